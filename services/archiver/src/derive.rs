@@ -1,0 +1,213 @@
+//! What a message changes besides the archive, read from its body. Pure.
+
+use std::sync::Arc;
+
+use barrage_protocol::{Class, Message, Sequence, UserId};
+use barrage_store::{ArchiveEntry, Effect, GiftKind, GiftRecord};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A gift's body, as far as the ledger needs it. Other fields are none of the
+/// archiver's business, so that a new one needs no release of it.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Paid {
+    Gift {
+        user: Option<UserId>,
+        gift: Gift,
+    },
+    SuperChat {
+        user: Option<UserId>,
+        amount_minor: u64,
+        currency: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Gift {
+    name: String,
+    count: u32,
+    #[serde(default)]
+    price_minor: u64,
+    combo: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Signal {
+    signal: String,
+    sequence: Option<Sequence>,
+}
+
+/// Whether a body said what its class promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readable {
+    /// It did.
+    Yes,
+    /// It did not: the message is archived, its effect is not known.
+    No,
+}
+
+/// The archive's entry for a message. Never fails: a body that cannot be read
+/// must not stop those behind it.
+#[must_use]
+pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
+    if serde_json::from_slice::<&RawValue>(&message.body).is_err() {
+        let message = Arc::new(quoted(&message));
+        return (
+            ArchiveEntry {
+                message,
+                effect: Effect::None,
+            },
+            Readable::No,
+        );
+    }
+    let effect = match message.class {
+        Class::Gift => gift(&message).map(Effect::Gift),
+        Class::Signal => signal(&message),
+        Class::Chat | Class::Pulse => Some(Effect::None),
+    };
+    let readable = if effect.is_some() {
+        Readable::Yes
+    } else {
+        Readable::No
+    };
+    (
+        ArchiveEntry {
+            message,
+            effect: effect.unwrap_or(Effect::None),
+        },
+        readable,
+    )
+}
+
+/// The message with a body that is JSON, and keeps what can be kept of the old.
+fn quoted(message: &Message) -> Message {
+    let text = String::from_utf8_lossy(&message.body);
+    let body = serde_json::json!({ "type": "unreadable", "text": text });
+    Message {
+        body: body.to_string().into(),
+        ..message.clone()
+    }
+}
+
+fn gift(message: &Message) -> Option<GiftRecord> {
+    let record = |user: Option<UserId>, kind, gift: Gift, currency| {
+        Some(GiftRecord {
+            sequence: message.sequence,
+            room: message.room.clone(),
+            // The sender is who the token named; the body repeats it.
+            user: message.sender.clone().or(user)?,
+            kind,
+            name: gift.name,
+            count: gift.count,
+            price_minor: gift.price_minor,
+            currency,
+            combo: gift.combo,
+            at_ms: message.at_ms,
+        })
+    };
+    match serde_json::from_slice(&message.body).ok()? {
+        Paid::Gift { user, gift } => record(user, GiftKind::Gift, gift, None),
+        Paid::SuperChat {
+            user,
+            amount_minor,
+            currency,
+        } => {
+            let gift = Gift {
+                name: String::new(),
+                count: 1,
+                price_minor: amount_minor,
+                combo: None,
+            };
+            record(user, GiftKind::SuperChat, gift, Some(currency))
+        }
+    }
+}
+
+fn signal(message: &Message) -> Option<Effect> {
+    let signal: Signal = serde_json::from_slice(&message.body).ok()?;
+    match signal.signal.as_str() {
+        "recall" => signal.sequence.map(Effect::Recall),
+        _ => Some(Effect::None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::RoomId;
+
+    use super::*;
+
+    fn derived(class: Class, body: &[u8]) -> (Effect, Readable) {
+        let (entry, readable) = entry(Arc::new(Message {
+            room: RoomId::parse("demo").unwrap(),
+            sequence: Sequence(9),
+            previous: Sequence(3),
+            class,
+            sender: Some(UserId::parse("ann").unwrap()),
+            id: None,
+            to: None,
+            at_ms: 77,
+            body: body.to_vec().into(),
+        }));
+        let raw: Result<&RawValue, _> = serde_json::from_slice(&entry.message.body);
+        assert!(raw.is_ok());
+        (entry.effect, readable)
+    }
+
+    #[test]
+    fn gifts_and_super_chats_become_ledger_rows() {
+        let body = r#"{"type":"gift","id":"1","user":"forged","name":"Ann","new_field":[1],
+            "gift":{"name":"火箭","count":3,"price_minor":500,"combo":2,"tier":"x"},"at_ms":5}"#;
+        let (Effect::Gift(row), Readable::Yes) = derived(Class::Gift, body.as_bytes()) else {
+            panic!("no row");
+        };
+        assert_eq!(
+            (row.sequence, row.at_ms, row.user.as_str()),
+            (Sequence(9), 77, "ann")
+        );
+        assert_eq!(
+            (row.name.as_str(), row.count, row.combo),
+            ("火箭", 3, Some(2))
+        );
+        assert_eq!((row.amount_minor(), row.currency), (1_500, None));
+
+        let body = br#"{"type":"super_chat","user":"ann","text":"hi","amount_minor":3000,"currency":"CNY"}"#;
+        let (Effect::Gift(row), Readable::Yes) = derived(Class::Gift, body) else {
+            panic!("no row");
+        };
+        assert_eq!(
+            (row.kind, row.count, row.amount_minor()),
+            (GiftKind::SuperChat, 1, 3_000)
+        );
+        assert_eq!(row.currency.as_deref(), Some("CNY"));
+    }
+
+    #[test]
+    fn only_a_signal_recalls() {
+        let body = br#"{"type":"signal","signal":"recall","sequence":4}"#;
+        assert_eq!(
+            derived(Class::Signal, body),
+            (Effect::Recall(Sequence(4)), Readable::Yes)
+        );
+        assert_eq!(derived(Class::Chat, body), (Effect::None, Readable::Yes));
+        let body = br#"{"type":"signal","signal":"something_new","sequence":"x"}"#;
+        assert_eq!(derived(Class::Signal, body).0, Effect::None);
+        let body = br#"{"type":"signal","signal":"close"}"#;
+        assert_eq!(derived(Class::Signal, body), (Effect::None, Readable::Yes));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_without_effect() {
+        for body in [
+            &br#"{"type":"gift","gift":{"name":"x","count":-1}}"#[..],
+            br#"{"type":"gift","gift":{"name":"x","count":99999999999}}"#,
+            br#"{"type":"toaster"}"#,
+            br#"{"type":"#,
+            b"\xff\xfe",
+            b"",
+        ] {
+            assert_eq!(derived(Class::Gift, body), (Effect::None, Readable::No));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The trait that every engine implements, and what goes through it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
+use bytes::Bytes;
+use tokio::sync::{broadcast, watch};
+
+use crate::registry::{GatewayReport, Registered};
+use crate::settings::{Change, Settings};
+
+/// Where a message goes: each topic has a chain of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// Everybody in a room.
+    Room(RoomId),
+    /// Single users; every gateway listens and keeps what is for its own.
+    Direct,
+}
+
+/// A message before it has a place.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The room that it belongs to.
+    pub room: RoomId,
+    /// What may be dropped first; never [`Class::Pulse`], which has [`PulseDraft`].
+    pub class: Class,
+    /// Who sent it.
+    pub sender: Option<UserId>,
+    /// The sender's id of it.
+    pub id: Option<MessageId>,
+    /// Hash of what was posted: the same id with another hash is a conflict.
+    pub fingerprint: u64,
+    /// For one user alone.
+    pub to: Option<UserId>,
+    /// A JSON object.
+    pub body: Bytes,
+}
+
+impl Draft {
+    /// Where it goes.
+    #[must_use]
+    pub fn topic(&self) -> Topic {
+        if self.to.is_some() { Topic::Direct } else { Topic::Room(self.room.clone()) }
+    }
+}
+
+/// Sums that travel without a place in the chain; a lost one is no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PulseDraft {
+    /// Likes.
+    pub likes: u64,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its place, or the place of the first one with its id.
+    pub sequence: Sequence,
+    /// Unix time of acceptance, in milliseconds; 0 for a duplicate.
+    pub at_ms: u64,
+    /// Whether the id had been seen before.
+    pub duplicate: bool,
+}
+
+/// What a subscriber gets.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A message, in chain order.
+    Message(Arc<Message>),
+    /// Sums.
+    Pulse(PulseDraft),
+    /// Something was missed: read the range after the last one seen.
+    Lagged,
+}
+
+/// One topic's events. Bounded: a subscriber that falls behind gets
+/// [`Event::Lagged`] in place of what it missed.
+#[derive(Debug)]
+pub struct Subscription {
+    /// The chain's position when the subscription began; what came before is read
+    /// as a range, what comes after arrives here.
+    pub start: Sequence,
+    pub(crate) events: broadcast::Receiver<Event>,
+}
+
+impl Subscription {
+    /// The next event; `None` when the bus is gone. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.events.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Event::Lagged),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// An event that has arrived already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        match self.events.try_recv() {
+            Ok(event) => Some(event),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Event::Lagged),
+            Err(_) => None,
+        }
+    }
+}
+
+/// How much one range read may return.
+#[derive(Debug, Clone, Copy)]
+pub struct RangeLimits {
+    /// Newest chat messages of the range; older ones are skipped and counted.
+    pub chat_max: usize,
+    /// Gifts and signals; beyond, the range is cut short and `covered_to` says where.
+    pub precious_max: usize,
+}
+
+impl Default for RangeLimits {
+    fn default() -> Self {
+        RangeLimits { chat_max: 200, precious_max: 1_000 }
+    }
+}
+
+/// Part of a topic's chain.
+#[derive(Debug, Clone)]
+pub struct Range {
+    /// Complete, partial or gone.
+    pub outcome: RepairOutcome,
+    /// Chat messages of the range that are not here.
+    pub skipped: u64,
+    /// In chain order.
+    pub messages: Vec<Arc<Message>>,
+    /// The chain's position after this range.
+    pub covered_to: Sequence,
+}
+
+/// Why the bus did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BusError {
+    /// The log cannot be written, or the queue before it is full: try again.
+    #[error("the message log is not available: {0}")]
+    Unavailable(String),
+    /// The same sender used this id for another message.
+    #[error("this message id was used for another message")]
+    Conflict,
+    /// More rooms than configured.
+    #[error("no room for another {0}")]
+    Full(&'static str),
+}
+
+impl BusError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, BusError::Unavailable(_))
+    }
+}
+
+/// Room topics, settings and registry.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Publishes all drafts in order, with nothing between those of one topic, or
+    /// none. Returns when they are durable.
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError>;
+
+    /// Hands sums to the room's subscribers; nothing is kept.
+    fn pulse(&self, room: &RoomId, pulse: PulseDraft);
+
+    /// Subscribes. Everything after `Subscription::start` arrives, or `Lagged`.
+    async fn subscribe(&self, topic: &Topic) -> Result<Subscription, BusError>;
+
+    /// Reads the range (`after`, `before`) of what is kept for repair; `None`
+    /// means up to the newest.
+    async fn range(
+        &self,
+        topic: &Topic,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError>;
+
+    /// The topic's newest position; zero before the first message.
+    async fn last(&self, topic: &Topic) -> Result<Sequence, BusError>;
+
+    /// Durable room messages of all rooms in sequence order, for the archiver.
+    async fn read_all(&self, after: Sequence, limit: usize) -> Result<Vec<Arc<Message>>, BusError>;
+
+    /// Changes whenever something newer is durable.
+    fn tail(&self) -> watch::Receiver<Sequence>;
+
+    /// Rooms and restrictions, as they are and as they change.
+    fn settings(&self) -> watch::Receiver<Arc<Settings>>;
+
+    /// Changes a setting; returns when it is durable and in force here.
+    async fn change(&self, change: Change) -> Result<(), BusError>;
+
+    /// A gateway says how it is; silence for 5 s takes it off the list.
+    async fn report(&self, report: GatewayReport) -> Result<(), BusError>;
+
+    /// The gateways that reported lately.
+    fn gateways(&self) -> Vec<Registered>;
+}

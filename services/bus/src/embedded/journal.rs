@@ -1,0 +1,270 @@
+//! The log on disk: SQLite, one writer. A commit with a gift or signal in it is
+//! synced; one of chat alone is handed to the kernel (it survives `kill -9`; a
+//! power cut may take the last moments of chat).
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::bus::Topic;
+use crate::settings::{Change, Restriction, RoomSettings, Settings};
+
+/// Positions reserved ahead, so that a restart never gives one twice even when the
+/// last commits did not reach the disk.
+const RESERVATION: u64 = 65_536;
+/// Rows removed per sweep, so that a sweep never holds up publishing for long.
+const SWEEP_ROWS: i64 = 5_000;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS messages (
+  sequence INTEGER PRIMARY KEY, direct INTEGER NOT NULL, room TEXT NOT NULL, previous INTEGER NOT NULL,
+  class INTEGER NOT NULL, sender TEXT, id TEXT, fingerprint INTEGER NOT NULL, recipient TEXT,
+  at_ms INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS topics (direct INTEGER NOT NULL, room TEXT NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY (direct, room)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL, restriction TEXT NOT NULL,
+  PRIMARY KEY (room, user)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// A message with what only the log needs of it.
+pub(crate) struct Entry {
+    pub(crate) message: Arc<Message>,
+    pub(crate) topic: Topic,
+    pub(crate) fingerprint: u64,
+}
+
+pub(crate) struct Journal {
+    connection: Connection,
+    reserved: u64,
+    synced: bool,
+}
+
+impl Journal {
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = connect(path)?;
+        connection.execute_batch(SCHEMA)?;
+        let reserved = connection
+            .query_row("SELECT value FROM meta WHERE key = 'reserved'", [], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map_or(0, i64::cast_unsigned);
+        Ok(Journal { connection, reserved, synced: true })
+    }
+
+    /// The first position that no earlier process can have given.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.reserved + 1
+    }
+
+    /// Each topic's newest position.
+    pub(crate) fn topics(&self) -> rusqlite::Result<Vec<(Topic, Sequence)>> {
+        let mut statement = self.connection.prepare("SELECT direct, room, last FROM topics")?;
+        let rows = statement.query_map([], |row| {
+            Ok((topic(row.get(0)?, &room(row, 1)?), Sequence(row.get::<_, i64>(2)?.cast_unsigned())))
+        })?;
+        rows.collect()
+    }
+
+    /// Messages accepted at or after `from_ms`, in order.
+    pub(crate) fn recent(&self, from_ms: u64, mut each: impl FnMut(Entry)) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare(
+            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body, direct, fingerprint
+             FROM messages WHERE at_ms >= ?1 ORDER BY sequence",
+        )?;
+        let mut rows = statement.query([from_ms.cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            let message = message(row)?;
+            let topic = topic(row.get(9)?, &message.room);
+            each(Entry { message: Arc::new(message), topic, fingerprint: row.get::<_, i64>(10)?.cast_unsigned() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn settings(&self) -> rusqlite::Result<Settings> {
+        let mut settings = Settings::default();
+        let mut statement = self.connection.prepare("SELECT room, settings FROM rooms")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let parsed: RoomSettings = json(row, 1)?;
+            settings.rooms.insert(room(row, 0)?, parsed);
+        }
+        let mut statement = self.connection.prepare("SELECT room, user, restriction FROM restrictions")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let user: UserId = parsed(row, 1)?;
+            let restriction: Restriction = json(row, 2)?;
+            settings.restrictions.insert((room(row, 0)?, user), restriction);
+        }
+        Ok(settings)
+    }
+
+    /// Writes all entries in one transaction; afterwards they are durable.
+    pub(crate) fn append(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
+        let Some(last) = entries.last() else { return Ok(()) };
+        self.sync_mode(entries.iter().any(|e| e.message.class.is_precious()))?;
+        let transaction = self.connection.transaction()?;
+        let mut reserved = self.reserved;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            let mut lasts: HashMap<&Topic, &Message> = HashMap::new();
+            for Entry { message: m, topic, fingerprint } in entries {
+                insert.execute(params![
+                    m.sequence.0.cast_signed(),
+                    i64::from(*topic == Topic::Direct),
+                    m.room.as_str(),
+                    m.previous.0.cast_signed(),
+                    class_number(m.class),
+                    m.sender.as_ref().map(UserId::as_str),
+                    m.id.as_ref().map(barrage_protocol::MessageId::as_str),
+                    fingerprint.cast_signed(),
+                    m.to.as_ref().map(UserId::as_str),
+                    m.at_ms.cast_signed(),
+                    &m.body[..],
+                ])?;
+                lasts.insert(topic, m);
+            }
+            let mut upsert = transaction.prepare_cached("INSERT OR REPLACE INTO topics (direct, room, last) VALUES (?1, ?2, ?3)")?;
+            for (topic, message) in lasts {
+                let (direct, room) = match topic {
+                    Topic::Room(room) => (0, room.as_str()),
+                    Topic::Direct => (1, ""),
+                };
+                upsert.execute(params![direct, room, message.sequence.0.cast_signed()])?;
+            }
+            if last.message.sequence.0 >= reserved {
+                reserved = last.message.sequence.0 + RESERVATION;
+                transaction.execute(
+                    "INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?1)",
+                    [reserved.cast_signed()],
+                )?;
+            }
+        }
+        transaction.commit()?;
+        self.reserved = reserved;
+        Ok(())
+    }
+
+    /// Makes one change of the settings durable.
+    pub(crate) fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
+        self.sync_mode(true)?;
+        match change {
+            Change::Room(room, settings) => self.connection.execute(
+                "INSERT OR REPLACE INTO rooms (room, settings) VALUES (?1, ?2)",
+                params![room.as_str(), serde_json::to_string(settings).expect("settings are plain data")],
+            )?,
+            Change::Restrict { room, user, restriction: Some(restriction) } => self.connection.execute(
+                "INSERT OR REPLACE INTO restrictions (room, user, restriction) VALUES (?1, ?2, ?3)",
+                params![room.as_str(), user.as_str(), serde_json::to_string(restriction).expect("plain data")],
+            )?,
+            Change::Restrict { room, user, restriction: None } => self.connection.execute(
+                "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
+                params![room.as_str(), user.as_str()],
+            )?,
+        };
+        Ok(())
+    }
+
+    /// Removes some of what is older than the log keeps. Positions grow with time,
+    /// so the oldest rows are the first ones.
+    pub(crate) fn sweep(&mut self, kept_from_ms: u64) -> rusqlite::Result<usize> {
+        self.sync_mode(false)?;
+        self.connection.execute(
+            "DELETE FROM messages WHERE sequence IN
+               (SELECT sequence FROM messages ORDER BY sequence LIMIT ?1) AND at_ms < ?2",
+            params![SWEEP_ROWS, kept_from_ms.cast_signed()],
+        )
+    }
+
+    fn sync_mode(&mut self, synced: bool) -> rusqlite::Result<()> {
+        if self.synced != synced {
+            self.connection.pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })?;
+            self.synced = synced;
+        }
+        Ok(())
+    }
+}
+
+/// Reads for the archiver, on a connection of its own.
+pub(crate) struct JournalReader(Connection);
+
+impl JournalReader {
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+        connect(path).map(JournalReader)
+    }
+
+    pub(crate) fn room_messages(&self, after: Sequence, limit: usize) -> rusqlite::Result<Vec<Arc<Message>>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body
+             FROM messages WHERE sequence > ?1 AND direct = 0 ORDER BY sequence LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![after.0.cast_signed(), limit.cast_signed()], |row| message(row).map(Arc::new))?;
+        rows.collect()
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+fn topic(direct: i64, room: &RoomId) -> Topic {
+    if direct == 1 { Topic::Direct } else { Topic::Room(room.clone()) }
+}
+
+fn class_number(class: Class) -> i64 {
+    match class {
+        Class::Signal => 0,
+        Class::Gift => 1,
+        Class::Chat => 2,
+        Class::Pulse => 3,
+    }
+}
+
+fn corrupt(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| corrupt(column, error))
+}
+
+/// Direct topics store an empty room in `topics`; there it stands for "no room".
+fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
+    let text = row.get_ref(column)?.as_str()?;
+    RoomId::parse(if text.is_empty() { "-" } else { text }).map_err(|error| corrupt(column, error))
+}
+
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| corrupt(column, error))
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let optional = |column: usize| row.get::<_, Option<String>>(column);
+    let class = match row.get::<_, i64>(3)? {
+        0 => Class::Signal,
+        1 => Class::Gift,
+        2 => Class::Chat,
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
+    };
+    Ok(Message {
+        sequence: Sequence(row.get::<_, i64>(0)?.cast_unsigned()),
+        room: room(row, 1)?,
+        previous: Sequence(row.get::<_, i64>(2)?.cast_unsigned()),
+        class,
+        sender: optional(4)?.map(|s| s.parse().map_err(|e| corrupt(4, e))).transpose()?,
+        id: optional(5)?.map(|s| s.parse().map_err(|e| corrupt(5, e))).transpose()?,
+        to: optional(6)?.map(|s| s.parse().map_err(|e| corrupt(6, e))).transpose()?,
+        at_ms: row.get::<_, i64>(7)?.cast_unsigned(),
+        body: row.get::<_, Vec<u8>>(8)?.into(),
+    })
+}

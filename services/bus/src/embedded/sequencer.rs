@@ -1,0 +1,216 @@
+//! The one thread that gives positions: it takes what is waiting, writes it in one
+//! commit, and only then shows it to anybody.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use barrage_protocol::{Message, Sequence};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::engine::{Topics, lock};
+use super::journal::{Entry, Journal};
+use super::topic_log::{DedupKey, Seen, is_sequenced};
+use crate::bus::{BusError, Draft, Event, Receipt, Topic};
+use crate::config::BusConfig;
+use crate::metrics::BusMetrics;
+use crate::settings::{Change, Settings};
+
+/// Commands taken into one commit at most.
+const COMMIT_COMMANDS_MAX: usize = 1_024;
+/// How often old messages are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, BusError>>;
+
+pub(crate) enum Command {
+    Publish { drafts: Vec<Draft>, reply: Reply<Vec<Receipt>> },
+    Change { change: Change, reply: Reply<()> },
+}
+
+pub(crate) struct Sequencer {
+    pub(crate) journal: Journal,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) settings: watch::Sender<Arc<Settings>>,
+    pub(crate) tail: watch::Sender<Sequence>,
+    pub(crate) config: BusConfig,
+    pub(crate) metrics: BusMetrics,
+    pub(crate) next: u64,
+    pub(crate) swept: std::time::Instant,
+}
+
+/// A publish whose messages are in the open commit.
+struct Waiting {
+    receipts: Vec<Receipt>,
+    reply: Reply<Vec<Receipt>>,
+}
+
+/// What the open commit adds to the chains before it is durable.
+#[derive(Default)]
+struct Commit {
+    entries: Vec<Entry>,
+    lasts: HashMap<Topic, Sequence>,
+    seen: HashMap<(Topic, DedupKey), Seen>,
+    waiting: Vec<Waiting>,
+}
+
+impl Sequencer {
+    /// Runs until every sender is gone.
+    pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut taken = Vec::with_capacity(COMMIT_COMMANDS_MAX);
+        while commands.blocking_recv_many(&mut taken, COMMIT_COMMANDS_MAX) > 0 {
+            self.commit(&mut taken);
+            if self.swept.elapsed() > SWEEP_EVERY {
+                self.sweep();
+            }
+        }
+    }
+
+    fn commit(&mut self, taken: &mut Vec<Command>) {
+        let now_ms = unix_ms();
+        let mut commit = Commit::default();
+        let mut changes = Vec::new();
+        for command in taken.drain(..) {
+            match command {
+                Command::Publish { drafts, reply } => match self.stage(drafts, now_ms, &mut commit) {
+                    Ok(receipts) => commit.waiting.push(Waiting { receipts, reply }),
+                    Err(error) => answer(reply, Err(error)),
+                },
+                Command::Change { change, reply } => changes.push((change, reply)),
+            }
+        }
+        self.finish(commit);
+        for (change, reply) in changes {
+            let result = self.change(change, now_ms);
+            answer(reply, result);
+        }
+    }
+
+    /// Gives positions to one publish's drafts, all or none.
+    fn stage(&mut self, drafts: Vec<Draft>, now_ms: u64, commit: &mut Commit) -> Result<Vec<Receipt>, BusError> {
+        let mut found = Vec::with_capacity(drafts.len());
+        for draft in &drafts {
+            let seen = self.seen(draft, commit);
+            if seen.is_some_and(|seen| seen.fingerprint != draft.fingerprint) {
+                return Err(BusError::Conflict);
+            }
+            found.push(seen);
+        }
+        let mut receipts = Vec::with_capacity(drafts.len());
+        for (draft, seen) in drafts.into_iter().zip(found) {
+            debug_assert!(is_sequenced(draft.class));
+            // The same id twice within this publish is a duplicate of itself.
+            let seen = seen.or_else(|| self.seen(&draft, commit));
+            if let Some(seen) = seen {
+                self.metrics.duplicate(draft.class).inc();
+                receipts.push(Receipt { sequence: seen.sequence, at_ms: 0, duplicate: true });
+                continue;
+            }
+            let sequence = Sequence(self.next);
+            self.next += 1;
+            let topic = draft.topic();
+            let previous = match commit.lasts.get(&topic) {
+                Some(last) => *last,
+                None => self.topics.last(&topic),
+            };
+            commit.lasts.insert(topic.clone(), sequence);
+            if let Some(id) = &draft.id {
+                let key = (topic.clone(), (draft.sender.clone(), id.clone()));
+                commit.seen.insert(key, Seen { sequence, fingerprint: draft.fingerprint });
+            }
+            let message = Arc::new(Message {
+                room: draft.room,
+                sequence,
+                previous,
+                class: draft.class,
+                sender: draft.sender,
+                id: draft.id,
+                to: draft.to,
+                at_ms: now_ms,
+                body: draft.body,
+            });
+            commit.entries.push(Entry { message, topic, fingerprint: draft.fingerprint });
+            receipts.push(Receipt { sequence, at_ms: now_ms, duplicate: false });
+        }
+        Ok(receipts)
+    }
+
+    fn seen(&self, draft: &Draft, commit: &Commit) -> Option<Seen> {
+        let key = (draft.sender.clone(), draft.id.clone()?);
+        let topic = draft.topic();
+        self.topics.seen(&topic, &key).or_else(|| commit.seen.get(&(topic, key)).copied())
+    }
+
+    /// Makes the commit durable, then visible, then answered: in this order.
+    fn finish(&mut self, commit: Commit) {
+        if let Err(error) = self.journal.append(&commit.entries) {
+            self.metrics.log_failures.inc();
+            tracing::error!(%error, messages = commit.entries.len(), "the message log could not be written");
+            for Waiting { reply, .. } in commit.waiting {
+                answer(reply, Err(BusError::Unavailable("it could not be written".into())));
+            }
+            return;
+        }
+        if let Some(last) = commit.entries.last() {
+            self.metrics.commit_messages.observe(f64::from(u32::try_from(commit.entries.len()).unwrap_or(u32::MAX)));
+            self.tail.send_replace(last.message.sequence);
+        }
+        for Entry { message, topic, fingerprint } in commit.entries {
+            self.metrics.published(message.class).inc();
+            let state = self.topics.get_or_create(&topic);
+            lock(&state.log).push(Arc::clone(&message), fingerprint, &self.config);
+            // No subscriber is fine: the message is in the log.
+            drop(state.events.send(Event::Message(message)));
+        }
+        for Waiting { receipts, reply } in commit.waiting {
+            answer(reply, Ok(receipts));
+        }
+    }
+
+    fn change(&mut self, change: Change, now_ms: u64) -> Result<(), BusError> {
+        let mut settings = Settings::clone(&self.settings.borrow());
+        match &change {
+            Change::Room(room, value) => {
+                if !settings.rooms.contains_key(room) && settings.rooms.len() >= self.config.rooms_max {
+                    return Err(BusError::Full("room"));
+                }
+                settings.rooms.insert(room.clone(), value.clone());
+            }
+            Change::Restrict { room, user, restriction: Some(restriction) } => {
+                if settings.restrictions.len() >= self.config.restrictions_max {
+                    settings.restrictions.retain(|_, r| r.until_ms > now_ms);
+                }
+                if settings.restrictions.len() >= self.config.restrictions_max {
+                    return Err(BusError::Full("restriction"));
+                }
+                settings.restrictions.insert((room.clone(), user.clone()), *restriction);
+            }
+            Change::Restrict { room, user, restriction: None } => {
+                settings.restrictions.remove(&(room.clone(), user.clone()));
+            }
+        }
+        self.journal.change(&change).map_err(|error| BusError::Unavailable(error.to_string()))?;
+        self.settings.send_replace(Arc::new(settings));
+        Ok(())
+    }
+
+    fn sweep(&mut self) {
+        self.swept = std::time::Instant::now();
+        let now_ms = unix_ms();
+        self.topics.expire(now_ms, &self.config);
+        if let Err(error) = self.journal.sweep(now_ms.saturating_sub(self.config.log_secs * 1000)) {
+            tracing::warn!(%error, "old messages could not be removed from the log");
+        }
+    }
+}
+
+/// The caller may have given up; the message stays accepted, and its retry under
+/// the same id learns so.
+fn answer<T>(reply: Reply<T>, result: Result<T, BusError>) {
+    drop(reply.send(result));
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}

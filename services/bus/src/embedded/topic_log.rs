@@ -1,0 +1,251 @@
+//! One topic's recent messages: chain, dedup, retention, range reads. Pure.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Class, Message, MessageId, Sequence, UserId};
+
+use crate::bus::{Range, RangeLimits};
+use crate::config::BusConfig;
+
+/// Evicted chat positions remembered so that a repair can count what it skips;
+/// beyond, the count is a lower bound.
+const EVICTED_MAX: usize = 65_536;
+
+/// Scope of an id: its sender within the topic.
+pub(crate) type DedupKey = (Option<UserId>, MessageId);
+
+/// What is known of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) sequence: Sequence,
+    pub(crate) fingerprint: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TopicLog {
+    last: Sequence,
+    chat: VecDeque<Arc<Message>>,
+    precious: VecDeque<Arc<Message>>,
+    evicted_chat: VecDeque<Sequence>,
+    /// Highest position of a gift or signal that is no longer here.
+    evicted_precious: Sequence,
+    seen: HashMap<DedupKey, Seen>,
+    seen_order: VecDeque<(u64, DedupKey, Sequence)>,
+}
+
+impl TopicLog {
+    /// A log whose older messages are not in memory.
+    pub(crate) fn starting_at(last: Sequence) -> Self {
+        TopicLog { last, evicted_precious: last, ..TopicLog::default() }
+    }
+
+    pub(crate) fn last(&self) -> Sequence {
+        self.last
+    }
+
+    pub(crate) fn seen(&self, key: &DedupKey) -> Option<Seen> {
+        self.seen.get(key).copied()
+    }
+
+    /// Adds the next message of the chain.
+    pub(crate) fn push(&mut self, message: Arc<Message>, fingerprint: u64, config: &BusConfig) {
+        debug_assert!(message.sequence > self.last);
+        self.last = message.sequence;
+        self.remember(&message, fingerprint, config);
+        if message.class.is_precious() {
+            self.precious.push_back(message);
+        } else {
+            self.chat.push_back(message);
+        }
+        while self.chat.len() > config.chat_per_room_max {
+            self.evict_chat();
+        }
+        while self.precious.len() > config.precious_per_room_max {
+            self.evict_precious();
+        }
+    }
+
+    /// Remembers an id alone, for messages that are no longer repaired.
+    pub(crate) fn remember(&mut self, message: &Message, fingerprint: u64, config: &BusConfig) {
+        let Some(id) = &message.id else { return };
+        let key = (message.sender.clone(), id.clone());
+        self.seen.insert(key.clone(), Seen { sequence: message.sequence, fingerprint });
+        self.seen_order.push_back((message.at_ms, key, message.sequence));
+        while self.seen_order.len() > config.dedup_per_room_max {
+            self.forget_oldest();
+        }
+    }
+
+    /// Drops what is older than the retention and dedup windows.
+    pub(crate) fn expire(&mut self, now_ms: u64, config: &BusConfig) {
+        let kept_from = now_ms.saturating_sub(config.retention_secs * 1000);
+        while self.chat.front().is_some_and(|m| m.at_ms < kept_from) {
+            self.evict_chat();
+        }
+        while self.precious.front().is_some_and(|m| m.at_ms < kept_from) {
+            self.evict_precious();
+        }
+        let known_from = now_ms.saturating_sub(config.dedup_secs * 1000);
+        while self.seen_order.front().is_some_and(|(at_ms, ..)| *at_ms < known_from) {
+            self.forget_oldest();
+        }
+    }
+
+    fn evict_chat(&mut self) {
+        let Some(message) = self.chat.pop_front() else { return };
+        self.evicted_chat.push_back(message.sequence);
+        if self.evicted_chat.len() > EVICTED_MAX {
+            self.evicted_chat.pop_front();
+        }
+    }
+
+    fn evict_precious(&mut self) {
+        if let Some(message) = self.precious.pop_front() {
+            self.evicted_precious = message.sequence;
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, key, sequence)) = self.seen_order.pop_front() else { return };
+        if self.seen.get(&key).is_some_and(|seen| seen.sequence == sequence) {
+            self.seen.remove(&key);
+        }
+    }
+
+    /// The range (`after`, `before`), newest chat first when there is too much.
+    pub(crate) fn range(&self, after: Sequence, before: Option<Sequence>, limits: RangeLimits) -> Range {
+        let end = before.unwrap_or(Sequence::MAX);
+        if after > self.last {
+            // A position that this bus never gave: another history, nothing to repair from.
+            return Range { outcome: RepairOutcome::Gone, skipped: 0, messages: Vec::new(), covered_to: self.last };
+        }
+        let mut covered_to = self.last.min(Sequence(end.0.saturating_sub(1))).max(after);
+        let mut precious = slice(&self.precious, after, end);
+        if precious.len() > limits.precious_max {
+            precious.truncate(limits.precious_max);
+            covered_to = precious.last().map_or(covered_to, |m| m.sequence);
+        }
+        let mut chat = slice(&self.chat, after, Sequence(covered_to.0 + 1));
+        let first_evicted = self.evicted_chat.partition_point(|s| *s <= after);
+        let past_evicted = self.evicted_chat.partition_point(|s| *s <= covered_to);
+        let mut skipped = past_evicted - first_evicted;
+        if chat.len() > limits.chat_max {
+            let over = chat.len() - limits.chat_max;
+            chat.drain(..over);
+            skipped += over;
+        }
+        let outcome = match (after < self.evicted_precious, skipped) {
+            (true, _) => RepairOutcome::Gone,
+            (false, 0) => RepairOutcome::Complete,
+            (false, _) => RepairOutcome::Partial,
+        };
+        let mut messages = precious;
+        messages.append(&mut chat);
+        messages.sort_unstable_by_key(|m| m.sequence);
+        Range { outcome, skipped: skipped as u64, messages, covered_to }
+    }
+}
+
+/// Messages of a sorted deque within (`after`, `end`).
+fn slice(sorted: &VecDeque<Arc<Message>>, after: Sequence, end: Sequence) -> Vec<Arc<Message>> {
+    let from = sorted.partition_point(|m| m.sequence <= after);
+    let to = sorted.partition_point(|m| m.sequence < end);
+    sorted.range(from..to.max(from)).cloned().collect()
+}
+
+/// Whether a class is kept in the log at all.
+pub(crate) fn is_sequenced(class: Class) -> bool {
+    class != Class::Pulse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn message(sequence: u64, previous: u64, class: Class, at_ms: u64) -> Arc<Message> {
+        Arc::new(Message {
+            room: "r".parse().unwrap(),
+            sequence: Sequence(sequence),
+            previous: Sequence(previous),
+            class,
+            sender: Some("u".parse().unwrap()),
+            id: Some(format!("m{sequence}").parse().unwrap()),
+            to: None,
+            at_ms,
+            body: "{}".into(),
+        })
+    }
+
+    fn config() -> BusConfig {
+        BusConfig { chat_per_room_max: 8, precious_per_room_max: 8, dedup_per_room_max: 10, ..BusConfig::default() }
+    }
+
+    proptest! {
+        /// Over any history, every range accounts for each message of it: returned,
+        /// counted as skipped, or answered `gone`.
+        #[test]
+        fn a_range_accounts_for_everything(classes in prop::collection::vec(0_u8..3, 1..60), after in 0_u64..130, limit in 1_usize..10) {
+            let mut log = TopicLog::default();
+            let mut all = Vec::new();
+            let mut previous = 0;
+            for (i, class) in classes.iter().enumerate() {
+                let sequence = 2 * i as u64 + 1;
+                let class = if *class == 0 { Class::Gift } else { Class::Chat };
+                let m = message(sequence, previous, class, 0);
+                previous = sequence;
+                log.push(Arc::clone(&m), 0, &config());
+                all.push(m);
+            }
+            let limits = RangeLimits { chat_max: limit, precious_max: limit };
+            let range = log.range(Sequence(after), None, limits);
+            let due: Vec<_> = all.iter().filter(|m| m.sequence.0 > after && m.sequence <= range.covered_to).collect();
+            let gifts = |list: &[Sequence]| list.len();
+            let due_gifts: Vec<_> = due.iter().filter(|m| m.class == Class::Gift).map(|m| m.sequence).collect();
+            let got_gifts: Vec<_> = range.messages.iter().filter(|m| m.class == Class::Gift).map(|m| m.sequence).collect();
+            if after <= previous {
+                let due_chat = due.len() - gifts(&due_gifts);
+                let got_chat = range.messages.len() - gifts(&got_gifts);
+                prop_assert_eq!(due_chat as u64, got_chat as u64 + range.skipped);
+                if range.outcome != RepairOutcome::Gone {
+                    prop_assert_eq!(due_gifts, got_gifts);
+                }
+                prop_assert_eq!(range.outcome == RepairOutcome::Partial, range.skipped > 0 && range.outcome != RepairOutcome::Gone);
+            } else {
+                prop_assert_eq!(range.outcome, RepairOutcome::Gone);
+            }
+            prop_assert!(range.messages.windows(2).all(|w| w[0].sequence < w[1].sequence));
+        }
+    }
+
+    #[test]
+    fn ids_are_forgotten_after_their_window_and_at_the_bound() {
+        let mut log = TopicLog::default();
+        let key = |n: u64| (Some("u".parse().unwrap()), format!("m{n}").parse().unwrap());
+        for n in 1..=12 {
+            log.push(message(n, n - 1, Class::Gift, n * 1000), 7, &config());
+        }
+        assert_eq!(log.seen(&key(2)), None);
+        assert_eq!(log.seen(&key(3)), Some(Seen { sequence: Sequence(3), fingerprint: 7 }));
+        log.expire(125_001, &config());
+        assert_eq!(log.seen(&key(5)), None);
+        assert!(log.seen(&key(6)).is_some());
+    }
+
+    #[test]
+    fn age_evicts_and_a_resume_from_before_is_gone() {
+        let mut log = TopicLog::default();
+        log.push(message(1, 0, Class::Gift, 1_000), 0, &config());
+        log.push(message(2, 1, Class::Chat, 1_000), 0, &config());
+        log.push(message(3, 2, Class::Gift, 900_000_000), 0, &config());
+        log.expire(900_000_000, &config());
+        let gone = log.range(Sequence(0), None, RangeLimits::default());
+        assert_eq!((gone.outcome, gone.messages.len()), (RepairOutcome::Gone, 1));
+        let partial = log.range(Sequence(1), None, RangeLimits::default());
+        assert_eq!((partial.outcome, partial.skipped), (RepairOutcome::Partial, 1));
+        assert_eq!(log.range(Sequence(2), None, RangeLimits::default()).outcome, RepairOutcome::Complete);
+        assert_eq!(log.range(Sequence(3), None, RangeLimits::default()).outcome, RepairOutcome::Complete);
+    }
+}

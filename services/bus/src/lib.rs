@@ -1,0 +1,19 @@
+//! Room topics, the chain, dedup, repair, settings and the registry, behind one
+//! trait. Nothing above asks which engine is there.
+//!
+//! The embedded engine keeps recent messages in memory and every accepted one in
+//! a log on disk that survives `kill -9`.
+
+mod bus;
+mod config;
+pub mod embedded;
+mod metrics;
+mod registry;
+mod settings;
+
+pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
+pub use config::BusConfig;
+pub use embedded::EmbeddedBus;
+pub use metrics::BusMetrics;
+pub use registry::{GatewayReport, Registered};
+pub use settings::{Change, Restriction, RestrictionKind, RoomSettings, Settings};

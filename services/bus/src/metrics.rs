@@ -1,0 +1,54 @@
+//! The bus's metrics.
+
+use barrage_protocol::Class;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+/// Handles, resolved once.
+#[derive(Debug, Clone)]
+pub struct BusMetrics {
+    pub(crate) publish_duration_seconds: Histogram,
+    pub(crate) commit_messages: Histogram,
+    pub(crate) refused_full: IntCounter,
+    pub(crate) log_failures: IntCounter,
+    published: IntCounterVec,
+    duplicates: IntCounterVec,
+}
+
+impl BusMetrics {
+    /// Registers on `registry`.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let published = IntCounterVec::new(
+            Opts::new("barrage_bus_published_total", "Messages accepted durably."),
+            &["class"],
+        )?;
+        let duplicates = IntCounterVec::new(
+            Opts::new("barrage_bus_duplicates_total", "Publishes whose id had been seen."),
+            &["class"],
+        )?;
+        let publish_duration_seconds = Histogram::with_opts(
+            HistogramOpts::new("barrage_bus_publish_duration_seconds", "Publish, from call to durable.")
+                .buckets(prometheus::exponential_buckets(0.000_1, 2.0, 16)?),
+        )?;
+        let commit_messages = Histogram::with_opts(
+            HistogramOpts::new("barrage_bus_commit_messages", "Messages per commit of the log.")
+                .buckets(prometheus::exponential_buckets(1.0, 2.0, 12)?),
+        )?;
+        let refused_full = IntCounter::new("barrage_bus_refused_total", "Publishes refused: the queue was full.")?;
+        let log_failures = IntCounter::new("barrage_bus_log_failures_total", "Commits of the log that failed.")?;
+        registry.register(Box::new(published.clone()))?;
+        registry.register(Box::new(duplicates.clone()))?;
+        registry.register(Box::new(publish_duration_seconds.clone()))?;
+        registry.register(Box::new(commit_messages.clone()))?;
+        registry.register(Box::new(refused_full.clone()))?;
+        registry.register(Box::new(log_failures.clone()))?;
+        Ok(BusMetrics { publish_duration_seconds, commit_messages, refused_full, log_failures, published, duplicates })
+    }
+
+    pub(crate) fn published(&self, class: Class) -> IntCounter {
+        self.published.with_label_values(&[class.label()])
+    }
+
+    pub(crate) fn duplicate(&self, class: Class) -> IntCounter {
+        self.duplicates.with_label_values(&[class.label()])
+    }
+}

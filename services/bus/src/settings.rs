@@ -1,0 +1,75 @@
+//! Settings that are in force everywhere at once: rooms and restrictions.
+
+use std::collections::HashMap;
+
+use barrage_protocol::{RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// One room's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoomSettings {
+    /// Name to show.
+    pub title: String,
+    /// Nobody may join or send any more.
+    pub closed: bool,
+    /// Only moderators and above may chat.
+    pub mute_all: bool,
+    /// Seconds between two chats of one viewer; 0 is off.
+    pub slow_mode_secs: u32,
+    /// When the stream began, Unix milliseconds: offsets into it start here.
+    pub stream_started_at_ms: u64,
+}
+
+/// What a user may not do in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestrictionKind {
+    /// May watch, may not send.
+    Mute,
+    /// May not be there.
+    Kick,
+}
+
+/// A mute or a kick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restriction {
+    /// Which.
+    pub kind: RestrictionKind,
+    /// Unix milliseconds when it ends.
+    pub until_ms: u64,
+}
+
+/// All settings, as one immutable value.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Rooms that exist.
+    pub rooms: HashMap<RoomId, RoomSettings>,
+    /// Restrictions by room and user; those whose end has passed may still stand here.
+    pub restrictions: HashMap<(RoomId, UserId), Restriction>,
+}
+
+impl Settings {
+    /// The restriction in force on a user in a room.
+    #[must_use]
+    pub fn restriction(&self, room: &RoomId, user: &UserId, now_ms: u64) -> Option<Restriction> {
+        let found = self.restrictions.get(&(room.clone(), user.clone()))?;
+        (found.until_ms > now_ms).then_some(*found)
+    }
+}
+
+/// One change of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Creates or replaces a room's settings.
+    Room(RoomId, RoomSettings),
+    /// Sets or lifts a restriction.
+    Restrict {
+        /// Where.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+        /// `None` lifts it.
+        restriction: Option<Restriction>,
+    },
+}

@@ -1,0 +1,42 @@
+//! Limits of the accept loop.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// `[http]`: limits of every listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// From the first byte of a request (or from the accept) to the end of its
+    /// header. Default 5: a slow-header client holds a descriptor no longer.
+    pub header_secs: u64,
+    /// From the header's end to the body's end. Default 10.
+    pub body_secs: u64,
+    /// How long a kept-alive connection may idle between requests. Default 120.
+    pub idle_secs: u64,
+    /// Largest header block in bytes; more is 431. Default 16384 (8192 is the least).
+    pub header_bytes_max: usize,
+    /// Open connections of all listeners, long ones included; beyond, a new one
+    /// gets 503 with `Retry-After` and is closed. Default 18000: a process may
+    /// have 20,000 descriptors, and some are needed for files and servers.
+    pub connections_max: usize,
+    /// Proxies whose `X-Forwarded-For` is believed; the right-most address outside
+    /// of these networks is the client. Default: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// After a shutdown, how long running requests may finish. Default 5.
+    pub shutdown_secs: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        HttpConfig {
+            header_secs: 5,
+            body_secs: 10,
+            idle_secs: 120,
+            header_bytes_max: 16 * 1024,
+            connections_max: 18_000,
+            trusted_proxies: Vec::new(),
+            shutdown_secs: 5,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP shell that every service shares: an accept loop with deadlines at
+//! each step, error answers, and the caller's address.
+//!
+//! `axum::serve` has no header timeout and tokio's own bind a backlog of 1024, so
+//! the loop is ours, on hyper; routing is axum's.
+
+pub mod address;
+pub mod body;
+pub mod config;
+pub mod error;
+pub mod guard;
+pub mod listen;
+pub mod serve;
+
+pub use address::{ClientAddr, TrustedProxies};
+pub use config::HttpConfig;
+pub use error::ApiError;
+pub use guard::{ConnectionPermit, GuardedStream};
+pub use listen::listen;
+pub use serve::serve;

@@ -1,0 +1,146 @@
+//! Building a `batch` frame by splicing opaque bodies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::RepairOutcome;
+use crate::{Class, RoomId, Sequence};
+
+/// One message for the splice: position, class and the body's bytes as they are.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchItem<'a> {
+    /// Position.
+    pub sequence: Sequence,
+    /// Class.
+    pub class: Class,
+    /// A JSON object.
+    pub body: &'a [u8],
+}
+
+/// How many messages of each droppable class the range holds beyond those shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// Chat messages.
+    #[serde(default)]
+    pub chat: u64,
+}
+
+/// Sums of what has no place in the chain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// Likes since the last pulse.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub likes: u64,
+    /// Viewers in the room now; absent when unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Pulse {
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Pulse::default()
+    }
+}
+
+/// The parts of a `batch` frame besides its messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BatchWriter {
+    /// The chain's position before this batch.
+    pub previous: Sequence,
+    /// The chain's position after it.
+    pub sequence: Sequence,
+    /// What the range holds but the batch does not.
+    pub left_out: LeftOut,
+    /// Sums.
+    pub pulse: Pulse,
+    /// Set on the answer to a resume or a repair.
+    pub repair: Option<(RepairOutcome, u64)>,
+}
+
+impl BatchWriter {
+    /// Appends the frame's JSON to `out`.
+    pub fn write<'a>(
+        &self,
+        out: &mut Vec<u8>,
+        room: &RoomId,
+        items: impl IntoIterator<Item = BatchItem<'a>>,
+    ) {
+        use std::io::Write;
+        const MEMORY: &str = "writing to memory cannot fail";
+        write!(
+            out,
+            r#"{{"type":"batch","room":"{room}","previous":{},"sequence":{},"messages":["#,
+            self.previous, self.sequence
+        )
+        .expect(MEMORY);
+        let mut first = true;
+        for item in items {
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            write!(
+                out,
+                r#"{{"sequence":{},"class":"{}","body":"#,
+                item.sequence,
+                item.class.label()
+            )
+            .expect(MEMORY);
+            out.extend_from_slice(item.body);
+            out.push(b'}');
+        }
+        out.push(b']');
+        if self.left_out != LeftOut::default() {
+            write!(out, r#","left_out":{{"chat":{}}}"#, self.left_out.chat).expect(MEMORY);
+        }
+        if !self.pulse.is_empty() {
+            out.extend_from_slice(br#","pulse":"#);
+            serde_json::to_writer(&mut *out, &self.pulse).expect(MEMORY);
+        }
+        if let Some((outcome, skipped)) = self.repair {
+            write!(
+                out,
+                r#","repair":{{"outcome":"{}","skipped":{skipped}}}"#,
+                outcome.label()
+            )
+            .expect(MEMORY);
+        }
+        out.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::ServerFrame;
+
+    #[test]
+    fn what_is_spliced_is_what_is_parsed() {
+        let mut out = Vec::new();
+        let writer = BatchWriter {
+            previous: Sequence(3),
+            sequence: Sequence(9),
+            left_out: LeftOut { chat: 2 },
+            pulse: Pulse { likes: 7, online: Some(12) },
+            repair: Some((RepairOutcome::Partial, 2)),
+        };
+        let body = br#"{"type":"chat","text":"\u5f39\"\\"}"#;
+        let item = BatchItem { sequence: Sequence(5), class: Class::Chat, body };
+        writer.write(&mut out, &RoomId::parse("demo").unwrap(), [item, item]);
+        let ServerFrame::Batch(batch) = ServerFrame::parse(&out).unwrap() else {
+            panic!("not a batch")
+        };
+        assert_eq!(batch.messages.len(), 2);
+        assert_eq!(batch.messages[0].body.get().as_bytes(), body);
+        assert_eq!(batch.left_out.chat, 2);
+        assert_eq!(batch.pulse.unwrap().online, Some(12));
+        assert_eq!(batch.repair.unwrap().outcome, RepairOutcome::Partial);
+    }
+}

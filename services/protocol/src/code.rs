@@ -1,0 +1,191 @@
+//! Every refusal has one code; the code decides the HTTP status, the WebSocket
+//! close code, and what a client should do next.
+
+use serde::{Deserialize, Serialize};
+
+/// What a client does after a refusal; the range of the close code says it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// 4000-4099: do not come back with the same request or token.
+    Never,
+    /// 4100-4199: come back with backoff and full jitter.
+    Backoff,
+    /// 4200-4299: come back at once and resume.
+    Now,
+    /// 4300-4399: come back at the time and place that the frame before named.
+    Named,
+}
+
+impl Advice {
+    /// Advice for a WebSocket close code, whoever sent it; unknown codes back off.
+    #[must_use]
+    pub const fn of_close(close: u16) -> Advice {
+        match close {
+            4000..=4099 => Advice::Never,
+            4200..=4299 => Advice::Now,
+            4300..=4399 => Advice::Named,
+            _ => Advice::Backoff,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident $label:literal $status:literal $close:literal;)+) => {
+        /// Stable error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// Stable name, on the wire and as a metric label.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Code::$variant => $label,)+ }
+            }
+
+            /// HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Code::$variant => $status,)+ }
+            }
+
+            /// WebSocket close code.
+            #[must_use]
+            pub const fn close(self) -> u16 {
+                match self { $(Code::$variant => $close,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request is not what the endpoint takes.
+    BadRequest "bad_request" 400 4000;
+    /// A frame that is not a JSON object of a known form.
+    BadFrame "bad_frame" 400 4001;
+    /// A frame or body over its limit.
+    TooLarge "too_large" 413 4002;
+    /// Text that is not UTF-8.
+    InvalidUtf8 "invalid_utf8" 400 4003;
+    /// A binary frame where text is due.
+    UnsupportedFrame "unsupported_frame" 400 4004;
+    /// Pings or pongs beyond the allowed rate.
+    ControlFlood "control_flood" 429 4005;
+    /// Unmasked, fragmented or otherwise against RFC 6455 or this protocol.
+    ProtocolViolation "protocol_violation" 400 4006;
+    /// Text that cannot be shown: empty, too long, or only control characters.
+    BadText "bad_text" 422 4007;
+    /// No token, or one that does not verify.
+    Unauthorized "unauthorized" 401 4010;
+    /// The token's time is over; fetch a new one.
+    TokenExpired "token_expired" 401 4011;
+    /// The token is for other rooms.
+    WrongRoom "wrong_room" 403 4012;
+    /// The role may not do this.
+    Forbidden "forbidden" 403 4013;
+    /// No such room.
+    UnknownRoom "unknown_room" 404 4014;
+    /// The room is closed.
+    RoomClosed "room_closed" 410 4015;
+    /// A moderator removed this user.
+    Kicked "kicked" 403 4016;
+    /// This user may not speak in the room until the named time.
+    Muted "muted" 403 4017;
+    /// Nobody but the host and moderators may speak now.
+    RoomMuted "room_muted" 403 4018;
+    /// The same message id with another content.
+    Conflict "conflict" 409 4019;
+    /// No such resource.
+    NotFound "not_found" 404 4020;
+    /// The resource takes another method.
+    MethodNotAllowed "method_not_allowed" 405 4021;
+    /// Older than what is kept.
+    Gone "gone" 410 4022;
+    /// Over a limit; the answer says when to come back.
+    RateLimited "rate_limited" 429 4100;
+    /// Slow mode: one message per named time.
+    SlowMode "slow_mode" 429 4101;
+    /// No capacity now.
+    Overloaded "overloaded" 503 4102;
+    /// A part that this needs is away.
+    Unavailable "unavailable" 503 4103;
+    /// The first frame did not come in time.
+    JoinTimeout "join_timeout" 408 4104;
+    /// The request did not come in time.
+    Timeout "timeout" 408 4105;
+    /// A defect of the server.
+    Internal "internal" 500 4106;
+    /// Nothing was heard for longer than the heartbeat allows.
+    Idle "idle" 408 4200;
+    /// The viewer reads more slowly than its room speaks.
+    SlowViewer "slow_viewer" 503 4201;
+    /// The gateway leaves; the `reconnect` frame before named time and place.
+    Draining "draining" 503 4300;
+}
+
+impl Code {
+    /// What the client should do.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        Advice::of_close(self.close())
+    }
+
+    /// Whether the same request may be sent again later.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        !matches!(self.advice(), Advice::Never)
+    }
+}
+
+/// The body of every HTTP refusal: `{"error": {...}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorBody {
+    /// The refusal.
+    pub error: Refusal,
+}
+
+/// Why, in a stable code and a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable code.
+    pub code: Code,
+    /// What to do, for a person.
+    pub message: String,
+    /// When to come back, in milliseconds; absent when coming back is no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal without a time to come back.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Refusal { code, message: message.into(), retry_after_ms: None }
+    }
+
+    /// The same with a time to come back, in milliseconds.
+    #[must_use]
+    pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Self {
+        self.retry_after_ms = Some(retry_after_ms);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_close_codes_are_unique_and_serde_agrees() {
+        let mut closes = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(closes.insert(code.close()), "{code:?}");
+            assert_eq!(serde_json::to_value(code).unwrap(), code.label());
+            assert!((4000..4400).contains(&code.close()));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Identifiers, parsed once at the edge; inside, they are valid by type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be 1 to {max} characters out of A-Z a-z 0-9 {extra}")]
+pub struct IdError {
+    kind: &'static str,
+    max: usize,
+    extra: &'static str,
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $extra:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Longest accepted length, in bytes (the alphabet is ASCII).
+            pub const LEN_MAX: usize = $max;
+
+            /// Parses; the alphabet keeps wildcards, separators and spaces out
+            /// of bus subjects, keys and paths.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let allowed = |b: u8| b.is_ascii_alphanumeric() || $extra.as_bytes().contains(&b);
+                if text.is_empty() || text.len() > $max || !text.bytes().all(allowed) {
+                    return Err(IdError { kind: $kind, max: $max, extra: $extra });
+                }
+                Ok(Self(text.into()))
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A room: one live stream's audience.
+    RoomId, "room id", 64, "_-"
+);
+identifier!(
+    /// A person, as the token names them.
+    UserId, "user id", 64, "_-.:@"
+);
+identifier!(
+    /// Chosen by the sender; unique within that sender and room.
+    MessageId, "message id", 64, "_-.:"
+);
+
+/// Position of a message on the bus; grows, never repeats, may skip. Fits in 53
+/// bits, so that JavaScript reads it exactly. 0 means "before everything".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sequence(pub u64);
+
+impl Sequence {
+    /// Before the first message.
+    pub const ZERO: Sequence = Sequence(0);
+    /// Greatest value that JSON readers with doubles keep exactly.
+    pub const MAX: Sequence = Sequence((1 << 53) - 1);
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_refuse_what_could_be_a_wildcard_or_a_path() {
+        for bad in ["", "a.b", "*", ">", "a b", "../x", "房间", &"x".repeat(65)] {
+            assert!(RoomId::parse(bad).is_err(), "{bad:?}");
+            assert!(serde_json::from_value::<RoomId>(bad.into()).is_err());
+        }
+        assert_eq!(RoomId::parse("a_B-9").unwrap().as_str(), "a_B-9");
+    }
+}

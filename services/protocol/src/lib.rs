@@ -1,0 +1,21 @@
+//! What travels between Barrage's parts and its clients: identifiers, message
+//! classes, downlink frames, uplink requests and error codes.
+//!
+//! No I/O, no clock, no async: every other crate stands on this one.
+//! `docs/protocol.md` is the human-readable form; a test parses its examples.
+
+pub mod batch;
+pub mod class;
+pub mod code;
+pub mod deflate;
+pub mod entry;
+pub mod frame;
+pub mod id;
+pub mod message;
+pub mod post;
+
+pub use batch::{BatchItem, BatchWriter};
+pub use class::Class;
+pub use code::{Advice, Code};
+pub use id::{MessageId, RoomId, Sequence, UserId};
+pub use message::Message;

@@ -1,0 +1,24 @@
+//! What is kept for business use: rooms, mutes, the gift ledger and the message
+//! archive with its offsets into the stream.
+//!
+//! One trait, [`Store`], and an engine per database behind it; nothing above
+//! this crate may ask which engine is there. The suite in `tests/conformance`
+//! runs on each of them.
+
+pub mod archive;
+pub mod config;
+pub mod error;
+pub mod gift;
+pub mod mute;
+pub mod room;
+pub mod sqlite;
+pub mod store;
+
+pub use archive::{ArchiveEntry, Effect, HISTORY_LIMIT_MAX, HistoryRange};
+pub use config::SqliteConfig;
+pub use error::StoreError;
+pub use gift::{GiftKind, GiftRecord, GiftSum};
+pub use mute::Mute;
+pub use room::Room;
+pub use sqlite::SqliteStore;
+pub use store::Store;

@@ -1,0 +1,74 @@
+//! Rooms, and the starts of their streams.
+
+use barrage_protocol::RoomId;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, rows, value};
+use crate::{Room, StoreError};
+
+pub(super) async fn put(store: &SqliteStore, room: &Room) -> Result<(), StoreError> {
+    let mut transaction = store.begin().await?;
+    sqlx::query(
+        "INSERT INTO rooms (id, title, created_at_ms, stream_started_at_ms, closed)
+         VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET
+            title = excluded.title,
+            created_at_ms = excluded.created_at_ms,
+            stream_started_at_ms = excluded.stream_started_at_ms,
+            closed = excluded.closed",
+    )
+    .bind(room.id.as_str())
+    .bind(&room.title)
+    .bind(value::int(room.created_at_ms))
+    .bind(value::int(room.stream_started_at_ms))
+    .bind(room.closed)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("INSERT INTO streams (room, started_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        .bind(room.id.as_str())
+        .bind(value::int(room.stream_started_at_ms))
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn get(store: &SqliteStore, id: &RoomId) -> Result<Option<Room>, StoreError> {
+    let row = sqlx::query("SELECT * FROM rooms WHERE id = ?")
+        .bind(id.as_str())
+        .fetch_optional(&store.readers)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(
+    store: &SqliteStore,
+    after: Option<&RoomId>,
+    limit: usize,
+) -> Result<Vec<Room>, StoreError> {
+    let found = sqlx::query("SELECT * FROM rooms WHERE id > ? ORDER BY id LIMIT ?")
+        .bind(after.map_or("", RoomId::as_str))
+        .bind(rows(limit))
+        .fetch_all(&store.readers)
+        .await?;
+    found.iter().map(read).collect()
+}
+
+pub(super) async fn close(store: &SqliteStore, id: &RoomId) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE rooms SET closed = 1 WHERE id = ?")
+        .bind(id.as_str())
+        .execute(&store.writer)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+fn read(row: &SqliteRow) -> Result<Room, StoreError> {
+    Ok(Room {
+        id: value::room(row, "id")?,
+        title: row.try_get("title")?,
+        created_at_ms: value::uint(row, "created_at_ms")?,
+        stream_started_at_ms: value::uint(row, "stream_started_at_ms")?,
+        closed: row.try_get("closed")?,
+    })
+}

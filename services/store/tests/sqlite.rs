@@ -1,0 +1,200 @@
+//! The conformance suite on SQLite, and what only a file can suffer.
+
+mod conformance;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barrage_protocol::Sequence;
+use barrage_store::{HistoryRange, SqliteConfig, SqliteStore, Store, StoreError};
+use conformance::{chat, gift_entry, room, sequences};
+use tempfile::TempDir;
+
+async fn open() -> (TempDir, Arc<dyn Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_in(folder.path()).await;
+    (folder, Arc::new(store))
+}
+
+async fn open_in(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default())
+        .await
+        .unwrap()
+}
+
+conformance::suite!(open);
+
+/// What a killed process leaves behind: the file and its log as they are, with
+/// nobody having closed them.
+fn copy_as_killed(from: &Path, to: &Path) -> PathBuf {
+    std::fs::copy(from.join("store.db"), to.join("store.db")).unwrap();
+    let log = to.join("store.db-wal");
+    std::fs::copy(from.join("store.db-wal"), &log).unwrap();
+    log
+}
+
+/// Archive, ledger and position tell the same story; returns how far it goes.
+async fn check_whole(store: &dyn Store, batch_len: u64) -> u64 {
+    let up_to = store.archived_up_to().await.unwrap().0;
+    assert_eq!(up_to % batch_len, 0, "a batch was kept in part");
+    let demo = room("demo");
+    let seen = store
+        .history(&demo, HistoryRange::After(Sequence::ZERO), 1_000)
+        .await
+        .unwrap();
+    assert_eq!(sequences(&seen), (1..=up_to).collect::<Vec<_>>());
+    let ledger = store.gifts(&demo, Sequence::ZERO, 1_000).await.unwrap();
+    assert_eq!(ledger.len() as u64, up_to);
+    up_to
+}
+
+#[tokio::test]
+async fn what_was_appended_survives_a_kill() {
+    let (folder, store) = open().await;
+    let after = tempfile::tempdir().unwrap();
+    for batch in 0..5 {
+        let entries: Vec<_> = (1..=10)
+            .map(|n| gift_entry("demo", batch * 10 + n))
+            .collect();
+        store.append(&entries).await.unwrap();
+        copy_as_killed(folder.path(), after.path());
+        let reopened = open_in(after.path()).await;
+        assert_eq!(check_whole(&reopened, 10).await, (batch + 1) * 10);
+        reopened.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_torn_log_keeps_whole_batches_only() {
+    let (folder, store) = open().await;
+    for batch in 0..5 {
+        let entries: Vec<_> = (1..=10)
+            .map(|n| gift_entry("demo", batch * 10 + n))
+            .collect();
+        store.append(&entries).await.unwrap();
+    }
+    let len = std::fs::metadata(folder.path().join("store.db-wal"))
+        .unwrap()
+        .len();
+    let mut reached = std::collections::BTreeSet::new();
+    // Cut inside the last third, where the schema is complete.
+    for cut in (0..12).map(|n| len - n * len / 36 - 7 * n) {
+        let after = tempfile::tempdir().unwrap();
+        let log = copy_as_killed(folder.path(), after.path());
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(log)
+            .unwrap()
+            .set_len(cut)
+            .unwrap();
+        let reopened = open_in(after.path()).await;
+        reached.insert(check_whole(&reopened, 10).await);
+    }
+    assert!(
+        reached.contains(&50) && reached.len() > 1,
+        "the cuts hit nothing: {reached:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
+    let (folder, store) = open().await;
+    let mut next = 0;
+    for polls in 0..60 {
+        let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", next + n)).collect();
+        tokio::select! {
+            biased;
+            done = store.append(&entries) => { done.unwrap(); }
+            () = async { for _ in 0..polls { tokio::task::yield_now().await; } } => {}
+        }
+        // The connection goes back in a state to work with.
+        next = check_whole(&*store, 10).await;
+        if polls % 20 == 19 {
+            let other = open_in(folder.path()).await;
+            assert_eq!(check_whole(&other, 10).await, next);
+            other.close().await;
+        }
+    }
+    let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", next + n)).collect();
+    store.append(&entries).await.unwrap();
+    assert_eq!(check_whole(&*store, 10).await, next + 10);
+}
+
+#[tokio::test]
+async fn readers_see_commits_while_writers_write() {
+    let (_folder, store) = open().await;
+    let writer = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 1..=50 {
+                store.append(&[chat("demo", n, n)]).await.unwrap();
+            }
+        })
+    };
+    let mut seen = 0;
+    while seen < 50 {
+        let now = store.archived_up_to().await.unwrap().0;
+        assert!(now >= seen);
+        seen = now;
+        tokio::task::yield_now().await;
+    }
+    writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn parallel_writers_wait_in_line() {
+    let (_folder, store) = open().await;
+    let writers: Vec<_> = (0..8u64)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for n in 1..=20 {
+                    store
+                        .append(&[chat("demo", writer * 100 + n, n)])
+                        .await
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let all = store
+        .history(&room("demo"), HistoryRange::Latest, 1_000)
+        .await
+        .unwrap();
+    assert_eq!(all.messages.len(), 160);
+}
+
+#[tokio::test]
+async fn a_place_that_is_no_folder_is_an_error_and_a_closed_store_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("missing").join("store.db");
+    let error = SqliteStore::open(&nowhere, &SqliteConfig::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Open(_)), "{error:?}");
+
+    std::fs::write(
+        folder.path().join("text.db"),
+        "this is no database, only text".repeat(99),
+    )
+    .unwrap();
+    let text = folder.path().join("text.db");
+    assert!(
+        SqliteStore::open(&text, &SqliteConfig::default())
+            .await
+            .is_err()
+    );
+
+    let store = open_in(folder.path()).await;
+    store.close().await;
+    assert!(store.ping().await.unwrap_err().is_retryable());
+}
+
+#[test]
+fn an_unknown_key_of_the_configuration_is_refused() {
+    assert!(serde_json::from_str::<SqliteConfig>(r#"{"readers": 2}"#).is_ok());
+    assert!(serde_json::from_str::<SqliteConfig>(r#"{"reader": 2}"#).is_err());
+}

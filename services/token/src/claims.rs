@@ -1,0 +1,91 @@
+//! What a token says.
+
+use barrage_protocol::{RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// The JWT's claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user.
+    pub sub: UserId,
+    /// Name to show; the user id when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Rooms that it is good for.
+    pub rooms: Rooms,
+    /// What its bearer may do there.
+    pub role: Role,
+    /// Unix time in seconds after which it is refused.
+    pub exp: u64,
+    /// Unix time in seconds before which it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// For whom it was made.
+    pub aud: String,
+}
+
+/// Room ids, or `*` for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rooms(pub Vec<String>);
+
+impl Rooms {
+    /// Whether the room is among them.
+    #[must_use]
+    pub fn contain(&self, room: &RoomId) -> bool {
+        self.0.iter().any(|r| r == "*" || r == room.as_str())
+    }
+}
+
+/// What a user may do; a later role may do all that an earlier one may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Watch and send.
+    #[default]
+    Viewer,
+    /// Speak in a muted room.
+    Moderator,
+    /// The one who streams.
+    Host,
+    /// Use the admin API.
+    Admin,
+}
+
+impl Role {
+    /// Stable name.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Moderator => "moderator",
+            Role::Host => "host",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Role::Viewer, Role::Moderator, Role::Host, Role::Admin]
+            .into_iter()
+            .find(|role| role.label() == text)
+            .ok_or_else(|| format!("{text} is not one of viewer, moderator, host, admin"))
+    }
+}
+
+/// A verified caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub user: UserId,
+    /// Name to show, as the token has it; clean it before it is shown.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// Unix time in seconds when the token ends.
+    pub expires_at_secs: u64,
+}

@@ -1,0 +1,65 @@
+//! Where keys come from, and what tokens must say.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[token]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenConfig {
+    /// Keys that verify; the first one that can sign mints. Several at once allow
+    /// a rotation. Default: none, and `up` makes one in its data directory.
+    pub keys: Vec<KeyConfig>,
+    /// Value that `aud` must contain. Default `barrage`.
+    pub audience: String,
+    /// Clock difference allowed on `exp` and `nbf`. Default 30, at most 60.
+    pub leeway_secs: u64,
+    /// Whether viewers without a token may watch (never send). Default true.
+    pub anonymous: bool,
+    /// Whether `POST /v1/guest` gives anybody a viewer token for an hour. Default:
+    /// absent, which means on in `up` while it listens on loopback alone.
+    pub guests: Option<bool>,
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        TokenConfig {
+            keys: Vec::new(),
+            audience: "barrage".into(),
+            leeway_secs: 30,
+            anonymous: true,
+            guests: None,
+        }
+    }
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// Key id, matched with the token's `kid` when it has one.
+    pub id: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub source: KeySource,
+}
+
+/// A key's algorithm and the file that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "algorithm", rename_all = "snake_case")]
+pub enum KeySource {
+    /// HMAC-SHA256; the file holds at least 32 bytes.
+    Hs256 {
+        /// Secret file.
+        secret_file: PathBuf,
+    },
+    /// Ed25519, PEM.
+    Eddsa {
+        /// Public key file, for verifying.
+        public_key_file: PathBuf,
+        /// Private key file, for minting; absent on services that only verify.
+        #[serde(default)]
+        private_key_file: Option<PathBuf>,
+    },
+}
