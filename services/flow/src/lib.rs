@@ -1,1 +1,33 @@
-//! barrage-flow
+//! Flow control: the algorithms that decide how much may pass, and the quota
+//! that keeps one of them per key.
+//!
+//! Everything here is a value over a clock that the caller brings: `now` is a
+//! [`std::time::Duration`] since an origin of the caller's choice, the same for
+//! all calls on one object. Nothing reads a clock, sleeps or allocates per
+//! decision, so that every law can be tested against a naive model.
+//!
+//! - [`TokenBucket`]: an average with bursts (posts of a user, joins of an address).
+//! - [`LeakyBucket`]: a smooth stream out of a rough one (egress, joins let in).
+//! - [`SlidingWindow`]: a hard bound on every window, with no double burst at an
+//!   edge (a room's display quota).
+//! - [`Quota`]: one of these per key, behind a trait; [`LocalQuota`] keeps them
+//!   in this process.
+
+pub mod leaky_bucket;
+pub mod local_quota;
+mod meter;
+pub mod metrics;
+pub mod quota;
+pub mod rate;
+mod shard;
+pub mod sliding_window;
+pub mod token_bucket;
+pub mod verdict;
+
+pub use leaky_bucket::{LeakyBucket, Passage};
+pub use local_quota::{LocalQuota, LocalQuotaConfig};
+pub use quota::{Quota, QuotaKey, Rule, Subject};
+pub use rate::{Rate, RuleError, Window};
+pub use sliding_window::SlidingWindow;
+pub use token_bucket::TokenBucket;
+pub use verdict::Verdict;

@@ -1,1 +1,26 @@
-//! barrage-gateway
+//! The downlink: long connections, rooms, fan-out.
+//!
+//! The gateway knows no business: it routes by room and class and splices bodies
+//! as opaque bytes. Connections belong to shards (one thread each); a room's hub
+//! builds each batch once, and a shard writes the same bytes to its viewers.
+
+mod batch;
+mod batcher;
+mod config;
+mod direct;
+mod gateway;
+mod hub;
+mod join;
+mod metrics;
+mod outbox;
+mod poll;
+mod room;
+mod routes;
+mod shard;
+mod sse;
+mod viewer;
+mod wire;
+
+pub use config::GatewayConfig;
+pub use gateway::Gateway;
+pub use metrics::GatewayMetrics;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use barrage_protocol::Code;
 use bytes::Bytes;
+use axum::body::HttpBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::ApiError;
@@ -14,14 +15,16 @@ pub async fn read(
     bytes_max: usize,
     deadline: Duration,
 ) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::new(Code::TooLarge, format!("the body may have {bytes_max} bytes"));
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(deadline, Limited::new(body, bytes_max).collect()).await;
     match collected {
         Err(_) => Err(ApiError::new(Code::Timeout, "the body did not arrive in time; send it at once")
             .retry_after_ms(1_000)),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(ApiError::new(Code::TooLarge, format!("the body may have {bytes_max} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::new(Code::BadRequest, "the body ended early or is not valid HTTP")),
     }
 }

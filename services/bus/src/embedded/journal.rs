@@ -105,7 +105,10 @@ impl Journal {
     /// Writes all entries in one transaction; afterwards they are durable.
     pub(crate) fn append(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
         let Some(last) = entries.last() else { return Ok(()) };
-        self.sync_mode(entries.iter().any(|e| e.message.class.is_precious()))?;
+        // A reservation must reach the disk too: a position given twice would break
+        // the archive, which may have kept the first one.
+        let moves_reservation = last.message.sequence.0 >= self.reserved;
+        self.sync_mode(moves_reservation || entries.iter().any(|e| e.message.class.is_precious()))?;
         let transaction = self.connection.transaction()?;
         let mut reserved = self.reserved;
         {
@@ -138,7 +141,7 @@ impl Journal {
                 };
                 upsert.execute(params![direct, room, message.sequence.0.cast_signed()])?;
             }
-            if last.message.sequence.0 >= reserved {
+            if moves_reservation {
                 reserved = last.message.sequence.0 + RESERVATION;
                 transaction.execute(
                     "INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?1)",

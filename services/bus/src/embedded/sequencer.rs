@@ -81,7 +81,7 @@ impl Sequencer {
         }
         self.finish(commit);
         for (change, reply) in changes {
-            let result = self.change(change, now_ms);
+            let result = self.change(&change, now_ms);
             answer(reply, result);
         }
     }
@@ -167,9 +167,9 @@ impl Sequencer {
         }
     }
 
-    fn change(&mut self, change: Change, now_ms: u64) -> Result<(), BusError> {
+    fn change(&mut self, change: &Change, now_ms: u64) -> Result<(), BusError> {
         let mut settings = Settings::clone(&self.settings.borrow());
-        match &change {
+        match change {
             Change::Room(room, value) => {
                 if !settings.rooms.contains_key(room) && settings.rooms.len() >= self.config.rooms_max {
                     return Err(BusError::Full("room"));
@@ -189,7 +189,7 @@ impl Sequencer {
                 settings.restrictions.remove(&(room.clone(), user.clone()));
             }
         }
-        self.journal.change(&change).map_err(|error| BusError::Unavailable(error.to_string()))?;
+        self.journal.change(change).map_err(|error| BusError::Unavailable(error.to_string()))?;
         self.settings.send_replace(Arc::new(settings));
         Ok(())
     }

@@ -1,0 +1,115 @@
+//! The command line.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use barrage_protocol::{RoomId, UserId};
+use barrage_token::Role;
+use clap::{Args, Parser, Subcommand};
+
+/// Live-stream chat and danmaku.
+///
+/// `barrage up` starts everything in one process and needs no other server.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+pub(crate) struct Cli {
+    /// Configuration file (TOML). Flags win over `BARRAGE_*` environment variables
+    /// (`BARRAGE_GATEWAY__WINDOW_MS=100`), these over the file, the file over defaults.
+    #[arg(long, global = true, env = "BARRAGE_CONFIG", hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where data is kept.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start entry, gateway, uplink, archiver and store in this process.
+    ///
+    /// Then open the page that it prints. `--demo` plays a small recording into the
+    /// room `demo`, so that there is something to see at once.
+    Up(Up),
+    /// Mint a token and print it alone.
+    ///
+    /// The key is the configured one, or the one that `up` keeps in the data directory.
+    Token(Token),
+    /// Check the configuration, or show it as it is in force.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Public address; may be given several times. Port 0 chooses a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Address of the admin API, metrics and health.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Play a small recording of ours into the room `demo`, again and again.
+    #[arg(long, conflicts_with = "replay")]
+    pub(crate) demo: bool,
+    /// Play a recorded danmaku file (Bilibili XML) into a room at its own pace.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    /// The room to replay into; made if it does not exist.
+    #[arg(long, value_name = "ROOM", default_value = "demo", value_parser = parse::<RoomId>)]
+    pub(crate) room: RoomId,
+    /// Replay at this multiple of the recorded pace (0.01 to 1000).
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Begin the replay again when it ends.
+    #[arg(long = "loop")]
+    pub(crate) again: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// Whom it speaks for.
+    #[arg(long, value_parser = parse::<UserId>)]
+    pub(crate) user: UserId,
+    /// Name to show; the user id when absent.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A room that it is good for, or `*` for all; may be given several times.
+    #[arg(long = "room", required = true)]
+    pub(crate) rooms: Vec<String>,
+    /// viewer, moderator, host or admin.
+    #[arg(long, default_value = "viewer")]
+    pub(crate) role: Role,
+    /// How long it is good.
+    #[arg(long, default_value_t = 3600)]
+    pub(crate) ttl_secs: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is valid, and if not, everything that is wrong.
+    Check,
+    /// Print the configuration in force, as TOML.
+    Show,
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| format!("{text} is not a number"))?;
+    if (0.01..=1000.0).contains(&speed) { Ok(speed) } else { Err("must be 0.01 to 1000".into()) }
+}
+
+/// Prints a line for the person who ran the command.
+pub(crate) fn say(text: impl AsRef<str>) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{}", text.as_ref())?;
+    Ok(())
+}
+
+/// Prints an error and its causes.
+pub(crate) fn complain(error: &anyhow::Error) {
+    // A closed stderr leaves nobody to tell.
+    drop(writeln!(std::io::stderr().lock(), "barrage: {error:#}"));
+}

@@ -1,0 +1,142 @@
+//! All of the configuration: defaults, then the TOML file, then `BARRAGE_*`, then
+//! flags. Unknown keys are errors.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Cli, Command, say};
+
+/// Variables with our prefix that are not settings.
+const NOT_SETTINGS: [&str; 1] = ["config"];
+
+/// The whole configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Public addresses. Default 127.0.0.1:8080.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Address of the admin API, metrics and health; never a public one.
+    /// Default 127.0.0.1:8081.
+    pub(crate) admin_listen: SocketAddr,
+    /// Where data is kept. Default `barrage-data`.
+    pub(crate) data_dir: PathBuf,
+    pub(crate) log: LogConfig,
+    pub(crate) http: barrage_http::HttpConfig,
+    pub(crate) token: barrage_token::TokenConfig,
+    pub(crate) bus: barrage_bus::BusConfig,
+    pub(crate) store: barrage_store::SqliteConfig,
+    pub(crate) archiver: barrage_archiver::ArchiverConfig,
+    pub(crate) gateway: barrage_gateway::GatewayConfig,
+    pub(crate) uplink: barrage_uplink::UplinkConfig,
+    pub(crate) entry: barrage_entry::EntryConfig,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogConfig {
+    /// `text` for a terminal, `json` for a collector. Default text.
+    pub(crate) format: LogFormat,
+    /// What is logged, in the syntax of `RUST_LOG`. Default `info`.
+    pub(crate) filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            data_dir: "barrage-data".into(),
+            log: LogConfig::default(),
+            http: Default::default(),
+            token: Default::default(),
+            bus: Default::default(),
+            store: Default::default(),
+            archiver: Default::default(),
+            gateway: Default::default(),
+            uplink: Default::default(),
+            entry: Default::default(),
+        }
+    }
+}
+
+/// Merges all layers and checks the result.
+pub(crate) fn load(cli: &Cli) -> anyhow::Result<Config> {
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    if let Some(path) = &cli.config {
+        if !path.is_file() {
+            bail!("the configuration file {} is not there", path.display());
+        }
+        figment = figment.merge(Toml::file(path));
+    }
+    figment = figment.merge(Env::prefixed("BARRAGE_").ignore(&NOT_SETTINGS).split("__"));
+    let mut config: Config = figment.extract().map_err(|errors| {
+        let lines: Vec<_> = errors.into_iter().map(|error| format!("\n  {error}")).collect();
+        anyhow::anyhow!("the configuration is not valid:{}", lines.concat())
+    })?;
+    if let Some(data_dir) = &cli.data_dir {
+        config.data_dir.clone_from(data_dir);
+    }
+    if let Command::Up(up) = &cli.command {
+        if !up.listen.is_empty() {
+            config.listen.clone_from(&up.listen);
+        }
+        config.admin_listen = up.admin_listen.unwrap_or(config.admin_listen);
+    }
+    check(&config)?;
+    Ok(config)
+}
+
+/// Says everything that is wrong, not only the first.
+fn check(config: &Config) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    let mut range = |key: &str, value: u64, min: u64, max: u64| {
+        if !(min..=max).contains(&value) {
+            wrong.push(format!("\n  {key} = {value}: must be {min} to {max}"));
+        }
+    };
+    range("listen (number of addresses)", config.listen.len() as u64, 1, 16);
+    range("http.header_secs", config.http.header_secs, 1, 60);
+    range("http.idle_secs", config.http.idle_secs, 1, 3_600);
+    range("http.header_bytes_max", config.http.header_bytes_max as u64, 8_192, 1 << 20);
+    range("http.connections_max", config.http.connections_max as u64, 1, 1_000_000);
+    range("token.leeway_secs", config.token.leeway_secs, 0, 60);
+    range("bus.queue_max", config.bus.queue_max as u64, 1, 1 << 20);
+    range("bus.subscriber_lag_max", config.bus.subscriber_lag_max as u64, 16, 1 << 20);
+    range("bus.dedup_secs", config.bus.dedup_secs, 1, 86_400);
+    range("gateway.shards", config.gateway.shards as u64, 0, 1_024);
+    range("gateway.window_ms", config.gateway.window_ms, 1, 5_000);
+    range("gateway.batch_messages_max", config.gateway.batch_messages_max as u64, 1, 10_000);
+    range("gateway.pulse_ms", config.gateway.pulse_ms, 100, 60_000);
+    range("gateway.ping_interval_ms", config.gateway.ping_interval_ms, 1_000, 600_000);
+    range("gateway.deflate_effort", u64::from(config.gateway.deflate_effort), 1, 9);
+    range("gateway.queue_soft_bytes", config.gateway.queue_soft_bytes as u64, 4_096, 1 << 26);
+    let soft = config.gateway.queue_soft_bytes as u64;
+    range("gateway.queue_hard_bytes", config.gateway.queue_hard_bytes as u64, soft, 1 << 28);
+    range("uplink.text_chars_max", config.uplink.text_chars_max as u64, 1, 10_000);
+    if wrong.is_empty() { Ok(()) } else { bail!("the configuration is not valid:{}", wrong.concat()) }
+}
+
+/// Prints what is in force. Keys stand in files, so nothing secret is in it.
+pub(crate) fn show(config: &Config) -> anyhow::Result<()> {
+    say(toml::to_string_pretty(config).context("the configuration cannot be shown")?)
+}

@@ -1,0 +1,228 @@
+//! `barrage up`: every role in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use barrage_archiver::ArchiverMetrics;
+use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
+use barrage_gateway::{Gateway, GatewayMetrics};
+use barrage_protocol::{Code, RoomId};
+use barrage_recording::{Limits, Recording};
+use barrage_store::{SqliteStore, Store};
+use barrage_uplink::{Uplink, UplinkMetrics};
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{self, Up};
+use crate::config::Config;
+use crate::data_dir::{self, MakeKey};
+use crate::directory::BusDirectory;
+use crate::replay::{self, Replay};
+use crate::{page, telemetry};
+
+/// The room that is always there.
+const DEMO_ROOM: &str = "demo";
+
+/// Builds the runtime and runs until a signal.
+pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
+    telemetry::start(&config.log)?;
+    let replay = recording(asked)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(run(config, replay))
+}
+
+/// The recording that the flags ask for, read before anything is started.
+fn recording(asked: &Up) -> anyhow::Result<Option<Replay>> {
+    let (bytes, again) = match (&asked.replay, asked.demo) {
+        (Some(path), _) => {
+            let bytes = std::fs::read(path).with_context(|| format!("--replay {} cannot be read", path.display()))?;
+            (bytes, asked.again)
+        }
+        (None, true) => (barrage_recording::DEMO.to_vec(), true),
+        (None, false) => return Ok(None),
+    };
+    let recording = Recording::parse(&bytes, &Limits::default()).context("the recording cannot be read")?;
+    if recording.skipped.total() > 0 {
+        cli::say(format!("  note    of the recording, {} entries are left out: {}", recording.skipped.total(), recording.skipped))?;
+    }
+    Ok(Some(Replay { recording, room: asked.room.clone(), speed: asked.speed, again }))
+}
+
+async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
+    let lock = data_dir::open(&config.data_dir)?;
+    let public = listen(&config.listen)?;
+    let admin = listen(&[config.admin_listen])?;
+    let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
+    let registry = Registry::new();
+    let bus_file = EmbeddedBus::file(&config.data_dir);
+    let bus: Arc<dyn Bus> = EmbeddedBus::open(&bus_file, config.bus.clone(), BusMetrics::new(&registry)?)
+        .context("the message log cannot be opened")?;
+    let store_file = config.data_dir.join("store.sqlite");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&store_file, &config.store).await.context("the store cannot be opened")?);
+    make_room(&bus, DEMO_ROOM.parse().expect("a valid id")).await?;
+    if let Some(replay) = &replay {
+        make_room(&bus, replay.room.clone()).await?;
+    }
+
+    let stop = Stop::default();
+    let archiver = tokio::spawn(barrage_archiver::run(
+        Arc::clone(&bus),
+        Arc::clone(&store),
+        config.archiver.clone(),
+        ArchiverMetrics::new(&registry)?,
+        stop.archiver.clone(),
+    ));
+    let gateway = Gateway::start(
+        Arc::clone(&bus),
+        Arc::clone(&keyring),
+        config.token.anonymous,
+        config.gateway.clone(),
+        GatewayMetrics::new(&registry)?,
+        stop.front.clone(),
+    )?;
+    let addresses = local_addresses(&public)?;
+    let guests = config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
+    let access = (config.token.anonymous, guests);
+    let metrics = UplinkMetrics::new(&registry)?;
+    let uplink = Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
+    let directory = BusDirectory::new(Arc::clone(&bus), &addresses);
+    let entry = barrage_entry::router(barrage_entry::Entry::new(&config.entry, Arc::new(directory), &registry)?);
+    let public_router = gateway
+        .router()
+        .merge(barrage_uplink::router(Arc::clone(&uplink)))
+        .merge(entry)
+        .merge(page::router());
+    let health = Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
+    let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health));
+    let admin_address = local_addresses(&admin)?[0];
+
+    let gateway = tokio::spawn(gateway.run());
+    let served = tokio::spawn(barrage_http::serve(public, public_router, config.http.clone(), stop.front.clone()));
+    // Health and metrics answer until the end.
+    let admin_served = tokio::spawn(barrage_http::serve(admin, admin_router, config.http.clone(), stop.admin.clone()));
+    if let Some(replay) = replay {
+        tokio::spawn(replay::run(replay, Arc::clone(&uplink), stop.front.clone()));
+    }
+    announce(&addresses, admin_address, &config)?;
+
+    let mut archiver = archiver;
+    let early = tokio::select! {
+        () = signal() => None,
+        ended = &mut archiver => Some(ended),
+    };
+    tracing::info!("draining");
+    stop.front.cancel();
+    gateway.await.context("the gateway failed")?;
+    served.await.context("the listeners failed")?;
+    stop.archiver.cancel();
+    let ended = match early {
+        Some(ended) => ended,
+        None => archiver.await,
+    };
+    stop.admin.cancel();
+    admin_served.await.context("the admin listener failed")?;
+    store.close().await;
+    let report = ended.context("the archiver failed")?.context("the archiver stopped")?;
+    tracing::info!(archived = report.archived, position = %report.position, "stopped");
+    drop(lock);
+    Ok(())
+}
+
+/// In the order in which parts stop: those in front, the archiver, admin.
+#[derive(Default)]
+struct Stop {
+    front: CancellationToken,
+    archiver: CancellationToken,
+    admin: CancellationToken,
+}
+
+fn listen(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let bind = |address: &SocketAddr| {
+        barrage_http::listen(*address)
+            .with_context(|| format!("{address} cannot be listened on; is another barrage running? (--listen, --admin-listen)"))
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
+    listeners.iter().map(|listener| Ok(listener.local_addr()?)).collect()
+}
+
+async fn make_room(bus: &Arc<dyn Bus>, id: RoomId) -> anyhow::Result<()> {
+    if bus.settings().borrow().rooms.contains_key(&id) {
+        return Ok(());
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let settings = RoomSettings {
+        title: id.to_string(),
+        stream_started_at_ms: u64::try_from(now.as_millis())?,
+        ..RoomSettings::default()
+    };
+    bus.change(Change::Room(id, settings)).await.context("the room cannot be made")
+}
+
+fn announce(addresses: &[SocketAddr], admin: SocketAddr, config: &Config) -> anyhow::Result<()> {
+    cli::say("Barrage is up.")?;
+    for address in addresses {
+        cli::say(format!("  page    http://{address}/"))?;
+    }
+    cli::say(format!("  admin   http://{admin}/  (/metrics, /healthz, /readyz, /v1/admin)"))?;
+    cli::say(format!("  data    {}", config.data_dir.display()))?;
+    cli::say("  stop    Ctrl-C")
+}
+
+async fn signal() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be heard; Ctrl-C works");
+            drop(tokio::signal::ctrl_c().await);
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// What the health resources look at.
+#[derive(Clone)]
+struct Health {
+    bus: Arc<dyn Bus>,
+    store: Arc<dyn Store>,
+    registry: Registry,
+    front: CancellationToken,
+}
+
+fn health_router(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(health)
+}
+
+/// Ready: takes viewers and messages. Load is never expressed here.
+async fn ready(State(health): State<Health>) -> Result<&'static str, barrage_http::ApiError> {
+    let refusal = |why: &str| barrage_http::ApiError::new(Code::Unavailable, why).retry_after_ms(1_000);
+    if health.front.is_cancelled() {
+        return Err(refusal("this process is leaving"));
+    }
+    health.store.ping().await.map_err(|_| refusal("the store does not answer"))?;
+    if health.bus.gateways().is_empty() {
+        return Err(refusal("no gateway has reported yet"));
+    }
+    Ok("ready\n")
+}
+
+async fn metrics(State(health): State<Health>) -> Result<String, barrage_http::ApiError> {
+    prometheus::TextEncoder::new()
+        .encode_to_string(&health.registry.gather())
+        .map_err(|error| barrage_http::ApiError::new(Code::Internal, error.to_string()))
+}

@@ -1,0 +1,149 @@
+//! The embedded engine: counts in this process.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::FlowMetrics;
+use crate::quota::{Quota, QuotaKey, Rule};
+use crate::shard::{Change, Shard};
+use crate::verdict::Verdict;
+
+/// `[quota]`: bounds of the counts that this process keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocalQuotaConfig {
+    /// Keys with a count, over all shards. Default 200000: about 60 MB when
+    /// full. At the bound a new key takes the place of one that is idle (a full
+    /// bucket, an empty window: forgetting it changes nothing); when none of the
+    /// longest unused is idle, the longest unused is forgotten all the same and
+    /// starts anew, full, if it comes back. So a flood of made-up keys can win
+    /// an abuser one burst more, but never lock anybody out. Watch
+    /// `barrage_flow_quota_forgotten_total{state="live"}`: above zero, raise this.
+    pub keys_max: usize,
+    /// Locks that the keys are spread over. Default 32: decisions take well under
+    /// a microsecond, so this is far more than the cores that could meet.
+    pub shards: usize,
+}
+
+impl Default for LocalQuotaConfig {
+    fn default() -> Self {
+        LocalQuotaConfig { keys_max: 200_000, shards: 32 }
+    }
+}
+
+/// Counts in this process: a sharded, bounded map.
+#[derive(Debug)]
+pub struct LocalQuota {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    metrics: FlowMetrics,
+}
+
+impl LocalQuota {
+    /// With no key known. Figures of zero count as one; each shard holds its
+    /// share of the keys, rounded up.
+    #[must_use]
+    pub fn new(config: &LocalQuotaConfig, metrics: FlowMetrics) -> Self {
+        let shards = config.shards.clamp(1, 1024);
+        let keys_max = config.keys_max.div_ceil(shards).clamp(1, u32::MAX as usize - 1);
+        LocalQuota {
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(keys_max))).collect(),
+            hasher: RandomState::new(),
+            metrics,
+        }
+    }
+
+    /// The decision without a future around it: the counts are here.
+    pub fn decide(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict {
+        let shard = self.hasher.hash_one(key) % self.shards.len() as u64;
+        let shard = &self.shards[usize::try_from(shard).expect("below the number of shards")];
+        let (verdict, change) = {
+            // A panic cannot leave a count half taken; what it left is as good as any.
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.take(key, cost, rule, now)
+        };
+        self.metrics.decided(&verdict);
+        match change {
+            Change::Known => {}
+            Change::Added => self.metrics.keys.inc(),
+            Change::ReplacedIdle => self.metrics.forgotten_idle.inc(),
+            Change::ReplacedLive => self.metrics.forgotten_live.inc(),
+        }
+        verdict
+    }
+}
+
+#[async_trait]
+impl Quota for LocalQuota {
+    async fn take(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict {
+        self.decide(key, cost, rule, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::quota::Subject;
+    use crate::rate::Rate;
+
+    fn quota(config: &LocalQuotaConfig) -> LocalQuota {
+        LocalQuota::new(config, FlowMetrics::new(&Registry::new()).unwrap())
+    }
+
+    fn key(n: u32) -> QuotaKey {
+        QuotaKey { purpose: "post", subject: Subject::Address(IpAddr::V4(n.into())) }
+    }
+
+    #[test]
+    fn purposes_and_subjects_are_counted_apart_behind_the_trait() {
+        let quota: Arc<dyn Quota> = Arc::new(quota(&LocalQuotaConfig::default()));
+        let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
+        let take = |key: &QuotaKey| quota.take(key, 1, &rule, Duration::ZERO).now_or_never().unwrap();
+        assert!(take(&key(1)).is_admit());
+        assert!(!take(&key(1)).is_admit());
+        assert!(take(&key(2)).is_admit());
+        assert!(take(&QuotaKey { purpose: "like", ..key(1) }).is_admit());
+    }
+
+    #[test]
+    fn a_flood_of_keys_stays_within_the_bound_and_locks_nobody_out() {
+        let quota = quota(&LocalQuotaConfig { keys_max: 100, shards: 4 });
+        let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
+        for n in 0..10_000 {
+            assert!(quota.decide(&key(n), 1, &rule, Duration::ZERO).is_admit());
+        }
+        assert!(quota.metrics.keys.get() <= 100);
+        let forgotten = quota.metrics.forgotten_live.get();
+        assert_eq!(forgotten, 10_000 - u64::try_from(quota.metrics.keys.get()).unwrap());
+        assert_eq!(quota.metrics.forgotten_idle.get(), 0);
+    }
+
+    #[test]
+    fn threads_share_one_limit() {
+        let quota = quota(&LocalQuotaConfig::default());
+        let rule = Rule::Rate(Rate::per_sec(1, 1_000).unwrap());
+        let admitted = std::thread::scope(|scope| {
+            let take = || (0..1_000).filter(|_| quota.decide(&key(9), 1, &rule, Duration::ZERO).is_admit()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(admitted, 1_000);
+    }
+
+    #[test]
+    fn an_unknown_key_of_the_configuration_is_an_error() {
+        assert!(toml::from_str::<LocalQuotaConfig>("keys = 5").is_err());
+        let read: LocalQuotaConfig = toml::from_str("keys_max = 5").unwrap();
+        assert_eq!(read, LocalQuotaConfig { keys_max: 5, ..LocalQuotaConfig::default() });
+    }
+}

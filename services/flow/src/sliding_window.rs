@@ -1,0 +1,214 @@
+//! Sliding window over fine buckets: a hard bound on every window.
+
+use std::time::Duration;
+
+use crate::rate::Window;
+use crate::verdict::Verdict;
+
+/// Fine buckets per window. With 16 a unit is held at most 6.25 % too long, and
+/// the whole state is two cache lines.
+pub const GRAINS: usize = 16;
+
+/// A window can touch one fine bucket more than fit into it.
+const COUNTS: usize = GRAINS + 1;
+
+/// Law: no window of the given length, wherever it begins, ever holds more than
+/// `limit`. The price is one grain (a sixteenth of the length, rounded up to a
+/// nanosecond): what was admitted is forgotten up to one grain after it has left
+/// the window, never before.
+#[derive(Debug, Clone, Copy)]
+pub struct SlidingWindow {
+    window: Window,
+    /// Number of the newest fine bucket since the clock's origin.
+    newest: u128,
+    /// Ring: fine bucket `n` is at `n % COUNTS`.
+    counts: [u32; COUNTS],
+    /// Of `counts`.
+    sum: u32,
+}
+
+impl SlidingWindow {
+    /// A window in which nothing has passed.
+    #[must_use]
+    pub fn empty(window: Window, now: Duration) -> Self {
+        let mut empty = SlidingWindow { window, newest: 0, counts: [0; COUNTS], sum: 0 };
+        empty.newest = empty.number(now);
+        empty
+    }
+
+    /// The grain up to which the law is exact.
+    #[must_use]
+    pub fn grain(&self) -> Duration {
+        Duration::from_nanos(self.grain_ns())
+    }
+
+    fn grain_ns(&self) -> u64 {
+        let nanos = self.window.length().as_nanos().div_ceil(GRAINS as u128);
+        u64::try_from(nanos).expect("a window is at most a day")
+    }
+
+    fn number(&self, now: Duration) -> u128 {
+        now.as_nanos() / u128::from(self.grain_ns())
+    }
+
+    fn index(number: u128) -> usize {
+        (number % COUNTS as u128) as usize
+    }
+
+    /// Moves to `now`; a clock that steps back is not followed.
+    fn advance(&mut self, now: Duration) {
+        let number = self.number(now);
+        if number >= self.newest + COUNTS as u128 {
+            self.counts = [0; COUNTS];
+            self.sum = 0;
+            self.newest = number;
+        }
+        while self.newest < number {
+            self.newest += 1;
+            let left = std::mem::take(&mut self.counts[Self::index(self.newest)]);
+            self.sum -= left;
+        }
+    }
+
+    /// Counts `cost`, whole or not at all. A cost of 0 is always admitted.
+    pub fn take(&mut self, cost: u32, now: Duration) -> Verdict {
+        self.advance(now);
+        let limit = self.window.limit();
+        let remaining = limit.saturating_sub(self.sum);
+        if cost <= remaining {
+            self.counts[Self::index(self.newest)] += cost;
+            self.sum += cost;
+            return Verdict::Admit;
+        }
+        let retry_after = self.wait_for(cost, now);
+        Verdict::Refuse { retry_after, limit, remaining }
+    }
+
+    /// Until enough old buckets have left; they leave oldest first.
+    fn wait_for(&self, cost: u32, now: Duration) -> Duration {
+        let Some(room) = self.window.limit().checked_sub(cost) else {
+            return Duration::MAX;
+        };
+        let mut left = self.sum;
+        let oldest = (self.newest + 1).saturating_sub(COUNTS as u128);
+        for number in oldest..=self.newest {
+            left -= self.counts[Self::index(number)];
+            if left <= room {
+                let leaves_ns = (number + COUNTS as u128) * u128::from(self.grain_ns());
+                let wait_ns = leaves_ns.saturating_sub(now.as_nanos());
+                return Duration::from_nanos(u64::try_from(wait_ns).unwrap_or(u64::MAX));
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// What still fits now.
+    #[must_use]
+    pub fn remaining(&self, now: Duration) -> u32 {
+        let mut window = *self;
+        window.advance(now);
+        window.window.limit().saturating_sub(window.sum)
+    }
+
+    /// Whether nothing is counted: forgetting it and starting anew changes nothing.
+    #[must_use]
+    pub fn is_empty(&self, now: Duration) -> bool {
+        self.remaining(now) == self.window.limit()
+    }
+
+    /// The figures that it runs by.
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Changes the figures. With the same length what was counted stays; with
+    /// another the whole count moves to now, so that nothing is forgiven.
+    pub fn set_window(&mut self, window: Window, now: Duration) {
+        self.advance(now);
+        if window.length() == self.window.length() {
+            self.window = window;
+            return;
+        }
+        let sum = self.sum;
+        *self = Self::empty(window, now);
+        self.counts[Self::index(self.newest)] = sum;
+        self.sum = sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Sum of what was admitted in the span of `length` that ends with `now`.
+    fn held(admitted: &[(u64, u32)], now: u64, length: u64) -> u64 {
+        let inside = admitted.iter().filter(|(at, _)| now - at < length);
+        inside.map(|(_, cost)| u64::from(*cost)).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_ever_holds_more_than_the_limit(
+            limit in 1_u32..40,
+            length_ns in 1_000_u64..3_000_000_000,
+            steps in prop::collection::vec((0_u64..300_000_000, 1_u32..50), 1..120),
+        ) {
+            let window = Window::new(limit, Duration::from_nanos(length_ns)).unwrap();
+            let mut sliding = SlidingWindow::empty(window, Duration::ZERO);
+            let grain_ns = u64::try_from(sliding.grain().as_nanos()).unwrap();
+            let mut admitted: Vec<(u64, u32)> = Vec::new();
+            let mut now = 0;
+            for (gap, cost) in steps {
+                now += gap;
+                let at = Duration::from_nanos(now);
+                match sliding.take(cost, at) {
+                    Verdict::Admit => {
+                        admitted.push((now, cost));
+                        prop_assert!(held(&admitted, now, length_ns) <= u64::from(limit));
+                    }
+                    Verdict::Refuse { retry_after, remaining, .. } => {
+                        let coarse = grain_ns * COUNTS as u64;
+                        let load = held(&admitted, now, coarse) + u64::from(cost);
+                        prop_assert!(load > u64::from(limit), "refused without need");
+                        prop_assert!(remaining < cost);
+                        if cost > limit {
+                            prop_assert_eq!(retry_after, Duration::MAX);
+                            continue;
+                        }
+                        let (mut then, mut early) = (sliding, sliding);
+                        prop_assert!(then.take(cost, at + retry_after).is_admit());
+                        let before = at + retry_after - Duration::from_nanos(1);
+                        prop_assert!(!early.take(cost, before).is_admit());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_double_burst_at_an_edge() {
+        let second = Duration::from_secs(1);
+        let mut sliding = SlidingWindow::empty(Window::new(10, second).unwrap(), Duration::ZERO);
+        assert!(sliding.take(10, Duration::from_millis(990)).is_admit());
+        assert!(!sliding.take(1, Duration::from_millis(1010)).is_admit());
+        assert!(!sliding.take(1, Duration::from_millis(1980)).is_admit());
+        assert!(sliding.take(10, Duration::from_millis(2063)).is_admit());
+        assert!(sliding.take(10, Duration::MAX).is_admit());
+        assert!(!sliding.take(1, Duration::ZERO).is_admit());
+    }
+
+    #[test]
+    fn a_lowered_limit_acts_at_once_and_another_length_forgives_nothing() {
+        let second = Duration::from_secs(1);
+        let mut sliding = SlidingWindow::empty(Window::new(10, second).unwrap(), Duration::ZERO);
+        assert!(sliding.take(8, Duration::ZERO).is_admit());
+        sliding.set_window(Window::new(5, second).unwrap(), Duration::ZERO);
+        assert_eq!(sliding.remaining(Duration::ZERO), 0);
+        sliding.set_window(Window::new(10, second * 60).unwrap(), second / 2);
+        assert_eq!(sliding.remaining(second * 59), 2);
+        assert_eq!(sliding.remaining(second * 70), 10);
+    }
+}

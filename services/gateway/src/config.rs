@@ -1,0 +1,98 @@
+//! The gateway's limits and windows.
+
+use serde::{Deserialize, Serialize};
+
+/// `[gateway]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewayConfig {
+    /// Name in the registry, in metrics of the fleet and in entry's answers.
+    /// Default `gateway-1`.
+    pub id: String,
+    /// Base URLs that clients reach this gateway by. Default: none, which means the
+    /// host that the client asked entry on, with each of the listeners' ports.
+    pub base_urls: Vec<String>,
+    /// Worker threads that own connections. Default 0: one per core.
+    pub shards: usize,
+    /// A room's batching window while it is busy; a quiet room sends at once.
+    /// Default 50: below what a viewer notices, and twenty sends a second at most.
+    pub window_ms: u64,
+    /// Messages in one batch at most; a fuller one is sent before its window ends.
+    /// Default 500.
+    pub batch_messages_max: usize,
+    /// Sums of likes and the online count are sent this often at most. Default 1000.
+    pub pulse_ms: u64,
+    /// Heartbeat interval suggested to clients. Default 25000: below the idle
+    /// timeouts of common middleboxes.
+    pub ping_interval_ms: u64,
+    /// Silence beyond the interval before the server closes. Default 10000.
+    pub ping_margin_ms: u64,
+    /// For the first frame, when the handshake carried no token. Default 5.
+    pub join_secs: u64,
+    /// How long a room stays subscribed after its last viewer left. Default 30.
+    pub linger_secs: u64,
+    /// Bytes queued for one viewer before chat is left out for it. Default 65536.
+    pub queue_soft_bytes: usize,
+    /// Bytes queued for one viewer before it is told to reconnect. Default 262144.
+    pub queue_hard_bytes: usize,
+    /// A viewer whose socket took nothing for this long is told to reconnect.
+    /// Default 15.
+    pub stall_secs: u64,
+    /// Effort of deflate, 1 to 9. Default 3: most of the gain, a third of the cost.
+    pub deflate_effort: u32,
+    /// Chat messages in one repair at most; older ones are skipped. Default 200.
+    pub repair_chat_max: usize,
+    /// Frames a client may send a second; beyond, it is closed with a time to come
+    /// back. Default 20.
+    pub client_frames_per_s: u32,
+    /// WebSocket pings and pongs a client may send a second. Default 10.
+    pub control_frames_per_s: u32,
+    /// Refused frames after which a client is closed. Default 8.
+    pub bad_frames_max: u32,
+    /// Origins of pages that may connect besides the gateway's own host; `*` allows
+    /// all. Default: none.
+    pub allowed_origins: Vec<String>,
+    /// Longest wait of a long poll. Default 30.
+    pub poll_wait_secs_max: u64,
+    /// Over how long viewers are sent away at a shutdown. Default 3.
+    pub drain_secs: u64,
+    /// Viewers at most, fallbacks included; beyond, joins get `overloaded`.
+    /// Default 17000: under the listener's own bound.
+    pub viewers_max: u64,
+    /// Unacknowledged notices are sent again after this long. Default 3000.
+    pub notice_resend_ms: u64,
+    /// Sends of one notice per connection at most; then it waits for the user's
+    /// next connect. Default 5.
+    pub notice_sends_max: u32,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        GatewayConfig {
+            id: "gateway-1".into(),
+            base_urls: Vec::new(),
+            shards: 0,
+            window_ms: 50,
+            batch_messages_max: 500,
+            pulse_ms: 1_000,
+            ping_interval_ms: 25_000,
+            ping_margin_ms: 10_000,
+            join_secs: 5,
+            linger_secs: 30,
+            queue_soft_bytes: 64 * 1024,
+            queue_hard_bytes: 256 * 1024,
+            stall_secs: 15,
+            deflate_effort: 3,
+            repair_chat_max: 200,
+            client_frames_per_s: 20,
+            control_frames_per_s: 10,
+            bad_frames_max: 8,
+            allowed_origins: Vec::new(),
+            poll_wait_secs_max: 30,
+            drain_secs: 3,
+            viewers_max: 17_000,
+            notice_resend_ms: 3_000,
+            notice_sends_max: 5,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The gateway as a whole: shards, rooms, and the tasks that serve them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use barrage_bus::{Bus, GatewayReport, RestrictionKind, Settings};
+use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, RoomId, UserId};
+use barrage_token::{Identity, Keyring};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::GatewayConfig;
+use crate::direct::DirectBook;
+use crate::metrics::GatewayMetrics;
+use crate::room::{Rooms, Seat, Taken};
+use crate::shard::{self, Command};
+use crate::{direct, hub, routes};
+
+/// Commands waiting for one shard; a hub that finds it full waits.
+const SHARD_QUEUE_MAX: usize = 4_096;
+/// A room's hub must be subscribed within this, or the join is refused.
+const SUBSCRIBE_MAX: Duration = Duration::from_secs(5);
+
+/// What every part of a gateway sees.
+pub(crate) struct Shared {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) anonymous: bool,
+    pub(crate) config: GatewayConfig,
+    pub(crate) metrics: GatewayMetrics,
+    pub(crate) rooms: Rooms,
+    pub(crate) shards: Box<[mpsc::Sender<Command>]>,
+    pub(crate) direct: DirectBook,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    connection_ids: AtomicU64,
+    viewers: AtomicU64,
+}
+
+/// One of the viewers that a gateway takes at most.
+pub(crate) struct Admission(Arc<Shared>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.viewers.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connections.dec();
+    }
+}
+
+impl Shared {
+    /// Counts a viewer in, or refuses.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Admission, Refusal> {
+        if self.shutdown.is_cancelled() {
+            let refusal = Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another");
+            return Err(refusal.retry_after_ms(500));
+        }
+        let before = self.viewers.fetch_add(1, Ordering::Relaxed);
+        self.metrics.connections.inc();
+        let admission = Admission(Arc::clone(self));
+        if before >= self.config.viewers_max {
+            let refusal = Refusal::new(Code::Overloaded, "this gateway is full; try the next one");
+            return Err(refusal.retry_after_ms(2_000));
+        }
+        Ok(admission)
+    }
+
+    /// Whether this viewer may be in this room now.
+    pub(crate) fn check(&self, room: &RoomId, token: Option<&str>) -> Result<Option<Identity>, Refusal> {
+        let identity = match token {
+            Some(token) => Some(self.keyring.verify_for(token, room)?),
+            None if self.anonymous => None,
+            None => return Err(Refusal::new(Code::Unauthorized, "this gateway needs a token; send one in `join`")),
+        };
+        self.check_room(room, identity.as_ref().map(|identity| &identity.user))?;
+        Ok(identity)
+    }
+
+    /// Whether the room is there and open to the user.
+    pub(crate) fn check_room(&self, room: &RoomId, user: Option<&UserId>) -> Result<(), Refusal> {
+        let settings = self.bus.settings().borrow().clone();
+        match settings.rooms.get(room) {
+            None => return Err(Refusal::new(Code::UnknownRoom, "there is no such room")),
+            Some(found) if found.closed => return Err(Refusal::new(Code::RoomClosed, "the room is closed")),
+            Some(_) => {}
+        }
+        if let Some(user) = user
+            && let Some(restriction) = settings.restriction(room, user, unix_ms())
+            && restriction.kind == RestrictionKind::Kick
+        {
+            return Err(Refusal::new(Code::Kicked, "a moderator removed you from this room"));
+        }
+        Ok(())
+    }
+
+    /// Takes a seat, starting the room's hub when this is its first viewer.
+    pub(crate) async fn seat(self: &Arc<Self>, room: &RoomId, shard: Option<usize>) -> Result<Seat, Refusal> {
+        let seat = match self.rooms.take(room, shard) {
+            Taken::Running(seat) => seat,
+            Taken::New(seat) => {
+                self.tasks.spawn(hub::run(Arc::clone(&seat.room), Arc::clone(self)));
+                seat
+            }
+        };
+        let ready = wait_ready(&seat);
+        if tokio::time::timeout(SUBSCRIBE_MAX, ready).await.is_err() {
+            let refusal = Refusal::new(Code::Unavailable, "the room cannot be subscribed now");
+            return Err(refusal.retry_after_ms(1_000));
+        }
+        Ok(seat)
+    }
+
+    /// A new connection's id.
+    pub(crate) fn connection_id(&self) -> String {
+        let number = self.connection_ids.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number:x}", self.config.id)
+    }
+}
+
+/// The hub sets `ready` and then the position's watch, which wakes this.
+async fn wait_ready(seat: &Seat) {
+    let mut changed = seat.room.changed.subscribe();
+    while !seat.room.ready.initialized() {
+        // The sender lives in the room, which the seat holds: it cannot close.
+        let woken = tokio::time::timeout(Duration::from_millis(20), changed.changed()).await;
+        if matches!(woken, Ok(Err(_))) {
+            return;
+        }
+    }
+}
+
+/// A gateway.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts the shards. `anonymous` lets viewers without a token watch.
+    pub fn start(
+        bus: Arc<dyn Bus>,
+        keyring: Arc<Keyring>,
+        anonymous: bool,
+        config: GatewayConfig,
+        metrics: GatewayMetrics,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<Gateway> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = if config.shards == 0 { cores } else { config.shards };
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
+        let shared = Arc::new(Shared {
+            bus,
+            keyring,
+            anonymous,
+            metrics,
+            rooms: Rooms::new(count),
+            shards: senders.into(),
+            direct: DirectBook::default(),
+            shutdown,
+            tasks: TaskTracker::new(),
+            connection_ids: AtomicU64::new(1),
+            viewers: AtomicU64::new(0),
+            config,
+        });
+        let runtime = tokio::runtime::Handle::current();
+        let mut threads = Vec::with_capacity(count);
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let (shared, runtime) = (Arc::clone(&shared), runtime.clone());
+            let thread = std::thread::Builder::new().name(format!("gateway-shard-{index}"));
+            threads.push(thread.spawn(move || shard::run(index, &shared, receiver, &runtime))?);
+        }
+        Ok(Gateway { shared, threads })
+    }
+
+    /// The public routes.
+    pub fn router(&self) -> axum::Router {
+        routes::router(Arc::clone(&self.shared))
+    }
+
+    /// Reports load and carries out settings until the shutdown; then sends the
+    /// viewers away and returns when they have gone.
+    pub async fn run(self) {
+        let shared = self.shared;
+        shared.tasks.spawn(direct::run(Arc::clone(&shared)));
+        tokio::join!(report(&shared), evict(&shared));
+        let drain = Duration::from_secs(shared.config.drain_secs);
+        for shard in &shared.shards {
+            drop(shard.send(Command::Drain { within: drain }).await);
+        }
+        shared.tasks.close();
+        shared.tasks.wait().await;
+        let joined = tokio::task::spawn_blocking(move || self.threads.into_iter().for_each(|t| drop(t.join())));
+        drop(joined.await);
+    }
+}
+
+/// Tells the registry how this gateway is, every second.
+async fn report(shared: &Shared) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut deliveries = shared.metrics.deliveries();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shared.shutdown.cancelled() => {}
+        }
+        let now = shared.metrics.deliveries();
+        let draining = shared.shutdown.is_cancelled();
+        let report = GatewayReport {
+            id: shared.config.id.clone(),
+            base_urls: shared.config.base_urls.clone(),
+            connections: shared.viewers.load(Ordering::Relaxed),
+            connections_max: shared.config.viewers_max,
+            rooms: shared.rooms.len() as u64,
+            deliveries_per_s: (now - deliveries) as f64,
+            backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
+            draining,
+        };
+        deliveries = now;
+        if let Err(error) = shared.bus.report(report).await {
+            tracing::warn!(%error, "the load report was not taken");
+        }
+        if draining {
+            return;
+        }
+    }
+}
+
+/// Sends away who was kicked, and everybody of a room that was closed.
+async fn evict(shared: &Shared) {
+    let mut settings = shared.bus.settings();
+    let mut before: Arc<Settings> = Arc::default();
+    loop {
+        let now = settings.borrow_and_update().clone();
+        let now_ms = unix_ms();
+        let kicked = now.restrictions.iter().filter(|(key, restriction)| {
+            restriction.kind == RestrictionKind::Kick
+                && restriction.until_ms > now_ms
+                && before.restrictions.get(*key) != Some(*restriction)
+        });
+        for ((room, user), _) in kicked {
+            broadcast(shared, || Command::Evict { room: room.clone(), user: Some(user.clone()), code: Code::Kicked }).await;
+        }
+        let closed = now.rooms.iter().filter(|(id, room)| {
+            room.closed && !before.rooms.get(*id).is_some_and(|room| room.closed)
+        });
+        for (room, _) in closed {
+            // The signal that says so was published first; it is at most a window behind.
+            tokio::time::sleep(Duration::from_millis(2 * shared.config.window_ms)).await;
+            broadcast(shared, || Command::Evict { room: room.clone(), user: None, code: Code::RoomClosed }).await;
+        }
+        before = now;
+        tokio::select! {
+            changed = settings.changed() => if changed.is_err() { return },
+            () = shared.shutdown.cancelled() => return,
+        }
+    }
+}
+
+pub(crate) async fn broadcast(shared: &Shared, command: impl Fn() -> Command) {
+    for shard in &shared.shards {
+        drop(shard.send(command()).await);
+    }
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}

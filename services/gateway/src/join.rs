@@ -1,0 +1,141 @@
+//! Entering a room: the seat, the hello, the resume.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use barrage_bus::{RangeLimits, Topic};
+use barrage_http::ConnectionPermit;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
+use barrage_protocol::{Code, RoomId, Sequence, UserId};
+use barrage_token::Rooms;
+
+use crate::batch::{Encoding, repair_json};
+use crate::gateway::{Admission, Shared};
+use crate::room::Seat;
+use crate::shard::Shard;
+use crate::viewer::Viewer;
+
+/// Range reads of one resume at most; what is newer then comes as a gap that the
+/// client repairs.
+const RESUME_READS_MAX: usize = 32;
+
+/// What the handshake said.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) room: RoomId,
+    pub(crate) token: Option<String>,
+    pub(crate) after: Option<Sequence>,
+    pub(crate) encoding: Encoding,
+}
+
+/// An upgraded connection on its way to a shard.
+pub(crate) struct Arrival {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) permit: ConnectionPermit,
+    pub(crate) admission: Admission,
+    pub(crate) request: Request,
+    /// Bytes that came right behind the handshake.
+    pub(crate) leftover: Vec<u8>,
+}
+
+/// A viewer's place and what its token allows.
+pub(crate) struct Joined {
+    pub(crate) seat: Seat,
+    /// Rooms of the token; `None` for an anonymous viewer, who may go anywhere.
+    pub(crate) rooms: Option<Rooms>,
+}
+
+/// Takes a seat, says hello, and brings the viewer up to the room's position.
+/// Batches that come meanwhile are held by the viewer.
+pub(crate) async fn enter(
+    shard: &Rc<Shard>,
+    viewer: &Rc<Viewer>,
+    room: &RoomId,
+    after: Option<Sequence>,
+    user: Option<UserId>,
+    rooms: Option<Rooms>,
+    main: &tokio::runtime::Handle,
+) -> Result<Joined, Refusal> {
+    let shared = &shard.shared;
+    let seat = {
+        // Hubs live on the main runtime: a shard's own threads only fan out.
+        let (shared, room, index) = (Arc::clone(shared), room.clone(), shard.index);
+        let seated = main.spawn(async move { shared.seat(&room, Some(index)).await });
+        seated.await.map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
+    };
+    viewer.hold();
+    shard.enter(room, Rc::clone(viewer));
+    let mut position = seat.room.position();
+    viewer.set_position(position);
+    let hello = ServerFrame::Hello(Hello {
+        room: room.clone(),
+        user: user.clone(),
+        connection: shared.connection_id(),
+        ping_interval_ms: shared.config.ping_interval_ms,
+        sequence: position,
+        resume: after.is_some(),
+        online: seat.room.viewers(),
+    });
+    viewer.send(&hello);
+    if let Some(after) = after {
+        position = resume(shared, viewer, &seat, after, position).await;
+        viewer.set_position(position);
+    }
+    shared.metrics.joins.inc();
+    if let Some(user) = &user {
+        for message in shared.direct.waiting(user) {
+            viewer.send_notice(&message);
+        }
+    }
+    Ok(Joined { seat, rooms })
+}
+
+/// Sends everything after `after` up to the room's position.
+async fn resume(shared: &Shared, viewer: &Viewer, seat: &Seat, after: Sequence, position: Sequence) -> Sequence {
+    if after > position {
+        // A position that this room never had here: start at ours.
+        shared.metrics.repaired(RepairOutcome::Gone);
+        let gone = Some((RepairOutcome::Gone, 0));
+        viewer.send_json(&repair_json(&seat.room.id, (position, position), &[], gone));
+        return position;
+    }
+    let mut from = after;
+    for _ in 0..RESUME_READS_MAX {
+        let covered = repair(shared, viewer, &seat.room.id, from, Sequence(position.0 + 1)).await;
+        if covered >= position || covered <= from {
+            break;
+        }
+        from = covered;
+        // A long resume goes at the pace of the viewer's socket.
+        let patience = std::time::Duration::from_secs(shared.config.stall_secs);
+        if !viewer.settle(shared.config.queue_soft_bytes, patience).await {
+            break;
+        }
+    }
+    position
+}
+
+/// Answers the range (`after`, `before`); returns where the answer ends.
+pub(crate) async fn repair(
+    shared: &Shared,
+    viewer: &Viewer,
+    room: &RoomId,
+    after: Sequence,
+    before: Sequence,
+) -> Sequence {
+    let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
+    match shared.bus.range(&Topic::Room(room.clone()), after, Some(before), limits).await {
+        Ok(range) => {
+            shared.metrics.repaired(range.outcome);
+            let span = (after, range.covered_to);
+            viewer.send_json(&repair_json(room, span, &range.messages, Some((range.outcome, range.skipped))));
+            range.covered_to
+        }
+        Err(error) => {
+            let refusal = Refusal::new(Code::Unavailable, format!("this cannot be repaired now: {error}"));
+            viewer.send(&ServerFrame::Error(refusal.retry_after_ms(1_000)));
+            after
+        }
+    }
+}

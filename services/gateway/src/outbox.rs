@@ -1,0 +1,246 @@
+//! What the kernel did not take for one viewer. Bounded in bytes; drops by class.
+//! Pure: the socket is a closure.
+//!
+//! Over the soft bound, chat is left out of what is queued, oldest first (an old
+//! danmaku is worth nothing), and the stream says so, so that the chain still
+//! closes. Gifts and signals stay; over the hard bound the viewer must reconnect,
+//! and its resume brings them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use barrage_protocol::{RoomId, Sequence};
+use bytes::{Buf, Bytes};
+
+use crate::batch::{Encoding, SharedBatch, encode, skip_json};
+
+#[derive(Debug)]
+enum Item {
+    /// A frame that begins on the wire, or has begun: never changed.
+    Frame(Bytes),
+    /// A batch, whole.
+    Full(Arc<SharedBatch>, usize),
+    /// A batch without its chat.
+    Thin(Arc<SharedBatch>),
+    /// A range of which everything was chat and is left out.
+    Skip { room: RoomId, previous: Sequence, sequence: Sequence, chat: u64 },
+}
+
+/// The queue holds more precious bytes than allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    items: VecDeque<Item>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Queues a frame as it is (an answer, or the rest of one half sent).
+    pub(crate) fn push_frame(&mut self, frame: Bytes) {
+        self.bytes += frame.len();
+        self.items.push_back(Item::Frame(frame));
+    }
+
+    /// Queues a batch; returns how many chat messages were left out for it.
+    pub(crate) fn push_batch(
+        &mut self,
+        batch: Arc<SharedBatch>,
+        encoding: Encoding,
+        soft_bytes: usize,
+        hard_bytes: usize,
+    ) -> Result<u64, Overflow> {
+        let len = batch.frame(encoding).len();
+        self.bytes += len;
+        self.items.push_back(Item::Full(batch, len));
+        let mut left_out = 0;
+        if self.bytes > soft_bytes {
+            left_out = self.thin(encoding, soft_bytes);
+        }
+        if self.bytes > hard_bytes { Err(Overflow) } else { Ok(left_out) }
+    }
+
+    /// Leaves chat out, oldest first, until the soft bound holds or none is left.
+    fn thin(&mut self, encoding: Encoding, soft_bytes: usize) -> u64 {
+        let mut left_out = 0;
+        let mut kept = VecDeque::with_capacity(self.items.len());
+        for item in std::mem::take(&mut self.items) {
+            let item = match item {
+                Item::Full(batch, len) if self.bytes > soft_bytes && (batch.chat() > 0 || !batch.has_precious()) => {
+                    left_out += batch.chat();
+                    self.bytes -= len;
+                    if batch.has_precious() {
+                        let thin_len = batch.thin_frame(encoding).len();
+                        self.bytes += thin_len;
+                        Item::Thin(batch)
+                    } else {
+                        let (room, chat) = (batch.room.clone(), batch.chat());
+                        Item::Skip { room, previous: batch.previous, sequence: batch.sequence, chat }
+                    }
+                }
+                other => other,
+            };
+            push_merged(&mut kept, item);
+        }
+        self.items = kept;
+        left_out
+    }
+
+    /// Writes until `write` takes no more; it returns how many bytes it took, zero
+    /// when the socket is full.
+    pub(crate) fn drain<E>(
+        &mut self,
+        encoding: Encoding,
+        mut write: impl FnMut(&[u8]) -> Result<usize, E>,
+    ) -> Result<(), E> {
+        while let Some(item) = self.items.pop_front() {
+            let mut frame = match item {
+                Item::Frame(frame) => frame,
+                Item::Full(batch, _) => batch.frame(encoding),
+                Item::Thin(batch) => batch.thin_frame(encoding),
+                Item::Skip { room, previous, sequence, chat } => {
+                    let frame = encode(&skip_json(&room, previous, sequence, chat), encoding);
+                    self.bytes += frame.len();
+                    frame
+                }
+            };
+            while frame.has_remaining() {
+                let taken = match write(&frame) {
+                    Ok(taken) => taken,
+                    Err(error) => {
+                        self.items.push_front(Item::Frame(frame));
+                        return Err(error);
+                    }
+                };
+                self.bytes -= taken;
+                frame.advance(taken);
+                if taken == 0 {
+                    self.items.push_front(Item::Frame(frame));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_merged(items: &mut VecDeque<Item>, item: Item) {
+    if let (
+        Some(Item::Skip { room, sequence, chat, .. }),
+        Item::Skip { room: next_room, sequence: next_sequence, chat: next_chat, .. },
+    ) = (items.back_mut(), &item)
+        && room == next_room
+    {
+        *sequence = *next_sequence;
+        *chat += next_chat;
+        return;
+    }
+    items.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_protocol::batch::Pulse;
+    use barrage_protocol::frame::{Batch, ServerFrame};
+    use barrage_protocol::{Class, Message};
+    use proptest::prelude::*;
+
+    fn batch(previous: u64, classes: &[Class]) -> Arc<SharedBatch> {
+        let messages: Vec<_> = classes
+            .iter()
+            .enumerate()
+            .map(|(i, class)| {
+                Arc::new(Message {
+                    room: "r".parse().unwrap(),
+                    sequence: Sequence(previous + 1 + i as u64),
+                    previous: Sequence(previous + i as u64),
+                    class: *class,
+                    sender: None,
+                    id: None,
+                    to: None,
+                    at_ms: 0,
+                    body: r#"{"type":"chat","text":"hello hello hello"}"#.into(),
+                })
+            })
+            .collect();
+        let sequence = Sequence(previous + classes.len() as u64);
+        Arc::new(SharedBatch::new("r".parse().unwrap(), Sequence(previous), sequence, messages, Pulse::default()))
+    }
+
+    fn frames(mut bytes: &[u8]) -> Vec<Batch> {
+        let mut out = Vec::new();
+        while !bytes.is_empty() {
+            let (len, header) = match bytes[1] {
+                126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
+                short => (usize::from(short), 2),
+            };
+            let ServerFrame::Batch(batch) = ServerFrame::parse(&bytes[header..header + len]).unwrap() else { panic!() };
+            out.push(batch);
+            bytes = &bytes[header + len..];
+        }
+        out
+    }
+
+    proptest! {
+        /// Whatever is queued under whatever socket: the chain closes, every gift is
+        /// there once, and chat is there or counted as left out.
+        #[test]
+        fn the_chain_closes_and_gifts_stay(
+            plan in prop::collection::vec((prop::collection::vec(0_u8..4, 1..6), 0_usize..600), 1..40),
+            soft in 200_usize..2000,
+        ) {
+            let mut outbox = Outbox::default();
+            let mut wire = Vec::new();
+            let (mut position, mut gifts, mut chats) = (0, 0, 0);
+            for (classes, room_on_socket) in plan {
+                let classes: Vec<_> = classes.iter().map(|c| if *c == 0 { Class::Gift } else { Class::Chat }).collect();
+                gifts += classes.iter().filter(|c| **c == Class::Gift).count();
+                chats += classes.iter().filter(|c| **c == Class::Chat).count() as u64;
+                outbox.push_batch(batch(position, &classes), Encoding::Json, soft, usize::MAX).unwrap();
+                position += classes.len() as u64;
+                let mut free = room_on_socket;
+                outbox.drain(Encoding::Json, |bytes| {
+                    let n = bytes.len().min(free);
+                    free -= n;
+                    wire.extend_from_slice(&bytes[..n]);
+                    Ok::<_, ()>(n)
+                }).unwrap();
+            }
+            outbox.drain(Encoding::Json, |bytes| { wire.extend_from_slice(bytes); Ok::<_, ()>(bytes.len()) }).unwrap();
+            prop_assert_eq!(outbox.bytes(), 0);
+            let mut last = Sequence::ZERO;
+            let (mut got_gifts, mut got_chats) = (0, 0);
+            for batch in frames(&wire) {
+                prop_assert_eq!(batch.previous, last);
+                last = batch.sequence;
+                got_gifts += batch.messages.iter().filter(|m| m.class == Class::Gift).count();
+                got_chats += batch.left_out.chat + batch.messages.iter().filter(|m| m.class == Class::Chat).count() as u64;
+            }
+            prop_assert_eq!(last, Sequence(position));
+            prop_assert_eq!(got_gifts, gifts);
+            prop_assert_eq!(got_chats, chats);
+        }
+    }
+
+    #[test]
+    fn gifts_beyond_the_hard_bound_are_an_overflow_not_a_loss() {
+        let mut outbox = Outbox::default();
+        let mut position = 0;
+        let overflow = (0..100).any(|_| {
+            position += 1;
+            outbox.push_batch(batch(position - 1, &[Class::Gift]), Encoding::Json, 500, 2000) == Err(Overflow)
+        });
+        assert!(overflow);
+        assert!(outbox.bytes() < 2400);
+    }
+}

@@ -1,0 +1,141 @@
+//! The rooms that this gateway is subscribed to: who asks for one, and when it is
+//! left.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use barrage_protocol::{RoomId, Sequence};
+use tokio::sync::{OnceCell, broadcast, watch};
+
+use crate::batch::SharedBatch;
+
+/// Batches that an event-stream viewer may lag behind before it has to repair.
+const FALLBACK_LAG_MAX: usize = 256;
+
+/// A subscribed room. Viewers count here; the hub's task sends to those shards
+/// that have any.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    /// The chain's position after the newest batch sent. Stored before a batch is
+    /// handed to shards, so that who joins either sees the position or gets the batch.
+    position: AtomicU64,
+    viewers: AtomicUsize,
+    by_shard: Box<[AtomicUsize]>,
+    /// Batches for the HTTP fallbacks.
+    pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
+    /// Wakes long polls.
+    pub(crate) changed: watch::Sender<Sequence>,
+    /// Set once the hub's task has subscribed and knows its start.
+    pub(crate) ready: OnceCell<()>,
+}
+
+impl Room {
+    fn new(id: RoomId, shards: usize) -> Self {
+        Room {
+            id,
+            position: AtomicU64::new(0),
+            viewers: AtomicUsize::new(0),
+            by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
+            changed: watch::Sender::new(Sequence::ZERO),
+            ready: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn position(&self) -> Sequence {
+        Sequence(self.position.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn set_position(&self, position: Sequence) {
+        self.position.store(position.0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn viewers(&self) -> u64 {
+        self.viewers.load(Ordering::SeqCst) as u64
+    }
+
+    pub(crate) fn has_viewers_on(&self, shard: usize) -> bool {
+        self.by_shard[shard].load(Ordering::SeqCst) > 0
+    }
+}
+
+/// A viewer's place in a room; leaving is dropping it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) room: Arc<Room>,
+    shard: Option<usize>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard {
+            self.room.by_shard[shard].fetch_sub(1, Ordering::SeqCst);
+        }
+        self.room.viewers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// All subscribed rooms. Bounded by the rooms that exist on the bus: joins check
+/// that first.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    map: Mutex<HashMap<RoomId, Arc<Room>>>,
+    shards: usize,
+}
+
+/// What taking a seat found.
+pub(crate) enum Taken {
+    /// The room's hub runs.
+    Running(Seat),
+    /// The caller must start the room's hub.
+    New(Seat),
+}
+
+impl Rooms {
+    pub(crate) fn new(shards: usize) -> Self {
+        Rooms { map: Mutex::default(), shards }
+    }
+
+    /// Takes a seat in a room; `shard` is `None` for the HTTP fallbacks.
+    pub(crate) fn take(&self, id: &RoomId, shard: Option<usize>) -> Taken {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = map.get(id).cloned();
+        let is_new = known.is_none();
+        let room = known.unwrap_or_else(|| {
+            let room = Arc::new(Room::new(id.clone(), self.shards));
+            map.insert(id.clone(), Arc::clone(&room));
+            room
+        });
+        room.viewers.fetch_add(1, Ordering::SeqCst);
+        if let Some(shard) = shard {
+            room.by_shard[shard].fetch_add(1, Ordering::SeqCst);
+        }
+        let seat = Seat { room, shard };
+        if is_new { Taken::New(seat) } else { Taken::Running(seat) }
+    }
+
+    /// Forgets a room if nobody came back; under the same lock as `take`, so that
+    /// nobody is left in a room that has no hub.
+    pub(crate) fn leave_if_empty(&self, room: &Arc<Room>) -> bool {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = room.viewers() == 0;
+        if empty {
+            map.remove(&room.id);
+        }
+        empty
+    }
+
+    /// Forgets a room whose hub could not run.
+    pub(crate) fn abandon(&self, room: &Arc<Room>) {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.get(&room.id).is_some_and(|known| Arc::ptr_eq(known, room)) {
+            map.remove(&room.id);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}

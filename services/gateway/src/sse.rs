@@ -1,0 +1,145 @@
+//! Server-sent events: the same frames as a WebSocket's, one per event, with the
+//! chain's position as the event id, so that a browser resumes by itself.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::ApiError;
+use barrage_protocol::frame::{Hello, ServerFrame};
+use barrage_protocol::{Class, RoomId, Sequence};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, header};
+use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::time::{Duration, Instant};
+
+use crate::batch::{SharedBatch, repair_json, skip_json};
+use crate::gateway::{Admission, Shared};
+use crate::poll;
+use crate::room::Seat;
+use crate::routes::{Routes, bearer, room};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SseQuery {
+    after: Option<u64>,
+}
+
+pub(crate) async fn handle(
+    State(routes): State<Arc<Routes>>,
+    Path(room_text): Path<String>,
+    Query(query): Query<SseQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let shared = Arc::clone(&routes.shared);
+    let room = room(&room_text)?;
+    let identity = shared.check(&room, bearer(&headers))?;
+    let admission = shared.admit()?;
+    let seat = shared.seat(&room, None).await?;
+    let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let after = last_event.or(query.after).map(Sequence);
+    let batches = seat.room.fallback.subscribe();
+    let position = seat.room.position();
+    let hello = ServerFrame::Hello(Hello {
+        room: room.clone(),
+        user: identity.map(|identity| identity.user),
+        connection: shared.connection_id(),
+        ping_interval_ms: shared.config.ping_interval_ms,
+        sequence: position,
+        resume: after.is_some(),
+        online: seat.room.viewers(),
+    });
+    let hello = serde_json::to_vec(&hello).expect("frames are plain data");
+    let mut first = event("hello", after.unwrap_or(position), &hello);
+    if let Some(after) = after {
+        let range = poll::read(&shared, &room, after.min(position), Some(Sequence(position.0 + 1))).await?;
+        shared.metrics.repaired(range.outcome);
+        let outcome = if after > position { barrage_protocol::frame::RepairOutcome::Gone } else { range.outcome };
+        let span = (after.min(position), range.covered_to);
+        let json = repair_json(&room, span, &range.messages, Some((outcome, range.skipped)));
+        first.extend_from_slice(&event("batch", range.covered_to, &json));
+    }
+    shared.metrics.joins.inc();
+    let follower = Follower { shared, room, seat, batches, position, beat: Instant::now(), _admission: admission };
+    let body = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
+        let bytes = match first {
+            Some(first) => Bytes::from(first),
+            None => follower.next().await?,
+        };
+        Some((Ok::<_, std::convert::Infallible>(bytes), (None, follower)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies that buffer would hold every event back.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// One viewer behind an event stream. hyper asks for the next event only when the
+/// socket took the last one, so a slow viewer lags here, loses its place in the
+/// bounded queue, and gets the range instead.
+struct Follower {
+    shared: Arc<Shared>,
+    room: RoomId,
+    seat: Seat,
+    batches: broadcast::Receiver<Arc<SharedBatch>>,
+    position: Sequence,
+    beat: Instant,
+    _admission: Admission,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Bytes> {
+        let heartbeat = Duration::from_millis(self.shared.config.ping_interval_ms);
+        loop {
+            let received = tokio::select! {
+                received = self.batches.recv() => received,
+                () = tokio::time::sleep_until(self.beat + heartbeat) => {
+                    self.beat = Instant::now();
+                    return Some(Bytes::from_static(b": keep\n\n"));
+                }
+                () = self.shared.shutdown.cancelled() => return None,
+            };
+            match received {
+                Ok(batch) if batch.sequence > self.position || batch.messages.is_empty() => {
+                    self.position = batch.sequence.max(self.position);
+                    for class in [Class::Signal, Class::Gift, Class::Chat] {
+                        self.shared.metrics.delivered(class, batch.counts[class as usize]);
+                    }
+                    return Some(event("batch", self.position, batch.json()).into());
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(self.catch_up().await),
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> Bytes {
+        let target = self.seat.room.position();
+        let from = self.position;
+        let read = poll::read(&self.shared, &self.room, from, Some(Sequence(target.0 + 1))).await;
+        let json = match read {
+            Ok(range) => {
+                self.shared.metrics.left_out(Class::Chat, "fallback", "slow", range.skipped);
+                self.position = range.covered_to;
+                repair_json(&self.room, (from, range.covered_to), &range.messages, Some((range.outcome, range.skipped)))
+            }
+            // The next batch shows the gap, and the client asks the history.
+            Err(_) => skip_json(&self.room, from, from, 0),
+        };
+        event("batch", self.position, &json).into()
+    }
+}
+
+/// JSON has no raw newlines, so one `data:` line holds a frame.
+fn event(kind: &str, id: Sequence, json: &[u8]) -> Vec<u8> {
+    let mut out = format!("id: {id}\nevent: {kind}\ndata: ").into_bytes();
+    out.extend_from_slice(json);
+    out.extend_from_slice(b"\n\n");
+    out
+}

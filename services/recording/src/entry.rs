@@ -1,0 +1,253 @@
+//! One entry: the attributes of its tag, then its text.
+//!
+//! Three writers are read. The site writes `<d p="...">`. BililiveRecorder
+//! (录播姬) adds `user` to it and writes `<sc ts user price time>text</sc>` with
+//! the price in yuan, `<gift ts user giftname giftcount>` and `<guard ts user
+//! level count>`. blrec writes the same names with `uid`, and prices in
+//! thousandths of a yuan; its `<toast>` repeats a `<guard>` and is passed over.
+
+use quick_xml::escape::unescape;
+use quick_xml::events::BytesStart;
+
+use crate::item::{Item, ItemKind, Mode};
+use crate::limits::Limits;
+use crate::number::{scaled, whole};
+use crate::skipped::Skip;
+
+/// What stands for bytes that were not UTF-8; no XML file may hold it itself.
+pub(crate) const NOT_UTF8: char = '\u{ffff}';
+
+/// Largest count of a gift and price of one, as for a post.
+const COUNT_MAX: u32 = 1_000_000;
+const PRICE_MINOR_MAX: u64 = 1_000_000_000_000;
+const SIZE_PX_MAX: u32 = 1_000;
+
+/// Prices of the three memberships in fen, and their names, by `level`.
+const GUARDS: [(&str, u64); 3] = [("总督", 1_999_800), ("提督", 199_800), ("舰长", 19_800)];
+
+/// The elements that are entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    Danmaku,
+    Gift,
+    SuperChat,
+    Guard,
+}
+
+impl Tag {
+    pub(crate) fn of(name: &str) -> Option<Tag> {
+        match name {
+            "d" => Some(Tag::Danmaku),
+            "gift" => Some(Tag::Gift),
+            "sc" => Some(Tag::SuperChat),
+            "guard" => Some(Tag::Guard),
+            _ => None,
+        }
+    }
+
+    /// Whether the text inside is part of it.
+    fn has_text(self) -> bool {
+        matches!(self, Tag::Danmaku | Tag::SuperChat)
+    }
+}
+
+/// In what unit a file's super chats are priced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum PriceUnit {
+    /// Thousandths of a yuan, as the site counts; the default.
+    #[default]
+    Thousandth,
+    /// Yuan, in the files of BililiveRecorder.
+    Yuan,
+}
+
+impl PriceUnit {
+    fn fen(self) -> f64 {
+        match self {
+            PriceUnit::Thousandth => 0.1,
+            PriceUnit::Yuan => 100.0,
+        }
+    }
+}
+
+/// The attributes that mean something, as they stand in the file.
+#[derive(Default)]
+struct Fields {
+    p: Option<String>,
+    ts: Option<String>,
+    user: Option<String>,
+    uid: Option<String>,
+    giftname: Option<String>,
+    count: Option<String>,
+    price: Option<String>,
+    cointype: Option<String>,
+    level: Option<String>,
+}
+
+impl Fields {
+    fn read(start: &BytesStart<'_>, limits: &Limits) -> Result<Fields, Skip> {
+        let mut fields = Fields::default();
+        // Checks for doubles would compare each with each; the first one counts.
+        for (n, attribute) in start.attributes().with_checks(false).enumerate() {
+            if n >= limits.attributes_max {
+                return Err(Skip::Attributes);
+            }
+            let attribute = attribute.map_err(|_| Skip::Malformed)?;
+            let Some(field) = fields.named(attribute.key.as_ref()) else { continue };
+            if attribute.value.contains(NOT_UTF8) {
+                return Err(Skip::InvalidUtf8);
+            }
+            let value = unescape(&attribute.value).map_err(|_| Skip::Entity)?;
+            field.get_or_insert(value.into_owned());
+        }
+        Ok(fields)
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name {
+            "p" => &mut self.p,
+            "ts" => &mut self.ts,
+            "user" => &mut self.user,
+            "uid" => &mut self.uid,
+            "giftname" => &mut self.giftname,
+            "giftcount" | "num" | "count" => &mut self.count,
+            "price" => &mut self.price,
+            "cointype" => &mut self.cointype,
+            "level" => &mut self.level,
+            _ => return None,
+        })
+    }
+}
+
+/// An entry whose tag has been read; its text comes later.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    item: Item,
+    tag: Tag,
+}
+
+impl Draft {
+    pub(crate) fn read(tag: Tag, start: &BytesStart<'_>, unit: PriceUnit, limits: &Limits) -> Result<Draft, Skip> {
+        let fields = Fields::read(start, limits)?;
+        let item = match tag {
+            Tag::Danmaku => danmaku(fields, limits),
+            Tag::Gift => gift(fields, limits),
+            Tag::SuperChat => super_chat(fields, unit, limits),
+            Tag::Guard => guard(fields, limits),
+        }?;
+        Ok(Draft { item, tag })
+    }
+
+    pub(crate) fn finish(self, text: &str, limits: &Limits) -> Result<Item, Skip> {
+        let Draft { mut item, tag } = self;
+        if !tag.has_text() {
+            return Ok(item);
+        }
+        let clean = shown(text, limits.text_chars_max)?;
+        if let ItemKind::Chat { text, .. } | ItemKind::SuperChat { text, .. } = &mut item.kind {
+            *text = clean;
+        }
+        Ok(item)
+    }
+}
+
+fn danmaku(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
+    let p = fields.p.ok_or(Skip::MissingField)?;
+    let mut parts = p.split(',');
+    let mut next = || parts.next().ok_or(Skip::MissingField);
+    let (time, mode, size, color) = (next()?, next()?, next()?, next()?);
+    let (_posted_at, _pool, hash) = (next()?, next()?, next()?);
+    let mode = match whole(mode, 0, 255).ok_or(Skip::BadField)? {
+        1 | 2 | 3 | 6 => Mode::Scroll,
+        4 => Mode::Bottom,
+        5 => Mode::Top,
+        7 => return Err(Skip::Positioned),
+        8 => return Err(Skip::Scripted),
+        _ => return Err(Skip::UnknownMode),
+    };
+    Ok(Item {
+        offset_ms: offset_ms(time, limits)?,
+        sender: sender(fields.user.as_deref().unwrap_or(hash), limits)?,
+        kind: ItemKind::Chat {
+            text: String::new(),
+            mode,
+            color: whole(color, 0, 0xff_ffff).ok_or(Skip::BadField)?,
+            size_px: whole(size, 1, SIZE_PX_MAX).ok_or(Skip::BadField)?,
+        },
+    })
+}
+
+fn gift(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
+    let name = fields.giftname.as_deref().ok_or(Skip::MissingField)?;
+    let name = shown(name, limits.name_chars_max)?;
+    let count = count(fields.count.as_deref().ok_or(Skip::MissingField)?)?;
+    let free = fields.cointype.as_deref().is_some_and(|coin| ["银瓜子", "silver", "sliver"].contains(&coin));
+    let price_minor = match &fields.price {
+        Some(price) if !free => price_minor(price, PriceUnit::Thousandth)?,
+        _ => 0,
+    };
+    timed(&fields, limits, ItemKind::Gift { name, count, price_minor })
+}
+
+fn super_chat(fields: Fields, unit: PriceUnit, limits: &Limits) -> Result<Item, Skip> {
+    let price = fields.price.as_deref().ok_or(Skip::MissingField)?;
+    let amount_minor = price_minor(price, unit)?;
+    let kind = ItemKind::SuperChat { text: String::new(), amount_minor, currency: "CNY" };
+    timed(&fields, limits, kind)
+}
+
+fn guard(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
+    let level = whole(fields.level.as_deref().ok_or(Skip::MissingField)?, 1, 3).ok_or(Skip::BadField)?;
+    let (name, listed) = GUARDS[level as usize - 1];
+    let count = fields.count.as_deref().map_or(Ok(1), count)?;
+    let price_minor = fields.price.as_deref().map_or(Ok(listed), |price| price_minor(price, PriceUnit::Thousandth))?;
+    timed(&fields, limits, ItemKind::Gift { name: name.to_owned(), count, price_minor })
+}
+
+fn timed(fields: &Fields, limits: &Limits, kind: ItemKind) -> Result<Item, Skip> {
+    let offset_ms = offset_ms(fields.ts.as_deref().ok_or(Skip::MissingField)?, limits)?;
+    let who = fields.user.as_deref().or(fields.uid.as_deref()).ok_or(Skip::MissingField)?;
+    Ok(Item { offset_ms, sender: sender(who, limits)?, kind })
+}
+
+fn offset_ms(text: &str, limits: &Limits) -> Result<u64, Skip> {
+    scaled(text, 1000.0, limits.offset_secs_max * 1000).ok_or(Skip::BadField)
+}
+
+fn count(text: &str) -> Result<u32, Skip> {
+    whole(text, 1, COUNT_MAX).ok_or(Skip::BadField)
+}
+
+fn price_minor(text: &str, unit: PriceUnit) -> Result<u64, Skip> {
+    scaled(text, unit.fen(), PRICE_MINOR_MAX).ok_or(Skip::BadField)
+}
+
+fn sender(text: &str, limits: &Limits) -> Result<String, Skip> {
+    match shown(text, limits.name_chars_max) {
+        Err(Skip::Empty) => Ok(String::new()),
+        other => other,
+    }
+}
+
+/// Text as it may be shown: white space is one kind of space, and what is not
+/// for showing is a reason to skip, not to guess what was meant.
+fn shown(text: &str, chars_max: usize) -> Result<String, Skip> {
+    if text.contains(NOT_UTF8) {
+        return Err(Skip::InvalidUtf8);
+    }
+    let text: String = text.chars().map(|c| if matches!(c, '\t' | '\n' | '\r') { ' ' } else { c }).collect();
+    if text.chars().any(|c| c.is_control() || turns_direction(c)) {
+        return Err(Skip::ControlCharacters);
+    }
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(Skip::Empty),
+        n if n > chars_max => Err(Skip::TooLong),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Bidirectional embeddings, overrides and isolates: they reach beyond the text.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

@@ -1,0 +1,41 @@
+//! The uplink's limits.
+
+use barrage_token::Role;
+use serde::{Deserialize, Serialize};
+
+/// `[uplink]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UplinkConfig {
+    /// Largest body of a post, in bytes. Default 16384.
+    pub post_bytes_max: usize,
+    /// Largest body of a package or a tunnel request, in bytes. Default 65536.
+    pub package_bytes_max: usize,
+    /// A body that takes longer is refused. Default 10.
+    pub body_secs: u64,
+    /// Longest text in characters as a reader counts them. Default 200.
+    pub text_chars_max: usize,
+    /// Least role that may post gifts and super chats. Default viewer, which suits a
+    /// demo; where gifts are money, the payment service alone should hold the role
+    /// named here.
+    pub gift_role_min: Role,
+    /// How long a guest's token is good. Default 3600.
+    pub guest_secs: u64,
+    /// Senders whose last message is remembered for slow mode, and likes whose id is
+    /// remembered; beyond, the oldest are forgotten early. Default 100000.
+    pub recent_max: usize,
+}
+
+impl Default for UplinkConfig {
+    fn default() -> Self {
+        UplinkConfig {
+            post_bytes_max: 16 * 1024,
+            package_bytes_max: 64 * 1024,
+            body_secs: 10,
+            text_chars_max: 200,
+            gift_role_min: Role::Viewer,
+            guest_secs: 3_600,
+            recent_max: 100_000,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The uplink's metrics.
+
+use barrage_protocol::post::Outcome;
+use barrage_protocol::{Class, Code};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+
+/// Handles.
+#[derive(Debug, Clone)]
+pub struct UplinkMetrics {
+    outcomes: IntCounterVec,
+    refusals: IntCounterVec,
+    pub(crate) duration: Histogram,
+}
+
+impl UplinkMetrics {
+    /// Registers on `registry`.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let outcomes = IntCounterVec::new(
+            Opts::new("barrage_uplink_posts_total", "Posts answered, by what became of them."),
+            &["class", "outcome"],
+        )?;
+        let refusals = IntCounterVec::new(
+            Opts::new("barrage_uplink_refusals_total", "Requests refused."),
+            &["code"],
+        )?;
+        let duration = Histogram::with_opts(
+            HistogramOpts::new("barrage_uplink_request_duration_seconds", "Posts, from header to answer.")
+                .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),
+        )?;
+        registry.register(Box::new(outcomes.clone()))?;
+        registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(duration.clone()))?;
+        Ok(UplinkMetrics { outcomes, refusals, duration })
+    }
+
+    pub(crate) fn answered(&self, class: Class, outcome: Outcome) {
+        self.outcomes.with_label_values(&[class.label(), outcome.label()]).inc();
+    }
+
+    pub(crate) fn refused(&self, code: Code) {
+        self.refusals.with_label_values(&[code.label()]).inc();
+    }
+}

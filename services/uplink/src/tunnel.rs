@@ -1,0 +1,106 @@
+//! The same requests inside of a binary body, for networks that mangle others:
+//! each `u32` big-endian length and so many bytes of JSON, answered alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use barrage_http::{ApiError, ClientAddr, body};
+use barrage_protocol::Code;
+use http::{Method, Request, header};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tower_service::Service;
+
+use crate::routes::Uplink;
+
+const REQUESTS_MAX: usize = 16;
+/// Largest answer of one request inside.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) struct Tunnel {
+    pub(crate) inner: Router,
+    pub(crate) uplink: Arc<Uplink>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Inner {
+    method: String,
+    path: String,
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    body: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    status: u16,
+    body: Box<RawValue>,
+}
+
+pub(crate) async fn handle(
+    State(tunnel): State<Arc<Tunnel>>,
+    client: axum::Extension<ClientAddr>,
+    request_body: Body,
+) -> Result<Response, ApiError> {
+    let config = &tunnel.uplink.config;
+    let bytes = body::read(request_body, config.package_bytes_max, Duration::from_secs(config.body_secs)).await?;
+    let requests = parse(&bytes)?;
+    let mut out = Vec::new();
+    for inner in requests {
+        let answer = call(&tunnel.inner, inner, *client).await?;
+        let json = serde_json::to_vec(&answer).expect("answers are plain data");
+        let len = u32::try_from(json.len()).map_err(|_| ApiError::new(Code::TooLarge, "the answer is too large"))?;
+        out.extend_from_slice(&len.to_be_bytes());
+        out.extend_from_slice(&json);
+    }
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], out).into_response())
+}
+
+fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
+    let bad = |why: &str| ApiError::new(Code::BadRequest, format!("the tunnel's body is not framed as documented: {why}"));
+    let mut requests = Vec::new();
+    while !bytes.is_empty() {
+        let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| bad("a length is cut short"))?;
+        let len = u32::from_be_bytes(*len) as usize;
+        if len > rest.len() {
+            return Err(bad("a request is cut short"));
+        }
+        if requests.len() == REQUESTS_MAX {
+            return Err(bad(&format!("at most {REQUESTS_MAX} requests")));
+        }
+        requests.push(body::json(&rest[..len])?);
+        bytes = &rest[len..];
+    }
+    if requests.is_empty() { Err(bad("it is empty")) } else { Ok(requests) }
+}
+
+async fn call(router: &Router, inner: Inner, client: ClientAddr) -> Result<Answer, ApiError> {
+    let bad = |error: &dyn std::fmt::Display| ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"));
+    if !inner.path.starts_with("/v1/rooms/") {
+        return Err(bad(&"its path must begin with /v1/rooms/"));
+    }
+    let method: Method = inner.method.parse().map_err(|error| bad(&error))?;
+    let mut request = Request::builder().method(method).uri(&inner.path).extension(client);
+    if let Some(token) = &inner.token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let body_text = inner.body.map(|body| body.get().to_owned()).unwrap_or_default();
+    let request = request.body(Body::from(body_text)).map_err(|error| bad(&error))?;
+    let mut router = router.clone().fallback(barrage_http::error::not_found);
+    let response = match router.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let status = response.status().as_u16();
+    let bytes = body::read(response.into_body(), ANSWER_BYTES_MAX, Duration::from_secs(10)).await?;
+    let text = String::from_utf8(bytes.to_vec()).unwrap_or_default();
+    let body = RawValue::from_string(if text.is_empty() { "null".into() } else { text })
+        .map_err(|_| ApiError::new(Code::Internal, "an answer is not JSON"))?;
+    Ok(Answer { status, body })
+}

@@ -1,0 +1,90 @@
+// Gifts and super chats over the stage. Money is never dropped from the list;
+// these banners are its festive side and may be merged or skipped in a rush.
+
+import { element, icon } from './dom.ts';
+import { giftIcon, money } from './gifts.ts';
+import { locale, t } from './i18n.ts';
+import { type Gift, type SuperChat } from './protocol.ts';
+
+const GIFT_MS = 4_500;
+const SUPER_CHAT_MS = 12_000;
+const SHOWN_MAX = 3;
+/** Banners that wait for a place. The oldest is skipped at the bound; the list has it. */
+const WAITING_MAX = 12;
+
+interface Banner {
+  key: string;
+  node: HTMLElement;
+  count: number;
+  durationMs: number;
+  timer: number | undefined;
+}
+
+export class Banners {
+  #shown: Banner[] = [];
+  #waiting: Banner[] = [];
+
+  constructor(private readonly root: HTMLElement) {}
+
+  gift(gift: Gift): void {
+    const key = `${gift.user}/${gift.gift.name}`;
+    const same = [...this.#shown, ...this.#waiting].find((banner) => banner.key === key);
+    if (same) {
+      same.count += gift.gift.count;
+      this.#restart(same);
+      return;
+    }
+    const sent = element('span', 'banner-what', t('sentGift', { gift: gift.gift.name }));
+    const who = element('b', 'banner-who', gift.name);
+    const count = element('strong', 'banner-count', `×${gift.gift.count}`);
+    const art = element('span', 'banner-art', icon(giftIcon(gift.gift.name)));
+    const node = element('div', 'banner gift', art, element('span', 'banner-text', who, sent), count);
+    this.#add({ key, node, count: gift.gift.count, durationMs: GIFT_MS, timer: undefined });
+  }
+
+  superChat(chat: SuperChat): void {
+    const amount = element('strong', 'banner-amount', money(chat.amount_minor, chat.currency, locale()));
+    const head = element('span', 'banner-head', element('b', 'banner-who', chat.name), amount);
+    const node = element('div', 'banner super', head, element('span', 'banner-words', chat.text));
+    this.#add({ key: `${chat.user}/${chat.id}`, node, count: 1, durationMs: SUPER_CHAT_MS, timer: undefined });
+  }
+
+  #add(banner: Banner): void {
+    if (document.hidden) return;
+    this.#waiting.push(banner);
+    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
+    this.#fill();
+  }
+
+  #fill(): void {
+    while (this.#shown.length < SHOWN_MAX) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#shown.push(next);
+      this.root.append(next.node);
+      this.#write(next);
+      next.timer = setTimeout(() => this.#leave(next), next.durationMs);
+    }
+  }
+
+  #restart(banner: Banner): void {
+    this.#write(banner);
+    if (banner.timer === undefined) return;
+    clearTimeout(banner.timer);
+    banner.timer = setTimeout(() => this.#leave(banner), banner.durationMs);
+    const count = banner.node.querySelector('.banner-count');
+    count?.classList.remove('pop');
+    requestAnimationFrame(() => count?.classList.add('pop'));
+  }
+
+  #write(banner: Banner): void {
+    const count = banner.node.querySelector('.banner-count');
+    if (count) count.textContent = `×${banner.count}`;
+  }
+
+  #leave(banner: Banner): void {
+    this.#shown = this.#shown.filter((shown) => shown !== banner);
+    banner.node.remove();
+    this.#fill();
+  }
+}

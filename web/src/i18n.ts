@@ -1,0 +1,194 @@
+// The page's words, in Chinese and English.
+
+const KEY = 'barrage.language';
+
+const ZH = {
+  language: 'English',
+  room: '房间 {room}',
+  player: '直播画面',
+  feed: '聊天',
+  online: '在线',
+  danmaku: '显示弹幕',
+  style: '弹幕样式',
+  mode: '位置',
+  size: '字号',
+  color: '颜色',
+  scroll: '滚动',
+  top: '顶部',
+  bottom: '底部',
+  small: '小',
+  normal: '中',
+  large: '大',
+  placeholder: '发个弹幕，友善一点',
+  send: '发送',
+  gifts: '礼物',
+  like: '点赞',
+  flower: '鲜花',
+  star: '星星',
+  cake: '蛋糕',
+  rocket: '火箭',
+  superChat: '醒目留言',
+  superChatNeedsText: '先写下要醒目显示的话。',
+  sentGift: '送出 {gift}',
+  anonymous: '正在匿名观看。登录后可以发弹幕、送礼物。',
+  viewer: '观众',
+  newer: '{count} 条新消息',
+  leftOut: '另有 {count} 条弹幕未显示',
+  gone: '离开太久，部分消息已过期。',
+  stateConnecting: '连接中',
+  stateOpen: '已连接',
+  stateWaiting: '{secs} 秒后重连',
+  stateEnded: '已断开',
+  held: '发言太热闹了，这条只有你自己能看到。',
+  muteAll: '主播开启了全员禁言。',
+  unmuteAll: '全员禁言已解除。',
+  slowMode: '慢速模式：每 {secs} 秒一条。',
+  slowModeOff: '慢速模式已关闭。',
+  recalled: '消息已撤回',
+  mutedUntil: '你被禁言了，{secs} 秒后可以发言。',
+  closed: '直播已结束',
+  kicked: '你已被移出房间',
+  ended: '连接已结束：{message}',
+  wait: '{reason}（{secs} 秒）',
+  refused_network: '网络不通，没有发出去。内容还在，可以再试。',
+  refused_rate_limited: '发得太快了，歇一会儿。',
+  refused_slow_mode: '慢速模式，请稍等。',
+  refused_muted: '你暂时不能发言。',
+  refused_room_muted: '现在只有主播和房管可以发言。',
+  refused_bad_text: '这段文字无法显示，换个说法吧。',
+  refused_too_large: '太长了，短一点吧。',
+  refused_unauthorized: '登录已失效，请刷新页面。',
+  refused_token_expired: '登录已过期，请刷新页面。',
+  refused_forbidden: '你没有这个权限。',
+  refused_wrong_room: '这个身份不能进入此房间。',
+  refused_kicked: '你已被移出房间。',
+  refused_room_closed: '直播已结束。',
+  refused_unknown_room: '没有这个房间。',
+  refused_overloaded: '现在人太多了，稍后再试。',
+  refused_unavailable: '服务暂时不可用，稍后再试。',
+  refused_other: '没有发出去：{message}',
+};
+
+export type Key = keyof typeof ZH;
+
+const EN: Record<Key, string> = {
+  language: '中文',
+  room: 'Room {room}',
+  player: 'Live stream',
+  feed: 'Chat',
+  online: 'online',
+  danmaku: 'Show danmaku',
+  style: 'Danmaku style',
+  mode: 'Position',
+  size: 'Size',
+  color: 'Colour',
+  scroll: 'Scroll',
+  top: 'Top',
+  bottom: 'Bottom',
+  small: 'S',
+  normal: 'M',
+  large: 'L',
+  placeholder: 'Send a danmaku, be kind',
+  send: 'Send',
+  gifts: 'Gifts',
+  like: 'Like',
+  flower: 'Flower',
+  star: 'Star',
+  cake: 'Cake',
+  rocket: 'Rocket',
+  superChat: 'Super chat',
+  superChatNeedsText: 'First write what the super chat should say.',
+  sentGift: 'sent {gift}',
+  anonymous: 'Watching anonymously. Sign in to send danmaku and gifts.',
+  viewer: 'Viewer',
+  newer: '{count} new messages',
+  leftOut: '{count} more danmaku not shown',
+  gone: 'You were away for long; some messages are no longer kept.',
+  stateConnecting: 'Connecting',
+  stateOpen: 'Connected',
+  stateWaiting: 'Back in {secs} s',
+  stateEnded: 'Disconnected',
+  held: 'The room is very busy: only you see this one.',
+  muteAll: 'Only the host and moderators may speak now.',
+  unmuteAll: 'Everybody may speak again.',
+  slowMode: 'Slow mode: one message every {secs} s.',
+  slowModeOff: 'Slow mode is off.',
+  recalled: 'Message removed',
+  mutedUntil: 'You are muted; you may speak again in {secs} s.',
+  closed: 'The stream has ended',
+  kicked: 'You were removed from the room',
+  ended: 'The connection ended: {message}',
+  wait: '{reason} ({secs} s)',
+  refused_network: 'No network: not sent. Your text is still here, try again.',
+  refused_rate_limited: 'A little too fast, take a breath.',
+  refused_slow_mode: 'Slow mode, one moment.',
+  refused_muted: 'You may not speak for now.',
+  refused_room_muted: 'Only the host and moderators may speak now.',
+  refused_bad_text: 'This text cannot be shown, try other words.',
+  refused_too_large: 'Too long, make it shorter.',
+  refused_unauthorized: 'You are signed out, reload the page.',
+  refused_token_expired: 'Your sign-in has expired, reload the page.',
+  refused_forbidden: 'You may not do this.',
+  refused_wrong_room: 'This sign-in is not for this room.',
+  refused_kicked: 'You were removed from the room.',
+  refused_room_closed: 'The stream has ended.',
+  refused_unknown_room: 'There is no such room.',
+  refused_overloaded: 'Very crowded right now, try again soon.',
+  refused_unavailable: 'The service is away, try again soon.',
+  refused_other: 'Not sent: {message}',
+};
+
+type Language = 'zh' | 'en';
+let language: Language = preferred();
+const listeners: (() => void)[] = [];
+
+function preferred(): Language {
+  const chosen = sessionStorage.getItem(KEY);
+  if (chosen === 'zh' || chosen === 'en') return chosen;
+  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+}
+
+export function locale(): string {
+  return language === 'zh' ? 'zh-CN' : 'en';
+}
+
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  const words = (language === 'zh' ? ZH : EN)[key];
+  return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
+}
+
+export function isKey(key: string): key is Key {
+  return Object.hasOwn(ZH, key);
+}
+
+export function count(value: number): string {
+  return new Intl.NumberFormat(locale(), { notation: value >= 10_000 ? 'compact' : 'standard', maximumFractionDigits: 1 }).format(value);
+}
+
+/** Runs now and after each switch of the language. */
+export function inLanguage(apply: () => void): void {
+  listeners.push(apply);
+  apply();
+}
+
+export function switchLanguage(): void {
+  language = language === 'zh' ? 'en' : 'zh';
+  sessionStorage.setItem(KEY, language);
+  for (const listener of listeners) listener();
+}
+
+/** Fills the words of index.html. */
+export function translatePage(): void {
+  document.documentElement.lang = locale();
+  for (const node of document.querySelectorAll<HTMLElement>('[data-i18n]')) {
+    node.textContent = t(node.dataset['i18n'] as Key);
+  }
+  for (const node of document.querySelectorAll<HTMLElement>('[data-i18n-label]')) {
+    const label = t(node.dataset['i18nLabel'] as Key);
+    node.setAttribute('aria-label', label);
+    if (node instanceof HTMLButtonElement) node.title = label;
+  }
+  for (const node of document.querySelectorAll<HTMLInputElement>('[data-i18n-placeholder]')) {
+    node.placeholder = t(node.dataset['i18nPlaceholder'] as Key);
+  }
+}

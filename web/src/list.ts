@@ -1,0 +1,183 @@
+// The chat list: bounded, textContent only, follows the newest row until the
+// reader scrolls up.
+
+import { cssColor, element, icon } from './dom.ts';
+import { giftIcon, money } from './gifts.ts';
+import { count, inLanguage, locale, t } from './i18n.ts';
+import { type Body, type Chat, type Gift, type SuperChat } from './protocol.ts';
+
+/** Rows kept. The oldest leaves. */
+const ROWS_MAX = 200;
+/** Rows that wait for the next frame. The oldest is skipped: it would scroll by unseen. */
+const PENDING_MAX = ROWS_MAX;
+/** This near to the end counts as reading the newest, in pixels. */
+const NEAR_PX = 48;
+/** Above this many rows in a second a screen reader is spared the flood. */
+const SPOKEN_PER_SECOND_MAX = 6;
+
+export class List {
+  #pending: HTMLElement[] = [];
+  #scheduled = false;
+  #following = true;
+  #unread = 0;
+  #leftOut: { node: HTMLElement; count: number } | null = null;
+  #second = 0;
+  #inSecond = 0;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly newer: HTMLButtonElement,
+  ) {
+    root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    newer.addEventListener('click', () => this.#follow());
+    inLanguage(() => this.#label());
+  }
+
+  add(body: Body, sequence: number | null, origin: 'own' | 'other'): void {
+    const row = rowOf(body);
+    if (!row) return;
+    if (sequence !== null) row.dataset['sequence'] = String(sequence);
+    row.dataset['id'] = 'id' in body ? body.id : '';
+    row.classList.add(origin);
+    this.#push(row);
+  }
+
+  /** A sentence of the page itself. */
+  say(text: string): void {
+    this.#push(element('li', 'row note', text));
+  }
+
+  /** Consecutive omissions share one row. */
+  leftOut(more: number): void {
+    const last = this.#pending.at(-1) ?? this.root.lastElementChild;
+    if (this.#leftOut && last === this.#leftOut.node) {
+      this.#leftOut.count += more;
+      this.#leftOut.node.textContent = t('leftOut', { count: count(this.#leftOut.count) });
+      return;
+    }
+    const node = element('li', 'row note', t('leftOut', { count: count(more) }));
+    this.#leftOut = { node, count: more };
+    this.#push(node);
+  }
+
+  recall(sequence: number): void {
+    const rows = [...this.#pending, ...this.root.querySelectorAll<HTMLElement>('[data-sequence]')];
+    const row = rows.find((one) => one.dataset['sequence'] === String(sequence));
+    if (!row) return;
+    row.className = 'row note';
+    row.textContent = t('recalled');
+  }
+
+  #push(row: HTMLElement): void {
+    this.#pending.push(row);
+    if (this.#pending.length > PENDING_MAX) this.#pending.shift();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // A hidden page gets no animation frames, but its list goes on.
+    if (document.hidden) setTimeout(() => this.#flush(), 250);
+    else requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const rows = this.#pending;
+    this.#pending = [];
+    this.#spareReader(rows.length);
+    this.root.append(...rows);
+    if (this.#following) {
+      this.#prune();
+      this.root.scrollTop = this.root.scrollHeight;
+    } else {
+      // Rows above the reader leave only when twice as many are kept: less jumping.
+      if (this.root.childElementCount > ROWS_MAX * 2) this.#prune();
+      this.#unread += rows.length;
+      this.#label();
+    }
+  }
+
+  #prune(): void {
+    while (this.root.childElementCount > ROWS_MAX) this.root.firstElementChild?.remove();
+  }
+
+  #spareReader(rows: number): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#inSecond = 0;
+    }
+    this.#inSecond += rows;
+    const live = this.#inSecond > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
+    if (this.root.getAttribute('aria-live') !== live) this.root.setAttribute('aria-live', live);
+  }
+
+  #scrolled(): void {
+    const near = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < NEAR_PX;
+    if (near === this.#following) return;
+    this.#following = near;
+    if (near) this.#unread = 0;
+    this.#label();
+  }
+
+  #follow(): void {
+    this.#following = true;
+    this.#unread = 0;
+    this.root.scrollTop = this.root.scrollHeight;
+    this.#label();
+    this.root.focus();
+  }
+
+  #label(): void {
+    this.newer.hidden = this.#following || this.#unread === 0;
+    this.newer.replaceChildren(icon('down'), t('newer', { count: count(this.#unread) }));
+  }
+}
+
+function rowOf(body: Body): HTMLElement | null {
+  switch (body.type) {
+    case 'chat':
+      return chatRow(body);
+    case 'gift':
+      return giftRow(body);
+    case 'super_chat':
+      return superRow(body);
+    case 'signal':
+      return null;
+  }
+}
+
+function nameOf(name: string, user: string, role = ''): HTMLElement {
+  const node = element('b', `who ${role === 'host' || role === 'moderator' || role === 'admin' ? role : ''}`, name);
+  node.style.setProperty('--hue', String(hueOf(user)));
+  return node;
+}
+
+function chatRow(chat: Chat): HTMLElement {
+  const words = element('span', 'words', chat.text);
+  if (chat.style.color !== 0xffffff) {
+    const dot = element('i', 'dot');
+    dot.style.background = cssColor(chat.style.color);
+    words.prepend(dot);
+  }
+  return element('li', 'row chat', nameOf(chat.name, chat.user, chat.role), words);
+}
+
+function giftRow(gift: Gift): HTMLElement {
+  const what = element('span', 'words', t('sentGift', { gift: gift.gift.name }));
+  const times = element('strong', 'times', `×${count(gift.gift.count)}`);
+  const row = element('li', 'row gift', icon(giftIcon(gift.gift.name)), nameOf(gift.name, gift.user), what, times);
+  row.dataset['gift'] = gift.gift.name;
+  return row;
+}
+
+function superRow(chat: SuperChat): HTMLElement {
+  const amount = element('strong', 'amount', money(chat.amount_minor, chat.currency, locale()));
+  const head = element('span', 'head', nameOf(chat.name, chat.user), amount);
+  return element('li', 'row super', head, element('span', 'words', chat.text));
+}
+
+/** A person keeps one colour. */
+function hueOf(user: string): number {
+  let hash = 7;
+  for (const character of user) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360;
+  return hash;
+}

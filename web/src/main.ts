@@ -1,0 +1,173 @@
+// Wires the parts: what arrives goes to stage, list, banners and status; what
+// the composer sends goes to the uplink.
+
+import { Banners } from './banners.ts';
+import { Composer } from './composer.ts';
+import { Connection } from './connection.ts';
+import { byId, element, icon } from './dom.ts';
+import { inLanguage, switchLanguage, t, translatePage } from './i18n.ts';
+import { Identity } from './identity.ts';
+import { List } from './list.ts';
+import { readBody, type Body, type Post, type Signal } from './protocol.ts';
+import { Scene } from './scene.ts';
+import { Sender } from './sender.ts';
+import { Stage } from './stage.ts';
+import { Status } from './status.ts';
+
+const ROOM_DEFAULT = 'demo';
+const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+/** How much of the past fills the list when the page opens. */
+const PAST_MAX = 30;
+const ANNOUNCEMENT_MS = 12_000;
+/** Hearts that rise at once; more clicks only count. */
+const HEARTS_MAX = 24;
+
+const asked = new URLSearchParams(location.search).get('room') ?? '';
+const room = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
+
+inLanguage(() => {
+  translatePage();
+  byId('room').textContent = t('room', { room });
+  byId('language').textContent = t('language');
+  document.title = `${t('room', { room })} · Barrage`;
+});
+byId('language').addEventListener('click', switchLanguage);
+
+const identity = Identity.fromPage(t('viewer'));
+const sender = new Sender(room, identity);
+const stage = new Stage(byId('flight'));
+const banners = new Banners(byId('banners'));
+const list = new List(byId('list'), byId<HTMLButtonElement>('newer'));
+const status = new Status();
+const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
+new Scene(byId<HTMLCanvasElement>('scene'));
+
+const toggle = byId('toggle');
+toggle.addEventListener('click', () => {
+  stage.show(!stage.visible);
+  toggle.setAttribute('aria-pressed', String(stage.visible));
+});
+
+let pastShown = false;
+const connection = new Connection(room, identity, {
+  state: (state) => status.state(state),
+  hello: (hello) => {
+    if (hello.user) identity.user = hello.user;
+    status.online(hello.online);
+    composer.show(identity.canSend);
+    if (!pastShown) void showPast(hello.sequence);
+    pastShown = true;
+  },
+  messages: (messages) => {
+    for (const message of messages) {
+      const body = readBody(message.body);
+      if (body) showBody(body, message.sequence);
+    }
+  },
+  pulse: (pulse) => {
+    if (pulse.online !== undefined) status.online(pulse.online);
+    if (pulse.likes) composer.likes(pulse.likes);
+  },
+  leftOut: (count) => list.leftOut(count),
+  gone: () => list.say(t('gone')),
+  notice: (body) => {
+    const text = (body as { text?: unknown } | null)?.text;
+    if (typeof text === 'string') list.say(text);
+    const signal = readBody(body);
+    if (signal?.type === 'signal') showSignal(signal);
+  },
+});
+connection.start();
+
+function originOf(user: string): 'own' | 'other' {
+  return identity.user !== null && user === identity.user ? 'own' : 'other';
+}
+
+function showBody(body: Body, sequence: number): void {
+  switch (body.type) {
+    case 'chat':
+      stage.fly(body, sequence, originOf(body.user));
+      break;
+    case 'gift':
+      banners.gift(body);
+      break;
+    case 'super_chat':
+      banners.superChat(body);
+      break;
+    case 'signal':
+      return showSignal(body);
+  }
+  list.add(body, sequence, originOf(body.user));
+}
+
+function showSignal(signal: Signal): void {
+  switch (signal.signal) {
+    case 'mute_all':
+      list.say(t(signal.on ? 'muteAll' : 'unmuteAll'));
+      break;
+    case 'slow_mode':
+      list.say(signal.secs ? t('slowMode', { secs: signal.secs }) : t('slowModeOff'));
+      break;
+    case 'recall':
+      if (signal.sequence === undefined) break;
+      stage.recall(signal.sequence);
+      list.recall(signal.sequence);
+      break;
+    case 'mute':
+      if (signal.user === identity.user && signal.until_ms) composer.waitUntil('mutedUntil', signal.until_ms);
+      break;
+    case 'close':
+      list.say(t('closed'));
+      break;
+    case 'announcement':
+      announce(signal.text ?? '');
+      break;
+  }
+}
+
+let announcementTimer: number | undefined;
+function announce(text: string): void {
+  const place = byId('announcement');
+  place.textContent = text;
+  place.hidden = false;
+  list.say(text);
+  clearTimeout(announcementTimer);
+  announcementTimer = setTimeout(() => {
+    place.hidden = true;
+  }, ANNOUNCEMENT_MS);
+}
+
+function showHeld(post: Post): void {
+  if (post.type !== 'chat') return;
+  const body: Body = { ...post, user: identity.user ?? '', name: identity.name, at_ms: Date.now() };
+  stage.fly(body, null, 'own');
+  list.add(body, null, 'own');
+}
+
+function riseHeart(): void {
+  const hearts = byId('hearts');
+  if (hearts.childElementCount >= HEARTS_MAX) return;
+  const heart = element('span', 'heart', icon('heart'));
+  heart.style.setProperty('--drift', `${Math.round((Math.random() - 0.5) * 60)}px`);
+  heart.style.setProperty('--hue', String(330 + Math.round(Math.random() * 40)));
+  heart.addEventListener('animationend', () => heart.remove());
+  hearts.append(heart);
+}
+
+/** What was said before this page came; without it the list starts empty, which is no harm. */
+async function showPast(sequence: number): Promise<void> {
+  if (sequence <= 0) return;
+  try {
+    const answer = await fetch(`/v1/rooms/${room}/history?before=${sequence + 1}&limit=${PAST_MAX}`, {
+      headers: identity.token ? { Authorization: `Bearer ${identity.token}` } : {},
+    });
+    if (!answer.ok) return;
+    const { messages } = (await answer.json()) as { messages: { sequence: number; body: unknown }[] };
+    for (const message of messages) {
+      const body = readBody(message.body);
+      if (body && body.type !== 'signal') list.add(body, message.sequence, originOf(body.user));
+    }
+  } catch {
+    // The past is a courtesy.
+  }
+}

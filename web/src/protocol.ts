@@ -1,0 +1,229 @@
+// What travels, as far as this page reads it. docs/protocol.md is the contract;
+// unknown frame types, body types and fields are ignored, so that a newer
+// server does not break an open page.
+
+export type Advice = 'never' | 'backoff' | 'now' | 'named';
+
+/** What a close code's range tells a client to do; unknown codes back off. */
+export function adviceOf(close: number): Advice {
+  if (close >= 4000 && close < 4100) return 'never';
+  if (close >= 4200 && close < 4300) return 'now';
+  if (close >= 4300 && close < 4400) return 'named';
+  return 'backoff';
+}
+
+/** Close codes of tokens that do not hold: a fresh token may. */
+export const CLOSE_UNAUTHORIZED = 4010;
+export const CLOSE_TOKEN_EXPIRED = 4011;
+
+export type Mode = 'scroll' | 'top' | 'bottom';
+export type Size = 'small' | 'normal' | 'large';
+
+export interface Style {
+  mode: Mode;
+  color: number;
+  size: Size;
+}
+
+export interface Refusal {
+  code: string;
+  message: string;
+  retry_after_ms?: number;
+}
+
+export interface Hello {
+  type: 'hello';
+  room: string;
+  user?: string;
+  connection: string;
+  ping_interval_ms: number;
+  sequence: number;
+  resume: boolean;
+  online: number;
+}
+
+export interface BatchMessage {
+  sequence: number;
+  class: 'signal' | 'gift' | 'chat';
+  body: unknown;
+}
+
+export interface Pulse {
+  likes?: number;
+  online?: number;
+}
+
+export interface Batch {
+  type: 'batch';
+  room: string;
+  previous: number;
+  sequence: number;
+  messages: BatchMessage[];
+  left_out?: { chat?: number };
+  pulse?: Pulse;
+  repair?: { outcome: 'complete' | 'partial' | 'gone'; skipped: number };
+}
+
+export interface Notice {
+  type: 'notice';
+  sequence: number;
+  body: unknown;
+}
+
+export interface Reconnect {
+  type: 'reconnect';
+  after_ms: number;
+  deadline_ms: number;
+  endpoints?: { transport: string; url: string }[];
+  message: string;
+}
+
+export type ServerFrame =
+  | Hello
+  | Batch
+  | Notice
+  | Reconnect
+  | ({ type: 'error' } & Refusal)
+  | { type: 'pong'; id: number; time_ms: number };
+
+export type ClientFrame =
+  | { type: 'join'; token?: string; after?: number }
+  | { type: 'ping'; id: number }
+  | { type: 'ack'; sequences: number[] }
+  | { type: 'repair'; after: number; before: number };
+
+interface From {
+  id: string;
+  user: string;
+  name: string;
+  at_ms: number;
+}
+
+export interface Chat extends From {
+  type: 'chat';
+  text: string;
+  role?: string;
+  style: Style;
+}
+
+export interface Gift extends From {
+  type: 'gift';
+  gift: { name: string; count: number; price_minor: number; combo?: number };
+}
+
+export interface SuperChat extends From {
+  type: 'super_chat';
+  text: string;
+  amount_minor: number;
+  currency: string;
+}
+
+export interface Signal {
+  type: 'signal';
+  signal: string;
+  on?: boolean;
+  sequence?: number;
+  user?: string;
+  until_ms?: number;
+  secs?: number;
+  text?: string;
+}
+
+export type Body = Chat | Gift | SuperChat | Signal;
+
+export type Post =
+  | { type: 'chat'; id: string; text: string; style: Style }
+  | { type: 'gift'; id: string; gift: { name: string; count: number; price_minor: number; combo?: number } }
+  | { type: 'super_chat'; id: string; text: string; amount_minor: number; currency: string }
+  | { type: 'like'; id: string; count: number };
+
+export interface PostAnswer {
+  outcome: 'broadcast' | 'held' | 'duplicate';
+  sequence?: number;
+}
+
+type Fields = Record<string, unknown>;
+
+function fields(value: unknown): Fields | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+}
+
+/** The style with anything unknown replaced by its default. */
+export function readStyle(value: unknown): Style {
+  const style = fields(value) ?? {};
+  const mode = style['mode'];
+  const size = style['size'];
+  return {
+    mode: mode === 'top' || mode === 'bottom' ? mode : 'scroll',
+    color: Math.min(Math.max(Math.trunc(number(style['color'], 0xffffff)), 0), 0xffffff),
+    size: size === 'small' || size === 'large' ? size : 'normal',
+  };
+}
+
+/** A message body, or null for a kind that this page does not know. */
+export function readBody(value: unknown): Body | null {
+  const body = fields(value);
+  if (!body) return null;
+  const from: From = {
+    id: text(body['id']),
+    user: text(body['user']),
+    name: text(body['name']) || text(body['user']),
+    at_ms: number(body['at_ms'], 0),
+  };
+  switch (body['type']) {
+    case 'chat':
+      return { type: 'chat', ...from, role: text(body['role']), text: text(body['text']), style: readStyle(body['style']) };
+    case 'gift': {
+      const gift = fields(body['gift']) ?? {};
+      const combo = number(gift['combo'], 0);
+      return {
+        type: 'gift',
+        ...from,
+        gift: {
+          name: text(gift['name']),
+          count: number(gift['count'], 1),
+          price_minor: number(gift['price_minor'], 0),
+          ...(combo > 0 ? { combo } : {}),
+        },
+      };
+    }
+    case 'super_chat':
+      return {
+        type: 'super_chat',
+        ...from,
+        text: text(body['text']),
+        amount_minor: number(body['amount_minor'], 0),
+        currency: text(body['currency']),
+      };
+    case 'signal':
+      return { ...(body as unknown as Signal), type: 'signal', signal: text(body['signal']) };
+    default:
+      return null;
+  }
+}
+
+/** A server frame; null for a type that this page does not know. Throws on what is not JSON. */
+export function readFrame(json: string): ServerFrame | null {
+  const frame = fields(JSON.parse(json));
+  switch (frame?.['type']) {
+    case 'batch':
+      if (!Array.isArray(frame['messages'])) throw new TypeError('a batch without messages');
+      return frame as unknown as Batch;
+    case 'hello':
+    case 'notice':
+    case 'reconnect':
+    case 'error':
+    case 'pong':
+      return frame as unknown as ServerFrame;
+    default:
+      return null;
+  }
+}

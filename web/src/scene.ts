@@ -1,0 +1,149 @@
+// The moving background that stands for a video: a night sky with slow aurora
+// over hills and water. Drawn small and scaled up by the browser, which is soft,
+// cheap and holds 60 frames a second without a GPU.
+
+const WIDTH = 480;
+const HEIGHT = 270;
+const HORIZON = 196;
+const STARS = 90;
+
+interface Ribbon {
+  hue: number;
+  base: number;
+  height: number;
+  speed: number;
+  phase: number;
+}
+
+const RIBBONS: readonly Ribbon[] = [
+  { hue: 168, base: 118, height: 92, speed: 0.11, phase: 0 },
+  { hue: 205, base: 96, height: 76, speed: -0.08, phase: 2.1 },
+  { hue: 266, base: 78, height: 64, speed: 0.06, phase: 4.4 },
+];
+
+export class Scene {
+  #context: CanvasRenderingContext2D;
+  #sky: HTMLCanvasElement;
+  #glow: HTMLCanvasElement;
+  #stars: { x: number; y: number; size: number; phase: number }[];
+
+  constructor(canvas: HTMLCanvasElement) {
+    canvas.width = WIDTH;
+    canvas.height = HEIGHT;
+    this.#context = canvas.getContext('2d', { alpha: false })!;
+    const random = seeded(7);
+    this.#sky = layer(paintSky);
+    this.#glow = layer(() => undefined);
+    this.#stars = Array.from({ length: STARS }, () => ({
+      x: random() * WIDTH,
+      y: random() ** 1.4 * (HORIZON - 40),
+      size: 0.4 + random() * 0.8,
+      phase: random() * Math.PI * 2,
+    }));
+    const still = matchMedia('(prefers-reduced-motion: reduce)');
+    const frame = (now: number): void => {
+      this.#draw(now / 1000);
+      if (!still.matches) requestAnimationFrame(frame);
+    };
+    still.addEventListener('change', () => requestAnimationFrame(frame));
+    requestAnimationFrame(frame);
+  }
+
+  #draw(time: number): void {
+    const context = this.#context;
+    context.globalCompositeOperation = 'source-over';
+    context.globalAlpha = 1;
+    context.drawImage(this.#sky, 0, 0);
+    context.fillStyle = '#dfe8ff';
+    for (const star of this.#stars) {
+      context.globalAlpha = 0.25 + 0.35 * (1 + Math.sin(time * 0.9 + star.phase)) * 0.5;
+      context.fillRect(star.x, star.y, star.size, star.size);
+    }
+    this.#drawGlow(time);
+    context.globalCompositeOperation = 'lighter';
+    context.globalAlpha = 0.85;
+    context.drawImage(this.#glow, 0, 0);
+    // The water: the same glow upside down, dimmer and swaying a little.
+    context.globalAlpha = 0.28;
+    const depth = HEIGHT - HORIZON;
+    for (let row = 0; row < depth; row += 2) {
+      const sway = Math.sin(row * 0.55 + time * 1.3) * (0.6 + row * 0.045);
+      const from = HORIZON - 18 - row * 1.7;
+      if (from > 0) context.drawImage(this.#glow, 0, from, WIDTH, 2, sway, HORIZON + row, WIDTH, 2);
+    }
+    context.globalCompositeOperation = 'source-over';
+    context.globalAlpha = 1;
+    drawHills(context);
+  }
+
+  #drawGlow(time: number): void {
+    const context = this.#glow.getContext('2d')!;
+    context.globalCompositeOperation = 'source-over';
+    context.clearRect(0, 0, WIDTH, HEIGHT);
+    context.globalCompositeOperation = 'lighter';
+    for (const ribbon of RIBBONS) {
+      const t = time * ribbon.speed * 2 + ribbon.phase;
+      for (let x = -6; x < WIDTH; x += 4) {
+        const u = x / WIDTH;
+        const fold = Math.sin(u * 5.2 + t) * 15 + Math.sin(u * 11.3 - t * 1.7) * 6;
+        const strength = 0.5 + 0.5 * Math.sin(u * 7.1 + t * 1.3 + ribbon.phase);
+        const foot = ribbon.base + fold + u * 18;
+        const top = foot - ribbon.height * (0.55 + 0.45 * strength);
+        const shade = context.createLinearGradient(0, top, 0, foot + 10);
+        const alpha = 0.05 + 0.2 * strength * strength;
+        shade.addColorStop(0, `hsla(${ribbon.hue + 50}, 80%, 60%, 0)`);
+        shade.addColorStop(0.72, `hsla(${ribbon.hue}, 75%, 58%, ${alpha})`);
+        shade.addColorStop(1, `hsla(${ribbon.hue - 12}, 80%, 62%, 0)`);
+        context.fillStyle = shade;
+        context.fillRect(x, top, 9, foot + 10 - top);
+      }
+    }
+  }
+}
+
+function layer(paint: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  paint(canvas.getContext('2d')!);
+  return canvas;
+}
+
+function paintSky(context: CanvasRenderingContext2D): void {
+  const sky = context.createLinearGradient(0, 0, 0, HORIZON);
+  sky.addColorStop(0, '#070b18');
+  sky.addColorStop(0.55, '#0e1830');
+  sky.addColorStop(1, '#1d2c4c');
+  context.fillStyle = sky;
+  context.fillRect(0, 0, WIDTH, HORIZON);
+  const water = context.createLinearGradient(0, HORIZON, 0, HEIGHT);
+  water.addColorStop(0, '#15233e');
+  water.addColorStop(1, '#070b15');
+  context.fillStyle = water;
+  context.fillRect(0, HORIZON, WIDTH, HEIGHT - HORIZON);
+}
+
+function drawHills(context: CanvasRenderingContext2D): void {
+  ridge(context, '#111c33', 30, (u) => Math.sin(u * 6.1 + 0.6) * 9 + Math.sin(u * 15 + 2) * 4 + u * 8);
+  ridge(context, '#0a1121', 15, (u) => Math.sin(u * 4.3 + 3.4) * 9 + Math.sin(u * 21) * 2.2 - u * 6);
+}
+
+function ridge(context: CanvasRenderingContext2D, color: string, height: number, shape: (u: number) => number): void {
+  context.fillStyle = color;
+  context.beginPath();
+  context.moveTo(0, HORIZON + 1);
+  for (let x = 0; x <= WIDTH; x += 6) context.lineTo(x, HORIZON - Math.max(2, height + shape(x / WIDTH)));
+  context.lineTo(WIDTH, HORIZON + 1);
+  context.fill();
+}
+
+/** The same stars for everybody (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

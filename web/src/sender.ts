@@ -1,0 +1,82 @@
+// The uplink: one POST per message, retried under the same id, so that however
+// often it is sent it is one message.
+
+import { Backoff, sleep } from './backoff.ts';
+import { type Identity } from './identity.ts';
+import { type Post, type PostAnswer, type Refusal } from './protocol.ts';
+
+const TIMEOUT_MS = 8_000;
+const ATTEMPTS_MAX = 5;
+/** A server that asks to wait longer than this is shown to the person instead. */
+const RETRY_AFTER_MS_MAX = 5_000;
+/** Refusals that pass by themselves; a limit does not, the person waits for it. */
+const PASSING = new Set(['overloaded', 'unavailable', 'timeout', 'internal']);
+/** A network that does not answer, in the words of a refusal. */
+const NETWORK: Refusal = { code: 'network', message: '' };
+
+export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
+
+export class Sender {
+  #url: string;
+
+  constructor(
+    room: string,
+    private readonly identity: Identity,
+  ) {
+    this.#url = `/v1/rooms/${encodeURIComponent(room)}/messages`;
+  }
+
+  async post(post: Post): Promise<Sent> {
+    const backoff = new Backoff(400, 4_000);
+    let renewed = false;
+    let refusal = NETWORK;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const sent = await this.#try(post);
+      if (sent.kind === 'accepted') return sent;
+      refusal = sent.refusal;
+      if (!renewed && (refusal.code === 'token_expired' || refusal.code === 'unauthorized')) {
+        renewed = true;
+        if (await this.identity.renew().catch(() => false)) continue;
+        return sent;
+      }
+      const wait = refusal.retry_after_ms ?? 0;
+      if (refusal.code !== 'network' && (!PASSING.has(refusal.code) || wait > RETRY_AFTER_MS_MAX)) return sent;
+      await sleep(wait + backoff.next());
+    }
+    return { kind: 'refused', refusal };
+  }
+
+  async #try(post: Post): Promise<Sent> {
+    try {
+      const answer = await fetch(this.#url, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.identity.token ?? ''}` },
+        body: JSON.stringify(post),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      if (answer.ok) return { kind: 'accepted', answer: (await answer.json()) as PostAnswer };
+      return { kind: 'refused', refusal: await readRefusal(answer) };
+    } catch {
+      return { kind: 'refused', refusal: NETWORK };
+    }
+  }
+}
+
+/** The typed refusal; a proxy's page in between becomes `unavailable` or `bad_request`. */
+async function readRefusal(answer: Response): Promise<Refusal> {
+  const seconds = Number(answer.headers.get('Retry-After'));
+  const after = seconds > 0 ? { retry_after_ms: seconds * 1000 } : {};
+  try {
+    const body = (await answer.json()) as { error: Refusal };
+    if (typeof body.error.code === 'string') return { ...after, ...body.error };
+  } catch {
+    // Not ours.
+  }
+  return { code: answer.status >= 500 ? 'unavailable' : 'bad_request', message: answer.statusText, ...after };
+}
+
+/** A message id: unique within this sender and room. Works without a secure context. */
+export function messageId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
