@@ -3,7 +3,7 @@
 mod cli;
 mod config;
 mod data_dir;
-mod directory;
+//ENTRY mod directory;
 mod page;
 mod replay;
 mod telemetry;

@@ -105,10 +105,10 @@ fn post(item: &Item, id: &str) -> Option<Post> {
         },
         ItemKind::Gift { name, count, price_minor } => Post::Gift {
             id,
-            gift: Gift { name: name.clone(), count: (*count).try_into().ok()?, price_minor: *price_minor, combo: None },
+            gift: Gift { name: name.clone(), count: *count, price_minor: *price_minor, combo: None },
         },
         ItemKind::SuperChat { text, amount_minor, currency } => {
-            Post::SuperChat { id, text: text.clone(), amount_minor: *amount_minor, currency: currency.clone() }
+            Post::SuperChat { id, text: text.clone(), amount_minor: *amount_minor, currency: (*currency).to_owned() }
         }
     })
 }

@@ -11,7 +11,7 @@ use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
 use barrage_gateway::{Gateway, GatewayMetrics};
 use barrage_protocol::{Code, RoomId};
-use barrage_recording::{Limits, Recording};
+use barrage_recording::Limits;
 use barrage_store::{SqliteStore, Store};
 use barrage_uplink::{Uplink, UplinkMetrics};
 use prometheus::Registry;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{self, Up};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
-use crate::directory::BusDirectory;
+//ENTRY use crate::directory::BusDirectory;
 use crate::replay::{self, Replay};
 use crate::{page, telemetry};
 
@@ -46,7 +46,7 @@ fn recording(asked: &Up) -> anyhow::Result<Option<Replay>> {
         (None, true) => (barrage_recording::DEMO.to_vec(), true),
         (None, false) => return Ok(None),
     };
-    let recording = Recording::parse(&bytes, &Limits::default()).context("the recording cannot be read")?;
+    let recording = barrage_recording::parse(&bytes, &Limits::default()).context("the recording cannot be read")?;
     if recording.skipped.total() > 0 {
         cli::say(format!("  note    of the recording, {} entries are left out: {}", recording.skipped.total(), recording.skipped))?;
     }
@@ -90,12 +90,10 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let access = (config.token.anonymous, guests);
     let metrics = UplinkMetrics::new(&registry)?;
     let uplink = Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
-    let directory = BusDirectory::new(Arc::clone(&bus), &addresses);
-    let entry = barrage_entry::router(barrage_entry::Entry::new(&config.entry, Arc::new(directory), &registry)?);
+    //ENTRY
     let public_router = gateway
         .router()
         .merge(barrage_uplink::router(Arc::clone(&uplink)))
-        .merge(entry)
         .merge(page::router());
     let health = Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
     let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health));

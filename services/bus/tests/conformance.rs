@@ -1,5 +1,7 @@
 //! What every bus engine must do, run on the embedded one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 

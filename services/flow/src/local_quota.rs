@@ -133,7 +133,8 @@ mod tests {
         let quota = quota(&LocalQuotaConfig::default());
         let rule = Rule::Rate(Rate::per_sec(1, 1_000).unwrap());
         let admitted = std::thread::scope(|scope| {
-            let take = || (0..1_000).filter(|_| quota.decide(&key(9), 1, &rule, Duration::ZERO).is_admit()).count();
+            let take =
+                || (0..1_000).filter(|_| quota.decide(&key(9), 1, &rule, Duration::ZERO).is_admit()).count();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
         });

@@ -95,7 +95,13 @@ impl Shard {
         Shard { index: HashMap::default(), slots: Vec::new(), keys_max, newest: NONE, oldest: NONE }
     }
 
-    pub(crate) fn take(&mut self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> (Verdict, Change) {
+    pub(crate) fn take(
+        &mut self,
+        key: &QuotaKey,
+        cost: u32,
+        rule: &Rule,
+        now: Duration,
+    ) -> (Verdict, Change) {
         let (at, change) = match self.index.get(key) {
             Some(at) => (*at, Change::Known),
             None => self.place(key, rule, now),

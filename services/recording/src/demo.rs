@@ -16,7 +16,8 @@ mod tests {
         assert_eq!(demo.skipped, Skipped::default());
         assert!((140..=200).contains(&demo.items.len()), "{}", demo.items.len());
         assert!((110_000..=120_000).contains(&demo.duration_ms()), "{}", demo.duration_ms());
-        let count = |wanted: fn(&ItemKind) -> bool| demo.items.iter().filter(|item| wanted(&item.kind)).count();
+        let count =
+            |wanted: fn(&ItemKind) -> bool| demo.items.iter().filter(|item| wanted(&item.kind)).count();
         assert!(count(|kind| matches!(kind, ItemKind::Gift { .. })) >= 8);
         assert!(count(|kind| matches!(kind, ItemKind::SuperChat { .. })) >= 4);
     }

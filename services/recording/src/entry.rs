@@ -127,13 +127,18 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn read(tag: Tag, start: &BytesStart<'_>, unit: PriceUnit, limits: &Limits) -> Result<Draft, Skip> {
+    pub(crate) fn read(
+        tag: Tag,
+        start: &BytesStart<'_>,
+        unit: PriceUnit,
+        limits: &Limits,
+    ) -> Result<Draft, Skip> {
         let fields = Fields::read(start, limits)?;
         let item = match tag {
-            Tag::Danmaku => danmaku(fields, limits),
-            Tag::Gift => gift(fields, limits),
-            Tag::SuperChat => super_chat(fields, unit, limits),
-            Tag::Guard => guard(fields, limits),
+            Tag::Danmaku => danmaku(&fields, limits),
+            Tag::Gift => gift(&fields, limits),
+            Tag::SuperChat => super_chat(&fields, unit, limits),
+            Tag::Guard => guard(&fields, limits),
         }?;
         Ok(Draft { item, tag })
     }
@@ -151,8 +156,8 @@ impl Draft {
     }
 }
 
-fn danmaku(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
-    let p = fields.p.ok_or(Skip::MissingField)?;
+fn danmaku(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
+    let p = fields.p.as_deref().ok_or(Skip::MissingField)?;
     let mut parts = p.split(',');
     let mut next = || parts.next().ok_or(Skip::MissingField);
     let (time, mode, size, color) = (next()?, next()?, next()?, next()?);
@@ -171,13 +176,14 @@ fn danmaku(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
         kind: ItemKind::Chat {
             text: String::new(),
             mode,
-            color: whole(color, 0, 0xff_ffff).ok_or(Skip::BadField)?,
+            // Some writers put the opacity above the colour: 4294967295 is white.
+            color: whole(color, 0, u32::MAX).ok_or(Skip::BadField)? & 0xff_ffff,
             size_px: whole(size, 1, SIZE_PX_MAX).ok_or(Skip::BadField)?,
         },
     })
 }
 
-fn gift(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
+fn gift(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
     let name = fields.giftname.as_deref().ok_or(Skip::MissingField)?;
     let name = shown(name, limits.name_chars_max)?;
     let count = count(fields.count.as_deref().ok_or(Skip::MissingField)?)?;
@@ -186,22 +192,23 @@ fn gift(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
         Some(price) if !free => price_minor(price, PriceUnit::Thousandth)?,
         _ => 0,
     };
-    timed(&fields, limits, ItemKind::Gift { name, count, price_minor })
+    timed(fields, limits, ItemKind::Gift { name, count, price_minor })
 }
 
-fn super_chat(fields: Fields, unit: PriceUnit, limits: &Limits) -> Result<Item, Skip> {
+fn super_chat(fields: &Fields, unit: PriceUnit, limits: &Limits) -> Result<Item, Skip> {
     let price = fields.price.as_deref().ok_or(Skip::MissingField)?;
     let amount_minor = price_minor(price, unit)?;
     let kind = ItemKind::SuperChat { text: String::new(), amount_minor, currency: "CNY" };
-    timed(&fields, limits, kind)
+    timed(fields, limits, kind)
 }
 
-fn guard(fields: Fields, limits: &Limits) -> Result<Item, Skip> {
+fn guard(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
     let level = whole(fields.level.as_deref().ok_or(Skip::MissingField)?, 1, 3).ok_or(Skip::BadField)?;
     let (name, listed) = GUARDS[level as usize - 1];
     let count = fields.count.as_deref().map_or(Ok(1), count)?;
-    let price_minor = fields.price.as_deref().map_or(Ok(listed), |price| price_minor(price, PriceUnit::Thousandth))?;
-    timed(&fields, limits, ItemKind::Gift { name: name.to_owned(), count, price_minor })
+    let price_minor =
+        fields.price.as_deref().map_or(Ok(listed), |price| price_minor(price, PriceUnit::Thousandth))?;
+    timed(fields, limits, ItemKind::Gift { name: name.to_owned(), count, price_minor })
 }
 
 fn timed(fields: &Fields, limits: &Limits, kind: ItemKind) -> Result<Item, Skip> {

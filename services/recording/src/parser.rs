@@ -94,7 +94,9 @@ impl<'a> Parser<'a> {
             Event::CData(data) => self.text(data),
             Event::GeneralRef(reference) => self.reference(reference),
             Event::Decl(decl) => match decl.encoding() {
-                Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => return Err(RecordingError::Encoding),
+                Some(Ok(name)) if !["utf-8", "utf8"].contains(&name.to_ascii_lowercase().as_str()) => {
+                    return Err(RecordingError::Encoding);
+                }
                 Some(_) | None => {}
             },
             // Not read: what it defines is not expanded.

@@ -57,6 +57,7 @@ async fn read<T: DeserializeOwned>(request_body: Body) -> Result<T, ApiError> {
     body::json(if bytes.is_empty() { b"{}" } else { &bytes })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is made for map_err")]
 fn refused(error: BusError) -> ApiError {
     match error {
         BusError::Full(_) => ApiError::new(Code::Overloaded, error.to_string()),

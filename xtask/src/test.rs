@@ -1,0 +1,62 @@
+//! The test tiers, in the order in which they fail fastest.
+
+use anyhow::bail;
+
+use crate::install;
+use crate::run::{command, note, root, run};
+
+/// Everything.
+pub(crate) fn all() -> anyhow::Result<()> {
+    install::programs()?;
+    web_modules()?;
+    web_is_current()?;
+    lint()?;
+    run(command("cargo", &["build", "--bin", "barrage"]))?;
+    run(command("cargo", &["test", "--workspace", "--no-fail-fast"]))?;
+    browser()?;
+    note("\nall tests passed");
+    Ok(())
+}
+
+/// What the compiler's helpers and TypeScript say.
+pub(crate) fn lint() -> anyhow::Result<()> {
+    run(command("cargo", &["fmt", "--all", "--check"]))?;
+    run(command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    web_modules()?;
+    run(npm(&["run", "--silent", "check"]))
+}
+
+/// Rebuilds the embedded page.
+pub(crate) fn web_build() -> anyhow::Result<()> {
+    web_modules()?;
+    run(npm(&["run", "--silent", "build"]))
+}
+
+fn npm(arguments: &[&str]) -> std::process::Command {
+    let mut npm = command("npm", arguments);
+    npm.current_dir(root().join("web"));
+    npm
+}
+
+fn web_modules() -> anyhow::Result<()> {
+    if root().join("web/node_modules/.package-lock.json").is_file() {
+        return Ok(());
+    }
+    run(npm(&["ci", "--no-audit", "--no-fund"]))
+}
+
+/// The build that is checked in, and embedded, must be the build of the sources.
+fn web_is_current() -> anyhow::Result<()> {
+    web_build()?;
+    let changed = command("git", &["status", "--porcelain", "--", "web/dist"]).output()?;
+    if !changed.stdout.is_empty() {
+        bail!("web/dist is not the build of web/src: run `cargo xtask web` and commit it");
+    }
+    Ok(())
+}
+
+fn browser() -> anyhow::Result<()> {
+    let mut e2e = npm(&["run", "--silent", "e2e"]);
+    e2e.env("E2E_SERVER", root().join("target/debug/barrage"));
+    run(e2e)
+}
