@@ -1,12 +1,9 @@
 //! The viewer page, built by Vite and embedded.
 
-use axum::Router;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use barrage_http::ApiError;
 use barrage_protocol::Code;
-use http::header;
+use http::{Method, Uri, header};
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../../web/dist/"]
@@ -17,11 +14,15 @@ struct Files;
 const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
                       object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
 
-/// The page at `/` and its files.
-pub(crate) fn router() -> Router {
-    Router::new()
-        .route("/", get(|| async { file("index.html") }))
-        .route("/{*path}", get(|Path(path): Path<String>| async move { file(&path) }))
+/// Fallback of the public routes: the page and its files.
+pub(crate) async fn fallback(method: Method, uri: Uri) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return barrage_http::error::not_found().await.into_response();
+    }
+    match uri.path() {
+        "/" => file("index.html"),
+        path => file(path.trim_start_matches('/')),
+    }
 }
 
 fn file(path: &str) -> Response {

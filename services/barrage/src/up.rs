@@ -94,9 +94,9 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let public_router = gateway
         .router()
         .merge(barrage_uplink::router(Arc::clone(&uplink)))
-        .merge(page::router());
+        .fallback(page::fallback);
     let health = Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
-    let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health));
+    let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health)).fallback(barrage_http::error::not_found);
     let admin_address = local_addresses(&admin)?[0];
 
     let gateway = tokio::spawn(gateway.run());

@@ -17,7 +17,7 @@ pub enum RuleError {
     Period,
 }
 
-fn units(n: u32) -> Result<NonZeroU32, RuleError> {
+fn at_least_one(n: u32) -> Result<NonZeroU32, RuleError> {
     NonZeroU32::new(n).ok_or(RuleError::Zero)
 }
 
@@ -35,9 +35,9 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `per_units` units each `per`, with a depth of `burst` units.
-    pub fn new(per_units: u32, per: Duration, burst: u32) -> Result<Self, RuleError> {
-        Ok(Rate { units: units(per_units)?, per: period(per)?, burst: units(burst)? })
+    /// `units` units each `per`, with a depth of `burst` units.
+    pub fn new(units: u32, per: Duration, burst: u32) -> Result<Self, RuleError> {
+        Ok(Rate { units: at_least_one(units)?, per: period(per)?, burst: at_least_one(burst)? })
     }
 
     /// `n` units a second, with a depth of `burst` units.
@@ -74,7 +74,7 @@ pub struct Window {
 impl Window {
     /// At most `limit` units in every window of `length`.
     pub fn new(limit: u32, length: Duration) -> Result<Self, RuleError> {
-        Ok(Window { limit: units(limit)?, length: period(length)? })
+        Ok(Window { limit: at_least_one(limit)?, length: period(length)? })
     }
 
     /// Most units in a window.

@@ -170,7 +170,7 @@ mod tests {
                         prop_assert!(held(&admitted, now, length_ns) <= u64::from(limit));
                     }
                     Verdict::Refuse { retry_after, remaining, .. } => {
-                        let coarse = grain_ns * COUNTS as u64;
+                        let coarse = grain_ns * (GRAINS as u64 + 1);
                         let load = held(&admitted, now, coarse) + u64::from(cost);
                         prop_assert!(load > u64::from(limit), "refused without need");
                         prop_assert!(remaining < cost);

@@ -31,14 +31,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 113\r\nConnection: close\r\n\r\n{\"error\":{\"code\":\"overloaded\",\"message\":\"this server has no free connection; try another\",\"retry_after_ms\":2000}}";
 
 /// Serves `router` on all `listeners` until `shutdown`, then lets running requests
-/// finish for the configured time. Returns when everything is closed.
+/// finish for the configured time. Returns when everything is closed. The router
+/// brings its own fallback.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, config: HttpConfig, shutdown: CancellationToken) {
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         proxies: TrustedProxies::new(&config.trusted_proxies),
-        router: router
-            .fallback(crate::error::not_found)
-            .method_not_allowed_fallback(crate::error::method_not_allowed),
+        router: router.method_not_allowed_fallback(crate::error::method_not_allowed),
         tasks: TaskTracker::new(),
         shutdown,
         config,

@@ -1,0 +1,94 @@
+//! A real recording at high speed to 200 viewers.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use barrage_protocol::frame::ServerFrame;
+use barrage_protocol::{Class, Sequence};
+use barrage_recording::{ItemKind, Limits};
+use barrage_testkit::{Frame, RawSocket, Server, ServerOptions};
+use serde_json::json;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
+const VIEWERS: usize = 200;
+/// Recordings of videos hold no gifts: one is mixed in after so many messages.
+const GIFT_EVERY: usize = 20;
+
+/// What one viewer saw between its hello and the last message.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    gifts: Vec<String>,
+    chats: u64,
+    left_out: u64,
+}
+
+async fn watch(mut socket: RawSocket, start: Sequence, last_id: String) -> Seen {
+    let mut seen = Seen::default();
+    let mut position = start;
+    loop {
+        let batch = socket.next_batch().await;
+        assert_eq!(batch.previous, position, "the chain is broken");
+        position = batch.sequence;
+        seen.left_out += batch.left_out.chat;
+        let mut ended = false;
+        for message in &batch.messages {
+            let body: serde_json::Value = serde_json::from_str(message.body.get()).unwrap();
+            let id = body["id"].as_str().unwrap().to_owned();
+            ended |= id == last_id;
+            match message.class {
+                Class::Gift => seen.gifts.push(id),
+                Class::Chat => seen.chats += 1,
+                other => panic!("a {other:?} was not posted"),
+            }
+        }
+        if ended {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_viewer_gets_every_gift_once_in_order_and_every_chat_or_the_note() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/danmaku/vod-concert-burst.xml");
+    let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("the recordings lie beside the project: {error}"));
+    let recording = barrage_recording::parse(&bytes, &Limits::default()).unwrap();
+    let server = Server::start(BINARY, ServerOptions::default()).await;
+    let token = server.token("u1", "demo", "host").await;
+    let mut watching = tokio::task::JoinSet::new();
+    for viewer in 0..VIEWERS {
+        let encoding = if viewer % 2 == 0 { "barrage.v1.deflate" } else { "barrage.v1.json" };
+        let headers = [("Sec-WebSocket-Protocol", encoding)];
+        let mut socket = RawSocket::connect(server.public, "/v1/rooms/demo/ws", &headers).await.unwrap();
+        socket.send_text(r#"{"type":"join"}"#).await;
+        let Frame::Protocol(ServerFrame::Hello(hello), _) = socket.next().await else { panic!("no hello") };
+        watching.spawn(watch(socket, hello.sequence, "end".into()));
+    }
+
+    let mut posts = Vec::new();
+    let (mut gifts, mut chats) = (Vec::new(), 0);
+    for (index, item) in recording.items.iter().enumerate() {
+        if let ItemKind::Chat { text, .. } = &item.kind {
+            posts.push(json!({ "type": "chat", "id": format!("c{index}"), "text": text }));
+            chats += 1;
+        }
+        if index % GIFT_EVERY == 0 {
+            gifts.push(format!("g{index}"));
+            posts.push(json!({ "type": "gift", "id": format!("g{index}"), "gift": { "name": "rocket", "count": 1 } }));
+        }
+    }
+    gifts.push("end".into());
+    posts.push(json!({ "type": "gift", "id": "end", "gift": { "name": "end", "count": 1 } }));
+    assert!(chats > 2_000, "the recording has only {chats} messages");
+    for package in posts.chunks(64) {
+        let answer = server.post("/v1/rooms/demo/packages", &token, json!({ "messages": package }).to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    let all = watching.join_all().await;
+    assert_eq!(all.len(), VIEWERS);
+    for seen in all {
+        assert_eq!(seen.gifts, gifts);
+        assert_eq!(seen.chats + seen.left_out, chats);
+    }
+}
