@@ -79,7 +79,7 @@ async fn every_viewer_gets_every_gift_once_in_order_and_every_chat_or_the_note()
     }
     gifts.push("end".into());
     posts.push(json!({ "type": "gift", "id": "end", "gift": { "name": "end", "count": 1 } }));
-    assert!(chats > 2_000, "the recording has only {chats} messages");
+    assert!(chats > 1_000, "the recording has only {chats} messages");
     for package in posts.chunks(64) {
         let answer = server.post("/v1/rooms/demo/packages", &token, json!({ "messages": package }).to_string()).await;
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr, body};
 use barrage_protocol::Code;
+use barrage_protocol::code::ErrorBody;
 use http::{Method, Request, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -53,13 +54,23 @@ pub(crate) async fn handle(
     let requests = parse(&bytes)?;
     let mut out = Vec::new();
     for inner in requests {
-        let answer = call(&tunnel.inner, inner, *client).await?;
+        // A refusal of one request is its own answer: those before it have happened.
+        let answer = match call(&tunnel.inner, inner, *client).await {
+            Ok(answer) => answer,
+            Err(error) => refusal(error),
+        };
         let json = serde_json::to_vec(&answer).expect("answers are plain data");
-        let len = u32::try_from(json.len()).map_err(|_| ApiError::new(Code::TooLarge, "the answer is too large"))?;
+        let len = u32::try_from(json.len()).expect("answers are bounded");
         out.extend_from_slice(&len.to_be_bytes());
         out.extend_from_slice(&json);
     }
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], out).into_response())
+}
+
+fn refusal(error: ApiError) -> Answer {
+    let status = error.0.code.status();
+    let body = serde_json::value::to_raw_value(&ErrorBody { error: error.0 }).expect("refusals are plain data");
+    Answer { status, body }
 }
 
 fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
