@@ -6,6 +6,9 @@ const WIDTH = 480;
 const HEIGHT = 270;
 const HORIZON = 196;
 const STARS = 90;
+/** The aurora is painted at a third of the size: scaling up is its blur. */
+const GLOW_WIDTH = WIDTH / 3;
+const GLOW_HEIGHT = HEIGHT / 3;
 
 interface Ribbon {
   hue: number;
@@ -32,8 +35,9 @@ export class Scene {
     canvas.height = HEIGHT;
     this.#context = canvas.getContext('2d', { alpha: false })!;
     const random = seeded(7);
-    this.#sky = layer(paintSky);
-    this.#glow = layer(() => undefined);
+    this.#sky = layer(WIDTH, HEIGHT);
+    paintSky(this.#sky.getContext('2d')!);
+    this.#glow = layer(GLOW_WIDTH, GLOW_HEIGHT);
     this.#stars = Array.from({ length: STARS }, () => ({
       x: random() * WIDTH,
       y: random() ** 1.4 * (HORIZON - 40),
@@ -62,14 +66,14 @@ export class Scene {
     this.#drawGlow(time);
     context.globalCompositeOperation = 'lighter';
     context.globalAlpha = 0.85;
-    context.drawImage(this.#glow, 0, 0);
+    context.drawImage(this.#glow, 0, 0, WIDTH, HEIGHT);
     // The water: the same glow upside down, dimmer and swaying a little.
-    context.globalAlpha = 0.28;
+    context.globalAlpha = 0.34;
     const depth = HEIGHT - HORIZON;
-    for (let row = 0; row < depth; row += 2) {
-      const sway = Math.sin(row * 0.55 + time * 1.3) * (0.6 + row * 0.045);
-      const from = HORIZON - 18 - row * 1.7;
-      if (from > 0) context.drawImage(this.#glow, 0, from, WIDTH, 2, sway, HORIZON + row, WIDTH, 2);
+    for (let row = 0; row < depth; row += 1) {
+      const sway = Math.sin(row * 0.4 + time * 1.2) * (0.4 + row * 0.04);
+      const from = (HORIZON - 24 - row * 1.9) / 3;
+      if (from > 0) context.drawImage(this.#glow, 0, from, GLOW_WIDTH, 1, sway, HORIZON + row, WIDTH, 1);
     }
     context.globalCompositeOperation = 'source-over';
     context.globalAlpha = 1;
@@ -79,33 +83,33 @@ export class Scene {
   #drawGlow(time: number): void {
     const context = this.#glow.getContext('2d')!;
     context.globalCompositeOperation = 'source-over';
-    context.clearRect(0, 0, WIDTH, HEIGHT);
+    context.clearRect(0, 0, GLOW_WIDTH, GLOW_HEIGHT);
     context.globalCompositeOperation = 'lighter';
     for (const ribbon of RIBBONS) {
       const t = time * ribbon.speed * 2 + ribbon.phase;
-      for (let x = -6; x < WIDTH; x += 4) {
-        const u = x / WIDTH;
+      for (let x = 0; x < GLOW_WIDTH; x += 1) {
+        const u = x / GLOW_WIDTH;
         const fold = Math.sin(u * 5.2 + t) * 15 + Math.sin(u * 11.3 - t * 1.7) * 6;
         const strength = 0.5 + 0.5 * Math.sin(u * 7.1 + t * 1.3 + ribbon.phase);
-        const foot = ribbon.base + fold + u * 18;
-        const top = foot - ribbon.height * (0.55 + 0.45 * strength);
-        const shade = context.createLinearGradient(0, top, 0, foot + 10);
-        const alpha = 0.05 + 0.2 * strength * strength;
+        const fine = 0.8 + 0.2 * Math.sin(u * 63 + t * 4);
+        const foot = (ribbon.base + fold + u * 18) / 3;
+        const top = foot - (ribbon.height * (0.55 + 0.45 * strength)) / 3;
+        const alpha = (0.1 + 0.42 * strength * strength) * fine;
+        const shade = context.createLinearGradient(0, top, 0, foot + 4);
         shade.addColorStop(0, `hsla(${ribbon.hue + 50}, 80%, 60%, 0)`);
-        shade.addColorStop(0.72, `hsla(${ribbon.hue}, 75%, 58%, ${alpha})`);
-        shade.addColorStop(1, `hsla(${ribbon.hue - 12}, 80%, 62%, 0)`);
+        shade.addColorStop(0.7, `hsla(${ribbon.hue}, 75%, 56%, ${alpha})`);
+        shade.addColorStop(1, `hsla(${ribbon.hue - 12}, 80%, 60%, 0)`);
         context.fillStyle = shade;
-        context.fillRect(x, top, 9, foot + 10 - top);
+        context.fillRect(x, top, 1, foot + 4 - top);
       }
     }
   }
 }
 
-function layer(paint: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {
+function layer(width: number, height: number): HTMLCanvasElement {
   const canvas = document.createElement('canvas');
-  canvas.width = WIDTH;
-  canvas.height = HEIGHT;
-  paint(canvas.getContext('2d')!);
+  canvas.width = width;
+  canvas.height = height;
   return canvas;
 }
 

@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) archiver: barrage_archiver::ArchiverConfig,
     pub(crate) gateway: barrage_gateway::GatewayConfig,
     pub(crate) uplink: barrage_uplink::UplinkConfig,
+    pub(crate) entry: barrage_entry::EntryConfig,
 }
 
 /// `[log]`.
@@ -73,6 +74,7 @@ impl Default for Config {
             archiver: Default::default(),
             gateway: Default::default(),
             uplink: Default::default(),
+            entry: Default::default(),
         }
     }
 }

@@ -3,7 +3,6 @@
 mod cli;
 mod config;
 mod data_dir;
-//ENTRY mod directory;
 mod page;
 mod replay;
 mod telemetry;

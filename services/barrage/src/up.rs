@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::routing::get;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
+use barrage_entry::Entry;
 use barrage_gateway::{Gateway, GatewayMetrics};
 use barrage_protocol::{Code, RoomId};
 use barrage_recording::Limits;
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{self, Up};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
-//ENTRY use crate::directory::BusDirectory;
 use crate::replay::{self, Replay};
 use crate::{page, telemetry};
 
@@ -90,10 +90,12 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let access = (config.token.anonymous, guests);
     let metrics = UplinkMetrics::new(&registry)?;
     let uplink = Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
-    //ENTRY
+    let ports = addresses.iter().map(SocketAddr::port).collect();
+    let entry = Entry::new(Arc::clone(&bus), ports, config.entry.clone(), &registry)?;
     let public_router = gateway
         .router()
         .merge(barrage_uplink::router(Arc::clone(&uplink)))
+        .merge(barrage_entry::router(entry))
         .fallback(page::fallback);
     let health = Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
     let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health)).fallback(barrage_http::error::not_found);

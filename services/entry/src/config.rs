@@ -1,0 +1,47 @@
+//! Entry's settings.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[entry]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EntryConfig {
+    /// Gateways named in one answer. Default 3: enough to race, and to fall back on.
+    pub gateways_max: usize,
+    /// How long an answer may be used. Default 60000.
+    pub ttl_ms: u64,
+    /// WebSocket endpoints that a client races. Default 3.
+    pub race_width: u32,
+    /// A racer that takes longer is given up. Default 1500.
+    pub race_timeout_ms: u64,
+    /// Size of the race resource. Default 16384: some round trips of a young
+    /// connection, so that a lossy path loses the race.
+    pub race_bytes: usize,
+    /// First ceiling of a client's full-jitter backoff. Default 1000.
+    pub backoff_base_ms: u64,
+    /// Largest ceiling. Default 30000.
+    pub backoff_max_ms: u64,
+    /// Base URLs of the uplinks. Default: none, which means where entry was asked.
+    pub uplink_urls: Vec<String>,
+    /// Table from address to region and carrier: lines `network,region,carrier`, or
+    /// a MaxMind-format file (`.mmdb`). Default: none.
+    pub region_file: Option<PathBuf>,
+}
+
+impl Default for EntryConfig {
+    fn default() -> Self {
+        EntryConfig {
+            gateways_max: 3,
+            ttl_ms: 60_000,
+            race_width: 3,
+            race_timeout_ms: 1_500,
+            race_bytes: 16 * 1024,
+            backoff_base_ms: 1_000,
+            backoff_max_ms: 30_000,
+            uplink_urls: Vec::new(),
+            region_file: None,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Entry's metrics.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
+
+/// Handles.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryMetrics {
+    pub(crate) answers: IntCounter,
+    pub(crate) empty: IntCounter,
+    pub(crate) race_seconds: Histogram,
+    pub(crate) race_failures: IntCounter,
+}
+
+impl EntryMetrics {
+    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let answers = IntCounter::new("barrage_entry_answers_total", "Entry queries answered.")?;
+        let empty = IntCounter::new("barrage_entry_empty_total", "Entry queries that found no gateway.")?;
+        let race_seconds = Histogram::with_opts(
+            HistogramOpts::new("barrage_entry_race_seconds", "Race times that clients reported.")
+                .buckets(prometheus::exponential_buckets(0.002, 2.0, 12)?),
+        )?;
+        let race_failures = IntCounter::new("barrage_entry_race_failures_total", "Racers that did not arrive.")?;
+        registry.register(Box::new(answers.clone()))?;
+        registry.register(Box::new(empty.clone()))?;
+        registry.register(Box::new(race_seconds.clone()))?;
+        registry.register(Box::new(race_failures.clone()))?;
+        Ok(EntryMetrics { answers, empty, race_seconds, race_failures })
+    }
+}

@@ -1,0 +1,145 @@
+//! Where an address is and whose it is: a CIDR list or a MaxMind-format file.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use crate::error::EntryError;
+
+/// Lines of a CIDR file at most; a longer file is refused.
+const LINES_MAX: usize = 2_000_000;
+/// Size of either file at most.
+const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// What is known of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Region, as the file names it.
+    pub region: Option<String>,
+    /// Carrier, as the file names it.
+    pub carrier: Option<String>,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub struct RegionTable(Source);
+
+#[derive(Debug, Default)]
+enum Source {
+    #[default]
+    None,
+    /// By network address and prefix length; the longest prefix wins.
+    Cidr { places: HashMap<IpNet, Place>, lengths: Vec<u8> },
+    MaxMind(maxminddb::Reader<Vec<u8>>),
+}
+
+impl RegionTable {
+    /// Reads a file; `.mmdb` is the MaxMind format.
+    pub fn load(path: &Path) -> Result<Self, EntryError> {
+        let unreadable = |source| EntryError::Read { path: path.into(), source };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+            return Err(unreadable(std::io::Error::other("it is larger than 512 MiB")));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        if path.extension().is_some_and(|extension| extension == "mmdb") {
+            let reader = maxminddb::Reader::from_source(bytes);
+            let reader = reader.map_err(|source| EntryError::MaxMind { path: path.into(), source })?;
+            return Ok(RegionTable(Source::MaxMind(reader)));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(std::io::Error::other(error)))?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses `network,region,carrier` lines; `#` begins a comment.
+    fn parse(text: &str, path: &Path) -> Result<Self, EntryError> {
+        let mut places = HashMap::new();
+        for (index, line) in text.lines().enumerate() {
+            let wrong = |reason: String| EntryError::Line { path: path.into(), line: index + 1, reason };
+            if index >= LINES_MAX {
+                return Err(wrong(format!("more than {LINES_MAX} lines")));
+            }
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() {
+                continue;
+            }
+            let mut fields = line.split(',').map(str::trim);
+            let network = fields.next().unwrap_or_default();
+            let network: IpNet = network.parse().map_err(|_| wrong(format!("{network:?} is not a network")))?;
+            let field = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
+            let place = Place { region: field(fields.next()), carrier: field(fields.next()) };
+            if fields.next().is_some() {
+                return Err(wrong("more than three fields".into()));
+            }
+            places.insert(network.trunc(), place);
+        }
+        let mut lengths: Vec<u8> = places.keys().map(IpNet::prefix_len).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        lengths.dedup();
+        Ok(RegionTable(Source::Cidr { places, lengths }))
+    }
+
+    /// Looks an address up.
+    #[must_use]
+    pub fn place(&self, address: IpAddr) -> Place {
+        match &self.0 {
+            Source::None => Place::default(),
+            Source::Cidr { places, lengths } => lengths
+                .iter()
+                .filter_map(|length| IpNet::new(address, *length).ok())
+                .find_map(|network| places.get(&network.trunc()))
+                .cloned()
+                .unwrap_or_default(),
+            Source::MaxMind(reader) => maxmind(reader, address),
+        }
+    }
+}
+
+/// City and ISP files name things differently; what is there is taken.
+fn maxmind(reader: &maxminddb::Reader<Vec<u8>>, address: IpAddr) -> Place {
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct Record {
+        country: Coded,
+        subdivisions: Vec<Coded>,
+        isp: Option<String>,
+        autonomous_system_organization: Option<String>,
+    }
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct Coded {
+        iso_code: Option<String>,
+    }
+    let found = reader.lookup(address).ok().and_then(|found| found.decode::<Record>().ok().flatten());
+    let Some(record) = found else { return Place::default() };
+    let parts = [record.country.iso_code, record.subdivisions.into_iter().next().and_then(|s| s.iso_code)];
+    let region: Vec<String> = parts.into_iter().flatten().collect();
+    Place {
+        region: (!region.is_empty()).then(|| region.join("-")),
+        carrier: record.isp.or(record.autonomous_system_organization),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_wins_in_both_families() {
+        let text = "# a table\n10.0.0.0/8,cn-east,telecom\n10.1.0.0/16,cn-north,unicom # inner\n2001:db8::/32,eu,\n";
+        let table = RegionTable::parse(text, Path::new("t.csv")).unwrap();
+        let place = |address: &str| table.place(address.parse().unwrap());
+        assert_eq!(place("10.1.2.3").region.as_deref(), Some("cn-north"));
+        assert_eq!(place("10.2.2.3").carrier.as_deref(), Some("telecom"));
+        assert_eq!(place("2001:db8::1"), Place { region: Some("eu".into()), carrier: None });
+        assert_eq!(place("192.0.2.1"), Place::default());
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        let error = RegionTable::parse("10.0.0.0/8,a,b\nnonsense,a,b\n", Path::new("t.csv")).unwrap_err();
+        assert_eq!(error.to_string(), "the region file t.csv, line 2: \"nonsense\" is not a network");
+        assert!(RegionTable::load(Path::new("not-there.mmdb")).is_err());
+    }
+}

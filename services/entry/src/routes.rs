@@ -1,0 +1,260 @@
+//! Entry's HTTP.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use barrage_bus::{Bus, Registered};
+use barrage_http::{ApiError, ClientAddr, body};
+use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, RaceReport, Transport};
+use barrage_protocol::{Code, RoomId};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use prometheus::Registry;
+use serde::Deserialize;
+
+use crate::config::EntryConfig;
+use crate::error::EntryError;
+use crate::metrics::EntryMetrics;
+use crate::race::{self, RESULTS_MAX, RaceBook};
+use crate::ranker::{Candidate, rank};
+use crate::region::{Place, RegionTable};
+
+const REPORT_BYTES_MAX: usize = 4 * 1024;
+/// Longest `Host` that is put into URLs.
+const HOST_BYTES_MAX: usize = 255;
+
+/// The entry scheduler.
+pub struct Entry {
+    bus: Arc<dyn Bus>,
+    config: EntryConfig,
+    metrics: EntryMetrics,
+    regions: RegionTable,
+    races: Mutex<RaceBook>,
+    resource: Bytes,
+    /// Ports of gateways that name no URL of their own.
+    ports: Vec<u16>,
+}
+
+impl Entry {
+    /// `ports` are where gateways without a base URL listen, on the host that
+    /// entry was asked on.
+    pub fn new(
+        bus: Arc<dyn Bus>,
+        ports: Vec<u16>,
+        config: EntryConfig,
+        registry: &Registry,
+    ) -> Result<Arc<Self>, EntryError> {
+        let regions = match &config.region_file {
+            Some(path) => RegionTable::load(path)?,
+            None => RegionTable::default(),
+        };
+        let resource = race::resource(config.race_bytes);
+        let metrics = EntryMetrics::new(registry)?;
+        Ok(Arc::new(Entry { bus, config, metrics, regions, races: Mutex::default(), resource, ports }))
+    }
+
+    fn races(&self) -> MutexGuard<'_, RaceBook> {
+        self.races.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn candidate(&self, gateway: &Registered) -> Candidate {
+        let report = &gateway.report;
+        let free = report.connections_max.saturating_sub(report.connections);
+        Candidate {
+            id: report.id.clone(),
+            headroom: free as f64 / report.connections_max.max(1) as f64,
+            race_ms: self.races().race_ms(&report.id),
+            draining: report.draining,
+        }
+    }
+
+    /// Base URLs of a gateway, or of this host with each of its ports.
+    fn bases(&self, named: &[String], host: &str) -> Vec<String> {
+        if !named.is_empty() {
+            return named.to_vec();
+        }
+        // The address that the client used works; the others are tried after it.
+        let mut bases = vec![format!("http://{host}")];
+        let name = host_name(host);
+        for port in &self.ports {
+            let base = format!("http://{name}:{port}");
+            if !bases.contains(&base) {
+                bases.push(base);
+            }
+        }
+        bases
+    }
+
+    fn answer(&self, room: &str, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
+        let gateways = self.bus.gateways();
+        let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
+        let ranked = rank(&candidates, self.config.gateways_max, rand::random::<f64>);
+        if ranked.is_empty() {
+            self.metrics.empty.inc();
+            let message = "no gateway takes viewers now; come back at the named time";
+            return Err(ApiError::new(Code::Overloaded, message).retry_after_ms(1_000 + rand::random_range(0..2_000)));
+        }
+        let bases: Vec<(&str, Vec<String>)> = ranked
+            .iter()
+            .map(|index| &gateways[*index].report)
+            .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
+            .collect();
+        let uplinks =
+            if self.config.uplink_urls.is_empty() { self.bases(&[], host) } else { self.config.uplink_urls.clone() };
+        self.metrics.answers.inc();
+        Ok(EntryAnswer {
+            downlinks: downlinks(&bases, room),
+            uplinks,
+            race: RacePlan {
+                width: self.config.race_width,
+                timeout_ms: self.config.race_timeout_ms,
+                bytes: self.resource.len() as u64,
+            },
+            ttl_ms: self.config.ttl_ms,
+            backoff_base_ms: self.config.backoff_base_ms,
+            backoff_max_ms: self.config.backoff_max_ms,
+            region: place.region,
+            carrier: place.carrier,
+        })
+    }
+}
+
+/// WebSockets first, every gateway's first port before any second one; then the
+/// fallbacks in the same order.
+fn downlinks(bases: &[(&str, Vec<String>)], room: &str) -> Vec<Endpoint> {
+    let ports = bases.iter().map(|(_, urls)| urls.len()).max().unwrap_or(0);
+    let mut endpoints = Vec::new();
+    for (transport, resource) in [(Transport::Ws, "ws"), (Transport::Sse, "sse"), (Transport::Poll, "poll")] {
+        for port in 0..ports {
+            for (gateway, base) in bases.iter().filter_map(|(id, urls)| Some((id, urls.get(port)?))) {
+                let base = match (transport, base.strip_prefix("http")) {
+                    (Transport::Ws, Some(rest)) => format!("ws{rest}"),
+                    _ => base.clone(),
+                };
+                let url = format!("{base}/v1/rooms/{room}/{resource}");
+                endpoints.push(Endpoint { transport, url, gateway: (*gateway).to_owned() });
+            }
+        }
+    }
+    endpoints
+}
+
+/// A host without its port; an IPv6 address keeps its brackets.
+fn host_name(host: &str) -> &str {
+    match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => host.get(..colon).unwrap_or(host),
+        _ => host,
+    }
+}
+
+/// The `Host` header, if it can stand in a URL.
+fn host(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.bytes().all(allowed) {
+        return Err(ApiError::new(Code::BadRequest, "the Host header is missing or not a host"));
+    }
+    Ok(host)
+}
+
+/// Entry's public routes.
+pub fn router(entry: Arc<Entry>) -> Router {
+    Router::new()
+        .route("/v1/entry", get(query))
+        .route("/v1/entry/race", post(report))
+        .route("/v1/entry/fallback", get(fallback))
+        .route("/v1/race", get(resource))
+        .with_state(entry)
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    room: String,
+}
+
+async fn query(
+    State(entry): State<Arc<Entry>>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    Extension(ClientAddr(address)): Extension<ClientAddr>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let Query(asked) = asked.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    let room = RoomId::parse(&asked.room).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+    match entry.bus.settings().borrow().rooms.get(&room) {
+        None => return Err(ApiError::new(Code::UnknownRoom, "there is no such room")),
+        Some(found) if found.closed => return Err(ApiError::new(Code::RoomClosed, "the room is closed")),
+        Some(_) => {}
+    }
+    respond(&entry, room.as_str(), &headers, address)
+}
+
+/// A list that a client can embed, for the day when entry cannot be asked:
+/// `{room}` stands for the room.
+async fn fallback(
+    State(entry): State<Arc<Entry>>,
+    Extension(ClientAddr(address)): Extension<ClientAddr>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    respond(&entry, "{room}", &headers, address)
+}
+
+fn respond(entry: &Entry, room: &str, headers: &HeaderMap, address: IpAddr) -> Result<Response, ApiError> {
+    let answer = entry.answer(room, host(headers)?, entry.regions.place(address))?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+async fn resource(State(entry): State<Arc<Entry>>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // The race goes to other gateways than the page's own.
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (headers, entry.resource.clone()).into_response()
+}
+
+async fn report(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<StatusCode, ApiError> {
+    let bytes = body::read(request_body, REPORT_BYTES_MAX, Duration::from_secs(5)).await?;
+    let report: RaceReport = body::json(&bytes)?;
+    if report.results.len() > RESULTS_MAX {
+        return Err(ApiError::new(Code::BadRequest, format!("results: at most {RESULTS_MAX}")));
+    }
+    for result in &report.results {
+        match result.elapsed_ms {
+            Some(ms) => entry.metrics.race_seconds.observe(ms as f64 / 1000.0),
+            None => entry.metrics.race_failures.inc(),
+        }
+    }
+    let gateways = entry.bus.gateways();
+    entry.races().take(&report, |id| gateways.iter().any(|gateway| gateway.report.id == id));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn websockets_come_first_and_ports_take_turns() {
+        let urls = |list: &[&str]| list.iter().map(|u| (*u).to_owned()).collect::<Vec<_>>();
+        let bases = [("a", urls(&["http://a:1", "http://a:2"])), ("b", urls(&["https://b"]))];
+        let listed: Vec<_> = downlinks(&bases, "demo").into_iter().map(|e| e.url).collect();
+        assert_eq!(
+            listed[..4],
+            [
+                "ws://a:1/v1/rooms/demo/ws",
+                "wss://b/v1/rooms/demo/ws",
+                "ws://a:2/v1/rooms/demo/ws",
+                "http://a:1/v1/rooms/demo/sse"
+            ]
+        );
+        assert_eq!(listed.len(), 9);
+        assert_eq!((host_name("[::1]:80"), host_name("h:1"), host_name("[::1]"), host_name("h")), ("[::1]", "h", "[::1]", "h"));
+    }
+}
