@@ -2,7 +2,8 @@
 
 const NAME_KEY = 'barrage.name';
 const TIMEOUT_MS = 5_000;
-const NAME_CHARACTERS_MAX = 32;
+/** The server's own limit for a guest's name. */
+const NAME_CHARACTERS_MAX = 20;
 
 export type Kind = 'token' | 'guest' | 'anonymous';
 
@@ -13,13 +14,16 @@ export class Identity {
   #asking: Promise<void> | null = null;
   #known = false;
 
-  private constructor(public name: string) {}
+  private constructor(
+    public name: string,
+    private readonly guestPrefix: string,
+  ) {}
 
   /** Reads the address bar, and removes the token from it. */
   static fromPage(guestPrefix: string): Identity {
     const query = new URLSearchParams(location.search);
     const token = new URLSearchParams(location.hash.slice(1)).get('token');
-    const identity = new Identity(chosenName(query.get('name'), guestPrefix));
+    const identity = new Identity(chosenName(query.get('name'), guestPrefix), guestPrefix);
     if (token) {
       history.replaceState(null, '', location.pathname + location.search);
       const claims = readClaims(token);
@@ -54,12 +58,13 @@ export class Identity {
   }
 
   async #askGuest(): Promise<void> {
-    const answer = await fetch('/v1/guest', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ name: this.name }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    let answer = await this.#postGuest();
+    if (answer.status === 400 || answer.status === 422) {
+      // The name was refused: somebody without a name of their own may still speak.
+      this.name = randomName(this.guestPrefix);
+      sessionStorage.setItem(NAME_KEY, this.name);
+      answer = await this.#postGuest();
+    }
     if (answer.ok) {
       const guest = (await answer.json()) as { token: string; user: string };
       this.token = guest.token;
@@ -72,13 +77,26 @@ export class Identity {
     this.token = null;
     this.#known = true;
   }
+
+  #postGuest(): Promise<Response> {
+    return fetch('/v1/guest', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name: this.name }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  }
 }
 
 function chosenName(asked: string | null, prefix: string): string {
-  const name = asked?.trim() || sessionStorage.getItem(NAME_KEY) || prefix + String(100 + Math.floor(Math.random() * 900));
+  const name = asked?.trim() || sessionStorage.getItem(NAME_KEY) || randomName(prefix);
   const short = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
   sessionStorage.setItem(NAME_KEY, short);
   return short;
+}
+
+function randomName(prefix: string): string {
+  return prefix + String(100 + Math.floor(Math.random() * 900));
 }
 
 /** For display alone: the server verifies, not the page. */

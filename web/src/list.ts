@@ -177,7 +177,8 @@ function superRow(chat: SuperChat): HTMLElement {
 
 /** A person keeps one colour. */
 function hueOf(user: string): number {
-  let hash = 7;
-  for (const character of user) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360;
-  return hash;
+  // FNV-1a, then the golden angle, which keeps neighbours apart.
+  let hash = 0x811c9dc5;
+  for (const character of user) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return Math.round((hash % 1_024) * 137.508) % 360;
 }

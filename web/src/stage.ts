@@ -4,11 +4,12 @@ import Danmaku from 'danmaku';
 import { cssColor, element } from './dom.ts';
 import { type Chat, type Style } from './protocol.ts';
 
-/** A danmaku crosses the stage in this time, whatever its width. */
+/** A danmaku crosses a wide stage in this time; a narrow one at the least speed, so sooner. */
 const CROSSING_SECS = 9;
+const SPEED_PX_MIN = 90;
+/** Room that one danmaku takes. More at once would cover each other, so the list alone shows them. */
 const LANE_PX = 36;
-/** Per lane in flight; above that danmaku would cover each other, so the list alone shows them. */
-const PER_LANE_MAX = 4;
+const SHARE_PX = 220;
 /** The renderer keeps every comment of a live stream; it is trimmed when this many have flown. */
 const FLOWN_MAX = 400;
 
@@ -33,11 +34,12 @@ export class Stage {
   }
 
   get #capacity(): number {
-    return Math.max(4, Math.floor(this.flight.clientHeight / LANE_PX)) * PER_LANE_MAX;
+    const lanes = Math.max(3, Math.floor(this.flight.clientHeight / LANE_PX));
+    return lanes * Math.max(2, Math.floor(this.flight.clientWidth / SHARE_PX));
   }
 
   #speed(): number {
-    return Math.max(this.flight.clientWidth, 320) / CROSSING_SECS;
+    return Math.max(this.flight.clientWidth / CROSSING_SECS, SPEED_PX_MIN);
   }
 
   /** Shows one danmaku. Over capacity it is left to the list, unless it is the viewer's own. */
@@ -48,7 +50,7 @@ export class Stage {
     const key = sequence ?? (this.#own -= 1);
     const node = danmakuNode(chat.text, chat.style, origin);
     this.#flying.set(key, node);
-    setTimeout(() => this.#flying.delete(key), CROSSING_SECS * 1000);
+    setTimeout(() => this.#flying.delete(key), (this.flight.clientWidth / this.#speed()) * 1000);
     this.#danmaku.emit({ mode: this.#mode(chat.style), render: () => node });
   }
 

@@ -39,5 +39,6 @@ pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
 
 /// Whether a program is on the path.
 pub(crate) fn is_there(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

@@ -62,11 +62,7 @@ pub async fn run(
         }
     };
     let position = archiver.position.unwrap_or_default();
-    Ok(Report {
-        archived: archiver.archived,
-        position,
-        drained,
-    })
+    Ok(Report { archived: archiver.archived, position, drained })
 }
 
 struct Archiver {
@@ -165,11 +161,7 @@ impl Archiver {
     async fn read(&self, position: Sequence) -> Vec<Arc<Message>> {
         let mut backoff = Backoff::new(&self.config);
         loop {
-            match self
-                .bus
-                .read_all(position, self.config.batch_messages_max.max(1))
-                .await
-            {
+            match self.bus.read_all(position, self.config.batch_messages_max.max(1)).await {
                 Ok(batch) => return batch,
                 Err(error) => {
                     self.metrics.bus_failures.inc();
@@ -232,10 +224,7 @@ impl Archiver {
                 return Err(ArchiverError::Store(error));
             }
             AppendError::Store(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the store failed; trying again"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store failed; trying again");
             }
             AppendError::TimedOut => tracing::warn!("the store is too slow; trying again"),
         }
@@ -245,9 +234,7 @@ impl Archiver {
 
     fn report_lag(&self, position: Sequence) {
         let lag = self.bus.tail().borrow().0.saturating_sub(position.0);
-        self.metrics
-            .lag_messages
-            .set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.metrics.lag_messages.set(i64::try_from(lag).unwrap_or(i64::MAX));
     }
 
     /// Deletes one chunk of what is too old, when it is time. A failure is not
@@ -261,10 +248,7 @@ impl Archiver {
             Ok(Progress::Done) => {}
             Err(error) => {
                 self.metrics.store_failures.inc();
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "old messages could not be deleted"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "old messages could not be deleted");
             }
         }
         let interval = Duration::from_secs(self.config.retention_interval_secs.max(1));
@@ -273,26 +257,16 @@ impl Archiver {
     }
 
     async fn delete_chunk(&self) -> Result<Progress, StoreError> {
-        let limit = self
-            .config
-            .retention_chunk_rows
-            .clamp(1, barrage_store::HISTORY_LIMIT_MAX);
+        let limit = self.config.retention_chunk_rows.clamp(1, barrage_store::HISTORY_LIMIT_MAX);
         let now_ms = unix_ms();
         let mut deleted = self.store.delete_ended_mutes(now_ms, limit).await?;
         if self.config.retention_hours > 0 {
             let age_ms = self.config.retention_hours.saturating_mul(3_600_000);
-            let messages = self
-                .store
-                .delete_messages(now_ms.saturating_sub(age_ms), limit)
-                .await?;
+            let messages = self.store.delete_messages(now_ms.saturating_sub(age_ms), limit).await?;
             self.metrics.deleted.inc_by(messages);
             deleted = deleted.max(messages);
         }
-        Ok(if deleted < limit as u64 {
-            Progress::Done
-        } else {
-            Progress::More
-        })
+        Ok(if deleted < limit as u64 { Progress::Done } else { Progress::More })
     }
 }
 
@@ -309,8 +283,6 @@ impl From<StoreError> for AppendError {
 }
 
 fn unix_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

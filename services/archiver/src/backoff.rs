@@ -16,10 +16,7 @@ impl Backoff {
     pub(crate) fn new(config: &ArchiverConfig) -> Self {
         // Never zero: a dead store must not become a busy loop.
         let max_ms = config.backoff_max_ms.max(1);
-        Backoff {
-            next_ms: config.backoff_initial_ms.clamp(1, max_ms),
-            max_ms,
-        }
+        Backoff { next_ms: config.backoff_initial_ms.clamp(1, max_ms), max_ms }
     }
 
     pub(crate) fn next(&mut self) -> Duration {

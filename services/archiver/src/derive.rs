@@ -12,15 +12,8 @@ use serde_json::value::RawValue;
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Paid {
-    Gift {
-        user: Option<UserId>,
-        gift: Gift,
-    },
-    SuperChat {
-        user: Option<UserId>,
-        amount_minor: u64,
-        currency: String,
-    },
+    Gift { user: Option<UserId>, gift: Gift },
+    SuperChat { user: Option<UserId>, amount_minor: u64, currency: String },
 }
 
 #[derive(Deserialize)]
@@ -53,41 +46,22 @@ pub enum Readable {
 pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
     if serde_json::from_slice::<&RawValue>(&message.body).is_err() {
         let message = Arc::new(quoted(&message));
-        return (
-            ArchiveEntry {
-                message,
-                effect: Effect::None,
-            },
-            Readable::No,
-        );
+        return (ArchiveEntry { message, effect: Effect::None }, Readable::No);
     }
     let effect = match message.class {
         Class::Gift => gift(&message).map(Effect::Gift),
         Class::Signal => signal(&message),
         Class::Chat | Class::Pulse => Some(Effect::None),
     };
-    let readable = if effect.is_some() {
-        Readable::Yes
-    } else {
-        Readable::No
-    };
-    (
-        ArchiveEntry {
-            message,
-            effect: effect.unwrap_or(Effect::None),
-        },
-        readable,
-    )
+    let readable = if effect.is_some() { Readable::Yes } else { Readable::No };
+    (ArchiveEntry { message, effect: effect.unwrap_or(Effect::None) }, readable)
 }
 
 /// The message with a body that is JSON, and keeps what can be kept of the old.
 fn quoted(message: &Message) -> Message {
     let text = String::from_utf8_lossy(&message.body);
     let body = serde_json::json!({ "type": "unreadable", "text": text });
-    Message {
-        body: body.to_string().into(),
-        ..message.clone()
-    }
+    Message { body: body.to_string().into(), ..message.clone() }
 }
 
 fn gift(message: &Message) -> Option<GiftRecord> {
@@ -108,17 +82,8 @@ fn gift(message: &Message) -> Option<GiftRecord> {
     };
     match serde_json::from_slice(&message.body).ok()? {
         Paid::Gift { user, gift } => record(user, GiftKind::Gift, gift, None),
-        Paid::SuperChat {
-            user,
-            amount_minor,
-            currency,
-        } => {
-            let gift = Gift {
-                name: String::new(),
-                count: 1,
-                price_minor: amount_minor,
-                combo: None,
-            };
+        Paid::SuperChat { user, amount_minor, currency } => {
+            let gift = Gift { name: String::new(), count: 1, price_minor: amount_minor, combo: None };
             record(user, GiftKind::SuperChat, gift, Some(currency))
         }
     }
@@ -162,34 +127,22 @@ mod tests {
         let (Effect::Gift(row), Readable::Yes) = derived(Class::Gift, body.as_bytes()) else {
             panic!("no row");
         };
-        assert_eq!(
-            (row.sequence, row.at_ms, row.user.as_str()),
-            (Sequence(9), 77, "ann")
-        );
-        assert_eq!(
-            (row.name.as_str(), row.count, row.combo),
-            ("火箭", 3, Some(2))
-        );
+        assert_eq!((row.sequence, row.at_ms, row.user.as_str()), (Sequence(9), 77, "ann"));
+        assert_eq!((row.name.as_str(), row.count, row.combo), ("火箭", 3, Some(2)));
         assert_eq!((row.amount_minor(), row.currency), (1_500, None));
 
         let body = br#"{"type":"super_chat","user":"ann","text":"hi","amount_minor":3000,"currency":"CNY"}"#;
         let (Effect::Gift(row), Readable::Yes) = derived(Class::Gift, body) else {
             panic!("no row");
         };
-        assert_eq!(
-            (row.kind, row.count, row.amount_minor()),
-            (GiftKind::SuperChat, 1, 3_000)
-        );
+        assert_eq!((row.kind, row.count, row.amount_minor()), (GiftKind::SuperChat, 1, 3_000));
         assert_eq!(row.currency.as_deref(), Some("CNY"));
     }
 
     #[test]
     fn only_a_signal_recalls() {
         let body = br#"{"type":"signal","signal":"recall","sequence":4}"#;
-        assert_eq!(
-            derived(Class::Signal, body),
-            (Effect::Recall(Sequence(4)), Readable::Yes)
-        );
+        assert_eq!(derived(Class::Signal, body), (Effect::Recall(Sequence(4)), Readable::Yes));
         assert_eq!(derived(Class::Chat, body), (Effect::None, Readable::Yes));
         let body = br#"{"type":"signal","signal":"something_new","sequence":"x"}"#;
         assert_eq!(derived(Class::Signal, body).0, Effect::None);

@@ -23,10 +23,7 @@ impl ArchiverMetrics {
             Ok::<_, prometheus::Error>(counter)
         };
         let archived = IntCounterVec::new(
-            Opts::new(
-                "barrage_archiver_archived_total",
-                "Messages written to the archive.",
-            ),
+            Opts::new("barrage_archiver_archived_total", "Messages written to the archive."),
             &["class"],
         )?;
         let lag_messages = IntGauge::new(
@@ -35,10 +32,7 @@ impl ArchiverMetrics {
         )?;
         registry.register(Box::new(archived.clone()))?;
         registry.register(Box::new(lag_messages.clone()))?;
-        for class in Class::ALL
-            .into_iter()
-            .filter(|class| *class != Class::Pulse)
-        {
+        for class in Class::ALL.into_iter().filter(|class| *class != Class::Pulse) {
             archived.with_label_values(&[class.label()]).inc_by(0);
         }
         Ok(ArchiverMetrics {

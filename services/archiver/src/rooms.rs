@@ -40,9 +40,7 @@ impl RoomMirror {
             let room = Room {
                 id: id.clone(),
                 title: now.title.clone(),
-                created_at_ms: known
-                    .as_ref()
-                    .map_or(message.at_ms, |room| room.created_at_ms),
+                created_at_ms: known.as_ref().map_or(message.at_ms, |room| room.created_at_ms),
                 stream_started_at_ms: now.stream_started_at_ms,
                 closed: now.closed,
             };

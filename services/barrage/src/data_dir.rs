@@ -19,7 +19,8 @@ pub(crate) struct Lock {
 
 /// Makes the directory if need be and locks it.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
-    std::fs::create_dir_all(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
     let lock = path.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
     let file = file.with_context(|| format!("{} cannot be opened", lock.display()))?;
@@ -28,7 +29,9 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
         Err(TryLockError::WouldBlock) => {
             bail!("another barrage runs on {}; stop it, or give another --data-dir", path.display())
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", lock.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", lock.display()))
+        }
     }
 }
 

@@ -80,7 +80,13 @@ fn sender(item: &Item) -> Option<Identity> {
     let kept: String = item.sender.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     let user: UserId = format!("replay-{kept}").parse().ok()?;
     let name = if item.sender.is_empty() { "观众".into() } else { item.sender.clone() };
-    Some(Identity { user, name, role: Role::Viewer, rooms: Rooms(vec!["*".into()]), expires_at_secs: u64::MAX })
+    Some(Identity {
+        user,
+        name,
+        role: Role::Viewer,
+        rooms: Rooms(vec!["*".into()]),
+        expires_at_secs: u64::MAX,
+    })
 }
 
 fn post(item: &Item, id: &str) -> Option<Post> {
@@ -107,8 +113,11 @@ fn post(item: &Item, id: &str) -> Option<Post> {
             id,
             gift: Gift { name: name.clone(), count: *count, price_minor: *price_minor, combo: None },
         },
-        ItemKind::SuperChat { text, amount_minor, currency } => {
-            Post::SuperChat { id, text: text.clone(), amount_minor: *amount_minor, currency: (*currency).to_owned() }
-        }
+        ItemKind::SuperChat { text, amount_minor, currency } => Post::SuperChat {
+            id,
+            text: text.clone(),
+            amount_minor: *amount_minor,
+            currency: (*currency).to_owned(),
+        },
     })
 }

@@ -40,15 +40,21 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
 fn recording(asked: &Up) -> anyhow::Result<Option<Replay>> {
     let (bytes, again) = match (&asked.replay, asked.demo) {
         (Some(path), _) => {
-            let bytes = std::fs::read(path).with_context(|| format!("--replay {} cannot be read", path.display()))?;
+            let bytes =
+                std::fs::read(path).with_context(|| format!("--replay {} cannot be read", path.display()))?;
             (bytes, asked.again)
         }
         (None, true) => (barrage_recording::DEMO.to_vec(), true),
         (None, false) => return Ok(None),
     };
-    let recording = barrage_recording::parse(&bytes, &Limits::default()).context("the recording cannot be read")?;
+    let recording =
+        barrage_recording::parse(&bytes, &Limits::default()).context("the recording cannot be read")?;
     if recording.skipped.total() > 0 {
-        cli::say(format!("  note    of the recording, {} entries are left out: {}", recording.skipped.total(), recording.skipped))?;
+        cli::say(format!(
+            "  note    of the recording, {} entries are left out: {}",
+            recording.skipped.total(),
+            recording.skipped
+        ))?;
     }
     Ok(Some(Replay { recording, room: asked.room.clone(), speed: asked.speed, again }))
 }
@@ -63,7 +69,8 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let bus: Arc<dyn Bus> = EmbeddedBus::open(&bus_file, config.bus.clone(), BusMetrics::new(&registry)?)
         .context("the message log cannot be opened")?;
     let store_file = config.data_dir.join("store.sqlite");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&store_file, &config.store).await.context("the store cannot be opened")?);
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(&store_file, &config.store).await.context("the store cannot be opened")?);
     make_room(&bus, DEMO_ROOM.parse().expect("a valid id")).await?;
     if let Some(replay) = &replay {
         make_room(&bus, replay.room.clone()).await?;
@@ -86,10 +93,12 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         stop.front.clone(),
     )?;
     let addresses = local_addresses(&public)?;
-    let guests = config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
+    let guests =
+        config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
     let access = (config.token.anonymous, guests);
     let metrics = UplinkMetrics::new(&registry)?;
-    let uplink = Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
+    let uplink =
+        Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let entry = Entry::new(Arc::clone(&bus), ports, config.entry.clone(), &registry)?;
     let public_router = gateway
@@ -97,14 +106,19 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         .merge(barrage_uplink::router(Arc::clone(&uplink)))
         .merge(barrage_entry::router(entry))
         .fallback(page::fallback);
-    let health = Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
-    let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink)).merge(health_router(health)).fallback(barrage_http::error::not_found);
+    let health =
+        Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
+    let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink))
+        .merge(health_router(health))
+        .fallback(barrage_http::error::not_found);
     let admin_address = local_addresses(&admin)?[0];
 
     let gateway = tokio::spawn(gateway.run());
-    let served = tokio::spawn(barrage_http::serve(public, public_router, config.http.clone(), stop.front.clone()));
+    let served =
+        tokio::spawn(barrage_http::serve(public, public_router, config.http.clone(), stop.front.clone()));
     // Health and metrics answer until the end.
-    let admin_served = tokio::spawn(barrage_http::serve(admin, admin_router, config.http.clone(), stop.admin.clone()));
+    let admin_served =
+        tokio::spawn(barrage_http::serve(admin, admin_router, config.http.clone(), stop.admin.clone()));
     if let Some(replay) = replay {
         tokio::spawn(replay::run(replay, Arc::clone(&uplink), stop.front.clone()));
     }
@@ -143,8 +157,9 @@ struct Stop {
 
 fn listen(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     let bind = |address: &SocketAddr| {
-        barrage_http::listen(*address)
-            .with_context(|| format!("{address} cannot be listened on; is another barrage running? (--listen, --admin-listen)"))
+        barrage_http::listen(*address).with_context(|| {
+            format!("{address} cannot be listened on; is another barrage running? (--listen, --admin-listen)")
+        })
     };
     addresses.iter().map(bind).collect()
 }

@@ -61,7 +61,13 @@ async fn hostile_frames_end_their_own_connection_alone() {
 async fn a_frame_that_is_not_understood_is_refused_and_too_many_end_the_connection() {
     let server = server().await;
     let mut socket = joined(&server).await;
-    for frame in [r#"{"type":"dance"}"#, "[]", "{", r#"{"type":"ping","extra":1}"#, r#"{"type":"repair","after":9,"before":3}"#] {
+    for frame in [
+        r#"{"type":"dance"}"#,
+        "[]",
+        "{",
+        r#"{"type":"ping","extra":1}"#,
+        r#"{"type":"repair","after":9,"before":3}"#,
+    ] {
         socket.send_text(frame).await;
         loop {
             if let Frame::Protocol(ServerFrame::Error(error), _) = socket.next().await {
@@ -87,7 +93,10 @@ async fn tokens_and_rooms_are_checked_at_the_door() {
     // Leeway is 30 s: an expired token is made by a server whose leeway is none.
     let strict = Server::start(
         BINARY,
-        ServerOptions { environment: vec![("BARRAGE_TOKEN__LEEWAY_SECS".into(), "0".into())], ..ServerOptions::default() },
+        ServerOptions {
+            environment: vec![("BARRAGE_TOKEN__LEEWAY_SECS".into(), "0".into())],
+            ..ServerOptions::default()
+        },
     )
     .await;
     let short = strict.token_for("u1", "demo", "viewer", 1).await;
@@ -98,7 +107,16 @@ async fn tokens_and_rooms_are_checked_at_the_door() {
     })
     .await
     .unwrap();
-    assert_eq!(RawSocket::connect(strict.public, "/v1/rooms/demo/ws", &[("Authorization", &format!("Bearer {short}"))]).await.unwrap_err(), 401);
+    assert_eq!(
+        RawSocket::connect(
+            strict.public,
+            "/v1/rooms/demo/ws",
+            &[("Authorization", &format!("Bearer {short}"))]
+        )
+        .await
+        .unwrap_err(),
+        401
+    );
     drop(expired);
 
     let cases = [(&forged, "unauthorized", 4010_u16, 401_u16), (&other_room, "wrong_room", 4012, 403)];
@@ -106,25 +124,40 @@ async fn tokens_and_rooms_are_checked_at_the_door() {
         let mut socket = RawSocket::join(server.public, "demo", Some(token), None).await;
         assert_eq!(socket.until_closed().await, (Some(code.into()), Some(close)));
         let protocol = format!("barrage.v1.json, barrage.token.{token}");
-        let refused = RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Sec-WebSocket-Protocol", &protocol)]).await;
+        let refused =
+            RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Sec-WebSocket-Protocol", &protocol)])
+                .await;
         assert_eq!(refused.unwrap_err(), status);
-        let answer = server.post("/v1/rooms/demo/messages", token, r#"{"type":"chat","id":"x","text":"x"}"#).await;
+        let answer =
+            server.post("/v1/rooms/demo/messages", token, r#"{"type":"chat","id":"x","text":"x"}"#).await;
         assert_eq!((answer.status, answer.code()), (status, code));
     }
     let protocol = format!("barrage.v1.deflate, barrage.token.{good}");
-    let mut socket = RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Sec-WebSocket-Protocol", &protocol)]).await.unwrap();
+    let mut socket =
+        RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Sec-WebSocket-Protocol", &protocol)])
+            .await
+            .unwrap();
     assert_eq!(socket.subprotocol.as_deref(), Some("barrage.v1.deflate"), "the token is not echoed");
     let Frame::Protocol(ServerFrame::Hello(hello), _) = socket.next().await else { panic!("no hello") };
     assert_eq!(hello.user.unwrap().as_str(), "u1");
 
     assert_eq!(RawSocket::connect(server.public, "/v1/rooms/nowhere/ws", &[]).await.unwrap_err(), 404);
     assert_eq!(RawSocket::connect(server.public, "/v1/rooms/a.b/ws", &[]).await.unwrap_err(), 400);
-    assert_eq!(RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Origin", "https://evil.example")]).await.unwrap_err(), 403);
+    assert_eq!(
+        RawSocket::connect(server.public, "/v1/rooms/demo/ws", &[("Origin", "https://evil.example")])
+            .await
+            .unwrap_err(),
+        403
+    );
     assert_eq!(server.get("/v1/rooms/nowhere/poll").await.code(), "unknown_room");
     assert_eq!(server.post("/v1/rooms/demo/messages", "", "{}").await.code(), "unauthorized");
     let viewer = server.admin("POST", "/rooms/demo/close", &good, &json!({})).await;
     assert_eq!((viewer.status, viewer.code()), (403, "forbidden"));
-    assert_eq!(server.post("/v1/admin/rooms/demo/close", &good, "{}").await.status, 404, "not on the public listener");
+    assert_eq!(
+        server.post("/v1/admin/rooms/demo/close", &good, "{}").await.status,
+        404,
+        "not on the public listener"
+    );
 }
 
 #[tokio::test]
@@ -167,17 +200,38 @@ async fn posts_out_of_bounds_get_their_codes() {
         ("not UTF-8", b"{\"type\":\"chat\",\"id\":\"x\",\"text\":\"\xff\"}".to_vec(), 400, "invalid_utf8"),
         ("only controls", chat("\u{202e}\u{200b}\u{7}").into_bytes(), 422, "bad_text"),
         ("too long", chat(&"长".repeat(201)).into_bytes(), 422, "bad_text"),
-        ("negative gift", br#"{"type":"gift","id":"x","gift":{"name":"a","count":-1}}"#.to_vec(), 400, "bad_request"),
-        ("overflowing gift", br#"{"type":"gift","id":"x","gift":{"name":"a","count":99999999999}}"#.to_vec(), 400, "bad_request"),
+        (
+            "negative gift",
+            br#"{"type":"gift","id":"x","gift":{"name":"a","count":-1}}"#.to_vec(),
+            400,
+            "bad_request",
+        ),
+        (
+            "overflowing gift",
+            br#"{"type":"gift","id":"x","gift":{"name":"a","count":99999999999}}"#.to_vec(),
+            400,
+            "bad_request",
+        ),
         ("unknown type", br#"{"type":"sing","id":"x"}"#.to_vec(), 400, "bad_request"),
-        ("unknown field", br#"{"type":"chat","id":"x","text":"x","admin":true}"#.to_vec(), 400, "bad_request"),
+        (
+            "unknown field",
+            br#"{"type":"chat","id":"x","text":"x","admin":true}"#.to_vec(),
+            400,
+            "bad_request",
+        ),
         ("a path as id", br#"{"type":"chat","id":"../x","text":"x"}"#.to_vec(), 400, "bad_request"),
     ];
     for (name, body, status, code) in cases {
         let answer = server.post(path, &token, body).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{name}");
     }
-    assert_eq!(server.post("/v1/rooms/nowhere/messages", &server.token("u1", "*", "viewer").await, chat("x")).await.code(), "unknown_room");
+    assert_eq!(
+        server
+            .post("/v1/rooms/nowhere/messages", &server.token("u1", "*", "viewer").await, chat("x"))
+            .await
+            .code(),
+        "unknown_room"
+    );
     // What is accepted is clean, and markup is text.
     let answer = server.post(path, &token, chat(" <script>alert(1)</script>\u{202e}\u{0} ")).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -15,7 +15,12 @@ const ROUNDS: u64 = 20;
 const SENDERS: u64 = 4;
 
 /// Posts gifts until told to stop; the ids that were answered `broadcast`.
-async fn post_gifts(server: Arc<Server>, token: String, prefix: String, stop: Arc<AtomicBool>) -> Vec<(String, u64)> {
+async fn post_gifts(
+    server: Arc<Server>,
+    token: String,
+    prefix: String,
+    stop: Arc<AtomicBool>,
+) -> Vec<(String, u64)> {
     let mut accepted = Vec::new();
     for n in 0.. {
         if stop.load(Ordering::Relaxed) {

@@ -50,8 +50,10 @@ async fn watch(mut socket: RawSocket, start: Sequence, last_id: String) -> Seen 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_viewer_gets_every_gift_once_in_order_and_every_chat_or_the_note() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/danmaku/vod-concert-burst.xml");
-    let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("the recordings lie beside the project: {error}"));
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/danmaku/vod-concert-burst.xml");
+    let bytes =
+        std::fs::read(&file).unwrap_or_else(|error| panic!("the recordings lie beside the project: {error}"));
     let recording = barrage_recording::parse(&bytes, &Limits::default()).unwrap();
     let server = Server::start(BINARY, ServerOptions::default()).await;
     let token = server.token("u1", "demo", "host").await;
@@ -81,7 +83,8 @@ async fn every_viewer_gets_every_gift_once_in_order_and_every_chat_or_the_note()
     posts.push(json!({ "type": "gift", "id": "end", "gift": { "name": "end", "count": 1 } }));
     assert!(chats > 1_000, "the recording has only {chats} messages");
     for package in posts.chunks(64) {
-        let answer = server.post("/v1/rooms/demo/packages", &token, json!({ "messages": package }).to_string()).await;
+        let answer =
+            server.post("/v1/rooms/demo/packages", &token, json!({ "messages": package }).to_string()).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 

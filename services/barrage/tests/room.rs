@@ -104,17 +104,25 @@ async fn both_encodings_and_both_fallbacks_carry_the_same() {
     let mut plain = RawSocket::join(server.public, "demo", None, None).await;
     hello(&mut deflated).await;
     hello(&mut plain).await;
-    let long_poll = tokio::spawn(reqwest_get(format!("http://{}/v1/rooms/demo/poll?after=0&wait_secs=20", server.public)));
-    let posts: Vec<_> = (0..20).map(|n| json!({ "type": "chat", "id": format!("c{n}"), "text": "弹幕弹幕弹幕" })).collect();
+    let long_poll = tokio::spawn(reqwest_get(format!(
+        "http://{}/v1/rooms/demo/poll?after=0&wait_secs=20",
+        server.public
+    )));
+    let posts: Vec<_> =
+        (0..20).map(|n| json!({ "type": "chat", "id": format!("c{n}"), "text": "弹幕弹幕弹幕" })).collect();
     let package = json!({ "messages": posts }).to_string();
     let answer = server.post("/v1/rooms/demo/packages", &token, package).await;
     assert_eq!(answer.body["answers"].as_array().unwrap().len(), 20, "{answer:?}");
     let (mut a, mut b) = (Vec::new(), Vec::new());
     while a.len() < 20 {
-        a.extend(deflated.next_batch().await.messages.into_iter().map(|m| (m.sequence, m.body.get().to_owned())));
+        a.extend(
+            deflated.next_batch().await.messages.into_iter().map(|m| (m.sequence, m.body.get().to_owned())),
+        );
     }
     while b.len() < 20 {
-        b.extend(plain.next_batch().await.messages.into_iter().map(|m| (m.sequence, m.body.get().to_owned())));
+        b.extend(
+            plain.next_batch().await.messages.into_iter().map(|m| (m.sequence, m.body.get().to_owned())),
+        );
     }
     assert_eq!(a, b);
     let woken: serde_json::Value = serde_json::from_str(&long_poll.await.unwrap()).unwrap();
@@ -172,7 +180,10 @@ async fn moderation_is_in_force_at_once() {
     assert_eq!(again.sequence, notice.sequence);
     viewer.send_text(&json!({ "type": "ack", "sequences": [notice.sequence] }).to_string()).await;
     let later = viewer.next_within(Duration::from_secs(4)).await;
-    assert!(!matches!(later, Some(Frame::Protocol(ServerFrame::Notice(_), _))), "acknowledged, and sent again");
+    assert!(
+        !matches!(later, Some(Frame::Protocol(ServerFrame::Notice(_), _))),
+        "acknowledged, and sent again"
+    );
     server.admin("POST", "/rooms/demo/unmute", &admin, &json!({ "user": "u1" })).await;
     assert_eq!(server.post(path, &token, chat("2")).await.status, 200);
 
@@ -264,7 +275,12 @@ async fn the_tunnel_carries_the_same_requests() {
     let post = json!({ "method": "POST", "path": "/v1/rooms/demo/messages", "token": token, "body": { "type": "chat", "id": "t", "text": "tunnel" } });
     let bad = json!({ "method": "POST", "path": "/v1/rooms/demo/messages", "token": "x", "body": {} });
     let body = [framed(&post), framed(&post), framed(&bad)].concat();
-    let response = reqwest::Client::new().post(format!("http://{}/v1/tunnel", server.public)).body(body).send().await.unwrap();
+    let response = reqwest::Client::new()
+        .post(format!("http://{}/v1/tunnel", server.public))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     let mut bytes = &response.bytes().await.unwrap()[..];
     let mut answers = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
@@ -274,7 +290,10 @@ async fn the_tunnel_carries_the_same_requests() {
     }
     assert_eq!(answers[0]["body"]["outcome"], "broadcast");
     assert_eq!(answers[1]["body"]["outcome"], "duplicate");
-    assert_eq!((&answers[2]["status"], &answers[2]["body"]["error"]["code"]), (&json!(401), &json!("unauthorized")));
+    assert_eq!(
+        (&answers[2]["status"], &answers[2]["body"]["error"]["code"]),
+        (&json!(401), &json!("unauthorized"))
+    );
     for broken in [vec![0, 0], vec![0, 0, 0, 9, b'{'], Vec::new()] {
         assert_eq!(server.post("/v1/tunnel", "", broken).await.code(), "bad_request");
     }

@@ -33,15 +33,24 @@ impl BusMetrics {
             HistogramOpts::new("barrage_bus_commit_messages", "Messages per commit of the log.")
                 .buckets(prometheus::exponential_buckets(1.0, 2.0, 12)?),
         )?;
-        let refused_full = IntCounter::new("barrage_bus_refused_total", "Publishes refused: the queue was full.")?;
-        let log_failures = IntCounter::new("barrage_bus_log_failures_total", "Commits of the log that failed.")?;
+        let refused_full =
+            IntCounter::new("barrage_bus_refused_total", "Publishes refused: the queue was full.")?;
+        let log_failures =
+            IntCounter::new("barrage_bus_log_failures_total", "Commits of the log that failed.")?;
         registry.register(Box::new(published.clone()))?;
         registry.register(Box::new(duplicates.clone()))?;
         registry.register(Box::new(publish_duration_seconds.clone()))?;
         registry.register(Box::new(commit_messages.clone()))?;
         registry.register(Box::new(refused_full.clone()))?;
         registry.register(Box::new(log_failures.clone()))?;
-        Ok(BusMetrics { publish_duration_seconds, commit_messages, refused_full, log_failures, published, duplicates })
+        Ok(BusMetrics {
+            publish_duration_seconds,
+            commit_messages,
+            refused_full,
+            log_failures,
+            published,
+            duplicates,
+        })
     }
 
     pub(crate) fn published(&self, class: Class) -> IntCounter {

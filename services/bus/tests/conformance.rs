@@ -80,7 +80,9 @@ async fn ten_thousand_posts_under_one_id_are_one_message() {
         posts.spawn(async move {
             let mut fresh = 0;
             for _ in 0..1000 {
-                fresh += usize::from(!bus.publish(vec![draft("a", "u", "x", Class::Gift)]).await.unwrap()[0].duplicate);
+                fresh += usize::from(
+                    !bus.publish(vec![draft("a", "u", "x", Class::Gift)]).await.unwrap()[0].duplicate,
+                );
             }
             fresh
         });
@@ -98,7 +100,11 @@ async fn a_package_is_consecutive_or_not_there_at_all() {
     let refused = bus.publish(vec![draft("a", "u", "p1", Class::Chat), conflicting]).await;
     assert_eq!(refused, Err(BusError::Conflict));
     let receipts = bus
-        .publish(vec![draft("a", "u", "p1", Class::Chat), draft("a", "u", "p2", Class::Gift), draft("a", "u", "p1", Class::Chat)])
+        .publish(vec![
+            draft("a", "u", "p1", Class::Chat),
+            draft("a", "u", "p2", Class::Gift),
+            draft("a", "u", "p1", Class::Chat),
+        ])
         .await
         .unwrap();
     assert!(!receipts[0].duplicate && !receipts[1].duplicate && receipts[2].duplicate);

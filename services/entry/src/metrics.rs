@@ -19,7 +19,8 @@ impl EntryMetrics {
             HistogramOpts::new("barrage_entry_race_seconds", "Race times that clients reported.")
                 .buckets(prometheus::exponential_buckets(0.002, 2.0, 12)?),
         )?;
-        let race_failures = IntCounter::new("barrage_entry_race_failures_total", "Racers that did not arrive.")?;
+        let race_failures =
+            IntCounter::new("barrage_entry_race_failures_total", "Racers that did not arrive.")?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(empty.clone()))?;
         registry.register(Box::new(race_seconds.clone()))?;

@@ -31,7 +31,10 @@ enum Source {
     #[default]
     None,
     /// By network address and prefix length; the longest prefix wins.
-    Cidr { places: HashMap<IpNet, Place>, lengths: Vec<u8> },
+    Cidr {
+        places: HashMap<IpNet, Place>,
+        lengths: Vec<u8>,
+    },
     MaxMind(maxminddb::Reader<Vec<u8>>),
 }
 
@@ -66,7 +69,8 @@ impl RegionTable {
             }
             let mut fields = line.split(',').map(str::trim);
             let network = fields.next().unwrap_or_default();
-            let network: IpNet = network.parse().map_err(|_| wrong(format!("{network:?} is not a network")))?;
+            let network: IpNet =
+                network.parse().map_err(|_| wrong(format!("{network:?} is not a network")))?;
             let field = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
             let place = Place { region: field(fields.next()), carrier: field(fields.next()) };
             if fields.next().is_some() {
@@ -127,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_wins_in_both_families() {
-        let text = "# a table\n10.0.0.0/8,cn-east,telecom\n10.1.0.0/16,cn-north,unicom # inner\n2001:db8::/32,eu,\n";
+        let text =
+            "# a table\n10.0.0.0/8,cn-east,telecom\n10.1.0.0/16,cn-north,unicom # inner\n2001:db8::/32,eu,\n";
         let table = RegionTable::parse(text, Path::new("t.csv")).unwrap();
         let place = |address: &str| table.place(address.parse().unwrap());
         assert_eq!(place("10.1.2.3").region.as_deref(), Some("cn-north"));

@@ -98,15 +98,20 @@ impl Entry {
         if ranked.is_empty() {
             self.metrics.empty.inc();
             let message = "no gateway takes viewers now; come back at the named time";
-            return Err(ApiError::new(Code::Overloaded, message).retry_after_ms(1_000 + rand::random_range(0..2_000)));
+            return Err(
+                ApiError::new(Code::Overloaded, message).retry_after_ms(1_000 + rand::random_range(0..2_000))
+            );
         }
         let bases: Vec<(&str, Vec<String>)> = ranked
             .iter()
             .map(|index| &gateways[*index].report)
             .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
             .collect();
-        let uplinks =
-            if self.config.uplink_urls.is_empty() { self.bases(&[], host) } else { self.config.uplink_urls.clone() };
+        let uplinks = if self.config.uplink_urls.is_empty() {
+            self.bases(&[], host)
+        } else {
+            self.config.uplink_urls.clone()
+        };
         self.metrics.answers.inc();
         Ok(EntryAnswer {
             downlinks: downlinks(&bases, room),
@@ -185,7 +190,8 @@ async fn query(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let Query(asked) = asked.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-    let room = RoomId::parse(&asked.room).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+    let room =
+        RoomId::parse(&asked.room).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
     match entry.bus.settings().borrow().rooms.get(&room) {
         None => return Err(ApiError::new(Code::UnknownRoom, "there is no such room")),
         Some(found) if found.closed => return Err(ApiError::new(Code::RoomClosed, "the room is closed")),
@@ -255,6 +261,9 @@ mod tests {
             ]
         );
         assert_eq!(listed.len(), 9);
-        assert_eq!((host_name("[::1]:80"), host_name("h:1"), host_name("[::1]"), host_name("h")), ("[::1]", "h", "[::1]", "h"));
+        assert_eq!(
+            (host_name("[::1]:80"), host_name("h:1"), host_name("[::1]"), host_name("h")),
+            ("[::1]", "h", "[::1]", "h")
+        );
     }
 }

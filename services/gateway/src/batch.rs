@@ -26,7 +26,9 @@ pub(crate) enum Encoding {
 /// JSON of one frame as a WebSocket frame in the given encoding.
 pub(crate) fn encode(json: &[u8], encoding: Encoding) -> Bytes {
     match encoding {
-        Encoding::Deflate { effort } if json.len() >= DEFLATE_BYTES_MIN => wire::binary(&deflate(json, effort)),
+        Encoding::Deflate { effort } if json.len() >= DEFLATE_BYTES_MIN => {
+            wire::binary(&deflate(json, effort))
+        }
         Encoding::Json | Encoding::Deflate { .. } => wire::text(json),
     }
 }
@@ -106,7 +108,8 @@ impl SharedBatch {
     fn write(&self, thin: bool) -> Bytes {
         let left_out = LeftOut { chat: if thin { self.chat() } else { 0 } };
         let pulse = if thin { Pulse::default() } else { self.pulse };
-        let writer = BatchWriter { previous: self.previous, sequence: self.sequence, left_out, pulse, repair: None };
+        let writer =
+            BatchWriter { previous: self.previous, sequence: self.sequence, left_out, pulse, repair: None };
         let chosen = self.messages.iter().filter(|m| !thin || m.class.is_precious());
         write(&writer, &self.room, chosen)
     }
@@ -126,11 +129,16 @@ pub(crate) fn repair_json(
     repair: Option<(RepairOutcome, u64)>,
 ) -> Bytes {
     let chat = repair.map_or(0, |(_, skipped)| skipped);
-    let writer = BatchWriter { previous, sequence, left_out: LeftOut { chat }, pulse: Pulse::default(), repair };
+    let writer =
+        BatchWriter { previous, sequence, left_out: LeftOut { chat }, pulse: Pulse::default(), repair };
     write(&writer, room, messages.iter())
 }
 
-fn write<'a>(writer: &BatchWriter, room: &RoomId, messages: impl Iterator<Item = &'a Arc<Message>> + Clone) -> Bytes {
+fn write<'a>(
+    writer: &BatchWriter,
+    room: &RoomId,
+    messages: impl Iterator<Item = &'a Arc<Message>> + Clone,
+) -> Bytes {
     let bytes: usize = messages.clone().map(|m| m.body.len() + 48).sum();
     let mut out = Vec::with_capacity(bytes + 192);
     let items = messages.map(|m| BatchItem { sequence: m.sequence, class: m.class, body: &m.body });

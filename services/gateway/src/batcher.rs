@@ -75,7 +75,8 @@ impl Batcher {
             len if len >= self.windows.messages_max => Some(Duration::ZERO),
             _ => Some(after(self.sent_at, self.windows.batch)),
         };
-        let pulse = (self.likes > 0 || self.online.is_some()).then(|| after(self.pulse_sent_at, self.windows.pulse));
+        let pulse =
+            (self.likes > 0 || self.online.is_some()).then(|| after(self.pulse_sent_at, self.windows.pulse));
         match (messages, pulse) {
             (Some(messages), Some(pulse)) => Some(messages.min(pulse)),
             (messages, pulse) => messages.or(pulse),

@@ -72,7 +72,12 @@ impl Shared {
         let identity = match token {
             Some(token) => Some(self.keyring.verify_for(token, room)?),
             None if self.anonymous => None,
-            None => return Err(Refusal::new(Code::Unauthorized, "this gateway needs a token; send one in `join`")),
+            None => {
+                return Err(Refusal::new(
+                    Code::Unauthorized,
+                    "this gateway needs a token; send one in `join`",
+                ));
+            }
         };
         self.check_room(room, identity.as_ref().map(|identity| &identity.user))?;
         Ok(identity)
@@ -149,7 +154,8 @@ impl Gateway {
     ) -> std::io::Result<Gateway> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
-        let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
         let shared = Arc::new(Shared {
             bus,
             keyring,
@@ -191,7 +197,8 @@ impl Gateway {
         }
         shared.tasks.close();
         shared.tasks.wait().await;
-        let joined = tokio::task::spawn_blocking(move || self.threads.into_iter().for_each(|t| drop(t.join())));
+        let joined =
+            tokio::task::spawn_blocking(move || self.threads.into_iter().for_each(|t| drop(t.join())));
         drop(joined.await);
     }
 }
@@ -240,15 +247,22 @@ async fn evict(shared: &Shared) {
                 && before.restrictions.get(*key) != Some(*restriction)
         });
         for ((room, user), _) in kicked {
-            broadcast(shared, || Command::Evict { room: room.clone(), user: Some(user.clone()), code: Code::Kicked }).await;
+            broadcast(shared, || Command::Evict {
+                room: room.clone(),
+                user: Some(user.clone()),
+                code: Code::Kicked,
+            })
+            .await;
         }
-        let closed = now.rooms.iter().filter(|(id, room)| {
-            room.closed && !before.rooms.get(*id).is_some_and(|room| room.closed)
-        });
+        let closed = now
+            .rooms
+            .iter()
+            .filter(|(id, room)| room.closed && !before.rooms.get(*id).is_some_and(|room| room.closed));
         for (room, _) in closed {
             // The signal that says so was published first; it is at most a window behind.
             tokio::time::sleep(Duration::from_millis(2 * shared.config.window_ms)).await;
-            broadcast(shared, || Command::Evict { room: room.clone(), user: None, code: Code::RoomClosed }).await;
+            broadcast(shared, || Command::Evict { room: room.clone(), user: None, code: Code::RoomClosed })
+                .await;
         }
         before = now;
         tokio::select! {

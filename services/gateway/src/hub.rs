@@ -46,7 +46,8 @@ pub(crate) async fn run(room: Arc<Room>, shared: Arc<Shared>) {
     let batcher = Batcher::new(subscription.start, windows);
     drop(room.ready.set(()));
     shared.metrics.rooms.inc();
-    let hub = Hub { batcher, topic, started: Instant::now(), room: Arc::clone(&room), shared: Arc::clone(&shared) };
+    let hub =
+        Hub { batcher, topic, started: Instant::now(), room: Arc::clone(&room), shared: Arc::clone(&shared) };
     hub.run(subscription).await;
     shared.rooms.abandon(&room);
     shared.metrics.rooms.dec();
@@ -132,7 +133,10 @@ impl Hub {
                         self.push(message);
                     }
                     // A cut range ends below what was asked for: read on from there.
-                    if range.covered_to <= position || self.batcher.position() < range.covered_to || before.is_none() {
+                    if range.covered_to <= position
+                        || self.batcher.position() < range.covered_to
+                        || before.is_none()
+                    {
                         return;
                     }
                     if before.is_some_and(|before| range.covered_to.0 + 1 >= before.0) {

@@ -62,7 +62,9 @@ pub(crate) async fn enter(
         // Hubs live on the main runtime: a shard's own threads only fan out.
         let (shared, room, index) = (Arc::clone(shared), room.clone(), shard.index);
         let seated = main.spawn(async move { shared.seat(&room, Some(index)).await });
-        seated.await.map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
+        seated
+            .await
+            .map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
     };
     viewer.hold();
     shard.enter(room, Rc::clone(viewer));
@@ -92,7 +94,13 @@ pub(crate) async fn enter(
 }
 
 /// Sends everything after `after` up to the room's position.
-async fn resume(shared: &Shared, viewer: &Viewer, seat: &Seat, after: Sequence, position: Sequence) -> Sequence {
+async fn resume(
+    shared: &Shared,
+    viewer: &Viewer,
+    seat: &Seat,
+    after: Sequence,
+    position: Sequence,
+) -> Sequence {
     if after > position {
         // A position that this room never had here: start at ours.
         shared.metrics.repaired(RepairOutcome::Gone);

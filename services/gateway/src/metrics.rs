@@ -34,13 +34,17 @@ impl GatewayMetrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let labelled = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let deliveries =
-            labelled("barrage_gateway_deliveries_total", "Messages handed to viewers' sockets or queues.", &["class"])?;
+        let labelled =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+                let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(vec.clone()))?;
+                Ok(vec)
+            };
+        let deliveries = labelled(
+            "barrage_gateway_deliveries_total",
+            "Messages handed to viewers' sockets or queues.",
+            &["class"],
+        )?;
         Ok(GatewayMetrics {
             connections: gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
             rooms: gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
@@ -57,7 +61,11 @@ impl GatewayMetrics {
                 &["class", "stage", "reason"],
             )?,
             closes: labelled("barrage_gateway_closes_total", "Connections closed by the server.", &["code"])?,
-            repairs: labelled("barrage_gateway_repairs_total", "Resumes and repairs answered.", &["outcome"])?,
+            repairs: labelled(
+                "barrage_gateway_repairs_total",
+                "Resumes and repairs answered.",
+                &["outcome"],
+            )?,
         })
     }
 

@@ -75,7 +75,9 @@ impl Outbox {
         let mut kept = VecDeque::with_capacity(self.items.len());
         for item in std::mem::take(&mut self.items) {
             let item = match item {
-                Item::Full(batch, len) if self.bytes > soft_bytes && (batch.chat() > 0 || !batch.has_precious()) => {
+                Item::Full(batch, len)
+                    if self.bytes > soft_bytes && (batch.chat() > 0 || !batch.has_precious()) =>
+                {
                     left_out += batch.chat();
                     self.bytes -= len;
                     if batch.has_precious() {
@@ -174,7 +176,13 @@ mod tests {
             })
             .collect();
         let sequence = Sequence(previous + classes.len() as u64);
-        Arc::new(SharedBatch::new("r".parse().unwrap(), Sequence(previous), sequence, messages, Pulse::default()))
+        Arc::new(SharedBatch::new(
+            "r".parse().unwrap(),
+            Sequence(previous),
+            sequence,
+            messages,
+            Pulse::default(),
+        ))
     }
 
     fn frames(mut bytes: &[u8]) -> Vec<Batch> {
@@ -184,7 +192,9 @@ mod tests {
                 126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
                 short => (usize::from(short), 2),
             };
-            let ServerFrame::Batch(batch) = ServerFrame::parse(&bytes[header..header + len]).unwrap() else { panic!() };
+            let ServerFrame::Batch(batch) = ServerFrame::parse(&bytes[header..header + len]).unwrap() else {
+                panic!()
+            };
             out.push(batch);
             bytes = &bytes[header + len..];
         }

@@ -38,7 +38,8 @@ pub(crate) async fn handle(
     let identity = shared.check(&room, bearer(&headers))?;
     let admission = shared.admit()?;
     let seat = shared.seat(&room, None).await?;
-    let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let last_event =
+        headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);
     let batches = seat.room.fallback.subscribe();
     let position = seat.room.position();
@@ -56,13 +57,15 @@ pub(crate) async fn handle(
     if let Some(after) = after {
         let range = poll::read(&shared, &room, after.min(position), Some(Sequence(position.0 + 1))).await?;
         shared.metrics.repaired(range.outcome);
-        let outcome = if after > position { barrage_protocol::frame::RepairOutcome::Gone } else { range.outcome };
+        let outcome =
+            if after > position { barrage_protocol::frame::RepairOutcome::Gone } else { range.outcome };
         let span = (after.min(position), range.covered_to);
         let json = repair_json(&room, span, &range.messages, Some((outcome, range.skipped)));
         first.extend_from_slice(&event("batch", range.covered_to, &json));
     }
     shared.metrics.joins.inc();
-    let follower = Follower { shared, room, seat, batches, position, beat: Instant::now(), _admission: admission };
+    let follower =
+        Follower { shared, room, seat, batches, position, beat: Instant::now(), _admission: admission };
     let body = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
         let bytes = match first {
             Some(first) => Bytes::from(first),
@@ -127,7 +130,12 @@ impl Follower {
             Ok(range) => {
                 self.shared.metrics.left_out(Class::Chat, "fallback", "slow", range.skipped);
                 self.position = range.covered_to;
-                repair_json(&self.room, (from, range.covered_to), &range.messages, Some((range.outcome, range.skipped)))
+                repair_json(
+                    &self.room,
+                    (from, range.covered_to),
+                    &range.messages,
+                    Some((range.outcome, range.skipped)),
+                )
             }
             // The next batch shows the gap, and the client asks the history.
             Err(_) => skip_json(&self.room, from, from, 0),

@@ -94,7 +94,8 @@ impl Viewer {
             }
             return;
         }
-        let is_news = batch.sequence > self.position.get() || (batch.messages.is_empty() && !batch.pulse.is_empty());
+        let is_news =
+            batch.sequence > self.position.get() || (batch.messages.is_empty() && !batch.pulse.is_empty());
         if self.closing.get().is_some() || !is_news {
             return;
         }
@@ -154,7 +155,11 @@ impl Viewer {
         let silence_max = Duration::from_millis(config.ping_interval_ms + config.ping_margin_ms);
         if now.duration_since(self.heard_at.get()) > silence_max {
             self.close(Refusal::new(Code::Idle, "no heartbeat was heard; reconnect and resume"));
-        } else if self.stalled_at.get().is_some_and(|at| now.duration_since(at).as_secs() >= config.stall_secs) {
+        } else if self
+            .stalled_at
+            .get()
+            .is_some_and(|at| now.duration_since(at).as_secs() >= config.stall_secs)
+        {
             self.too_slow();
         } else if unix_ms() / 1000 > self.expires_at_secs.get() {
             self.close(Refusal::new(Code::TokenExpired, "the token has expired; fetch a new one"));
@@ -199,7 +204,9 @@ impl Viewer {
     }
 
     pub(crate) fn send_notice(&self, message: &Message) {
-        let body = String::from_utf8(message.body.to_vec()).ok().and_then(|b| serde_json::value::RawValue::from_string(b).ok());
+        let body = String::from_utf8(message.body.to_vec())
+            .ok()
+            .and_then(|b| serde_json::value::RawValue::from_string(b).ok());
         if let Some(body) = body {
             self.send(&ServerFrame::Notice(Notice { sequence: message.sequence, body }));
         }
@@ -354,7 +361,8 @@ impl Session {
                 let deadline = Duration::from_secs(shared.config.join_secs);
                 let first = tokio::time::timeout(deadline, self.first_frame()).await;
                 let (token, after) = first.map_err(|_| {
-                    Refusal::new(Code::JoinTimeout, "the first frame must be a `join`, at once").retry_after_ms(1_000)
+                    Refusal::new(Code::JoinTimeout, "the first frame must be a `join`, at once")
+                        .retry_after_ms(1_000)
                 })??;
                 self.join(&request.room, token.as_deref(), after.or(request.after)).await?;
             }
@@ -528,7 +536,8 @@ impl Session {
             ClientFrame::Repair { after, before } => self.repair(after, before).await,
             ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
             ClientFrame::Join { .. } => {
-                let refusal = Refusal::new(Code::BadFrame, "you are in already; use `switch` for another room");
+                let refusal =
+                    Refusal::new(Code::BadFrame, "you are in already; use `switch` for another room");
                 self.viewer.bad_frame(refusal, &self.shard.shared.config);
             }
         }
@@ -545,7 +554,11 @@ impl Session {
     }
 
     /// A refused switch leaves the viewer where it is.
-    async fn switch(&mut self, room: &barrage_protocol::RoomId, after: Option<Sequence>) -> Result<(), Option<Refusal>> {
+    async fn switch(
+        &mut self,
+        room: &barrage_protocol::RoomId,
+        after: Option<Sequence>,
+    ) -> Result<(), Option<Refusal>> {
         let rooms = self.joined.as_ref().and_then(|joined| joined.rooms.clone());
         let user = self.viewer.user.borrow().clone();
         let allowed = match &rooms {

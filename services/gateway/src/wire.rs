@@ -141,14 +141,22 @@ mod tests {
     #[test]
     fn hostile_frames_get_their_codes() {
         let claim = |bytes: &[u8]| read(&mut bytes.to_vec()).map(|r| r.is_some());
-        assert_eq!(claim(&[0x81, 0x05, b'h', b'e', b'l', b'l', b'o']), Err(Code::ProtocolViolation), "unmasked");
+        assert_eq!(
+            claim(&[0x81, 0x05, b'h', b'e', b'l', b'l', b'o']),
+            Err(Code::ProtocolViolation),
+            "unmasked"
+        );
         assert_eq!(claim(&masked(0x01, b"part")), Err(Code::ProtocolViolation), "fragment");
         assert_eq!(claim(&masked(0x80, b"rest")), Err(Code::ProtocolViolation), "continuation");
         assert_eq!(claim(&masked(0xC1, b"rsv")), Err(Code::ProtocolViolation), "reserved bit");
         assert_eq!(claim(&masked(0x83, b"op")), Err(Code::ProtocolViolation), "reserved opcode");
         assert_eq!(claim(&masked(0x82, b"bin")), Err(Code::UnsupportedFrame), "binary");
         assert_eq!(claim(&masked(0x81, &[0xff, 0xfe])), Err(Code::InvalidUtf8));
-        assert_eq!(claim(&[0x81, 0xff, 0, 0, 0, 0, 4, 0, 0, 0]), Err(Code::TooLarge), "a claim alone is enough");
+        assert_eq!(
+            claim(&[0x81, 0xff, 0, 0, 0, 0, 4, 0, 0, 0]),
+            Err(Code::TooLarge),
+            "a claim alone is enough"
+        );
         assert_eq!(claim(&[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(Code::TooLarge));
         assert_eq!(claim(&masked(0x89, &[0; 126])), Err(Code::ProtocolViolation), "large ping");
         assert_eq!(claim(&masked(0x81, b"ok")), Ok(true));

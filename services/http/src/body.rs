@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use barrage_protocol::Code;
 use bytes::Bytes;
-use axum::body::HttpBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::ApiError;
 
 /// Reads a whole body of at most `bytes_max` within `deadline`.
-pub async fn read(
-    body: axum::body::Body,
-    bytes_max: usize,
-    deadline: Duration,
-) -> Result<Bytes, ApiError> {
+pub async fn read(body: axum::body::Body, bytes_max: usize, deadline: Duration) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::new(Code::TooLarge, format!("the body may have {bytes_max} bytes"));
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());

@@ -33,7 +33,12 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nCont
 /// Serves `router` on all `listeners` until `shutdown`, then lets running requests
 /// finish for the configured time. Returns when everything is closed. The router
 /// brings its own fallback.
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, config: HttpConfig, shutdown: CancellationToken) {
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    config: HttpConfig,
+    shutdown: CancellationToken,
+) {
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         proxies: TrustedProxies::new(&config.trusted_proxies),
@@ -103,7 +108,8 @@ fn refuse(mut stream: TcpStream) {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit, shared: Arc<Shared>) {
     let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-    let configured = stream.set_nodelay(true).and(socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive));
+    let configured =
+        stream.set_nodelay(true).and(socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive));
     if let Err(error) = configured {
         tracing::debug!(%error, "socket options refused");
     }

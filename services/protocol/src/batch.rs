@@ -86,13 +86,8 @@ impl BatchWriter {
                 out.push(b',');
             }
             first = false;
-            write!(
-                out,
-                r#"{{"sequence":{},"class":"{}","body":"#,
-                item.sequence,
-                item.class.label()
-            )
-            .expect(MEMORY);
+            write!(out, r#"{{"sequence":{},"class":"{}","body":"#, item.sequence, item.class.label())
+                .expect(MEMORY);
             out.extend_from_slice(item.body);
             out.push(b'}');
         }
@@ -105,12 +100,8 @@ impl BatchWriter {
             serde_json::to_writer(&mut *out, &self.pulse).expect(MEMORY);
         }
         if let Some((outcome, skipped)) = self.repair {
-            write!(
-                out,
-                r#","repair":{{"outcome":"{}","skipped":{skipped}}}"#,
-                outcome.label()
-            )
-            .expect(MEMORY);
+            write!(out, r#","repair":{{"outcome":"{}","skipped":{skipped}}}"#, outcome.label())
+                .expect(MEMORY);
         }
         out.push(b'}');
     }
@@ -134,9 +125,7 @@ mod tests {
         let body = br#"{"type":"chat","text":"\u5f39\"\\"}"#;
         let item = BatchItem { sequence: Sequence(5), class: Class::Chat, body };
         writer.write(&mut out, &RoomId::parse("demo").unwrap(), [item, item]);
-        let ServerFrame::Batch(batch) = ServerFrame::parse(&out).unwrap() else {
-            panic!("not a batch")
-        };
+        let ServerFrame::Batch(batch) = ServerFrame::parse(&out).unwrap() else { panic!("not a batch") };
         assert_eq!(batch.messages.len(), 2);
         assert_eq!(batch.messages[0].body.get().as_bytes(), body);
         assert_eq!(batch.left_out.chat, 2);

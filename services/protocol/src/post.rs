@@ -52,7 +52,10 @@ impl Post {
     #[must_use]
     pub fn id(&self) -> &MessageId {
         match self {
-            Post::Chat { id, .. } | Post::Gift { id, .. } | Post::SuperChat { id, .. } | Post::Like { id, .. } => id,
+            Post::Chat { id, .. }
+            | Post::Gift { id, .. }
+            | Post::SuperChat { id, .. }
+            | Post::Like { id, .. } => id,
         }
     }
 

@@ -21,10 +21,6 @@ pub struct SqliteConfig {
 
 impl Default for SqliteConfig {
     fn default() -> Self {
-        SqliteConfig {
-            readers: 4,
-            busy_timeout_ms: 5_000,
-            acquire_timeout_ms: 10_000,
-        }
+        SqliteConfig { readers: 4, busy_timeout_ms: 5_000, acquire_timeout_ms: 10_000 }
     }
 }

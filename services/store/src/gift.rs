@@ -24,9 +24,7 @@ impl GiftKind {
     /// The kind of this name.
     #[must_use]
     pub fn of_label(label: &str) -> Option<Self> {
-        [GiftKind::Gift, GiftKind::SuperChat]
-            .into_iter()
-            .find(|kind| kind.label() == label)
+        [GiftKind::Gift, GiftKind::SuperChat].into_iter().find(|kind| kind.label() == label)
     }
 }
 
@@ -65,9 +63,7 @@ impl GiftRecord {
     /// ledger of those who did.
     #[must_use]
     pub fn amount_minor(&self) -> u64 {
-        u64::from(self.count)
-            .saturating_mul(self.price_minor)
-            .min(Self::AMOUNT_MINOR_MAX)
+        u64::from(self.count).saturating_mul(self.price_minor).min(Self::AMOUNT_MINOR_MAX)
     }
 }
 

@@ -21,8 +21,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
-    ArchiveEntry, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, HistoryRange, Mute, Room, SqliteConfig,
-    Store, StoreError,
+    ArchiveEntry, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, HistoryRange, Mute, Room, SqliteConfig, Store,
+    StoreError,
 };
 
 /// A store in one SQLite file.
@@ -146,11 +146,7 @@ impl Store for SqliteStore {
         gifts::list(self, room, after, limit).await
     }
 
-    async fn gift_sums(
-        &self,
-        room: &RoomId,
-        user: Option<&UserId>,
-    ) -> Result<Vec<GiftSum>, StoreError> {
+    async fn gift_sums(&self, room: &RoomId, user: Option<&UserId>) -> Result<Vec<GiftSum>, StoreError> {
         gifts::sums(self, room, user).await
     }
 
@@ -171,12 +167,7 @@ impl Store for SqliteStore {
         archive::up_to(self).await
     }
 
-    async fn history(
-        &self,
-        room: &RoomId,
-        range: HistoryRange,
-        limit: usize,
-    ) -> Result<History, StoreError> {
+    async fn history(&self, room: &RoomId, range: HistoryRange, limit: usize) -> Result<History, StoreError> {
         archive::history(self, room, range, limit).await
     }
 

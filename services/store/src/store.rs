@@ -32,12 +32,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn unmute(&self, room: &RoomId, user: &UserId) -> Result<bool, StoreError>;
 
     /// When the user may speak again, in Unix milliseconds; `None` when now.
-    async fn muted_until(
-        &self,
-        room: &RoomId,
-        user: &UserId,
-        now_ms: u64,
-    ) -> Result<Option<u64>, StoreError>;
+    async fn muted_until(&self, room: &RoomId, user: &UserId, now_ms: u64)
+    -> Result<Option<u64>, StoreError>;
 
     /// Mutes that hold at `now_ms`, in the order of the users' ids, from after
     /// `after`.
@@ -66,11 +62,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// What was paid in the room, or by one user there: one sum per currency, at
     /// most [`crate::HISTORY_LIMIT_MAX`] of them, the platform's coin first.
-    async fn gift_sums(
-        &self,
-        room: &RoomId,
-        user: Option<&UserId>,
-    ) -> Result<Vec<GiftSum>, StoreError>;
+    async fn gift_sums(&self, room: &RoomId, user: Option<&UserId>) -> Result<Vec<GiftSum>, StoreError>;
 
     /// Who paid most in one currency (`None`: the platform's coin), greatest
     /// first.
@@ -91,12 +83,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// A page of the room's history, oldest first, without what was recalled or
     /// meant for one user. `more` speaks of the direction asked.
-    async fn history(
-        &self,
-        room: &RoomId,
-        range: HistoryRange,
-        limit: usize,
-    ) -> Result<History, StoreError>;
+    async fn history(&self, room: &RoomId, range: HistoryRange, limit: usize) -> Result<History, StoreError>;
 
     /// What was said between two offsets of the room's latest stream, in
     /// milliseconds, `to_ms` exclusive; by offset. For the next page ask from the

@@ -20,9 +20,7 @@ async fn open() -> (TempDir, Arc<dyn Store>) {
 }
 
 async fn open_in(folder: &Path) -> SqliteStore {
-    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default())
-        .await
-        .unwrap()
+    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default()).await.unwrap()
 }
 
 conformance::suite!(open);
@@ -41,10 +39,7 @@ async fn check_whole(store: &dyn Store, batch_len: u64) -> u64 {
     let up_to = store.archived_up_to().await.unwrap().0;
     assert_eq!(up_to % batch_len, 0, "a batch was kept in part");
     let demo = room("demo");
-    let seen = store
-        .history(&demo, HistoryRange::After(Sequence::ZERO), 1_000)
-        .await
-        .unwrap();
+    let seen = store.history(&demo, HistoryRange::After(Sequence::ZERO), 1_000).await.unwrap();
     assert_eq!(sequences(&seen), (1..=up_to).collect::<Vec<_>>());
     let ledger = store.gifts(&demo, Sequence::ZERO, 1_000).await.unwrap();
     assert_eq!(ledger.len() as u64, up_to);
@@ -56,9 +51,7 @@ async fn what_was_appended_survives_a_kill() {
     let (folder, store) = open().await;
     let after = tempfile::tempdir().unwrap();
     for batch in 0..5 {
-        let entries: Vec<_> = (1..=10)
-            .map(|n| gift_entry("demo", batch * 10 + n))
-            .collect();
+        let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
         store.append(&entries).await.unwrap();
         copy_as_killed(folder.path(), after.path());
         let reopened = open_in(after.path()).await;
@@ -71,32 +64,20 @@ async fn what_was_appended_survives_a_kill() {
 async fn a_torn_log_keeps_whole_batches_only() {
     let (folder, store) = open().await;
     for batch in 0..5 {
-        let entries: Vec<_> = (1..=10)
-            .map(|n| gift_entry("demo", batch * 10 + n))
-            .collect();
+        let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
         store.append(&entries).await.unwrap();
     }
-    let len = std::fs::metadata(folder.path().join("store.db-wal"))
-        .unwrap()
-        .len();
+    let len = std::fs::metadata(folder.path().join("store.db-wal")).unwrap().len();
     let mut reached = std::collections::BTreeSet::new();
     // Cut inside the last third, where the schema is complete.
     for cut in (0..12).map(|n| len - n * len / 36 - 7 * n) {
         let after = tempfile::tempdir().unwrap();
         let log = copy_as_killed(folder.path(), after.path());
-        std::fs::OpenOptions::new()
-            .write(true)
-            .open(log)
-            .unwrap()
-            .set_len(cut)
-            .unwrap();
+        std::fs::OpenOptions::new().write(true).open(log).unwrap().set_len(cut).unwrap();
         let reopened = open_in(after.path()).await;
         reached.insert(check_whole(&reopened, 10).await);
     }
-    assert!(
-        reached.contains(&50) && reached.len() > 1,
-        "the cuts hit nothing: {reached:?}"
-    );
+    assert!(reached.contains(&50) && reached.len() > 1, "the cuts hit nothing: {reached:?}");
 }
 
 /// Polls the future at most `polls` times, then drops it where it stands.
@@ -110,11 +91,7 @@ async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::Output> {
         left -= 1;
         let polled = future.as_mut().poll(context).map(Some);
         // The last poll's wake-up would find nothing left to do.
-        if polled.is_pending() && left == 0 {
-            Poll::Ready(None)
-        } else {
-            polled
-        }
+        if polled.is_pending() && left == 0 { Poll::Ready(None) } else { polled }
     })
     .await
 }
@@ -172,10 +149,7 @@ async fn parallel_writers_wait_in_line() {
             let store = store.clone();
             tokio::spawn(async move {
                 for n in 1..=20 {
-                    store
-                        .append(&[chat("demo", writer * 100 + n, n)])
-                        .await
-                        .unwrap();
+                    store.append(&[chat("demo", writer * 100 + n, n)]).await.unwrap();
                 }
             })
         })
@@ -183,10 +157,7 @@ async fn parallel_writers_wait_in_line() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let all = store
-        .history(&room("demo"), HistoryRange::Latest, 1_000)
-        .await
-        .unwrap();
+    let all = store.history(&room("demo"), HistoryRange::Latest, 1_000).await.unwrap();
     assert_eq!(all.messages.len(), 160);
 }
 
@@ -194,22 +165,12 @@ async fn parallel_writers_wait_in_line() {
 async fn a_place_that_is_no_folder_is_an_error_and_a_closed_store_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("missing").join("store.db");
-    let error = SqliteStore::open(&nowhere, &SqliteConfig::default())
-        .await
-        .unwrap_err();
+    let error = SqliteStore::open(&nowhere, &SqliteConfig::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Open(_)), "{error:?}");
 
-    std::fs::write(
-        folder.path().join("text.db"),
-        "this is no database, only text".repeat(99),
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("text.db"), "this is no database, only text".repeat(99)).unwrap();
     let text = folder.path().join("text.db");
-    assert!(
-        SqliteStore::open(&text, &SqliteConfig::default())
-            .await
-            .is_err()
-    );
+    assert!(SqliteStore::open(&text, &SqliteConfig::default()).await.is_err());
 
     let store = open_in(folder.path()).await;
     store.close().await;

@@ -91,7 +91,8 @@ impl Server {
             }
             (public.unwrap(), admin.unwrap())
         };
-        let (public, admin) = tokio::time::timeout(PATIENCE, announced).await.expect("the server did not start");
+        let (public, admin) =
+            tokio::time::timeout(PATIENCE, announced).await.expect("the server did not start");
         // Whatever else it says must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
@@ -159,7 +160,8 @@ impl Server {
     pub async fn admin(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         let method = method.parse().unwrap();
         let url = format!("http://{}/v1/admin{path}", self.admin);
-        answer(self.http.request(method, url).bearer_auth(token).body(body.to_string()).send().await.unwrap()).await
+        answer(self.http.request(method, url).bearer_auth(token).body(body.to_string()).send().await.unwrap())
+            .await
     }
 
     /// One metric's value, summed over its labels.
@@ -169,7 +171,10 @@ impl Server {
         let of_name = |line: &&str| {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
         };
-        text.lines().filter(of_name).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        text.lines()
+            .filter(of_name)
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
     }
 
     /// Resident memory in bytes.

@@ -36,7 +36,11 @@ pub struct RawSocket {
 
 impl RawSocket {
     /// Does the handshake; the status when it is refused.
-    pub async fn connect(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<RawSocket, u16> {
+    pub async fn connect(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<RawSocket, u16> {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
@@ -119,7 +123,9 @@ impl RawSocket {
         let (mut refusal, mut close) = (None, None);
         loop {
             match self.next().await {
-                Frame::Protocol(ServerFrame::Error(error), _) => refusal = Some(error.code.label().to_owned()),
+                Frame::Protocol(ServerFrame::Error(error), _) => {
+                    refusal = Some(error.code.label().to_owned())
+                }
                 Frame::Close(code) => close = Some(code),
                 Frame::End => return (refusal, close),
                 Frame::Protocol(..) | Frame::Pong(_) => {}
@@ -133,7 +139,9 @@ impl RawSocket {
                 return match opcode {
                     0x1 => protocol(&payload),
                     0x2 => protocol(&inflate(&payload, 16 << 20).unwrap()),
-                    0x8 => Frame::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
+                    0x8 => Frame::Close(
+                        payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),
+                    ),
                     0xA => Frame::Pong(payload),
                     other => panic!("an opcode {other} from the server"),
                 };

@@ -120,7 +120,9 @@ impl Keyring {
             }
             match jsonwebtoken::decode::<Claims>(token, &key.verify, &key.validation) {
                 Ok(data) => return Ok(identity(data.claims)),
-                Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => refusal = TokenError::Expired,
+                Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
+                    refusal = TokenError::Expired
+                }
                 Err(_) => {}
             }
         }
@@ -233,7 +235,9 @@ mod tests {
         assert_eq!(ring_a.verify(&ring_a.mint(claims(1_000_000)).unwrap()), Err(TokenError::Expired));
         let payload = token.split('.').nth(1).unwrap();
         let none = B64.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        for bad in [format!("{none}.{payload}."), format!("{none}.{payload}"), "x".repeat(5000), String::new()] {
+        for bad in
+            [format!("{none}.{payload}."), format!("{none}.{payload}"), "x".repeat(5000), String::new()]
+        {
             assert_eq!(ring_a.verify(&bad), Err(TokenError::Invalid));
         }
         let other_audience = TokenConfig { audience: "elsewhere".into(), ..TokenConfig::default() };
@@ -254,7 +258,8 @@ mod tests {
         let config = TokenConfig { keys: vec![key], ..TokenConfig::default() };
         let ring_ed = Keyring::load(&config).unwrap();
         assert!(ring_ed.verify(&ring_ed.mint(claims(FAR)).unwrap()).is_ok());
-        let confused = Keyring::from_secret(&std::fs::read(&public).unwrap(), &TokenConfig::default()).unwrap();
+        let confused =
+            Keyring::from_secret(&std::fs::read(&public).unwrap(), &TokenConfig::default()).unwrap();
         assert_eq!(ring_ed.verify(&confused.mint(claims(FAR)).unwrap()), Err(TokenError::Invalid));
     }
 }

@@ -47,7 +47,9 @@ pub(crate) fn may_send(
         let left_ms = restriction.until_ms - now_ms;
         return Err(match restriction.kind {
             RestrictionKind::Kick => ApiError::new(Code::Kicked, "a moderator removed you from this room"),
-            RestrictionKind::Mute => ApiError::new(Code::Muted, "a moderator muted you in this room").retry_after_ms(left_ms),
+            RestrictionKind::Mute => {
+                ApiError::new(Code::Muted, "a moderator muted you in this room").retry_after_ms(left_ms)
+            }
         });
     }
     if class == Class::Gift && by.role < gift_role_min {

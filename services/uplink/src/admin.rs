@@ -72,10 +72,17 @@ impl Uplink {
         let id = room_id(text)?;
         let settings = self.bus.settings().borrow().clone();
         let found = settings.rooms.get(&id).cloned();
-        found.map(|room| (id, room)).ok_or_else(|| ApiError::new(Code::UnknownRoom, "there is no such room; PUT makes one"))
+        found
+            .map(|room| (id, room))
+            .ok_or_else(|| ApiError::new(Code::UnknownRoom, "there is no such room; PUT makes one"))
     }
 
-    async fn signal(&self, room: &RoomId, what: &Signal<'_>, to: Option<UserId>) -> Result<Sequence, ApiError> {
+    async fn signal(
+        &self,
+        room: &RoomId,
+        what: &Signal<'_>,
+        to: Option<UserId>,
+    ) -> Result<Sequence, ApiError> {
         let receipts = publish(self, vec![signal_draft(room, what, to)]).await?;
         Ok(receipts.first().map_or(Sequence::ZERO, |receipt| receipt.sequence))
     }
@@ -118,7 +125,8 @@ pub(crate) async fn put_room(
     let asked: PutRoom = read(request_body).await?;
     let known = uplink.bus.settings().borrow().rooms.get(&id).cloned();
     let is_new = known.is_none();
-    let mut settings = known.unwrap_or_else(|| RoomSettings { stream_started_at_ms: unix_ms(), ..RoomSettings::default() });
+    let mut settings =
+        known.unwrap_or_else(|| RoomSettings { stream_started_at_ms: unix_ms(), ..RoomSettings::default() });
     if let Some(title) = asked.title {
         settings.title = clean(&title, TITLE_CHARS_MAX)
             .map_err(|error| ApiError::new(Code::BadText, format!("title: {error}")))?;
@@ -146,7 +154,11 @@ impl Restrict {
     }
 }
 
-pub(crate) async fn mute(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn mute(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, _) = uplink.room(&room)?;
     let asked: Restrict = read(request_body).await?;
     let until_ms = asked.until_ms()?;
@@ -169,7 +181,11 @@ struct Lift {
 }
 
 /// Lifts a mute or a kick.
-pub(crate) async fn unmute(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn unmute(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, _) = uplink.room(&room)?;
     let asked: Lift = read(request_body).await?;
     let change = Change::Restrict { room: id.clone(), user: asked.user.clone(), restriction: None };
@@ -181,7 +197,11 @@ pub(crate) async fn unmute(State(uplink): State<Arc<Uplink>>, Path(room): Path<S
     Ok(Json(json!({ "user": asked.user })))
 }
 
-pub(crate) async fn kick(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn kick(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, _) = uplink.room(&room)?;
     let asked: Restrict = read(request_body).await?;
     let until_ms = asked.until_ms()?;
@@ -198,7 +218,11 @@ struct Switch {
     on: bool,
 }
 
-pub(crate) async fn mute_all(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn mute_all(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, settings) = uplink.room(&room)?;
     let Switch { on } = read(request_body).await?;
     let settings = RoomSettings { mute_all: on, ..settings };
@@ -213,7 +237,11 @@ struct Slow {
     secs: u32,
 }
 
-pub(crate) async fn slow_mode(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn slow_mode(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, settings) = uplink.room(&room)?;
     let Slow { secs } = read(request_body).await?;
     if secs > SLOW_MODE_SECS_MAX {
@@ -233,7 +261,11 @@ struct Recall {
 
 /// A recall is a message of its own: viewers hide the named one, and the archiver
 /// hides it in the history.
-pub(crate) async fn recall(State(uplink): State<Arc<Uplink>>, Path(room): Path<String>, request_body: Body) -> Answer {
+pub(crate) async fn recall(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    request_body: Body,
+) -> Answer {
     let (id, _) = uplink.room(&room)?;
     let Recall { sequence } = read(request_body).await?;
     let by = uplink.signal(&id, &Signal::Recall { sequence }, None).await?;

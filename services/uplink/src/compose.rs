@@ -87,10 +87,19 @@ pub(crate) fn body(post: &Post, by: &Identity, text_chars_max: usize, at_ms: u64
         Post::SuperChat { id, text, amount_minor, currency } => {
             in_range("amount_minor", *amount_minor, 1, AMOUNT_MINOR_MAX)?;
             if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-                return Err(Refusal::new(Code::BadRequest, "currency: must be three capital letters (ISO 4217)"));
+                return Err(Refusal::new(
+                    Code::BadRequest,
+                    "currency: must be three capital letters (ISO 4217)",
+                ));
             }
             let text = shown("text", text, text_chars_max)?;
-            Body::SuperChat { by: sender(id), text, amount_minor: *amount_minor, currency: currency.clone(), at_ms }
+            Body::SuperChat {
+                by: sender(id),
+                text,
+                amount_minor: *amount_minor,
+                currency: currency.clone(),
+                at_ms,
+            }
         }
         Post::Like { count, .. } => {
             in_range("count", u64::from(*count), 1, u64::from(LIKES_MAX))?;
@@ -101,7 +110,8 @@ pub(crate) fn body(post: &Post, by: &Identity, text_chars_max: usize, at_ms: u64
 }
 
 fn shown(field: &str, text: &str, chars_max: usize) -> Result<String, Refusal> {
-    clean(text, chars_max).map_err(|error: TextError| Refusal::new(Code::BadText, format!("{field}: {error}")))
+    clean(text, chars_max)
+        .map_err(|error: TextError| Refusal::new(Code::BadText, format!("{field}: {error}")))
 }
 
 fn in_range(field: &str, value: u64, min: u64, max: u64) -> Result<(), Refusal> {
@@ -185,6 +195,9 @@ mod tests {
         }
         assert_eq!(made(r#"{"type":"like","id":"x","count":1001}"#), Err(Code::BadRequest));
         assert_eq!(made(r#"{"type":"chat","id":"a b","text":"x"}"#), Err(Code::BadRequest));
-        assert_eq!(made(r#"{"type":"super_chat","id":"x","text":"x","amount_minor":1,"currency":"cny"}"#), Err(Code::BadRequest));
+        assert_eq!(
+            made(r#"{"type":"super_chat","id":"x","text":"x","amount_minor":1,"currency":"cny"}"#),
+            Err(Code::BadRequest)
+        );
     }
 }

@@ -30,11 +30,15 @@ pub(crate) struct Given {
     user: String,
 }
 
-pub(crate) async fn handle(State(uplink): State<Arc<Uplink>>, request_body: Body) -> Result<Json<Given>, ApiError> {
+pub(crate) async fn handle(
+    State(uplink): State<Arc<Uplink>>,
+    request_body: Body,
+) -> Result<Json<Given>, ApiError> {
     if !uplink.guests {
         return Err(ApiError::new(Code::Forbidden, "guests are switched off here (token.guests)"));
     }
-    let bytes = body::read(request_body, BODY_BYTES_MAX, Duration::from_secs(uplink.config.body_secs)).await?;
+    let bytes =
+        body::read(request_body, BODY_BYTES_MAX, Duration::from_secs(uplink.config.body_secs)).await?;
     let asked: Asked = body::json(&bytes)?;
     let name = clean(&asked.name, NAME_CHARS_MAX)
         .map_err(|error| ApiError::new(Code::BadText, format!("name: {error}")))?;

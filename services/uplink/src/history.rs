@@ -45,19 +45,28 @@ pub(crate) async fn handle(
         return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
     }
     let read = match asked {
-        Asked { from_ms: Some(from_ms), to_ms: Some(to_ms), after: None, before: None, .. } if from_ms < to_ms => {
+        Asked { from_ms: Some(from_ms), to_ms: Some(to_ms), after: None, before: None, .. }
+            if from_ms < to_ms =>
+        {
             uplink.store.history_by_offset(&room, from_ms, to_ms, limit).await
         }
         Asked { from_ms: None, to_ms: None, after, before, .. } => {
             let range = match (after, before) {
-                (Some(_), Some(_)) => return Err(ApiError::new(Code::BadRequest, "give `after` or `before`, not both")),
+                (Some(_), Some(_)) => {
+                    return Err(ApiError::new(Code::BadRequest, "give `after` or `before`, not both"));
+                }
                 (Some(after), None) => HistoryRange::After(Sequence(after)),
                 (None, Some(before)) => HistoryRange::Before(Sequence(before)),
                 (None, None) => HistoryRange::Latest,
             };
             uplink.store.history(&room, range, limit).await
         }
-        _ => return Err(ApiError::new(Code::BadRequest, "give both `from_ms` and `to_ms`, in this order, alone")),
+        _ => {
+            return Err(ApiError::new(
+                Code::BadRequest,
+                "give both `from_ms` and `to_ms`, in this order, alone",
+            ));
+        }
     };
     read.map(Json).map_err(|error| {
         tracing::warn!(%error, "history could not be read");

@@ -19,10 +19,8 @@ impl UplinkMetrics {
             Opts::new("barrage_uplink_posts_total", "Posts answered, by what became of them."),
             &["class", "outcome"],
         )?;
-        let refusals = IntCounterVec::new(
-            Opts::new("barrage_uplink_refusals_total", "Requests refused."),
-            &["code"],
-        )?;
+        let refusals =
+            IntCounterVec::new(Opts::new("barrage_uplink_refusals_total", "Requests refused."), &["code"])?;
         let duration = Histogram::with_opts(
             HistogramOpts::new("barrage_uplink_request_duration_seconds", "Posts, from header to answer.")
                 .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),

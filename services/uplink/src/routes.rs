@@ -50,11 +50,19 @@ impl Uplink {
     /// One chat per interval and viewer. (A retry of a message that was accepted but
     /// whose answer was lost is refused until the interval is over; then it is
     /// answered as the duplicate that it is.)
-    pub(crate) fn slow_mode(&self, room: &RoomId, by: &Identity, _id: &MessageId, secs: u32, now_ms: u64) -> Result<(), ApiError> {
+    pub(crate) fn slow_mode(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        _id: &MessageId,
+        secs: u32,
+        now_ms: u64,
+    ) -> Result<(), ApiError> {
         let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
         let window_ms = u64::from(secs) * 1000;
         slow.take((room.clone(), by.user.clone()), window_ms, now_ms).map_err(|left_ms| {
-            ApiError::new(Code::SlowMode, format!("slow mode: one message in {secs} s")).retry_after_ms(left_ms)
+            ApiError::new(Code::SlowMode, format!("slow mode: one message in {secs} s"))
+                .retry_after_ms(left_ms)
         })
     }
 

@@ -35,7 +35,12 @@ pub(crate) async fn message(
     uplink.counted(result).map(Json)
 }
 
-async fn post_one(uplink: &Uplink, room: &str, headers: &HeaderMap, request_body: Body) -> Result<PostAnswer, ApiError> {
+async fn post_one(
+    uplink: &Uplink,
+    room: &str,
+    headers: &HeaderMap,
+    request_body: Body,
+) -> Result<PostAnswer, ApiError> {
     let room = access::room_id(room)?;
     let by = access::caller(&uplink.keyring, headers, &room)?;
     let deadline = Duration::from_secs(uplink.config.body_secs);
@@ -51,7 +56,8 @@ impl Uplink {
             return like(self, room, by, post, *count);
         }
         let receipts = publish(self, vec![draft(self, room, by, post)?]).await?;
-        let receipt = receipts.first().ok_or_else(|| ApiError::new(Code::Internal, "the bus gave no receipt"))?;
+        let receipt =
+            receipts.first().ok_or_else(|| ApiError::new(Code::Internal, "the bus gave no receipt"))?;
         Ok(answer(self, post.class(), *receipt))
     }
 }
@@ -83,7 +89,8 @@ async fn post_package(
     if package.messages.iter().any(|post| post.class() == Class::Pulse) {
         return Err(ApiError::new(Code::BadRequest, "messages: likes have no order; post them alone"));
     }
-    let drafts = package.messages.iter().map(|post| draft(uplink, &room, &by, post)).collect::<Result<Vec<_>, _>>()?;
+    let drafts =
+        package.messages.iter().map(|post| draft(uplink, &room, &by, post)).collect::<Result<Vec<_>, _>>()?;
     let receipts = publish(uplink, drafts).await?;
     let classes = package.messages.iter().map(Post::class);
     let answers = classes.zip(receipts).map(|(class, receipt)| answer(uplink, class, receipt)).collect();
@@ -111,7 +118,13 @@ fn draft(uplink: &Uplink, room: &RoomId, by: &Identity, post: &Post) -> Result<D
     })
 }
 
-fn like(uplink: &Uplink, room: &RoomId, by: &Identity, post: &Post, count: u32) -> Result<PostAnswer, ApiError> {
+fn like(
+    uplink: &Uplink,
+    room: &RoomId,
+    by: &Identity,
+    post: &Post,
+    count: u32,
+) -> Result<PostAnswer, ApiError> {
     let now_ms = unix_ms();
     let settings = uplink.bus.settings().borrow().clone();
     access::may_send(&settings, room, by, Class::Pulse, uplink.config.gift_role_min, now_ms)?;

@@ -64,7 +64,12 @@ fn is_stripped(c: char, previous: char) -> bool {
         | '\u{061C}'
         | '\u{FEFF}'
         | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{034F}' | '\u{180E}'
+        | '\u{115F}'
+        | '\u{1160}'
+        | '\u{3164}'
+        | '\u{FFA0}'
+        | '\u{034F}'
+        | '\u{180E}'
         | '\u{E0000}'..='\u{E0FFF}' => true,
         _ => c.is_control(),
     }

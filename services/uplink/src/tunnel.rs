@@ -50,7 +50,8 @@ pub(crate) async fn handle(
     request_body: Body,
 ) -> Result<Response, ApiError> {
     let config = &tunnel.uplink.config;
-    let bytes = body::read(request_body, config.package_bytes_max, Duration::from_secs(config.body_secs)).await?;
+    let bytes =
+        body::read(request_body, config.package_bytes_max, Duration::from_secs(config.body_secs)).await?;
     let requests = parse(&bytes)?;
     let mut out = Vec::new();
     for inner in requests {
@@ -69,12 +70,15 @@ pub(crate) async fn handle(
 
 fn refusal(error: ApiError) -> Answer {
     let status = error.0.code.status();
-    let body = serde_json::value::to_raw_value(&ErrorBody { error: error.0 }).expect("refusals are plain data");
+    let body =
+        serde_json::value::to_raw_value(&ErrorBody { error: error.0 }).expect("refusals are plain data");
     Answer { status, body }
 }
 
 fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
-    let bad = |why: &str| ApiError::new(Code::BadRequest, format!("the tunnel's body is not framed as documented: {why}"));
+    let bad = |why: &str| {
+        ApiError::new(Code::BadRequest, format!("the tunnel's body is not framed as documented: {why}"))
+    };
     let mut requests = Vec::new();
     while !bytes.is_empty() {
         let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| bad("a length is cut short"))?;
@@ -92,7 +96,9 @@ fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
 }
 
 async fn call(router: &Router, inner: Inner, client: ClientAddr) -> Result<Answer, ApiError> {
-    let bad = |error: &dyn std::fmt::Display| ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"));
+    let bad = |error: &dyn std::fmt::Display| {
+        ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"))
+    };
     if !inner.path.starts_with("/v1/rooms/") {
         return Err(bad(&"its path must begin with /v1/rooms/"));
     }

@@ -10,8 +10,7 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus};
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig, SqliteStore, Store,
-    StoreError,
+    ArchiveEntry, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig, SqliteStore, Store, StoreError,
 };
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -26,9 +25,7 @@ pub(crate) fn open_bus(folder: &Path) -> Arc<dyn Bus> {
 }
 
 pub(crate) async fn open_store(folder: &Path) -> SqliteStore {
-    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default())
-        .await
-        .unwrap()
+    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default()).await.unwrap()
 }
 
 pub(crate) fn metrics() -> ArchiverMetrics {
@@ -63,8 +60,7 @@ pub(crate) fn chat(id: &str) -> Draft {
 }
 
 pub(crate) fn gift(id: &str) -> Draft {
-    let body =
-        r#"{"type":"gift","user":"ann","gift":{"name":"Rocket","count":2,"price_minor":50}}"#;
+    let body = r#"{"type":"gift","user":"ann","gift":{"name":"Rocket","count":2,"price_minor":50}}"#;
     draft(id, Class::Gift, body)
 }
 
@@ -79,10 +75,7 @@ pub(crate) async fn history(store: &dyn Store, id: &str) -> Vec<u64> {
     let range = HistoryRange::After(Sequence::ZERO);
     let page = store.history(&room(id), range, 1_000).await.unwrap();
     assert!(!page.more);
-    page.messages
-        .iter()
-        .map(|message| message.sequence.0)
-        .collect()
+    page.messages.iter().map(|message| message.sequence.0).collect()
 }
 
 /// How the next appends go.
@@ -122,9 +115,7 @@ impl FaultyStore {
 
     fn fails_now(&self) -> bool {
         let less = |left: u32| left.checked_sub(1);
-        self.faults_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
-            .is_ok()
+        self.faults_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
     }
 }
 
@@ -144,8 +135,7 @@ impl Store for FaultyStore {
             return Err(failure());
         }
         let new = self.inner.append(entries).await?;
-        self.appended
-            .send_replace(entries.last().unwrap().message.sequence);
+        self.appended.send_replace(entries.last().unwrap().message.sequence);
         Ok(new)
     }
 
@@ -208,12 +198,7 @@ impl Store for FaultyStore {
         unreachable!()
     }
 
-    async fn gifts(
-        &self,
-        _: &RoomId,
-        _: Sequence,
-        _: usize,
-    ) -> Result<Vec<GiftRecord>, StoreError> {
+    async fn gifts(&self, _: &RoomId, _: Sequence, _: usize) -> Result<Vec<GiftRecord>, StoreError> {
         unreachable!()
     }
 
@@ -234,13 +219,7 @@ impl Store for FaultyStore {
         unreachable!()
     }
 
-    async fn history_by_offset(
-        &self,
-        _: &RoomId,
-        _: u64,
-        _: u64,
-        _: usize,
-    ) -> Result<History, StoreError> {
+    async fn history_by_offset(&self, _: &RoomId, _: u64, _: u64, _: usize) -> Result<History, StoreError> {
         unreachable!()
     }
 

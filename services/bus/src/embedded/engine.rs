@@ -51,7 +51,8 @@ impl Topics {
 
     fn insert(&self, topic: Topic, log: TopicLog) -> Arc<TopicState> {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(TopicState { log: Mutex::new(log), events: broadcast::Sender::new(self.lag_max) });
+        let fresh =
+            || Arc::new(TopicState { log: Mutex::new(log), events: broadcast::Sender::new(self.lag_max) });
         Arc::clone(map.entry(topic).or_insert_with(fresh))
     }
 
@@ -85,7 +86,8 @@ pub struct EmbeddedBus {
 impl EmbeddedBus {
     /// Opens the log at `path` (made when absent) and takes up where it ended.
     pub fn open(path: &Path, config: BusConfig, metrics: BusMetrics) -> Result<Arc<Self>, BusError> {
-        let unavailable = |error: rusqlite::Error| BusError::Unavailable(format!("{}: {error}", path.display()));
+        let unavailable =
+            |error: rusqlite::Error| BusError::Unavailable(format!("{}: {error}", path.display()));
         let journal = Journal::open(path).map_err(unavailable)?;
         let topics = load(&journal, &config).map_err(unavailable)?;
         let topics = Arc::new(topics);
@@ -103,7 +105,8 @@ impl EmbeddedBus {
             gateways: Mutex::default(),
             metrics: metrics.clone(),
         });
-        let sequencer = Sequencer { journal, topics, settings, tail, config, metrics, next, swept: Instant::now() };
+        let sequencer =
+            Sequencer { journal, topics, settings, tail, config, metrics, next, swept: Instant::now() };
         std::thread::Builder::new()
             .name("bus-sequencer".into())
             .spawn(move || sequencer.run(received))
@@ -117,7 +120,10 @@ impl EmbeddedBus {
         data_dir.join("bus.sqlite")
     }
 
-    async fn send<T>(&self, command: impl FnOnce(super::sequencer::Reply<T>) -> Command) -> Result<T, BusError> {
+    async fn send<T>(
+        &self,
+        command: impl FnOnce(super::sequencer::Reply<T>) -> Command,
+    ) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
         if self.commands.try_send(command(reply)).is_err() {
             self.metrics.refused_full.inc();

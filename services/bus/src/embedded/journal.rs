@@ -79,7 +79,11 @@ impl Journal {
         while let Some(row) = rows.next()? {
             let message = message(row)?;
             let topic = topic(row.get(9)?, &message.room);
-            each(Entry { message: Arc::new(message), topic, fingerprint: row.get::<_, i64>(10)?.cast_unsigned() });
+            each(Entry {
+                message: Arc::new(message),
+                topic,
+                fingerprint: row.get::<_, i64>(10)?.cast_unsigned(),
+            });
         }
         Ok(())
     }
@@ -133,7 +137,8 @@ impl Journal {
                 ])?;
                 lasts.insert(topic, m);
             }
-            let mut upsert = transaction.prepare_cached("INSERT OR REPLACE INTO topics (direct, room, last) VALUES (?1, ?2, ?3)")?;
+            let mut upsert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO topics (direct, room, last) VALUES (?1, ?2, ?3)")?;
             for (topic, message) in lasts {
                 let (direct, room) = match topic {
                     Topic::Room(room) => (0, room.as_str()),
@@ -164,7 +169,11 @@ impl Journal {
             )?,
             Change::Restrict { room, user, restriction: Some(restriction) } => self.connection.execute(
                 "INSERT OR REPLACE INTO restrictions (room, user, restriction) VALUES (?1, ?2, ?3)",
-                params![room.as_str(), user.as_str(), serde_json::to_string(restriction).expect("plain data")],
+                params![
+                    room.as_str(),
+                    user.as_str(),
+                    serde_json::to_string(restriction).expect("plain data")
+                ],
             )?,
             Change::Restrict { room, user, restriction: None } => self.connection.execute(
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
@@ -207,7 +216,9 @@ impl JournalReader {
             "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body
              FROM messages WHERE sequence > ?1 AND direct = 0 ORDER BY sequence LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![after.0.cast_signed(), limit.cast_signed()], |row| message(row).map(Arc::new))?;
+        let rows = statement.query_map(params![after.0.cast_signed(), limit.cast_signed()], |row| {
+            message(row).map(Arc::new)
+        })?;
         rows.collect()
     }
 }
@@ -237,7 +248,10 @@ fn corrupt(column: usize, error: impl std::error::Error + Send + Sync + 'static)
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
-fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
     row.get_ref(column)?.as_str()?.parse().map_err(|error| corrupt(column, error))
 }
 

@@ -87,7 +87,12 @@ impl Sequencer {
     }
 
     /// Gives positions to one publish's drafts, all or none.
-    fn stage(&mut self, drafts: Vec<Draft>, now_ms: u64, commit: &mut Commit) -> Result<Vec<Receipt>, BusError> {
+    fn stage(
+        &mut self,
+        drafts: Vec<Draft>,
+        now_ms: u64,
+        commit: &mut Commit,
+    ) -> Result<Vec<Receipt>, BusError> {
         let mut found = Vec::with_capacity(drafts.len());
         for draft in &drafts {
             let seen = self.seen(draft, commit);
@@ -152,7 +157,9 @@ impl Sequencer {
             return;
         }
         if let Some(last) = commit.entries.last() {
-            self.metrics.commit_messages.observe(f64::from(u32::try_from(commit.entries.len()).unwrap_or(u32::MAX)));
+            self.metrics
+                .commit_messages
+                .observe(f64::from(u32::try_from(commit.entries.len()).unwrap_or(u32::MAX)));
             self.tail.send_replace(last.message.sequence);
         }
         for Entry { message, topic, fingerprint } in commit.entries {
@@ -212,5 +219,7 @@ fn answer<T>(reply: Reply<T>, result: Result<T, BusError>) {
 
 /// Unix time in milliseconds.
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

@@ -119,7 +119,12 @@ impl TopicLog {
         let end = before.unwrap_or(Sequence::MAX);
         if after > self.last {
             // A position that this bus never gave: another history, nothing to repair from.
-            return Range { outcome: RepairOutcome::Gone, skipped: 0, messages: Vec::new(), covered_to: self.last };
+            return Range {
+                outcome: RepairOutcome::Gone,
+                skipped: 0,
+                messages: Vec::new(),
+                covered_to: self.last,
+            };
         }
         let mut covered_to = self.last.min(Sequence(end.0.saturating_sub(1))).max(after);
         let mut precious = slice(&self.precious, after, end);
@@ -180,7 +185,12 @@ mod tests {
     }
 
     fn config() -> BusConfig {
-        BusConfig { chat_per_room_max: 8, precious_per_room_max: 8, dedup_per_room_max: 10, ..BusConfig::default() }
+        BusConfig {
+            chat_per_room_max: 8,
+            precious_per_room_max: 8,
+            dedup_per_room_max: 10,
+            ..BusConfig::default()
+        }
     }
 
     proptest! {

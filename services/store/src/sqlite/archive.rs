@@ -21,17 +21,11 @@ struct Kept<'a> {
     stream_started_at_ms: u64,
 }
 
-pub(super) async fn append(
-    store: &SqliteStore,
-    entries: &[ArchiveEntry],
-) -> Result<u64, StoreError> {
+pub(super) async fn append(store: &SqliteStore, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
     let Some(greatest) = entries.iter().map(|entry| entry.message.sequence).max() else {
         return Ok(0);
     };
-    let bodies = entries
-        .iter()
-        .map(|entry| body(&entry.message))
-        .collect::<Result<Vec<_>, _>>()?;
+    let bodies = entries.iter().map(|entry| body(&entry.message)).collect::<Result<Vec<_>, _>>()?;
     let mut transaction = store.begin().await?;
     let mut streams = Streams::default();
     let mut new = 0;
@@ -40,11 +34,7 @@ pub(super) async fn append(
         for (entry, body) in entries.iter().zip(bodies) {
             let message = &*entry.message;
             let stream_started_at_ms = streams.start_of(&mut transaction, message).await?;
-            chunk.push(Kept {
-                message,
-                body,
-                stream_started_at_ms,
-            });
+            chunk.push(Kept { message, body, stream_started_at_ms });
         }
         let inserted = insert(&mut transaction, &chunk).await?;
         if inserted < chunk.len() as u64 {
@@ -80,8 +70,7 @@ fn body(message: &Message) -> Result<&str, StoreError> {
     if sequence > Sequence::MAX {
         return Err(refuse("its sequence is beyond 2^53"));
     }
-    let raw: &RawValue =
-        serde_json::from_slice(&message.body).map_err(|_| refuse("its body is not JSON"))?;
+    let raw: &RawValue = serde_json::from_slice(&message.body).map_err(|_| refuse("its body is not JSON"))?;
     Ok(raw.get())
 }
 
@@ -99,19 +88,12 @@ async fn insert(connection: &mut SqliteConnection, chunk: &[Kept<'_>]) -> Result
             .push_bind(message.to.as_ref().map(|user| user.as_str().to_owned()))
             .push_bind(value::int(message.at_ms))
             .push_bind(value::int(kept.stream_started_at_ms))
-            .push_bind(value::int(
-                message.at_ms.saturating_sub(kept.stream_started_at_ms),
-            ))
+            .push_bind(value::int(message.at_ms.saturating_sub(kept.stream_started_at_ms)))
             .push_bind(kept.body.to_owned());
     });
     query.push(" ON CONFLICT (sequence) DO NOTHING");
     // The text differs with the number of rows: not worth a place in the cache.
-    Ok(query
-        .build()
-        .persistent(false)
-        .execute(connection)
-        .await?
-        .rows_affected())
+    Ok(query.build().persistent(false).execute(connection).await?.rows_affected())
 }
 
 /// What was there already must be the same message.
@@ -170,14 +152,9 @@ impl RoomStreams {
         .bind(rows(HISTORY_LIMIT_MAX))
         .fetch_all(&mut *connection)
         .await?;
-        let starts: Result<Vec<u64>, _> = starts
-            .iter()
-            .map(|row| value::uint(row, "started_at_ms"))
-            .collect();
-        Ok(RoomStreams {
-            starts: starts?,
-            fallback: newest_stream(connection, room).await?,
-        })
+        let starts: Result<Vec<u64>, _> =
+            starts.iter().map(|row| value::uint(row, "started_at_ms")).collect();
+        Ok(RoomStreams { starts: starts?, fallback: newest_stream(connection, room).await? })
     }
 
     fn start_of(&mut self, at_ms: u64) -> u64 {
@@ -189,10 +166,7 @@ impl RoomStreams {
 }
 
 /// The stream of the room's newest visible message.
-async fn newest_stream(
-    connection: &mut SqliteConnection,
-    room: &RoomId,
-) -> Result<Option<u64>, StoreError> {
+async fn newest_stream(connection: &mut SqliteConnection, room: &RoomId) -> Result<Option<u64>, StoreError> {
     let row = sqlx::query(
         "SELECT stream_started_at_ms FROM messages
          WHERE room = ? AND recalled = 0 AND recipient IS NULL
@@ -201,14 +175,12 @@ async fn newest_stream(
     .bind(room.as_str())
     .fetch_optional(connection)
     .await?;
-    row.map(|row| value::uint(&row, "stream_started_at_ms"))
-        .transpose()
+    row.map(|row| value::uint(&row, "stream_started_at_ms")).transpose()
 }
 
 pub(super) async fn up_to(store: &SqliteStore) -> Result<Sequence, StoreError> {
-    let row = sqlx::query("SELECT sequence FROM archive_position WHERE id = 1")
-        .fetch_one(&store.readers)
-        .await?;
+    let row =
+        sqlx::query("SELECT sequence FROM archive_position WHERE id = 1").fetch_one(&store.readers).await?;
     Ok(Sequence(value::uint(&row, "sequence")?))
 }
 
@@ -265,10 +237,7 @@ pub(super) async fn history_by_offset(
         None => newest_stream(&mut connection, room).await?.map(value::int),
     };
     let Some(start) = start else {
-        return Ok(History {
-            messages: Vec::new(),
-            more: false,
-        });
+        return Ok(History { messages: Vec::new(), more: false });
     };
     let found = sqlx::query(
         "SELECT sequence, class, at_ms, offset_ms, body FROM messages
@@ -299,11 +268,7 @@ pub(super) async fn recall(
     Ok(done.rows_affected() > 0)
 }
 
-pub(super) async fn delete(
-    store: &SqliteStore,
-    before_ms: u64,
-    limit: usize,
-) -> Result<u64, StoreError> {
+pub(super) async fn delete(store: &SqliteStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM messages WHERE sequence IN
             (SELECT sequence FROM messages WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
@@ -319,10 +284,7 @@ pub(super) async fn delete(
 fn read_page(found: &[SqliteRow], limit: usize) -> Result<History, StoreError> {
     let shown = &found[..found.len().min(page(limit))];
     let messages: Result<Vec<_>, _> = shown.iter().map(read).collect();
-    Ok(History {
-        messages: messages?,
-        more: found.len() > shown.len(),
-    })
+    Ok(History { messages: messages?, more: found.len() > shown.len() })
 }
 
 fn read(row: &SqliteRow) -> Result<HistoryMessage, StoreError> {
@@ -333,7 +295,6 @@ fn read(row: &SqliteRow) -> Result<HistoryMessage, StoreError> {
         class: class.ok_or(StoreError::Corrupt("class"))?,
         at_ms: value::uint(row, "at_ms")?,
         offset_ms: value::uint(row, "offset_ms")?,
-        body: RawValue::from_string(row.try_get("body")?)
-            .map_err(|_| StoreError::Corrupt("body"))?,
+        body: RawValue::from_string(row.try_get("body")?).map_err(|_| StoreError::Corrupt("body"))?,
     })
 }

@@ -41,12 +41,7 @@ pub(super) async fn insert(
                 .push_bind(value::int(gift.at_ms));
         });
         query.push(" ON CONFLICT (sequence) DO NOTHING");
-        new += query
-            .build()
-            .persistent(false)
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+        new += query.build().persistent(false).execute(&mut *connection).await?.rows_affected();
     }
     Ok(new)
 }
@@ -57,14 +52,12 @@ pub(super) async fn list(
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<GiftRecord>, StoreError> {
-    let found = sqlx::query(
-        "SELECT * FROM gifts WHERE room = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-    )
-    .bind(room.as_str())
-    .bind(value::int(after.0))
-    .bind(rows(limit))
-    .fetch_all(&store.readers)
-    .await?;
+    let found = sqlx::query("SELECT * FROM gifts WHERE room = ? AND sequence > ? ORDER BY sequence LIMIT ?")
+        .bind(room.as_str())
+        .bind(value::int(after.0))
+        .bind(rows(limit))
+        .fetch_all(&store.readers)
+        .await?;
     found.iter().map(read).collect()
 }
 
@@ -74,18 +67,11 @@ pub(super) async fn sums(
     user: Option<&UserId>,
 ) -> Result<Vec<GiftSum>, StoreError> {
     let mut query = QueryBuilder::<Sqlite>::new("SELECT currency, ");
-    query
-        .push(SUM_COLUMNS)
-        .push(" FROM gifts WHERE room = ")
-        .push_bind(room.as_str().to_owned());
+    query.push(SUM_COLUMNS).push(" FROM gifts WHERE room = ").push_bind(room.as_str().to_owned());
     if let Some(user) = user {
-        query
-            .push(" AND user = ")
-            .push_bind(user.as_str().to_owned());
+        query.push(" AND user = ").push_bind(user.as_str().to_owned());
     }
-    query
-        .push(" GROUP BY currency ORDER BY currency NULLS FIRST LIMIT ")
-        .push_bind(rows(HISTORY_LIMIT_MAX));
+    query.push(" GROUP BY currency ORDER BY currency NULLS FIRST LIMIT ").push_bind(rows(HISTORY_LIMIT_MAX));
     let found = query.build().fetch_all(&store.readers).await?;
     found.iter().map(read_sum).collect()
 }
@@ -110,10 +96,7 @@ pub(super) async fn ranking(
         )
         .push_bind(rows(limit));
     let found = query.build().fetch_all(&store.readers).await?;
-    found
-        .iter()
-        .map(|row| Ok((value::user(row, "user")?, read_sum(row)?)))
-        .collect()
+    found.iter().map(|row| Ok((value::user(row, "user")?, read_sum(row)?))).collect()
 }
 
 fn read_sum(row: &SqliteRow) -> Result<GiftSum, StoreError> {
@@ -130,10 +113,7 @@ fn read_sum(row: &SqliteRow) -> Result<GiftSum, StoreError> {
 fn read(row: &SqliteRow) -> Result<GiftRecord, StoreError> {
     let kind: &str = row.try_get("kind")?;
     let combo: Option<i64> = row.try_get("combo")?;
-    let combo = combo
-        .map(u32::try_from)
-        .transpose()
-        .map_err(|_| StoreError::Corrupt("combo"))?;
+    let combo = combo.map(u32::try_from).transpose().map_err(|_| StoreError::Corrupt("combo"))?;
     Ok(GiftRecord {
         sequence: Sequence(value::uint(row, "sequence")?),
         room: value::room(row, "room")?,

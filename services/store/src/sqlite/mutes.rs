@@ -18,11 +18,7 @@ pub(super) async fn put(store: &SqliteStore, mute: &Mute) -> Result<(), StoreErr
     Ok(())
 }
 
-pub(super) async fn remove(
-    store: &SqliteStore,
-    room: &RoomId,
-    user: &UserId,
-) -> Result<bool, StoreError> {
+pub(super) async fn remove(store: &SqliteStore, room: &RoomId, user: &UserId) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM mutes WHERE room = ? AND user = ?")
         .bind(room.as_str())
         .bind(user.as_str())
@@ -37,13 +33,12 @@ pub(super) async fn until(
     user: &UserId,
     now_ms: u64,
 ) -> Result<Option<u64>, StoreError> {
-    let row =
-        sqlx::query("SELECT until_ms FROM mutes WHERE room = ? AND user = ? AND until_ms > ?")
-            .bind(room.as_str())
-            .bind(user.as_str())
-            .bind(value::int(now_ms))
-            .fetch_optional(&store.readers)
-            .await?;
+    let row = sqlx::query("SELECT until_ms FROM mutes WHERE room = ? AND user = ? AND until_ms > ?")
+        .bind(room.as_str())
+        .bind(user.as_str())
+        .bind(value::int(now_ms))
+        .fetch_optional(&store.readers)
+        .await?;
     row.map(|row| value::uint(&row, "until_ms")).transpose()
 }
 
@@ -75,11 +70,7 @@ pub(super) async fn active(
     found.iter().map(read).collect()
 }
 
-pub(super) async fn delete_ended(
-    store: &SqliteStore,
-    now_ms: u64,
-    limit: usize,
-) -> Result<u64, StoreError> {
+pub(super) async fn delete_ended(store: &SqliteStore, now_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM mutes WHERE (room, user) IN
             (SELECT room, user FROM mutes WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)",

@@ -12,11 +12,7 @@ const LATEST: HistoryRange = HistoryRange::Latest;
 pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
     assert_eq!(store.archived_up_to().await.unwrap(), Sequence::ZERO);
     assert_eq!(store.append(&[]).await.unwrap(), 0);
-    let batch = [
-        chat("demo", 3, 1_003),
-        gift_entry("demo", 7),
-        chat("other", 8, 1_008),
-    ];
+    let batch = [chat("demo", 3, 1_003), gift_entry("demo", 7), chat("other", 8, 1_008)];
     assert_eq!(store.append(&batch).await.unwrap(), 3);
     assert_eq!(store.append(&batch).await.unwrap(), 0);
     assert_eq!(store.append(&batch[..1]).await.unwrap(), 0);
@@ -26,10 +22,7 @@ pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
     assert_eq!(store.archived_up_to().await.unwrap(), Sequence(11));
     let history = store.history(&room("demo"), LATEST, 10).await.unwrap();
     assert_eq!(sequences(&history), [3, 7, 11]);
-    assert_eq!(
-        history.messages[0].body.get(),
-        r#"{"type":"chat","text":"弹幕 3"}"#
-    );
+    assert_eq!(history.messages[0].body.get(), r#"{"type":"chat","text":"弹幕 3"}"#);
     assert_eq!(history.messages[0].at_ms, 1_003);
     assert_eq!(history.messages[1].class, Class::Gift);
     let sums = store.gift_sums(&room("demo"), None).await.unwrap();
@@ -38,166 +31,77 @@ pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
 
 pub(crate) async fn another_message_under_a_kept_sequence_is_a_conflict(store: Arc<dyn Store>) {
     store.append(&[chat("demo", 3, 1_003)]).await.unwrap();
-    let batch = [
-        gift_entry("demo", 2),
-        chat("demo", 3, 9_999),
-        gift_entry("demo", 4),
-    ];
+    let batch = [gift_entry("demo", 2), chat("demo", 3, 9_999), gift_entry("demo", 4)];
     let error = store.append(&batch).await.unwrap_err();
-    assert!(
-        matches!(error, StoreError::Conflict(Sequence(3))),
-        "{error:?}"
-    );
+    assert!(matches!(error, StoreError::Conflict(Sequence(3))), "{error:?}");
     assert!(!error.is_retryable());
     assert_eq!(store.archived_up_to().await.unwrap(), Sequence(3));
     assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap(), []);
 }
 
 pub(crate) async fn a_refused_message_leaves_nothing_of_its_batch(store: Arc<dyn Store>) {
-    let pulse = Message {
-        class: Class::Pulse,
-        ..message("demo", 5, 1_000)
-    };
-    let broken = Message {
-        body: "{".into(),
-        ..message("demo", 5, 1_000)
-    };
-    let not_utf8 = Message {
-        body: b"\"\xff\"".to_vec().into(),
-        ..message("demo", 5, 1_000)
-    };
-    let beyond = Message {
-        sequence: Sequence(u64::MAX),
-        ..message("demo", 5, 1_000)
-    };
+    let pulse = Message { class: Class::Pulse, ..message("demo", 5, 1_000) };
+    let broken = Message { body: "{".into(), ..message("demo", 5, 1_000) };
+    let not_utf8 = Message { body: b"\"\xff\"".to_vec().into(), ..message("demo", 5, 1_000) };
+    let beyond = Message { sequence: Sequence(u64::MAX), ..message("demo", 5, 1_000) };
     for bad in [pulse, broken, not_utf8, beyond, message("demo", 0, 1_000)] {
-        let error = store
-            .append(&[gift_entry("demo", 4), kept(bad)])
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, StoreError::Unacceptable { .. }),
-            "{error:?}"
-        );
+        let error = store.append(&[gift_entry("demo", 4), kept(bad)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unacceptable { .. }), "{error:?}");
         assert_eq!(store.archived_up_to().await.unwrap(), Sequence::ZERO);
-        assert!(
-            store
-                .history(&room("demo"), LATEST, 10)
-                .await
-                .unwrap()
-                .messages
-                .is_empty()
-        );
+        assert!(store.history(&room("demo"), LATEST, 10).await.unwrap().messages.is_empty());
     }
 }
 
 pub(crate) async fn history_pages_in_both_directions(store: Arc<dyn Store>) {
     // The rooms' messages alternate: positions of one room are not contiguous.
-    let batch: Vec<_> = (1..=20)
-        .map(|n| chat(if n % 2 == 0 { "even" } else { "odd" }, n, n))
-        .collect();
+    let batch: Vec<_> = (1..=20).map(|n| chat(if n % 2 == 0 { "even" } else { "odd" }, n, n)).collect();
     store.append(&batch).await.unwrap();
     let even = room("even");
     let page = async |range, limit| {
         let history = store.history(&even, range, limit).await.unwrap();
         (sequences(&history), history.more)
     };
-    assert_eq!(
-        page(HistoryRange::After(Sequence::ZERO), 4).await,
-        (vec![2, 4, 6, 8], true)
-    );
-    assert_eq!(
-        page(HistoryRange::After(Sequence(8)), 6).await,
-        (vec![10, 12, 14, 16, 18, 20], false)
-    );
-    assert_eq!(
-        page(HistoryRange::After(Sequence(20)), 4).await,
-        (vec![], false)
-    );
+    assert_eq!(page(HistoryRange::After(Sequence::ZERO), 4).await, (vec![2, 4, 6, 8], true));
+    assert_eq!(page(HistoryRange::After(Sequence(8)), 6).await, (vec![10, 12, 14, 16, 18, 20], false));
+    assert_eq!(page(HistoryRange::After(Sequence(20)), 4).await, (vec![], false));
     assert_eq!(page(LATEST, 3).await, (vec![16, 18, 20], true));
-    assert_eq!(
-        page(HistoryRange::Before(Sequence(16)), 3).await,
-        (vec![10, 12, 14], true)
-    );
-    assert_eq!(
-        page(HistoryRange::Before(Sequence(10)), 4).await,
-        (vec![2, 4, 6, 8], false)
-    );
-    assert_eq!(
-        page(HistoryRange::Before(Sequence(0)), 4).await,
-        (vec![], false)
-    );
-    assert_eq!(
-        page(HistoryRange::Before(Sequence(u64::MAX)), 0).await,
-        (vec![20], true)
-    );
+    assert_eq!(page(HistoryRange::Before(Sequence(16)), 3).await, (vec![10, 12, 14], true));
+    assert_eq!(page(HistoryRange::Before(Sequence(10)), 4).await, (vec![2, 4, 6, 8], false));
+    assert_eq!(page(HistoryRange::Before(Sequence(0)), 4).await, (vec![], false));
+    assert_eq!(page(HistoryRange::Before(Sequence(u64::MAX)), 0).await, (vec![20], true));
 }
 
 pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(store: Arc<dyn Store>) {
     let demo = room("demo");
     let minute = |n: u64| n * 60_000;
     store.put_room(&a_room("demo", 1_000_000)).await.unwrap();
-    let batch: Vec<_> = (1..=30)
-        .map(|n| chat("demo", n, 1_000_000 + n * 30_000))
-        .collect();
+    let batch: Vec<_> = (1..=30).map(|n| chat("demo", n, 1_000_000 + n * 30_000)).collect();
     store.append(&batch[..10]).await.unwrap();
     store.append(&batch[10..]).await.unwrap();
-    let twelve = store
-        .history_by_offset(&demo, minute(12), minute(13), 100)
-        .await
-        .unwrap();
+    let twelve = store.history_by_offset(&demo, minute(12), minute(13), 100).await.unwrap();
     assert_eq!(sequences(&twelve), [24, 25]);
     assert_eq!(twelve.messages[0].offset_ms, minute(12));
     assert!(!twelve.more);
-    let page = store
-        .history_by_offset(&demo, 0, u64::MAX, 5)
-        .await
-        .unwrap();
+    let page = store.history_by_offset(&demo, 0, u64::MAX, 5).await.unwrap();
     assert_eq!((sequences(&page), page.more), (vec![1, 2, 3, 4, 5], true));
 
     // A second stream begins; one message of the first is archived only now.
     store.put_room(&a_room("demo", 9_000_000)).await.unwrap();
-    store
-        .append(&[chat("demo", 40, 1_930_000), chat("demo", 41, 9_000_250)])
-        .await
-        .unwrap();
-    let second = store
-        .history_by_offset(&demo, 0, u64::MAX, 100)
-        .await
-        .unwrap();
+    store.append(&[chat("demo", 40, 1_930_000), chat("demo", 41, 9_000_250)]).await.unwrap();
+    let second = store.history_by_offset(&demo, 0, u64::MAX, 100).await.unwrap();
     assert_eq!(sequences(&second), [41]);
     assert_eq!(second.messages[0].offset_ms, 250);
-    let late = store
-        .history(&demo, HistoryRange::Before(Sequence(41)), 1)
-        .await
-        .unwrap();
+    let late = store.history(&demo, HistoryRange::Before(Sequence(41)), 1).await.unwrap();
     assert_eq!(late.messages[0].offset_ms, 930_000);
 }
 
 pub(crate) async fn a_room_nobody_put_counts_from_its_first_message(store: Arc<dyn Store>) {
     let new = room("new");
-    assert!(
-        store
-            .history_by_offset(&new, 0, 1, 1)
-            .await
-            .unwrap()
-            .messages
-            .is_empty()
-    );
-    store
-        .append(&[chat("new", 1, 5_000), chat("new", 2, 5_700)])
-        .await
-        .unwrap();
-    store
-        .append(&[chat("new", 3, 6_000), chat("new", 4, 4_000)])
-        .await
-        .unwrap();
+    assert!(store.history_by_offset(&new, 0, 1, 1).await.unwrap().messages.is_empty());
+    store.append(&[chat("new", 1, 5_000), chat("new", 2, 5_700)]).await.unwrap();
+    store.append(&[chat("new", 3, 6_000), chat("new", 4, 4_000)]).await.unwrap();
     let all = store.history(&new, LATEST, 10).await.unwrap();
-    let offsets: Vec<_> = all
-        .messages
-        .iter()
-        .map(|message| message.offset_ms)
-        .collect();
+    let offsets: Vec<_> = all.messages.iter().map(|message| message.offset_ms).collect();
     assert_eq!(offsets, [0, 700, 1_000, 0]);
     let some = store.history_by_offset(&new, 500, 1_000, 10).await.unwrap();
     assert_eq!(sequences(&some), [2]);
@@ -205,20 +109,10 @@ pub(crate) async fn a_room_nobody_put_counts_from_its_first_message(store: Arc<d
 
 pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
     let signal = |id, sequence, recalled| {
-        let message = Message {
-            class: Class::Signal,
-            ..message(id, sequence, 9_000)
-        };
-        ArchiveEntry {
-            message: Arc::new(message),
-            effect: Effect::Recall(Sequence(recalled)),
-        }
+        let message = Message { class: Class::Signal, ..message(id, sequence, 9_000) };
+        ArchiveEntry { message: Arc::new(message), effect: Effect::Recall(Sequence(recalled)) }
     };
-    let first = [
-        chat("demo", 1, 1_000),
-        chat("demo", 2, 2_000),
-        gift_entry("demo", 3),
-    ];
+    let first = [chat("demo", 1, 1_000), chat("demo", 2, 2_000), gift_entry("demo", 3)];
     store.append(&first).await.unwrap();
     // Of an earlier batch, of the same batch, of another room, of nothing.
     let second = [
@@ -239,52 +133,32 @@ pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
     assert!(store.recall(&demo, Sequence(3)).await.unwrap());
     let seen = store.history(&demo, LATEST, 10).await.unwrap();
     assert_eq!(sequences(&seen), [2, 4, 6, 8]);
-    let seen = store
-        .history_by_offset(&demo, 0, u64::MAX, 10)
-        .await
-        .unwrap();
+    let seen = store.history_by_offset(&demo, 0, u64::MAX, 10).await.unwrap();
     assert!(!sequences(&seen).contains(&3));
     assert_eq!(store.gift_sums(&demo, None).await.unwrap()[0].entries, 1);
 }
 
 pub(crate) async fn a_message_for_one_user_is_no_history(store: Arc<dyn Store>) {
-    let private = Message {
-        to: Some(user("bob")),
-        ..message("demo", 2, 2_000)
-    };
-    store
-        .append(&[chat("demo", 1, 1_000), kept(private)])
-        .await
-        .unwrap();
+    let private = Message { to: Some(user("bob")), ..message("demo", 2, 2_000) };
+    store.append(&[chat("demo", 1, 1_000), kept(private)]).await.unwrap();
     let seen = store.history(&room("demo"), LATEST, 10).await.unwrap();
     assert_eq!(sequences(&seen), [1]);
-    let seen = store
-        .history_by_offset(&room("demo"), 0, u64::MAX, 10)
-        .await
-        .unwrap();
+    let seen = store.history_by_offset(&room("demo"), 0, u64::MAX, 10).await.unwrap();
     assert_eq!(sequences(&seen), [1]);
     assert_eq!(store.archived_up_to().await.unwrap(), Sequence(2));
 }
 
-pub(crate) async fn retention_deletes_in_chunks_and_keeps_the_position_and_the_money(
-    store: Arc<dyn Store>,
-) {
+pub(crate) async fn retention_deletes_in_chunks_and_keeps_the_position_and_the_money(store: Arc<dyn Store>) {
     let batch: Vec<_> = (1..=25).map(|n| gift_entry("demo", n)).collect();
     store.append(&batch).await.unwrap();
     // Sequence n was accepted at 1,000 + n.
     assert_eq!(store.delete_messages(1_024, 10).await.unwrap(), 10);
-    assert_eq!(
-        sequences(&store.history(&room("demo"), LATEST, 100).await.unwrap())[0],
-        11
-    );
+    assert_eq!(sequences(&store.history(&room("demo"), LATEST, 100).await.unwrap())[0], 11);
     assert_eq!(store.delete_messages(1_024, 20).await.unwrap(), 13);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 2);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 0);
     assert_eq!(store.archived_up_to().await.unwrap(), Sequence(25));
-    assert_eq!(
-        store.gift_sums(&room("demo"), None).await.unwrap()[0].entries,
-        25
-    );
+    assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap()[0].entries, 25);
 }
 
 pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn Store>) {
@@ -294,10 +168,7 @@ pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn
     let demo = room("demo");
     let after = |sequence| HistoryRange::After(Sequence(sequence));
     let first = store.history(&demo, after(0), usize::MAX).await.unwrap();
-    assert_eq!(
-        (first.messages.len(), first.more),
-        (HISTORY_LIMIT_MAX, true)
-    );
+    assert_eq!((first.messages.len(), first.more), (HISTORY_LIMIT_MAX, true));
     let rest = store.history(&demo, after(1_000), 500).await.unwrap();
     assert_eq!(sequences(&rest), (1_001..=1_234).collect::<Vec<_>>());
 }

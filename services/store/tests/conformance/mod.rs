@@ -75,10 +75,7 @@ pub(crate) fn message(id: &str, sequence: u64, at_ms: u64) -> Message {
 }
 
 pub(crate) fn kept(message: Message) -> ArchiveEntry {
-    ArchiveEntry {
-        message: Arc::new(message),
-        effect: Effect::None,
-    }
+    ArchiveEntry { message: Arc::new(message), effect: Effect::None }
 }
 
 pub(crate) fn chat(id: &str, sequence: u64, at_ms: u64) -> ArchiveEntry {
@@ -101,20 +98,10 @@ pub(crate) fn gift(id: &str, sequence: u64, count: u32, price_minor: u64) -> Gif
 }
 
 pub(crate) fn gift_entry(id: &str, sequence: u64) -> ArchiveEntry {
-    let message = Message {
-        class: Class::Gift,
-        ..message(id, sequence, 1_000 + sequence)
-    };
-    ArchiveEntry {
-        message: Arc::new(message),
-        effect: Effect::Gift(gift(id, sequence, 1, 100)),
-    }
+    let message = Message { class: Class::Gift, ..message(id, sequence, 1_000 + sequence) };
+    ArchiveEntry { message: Arc::new(message), effect: Effect::Gift(gift(id, sequence, 1, 100)) }
 }
 
 pub(crate) fn sequences(history: &History) -> Vec<u64> {
-    history
-        .messages
-        .iter()
-        .map(|message| message.sequence.0)
-        .collect()
+    history.messages.iter().map(|message| message.sequence.0).collect()
 }

@@ -1,0 +1,98 @@
+//! Sending: short requests over kept-alive connections, retried under the same id.
+
+use std::time::{Duration, Instant};
+
+use barrage_protocol::RoomId;
+use barrage_protocol::code::{ErrorBody, Refusal};
+use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backoff::Backoff;
+use crate::config::SenderConfig;
+use crate::error::SendError;
+
+/// Between attempts, when the server named no time.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Sends to rooms.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    http: reqwest::Client,
+    config: SenderConfig,
+}
+
+/// What one attempt came to.
+enum Attempt<T> {
+    Done(T),
+    Refused(Refusal),
+    Failed(String),
+}
+
+impl Sender {
+    /// Connects when the first message is sent.
+    pub fn new(config: SenderConfig) -> Result<Self, SendError> {
+        if config.uplinks.is_empty() {
+            return Err(SendError::Config("no uplink is configured".into()));
+        }
+        let http = reqwest::Client::builder()
+            .timeout(config.attempt_timeout)
+            .build()
+            .map_err(|error| SendError::Config(error.to_string()))?;
+        Ok(Sender { http, config })
+    }
+
+    /// Posts one message; the answer says what became of it.
+    pub async fn send(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
+        self.until_deadline(&format!("/v1/rooms/{room}/messages"), post).await
+    }
+
+    /// Posts a package: all in order, or none.
+    pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
+        self.until_deadline(&format!("/v1/rooms/{room}/packages"), package).await
+    }
+
+    async fn until_deadline<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, SendError> {
+        let json = serde_json::to_vec(body).expect("posts are plain data");
+        let deadline = Instant::now() + self.config.deadline;
+        let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        for attempt in 0.. {
+            let uplink = &self.config.uplinks[attempt % self.config.uplinks.len()];
+            let (wait, error) = match self.attempt(&format!("{uplink}{path}"), json.clone()).await {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Refused(refusal) => {
+                    if !refusal.code.is_retryable() {
+                        return Err(SendError::Refused(refusal));
+                    }
+                    let wait = refusal.retry_after_ms.map(Duration::from_millis);
+                    (wait.unwrap_or_else(|| backoff.next(rand::random())), SendError::Refused(refusal))
+                }
+                Attempt::Failed(error) => (backoff.next(rand::random()), SendError::Deadline(error)),
+            };
+            if Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Err(SendError::Deadline("no attempt was made".into()))
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, url: &str, json: Vec<u8>) -> Attempt<T> {
+        let request = self.http.post(url).bearer_auth(&self.config.token).header("content-type", "application/json");
+        let response = match request.body(json).send().await {
+            Ok(response) => response,
+            Err(error) => return Attempt::Failed(error.without_url().to_string()),
+        };
+        let status = response.status();
+        if status.is_success() {
+            return match response.json().await {
+                Ok(answer) => Attempt::Done(answer),
+                Err(error) => Attempt::Failed(error.without_url().to_string()),
+            };
+        }
+        match response.json::<ErrorBody>().await {
+            Ok(body) => Attempt::Refused(body.error),
+            Err(_) => Attempt::Failed(format!("status {status}")),
+        }
+    }
+}

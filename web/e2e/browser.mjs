@@ -1,0 +1,56 @@
+// Headless Chromium, and the page as a test sees it.
+
+import { chromium } from 'playwright-core';
+
+const ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
+}
+
+/** A page that is joined. Script errors and dialogs are kept in `page.faults`. */
+export async function open(browser, server, { query = '', token = null, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale: 'en-US', ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
+  page.on('dialog', (dialog) => {
+    page.faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) page.faults.push(`policy: ${message.text()}`);
+  });
+  await page.goto(`${server.origin}/${query}${token ? `#token=${token}` : ''}`);
+  await connected(page);
+  return page;
+}
+
+export async function connected(page) {
+  await page.waitForSelector('#state[data-state=open]', { timeout: 30_000, state: 'attached' });
+}
+
+/** Types and sends as a person does. */
+export async function send(page, text) {
+  await page.fill('#text', text);
+  await page.press('#text', 'Enter');
+}
+
+/** The texts of the chat rows, in order. */
+export function chats(page) {
+  return page.$$eval('#list .row.chat .words', (rows) => rows.map((row) => row.textContent));
+}
+
+/** The names of the gifts shown, in order. */
+export function gifts(page) {
+  return page.$$eval('#list .row.gift', (rows) => rows.map((row) => row.dataset.gift));
+}

@@ -1,0 +1,139 @@
+// Two people in one room, through the real server and a real browser.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { chats, gifts, launch, open, send } from './browser.mjs';
+import { Server, until } from './server.mjs';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+async function closing(pages, run) {
+  try {
+    await run();
+    for (const page of pages) assert.deepEqual(page.faults, []);
+  } finally {
+    for (const page of pages) await page.context().close();
+  }
+}
+
+test('what one page sends the other shows, in the list and in flight', async () => {
+  const ann = await open(browser, server, { query: '?name=Ann' });
+  const bob = await open(browser, server, { query: '?name=Bob' });
+  await closing([ann, bob], async () => {
+    await send(ann, '你好，世界 hello');
+    await bob.waitForSelector('#flight .danmaku', { state: 'attached' });
+    assert.equal(await bob.textContent('#flight .danmaku'), '你好，世界 hello');
+    await until('both lists show it', async () => (await chats(bob)).includes('你好，世界 hello') && (await chats(ann)).includes('你好，世界 hello'));
+    assert.equal(await bob.textContent('#list .row.chat .who'), 'Ann');
+    assert.equal(await ann.inputValue('#text'), '', 'an accepted text leaves the box');
+    await until('both are counted', async () => Number(await bob.textContent('#online-count')) >= 2);
+  });
+});
+
+test('colour, place and size arrive as they were chosen', async () => {
+  const ann = await open(browser, server);
+  const bob = await open(browser, server);
+  await closing([ann, bob], async () => {
+    await ann.click('#style-button');
+    await ann.check('input[name=mode][value=top]', { force: true });
+    await ann.check('input[name=size][value=large]', { force: true });
+    await ann.check('input[name=color][value="16765286"]', { force: true });
+    await send(ann, 'styled');
+    const flying = await bob.waitForSelector('#flight .danmaku.large', { state: 'attached' });
+    assert.equal(await flying.evaluate((node) => node.style.color), 'rgb(255, 209, 102)');
+  });
+});
+
+test('a gift shows as a banner and as a row, a super chat with its price', async () => {
+  const ann = await open(browser, server, { query: '?name=Ann' });
+  const bob = await open(browser, server);
+  await closing([ann, bob], async () => {
+    await ann.click('[data-offer=rocket]');
+    await bob.waitForSelector('#banners .banner.gift');
+    assert.match(await bob.textContent('#banners .banner.gift'), /Ann.*Rocket.*×1/);
+    await until('the row', async () => (await gifts(bob)).includes('Rocket'));
+    await ann.fill('#text', 'happy birthday');
+    await ann.click('[data-offer=super]');
+    await bob.waitForSelector('#list .row.super');
+    assert.match(await bob.textContent('#list .row.super'), /¥30.*happy birthday/);
+  });
+});
+
+test('likes move the counter of everybody', async () => {
+  const ann = await open(browser, server);
+  const bob = await open(browser, server);
+  await closing([ann, bob], async () => {
+    for (let click = 0; click < 5; click += 1) await ann.click('#like');
+    for (const page of [ann, bob]) await until('the sum', async () => (await page.textContent('#likes')) === '5');
+  });
+});
+
+test('a muted user is told so, and for how long; others go on', async () => {
+  const muted = await open(browser, server, { token: await server.token('mallory') });
+  const other = await open(browser, server);
+  await closing([muted, other], async () => {
+    assert.equal(new URL(muted.url()).hash, '', 'the token leaves the address bar');
+    await send(muted, 'before the mute');
+    await until('it was heard', async () => (await chats(other)).includes('before the mute'));
+    await server.adminPost('/v1/admin/rooms/demo/mute', { user: 'mallory', secs: 60 });
+    // The signal may or may not have come first: either way the box says it.
+    await send(muted, 'after the mute');
+    await until('the refusal', async () => /may not speak/.test(await muted.textContent('#hint')));
+    await until('the countdown', async () => /\d+ s/.test(await muted.textContent('#send-text')));
+    assert.equal(await muted.inputValue('#text'), 'after the mute', 'a refused text stays');
+    await send(other, 'others go on');
+    await until('the other is heard', async () => (await chats(muted)).includes('others go on'));
+    assert.ok(!(await chats(other)).includes('after the mute'));
+    await server.adminPost('/v1/admin/rooms/demo/unmute', { user: 'mallory' });
+  });
+});
+
+test('a recalled message leaves the list', async () => {
+  const ann = await open(browser, server);
+  await closing([ann], async () => {
+    const token = await server.token('poster');
+    const { sequence } = await server.post(token, { type: 'chat', id: 'recall-1', text: 'taken back' });
+    await until('it shows', async () => (await chats(ann)).includes('taken back'));
+    await server.adminPost('/v1/admin/rooms/demo/recall', { sequence });
+    await until('it is gone', async () => !(await chats(ann)).includes('taken back'));
+  });
+});
+
+test('the list follows the newest, and waits while somebody reads above', async () => {
+  const ann = await open(browser, server);
+  await closing([ann], async () => {
+    const token = await server.token('talker');
+    const say = (n) => server.post(token, { type: 'gift', id: `scroll-${n}`, gift: { name: `scroll ${n}`, count: 1 } });
+    for (let n = 0; n < 30; n += 1) await say(n);
+    await until('all rows', async () => (await gifts(ann)).includes('scroll 29'));
+    const atEnd = () => ann.$eval('#list', (list) => list.scrollHeight - list.scrollTop - list.clientHeight < 48);
+    await until('the end is in view', atEnd);
+    await ann.$eval('#list', (list) => list.scrollTo(0, 0));
+    await until('the list saw it', async () => !(await atEnd()));
+    await say(30);
+    await ann.waitForSelector('#newer:not([hidden])');
+    assert.equal(await ann.$eval('#list', (list) => list.scrollTop), 0);
+    await ann.click('#newer');
+    await until('back at the end', atEnd);
+  });
+});
+
+test('the page speaks Chinese and English', async () => {
+  const zh = await open(browser, server, { locale: 'zh-CN' });
+  await closing([zh], async () => {
+    assert.equal((await zh.textContent('#send-text')).trim(), '发送');
+    await zh.click('#language');
+    assert.equal((await zh.textContent('#send-text')).trim(), 'Send');
+    assert.equal(await zh.getAttribute('html', 'lang'), 'en');
+  });
+});

@@ -1,0 +1,136 @@
+// A real server process for the tests: free ports, a data directory of its own,
+// killed and restarted at will.
+
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const READY_MS = 30_000;
+const STOP_MS = 15_000;
+const LOG_CHARACTERS_MAX = 20_000;
+
+export function binary() {
+  const path = process.env.BARRAGE_BIN;
+  if (!path) throw new Error('BARRAGE_BIN must name the server binary');
+  return path;
+}
+
+/** The server reads every BARRAGE_* variable as configuration: tests start it without any. */
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_')));
+}
+
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Asks until it holds; the last failure is part of the error. */
+export async function until(what, holds, withinMs = 15_000) {
+  const end = performance.now() + withinMs;
+  let last = '';
+  while (performance.now() < end) {
+    try {
+      const value = await holds();
+      if (value) return value;
+    } catch (error) {
+      last = ` (${error.message})`;
+    }
+    await pause(50);
+  }
+  throw new Error(`not within ${withinMs} ms: ${what}${last}`);
+}
+
+/** Two ports that were free together. */
+async function freePorts() {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(
+    servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+export class Server {
+  static async start(...extra) {
+    const [port, adminPort] = await freePorts();
+    const server = new Server();
+    server.dataDir = await mkdtemp(join(tmpdir(), 'barrage-e2e-'));
+    server.origin = `http://127.0.0.1:${port}`;
+    server.admin = `http://127.0.0.1:${adminPort}`;
+    server.args = ['up', '--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${adminPort}`, '--data-dir', server.dataDir, ...extra];
+    await server.run();
+    return server;
+  }
+
+  /** Starts the process on the same ports and data. */
+  async run() {
+    this.log = '';
+    const child = spawn(binary(), this.args, { cwd: this.dataDir, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    const keep = (chunk) => {
+      this.log = (this.log + chunk).slice(-LOG_CHARACTERS_MAX);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    this.exited = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
+    try {
+      await until('the server is ready', async () => {
+        if (child.exitCode !== null) return true;
+        return (await fetch(`${this.admin}/readyz`)).ok;
+      }, READY_MS);
+      if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw new Error(`${error.message}\n${this.log}`);
+    }
+  }
+
+  /** As a power cut would. */
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** Stops as a person would; the exit code. */
+  async stop() {
+    this.child.kill('SIGINT');
+    const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    const code = await this.exited;
+    clearTimeout(late);
+    await rm(this.dataDir, { recursive: true, force: true });
+    return code;
+  }
+
+  async token(user, role = 'viewer', room = 'demo') {
+    const args = ['token', '--user', user, '--room', room, '--role', role, '--ttl-secs', '600', '--data-dir', this.dataDir];
+    const { stdout } = await promisify(execFile)(binary(), args, { cwd: this.dataDir, env: environment() });
+    return stdout.trim();
+  }
+
+  /** Posts a message; a limit is waited out, anything else that is refused is returned. */
+  async post(token, body, room = 'demo') {
+    for (;;) {
+      const answer = await fetch(`${this.origin}/v1/rooms/${room}/messages`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+      });
+      const json = await answer.json();
+      if (answer.status !== 429) return { status: answer.status, ...json };
+      await pause(json.error?.retry_after_ms ?? 500);
+    }
+  }
+
+  async adminPost(path, body) {
+    this.adminToken ??= await this.token('admin', 'admin', '*');
+    const answer = await fetch(`${this.admin}${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.adminToken}` },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  }
+}
