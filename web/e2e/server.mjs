@@ -82,8 +82,10 @@ export class Server {
         return (await fetch(`${this.admin}/readyz`)).ok;
       }, READY_MS);
       if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+      this.ran = true;
     } catch (error) {
       child.kill('SIGKILL');
+      if (!this.ran) await rm(this.dataDir, { recursive: true, force: true });
       throw new Error(`${error.message}\n${this.log}`);
     }
   }

@@ -147,7 +147,7 @@ function rowOf(body: Body): HTMLElement | null {
 
 function nameOf(name: string, user: string, role = ''): HTMLElement {
   const node = element('b', `who ${role === 'host' || role === 'moderator' || role === 'admin' ? role : ''}`, name);
-  node.style.setProperty('--hue', String(hueOf(user)));
+  node.style.setProperty('--hue', String(hueOf(user + name)));
   return node;
 }
 
@@ -176,9 +176,9 @@ function superRow(chat: SuperChat): HTMLElement {
 }
 
 /** A person keeps one colour. */
-function hueOf(user: string): number {
+function hueOf(who: string): number {
   // FNV-1a, then the golden angle, which keeps neighbours apart.
   let hash = 0x811c9dc5;
-  for (const character of user) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  for (const character of who) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return Math.round((hash % 1_024) * 137.508) % 360;
 }

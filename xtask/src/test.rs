@@ -57,6 +57,6 @@ fn web_is_current() -> anyhow::Result<()> {
 
 fn browser() -> anyhow::Result<()> {
     let mut e2e = npm(&["run", "--silent", "e2e"]);
-    e2e.env("E2E_SERVER", root().join("target/debug/barrage"));
+    e2e.env("BARRAGE_BIN", root().join("target/debug/barrage"));
     run(e2e)
 }

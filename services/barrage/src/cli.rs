@@ -36,6 +36,11 @@ pub(crate) enum Command {
     ///
     /// The key is the configured one, or the one that `up` keeps in the data directory.
     Token(Token),
+    /// Send messages through the public path and say when they are shown.
+    ///
+    /// Fails (exit 1) when one is lost: for a cron job or a health dashboard. Without
+    /// `--token-file` it mints a token with the key of the data directory.
+    Probe(ProbeArguments),
     /// Check the configuration, or show it as it is in force.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -83,6 +88,28 @@ pub(crate) struct Token {
     /// How long it is good.
     #[arg(long, default_value_t = 3600)]
     pub(crate) ttl_secs: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArguments {
+    /// Base URL of entry and uplink.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The room; its viewers see the messages, so give the probe one of its own.
+    #[arg(long, default_value = "demo", value_parser = parse::<RoomId>)]
+    pub(crate) room: RoomId,
+    /// File that holds a token for the room.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How many messages.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) count: u32,
+    /// Between two messages.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) interval_ms: u64,
+    /// A message that is not shown by then is lost.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) deadline_ms: u64,
 }
 
 #[derive(Debug, Subcommand)]

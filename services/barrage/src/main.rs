@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod data_dir;
 mod page;
+mod probe;
 mod replay;
 mod telemetry;
 mod token;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Up(up) => up::main(config, &up),
         Command::Token(asked) => token::main(&config, &asked),
+        Command::Probe(asked) => probe::main(&config, &asked),
         Command::Config(ConfigCommand::Check) => cli::say("the configuration is valid"),
         Command::Config(ConfigCommand::Show) => config::show(&config),
     };

@@ -24,7 +24,10 @@ fn config(server: &Server) -> ViewerConfig {
 }
 
 async fn next(viewer: &mut Viewer) -> Event {
-    tokio::time::timeout(PATIENCE, viewer.next()).await.expect("nothing happens").expect("the viewer has ended")
+    tokio::time::timeout(PATIENCE, viewer.next())
+        .await
+        .expect("nothing happens")
+        .expect("the viewer has ended")
 }
 
 async fn hello(viewer: &mut Viewer) -> Transport {
@@ -57,7 +60,8 @@ async fn gifts_until(viewer: &mut Viewer, last: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_transport_shows_every_gift_once() {
     let two_ports = vec!["--listen".into(), "127.0.0.1:0".into()];
-    let server = Server::start(BINARY, ServerOptions { arguments: two_ports, ..ServerOptions::default() }).await;
+    let server =
+        Server::start(BINARY, ServerOptions { arguments: two_ports, ..ServerOptions::default() }).await;
     let token = server.token("u1", "demo", "viewer").await;
     let sender = Sender::new(SenderConfig::new(format!("http://{}", server.public), token)).unwrap();
     let room = "demo".parse().unwrap();
@@ -92,7 +96,8 @@ async fn an_outage_costs_no_gift_and_doubles_none() {
     let mut server = Server::start(BINARY, options.clone()).await;
     let again = ServerOptions { addresses: Some((server.public, server.admin)), ..options };
     let token = server.token("u1", "demo", "viewer").await;
-    let uplink = SenderConfig { deadline: PATIENCE, ..SenderConfig::new(format!("http://{}", server.public), token) };
+    let uplink =
+        SenderConfig { deadline: PATIENCE, ..SenderConfig::new(format!("http://{}", server.public), token) };
     let sender = Sender::new(uplink).unwrap();
     let mut viewers = Vec::new();
     for transport in [Transport::Ws, Transport::Sse, Transport::Poll] {

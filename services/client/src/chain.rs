@@ -70,7 +70,10 @@ impl RoomChain {
     pub fn take(&mut self, batch: Batch, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
         if let Some(repair) = batch.repair {
-            if repair.outcome == RepairOutcome::Gone && batch.sequence < self.position && batch.previous <= batch.sequence {
+            if repair.outcome == RepairOutcome::Gone
+                && batch.sequence < self.position
+                && batch.previous <= batch.sequence
+            {
                 // Another history, whose newest is older than ours: start at its end.
                 self.position = batch.previous;
                 self.held.clear();
@@ -270,6 +273,9 @@ mod tests {
         let mut chain = RoomChain::new(Sequence(0));
         chain.take(batch(10, 11, false), Duration::ZERO);
         let steps = chain.take(batch(0, 4, true), Duration::ZERO);
-        assert!(matches!(steps[..], [Step::Deliver(_), Step::Ask { after: Sequence(4), before: Sequence(11) }]), "{steps:?}");
+        assert!(
+            matches!(steps[..], [Step::Deliver(_), Step::Ask { after: Sequence(4), before: Sequence(11) }]),
+            "{steps:?}"
+        );
     }
 }

@@ -19,7 +19,9 @@ pub(crate) async fn ask(http: &reqwest::Client, config: &ViewerConfig) -> Result
         refusal(response).await?.json::<EntryAnswer>().await.map_err(ConnectError::failed)
     };
     match (answered.await, &config.fallback) {
-        (Err(ConnectError::Failed(_) | ConnectError::Timeout), Some(fallback)) => Ok(filled(fallback, config)),
+        (Err(ConnectError::Failed(_) | ConnectError::Timeout), Some(fallback)) => {
+            Ok(filled(fallback, config))
+        }
         (answer, _) => answer,
     }
 }

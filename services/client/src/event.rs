@@ -1,8 +1,8 @@
 //! What a viewer tells its user.
 
 use barrage_protocol::code::Advice;
-use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use barrage_protocol::entry::Transport;
+use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use serde_json::value::RawValue;
 
 /// One thing that happened, in order.

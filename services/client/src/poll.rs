@@ -20,9 +20,15 @@ const MARGIN: Duration = Duration::from_secs(10);
 const NO_PING_MS: u64 = 24 * 3600 * 1000;
 
 /// The first poll tells the position; a hello is made of it.
-pub(crate) async fn connect(http: &reqwest::Client, endpoint: &Endpoint, config: &ViewerConfig, after: Option<Sequence>) -> Result<Link, ConnectError> {
+pub(crate) async fn connect(
+    http: &reqwest::Client,
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
     let first = get(http, &endpoint.url, config.token.as_deref(), after, 0);
-    let first = tokio::time::timeout(config.connect_timeout, first).await.map_err(|_| ConnectError::Timeout)??;
+    let first =
+        tokio::time::timeout(config.connect_timeout, first).await.map_err(|_| ConnectError::Timeout)??;
     let position = first.sequence;
     let hello = Hello {
         room: first.room.clone(),
@@ -50,7 +56,9 @@ pub(crate) async fn connect(http: &reqwest::Client, endpoint: &Endpoint, config:
                 }
             }
             let wait = Duration::from_secs(WAIT_SECS) + MARGIN;
-            let polled = tokio::time::timeout(wait, get(&http, &url, token.as_deref(), Some(position), WAIT_SECS)).await;
+            let polled =
+                tokio::time::timeout(wait, get(&http, &url, token.as_deref(), Some(position), WAIT_SECS))
+                    .await;
             match polled {
                 Ok(Ok(next)) => batch = Some(next),
                 Ok(Err(error)) => break error.to_string(),
@@ -62,7 +70,13 @@ pub(crate) async fn connect(http: &reqwest::Client, endpoint: &Endpoint, config:
     Ok(Link { transport: Transport::Poll, hello, incoming, outgoing, _tasks: tasks })
 }
 
-async fn get(http: &reqwest::Client, url: &str, token: Option<&str>, after: Option<Sequence>, wait_secs: u64) -> Result<Batch, ConnectError> {
+async fn get(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    after: Option<Sequence>,
+    wait_secs: u64,
+) -> Result<Batch, ConnectError> {
     let mut request = http.get(url).query(&[("wait_secs", wait_secs)]);
     if let Some(after) = after {
         request = request.query(&[("after", after.0)]);

@@ -7,13 +7,20 @@ use barrage_protocol::entry::{Endpoint, EntryAnswer, RaceReport, RaceResult};
 use futures_util::future::join_all;
 
 /// Puts the raced endpoints first, fastest first, and reports the times.
-pub(crate) async fn run(http: &reqwest::Client, entry_url: &str, answer: &EntryAnswer, endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+pub(crate) async fn run(
+    http: &reqwest::Client,
+    entry_url: &str,
+    answer: &EntryAnswer,
+    endpoints: Vec<Endpoint>,
+) -> Vec<Endpoint> {
     let width = (answer.race.width as usize).min(endpoints.len());
     if width < 2 {
         return endpoints;
     }
     let timeout = Duration::from_millis(answer.race.timeout_ms);
-    let times = join_all(endpoints[..width].iter().map(|endpoint| time(http, endpoint, timeout, answer.race.bytes))).await;
+    let times =
+        join_all(endpoints[..width].iter().map(|endpoint| time(http, endpoint, timeout, answer.race.bytes)))
+            .await;
     let results = endpoints[..width].iter().zip(&times).map(|(endpoint, elapsed)| RaceResult {
         gateway: endpoint.gateway.clone(),
         elapsed_ms: elapsed.map(|e| u64::try_from(e.as_millis()).unwrap_or(u64::MAX)),
@@ -28,7 +35,12 @@ pub(crate) async fn run(http: &reqwest::Client, entry_url: &str, answer: &EntryA
     order.map(|index| endpoints[index].clone()).collect()
 }
 
-async fn time(http: &reqwest::Client, endpoint: &Endpoint, timeout: Duration, bytes: u64) -> Option<Duration> {
+async fn time(
+    http: &reqwest::Client,
+    endpoint: &Endpoint,
+    timeout: Duration,
+    bytes: u64,
+) -> Option<Duration> {
     let url = endpoint.url.replacen("ws", "http", 1);
     let base = url.split("/v1/").next()?;
     let started = Instant::now();

@@ -52,7 +52,11 @@ impl Sender {
         self.until_deadline(&format!("/v1/rooms/{room}/packages"), package).await
     }
 
-    async fn until_deadline<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, SendError> {
+    async fn until_deadline<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, SendError> {
         let json = serde_json::to_vec(body).expect("posts are plain data");
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
@@ -78,7 +82,8 @@ impl Sender {
     }
 
     async fn attempt<T: DeserializeOwned>(&self, url: &str, json: Vec<u8>) -> Attempt<T> {
-        let request = self.http.post(url).bearer_auth(&self.config.token).header("content-type", "application/json");
+        let request =
+            self.http.post(url).bearer_auth(&self.config.token).header("content-type", "application/json");
         let response = match request.body(json).send().await {
             Ok(response) => response,
             Err(error) => return Attempt::Failed(error.without_url().to_string()),

@@ -16,12 +16,22 @@ use crate::poll;
 const EVENT_BYTES_MAX: usize = 8 << 20;
 
 /// Connects and waits for the hello.
-pub(crate) async fn connect(http: &reqwest::Client, endpoint: &Endpoint, config: &ViewerConfig, after: Option<Sequence>) -> Result<Link, ConnectError> {
+pub(crate) async fn connect(
+    http: &reqwest::Client,
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
     let opening = open(http, endpoint, config, after);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
-async fn open(http: &reqwest::Client, endpoint: &Endpoint, config: &ViewerConfig, after: Option<Sequence>) -> Result<Link, ConnectError> {
+async fn open(
+    http: &reqwest::Client,
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
     let mut request = http.get(&endpoint.url);
     if let Some(after) = after {
         request = request.query(&[("after", after.0)]);

@@ -116,7 +116,9 @@ impl Run {
             match ended.code.map_or(Advice::Backoff, Advice::of_close) {
                 Advice::Never => return self.closed(ended.code, ended.message).await,
                 // "Now" still spreads over a moment: a whole room may be told at once.
-                Advice::Now | Advice::Named => self.wait(Some(Duration::from_millis(rand::random_range(0..250))), ended.code).await?,
+                Advice::Now | Advice::Named => {
+                    self.wait(Some(Duration::from_millis(rand::random_range(0..250))), ended.code).await?
+                }
                 Advice::Backoff => self.wait(None, ended.code).await?,
             }
         }
@@ -279,9 +281,16 @@ fn say(link: &Link, frame: ClientFrame) {
 }
 
 /// Entry, race, then every endpoint in turn, by transport.
-async fn connect(http: &reqwest::Client, config: &ViewerConfig, after: Option<Sequence>) -> Result<(Link, Backoff), ConnectError> {
+async fn connect(
+    http: &reqwest::Client,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<(Link, Backoff), ConnectError> {
     let answer = endpoints::ask(http, config).await?;
-    let backoff = Backoff::new(Duration::from_millis(answer.backoff_base_ms), Duration::from_millis(answer.backoff_max_ms));
+    let backoff = Backoff::new(
+        Duration::from_millis(answer.backoff_base_ms),
+        Duration::from_millis(answer.backoff_max_ms),
+    );
     let mut last = ConnectError::Failed("entry named no endpoint".into());
     for transport in &config.transports {
         let mut list = endpoints::of(&answer, *transport);
@@ -297,7 +306,9 @@ async fn connect(http: &reqwest::Client, config: &ViewerConfig, after: Option<Se
             match connected {
                 Ok(link) => return Ok((link, backoff)),
                 // No other endpoint would say otherwise.
-                Err(ConnectError::Refused(refusal)) if is_final(refusal.code) => return Err(ConnectError::Refused(refusal)),
+                Err(ConnectError::Refused(refusal)) if is_final(refusal.code) => {
+                    return Err(ConnectError::Refused(refusal));
+                }
                 Err(error) => {
                     tracing::debug!(%error, ?transport, "an endpoint could not be connected");
                     last = error;
@@ -309,5 +320,6 @@ async fn connect(http: &reqwest::Client, config: &ViewerConfig, after: Option<Se
 }
 
 fn is_final(code: Code) -> bool {
-    code.advice() == Advice::Never && !matches!(code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
+    code.advice() == Advice::Never
+        && !matches!(code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
 }

@@ -26,12 +26,20 @@ const FRAME_BYTES_MAX: usize = 8 << 20;
 type Stream = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Connects, joins, and waits for the hello.
-pub(crate) async fn connect(endpoint: &Endpoint, config: &ViewerConfig, after: Option<Sequence>) -> Result<Link, ConnectError> {
+pub(crate) async fn connect(
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
     let opening = open(endpoint, config, after);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
-async fn open(endpoint: &Endpoint, config: &ViewerConfig, after: Option<Sequence>) -> Result<Link, ConnectError> {
+async fn open(
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
     let stream = handshake(endpoint, config).await?;
     let (read, write) = tokio::io::split(stream);
     let (mut reader, writer) = fastwebsockets::after_handshake_split(read, write, Role::Client);
@@ -65,7 +73,8 @@ async fn handshake(endpoint: &Endpoint, config: &ViewerConfig) -> Result<Stream,
     }
     let host = url.host_str().ok_or_else(|| ConnectError::Failed("no host in the URL".into()))?;
     let port = url.port_or_known_default().unwrap_or(80);
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(ConnectError::failed)?;
+    let stream =
+        TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(ConnectError::failed)?;
     stream.set_nodelay(true).map_err(ConnectError::failed)?;
     let protocol = if config.deflate { SUBPROTOCOL_DEFLATE } else { SUBPROTOCOL_JSON };
     let request = Request::get(url.path())
@@ -95,7 +104,9 @@ async fn handshake(endpoint: &Endpoint, config: &ViewerConfig) -> Result<Stream,
 async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectError {
     const BYTES_MAX: usize = 64 * 1024;
     let status = response.status();
-    let body = tokio::time::timeout(Duration::from_secs(2), Limited::new(response.into_body(), BYTES_MAX).collect()).await;
+    let body =
+        tokio::time::timeout(Duration::from_secs(2), Limited::new(response.into_body(), BYTES_MAX).collect())
+            .await;
     let refusal: Option<Refusal> = body
         .ok()
         .and_then(Result::ok)
@@ -104,7 +115,10 @@ async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectErr
     refusal.map_or_else(|| ConnectError::Failed(format!("status {status}")), ConnectError::Refused)
 }
 
-async fn write_frames(mut writer: WebSocketWrite<WriteHalf<Stream>>, mut frames: mpsc::Receiver<ClientFrame>) {
+async fn write_frames(
+    mut writer: WebSocketWrite<WriteHalf<Stream>>,
+    mut frames: mpsc::Receiver<ClientFrame>,
+) {
     while let Some(frame) = frames.recv().await {
         let json = serde_json::to_vec(&frame).expect("frames are plain data");
         if writer.write_frame(Frame::text(Payload::Owned(json))).await.is_err() {
@@ -130,7 +144,8 @@ async fn read_frames(mut reader: WebSocketRead<ReadHalf<Stream>>, frames: mpsc::
             },
             OpCode::Close => {
                 let code = frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
-                let message = String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default()).into_owned();
+                let message =
+                    String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default()).into_owned();
                 break Incoming::Closed { code, message };
             }
             OpCode::Ping | OpCode::Pong | OpCode::Continuation => continue,

@@ -1,1 +1,145 @@
-//! barrage-probe
+//! Loops a message through the public path, entry to viewer, and says whether it
+//! works and how long it took. The only part that sees what a viewer sees.
+
+mod metrics;
+
+use std::time::{Duration, Instant};
+
+use barrage_client::{Event, SendError, Sender, SenderConfig, Viewer, ViewerConfig};
+use barrage_protocol::RoomId;
+use barrage_protocol::post::Post;
+use tokio_util::sync::CancellationToken;
+
+pub use metrics::ProbeMetrics;
+
+/// What is probed, and how often.
+#[derive(Debug, Clone)]
+pub struct ProbeConfig {
+    /// Base URL of entry and uplink.
+    pub url: String,
+    /// A room of its own, so that nobody sees the messages.
+    pub room: RoomId,
+    /// A viewer's token for it.
+    pub token: String,
+    /// Between two messages.
+    pub interval: Duration,
+    /// A message that is not shown by then counts as lost.
+    pub deadline: Duration,
+}
+
+/// Why a probe failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The room cannot be watched.
+    #[error("the room cannot be watched: {0}")]
+    Watch(String),
+    /// The message was not taken.
+    #[error("the message was not taken")]
+    Send(#[source] SendError),
+    /// The message was taken and not shown.
+    #[error("the message was taken, and not shown within {0:?}")]
+    Lost(Duration),
+}
+
+/// A running probe: one viewer and one sender.
+#[derive(Debug)]
+pub struct Probe {
+    config: ProbeConfig,
+    viewer: Viewer,
+    sender: Sender,
+    run_id: u64,
+    sent: u64,
+}
+
+impl Probe {
+    /// Connects through entry and waits for the hello.
+    pub async fn connect(config: ProbeConfig) -> Result<Self, ProbeError> {
+        let viewing = ViewerConfig {
+            token: Some(config.token.clone()),
+            ..ViewerConfig::new(&config.url, config.room.clone())
+        };
+        let mut viewer = Viewer::start(viewing);
+        let hello = async {
+            loop {
+                match viewer.next().await {
+                    Some(Event::Hello(..)) => return Ok(()),
+                    Some(Event::Closed { message, .. }) => return Err(ProbeError::Watch(message)),
+                    Some(_) => {}
+                    None => return Err(ProbeError::Watch("the viewer has ended".into())),
+                }
+            }
+        };
+        let timeout = |_| ProbeError::Watch(format!("no hello within {:?}", config.deadline));
+        tokio::time::timeout(config.deadline, hello).await.map_err(timeout)??;
+        let sending =
+            SenderConfig { deadline: config.deadline, ..SenderConfig::new(&config.url, &config.token) };
+        let sender = Sender::new(sending).map_err(ProbeError::Send)?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let run_id = u64::try_from(now.as_nanos()).unwrap_or_default();
+        Ok(Probe { config, viewer, sender, run_id, sent: 0 })
+    }
+
+    /// Sends one message and waits until it is shown; the time between.
+    pub async fn once(&mut self) -> Result<Duration, ProbeError> {
+        let id = format!("probe-{:x}-{}", self.run_id, self.sent);
+        self.sent += 1;
+        let post = Post::Chat {
+            id: id.parse().expect("made of allowed characters"),
+            text: "probe".into(),
+            style: barrage_protocol::post::Style::default(),
+        };
+        let started = Instant::now();
+        self.sender.send(&self.config.room, &post).await.map_err(ProbeError::Send)?;
+        let deadline = self.config.deadline;
+        let wanted = format!("\"id\":\"{id}\"");
+        let shown = async {
+            loop {
+                match self.viewer.next().await {
+                    Some(Event::Message(message)) if message.body.get().contains(&wanted) => return Ok(()),
+                    Some(Event::Closed { message, .. }) => return Err(ProbeError::Watch(message)),
+                    Some(_) => {}
+                    None => return Err(ProbeError::Watch("the viewer has ended".into())),
+                }
+            }
+        };
+        tokio::time::timeout(deadline, shown).await.map_err(|_| ProbeError::Lost(deadline))??;
+        Ok(started.elapsed())
+    }
+}
+
+/// Probes until the shutdown, counting; connects anew after a failure to watch.
+pub async fn run(config: ProbeConfig, metrics: ProbeMetrics, shutdown: CancellationToken) {
+    let mut probe: Option<Probe> = None;
+    let mut tick = tokio::time::interval(config.interval);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shutdown.cancelled() => return,
+        }
+        if probe.is_none() {
+            probe = match Probe::connect(config.clone()).await {
+                Ok(probe) => Some(probe),
+                Err(error) => {
+                    tracing::warn!(%error, "the probe cannot watch");
+                    metrics.failed.inc();
+                    continue;
+                }
+            };
+        }
+        let Some(connected) = &mut probe else { continue };
+        match connected.once().await {
+            Ok(elapsed) => {
+                metrics.succeeded.inc();
+                metrics.seconds.observe(elapsed.as_secs_f64());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a probe failed");
+                metrics.failed.inc();
+                if matches!(error, ProbeError::Watch(_)) {
+                    probe = None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The probe's metrics.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
+
+/// Handles.
+#[derive(Debug, Clone)]
+pub struct ProbeMetrics {
+    pub(crate) succeeded: IntCounter,
+    pub(crate) failed: IntCounter,
+    pub(crate) seconds: Histogram,
+}
+
+impl ProbeMetrics {
+    /// Registers on `registry`.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let succeeded = IntCounter::new("barrage_probe_succeeded_total", "Probe messages that were shown.")?;
+        let failed = IntCounter::new("barrage_probe_failed_total", "Probes that failed.")?;
+        let seconds = Histogram::with_opts(
+            HistogramOpts::new("barrage_probe_seconds", "From send to shown.")
+                .buckets(prometheus::exponential_buckets(0.001, 2.0, 14)?),
+        )?;
+        registry.register(Box::new(succeeded.clone()))?;
+        registry.register(Box::new(failed.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(ProbeMetrics { succeeded, failed, seconds })
+    }
+}
