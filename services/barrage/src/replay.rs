@@ -8,6 +8,7 @@ use barrage_protocol::{RoomId, UserId};
 use barrage_recording::{Item, ItemKind, Recording};
 use barrage_token::{Identity, Role, Rooms};
 use barrage_uplink::Uplink;
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -76,10 +77,12 @@ async fn play(replay: &Replay, uplink: &Uplink, run_id: u32, round: u64) -> Done
     done
 }
 
+/// A user of its own for every name, whatever it is written in.
 fn sender(item: &Item) -> Option<Identity> {
-    let kept: String = item.sender.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-    let user: UserId = format!("replay-{kept}").parse().ok()?;
     let name = if item.sender.is_empty() { "观众".into() } else { item.sender.clone() };
+    let digest = Sha256::digest(item.sender.as_bytes());
+    let hash: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let user: UserId = format!("replay-{hash}").parse().ok()?;
     Some(Identity {
         user,
         name,

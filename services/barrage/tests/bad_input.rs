@@ -7,6 +7,7 @@ use std::time::Duration;
 use barrage_protocol::frame::ServerFrame;
 use barrage_testkit::{Frame, RawSocket, Server, ServerOptions, masked};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
 
@@ -180,12 +181,55 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
     let mut idle = joined(&server).await;
     assert_eq!(idle.until_closed().await, (Some("idle".into()), Some(4200)));
     // A slow header: the first byte starts the clock.
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut slow = tokio::net::TcpStream::connect(server.public).await.unwrap();
     slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(10), slow.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "a slow header holds its connection");
+    // An idle kept-alive connection outlives the header's deadline.
+    let mut kept = tokio::net::TcpStream::connect(server.public).await.unwrap();
+    for _ in 0..2 {
+        kept.write_all(b"GET /v1/race HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 16 * 1024];
+        tokio::time::timeout(Duration::from_secs(10), kept.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        // The rest of the answer, then silence for twice the deadline.
+        while let Ok(Ok(read)) = tokio::time::timeout(Duration::from_secs(2), kept.read(&mut answer)).await {
+            assert_ne!(read, 0, "an idle connection was closed");
+        }
+    }
+}
+
+/// At the most talkative log level, neither a token nor what people write.
+#[tokio::test]
+async fn tokens_and_texts_are_not_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let environment =
+        vec![("RUST_LOG".into(), "trace".into()), ("BARRAGE_LOG__FORMAT".into(), "json".into())];
+    let mut server = Server::start(
+        BINARY,
+        ServerOptions { environment, log: Some(log.clone()), ..ServerOptions::default() },
+    )
+    .await;
+    let token = server.token("u1", "demo", "viewer").await;
+    let post = json!({ "type": "chat", "id": "c", "text": "canary-text" }).to_string();
+    assert_eq!(server.post("/v1/rooms/demo/messages", &token, post).await.status, 200);
+    let mut socket = RawSocket::join(server.public, "demo", Some(&token), None).await;
+    let Frame::Protocol(ServerFrame::Hello(_), _) = socket.next().await else { panic!("no hello") };
+    let protocol = format!("barrage.v1.json, barrage.token.{token}");
+    let headers = [("Sec-WebSocket-Protocol", protocol.as_str())];
+    RawSocket::connect(server.public, "/v1/rooms/demo/ws", &headers).await.unwrap();
+    let mut forged = token.clone();
+    forged.push('x');
+    server.post("/v1/rooms/demo/messages", &forged, "{}").await;
+    assert_eq!(server.stop("TERM").await, Some(0));
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("draining"), "this is not the log");
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!log.contains(signature), "a token is in the log");
+    assert!(!log.contains("canary-text"), "a text is in the log");
 }
 
 #[tokio::test]

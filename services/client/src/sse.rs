@@ -60,17 +60,14 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
     let message = loop {
         while let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
             let event: Vec<u8> = text.drain(..end + 2).collect();
-            match parse(&event) {
-                Some(Ok(frame)) => {
-                    if frames.send(Incoming::Frame(frame)).await.is_err() {
-                        return;
-                    }
-                }
-                Some(Err(error)) => {
-                    drop(frames.send(Incoming::Closed { code: None, message: error.to_string() }).await);
-                    return;
-                }
-                None => {}
+            let Some(parsed) = parse(&event) else { continue };
+            let is_last = parsed.is_err();
+            let incoming = match parsed {
+                Ok(frame) => Incoming::Frame(frame),
+                Err(error) => Incoming::Closed { code: None, message: error.to_string() },
+            };
+            if frames.send(incoming).await.is_err() || is_last {
+                return;
             }
         }
         if text.len() > EVENT_BYTES_MAX {

@@ -141,6 +141,21 @@ mod tests {
         assert_eq!(place("192.0.2.1"), Place::default());
     }
 
+    /// The file names two networks of the documentation ranges.
+    #[test]
+    fn a_maxmind_format_file_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/places.mmdb");
+        let table = RegionTable::load(&path).unwrap();
+        let place = |address: &str| table.place(address.parse().unwrap());
+        let named = |region: &str, carrier: &str| Place {
+            region: Some(region.into()),
+            carrier: Some(carrier.into()),
+        };
+        assert_eq!(place("192.0.2.7"), named("CN-SH", "Example Telecom"));
+        assert_eq!(place("198.51.100.7"), named("DE", "Example Net"));
+        assert_eq!(place("203.0.113.7"), Place::default());
+    }
+
     #[test]
     fn a_wrong_line_is_named() {
         let error = RegionTable::parse("10.0.0.0/8,a,b\nnonsense,a,b\n", Path::new("t.csv")).unwrap_err();

@@ -19,6 +19,8 @@ pub struct ServerOptions {
     pub environment: Vec<(String, String)>,
     /// Data directory to use again; a fresh temporary one when absent.
     pub data_dir: Option<PathBuf>,
+    /// Where its log goes; to the test's own stderr when absent.
+    pub log: Option<PathBuf>,
     /// Ports to use again, public and admin; free ones when absent.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
 }
@@ -70,10 +72,12 @@ impl Server {
             .args(["up", "--listen", &public.to_string(), "--admin-listen", &admin.to_string(), "--data-dir"])
             .arg(&data_dir)
             .args(&options.arguments)
-            .envs(options.environment)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into()))
+            .stderr(
+                options.log.map_or_else(Stdio::inherit, |path| std::fs::File::create(path).unwrap().into()),
+            )
+            .env("RUST_LOG", "warn")
+            .envs(options.environment)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
