@@ -34,32 +34,26 @@ impl Default for TokenConfig {
     }
 }
 
-/// One key.
+/// One key: its id (matched with a token's `kid` when it has one), its algorithm and
+/// its files. Relative paths start at the working directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyConfig {
-    /// Key id, matched with the token's `kid` when it has one.
-    pub id: String,
-    /// What it is.
-    #[serde(flatten)]
-    pub source: KeySource,
-}
-
-/// A key's algorithm and the file that holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "algorithm", rename_all = "snake_case")]
-pub enum KeySource {
+#[serde(tag = "algorithm", rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyConfig {
     /// HMAC-SHA256; the file holds at least 32 bytes.
     Hs256 {
+        /// Key id.
+        id: String,
         /// Secret file.
         secret_file: PathBuf,
     },
     /// Ed25519, PEM.
     Eddsa {
+        /// Key id.
+        id: String,
         /// Public key file, for verifying.
         public_key_file: PathBuf,
         /// Private key file, for minting; absent on services that only verify.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         private_key_file: Option<PathBuf>,
     },
 }

@@ -7,7 +7,7 @@ use barrage_protocol::{Code, RoomId};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 
-use crate::{Claims, Identity, KeyConfig, KeySource, TokenConfig};
+use crate::{Claims, Identity, KeyConfig, TokenConfig};
 
 /// Longest token looked at, in bytes; a longer one is refused unread.
 const TOKEN_BYTES_MAX: usize = 4096;
@@ -159,20 +159,20 @@ fn load_key(key: &KeyConfig, config: &TokenConfig) -> Result<Key, KeyringError> 
     let read = |path: &PathBuf| {
         std::fs::read(path).map_err(|source| KeyringError::Read { path: path.clone(), source })
     };
-    let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
-        id: key.id.clone(),
-        reason: error.to_string(),
-    };
-    match &key.source {
-        KeySource::Hs256 { secret_file } => hs256(key.id.clone(), &read(secret_file)?, config),
-        KeySource::Eddsa { public_key_file, private_key_file } => {
+    match key {
+        KeyConfig::Hs256 { id, secret_file } => hs256(id.clone(), &read(secret_file)?, config),
+        KeyConfig::Eddsa { id, public_key_file, private_key_file } => {
+            let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
+                id: id.clone(),
+                reason: error.to_string(),
+            };
             let verify = DecodingKey::from_ed_pem(&read(public_key_file)?).map_err(invalid)?;
             let sign = match private_key_file {
                 Some(path) => Some(EncodingKey::from_ed_pem(&read(path)?).map_err(invalid)?),
                 None => None,
             };
             let algorithm = Algorithm::EdDSA;
-            Ok(Key { id: key.id.clone(), verify, validation: validation(algorithm, config), sign, algorithm })
+            Ok(Key { id: id.clone(), verify, validation: validation(algorithm, config), sign, algorithm })
         }
     }
 }
@@ -251,9 +251,10 @@ mod tests {
         let (private, public) = (dir.path().join("private.pem"), dir.path().join("public.pem"));
         std::fs::write(&private, include_str!("../tests/ed25519-private.pem")).unwrap();
         std::fs::write(&public, include_str!("../tests/ed25519-public.pem")).unwrap();
-        let key = KeyConfig {
+        let key = KeyConfig::Eddsa {
             id: "ed".into(),
-            source: KeySource::Eddsa { public_key_file: public.clone(), private_key_file: Some(private) },
+            public_key_file: public.clone(),
+            private_key_file: Some(private),
         };
         let config = TokenConfig { keys: vec![key], ..TokenConfig::default() };
         let ring_ed = Keyring::load(&config).unwrap();

@@ -6,5 +6,5 @@ mod config;
 mod keyring;
 
 pub use claims::{Claims, Identity, Role, Rooms};
-pub use config::{KeyConfig, KeySource, TokenConfig};
+pub use config::{KeyConfig, TokenConfig};
 pub use keyring::{Keyring, KeyringError, TokenError};

@@ -1,0 +1,45 @@
+//! The configuration that README shows is one that works, and `config show` prints
+//! what `--config` takes again.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use tokio::process::Command;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
+
+async fn barrage(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(BINARY).args(arguments).current_dir(dir).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_configuration_in_the_readme_works() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("<<'TOML'\n").unwrap();
+    let (toml, _) = rest.split_once("TOML\n").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("barrage.toml"), toml).unwrap();
+    std::fs::write(dir.path().join("secret.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    let config = ["--config", "barrage.toml"];
+    let (code, _, error) = barrage(dir.path(), &[&config[..], &["config", "check"]].concat()).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    let minting = ["token", "--user", "ann", "--name", "Ann", "--room", "demo", "--ttl-secs", "3600"];
+    let (code, token, error) = barrage(dir.path(), &[&config[..], &minting].concat()).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!((token.lines().count(), token.matches('.').count()), (1, 2), "the token alone: {token}");
+
+    let (_, shown, _) = barrage(dir.path(), &[&config[..], &["config", "show"]].concat()).await;
+    std::fs::write(dir.path().join("shown.toml"), &shown).unwrap();
+    let (code, again, error) = barrage(dir.path(), &["--config", "shown.toml", "config", "show"]).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(again, shown);
+
+    std::fs::write(dir.path().join("bad.toml"), toml.replace("secret_file", "secret_flie")).unwrap();
+    let (code, _, error) = barrage(dir.path(), &["--config", "bad.toml", "config", "check"]).await;
+    assert_eq!(code, 64);
+    assert!(error.contains("secret_f"), "{error}");
+}
