@@ -16,6 +16,7 @@ mod outbox;
 mod poll;
 mod room;
 mod routes;
+mod session;
 mod shard;
 mod sse;
 mod viewer;

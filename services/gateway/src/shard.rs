@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use crate::batch::SharedBatch;
 use crate::gateway::Shared;
 use crate::join::Arrival;
-use crate::viewer::{self, Viewer};
+use crate::session;
+use crate::viewer::Viewer;
 
 /// How often heartbeats and stalls are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -176,7 +177,7 @@ async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tok
             biased;
             command = commands.recv() => match command {
                 None => return,
-                Some(Command::Adopt(arrival)) => viewer::adopt(&shard, *arrival, &main),
+                Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival, &main),
                 Some(Command::Deliver(batch)) => shard.deliver(&batch),
                 Some(Command::Notice { user, message }) => shard.notice(&user, &message),
                 Some(Command::Evict { room, user, code }) => shard.evict(&room, user.as_ref(), code),

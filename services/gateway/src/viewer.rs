@@ -1,13 +1,11 @@
 //! One viewer: its socket, its place in the chain, and what waits for it.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::frame::{ClientFrame, Notice, Pong, ServerFrame};
+use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
 use tokio::net::TcpStream;
@@ -16,39 +14,34 @@ use tokio::time::Instant;
 
 use crate::batch::{Encoding, SharedBatch, encode};
 use crate::config::GatewayConfig;
-use crate::gateway::{Admission, unix_ms};
-use crate::join::{self, Arrival, Joined};
+use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
-use crate::shard::{Shard, Tally};
-use crate::wire::{self, Incoming};
+use crate::shard::Tally;
+use crate::wire;
 
 /// Batches held for a viewer while its resume is read; beyond, it must come again.
 const HELD_BATCHES_MAX: usize = 256;
-/// How long a closing connection may take to accept the last bytes.
-const CLOSE_MAX: Duration = Duration::from_secs(2);
-/// Acknowledgements in one frame.
-const ACKS_MAX: usize = 64;
 
 /// A viewer of one room at a time.
 pub(crate) struct Viewer {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     encoding: Encoding,
-    user: RefCell<Option<UserId>>,
+    pub(crate) user: RefCell<Option<UserId>>,
     /// The chain's position after what was queued or written.
     position: Cell<Sequence>,
-    outbox: RefCell<Outbox>,
+    pub(crate) outbox: RefCell<Outbox>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Wakes the viewer's task: something is queued, or it must close.
-    wake: Notify,
-    heard_at: Cell<Instant>,
+    pub(crate) wake: Notify,
+    pub(crate) heard_at: Cell<Instant>,
     /// Since when the socket has taken nothing of what is queued.
     stalled_at: Cell<Option<Instant>>,
     /// Set by the first refusal that ends the connection.
-    closing: Cell<Option<Code>>,
+    pub(crate) closing: Cell<Option<Code>>,
     queue_hard_bytes: usize,
     /// Unix seconds when the token ends.
-    expires_at_secs: Cell<u64>,
+    pub(crate) expires_at_secs: Cell<u64>,
     allowance: Cell<Allowance>,
 }
 
@@ -62,6 +55,25 @@ struct Allowance {
 }
 
 impl Viewer {
+    /// A viewer before its join.
+    pub(crate) fn new(stream: TcpStream, encoding: Encoding, queue_hard_bytes: usize) -> Self {
+        Viewer {
+            stream,
+            encoding,
+            user: RefCell::default(),
+            position: Cell::default(),
+            outbox: RefCell::default(),
+            held: RefCell::default(),
+            wake: Notify::new(),
+            heard_at: Cell::new(Instant::now()),
+            stalled_at: Cell::default(),
+            closing: Cell::default(),
+            queue_hard_bytes,
+            expires_at_secs: Cell::new(u64::MAX),
+            allowance: Cell::default(),
+        }
+    }
+
     pub(crate) fn is(&self, user: &UserId) -> bool {
         self.user.borrow().as_ref() == Some(user)
     }
@@ -178,7 +190,7 @@ impl Viewer {
     }
 
     /// Over the hard bound nothing more is queued: the viewer must come again.
-    fn send_bytes(&self, frame: Bytes) {
+    pub(crate) fn send_bytes(&self, frame: Bytes) {
         if self.closing.get().is_some() {
             return;
         }
@@ -226,7 +238,7 @@ impl Viewer {
     }
 
     /// Counts a frame against its limit.
-    fn allow(&self, is_control: bool, config: &GatewayConfig) -> Result<(), Refusal> {
+    pub(crate) fn allow(&self, is_control: bool, config: &GatewayConfig) -> Result<(), Refusal> {
         let mut allowance = self.allowance.get();
         let second = unix_ms() / 1000;
         if allowance.second != second {
@@ -248,7 +260,7 @@ impl Viewer {
     }
 
     /// A frame that is not understood: said so, and too many end the connection.
-    fn bad_frame(&self, refusal: Refusal, config: &GatewayConfig) {
+    pub(crate) fn bad_frame(&self, refusal: Refusal, config: &GatewayConfig) {
         let mut allowance = self.allowance.get();
         allowance.bad += 1;
         self.allowance.set(allowance);
@@ -260,7 +272,7 @@ impl Viewer {
     }
 
     /// Writes what the socket takes; `Err` when it is gone.
-    fn flush(&self) -> std::io::Result<u64> {
+    pub(crate) fn flush(&self) -> std::io::Result<u64> {
         let mut written = 0;
         let mut outbox = self.outbox.borrow_mut();
         outbox.drain(self.encoding, |bytes| match self.stream.try_write(bytes) {
@@ -278,333 +290,4 @@ impl Viewer {
         });
         Ok(written)
     }
-}
-
-/// Takes a connection over: a task of its own on this shard.
-pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::Handle) {
-    let Arrival { stream, permit, admission, request, leftover } = arrival;
-    let stream = match TcpStream::from_std(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be taken over");
-            return;
-        }
-    };
-    let viewer = Rc::new(Viewer {
-        stream,
-        encoding: request.encoding,
-        user: RefCell::default(),
-        position: Cell::default(),
-        outbox: RefCell::default(),
-        held: RefCell::default(),
-        wake: Notify::new(),
-        heard_at: Cell::new(Instant::now()),
-        stalled_at: Cell::default(),
-        closing: Cell::default(),
-        queue_hard_bytes: shard.shared.config.queue_hard_bytes,
-        expires_at_secs: Cell::new(u64::MAX),
-        allowance: Cell::default(),
-    });
-    let shard = Rc::clone(shard);
-    let main = main.clone();
-    tokio::task::spawn_local(async move {
-        let session = Session { shard, viewer, main, joined: None, rest: leftover, early: Vec::new() };
-        session.run(request, permit, admission).await;
-    });
-}
-
-/// The viewer's task.
-struct Session {
-    shard: Rc<Shard>,
-    viewer: Rc<Viewer>,
-    /// Where hubs are spawned.
-    main: tokio::runtime::Handle,
-    joined: Option<Joined>,
-    /// Bytes of a frame that is not all there; empty while the viewer is idle.
-    rest: Vec<u8>,
-    /// Frames that came together with the first one.
-    early: Vec<Parsed>,
-}
-
-/// A client's frame, or why it is none.
-type Parsed = Result<ClientFrame, Refusal>;
-
-/// What woke the task.
-enum Woken {
-    Readable,
-    Writable,
-    Told,
-}
-
-impl Session {
-    async fn run(mut self, request: join::Request, permit: ConnectionPermit, admission: Admission) {
-        let result = self.serve(&request).await;
-        if let Err(Some(refusal)) = result {
-            self.viewer.close(refusal);
-        }
-        if let Some(code) = self.viewer.closing.get() {
-            self.shard.shared.metrics.closed(code);
-            drop(tokio::time::timeout(CLOSE_MAX, self.last_words()).await);
-        }
-        self.leave();
-        let left = i64::try_from(self.viewer.outbox.borrow().bytes()).unwrap_or(0);
-        self.shard.shared.metrics.backlog_bytes.sub(left);
-        drop((permit, admission));
-    }
-
-    /// `Err(None)` is a connection that has gone by itself.
-    async fn serve(&mut self, request: &join::Request) -> Result<(), Option<Refusal>> {
-        let shared = Arc::clone(&self.shard.shared);
-        match &request.token {
-            Some(token) => self.join(&request.room, Some(token), request.after).await?,
-            None => {
-                let deadline = Duration::from_secs(shared.config.join_secs);
-                let first = tokio::time::timeout(deadline, self.first_frame()).await;
-                let (token, after) = first.map_err(|_| {
-                    Refusal::new(Code::JoinTimeout, "the first frame must be a `join`, at once")
-                        .retry_after_ms(1_000)
-                })??;
-                self.join(&request.room, token.as_deref(), after.or(request.after)).await?;
-            }
-        }
-        let early = std::mem::take(&mut self.early);
-        self.take_all(early).await?;
-        let behind_the_handshake = self.frames()?;
-        self.take_all(behind_the_handshake).await?;
-        while self.viewer.closing.get().is_none() {
-            self.turn().await?;
-        }
-        Ok(())
-    }
-
-    async fn first_frame(&mut self) -> Result<(Option<String>, Option<Sequence>), Option<Refusal>> {
-        loop {
-            let mut frames = self.frames()?.into_iter();
-            if let Some(first) = frames.next() {
-                self.early.extend(frames);
-                return match first {
-                    Ok(ClientFrame::Join { token, after }) => Ok((token, after)),
-                    Ok(_) => Err(Some(Refusal::new(Code::BadFrame, "the first frame must be a `join`"))),
-                    Err(refusal) => Err(Some(refusal)),
-                };
-            }
-            self.viewer.stream.readable().await.map_err(|_| None)?;
-            self.read()?;
-        }
-    }
-
-    async fn join(
-        &mut self,
-        room: &barrage_protocol::RoomId,
-        token: Option<&str>,
-        after: Option<Sequence>,
-    ) -> Result<(), Option<Refusal>> {
-        let shared = &self.shard.shared;
-        let identity = shared.check(room, token)?;
-        if let Some(identity) = &identity {
-            *self.viewer.user.borrow_mut() = Some(identity.user.clone());
-            self.viewer.expires_at_secs.set(identity.expires_at_secs.saturating_add(60));
-        }
-        self.enter(room, after, identity.map(|identity| identity.rooms)).await
-    }
-
-    async fn enter(
-        &mut self,
-        room: &barrage_protocol::RoomId,
-        after: Option<Sequence>,
-        rooms: Option<barrage_token::Rooms>,
-    ) -> Result<(), Option<Refusal>> {
-        self.leave();
-        let user = self.viewer.user.borrow().clone();
-        let joined = join::enter(&self.shard, &self.viewer, room, after, user, rooms, &self.main).await?;
-        self.joined = Some(joined);
-        self.viewer.release(&self.shard.shared.config);
-        self.flush()
-    }
-
-    fn leave(&mut self) {
-        if let Some(joined) = self.joined.take() {
-            self.shard.leave(&joined.seat.room.id, &self.viewer);
-        }
-    }
-
-    /// Waits for something to do and does it.
-    async fn turn(&mut self) -> Result<(), Option<Refusal>> {
-        let waiting_to_write = !self.viewer.outbox.borrow().is_empty();
-        let woken = {
-            let stream = &self.viewer.stream;
-            // No read is under way while these wait, so none is ever cancelled.
-            tokio::select! {
-                ready = stream.readable() => ready.map(|()| Woken::Readable),
-                ready = stream.writable(), if waiting_to_write => ready.map(|()| Woken::Writable),
-                () = self.viewer.wake.notified() => Ok(Woken::Told),
-            }
-        };
-        match woken.map_err(|_| None)? {
-            Woken::Readable => {
-                self.read()?;
-                let frames = self.frames()?;
-                self.take_all(frames).await
-            }
-            Woken::Writable | Woken::Told => self.flush(),
-        }
-    }
-
-    fn flush(&self) -> Result<(), Option<Refusal>> {
-        let metrics = &self.shard.shared.metrics;
-        let before = self.viewer.outbox.borrow().bytes();
-        let written = self.viewer.flush().map_err(|_| None)?;
-        let after = self.viewer.outbox.borrow().bytes();
-        metrics.sent_bytes.inc_by(written);
-        metrics.backlog_bytes.add(after as i64 - before as i64);
-        Ok(())
-    }
-
-    /// Reads what has arrived behind what is left of the last frame.
-    fn read(&mut self) -> Result<(), Option<Refusal>> {
-        let mut scratch = self.shard.scratch.borrow_mut();
-        match self.viewer.stream.try_read(&mut scratch) {
-            Ok(0) => Err(None),
-            Ok(read) => {
-                self.viewer.heard_at.set(Instant::now());
-                self.rest.extend_from_slice(&scratch[..read]);
-                Ok(())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
-            Err(_) => Err(None),
-        }
-    }
-
-    /// Cuts whole frames off what was read.
-    fn frames(&mut self) -> Result<Vec<Parsed>, Option<Refusal>> {
-        let config = &self.shard.shared.config;
-        let mut frames = Vec::new();
-        let mut used = 0;
-        loop {
-            let next = wire::read(&mut self.rest[used..]).map_err(|code| Some(violation(code)))?;
-            let Some((incoming, took)) = next else { break };
-            used += took;
-            self.shard.shared.metrics.client_frames.inc();
-            match incoming {
-                Incoming::Text(text) => {
-                    self.viewer.allow(false, config)?;
-                    frames.push(serde_json::from_str(text).map_err(|error| {
-                        Refusal::new(Code::BadFrame, format!("not a frame of this protocol: {error}"))
-                    }));
-                }
-                Incoming::Ping(payload) => {
-                    self.viewer.allow(true, config)?;
-                    self.viewer.send_bytes(wire::pong(payload));
-                }
-                Incoming::Pong => self.viewer.allow(true, config)?,
-                Incoming::Close => {
-                    self.viewer.send_bytes(wire::close(1000, ""));
-                    self.flush()?;
-                    return Err(None);
-                }
-            }
-        }
-        self.rest.drain(..used);
-        if self.rest.is_empty() {
-            self.rest = Vec::new();
-        }
-        Ok(frames)
-    }
-
-    async fn take_all(&mut self, frames: Vec<Parsed>) -> Result<(), Option<Refusal>> {
-        for frame in frames {
-            match frame {
-                Ok(frame) => self.take(frame).await?,
-                Err(refusal) => self.viewer.bad_frame(refusal, &self.shard.shared.config),
-            }
-        }
-        self.flush()
-    }
-
-    async fn take(&mut self, frame: ClientFrame) -> Result<(), Option<Refusal>> {
-        match frame {
-            ClientFrame::Ping { id } => {
-                self.viewer.send(&ServerFrame::Pong(Pong { id, time_ms: unix_ms() }));
-            }
-            ClientFrame::Ack { sequences } => {
-                let user = self.viewer.user.borrow().clone();
-                if let Some(user) = user {
-                    let acked = &sequences[..sequences.len().min(ACKS_MAX)];
-                    self.shard.shared.direct.acknowledge(&user, acked);
-                }
-            }
-            ClientFrame::Repair { after, before } => self.repair(after, before).await,
-            ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
-            ClientFrame::Join { .. } => {
-                let refusal =
-                    Refusal::new(Code::BadFrame, "you are in already; use `switch` for another room");
-                self.viewer.bad_frame(refusal, &self.shard.shared.config);
-            }
-        }
-        Ok(())
-    }
-
-    async fn repair(&self, after: Sequence, before: Sequence) {
-        let Some(joined) = &self.joined else { return };
-        if before.0 <= after.0 {
-            let refusal = Refusal::new(Code::BadFrame, "`before` must lie after `after`");
-            return self.viewer.bad_frame(refusal, &self.shard.shared.config);
-        }
-        join::repair(&self.shard.shared, &self.viewer, &joined.seat.room.id, after, before).await;
-    }
-
-    /// A refused switch leaves the viewer where it is.
-    async fn switch(
-        &mut self,
-        room: &barrage_protocol::RoomId,
-        after: Option<Sequence>,
-    ) -> Result<(), Option<Refusal>> {
-        let rooms = self.joined.as_ref().and_then(|joined| joined.rooms.clone());
-        let user = self.viewer.user.borrow().clone();
-        let allowed = match &rooms {
-            Some(rooms) if !rooms.contain(room) => {
-                Err(Refusal::new(Code::WrongRoom, "the token is for another room"))
-            }
-            _ => self.shard.shared.check_room(room, user.as_ref()),
-        };
-        match allowed {
-            Ok(()) => self.enter(room, after, rooms).await,
-            Err(refusal) => {
-                self.viewer.send(&ServerFrame::Error(refusal));
-                Ok(())
-            }
-        }
-    }
-
-    /// Writes what is queued, ends the sending side, and waits for the other side
-    /// to end too, so that the close frame is not lost to a reset.
-    async fn last_words(&self) {
-        while !self.viewer.outbox.borrow().is_empty() {
-            if self.viewer.stream.writable().await.is_err() || self.flush().is_err() {
-                return;
-            }
-        }
-        let socket = socket2::SockRef::from(&self.viewer.stream);
-        if socket.shutdown(std::net::Shutdown::Write).is_err() {
-            return;
-        }
-        let mut sink = [0; 512];
-        while self.viewer.stream.readable().await.is_ok() {
-            match self.viewer.stream.try_read(&mut sink) {
-                Ok(0) => return,
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-                _ => {}
-            }
-        }
-    }
-}
-
-fn violation(code: Code) -> Refusal {
-    let message = match code {
-        Code::TooLarge => "client frames may have 16384 bytes",
-        Code::InvalidUtf8 => "text frames must be UTF-8",
-        Code::UnsupportedFrame => "send JSON in text frames; binary frames are not taken",
-        _ => "frames must be masked, whole, and free of reserved bits",
-    };
-    Refusal::new(code, message)
 }
