@@ -10,7 +10,8 @@ use axum::routing::get;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
 use barrage_entry::Entry;
-use barrage_gateway::{Gateway, GatewayMetrics};
+use barrage_gateway::{Access, Gateway, GatewayMetrics};
+use barrage_http::AllowedOrigins;
 use barrage_protocol::{Code, RoomId};
 use barrage_recording::Limits;
 use barrage_store::{SqliteStore, Store};
@@ -84,10 +85,10 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         ArchiverMetrics::new(&registry)?,
         stop.archiver.clone(),
     ));
+    let origins = AllowedOrigins::new(&config.http.allowed_origins);
     let gateway = Gateway::start(
         Arc::clone(&bus),
-        Arc::clone(&keyring),
-        config.token.anonymous,
+        Access { keyring: Arc::clone(&keyring), anonymous: config.token.anonymous, origins: origins.clone() },
         config.gateway.clone(),
         GatewayMetrics::new(&registry)?,
         stop.front.clone(),
@@ -105,12 +106,15 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         .router()
         .merge(barrage_uplink::router(Arc::clone(&uplink)))
         .merge(barrage_entry::router(entry))
-        .fallback(page::fallback);
+        .fallback(page::fallback)
+        .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
+        .layer(origins.layer());
     let health =
         Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
     let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink))
         .merge(health_router(health))
-        .fallback(barrage_http::error::not_found);
+        .fallback(barrage_http::error::not_found)
+        .method_not_allowed_fallback(barrage_http::error::method_not_allowed);
     let admin_address = local_addresses(&admin)?[0];
 
     let gateway = tokio::spawn(gateway.run());

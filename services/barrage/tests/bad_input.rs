@@ -200,6 +200,32 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
     }
 }
 
+#[tokio::test]
+async fn pages_of_allowed_hosts_may_connect_and_post_and_no_others() {
+    let origin = "https://live.example";
+    let environment = vec![("BARRAGE_HTTP__ALLOWED_ORIGINS".into(), format!("[{origin:?}]"))];
+    let server = Server::start(BINARY, ServerOptions { environment, ..ServerOptions::default() }).await;
+    let path = "/v1/rooms/demo/ws";
+    assert!(RawSocket::connect(server.public, path, &[("Origin", origin)]).await.is_ok());
+    let other = [("Origin", "https://evil.example")];
+    assert_eq!(RawSocket::connect(server.public, path, &other).await.unwrap_err(), 403);
+    let own = format!("http://{}", server.public);
+    assert!(RawSocket::connect(server.public, path, &[("Origin", &own)]).await.is_ok());
+    for (from, allowed) in [(origin, Some(origin)), ("https://evil.example", None)] {
+        let preflight = reqwest::Client::new()
+            .request(reqwest::Method::OPTIONS, format!("{own}/v1/rooms/demo/messages"))
+            .header("origin", from)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization")
+            .send()
+            .await
+            .unwrap();
+        let answer =
+            preflight.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+        assert_eq!(answer, allowed);
+    }
+}
+
 /// At the most talkative log level, neither a token nor what people write.
 #[tokio::test]
 async fn tokens_and_texts_are_not_in_the_log() {

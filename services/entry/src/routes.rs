@@ -216,12 +216,7 @@ fn respond(entry: &Entry, room: &str, headers: &HeaderMap, address: IpAddr) -> R
 }
 
 async fn resource(State(entry): State<Arc<Entry>>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-        // The race goes to other gateways than the page's own.
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    ];
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
     (headers, entry.resource.clone()).into_response()
 }
 

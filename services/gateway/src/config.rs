@@ -49,9 +49,6 @@ pub struct GatewayConfig {
     pub control_frames_per_s: u32,
     /// Refused frames after which a client is closed. Default 8.
     pub bad_frames_max: u32,
-    /// Origins of pages that may connect besides the gateway's own host; `*` allows
-    /// all. Default: none.
-    pub allowed_origins: Vec<String>,
     /// Longest wait of a long poll. Default 30.
     pub poll_wait_secs_max: u64,
     /// Over how long viewers are sent away at a shutdown. Default 3.
@@ -87,7 +84,6 @@ impl Default for GatewayConfig {
             client_frames_per_s: 20,
             control_frames_per_s: 10,
             bad_frames_max: 8,
-            allowed_origins: Vec::new(),
             poll_wait_secs_max: 30,
             drain_secs: 3,
             viewers_max: 17_000,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barrage_bus::{Bus, GatewayReport, RestrictionKind, Settings};
+use barrage_http::AllowedOrigins;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
 use barrage_token::{Identity, Keyring};
@@ -24,11 +25,20 @@ const SHARD_QUEUE_MAX: usize = 4_096;
 /// A room's hub must be subscribed within this, or the join is refused.
 const SUBSCRIBE_MAX: Duration = Duration::from_secs(5);
 
+/// Who may watch.
+pub struct Access {
+    /// Verifies tokens.
+    pub keyring: Arc<Keyring>,
+    /// Whether viewers without a token may watch.
+    pub anonymous: bool,
+    /// Pages of which other hosts may connect.
+    pub origins: AllowedOrigins,
+}
+
 /// What every part of a gateway sees.
 pub(crate) struct Shared {
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) keyring: Arc<Keyring>,
-    pub(crate) anonymous: bool,
+    pub(crate) access: Access,
     pub(crate) config: GatewayConfig,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) rooms: Rooms,
@@ -70,8 +80,8 @@ impl Shared {
     /// Whether this viewer may be in this room now.
     pub(crate) fn check(&self, room: &RoomId, token: Option<&str>) -> Result<Option<Identity>, Refusal> {
         let identity = match token {
-            Some(token) => Some(self.keyring.verify_for(token, room)?),
-            None if self.anonymous => None,
+            Some(token) => Some(self.access.keyring.verify_for(token, room)?),
+            None if self.access.anonymous => None,
             None => {
                 return Err(Refusal::new(
                     Code::Unauthorized,
@@ -143,11 +153,10 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the shards. `anonymous` lets viewers without a token watch.
+    /// Starts the shards.
     pub fn start(
         bus: Arc<dyn Bus>,
-        keyring: Arc<Keyring>,
-        anonymous: bool,
+        access: Access,
         config: GatewayConfig,
         metrics: GatewayMetrics,
         shutdown: CancellationToken,
@@ -158,8 +167,7 @@ impl Gateway {
             (0..count).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
         let shared = Arc::new(Shared {
             bus,
-            keyring,
-            anonymous,
+            access,
             metrics,
             rooms: Rooms::new(count),
             shards: senders.into(),

@@ -23,5 +23,5 @@ mod viewer;
 mod wire;
 
 pub use config::GatewayConfig;
-pub use gateway::Gateway;
+pub use gateway::{Access, Gateway};
 pub use metrics::GatewayMetrics;

@@ -55,7 +55,7 @@ async fn websocket(
     mut http: HttpRequest,
 ) -> Result<Response, ApiError> {
     let room = room(&room_text)?;
-    check_origin(http.headers(), &routes.shared.config.allowed_origins)?;
+    routes.shared.access.origins.check(http.headers())?;
     let protocols = offered(http.headers());
     let encoding = match protocols.iter().find(|p| [SUBPROTOCOL_JSON, SUBPROTOCOL_DEFLATE].contains(p)) {
         Some(&SUBPROTOCOL_DEFLATE) => Encoding::Deflate { effort: routes.shared.config.deflate_effort },
@@ -94,19 +94,6 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .collect()
-}
-
-/// A page of another site must not connect with what this browser knows. Callers
-/// that are not browsers send no `Origin`.
-fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let same = origin.split_once("://").is_some_and(|(_, authority)| authority == host);
-    if same || allowed.iter().any(|a| a == "*" || a == origin) {
-        return Ok(());
-    }
-    Err(ApiError::new(Code::Forbidden, "pages of this origin may not connect; see gateway.allowed_origins"))
 }
 
 /// Takes the bare socket out of hyper and gives it to a shard.

@@ -23,6 +23,10 @@ pub struct HttpConfig {
     /// Proxies whose `X-Forwarded-For` is believed; the right-most address outside
     /// of these networks is the client. Default: none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins of pages on other hosts that may connect, post and read
+    /// (`https://live.example`); `*` allows all. Default: none, which leaves the
+    /// pages of the server's own host, and callers that are no browsers.
+    pub allowed_origins: Vec<String>,
     /// After a shutdown, how long running requests may finish. Default 5.
     pub shutdown_secs: u64,
 }
@@ -36,6 +40,7 @@ impl Default for HttpConfig {
             header_bytes_max: 16 * 1024,
             connections_max: 18_000,
             trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
             shutdown_secs: 5,
         }
     }

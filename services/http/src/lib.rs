@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod guard;
 pub mod listen;
+pub mod origin;
 pub mod serve;
 
 pub use address::{ClientAddr, TrustedProxies};
@@ -17,4 +18,5 @@ pub use config::HttpConfig;
 pub use error::ApiError;
 pub use guard::{ConnectionPermit, GuardedStream};
 pub use listen::listen;
+pub use origin::AllowedOrigins;
 pub use serve::serve;

@@ -32,7 +32,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nCont
 
 /// Serves `router` on all `listeners` until `shutdown`, then lets running requests
 /// finish for the configured time. Returns when everything is closed. The router
-/// brings its own fallback.
+/// brings its own fallbacks.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
@@ -42,7 +42,7 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         proxies: TrustedProxies::new(&config.trusted_proxies),
-        router: router.method_not_allowed_fallback(crate::error::method_not_allowed),
+        router,
         tasks: TaskTracker::new(),
         shutdown,
         config,
