@@ -18,9 +18,12 @@ export function binary() {
   return path;
 }
 
-/** The server reads every BARRAGE_* variable as configuration: tests start it without any. */
+/** The server reads every BARRAGE_* variable as configuration: tests start it without those of
+ * the caller, and with limits that are out of the way (tests post faster than people). */
 function environment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_')));
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_'));
+  const limits = ['ADDRESS_PER_S', 'USER_PER_S'].map((name) => [`BARRAGE_UPLINK__LIMITS__${name}`, '1000000']);
+  return Object.fromEntries([...others, ...limits]);
 }
 
 export function pause(ms) {

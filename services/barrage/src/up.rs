@@ -10,6 +10,8 @@ use axum::routing::get;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
 use barrage_entry::Entry;
+use barrage_flow::LocalQuota;
+use barrage_flow::metrics::FlowMetrics;
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_http::AllowedOrigins;
 use barrage_protocol::{Code, RoomId};
@@ -98,8 +100,15 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
     let access = (config.token.anonymous, guests);
     let metrics = UplinkMetrics::new(&registry)?;
+    let quota = Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(&registry)?));
+    let (uplink_bus, uplink_store) = (Arc::clone(&bus), Arc::clone(&store));
     let uplink =
-        Uplink::new(Arc::clone(&bus), Arc::clone(&store), keyring, access, config.uplink.clone(), metrics);
+        Uplink::new(uplink_bus, uplink_store, keyring, access, config.uplink.clone(), quota, metrics)
+            .context("uplink.limits")?;
+    let summing = tokio::spawn({
+        let (uplink, shutdown) = (Arc::clone(&uplink), stop.front.clone());
+        async move { uplink.run(shutdown).await }
+    });
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let entry = Entry::new(Arc::clone(&bus), ports, config.entry.clone(), &registry)?;
     let public_router = gateway
@@ -135,6 +144,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     };
     tracing::info!("draining");
     stop.front.cancel();
+    summing.await.context("the uplink failed")?;
     gateway.await.context("the gateway failed")?;
     served.await.context("the listeners failed")?;
     stop.archiver.cancel();

@@ -1,8 +1,8 @@
 //! Refusals as HTTP answers.
 
 use axum::response::{IntoResponse, Response};
-use barrage_protocol::code::{Code, ErrorBody, Refusal};
-use http::{HeaderValue, StatusCode, header};
+use barrage_protocol::code::{Code, ErrorBody, LimitHit, Refusal};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// A refusal on its way to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,30 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after_ms = self.0.retry_after_ms;
+        let limit = self.0.limit.clone();
         let mut response = (status, axum::Json(ErrorBody { error: self.0 })).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(ms) = retry_after_ms {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
         }
+        if let Some(limit) = limit {
+            insert_limit(headers, &limit, retry_after_ms.unwrap_or(0));
+        }
         response
+    }
+}
+
+/// The fields of the IETF draft on RateLimit headers. Rule names are our own words
+/// and need no quoting beyond the quotes.
+fn insert_limit(headers: &mut HeaderMap, limit: &LimitHit, retry_after_ms: u64) {
+    let window_secs = limit.window_ms.div_ceil(1000).max(1);
+    let policy = format!("\"{}\";q={};w={window_secs}", limit.rule, limit.limit);
+    let now = format!("\"{}\";r={};t={}", limit.rule, limit.remaining, retry_after_ms.div_ceil(1000));
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
 }
 

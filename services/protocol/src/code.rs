@@ -159,12 +159,30 @@ pub struct Refusal {
     /// When to come back, in milliseconds; absent when coming back is no use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// The limit that stood in the way, when it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitHit>,
+}
+
+/// A limit that something met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitHit {
+    /// Which rule, as the configuration names it.
+    pub rule: String,
+    /// Whose count: `address`, `user`, `room` or `platform`.
+    pub scope: String,
+    /// What it admits at once, or per window.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// Length of its window, in milliseconds.
+    pub window_ms: u64,
 }
 
 impl Refusal {
     /// A refusal without a time to come back.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Refusal { code, message: message.into(), retry_after_ms: None }
+        Refusal { code, message: message.into(), retry_after_ms: None, limit: None }
     }
 
     /// The same with a time to come back, in milliseconds.

@@ -170,6 +170,9 @@ pub struct PostAnswer {
     /// Its position; absent for likes and for `held`, which have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
+    /// The quota that a `held` message was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<crate::code::LimitHit>,
 }
 
 /// The answer to a package.

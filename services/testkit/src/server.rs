@@ -48,6 +48,8 @@ pub struct Answer {
     pub body: Value,
     /// Value of the `Retry-After` header.
     pub retry_after: Option<u64>,
+    /// The `RateLimit` header.
+    pub ratelimit: Option<String>,
 }
 
 impl Answer {
@@ -57,6 +59,9 @@ impl Answer {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 }
+
+/// Limits that are out of the way unless a test is about them.
+const UNLIMITED: [&str; 4] = ["ADDRESS_PER_S", "USER_PER_S", "PLATFORM_PER_S", "ROOM_DISPLAY_CHAT_PER_S"];
 
 /// Longest wait for a start or an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -77,6 +82,8 @@ impl Server {
                 options.log.map_or_else(Stdio::inherit, |path| std::fs::File::create(path).unwrap().into()),
             )
             .env("RUST_LOG", "warn")
+            // Tests post faster than people; those of the limits set their own.
+            .envs(UNLIMITED.map(|name| (format!("BARRAGE_UPLINK__LIMITS__{name}"), "1000000")))
             .envs(options.environment)
             .kill_on_drop(true)
             .spawn()
@@ -221,6 +228,8 @@ async fn answer(response: reqwest::Response) -> Answer {
     let status = response.status().as_u16();
     let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = header.and_then(|value| value.parse().ok());
+    let ratelimit =
+        response.headers().get("ratelimit").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let text = response.text().await.unwrap_or_default();
-    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), retry_after }
+    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), retry_after, ratelimit }
 }

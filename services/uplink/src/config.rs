@@ -24,6 +24,12 @@ pub struct UplinkConfig {
     /// Senders whose last message is remembered for slow mode, and likes whose id is
     /// remembered; beyond, the oldest are forgotten early. Default 100000.
     pub recent_max: usize,
+    /// Likes of a room are summed for this long before they travel. Default 1000.
+    pub pulse_ms: u64,
+    /// So many likes travel at once, before the time is over. Default 100.
+    pub pulse_likes: u64,
+    /// What senders may do.
+    pub limits: crate::limit::LimitsConfig,
 }
 
 impl Default for UplinkConfig {
@@ -36,6 +42,9 @@ impl Default for UplinkConfig {
             gift_role_min: Role::Viewer,
             guest_secs: 3_600,
             recent_max: 100_000,
+            pulse_ms: 1_000,
+            pulse_likes: 100,
+            limits: crate::limit::LimitsConfig::default(),
         }
     }
 }

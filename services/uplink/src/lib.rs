@@ -7,7 +7,9 @@ mod compose;
 mod config;
 mod guest;
 mod history;
+mod limit;
 mod metrics;
+mod pulse;
 mod recent;
 mod routes;
 mod send;
@@ -15,5 +17,6 @@ mod text;
 mod tunnel;
 
 pub use config::UplinkConfig;
+pub use limit::LimitsConfig;
 pub use metrics::UplinkMetrics;
 pub use routes::{Uplink, admin_router, router};

@@ -1,17 +1,22 @@
 //! The uplink's state and its routes, public and admin.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
 use barrage_bus::Bus;
+use barrage_flow::{Quota, RuleError};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use barrage_store::Store;
 use barrage_token::{Identity, Keyring};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::UplinkConfig;
+use crate::limit::Limits;
 use crate::metrics::UplinkMetrics;
+use crate::pulse::Pulses;
 use crate::recent::Recent;
 use crate::{admin, guest, history, send, tunnel};
 
@@ -24,23 +29,45 @@ pub struct Uplink {
     pub(crate) guests: bool,
     pub(crate) config: UplinkConfig,
     pub(crate) metrics: UplinkMetrics,
+    pub(crate) limits: Limits,
+    pub(crate) pulses: Pulses,
     slow: Mutex<Recent<(RoomId, UserId)>>,
     likes: Mutex<Recent<(RoomId, UserId, MessageId)>>,
 }
 
 impl Uplink {
-    /// `anonymous` lets history be read without a token; `guests` hands out tokens.
+    /// An error when a limit's figures make no sense. `anonymous` lets history be read without a token; `guests` hands out tokens.
     pub fn new(
         bus: Arc<dyn Bus>,
         store: Arc<dyn Store>,
         keyring: Arc<Keyring>,
         (anonymous, guests): (bool, bool),
         config: UplinkConfig,
+        quota: Arc<dyn Quota>,
         metrics: UplinkMetrics,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, RuleError> {
         let slow = Mutex::new(Recent::new(config.recent_max));
         let likes = Mutex::new(Recent::new(config.recent_max));
-        Arc::new(Uplink { bus, store, keyring, anonymous, guests, config, metrics, slow, likes })
+        let limits = Limits::new(config.limits.clone(), quota)?;
+        let pulses = Pulses::default();
+        Ok(Arc::new(Uplink {
+            bus,
+            store,
+            keyring,
+            anonymous,
+            guests,
+            config,
+            metrics,
+            limits,
+            pulses,
+            slow,
+            likes,
+        }))
+    }
+
+    /// Sums likes and hands them on, until the shutdown.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        self.pulses.run(&*self.bus, Duration::from_millis(self.config.pulse_ms.max(10)), shutdown).await;
     }
 
     pub(crate) fn likes(&self) -> MutexGuard<'_, Recent<(RoomId, UserId, MessageId)>> {

@@ -1,0 +1,168 @@
+//! The shared sample of a room over its display quota: a message is kept when the
+//! hash of its id lies under a threshold that follows the room's measured rate. So
+//! nobody is favoured for being first in the second, and every instance that
+//! measures the same rate keeps the same messages.
+
+use std::time::Duration;
+
+use crate::rate::{Rate, RuleError};
+use crate::token_bucket::TokenBucket;
+use crate::verdict::Verdict;
+
+/// Buckets of the measured second.
+const BUCKETS: usize = 10;
+/// Width of one.
+const BUCKET: Duration = Duration::from_millis(100);
+/// Seconds that the hard stop can save up: a quiet room's first burst is shown.
+const BURST_SECS: u32 = 2;
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampled {
+    /// It is shown.
+    Shown,
+    /// It is held back; the measured rate goes with it, so that a page can say
+    /// "18,000 a second, showing 50".
+    Held {
+        /// Messages offered in the last second.
+        offered_per_s: u32,
+    },
+}
+
+/// One room's sample.
+#[derive(Debug, Clone)]
+pub struct DisplaySample {
+    shown_per_s: u32,
+    offered: [u32; BUCKETS],
+    /// Number of the newest bucket since the origin.
+    newest: u64,
+    stop: TokenBucket,
+}
+
+impl DisplaySample {
+    /// Shows `shown_per_s` messages a second.
+    pub fn new(shown_per_s: u32, now: Duration) -> Result<Self, RuleError> {
+        let rate = Rate::per_sec(shown_per_s, shown_per_s.saturating_mul(BURST_SECS))?;
+        Ok(DisplaySample {
+            shown_per_s,
+            offered: [0; BUCKETS],
+            newest: bucket(now),
+            stop: TokenBucket::full(rate, now),
+        })
+    }
+
+    /// Messages offered within the last second.
+    #[must_use]
+    pub fn offered_per_s(&self) -> u32 {
+        self.offered.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// Nothing was offered for a second: forgetting it changes nothing.
+    #[must_use]
+    pub fn is_idle(&self, now: Duration) -> bool {
+        bucket(now) >= self.newest + BUCKETS as u64
+    }
+
+    /// Decides for a message with this hash of its id; `weight` multiplies its
+    /// chance (1 for a viewer; what weighs more is kept more readily).
+    pub fn offer(&mut self, hash: u64, weight: u32, now: Duration) -> Sampled {
+        self.advance(bucket(now));
+        let slot = usize::try_from(self.newest % BUCKETS as u64).expect("below ten");
+        self.offered[slot] = self.offered[slot].saturating_add(1);
+        let offered_per_s = self.offered_per_s();
+        let held = Sampled::Held { offered_per_s };
+        // hash / 2^64 < weight * shown / offered, in whole numbers.
+        let under = u128::from(hash) * u128::from(offered_per_s.max(1))
+            < (u128::from(weight) * u128::from(self.shown_per_s)) << 64;
+        if !under {
+            return held;
+        }
+        match self.stop.take(1, now) {
+            Verdict::Admit => Sampled::Shown,
+            Verdict::Refuse { .. } => held,
+        }
+    }
+
+    fn advance(&mut self, now: u64) {
+        let passed = now.saturating_sub(self.newest).min(BUCKETS as u64);
+        for step in 1..=passed {
+            let slot = (self.newest + step) % BUCKETS as u64;
+            self.offered[usize::try_from(slot).expect("below ten")] = 0;
+        }
+        self.newest = self.newest.max(now);
+    }
+}
+
+fn bucket(now: Duration) -> u64 {
+    u64::try_from(now.as_millis() / BUCKET.as_millis()).unwrap_or(u64::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn run(offered_per_s: u32, seconds: u32, mut each: impl FnMut(u64, Duration, Sampled)) -> u32 {
+        let mut sample = DisplaySample::new(50, Duration::ZERO).unwrap();
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut shown = 0;
+        for n in 0..offered_per_s * seconds {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let now = Duration::from_secs(1) * n / offered_per_s;
+            let sampled = sample.offer(state, 1, now);
+            shown += u32::from(sampled == Sampled::Shown);
+            each(state, now, sampled);
+        }
+        shown
+    }
+
+    #[test]
+    fn a_calm_room_is_shown_whole() {
+        assert_eq!(run(40, 20, |_, _, _| {}), 800);
+    }
+
+    #[test]
+    fn a_flooded_room_shows_its_quota_and_says_what_was_offered() {
+        let mut offered = 0;
+        let shown = run(18_000, 10, |_, now, sampled| {
+            if let Sampled::Held { offered_per_s } = sampled
+                && now > Duration::from_secs(2)
+            {
+                offered = offered_per_s;
+            }
+        });
+        assert!((450..=620).contains(&shown), "{shown} in ten seconds");
+        assert!((16_000..=18_200).contains(&offered), "{offered}");
+    }
+
+    /// Nobody is favoured for being early in its second.
+    #[test]
+    fn what_is_shown_spreads_over_the_second() {
+        let mut late = 0;
+        let mut all = 0;
+        run(5_000, 20, |_, now, sampled| {
+            if now > Duration::from_secs(2) && sampled == Sampled::Shown {
+                all += 1;
+                late += u32::from(now.subsec_millis() >= 500);
+            }
+        });
+        assert!((35..=65).contains(&(late * 100 / all)), "{late} of {all} in the second half");
+    }
+
+    proptest! {
+        /// Never more than the bucket allows, whatever arrives.
+        #[test]
+        fn the_stop_holds(offers in prop::collection::vec((any::<u64>(), 0_u64..50), 1..2000)) {
+            let mut sample = DisplaySample::new(50, Duration::ZERO).unwrap();
+            let mut now = Duration::ZERO;
+            let mut shown = 0;
+            for (hash, gap_ms) in offers {
+                now += Duration::from_millis(gap_ms);
+                shown += u64::from(sample.offer(hash, 1000, now) == Sampled::Shown);
+            }
+            prop_assert!(shown <= 100 + 50 * (now.as_secs() + 1));
+        }
+    }
+}
