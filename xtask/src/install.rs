@@ -1,11 +1,43 @@
 //! What the tests need of the machine, installed on Debian when it is missing.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 
-use crate::run::{command, is_there, note, run};
+use crate::run::{command, is_there, note, root, run};
 
 /// Programs that tests run, and the Debian package of each.
 const PROGRAMS: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+
+/// The page's build needs this Node.js; Debian 12's own is 18.
+const NODE_MIN: (u32, u32) = (20, 19);
+/// What is taken from the npm registry when the machine's is older.
+const NODE_TAKEN: &str = "22";
+
+/// A folder to put in front of the path, when the machine's Node.js is too old.
+pub(crate) fn newer_node() -> anyhow::Result<Option<PathBuf>> {
+    let said = command("node", &["--version"]).output()?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    let mut numbers = said.trim().trim_start_matches('v').split('.').map(|n| n.parse().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version >= NODE_MIN {
+        return Ok(None);
+    }
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let package = format!("node-linux-{arch}");
+    let tools = root().join("target/tools");
+    let bin = tools.join("node_modules").join(&package).join("bin");
+    if !bin.join("node").is_file() {
+        note(&format!("Node.js {} is too old for the page's build; taking {NODE_TAKEN}", said.trim()));
+        let wanted = format!("{package}@{NODE_TAKEN}");
+        let prefix = tools.to_string_lossy();
+        run(command(
+            "npm",
+            &["install", "--no-save", "--no-audit", "--no-fund", "--prefix", &prefix, &wanted],
+        ))?;
+    }
+    Ok(Some(bin))
+}
 
 /// Installs what is missing; says what to do where it cannot.
 pub(crate) fn programs() -> anyhow::Result<()> {

@@ -23,26 +23,30 @@ pub(crate) fn lint() -> anyhow::Result<()> {
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     run(command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
     web_modules()?;
-    run(npm(&["run", "--silent", "check"]))
+    run(npm(&["run", "--silent", "check"])?)
 }
 
 /// Rebuilds the embedded page.
 pub(crate) fn web_build() -> anyhow::Result<()> {
     web_modules()?;
-    run(npm(&["run", "--silent", "build"]))
+    run(npm(&["run", "--silent", "build"])?)
 }
 
-fn npm(arguments: &[&str]) -> std::process::Command {
+fn npm(arguments: &[&str]) -> anyhow::Result<std::process::Command> {
     let mut npm = command("npm", arguments);
     npm.current_dir(root().join("web"));
-    npm
+    if let Some(newer) = install::newer_node()? {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        npm.env("PATH", std::env::join_paths(std::iter::once(newer).chain(std::env::split_paths(&path)))?);
+    }
+    Ok(npm)
 }
 
 fn web_modules() -> anyhow::Result<()> {
     if root().join("web/node_modules/.package-lock.json").is_file() {
         return Ok(());
     }
-    run(npm(&["ci", "--no-audit", "--no-fund"]))
+    run(npm(&["ci", "--no-audit", "--no-fund"])?)
 }
 
 /// The build that is checked in, and embedded, must be the build of the sources.
@@ -56,7 +60,7 @@ fn web_is_current() -> anyhow::Result<()> {
 }
 
 fn browser() -> anyhow::Result<()> {
-    let mut e2e = npm(&["run", "--silent", "e2e"]);
+    let mut e2e = npm(&["run", "--silent", "e2e"])?;
     e2e.env("BARRAGE_BIN", root().join("target/debug/barrage"));
     run(e2e)
 }

@@ -17,6 +17,11 @@ impl Backoff {
         Backoff { base, max, attempts: 0 }
     }
 
+    /// Other ceilings; what was counted stands.
+    pub fn set_ceilings(&mut self, base: Duration, max: Duration) {
+        (self.base, self.max) = (base, max);
+    }
+
     /// The next wait; `random` lies in [0, 1).
     pub fn next(&mut self, random: f64) -> Duration {
         let ceiling = self.base.saturating_mul(1 << self.attempts.min(20)).min(self.max);

@@ -7,12 +7,23 @@ use std::time::Duration;
 use barrage_protocol::Sequence;
 use barrage_protocol::frame::{Batch, RepairOutcome};
 
-/// Batches held while a gap is mended; beyond, the gap is given up.
-const HELD_MAX: usize = 512;
-/// An unanswered repair is asked for again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
-/// Asks for one gap; then it is given up.
-const ASKS_MAX: u32 = 3;
+/// How long and how much a chain waits for what is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// Batches held while a gap is mended; beyond, the gap is given up. Default 512:
+    /// half a minute of a busy room.
+    pub batches_max: usize,
+    /// A repair that did not close the gap is asked for again after this. Default 2 s.
+    pub ask_again: Duration,
+    /// Asks for one gap; then it is given up. Default 3.
+    pub asks_max: u32,
+}
+
+impl Default for HoldLimits {
+    fn default() -> Self {
+        HoldLimits { batches_max: 512, ask_again: Duration::from_secs(2), asks_max: 3 }
+    }
+}
 
 /// What to do after a batch or a tick, in this order.
 #[derive(Debug)]
@@ -46,13 +57,26 @@ pub struct RoomChain {
     position: Sequence,
     held: BTreeMap<Sequence, Batch>,
     asked: Option<Asked>,
+    limits: HoldLimits,
 }
 
 impl RoomChain {
     /// A chain that has seen everything up to `position`.
     #[must_use]
     pub fn new(position: Sequence) -> Self {
-        RoomChain { position, held: BTreeMap::new(), asked: None }
+        RoomChain::with_limits(position, HoldLimits::default())
+    }
+
+    /// The same with limits of its own.
+    #[must_use]
+    pub fn with_limits(position: Sequence, limits: HoldLimits) -> Self {
+        RoomChain { position, held: BTreeMap::new(), asked: None, limits }
+    }
+
+    /// Whether something is held for a gap: only then has [`RoomChain::tick`] work.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Everything up to here was delivered or given up.
@@ -69,21 +93,22 @@ impl RoomChain {
     /// Takes a batch.
     pub fn take(&mut self, batch: Batch, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
-        if let Some(repair) = batch.repair {
-            if repair.outcome == RepairOutcome::Gone
-                && batch.sequence < self.position
-                && batch.previous <= batch.sequence
-            {
-                // Another history, whose newest is older than ours: start at its end.
-                self.position = batch.previous;
-                self.held.clear();
-            }
+        if is_other_history(&batch, self.position) {
+            // Its newest is older than ours: start at its end.
+            self.position = batch.sequence;
+            self.held.clear();
             self.asked = None;
         }
         if batch.previous > self.position {
             self.hold(batch, now, &mut steps);
         } else {
+            let (is_repair, before) = (batch.repair.is_some(), self.position);
             self.deliver(batch, &mut steps);
+            // An answer that brought nothing leaves the ask standing: asked again at
+            // once, a server that cannot repair would be asked without end.
+            if is_repair && self.position > before {
+                self.asked = None;
+            }
         }
         self.go_on(now, &mut steps);
         steps
@@ -92,7 +117,7 @@ impl RoomChain {
     /// Time passes: asks again, or gives a gap up.
     pub fn tick(&mut self, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.asked.is_some_and(|asked| now.saturating_sub(asked.at) >= ASK_AGAIN) {
+        if self.asked.is_some_and(|asked| now.saturating_sub(asked.at) >= self.limits.ask_again) {
             self.ask(now, &mut steps);
         }
         self.go_on(now, &mut steps);
@@ -100,8 +125,12 @@ impl RoomChain {
     }
 
     fn hold(&mut self, batch: Batch, now: Duration, steps: &mut Vec<Step>) {
-        self.held.insert(batch.previous, batch);
-        if self.held.len() > HELD_MAX {
+        // Of two from one place the one that reaches further is kept.
+        match self.held.get(&batch.previous) {
+            Some(held) if held.sequence > batch.sequence => {}
+            _ => drop(self.held.insert(batch.previous, batch)),
+        }
+        if self.held.len() > self.limits.batches_max {
             self.give_up(steps);
         } else if self.asked.is_none() {
             self.ask(now, steps);
@@ -115,7 +144,7 @@ impl RoomChain {
         };
         let before = Sequence(first.0 + 1);
         let times = self.asked.filter(|asked| asked.before == before).map_or(0, |asked| asked.times) + 1;
-        if times > ASKS_MAX {
+        if times > self.limits.asks_max {
             self.give_up(steps);
             return;
         }
@@ -133,6 +162,10 @@ impl RoomChain {
 
     /// Delivers what is held and has become next; asks for the gap that is left.
     fn go_on(&mut self, now: Duration, steps: &mut Vec<Step>) {
+        if self.asked.is_some_and(|asked| asked.before.0 <= self.position.0 + 1) {
+            // That gap closed without its answer; another may be left.
+            self.asked = None;
+        }
         while let Some(entry) = self.held.first_entry() {
             if *entry.key() > self.position {
                 if self.asked.is_none() {
@@ -165,117 +198,14 @@ impl RoomChain {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use barrage_protocol::Class;
-    use barrage_protocol::frame::{BatchMessage, RepairAnswer};
-    use proptest::prelude::*;
-
-    fn batch(from: u64, to: u64, repair: bool) -> Batch {
-        Batch {
-            room: "r".parse().unwrap(),
-            previous: Sequence(from),
-            sequence: Sequence(to),
-            messages: (from + 1..=to)
-                .map(|n| BatchMessage {
-                    sequence: Sequence(n),
-                    class: Class::Gift,
-                    body: serde_json::value::RawValue::from_string("{}".into()).unwrap(),
-                })
-                .collect(),
-            left_out: Default::default(),
-            pulse: None,
-            repair: repair.then_some(RepairAnswer { outcome: RepairOutcome::Complete, skipped: 0 }),
-        }
-    }
-
-    fn seen(steps: &[Step]) -> Vec<u64> {
-        let batches = steps.iter().filter_map(|step| match step {
-            Step::Deliver(batch) => Some(batch),
-            _ => None,
-        });
-        batches.flat_map(|b| b.messages.iter().map(|m| m.sequence.0)).collect()
-    }
-
-    proptest! {
-        /// Under any loss, doubling and reordering, with repairs that answer late:
-        /// strictly increasing, and in the end everything is there.
-        #[test]
-        fn every_gift_once_in_order(
-            sizes in prop::collection::vec(1_u64..5, 1..40),
-            fates in prop::collection::vec(0_u8..5, 40),
-            swaps in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
-        ) {
-            let mut all = Vec::new();
-            let mut end = 0;
-            for size in sizes {
-                all.push((end, end + size));
-                end += size;
-            }
-            let mut arriving: Vec<_> = all.iter().zip(&fates).flat_map(|(b, fate)| match fate {
-                0 => vec![],
-                1 => vec![*b, *b],
-                _ => vec![*b],
-            }).collect();
-            if !arriving.is_empty() {
-                for swap in swaps {
-                    let at = swap.index(arriving.len());
-                    let next = (at + 1) % arriving.len();
-                    arriving.swap(at, next);
-                }
-            }
-            // The last one always arrives in the end, or nothing would show the gap.
-            arriving.push((end, end + 1));
-            let mut chain = RoomChain::new(Sequence(0));
-            let mut out = Vec::new();
-            let mut now = Duration::ZERO;
-            let mut asks = Vec::new();
-            let mut take = |steps: Vec<Step>, asks: &mut Vec<(u64, u64)>| {
-                out.extend(seen(&steps));
-                for step in steps {
-                    match step {
-                        Step::Ask { after, before } => asks.push((after.0, before.0)),
-                        Step::Lost { .. } => panic!("answered gaps are not lost"),
-                        Step::Deliver(_) => {}
-                    }
-                }
-            };
-            for (i, (from, to)) in arriving.into_iter().enumerate() {
-                now += Duration::from_millis(1);
-                take(chain.take(batch(from, to, false), now), &mut asks);
-                if i % 3 == 0 && let Some((after, before)) = asks.pop() {
-                    take(chain.take(batch(after, before - 1, true), now), &mut asks);
-                }
-            }
-            while let Some((after, before)) = asks.pop() {
-                take(chain.take(batch(after, before - 1, true), now), &mut asks);
-            }
-            prop_assert_eq!(out, (1..=end + 1).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_gap_that_nobody_mends_is_given_up() {
-        let mut chain = RoomChain::new(Sequence(3));
-        let steps = chain.take(batch(7, 9, false), Duration::ZERO);
-        assert!(matches!(steps[..], [Step::Ask { after: Sequence(3), before: Sequence(8) }]));
-        assert!(chain.tick(Duration::from_secs(1)).is_empty());
-        assert!(matches!(chain.tick(Duration::from_secs(2))[..], [Step::Ask { .. }]));
-        assert!(matches!(chain.tick(Duration::from_secs(4))[..], [Step::Ask { .. }]));
-        let steps = chain.tick(Duration::from_secs(6));
-        assert!(matches!(steps[0], Step::Lost { up_to: Sequence(7) }));
-        assert_eq!(seen(&steps), [8, 9]);
-    }
-
-    #[test]
-    fn a_repair_cut_short_is_asked_on() {
-        let mut chain = RoomChain::new(Sequence(0));
-        chain.take(batch(10, 11, false), Duration::ZERO);
-        let steps = chain.take(batch(0, 4, true), Duration::ZERO);
-        assert!(
-            matches!(steps[..], [Step::Deliver(_), Step::Ask { after: Sequence(4), before: Sequence(11) }]),
-            "{steps:?}"
-        );
-    }
+/// The answer to a resume from a position that the server never gave: `gone`, and
+/// an empty range at its own newest. A late `gone` of an ordinary repair names the
+/// range that was asked for instead, and must not turn the chain back.
+fn is_other_history(batch: &Batch, position: Sequence) -> bool {
+    batch.repair.is_some_and(|repair| repair.outcome == RepairOutcome::Gone)
+        && batch.previous == batch.sequence
+        && batch.sequence < position
 }
+
+#[cfg(test)]
+mod tests;

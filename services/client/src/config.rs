@@ -5,6 +5,8 @@ use std::time::Duration;
 use barrage_protocol::RoomId;
 use barrage_protocol::entry::{EntryAnswer, Transport};
 
+use crate::chain::HoldLimits;
+
 /// A viewer's settings.
 #[derive(Debug, Clone)]
 pub struct ViewerConfig {
@@ -29,6 +31,8 @@ pub struct ViewerConfig {
     /// Events waiting for the caller; at the bound the client stops reading, and the
     /// server sees a slow viewer. Default 1024.
     pub events_max: usize,
+    /// How long and how much is held while a gap is mended.
+    pub hold: HoldLimits,
 }
 
 impl ViewerConfig {
@@ -46,6 +50,7 @@ impl ViewerConfig {
             fallback: None,
             connect_timeout: Duration::from_secs(5),
             events_max: 1_024,
+            hold: HoldLimits::default(),
         }
     }
 }

@@ -46,7 +46,7 @@ fn filled(fallback: &EntryAnswer, config: &ViewerConfig) -> EntryAnswer {
     answer
 }
 
-/// Endpoints of one transport, in entry's order.
-pub(crate) fn of(answer: &EntryAnswer, transport: Transport) -> Vec<Endpoint> {
-    answer.downlinks.iter().filter(|endpoint| endpoint.transport == transport).cloned().collect()
+/// Endpoints of one transport, in the order given.
+pub(crate) fn of(endpoints: &[Endpoint], transport: Transport) -> Vec<Endpoint> {
+    endpoints.iter().filter(|endpoint| endpoint.transport == transport).cloned().collect()
 }

@@ -5,9 +5,12 @@
 mod backoff;
 mod chain;
 mod config;
+mod connect;
 mod endpoints;
 mod error;
 mod event;
+mod follow;
+mod http;
 mod link;
 mod poll;
 mod race;
@@ -17,9 +20,10 @@ mod viewer;
 mod ws;
 
 pub use backoff::Backoff;
-pub use chain::{RoomChain, Step};
+pub use chain::{HoldLimits, RoomChain, Step};
 pub use config::{SenderConfig, ViewerConfig};
 pub use error::{ConnectError, SendError};
 pub use event::Event;
+pub use http::HttpPool;
 pub use sender::Sender;
 pub use viewer::Viewer;

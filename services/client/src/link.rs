@@ -15,6 +15,8 @@ pub(crate) const OUTGOING_MAX: usize = 32;
 pub(crate) enum Incoming {
     /// A frame.
     Frame(ServerFrame),
+    /// A sign of life without a frame.
+    Alive,
     /// It has ended.
     Closed {
         /// The close code, if one came.
@@ -33,6 +35,27 @@ pub(crate) struct Link {
     pub(crate) outgoing: mpsc::Sender<ClientFrame>,
     /// The tasks behind it; they end when this is dropped.
     pub(crate) _tasks: Tasks,
+}
+
+/// A connection being opened; giving it up ends the attempt.
+#[derive(Debug)]
+pub(crate) struct Opening(tokio::task::JoinHandle<Option<Link>>);
+
+impl Opening {
+    pub(crate) fn spawn(opening: impl Future<Output = Option<Link>> + Send + 'static) -> Self {
+        Opening(tokio::spawn(opening))
+    }
+
+    /// Cancel-safe.
+    pub(crate) async fn opened(&mut self) -> Option<Link> {
+        (&mut self.0).await.ok().flatten()
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Tasks that end with their owner.

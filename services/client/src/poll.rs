@@ -16,6 +16,9 @@ use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 const WAIT_SECS: u64 = 20;
 /// Beyond the wait, before a poll is given up.
 const MARGIN: Duration = Duration::from_secs(10);
+/// Between polls that brought nothing, so that a server that does not wait is not
+/// asked without end.
+const PACE: Duration = Duration::from_millis(500);
 /// A poll needs no heartbeat: each request is one.
 const NO_PING_MS: u64 = 24 * 3600 * 1000;
 
@@ -56,11 +59,17 @@ pub(crate) async fn connect(
                 }
             }
             let wait = Duration::from_secs(WAIT_SECS) + MARGIN;
+            let earliest = tokio::time::Instant::now() + PACE;
             let polled =
                 tokio::time::timeout(wait, get(&http, &url, token.as_deref(), Some(position), WAIT_SECS))
                     .await;
             match polled {
-                Ok(Ok(next)) => batch = Some(next),
+                Ok(Ok(next)) => {
+                    if next.sequence <= position {
+                        tokio::time::sleep_until(earliest).await;
+                    }
+                    batch = Some(next);
+                }
                 Ok(Err(error)) => break error.to_string(),
                 Err(_) => break "a poll was not answered".to_owned(),
             }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use barrage_protocol::RoomId;
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
+use barrage_protocol::{Code, RoomId};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,10 +36,9 @@ impl Sender {
         if config.uplinks.is_empty() {
             return Err(SendError::Config("no uplink is configured".into()));
         }
-        let http = reqwest::Client::builder()
-            .timeout(config.attempt_timeout)
-            .build()
-            .map_err(|error| SendError::Config(error.to_string()))?;
+        // Each attempt has a timeout of its own, within the deadline.
+        let http =
+            reqwest::Client::builder().build().map_err(|error| SendError::Config(error.to_string()))?;
         Ok(Sender { http, config })
     }
 
@@ -57,12 +57,12 @@ impl Sender {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, SendError> {
-        let json = serde_json::to_vec(body).expect("posts are plain data");
+        let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         for attempt in 0.. {
             let uplink = &self.config.uplinks[attempt % self.config.uplinks.len()];
-            let (wait, error) = match self.attempt(&format!("{uplink}{path}"), json.clone()).await {
+            let (wait, error) = match self.attempt(&format!("{uplink}{path}"), json.clone(), deadline).await {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(refusal) => {
                     if !refusal.code.is_retryable() {
@@ -81,9 +81,11 @@ impl Sender {
         Err(SendError::Deadline("no attempt was made".into()))
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, url: &str, json: Vec<u8>) -> Attempt<T> {
-        let request =
-            self.http.post(url).bearer_auth(&self.config.token).header("content-type", "application/json");
+    async fn attempt<T: DeserializeOwned>(&self, url: &str, json: Bytes, deadline: Instant) -> Attempt<T> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let request = self.http.post(url).bearer_auth(&self.config.token);
+        let request = request.header("content-type", "application/json");
+        let request = request.timeout(left.min(self.config.attempt_timeout));
         let response = match request.body(json).send().await {
             Ok(response) => response,
             Err(error) => return Attempt::Failed(error.without_url().to_string()),
@@ -97,7 +99,17 @@ impl Sender {
         }
         match response.json::<ErrorBody>().await {
             Ok(body) => Attempt::Refused(body.error),
+            // Not Barrage's own answer: a proxy's, or a wrong URL.
+            Err(_) if is_lasting(status) => {
+                Attempt::Refused(Refusal::new(Code::BadRequest, format!("status {status}")))
+            }
             Err(_) => Attempt::Failed(format!("status {status}")),
         }
     }
+}
+
+/// Whether the same request gets the same status again.
+fn is_lasting(status: reqwest::StatusCode) -> bool {
+    use reqwest::StatusCode as S;
+    status.is_client_error() && !matches!(status, S::REQUEST_TIMEOUT | S::TOO_EARLY | S::TOO_MANY_REQUESTS)
 }

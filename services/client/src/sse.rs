@@ -44,7 +44,7 @@ async fn open(
     let (outgoing, asked) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     tasks.spawn(read_events(response, incoming_in.clone()));
-    let poll_url = endpoint.url.replace("/sse", "/poll");
+    let poll_url = poll_url(&endpoint.url);
     tasks.spawn(poll::answer_repairs(http.clone(), poll_url, config.token.clone(), asked, incoming_in));
     match incoming.recv().await {
         Some(Incoming::Frame(ServerFrame::Hello(hello))) => {
@@ -55,26 +55,31 @@ async fn open(
     }
 }
 
+/// The poll resource beside an event stream; a room may be called `sse` too.
+fn poll_url(url: &str) -> String {
+    url.strip_suffix("/sse").map_or_else(|| url.to_owned(), |room| format!("{room}/poll"))
+}
+
 async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incoming>) {
-    let mut text = Vec::new();
+    let mut text = EventText::default();
     let message = loop {
-        while let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
-            let event: Vec<u8> = text.drain(..end + 2).collect();
-            let Some(parsed) = parse(&event) else { continue };
-            let is_last = parsed.is_err();
+        while let Some(event) = text.next_event() {
+            let parsed = parse(&event);
+            let is_last = matches!(parsed, Some(Err(_)));
             let incoming = match parsed {
-                Ok(frame) => Incoming::Frame(frame),
-                Err(error) => Incoming::Closed { code: None, message: error.to_string() },
+                Some(Ok(frame)) => Incoming::Frame(frame),
+                Some(Err(error)) => Incoming::Closed { code: None, message: error.to_string() },
+                None => Incoming::Alive,
             };
             if frames.send(incoming).await.is_err() || is_last {
                 return;
             }
         }
-        if text.len() > EVENT_BYTES_MAX {
+        if text.bytes.len() > EVENT_BYTES_MAX {
             break "an event is too large".to_owned();
         }
         match response.chunk().await {
-            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => text.bytes.extend_from_slice(&chunk),
             Ok(None) => break "the stream ended".to_owned(),
             Err(error) => break error.to_string(),
         }
@@ -82,8 +87,57 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
     drop(frames.send(Incoming::Closed { code: None, message }).await);
 }
 
+/// What has come of the stream and is not yet a whole event.
+#[derive(Debug, Default)]
+struct EventText {
+    bytes: Vec<u8>,
+    /// No event ends before here: a large one is searched once, not once per chunk.
+    searched: usize,
+}
+
+impl EventText {
+    /// Takes the first whole event out.
+    fn next_event(&mut self) -> Option<Vec<u8>> {
+        let unsearched = self.bytes.get(self.searched..).unwrap_or_default();
+        let Some(end) = unsearched.windows(2).position(|pair| pair == b"\n\n") else {
+            self.searched = self.bytes.len().saturating_sub(1);
+            return None;
+        };
+        let event = self.bytes.drain(..self.searched + end + 2).collect();
+        self.searched = 0;
+        Some(event)
+    }
+}
+
 /// The frame of one event; `None` for a comment.
 fn parse(event: &[u8]) -> Option<Result<ServerFrame, serde_json::Error>> {
     let data = event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data: "))?;
     Some(ServerFrame::parse(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_wherever_the_chunks_are_cut() {
+        let stream = b": keep\n\nid: 1\nevent: pong\ndata: {}\n\nid: 2\n";
+        for chunk_bytes in 1..stream.len() {
+            let mut text = EventText::default();
+            let mut events = Vec::new();
+            for chunk in stream.chunks(chunk_bytes) {
+                text.bytes.extend_from_slice(chunk);
+                events.extend(std::iter::from_fn(|| text.next_event()));
+            }
+            assert_eq!(events.len(), 2, "{chunk_bytes}");
+            assert!(parse(&events[0]).is_none());
+            assert!(parse(&events[1]).is_some());
+            assert_eq!(text.bytes, b"id: 2\n");
+        }
+    }
+
+    #[test]
+    fn a_room_may_be_called_like_the_resource() {
+        assert_eq!(poll_url("http://h/v1/rooms/sse/sse"), "http://h/v1/rooms/sse/poll");
+    }
 }

@@ -4,29 +4,26 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use barrage_protocol::Sequence;
 use barrage_protocol::code::Advice;
-use barrage_protocol::entry::Transport;
-use barrage_protocol::frame::{Batch, ClientFrame, Notice, Reconnect, ServerFrame};
-use barrage_protocol::{Code, Sequence};
+use barrage_protocol::entry::{Endpoint, EntryAnswer};
+use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::chain::{RoomChain, Step};
 use crate::config::ViewerConfig;
+use crate::connect;
 use crate::error::ConnectError;
 use crate::event::Event;
-use crate::link::{Incoming, Link, Tasks};
-use crate::{endpoints, poll, race, sse, ws};
+use crate::http::HttpPool;
+use crate::link::{Link, Tasks};
 
-/// Acknowledgements wait so long for others to go with.
-const ACK_DELAY: Duration = Duration::from_millis(200);
-/// Acknowledgements in one frame.
-const ACKS_MAX: usize = 64;
 /// Notices remembered, to show none twice.
 const NOTICES_MAX: usize = 256;
-/// How often gaps are looked at.
-const TICK: Duration = Duration::from_millis(500);
+/// Spread of a return "at once": a whole room may be told at the same moment.
+const NOW_SPREAD_MS: u64 = 250;
 /// Waits until entry has said its own.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -41,16 +38,23 @@ impl Viewer {
     /// Starts to connect; everything that happens comes as an event.
     #[must_use]
     pub fn start(config: ViewerConfig) -> Self {
+        Viewer::start_with(config, &HttpPool::new())
+    }
+
+    /// The same over HTTP connections that many viewers share.
+    #[must_use]
+    pub fn start_with(config: ViewerConfig, http: &HttpPool) -> Self {
         let (events_in, events) = mpsc::channel(config.events_max);
         let mut tasks = Tasks::default();
         let run = Run {
-            http: reqwest::Client::new(),
+            http: http.0.clone(),
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             position: config.after,
             chain: None,
             started: Instant::now(),
             notices: VecDeque::new(),
             acks: Vec::new(),
+            named: Vec::new(),
             config,
             events: events_in,
         };
@@ -64,26 +68,31 @@ impl Viewer {
     }
 }
 
-struct Run {
-    http: reqwest::Client,
+/// A viewer's state, across its connections.
+pub(crate) struct Run {
+    pub(crate) http: reqwest::Client,
     backoff: Backoff,
-    config: ViewerConfig,
+    pub(crate) config: ViewerConfig,
     /// Where to resume; `None` before the first hello.
-    position: Option<Sequence>,
-    chain: Option<RoomChain>,
-    started: Instant,
+    pub(crate) position: Option<Sequence>,
+    pub(crate) chain: Option<RoomChain>,
+    pub(crate) started: Instant,
     notices: VecDeque<Sequence>,
-    acks: Vec<Sequence>,
-    events: mpsc::Sender<Event>,
+    pub(crate) acks: Vec<Sequence>,
+    /// Where the last `reconnect` frame sent this viewer; used for one connect.
+    pub(crate) named: Vec<Endpoint>,
+    pub(crate) events: mpsc::Sender<Event>,
 }
 
 /// The user has gone.
-struct Gone;
+pub(crate) struct Gone;
 
 /// Why a connection is over.
-struct Ended {
-    code: Option<u16>,
-    message: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<u16>,
+    pub(crate) message: String,
+    /// Whether it lived long enough to count as a success.
+    pub(crate) is_stable: bool,
 }
 
 impl Run {
@@ -94,16 +103,13 @@ impl Run {
 
     async fn run(&mut self) -> Result<(), Gone> {
         loop {
-            let ended = match connect(&self.http, &self.config, self.position).await {
-                Ok((link, backoff)) => {
-                    self.backoff = backoff;
-                    self.follow(link).await?
-                }
+            let ended = match self.open().await {
+                Ok(link) => self.follow(link).await?,
                 Err(ConnectError::Refused(refusal)) => {
-                    let wait = refusal.retry_after_ms.map(Duration::from_millis);
                     if refusal.code.advice() == Advice::Never {
                         return self.closed(Some(refusal.code.close()), refusal.message).await;
                     }
+                    let wait = refusal.retry_after_ms.map(|ms| spread().saturating_add(from_ms(ms)));
                     self.wait(wait, Some(refusal.code.close())).await?;
                     continue;
                 }
@@ -113,15 +119,34 @@ impl Run {
                     continue;
                 }
             };
+            if ended.is_stable {
+                self.backoff.reset();
+            }
             match ended.code.map_or(Advice::Backoff, Advice::of_close) {
                 Advice::Never => return self.closed(ended.code, ended.message).await,
-                // "Now" still spreads over a moment: a whole room may be told at once.
-                Advice::Now | Advice::Named => {
-                    self.wait(Some(Duration::from_millis(rand::random_range(0..250))), ended.code).await?
+                // A server that sends everybody back at once, again and again, gets
+                // the backoff.
+                Advice::Now | Advice::Named if ended.is_stable || !self.named.is_empty() => {
+                    self.wait(Some(spread()), ended.code).await?;
                 }
-                Advice::Backoff => self.wait(None, ended.code).await?,
+                Advice::Now | Advice::Named | Advice::Backoff => self.wait(None, ended.code).await?,
             }
         }
+    }
+
+    /// To the named place, if there is one; else by way of entry.
+    async fn open(&mut self) -> Result<Link, ConnectError> {
+        let named = std::mem::take(&mut self.named);
+        if let Some(link) = connect::to_named(&self.http, &self.config, &named, self.position).await {
+            return Ok(link);
+        }
+        let (link, answer) = connect::by_entry(&self.http, &self.config, self.position).await?;
+        self.heed(&answer);
+        Ok(link)
+    }
+
+    fn heed(&mut self, answer: &EntryAnswer) {
+        self.backoff.set_ceilings(from_ms(answer.backoff_base_ms), from_ms(answer.backoff_max_ms));
     }
 
     async fn closed(&mut self, code: Option<u16>, message: String) -> Result<(), Gone> {
@@ -140,76 +165,16 @@ impl Run {
         self.events.send(event).await.map_err(|_| Gone)
     }
 
-    /// Follows a connection, and the one that takes over from it, to the end.
-    async fn follow(&mut self, mut link: Link) -> Result<Ended, Gone> {
-        self.hello(&link).await?;
-        let mut tick = tokio::time::interval(TICK);
-        let mut ping = interval(link.hello.ping_interval_ms);
-        let mut ack_at: Option<Instant> = None;
-        let mut successor: Option<tokio::task::JoinHandle<Option<Link>>> = None;
-        loop {
-            tokio::select! {
-                incoming = link.incoming.recv() => match incoming {
-                    Some(Incoming::Frame(ServerFrame::Reconnect(reconnect))) => {
-                        if successor.is_none() {
-                            successor = Some(self.make_before_break(&reconnect));
-                        }
-                    }
-                    Some(Incoming::Frame(frame)) => {
-                        self.take(frame, &link).await?;
-                        if !self.acks.is_empty() && ack_at.is_none() {
-                            ack_at = Some(Instant::now() + ACK_DELAY);
-                        }
-                    }
-                    Some(Incoming::Closed { code, message }) => return Ok(Ended { code, message }),
-                    None => return Ok(Ended { code: None, message: "the connection ended".into() }),
-                },
-                next = async { successor.as_mut().expect("guarded").await }, if successor.is_some() => {
-                    successor = None;
-                    if let Ok(Some(next)) = next {
-                        // The old connection is left only now; what it still brought is known to the chain.
-                        link = next;
-                        ping = interval(link.hello.ping_interval_ms);
-                        self.hello(&link).await?;
-                    }
-                }
-                _ = tick.tick() => {
-                    let now = self.started.elapsed();
-                    let steps = self.chain.as_mut().map(|chain| chain.tick(now)).unwrap_or_default();
-                    self.steps(steps, &link).await?;
-                }
-                _ = ping.tick() => say(&link, ClientFrame::Ping { id: 0 }),
-                () = tokio::time::sleep_until(ack_at.unwrap_or_else(Instant::now)), if ack_at.is_some() => {
-                    ack_at = None;
-                    for sequences in std::mem::take(&mut self.acks).chunks(ACKS_MAX) {
-                        say(&link, ClientFrame::Ack { sequences: sequences.to_vec() });
-                    }
-                }
-                () = self.events.closed() => return Err(Gone),
-            }
-        }
-    }
-
-    /// Opens the next connection while this one still serves.
-    fn make_before_break(&self, reconnect: &Reconnect) -> tokio::task::JoinHandle<Option<Link>> {
-        let (http, config) = (self.http.clone(), self.config.clone());
-        let (after, position) = (Duration::from_millis(reconnect.after_ms), self.position);
-        tokio::spawn(async move {
-            tokio::time::sleep(after).await;
-            connect(&http, &config, position).await.ok().map(|(link, _)| link)
-        })
-    }
-
-    async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
+    pub(crate) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {
             Some(chain) => chain.reconnected(),
-            None => self.chain = Some(RoomChain::new(position)),
+            None => self.chain = Some(RoomChain::with_limits(position, self.config.hold)),
         }
         self.emit(Event::Hello(Box::new(link.hello.clone()), link.transport)).await
     }
 
-    async fn take(&mut self, frame: ServerFrame, link: &Link) -> Result<(), Gone> {
+    pub(crate) async fn take(&mut self, frame: ServerFrame, link: &Link) -> Result<(), Gone> {
         match frame {
             ServerFrame::Batch(batch) => {
                 if let Some(repair) = batch.repair {
@@ -228,7 +193,7 @@ impl Run {
         }
     }
 
-    async fn steps(&mut self, steps: Vec<Step>, link: &Link) -> Result<(), Gone> {
+    pub(crate) async fn steps(&mut self, steps: Vec<Step>, link: &Link) -> Result<(), Gone> {
         for step in steps {
             match step {
                 Step::Deliver(batch) => self.deliver(batch).await?,
@@ -266,60 +231,18 @@ impl Run {
     }
 }
 
-fn interval(ms: u64) -> tokio::time::Interval {
-    let period = Duration::from_millis(ms.max(100));
-    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    interval
-}
-
 /// A full queue means that the connection stands still: its end is near anyway.
-fn say(link: &Link, frame: ClientFrame) {
+pub(crate) fn say(link: &Link, frame: ClientFrame) {
     if link.outgoing.try_send(frame).is_err() {
         tracing::debug!("a frame was not sent: the connection stands still");
     }
 }
 
-/// Entry, race, then every endpoint in turn, by transport.
-async fn connect(
-    http: &reqwest::Client,
-    config: &ViewerConfig,
-    after: Option<Sequence>,
-) -> Result<(Link, Backoff), ConnectError> {
-    let answer = endpoints::ask(http, config).await?;
-    let backoff = Backoff::new(
-        Duration::from_millis(answer.backoff_base_ms),
-        Duration::from_millis(answer.backoff_max_ms),
-    );
-    let mut last = ConnectError::Failed("entry named no endpoint".into());
-    for transport in &config.transports {
-        let mut list = endpoints::of(&answer, *transport);
-        if *transport == Transport::Ws && config.race {
-            list = race::run(http, &config.entry_url, &answer, list).await;
-        }
-        for endpoint in &list {
-            let connected = match transport {
-                Transport::Ws => ws::connect(endpoint, config, after).await,
-                Transport::Sse => sse::connect(http, endpoint, config, after).await,
-                Transport::Poll => poll::connect(http, endpoint, config, after).await,
-            };
-            match connected {
-                Ok(link) => return Ok((link, backoff)),
-                // No other endpoint would say otherwise.
-                Err(ConnectError::Refused(refusal)) if is_final(refusal.code) => {
-                    return Err(ConnectError::Refused(refusal));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, ?transport, "an endpoint could not be connected");
-                    last = error;
-                }
-            }
-        }
-    }
-    Err(last)
+pub(crate) fn from_ms(ms: u64) -> Duration {
+    // A day is as good as for ever, and no arithmetic on it overflows.
+    Duration::from_millis(ms.min(24 * 3600 * 1000))
 }
 
-fn is_final(code: Code) -> bool {
-    code.advice() == Advice::Never
-        && !matches!(code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
+fn spread() -> Duration {
+    Duration::from_millis(rand::random_range(0..NOW_SPREAD_MS))
 }

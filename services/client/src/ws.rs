@@ -22,6 +22,8 @@ use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 
 /// Largest frame taken from a server, before and after inflating.
 const FRAME_BYTES_MAX: usize = 8 << 20;
+/// WebSocket pings waiting for their pong; further ones go unanswered.
+const PONGS_MAX: usize = 4;
 
 type Stream = TokioIo<hyper::upgrade::Upgraded>;
 
@@ -48,9 +50,10 @@ async fn open(
     reader.set_auto_pong(false);
     let (incoming_in, mut incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, outgoing_out) = mpsc::channel(OUTGOING_MAX);
+    let (pongs_in, pongs) = mpsc::channel(PONGS_MAX);
     let mut tasks = Tasks::default();
-    tasks.spawn(write_frames(writer, outgoing_out));
-    tasks.spawn(read_frames(reader, incoming_in));
+    tasks.spawn(write_frames(writer, outgoing_out, pongs));
+    tasks.spawn(read_frames(reader, incoming_in, pongs_in));
     let join = ClientFrame::Join { token: config.token.clone(), after };
     outgoing.send(join).await.map_err(ConnectError::failed)?;
     loop {
@@ -59,7 +62,7 @@ async fn open(
                 return Ok(Link { transport: Transport::Ws, hello, incoming, outgoing, _tasks: tasks });
             }
             Some(Incoming::Frame(ServerFrame::Error(refusal))) => return Err(ConnectError::Refused(refusal)),
-            Some(Incoming::Frame(_)) => {}
+            Some(Incoming::Frame(_) | Incoming::Alive) => {}
             Some(Incoming::Closed { message, .. }) => return Err(ConnectError::Failed(message)),
             None => return Err(ConnectError::Failed("the connection ended".into())),
         }
@@ -77,7 +80,8 @@ async fn handshake(endpoint: &Endpoint, config: &ViewerConfig) -> Result<Stream,
         TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(ConnectError::failed)?;
     stream.set_nodelay(true).map_err(ConnectError::failed)?;
     let protocol = if config.deflate { SUBPROTOCOL_DEFLATE } else { SUBPROTOCOL_JSON };
-    let request = Request::get(url.path())
+    let target = url.query().map_or_else(|| url.path().into(), |query| format!("{}?{query}", url.path()));
+    let request = Request::get(target)
         .header("Host", format!("{host}:{port}"))
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
@@ -118,17 +122,31 @@ async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectErr
 async fn write_frames(
     mut writer: WebSocketWrite<WriteHalf<Stream>>,
     mut frames: mpsc::Receiver<ClientFrame>,
+    mut pongs: mpsc::Receiver<Vec<u8>>,
 ) {
-    while let Some(frame) = frames.recv().await {
-        let json = serde_json::to_vec(&frame).expect("frames are plain data");
-        if writer.write_frame(Frame::text(Payload::Owned(json))).await.is_err() {
+    loop {
+        let frame = tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(frame) => {
+                    let json = serde_json::to_vec(&frame).expect("frames are plain data");
+                    Frame::text(Payload::Owned(json))
+                }
+                None => break,
+            },
+            Some(payload) = pongs.recv() => Frame::pong(Payload::Owned(payload)),
+        };
+        if writer.write_frame(frame).await.is_err() {
             return;
         }
     }
     drop(writer.write_frame(Frame::close(1000, b"")).await);
 }
 
-async fn read_frames(mut reader: WebSocketRead<ReadHalf<Stream>>, frames: mpsc::Sender<Incoming>) {
+async fn read_frames(
+    mut reader: WebSocketRead<ReadHalf<Stream>>,
+    frames: mpsc::Sender<Incoming>,
+    pongs: mpsc::Sender<Vec<u8>>,
+) {
     let closed = loop {
         // Nothing is owed: automatic answers are off.
         let read = reader.read_frame::<_, std::convert::Infallible>(&mut |_| async { Ok(()) }).await;
@@ -137,9 +155,9 @@ async fn read_frames(mut reader: WebSocketRead<ReadHalf<Stream>>, frames: mpsc::
             Err(error) => break Incoming::Closed { code: None, message: error.to_string() },
         };
         let parsed = match frame.opcode {
-            OpCode::Text => ServerFrame::parse(&frame.payload).map_err(|error| error.to_string()),
+            OpCode::Text => parse(&frame.payload).map(Some),
             OpCode::Binary => match inflate(&frame.payload, FRAME_BYTES_MAX) {
-                Ok(json) => ServerFrame::parse(&json).map_err(|error| error.to_string()),
+                Ok(json) => parse(&json).map(Some),
                 Err(error) => Err(error.to_string()),
             },
             OpCode::Close => {
@@ -148,10 +166,17 @@ async fn read_frames(mut reader: WebSocketRead<ReadHalf<Stream>>, frames: mpsc::
                     String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default()).into_owned();
                 break Incoming::Closed { code, message };
             }
-            OpCode::Ping | OpCode::Pong | OpCode::Continuation => continue,
+            OpCode::Ping => {
+                drop(pongs.try_send(frame.payload.to_vec()));
+                Ok(None)
+            }
+            OpCode::Pong => Ok(None),
+            // Nothing here is so large that a server would cut it.
+            OpCode::Continuation => Err("a fragment came".to_owned()),
         };
         let item = match parsed {
-            Ok(frame) => Incoming::Frame(frame),
+            Ok(Some(frame)) => Incoming::Frame(frame),
+            Ok(None) => Incoming::Alive,
             Err(message) => break Incoming::Closed { code: None, message },
         };
         if frames.send(item).await.is_err() {
@@ -159,4 +184,8 @@ async fn read_frames(mut reader: WebSocketRead<ReadHalf<Stream>>, frames: mpsc::
         }
     };
     drop(frames.send(closed).await);
+}
+
+fn parse(json: &[u8]) -> Result<ServerFrame, String> {
+    ServerFrame::parse(json).map_err(|error| error.to_string())
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use barrage_protocol::entry::RaceReport;
 use bytes::Bytes;
 
-/// Gateways with race times; beyond, reports of further ones are passed over.
+/// Gateways with race times; at the bound those that have gone make room, and if none
+/// has, reports of further ones are passed over.
 const GATEWAYS_MAX: usize = 1_024;
 /// Weight of a new time in the smoothed one: about the last ten count.
 const SMOOTHING: f64 = 0.2;
 /// A racer that did not arrive counts as this slow.
-const FAILED_MS: f64 = 3_000.0;
+pub(crate) const FAILED_MS: f64 = 3_000.0;
 /// Racers in one report.
 pub(crate) const RESULTS_MAX: usize = 16;
 
@@ -33,7 +34,12 @@ impl RaceBook {
             let ms = result.elapsed_ms.map_or(FAILED_MS, |ms| (ms as f64).min(FAILED_MS));
             if let Some(smoothed) = self.by_gateway.get_mut(&result.gateway) {
                 *smoothed += SMOOTHING * (ms - *smoothed);
-            } else if self.by_gateway.len() < GATEWAYS_MAX {
+                continue;
+            }
+            if self.by_gateway.len() >= GATEWAYS_MAX {
+                self.by_gateway.retain(|gateway, _| known(gateway));
+            }
+            if self.by_gateway.len() < GATEWAYS_MAX {
                 self.by_gateway.insert(result.gateway.clone(), ms);
             }
         }
@@ -62,5 +68,19 @@ mod tests {
         book.take(&report("a", None), |g| g == "a");
         assert!((600.0..700.0).contains(&book.race_ms("a").unwrap()));
         assert_eq!(book.race_ms("invented"), None);
+    }
+
+    #[test]
+    fn gateways_that_have_gone_make_room() {
+        let mut book = RaceBook::default();
+        let report =
+            |gateway: String| RaceReport { results: vec![RaceResult { gateway, elapsed_ms: Some(1) }] };
+        for n in 0..GATEWAYS_MAX {
+            book.take(&report(format!("old-{n}")), |_| true);
+        }
+        book.take(&report("one-more".into()), |_| true);
+        assert_eq!((book.by_gateway.len(), book.race_ms("one-more")), (GATEWAYS_MAX, None));
+        book.take(&report("new".into()), |gateway| gateway == "new");
+        assert_eq!((book.by_gateway.len(), book.race_ms("new")), (1, Some(1.0)));
     }
 }

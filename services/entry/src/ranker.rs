@@ -15,13 +15,16 @@ pub struct Candidate {
 
 /// Race times at this distance from the fastest halve a gateway's weight.
 const HALVING_MS: f64 = 50.0;
+/// The least that race times leave of a weight: anybody may report, and reports alone
+/// must not take a gateway out of use.
+const RACE_FACTOR_MIN: f64 = 0.05;
 
 fn weight(candidate: &Candidate, fastest_ms: f64) -> f64 {
     if candidate.draining || candidate.headroom.is_nan() {
         return 0.0;
     }
     let slower_ms = candidate.race_ms.map_or(0.0, |ms| (ms - fastest_ms).max(0.0));
-    candidate.headroom.clamp(0.0, 1.0) * 0.5_f64.powf(slower_ms / HALVING_MS)
+    candidate.headroom.clamp(0.0, 1.0) * 0.5_f64.powf(slower_ms / HALVING_MS).max(RACE_FACTOR_MIN)
 }
 
 /// Indices of at most `max` candidates, by weighted sampling without replacement
@@ -76,6 +79,16 @@ mod tests {
         let first = (0..1_000).filter(|_| rank(&candidates, 3, &mut random)[0] == 0).count();
         assert!(first > 800, "{first}");
         assert!(!rank(&candidates, 3, &mut random).contains(&2));
+    }
+
+    #[test]
+    fn reports_alone_take_no_gateway_out_of_use() {
+        let fast = Candidate { race_ms: Some(1.0), ..candidate(0.5) };
+        let slandered = Candidate { race_ms: Some(3_000.0), ..candidate(0.5) };
+        let candidates = [fast, slandered];
+        let mut random = chance(3);
+        let first = (0..10_000).filter(|_| rank(&candidates, 1, &mut random)[0] == 1).count();
+        assert!((350..650).contains(&first), "one in twenty-one, and it was {first}");
     }
 
     proptest! {

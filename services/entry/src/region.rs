@@ -87,6 +87,8 @@ impl RegionTable {
     /// Looks an address up.
     #[must_use]
     pub fn place(&self, address: IpAddr) -> Place {
+        // An IPv4 caller on an IPv6 socket is looked up as what it is.
+        let address = address.to_canonical();
         match &self.0 {
             Source::None => Place::default(),
             Source::Cidr { places, lengths } => lengths
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(place("10.1.2.3").region.as_deref(), Some("cn-north"));
         assert_eq!(place("10.2.2.3").carrier.as_deref(), Some("telecom"));
         assert_eq!(place("2001:db8::1"), Place { region: Some("eu".into()), carrier: None });
+        assert_eq!(place("::ffff:10.1.2.3"), place("10.1.2.3"));
         assert_eq!(place("192.0.2.1"), Place::default());
     }
 

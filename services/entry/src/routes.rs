@@ -21,7 +21,7 @@ use serde::Deserialize;
 use crate::config::EntryConfig;
 use crate::error::EntryError;
 use crate::metrics::EntryMetrics;
-use crate::race::{self, RESULTS_MAX, RaceBook};
+use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
 use crate::ranker::{Candidate, rank};
 use crate::region::{Place, RegionTable};
 
@@ -226,14 +226,16 @@ async fn report(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<S
     if report.results.len() > RESULTS_MAX {
         return Err(ApiError::new(Code::BadRequest, format!("results: at most {RESULTS_MAX}")));
     }
-    for result in &report.results {
+    let gateways = entry.bus.gateways();
+    let is_known = |id: &str| gateways.iter().any(|gateway| gateway.report.id == id);
+    for result in report.results.iter().filter(|result| is_known(&result.gateway)) {
         match result.elapsed_ms {
-            Some(ms) => entry.metrics.race_seconds.observe(ms as f64 / 1000.0),
+            // A made-up time must not spoil the histogram's sum.
+            Some(ms) => entry.metrics.race_seconds.observe((ms as f64).min(FAILED_MS) / 1000.0),
             None => entry.metrics.race_failures.inc(),
         }
     }
-    let gateways = entry.bus.gateways();
-    entry.races().take(&report, |id| gateways.iter().any(|gateway| gateway.report.id == id));
+    entry.races().take(&report, is_known);
     Ok(StatusCode::NO_CONTENT)
 }
 

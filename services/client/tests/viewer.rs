@@ -1,0 +1,254 @@
+//! The viewer against a server that does what the test says.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fake;
+
+use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
+use barrage_protocol::batch::{LeftOut, Pulse};
+use barrage_protocol::code::{Advice, Refusal};
+use barrage_protocol::entry::Transport;
+use barrage_protocol::frame::{ClientFrame, RepairOutcome};
+use barrage_protocol::{BatchWriter, Code, Sequence};
+use bytes::Bytes;
+use fake::{Fake, Ws, batch, endpoint, hello, hello_of, next, repair, soon, until, written};
+use fastwebsockets::{Frame, OpCode, Payload};
+
+#[tokio::test]
+async fn everything_that_comes_is_told_in_order() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(ViewerConfig { token: Some("t".into()), ..fake.config() });
+    let mut socket = fake.socket().await;
+    let join = ClientFrame::Join { token: Some("t".into()), after: None };
+    assert_eq!(socket.next().await, join);
+    socket.send(&hello(5, false, 60_000)).await;
+    assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
+    socket.send(&batch(5, 7)).await;
+    // Twice, and with something to deflate.
+    socket.send_deflated(&batch(5, 7)).await;
+    socket
+        .send_deflated(&written(BatchWriter {
+            previous: Sequence(7),
+            sequence: Sequence(90),
+            left_out: LeftOut { chat: 2 },
+            pulse: Pulse { likes: 3, online: Some(9) },
+            repair: None,
+        }))
+        .await;
+    assert_eq!(until(&mut viewer, 7).await, [6, 7]);
+    assert!(matches!(next(&mut viewer).await, Event::LeftOut { chat: 2 }));
+    assert_eq!(until(&mut viewer, 90).await, (8..=90).collect::<Vec<_>>());
+    assert!(matches!(next(&mut viewer).await, Event::Pulse { likes: 3, online: Some(9) }));
+    for n in [11, 12, 11] {
+        socket.send(&format!(r#"{{"type":"notice","sequence":{n},"body":{{"n":{n}}}}}"#)).await;
+    }
+    for n in [11, 12] {
+        let Event::Notice(body) = next(&mut viewer).await else { panic!("not a notice") };
+        assert_eq!(body.get(), format!(r#"{{"n":{n}}}"#));
+    }
+    // The third notice is not shown, but acknowledged: the server asked again.
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < 3 {
+        let ClientFrame::Ack { sequences } = socket.next().await else { panic!("not an ack") };
+        acknowledged.extend(sequences.into_iter().map(|sequence| sequence.0));
+    }
+    assert_eq!(acknowledged, [11, 12, 11]);
+    socket.write(Frame::new(true, OpCode::Ping, None, Payload::Borrowed(b"are you there"))).await;
+    assert_eq!(socket.raw().await, (OpCode::Pong, b"are you there".to_vec()));
+    drop(viewer);
+    socket.left().await;
+}
+
+#[tokio::test]
+async fn a_gap_is_repaired_before_anything_newer_is_shown() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(fake.config());
+    let (mut socket, _) = fake.joined(10).await;
+    socket.send(&batch(13, 15)).await;
+    socket.send(&batch(15, 16)).await;
+    let ask = ClientFrame::Repair { after: Sequence(10), before: Sequence(14) };
+    assert_eq!(socket.next().await, ask);
+    socket.send(&repair(10, 13, RepairOutcome::Complete)).await;
+    assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
+    let repaired = next(&mut viewer).await;
+    assert!(matches!(repaired, Event::Repaired { outcome: RepairOutcome::Complete, skipped: 0 }));
+    assert_eq!(until(&mut viewer, 16).await, (11..=16).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_resumed_where_it_ended() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(fake.config());
+    let (mut socket, _) = fake.joined(0).await;
+    hello_of(&mut viewer).await;
+    socket.send(&batch(0, 3)).await;
+    assert_eq!(until(&mut viewer, 3).await, [1, 2, 3]);
+    drop(socket);
+    let (mut socket, after) = fake.joined(6).await;
+    assert_eq!(after, Some(Sequence(3)));
+    // The resume overlaps with what comes live.
+    socket.send(&repair(3, 6, RepairOutcome::Partial)).await;
+    socket.send(&batch(5, 8)).await;
+    assert!(matches!(next(&mut viewer).await, Event::Reconnecting { code: None, .. }));
+    assert_eq!(until(&mut viewer, 8).await, [4, 5, 6, 7, 8]);
+}
+
+#[tokio::test]
+async fn where_websockets_are_refused_an_event_stream_serves() {
+    let mut fake = Fake::start(Ws::Refused).await;
+    let mut viewer = Viewer::start(fake.config());
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/sse", ""));
+    let events = asked.stream();
+    let send = async |json: String| {
+        // Cut anywhere.
+        let text = format!("id: 1\nevent: x\ndata: {json}\n\n: keep\n\n");
+        let (a, b) = text.split_at(text.len() / 2);
+        events.send(Bytes::from(a.to_owned())).await.unwrap();
+        events.send(Bytes::from(b.to_owned())).await.unwrap();
+    };
+    send(hello(4, false, 60_000)).await;
+    assert_eq!(hello_of(&mut viewer).await, Transport::Sse);
+    send(batch(4, 5)).await;
+    send(batch(7, 8)).await;
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/poll", "wait_secs=0&after=5"));
+    asked.json(repair(5, 8, RepairOutcome::Complete));
+    assert_eq!(until(&mut viewer, 8).await, [5, 6, 7, 8]);
+    // The stream ends: the next one resumes.
+    drop(events);
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/sse", "after=8"));
+}
+
+#[tokio::test]
+async fn the_last_resort_is_to_poll() {
+    let mut fake = Fake::start(Ws::Refused).await;
+    let mut viewer = Viewer::start(fake.config());
+    fake.request().await.status(502);
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/poll", "wait_secs=0"));
+    asked.json(batch(3, 3));
+    assert_eq!(hello_of(&mut viewer).await, Transport::Poll);
+    for (from, to) in [(3, 5), (5, 6)] {
+        let asked = fake.request().await;
+        assert_eq!(asked.query, format!("wait_secs=20&after={from}"));
+        asked.json(repair(from, to, RepairOutcome::Complete));
+    }
+    assert_eq!(until(&mut viewer, 6).await, [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn the_next_connection_stands_before_the_old_one_is_left() {
+    let mut old = Fake::start(Ws::Taken).await;
+    let mut new = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(old.config());
+    let (mut socket, _) = old.joined(0).await;
+    socket.send(&batch(0, 1)).await;
+    hello_of(&mut viewer).await;
+    assert_eq!(until(&mut viewer, 1).await, [1]);
+    let to = serde_json::to_string(&endpoint(Transport::Ws, new.address)).unwrap();
+    let go = format!(
+        r#"{{"type":"reconnect","after_ms":1,"deadline_ms":9000,"endpoints":[{to}],"message":"go"}}"#
+    );
+    socket.send(&go).await;
+    let mut next_socket = new.socket().await;
+    let ClientFrame::Join { after, .. } = next_socket.next().await else { panic!("not a join") };
+    assert_eq!(after, Some(Sequence(1)));
+    // The old one serves as long as the new one has not said hello.
+    socket.send(&batch(1, 2)).await;
+    assert_eq!(until(&mut viewer, 2).await, [2]);
+    next_socket.send(&hello(2, true, 60_000)).await;
+    next_socket.send(&repair(1, 2, RepairOutcome::Complete)).await;
+    next_socket.send(&batch(2, 3)).await;
+    assert_eq!(until(&mut viewer, 3).await, [3]);
+    socket.left().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_leaves_early_sends_to_the_named_place_all_the_same() {
+    let mut old = Fake::start(Ws::Taken).await;
+    let mut new = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(old.config());
+    let (mut socket, _) = old.joined(7).await;
+    let to = serde_json::to_string(&endpoint(Transport::Ws, new.address)).unwrap();
+    let go = format!(
+        r#"{{"type":"reconnect","after_ms":600000,"deadline_ms":9000,"endpoints":[{to}],"message":"go"}}"#
+    );
+    socket.send(&go).await;
+    socket.close(Code::Draining.close(), "bye").await;
+    let (_socket, after) = new.joined(7).await;
+    assert_eq!(after, Some(Sequence(7)));
+    hello_of(&mut viewer).await;
+    assert!(matches!(next(&mut viewer).await, Event::Reconnecting { code: Some(4300), .. }));
+}
+
+/// The heartbeat is answered by nobody: the viewer must not wait for TCP to notice.
+#[tokio::test]
+async fn a_silent_server_is_left() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let _viewer = Viewer::start(fake.config());
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(&hello(3, false, 100)).await;
+    assert_eq!(socket.next().await, ClientFrame::Ping { id: 0 });
+    let (_again, after) = fake.joined(3).await;
+    assert_eq!(after, Some(Sequence(3)));
+}
+
+#[tokio::test]
+async fn never_means_never_and_a_refused_join_is_typed() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(fake.config());
+    let (mut socket, _) = fake.joined(0).await;
+    socket.close(Code::Kicked.close(), "a moderator removed you").await;
+    hello_of(&mut viewer).await;
+    let Event::Closed { code, advice, message } = next(&mut viewer).await else { panic!("not closed") };
+    assert_eq!((code, advice, message.as_str()), (Some(4016), Advice::Never, "a moderator removed you"));
+    assert!(soon(viewer.next()).await.is_none());
+
+    let mut viewer = Viewer::start(fake.config());
+    let mut socket = fake.socket().await;
+    let refusal = Refusal::new(Code::TokenExpired, "fetch a new token");
+    socket.send(&serde_json::to_string(&barrage_protocol::frame::ServerFrame::Error(refusal)).unwrap()).await;
+    assert!(matches!(next(&mut viewer).await, Event::Closed { code: Some(4011), .. }));
+}
+
+#[tokio::test]
+async fn gateways_are_raced_and_the_times_reported() {
+    let other = Fake::start(Ws::Taken).await;
+    let mut others = vec![other];
+    let fake = Fake::start_beside(Ws::Taken, &[others[0].address]).await;
+    let mut viewer = Viewer::start_with(fake.config(), &HttpPool::new());
+    others.push(fake);
+    let (mut a, mut b) = (others.remove(0), others.remove(0));
+    // Either may win.
+    let _socket = tokio::select! {
+        joined = a.joined(0) => joined,
+        joined = b.joined(0) => joined,
+    };
+    hello_of(&mut viewer).await;
+    let reported = async {
+        while b.reports().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(reported).await;
+    let gateways: Vec<_> = b.reports()[0].results.iter().map(|r| r.elapsed_ms.is_some()).collect();
+    assert_eq!(gateways, [true, true]);
+}
+
+/// Entry is away, and the list that the client was built with says where to go.
+#[tokio::test]
+async fn an_embedded_list_stands_in_for_entry() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut fallback = fake.entry_answer();
+    for endpoint in &mut fallback.downlinks {
+        endpoint.url = endpoint.url.replace("demo", "{room}");
+    }
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let entry_url = format!("http://{nobody}");
+    let mut viewer = Viewer::start(ViewerConfig { entry_url, fallback: Some(fallback), ..fake.config() });
+    let _socket = fake.joined(0).await;
+    assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
+}

@@ -1,0 +1,195 @@
+//! Entry's answers over an embedded bus with gateways that the test reports.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, GatewayReport, RoomSettings};
+use barrage_entry::{Entry, EntryConfig, router};
+use barrage_http::ClientAddr;
+use barrage_protocol::code::ErrorBody;
+use barrage_protocol::entry::{EntryAnswer, Transport};
+use barrage_protocol::{Code, RoomId};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use prometheus::Registry;
+use tower_service::Service;
+
+struct Site {
+    router: Router,
+    bus: Arc<dyn Bus>,
+    registry: Registry,
+    _dir: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new(config: EntryConfig) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::new();
+        let metrics = BusMetrics::new(&registry).unwrap();
+        let bus: Arc<dyn Bus> =
+            EmbeddedBus::open(&EmbeddedBus::file(dir.path()), BusConfig::default(), metrics).unwrap();
+        for (room, closed) in [("demo", false), ("over", true)] {
+            let settings = RoomSettings { closed, ..RoomSettings::default() };
+            bus.change(Change::Room(RoomId::parse(room).unwrap(), settings)).await.unwrap();
+        }
+        let entry = Entry::new(Arc::clone(&bus), vec![8080, 9090], config, &registry).unwrap();
+        Site { router: router(entry), bus, registry, _dir: dir }
+    }
+
+    async fn report(&self, id: &str, base_urls: &[&str], connections: u64, draining: bool) {
+        let report = GatewayReport {
+            id: id.into(),
+            base_urls: base_urls.iter().map(|url| (*url).to_owned()).collect(),
+            connections,
+            connections_max: 100,
+            rooms: 0,
+            deliveries_per_s: 0.0,
+            backlog_bytes: 0,
+            draining,
+        };
+        self.bus.report(report).await.unwrap();
+    }
+
+    async fn ask(&self, request: http::request::Builder, body: &str) -> (StatusCode, HeaderMap, Bytes) {
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(ClientAddr(IpAddr::from([10, 1, 2, 3])));
+        let response = self.router.clone().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
+    }
+
+    async fn get(&self, target: &str) -> (StatusCode, HeaderMap, Bytes) {
+        self.ask(Request::get(target).header("host", "live.example:8080"), "").await
+    }
+
+    async fn answer(&self, target: &str) -> EntryAnswer {
+        let (status, headers, body) = self.get(target).await;
+        assert_eq!((status, &headers["cache-control"]), (StatusCode::OK, &"no-store".parse().unwrap()));
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    async fn refusal(&self, target: &str) -> (StatusCode, Code) {
+        let (status, _, body) = self.get(target).await;
+        (status, serde_json::from_slice::<ErrorBody>(&body).unwrap().error.code)
+    }
+
+    /// A counter's value or a histogram's count.
+    fn count(&self, name: &str) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        let metric = &family.get_metric()[0];
+        match family.get_field_type() {
+            prometheus::proto::MetricType::HISTOGRAM => metric.get_histogram().get_sample_count(),
+            _ => metric.get_counter().get_value() as u64,
+        }
+    }
+}
+
+fn urls(answer: &EntryAnswer, transport: Transport) -> Vec<&str> {
+    answer.downlinks.iter().filter(|e| e.transport == transport).map(|e| e.url.as_str()).collect()
+}
+
+#[tokio::test]
+async fn urls_follow_the_host_that_the_client_used() {
+    let site = Site::new(EntryConfig::default()).await;
+    site.report("g1", &[], 0, false).await;
+    let answer = site.answer("/v1/entry?room=demo").await;
+    let wanted = ["ws://live.example:8080/v1/rooms/demo/ws", "ws://live.example:9090/v1/rooms/demo/ws"];
+    assert_eq!(urls(&answer, Transport::Ws), wanted);
+    assert_eq!(urls(&answer, Transport::Sse).len(), 2);
+    assert_eq!(answer.uplinks, ["http://live.example:8080", "http://live.example:9090"]);
+    assert_eq!(answer.downlinks[0].transport, Transport::Ws);
+    assert_eq!(answer.downlinks.last().unwrap().transport, Transport::Poll);
+    let embedded = site.answer("/v1/entry/fallback").await;
+    assert_eq!(embedded.downlinks[0].url, "ws://live.example:8080/v1/rooms/{room}/ws");
+}
+
+#[tokio::test]
+async fn full_and_draining_gateways_are_not_named() {
+    let site = Site::new(EntryConfig::default()).await;
+    site.report("open", &["https://a.example"], 99, false).await;
+    site.report("full", &["https://b.example"], 100, false).await;
+    site.report("leaving", &["https://c.example"], 0, true).await;
+    for _ in 0..50 {
+        let answer = site.answer("/v1/entry?room=demo").await;
+        assert_eq!(urls(&answer, Transport::Ws), ["wss://a.example/v1/rooms/demo/ws"]);
+    }
+    site.report("open", &["https://a.example"], 100, false).await;
+    let (status, headers, body) = site.get("/v1/entry?room=demo").await;
+    let refusal = serde_json::from_slice::<ErrorBody>(&body).unwrap().error;
+    assert_eq!((status, refusal.code), (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded));
+    assert!(refusal.retry_after_ms.is_some() && headers.contains_key("retry-after"));
+    assert_eq!(site.count("barrage_entry_empty_total"), 1);
+}
+
+#[tokio::test]
+async fn bad_questions_get_their_code() {
+    let site = Site::new(EntryConfig::default()).await;
+    site.report("g1", &[], 0, false).await;
+    assert_eq!(site.refusal("/v1/entry?room=nobody").await, (StatusCode::NOT_FOUND, Code::UnknownRoom));
+    assert_eq!(site.refusal("/v1/entry?room=over").await, (StatusCode::GONE, Code::RoomClosed));
+    for target in ["/v1/entry", "/v1/entry?room=", "/v1/entry?room=a.b", "/v1/entry?room=..%2Fx"] {
+        assert_eq!(site.refusal(target).await, (StatusCode::BAD_REQUEST, Code::BadRequest), "{target}");
+    }
+    for host in ["", "a/b", "a\"b", "user@host"] {
+        let request = Request::get("/v1/entry?room=demo").header("host", host);
+        assert_eq!(site.ask(request, "").await.0, StatusCode::BAD_REQUEST, "{host:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_race_is_run_over_incompressible_bytes_and_reports_count_for_known_gateways() {
+    let site = Site::new(EntryConfig { race_bytes: 4_096, ..EntryConfig::default() }).await;
+    site.report("near", &["http://near"], 0, false).await;
+    site.report("far", &["http://far"], 0, false).await;
+    let (status, headers, bytes) = site.get("/v1/race").await;
+    assert_eq!((status, &headers["cache-control"]), (StatusCode::OK, &"no-store".parse().unwrap()));
+    assert_eq!(bytes.len(), 4_096);
+    assert!(barrage_protocol::deflate::deflate(&bytes, 9).len() >= 4_000);
+    assert_eq!(site.answer("/v1/entry?room=demo").await.race.bytes, 4_096);
+
+    let report =
+        async |text: &str| site.ask(Request::post("/v1/entry/race").header("host", "h"), text).await.0;
+    for _ in 0..20 {
+        let text = r#"{"results":[{"gateway":"near","elapsed_ms":10},{"gateway":"far","elapsed_ms":900},{"gateway":"invented","elapsed_ms":18446744073709551615}]}"#;
+        assert_eq!(report(text).await, StatusCode::NO_CONTENT);
+    }
+    let many = vec![r#"{"gateway":"near"}"#; 17].join(",");
+    assert_eq!(report(&format!(r#"{{"results":[{many}]}}"#)).await, StatusCode::BAD_REQUEST);
+    assert_eq!(report("[]").await, StatusCode::BAD_REQUEST);
+    assert_eq!(report(&"x".repeat(5_000)).await, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn reports_move_newcomers_to_the_faster_gateway() {
+    let site = Site::new(EntryConfig::default()).await;
+    site.report("near", &["http://near"], 0, false).await;
+    site.report("far", &["http://far"], 0, false).await;
+    let text = r#"{"results":[{"gateway":"near","elapsed_ms":10},{"gateway":"far","elapsed_ms":900},{"gateway":"invented"}]}"#;
+    let (status, ..) = site.ask(Request::post("/v1/entry/race").header("host", "h"), text).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(site.count("barrage_entry_race_seconds"), 2);
+    assert_eq!(site.count("barrage_entry_race_failures_total"), 0);
+    let mut near_first = 0;
+    for _ in 0..400 {
+        near_first += u32::from(site.answer("/v1/entry?room=demo").await.downlinks[0].gateway == "near");
+    }
+    // 20 in 21; below 320 the odds are smaller than those of a broken machine.
+    assert!(near_first > 320, "{near_first}");
+}
+
+#[tokio::test]
+async fn the_caller_is_told_where_it_was_placed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("regions.csv");
+    std::fs::write(&file, "# ours\n10.0.0.0/8,cn-east,telecom\n10.1.0.0/16,cn-north,unicom\n").unwrap();
+    let site = Site::new(EntryConfig { region_file: Some(file), ..EntryConfig::default() }).await;
+    site.report("g1", &[], 0, false).await;
+    let answer = site.answer("/v1/entry?room=demo").await;
+    assert_eq!((answer.region.as_deref(), answer.carrier.as_deref()), (Some("cn-north"), Some("unicom")));
+}
