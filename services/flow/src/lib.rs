@@ -3,16 +3,20 @@
 //!
 //! Everything here is a value over a clock that the caller brings: `now` is a
 //! [`std::time::Duration`] since an origin of the caller's choice, the same for
-//! all calls on one object. Nothing reads a clock, sleeps or allocates per
-//! decision, so that every law can be tested against a naive model.
+//! all calls on one object. No decision reads a clock, sleeps or
+//! allocates, so that every law can be tested against a naive model.
 //!
 //! - [`TokenBucket`]: an average with bursts (posts of a user, joins of an address).
 //! - [`LeakyBucket`]: a smooth stream out of a rough one (egress, joins let in).
 //! - [`SlidingWindow`]: a hard bound on every window, with no double burst at an
 //!   edge (a room's display quota).
+//! - [`Breaker`]: stops asking what does not answer; [`Guarded`] puts a call behind
+//!   one and under a deadline (this alone reads a clock).
 //! - [`Quota`]: one of these per key, behind a trait; [`LocalQuota`] keeps them
 //!   in this process.
 
+pub mod breaker;
+pub mod guarded;
 pub mod leaky_bucket;
 pub mod local_quota;
 mod meter;
@@ -25,6 +29,8 @@ pub mod sliding_window;
 pub mod token_bucket;
 pub mod verdict;
 
+pub use breaker::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced};
+pub use guarded::{BreakerMetrics, CallError, Guarded};
 pub use leaky_bucket::{LeakyBucket, Passage};
 pub use local_quota::{LocalQuota, LocalQuotaConfig};
 pub use quota::{Quota, QuotaKey, Rule, Subject};

@@ -119,6 +119,30 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// For single units, governor's GCRA decides the same every time.
+        #[test]
+        fn decides_like_governor(
+            per_ns in 1_000_u64..2_000_000_000,
+            burst in 1_u32..50,
+            gaps in prop::collection::vec(0_u64..800_000_000, 1..120),
+        ) {
+            let per = Duration::from_nanos(per_ns);
+            let depth = std::num::NonZeroU32::new(burst).unwrap();
+            let clock = governor::clock::FakeRelativeClock::default();
+            let quota = governor::Quota::with_period(per).unwrap().allow_burst(depth);
+            let oracle = governor::RateLimiter::direct_with_clock(quota, clock.clone());
+            let mut bucket = TokenBucket::full(Rate::new(1, per, burst).unwrap(), Duration::ZERO);
+            let mut now = Duration::ZERO;
+            for gap in gaps {
+                let gap = Duration::from_nanos(gap);
+                clock.advance(gap);
+                now += gap;
+                prop_assert_eq!(bucket.take(1, now).is_admit(), oracle.check().is_ok());
+            }
+        }
+    }
+
     impl TokenBucket {
         fn clone_take(&self, cost: u32, now: Duration) -> Verdict {
             let mut bucket = *self;
