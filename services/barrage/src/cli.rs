@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Fails (exit 1) when one is lost: for a cron job or a health dashboard. Without
     /// `--token-file` it mints a token with the key of the data directory.
     Probe(ProbeArguments),
+    /// List or set the platform's switches: in force on every instance within a second.
+    Switch(Switch),
+    /// Print a recent message's way: every check, and what became of its batch.
+    ///
+    /// For "where is my message?": the id is the one that its sender gave it.
+    Why(Why),
     /// Check the configuration, or show it as it is in force.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -110,6 +116,47 @@ pub(crate) struct ProbeArguments {
     /// A message that is not shown by then is lost.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) deadline_ms: u64,
+}
+
+/// Where the admin API is, and how it is entered.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArguments {
+    /// Base URL of the admin API; the configured address when absent.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) admin: Option<String>,
+    /// File that holds a token with the role admin; without one it is minted with the
+    /// key of the data directory.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Switch {
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
+    #[command(subcommand)]
+    pub(crate) command: SwitchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SwitchCommand {
+    /// Print every switch, how it stands, and what it does.
+    List,
+    /// Set one: `barrage switch set no-likes true`, `barrage switch set redis open`.
+    Set {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The message's id.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) quota: barrage_flow::LocalQuotaConfig,
     pub(crate) gateway: barrage_gateway::GatewayConfig,
     pub(crate) uplink: barrage_uplink::UplinkConfig,
+    pub(crate) moderation: barrage_moderation::ModerationConfig,
     pub(crate) entry: barrage_entry::EntryConfig,
 }
 
@@ -76,6 +77,7 @@ impl Default for Config {
             quota: Default::default(),
             gateway: Default::default(),
             uplink: Default::default(),
+            moderation: Default::default(),
             entry: Default::default(),
         }
     }

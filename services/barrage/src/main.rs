@@ -1,5 +1,7 @@
 //! The one server binary: parse, build, run, drain, exit code.
 
+mod admin;
+mod breakers;
 mod cli;
 mod config;
 mod data_dir;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Up(up) => up::main(config, &up),
         Command::Token(asked) => token::main(&config, &asked),
         Command::Probe(asked) => probe::main(&config, &asked),
+        Command::Switch(asked) => admin::switch(&config, &asked),
+        Command::Why(asked) => admin::why(&config, &asked),
         Command::Config(ConfigCommand::Check) => cli::say("the configuration is valid"),
         Command::Config(ConfigCommand::Show) => config::show(&config),
     };

@@ -10,14 +10,15 @@ use axum::routing::get;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
 use barrage_entry::Entry;
-use barrage_flow::LocalQuota;
 use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{BreakerMetrics, Ledger, LocalQuota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_http::AllowedOrigins;
+use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::{Code, RoomId};
 use barrage_recording::Limits;
 use barrage_store::{SqliteStore, Store};
-use barrage_uplink::{Uplink, UplinkMetrics};
+use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ use crate::cli::{self, Up};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::replay::{self, Replay};
-use crate::{page, telemetry};
+use crate::{breakers, page, telemetry};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -79,6 +80,8 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         make_room(&bus, replay.room.clone()).await?;
     }
 
+    let ledger = Ledger::new(&registry)?;
+    let breakers = BreakerMetrics::new(&registry)?;
     let stop = Stop::default();
     let archiver = tokio::spawn(barrage_archiver::run(
         Arc::clone(&bus),
@@ -92,19 +95,27 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         Arc::clone(&bus),
         Access { keyring: Arc::clone(&keyring), anonymous: config.token.anonymous, origins: origins.clone() },
         config.gateway.clone(),
-        GatewayMetrics::new(&registry)?,
+        GatewayMetrics::new(&registry, ledger.clone())?,
         stop.front.clone(),
     )?;
     let addresses = local_addresses(&public)?;
     let guests =
         config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
-    let access = (config.token.anonymous, guests);
-    let metrics = UplinkMetrics::new(&registry)?;
-    let quota = Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(&registry)?));
-    let (uplink_bus, uplink_store) = (Arc::clone(&bus), Arc::clone(&store));
+    let moderator = Moderator::new(config.moderation.clone(), ModerationMetrics::new(&registry)?, &breakers)?;
+    let moderator = Arc::new(moderator);
+    let parts = Parts {
+        bus: Arc::clone(&bus),
+        store: Arc::clone(&store),
+        keyring,
+        quota: Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(&registry)?)),
+        moderator: Arc::clone(&moderator),
+        ledger,
+        anonymous: config.token.anonymous,
+        guests,
+    };
     let uplink =
-        Uplink::new(uplink_bus, uplink_store, keyring, access, config.uplink.clone(), quota, metrics)
-            .context("uplink.limits")?;
+        Uplink::new(parts, config.uplink.clone(), UplinkMetrics::new(&registry)?).context("uplink.limits")?;
+    tokio::spawn(breakers::follow(Arc::clone(&bus), moderator));
     let summing = tokio::spawn({
         let (uplink, shutdown) = (Arc::clone(&uplink), stop.front.clone());
         async move { uplink.run(shutdown).await }
@@ -121,6 +132,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let health =
         Health { bus: Arc::clone(&bus), store: Arc::clone(&store), registry, front: stop.front.clone() };
     let admin_router = barrage_uplink::admin_router(Arc::clone(&uplink))
+        .merge(gateway.admin_router())
         .merge(health_router(health))
         .fallback(barrage_http::error::not_found)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed);

@@ -20,7 +20,7 @@ async fn limited(limits: &[(&str, &str)]) -> Server {
 }
 
 fn chat(id: impl std::fmt::Display) -> String {
-    json!({ "type": "chat", "id": id.to_string(), "text": "hello" }).to_string()
+    json!({ "type": "chat", "id": id.to_string(), "text": format!("hello {id}") }).to_string()
 }
 
 #[tokio::test]

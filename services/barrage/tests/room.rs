@@ -79,7 +79,7 @@ async fn a_repair_over_more_than_is_kept_says_what_it_skipped() {
     let token = server.token("u1", "demo", "viewer").await;
     gift(&server, &token, "early").await;
     for n in 0..30 {
-        let post = json!({ "type": "chat", "id": format!("c{n}"), "text": "hello" });
+        let post = json!({ "type": "chat", "id": format!("c{n}"), "text": format!("hello {n}") });
         assert_eq!(server.post("/v1/rooms/demo/messages", &token, post.to_string()).await.status, 200);
     }
     let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
@@ -108,8 +108,9 @@ async fn both_encodings_and_both_fallbacks_carry_the_same() {
         "http://{}/v1/rooms/demo/poll?after=0&wait_secs=20",
         server.public
     )));
-    let posts: Vec<_> =
-        (0..20).map(|n| json!({ "type": "chat", "id": format!("c{n}"), "text": "弹幕弹幕弹幕" })).collect();
+    let posts: Vec<_> = (0..20)
+        .map(|n| json!({ "type": "chat", "id": format!("c{n}"), "text": format!("弹幕弹幕 {n}") }))
+        .collect();
     let package = json!({ "messages": posts }).to_string();
     let answer = server.post("/v1/rooms/demo/packages", &token, package).await;
     assert_eq!(answer.body["answers"].as_array().unwrap().len(), 20, "{answer:?}");

@@ -48,10 +48,12 @@ impl Draft {
 }
 
 /// Sums that travel without a place in the chain; a lost one is no harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PulseDraft {
     /// Likes.
     pub likes: u64,
+    /// Viewers that came in.
+    pub entries: u64,
 }
 
 /// What became of a draft.

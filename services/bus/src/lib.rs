@@ -10,6 +10,7 @@ pub mod embedded;
 mod metrics;
 mod registry;
 mod settings;
+mod switch;
 
 pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 pub use config::BusConfig;
@@ -17,3 +18,4 @@ pub use embedded::EmbeddedBus;
 pub use metrics::BusMetrics;
 pub use registry::{GatewayReport, Registered};
 pub use settings::{Change, Restriction, RestrictionKind, RoomSettings, Settings};
+pub use switch::{SwitchError, SwitchView, Switches};

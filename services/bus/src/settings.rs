@@ -1,9 +1,11 @@
-//! Settings that are in force everywhere at once: rooms and restrictions.
+//! Settings that are in force everywhere at once: rooms, restrictions, switches.
 
 use std::collections::HashMap;
 
 use barrage_protocol::{RoomId, UserId};
 use serde::{Deserialize, Serialize};
+
+use crate::switch::Switches;
 
 /// One room's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,8 @@ pub struct Settings {
     pub rooms: HashMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those whose end has passed may still stand here.
     pub restrictions: HashMap<(RoomId, UserId), Restriction>,
+    /// What operators turned off.
+    pub switches: Switches,
 }
 
 impl Settings {
@@ -72,4 +76,6 @@ pub enum Change {
         /// `None` lifts it.
         restriction: Option<Restriction>,
     },
+    /// Sets all switches.
+    Switches(Switches),
 }

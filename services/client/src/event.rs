@@ -21,6 +21,8 @@ pub enum Event {
     Pulse {
         /// Likes.
         likes: u64,
+        /// Viewers that came in since the last pulse.
+        entries: u64,
         /// Viewers.
         online: Option<u64>,
     },

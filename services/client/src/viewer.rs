@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use barrage_protocol::Sequence;
+use barrage_protocol::batch::Pulse;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, EntryAnswer};
 use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
@@ -213,7 +214,9 @@ impl Run {
             self.emit(Event::Message(message)).await?;
         }
         match batch.pulse {
-            Some(pulse) => self.emit(Event::Pulse { likes: pulse.likes, online: pulse.online }).await,
+            Some(Pulse { likes, entries, online }) => {
+                self.emit(Event::Pulse { likes, entries, online }).await
+            }
             None => Ok(()),
         }
     }

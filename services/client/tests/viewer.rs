@@ -31,14 +31,14 @@ async fn everything_that_comes_is_told_in_order() {
             previous: Sequence(7),
             sequence: Sequence(90),
             left_out: LeftOut { chat: 2 },
-            pulse: Pulse { likes: 3, online: Some(9) },
+            pulse: Pulse { likes: 3, online: Some(9), ..Pulse::default() },
             repair: None,
         }))
         .await;
     assert_eq!(until(&mut viewer, 7).await, [6, 7]);
     assert!(matches!(next(&mut viewer).await, Event::LeftOut { chat: 2 }));
     assert_eq!(until(&mut viewer, 90).await, (8..=90).collect::<Vec<_>>());
-    assert!(matches!(next(&mut viewer).await, Event::Pulse { likes: 3, online: Some(9) }));
+    assert!(matches!(next(&mut viewer).await, Event::Pulse { likes: 3, online: Some(9), .. }));
     for n in [11, 12, 11] {
         socket.send(&format!(r#"{{"type":"notice","sequence":{n},"body":{{"n":{n}}}}}"#)).await;
     }

@@ -18,6 +18,8 @@
 pub mod breaker;
 pub mod guarded;
 pub mod leaky_bucket;
+pub mod lease;
+pub mod ledger;
 pub mod local_quota;
 mod meter;
 pub mod metrics;
@@ -32,6 +34,8 @@ pub mod verdict;
 pub use breaker::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced};
 pub use guarded::{BreakerMetrics, CallError, Guarded};
 pub use leaky_bucket::{LeakyBucket, Passage};
+pub use lease::{Ask, Grant, Lease, LeaseConfig, LeaseTerms, Step};
+pub use ledger::{Book, Counts, Fate, Ledger};
 pub use local_quota::{LocalQuota, LocalQuotaConfig};
 pub use quota::{Quota, QuotaKey, Rule, Subject};
 pub use rate::{Rate, RuleError, Window};

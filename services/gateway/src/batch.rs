@@ -2,7 +2,9 @@
 //! every viewer.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
+use barrage_flow::Counts;
 use barrage_protocol::batch::{BatchItem, BatchWriter, LeftOut, Pulse};
 use barrage_protocol::deflate::{DEFLATE_BYTES_MIN, deflate};
 use barrage_protocol::frame::RepairOutcome;
@@ -41,36 +43,47 @@ struct Encoded {
     deflated: OnceLock<Bytes>,
 }
 
-/// Messages in chain order over the range (`previous`, `sequence`].
+/// What a batch is made of: messages in chain order over the range (`previous`,
+/// `sequence`].
 #[derive(Debug)]
-pub(crate) struct SharedBatch {
+pub(crate) struct Contents {
     pub(crate) room: RoomId,
     pub(crate) previous: Sequence,
     pub(crate) sequence: Sequence,
     pub(crate) messages: Vec<Arc<Message>>,
+    /// Chat of the range that is not among the messages.
+    pub(crate) thinned: u64,
     pub(crate) pulse: Pulse,
-    /// Messages per class, indexed by `Class as usize`.
-    pub(crate) counts: [u64; 4],
+    /// Effort of deflate, 1 to 9.
+    pub(crate) effort: u32,
+}
+
+/// Contents, and what is made of them once for all viewers.
+#[derive(Debug)]
+pub(crate) struct SharedBatch {
+    contents: Contents,
+    pub(crate) counts: Counts,
+    pub(crate) made_at: Instant,
     full: Encoded,
     thin: Encoded,
 }
 
+impl std::ops::Deref for SharedBatch {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
+}
+
 impl SharedBatch {
-    pub(crate) fn new(
-        room: RoomId,
-        previous: Sequence,
-        sequence: Sequence,
-        messages: Vec<Arc<Message>>,
-        pulse: Pulse,
-    ) -> Self {
-        let mut counts = [0; 4];
-        for message in &messages {
-            counts[message.class as usize] += 1;
-        }
+    pub(crate) fn new(contents: Contents) -> Self {
+        let counts = counts(&contents.messages);
         let (full, thin) = (Encoded::default(), Encoded::default());
-        SharedBatch { room, previous, sequence, messages, pulse, counts, full, thin }
+        SharedBatch { contents, counts, made_at: Instant::now(), full, thin }
     }
 
+    /// Chat that can still be left out.
     pub(crate) fn chat(&self) -> u64 {
         self.counts[barrage_protocol::Class::Chat as usize]
     }
@@ -86,33 +99,46 @@ impl SharedBatch {
 
     /// The whole batch as a WebSocket frame.
     pub(crate) fn frame(&self, encoding: Encoding) -> Bytes {
-        Self::encoded(&self.full, self.json(), encoding)
+        self.encoded(&self.full, self.json(), encoding)
     }
 
     /// Gifts and signals alone, the rest counted as left out.
     pub(crate) fn thin_frame(&self, encoding: Encoding) -> Bytes {
         let json = self.thin.json.get_or_init(|| self.write(true));
-        Self::encoded(&self.thin, json, encoding)
+        self.encoded(&self.thin, json, encoding)
     }
 
-    fn encoded(slot: &Encoded, json: &[u8], encoding: Encoding) -> Bytes {
+    fn encoded(&self, slot: &Encoded, json: &[u8], encoding: Encoding) -> Bytes {
         match encoding {
             Encoding::Json => slot.text.get_or_init(|| encode(json, encoding)).clone(),
             Encoding::Deflate { .. } if json.len() < DEFLATE_BYTES_MIN => {
                 slot.text.get_or_init(|| encode(json, Encoding::Json)).clone()
             }
-            Encoding::Deflate { .. } => slot.deflated.get_or_init(|| encode(json, encoding)).clone(),
+            Encoding::Deflate { .. } => {
+                let encoding = Encoding::Deflate { effort: self.effort };
+                slot.deflated.get_or_init(|| encode(json, encoding)).clone()
+            }
         }
     }
 
     fn write(&self, thin: bool) -> Bytes {
-        let left_out = LeftOut { chat: if thin { self.chat() } else { 0 } };
+        let left_out = LeftOut { chat: self.thinned + if thin { self.chat() } else { 0 } };
         let pulse = if thin { Pulse::default() } else { self.pulse };
         let writer =
             BatchWriter { previous: self.previous, sequence: self.sequence, left_out, pulse, repair: None };
         let chosen = self.messages.iter().filter(|m| !thin || m.class.is_precious());
         write(&writer, &self.room, chosen)
     }
+}
+
+/// Messages by class.
+pub(crate) fn counts(messages: &[Arc<Message>]) -> Counts {
+    let mut counts = Counts::default();
+    for message in messages {
+        // Sums are never among them.
+        counts[message.class as usize] += 1;
+    }
+    counts
 }
 
 /// A batch that only says what was left out of the range.

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::heat::HeatConfig;
+use crate::overload::OverloadConfig;
+
 /// `[gateway]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatewayConfig {
     /// Name in the registry, in metrics of the fleet and in entry's answers.
@@ -35,9 +38,12 @@ pub struct GatewayConfig {
     pub queue_soft_bytes: usize,
     /// Bytes queued for one viewer before it is told to reconnect. Default 262144.
     pub queue_hard_bytes: usize,
-    /// A viewer whose socket took nothing for this long is told to reconnect.
-    /// Default 15.
-    pub stall_secs: u64,
+    /// A viewer for which something was queued for this long without a break is told
+    /// to reconnect, however much it reads. Default 15.
+    pub behind_secs_max: u64,
+    /// Kernel send buffer of one viewer; what it does not hold is queued here, where
+    /// it can still be left out. Default 65536: a second of a hot room.
+    pub socket_send_bytes: u32,
     /// Effort of deflate, 1 to 9. Default 3: most of the gain, a third of the cost.
     pub deflate_effort: u32,
     /// Chat messages in one repair at most; older ones are skipped. Default 200.
@@ -56,6 +62,19 @@ pub struct GatewayConfig {
     /// Viewers at most, fallbacks included; beyond, joins get `overloaded`.
     /// Default 17000: under the listener's own bound.
     pub viewers_max: u64,
+    /// Viewers let in a second; who comes faster waits its turn. Default 4000: about
+    /// what one core can shake hands with while it delivers.
+    pub joins_per_s: u32,
+    /// Longest such turn; beyond, joins are refused with a time to come back.
+    /// Default 2000.
+    pub joins_wait_ms_max: u32,
+    /// Bytes sent to viewers a second; nearing it counts as overload. Default
+    /// 600000000: half of a 10 Gbit/s link.
+    pub egress_bytes_per_s: u64,
+    /// When a room is hot.
+    pub heat: HeatConfig,
+    /// When there is too much to do.
+    pub overload: OverloadConfig,
     /// Unacknowledged notices are sent again after this long. Default 3000.
     pub notice_resend_ms: u64,
     /// Sends of one notice per connection at most; then it waits for the user's
@@ -78,7 +97,8 @@ impl Default for GatewayConfig {
             linger_secs: 30,
             queue_soft_bytes: 64 * 1024,
             queue_hard_bytes: 256 * 1024,
-            stall_secs: 15,
+            behind_secs_max: 15,
+            socket_send_bytes: 65_536,
             deflate_effort: 3,
             repair_chat_max: 200,
             client_frames_per_s: 20,
@@ -87,6 +107,11 @@ impl Default for GatewayConfig {
             poll_wait_secs_max: 30,
             drain_secs: 3,
             viewers_max: 17_000,
+            joins_per_s: 4_000,
+            joins_wait_ms_max: 2_000,
+            egress_bytes_per_s: 600_000_000,
+            heat: HeatConfig::default(),
+            overload: OverloadConfig::default(),
             notice_resend_ms: 3_000,
             notice_sends_max: 5,
         }

@@ -15,13 +15,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::GatewayConfig;
 use crate::direct::DirectBook;
+use crate::fan_out::FanOuts;
 use crate::metrics::GatewayMetrics;
+use crate::overload::Level;
 use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
+use crate::strain::{self, Strain};
 use crate::{direct, hub, routes};
 
 /// Commands waiting for one shard; a hub that finds it full waits.
 const SHARD_QUEUE_MAX: usize = 4_096;
+/// Joins that are refused are told to come back within this.
+const JOIN_RETRY_SPREAD_MS: u64 = 9_000;
 /// A room's hub must be subscribed within this, or the join is refused.
 const SUBSCRIBE_MAX: Duration = Duration::from_secs(5);
 
@@ -44,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) shards: Box<[mpsc::Sender<Command>]>,
     pub(crate) direct: DirectBook,
+    pub(crate) strain: Strain,
+    pub(crate) fan_outs: FanOuts,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     connection_ids: AtomicU64,
@@ -73,6 +80,31 @@ impl Shared {
         if before >= self.config.viewers_max {
             let refusal = Refusal::new(Code::Overloaded, "this gateway is full; try the next one");
             return Err(refusal.retry_after_ms(2_000));
+        }
+        Ok(admission)
+    }
+
+    /// The same for a viewer that stays: when its turn has come, unless there is
+    /// too much to do already.
+    pub(crate) async fn admit_join(self: &Arc<Self>) -> Result<Admission, Refusal> {
+        let refuse = |reason, least_ms: u64| {
+            self.metrics.join_refused(reason);
+            let refusal =
+                Refusal::new(Code::Overloaded, "this gateway takes nobody just now; try the next one");
+            // Spread, so that those refused together do not come back together.
+            refusal.retry_after_ms(least_ms + rand::random_range(0..JOIN_RETRY_SPREAD_MS))
+        };
+        if self.strain.level() >= Level::RefuseJoins {
+            return Err(refuse("overload", 1_000));
+        }
+        let admission =
+            self.admit().inspect_err(|refusal| self.metrics.join_refused(refusal.code.label()))?;
+        match self.strain.join() {
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(retry_after) => {
+                let least_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+                return Err(refuse("joins_per_s", least_ms));
+            }
         }
         Ok(admission)
     }
@@ -146,6 +178,17 @@ async fn wait_ready(seat: &Seat) {
     }
 }
 
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A limit's figures make no sense.
+    #[error("gateway.joins_per_s or gateway.egress_bytes_per_s: {0}")]
+    Limit(#[from] barrage_flow::RuleError),
+    /// The system gives no thread.
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
+}
+
 /// A gateway.
 pub struct Gateway {
     shared: Arc<Shared>,
@@ -160,9 +203,10 @@ impl Gateway {
         config: GatewayConfig,
         metrics: GatewayMetrics,
         shutdown: CancellationToken,
-    ) -> std::io::Result<Gateway> {
+    ) -> Result<Gateway, GatewayError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
+        let strain = Strain::new(&config)?;
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..count).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
         let shared = Arc::new(Shared {
@@ -172,6 +216,8 @@ impl Gateway {
             rooms: Rooms::new(count),
             shards: senders.into(),
             direct: DirectBook::default(),
+            strain,
+            fan_outs: FanOuts::default(),
             shutdown,
             tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
@@ -193,12 +239,17 @@ impl Gateway {
         routes::router(Arc::clone(&self.shared))
     }
 
+    /// The admin routes; every call needs a token with the role admin.
+    pub fn admin_router(&self) -> axum::Router {
+        crate::explain::router(Arc::clone(&self.shared))
+    }
+
     /// Reports load and carries out settings until the shutdown; then sends the
     /// viewers away and returns when they have gone.
     pub async fn run(self) {
         let shared = self.shared;
         shared.tasks.spawn(direct::run(Arc::clone(&shared)));
-        tokio::join!(report(&shared), evict(&shared));
+        tokio::join!(report(&shared), evict(&shared), strain::run(&shared));
         let drain = Duration::from_secs(shared.config.drain_secs);
         for shard in &shared.shards {
             drop(shard.send(Command::Drain { within: drain }).await);

@@ -4,17 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Event, RangeLimits, Subscription, Topic};
-use barrage_protocol::{Message, Sequence};
+use barrage_bus::{Event, PulseDraft, RangeLimits, Subscription, Topic};
+use barrage_flow::{Book, Counts, Fate, ledger};
+use barrage_protocol::{Class, Message, Sequence};
 use tokio::time::Instant;
 
-use crate::batcher::{Batcher, Windows};
-use crate::gateway::Shared;
-use crate::room::Room;
+use crate::batch::SharedBatch;
+use crate::batcher::{Batcher, Pace};
+use crate::fan_out::FanOut;
+use crate::gateway::{Shared, unix_ms};
+use crate::heat::{Heat, HeatLadder, rounded};
+use crate::overload::Level;
+use crate::room::{Delivery, Room};
 use crate::shard::Command;
 
-/// How often the viewers of a room are counted.
-const COUNT_EVERY: Duration = Duration::from_millis(500);
+/// How often a room is looked at: viewers, heat, books.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Pulses are summed so much longer at the first overload level.
+const COARSE: u32 = 5;
 /// Pause before the bus is asked again when it could not answer.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Events taken in one turn before the batch is looked at.
@@ -35,20 +42,14 @@ pub(crate) async fn run(room: Arc<Room>, shared: Arc<Shared>) {
             }
         }
     };
-    let config = &shared.config;
-    let windows = Windows {
-        batch: Duration::from_millis(config.window_ms),
-        pulse: Duration::from_millis(config.pulse_ms),
-        messages_max: config.batch_messages_max,
-    };
     room.set_position(subscription.start);
     room.changed.send_replace(subscription.start);
-    let batcher = Batcher::new(subscription.start, windows);
+    let mut hub = Hub::new(topic, subscription.start, Arc::clone(&room), Arc::clone(&shared));
     drop(room.ready.set(()));
     shared.metrics.rooms.inc();
-    let hub =
-        Hub { batcher, topic, started: Instant::now(), room: Arc::clone(&room), shared: Arc::clone(&shared) };
+    shared.metrics.heated(None, Some(hub.heat.heat()));
     hub.run(subscription).await;
+    shared.metrics.heated(Some(hub.heat.heat()), None);
     shared.rooms.abandon(&room);
     shared.metrics.rooms.dec();
 }
@@ -57,19 +58,52 @@ struct Hub {
     batcher: Batcher,
     topic: Topic,
     started: Instant,
+    heat: HeatLadder,
+    /// Messages taken since the last look.
+    taken: u64,
+    looked_at: Instant,
+    /// What became of the messages of the chain.
+    book: Book,
+    /// What became of the batches on their way to the shards.
+    fan_out: Book,
+    arrived: Counts,
+    /// When a batch that waits for the egress limit goes.
+    held_until: Option<Instant>,
     room: Arc<Room>,
     shared: Arc<Shared>,
 }
 
 impl Hub {
-    async fn run(mut self, mut subscription: Subscription) {
+    fn new(topic: Topic, start: Sequence, room: Arc<Room>, shared: Arc<Shared>) -> Self {
+        let heat = HeatLadder::new(shared.config.heat.clone());
+        let ledger = &shared.metrics.ledger;
+        Hub {
+            batcher: Batcher::new(start, pace(&shared, heat.heat())),
+            topic,
+            started: Instant::now(),
+            heat,
+            taken: 0,
+            looked_at: Instant::now(),
+            book: ledger.book("hub"),
+            fan_out: ledger.book("fan_out"),
+            arrived: Counts::default(),
+            held_until: None,
+            room,
+            shared,
+        }
+    }
+
+    async fn run(&mut self, mut subscription: Subscription) {
         let linger = Duration::from_secs(self.shared.config.linger_secs);
-        let mut count = tokio::time::interval(COUNT_EVERY);
+        let mut look = tokio::time::interval(LOOK_EVERY);
         let mut empty_since: Option<Instant> = None;
         loop {
-            let due = self.batcher.due().map(|due| self.started + due);
+            let due = self.due();
+            // One batch in flight: while a shard still writes, the next one grows.
+            let is_in_flight = self.room.is_in_flight();
+            let has_room = !(is_in_flight && self.batcher.is_full());
             tokio::select! {
-                event = subscription.next() => {
+                event = subscription.next(), if has_room => {
                     let Some(event) = event else { return };
                     self.take(event).await;
                     // What has arrived meanwhile joins the batch.
@@ -78,21 +112,73 @@ impl Hub {
                         self.take(event).await;
                     }
                 }
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-                _ = count.tick() => {
-                    let viewers = self.room.viewers();
-                    self.batcher.online(viewers);
-                    empty_since = (viewers == 0).then(|| empty_since.unwrap_or_else(Instant::now));
+                () = self.room.landed.notified(), if is_in_flight => {}
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_in_flight => {}
+                _ = look.tick() => {
+                    self.look();
+                    let is_empty = self.room.viewers() == 0;
+                    empty_since = is_empty.then(|| empty_since.unwrap_or_else(Instant::now));
                     let lingered = empty_since.is_some_and(|since| since.elapsed() >= linger);
                     if lingered && self.shared.rooms.leave_if_empty(&self.room) {
-                        return;
+                        return self.settle();
                     }
                 }
                 () = self.shared.shutdown.cancelled() => return self.flush().await,
             }
-            if self.batcher.due().is_some_and(|due| self.started + due <= Instant::now()) {
+            if !self.room.is_in_flight() && self.due().is_some_and(|due| due <= Instant::now()) {
                 self.flush().await;
             }
+        }
+    }
+
+    /// When the open batch goes; later while the egress limit is behind, unless
+    /// signals or gifts wait in it.
+    fn due(&mut self) -> Option<Instant> {
+        self.batcher.pace = pace(&self.shared, self.heat.heat());
+        let due = self.started + self.batcher.due()?;
+        let now = Instant::now();
+        if due > now || self.batcher.has_precious() {
+            return Some(due);
+        }
+        // Once per batch, so that a room gets its turn however busy the others are.
+        Some(*self.held_until.get_or_insert_with(|| now + self.shared.strain.egress_wait()))
+    }
+
+    /// Twice a second: counts viewers, measures the heat, closes the books.
+    fn look(&mut self) {
+        let viewers = self.room.viewers();
+        let elapsed = self.looked_at.elapsed().as_secs_f64().max(0.001);
+        self.looked_at = Instant::now();
+        let messages_per_s = std::mem::take(&mut self.taken) as f64 / elapsed;
+        let before = self.heat.heat();
+        let now = self.started.elapsed();
+        if let Some(heat) = self.heat.measure(viewers, messages_per_s.round() as u64, now) {
+            self.shared.metrics.heated(Some(before), Some(heat));
+            tracing::info!(room = %self.room.id, heat = heat.label(), viewers, "a room's heat changed");
+        }
+        let is_dropped = self.batcher.pace.pulse.is_none();
+        if is_dropped {
+            let dropped = self.batcher.drop_pulse();
+            self.shared.metrics.left_out(Class::Pulse, "hub", "overload", dropped);
+        } else {
+            self.batcher.online(rounded(viewers, self.heat.heat()));
+        }
+        let entries = self.room.take_entries();
+        let switches = self.shared.bus.settings().borrow().switches;
+        if entries > 0 && !is_dropped && !switches.no_entries && !switches.text_only {
+            self.shared.bus.pulse(&self.room.id, PulseDraft { entries, ..PulseDraft::default() });
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.book.settle(&self.batcher.holds());
+        if !self.room.is_in_flight() {
+            let arrived = self.room.arrived();
+            let news = [0, 1, 2].map(|at| arrived[at] - self.arrived[at]);
+            self.fan_out.became(Fate::PassedOn, &news, 1);
+            self.arrived = arrived;
+            self.fan_out.settle(&Counts::default());
         }
     }
 
@@ -108,15 +194,34 @@ impl Hub {
                 }
                 self.push(message);
             }
-            Event::Pulse(pulse) => self.batcher.like(pulse.likes),
+            Event::Pulse(pulse) => {
+                self.batcher.like(pulse.likes);
+                self.batcher.entered(pulse.entries);
+            }
             Event::Lagged => self.mend(None).await,
         }
     }
 
     fn push(&mut self, message: Arc<Message>) {
-        if message.sequence > self.batcher.position() {
-            self.batcher.push(message);
+        if message.sequence <= self.batcher.position() {
+            return;
         }
+        self.taken += 1;
+        let one = ledger::one(message.class);
+        self.book.took(&one, 1);
+        if !self.batcher.push(message) {
+            self.left_out("overload", 1);
+        }
+        if self.batcher.is_full() && self.room.is_in_flight() {
+            let squeezed = self.batcher.squeeze();
+            self.left_out("backlog", squeezed);
+        }
+    }
+
+    /// Counts chat that no viewer of this gateway gets.
+    fn left_out(&mut self, reason: &'static str, chat: u64) {
+        self.book.became(Fate::LeftOut, &ledger::one(Class::Chat), chat);
+        self.shared.metrics.left_out(Class::Chat, "hub", reason, chat);
     }
 
     /// Reads what is missing before `before` (or up to the newest) off the bus.
@@ -127,8 +232,8 @@ impl Hub {
             match self.shared.bus.range(&self.topic, position, before, limits).await {
                 Ok(range) => {
                     self.shared.metrics.repaired(range.outcome);
-                    let chat = barrage_protocol::Class::Chat;
-                    self.shared.metrics.left_out(chat, "hub", "lagged", range.skipped);
+                    self.shared.metrics.left_out(Class::Chat, "hub", "lagged", range.skipped);
+                    self.batcher.skipped(range.skipped);
                     for message in range.messages {
                         self.push(message);
                     }
@@ -152,19 +257,54 @@ impl Hub {
     }
 
     async fn flush(&mut self) {
-        let batch = Arc::new(self.batcher.flush(self.started.elapsed(), &self.room.id));
+        self.held_until = None;
+        let batch = Arc::new(SharedBatch::new(self.batcher.flush(self.started.elapsed(), &self.room.id)));
+        self.book.became(Fate::PassedOn, &batch.counts, 1);
         self.room.set_position(batch.sequence);
         self.shared.metrics.batches.inc();
+        let is_news = batch.sequence > batch.previous;
+        let fan_out = is_news.then(|| {
+            let overload = self.shared.strain.level().label();
+            Arc::new(FanOut::new(&batch, unix_ms(), self.heat.heat().label(), overload))
+        });
         for (index, shard) in self.shared.shards.iter().enumerate() {
             if self.room.has_viewers_on(index) {
-                // A full shard holds the hub back; the hub then lags on the bus and mends.
-                drop(shard.send(Command::Deliver(Arc::clone(&batch))).await);
+                let delivery = Delivery::new(Arc::clone(&batch), Arc::clone(&self.room));
+                if shard.send(Command::Deliver(delivery, fan_out.clone())).await.is_ok() {
+                    self.fan_out.took(&batch.counts, 1);
+                }
             }
+        }
+        if let Some(fan_out) = fan_out {
+            self.shared.fan_outs.push(fan_out);
         }
         let sequence = batch.sequence;
         if self.room.fallback.receiver_count() > 0 {
             drop(self.room.fallback.send(batch));
         }
         self.room.changed.send_replace(sequence);
+    }
+}
+
+/// How finely a room of this heat is served under the overload level of now.
+fn pace(shared: &Shared, heat: Heat) -> Pace {
+    let config = &shared.config;
+    let (windows, pulses, effort) = match heat {
+        Heat::Idle => (1, 1, 1),
+        Heat::Warm => (1, 1, config.deflate_effort),
+        Heat::Hot => (2, 2, config.deflate_effort),
+        Heat::Celebrity => (4, 3, config.deflate_effort + 2),
+    };
+    let pulse = Duration::from_millis(config.pulse_ms) * pulses;
+    Pace {
+        window: Duration::from_millis(config.window_ms) * windows,
+        pulse: match shared.strain.level() {
+            Level::Normal => Some(pulse),
+            Level::CoarsePulses => Some(pulse * COARSE),
+            Level::NoPulses | Level::ThinChat | Level::RefuseJoins => None,
+        },
+        messages_max: config.batch_messages_max,
+        chat_share: shared.strain.chat_share(),
+        effort: effort.min(9),
     }
 }

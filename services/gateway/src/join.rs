@@ -81,10 +81,11 @@ pub(crate) async fn enter(
     });
     viewer.send(&hello);
     if let Some(after) = after {
-        position = resume(shared, viewer, &seat, after, position).await;
+        position = resume(shard, viewer, &seat, after, position).await;
         viewer.set_position(position);
     }
     shared.metrics.joins.inc();
+    seat.room.entered();
     if let Some(user) = &user {
         for message in shared.direct.waiting(user) {
             viewer.send_notice(&message);
@@ -95,12 +96,13 @@ pub(crate) async fn enter(
 
 /// Sends everything after `after` up to the room's position.
 async fn resume(
-    shared: &Shared,
+    shard: &Shard,
     viewer: &Viewer,
     seat: &Seat,
     after: Sequence,
     position: Sequence,
 ) -> Sequence {
+    let shared = &*shard.shared;
     if after > position {
         // A position that this room never had here: start at ours.
         shared.metrics.repaired(RepairOutcome::Gone);
@@ -116,8 +118,8 @@ async fn resume(
         }
         from = covered;
         // A long resume goes at the pace of the viewer's socket.
-        let patience = std::time::Duration::from_secs(shared.config.stall_secs);
-        if !viewer.settle(shared.config.queue_soft_bytes, patience).await {
+        let patience = std::time::Duration::from_secs(shared.config.behind_secs_max);
+        if !shard.settle(viewer, shared.config.queue_soft_bytes, patience).await {
             break;
         }
     }

@@ -1,8 +1,12 @@
 //! The gateway's metrics; handles are resolved once.
 
+use barrage_flow::Ledger;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::heat::Heat;
+use crate::overload::{Axis, Level};
 
 /// Handles.
 #[derive(Debug, Clone)]
@@ -19,11 +23,17 @@ pub struct GatewayMetrics {
     left_out: IntCounterVec,
     closes: IntCounterVec,
     repairs: IntCounterVec,
+    pub(crate) overload_level: IntGauge,
+    overload_changes: IntCounterVec,
+    joins_refused: IntCounterVec,
+    heat: IntGaugeVec,
+    heat_changes: IntCounterVec,
+    pub(crate) ledger: Ledger,
 }
 
 impl GatewayMetrics {
-    /// Registers on `registry`.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+    /// Registers on `registry`; the ledger is the process's.
+    pub fn new(registry: &Registry, ledger: Ledger) -> Result<Self, prometheus::Error> {
         let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
             let counter = IntCounter::new(name, help)?;
             registry.register(Box::new(counter.clone()))?;
@@ -40,6 +50,9 @@ impl GatewayMetrics {
                 registry.register(Box::new(vec.clone()))?;
                 Ok(vec)
             };
+        let heat = Opts::new("barrage_gateway_rooms_by_heat", "Rooms subscribed now, by how hot they are.");
+        let heat = IntGaugeVec::new(heat, &["heat"])?;
+        registry.register(Box::new(heat.clone()))?;
         let deliveries = labelled(
             "barrage_gateway_deliveries_total",
             "Messages handed to viewers' sockets or queues.",
@@ -66,6 +79,27 @@ impl GatewayMetrics {
                 "Resumes and repairs answered.",
                 &["outcome"],
             )?,
+            overload_level: gauge(
+                "barrage_gateway_overload_level",
+                "0 normal, 1 coarse pulses, 2 no pulses, 3 thin chat, 4 joins refused.",
+            )?,
+            overload_changes: labelled(
+                "barrage_gateway_overload_changes_total",
+                "Changes of the overload level, by the new level and the greatest pressure.",
+                &["level", "pressure"],
+            )?,
+            joins_refused: labelled(
+                "barrage_gateway_joins_refused_total",
+                "Viewers not let in.",
+                &["reason"],
+            )?,
+            heat,
+            heat_changes: labelled(
+                "barrage_gateway_heat_changes_total",
+                "Changes of rooms' heat, by the new one.",
+                &["heat"],
+            )?,
+            ledger,
         })
     }
 
@@ -76,6 +110,28 @@ impl GatewayMetrics {
     /// The one place where a message that is not delivered is counted.
     pub(crate) fn left_out(&self, class: Class, stage: &'static str, reason: &'static str, messages: u64) {
         self.left_out.with_label_values(&[class.label(), stage, reason]).inc_by(messages);
+    }
+
+    pub(crate) fn overload(&self, level: Level, axis: Axis) {
+        self.overload_level.set(level as i64);
+        self.overload_changes.with_label_values(&[level.label(), axis.label()]).inc();
+    }
+
+    pub(crate) fn join_refused(&self, reason: &'static str) {
+        self.joins_refused.with_label_values(&[reason]).inc();
+    }
+
+    /// A room's heat is another one; `None` before it is subscribed and after.
+    pub(crate) fn heated(&self, before: Option<Heat>, after: Option<Heat>) {
+        if let Some(before) = before {
+            self.heat.with_label_values(&[before.label()]).dec();
+        }
+        if let Some(after) = after {
+            self.heat.with_label_values(&[after.label()]).inc();
+        }
+        if let (Some(_), Some(after)) = (before, after) {
+            self.heat_changes.with_label_values(&[after.label()]).inc();
+        }
     }
 
     pub(crate) fn closed(&self, code: Code) {

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use barrage_flow::Counts;
 use barrage_protocol::{RoomId, Sequence};
 use bytes::{Buf, Bytes};
 
@@ -16,8 +17,9 @@ use crate::batch::{Encoding, SharedBatch, encode, skip_json};
 
 #[derive(Debug)]
 enum Item {
-    /// A frame that begins on the wire, or has begun: never changed.
-    Frame(Bytes),
+    /// A frame that begins on the wire, or has begun: never changed. With the
+    /// messages that it brings.
+    Frame(Bytes, Counts),
     /// A batch, whole.
     Full(Arc<SharedBatch>, usize),
     /// A batch without its chat.
@@ -26,9 +28,14 @@ enum Item {
     Skip { room: RoomId, previous: Sequence, sequence: Sequence, chat: u64 },
 }
 
-/// The queue holds more precious bytes than allowed.
+/// What queueing a batch came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Overflow;
+pub(crate) struct Pushed {
+    /// Chat messages left out for it.
+    pub(crate) left_out: u64,
+    /// The queue holds more precious bytes than allowed.
+    pub(crate) is_overflow: bool,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -45,20 +52,30 @@ impl Outbox {
         self.bytes
     }
 
-    /// Queues a frame as it is (an answer, or the rest of one half sent).
-    pub(crate) fn push_frame(&mut self, frame: Bytes) {
+    /// Queues a frame as it is (an answer, or the rest of one half sent) and the
+    /// messages that it brings.
+    pub(crate) fn push_frame(&mut self, frame: Bytes, messages: Counts) {
         self.bytes += frame.len();
-        self.items.push_back(Item::Frame(frame));
+        self.items.push_back(Item::Frame(frame, messages));
     }
 
-    /// Queues a batch; returns how many chat messages were left out for it.
+    /// The messages that wait here, by class.
+    pub(crate) fn holds(&self) -> Counts {
+        let mut sum = Counts::default();
+        for item in &self.items {
+            add(&mut sum, &item.messages());
+        }
+        sum
+    }
+
+    /// Queues a batch.
     pub(crate) fn push_batch(
         &mut self,
         batch: Arc<SharedBatch>,
         encoding: Encoding,
         soft_bytes: usize,
         hard_bytes: usize,
-    ) -> Result<u64, Overflow> {
+    ) -> Pushed {
         let len = batch.frame(encoding).len();
         self.bytes += len;
         self.items.push_back(Item::Full(batch, len));
@@ -66,7 +83,7 @@ impl Outbox {
         if self.bytes > soft_bytes {
             left_out = self.thin(encoding, soft_bytes);
         }
-        if self.bytes > hard_bytes { Err(Overflow) } else { Ok(left_out) }
+        Pushed { left_out, is_overflow: self.bytes > hard_bytes }
     }
 
     /// Leaves chat out, oldest first, until the soft bound holds or none is left.
@@ -85,7 +102,7 @@ impl Outbox {
                         self.bytes += thin_len;
                         Item::Thin(batch)
                     } else {
-                        let (room, chat) = (batch.room.clone(), batch.chat());
+                        let (room, chat) = (batch.room.clone(), batch.chat() + batch.thinned);
                         Item::Skip { room, previous: batch.previous, sequence: batch.sequence, chat }
                     }
                 }
@@ -98,15 +115,18 @@ impl Outbox {
     }
 
     /// Writes until `write` takes no more; it returns how many bytes it took, zero
-    /// when the socket is full.
+    /// when the socket is full. Counts the messages that were written to their end,
+    /// whether or not the socket failed later.
     pub(crate) fn drain<E>(
         &mut self,
         encoding: Encoding,
         mut write: impl FnMut(&[u8]) -> Result<usize, E>,
-    ) -> Result<(), E> {
+    ) -> (Counts, Result<(), E>) {
+        let mut written = Counts::default();
         while let Some(item) = self.items.pop_front() {
+            let messages = item.messages();
             let mut frame = match item {
-                Item::Frame(frame) => frame,
+                Item::Frame(frame, _) => frame,
                 Item::Full(batch, _) => batch.frame(encoding),
                 Item::Thin(batch) => batch.thin_frame(encoding),
                 Item::Skip { room, previous, sequence, chat } => {
@@ -119,19 +139,37 @@ impl Outbox {
                 let taken = match write(&frame) {
                     Ok(taken) => taken,
                     Err(error) => {
-                        self.items.push_front(Item::Frame(frame));
-                        return Err(error);
+                        self.items.push_front(Item::Frame(frame, messages));
+                        return (written, Err(error));
                     }
                 };
                 self.bytes -= taken;
                 frame.advance(taken);
                 if taken == 0 {
-                    self.items.push_front(Item::Frame(frame));
-                    return Ok(());
+                    self.items.push_front(Item::Frame(frame, messages));
+                    return (written, Ok(()));
                 }
             }
+            add(&mut written, &messages);
         }
-        Ok(())
+        (written, Ok(()))
+    }
+}
+
+impl Item {
+    fn messages(&self) -> Counts {
+        match self {
+            Item::Frame(_, messages) => *messages,
+            Item::Full(batch, _) => batch.counts,
+            Item::Thin(batch) => [batch.counts[0], batch.counts[1], 0],
+            Item::Skip { .. } => Counts::default(),
+        }
+    }
+}
+
+fn add(sum: &mut Counts, messages: &Counts) {
+    for (sum, messages) in sum.iter_mut().zip(messages) {
+        *sum += messages;
     }
 }
 
@@ -152,6 +190,7 @@ fn push_merged(items: &mut VecDeque<Item>, item: Item) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Contents;
     use barrage_protocol::batch::Pulse;
     use barrage_protocol::frame::{Batch, ServerFrame};
     use barrage_protocol::{Class, Message};
@@ -176,13 +215,15 @@ mod tests {
             })
             .collect();
         let sequence = Sequence(previous + classes.len() as u64);
-        Arc::new(SharedBatch::new(
-            "r".parse().unwrap(),
-            Sequence(previous),
+        Arc::new(SharedBatch::new(Contents {
+            room: "r".parse().unwrap(),
+            previous: Sequence(previous),
             sequence,
             messages,
-            Pulse::default(),
-        ))
+            thinned: 0,
+            pulse: Pulse::default(),
+            effort: 3,
+        }))
     }
 
     fn frames(mut bytes: &[u8]) -> Vec<Batch> {
@@ -210,23 +251,29 @@ mod tests {
             soft in 200_usize..2000,
         ) {
             let mut outbox = Outbox::default();
+            let mut conserved = [0_u64; 3];
             let mut wire = Vec::new();
             let (mut position, mut gifts, mut chats) = (0, 0, 0);
             for (classes, room_on_socket) in plan {
                 let classes: Vec<_> = classes.iter().map(|c| if *c == 0 { Class::Gift } else { Class::Chat }).collect();
                 gifts += classes.iter().filter(|c| **c == Class::Gift).count();
                 chats += classes.iter().filter(|c| **c == Class::Chat).count() as u64;
-                outbox.push_batch(batch(position, &classes), Encoding::Json, soft, usize::MAX).unwrap();
+                let left_out = outbox.push_batch(batch(position, &classes), Encoding::Json, soft, usize::MAX);
+                conserved[2] += left_out.left_out;
                 position += classes.len() as u64;
                 let mut free = room_on_socket;
-                outbox.drain(Encoding::Json, |bytes| {
+                let (written, _) = outbox.drain(Encoding::Json, |bytes| {
                     let n = bytes.len().min(free);
                     free -= n;
                     wire.extend_from_slice(&bytes[..n]);
                     Ok::<_, ()>(n)
-                }).unwrap();
+                });
+                add(&mut conserved, &written);
+                let mut accounted = conserved;
+                add(&mut accounted, &outbox.holds());
+                prop_assert_eq!(accounted, [0, gifts as u64, chats]);
             }
-            outbox.drain(Encoding::Json, |bytes| { wire.extend_from_slice(bytes); Ok::<_, ()>(bytes.len()) }).unwrap();
+            outbox.drain(Encoding::Json, |bytes| { wire.extend_from_slice(bytes); Ok::<_, ()>(bytes.len()) }).1.unwrap();
             prop_assert_eq!(outbox.bytes(), 0);
             let mut last = Sequence::ZERO;
             let (mut got_gifts, mut got_chats) = (0, 0);
@@ -248,7 +295,7 @@ mod tests {
         let mut position = 0;
         let overflow = (0..100).any(|_| {
             position += 1;
-            outbox.push_batch(batch(position - 1, &[Class::Gift]), Encoding::Json, 500, 2000) == Err(Overflow)
+            outbox.push_batch(batch(position - 1, &[Class::Gift]), Encoding::Json, 500, 2000).is_overflow
         });
         assert!(overflow);
         assert!(outbox.bytes() < 2400);

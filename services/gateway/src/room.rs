@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use barrage_flow::Counts;
 use barrage_protocol::{RoomId, Sequence};
-use tokio::sync::{OnceCell, broadcast, watch};
+use tokio::sync::{Notify, OnceCell, broadcast, watch};
 
 use crate::batch::SharedBatch;
 
@@ -23,6 +24,14 @@ pub(crate) struct Room {
     position: AtomicU64,
     viewers: AtomicUsize,
     by_shard: Box<[AtomicUsize]>,
+    /// Viewers that came in and were not told of yet.
+    entries: AtomicU64,
+    /// Shards that have not yet written the newest batch.
+    in_flight: AtomicUsize,
+    /// Messages that shards have handed to their viewers, by class.
+    arrived: [AtomicU64; 3],
+    /// Wakes the hub when nothing is in flight any more.
+    pub(crate) landed: Notify,
     /// Batches for the HTTP fallbacks.
     pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
     /// Wakes long polls.
@@ -38,6 +47,10 @@ impl Room {
             position: AtomicU64::new(0),
             viewers: AtomicUsize::new(0),
             by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            entries: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            arrived: Default::default(),
+            landed: Notify::new(),
             fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
             changed: watch::Sender::new(Sequence::ZERO),
             ready: OnceCell::new(),
@@ -54,6 +67,24 @@ impl Room {
 
     pub(crate) fn viewers(&self) -> u64 {
         self.viewers.load(Ordering::SeqCst) as u64
+    }
+
+    pub(crate) fn entered(&self) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_entries(&self) -> u64 {
+        self.entries.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a shard has not yet written the newest batch.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst) > 0
+    }
+
+    /// What the shards have handed to their viewers so far.
+    pub(crate) fn arrived(&self) -> Counts {
+        [0, 1, 2].map(|at| self.arrived[at].load(Ordering::SeqCst))
     }
 
     pub(crate) fn has_viewers_on(&self, shard: usize) -> bool {
@@ -74,6 +105,36 @@ impl Drop for Seat {
             self.room.by_shard[shard].fetch_sub(1, Ordering::SeqCst);
         }
         self.room.viewers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A batch on its way to one shard. A room has one batch in flight at most, so a
+/// shard that is behind makes the rooms' batches larger, never its queue longer.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) batch: Arc<SharedBatch>,
+    room: Arc<Room>,
+}
+
+impl Delivery {
+    pub(crate) fn new(batch: Arc<SharedBatch>, room: Arc<Room>) -> Self {
+        room.in_flight.fetch_add(1, Ordering::SeqCst);
+        Delivery { batch, room }
+    }
+
+    /// The shard handed the batch to its viewers.
+    pub(crate) fn arrived(self) {
+        for (sum, messages) in self.room.arrived.iter().zip(self.batch.counts) {
+            sum.fetch_add(messages, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if self.room.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.room.landed.notify_one();
+        }
     }
 }
 

@@ -72,7 +72,7 @@ async fn websocket(
         Some(token) => drop(routes.shared.check(&room, Some(token))?),
         None => routes.shared.check_room(&room, None)?,
     }
-    let admission = routes.shared.admit()?;
+    let admission = routes.shared.admit_join().await?;
     let request = Request { room, token, after: query.after.map(Sequence), encoding };
     let (answer, upgraded) = fastwebsockets::upgrade::upgrade(&mut http).map_err(|_| {
         ApiError::new(Code::BadRequest, "this resource takes WebSocket handshakes (version 13) alone")

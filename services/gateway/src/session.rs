@@ -32,8 +32,13 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::
             return;
         }
     };
-    let hard = shard.shared.config.queue_hard_bytes;
-    let viewer = Rc::new(Viewer::new(stream, request.encoding, hard));
+    let config = &shard.shared.config;
+    let send_bytes = usize::try_from(config.socket_send_bytes).unwrap_or(usize::MAX);
+    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(send_bytes) {
+        tracing::debug!(%error, "a send buffer keeps the system's size");
+    }
+    let viewer = Rc::new(Viewer::new(stream, request.encoding, config.queue_hard_bytes));
+    shard.everybody.borrow_mut().insert(Rc::as_ptr(&viewer), Rc::clone(&viewer));
     let shard = Rc::clone(shard);
     let main = main.clone();
     tokio::task::spawn_local(async move {
@@ -76,8 +81,7 @@ impl Session {
             drop(tokio::time::timeout(CLOSE_MAX, self.last_words()).await);
         }
         self.leave();
-        let left = i64::try_from(self.viewer.outbox.borrow().bytes()).unwrap_or(0);
-        self.shard.shared.metrics.backlog_bytes.sub(left);
+        self.shard.part(&self.viewer);
         drop((permit, admission));
     }
 
@@ -147,7 +151,7 @@ impl Session {
         let user = self.viewer.user.borrow().clone();
         let joined = join::enter(&self.shard, &self.viewer, room, after, user, rooms, &self.main).await?;
         self.joined = Some(joined);
-        self.viewer.release(&self.shard.shared.config);
+        self.shard.release(&self.viewer);
         self.flush()
     }
 
@@ -180,13 +184,7 @@ impl Session {
     }
 
     fn flush(&self) -> Result<(), Option<Refusal>> {
-        let metrics = &self.shard.shared.metrics;
-        let before = self.viewer.outbox.borrow().bytes();
-        let written = self.viewer.flush().map_err(|_| None)?;
-        let after = self.viewer.outbox.borrow().bytes();
-        metrics.sent_bytes.inc_by(written);
-        metrics.backlog_bytes.add(after as i64 - before as i64);
-        Ok(())
+        self.shard.flush(&self.viewer).map_err(|_| None)
     }
 
     /// Reads what has arrived behind what is left of the last frame.

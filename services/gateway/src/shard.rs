@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_flow::{Book, Counts, Fate};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Reconnect, ServerFrame};
 use barrage_protocol::{Class, Code, Message, RoomId, UserId};
@@ -16,8 +17,10 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::batch::SharedBatch;
+use crate::fan_out::FanOut;
 use crate::gateway::Shared;
 use crate::join::Arrival;
+use crate::room::Delivery;
 use crate::session;
 use crate::viewer::Viewer;
 
@@ -31,7 +34,7 @@ pub(crate) enum Command {
     /// Own this connection.
     Adopt(Box<Arrival>),
     /// Send this to the room's viewers.
-    Deliver(Arc<SharedBatch>),
+    Deliver(Delivery, Option<Arc<FanOut>>),
     /// Send this to the user's connections.
     Notice { user: UserId, message: Arc<Message> },
     /// Close a user's connections in a room, or everybody's.
@@ -46,6 +49,10 @@ pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     /// Viewers by room, packed so that a fan-out touches one array.
     pub(crate) rooms: RefCell<HashMap<RoomId, Vec<Rc<Viewer>>>>,
+    /// Every connection, in a room or on its way into one or out.
+    pub(crate) everybody: RefCell<HashMap<*const Viewer, Rc<Viewer>>>,
+    /// What became of the messages that were due to viewers.
+    book: RefCell<Book>,
     /// Where sockets are read into before frames are cut out.
     pub(crate) scratch: RefCell<Vec<u8>>,
 }
@@ -67,23 +74,95 @@ impl Shard {
         }
     }
 
-    fn deliver(&self, batch: &Arc<SharedBatch>) {
-        let rooms = self.rooms.borrow();
-        let Some(viewers) = rooms.get(&batch.room) else { return };
+    /// Delivers to a room's viewers.
+    fn deliver(&self, delivery: Delivery, fan_out: Option<&FanOut>) {
+        let batch = &delivery.batch;
         let mut tally = Tally::default();
-        for viewer in viewers {
-            viewer.deliver(batch, &self.shared.config, &mut tally);
+        if let Some(viewers) = self.rooms.borrow().get(&batch.room) {
+            for viewer in viewers {
+                viewer.deliver(batch, &self.shared.config, &mut tally);
+            }
         }
+        self.tallied(batch, &tally);
+        if let Some(fan_out) = fan_out {
+            fan_out.add(&tally);
+        }
+        self.shared.strain.delivered_after(batch.made_at.elapsed());
+        delivery.arrived();
+    }
+
+    /// Delivers to one viewer what was held for it.
+    pub(crate) fn release(&self, viewer: &Viewer) {
+        for batch in viewer.release() {
+            let mut tally = Tally::default();
+            viewer.deliver(&batch, &self.shared.config, &mut tally);
+            self.tallied(&batch, &tally);
+        }
+    }
+
+    fn tallied(&self, batch: &SharedBatch, tally: &Tally) {
         let metrics = &self.shared.metrics;
         for class in [Class::Signal, Class::Gift, Class::Chat] {
             metrics.delivered(class, batch.counts[class as usize] * tally.viewers);
         }
         metrics.writes.inc_by(tally.writes);
         metrics.sent_bytes.inc_by(tally.bytes);
-        metrics.backlog_bytes.add(tally.queued);
-        if tally.left_out > 0 {
-            metrics.left_out(Class::Chat, "viewer", "slow", tally.left_out);
+        metrics.backlog_bytes.add(tally.queued_bytes);
+        let queued_bytes = u64::try_from(tally.queued_bytes).unwrap_or(0);
+        self.shared.strain.sent(tally.bytes + queued_bytes);
+        let mut book = self.book.borrow_mut();
+        book.took(&batch.counts, tally.viewers);
+        book.became(Fate::PassedOn, &batch.counts, tally.written);
+        drop(book);
+        if tally.gone > 0 {
+            self.left_out("gone", &batch.counts, tally.gone);
         }
+        if tally.left_out > 0 {
+            self.left_out("slow", &barrage_flow::ledger::one(Class::Chat), tally.left_out);
+        }
+    }
+
+    fn left_out(&self, reason: &'static str, messages: &Counts, times: u64) {
+        self.book.borrow_mut().became(Fate::LeftOut, messages, times);
+        for class in [Class::Signal, Class::Gift, Class::Chat] {
+            let messages = messages[class as usize] * times;
+            if messages > 0 {
+                self.shared.metrics.left_out(class, "viewer", reason, messages);
+            }
+        }
+    }
+
+    /// Writes what is queued for a viewer, as far as its socket takes it.
+    pub(crate) fn flush(&self, viewer: &Viewer) -> std::io::Result<()> {
+        let before = viewer.outbox.borrow().bytes();
+        let flushed = viewer.flush();
+        let after = viewer.outbox.borrow().bytes();
+        self.shared.metrics.sent_bytes.inc_by(flushed.bytes);
+        self.shared.metrics.backlog_bytes.add(after as i64 - before as i64);
+        self.book.borrow_mut().became(Fate::PassedOn, &flushed.messages, 1);
+        flushed.result
+    }
+
+    /// Writes until no more than `bytes_max` are queued; false when the socket
+    /// takes nothing for the time given.
+    pub(crate) async fn settle(&self, viewer: &Viewer, bytes_max: usize, patience: Duration) -> bool {
+        while viewer.outbox.borrow().bytes() > bytes_max {
+            let writable = tokio::time::timeout(patience, viewer.stream.writable()).await;
+            if !matches!(writable, Ok(Ok(()))) || self.flush(viewer).is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The viewer has gone: what was queued for it reaches it by its resume, if it
+    /// comes back.
+    pub(crate) fn part(&self, viewer: &Viewer) {
+        let outbox = std::mem::take(&mut *viewer.outbox.borrow_mut());
+        let bytes = i64::try_from(outbox.bytes()).unwrap_or(0);
+        self.shared.metrics.backlog_bytes.sub(bytes);
+        self.left_out("gone", &outbox.holds(), 1);
+        self.everybody.borrow_mut().remove(&std::ptr::from_ref(viewer));
     }
 
     fn sweep(&self) {
@@ -91,6 +170,13 @@ impl Shard {
         for viewer in self.rooms.borrow().values().flatten() {
             viewer.check(now, &self.shared.config);
         }
+        let mut holds = Counts::default();
+        for viewer in self.everybody.borrow().values() {
+            for (sum, messages) in holds.iter_mut().zip(viewer.outbox.borrow().holds()) {
+                *sum += messages;
+            }
+        }
+        self.book.borrow_mut().settle(&holds);
     }
 
     fn notice(&self, user: &UserId, message: &Message) {
@@ -135,10 +221,19 @@ impl Shard {
 /// What one batch did to one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// Viewers that it was due to; each of them is one of the next three.
     pub(crate) viewers: u64,
+    /// Their sockets took it whole.
+    pub(crate) written: u64,
+    /// It is queued, wholly or in part.
+    pub(crate) queued: u64,
+    /// Their sockets have failed.
+    pub(crate) gone: u64,
     pub(crate) writes: u64,
     pub(crate) bytes: u64,
-    pub(crate) queued: i64,
+    /// Change of what is queued.
+    pub(crate) queued_bytes: i64,
+    /// Chat left out of what is queued.
     pub(crate) left_out: u64,
 }
 
@@ -157,10 +252,13 @@ pub(crate) fn run(
             return;
         }
     };
+    shared.strain.worker(runtime.handle().clone());
     let shard = Rc::new(Shard {
         index,
         shared: Arc::clone(shared),
         rooms: RefCell::default(),
+        everybody: RefCell::default(),
+        book: RefCell::new(shared.metrics.ledger.book("viewers")),
         scratch: RefCell::new(vec![0; barrage_protocol::frame::CLIENT_FRAME_BYTES_MAX * 2]),
     });
     let local = LocalSet::new();
@@ -178,7 +276,7 @@ async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tok
             command = commands.recv() => match command {
                 None => return,
                 Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival, &main),
-                Some(Command::Deliver(batch)) => shard.deliver(&batch),
+                Some(Command::Deliver(delivery, fan_out)) => shard.deliver(delivery, fan_out.as_deref()),
                 Some(Command::Notice { user, message }) => shard.notice(&user, &message),
                 Some(Command::Evict { room, user, code }) => shard.evict(&room, user.as_ref(), code),
                 Some(Command::Drain { within }) => {

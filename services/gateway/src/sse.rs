@@ -36,7 +36,7 @@ pub(crate) async fn handle(
     let shared = Arc::clone(&routes.shared);
     let room = room(&room_text)?;
     let identity = shared.check(&room, bearer(&headers))?;
-    let admission = shared.admit()?;
+    let admission = shared.admit_join().await?;
     let seat = shared.seat(&room, None).await?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
@@ -64,6 +64,7 @@ pub(crate) async fn handle(
         first.extend_from_slice(&event("batch", range.covered_to, &json));
     }
     shared.metrics.joins.inc();
+    seat.room.entered();
     let follower =
         Follower { shared, room, seat, batches, position, beat: Instant::now(), _admission: admission };
     let body = stream::unfold((Some(first), follower), |(first, mut follower)| async move {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_flow::Counts;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
@@ -35,8 +36,8 @@ pub(crate) struct Viewer {
     /// Wakes the viewer's task: something is queued, or it must close.
     pub(crate) wake: Notify,
     pub(crate) heard_at: Cell<Instant>,
-    /// Since when the socket has taken nothing of what is queued.
-    stalled_at: Cell<Option<Instant>>,
+    /// Since when something is queued without a break.
+    behind_since: Cell<Option<Instant>>,
     /// Set by the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     queue_hard_bytes: usize,
@@ -66,7 +67,7 @@ impl Viewer {
             held: RefCell::default(),
             wake: Notify::new(),
             heard_at: Cell::new(Instant::now()),
-            stalled_at: Cell::default(),
+            behind_since: Cell::default(),
             closing: Cell::default(),
             queue_hard_bytes,
             expires_at_secs: Cell::new(u64::MAX),
@@ -87,13 +88,9 @@ impl Viewer {
         *self.held.borrow_mut() = Some(Vec::new());
     }
 
-    /// Sends what was held.
-    pub(crate) fn release(&self, config: &GatewayConfig) {
-        let held = self.held.borrow_mut().take().unwrap_or_default();
-        let mut tally = Tally::default();
-        for batch in &held {
-            self.deliver(batch, config, &mut tally);
-        }
+    /// Ends the holding; what was held is to be delivered now.
+    pub(crate) fn release(&self) -> Vec<Arc<SharedBatch>> {
+        self.held.borrow_mut().take().unwrap_or_default()
     }
 
     /// The fan-out's inner step: straight to the socket, the rest to the outbox.
@@ -113,6 +110,10 @@ impl Viewer {
         }
         self.position.set(batch.sequence.max(self.position.get()));
         tally.viewers += 1;
+        #[cfg(test)]
+        if planted::take() {
+            return;
+        }
         let mut outbox = self.outbox.borrow_mut();
         if outbox.is_empty() {
             let frame = batch.frame(self.encoding);
@@ -121,16 +122,21 @@ impl Viewer {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
                 // The task finds out by reading.
-                Err(_) => return,
+                Err(_) => {
+                    tally.gone += 1;
+                    return;
+                }
             };
             tally.bytes += taken as u64;
             if taken == frame.len() {
+                tally.written += 1;
                 return;
             }
             let mut rest = frame;
             rest.advance(taken);
-            tally.queued += i64::try_from(rest.len()).unwrap_or(0);
-            outbox.push_frame(rest);
+            tally.queued += 1;
+            tally.queued_bytes += i64::try_from(rest.len()).unwrap_or(0);
+            outbox.push_frame(rest, batch.counts);
         } else {
             let before = outbox.bytes();
             let pushed = outbox.push_batch(
@@ -139,18 +145,17 @@ impl Viewer {
                 config.queue_soft_bytes,
                 config.queue_hard_bytes,
             );
-            tally.queued += outbox.bytes() as i64 - before as i64;
-            match pushed {
-                Ok(left_out) => tally.left_out += left_out,
-                Err(_) => {
-                    drop(outbox);
-                    self.too_slow();
-                    return;
-                }
+            tally.queued += 1;
+            tally.queued_bytes += outbox.bytes() as i64 - before as i64;
+            tally.left_out += pushed.left_out;
+            if pushed.is_overflow {
+                drop(outbox);
+                self.too_slow();
+                return;
             }
         }
-        if self.stalled_at.get().is_none() {
-            self.stalled_at.set(Some(Instant::now()));
+        if self.behind_since.get().is_none() {
+            self.behind_since.set(Some(Instant::now()));
         }
         self.wake.notify_one();
     }
@@ -168,9 +173,9 @@ impl Viewer {
         if now.duration_since(self.heard_at.get()) > silence_max {
             self.close(Refusal::new(Code::Idle, "no heartbeat was heard; reconnect and resume"));
         } else if self
-            .stalled_at
+            .behind_since
             .get()
-            .is_some_and(|at| now.duration_since(at).as_secs() >= config.stall_secs)
+            .is_some_and(|at| now.duration_since(at).as_secs() >= config.behind_secs_max)
         {
             self.too_slow();
         } else if unix_ms() / 1000 > self.expires_at_secs.get() {
@@ -198,21 +203,9 @@ impl Viewer {
         if queued > self.queue_hard_bytes {
             self.closing.set(Some(Code::SlowViewer));
         } else {
-            self.outbox.borrow_mut().push_frame(frame);
+            self.outbox.borrow_mut().push_frame(frame, Counts::default());
         }
         self.wake.notify_one();
-    }
-
-    /// Writes until no more than `bytes_max` are queued; false when the socket
-    /// takes nothing for the time given.
-    pub(crate) async fn settle(&self, bytes_max: usize, patience: Duration) -> bool {
-        while self.outbox.borrow().bytes() > bytes_max {
-            let writable = tokio::time::timeout(patience, self.stream.writable()).await;
-            if !matches!(writable, Ok(Ok(()))) || self.flush().is_err() {
-                return false;
-            }
-        }
-        true
     }
 
     pub(crate) fn send_notice(&self, message: &Message) {
@@ -271,23 +264,46 @@ impl Viewer {
         }
     }
 
-    /// Writes what the socket takes; `Err` when it is gone.
-    pub(crate) fn flush(&self) -> std::io::Result<u64> {
-        let mut written = 0;
+    /// Writes what the socket takes.
+    pub(crate) fn flush(&self) -> Flushed {
+        let mut bytes_written = 0;
         let mut outbox = self.outbox.borrow_mut();
-        outbox.drain(self.encoding, |bytes| match self.stream.try_write(bytes) {
+        let (messages, result) = outbox.drain(self.encoding, |bytes| match self.stream.try_write(bytes) {
             Ok(taken) => {
-                written += taken as u64;
+                bytes_written += taken as u64;
                 Ok(taken)
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
-        })?;
-        self.stalled_at.set(match (outbox.is_empty(), written) {
-            (true, _) => None,
-            (false, 0) => self.stalled_at.get(),
-            (false, _) => Some(Instant::now()),
         });
-        Ok(written)
+        if outbox.is_empty() {
+            self.behind_since.set(None);
+        }
+        Flushed { bytes: bytes_written, messages, result }
+    }
+}
+
+/// What one flush wrote.
+pub(crate) struct Flushed {
+    pub(crate) bytes: u64,
+    /// Messages written to their end.
+    pub(crate) messages: Counts,
+    /// `Err` when the socket is gone.
+    pub(crate) result: std::io::Result<()>,
+}
+
+/// A defect on purpose: one delivery that disappears without a word.
+#[cfg(test)]
+pub(crate) mod planted {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static NEXT_IS_LOST: AtomicBool = AtomicBool::new(false);
+
+    pub(crate) fn lose_the_next() {
+        NEXT_IS_LOST.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take() -> bool {
+        NEXT_IS_LOST.swap(false, Ordering::SeqCst)
     }
 }

@@ -31,6 +31,9 @@ pub struct Pulse {
     /// Likes since the last pulse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub likes: u64,
+    /// Viewers that came in since the last pulse.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entries: u64,
     /// Viewers in the room now; absent when unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<u64>,
@@ -119,7 +122,7 @@ mod tests {
             previous: Sequence(3),
             sequence: Sequence(9),
             left_out: LeftOut { chat: 2 },
-            pulse: Pulse { likes: 7, online: Some(12) },
+            pulse: Pulse { likes: 7, online: Some(12), ..Pulse::default() },
             repair: Some((RepairOutcome::Partial, 2)),
         };
         let body = br#"{"type":"chat","text":"\u5f39\"\\"}"#;

@@ -1,11 +1,12 @@
-//! What is kept for business use: rooms, mutes, the gift ledger and the message
-//! archive with its offsets into the stream.
+//! What is kept for business use: rooms, mutes, the gift ledger, the message
+//! archive with its offsets into the stream, and the audit log.
 //!
 //! One trait, [`Store`], and an engine per database behind it; nothing above
 //! this crate may ask which engine is there. The suite in `tests/conformance`
 //! runs on each of them.
 
 pub mod archive;
+pub mod audit;
 pub mod config;
 pub mod error;
 pub mod gift;
@@ -15,6 +16,7 @@ pub mod sqlite;
 pub mod store;
 
 pub use archive::{ArchiveEntry, Effect, HISTORY_LIMIT_MAX, HistoryRange};
+pub use audit::{AuditLine, AuditRecord};
 pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use gift::{GiftKind, GiftRecord, GiftSum};

@@ -6,6 +6,7 @@
 //! the loss of power, not only of the process.
 
 mod archive;
+mod audits;
 mod gifts;
 mod mutes;
 mod rooms;
@@ -21,8 +22,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
-    ArchiveEntry, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, HistoryRange, Mute, Room, SqliteConfig, Store,
-    StoreError,
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, HistoryRange, Mute, Room,
+    SqliteConfig, Store, StoreError,
 };
 
 /// A store in one SQLite file.
@@ -190,6 +191,23 @@ impl Store for SqliteStore {
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
         archive::delete(self, before_ms, limit).await
+    }
+
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        audits::append(self, records).await
+    }
+
+    async fn audit(
+        &self,
+        room: Option<&RoomId>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditLine>, StoreError> {
+        audits::page(self, room, before, limit).await
+    }
+
+    async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
+        audits::delete(self, before_ms, limit).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

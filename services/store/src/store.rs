@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use barrage_protocol::post::History;
 use barrage_protocol::{RoomId, Sequence, UserId};
 
-use crate::{ArchiveEntry, GiftRecord, GiftSum, HistoryRange, Mute, Room, StoreError};
+use crate::{
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, StoreError,
+};
 
 /// Business records. Every call is one transaction: it happened durably, or
 /// not at all. Every `limit` is lowered to [`crate::HISTORY_LIMIT_MAX`] and
@@ -104,6 +106,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// oldest first; returns how many. Call until it returns less than `limit`.
     /// The gift ledger is not touched.
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError>;
+
+    /// Adds to the audit log.
+    async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
+
+    /// A page of the audit log, newest first, of one room or of all; `before` is the
+    /// last page's last id.
+    async fn audit(
+        &self,
+        room: Option<&RoomId>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditLine>, StoreError>;
+
+    /// Deletes up to `limit` lines from before `before_ms`, oldest first; returns
+    /// how many.
+    async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError>;
 
     /// Whether the database answers, for readiness checks.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -12,9 +12,9 @@ use axum::response::Response;
 use barrage_bus::{BusError, Change, Draft, Restriction, RestrictionKind, RoomSettings};
 use barrage_http::{ApiError, body};
 use barrage_protocol::{Class, Code, RoomId, Sequence, UserId};
-use barrage_store::Mute;
+use barrage_store::AuditRecord;
 use barrage_token::Role;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,17 +48,28 @@ pub(crate) async fn authorize(
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
-    tracing::info!(by = %by.user, %method, %path, status = response.status().as_u16(), "admin call");
+    let status = response.status().as_u16();
+    tracing::info!(by = %by.user, %method, %path, status, "admin call");
+    if method != Method::GET {
+        uplink.audit.push(AuditRecord {
+            at_ms: unix_ms(),
+            room: path.strip_prefix("/v1/admin/rooms/").and_then(|rest| rest.split('/').next()?.parse().ok()),
+            user: None,
+            actor: by.user.to_string(),
+            action: "call".into(),
+            detail: json!({ "method": method.as_str(), "path": path, "status": status }),
+        });
+    }
     Ok(response)
 }
 
-async fn read<T: DeserializeOwned>(request_body: Body) -> Result<T, ApiError> {
+pub(crate) async fn read<T: DeserializeOwned>(request_body: Body) -> Result<T, ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, Duration::from_secs(10)).await?;
     body::json(if bytes.is_empty() { b"{}" } else { &bytes })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is made for map_err")]
-fn refused(error: BusError) -> ApiError {
+pub(crate) fn refused(error: BusError) -> ApiError {
     match error {
         BusError::Full(_) => ApiError::new(Code::Overloaded, error.to_string()),
         BusError::Unavailable(_) | BusError::Conflict => {
@@ -77,7 +88,7 @@ impl Uplink {
             .ok_or_else(|| ApiError::new(Code::UnknownRoom, "there is no such room; PUT makes one"))
     }
 
-    async fn signal(
+    pub(crate) async fn signal(
         &self,
         room: &RoomId,
         what: &Signal<'_>,
@@ -162,15 +173,7 @@ pub(crate) async fn mute(
     let (id, _) = uplink.room(&room)?;
     let asked: Restrict = read(request_body).await?;
     let until_ms = asked.until_ms()?;
-    let restriction = Some(Restriction { kind: RestrictionKind::Mute, until_ms });
-    let change = Change::Restrict { room: id.clone(), user: asked.user.clone(), restriction };
-    uplink.bus.change(change).await.map_err(refused)?;
-    let record = Mute { room: id.clone(), user: asked.user.clone(), until_ms };
-    if let Err(error) = uplink.store.mute(&record).await {
-        tracing::error!(%error, "a mute is in force but not in the store");
-    }
-    let what = Signal::Mute { user: &asked.user, until_ms };
-    uplink.signal(&id, &what, Some(asked.user.clone())).await?;
+    uplink.mute_until(&id, &asked.user, until_ms).await?;
     Ok(Json(json!({ "user": asked.user, "until_ms": until_ms })))
 }
 

@@ -28,6 +28,8 @@ pub struct UplinkConfig {
     pub pulse_ms: u64,
     /// So many likes travel at once, before the time is over. Default 100.
     pub pulse_likes: u64,
+    /// How long the audit log is kept. Default 90.
+    pub audit_days: u32,
     /// What senders may do.
     pub limits: crate::limit::LimitsConfig,
 }
@@ -44,6 +46,7 @@ impl Default for UplinkConfig {
             recent_max: 100_000,
             pulse_ms: 1_000,
             pulse_likes: 100,
+            audit_days: 90,
             limits: crate::limit::LimitsConfig::default(),
         }
     }

@@ -15,6 +15,8 @@ use crate::access;
 use crate::routes::Uplink;
 
 const LIMIT_DEFAULT: usize = 100;
+/// When to come back while history is switched off.
+const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +41,10 @@ pub(crate) async fn handle(
     }
     if !uplink.bus.settings().borrow().rooms.contains_key(&room) {
         return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
+    }
+    if uplink.bus.settings().borrow().switches.history_off {
+        let error = ApiError::new(Code::Unavailable, "history is switched off just now");
+        return Err(error.retry_after_ms(SWITCHED_OFF_RETRY_MS));
     }
     let limit = asked.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {

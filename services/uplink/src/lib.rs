@@ -2,21 +2,27 @@
 //! them to the bus. The business is here; the gateway knows none of it.
 
 mod access;
+mod account;
 mod admin;
+mod audit;
 mod compose;
 mod config;
+mod explain;
 mod guest;
 mod history;
 mod limit;
 mod metrics;
+mod moderate;
 mod pulse;
 mod recent;
 mod routes;
 mod send;
+mod switch;
 mod text;
+mod trace;
 mod tunnel;
 
 pub use config::UplinkConfig;
-pub use limit::LimitsConfig;
+pub use limit::{LimitsConfig, LimitsError};
 pub use metrics::UplinkMetrics;
-pub use routes::{Uplink, admin_router, router};
+pub use routes::{Parts, Uplink, admin_router, router};

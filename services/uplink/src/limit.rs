@@ -1,17 +1,26 @@
 //! The limits that a post meets, cheapest and most local first: address, user,
-//! platform; then, for chat alone, the room's display quota.
+//! platform; then, for chat alone, slow mode and the room's display quota.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use barrage_flow::{DisplaySample, Quota, QuotaKey, Rate, Rule, RuleError, Sampled, Subject, Verdict};
 use barrage_http::ApiError;
 use barrage_protocol::code::{LimitHit, Refusal};
-use barrage_protocol::{Class, Code, MessageId, RoomId};
+use barrage_protocol::{Class, Code, MessageId, RoomId, UserId};
 use barrage_token::{Identity, Role};
+use prometheus::IntCounterVec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::recent::Recent;
+use crate::send::unix_ms;
+use crate::trace::{Trace, Word};
+
+/// Names of the rules, as the configuration has them.
+const RULES: [&str; 5] =
+    ["address_per_s", "user_per_s", "platform_per_s", "slow_mode", "room_display_chat_per_s"];
 
 /// `[uplink.limits]`: what senders may do. A rate of `n` a second admits bursts of
 /// so many seconds' worth as `burst_secs` says.
@@ -31,6 +40,10 @@ pub struct LimitsConfig {
     /// Chat messages a second that a room shows; what exceeds it is `held`. Default
     /// 50: about what a person can read.
     pub room_display_chat_per_s: u32,
+    /// Rules that only watch: what they would have refused or held passes, and is
+    /// counted in `barrage_uplink_shadow_total`. Names as here, and `slow_mode`.
+    /// Default none.
+    pub shadow: Vec<String>,
     /// Rooms whose rate is measured; beyond, those that are idle are forgotten, and
     /// with none idle a new room is shown whole. Default 20000.
     pub rooms_max: usize,
@@ -44,9 +57,21 @@ impl Default for LimitsConfig {
             platform_per_s: 50_000,
             burst_secs: 3,
             room_display_chat_per_s: 50,
+            shadow: Vec::new(),
             rooms_max: 20_000,
         }
     }
+}
+
+/// Why the limits are not valid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitsError {
+    /// Figures that make no sense.
+    #[error(transparent)]
+    Figures(#[from] RuleError),
+    /// `shadow` names no rule.
+    #[error("shadow: there is no rule {0}; there are {rules}", rules = RULES.join(", "))]
+    Unknown(String),
 }
 
 /// The limits in force.
@@ -55,11 +80,22 @@ pub(crate) struct Limits {
     config: LimitsConfig,
     rules: [(&'static str, Rate); 3],
     samples: Mutex<HashMap<RoomId, DisplaySample>>,
+    /// Messages that slow mode let pass: their retries pass, too.
+    spoken: Mutex<Recent<(RoomId, UserId, MessageId)>>,
+    shadowed: IntCounterVec,
     origin: Instant,
 }
 
 impl Limits {
-    pub(crate) fn new(config: LimitsConfig, quota: Arc<dyn Quota>) -> Result<Self, RuleError> {
+    pub(crate) fn new(
+        config: LimitsConfig,
+        recent_max: usize,
+        quota: Arc<dyn Quota>,
+        shadowed: IntCounterVec,
+    ) -> Result<Self, LimitsError> {
+        if let Some(unknown) = config.shadow.iter().find(|name| !RULES.contains(&name.as_str())) {
+            return Err(LimitsError::Unknown(unknown.clone()));
+        }
         let rate = |per_s: u32| Rate::per_sec(per_s, per_s.saturating_mul(config.burst_secs.max(1)));
         let rules = [
             ("address_per_s", rate(config.address_per_s)?),
@@ -67,7 +103,67 @@ impl Limits {
             ("platform_per_s", rate(config.platform_per_s)?),
         ];
         DisplaySample::new(config.room_display_chat_per_s, Duration::ZERO)?;
-        Ok(Limits { quota, config, rules, samples: Mutex::default(), origin: Instant::now() })
+        Ok(Limits {
+            quota,
+            config,
+            rules,
+            samples: Mutex::default(),
+            spoken: Mutex::new(Recent::new(recent_max)),
+            shadowed,
+            origin: Instant::now(),
+        })
+    }
+
+    /// Whether the rule only watches; counts what it would have done.
+    fn is_shadow(&self, rule: &str) -> bool {
+        let is_shadow = self.config.shadow.iter().any(|name| name == rule);
+        if is_shadow {
+            self.shadowed.with_label_values(&[rule]).inc();
+        }
+        is_shadow
+    }
+
+    /// One chat message per interval and viewer of a room; a retry of one that passed
+    /// passes again, and the bus knows it as a duplicate.
+    pub(crate) async fn slow_mode(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        id: &MessageId,
+        secs: u32,
+        trace: &mut Trace,
+    ) -> Result<(), ApiError> {
+        let (now_ms, interval_ms) = (unix_ms(), u64::from(secs) * 1_000);
+        let message = (room.clone(), by.user.clone(), id.clone());
+        if self.spoken().knows(&message, interval_ms, now_ms) {
+            trace.step("slow_mode", Word::Pass, "sent again");
+            return Ok(());
+        }
+        let key =
+            QuotaKey { purpose: "slow_mode", subject: Subject::UserInRoom(by.user.clone(), room.clone()) };
+        let Ok(rate) = Rate::new(1, Duration::from_secs(u64::from(secs)), 1) else { return Ok(()) };
+        let verdict = self.quota.take(&key, 1, &Rule::Rate(rate), self.origin.elapsed()).await;
+        if verdict.is_admit() || self.is_shadow("slow_mode") {
+            let word = if verdict.is_admit() { Word::Pass } else { Word::Shadow };
+            trace.step("slow_mode", word, format!("one message in {secs} s"));
+            // It is there already only when it was sent twice at once.
+            _ = self.spoken().take(message, interval_ms, now_ms);
+            return Ok(());
+        }
+        let mut refusal = Refusal::new(Code::SlowMode, format!("slow mode: one message in {secs} s"));
+        refusal.retry_after_ms = verdict.retry_after_ms();
+        refusal.limit = Some(LimitHit {
+            rule: "slow_mode".into(),
+            scope: "user_in_room".into(),
+            limit: 1,
+            remaining: 0,
+            window_ms: interval_ms,
+        });
+        Err(ApiError(refusal))
+    }
+
+    fn spoken(&self) -> MutexGuard<'_, Recent<(RoomId, UserId, MessageId)>> {
+        self.spoken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts `cost` posts against address, user and platform.
@@ -87,7 +183,9 @@ impl Limits {
         for (subject, scope, (rule, rate)) in subjects.into_iter().flatten() {
             let key = QuotaKey { purpose: rule, subject };
             let verdict = self.quota.take(&key, cost, &Rule::Rate(rate), now).await;
-            if let Verdict::Refuse { limit, remaining, .. } = verdict {
+            if let Verdict::Refuse { limit, remaining, .. } = verdict
+                && !self.is_shadow(rule)
+            {
                 let message = format!("too many posts: {rule} admits {} a second", rate.units());
                 let mut refusal = Refusal::new(Code::RateLimited, message);
                 refusal.retry_after_ms = verdict.retry_after_ms();
@@ -111,6 +209,7 @@ impl Limits {
         by: &Identity,
         class: Class,
         id: &MessageId,
+        trace: &mut Trace,
     ) -> Option<LimitHit> {
         // Who runs the room is always read.
         if class != Class::Chat || by.role >= Role::Moderator {
@@ -128,8 +227,18 @@ impl Limits {
         let sample = samples.entry(room.clone()).or_insert_with(|| {
             DisplaySample::new(shown_per_s, now).expect("the same figures were accepted at start")
         });
-        let Sampled::Held { offered_per_s } = sample.offer(hash(by, id), 1, now) else { return None };
-        tracing::trace!(offered_per_s, "a message is held");
+        let Sampled::Held { offered_per_s } = sample.offer(hash(by, id), 1, now) else {
+            trace.step("room_display_chat_per_s", Word::Pass, "within the quota, or in the sample");
+            return None;
+        };
+        drop(samples);
+        let is_shadow = self.is_shadow("room_display_chat_per_s");
+        let word = if is_shadow { Word::Shadow } else { Word::Held };
+        let detail = format!("{offered_per_s} offered in the last second, {shown_per_s} are shown");
+        trace.step("room_display_chat_per_s", word, detail);
+        if is_shadow {
+            return None;
+        }
         Some(LimitHit {
             rule: "room_display_chat_per_s".into(),
             scope: "room".into(),

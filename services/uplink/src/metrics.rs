@@ -2,7 +2,7 @@
 
 use barrage_protocol::post::Outcome;
 use barrage_protocol::{Class, Code};
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 /// Handles.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub struct UplinkMetrics {
     outcomes: IntCounterVec,
     refusals: IntCounterVec,
     pub(crate) duration: Histogram,
+    pub(crate) shadowed: IntCounterVec,
+    pub(crate) audit_lost: IntCounter,
 }
 
 impl UplinkMetrics {
@@ -25,10 +27,18 @@ impl UplinkMetrics {
             HistogramOpts::new("barrage_uplink_request_duration_seconds", "Posts, from header to answer.")
                 .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),
         )?;
+        let shadowed = IntCounterVec::new(
+            Opts::new("barrage_uplink_shadow_total", "What rules in shadow mode would have refused or held."),
+            &["rule"],
+        )?;
+        let audit_lost =
+            IntCounter::new("barrage_uplink_audit_lost_total", "Lines of the audit log that were lost.")?;
+        registry.register(Box::new(shadowed.clone()))?;
+        registry.register(Box::new(audit_lost.clone()))?;
         registry.register(Box::new(outcomes.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(duration.clone()))?;
-        Ok(UplinkMetrics { outcomes, refusals, duration })
+        Ok(UplinkMetrics { outcomes, refusals, duration, shadowed, audit_lost })
     }
 
     pub(crate) fn answered(&self, class: Class, outcome: Outcome) {

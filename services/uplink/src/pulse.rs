@@ -43,7 +43,7 @@ impl Pulses {
                 () = shutdown.cancelled() => {}
             }
             for (room, likes) in self.take() {
-                bus.pulse(&room, PulseDraft { likes });
+                bus.pulse(&room, PulseDraft { likes, ..PulseDraft::default() });
             }
             if shutdown.is_cancelled() {
                 return;

@@ -17,6 +17,11 @@ impl<K: Hash + Eq + Clone> Recent<K> {
         Recent { seen: HashMap::new(), order: VecDeque::new(), max }
     }
 
+    /// Whether the key was taken within the window.
+    pub(crate) fn knows(&self, key: &K, window_ms: u64, now_ms: u64) -> bool {
+        self.seen.get(key).is_some_and(|at_ms| at_ms + window_ms > now_ms)
+    }
+
     /// Milliseconds until `window_ms` have passed since the key was last taken, or
     /// takes it now.
     pub(crate) fn take(&mut self, key: K, window_ms: u64, now_ms: u64) -> Result<(), u64> {

@@ -1,96 +1,120 @@
 //! The uplink's state and its routes, public and admin.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post, put};
 use barrage_bus::Bus;
-use barrage_flow::{Quota, RuleError};
+use barrage_flow::{Ledger, Quota};
 use barrage_http::ApiError;
-use barrage_protocol::{Code, MessageId, RoomId, UserId};
+use barrage_moderation::Moderator;
+use barrage_protocol::{MessageId, RoomId, UserId};
 use barrage_store::Store;
-use barrage_token::{Identity, Keyring};
+use barrage_token::Keyring;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::account::Account;
+use crate::audit::Audit;
 use crate::config::UplinkConfig;
-use crate::limit::Limits;
+use crate::limit::{Limits, LimitsError};
 use crate::metrics::UplinkMetrics;
 use crate::pulse::Pulses;
 use crate::recent::Recent;
-use crate::{admin, guest, history, send, tunnel};
+use crate::trace::Traces;
+use crate::{admin, explain, guest, history, send, tunnel};
+
+/// What an uplink stands on.
+pub struct Parts {
+    /// Where messages go.
+    pub bus: Arc<dyn Bus>,
+    /// Where history and the audit log are.
+    pub store: Arc<dyn Store>,
+    /// Verifies tokens.
+    pub keyring: Arc<Keyring>,
+    /// Counts what senders do.
+    pub quota: Arc<dyn Quota>,
+    /// Looks at texts.
+    pub moderator: Arc<Moderator>,
+    /// The process's.
+    pub ledger: Ledger,
+    /// History may be read without a token.
+    pub anonymous: bool,
+    /// Tokens are handed to guests.
+    pub guests: bool,
+}
 
 /// An uplink.
 pub struct Uplink {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) moderator: Arc<Moderator>,
     pub(crate) anonymous: bool,
     pub(crate) guests: bool,
     pub(crate) config: UplinkConfig,
     pub(crate) metrics: UplinkMetrics,
     pub(crate) limits: Limits,
     pub(crate) pulses: Pulses,
-    slow: Mutex<Recent<(RoomId, UserId)>>,
+    pub(crate) account: Account,
+    pub(crate) audit: Audit,
+    pub(crate) traces: Traces,
+    pub(crate) started: Instant,
     likes: Mutex<Recent<(RoomId, UserId, MessageId)>>,
 }
 
 impl Uplink {
-    /// An error when a limit's figures make no sense. `anonymous` lets history be read without a token; `guests` hands out tokens.
-    pub fn new(
-        bus: Arc<dyn Bus>,
-        store: Arc<dyn Store>,
-        keyring: Arc<Keyring>,
-        (anonymous, guests): (bool, bool),
-        config: UplinkConfig,
-        quota: Arc<dyn Quota>,
-        metrics: UplinkMetrics,
-    ) -> Result<Arc<Self>, RuleError> {
-        let slow = Mutex::new(Recent::new(config.recent_max));
-        let likes = Mutex::new(Recent::new(config.recent_max));
-        let limits = Limits::new(config.limits.clone(), quota)?;
-        let pulses = Pulses::default();
+    /// An error when a limit's figures make no sense.
+    pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
+        let shadowed = metrics.shadowed.clone();
+        let limits = Limits::new(config.limits.clone(), config.recent_max, parts.quota, shadowed)?;
         Ok(Arc::new(Uplink {
-            bus,
-            store,
-            keyring,
-            anonymous,
-            guests,
+            bus: parts.bus,
+            store: parts.store,
+            keyring: parts.keyring,
+            moderator: parts.moderator,
+            anonymous: parts.anonymous,
+            guests: parts.guests,
+            limits,
+            pulses: Pulses::default(),
+            account: Account::new(&parts.ledger),
+            audit: Audit::new(metrics.audit_lost.clone()),
+            traces: Traces::default(),
+            started: Instant::now(),
+            likes: Mutex::new(Recent::new(config.recent_max)),
             config,
             metrics,
-            limits,
-            pulses,
-            slow,
-            likes,
         }))
     }
 
-    /// Sums likes and hands them on, until the shutdown.
+    /// Sums likes and hands them on, writes the audit log, reads word lists that
+    /// changed, closes the books: until the shutdown.
     pub async fn run(&self, shutdown: CancellationToken) {
-        self.pulses.run(&*self.bus, Duration::from_millis(self.config.pulse_ms.max(10)), shutdown).await;
+        let pulses = Duration::from_millis(self.config.pulse_ms.max(10));
+        let keep = Duration::from_secs(u64::from(self.config.audit_days) * 86_400);
+        tokio::join!(
+            self.pulses.run(&*self.bus, pulses, shutdown.clone()),
+            self.audit.run(&*self.store, keep, shutdown.clone()),
+            self.every_second(shutdown),
+        );
+    }
+
+    async fn every_second(&self, shutdown: CancellationToken) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = shutdown.cancelled() => return,
+            }
+            self.account.settle();
+            self.moderator.reload().await;
+        }
     }
 
     pub(crate) fn likes(&self) -> MutexGuard<'_, Recent<(RoomId, UserId, MessageId)>> {
         self.likes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One chat per interval and viewer. (A retry of a message that was accepted but
-    /// whose answer was lost is refused until the interval is over; then it is
-    /// answered as the duplicate that it is.)
-    pub(crate) fn slow_mode(
-        &self,
-        room: &RoomId,
-        by: &Identity,
-        _id: &MessageId,
-        secs: u32,
-        now_ms: u64,
-    ) -> Result<(), ApiError> {
-        let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
-        let window_ms = u64::from(secs) * 1000;
-        slow.take((room.clone(), by.user.clone()), window_ms, now_ms).map_err(|left_ms| {
-            ApiError::new(Code::SlowMode, format!("slow mode: one message in {secs} s"))
-                .retry_after_ms(left_ms)
-        })
     }
 
     /// Counts a refusal on its way out.
@@ -133,6 +157,10 @@ pub fn admin_router(uplink: Arc<Uplink>) -> Router {
         .route("/v1/admin/rooms/{room}/kick", post(admin::kick))
         .route("/v1/admin/rooms/{room}/close", post(admin::close))
         .route("/v1/admin/broadcast", post(admin::broadcast))
+        .route("/v1/admin/switches", get(explain::list_switches))
+        .route("/v1/admin/switches/{name}", put(explain::set_switch))
+        .route("/v1/admin/why/{id}", get(explain::why))
+        .route("/v1/admin/audit", get(explain::audit))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&uplink), admin::authorize))
         .with_state(uplink)
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use barrage_bus::{BusError, Draft, PulseDraft, Receipt};
+use barrage_bus::{BusError, Draft, PulseDraft, Receipt, Settings};
+use barrage_flow::Fate;
 use barrage_http::{ApiError, ClientAddr, body};
 use barrage_protocol::code::LimitHit;
 use barrage_protocol::post::{Outcome, Package, PackageAnswer, Post, PostAnswer};
@@ -14,8 +15,11 @@ use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::Identity;
 use http::HeaderMap;
 
+use crate::account::Passage;
+use crate::moderate::Moderated;
 use crate::routes::Uplink;
-use crate::{access, compose};
+use crate::trace::{Trace, Word};
+use crate::{access, compose, switch};
 
 /// Posts in one package.
 const PACKAGE_MAX: usize = 64;
@@ -56,19 +60,147 @@ async fn post_one(
 impl Uplink {
     /// Takes one post of a verified caller through all checks to the bus.
     pub async fn post(&self, room: &RoomId, by: &Identity, post: &Post) -> Result<PostAnswer, ApiError> {
-        if let Post::Like { count, .. } = post {
-            return like(self, room, by, post, *count);
-        }
-        let draft = draft(self, room, by, post)?;
-        if let Some(limit) = self.limits.display(room, by, post.class(), post.id()) {
-            self.metrics.answered(post.class(), Outcome::Held);
-            return Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: Some(limit) });
-        }
-        let receipts = publish(self, vec![draft]).await?;
-        let receipt =
-            receipts.first().ok_or_else(|| ApiError::new(Code::Internal, "the bus gave no receipt"))?;
-        Ok(answer(self, post.class(), *receipt))
+        let mut way = Way::begin(self, room, by, post);
+        let result = match self.check(room, by, post, Company::Alone, &mut way.trace).await {
+            Ok(Checked::Ready(draft)) => match publish(self, vec![draft]).await {
+                Ok(receipts) => answer(post.class(), &receipts, 0),
+                Err(error) => Err(error),
+            },
+            Ok(Checked::Answered(answer)) => Ok(answer),
+            Err(error) => Err(error),
+        };
+        way.end(&result);
+        result
     }
+
+    /// All checks of one post; what passes is ready for the bus.
+    async fn check(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+        company: Company,
+        trace: &mut Trace,
+    ) -> Result<Checked, ApiError> {
+        let settings = self.bus.settings().borrow().clone();
+        trace.step("limits", Word::Pass, "address, user and platform");
+        if let Some(hit) = switch::held(&settings.switches, by, post.class())? {
+            trace.step("switch", Word::Held, hit.rule.clone());
+            return Ok(Checked::Answered(held(hit)));
+        }
+        let now_ms = unix_ms();
+        let class = post.class();
+        let slow_secs = access::may_send(&settings, room, by, class, self.config.gift_role_min, now_ms)?;
+        trace.step("room", Word::Pass, "open, not muted, role");
+        if let Post::Like { count, .. } = post {
+            compose::body(post, by, self.config.text_chars_max, now_ms)?;
+            return Ok(Checked::Answered(self.like(room, by, post, *count)));
+        }
+        // What cannot be shown is refused before anything is counted.
+        compose::body(post, by, self.config.text_chars_max, now_ms)?;
+        if class == Class::Chat && slow_secs > 0 {
+            self.limits.slow_mode(room, by, post.id(), slow_secs, trace).await?;
+        }
+        let shown = match self.moderate(room, by, post, trace).await? {
+            Moderated::As(shown) => shown,
+            Moderated::Held(hit) => return Ok(Checked::Answered(held(hit))),
+        };
+        if company == Company::Alone
+            && let Some(hit) = self.limits.display(room, by, class, post.id(), trace)
+        {
+            return Ok(Checked::Answered(held(hit)));
+        }
+        self.draft(room, by, post, &shown, &settings, now_ms).map(Checked::Ready)
+    }
+
+    fn draft(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+        shown: &Post,
+        settings: &Settings,
+        now_ms: u64,
+    ) -> Result<Draft, ApiError> {
+        let shown = switch::plain(&settings.switches, shown);
+        Ok(Draft {
+            room: room.clone(),
+            class: post.class(),
+            sender: Some(by.user.clone()),
+            id: Some(post.id().clone()),
+            // Of what was posted: a retry is the same whatever is shown of it.
+            fingerprint: compose::fingerprint(post),
+            to: None,
+            body: compose::body(&shown, by, self.config.text_chars_max, now_ms)?,
+        })
+    }
+
+    fn like(&self, room: &RoomId, by: &Identity, post: &Post, count: u32) -> PostAnswer {
+        let key = (room.clone(), by.user.clone(), post.id().clone());
+        let outcome = match self.likes().take(key, LIKE_WINDOW_MS, unix_ms()) {
+            Ok(()) => {
+                if let Some(likes) = self.pulses.add(room, u64::from(count), self.config.pulse_likes) {
+                    self.bus.pulse(room, PulseDraft { likes, ..PulseDraft::default() });
+                }
+                Outcome::Broadcast
+            }
+            Err(_) => Outcome::Duplicate,
+        };
+        PostAnswer { outcome, sequence: None, limit: None }
+    }
+}
+
+/// What a post comes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    /// In a package with a gift: the display quota does not hold it.
+    Gift,
+}
+
+/// What the checks come to.
+enum Checked {
+    Ready(Draft),
+    Answered(PostAnswer),
+}
+
+/// One post under way: its place in the ledger and its trace.
+struct Way<'a> {
+    uplink: &'a Uplink,
+    class: Class,
+    passage: Passage<'a>,
+    trace: Trace,
+}
+
+impl<'a> Way<'a> {
+    fn begin(uplink: &'a Uplink, room: &RoomId, by: &Identity, post: &Post) -> Self {
+        let class = post.class();
+        Way { uplink, class, passage: uplink.account.take(class), trace: Trace::new(room, &by.user, post) }
+    }
+
+    fn end(mut self, result: &Result<PostAnswer, ApiError>) {
+        let mut fate = Fate::LeftOut;
+        if let Ok(answer) = result {
+            self.uplink.metrics.answered(self.class, answer.outcome);
+            if answer.outcome == Outcome::Broadcast {
+                fate = Fate::PassedOn;
+            }
+        }
+        self.passage.end(fate);
+        self.trace.end(result);
+        self.uplink.traces.push(self.trace);
+    }
+}
+
+fn held(limit: LimitHit) -> PostAnswer {
+    PostAnswer { outcome: Outcome::Held, sequence: None, limit: Some(limit) }
+}
+
+fn answer(class: Class, receipts: &[Receipt], at: usize) -> Result<PostAnswer, ApiError> {
+    debug_assert!(class != Class::Pulse);
+    let receipt = receipts.get(at).ok_or_else(|| ApiError::new(Code::Internal, "the bus gave no receipt"))?;
+    let outcome = if receipt.duplicate { Outcome::Duplicate } else { Outcome::Broadcast };
+    Ok(PostAnswer { outcome, sequence: Some(receipt.sequence), limit: None })
 }
 
 pub(crate) async fn package(
@@ -103,78 +235,53 @@ async fn post_package(
     // One request and one commit, however many: eight posts of it cost as one.
     let cost = package.messages.len().div_ceil(8);
     uplink.limits.take(Some(client.0), &by, u32::try_from(cost).unwrap_or(u32::MAX)).await?;
-    let drafts =
-        package.messages.iter().map(|post| draft(uplink, &room, &by, post)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(limit) = held_package(uplink, &room, &by, &package) {
-        let held =
-            |_: &Post| PostAnswer { outcome: Outcome::Held, sequence: None, limit: Some(limit.clone()) };
-        return Ok(PackageAnswer { answers: package.messages.iter().map(held).collect() });
-    }
-    let receipts = publish(uplink, drafts).await?;
-    let classes = package.messages.iter().map(Post::class);
-    let answers = classes.zip(receipts).map(|(class, receipt)| answer(uplink, class, receipt)).collect();
+    let mut ways: Vec<_> = package.messages.iter().map(|post| Way::begin(uplink, &room, &by, post)).collect();
+    let results = checked_package(uplink, &room, &by, &package.messages, &mut ways).await;
+    let answers = match results {
+        Ok(answers) => {
+            for (way, answer) in ways.into_iter().zip(&answers) {
+                way.end(&Ok(answer.clone()));
+            }
+            answers
+        }
+        Err(error) => {
+            for way in ways {
+                way.end(&Err(ApiError(error.0.clone())));
+            }
+            return Err(error);
+        }
+    };
     Ok(PackageAnswer { answers })
 }
 
-/// A package is shown whole or held whole; one with a gift in it is never held.
-fn held_package(uplink: &Uplink, room: &RoomId, by: &Identity, package: &Package) -> Option<LimitHit> {
-    if package.messages.iter().any(|post| post.class() == Class::Gift) {
-        return None;
-    }
-    let held = |post: &Post| uplink.limits.display(room, by, post.class(), post.id());
-    package.messages.iter().filter_map(held).last()
-}
-
-/// Checks one post and makes it ready for the bus.
-fn draft(uplink: &Uplink, room: &RoomId, by: &Identity, post: &Post) -> Result<Draft, ApiError> {
-    let now_ms = unix_ms();
-    let settings = uplink.bus.settings().borrow().clone();
-    let class = post.class();
-    let slow_mode_secs = access::may_send(&settings, room, by, class, uplink.config.gift_role_min, now_ms)?;
-    let body = compose::body(post, by, uplink.config.text_chars_max, now_ms)?;
-    if class == Class::Chat && slow_mode_secs > 0 {
-        uplink.slow_mode(room, by, post.id(), slow_mode_secs, now_ms)?;
-    }
-    Ok(Draft {
-        room: room.clone(),
-        class,
-        sender: Some(by.user.clone()),
-        id: Some(post.id().clone()),
-        fingerprint: compose::fingerprint(post),
-        to: None,
-        body,
-    })
-}
-
-fn like(
+/// A package is published whole, held whole, or refused whole; one with a gift in it
+/// is never held.
+async fn checked_package(
     uplink: &Uplink,
     room: &RoomId,
     by: &Identity,
-    post: &Post,
-    count: u32,
-) -> Result<PostAnswer, ApiError> {
-    let now_ms = unix_ms();
-    let settings = uplink.bus.settings().borrow().clone();
-    access::may_send(&settings, room, by, Class::Pulse, uplink.config.gift_role_min, now_ms)?;
-    compose::body(post, by, uplink.config.text_chars_max, now_ms)?;
-    let key = (room.clone(), by.user.clone(), post.id().clone());
-    let outcome = match uplink.likes().take(key, LIKE_WINDOW_MS, now_ms) {
-        Ok(()) => {
-            if let Some(likes) = uplink.pulses.add(room, u64::from(count), uplink.config.pulse_likes) {
-                uplink.bus.pulse(room, PulseDraft { likes });
-            }
-            Outcome::Broadcast
+    posts: &[Post],
+    ways: &mut [Way<'_>],
+) -> Result<Vec<PostAnswer>, ApiError> {
+    let has_gift = posts.iter().any(|post| post.class() == Class::Gift);
+    let company = if has_gift { Company::Gift } else { Company::Alone };
+    let mut drafts = Vec::with_capacity(posts.len());
+    let mut hold = None;
+    for (post, way) in posts.iter().zip(ways) {
+        match uplink.check(room, by, post, company, &mut way.trace).await? {
+            Checked::Ready(draft) => drafts.push(draft),
+            Checked::Answered(answer) => hold = answer.limit,
         }
-        Err(_) => Outcome::Duplicate,
-    };
-    uplink.metrics.answered(Class::Pulse, outcome);
-    Ok(PostAnswer { outcome, sequence: None, limit: None })
-}
-
-fn answer(uplink: &Uplink, class: Class, receipt: Receipt) -> PostAnswer {
-    let outcome = if receipt.duplicate { Outcome::Duplicate } else { Outcome::Broadcast };
-    uplink.metrics.answered(class, outcome);
-    PostAnswer { outcome, sequence: Some(receipt.sequence), limit: None }
+    }
+    if let Some(limit) = hold {
+        if has_gift {
+            let message = format!("a part of it would be held by {}; post the gift alone", limit.rule);
+            return Err(ApiError::new(Code::RateLimited, message).retry_after_ms(RETRY_MS));
+        }
+        return Ok(posts.iter().map(|_| held(limit.clone())).collect());
+    }
+    let receipts = publish(uplink, drafts).await?;
+    posts.iter().enumerate().map(|(at, post)| answer(post.class(), &receipts, at)).collect()
 }
 
 /// Publishes; the answer comes when the bus has it durably.

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS topics (direct INTEGER NOT NULL, room TEXT NOT NULL, 
 CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL, restriction TEXT NOT NULL,
   PRIMARY KEY (room, user)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
@@ -102,6 +103,11 @@ impl Journal {
             let user: UserId = parsed(row, 1)?;
             let restriction: Restriction = json(row, 2)?;
             settings.restrictions.insert((room(row, 0)?, user), restriction);
+        }
+        let mut statement = self.connection.prepare("SELECT switches FROM switches")?;
+        let mut rows = statement.query([])?;
+        if let Some(row) = rows.next()? {
+            settings.switches = json(row, 0)?;
         }
         Ok(settings)
     }
@@ -178,6 +184,10 @@ impl Journal {
             Change::Restrict { room, user, restriction: None } => self.connection.execute(
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
                 params![room.as_str(), user.as_str()],
+            )?,
+            Change::Switches(switches) => self.connection.execute(
+                "INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)",
+                params![serde_json::to_string(switches).expect("switches are plain data")],
             )?,
         };
         Ok(())

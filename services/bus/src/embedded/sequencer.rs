@@ -195,6 +195,7 @@ impl Sequencer {
             Change::Restrict { room, user, restriction: None } => {
                 settings.restrictions.remove(&(room.clone(), user.clone()));
             }
+            Change::Switches(switches) => settings.switches = *switches,
         }
         self.journal.change(change).map_err(|error| BusError::Unavailable(error.to_string()))?;
         self.settings.send_replace(Arc::new(settings));

@@ -1,0 +1,114 @@
+//! Switches: what operators turn off, or force, on every instance at once.
+
+use barrage_flow::Forced;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// All switches, each as nobody has touched it by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Switches {
+    /// Likes are answered `held` and not summed.
+    pub no_likes: bool,
+    /// Who came in is not summed.
+    pub no_entries: bool,
+    /// Chat is shown in the plain style; likes and entries are left out.
+    pub text_only: bool,
+    /// Chat of viewers is answered `held` in every room.
+    pub hold_chat: bool,
+    /// Nobody but admins posts anything.
+    pub read_only: bool,
+    /// History is not read.
+    pub history_off: bool,
+    /// The breaker before Redis.
+    pub redis: Forced,
+    /// The breaker before the moderation hook.
+    pub moderation_hook: Forced,
+}
+
+/// Name, values and meaning of each.
+const TABLE: [(&str, &str, &str); 8] = [
+    ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
+    ("no-entries", ON_OFF, "who came in is not summed"),
+    ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are left out"),
+    ("hold-chat", ON_OFF, "chat of viewers is answered `held`: its sender alone sees it"),
+    ("read-only", ON_OFF, "nobody but admins posts anything, gifts included"),
+    ("history-off", ON_OFF, "history is not read"),
+    ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
+    ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),
+];
+const ON_OFF: &str = "true, false";
+const BREAKER: &str = "no, open, closed";
+
+/// One switch, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SwitchView {
+    /// Its name.
+    pub name: String,
+    /// How it stands.
+    pub value: Value,
+    /// What it may be.
+    pub values: String,
+    /// What it does.
+    pub meaning: String,
+}
+
+/// Why a switch was not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchError {
+    /// No such switch.
+    #[error("there is no such switch; there are {}", TABLE.map(|(name, ..)| name).join(", "))]
+    Unknown,
+    /// It does not take this.
+    #[error("{0} takes one of {1}")]
+    Value(&'static str, &'static str),
+}
+
+impl Switches {
+    /// All of them as they stand.
+    #[must_use]
+    pub fn list(&self) -> Vec<SwitchView> {
+        let values = serde_json::to_value(self).expect("switches are plain data");
+        let view = |(name, kind, meaning): (&str, &str, &str)| SwitchView {
+            name: name.into(),
+            value: values[name].clone(),
+            values: kind.into(),
+            meaning: meaning.into(),
+        };
+        TABLE.map(view).into()
+    }
+
+    /// The same with one of them set.
+    pub fn with(&self, name: &str, value: Value) -> Result<Switches, SwitchError> {
+        let (name, kind, _) = TABLE.into_iter().find(|row| row.0 == name).ok_or(SwitchError::Unknown)?;
+        let mut values = serde_json::to_value(self).expect("switches are plain data");
+        values[name] = value;
+        serde_json::from_value(values).map_err(|_| SwitchError::Value(name, kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_struct() {
+        let fields = serde_json::to_value(Switches::default()).unwrap();
+        let mut names: Vec<_> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut table = TABLE.map(|row| row.0).to_vec();
+        names.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(names, table);
+    }
+
+    #[test]
+    fn each_takes_its_own_values() {
+        let set = Switches::default().with("no-likes", true.into()).unwrap();
+        assert!(set.no_likes);
+        let set = set.with("redis", "open".into()).unwrap();
+        assert_eq!((set.redis, set.no_likes), (Forced::Open, true));
+        assert_eq!(set.with("no-like", true.into()), Err(SwitchError::Unknown));
+        assert!(matches!(set.with("no-likes", "open".into()), Err(SwitchError::Value("no-likes", _))));
+        assert!(set.with("redis", true.into()).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! The admin side: what became of a message that this gateway fanned out.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::{Json, Router};
+use barrage_http::ApiError;
+use barrage_protocol::{Code, Sequence};
+use barrage_token::Role;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::gateway::Shared;
+use crate::routes::{bearer, room};
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/admin/rooms/{room}/fan-outs/{sequence}", axum::routing::get(handle))
+        .with_state(shared)
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    Path((room_text, sequence)): Path<(String, u64)>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let token = bearer(&headers).unwrap_or_default();
+    let by = shared.access.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
+    if by.role != Role::Admin {
+        return Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"));
+    }
+    let found = shared.fan_outs.find(&room(&room_text)?, Sequence(sequence));
+    let found = found.ok_or_else(|| {
+        ApiError::new(Code::NotFound, "this gateway has no viewers in the room, or has forgotten that batch")
+    })?;
+    Ok(Json(json!({ "gateway": shared.config.id, "fan_out": found })))
+}

@@ -1,0 +1,243 @@
+//! Overload levels: what a gateway leaves out, step by step, while more is asked of
+//! it than it can carry. Pure.
+//!
+//! Signals and gifts have no level: they are delivered at each of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// `[gateway.overload]`: how much pressure is too much. Each signal counts relative
+/// to its bound here, and the greatest decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OverloadConfig {
+    /// Bytes queued for all viewers. Default 268435456: beside 17,000 viewers' kernel
+    /// buffers it is what a gateway of 1 GiB can spare.
+    pub backlog_bytes_max: u64,
+    /// From a batch's making to its last write, or from a timer's due time to its
+    /// turn. Default 300.
+    pub lag_ms_max: u64,
+    /// Share of its time that the busiest worker is at work. Default 0.97: up to there
+    /// a worker is well used.
+    pub busy_share_max: f64,
+    /// Pressure must last so long before the level rises by one. Default 400.
+    pub raise_ms: u64,
+    /// It must stay below 0.7 of the bounds so long before the level falls by one.
+    /// Default 3000.
+    pub lower_ms: u64,
+    /// Share of chat that is kept at the least while chat is thinned. Default 0.02.
+    pub chat_share_min: f64,
+}
+
+impl Default for OverloadConfig {
+    fn default() -> Self {
+        OverloadConfig {
+            backlog_bytes_max: 256 << 20,
+            lag_ms_max: 300,
+            busy_share_max: 0.97,
+            raise_ms: 400,
+            lower_ms: 3_000,
+            chat_share_min: 0.02,
+        }
+    }
+}
+
+/// What is left out; each level does what those before it do, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Nothing.
+    Normal,
+    /// Pulses are summed over five times as long.
+    CoarsePulses,
+    /// Pulses are not sent.
+    NoPulses,
+    /// Part of the chat is left out, the same part for every viewer.
+    ThinChat,
+    /// Nobody joins.
+    RefuseJoins,
+}
+
+impl Level {
+    pub(crate) const ALL: [Level; 5] =
+        [Level::Normal, Level::CoarsePulses, Level::NoPulses, Level::ThinChat, Level::RefuseJoins];
+
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Level::Normal => "normal",
+            Level::CoarsePulses => "coarse_pulses",
+            Level::NoPulses => "no_pulses",
+            Level::ThinChat => "thin_chat",
+            Level::RefuseJoins => "refuse_joins",
+        }
+    }
+}
+
+/// Where pressure comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    Backlog,
+    Lag,
+    Busy,
+    Egress,
+}
+
+impl Axis {
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Axis::Backlog => "backlog",
+            Axis::Lag => "lag",
+            Axis::Busy => "busy",
+            Axis::Egress => "egress",
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pressure {
+    pub(crate) backlog_bytes: u64,
+    pub(crate) lag: Duration,
+    pub(crate) busy_share: f64,
+    /// Queued before the egress limit, relative to the most that may be.
+    pub(crate) egress_share: f64,
+}
+
+impl Pressure {
+    /// The greatest pressure relative to its bound, and where it comes from.
+    pub(crate) fn worst(&self, config: &OverloadConfig) -> (Axis, f64) {
+        let lag_max = Duration::from_millis(config.lag_ms_max.max(1));
+        [
+            (Axis::Backlog, self.backlog_bytes as f64 / config.backlog_bytes_max.max(1) as f64),
+            (Axis::Lag, self.lag.as_secs_f64() / lag_max.as_secs_f64()),
+            (Axis::Busy, self.busy_share / config.busy_share_max.max(0.01)),
+            (Axis::Egress, self.egress_share),
+        ]
+        .into_iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .expect("there are four")
+    }
+}
+
+/// Below this share of the bounds the level may fall.
+const LOWER_SHARE: f64 = 0.7;
+/// Per measurement, what is kept of chat falls and rises by these factors.
+const THINNER: f64 = 0.8;
+const FULLER: f64 = 1.1;
+
+/// Law: the level changes by one step at a time; up when the pressure was at its
+/// bound for `raise_ms` without a break, down when it was below 0.7 of it for
+/// `lower_ms` without a break.
+#[derive(Debug)]
+pub(crate) struct OverloadLadder {
+    config: OverloadConfig,
+    level: Level,
+    over_since: Option<Duration>,
+    under_since: Option<Duration>,
+    chat_share: f64,
+}
+
+impl OverloadLadder {
+    pub(crate) fn new(config: OverloadConfig) -> Self {
+        OverloadLadder { config, level: Level::Normal, over_since: None, under_since: None, chat_share: 1.0 }
+    }
+
+    /// Share of chat that is kept now.
+    pub(crate) fn chat_share(&self) -> f64 {
+        self.chat_share
+    }
+
+    /// Takes a measurement; returns the level if it has changed.
+    pub(crate) fn measure(&mut self, pressure: &Pressure, now: Duration) -> Option<Level> {
+        let worst = pressure.worst(&self.config).1;
+        let (is_over, is_under) = (worst >= 1.0, worst < LOWER_SHARE);
+        self.over_since = is_over.then(|| self.over_since.unwrap_or(now));
+        self.under_since = is_under.then(|| self.under_since.unwrap_or(now));
+        let lasted = |since: Option<Duration>, ms| {
+            since.is_some_and(|at| now.saturating_sub(at) >= Duration::from_millis(ms))
+        };
+        let step = self.level as usize;
+        let next = if lasted(self.over_since, self.config.raise_ms) {
+            self.over_since = Some(now);
+            Level::ALL[(step + 1).min(Level::ALL.len() - 1)]
+        } else if lasted(self.under_since, self.config.lower_ms) {
+            self.under_since = Some(now);
+            Level::ALL[step.saturating_sub(1)]
+        } else {
+            self.level
+        };
+        let changed = (next != self.level).then_some(next);
+        self.level = next;
+        self.thin(is_over, is_under);
+        changed
+    }
+
+    fn thin(&mut self, is_over: bool, is_under: bool) {
+        if self.level < Level::ThinChat {
+            self.chat_share = 1.0;
+        } else if is_over {
+            self.chat_share = (self.chat_share * THINNER).max(self.config.chat_share_min);
+        } else if is_under {
+            self.chat_share = (self.chat_share * FULLER).min(1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lag(ms: u64) -> Pressure {
+        Pressure { lag: Duration::from_millis(ms), ..Pressure::default() }
+    }
+
+    fn run(ladder: &mut OverloadLadder, from_ms: u64, to_ms: u64, pressure: &Pressure) -> Vec<Level> {
+        (from_ms..to_ms)
+            .step_by(100)
+            .filter_map(|ms| ladder.measure(pressure, Duration::from_millis(ms)))
+            .collect()
+    }
+
+    #[test]
+    fn up_step_by_step_and_down_slowly() {
+        let mut ladder = OverloadLadder::new(OverloadConfig::default());
+        assert_eq!(run(&mut ladder, 0, 300, &lag(900)), [], "a hiccup is no overload");
+        assert_eq!(run(&mut ladder, 300, 400, &lag(0)), []);
+        assert_eq!(run(&mut ladder, 400, 3_000, &lag(900)), Level::ALL[1..]);
+        assert!(ladder.chat_share() < 0.5);
+        assert_eq!(run(&mut ladder, 3_000, 9_000, &lag(250)), [], "neither over nor under");
+        let down = run(&mut ladder, 9_000, 22_000, &lag(10));
+        assert_eq!(down, [Level::ThinChat, Level::NoPulses, Level::CoarsePulses, Level::Normal]);
+        assert!((ladder.chat_share() - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_greatest_pressure_is_named() {
+        let config = OverloadConfig::default();
+        let pressure = Pressure { backlog_bytes: 512 << 20, busy_share: 0.5, ..lag(100) };
+        assert_eq!(pressure.worst(&config), (Axis::Backlog, 2.0));
+    }
+
+    proptest! {
+        /// Whatever is measured: one step at a time, never two within the raise time,
+        /// and chat is whole below its level.
+        #[test]
+        fn steps_are_single_and_spaced(lags in prop::collection::vec(0_u64..600, 1..300)) {
+            let mut ladder = OverloadLadder::new(OverloadConfig::default());
+            let (mut level, mut changed_at) = (Level::Normal, None::<u64>);
+            for (n, lag_ms) in lags.into_iter().enumerate() {
+                let now_ms = n as u64 * 100;
+                if let Some(next) = ladder.measure(&lag(lag_ms), Duration::from_millis(now_ms)) {
+                    prop_assert_eq!((next as i32 - level as i32).abs(), 1);
+                    prop_assert!(changed_at.is_none_or(|at| now_ms - at >= 400));
+                    (level, changed_at) = (next, Some(now_ms));
+                }
+                let share = ladder.chat_share();
+                prop_assert!((0.02..=1.0).contains(&share));
+                prop_assert!(level >= Level::ThinChat || share == 1.0);
+            }
+        }
+    }
+}

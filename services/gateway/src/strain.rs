@@ -1,0 +1,143 @@
+//! How hard the gateway works: measured ten times a second, turned into an overload
+//! level, and the two leaky limits that keep joins and egress smooth.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use barrage_flow::{LeakyBucket, Passage, Rate, RuleError};
+use tokio::runtime::Handle;
+
+use crate::config::GatewayConfig;
+use crate::gateway::Shared;
+use crate::overload::{Level, OverloadLadder, Pressure};
+
+/// Between two measurements.
+const MEASURE_EVERY: Duration = Duration::from_millis(100);
+/// Egress is counted in this unit, so that rates fit 32 bits.
+const EGRESS_UNIT_BYTES: u64 = 1024;
+const CHAT_SHARE_UNIT: f64 = 1_000_000.0;
+
+/// What the parts of a gateway tell of their work, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Strain {
+    origin: Instant,
+    level: AtomicU8,
+    chat_share_ppm: AtomicU32,
+    lag_us: AtomicU64,
+    joins: Mutex<LeakyBucket>,
+    egress: Mutex<LeakyBucket>,
+    /// The shards' runtimes, for the time that they are at work.
+    workers: Mutex<Vec<Handle>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Strain {
+    pub(crate) fn new(config: &GatewayConfig) -> Result<Self, RuleError> {
+        let joins_wait = u64::from(config.joins_wait_ms_max);
+        let depth = u64::from(config.joins_per_s) * joins_wait / 1_000;
+        let joins = Rate::per_sec(config.joins_per_s, u32::try_from(depth).unwrap_or(u32::MAX).max(1))?;
+        let units = config.egress_bytes_per_s / EGRESS_UNIT_BYTES;
+        let units = u32::try_from(units).unwrap_or(u32::MAX).max(1);
+        // One second's worth may wait before the limit.
+        let egress = Rate::per_sec(units, units)?;
+        Ok(Strain {
+            origin: Instant::now(),
+            level: AtomicU8::new(0),
+            chat_share_ppm: AtomicU32::new(CHAT_SHARE_UNIT as u32),
+            lag_us: AtomicU64::new(0),
+            joins: Mutex::new(LeakyBucket::empty(joins, Duration::ZERO)),
+            egress: Mutex::new(LeakyBucket::empty(egress, Duration::ZERO)),
+            workers: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        Level::ALL[usize::from(self.level.load(Ordering::Relaxed))]
+    }
+
+    /// Share of chat that is kept.
+    pub(crate) fn chat_share(&self) -> f64 {
+        f64::from(self.chat_share_ppm.load(Ordering::Relaxed)) / CHAT_SHARE_UNIT
+    }
+
+    pub(crate) fn worker(&self, runtime: Handle) {
+        lock(&self.workers).push(runtime);
+    }
+
+    /// A batch took this long from its making to its last write on a shard.
+    pub(crate) fn delivered_after(&self, lag: Duration) {
+        let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+        self.lag_us.fetch_max(lag_us, Ordering::Relaxed);
+    }
+
+    /// When a viewer that came now is let in; `Err` says when to come back.
+    pub(crate) fn join(&self) -> Result<Duration, Duration> {
+        match lock(&self.joins).enter(1, self.origin.elapsed()) {
+            Passage::Leaves { wait } => Ok(wait),
+            Passage::Refused(verdict) => {
+                Err(Duration::from_millis(verdict.retry_after_ms().unwrap_or(1_000)))
+            }
+        }
+    }
+
+    /// Bytes were sent or queued for sending. Beyond the bucket they are not
+    /// counted: it is full, and that is what the overload level sees.
+    pub(crate) fn sent(&self, bytes: u64) {
+        let units = u32::try_from(bytes.div_ceil(EGRESS_UNIT_BYTES)).unwrap_or(u32::MAX);
+        lock(&self.egress).enter(units, self.origin.elapsed());
+    }
+
+    /// How long the next batch should wait for the egress limit.
+    pub(crate) fn egress_wait(&self) -> Duration {
+        lock(&self.egress).backlog(self.origin.elapsed())
+    }
+
+    fn busy(&self) -> Vec<Duration> {
+        lock(&self.workers).iter().map(|worker| worker.metrics().worker_total_busy_duration(0)).collect()
+    }
+}
+
+/// Measures until the shutdown.
+pub(crate) async fn run(shared: &Shared) {
+    let strain = &shared.strain;
+    let mut ladder = OverloadLadder::new(shared.config.overload.clone());
+    let mut tick = tokio::time::interval(MEASURE_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut busy, mut at) = (strain.busy(), Instant::now());
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shared.shutdown.cancelled() => return,
+        }
+        let (busy_now, elapsed) = (strain.busy(), at.elapsed());
+        at = Instant::now();
+        let longest = busy_now.iter().zip(&busy).map(|(now, before)| now.saturating_sub(*before)).max();
+        busy = busy_now;
+        let late = elapsed.saturating_sub(MEASURE_EVERY);
+        let delivered = Duration::from_micros(strain.lag_us.swap(0, Ordering::Relaxed));
+        let pressure = Pressure {
+            backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
+            lag: late.max(delivered),
+            busy_share: longest.unwrap_or_default().as_secs_f64() / elapsed.as_secs_f64().max(0.001),
+            egress_share: strain.egress_wait().as_secs_f64(),
+        };
+        let before = strain.level();
+        if let Some(level) = ladder.measure(&pressure, strain.origin.elapsed()) {
+            let (axis, share) = pressure.worst(&shared.config.overload);
+            shared.metrics.overload(level, axis);
+            strain.level.store(level as u8, Ordering::Relaxed);
+            let (level, pressure) = (level.label(), axis.label());
+            let share = (share * 100.0).round() / 100.0;
+            if strain.level() > before {
+                tracing::warn!(level, pressure, share, "the gateway is overloaded");
+            } else {
+                tracing::info!(level, pressure, share, "the overload eases");
+            }
+        }
+        strain.chat_share_ppm.store((ladder.chat_share() * CHAT_SHARE_UNIT) as u32, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,69 @@
+//! Moderation's metrics.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+use crate::decision::Measure;
+
+/// Handles; the labels are kinds of rules, never names of lists.
+#[derive(Debug, Clone)]
+pub struct ModerationMetrics {
+    hits: IntCounterVec,
+    pub(crate) check: Histogram,
+    pub(crate) list_failures: IntCounter,
+}
+
+/// Kinds of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RuleKind {
+    Length,
+    Repeat,
+    Links,
+    List,
+    Hook,
+    HookAway,
+    Escalation,
+}
+
+impl RuleKind {
+    const fn label(self) -> &'static str {
+        match self {
+            RuleKind::Length => "length",
+            RuleKind::Repeat => "repeat",
+            RuleKind::Links => "links",
+            RuleKind::List => "list",
+            RuleKind::Hook => "hook",
+            RuleKind::HookAway => "hook_away",
+            RuleKind::Escalation => "escalation",
+        }
+    }
+}
+
+impl ModerationMetrics {
+    /// Registers on `registry`.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let hits = IntCounterVec::new(
+            Opts::new("barrage_moderation_hits_total", "Texts that met a rule, by what it did or would do."),
+            &["rule_kind", "action", "shadow"],
+        )?;
+        let check = Histogram::with_opts(
+            HistogramOpts::new(
+                "barrage_moderation_check_duration_seconds",
+                "Time of one text's checks in this process; the hook's calls are its breaker's.",
+            )
+            .buckets(vec![2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2]),
+        )?;
+        let list_failures = IntCounter::new(
+            "barrage_moderation_list_failures_total",
+            "Changed word lists that could not be read; the older words stay in force.",
+        )?;
+        registry.register(Box::new(hits.clone()))?;
+        registry.register(Box::new(check.clone()))?;
+        registry.register(Box::new(list_failures.clone()))?;
+        Ok(ModerationMetrics { hits, check, list_failures })
+    }
+
+    pub(crate) fn hit(&self, kind: RuleKind, measure: Measure, shadow: bool) {
+        let shadow = if shadow { "true" } else { "false" };
+        self.hits.with_label_values(&[kind.label(), measure.label(), shadow]).inc();
+    }
+}

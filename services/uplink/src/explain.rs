@@ -1,0 +1,89 @@
+//! The admin API's window: switches, the way of a message, the audit log.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use barrage_bus::Change;
+use barrage_http::ApiError;
+use barrage_protocol::{Code, MessageId};
+use barrage_store::HISTORY_LIMIT_MAX;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::access::room_id;
+use crate::admin::{read, refused};
+use crate::routes::Uplink;
+
+const AUDIT_LIMIT_DEFAULT: usize = 100;
+
+type Answer = Result<Json<Value>, ApiError>;
+
+pub(crate) async fn list_switches(State(uplink): State<Arc<Uplink>>) -> Json<Value> {
+    let switches = uplink.bus.settings().borrow().switches;
+    Json(json!({ "switches": switches.list() }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetSwitch {
+    value: Value,
+}
+
+pub(crate) async fn set_switch(
+    State(uplink): State<Arc<Uplink>>,
+    Path(name): Path<String>,
+    request_body: Body,
+) -> Answer {
+    let SetSwitch { value } = read(request_body).await?;
+    let before = uplink.bus.settings().borrow().switches;
+    let after = before.with(&name, value).map_err(|error| {
+        let code = match error {
+            barrage_bus::SwitchError::Unknown => Code::NotFound,
+            barrage_bus::SwitchError::Value(..) => Code::BadRequest,
+        };
+        ApiError::new(code, error.to_string())
+    })?;
+    uplink.bus.change(Change::Switches(after)).await.map_err(refused)?;
+    tracing::warn!(switch = name, "a switch was set");
+    Ok(Json(json!({ "switches": after.list() })))
+}
+
+/// The way of the newest posts under a message id.
+pub(crate) async fn why(State(uplink): State<Arc<Uplink>>, Path(id): Path<String>) -> Answer {
+    let id = MessageId::parse(&id).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+    let posts = uplink.traces.find(&id);
+    if posts.is_empty() {
+        let message = "this uplink has not seen that id lately, or refused it before it was read \
+                       (by address, user or platform: the answer said so)";
+        return Err(ApiError::new(Code::NotFound, message));
+    }
+    Ok(Json(json!({ "posts": posts })))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditPage {
+    room: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+pub(crate) async fn audit(
+    State(uplink): State<Arc<Uplink>>,
+    query: Result<Query<AuditPage>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let Query(page) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    let room = page.room.as_deref().map(room_id).transpose()?;
+    let limit = page.limit.unwrap_or(AUDIT_LIMIT_DEFAULT);
+    if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
+        return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
+    }
+    let lines = uplink.store.audit(room.as_ref(), page.before, limit).await.map_err(|error| {
+        tracing::warn!(%error, "the audit log could not be read");
+        ApiError::new(Code::Unavailable, "the audit log cannot be read now").retry_after_ms(1_000)
+    })?;
+    let next_before = (lines.len() == limit).then(|| lines.last().map(|line| line.id)).flatten();
+    Ok(Json(json!({ "lines": lines, "next_before": next_before })))
+}

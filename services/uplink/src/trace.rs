@@ -1,0 +1,105 @@
+//! The newest posts' way through the checks, for whoever asks why a message was
+//! (not) shown.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use barrage_http::ApiError;
+use barrage_protocol::post::{Post, PostAnswer};
+use barrage_protocol::{Class, MessageId, RoomId, Sequence, UserId};
+use serde::Serialize;
+
+use crate::send::unix_ms;
+
+/// Posts remembered; the oldest are forgotten.
+const TRACES_MAX: usize = 10_000;
+/// Posts told of one id: many users may have used it.
+const FOUND_MAX: usize = 20;
+
+/// What a check said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Word {
+    /// Go on.
+    Pass,
+    /// Not shown to others.
+    Held,
+    /// Refused.
+    Refused,
+    /// It would have been refused or held, were the rule not in shadow mode.
+    Shadow,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Step {
+    check: &'static str,
+    word: Word,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+/// One post's way.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Trace {
+    at_ms: u64,
+    room: RoomId,
+    user: UserId,
+    id: MessageId,
+    class: Class,
+    steps: Vec<Step>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<Sequence>,
+}
+
+impl Trace {
+    pub(crate) fn new(room: &RoomId, user: &UserId, post: &Post) -> Self {
+        Trace {
+            at_ms: unix_ms(),
+            room: room.clone(),
+            user: user.clone(),
+            id: post.id().clone(),
+            class: post.class(),
+            steps: Vec::new(),
+            outcome: "given_up",
+            sequence: None,
+        }
+    }
+
+    pub(crate) fn step(&mut self, check: &'static str, word: Word, detail: impl Into<String>) {
+        self.steps.push(Step { check, word, detail: detail.into() });
+    }
+
+    pub(crate) fn end(&mut self, result: &Result<PostAnswer, ApiError>) {
+        match result {
+            Ok(answer) => {
+                self.outcome = answer.outcome.label();
+                self.sequence = answer.sequence;
+            }
+            Err(error) => {
+                self.outcome = error.0.code.label();
+                self.step("answer", Word::Refused, error.0.message.clone());
+            }
+        }
+    }
+}
+
+/// The newest posts.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(Mutex<VecDeque<Trace>>);
+
+impl Traces {
+    pub(crate) fn push(&self, trace: Trace) {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.len() >= TRACES_MAX {
+            newest.pop_front();
+        }
+        newest.push_back(trace);
+    }
+
+    /// Posts under this id, newest first.
+    pub(crate) fn find(&self, id: &MessageId) -> Vec<Trace> {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.iter().rev().filter(|trace| trace.id == *id).take(FOUND_MAX).cloned().collect()
+    }
+}
