@@ -24,6 +24,9 @@ mod session;
 mod shard;
 mod sse;
 mod strain;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 mod viewer;
 mod wire;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use barrage_flow::{LeakyBucket, Passage, Rate, RuleError};
+use barrage_flow::{LeakyBucket, Passage, Rate, RuleError, Verdict};
 use tokio::runtime::Handle;
 
 use crate::config::GatewayConfig;
@@ -16,6 +16,9 @@ use crate::overload::{Level, OverloadLadder, Pressure};
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 /// Egress is counted in this unit, so that rates fit 32 bits.
 const EGRESS_UNIT_BYTES: u64 = 1024;
+/// So long may the next batch wait for the egress limit before that is overload: half
+/// of what the bucket holds.
+const EGRESS_WAIT_MAX: Duration = Duration::from_millis(500);
 const CHAT_SHARE_UNIT: f64 = 1_000_000.0;
 
 /// What the parts of a gateway tell of their work, and what follows from it.
@@ -84,11 +87,14 @@ impl Strain {
         }
     }
 
-    /// Bytes were sent or queued for sending. Beyond the bucket they are not
-    /// counted: it is full, and that is what the overload level sees.
+    /// Bytes were sent or queued for sending. What the bucket has no room for is not
+    /// counted: it is full then, and the overload level sees that.
     pub(crate) fn sent(&self, bytes: u64) {
         let units = u32::try_from(bytes.div_ceil(EGRESS_UNIT_BYTES)).unwrap_or(u32::MAX);
-        lock(&self.egress).enter(units, self.origin.elapsed());
+        let (mut egress, now) = (lock(&self.egress), self.origin.elapsed());
+        if let Passage::Refused(Verdict::Refuse { remaining, .. }) = egress.enter(units, now) {
+            egress.enter(remaining, now);
+        }
     }
 
     /// How long the next batch should wait for the egress limit.
@@ -123,7 +129,7 @@ pub(crate) async fn run(shared: &Shared) {
             backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
             lag: late.max(delivered),
             busy_share: longest.unwrap_or_default().as_secs_f64() / elapsed.as_secs_f64().max(0.001),
-            egress_share: strain.egress_wait().as_secs_f64(),
+            egress_share: strain.egress_wait().as_secs_f64() / EGRESS_WAIT_MAX.as_secs_f64(),
         };
         let before = strain.level();
         if let Some(level) = ladder.measure(&pressure, strain.origin.elapsed()) {
