@@ -124,7 +124,12 @@ export class Composer {
     if (sent.kind === 'refused') return this.#refused(sent.refusal);
     if (source === 'text') this.#text.value = '';
     if (sent.answer.outcome === 'held') {
-      this.hint(t('held'));
+      const limit = sent.answer.limit;
+      this.hint(
+        limit?.offered
+          ? t('heldOf', { offered: count(limit.offered), shown: limit.limit })
+          : t('held'),
+      );
       this.events.held(post);
     }
   }

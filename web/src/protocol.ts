@@ -140,6 +140,8 @@ export type Post =
 export interface PostAnswer {
   outcome: 'broadcast' | 'held' | 'duplicate';
   sequence?: number;
+  /** What held it; `offered` is the room's rate, where that is why. */
+  limit?: { rule: string; limit: number; offered?: number };
 }
 
 type Fields = Record<string, unknown>;

@@ -7,7 +7,8 @@ use anyhow::bail;
 use crate::run::{command, is_there, note, root, run};
 
 /// Programs that tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("redis-server", "redis-server")];
 
 /// The page's build needs this Node.js; Debian 12's own is 18.
 const NODE_MIN: (u32, u32) = (20, 19);

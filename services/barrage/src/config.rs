@@ -32,6 +32,9 @@ pub(crate) struct Config {
     pub(crate) store: barrage_store::SqliteConfig,
     pub(crate) archiver: barrage_archiver::ArchiverConfig,
     pub(crate) quota: barrage_flow::LocalQuotaConfig,
+    /// Limits are counted in Redis, for all instances together. Default: absent, each
+    /// process counts for itself.
+    pub(crate) redis: Option<barrage_quota::RedisQuotaConfig>,
     pub(crate) gateway: barrage_gateway::GatewayConfig,
     pub(crate) uplink: barrage_uplink::UplinkConfig,
     pub(crate) moderation: barrage_moderation::ModerationConfig,
@@ -75,6 +78,7 @@ impl Default for Config {
             store: Default::default(),
             archiver: Default::default(),
             quota: Default::default(),
+            redis: None,
             gateway: Default::default(),
             uplink: Default::default(),
             moderation: Default::default(),
@@ -140,7 +144,14 @@ fn check(config: &Config) -> anyhow::Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!("the configuration is not valid:{}", wrong.concat()) }
 }
 
-/// Prints what is in force. Keys stand in files, so nothing secret is in it.
+/// Prints what is in force. Keys stand in files; a password in a URL is left out.
 pub(crate) fn show(config: &Config) -> anyhow::Result<()> {
-    say(toml::to_string_pretty(config).context("the configuration cannot be shown")?)
+    let mut config = config.clone();
+    if let Some(redis) = &mut config.redis
+        && let Some((scheme, rest)) = redis.url.split_once("://")
+        && let Some((_, host)) = rest.rsplit_once('@')
+    {
+        redis.url = format!("{scheme}://***@{host}");
+    }
+    say(toml::to_string_pretty(&config).context("the configuration cannot be shown")?)
 }

@@ -11,11 +11,12 @@ use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
 use barrage_entry::Entry;
 use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{BreakerMetrics, Ledger, LocalQuota};
+use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_http::AllowedOrigins;
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::{Code, RoomId};
+use barrage_quota::{QuotaMetrics, RedisQuota};
 use barrage_recording::Limits;
 use barrage_store::{SqliteStore, Store};
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
@@ -23,11 +24,12 @@ use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::breakers::Breakers;
 use crate::cli::{self, Up};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::replay::{self, Replay};
-use crate::{breakers, page, telemetry};
+use crate::{page, telemetry};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -38,6 +40,22 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
     let replay = recording(asked)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(run(config, replay))
+}
+
+/// Where limits are counted, and the breaker before it if that is elsewhere.
+fn quota(
+    config: &Config,
+    registry: &Registry,
+    breakers: &BreakerMetrics,
+) -> anyhow::Result<(Arc<dyn Quota>, Option<Arc<Guarded>>)> {
+    let Some(redis) = &config.redis else {
+        return Ok((Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(registry)?)), None));
+    };
+    // One process has all of each limit when Redis is away.
+    let (_, instances) = tokio::sync::watch::channel(1);
+    let quota = RedisQuota::new(redis, instances, QuotaMetrics::new(registry)?, breakers).context("redis")?;
+    let breaker = quota.breaker();
+    Ok((Arc::new(quota), Some(breaker)))
 }
 
 /// The recording that the flags ask for, read before anything is started.
@@ -103,11 +121,12 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
     let moderator = Moderator::new(config.moderation.clone(), ModerationMetrics::new(&registry)?, &breakers)?;
     let moderator = Arc::new(moderator);
+    let (quota, redis) = quota(&config, &registry, &breakers)?;
     let parts = Parts {
         bus: Arc::clone(&bus),
         store: Arc::clone(&store),
         keyring,
-        quota: Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(&registry)?)),
+        quota: Arc::clone(&quota),
         moderator: Arc::clone(&moderator),
         ledger,
         anonymous: config.token.anonymous,
@@ -115,13 +134,13 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     };
     let uplink =
         Uplink::new(parts, config.uplink.clone(), UplinkMetrics::new(&registry)?).context("uplink.limits")?;
-    tokio::spawn(breakers::follow(Arc::clone(&bus), moderator));
+    tokio::spawn(Breakers { redis, moderator }.follow(Arc::clone(&bus)));
     let summing = tokio::spawn({
         let (uplink, shutdown) = (Arc::clone(&uplink), stop.front.clone());
         async move { uplink.run(shutdown).await }
     });
     let ports = addresses.iter().map(SocketAddr::port).collect();
-    let entry = Entry::new(Arc::clone(&bus), ports, config.entry.clone(), &registry)?;
+    let entry = Entry::new(Arc::clone(&bus), quota, ports, config.entry.clone(), &registry)?;
     let public_router = gateway
         .router()
         .merge(barrage_uplink::router(Arc::clone(&uplink)))

@@ -23,6 +23,10 @@ pub struct EntryConfig {
     pub backoff_base_ms: u64,
     /// Largest ceiling. Default 30000.
     pub backoff_max_ms: u64,
+    /// Questions a second from one address (an IPv6 /64), with bursts of three seconds'
+    /// worth. Default 200: an office comes back from a power cut; a script is told when
+    /// to come back.
+    pub address_per_s: u32,
     /// Base URLs of the uplinks. Default: none, which means where entry was asked.
     pub uplink_urls: Vec<String>,
     /// Table from address to region and carrier: lines `network,region,carrier`, or
@@ -40,6 +44,7 @@ impl Default for EntryConfig {
             race_bytes: 16 * 1024,
             backoff_base_ms: 1_000,
             backoff_max_ms: 30_000,
+            address_per_s: 200,
             uplink_urls: Vec::new(),
             region_file: None,
         }

@@ -33,6 +33,9 @@ pub enum EntryError {
         #[source]
         source: maxminddb::MaxMindDbError,
     },
+    /// The limit makes no sense.
+    #[error("entry.address_per_s: {0}")]
+    Limit(#[from] barrage_flow::RuleError),
     /// A metric could not be registered.
     #[error("metrics")]
     Metrics(#[from] prometheus::Error),

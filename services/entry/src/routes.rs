@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use barrage_bus::{Bus, Registered};
-use barrage_http::{ApiError, ClientAddr, body};
+use barrage_flow::{Quota, QuotaKey, Rate, Rule, Subject};
+use barrage_http::{ApiError, ClientAddr, body, rate_limited};
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, RaceReport, Transport};
 use barrage_protocol::{Code, RoomId};
 use bytes::Bytes;
@@ -26,12 +27,18 @@ use crate::ranker::{Candidate, rank};
 use crate::region::{Place, RegionTable};
 
 const REPORT_BYTES_MAX: usize = 4 * 1024;
+/// Seconds' worth of questions that an address may save up.
+const BURST_SECS: u32 = 3;
 /// Longest `Host` that is put into URLs.
 const HOST_BYTES_MAX: usize = 255;
 
 /// The entry scheduler.
 pub struct Entry {
     bus: Arc<dyn Bus>,
+    quota: Arc<dyn Quota>,
+    /// Of one address.
+    rate: Rate,
+    started: Instant,
     config: EntryConfig,
     metrics: EntryMetrics,
     regions: RegionTable,
@@ -46,6 +53,7 @@ impl Entry {
     /// entry was asked on.
     pub fn new(
         bus: Arc<dyn Bus>,
+        quota: Arc<dyn Quota>,
         ports: Vec<u16>,
         config: EntryConfig,
         registry: &Registry,
@@ -54,9 +62,33 @@ impl Entry {
             Some(path) => RegionTable::load(path)?,
             None => RegionTable::default(),
         };
+        let rate = Rate::per_sec(config.address_per_s, config.address_per_s.saturating_mul(BURST_SECS))?;
         let resource = race::resource(config.race_bytes);
         let metrics = EntryMetrics::new(registry)?;
-        Ok(Arc::new(Entry { bus, config, metrics, regions, races: Mutex::default(), resource, ports }))
+        Ok(Arc::new(Entry {
+            bus,
+            quota,
+            rate,
+            started: Instant::now(),
+            config,
+            metrics,
+            regions,
+            races: Mutex::default(),
+            resource,
+            ports,
+        }))
+    }
+
+    /// Counts a question against its address.
+    async fn limit(&self, address: IpAddr) -> Result<(), ApiError> {
+        let key = QuotaKey { purpose: "entry", subject: Subject::address(address) };
+        let verdict = self.quota.take(&key, 1, &Rule::Rate(self.rate), self.started.elapsed()).await;
+        if verdict.is_admit() {
+            return Ok(());
+        }
+        let message = format!("too many questions: one address has {} a second", self.rate.units());
+        let window_ms = 1_000 * u64::from(BURST_SECS);
+        Err(rate_limited(message, "entry.address_per_s", "address", &verdict, window_ms))
     }
 
     fn races(&self) -> MutexGuard<'_, RaceBook> {
@@ -189,6 +221,7 @@ async fn query(
     Extension(ClientAddr(address)): Extension<ClientAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    entry.limit(address).await?;
     let Query(asked) = asked.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room =
         RoomId::parse(&asked.room).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
@@ -207,6 +240,7 @@ async fn fallback(
     Extension(ClientAddr(address)): Extension<ClientAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    entry.limit(address).await?;
     respond(&entry, "{room}", &headers, address)
 }
 

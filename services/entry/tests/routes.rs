@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, GatewayReport, RoomSettings};
 use barrage_entry::{Entry, EntryConfig, router};
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{LocalQuota, LocalQuotaConfig};
 use barrage_http::ClientAddr;
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
@@ -37,7 +39,9 @@ impl Site {
             let settings = RoomSettings { closed, ..RoomSettings::default() };
             bus.change(Change::Room(RoomId::parse(room).unwrap(), settings)).await.unwrap();
         }
-        let entry = Entry::new(Arc::clone(&bus), vec![8080, 9090], config, &registry).unwrap();
+        let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
+        let entry =
+            Entry::new(Arc::clone(&bus), Arc::new(quota), vec![8080, 9090], config, &registry).unwrap();
         Site { router: router(entry), bus, registry, _dir: dir }
     }
 
@@ -92,6 +96,22 @@ impl Site {
 
 fn urls(answer: &EntryAnswer, transport: Transport) -> Vec<&str> {
     answer.downlinks.iter().filter(|e| e.transport == transport).map(|e| e.url.as_str()).collect()
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
+    let site = Site::new(EntryConfig { address_per_s: 2, ..EntryConfig::default() }).await;
+    site.report("a", &[], 1, false).await;
+    for _ in 0..6 {
+        let asked = Request::get("/v1/entry?room=demo").header("host", "chat.example");
+        assert_eq!(site.ask(asked, "").await.0, StatusCode::OK);
+    }
+    let asked = Request::get("/v1/entry?room=demo").header("host", "chat.example");
+    let (status, headers, body) = site.ask(asked, "").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(headers["retry-after"], "1");
+    let ErrorBody { error } = serde_json::from_slice(&body).unwrap();
+    assert_eq!(error.limit.unwrap().rule, "entry.address_per_s");
 }
 
 #[tokio::test]

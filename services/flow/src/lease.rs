@@ -10,6 +10,8 @@
 //!   than a tenth of a lease, and one ask is under way at most. What the rate will
 //!   not use up before the end goes back with that ask; a key that falls silent
 //!   gives nothing back, its batch lapses.
+//! - What was spent without the keeper, while it was away, is a debt: the next ask tells
+//!   it, so that coming back wins nobody a second helping.
 //! - An answer that was short or a refusal is remembered: until the shared count can
 //!   have more, decisions are made here.
 //!
@@ -115,6 +117,8 @@ pub struct Ask {
     pub give_back: u32,
     /// That batch's [`Grant::mark`].
     pub mark: u64,
+    /// Units that were spent without the keeper: to be counted now.
+    pub debt: u32,
 }
 
 /// What the keeper granted.
@@ -154,6 +158,7 @@ enum Standing {
     Asking {
         since: Duration,
         want: u32,
+        debt: u32,
     },
     /// Nothing larger than `fits` is asked for before `until`.
     Dry {
@@ -172,6 +177,7 @@ pub struct Lease {
     /// Spent in this order: what ends first goes first.
     batches: [Batch; 2],
     standing: Standing,
+    debt: u32,
     demand_per_s: f64,
     /// Decided since `counted_from`.
     demanded: u64,
@@ -184,7 +190,7 @@ impl Lease {
     pub fn new(terms: LeaseTerms, now: Duration) -> Self {
         let batches = [Batch::default(); 2];
         let standing = Standing::Free;
-        Lease { terms, batches, standing, demand_per_s: 0.0, demanded: 0, counted_from: now }
+        Lease { terms, batches, standing, debt: 0, demand_per_s: 0.0, demanded: 0, counted_from: now }
     }
 
     /// Units that can be spent now.
@@ -256,8 +262,9 @@ impl Lease {
         let (give_back, mark) = self.give_back(now);
         let fill = self.demand_per_s * self.terms.length.as_secs_f64() * FILL;
         let want = (fill as u32).saturating_sub(self.left(now)).min(self.terms.batch_max).max(need);
-        self.standing = Standing::Asking { since: now, want };
-        Ask { need, want, give_back, mark }
+        let debt = std::mem::take(&mut self.debt);
+        self.standing = Standing::Asking { since: now, want, debt };
+        Ask { need, want, give_back, mark, debt }
     }
 
     /// Takes out of the older batch what its remaining life is too short for.
@@ -294,7 +301,7 @@ impl Lease {
     /// The answer to the ask under way; without one, the units lapse. So does a third
     /// batch's predecessor, which a cost larger than both of the others can bring about.
     pub fn granted(&mut self, grant: Grant, now: Duration) {
-        let Standing::Asking { since, want } = self.standing else { return };
+        let Standing::Asking { since, want, .. } = self.standing else { return };
         self.standing = Standing::Free;
         if grant.units < want {
             self.standing = Standing::Dry { until: since + self.pause(), fits: 0 };
@@ -317,7 +324,20 @@ impl Lease {
         self.standing = Standing::Dry { until, fits };
     }
 
-    /// There was no answer: for a moment none is asked for.
+    /// The ask was never made: for a moment no other is.
+    pub fn not_asked(&mut self) {
+        let Standing::Asking { debt, .. } = self.standing else { return };
+        self.spent_elsewhere(debt);
+        self.failed();
+    }
+
+    /// These were admitted without the keeper. At most a whole limit is remembered.
+    pub fn spent_elsewhere(&mut self, units: u32) {
+        self.debt = self.debt.saturating_add(units).min(self.terms.limit);
+    }
+
+    /// There was no answer: for a moment none is asked for. The keeper may have counted
+    /// the debt, so it is not told again.
     pub fn failed(&mut self) {
         let Standing::Asking { since, .. } = self.standing else { return };
         self.standing = Standing::Away { until: since + self.terms.length / 16 };
@@ -553,6 +573,25 @@ mod tests {
         let refuse = Verdict::Refuse { retry_after: 600 * MS, limit: 4_000, remaining: 3 };
         assert_eq!(lease.take(4, 2_101 * MS), Step::Decided(refuse, None));
         assert!(matches!(lease.take(3, 2_101 * MS), Step::Ask(_)), "what fits is asked for");
+    }
+
+    #[test]
+    fn what_was_spent_without_the_keeper_is_told_once() {
+        let mut lease = Lease::new(terms(&rule(1_000, 4_000)), Duration::ZERO);
+        let debt = |lease: &mut Lease, at: u32| match lease.take(1, at * MS) {
+            Step::Ask(ask) => ask.debt,
+            step => panic!("{step:?}"),
+        };
+        lease.spent_elsewhere(30);
+        assert_eq!(debt(&mut lease, 0), 30);
+        lease.not_asked();
+        lease.spent_elsewhere(5);
+        assert_eq!(debt(&mut lease, 100), 35, "it was not told");
+        lease.failed();
+        assert_eq!(debt(&mut lease, 200), 0, "it may have been told");
+        lease.spent_elsewhere(u32::MAX);
+        lease.failed();
+        assert_eq!(debt(&mut lease, 300), 4_000);
     }
 
     #[test]

@@ -169,7 +169,7 @@ pub struct Refusal {
 pub struct LimitHit {
     /// Which rule, as the configuration names it.
     pub rule: String,
-    /// Whose count: `address`, `user`, `room` or `platform`.
+    /// Whose count: `address`, `user`, `user_in_room`, `room` or `platform`.
     pub scope: String,
     /// What it admits at once, or per window.
     pub limit: u64,
@@ -177,6 +177,24 @@ pub struct LimitHit {
     pub remaining: u64,
     /// Length of its window, in milliseconds.
     pub window_ms: u64,
+    /// What was asked of it within its window, where it is a quota that is shared
+    /// by sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<u64>,
+}
+
+impl LimitHit {
+    /// A rule that is no count.
+    pub fn rule(rule: impl Into<String>, scope: &str) -> Self {
+        LimitHit {
+            rule: rule.into(),
+            scope: scope.into(),
+            limit: 0,
+            remaining: 0,
+            window_ms: 0,
+            offered: None,
+        }
+    }
 }
 
 impl Refusal {

@@ -84,6 +84,7 @@ impl Server {
             .env("RUST_LOG", "warn")
             // Tests post faster than people; those of the limits set their own.
             .envs(UNLIMITED.map(|name| (format!("BARRAGE_UPLINK__LIMITS__{name}"), "1000000")))
+            .env("BARRAGE_ENTRY__ADDRESS_PER_S", "1000000")
             .envs(options.environment)
             .kill_on_drop(true)
             .spawn()

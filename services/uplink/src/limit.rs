@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use barrage_flow::{DisplaySample, Quota, QuotaKey, Rate, Rule, RuleError, Sampled, Subject, Verdict};
-use barrage_http::ApiError;
+use barrage_flow::{DisplaySample, Quota, QuotaKey, Rate, Rule, RuleError, Sampled, Subject};
+use barrage_http::{ApiError, rate_limited};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::{Class, Code, MessageId, RoomId, UserId};
 use barrage_token::{Identity, Role};
@@ -158,6 +158,7 @@ impl Limits {
             limit: 1,
             remaining: 0,
             window_ms: interval_ms,
+            offered: None,
         });
         Err(ApiError(refusal))
     }
@@ -183,20 +184,10 @@ impl Limits {
         for (subject, scope, (rule, rate)) in subjects.into_iter().flatten() {
             let key = QuotaKey { purpose: rule, subject };
             let verdict = self.quota.take(&key, cost, &Rule::Rate(rate), now).await;
-            if let Verdict::Refuse { limit, remaining, .. } = verdict
-                && !self.is_shadow(rule)
-            {
+            if !verdict.is_admit() && !self.is_shadow(rule) {
                 let message = format!("too many posts: {rule} admits {} a second", rate.units());
-                let mut refusal = Refusal::new(Code::RateLimited, message);
-                refusal.retry_after_ms = verdict.retry_after_ms();
-                refusal.limit = Some(LimitHit {
-                    rule: rule.into(),
-                    scope: scope.into(),
-                    limit: u64::from(limit),
-                    remaining: u64::from(remaining),
-                    window_ms: 1_000 * u64::from(self.config.burst_secs.max(1)),
-                });
-                return Err(ApiError(refusal));
+                let window_ms = 1_000 * u64::from(self.config.burst_secs.max(1));
+                return Err(rate_limited(message, rule, scope, &verdict, window_ms));
             }
         }
         Ok(())
@@ -245,6 +236,7 @@ impl Limits {
             limit: u64::from(shown_per_s),
             remaining: 0,
             window_ms: 1_000,
+            offered: Some(u64::from(offered_per_s)),
         })
     }
 }

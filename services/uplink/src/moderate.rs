@@ -128,11 +128,5 @@ fn said(hit: &RuleHit) -> String {
 }
 
 fn limit(hit: &RuleHit) -> LimitHit {
-    LimitHit {
-        rule: format!("moderation:{}", hit.rule),
-        scope: "user".into(),
-        limit: 0,
-        remaining: 0,
-        window_ms: 0,
-    }
+    LimitHit::rule(format!("moderation:{}", hit.rule), "user")
 }

@@ -28,13 +28,7 @@ pub(crate) fn held(switches: &Switches, by: &Identity, class: Class) -> Result<O
 }
 
 fn hit(name: &str) -> LimitHit {
-    LimitHit {
-        rule: format!("switch:{name}"),
-        scope: "platform".into(),
-        limit: 0,
-        remaining: 0,
-        window_ms: 0,
-    }
+    LimitHit::rule(format!("switch:{name}"), "platform")
 }
 
 /// The post in the style that is allowed now.

@@ -1,0 +1,106 @@
+//! The keeper of the shared counts: Redis, one script call per ask.
+
+use std::time::Duration;
+
+use barrage_flow::sliding_window::GRAINS;
+use barrage_flow::{Ask, Grant, LeaseTerms, Rule};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
+
+use crate::error::QuotaError;
+
+/// Each attempt to connect, and what was sent and is not acknowledged by the other
+/// side's kernel: a peer that vanished is found out within it.
+const CONNECTION_LOST: Duration = Duration::from_secs(1);
+/// Longest pause between two attempts to connect.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// What Redis answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer {
+    Granted(Grant),
+    Refused { retry_after: Duration, fits: u32 },
+}
+
+/// A connection that mends itself, and the scripts.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    connection: ConnectionManager,
+    bucket: Script,
+    window: Script,
+}
+
+impl Keeper {
+    /// Connects in the background. `deadline` is when a caller stops to wait.
+    pub(crate) fn connect(url: &str, deadline: Duration) -> Result<Self, QuotaError> {
+        let info = url.into_connection_info().map_err(QuotaError::Url)?;
+        let tcp = TcpSettings::default().set_nodelay(true);
+        #[cfg(target_os = "linux")]
+        let tcp = tcp.set_user_timeout(CONNECTION_LOST);
+        let client = Client::open(info.set_tcp_settings(tcp)).map_err(QuotaError::Url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECTION_LOST))
+            .set_response_timeout(Some(deadline))
+            .set_max_delay(RECONNECT_PAUSE_MAX);
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(QuotaError::Url)?;
+        let bucket = Script::new(include_str!("lua/bucket.lua"));
+        let window = Script::new(include_str!("lua/window.lua"));
+        let keeper = Keeper { connection, bucket, window };
+        keeper.first_connection();
+        Ok(keeper)
+    }
+
+    /// The connection is made by whoever waits for it, and callers wait no longer than
+    /// their deadline: this one waits as long as it takes.
+    fn first_connection(&self) {
+        let mut connection = self.connection.clone();
+        tokio::spawn(async move {
+            if let Err(error) = redis::cmd("PING").query_async::<()>(&mut connection).await {
+                tracing::debug!(%error, "the first connection to Redis failed");
+            }
+        });
+    }
+
+    /// One script call. A server that lost the script gets it again.
+    pub(crate) async fn ask(
+        &self,
+        key: &str,
+        rule: &Rule,
+        terms: Option<&LeaseTerms>,
+        ask: Ask,
+    ) -> Result<Answer, RedisError> {
+        let call = match rule {
+            Rule::Rate(_) => &self.bucket,
+            Rule::Window(_) => &self.window,
+        };
+        let mut call = call.key(key);
+        arguments(&mut call, rule, terms, ask);
+        let mut connection = self.connection.clone();
+        let (units, life_us, retry_after_us, fits, mark): (u32, u64, u64, u32, u64) =
+            call.invoke_async(&mut connection).await?;
+        if units == 0 {
+            return Ok(Answer::Refused { retry_after: Duration::from_micros(retry_after_us), fits });
+        }
+        Ok(Answer::Granted(Grant { units, length: Duration::from_micros(life_us), mark }))
+    }
+}
+
+/// In the order that the scripts state.
+fn arguments(call: &mut ScriptInvocation<'_>, rule: &Rule, terms: Option<&LeaseTerms>, ask: Ask) {
+    let length_us = terms.map_or(0, |terms| terms.length().as_micros() as u64);
+    match rule {
+        Rule::Rate(rate) => {
+            let per_us = rate.per().as_nanos() as f64 / 1_000.0;
+            let reserve = terms.map_or(0, LeaseTerms::reserve);
+            call.arg(rate.units()).arg(per_us).arg(rate.burst()).arg(reserve);
+            call.arg(ask.need).arg(ask.want).arg(length_us).arg(ask.give_back).arg(ask.debt);
+        }
+        Rule::Window(window) => {
+            let grain_us = window.length().as_nanos().div_ceil(GRAINS as u128 * 1_000) as u64;
+            call.arg(window.limit()).arg(grain_us).arg(GRAINS);
+            call.arg(ask.need).arg(ask.want).arg(length_us).arg(ask.give_back).arg(ask.mark);
+            call.arg(ask.debt);
+        }
+    }
+}

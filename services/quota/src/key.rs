@@ -1,0 +1,44 @@
+//! What a key is called in Redis.
+
+use barrage_flow::{QuotaKey, Rule, Subject};
+
+/// `barrage:{quota:<purpose>:<subject>}:<kind>`. The braces are Redis Cluster's hash
+/// tag. The kind keeps a rule that became another one apart from its old count. Rooms
+/// stand before users, whose names may hold a colon.
+pub(crate) fn redis_key(key: &QuotaKey, rule: &Rule) -> String {
+    let purpose = key.purpose;
+    let kind = match rule {
+        Rule::Rate(_) => "rate",
+        Rule::Window(_) => "window",
+    };
+    match &key.subject {
+        Subject::Platform => format!("barrage:{{quota:{purpose}:platform}}:{kind}"),
+        Subject::Address(address) => format!("barrage:{{quota:{purpose}:address:{address}}}:{kind}"),
+        Subject::User(user) => format!("barrage:{{quota:{purpose}:user:{user}}}:{kind}"),
+        Subject::Room(room) => format!("barrage:{{quota:{purpose}:room:{room}}}:{kind}"),
+        Subject::UserInRoom(user, room) => {
+            format!("barrage:{{quota:{purpose}:member:{room}:{user}}}:{kind}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_flow::Rate;
+    use barrage_protocol::{RoomId, UserId};
+
+    use super::*;
+
+    #[test]
+    fn subjects_have_names_of_their_own() {
+        let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
+        let user = UserId::parse("a:b@c").unwrap();
+        let room = RoomId::parse("r1").unwrap();
+        let of = |subject| redis_key(&QuotaKey { purpose: "post", subject }, &rule);
+        assert_eq!(of(Subject::Platform), "barrage:{quota:post:platform}:rate");
+        assert_eq!(of(Subject::User(user.clone())), "barrage:{quota:post:user:a:b@c}:rate");
+        assert_eq!(of(Subject::UserInRoom(user, room)), "barrage:{quota:post:member:r1:a:b@c}:rate");
+        let address = Subject::address("2001:db8::7".parse().unwrap());
+        assert_eq!(of(address), "barrage:{quota:post:address:2001:db8::}:rate");
+    }
+}

@@ -1,0 +1,138 @@
+//! Redis stopped, killed, and back, under load.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use barrage_flow::Rule;
+use barrage_quota::RedisQuotaConfig;
+
+use crate::instance::{Instance, key, ms, rate};
+use crate::server::Server;
+
+/// The deadline is 20 ms; the rest is for a busy machine, and far below the outage.
+const WAIT_MAX: Duration = Duration::from_millis(20 + 130);
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn count(&self, words: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(words).count()
+    }
+}
+
+/// Takes of one key, one after the other, until `done`: admitted, and the longest wait.
+async fn load(
+    instance: &Instance,
+    purpose: &'static str,
+    rule: &Rule,
+    done: impl Fn() -> bool,
+) -> (u32, Duration) {
+    let (mut admitted, mut longest) = (0, Duration::ZERO);
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < ms(8_000), "it takes too long");
+        let asked = Instant::now();
+        admitted += u32::from(instance.take(&key(purpose), 1, rule).await.is_admit());
+        longest = longest.max(asked.elapsed());
+        tokio::time::sleep(ms(1)).await;
+    }
+    (admitted, longest)
+}
+
+/// A leased limit and a small one at the same time.
+async fn both(instance: &Instance, done: impl Fn() -> bool) -> (u32, u32, Duration) {
+    let (large, small) = (rate(200, 400), rate(10, 10));
+    let ((large, longest), (small, longest_small)) =
+        tokio::join!(load(instance, "large", &large, &done), load(instance, "small", &small, &done));
+    (large, small, longest.max(longest_small))
+}
+
+async fn outage(mut server: Server, stop: fn(&mut Server), back: impl AsyncFn(&mut Server)) {
+    let instance = Instance::impatient(&server, 4);
+    let for_ms = |length| {
+        let until = Instant::now() + ms(length);
+        move || Instant::now() >= until
+    };
+    let (large, _, longest) = both(&instance, for_ms(300)).await;
+    assert!(large > 0 && longest <= WAIT_MAX, "{large} before, {longest:?}");
+    assert_eq!(instance.metric("barrage_quota_decisions_total", Some("share")), 0);
+
+    stop(&mut server);
+    let (_, _, longest) = both(&instance, || instance.is_on_its_share()).await;
+    assert!(longest <= WAIT_MAX, "waited {longest:?} for a Redis that went away");
+    // By now the shares' own bursts are what can be left: 400 / 4 and 10 / 4.
+    let (large, small, longest) = both(&instance, for_ms(1_500)).await;
+    assert!(longest <= WAIT_MAX, "waited {longest:?} while Redis was away");
+    assert!(instance.is_on_its_share());
+    let share = 50.0 * 1.6;
+    assert!((60.0..=100.0 + share).contains(&f64::from(large)), "{large} admitted by a share of 50 a second");
+    assert!((2..=2 + 4).contains(&small), "{small} admitted by a share of 2.5 a second");
+
+    back(&mut server).await;
+    let (_, _, longest) = both(&instance, || !instance.is_on_its_share()).await;
+    assert!(longest <= WAIT_MAX, "waited {longest:?} while it came back");
+    let shared = instance.metric("barrage_quota_decisions_total", Some("share"));
+    let (large, _, _) = both(&instance, for_ms(1_000)).await;
+    assert!(large > 100, "the whole limit again, and not a share of 50 a second: {large}");
+    let stray = instance.metric("barrage_quota_decisions_total", Some("share")) - shared;
+    assert!(stray < 50, "{stray} decisions by share after it was back");
+}
+
+async fn logged(test: impl Future<Output = ()>) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    // The runtime of a test has this thread alone, so tasks log here too.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    test.await;
+    assert_eq!(log.count("Redis is away"), 1, "one line per change");
+    assert_eq!(log.count("Redis is back"), 1, "one line per change");
+}
+
+#[tokio::test]
+async fn redis_stops_under_load_and_goes_on() {
+    let server = Server::start().await;
+    logged(outage(server, |server| server.pause(), async |server: &mut Server| server.resume())).await;
+}
+
+#[tokio::test]
+async fn redis_is_killed_under_load_and_starts_again() {
+    let server = Server::start().await;
+    logged(outage(server, Server::kill, Server::restart)).await;
+}
+
+#[tokio::test]
+async fn an_instance_starts_while_redis_is_away_and_finds_it_later() {
+    let mut server = Server::start().await;
+    server.kill();
+    let instance = Instance::impatient(&server, 1);
+    let (_, _, longest) = both(&instance, || instance.is_on_its_share()).await;
+    assert!(longest <= WAIT_MAX, "{longest:?}");
+    server.restart().await;
+    both(&instance, || !instance.is_on_its_share()).await;
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_configuration_is_told_at_once() {
+    let at = |url: &str, deadline_ms| RedisQuotaConfig {
+        url: url.into(),
+        deadline_ms,
+        ..RedisQuotaConfig::default()
+    };
+    for config in [at("http://127.0.0.1", 20), at("rediss://127.0.0.1", 20), at("redis://127.0.0.1", 0)] {
+        let refused = std::panic::catch_unwind(|| Instance::with(&config, 1));
+        assert!(refused.is_err(), "{config:?}");
+    }
+}
