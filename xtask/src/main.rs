@@ -1,5 +1,6 @@
 //! What a developer runs: `cargo xtask test` is what CI runs.
 
+mod bench;
 mod install;
 mod run;
 mod test;
@@ -23,6 +24,22 @@ enum Command {
     Lint,
     /// Rebuild the embedded page from its sources.
     Web,
+    /// Measure, in release builds, on real servers.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Limits: decisions a second, leases in Redis, moderation.
+    Flow {
+        /// Length of each case; the published figures are of 60.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+        /// One JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -30,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test => test::all(),
         Command::Lint => test::lint(),
         Command::Web => test::web_build(),
+        Command::Bench(Bench::Flow { secs, json }) => bench::flow(secs, json),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -133,6 +133,11 @@ fn check(config: &Config) -> anyhow::Result<()> {
     range("bus.dedup_secs", config.bus.dedup_secs, 1, 86_400);
     range("gateway.shards", config.gateway.shards as u64, 0, 1_024);
     range("gateway.window_ms", config.gateway.window_ms, 1, 5_000);
+    range("gateway.window_ms_max", config.gateway.window_ms_max, 1, 5_000);
+    range("gateway.joins_per_s", u64::from(config.gateway.joins_per_s), 1, 1_000_000);
+    range("gateway.joins_wait_ms_max", u64::from(config.gateway.joins_wait_ms_max), 0, 60_000);
+    range("gateway.egress_bytes_per_s", config.gateway.egress_bytes_per_s, 10_000, 1 << 40);
+    range("gateway.behind_secs_max", config.gateway.behind_secs_max, 1, 3_600);
     range("gateway.batch_messages_max", config.gateway.batch_messages_max as u64, 1, 10_000);
     range("gateway.pulse_ms", config.gateway.pulse_ms, 100, 60_000);
     range("gateway.ping_interval_ms", config.gateway.ping_interval_ms, 1_000, 600_000);
@@ -141,6 +146,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
     let soft = config.gateway.queue_soft_bytes as u64;
     range("gateway.queue_hard_bytes", config.gateway.queue_hard_bytes as u64, soft, 1 << 28);
     range("uplink.text_chars_max", config.uplink.text_chars_max as u64, 1, 10_000);
+    if let Err(error) = config.moderation.validate() {
+        wrong.push(format!("\n  {error}"));
+    }
     if wrong.is_empty() { Ok(()) } else { bail!("the configuration is not valid:{}", wrong.concat()) }
 }
 

@@ -21,6 +21,7 @@ use barrage_recording::Limits;
 use barrage_store::{SqliteStore, Store};
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
+use prometheus::process_collector::ProcessCollector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -87,6 +88,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let admin = listen(&[config.admin_listen])?;
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
     let registry = Registry::new();
+    registry.register(Box::new(ProcessCollector::for_self()))?;
     let bus_file = EmbeddedBus::file(&config.data_dir);
     let bus: Arc<dyn Bus> = EmbeddedBus::open(&bus_file, config.bus.clone(), BusMetrics::new(&registry)?)
         .context("the message log cannot be opened")?;

@@ -9,6 +9,24 @@ use tokio::process::Command;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
 
+/// The blocks of configuration in docs/tuning.md, together.
+#[tokio::test]
+async fn the_configuration_in_the_tuning_guide_works() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tuning.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let blocks: Vec<_> =
+        guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("barrage.toml"), blocks.concat()).unwrap();
+    let (code, _, error) = barrage(dir.path(), &["--config", "barrage.toml", "config", "check"]).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    let secret = "[redis]\nurl = \"redis://me:secret@host\"\n";
+    std::fs::write(dir.path().join("secret.toml"), secret).unwrap();
+    let (_, shown, _) = barrage(dir.path(), &["--config", "secret.toml", "config", "show"]).await;
+    assert!(shown.contains("***@host") && !shown.contains("secret"), "{shown}");
+}
+
 async fn barrage(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(BINARY).args(arguments).current_dir(dir).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

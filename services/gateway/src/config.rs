@@ -20,6 +20,9 @@ pub struct GatewayConfig {
     /// A room's batching window while it is busy; a quiet room sends at once.
     /// Default 50: below what a viewer notices, and twenty sends a second at most.
     pub window_ms: u64,
+    /// Longest window of a hot room, or under overload. Default 500: still well within
+    /// the second in which a signal or gift must arrive.
+    pub window_ms_max: u64,
     /// Messages in one batch at most; a fuller one is sent before its window ends.
     /// Default 500.
     pub batch_messages_max: usize,
@@ -89,6 +92,7 @@ impl Default for GatewayConfig {
             base_urls: Vec::new(),
             shards: 0,
             window_ms: 50,
+            window_ms_max: 500,
             batch_messages_max: 500,
             pulse_ms: 1_000,
             ping_interval_ms: 25_000,

@@ -295,10 +295,17 @@ fn pace(shared: &Shared, heat: Heat) -> Pace {
         Heat::Hot => (2, 2, config.deflate_effort),
         Heat::Celebrity => (4, 3, config.deflate_effort + 2),
     };
+    let level = shared.strain.level();
+    let stretch = match level {
+        Level::Normal | Level::CoarsePulses => 1,
+        Level::NoPulses => 2,
+        Level::ThinChat | Level::RefuseJoins => 4,
+    };
     let pulse = Duration::from_millis(config.pulse_ms) * pulses;
+    let window_ms = (config.window_ms * windows * stretch).min(config.window_ms_max.max(config.window_ms));
     Pace {
-        window: Duration::from_millis(config.window_ms) * windows,
-        pulse: match shared.strain.level() {
+        window: Duration::from_millis(window_ms),
+        pulse: match level {
             Level::Normal => Some(pulse),
             Level::CoarsePulses => Some(pulse * COARSE),
             Level::NoPulses | Level::ThinChat | Level::RefuseJoins => None,

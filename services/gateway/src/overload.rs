@@ -19,7 +19,8 @@ pub struct OverloadConfig {
     /// turn. Default 300.
     pub lag_ms_max: u64,
     /// Share of its time that the busiest worker is at work. Default 0.97: up to there
-    /// a worker is well used.
+    /// a worker is well used. By itself it raises the level to `no_pulses` at most: a
+    /// worker that is busy and in time is no reason to leave chat out.
     pub busy_share_max: f64,
     /// Pressure must last so long before the level rises by one. Default 400.
     pub raise_ms: u64,
@@ -50,9 +51,10 @@ pub(crate) enum Level {
     Normal,
     /// Pulses are summed over five times as long.
     CoarsePulses,
-    /// Pulses are not sent.
+    /// Pulses are not sent, and windows are twice as long.
     NoPulses,
-    /// Part of the chat is left out, the same part for every viewer.
+    /// Windows are four times as long; where bytes are the trouble, part of the chat
+    /// is left out, the same part for every viewer.
     ThinChat,
     /// Nobody joins.
     RefuseJoins,
@@ -106,19 +108,41 @@ pub(crate) struct Pressure {
 impl Pressure {
     /// The greatest pressure relative to its bound, and where it comes from.
     pub(crate) fn worst(&self, config: &OverloadConfig) -> (Axis, f64) {
-        let lag_max = Duration::from_millis(config.lag_ms_max.max(1));
-        [
-            (Axis::Backlog, self.backlog_bytes as f64 / config.backlog_bytes_max.max(1) as f64),
-            (Axis::Lag, self.lag.as_secs_f64() / lag_max.as_secs_f64()),
-            (Axis::Busy, self.busy_share / config.busy_share_max.max(0.01)),
+        let axes = [
+            (Axis::Backlog, self.backlog(config)),
+            (Axis::Lag, self.lag(config)),
+            (Axis::Busy, self.busy(config)),
             (Axis::Egress, self.egress_share),
-        ]
-        .into_iter()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .expect("there are four")
+        ];
+        axes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are four")
+    }
+
+    fn backlog(&self, config: &OverloadConfig) -> f64 {
+        self.backlog_bytes as f64 / config.backlog_bytes_max.max(1) as f64
+    }
+
+    fn lag(&self, config: &OverloadConfig) -> f64 {
+        self.lag.as_secs_f64() * 1_000.0 / config.lag_ms_max.max(1) as f64
+    }
+
+    fn busy(&self, config: &OverloadConfig) -> f64 {
+        self.busy_share / config.busy_share_max.max(0.01)
+    }
+
+    /// What viewers would feel.
+    fn felt(&self, config: &OverloadConfig) -> f64 {
+        self.backlog(config).max(self.lag(config)).max(self.egress_share)
+    }
+
+    /// What fewer bytes would relieve. Lag is relieved by longer windows first: a write
+    /// costs by the viewer, hardly by the byte.
+    fn of_bytes(&self, config: &OverloadConfig) -> f64 {
+        self.backlog(config).max(self.lag(config) / LAG_OF_BYTES).max(self.egress_share)
     }
 }
 
+/// Lag counts as a matter of bytes from this multiple of its bound.
+const LAG_OF_BYTES: f64 = 3.0;
 /// Below this share of the bounds the level may fall.
 const LOWER_SHARE: f64 = 0.7;
 /// Per measurement, what is kept of chat falls and rises by these factors.
@@ -149,8 +173,9 @@ impl OverloadLadder {
 
     /// Takes a measurement; returns the level if it has changed.
     pub(crate) fn measure(&mut self, pressure: &Pressure, now: Duration) -> Option<Level> {
-        let worst = pressure.worst(&self.config).1;
-        let (is_over, is_under) = (worst >= 1.0, worst < LOWER_SHARE);
+        let (felt, busy) = (pressure.felt(&self.config), pressure.busy(&self.config));
+        let is_over = felt >= 1.0 || (busy >= 1.0 && self.level < Level::NoPulses);
+        let is_under = felt < LOWER_SHARE && (busy < LOWER_SHARE || self.level > Level::NoPulses);
         self.over_since = is_over.then(|| self.over_since.unwrap_or(now));
         self.under_since = is_under.then(|| self.under_since.unwrap_or(now));
         let lasted = |since: Option<Duration>, ms| {
@@ -168,16 +193,16 @@ impl OverloadLadder {
         };
         let changed = (next != self.level).then_some(next);
         self.level = next;
-        self.thin(is_over, is_under);
+        self.thin(pressure.of_bytes(&self.config));
         changed
     }
 
-    fn thin(&mut self, is_over: bool, is_under: bool) {
+    fn thin(&mut self, of_bytes: f64) {
         if self.level < Level::ThinChat {
             self.chat_share = 1.0;
-        } else if is_over {
+        } else if of_bytes >= 1.0 {
             self.chat_share = (self.chat_share * THINNER).max(self.config.chat_share_min);
-        } else if is_under {
+        } else if of_bytes < LOWER_SHARE {
             self.chat_share = (self.chat_share * FULLER).min(1.0);
         }
     }
@@ -214,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_is_busy_and_in_time_costs_no_chat() {
+        let mut ladder = OverloadLadder::new(OverloadConfig::default());
+        let busy = Pressure { busy_share: 1.0, ..lag(50) };
+        assert_eq!(run(&mut ladder, 0, 10_000, &busy), [Level::CoarsePulses, Level::NoPulses]);
+        assert!((ladder.chat_share() - 1.0).abs() < f64::EPSILON);
+        // Late but not heavy: longer windows, no thinning.
+        run(&mut ladder, 10_000, 20_000, &lag(400));
+        assert!((ladder.chat_share() - 1.0).abs() < f64::EPSILON);
+        let heavy = Pressure { egress_share: 1.5, ..lag(0) };
+        run(&mut ladder, 20_000, 25_000, &heavy);
+        assert!(ladder.chat_share() < 0.05);
+    }
+
+    #[test]
     fn the_greatest_pressure_is_named() {
         let config = OverloadConfig::default();
         let pressure = Pressure { backlog_bytes: 512 << 20, busy_share: 0.5, ..lag(100) };
@@ -224,7 +263,7 @@ mod tests {
         /// Whatever is measured: one step at a time, never two within the raise time,
         /// and chat is whole below its level.
         #[test]
-        fn steps_are_single_and_spaced(lags in prop::collection::vec(0_u64..600, 1..300)) {
+        fn steps_are_single_and_spaced(lags in prop::collection::vec(0_u64..1_500, 1..300)) {
             let mut ladder = OverloadLadder::new(OverloadConfig::default());
             let (mut level, mut changed_at) = (Level::Normal, None::<u64>);
             for (n, lag_ms) in lags.into_iter().enumerate() {

@@ -1,0 +1,53 @@
+//! What can run out in a gateway.
+
+use serde::{Deserialize, Serialize};
+
+/// A resource with a knee. `Joins` is a rate of events; the others are states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Open viewer connections.
+    Connections,
+    /// Joins per second.
+    Joins,
+    /// Messages handed to viewers per second.
+    Deliveries,
+    /// Bytes written per second.
+    Egress,
+    /// Packets sent per second.
+    Packets,
+    /// Processors in use.
+    Cpu,
+    /// Resident bytes.
+    Memory,
+}
+
+impl Axis {
+    /// Every axis.
+    pub const ALL: [Axis; 7] = [
+        Axis::Connections,
+        Axis::Joins,
+        Axis::Deliveries,
+        Axis::Egress,
+        Axis::Packets,
+        Axis::Cpu,
+        Axis::Memory,
+    ];
+
+    /// Axes whose load is a multiple of the viewers: each viewer brings his share.
+    pub const PER_VIEWER: [Axis; 3] = [Axis::Deliveries, Axis::Egress, Axis::Packets];
+
+    /// The name in metrics, files and tables.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Axis::Connections => "connections",
+            Axis::Joins => "joins",
+            Axis::Deliveries => "deliveries",
+            Axis::Egress => "egress",
+            Axis::Packets => "packets",
+            Axis::Cpu => "cpu",
+            Axis::Memory => "memory",
+        }
+    }
+}

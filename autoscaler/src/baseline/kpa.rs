@@ -1,0 +1,116 @@
+//! Knative's pod autoscaler: a stable window, a panic window.
+
+use crate::series::Series;
+use std::time::Duration;
+
+/// What Knative's configuration says by default, with the concurrency of one pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KpaConfig {
+    /// Concurrency that a pod is planned for.
+    pub target: f64,
+    /// Floor.
+    pub replicas_min: u32,
+    /// Ceiling.
+    pub replicas_max: u32,
+    /// Stable window.
+    pub stable_secs: f64,
+    /// Panic window.
+    pub panic_secs: f64,
+    /// Panic when the panic window wants this multiple of what is ready.
+    pub panic_threshold: f64,
+    /// Most growth in a step.
+    pub up_rate: f64,
+    /// Most shrinking in a step.
+    pub down_rate: f64,
+}
+
+impl KpaConfig {
+    /// The defaults for pods that carry `capacity` at most: 70 % of it is the target.
+    #[must_use]
+    pub fn new(capacity: f64, replicas_min: u32, replicas_max: u32) -> Self {
+        KpaConfig {
+            target: 0.7 * capacity,
+            replicas_min,
+            replicas_max,
+            stable_secs: 60.0,
+            panic_secs: 6.0,
+            panic_threshold: 2.0,
+            up_rate: 1_000.0,
+            down_rate: 2.0,
+        }
+    }
+}
+
+/// The autoscaler and its memory.
+#[derive(Debug, Clone)]
+pub struct Kpa {
+    config: KpaConfig,
+    concurrency: Series,
+    panic_since: Option<f64>,
+    panic_most: u32,
+}
+
+impl Kpa {
+    /// After a restart with more than one pod it begins in panic: history is lost.
+    #[must_use]
+    pub fn new(config: KpaConfig, ready: u32) -> Self {
+        let panic_since = (ready > 1).then_some(0.0);
+        Kpa { config, concurrency: Series::default(), panic_since, panic_most: ready }
+    }
+
+    /// One tick, every 2 s: pods to have, from the concurrency of all pods together.
+    pub fn tick(&mut self, concurrency: f64, ready: u32, now_secs: f64) -> u32 {
+        let config = &self.config;
+        let now = Duration::try_from_secs_f64(now_secs).unwrap_or_default();
+        self.concurrency.push(now, concurrency, config.stable_secs);
+        let ready_pods = f64::from(ready.max(1));
+        let most = (config.up_rate * ready_pods).ceil();
+        let least = (ready_pods / config.down_rate).floor();
+        let want = |secs| (self.concurrency.mean(secs) / config.target).ceil().clamp(least, most);
+        let (stable, panic) = (want(config.stable_secs) as u32, want(config.panic_secs) as u32);
+        if (self.concurrency.mean(config.panic_secs) / config.target).ceil() / ready_pods
+            >= config.panic_threshold
+        {
+            self.panic_since = Some(now_secs);
+        } else if self.panic_since.is_some_and(|since| now_secs >= since + config.stable_secs) {
+            self.panic_since = None;
+            self.panic_most = 0;
+        }
+        let wanted = if self.panic_since.is_some() {
+            self.panic_most = self.panic_most.max(stable).max(panic);
+            self.panic_most
+        } else {
+            stable
+        };
+        wanted.clamp(config.replicas_min, config.replicas_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kpa() -> Kpa {
+        Kpa::new(KpaConfig::new(100.0, 1, 1_000), 1)
+    }
+
+    #[test]
+    fn it_follows_the_mean_of_the_stable_window() {
+        let mut kpa = kpa();
+        let wanted: Vec<u32> = (0..60).map(|n| kpa.tick(140.0, 2, f64::from(2 * n))).collect();
+        assert!(wanted.iter().all(|pods| *pods == 2), "{wanted:?}");
+    }
+
+    #[test]
+    fn twice_what_is_ready_is_panic_and_panic_never_shrinks() {
+        let mut kpa = kpa();
+        (0..30).for_each(|n| assert_eq!(kpa.tick(70.0, 1, f64::from(2 * n)), 1));
+        assert!(kpa.tick(7_000.0, 1, 60.0) > 20);
+        let high = kpa.tick(7_000.0, 1, 62.0);
+        for n in 0..20 {
+            assert!(kpa.tick(0.0, high, 64.0 + f64::from(2 * n)) >= high);
+        }
+        let calm: Vec<u32> = (0..60).map(|n| kpa.tick(0.0, high, 104.0 + f64::from(2 * n))).collect();
+        assert!(calm.last().is_some_and(|pods| *pods == high / 2));
+    }
+}

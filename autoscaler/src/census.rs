@@ -1,0 +1,86 @@
+//! Who can serve, who is on the way, who is silent.
+
+use crate::capacity::Knee;
+use crate::load::{GatewayLoad, LoadReport, Phase};
+use crate::memory::Memory;
+use crate::observation::Observation;
+use crate::policy::PolicyConfig;
+
+/// The fleet, sorted.
+#[derive(Debug)]
+pub(crate) struct Census<'a> {
+    /// Take newcomers and are heard (or all are taken to, when blind).
+    pub(crate) serving: Vec<&'a GatewayLoad>,
+    /// Ready, and an operator wants them gone.
+    pub(crate) cordoned: Vec<&'a GatewayLoad>,
+    /// Their viewers are being moved.
+    pub(crate) draining: Vec<&'a GatewayLoad>,
+    /// On the way: listed as starting, or asked for and not listed yet.
+    pub(crate) arriving: u32,
+    /// Run and cannot serve.
+    pub(crate) unready: u32,
+    /// Should report and do not, or report nonsense.
+    pub(crate) silent: u32,
+    /// So many are silent that it is the reports that fail, not the gateways.
+    pub(crate) blind: bool,
+}
+
+impl<'a> Census<'a> {
+    pub(crate) fn take(
+        policy: &PolicyConfig,
+        knee: &Knee,
+        memory: &Memory,
+        seen: &'a Observation,
+    ) -> Census<'a> {
+        let should_report = |g: &&GatewayLoad| matches!(g.phase, Phase::Ready | Phase::Draining);
+        let expected = seen.gateways.iter().filter(should_report).count();
+        let silent =
+            seen.gateways.iter().filter(should_report).filter(|g| fresh(policy, knee, g).is_none()).count();
+        let blind = expected > 0 && silent as f64 > policy.missing.blind_share * expected as f64;
+        let mut census = Census {
+            serving: Vec::with_capacity(expected),
+            cordoned: Vec::new(),
+            draining: Vec::new(),
+            arriving: 0,
+            unready: 0,
+            silent: u32::try_from(silent).unwrap_or(u32::MAX),
+            blind,
+        };
+        let mut staying = 0_u32;
+        for gateway in &seen.gateways {
+            staying += u32::from(gateway.phase != Phase::Ending);
+            match gateway.phase {
+                Phase::Starting => census.arriving += 1,
+                Phase::Unready => census.unready += 1,
+                Phase::Draining => census.draining.push(gateway),
+                Phase::Ready if memory.is_draining(&gateway.id) => census.draining.push(gateway),
+                Phase::Ready if gateway.cordoned => census.cordoned.push(gateway),
+                Phase::Ready if blind || fresh(policy, knee, gateway).is_some() => {
+                    census.serving.push(gateway);
+                }
+                Phase::Ready | Phase::Ending => {}
+            }
+        }
+        census.arriving += seen.replicas.saturating_sub(staying);
+        census
+    }
+
+    /// Gateways that serve, or will.
+    pub(crate) fn supply(&self) -> u32 {
+        count(self.serving.len()) + self.arriving
+    }
+}
+
+/// The report that can be believed: young enough and sane.
+pub(crate) fn fresh<'a>(
+    policy: &PolicyConfig,
+    knee: &Knee,
+    gateway: &'a GatewayLoad,
+) -> Option<&'a LoadReport> {
+    let young = (0.0..=policy.missing.stale_secs).contains(&gateway.report_age_secs);
+    gateway.report.as_ref().filter(|report| young && report.is_sane(knee))
+}
+
+pub(crate) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,213 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use barrage_autoscaler::simulate::{Contender, CurveOptions, Trace, built_in, built_ins};
+use barrage_autoscaler::{CapacityFile, ConfigError, Knee, PolicyConfig};
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  Every built-in crowd, every policy, a page with plots:
+    barrage-autoscaler simulate --html report.html
+  A recorded curve scaled to 500,000 viewers, 24 hours around its peak:
+    barrage-autoscaler simulate --trace crowd.csv --peak 500000 --hours 24
+  With what `barrage-loadtest capacity` measured, and your policy:
+    barrage-autoscaler simulate --capacity capacity.json --config policy.toml
+  Better numbers for your crowds:
+    barrage-autoscaler tune --trace crowd.csv --trace celebrity --out policy.toml
+  Why the last decision of a log was made:
+    barrage-autoscaler explain --log decisions.jsonl
+
+A trace file (TOML or JSON) says what happens; times are in seconds:
+  name = \"show\"
+  viewers = [[0, 1e5], [600, 1e5], [840, 2e6], [3600, 2e5]]
+  egress_per_viewer = [[0, 1000]]
+  provision_secs = 40
+  deaths = [[900, 2]]
+  blackouts = [[700, 820]]";
+
+/// Shows what an autoscaling policy does to a crowd, before the crowd comes.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run crowds under policies and compare what the viewers suffer and what it costs.
+    Simulate(Simulate),
+    /// Search the policy's numbers for the least suffering, then the least cost.
+    Tune(Tune),
+    /// Decide again over a log of observations, and print the decisions.
+    Replay(Replay),
+    /// Say why the last decision of a log was made, in words and numbers.
+    Explain(Replay),
+    /// What this policy would have asked for, beside what ran.
+    Compare(Compare),
+    /// Check a policy, and print it with every default filled in.
+    Policy(PolicyArgs),
+}
+
+/// The crowds and the fleet.
+#[derive(Debug, Args)]
+pub(crate) struct Crowds {
+    /// A built-in trace (celebrity, hot_chat, diurnal, saw, blackout, slow_nodes), a
+    /// trace file, or a recorded curve (.csv with `time,value`). Repeatable; all
+    /// built-in ones when absent.
+    #[arg(long = "trace", value_name = "NAME|FILE")]
+    pub(crate) traces: Vec<String>,
+    /// Viewers at the peak of a recorded curve.
+    #[arg(long, default_value_t = 1e6, value_name = "VIEWERS")]
+    pub(crate) peak: f64,
+    /// Use so many hours around the peak of a recorded curve; all of it when absent.
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) hours: Option<f64>,
+    /// The capacity file: one gateway's knee on each axis. When absent, 50,000 viewers,
+    /// 1,500 joins/s and 200 MB/s.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capacity: Option<PathBuf>,
+    /// The policy (TOML or JSON). When absent, the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// First seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many seeds; results are means.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) seeds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    pub(crate) crowds: Crowds,
+    /// Who is compared. Repeatable; all when absent.
+    #[arg(long = "policy", value_enum, value_name = "POLICY")]
+    pub(crate) contenders: Vec<Contender>,
+    /// Write a self-contained page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Print one JSON object as the last line: by trace and policy, or by policy when
+    /// there is one trace.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write what this autoscaler saw in the first trace, for `replay` and `explain`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tune {
+    #[command(flatten)]
+    pub(crate) crowds: Crowds,
+    /// Policies to try.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) trials: usize,
+    /// Overload and waiting may be this much above the least, in percent, if it saves
+    /// gateway hours.
+    #[arg(long, default_value_t = 10.0, value_name = "PERCENT")]
+    pub(crate) slack: f64,
+    /// Write the policy found.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write a page with the trade-off.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Observations, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: PathBuf,
+    /// The policy. When absent, the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The capacity file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capacity: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    pub(crate) replay: Replay,
+    /// Only the end of the log, e.g. `7d` or `90min`.
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) since: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    /// The policy. When absent, the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The knee of the built-in traces' gateways: a round figure, not a measurement.
+fn reference_knee() -> Knee {
+    Knee { connections: 50_000.0, joins_per_s: 1_500.0, egress_bytes_per_s: Some(200e6), ..Knee::default() }
+}
+
+pub(crate) fn read_knee(capacity: Option<&Path>) -> Result<Knee, ConfigError> {
+    capacity.map_or_else(|| Ok(reference_knee()), |path| CapacityFile::read(path).map(|file| file.knee))
+}
+
+pub(crate) fn read_policy(config: Option<&Path>) -> Result<PolicyConfig, ConfigError> {
+    config.map_or_else(|| Ok(PolicyConfig::default()), PolicyConfig::read)
+}
+
+impl Crowds {
+    pub(crate) fn read_traces(&self) -> Result<Vec<Trace>, ConfigError> {
+        if self.traces.is_empty() {
+            return Ok(built_ins());
+        }
+        let options = CurveOptions { peak_viewers: self.peak, hours: self.hours };
+        let read = |name: &String| match built_in(name) {
+            Some(trace) => Ok(trace),
+            None => Trace::read(Path::new(name), options),
+        };
+        self.traces.iter().map(read).collect()
+    }
+
+    pub(crate) fn seeds(&self) -> Vec<u64> {
+        (self.seed..self.seed.saturating_add(self.seeds.max(1))).collect()
+    }
+}
+
+/// Threads to run on: what there is.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub(crate) fn policy(asked: &PolicyArgs) -> anyhow::Result<()> {
+    let policy = read_policy(asked.config.as_deref())?;
+    say(&toml::to_string(&policy)?)
+}
+
+/// A line on standard output.
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'))?;
+    Ok(())
+}
+
+/// An error on standard error.
+pub(crate) fn complain(error: &anyhow::Error) {
+    // There is nowhere left to say that this failed.
+    let _ = writeln!(std::io::stderr().lock(), "barrage-autoscaler: {error:#}");
+}
+
+/// A bar for long work; it draws nothing where there is no terminal.
+pub(crate) fn progress(steps: usize, what: &'static str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(steps as u64);
+    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.with_message(what)
+}

@@ -1,0 +1,49 @@
+//! Which gateways one newcomer is sent to try.
+//!
+//! Each gateway's joins are bounded by a token bucket at every entry replica (the rate
+//! is [`crate::Weigher::grants_per_s`], the depth [`crate::Weigher::grant_burst`]);
+//! the first picked gateway that has a token gets the newcomer, and when none has one
+//! he gets a ticket for later.
+
+/// Indices of at most `max` gateways by weighted sampling without replacement: each
+/// draws `-ln(u)/weight`, the least first. `random` gives numbers in [0, 1).
+pub fn pick(weights: &[f64], max: usize, mut random: impl FnMut() -> f64) -> Vec<usize> {
+    let mut drawn: Vec<(f64, usize)> = weights
+        .iter()
+        .enumerate()
+        .filter(|(_, weight)| **weight > 0.0 && weight.is_finite())
+        .map(|(index, weight)| (-(1.0 - random()).ln() / weight, index))
+        .collect();
+    drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
+    drawn.into_iter().take(max).map(|(_, index)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn picks_follow_the_weights() {
+        let weights = [1.0, 2.0, 3.0, 0.0, 4.0];
+        let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+        let rounds = 20_000;
+        let mut first = [0.0; 5];
+        for _ in 0..rounds {
+            let picks = pick(&weights, 3, || rng.random::<f64>());
+            assert_eq!(picks.len(), 3);
+            assert!(picks[0] != picks[1] && picks[1] != picks[2] && !picks.contains(&3));
+            first[picks[0]] += 1.0;
+        }
+        let chi: f64 = [0, 1, 2, 4]
+            .into_iter()
+            .map(|n| {
+                let expected = f64::from(rounds) * weights[n] / 10.0;
+                (first[n] - expected) * (first[n] - expected) / expected
+            })
+            .sum();
+        // Three degrees of freedom: one in a thousand lies above 16.27.
+        assert!(chi < 16.27, "chi-square {chi}, picks {first:?}");
+    }
+}

@@ -1,0 +1,143 @@
+//! A figure over time, from a few points.
+
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ConfigError;
+
+/// Points `[seconds, value]` in order of time; between two it rises or falls in an S.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Curve(Vec<(f64, f64)>);
+
+/// How a recorded curve becomes viewers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CurveOptions {
+    /// The greatest value becomes so many viewers.
+    pub peak_viewers: f64,
+    /// So many hours around the peak are used, a quarter of them before it; all when
+    /// absent.
+    pub hours: Option<f64>,
+}
+
+impl Curve {
+    /// A curve through the points.
+    #[must_use]
+    pub fn new(mut points: Vec<(f64, f64)>) -> Self {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Curve(points)
+    }
+
+    /// The same value always.
+    #[must_use]
+    pub fn flat(value: f64) -> Self {
+        Curve(vec![(0.0, value)])
+    }
+
+    /// The value at a time; before the first point the first, after the last the last.
+    #[must_use]
+    pub fn at(&self, secs: f64) -> f64 {
+        let after = self.0.partition_point(|(at, _)| *at <= secs);
+        match (after.checked_sub(1).and_then(|n| self.0.get(n)), self.0.get(after)) {
+            (Some((from, low)), Some((to, high))) => {
+                let x = (secs - from) / (to - from);
+                low + (high - low) * x * x * (3.0 - 2.0 * x)
+            }
+            (Some((_, value)), None) | (None, Some((_, value))) => *value,
+            (None, None) => 0.0,
+        }
+    }
+
+    /// Time of the last point.
+    #[must_use]
+    pub fn end_secs(&self) -> f64 {
+        self.0.last().map_or(0.0, |(at, _)| *at)
+    }
+
+    /// The points.
+    #[must_use]
+    pub fn points(&self) -> &[(f64, f64)] {
+        &self.0
+    }
+
+    /// Reads a recorded curve: a header, then `seconds,value` or
+    /// `2015-02-26 21:42:53,value` lines.
+    pub fn read_csv(path: &Path, options: CurveOptions) -> Result<Self, ConfigError> {
+        let text = crate::file::text(path)?;
+        let fail = |reason: String| ConfigError::Parse { path: path.into(), reason };
+        let mut points = Vec::new();
+        for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+            let parsed = line.split_once(',').and_then(|(at, value)| Some((seconds(at)?, number_of(value)?)));
+            points.push(parsed.ok_or_else(|| fail(format!("line {}: not `time,value`", number + 1)))?);
+        }
+        let curve = Curve::new(points);
+        let peak =
+            curve.0.iter().copied().fold((0.0, 0.0), |most, next| if next.1 > most.1 { next } else { most });
+        if peak.1 <= 0.0 {
+            return Err(fail("no value above 0".into()));
+        }
+        Ok(curve.cut(peak.0, options.hours).scaled(options.peak_viewers / peak.1))
+    }
+
+    fn cut(self, peak_secs: f64, hours: Option<f64>) -> Curve {
+        let first = self.0.first().map_or(0.0, |(at, _)| *at);
+        let secs = hours.map_or(f64::INFINITY, |hours| hours * 3_600.0);
+        let from = (peak_secs - secs / 4.0).max(first);
+        let kept = self.0.into_iter().filter(|(at, _)| (from..=from + secs).contains(at));
+        Curve(kept.map(|(at, value)| (at - from, value)).collect())
+    }
+
+    fn scaled(mut self, by: f64) -> Curve {
+        self.0.iter_mut().for_each(|(_, value)| *value *= by);
+        self
+    }
+}
+
+fn number_of(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    let date = || {
+        let time = humantime::parse_rfc3339_weak(text.trim()).ok()?;
+        Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
+    };
+    number_of(text).or_else(date)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_through_its_points_and_never_beyond_them() {
+        let curve = Curve::new(vec![(10.0, 100.0), (0.0, 0.0), (20.0, 50.0)]);
+        for (at, value) in [(-5.0, 0.0), (0.0, 0.0), (5.0, 50.0), (10.0, 100.0), (20.0, 50.0), (99.0, 50.0)] {
+            assert_eq!(curve.at(at), value, "at {at}");
+        }
+        assert!((0..200).all(|tenth| (0.0..=100.0).contains(&curve.at(f64::from(tenth) / 10.0))));
+        assert!(curve.at(2.0) < 20.0 && curve.at(8.0) > 80.0, "an S is flat at its ends");
+    }
+
+    #[test]
+    fn both_recorded_forms_are_read_scaled_and_cut_around_the_peak() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("curve.csv");
+        let options = CurveOptions { peak_viewers: 1_000.0, hours: Some(1.0) };
+        std::fs::write(
+            &path,
+            "timestamp,value\n2015-02-26 20:00:00,1\n2015-02-26 21:00:00,4\n\
+                               2015-02-26 21:30:00,2\n2015-02-26 23:00:00,1\n",
+        )
+        .unwrap();
+        let curve = Curve::read_csv(&path, options).unwrap();
+        assert_eq!(curve.points(), [(900.0, 1_000.0), (2_700.0, 500.0)]);
+        std::fs::write(&path, "t_s,value\n0,2\n60,8\n").unwrap();
+        let all = CurveOptions { hours: None, ..options };
+        assert_eq!(Curve::read_csv(&path, all).unwrap().points(), [(0.0, 250.0), (60.0, 1_000.0)]);
+        std::fs::write(&path, "t_s,value\n0,2\nnoon,8\n").unwrap();
+        assert!(Curve::read_csv(&path, all).unwrap_err().to_string().contains("line 3"));
+    }
+}

@@ -1,0 +1,69 @@
+//! Entry in the simulator: the real weights, grants second by second.
+
+use std::time::Duration;
+
+use super::fleet::Fleet;
+use crate::load::{GatewayId, GatewayLoad};
+use crate::weights::Weigher;
+
+/// Rounds in which what a full gateway could not take goes to the next.
+const ROUNDS: usize = 4;
+
+pub(super) struct Entry {
+    weigher: Weigher,
+    shares: Vec<f64>,
+    left: Vec<f64>,
+}
+
+impl Entry {
+    pub(super) fn new(weigher: Weigher) -> Entry {
+        Entry { weigher, shares: Vec::new(), left: Vec::new() }
+    }
+
+    /// New weights and a second's grants.
+    pub(super) fn tick(&mut self, fleet: &Fleet, now_secs: f64) {
+        let seen: Vec<GatewayLoad> = fleet.gateways.iter().map(|gateway| gateway.seen(now_secs)).collect();
+        let now = Duration::from_secs_f64(now_secs);
+        let weights = self.weigher.tick(&seen, now);
+        self.shares = weights.iter().map(|weight| weight.weight).collect();
+        self.left = weights.iter().map(|weight| weight.seats).collect();
+    }
+
+    /// The autoscaler's factor 0 for these.
+    pub(super) fn shut(&mut self, ids: &[GatewayId], now_secs: f64) {
+        for id in ids {
+            self.weigher.advise(id, 0.0, Duration::from_secs_f64(now_secs));
+        }
+    }
+
+    /// Places viewers; returns how many found no grant. `sources` get none.
+    pub(super) fn place(
+        &mut self,
+        fleet: &mut Fleet,
+        viewers: f64,
+        sources: &[GatewayId],
+        now_secs: f64,
+    ) -> f64 {
+        let mut rest = viewers;
+        let now = Duration::from_secs_f64(now_secs);
+        for _ in 0..ROUNDS {
+            let open = |n: usize| self.left[n] > 0.0 && !sources.contains(&fleet.gateways[n].id);
+            let shares: Vec<f64> =
+                (0..self.shares.len()).map(|n| if open(n) { self.shares[n] } else { 0.0 }).collect();
+            let sum: f64 = shares.iter().sum();
+            if rest <= 1e-6 || sum <= 0.0 {
+                break;
+            }
+            let round = rest;
+            for (n, share) in shares.into_iter().enumerate().filter(|(_, share)| *share > 0.0) {
+                let granted = (round * share / sum).min(self.left[n]);
+                self.left[n] -= granted;
+                rest -= granted;
+                fleet.gateways[n].viewers += granted;
+                fleet.gateways[n].joins += granted;
+                self.weigher.granted(&fleet.gateways[n].id, granted, now);
+            }
+        }
+        rest.max(0.0)
+    }
+}

@@ -1,0 +1,136 @@
+//! The simulated gateways and what keeps their number.
+
+use std::collections::VecDeque;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::gateway::Gateway;
+use crate::baseline::replica_set::{Ranked, victims};
+use crate::load::{GatewayId, Phase};
+
+/// Starts that are remembered.
+const STARTS_MAX: usize = 20;
+/// Age of the gateways that are there at the beginning.
+const OLD_SECS: f64 = 3_600.0;
+
+pub(super) struct Fleet {
+    pub(super) gateways: Vec<Gateway>,
+    /// What is asked for.
+    pub(super) replicas: u32,
+    pub(super) starts_secs: VecDeque<f64>,
+    provision_secs: f64,
+    next: u32,
+    rng: StdRng,
+}
+
+impl Fleet {
+    pub(super) fn new(replicas: u32, viewers: f64, provision_secs: f64, seed: u64) -> Fleet {
+        let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
+        let gateways = Vec::new();
+        let mut fleet =
+            Fleet { gateways, replicas, starts_secs: VecDeque::new(), provision_secs, next: 0, rng };
+        for _ in 0..replicas {
+            let gateway = fleet.create(-OLD_SECS);
+            let viewers = viewers / f64::from(replicas);
+            fleet.gateways.push(Gateway { phase: Phase::Ready, ready_secs: -OLD_SECS, viewers, ..gateway });
+        }
+        fleet
+    }
+
+    fn create(&mut self, now_secs: f64) -> Gateway {
+        self.next += 1;
+        let takes = self.provision_secs * self.rng.random_range(0.75..1.25);
+        Gateway {
+            id: format!("g{}", self.next).into(),
+            uid: self.rng.random(),
+            created_secs: now_secs,
+            ready_secs: now_secs + takes,
+            phase: Phase::Starting,
+            viewers: 0.0,
+            joins: 0.0,
+            deletion_cost: 0,
+            ending: None,
+            report: None,
+            report_secs: now_secs,
+            history: VecDeque::new(),
+        }
+    }
+
+    /// Gateways whose start is over become ready.
+    pub(super) fn start(&mut self, now_secs: f64) {
+        for gateway in &mut self.gateways {
+            if gateway.phase == Phase::Starting && now_secs >= gateway.ready_secs {
+                gateway.phase = Phase::Ready;
+                self.starts_secs.push_back(gateway.ready_secs - gateway.created_secs);
+            }
+        }
+        while self.starts_secs.len() > STARTS_MAX {
+            self.starts_secs.pop_front();
+        }
+    }
+
+    /// Some die; returns the viewers that they had.
+    pub(super) fn die(&mut self, many: u32) -> f64 {
+        let mut lost = 0.0;
+        for _ in 0..many {
+            let ready: Vec<usize> =
+                (0..self.gateways.len()).filter(|n| self.gateways[*n].phase == Phase::Ready).collect();
+            if ready.is_empty() {
+                break;
+            }
+            let victim = ready[self.rng.random_range(0..ready.len())];
+            lost += self.gateways.swap_remove(victim).viewers;
+        }
+        lost
+    }
+
+    /// Brings the number to what is asked for, as a replica set does; returns those
+    /// whose end begins.
+    pub(super) fn reconcile(&mut self, now_secs: f64) -> Vec<GatewayId> {
+        let staying: Vec<usize> =
+            (0..self.gateways.len()).filter(|n| self.gateways[*n].phase != Phase::Ending).collect();
+        let asked = self.replicas as usize;
+        for _ in staying.len()..asked {
+            let gateway = self.create(now_secs);
+            self.gateways.push(gateway);
+        }
+        let ranked: Vec<Ranked> = staying
+            .iter()
+            .map(|n| {
+                let gateway = &self.gateways[*n];
+                Ranked {
+                    ready: gateway.phase != Phase::Starting,
+                    deletion_cost: gateway.deletion_cost,
+                    age_secs: now_secs - gateway.ready_secs.min(now_secs),
+                    uid: gateway.uid,
+                }
+            })
+            .collect();
+        let gone = victims(&ranked, staying.len().saturating_sub(asked));
+        gone.into_iter()
+            .map(|n| {
+                let gateway = &mut self.gateways[staying[n]];
+                gateway.phase = Phase::Ending;
+                gateway.ending = Some((now_secs, gateway.viewers));
+                gateway.id.clone()
+            })
+            .collect()
+    }
+
+    pub(super) fn get_mut(&mut self, id: &GatewayId) -> Option<&mut Gateway> {
+        self.gateways.iter_mut().find(|gateway| gateway.id == *id)
+    }
+
+    pub(super) fn connected(&self) -> f64 {
+        self.gateways.iter().map(|gateway| gateway.viewers).sum()
+    }
+
+    pub(super) fn has_draining(&self) -> bool {
+        self.gateways.iter().any(|gateway| gateway.phase == Phase::Draining)
+    }
+
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Gateway> {
+        self.gateways.iter().filter(|gateway| gateway.phase == Phase::Ready)
+    }
+}

@@ -1,0 +1,55 @@
+//! Who knows the future, and still has to wait for starts and drains.
+
+use super::contender::{Look, Orders, Scaler};
+use super::trace::Trace;
+use crate::capacity::Knee;
+use crate::load::Phase;
+use crate::need::whole;
+use crate::policy::PolicyConfig;
+
+/// Slowest start, over the mean one.
+const SLOWEST: f64 = 1.25;
+/// Seconds beyond a start that it looks ahead, in steps of this.
+const STEP_SECS: f64 = 5.0;
+
+pub(super) struct Oracle {
+    policy: PolicyConfig,
+    knee: Knee,
+}
+
+impl Oracle {
+    pub(super) fn new(policy: PolicyConfig, knee: Knee) -> Oracle {
+        Oracle { policy, knee }
+    }
+}
+
+/// Gateways that a moment of the trace needs at a share of the knees.
+pub(super) fn needed(trace: &Trace, knee: &Knee, at_secs: f64, target: f64, joins_target: f64) -> f64 {
+    let viewers = trace.viewers.at(at_secs);
+    let growth = (trace.viewers.at(at_secs + 1.0) - viewers).max(0.0);
+    let joins = growth + trace.leave_share_per_s * viewers;
+    let egress = viewers * trace.egress_per_viewer.at(at_secs);
+    let states = (viewers / knee.connections).max(egress / knee.egress_bytes_per_s.unwrap_or(f64::INFINITY));
+    (states / target).max(joins / (knee.joins_per_s * joins_target))
+}
+
+impl Scaler for Oracle {
+    fn period_secs(&self) -> u64 {
+        STEP_SECS as u64
+    }
+
+    fn tick(&mut self, look: &Look<'_>) -> Orders {
+        let ahead = look.trace.provision_secs * SLOWEST + 2.0 * STEP_SECS;
+        let target = self.policy.target_utilization;
+        let most = (0..=(ahead / STEP_SECS) as u32)
+            .map(|step| look.now_secs + f64::from(step) * STEP_SECS)
+            .map(|at| needed(look.trace, &self.knee, at, target, self.policy.joins.share))
+            .fold(0.0, f64::max);
+        let replicas = whole(most).clamp(self.policy.replicas_min, self.policy.replicas_max);
+        let mut ready: Vec<_> = look.fleet.ready().filter(|g| g.phase == Phase::Ready).collect();
+        ready.sort_by(|a, b| a.viewers.total_cmp(&b.viewers));
+        let many = look.fleet.replicas.saturating_sub(replicas) as usize;
+        let doomed = ready.into_iter().take(many).map(|gateway| gateway.id.clone()).collect();
+        Orders { replicas, doomed, ..Orders::default() }
+    }
+}

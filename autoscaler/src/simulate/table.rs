@@ -1,0 +1,58 @@
+//! Results as a text table.
+
+use std::fmt::Write as _;
+
+use super::campaign::Result;
+use super::contender::Contender;
+
+/// A table of one trace, one row for each contender.
+#[must_use]
+pub fn table(result: &Result) -> String {
+    let mut text = String::new();
+    let bound = result.outcomes.values().next().map_or(0.0, |outcome| outcome.lower_bound_gateway_hours);
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{} (lower bound {bound:.1} gateway hours)", result.trace);
+    let _ = writeln!(
+        text,
+        "  {:<13} {:>11} {:>6} {:>11} {:>8} {:>8} {:>8} {:>9} {:>9} {:>6} {:>6}",
+        "policy",
+        "overload",
+        "over s",
+        "waiting",
+        "hours",
+        "actions",
+        "reversed",
+        "cut",
+        "moved",
+        "wrong",
+        "max u"
+    );
+    for (contender, outcome) in &result.outcomes {
+        let _ = writeln!(
+            text,
+            "  {:<13} {:>11} {:>6.0} {:>11} {:>8.1} {:>8.1} {:>8.1} {:>9} {:>9} {:>6.0} {:>6.2}",
+            Contender::label(*contender),
+            short(outcome.overload_viewer_s),
+            outcome.overload_s,
+            short(outcome.wait_viewer_s),
+            outcome.gateway_hours,
+            outcome.scale_actions,
+            outcome.reversed_actions,
+            short(outcome.forced_closes),
+            short(outcome.paced_moves),
+            outcome.wrong_victims,
+            outcome.utilization_max,
+        );
+    }
+    text
+}
+
+/// A count in few characters.
+pub(super) fn short(count: f64) -> String {
+    match count {
+        _ if count >= 1e8 => format!("{:.0} M", count / 1e6),
+        _ if count >= 1e6 => format!("{:.1} M", count / 1e6),
+        _ if count >= 1e3 => format!("{:.1} k", count / 1e3),
+        _ => format!("{count:.0}"),
+    }
+}

@@ -1,0 +1,348 @@
+//! One run: the seconds of a trace under one contender.
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::actions::{Actions, Direction};
+use super::contender::{Contender, Look, Orders, Placement, Scaler};
+use super::entry::Entry;
+use super::fleet::Fleet;
+use super::oracle::{Oracle, needed};
+use super::others::{HpaScaler, KpaScaler};
+use super::ours::{Ours, observe};
+use super::outcome::Outcome;
+use super::service;
+use super::timeline::{Point, Timeline};
+use super::trace::Trace;
+use crate::capacity::Knee;
+use crate::load::{EntryLoad, GatewayId, Phase};
+use crate::need::whole;
+use crate::observation::Observation;
+use crate::policy::PolicyConfig;
+use crate::weights::Weigher;
+
+/// What the crowd is scattered around its curve by.
+const NOISE: f64 = 0.003;
+/// Utilisation beyond which a gateway hurts its viewers; the last bits are forgiven.
+const OVER: f64 = 1.0 + 1e-6;
+
+/// What a run needs.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The trace.
+    pub trace: Trace,
+    /// A gateway's knee.
+    pub knee: Knee,
+    /// The policy of this autoscaler; its floor and ceiling hold for everybody.
+    pub policy: PolicyConfig,
+    /// What chance comes from.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The figures.
+    pub outcome: Outcome,
+    /// The plots' data.
+    pub timeline: Timeline,
+}
+
+/// Runs a trace under a contender.
+#[must_use]
+pub fn run(setup: &Setup, contender: Contender) -> Run {
+    World::new(setup, contender).run()
+}
+
+/// What this autoscaler sees over a trace, tick by tick: a log to replay.
+#[must_use]
+pub fn observations(setup: &Setup) -> Vec<Observation> {
+    let mut world = World::new(setup, Contender::Ours);
+    world.log = Some(Vec::new());
+    world.seconds();
+    world.log.unwrap_or_default()
+}
+
+struct World<'a> {
+    setup: &'a Setup,
+    placement: Placement,
+    scaler: Box<dyn Scaler>,
+    fleet: Fleet,
+    entry: Entry,
+    rng: StdRng,
+    noise: f64,
+    /// Viewers that want to watch, by the last second.
+    crowd: f64,
+    waiting: f64,
+    granted: f64,
+    orders: Orders,
+    actions: Actions,
+    forecasts: std::collections::VecDeque<(f64, f64)>,
+    errors: (f64, f64),
+    outcome: Outcome,
+    timeline: Timeline,
+    log: Option<Vec<Observation>>,
+}
+
+impl<'a> World<'a> {
+    fn new(setup: &'a Setup, contender: Contender) -> World<'a> {
+        let Setup { trace, knee, policy, seed } = setup;
+        let crowd = trace.viewers.at(0.0);
+        let start = needed(trace, knee, 0.0, policy.target_utilization, policy.joins.share);
+        let replicas = (whole(start) + 1).clamp(policy.replicas_min, policy.replicas_max);
+        let mut told = policy.clone();
+        if contender == Contender::OursPrewarm {
+            told.schedules.extend(trace.schedules.iter().cloned());
+        }
+        let placement = contender.placement();
+        let scaler: Box<dyn Scaler> = match contender {
+            Contender::Ours | Contender::OursPrewarm | Contender::OursService => {
+                Box::new(Ours::new(told, knee.clone(), placement))
+            }
+            Contender::HpaEntry | Contender::Hpa => Box::new(HpaScaler::new(policy, knee.clone())),
+            Contender::Kpa => Box::new(KpaScaler::new(policy, knee, replicas)),
+            Contender::Oracle => Box::new(Oracle::new(policy.clone(), knee.clone())),
+        };
+        World {
+            setup,
+            placement,
+            scaler,
+            fleet: Fleet::new(replicas, crowd, trace.provision_secs, *seed),
+            entry: Entry::new(Weigher::new(policy.weights.clone(), knee.clone(), 1)),
+            rng: StdRng::seed_from_u64(*seed),
+            noise: 0.0,
+            crowd,
+            waiting: 0.0,
+            granted: 0.0,
+            orders: Orders { replicas, ..Orders::default() },
+            actions: Actions::default(),
+            forecasts: std::collections::VecDeque::new(),
+            errors: (0.0, 0.0),
+            outcome: Outcome::default(),
+            timeline: Timeline::default(),
+            log: None,
+        }
+    }
+
+    fn run(mut self) -> Run {
+        self.seconds();
+        self.outcome.scale_actions = f64::from(self.actions.all);
+        self.outcome.reversed_actions = f64::from(self.actions.reversed);
+        self.outcome.forecast_error = if self.errors.1 > 0.0 { self.errors.0 / self.errors.1 } else { 0.0 };
+        Run { outcome: self.outcome, timeline: self.timeline }
+    }
+
+    fn seconds(&mut self) {
+        let duration = self.setup.trace.duration_secs();
+        for second in 1..=duration {
+            let now = second as f64;
+            self.fleet.gateways.iter_mut().for_each(|gateway| gateway.joins = 0.0);
+            self.fleet.start(now);
+            let newcomers = self.crowd_moves(now);
+            self.deaths(now);
+            self.place(newcomers, now);
+            self.finish_endings(now);
+            self.account(now);
+            let egress = self.setup.trace.egress_per_viewer.at(now);
+            let lost = self.setup.trace.is_blackout(now);
+            for gateway in &mut self.fleet.gateways {
+                gateway.report(&self.setup.knee, egress, now, lost);
+            }
+            if second.is_multiple_of(self.scaler.period_secs()) {
+                self.decide(now, lost);
+            }
+            if Timeline::is_due(second, duration) {
+                self.sample(now);
+            }
+        }
+    }
+
+    /// Viewers leave, from everywhere alike; returns how many come, so that those who
+    /// are here or wait are always as many as the curve says.
+    fn crowd_moves(&mut self, now: f64) -> f64 {
+        let trace = &self.setup.trace;
+        self.noise = 0.98 * self.noise + NOISE * 0.2 * self.rng.random_range(-1.73..1.73);
+        let crowd = (trace.viewers.at(now) * (1.0 + self.noise)).max(0.0);
+        let here = self.fleet.connected() + self.waiting;
+        let leaving = (trace.leave_share_per_s * here + (self.crowd - crowd).max(0.0)).min(here);
+        let stay = if here > 0.0 { 1.0 - leaving / here } else { 1.0 };
+        self.fleet.gateways.iter_mut().for_each(|gateway| gateway.viewers *= stay);
+        self.waiting *= stay;
+        self.crowd = crowd;
+        (crowd - (here - leaving)).max(0.0)
+    }
+
+    fn deaths(&mut self, now: f64) {
+        let due = self.setup.trace.deaths.iter().filter(|(at, _)| *at > now - 1.0 && *at <= now);
+        for (_, many) in due {
+            self.waiting += self.fleet.die(*many);
+            self.timeline.note(now, format!("{many} died"));
+        }
+        self.fleet.reconcile(now);
+    }
+
+    fn place(&mut self, newcomers: f64, now: f64) {
+        match self.placement {
+            Placement::Service => {
+                self.waiting = service::place(&mut self.fleet, &self.setup.knee, newcomers, self.waiting);
+            }
+            Placement::Entry => {
+                self.entry.tick(&self.fleet, now);
+                let queue = self.waiting + newcomers;
+                self.waiting = self.entry.place(&mut self.fleet, queue, &[], now);
+                self.granted = queue - self.waiting;
+                self.move_viewers(now);
+            }
+        }
+    }
+
+    /// Moves are made before the old connection breaks: who finds no grant stays.
+    fn move_viewers(&mut self, now: f64) {
+        let drain = &self.setup.policy.drain;
+        let mut wishes: Vec<(GatewayId, f64)> =
+            self.orders.moves.iter().map(|one| (one.gateway.clone(), one.viewers_per_s)).collect();
+        for gateway in &self.fleet.gateways {
+            if let Some((_, viewers)) = gateway.ending {
+                wishes.push((gateway.id.clone(), viewers / drain.spread_secs));
+            }
+        }
+        let sources: Vec<GatewayId> = wishes.iter().map(|(id, _)| id.clone()).collect();
+        for (id, wish) in wishes {
+            let Some(gateway) = self.fleet.get_mut(&id) else { continue };
+            let asked = wish.min(gateway.viewers);
+            let stayed = self.entry.place(&mut self.fleet, asked, &sources, now);
+            let moved = asked - stayed;
+            if let Some(gateway) = self.fleet.get_mut(&id) {
+                gateway.viewers -= moved;
+            }
+            self.outcome.paced_moves += moved;
+            self.granted += moved;
+        }
+    }
+
+    /// Gateways that end: a service cuts them at once, entry gives them time.
+    fn finish_endings(&mut self, now: f64) {
+        let drain = &self.setup.policy.drain;
+        let mut cut = 0.0;
+        let placement = self.placement;
+        self.fleet.gateways.retain(|gateway| {
+            let Some((since, _)) = gateway.ending else { return true };
+            let over = placement == Placement::Service
+                || gateway.viewers <= drain.left_max
+                || now - since >= drain.deadline_secs;
+            if over {
+                cut += gateway.viewers;
+            }
+            !over
+        });
+        self.waiting += cut;
+        self.outcome.forced_closes += cut;
+    }
+
+    fn account(&mut self, now: f64) {
+        let here = self.fleet.connected() + self.waiting;
+        debug_assert!((here - self.crowd).abs() <= 1.0, "{here} viewers of {} at {now}", self.crowd);
+        let Setup { trace, knee, .. } = self.setup;
+        let egress = trace.egress_per_viewer.at(now);
+        let mut over = 0.0;
+        for gateway in &self.fleet.gateways {
+            let used = gateway.utilization(knee, egress);
+            self.outcome.utilization_max = self.outcome.utilization_max.max(used);
+            if used > OVER {
+                over += gateway.viewers;
+            }
+        }
+        let bound = whole(needed(trace, knee, now, 1.0, 1.0)).max(1);
+        self.outcome.overload_viewer_s += over;
+        self.outcome.overload_s += if over > 0.0 { 1.0 } else { 0.0 };
+        self.outcome.wait_viewer_s += self.waiting;
+        self.outcome.gateway_hours += self.fleet.gateways.len() as f64 / 3_600.0;
+        self.outcome.lower_bound_gateway_hours += f64::from(bound) / 3_600.0;
+        self.outcome.replicas_max = self.outcome.replicas_max.max(self.fleet.gateways.len() as f64);
+        while let Some((_, forecast)) = self.forecasts.front().copied().filter(|(due, _)| *due <= now) {
+            self.errors.0 += (forecast - self.crowd).abs() / self.crowd.max(1.0);
+            self.errors.1 += 1.0;
+            self.forecasts.pop_front();
+        }
+    }
+
+    fn decide(&mut self, now: f64, blackout: bool) {
+        let entry = EntryLoad { waiting: self.waiting, granted_per_s: self.granted };
+        let look = Look { now_secs: now, fleet: &self.fleet, trace: &self.setup.trace, entry, blackout };
+        if let Some(log) = &mut self.log {
+            log.push(observe(&look));
+        }
+        let orders = self.scaler.tick(&look);
+        if let Some(forecast) = orders.forecast {
+            let ahead = self.setup.trace.provision_secs;
+            self.forecasts.push_back((now + ahead, forecast));
+        }
+        self.note(&orders, now);
+        self.entry.shut(&orders.shut, now);
+        for (ids, from, to) in
+            [(&orders.drain, Phase::Ready, Phase::Draining), (&orders.undrain, Phase::Draining, Phase::Ready)]
+        {
+            for id in ids {
+                if let Some(gateway) = self.fleet.get_mut(id).filter(|gateway| gateway.phase == from) {
+                    gateway.phase = to;
+                }
+            }
+        }
+        for id in &orders.doomed {
+            if let Some(gateway) = self.fleet.get_mut(id) {
+                gateway.deletion_cost = -1_000;
+            }
+        }
+        self.fleet.replicas = orders.replicas;
+        let gone = self.fleet.reconcile(now);
+        if !orders.doomed.is_empty() {
+            let wrong = gone.iter().filter(|id| !orders.doomed.contains(id)).count();
+            self.outcome.wrong_victims += wrong as f64;
+        }
+        self.orders = orders;
+    }
+
+    fn note(&mut self, orders: &Orders, now: f64) {
+        let before = self.fleet.replicas;
+        let begins = orders.drain.len();
+        if orders.replicas > before || !orders.undrain.is_empty() {
+            self.actions.note(Direction::Out, now);
+            let back = orders.undrain.len();
+            self.timeline
+                .note(now, format!("out: {before} to {}, {back} drains called off", orders.replicas));
+        } else if begins > 0 || orders.replicas < before && !self.fleet.has_draining() {
+            self.actions.note(Direction::In, now);
+            let less = before - orders.replicas;
+            self.timeline.note(now, format!("in: {begins} drain, {less} go"));
+        }
+        if orders.panic != self.orders.panic {
+            self.timeline.note(now, if orders.panic { "panic".into() } else { "panic is over".into() });
+        }
+    }
+
+    fn sample(&mut self, now: f64) {
+        let Setup { trace, knee, policy, .. } = self.setup;
+        let egress = trace.egress_per_viewer.at(now);
+        let ready: Vec<_> = self.fleet.ready().collect();
+        let serving = ready.len() as f64;
+        let most = ready.iter().map(|gateway| gateway.viewers).fold(0.0, f64::max);
+        let sum: f64 = ready.iter().map(|gateway| gateway.viewers).sum();
+        let skew = if sum > 0.0 { most * serving / sum } else { 1.0 };
+        let each = knee.connections.min(knee.egress_bytes_per_s.map_or(f64::INFINITY, |knee| knee / egress));
+        let used = self.fleet.gateways.iter().map(|gateway| gateway.utilization(knee, egress));
+        self.outcome.skew_max = self.outcome.skew_max.max(skew);
+        let utilization = used.fold(0.0, f64::max);
+        self.timeline.points.push(Point {
+            at_secs: now,
+            viewers: self.crowd,
+            waiting: self.waiting,
+            capacity: serving * each,
+            forecast: self.orders.forecast.unwrap_or(0.0),
+            replicas: f64::from(self.fleet.replicas),
+            serving,
+            needed: needed(trace, knee, now, policy.target_utilization, policy.joins.share).ceil(),
+            skew,
+            utilization,
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! Which gateways leave.
+
+use std::collections::BTreeMap;
+
+use crate::load::GatewayLoad;
+
+/// At most `max` gateways to drain, the first to go first: cordoned ones, then those
+/// with the fewest viewers, then of the fullest zone, then the youngest. Pinned ones
+/// never.
+#[must_use]
+pub fn victims<'a>(candidates: &[&'a GatewayLoad], max: usize) -> Vec<&'a GatewayLoad> {
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    for gateway in candidates {
+        *zones.entry(gateway.zone.as_deref().unwrap_or("")).or_default() += 1;
+    }
+    let crowd = |gateway: &GatewayLoad| zones[gateway.zone.as_deref().unwrap_or("")];
+    let mut sorted: Vec<_> = candidates.iter().copied().filter(|gateway| !gateway.pinned).collect();
+    sorted.sort_by(|a, b| {
+        b.cordoned
+            .cmp(&a.cordoned)
+            .then(a.connections().total_cmp(&b.connections()))
+            .then(crowd(b).cmp(&crowd(a)))
+            .then(a.age_secs.total_cmp(&b.age_secs))
+            .then(a.id.cmp(&b.id))
+    });
+    sorted.truncate(max);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::load::{LoadReport, Phase};
+
+    fn gateway(n: usize, connections: f64) -> GatewayLoad {
+        GatewayLoad {
+            id: format!("g{n}").into(),
+            phase: Phase::Ready,
+            age_secs: 100.0,
+            report: Some(LoadReport { connections, ..LoadReport::default() }),
+            report_age_secs: 1.0,
+            cordoned: false,
+            pinned: false,
+            zone: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_who_stays_has_fewer_viewers(
+            loads in prop::collection::vec((0_u32..50_000, any::<bool>()), 1..40),
+            max in 0_usize..40,
+        ) {
+            let gateways: Vec<GatewayLoad> = loads
+                .iter()
+                .enumerate()
+                .map(|(n, (connections, pinned))| {
+                    GatewayLoad { pinned: *pinned, ..gateway(n, f64::from(*connections)) }
+                })
+                .collect();
+            let all: Vec<&GatewayLoad> = gateways.iter().collect();
+            let gone = victims(&all, max);
+            let free = all.iter().filter(|gateway| !gateway.pinned).count();
+            prop_assert_eq!(gone.len(), max.min(free));
+            let most = gone.iter().map(|gateway| gateway.connections()).fold(0.0, f64::max);
+            for stays in all.iter().filter(|one| !one.pinned && !gone.iter().any(|g| g.id == one.id)) {
+                prop_assert!(stays.connections() >= most);
+            }
+            prop_assert!(gone.iter().all(|gateway| !gateway.pinned));
+        }
+    }
+
+    #[test]
+    fn cordoned_first_then_the_fullest_zone_then_the_youngest() {
+        let zone = |name: &str| Some(name.into());
+        let gateways = [
+            GatewayLoad { zone: zone("a"), ..gateway(0, 5.0) },
+            GatewayLoad { zone: zone("b"), ..gateway(1, 5.0) },
+            GatewayLoad { zone: zone("b"), age_secs: 9.0, ..gateway(2, 5.0) },
+            GatewayLoad { cordoned: true, ..gateway(3, 900.0) },
+        ];
+        let order: Vec<_> = victims(&gateways.iter().collect::<Vec<_>>(), 4);
+        let ids: Vec<_> = order.iter().map(|gateway| &*gateway.id).collect();
+        assert_eq!(ids, ["g3", "g2", "g1", "g0"]);
+    }
+}

@@ -1,0 +1,116 @@
+//! The figures of a run: their names, as thresholds and comparisons use them.
+
+use std::collections::BTreeMap;
+
+/// A run's figures by name; one that was not measured is absent. Times are in
+/// milliseconds, shares from 0 to 1.
+pub type Figures = BTreeMap<String, f64>;
+
+/// What a figure counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds.
+    Ms,
+    /// 0 to 1; thresholds may say percent.
+    Share,
+    /// A plain number.
+    Number,
+}
+
+impl Unit {
+    /// A value for a person.
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Unit::Ms if value >= 10_000.0 => format!("{:.1} s", value / 1_000.0),
+            Unit::Ms if value >= 100.0 => format!("{value:.0} ms"),
+            Unit::Ms => format!("{value:.1} ms"),
+            Unit::Share if value > 0.0 && value < 0.000_1 => format!("{:.5} %", value * 100.0),
+            Unit::Share => format!("{:.2} %", value * 100.0),
+            Unit::Number => thousands(value),
+        }
+    }
+}
+
+/// A number with its thousands apart.
+#[must_use]
+pub fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The statistics of a latency: their names and quantiles.
+pub const STATISTICS: [(&str, f64); 5] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)];
+
+/// What has a latency. Without one of these names before it, a statistic is that of all
+/// deliveries.
+pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
+
+/// The other figures.
+pub const OTHERS: [(&str, Unit, &str); 11] = [
+    ("loss.gift", Unit::Share, "gifts that viewers should have got and did not"),
+    ("loss.chat", Unit::Share, "chat that viewers should have got and did not, left out ones included"),
+    ("doubled.gift", Unit::Number, "gifts that were shown twice, over all viewers"),
+    ("viewers.lost", Unit::Share, "stays that never began, or ended before their time"),
+    ("posts.failed", Unit::Share, "posts without an answer"),
+    ("posts.refused", Unit::Share, "posts refused with a code"),
+    ("posts.held", Unit::Share, "posts over the room's display quota"),
+    ("viewers.peak", Unit::Number, "most viewers connected at once"),
+    ("deliveries_per_s", Unit::Number, "messages that reached viewers, a second, on average"),
+    ("deliveries_per_s.max", Unit::Number, "the same in the busiest second"),
+    ("tester.lag.p99", Unit::Ms, "how late the tester's own timers fired"),
+];
+
+/// The unit of a figure; none when there is no such figure.
+#[must_use]
+pub fn unit_of(name: &str) -> Option<Unit> {
+    if let Some((_, unit, _)) = OTHERS.iter().find(|(other, ..)| *other == name) {
+        return Some(*unit);
+    }
+    let statistic = match name.split_once('.') {
+        Some((latency, statistic)) if LATENCIES.contains(&latency) => statistic,
+        Some(_) => return None,
+        None => name,
+    };
+    STATISTICS.iter().any(|(known, _)| *known == statistic).then_some(Unit::Ms)
+}
+
+/// All figures, in the order in which they are shown.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let statistics = |prefix: &str| {
+        STATISTICS.map(|(name, _)| if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}") })
+    };
+    let mut names = statistics("").to_vec();
+    names.extend(LATENCIES.iter().flat_map(|latency| statistics(latency)));
+    names.extend(OTHERS.map(|(name, ..)| name.to_owned()));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_name_has_a_unit_and_no_other_has() {
+        assert!(names().iter().all(|name| unit_of(name).is_some()));
+        for unknown in ["p98", "chat", "loss.pulse", "chat.p50.x", ""] {
+            assert_eq!(unit_of(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn values_are_readable() {
+        assert_eq!(Unit::Number.show(1_234_567.0), "1,234,567");
+        assert_eq!(Unit::Ms.show(12.34), "12.3 ms");
+        assert_eq!(Unit::Share.show(0.015), "1.50 %");
+    }
+}

@@ -1,0 +1,32 @@
+//! `barrage-loadtest`: parse, do, exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use barrage_loadtest::cli::Cli;
+use clap::Parser;
+use clap::error::ErrorKind;
+
+/// Wrong usage.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed terminal leaves nobody to tell.
+            drop(error.print());
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { USAGE });
+        }
+    };
+    match cli.execute() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let code = error.exit_code();
+            let told = anyhow::Error::new(error);
+            drop(writeln!(std::io::stderr().lock(), "barrage-loadtest: {told:#}"));
+            ExitCode::from(code)
+        }
+    }
+}

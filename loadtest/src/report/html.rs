@@ -1,0 +1,270 @@
+//! The report as one page that opens without a network, in a light and a dark form.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::plot::{Line, Plot};
+use super::summary::show;
+use super::{Report, Second, Verdict};
+use crate::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
+
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
+
+/// A whole page around something.
+pub(crate) fn frame(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (body) } script { (PreEscaped(SCRIPT)) } }
+        }
+    };
+    page.into_string()
+}
+
+/// The report's page.
+#[must_use]
+pub fn page(report: &Report) -> String {
+    let body = html! {
+        header {
+            h1 { (report.scenario.name) " " span.{ "verdict " (report.verdict.label()) } { (report.verdict.label()) } }
+            p { (report.scenario.about) }
+            @if let Verdict::Invalid(because) = &report.verdict { p.alert { (because) } }
+        }
+        (tiles(report))
+        h2 { "Thresholds" }
+        (thresholds(report))
+        h2 { "Over time" }
+        div.plots { @for plot in plots(report) { (plot.draw(plot.extent())) } }
+        h2 { "Latencies" }
+        (latencies(report))
+        h2 { "What became of it" }
+        (balance(report))
+        h2 { "The run" }
+        (setting(report))
+    };
+    frame(&format!("{} {}", report.scenario.name, report.verdict.label()), &body)
+}
+
+fn tiles(report: &Report) -> Markup {
+    let tiles = [
+        ("viewers at most", show(report, "viewers.peak")),
+        ("deliveries a second at most", show(report, "deliveries_per_s.max")),
+        ("p99, send to screen", show(report, "p99")),
+        ("gifts lost", thousands(report.balance.gifts_lost as f64)),
+        ("chat lost", show(report, "loss.chat")),
+    ];
+    html! {
+        div.tiles { @for (name, value) in tiles { div { b { (value) } span { (name) } } } }
+    }
+}
+
+fn thresholds(report: &Report) -> Markup {
+    html! {
+        @if report.thresholds.is_empty() { p { "The scenario has none." } }
+        table {
+            @for checked in &report.thresholds {
+                tr {
+                    td { @if checked.holds { span.passed { "holds" } } @else { span.failed { "broken" } } }
+                    td { code { (checked.threshold) } }
+                    td.n {
+                        @match checked.value.zip(unit_of(checked.threshold.figure())) {
+                            Some((value, unit)) => (unit.show(value)),
+                            None => "not measured",
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The plots of a run that have something to show.
+pub(crate) fn plots(report: &Report) -> Vec<Plot> {
+    let line =
+        |name: &str, value: fn(&Second) -> Option<f64>| Line::new(name, report.series.iter().map(value));
+    let count = |name: &str, value: fn(&Second) -> u64| {
+        Line::new(name, report.series.iter().map(move |second| Some(value(second) as f64)))
+    };
+    let plots = [
+        Plot::new(
+            "Viewers",
+            short,
+            vec![count("connected", |s| s.viewers), line("intended", |s| Some(s.wanted))],
+        ),
+        Plot::new("Deliveries a second", short, vec![count("messages", |s| s.deliveries)]),
+        Plot::new(
+            "Latency, intended send to viewer",
+            milliseconds,
+            vec![line("p50", |s| s.p50_ms), line("p99", |s| s.p99_ms), line("max", |s| s.max_ms)],
+        ),
+        Plot::new(
+            "Latency of gifts, posts, joins (p99)",
+            milliseconds,
+            vec![
+                line("gift", |s| s.gift_p99_ms),
+                line("post", |s| s.post_p99_ms),
+                line("join", |s| s.join_p99_ms),
+            ],
+        ),
+        Plot::new(
+            "Posts a second",
+            short,
+            vec![
+                count("due", |s| s.posts),
+                count("held", |s| s.held),
+                count("refused", |s| s.refused),
+                count("failed", |s| s.failed),
+            ],
+        ),
+        Plot::new(
+            "Chat that viewers did not get",
+            short,
+            vec![count("left out", |s| s.left_out), count("skipped in repairs", |s| s.skipped)],
+        ),
+        Plot::new(
+            "Connections a second",
+            short,
+            vec![
+                count("joins", |s| s.joins),
+                count("resumes", |s| s.reconnects),
+                count("lost", |s| s.closes),
+                count("refused", |s| s.refusals),
+            ],
+        ),
+        Plot::new("Bytes a second to viewers", bytes, vec![count("bytes", |s| s.bytes)]),
+        Plot::new(
+            "CPU, in cores",
+            |value| format!("{value:.2}"),
+            vec![line("server", |s| s.server_cores), line("tester", |s| Some(s.tester_cores))],
+        ),
+        Plot::new("Memory of the server", bytes, vec![line("resident", |s| s.server_memory_bytes)]),
+        Plot::new("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
+    ];
+    plots.into_iter().flatten().collect()
+}
+
+fn short(value: f64) -> String {
+    match value {
+        value if value >= 10_000_000.0 => format!("{:.0} M", value / 1e6),
+        value if value >= 1_000_000.0 => format!("{:.1} M", value / 1e6),
+        value if value > 0.0 && value < 4.0 && value.fract() != 0.0 => format!("{value:.2}"),
+        value => thousands(value),
+    }
+}
+
+fn milliseconds(value: f64) -> String {
+    Unit::Ms.show(value)
+}
+
+fn bytes(value: f64) -> String {
+    const UNITS: [(&str, f64); 3] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    let unit = UNITS.iter().find(|(_, size)| value >= *size);
+    unit.map_or_else(|| format!("{value:.0} B"), |(unit, size)| format!("{:.1} {unit}", value / size))
+}
+
+fn latencies(report: &Report) -> Markup {
+    let rows = std::iter::once(("all deliveries", String::new()))
+        .chain(LATENCIES.map(|latency| (latency, format!("{latency}."))));
+    html! {
+        table {
+            tr { th {} @for (name, _) in STATISTICS { th.n { (name) } } }
+            @for (label, prefix) in rows {
+                @if report.figures.contains_key(&format!("{prefix}p50")) {
+                    tr {
+                        th { (label) }
+                        @for (name, _) in STATISTICS { td.n { (show(report, &format!("{prefix}{name}"))) } }
+                    }
+                }
+            }
+        }
+        p.note { "Deliveries and posts count from the moment that the message was meant to be sent, joins from \
+                  the moment that the viewer was meant to come." }
+    }
+}
+
+fn balance(report: &Report) -> Markup {
+    let totals = &report.totals;
+    let reasons = [
+        ("posts refused", &totals.posts.refused),
+        ("posts failed", &totals.posts.failed),
+        ("connections refused", &totals.refusals),
+        ("connections lost", &totals.closes),
+    ];
+    html! {
+        table {
+            @for (name, unit, about) in OTHERS {
+                @if let Some(value) = report.figures.get(name) {
+                    tr { td { code { (name) } } td.n { (unit.show(*value)) } td { (about) } }
+                }
+            }
+        }
+        table {
+            tr { th {} th.n { "owed" } th.n { "missing" } }
+            tr {
+                th { "gifts" }
+                td.n { (thousands(report.balance.gifts_owed as f64)) }
+                td.n { (thousands(report.balance.gifts_lost as f64)) }
+            }
+            tr {
+                th { "chat" }
+                td.n { (thousands(report.balance.chats_owed as f64)) }
+                td.n { (thousands(report.balance.chats_lost as f64)) }
+            }
+        }
+        @for (name, reasons) in reasons {
+            @if !reasons.is_empty() {
+                p { (name) ": " @for (reason, count) in reasons { code { (reason) } " " (thousands(*count as f64)) " " } }
+            }
+        }
+    }
+}
+
+fn setting(report: &Report) -> Markup {
+    html! {
+        p {
+            (report.target) ", " time datetime=(report.started_unix_secs) { (report.started_unix_secs) }
+            ", " (report.processes) " processes with " (report.threads) " threads each, seed " (report.seed)
+        }
+        @for note in &report.notes { p.note { (note) } }
+        details {
+            summary { "The scenario" }
+            pre { (serde_json::to_string_pretty(&report.scenario).unwrap_or_default()) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::run;
+
+    #[test]
+    fn the_page_holds_the_data_and_needs_nothing_else() {
+        let report = Report::new(run(1, 20));
+        let page = page(&report);
+        for wanted in ["Viewers", "1,234", "p99 &lt; 1s", "a note", "0.50", "50.0 MB", "The tester's own lag"]
+        {
+            assert!(page.contains(wanted), "{wanted} is not in the page");
+        }
+        assert!(page.contains("&lt;b&gt;smoke &amp; co&lt;/b&gt;") && !page.contains("<b>smoke"));
+        for loaded in ["src=", "href=", "@import", "url("] {
+            assert!(!page.contains(loaded), "{loaded} loads something");
+        }
+        assert_eq!(page.matches("<svg").count(), plots(&report).len());
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_plot() {
+        let mut report = Report::new(run(1, 20));
+        let all = plots(&report).len();
+        report.series.iter_mut().for_each(|second| second.server_memory_bytes = None);
+        assert_eq!(plots(&report).len(), all - 1);
+    }
+}

@@ -1,0 +1,350 @@
+//! What a run showed, as its JSON file has it. Everything else (the summary, the page, a
+//! comparison) is made from this alone.
+
+mod compare;
+mod html;
+mod plot;
+mod second;
+mod summary;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use compare::{compare_html, compare_text};
+pub use html::page;
+pub use second::Second;
+pub use summary::summary;
+
+use crate::error::LoadtestError;
+use crate::figure::{Figures, Unit};
+use crate::interval::{ByClass, Interval, Posts};
+use crate::ledger::Balance;
+use crate::scenario::Scenario;
+use crate::threshold::Threshold;
+
+/// Version of the form.
+const FORMAT: u32 = 1;
+
+/// A run's report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this form, 1.
+    pub format: u32,
+    /// What was run.
+    pub scenario: Scenario,
+    /// Against what.
+    pub target: String,
+    /// When, in Unix seconds.
+    pub started_unix_secs: u64,
+    /// Worker processes.
+    pub processes: u32,
+    /// Threads of each.
+    pub threads: u32,
+    /// Seed of the load.
+    pub seed: u64,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Each threshold, what was measured, and whether it holds.
+    pub thresholds: Vec<Checked>,
+    /// All figures that were measured.
+    pub figures: Figures,
+    /// What viewers were owed, and what they got.
+    pub balance: Balance,
+    /// Sums over the run.
+    pub totals: Totals,
+    /// Second by second.
+    pub series: Vec<Second>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "because")]
+pub enum Verdict {
+    /// All thresholds hold.
+    Passed,
+    /// Some do not.
+    Failed,
+    /// The tester was the bottleneck: the figures are not the server's.
+    Invalid(String),
+}
+
+impl Verdict {
+    /// 0, 1, and 2 for a run that says nothing.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Verdict::Passed => 0,
+            Verdict::Failed => 1,
+            Verdict::Invalid(_) => 2,
+        }
+    }
+
+    /// In a word.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Invalid(_) => "invalid",
+        }
+    }
+}
+
+/// A threshold and what became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checked {
+    /// The condition.
+    pub threshold: Threshold,
+    /// What was measured; absent when nothing was.
+    pub value: Option<f64>,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+/// Sums over the run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Messages that reached viewers.
+    pub delivered: ByClass,
+    /// Posts.
+    pub posts: Posts,
+    /// First hellos.
+    pub joins: u64,
+    /// Hellos of viewers that came back.
+    pub reconnects: u64,
+    /// Connections that did not come about, by reason.
+    pub refusals: std::collections::BTreeMap<String, u64>,
+    /// Connections that ended without our doing, by reason.
+    pub closes: std::collections::BTreeMap<String, u64>,
+    /// Chat left out of batches.
+    pub left_out: u64,
+    /// Chat skipped by repairs.
+    pub skipped: u64,
+    /// Gaps in viewers' chains.
+    pub gaps: u64,
+    /// Frames read.
+    pub frames: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Likes that pulses told, over all viewers.
+    pub likes: u64,
+}
+
+impl From<&Interval> for Totals {
+    fn from(total: &Interval) -> Self {
+        Totals {
+            delivered: total.delivered,
+            posts: total.posts.clone(),
+            joins: total.joins,
+            reconnects: total.reconnects,
+            refusals: total.refusals.clone(),
+            closes: total.closes.clone(),
+            left_out: total.left_out,
+            skipped: total.skipped,
+            gaps: total.gaps,
+            frames: total.frames,
+            bytes: total.bytes,
+            likes: total.likes,
+        }
+    }
+}
+
+/// What a run brought, before it is judged.
+#[derive(Debug)]
+pub struct Run {
+    /// What was run.
+    pub scenario: Scenario,
+    /// Against what.
+    pub target: String,
+    /// When.
+    pub started_unix_secs: u64,
+    /// Worker processes.
+    pub processes: u32,
+    /// Threads of each.
+    pub threads: u32,
+    /// Seed of the load.
+    pub seed: u64,
+    /// Second by second.
+    pub gathered_series: Vec<Second>,
+    /// All of it together.
+    pub total: Interval,
+    /// What viewers were owed, and what they got.
+    pub balance: Balance,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Judges a run.
+    #[must_use]
+    pub fn new(run: Run) -> Self {
+        let figures = figures(&run);
+        let thresholds: Vec<_> = run
+            .scenario
+            .thresholds
+            .iter()
+            .map(|threshold| {
+                let (value, holds) = threshold.check(&figures);
+                Checked { threshold: threshold.clone(), value, holds }
+            })
+            .collect();
+        let lag = figures.get("tester.lag.p99").copied().unwrap_or(f64::INFINITY);
+        let lag_max = run.scenario.tester_lag_p99_ms_max;
+        let verdict = if lag > lag_max {
+            Verdict::Invalid(format!(
+                "the tester itself was the bottleneck: its own timers were late by {} at p99, more than the \
+                 {} that the scenario allows, so the latencies are not the server's; use fewer viewers, or \
+                 another machine for the tester",
+                Unit::Ms.show(lag),
+                Unit::Ms.show(lag_max)
+            ))
+        } else if thresholds.iter().all(|checked| checked.holds) {
+            Verdict::Passed
+        } else {
+            Verdict::Failed
+        };
+        Report {
+            format: FORMAT,
+            scenario: run.scenario,
+            target: run.target,
+            started_unix_secs: run.started_unix_secs,
+            processes: run.processes,
+            threads: run.threads,
+            seed: run.seed,
+            verdict,
+            thresholds,
+            figures,
+            balance: run.balance,
+            totals: Totals::from(&run.total),
+            series: run.gathered_series,
+            notes: run.notes,
+        }
+    }
+
+    /// Reads a report's file.
+    pub fn read(path: &Path) -> Result<Report, LoadtestError> {
+        let name = path.display();
+        let bytes = std::fs::read(path)
+            .map_err(|error| LoadtestError::cannot_run(format!("{name} cannot be read"), error))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| LoadtestError::Usage(format!("{name} is no report: {error}")))
+    }
+
+    /// Its JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("reports are plain data");
+        json.push('\n');
+        json
+    }
+}
+
+/// A part of a whole; nothing when the whole is nothing.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn figures(run: &Run) -> Figures {
+    let (total, balance) = (&run.total, &run.balance);
+    let mut figures = Figures::new();
+    total.deliveries().figures("", &mut figures);
+    let latencies = [&total.chat, &total.gift, &total.post, &total.join, &total.reconnect].into_iter();
+    for (name, latency) in crate::figure::LATENCIES.into_iter().zip(latencies) {
+        latency.figures(name, &mut figures);
+    }
+    let posts = &total.posts;
+    let deliveries = run.gathered_series.iter().map(|second| second.deliveries);
+    let seconds = run.scenario.population().secs();
+    let peak = run.gathered_series.iter().map(|second| second.viewers).max();
+    let gifts_doubled = (balance.gifts_owed > 0).then_some(balance.gifts_doubled as f64);
+    let others = [
+        ("loss.gift", share(balance.gifts_lost, balance.gifts_owed)),
+        ("loss.chat", share(balance.chats_lost, balance.chats_owed)),
+        ("doubled.gift", gifts_doubled),
+        ("viewers.lost", share(balance.stays_lost, balance.stays)),
+        ("posts.failed", share(posts.failed(), posts.total())),
+        ("posts.refused", share(posts.refused(), posts.total())),
+        ("posts.held", share(posts.held, posts.total())),
+        ("viewers.peak", peak.map(|peak| peak as f64)),
+        ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
+        ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),
+        ("tester.lag.p99", total.lag.quantile_ms(0.99)),
+    ];
+    figures.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    figures
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A run of ten seconds; `lag_ms` is the tester's own, `late_ms` the server's.
+    pub(crate) fn run(lag_ms: u64, late_ms: u64) -> Run {
+        let mut scenario = crate::shipped::scenario("smoke").unwrap().unwrap();
+        scenario.name = "<b>smoke & co</b>".into();
+        let mut total = Interval::default();
+        let mut series = Vec::new();
+        for second in 0..10_u32 {
+            let mut interval = Interval { viewers: u64::from(second) * 10, ..Interval::default() };
+            interval.delivered.chat = 1_234;
+            interval.chat.record(Duration::from_millis(late_ms));
+            interval.gift.record(Duration::from_millis(late_ms));
+            interval.lag.record(Duration::from_millis(lag_ms));
+            interval.posts.chat = 5;
+            interval.posts.broadcast = 5;
+            total.add(&interval);
+            series.push(Second {
+                server_cores: Some(0.5),
+                server_memory_bytes: Some(5e7),
+                ..Second::new(second, f64::from(second) * 10.0, &interval)
+            });
+        }
+        let balance = Balance { stays: 300, gifts_owed: 3_000, chats_owed: 12_340, ..Balance::default() };
+        Run {
+            scenario,
+            target: "http://127.0.0.1:1".into(),
+            started_unix_secs: 1_700_000_000,
+            processes: 1,
+            threads: 2,
+            seed: 1,
+            gathered_series: series,
+            total,
+            balance,
+            notes: vec!["a note".into()],
+        }
+    }
+
+    #[test]
+    fn a_verdict_follows_thresholds_and_the_testers_own_lag() {
+        let judged = |lag_ms, late_ms| Report::new(run(lag_ms, late_ms)).verdict;
+        assert_eq!(judged(1, 20), Verdict::Passed);
+        assert_eq!(judged(1, 1_700), Verdict::Failed);
+        // Whatever it measured, it measured itself.
+        assert_eq!(judged(600, 20).exit_code(), 2);
+        assert_eq!(judged(600, 1_700).exit_code(), 2);
+    }
+
+    #[test]
+    fn a_lost_gift_fails() {
+        let mut run = run(1, 20);
+        run.balance.gifts_lost = 1;
+        let report = Report::new(run);
+        assert_eq!(report.verdict, Verdict::Failed);
+        let broken: Vec<_> = report.thresholds.iter().filter(|checked| !checked.holds).collect();
+        assert_eq!(broken.len(), 1);
+        assert_eq!(broken[0].threshold.figure(), "loss.gift");
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let report = Report::new(run(1, 20));
+        let again: Report = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(again.json(), report.json());
+    }
+}

@@ -1,0 +1,126 @@
+//! The report in a terminal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::{Report, Verdict};
+use crate::figure::{LATENCIES, STATISTICS, thousands, unit_of};
+
+const MEMORY: &str = "writing to memory cannot fail";
+
+/// The summary that ends a run.
+#[must_use]
+pub fn summary(report: &Report) -> String {
+    let mut out = String::new();
+    let (totals, balance) = (&report.totals, &report.balance);
+    let posts = &totals.posts;
+    line(&mut out, &format!("{}: {}", report.scenario.name, report.verdict.label()));
+    if let Verdict::Invalid(because) = &report.verdict {
+        line(&mut out, &format!("  {because}"));
+    }
+    line(&mut out, "");
+    latencies(&mut out, report);
+    line(&mut out, "");
+    let figure = |name: &str| show(report, name);
+    row(&mut out, "viewers", &[("peak", figure("viewers.peak")), ("lost", figure("viewers.lost"))]);
+    let rates = [("per s", figure("deliveries_per_s")), ("max per s", figure("deliveries_per_s.max"))];
+    row(&mut out, "deliveries", &[&[("all", n(totals.delivered.total()))], &rates[..]].concat());
+    let gifts = [
+        ("owed", n(balance.gifts_owed)),
+        ("lost", n(balance.gifts_lost)),
+        ("twice", n(balance.gifts_doubled)),
+    ];
+    row(&mut out, "gifts", &gifts);
+    let chat = [
+        ("owed", n(balance.chats_owed)),
+        ("lost", n(balance.chats_lost)),
+        ("left out", n(totals.left_out)),
+        ("skipped in repairs", n(totals.skipped)),
+    ];
+    row(&mut out, "chat", &chat);
+    let sent = [
+        ("all", n(posts.total())),
+        ("broadcast", n(posts.broadcast)),
+        ("held", n(posts.held)),
+        ("refused", n(posts.refused())),
+        ("failed", n(posts.failed())),
+    ];
+    row(&mut out, "posts", &sent);
+    reasons(&mut out, "refused posts", &posts.refused);
+    reasons(&mut out, "failed posts", &posts.failed);
+    reasons(&mut out, "refused connections", &totals.refusals);
+    reasons(&mut out, "lost connections", &totals.closes);
+    row(&mut out, "tester", &[("lag p99", figure("tester.lag.p99"))]);
+    line(&mut out, "");
+    for checked in &report.thresholds {
+        let measured = checked.value.zip(unit_of(checked.threshold.figure()));
+        let measured = measured.map_or_else(|| "not measured".into(), |(value, unit)| unit.show(value));
+        let holds = if checked.holds { "holds" } else { "BROKEN" };
+        line(&mut out, &format!("  {holds:<7} {:<28} {measured}", checked.threshold.to_string()));
+    }
+    for note in &report.notes {
+        line(&mut out, &format!("  note    {note}"));
+    }
+    out
+}
+
+fn latencies(out: &mut String, report: &Report) {
+    write!(out, "  {:<12}", "latency").expect(MEMORY);
+    STATISTICS.iter().for_each(|(name, _)| write!(out, "{name:>12}").expect(MEMORY));
+    line(out, "");
+    let prefixes = std::iter::once(("deliveries", String::new()))
+        .chain(LATENCIES.map(|latency| (latency, format!("{latency}."))));
+    for (label, prefix) in prefixes {
+        if !report.figures.contains_key(&format!("{prefix}p50")) {
+            continue;
+        }
+        write!(out, "  {label:<12}").expect(MEMORY);
+        for (name, _) in STATISTICS {
+            write!(out, "{:>12}", show(report, &format!("{prefix}{name}"))).expect(MEMORY);
+        }
+        line(out, "");
+    }
+}
+
+/// A figure for a person.
+pub(crate) fn show(report: &Report, name: &str) -> String {
+    let value = report.figures.get(name).copied().zip(unit_of(name));
+    value.map_or_else(|| "-".into(), |(value, unit)| unit.show(value))
+}
+
+fn n(count: u64) -> String {
+    thousands(count as f64)
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn row(out: &mut String, label: &str, values: &[(&str, String)]) {
+    let values: Vec<_> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    line(out, &format!("  {label:<12}{}", values.join("   ")));
+}
+
+fn reasons(out: &mut String, label: &str, reasons: &BTreeMap<String, u64>) {
+    if !reasons.is_empty() {
+        let each: Vec<_> = reasons.iter().map(|(reason, count)| format!("{reason} {}", n(*count))).collect();
+        line(out, &format!("  {label}: {}", each.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::run;
+
+    #[test]
+    fn it_says_what_holds_and_what_does_not() {
+        let text = summary(&Report::new(run(1, 1_700)));
+        assert!(text.contains("failed\n") && text.contains("BROKEN  p99 < 1s"), "{text}");
+        assert!(text.contains("holds   loss.gift == 0"), "{text}");
+        assert!(text.contains("deliveries  all 12,340"), "{text}");
+        let text = summary(&Report::new(run(600, 20)));
+        assert!(text.contains("the tester itself was the bottleneck"), "{text}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The worker processes: this very program, started again.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+use crate::error::LoadtestError;
+use crate::plan::{FromWorker, Plan, ToWorker};
+
+/// Lines under way from the workers; beyond, they wait in their pipes.
+const LINES_MAX: usize = 64;
+
+/// All workers; killed when dropped.
+pub(crate) struct Crew {
+    /// Held for the end: each is killed when it is dropped.
+    _children: Vec<Child>,
+    inputs: Vec<ChildStdin>,
+    told: mpsc::Receiver<Result<FromWorker, LoadtestError>>,
+}
+
+impl Crew {
+    /// Starts as many as the plan says.
+    pub(crate) async fn start(plan: &Plan) -> Result<Self, LoadtestError> {
+        let program = std::env::current_exe()
+            .map_err(|error| LoadtestError::cannot_run("this program cannot be found again", error))?;
+        let (told_in, told) = mpsc::channel(LINES_MAX);
+        let (mut children, mut inputs) = (Vec::new(), Vec::new());
+        for worker in 0..plan.workers {
+            let mut child = Command::new(&program)
+                .arg("worker")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .map_err(|error| LoadtestError::cannot_run("a worker cannot be started", error))?;
+            let (mut input, output) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
+            tokio::spawn(listen(output, told_in.clone()));
+            children.push(child);
+            let plan = line(&ToWorker::Plan(Box::new(Plan { worker, ..plan.clone() })));
+            input
+                .write_all(&plan)
+                .await
+                .map_err(|error| LoadtestError::cannot_run("a worker does not take its plan", error))?;
+            inputs.push(input);
+        }
+        Ok(Crew { _children: children, inputs, told })
+    }
+
+    /// The next line of any worker.
+    pub(crate) async fn next(&mut self) -> Result<FromWorker, LoadtestError> {
+        self.told.recv().await.unwrap_or_else(|| Err(LoadtestError::cannot("the workers are gone")))
+    }
+
+    /// Tells all workers the same.
+    pub(crate) async fn tell(&mut self, what: &ToWorker) -> Result<(), LoadtestError> {
+        let line = line(what);
+        for input in &mut self.inputs {
+            input
+                .write_all(&line)
+                .await
+                .map_err(|error| LoadtestError::cannot_run("a worker does not listen", error))?;
+        }
+        Ok(())
+    }
+}
+
+fn line(what: &ToWorker) -> Vec<u8> {
+    let mut line = serde_json::to_vec(what).expect("plans are plain data");
+    line.push(b'\n');
+    line
+}
+
+async fn listen(output: ChildStdout, told: mpsc::Sender<Result<FromWorker, LoadtestError>>) {
+    let mut lines = BufReader::new(output).lines();
+    let mut finished = false;
+    while let Ok(Some(line)) = lines.next_line().await {
+        let parsed = serde_json::from_str::<FromWorker>(&line)
+            .map_err(|error| LoadtestError::cannot_run("a worker tells nonsense", error));
+        finished = matches!(parsed, Ok(FromWorker::Balance(_) | FromWorker::Failed(_)));
+        if told.send(parsed).await.is_err() {
+            return;
+        }
+    }
+    if !finished {
+        drop(told.send(Err(LoadtestError::cannot("a worker died before the end"))).await);
+    }
+}

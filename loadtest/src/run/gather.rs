@@ -1,0 +1,77 @@
+//! Puts together what the workers tell, second by second.
+
+use std::collections::BTreeMap;
+
+use super::scrape::Scraper;
+use crate::interval::Interval;
+use crate::plan::Plan;
+use crate::population::Population;
+use crate::report::Second;
+
+/// A run so far.
+pub(crate) struct Gathered {
+    workers: u32,
+    population: Population,
+    end_secs: f64,
+    /// Seconds that some workers have told.
+    open: BTreeMap<u32, Open>,
+    pub(crate) series: Vec<Second>,
+    pub(crate) total: Interval,
+}
+
+#[derive(Default)]
+struct Open {
+    told: u32,
+    interval: Interval,
+    cpu_secs: f64,
+}
+
+impl Gathered {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Gathered {
+            workers: plan.workers,
+            population: plan.scenario.population(),
+            end_secs: plan.scenario.population().secs() + plan.scenario.settle_secs,
+            open: BTreeMap::new(),
+            series: Vec::new(),
+            total: Interval::default(),
+        }
+    }
+
+    /// Takes a worker's second; the seconds that are whole now.
+    pub(crate) fn tick(
+        &mut self,
+        second: u32,
+        interval: &Interval,
+        cpu_secs: f64,
+        scraped: &Scraper,
+    ) -> &[Second] {
+        let open = self.open.entry(second).or_default();
+        open.told += 1;
+        open.interval.add(interval);
+        open.cpu_secs += cpu_secs;
+        let whole = open.told == self.workers;
+        let before = self.series.len();
+        if whole {
+            // Those before that a worker left out are as whole as they will be.
+            let later = self.open.split_off(&(second + 1));
+            for (second, open) in std::mem::replace(&mut self.open, later) {
+                let at = f64::from(second) + 1.0;
+                let wanted = match self.population.at(at) {
+                    Some((viewers, _)) => viewers,
+                    None if at < self.end_secs => self.population.at_end(),
+                    None => 0.0,
+                };
+                let (server_cores, server_memory_bytes) = scraped.at(second);
+                self.series.push(Second {
+                    tester_cores: open.cpu_secs,
+                    server_cores,
+                    server_memory_bytes,
+                    ..Second::new(second, wanted, &open.interval)
+                });
+                self.total.add(&open.interval);
+            }
+        }
+        &self.series[before..]
+    }
+}

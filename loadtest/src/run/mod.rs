@@ -1,0 +1,165 @@
+//! One run: prepares rooms and tokens, starts the workers, gathers what they tell, and
+//! makes the report.
+
+mod crew;
+mod gather;
+mod progress;
+mod scrape;
+mod setup;
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::clock::Moment;
+use crate::error::LoadtestError;
+use crate::ledger::{Balance, Ledger};
+use crate::plan::{FromWorker, Plan, ToWorker};
+use crate::report::{Report, Run};
+use crate::scenario::{Identity, Scenario};
+use crate::{descriptors, recordings};
+
+use crew::Crew;
+use gather::Gathered;
+use progress::Progress;
+
+/// From the workers' start to the first phase: they connect their pipes and ask entry.
+const LEAD_SECS: f64 = 1.0;
+/// After the end, for the workers' last words; then the run has failed.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How a scenario is run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Base URL of entry.
+    pub target: String,
+    /// Key file that signs tokens.
+    pub token_key: Option<PathBuf>,
+    /// Base URL of the admin listener, where rooms are made.
+    pub admin: Option<String>,
+    /// URL of the server's metrics.
+    pub metrics: Option<String>,
+    /// Worker processes; as few as the descriptor limit allows when absent.
+    pub processes: Option<u32>,
+    /// Threads of each; when absent, the machine's cores shared among the processes.
+    pub threads: Option<u32>,
+    /// Shell command that does the harm at each fault.
+    pub hook: Option<String>,
+    /// Seed of the load: the same one makes the same arrivals.
+    pub seed: u64,
+    /// Whether progress is shown.
+    pub quiet: bool,
+}
+
+/// Runs a scenario to its end. A run that can be judged is no error, whatever the verdict.
+pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, LoadtestError> {
+    scenario.check().map_err(|error| LoadtestError::Usage(error.to_string()))?;
+    if scenario.viewer_identity == Identity::Token && options.token_key.is_none() {
+        return Err(LoadtestError::Usage("viewers with tokens need --token-key".into()));
+    }
+    recordings::load(scenario.recording.as_deref())?;
+    let fit = descriptors::raise()?;
+    let workers = descriptors::processes(scenario.population().peak(), fit, options.processes)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
+    let threads = options.threads.unwrap_or_else(|| (cores / workers).max(1));
+    let ready = setup::prepare(&scenario, options).await?;
+    let plan = Plan {
+        host: ready.target.host.clone(),
+        address: ready.target.address,
+        worker: 0,
+        workers,
+        threads,
+        seed: options.seed,
+        start: Moment::now().after(LEAD_SECS + 0.1 * f64::from(workers)),
+        tokens: ready.tokens,
+        cut: options.hook.is_none(),
+        scenario,
+    };
+    let started_unix_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let (gathered, balance, notes) = conduct(&plan, options, ready.notes).await?;
+    Ok(Report::new(Run {
+        scenario: plan.scenario,
+        target: options.target.clone(),
+        started_unix_secs,
+        processes: workers,
+        threads,
+        seed: options.seed,
+        gathered_series: gathered.series,
+        total: gathered.total,
+        balance,
+        notes,
+    }))
+}
+
+/// From the workers' start to the balance of the last one.
+async fn conduct(
+    plan: &Plan,
+    options: &RunOptions,
+    mut notes: Vec<String>,
+) -> Result<(Gathered, Balance, Vec<String>), LoadtestError> {
+    let mut crew = Crew::start(plan).await?;
+    let end_secs = plan.scenario.population().secs() + plan.scenario.settle_secs;
+    let mut progress = Progress::new(options.quiet, &plan.scenario, end_secs);
+    let scraped = scrape::Scraper::start(options.metrics_url(), plan.start);
+    let hooks = tokio::spawn(hooks(plan.clone(), options.hook.clone()));
+    let mut gathered = Gathered::new(plan);
+    let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
+    let deadline = plan.start.after(end_secs).instant() + GRACE;
+    while balances < plan.workers {
+        let told = tokio::select! {
+            told = crew.next() => told?,
+            () = tokio::time::sleep_until(deadline) => {
+                return Err(LoadtestError::cannot(format!(
+                    "the workers have not finished {} s after the end", GRACE.as_secs()
+                )));
+            }
+            _ = tokio::signal::ctrl_c() => return Err(LoadtestError::cannot("interrupted")),
+        };
+        match told {
+            FromWorker::Tick { second, interval, cpu_secs } => {
+                for second in gathered.tick(second, &interval, cpu_secs, &scraped) {
+                    progress.show(second);
+                }
+            }
+            FromWorker::Ledger(theirs) => {
+                ledger.add(theirs);
+                ledgers += 1;
+                if ledgers == plan.workers {
+                    crew.tell(&ToWorker::Ledger(std::mem::take(&mut ledger))).await?;
+                }
+            }
+            FromWorker::Balance(theirs) => {
+                balance.add(&theirs);
+                balances += 1;
+            }
+            FromWorker::Failed(message) => return Err(LoadtestError::cannot(message)),
+        }
+    }
+    progress.finish();
+    hooks.abort();
+    notes.extend(hooks.await.unwrap_or_default());
+    notes.extend(scraped.note());
+    Ok((gathered, balance, notes))
+}
+
+/// Runs the hook at each fault; what there is to say of it.
+async fn hooks(plan: Plan, hook: Option<String>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(hook) = hook else { return notes };
+    for (n, fault) in plan.scenario.faults.iter().enumerate() {
+        let at: Instant = plan.start.after(fault.at_secs).instant();
+        tokio::time::sleep_until(at).await;
+        let status = tokio::process::Command::new("sh").args(["-c", &hook]).status().await;
+        let said = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        notes.push(format!("hook at {} s (fault {n}): {said}", fault.at_secs));
+    }
+    notes
+}
+
+impl RunOptions {
+    fn metrics_url(&self) -> Option<String> {
+        let of_admin = || self.admin.as_ref().map(|admin| format!("{}/metrics", admin.trim_end_matches('/')));
+        self.metrics.clone().or_else(of_admin)
+    }
+}

@@ -1,0 +1,105 @@
+//! The server's own view of itself, read from its metrics once a second.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::clock::Moment;
+use crate::http::{Call, Pool, Target};
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Sample {
+    /// CPU time since the process started.
+    pub(crate) cpu_secs: Option<f64>,
+    pub(crate) memory_bytes: Option<f64>,
+}
+
+/// Reads in the background until it is dropped.
+pub(crate) struct Scraper {
+    samples: Arc<Mutex<BTreeMap<u32, Sample>>>,
+    asked: Option<String>,
+    task: JoinHandle<()>,
+}
+
+impl Scraper {
+    pub(crate) fn start(url: Option<String>, start: Moment) -> Self {
+        let samples = Arc::default();
+        let task = tokio::task::spawn_local(read(url.clone(), start, Arc::clone(&samples)));
+        Scraper { samples, asked: url, task }
+    }
+
+    /// What the server said at the end of a second: CPU as cores in use, and memory.
+    pub(crate) fn at(&self, second: u32) -> (Option<f64>, Option<f64>) {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sample) = samples.get(&second) else { return (None, None) };
+        let before = samples.range(..second).next_back();
+        let cores = before
+            .and_then(|(at, before)| Some((sample.cpu_secs? - before.cpu_secs?) / f64::from(second - at)));
+        (cores.map(|cores| cores.max(0.0)), sample.memory_bytes)
+    }
+
+    /// What a reader of the report should know.
+    pub(crate) fn note(&self) -> Option<String> {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.asked {
+            None => Some("no --metrics: the server's CPU and memory are not known".into()),
+            Some(url) if samples.is_empty() => Some(format!("{url} did not answer")),
+            Some(url) if samples.values().all(|sample| sample.cpu_secs.is_none()) => {
+                Some(format!("{url} has no process_cpu_seconds_total"))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(url: Option<String>, start: Moment, samples: Arc<Mutex<BTreeMap<u32, Sample>>>) {
+    let Some(url) = url else { return };
+    let Ok((target, uri)) = Target::resolve(&url).await else { return };
+    let pool = Pool::new(target, 1, 1, TIMEOUT);
+    for second in 0.. {
+        tokio::time::sleep_until(start.after(f64::from(second) + 0.9).instant()).await;
+        if let Ok((status, body)) = pool.call(&Call::get(uri.path())).await
+            && status.is_success()
+        {
+            let sample = parse(&String::from_utf8_lossy(&body));
+            samples.lock().unwrap_or_else(PoisonError::into_inner).insert(second, sample);
+        }
+    }
+}
+
+fn parse(text: &str) -> Sample {
+    let sum = |name: &str| {
+        let of_name = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let value = rest.starts_with([' ', '{']).then(|| rest.rsplit(' ').next())??;
+            value.parse::<f64>().ok()
+        });
+        of_name.reduce(|sum, value| sum + value)
+    };
+    Sample { cpu_secs: sum("process_cpu_seconds_total"), memory_bytes: sum("process_resident_memory_bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_with_and_without_labels() {
+        let text = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n\
+                    process_resident_memory_bytes{pod=\"a b\"} 3\nprocess_resident_memory_bytes{pod=\"c\"} 4\n\
+                    process_cpu_seconds_total_x 99\n";
+        assert_eq!(parse(text), Sample { cpu_secs: Some(12.5), memory_bytes: Some(7.0) });
+        assert_eq!(parse(""), Sample::default());
+    }
+}

@@ -1,0 +1,161 @@
+//! Before a run: where the server is, its rooms, and tokens for the senders.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use barrage_protocol::code::ErrorBody;
+use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::RunOptions;
+use crate::error::LoadtestError;
+use crate::http::{Call, Pool, Target};
+use crate::popularity::Popularity;
+use crate::scenario::{Identity, Scenario};
+
+/// Posts a second that one sender may be asked for, on average; servers limit a user.
+const POSTS_PER_SENDER_PER_S: f64 = 2.0;
+const SENDERS_MIN: f64 = 50.0;
+/// Senders with tokens of our own; more cost memory and time.
+const SENDERS_MAX: f64 = 10_000.0;
+/// Senders with guests' tokens: each one costs a request.
+const GUESTS_MAX: f64 = 200.0;
+/// A token outlives the run by this much.
+const TOKEN_MARGIN_SECS: u64 = 600;
+/// Requests at once.
+const CALLS_MAX: usize = 32;
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a run needs.
+pub(crate) struct Ready {
+    pub(crate) target: Target,
+    pub(crate) tokens: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Finds, makes and signs it.
+pub(crate) async fn prepare(scenario: &Scenario, options: &RunOptions) -> Result<Ready, LoadtestError> {
+    let (target, _) = Target::resolve(&options.target).await.map_err(LoadtestError::cannot)?;
+    let entry = Pool::new(target.clone(), CALLS_MAX, 0, CALL_TIMEOUT);
+    let keyring = options.token_key.as_deref().map(keyring).transpose()?;
+    let rooms = Popularity::new(&scenario.rooms, options.seed);
+    if let (Some(admin), Some(keyring)) = (&options.admin, &keyring) {
+        make_rooms(admin, keyring, &rooms).await?;
+    }
+    look_at(&entry, &rooms.rooms()[0].to_string()).await?;
+    let mut notes = Vec::new();
+    let wanted = (scenario.posts_per_s_max() / POSTS_PER_SENDER_PER_S).ceil().max(SENDERS_MIN);
+    let tokens = match &keyring {
+        _ if !scenario.posts() && scenario.viewer_identity == Identity::Anonymous => Vec::new(),
+        Some(keyring) => {
+            let secs = (scenario.population().secs() + scenario.settle_secs) as u64 + TOKEN_MARGIN_SECS;
+            let senders = wanted.min(SENDERS_MAX) as u32;
+            let minted = (0..senders).map(|n| mint(keyring, &format!("load-{n}"), Role::Viewer, secs));
+            minted.collect::<Result<_, _>>()?
+        }
+        None => {
+            if wanted > GUESTS_MAX {
+                notes.push(format!(
+                    "without --token-key, {GUESTS_MAX} guests send all posts; their limits may refuse some"
+                ));
+            }
+            guests(&entry, wanted.min(GUESTS_MAX) as usize).await?
+        }
+    };
+    Ok(Ready { target, tokens, notes })
+}
+
+fn keyring(path: &std::path::Path) -> Result<Keyring, LoadtestError> {
+    let secret = std::fs::read(path)
+        .map_err(|error| LoadtestError::cannot_run(format!("the key {}", path.display()), error))?;
+    Keyring::from_secret(&secret, &TokenConfig::default())
+        .map_err(|error| LoadtestError::cannot_run(format!("the key {}", path.display()), error))
+}
+
+fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, LoadtestError> {
+    let now_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let claims = Claims {
+        sub: user.parse().expect("made of letters and digits"),
+        name: None,
+        rooms: Rooms(vec!["*".into()]),
+        role,
+        exp: now_secs + secs,
+        nbf: None,
+        aud: String::new(),
+    };
+    keyring.mint(claims).map_err(|error| LoadtestError::cannot_run("a token cannot be signed", error))
+}
+
+/// Whether the server is there and knows the room.
+async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
+    let path = format!("/v1/entry?room={room}");
+    let answer = entry.call(&Call::get(&path)).await;
+    let (status, body) =
+        answer.map_err(|error| LoadtestError::cannot_run("the target does not answer", error))?;
+    if status.is_success() {
+        return Ok(());
+    }
+    let hint =
+        if refusal(&body) == "unknown_room" { "; give --admin and --token-key, and it is made" } else { "" };
+    Err(LoadtestError::cannot(format!("entry refuses the room {room}: {} {status}{hint}", refusal(&body))))
+}
+
+async fn make_rooms(admin: &str, keyring: &Keyring, rooms: &Popularity) -> Result<(), LoadtestError> {
+    let (target, _) = Target::resolve(admin).await.map_err(LoadtestError::cannot)?;
+    let pool = Pool::new(target, CALLS_MAX, 0, CALL_TIMEOUT);
+    let token = mint(keyring, "load-admin", Role::Admin, TOKEN_MARGIN_SECS)?;
+    for some in rooms.rooms().chunks(CALLS_MAX) {
+        let made = some.iter().map(|room| {
+            let (path, token, pool) = (format!("/v1/admin/rooms/{room}"), token.as_str(), &pool);
+            async move {
+                let body = Bytes::from_static(b"{}");
+                pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body }).await
+            }
+        });
+        for answer in join_all(made).await {
+            accepted(answer, "a room cannot be made")?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Guest {
+    token: String,
+}
+
+async fn guests(entry: &Pool, count: usize) -> Result<Vec<String>, LoadtestError> {
+    const WHAT: &str = "the scenario posts, which needs tokens: give --token-key (DATA-DIR/token.key of \
+                        the server), or let the server have guests";
+    let body = Bytes::from_static(br#"{"name":"load"}"#);
+    let call = Call { method: Method::POST, path: "/v1/guest", token: None, body };
+    let mut tokens = Vec::with_capacity(count);
+    while tokens.len() < count {
+        let some = (count - tokens.len()).min(CALLS_MAX);
+        for answer in join_all((0..some).map(|_| entry.call(&call))).await {
+            let body = accepted(answer, WHAT)?;
+            let guest: Guest =
+                serde_json::from_slice(&body).map_err(|error| LoadtestError::cannot_run(WHAT, error))?;
+            tokens.push(guest.token);
+        }
+    }
+    Ok(tokens)
+}
+
+fn accepted(
+    answer: Result<(StatusCode, Bytes), crate::http::HttpError>,
+    what: &str,
+) -> Result<Bytes, LoadtestError> {
+    match answer {
+        Ok((status, body)) if status.is_success() => Ok(body),
+        Ok((status, body)) => Err(LoadtestError::cannot(format!("{what} ({} {status})", refusal(&body)))),
+        Err(error) => Err(LoadtestError::cannot_run(what, error)),
+    }
+}
+
+fn refusal(body: &[u8]) -> String {
+    let refused = serde_json::from_slice::<ErrorBody>(body);
+    refused.map_or_else(|_| "status".into(), |refused| refused.error.code.label().into())
+}

@@ -1,0 +1,313 @@
+//! A scenario: who comes when, what they say, what goes wrong, and what must hold.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arrivals::{self, Kind};
+use crate::population::{self, Phase, Population};
+use crate::threshold::Threshold;
+
+/// One scenario, as its YAML file has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is for, in a sentence.
+    #[serde(default)]
+    pub about: String,
+    /// All viewers: shares in the phases are shares of this. 1 to 1,000,000.
+    pub viewers: u32,
+    /// What happens, one after the other.
+    pub phases: Vec<Phase>,
+    /// The rooms. Default: the one room `demo`.
+    #[serde(default)]
+    pub rooms: RoomsConfig,
+    /// Chat messages that a viewer writes in a minute, on average. Default 0.
+    #[serde(default)]
+    pub chat_per_viewer_per_min: f64,
+    /// The same for gifts. Default 0.
+    #[serde(default)]
+    pub gifts_per_viewer_per_min: f64,
+    /// The same for likes. Default 0.
+    #[serde(default)]
+    pub likes_per_viewer_per_min: f64,
+    /// Danmaku file whose texts are written; a relative path starts at the working
+    /// directory. Default: a small one that ships.
+    #[serde(default)]
+    pub recording: Option<PathBuf>,
+    /// Play the recording at its own pace into the (first) room, instead of drawing
+    /// random texts at the rates above.
+    #[serde(default)]
+    pub replay: Option<ReplayConfig>,
+    /// Viewers that read slowly. Default: none.
+    #[serde(default)]
+    pub slow: SlowConfig,
+    /// What goes wrong. Default: nothing.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// How viewers say who they are. Default anonymous.
+    #[serde(default)]
+    pub viewer_identity: Identity,
+    /// What viewers ask for. Default deflate, as the page does.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// After the last phase nothing more is posted, and what is under way has this long to
+    /// arrive. Default 3, 1 to 60: what arrives later counts as lost.
+    #[serde(default = "settle_secs")]
+    pub settle_secs: f64,
+    /// The run is invalid when the 99th percentile of the tester's own lateness is over
+    /// this: its figures would be those of the tester. Default 100.
+    #[serde(default = "tester_lag_p99_ms_max")]
+    pub tester_lag_p99_ms_max: f64,
+    /// What must hold; otherwise the exit code is 1.
+    #[serde(default)]
+    pub thresholds: Vec<Threshold>,
+}
+
+fn settle_secs() -> f64 {
+    3.0
+}
+
+fn tester_lag_p99_ms_max() -> f64 {
+    100.0
+}
+
+/// The rooms of a scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoomsConfig {
+    /// How many. Default 1, at most 20,000. More than one are made through the admin API.
+    pub count: u32,
+    /// The room's name, or the beginning of the names (`NAME-1`, the most popular one, and
+    /// on). Default `demo`.
+    pub name: String,
+    /// Exponent of Zipf's law: 0 is even, 1 gives the first room twice the viewers of the
+    /// second. Default 1.
+    pub zipf: f64,
+}
+
+impl Default for RoomsConfig {
+    fn default() -> Self {
+        RoomsConfig { count: 1, name: "demo".into(), zipf: 1.0 }
+    }
+}
+
+/// How a recording is played.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplayConfig {
+    /// Multiple of the recorded pace, 0.01 to 1000. Default 1.
+    pub speed: f64,
+    /// Begin so many seconds into the recording. Default 0.
+    pub from_secs: f64,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        ReplayConfig { speed: 1.0, from_secs: 0.0 }
+    }
+}
+
+/// Viewers that read slowly. Their deliveries are late by our own doing, so they are not in
+/// the latencies; their gifts are checked as everybody's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlowConfig {
+    /// Share of the viewers, 0 to 1. Default 0.
+    pub share: f64,
+    /// How fast they read. Default 2000, at least 100.
+    pub bytes_per_s: u32,
+}
+
+impl Default for SlowConfig {
+    fn default() -> Self {
+        SlowConfig { share: 0.0, bytes_per_s: 2_000 }
+    }
+}
+
+/// A moment when things go wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Seconds after the start.
+    pub at_secs: f64,
+    /// Share of the connections that are reset, as when their gateway dies; their viewers
+    /// come back with a resume. Not done when the run was given a hook, which is run instead.
+    pub cut_share: f64,
+}
+
+/// How viewers say who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// Without a token.
+    #[default]
+    Anonymous,
+    /// With a token in the handshake, which the gateway has to check.
+    Token,
+}
+
+/// What viewers ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// `barrage.v1.deflate`.
+    #[default]
+    Deflate,
+    /// `barrage.v1.json`.
+    Json,
+}
+
+/// Why a text is not a scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// Not YAML, or not of the scenario's form.
+    #[error("{0}")]
+    Form(String),
+    /// Values out of their ranges, all of them.
+    #[error("the scenario is not valid:\n  {}", .0.join("\n  "))]
+    Values(Vec<String>),
+}
+
+/// Posts of one run at most: each one is remembered to the end, for the check of what
+/// arrived.
+const POSTS_MAX: f64 = 5_000_000.0;
+/// Longest phase.
+const PHASE_SECS_MAX: f64 = 86_400.0;
+
+impl Scenario {
+    /// Parses and checks.
+    pub fn parse(yaml: &str) -> Result<Scenario, ScenarioError> {
+        let scenario: Scenario =
+            serde_saphyr::from_str(yaml).map_err(|error| ScenarioError::Form(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The curve of its viewers.
+    #[must_use]
+    pub fn population(&self) -> Population {
+        Population::new(&self.phases, self.viewers)
+    }
+
+    /// Rate of a kind, per viewer and second; none while a recording is played.
+    #[must_use]
+    pub fn rate(&self, kind: Kind) -> f64 {
+        let per_min = match kind {
+            _ if self.replay.is_some() => 0.0,
+            Kind::Chat => self.chat_per_viewer_per_min,
+            Kind::Gift => self.gifts_per_viewer_per_min,
+            Kind::Like => self.likes_per_viewer_per_min,
+        };
+        per_min / 60.0
+    }
+
+    /// The greatest number of posts a second, all kinds together.
+    #[must_use]
+    pub fn posts_per_s_max(&self) -> f64 {
+        let population = self.population();
+        let rate = |kind| arrivals::rate_max(&population, &self.phases, kind, self.rate(kind));
+        Kind::ALL.into_iter().map(rate).sum()
+    }
+
+    /// Whether anything is posted.
+    #[must_use]
+    pub fn posts(&self) -> bool {
+        self.replay.is_some() || self.posts_per_s_max() > 0.0
+    }
+
+    /// All that is wrong, not only the first.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        let mut wrong = Vec::new();
+        let mut range = |key: &str, value: f64, min: f64, max: f64| {
+            if !(min..=max).contains(&value) {
+                wrong.push(format!("{key} = {value}: must be {min} to {max}"));
+            }
+        };
+        range("viewers", f64::from(self.viewers), 1.0, 1_000_000.0);
+        range("phases (number of them)", self.phases.len() as f64, 1.0, 100.0);
+        range("rooms.count", f64::from(self.rooms.count), 1.0, 20_000.0);
+        range("rooms.zipf", self.rooms.zipf, 0.0, 10.0);
+        range("chat_per_viewer_per_min", self.chat_per_viewer_per_min, 0.0, 6_000.0);
+        range("gifts_per_viewer_per_min", self.gifts_per_viewer_per_min, 0.0, 6_000.0);
+        range("likes_per_viewer_per_min", self.likes_per_viewer_per_min, 0.0, 6_000.0);
+        range("slow.share", self.slow.share, 0.0, 1.0);
+        range("slow.bytes_per_s", f64::from(self.slow.bytes_per_s), 100.0, 1e9);
+        range("settle_secs", self.settle_secs, 1.0, 60.0);
+        range("tester_lag_p99_ms_max", self.tester_lag_p99_ms_max, 1.0, 60_000.0);
+        if let Some(replay) = &self.replay {
+            range("replay.speed", replay.speed, 0.01, 1_000.0);
+            range("replay.from_secs", replay.from_secs, 0.0, 604_800.0);
+        }
+        let mut present = 0.0;
+        for (n, phase) in self.phases.iter().enumerate() {
+            let key = |name: &str| format!("phases[{n}].{name}");
+            range(&key("secs"), phase.secs, 0.01, PHASE_SECS_MAX);
+            range(&key("chat_times"), phase.chat_times, 0.0, 10_000.0);
+            range(&key("gift_times"), phase.gift_times, 0.0, 10_000.0);
+            range(&key("like_times"), phase.like_times, 0.0, 10_000.0);
+            let (least, most) = match phase.phase {
+                population::Kind::Ramp | population::Kind::Spike => (present, 1.0),
+                population::Kind::Leave => (0.0, present),
+                population::Kind::Hold => (present, present),
+            };
+            let to = phase.to.unwrap_or(if phase.phase == population::Kind::Hold { present } else { -1.0 });
+            range(&key("to"), to, least, most);
+            present = to;
+        }
+        let secs = self.phases.iter().map(|phase| phase.secs).sum::<f64>();
+        for (n, fault) in self.faults.iter().enumerate() {
+            range(&format!("faults[{n}].at_secs"), fault.at_secs, 0.0, secs);
+            range(&format!("faults[{n}].cut_share"), fault.cut_share, 0.0, 1.0);
+        }
+        range("posts (greatest rate x seconds)", self.posts_per_s_max() * secs, 0.0, POSTS_MAX);
+        if barrage_protocol::RoomId::parse(&format!("{}-{}", self.rooms.name, self.rooms.count)).is_err() {
+            wrong.push(format!("rooms.name = {}: must be short and of A-Z a-z 0-9 _ -", self.rooms.name));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ScenarioError::Values(wrong)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "name: a\nviewers: 10\nphases:\n  - {phase: ramp, secs: 1, to: 1}\n";
+
+    #[test]
+    fn defaults_fill_what_is_not_said() {
+        let scenario = Scenario::parse(SMALL).unwrap();
+        assert_eq!(scenario.rooms, RoomsConfig::default());
+        assert!(!scenario.posts());
+        assert_eq!(scenario.population().peak(), 10);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_its_name() {
+        for extra in
+            ["viewer: 3", "rooms: {cout: 3}", "slow: {shares: 0.5}", "faults: [{at: 3, cut_share: 1}]"]
+        {
+            let error = Scenario::parse(&format!("{SMALL}{extra}\n")).unwrap_err().to_string();
+            assert!(error.contains("unknown"), "{extra}: {error}");
+        }
+        let error = Scenario::parse(&SMALL.replace("secs", "second")).unwrap_err().to_string();
+        assert!(error.contains("second"), "{error}");
+    }
+
+    #[test]
+    fn all_that_is_out_of_range_is_said_at_once() {
+        let text = format!("{SMALL}  - {{phase: ramp, secs: 0, to: 0.5}}\nslow: {{share: 2}}\n");
+        let error = Scenario::parse(&text).unwrap_err().to_string();
+        for key in ["phases[1].secs", "phases[1].to", "slow.share"] {
+            assert!(error.contains(key), "{key} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_on_no_figure_is_refused() {
+        let error = Scenario::parse(&format!("{SMALL}thresholds: [\"p42 < 1ms\"]\n")).unwrap_err();
+        assert!(error.to_string().contains("p42"), "{error}");
+    }
+}

@@ -1,0 +1,58 @@
+//! The scenarios that ship inside the binary.
+
+use crate::scenario::{Scenario, ScenarioError};
+
+/// Names and texts.
+pub const SHIPPED: [(&str, &str); 6] = [
+    ("smoke", include_str!("../scenarios/smoke.yaml")),
+    ("steady", include_str!("../scenarios/steady.yaml")),
+    ("celebrity", include_str!("../scenarios/celebrity.yaml")),
+    ("storm", include_str!("../scenarios/storm.yaml")),
+    ("thousand-rooms", include_str!("../scenarios/thousand-rooms.yaml")),
+    ("replay", include_str!("../scenarios/replay.yaml")),
+];
+
+/// The text of a shipped scenario.
+#[must_use]
+pub fn text(name: &str) -> Option<&'static str> {
+    SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
+}
+
+/// A shipped scenario.
+#[must_use]
+pub fn scenario(name: &str) -> Option<Result<Scenario, ScenarioError>> {
+    text(name).map(Scenario::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_scenario_is_valid_and_named_as_its_file() {
+        for (name, _) in SHIPPED {
+            let scenario = scenario(name).unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(scenario.name, name);
+            assert!(!scenario.about.is_empty() && !scenario.thresholds.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_readmes_example_is_valid() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        Scenario::parse(example).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn the_celebrity_comes_within_ten_seconds() {
+        let population = scenario("celebrity").unwrap().unwrap().population();
+        let full = f64::from(population.peak());
+        let reached = |share: f64| {
+            (0..10_000)
+                .map(|tenth| f64::from(tenth) / 10.0)
+                .find(|secs| population.at(*secs).is_some_and(|(viewers, _)| viewers >= share * full))
+        };
+        assert!(reached(0.999).unwrap() - reached(0.051).unwrap() <= 10.1);
+    }
+}

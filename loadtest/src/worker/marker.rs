@@ -1,0 +1,47 @@
+//! The id of a message that this tester sends: it carries the moment when the message was
+//! meant to be sent.
+
+use crate::clock::Moment;
+
+const PREFIX: &str = "lt.";
+
+/// Ids of one thread's posts.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    run: u64,
+    shard: u32,
+    count: u64,
+}
+
+impl Marker {
+    pub(crate) fn new(run: u64, shard: u32) -> Self {
+        Marker { run, shard, count: 0 }
+    }
+
+    /// The next id.
+    pub(crate) fn next(&mut self, intended: Moment) -> String {
+        self.count += 1;
+        format!("{PREFIX}{}.{:x}.{:x}.{:x}", intended.0, self.run & 0xffff_ffff, self.shard, self.count)
+    }
+}
+
+/// The moment in an id; none when it is not of a load tester.
+pub(crate) fn intended(id: &str) -> Option<Moment> {
+    let (nanoseconds, _) = id.strip_prefix(PREFIX)?.split_once('.')?;
+    nanoseconds.parse().ok().map(Moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_valid_and_carries_its_moment() {
+        let mut marker = Marker::new(u64::MAX, u32::MAX);
+        let id = marker.next(Moment(u64::MAX));
+        assert!(barrage_protocol::MessageId::parse(&id).is_ok(), "{id}");
+        assert_eq!(intended(&id), Some(Moment(u64::MAX)));
+        assert_ne!(marker.next(Moment(u64::MAX)), id);
+        assert_eq!(intended("c-1"), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Sends this thread's share of the posts, each at its moment, whatever became of the ones
+//! before.
+
+use std::iter::Peekable;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_protocol::code::ErrorBody;
+use barrage_protocol::post::{Post, PostAnswer};
+use barrage_recording::Recording;
+use bytes::Bytes;
+use hyper::Method;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::task::JoinSet;
+
+use super::connect;
+use super::marker::Marker;
+use super::texts::{Texts, recorded};
+use super::thread::Thread;
+use crate::arrivals::{Arrivals, Kind};
+use crate::clock::Moment;
+use crate::http::{Call, Pool, Target};
+use crate::interval::tally;
+
+/// Connections for posts of one worker; they are kept, and each has an address of its own.
+const CONNECTIONS_MAX: u32 = 256;
+/// Posts that wait for an answer, or for a connection, per thread. One more is not sent,
+/// and counts as failed.
+const WAITING_MAX: usize = 4_096;
+/// For an answer, the wait for a connection included.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// From an uplink's answer to the viewers a message needs a batching window, and more on a
+/// busy machine.
+const LAST_SECS: f64 = 0.5;
+
+/// Something to send.
+struct Due {
+    secs: f64,
+    what: What,
+}
+
+enum What {
+    Drawn(Kind),
+    /// An item of the recording, by its place.
+    Recorded(usize),
+}
+
+struct Poster {
+    thread: Rc<Thread>,
+    uplink: Rc<Pool>,
+    texts: Texts,
+    recording: Arc<Recording>,
+    marker: Marker,
+    random: SmallRng,
+}
+
+/// Sends until the last phase ends, then waits for the answers.
+pub(crate) async fn run(thread: Rc<Thread>, recording: Arc<Recording>) -> Result<(), String> {
+    let scenario = &thread.plan.scenario;
+    if !scenario.posts() || thread.plan.tokens.is_empty() {
+        return Ok(());
+    }
+    let uplink = uplink(&thread).await?;
+    let shard = thread.share.shard;
+    let seed = thread.plan.seed ^ (u64::from(shard) + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    let dues: Box<dyn Iterator<Item = Due>> = if scenario.replay.is_some() {
+        Box::new(replay(&thread, &recording))
+    } else {
+        Box::new(drawn(&thread, seed))
+    };
+    let mut poster = Poster {
+        uplink,
+        texts: Texts::new(&recording),
+        recording: Arc::clone(&recording),
+        marker: Marker::new(thread.plan.seed ^ thread.plan.start.0, shard),
+        random: SmallRng::seed_from_u64(seed),
+        thread: Rc::clone(&thread),
+    };
+    let mut waiting = JoinSet::new();
+    for due in dues {
+        let intended = thread.plan.start.after(due.secs);
+        thread.until(intended).await;
+        while waiting.try_join_next().is_some() {}
+        poster.post(&due, intended, &mut waiting);
+    }
+    while waiting.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Connections to the first uplink that entry names.
+async fn uplink(thread: &Thread) -> Result<Rc<Pool>, String> {
+    let answer = connect::ask(thread, 0).await.map_err(|failure| format!("entry: {}", failure.reason))?;
+    let url = answer.uplinks.first().ok_or("entry names no uplink")?;
+    let (target, _) = Target::resolve(url).await?;
+    let connections = (CONNECTIONS_MAX / thread.plan.threads).max(8);
+    let first_source = u32::MAX / 4 + thread.share.shard * CONNECTIONS_MAX;
+    Ok(Rc::new(Pool::new(target, connections as usize, first_source, TIMEOUT)))
+}
+
+/// The three kinds, in order of time.
+fn drawn(thread: &Thread, seed: u64) -> impl Iterator<Item = Due> + use<> {
+    let scenario = &thread.plan.scenario;
+    let shards = f64::from(thread.share.shards);
+    let mut kinds: Vec<(Kind, Peekable<Arrivals>)> = Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let random = SmallRng::seed_from_u64(seed.rotate_left(kind as u32 + 1));
+            let rate = scenario.rate(kind) / shards;
+            (kind, Arrivals::new(thread.population.clone(), &scenario.phases, kind, rate, random).peekable())
+        })
+        .collect();
+    std::iter::from_fn(move || {
+        let next = kinds.iter_mut().filter_map(|(kind, arrivals)| Some((*arrivals.peek()?, *kind, arrivals)));
+        let (secs, kind, arrivals) = next.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        arrivals.next();
+        Some(Due { secs, what: What::Drawn(kind) })
+    })
+}
+
+/// The recording at its own pace: this thread's share of it.
+fn replay(thread: &Thread, recording: &Recording) -> impl Iterator<Item = Due> + use<> {
+    let replay = thread.plan.scenario.replay.clone().unwrap_or_default();
+    let end = thread.population.secs();
+    let (shard, shards) = (thread.share.shard as usize, thread.share.shards as usize);
+    let offsets: Vec<u64> = recording.items.iter().map(|item| item.offset_ms).collect();
+    offsets.into_iter().enumerate().skip(shard).step_by(shards).filter_map(move |(at, offset_ms)| {
+        let secs = (offset_ms as f64 / 1_000.0 - replay.from_secs) / replay.speed;
+        (0.0..end).contains(&secs).then_some(Due { secs, what: What::Recorded(at) })
+    })
+}
+
+impl Poster {
+    fn post(&mut self, due: &Due, intended: Moment, waiting: &mut JoinSet<()>) {
+        let Ok(id) = self.marker.next(intended).parse() else { return };
+        let (room, (kind, post)) = match due.what {
+            What::Recorded(at) => (0, recorded(&self.recording.items[at], id)),
+            What::Drawn(kind) => (self.room(due.secs), (kind, self.texts.draw(kind, id, &mut self.random))),
+        };
+        self.thread.interval.borrow_mut().posts.due(kind);
+        if waiting.len() >= WAITING_MAX {
+            tally(&mut self.thread.interval.borrow_mut().posts.failed, "too many wait", 1);
+            return;
+        }
+        let sender = self.random.random_range(0..self.thread.plan.tokens.len());
+        let (thread, uplink) = (Rc::clone(&self.thread), Rc::clone(&self.uplink));
+        waiting.spawn_local(async move { send(&thread, &uplink, room, sender, &post, intended).await });
+    }
+
+    /// The room of one of the viewers that should be there.
+    fn room(&mut self, secs: f64) -> usize {
+        let present = self.thread.population.at(secs).map_or(1.0, |(viewers, _)| viewers);
+        self.thread.popularity.room_of(self.random.random_range(0..(present as u32).max(1)))
+    }
+}
+
+async fn send(thread: &Thread, uplink: &Pool, room: usize, sender: usize, post: &Post, intended: Moment) {
+    let path = format!("/v1/rooms/{}/messages", thread.popularity.rooms()[room]);
+    let body = Bytes::from(serde_json::to_vec(post).expect("posts are plain data"));
+    let token = Some(thread.plan.tokens[sender].as_str());
+    let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body }).await;
+    let latency = Moment::now().since(intended);
+    let mut interval = thread.interval.borrow_mut();
+    let (status, body) = match answer {
+        Ok(answer) => answer,
+        Err(error) => return tally(&mut interval.posts.failed, &error.to_string(), 1),
+    };
+    interval.post.record(latency);
+    if !status.is_success() {
+        let code = serde_json::from_slice::<ErrorBody>(&body).map(|refused| refused.error.code.label());
+        let code = code.map_or_else(|_| format!("status {}", status.as_u16()), str::to_owned);
+        return tally(&mut interval.posts.refused, &code, 1);
+    }
+    match serde_json::from_slice::<PostAnswer>(&body) {
+        Ok(answer) => {
+            interval.posts.answered(answer.outcome);
+            // What is answered when the viewers are about to leave is owed to nobody, unless
+            // one of them saw it.
+            let in_time = Moment::now() < thread.plan.start.after(thread.end_secs() - LAST_SECS);
+            if let Some(sequence) = answer.sequence.filter(|_| in_time) {
+                let id = post.id().as_str();
+                thread.seen.borrow_mut().accepted(room, post.class(), sequence.0, id);
+            }
+        }
+        Err(_) => tally(&mut interval.posts.failed, "nonsense", 1),
+    }
+}

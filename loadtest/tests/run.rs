@@ -1,0 +1,201 @@
+//! The load tester against the real server: what it counts is what the server did, and what
+//! goes wrong is said.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use barrage_testkit::{Server, ServerOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const LOADTEST: &str = env!("CARGO_BIN_EXE_barrage-loadtest");
+
+/// The server's binary: named by `LOADTEST_SERVER`, or built beside ours.
+fn barrage() -> String {
+    let path = std::env::var_os("LOADTEST_SERVER")
+        .map_or_else(|| Path::new(LOADTEST).with_file_name("barrage"), PathBuf::from);
+    assert!(path.is_file(), "{} is not there: cargo build -p barrage", path.display());
+    path.to_str().unwrap().to_owned()
+}
+
+struct Site {
+    server: Server,
+    dir: TempDir,
+}
+
+impl Site {
+    async fn start() -> Site {
+        let server = Server::start(&barrage(), ServerOptions::default()).await;
+        Site { server, dir: TempDir::new().unwrap() }
+    }
+
+    /// Writes a scenario of a second and a half, and what a test adds to it.
+    fn scenario(&self, rest: &str) -> String {
+        let text = format!(
+            "name: short\nviewers: 100\nsettle_secs: 1\ntester_lag_p99_ms_max: 2000\n\
+             likes_per_viewer_per_min: 6\nchat_per_viewer_per_min: 30\ngifts_per_viewer_per_min: 12\n{rest}"
+        );
+        let path = self.dir.path().join("short.yaml");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs a scenario; the output and the report.
+    async fn run(&self, scenario: &str, more: &[&str]) -> (Output, Value) {
+        let json = self.dir.path().join("report.json");
+        let target = format!("http://{}", self.server.public);
+        let admin = format!("http://{}", self.server.admin);
+        let output = tokio::process::Command::new(LOADTEST)
+            .args(["run", scenario, "--target", &target, "--admin", &admin, "--quiet", "--json"])
+            .arg(&json)
+            .arg("--html")
+            .arg(self.dir.path().join("report.html"))
+            .arg("--token-key")
+            .arg(self.server.data_dir().join("token.key"))
+            .args(more)
+            .output()
+            .await
+            .unwrap();
+        let report = std::fs::read(&json).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        (output, report.unwrap_or_default())
+    }
+
+    /// The server's process, found by its data directory.
+    fn pid(&self) -> String {
+        let data_dir = self.server.data_dir().to_str().unwrap();
+        let is_ours = |entry: &std::fs::DirEntry| {
+            let arguments = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let arguments = String::from_utf8_lossy(&arguments).into_owned();
+            arguments.contains(data_dir) && arguments.contains("--admin-listen")
+        };
+        let found = std::fs::read_dir("/proc").unwrap().flatten().find(is_ours).unwrap();
+        found.file_name().into_string().unwrap()
+    }
+}
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    format!("{out}{err}")
+}
+
+const RAMP_AND_HOLD: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 1.5}]\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smoke_counts_what_the_server_did() {
+    let site = Site::start().await;
+    let (output, report) = site.run("smoke", &["--viewers", "300"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(report["figures"]["viewers.peak"], 300.0);
+    assert_eq!(report["totals"]["joins"], 300);
+    assert_eq!(site.server.metric("barrage_gateway_joins_total").await, 300.0);
+    let balance = &report["balance"];
+    assert!(balance["gifts_owed"].as_u64().unwrap() > 1_000, "{balance}");
+    // Every gift to every viewer, and not one more, by both sides' counts.
+    assert_eq!(balance["gifts_owed"], report["totals"]["delivered"]["gift"]);
+    assert_eq!((&balance["gifts_lost"], &balance["gifts_doubled"]), (&0.into(), &0.into()));
+    // Open loop: four chats a minute of 300 viewers, and so on, over the phases.
+    let due = report["totals"]["posts"]["chat"].as_f64().unwrap();
+    let wanted = 10.0 + 40.0 + 120.0 + 15.0;
+    assert!((due - wanted).abs() < 6.0 * wanted.sqrt(), "{due} instead of {wanted}");
+    let page = std::fs::read_to_string(site.dir.path().join("report.html")).unwrap();
+    assert!(page.contains("Latency, intended send to viewer") && page.contains("passed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_threshold_exits_with_1() {
+    let site = Site::start().await;
+    let scenario = site.scenario(&format!("{RAMP_AND_HOLD}thresholds: [p50 < 0.001ms, loss.gift == 0]\n"));
+    let (output, report) = site.run(&scenario, &[]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("BROKEN  p50 < 0.001ms"), "{}", said(&output));
+    assert_eq!(report["verdict"]["outcome"], "failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_that_are_cut_come_back_and_miss_no_gift() {
+    let site = Site::start().await;
+    let scenario = site.scenario(
+        "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 3}]\n\
+         faults: [{at_secs: 1, cut_share: 0.5}]\nslow: {share: 0.1, bytes_per_s: 3000}\n\
+         viewer_identity: token\nthresholds: [loss.gift == 0, doubled.gift == 0, viewers.lost == 0]\n",
+    );
+    let (output, report) = site.run(&scenario, &["--processes", "2"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let reconnects = report["totals"]["reconnects"].as_u64().unwrap();
+    assert!((25..=75).contains(&reconnects), "{reconnects}");
+    assert_eq!(report["processes"], 2);
+}
+
+/// While the server stands still, posts stay due, and the wait is in the latencies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stands_still_is_seen_in_full() {
+    let site = Site::start().await;
+    let scenario = site.scenario(
+        "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 4}]\n\
+         faults: [{at_secs: 1, cut_share: 0}]\n",
+    );
+    let pid = site.pid();
+    let hook = format!("kill -STOP {pid}; sleep 1.5; kill -CONT {pid}");
+    let (output, report) = site.run(&scenario, &["--hook", &hook]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let figure = |name: &str| report["figures"][name].as_f64().unwrap();
+    assert!(figure("max") >= 1_350.0, "{}", said(&output));
+    // A third of the time nothing moved: what was due then waited 0.75 s on average.
+    assert!(figure("p90") >= 700.0, "{}", said(&output));
+    let due = report["totals"]["posts"]["chat"].as_f64().unwrap();
+    assert!((due - 212.0).abs() < 6.0 * 212_f64.sqrt(), "{due}");
+    assert_eq!(report["balance"]["gifts_lost"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_fails_the_run() {
+    let site = Site::start().await;
+    let scenario = site.scenario(&format!(
+        "{RAMP_AND_HOLD}faults: [{{at_secs: 1, cut_share: 0}}]\nthresholds: [viewers.lost == 0]\n"
+    ));
+    let (output, report) = site.run(&scenario, &["--hook", &format!("kill -9 {}", site.pid())]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(report["figures"]["viewers.lost"], 1.0);
+    assert!(report["figures"]["posts.failed"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rooms_are_made_and_watched() {
+    let site = Site::start().await;
+    let rest =
+        format!("{RAMP_AND_HOLD}rooms: {{count: 20, name: r, zipf: 1}}\nthresholds: [loss.gift == 0]\n");
+    let scenario = site.scenario(&rest);
+    let (output, report) = site.run(&scenario, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // A gift reaches one room's viewers, not all.
+    let gifts = report["totals"]["posts"]["gift"].as_u64().unwrap();
+    let owed = report["balance"]["gifts_owed"].as_u64().unwrap();
+    assert!(owed > gifts && owed < gifts * 60, "{owed} of {gifts}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_says_why() {
+    let dir = TempDir::new().unwrap();
+    let bad = dir.path().join("bad.yaml");
+    std::fs::write(&bad, "name: bad\nviewrs: 3\n").unwrap();
+    let run = |arguments: Vec<String>| async move {
+        let output = tokio::process::Command::new(LOADTEST).args(arguments).output().await.unwrap();
+        (output.status.code(), said(&output))
+    };
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (code, text) = run(words("run smoke --target http://127.0.0.1:1")).await;
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("the target does not answer"), "{text}");
+    let (code, text) = run(vec!["check".into(), bad.to_str().unwrap().into()]).await;
+    assert_eq!(code, Some(64), "{text}");
+    assert!(text.contains("viewrs"), "{text}");
+    let (code, text) = run(words("run no-such")).await;
+    assert_eq!(code, Some(64), "{text}");
+    assert!(text.contains("celebrity"), "{text}");
+    let (code, text) = run(words("run smoke --viewers 900000 --processes 2")).await;
+    assert_eq!(code, Some(64), "{text}");
+    assert!(text.contains("give --processes"), "{text}");
+    assert_eq!(run(words("--no-such-flag")).await.0, Some(64));
+}
