@@ -117,7 +117,7 @@ impl Default for ReplayConfig {
 pub struct SlowConfig {
     /// Share of the viewers, 0 to 1. Default 0.
     pub share: f64,
-    /// How fast they read. Default 2000, at least 100.
+    /// How fast they read. Default 2000, at least 1.
     pub bytes_per_s: u32,
 }
 
@@ -234,7 +234,7 @@ impl Scenario {
         range("gifts_per_viewer_per_min", self.gifts_per_viewer_per_min, 0.0, 6_000.0);
         range("likes_per_viewer_per_min", self.likes_per_viewer_per_min, 0.0, 6_000.0);
         range("slow.share", self.slow.share, 0.0, 1.0);
-        range("slow.bytes_per_s", f64::from(self.slow.bytes_per_s), 100.0, 1e9);
+        range("slow.bytes_per_s", f64::from(self.slow.bytes_per_s), 1.0, 1e9);
         range("settle_secs", self.settle_secs, 1.0, 60.0);
         range("tester_lag_p99_ms_max", self.tester_lag_p99_ms_max, 1.0, 60_000.0);
         if let Some(replay) = &self.replay {

@@ -40,6 +40,21 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Slow viewers: what one in a hundred that stand still cost the others.
+    Slow {
+        /// Viewers in all.
+        #[arg(long, default_value_t = 5_000)]
+        viewers: u32,
+        /// Length of each run, after a ramp of ten seconds.
+        #[arg(long, default_value_t = 30)]
+        secs: u32,
+        /// Runs without and with slow viewers, by turns; medians are compared.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// One JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -47,7 +62,10 @@ fn main() -> ExitCode {
         Command::Test => test::all(),
         Command::Lint => test::lint(),
         Command::Web => test::web_build(),
-        Command::Bench(Bench::Flow { secs, json }) => bench::flow(secs, json),
+        Command::Bench(Bench::Flow { secs, json }) => bench::flow::main(secs, json),
+        Command::Bench(Bench::Slow { viewers, secs, rounds, json }) => {
+            bench::slow::main(viewers, secs, rounds, json)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

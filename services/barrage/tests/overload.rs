@@ -150,9 +150,9 @@ async fn slow_viewer(address: SocketAddr, reads: bool) {
     }
 }
 
-/// Five thousand viewers, one in a hundred of which stands still: they are told to
-/// reconnect and closed, and the others are served as before. (How much the others'
-/// p99 moves is measured by `cargo xtask bench slow`; here the bound is coarse.)
+/// One viewer in a hundred stands still: they are told to reconnect and closed, and the
+/// others are served as before. (`cargo xtask bench slow` measures how much the others'
+/// p99 moves, with 5,000; here the bound is coarse.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_viewers_are_sent_away_and_the_others_do_not_notice() {
     const VIEWERS: usize = 1_000;

@@ -13,14 +13,14 @@ pub fn rate_limited(message: String, rule: &str, scope: &str, verdict: &Verdict,
     let mut refusal = Refusal::new(Code::RateLimited, message);
     refusal.retry_after_ms = verdict.retry_after_ms();
     if let Verdict::Refuse { limit, remaining, .. } = verdict {
-        refusal.limit = Some(LimitHit {
+        refusal.limit = Some(Box::new(LimitHit {
             rule: rule.into(),
             scope: scope.into(),
             limit: u64::from(*limit),
             remaining: u64::from(*remaining),
             window_ms,
             offered: None,
-        });
+        }));
     }
     ApiError(refusal)
 }

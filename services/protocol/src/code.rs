@@ -161,7 +161,7 @@ pub struct Refusal {
     pub retry_after_ms: Option<u64>,
     /// The limit that stood in the way, when it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<LimitHit>,
+    pub limit: Option<Box<LimitHit>>,
 }
 
 /// A limit that something met.

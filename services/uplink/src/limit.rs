@@ -152,14 +152,14 @@ impl Limits {
         }
         let mut refusal = Refusal::new(Code::SlowMode, format!("slow mode: one message in {secs} s"));
         refusal.retry_after_ms = verdict.retry_after_ms();
-        refusal.limit = Some(LimitHit {
+        refusal.limit = Some(Box::new(LimitHit {
             rule: "slow_mode".into(),
             scope: "user_in_room".into(),
             limit: 1,
             remaining: 0,
             window_ms: interval_ms,
             offered: None,
-        });
+        }));
         Err(ApiError(refusal))
     }
 
