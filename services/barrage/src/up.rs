@@ -44,19 +44,21 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
 }
 
 /// Where limits are counted, and the breaker before it if that is elsewhere.
-fn quota(
-    config: &Config,
-    registry: &Registry,
-    breakers: &BreakerMetrics,
-) -> anyhow::Result<(Arc<dyn Quota>, Option<Arc<Guarded>>)> {
+struct Counting {
+    quota: Arc<dyn Quota>,
+    redis: Option<Arc<Guarded>>,
+}
+
+fn quota(config: &Config, registry: &Registry, breakers: &BreakerMetrics) -> anyhow::Result<Counting> {
     let Some(redis) = &config.redis else {
-        return Ok((Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(registry)?)), None));
+        let quota = Arc::new(LocalQuota::new(&config.quota, FlowMetrics::new(registry)?));
+        return Ok(Counting { quota, redis: None });
     };
     // One process has all of each limit when Redis is away.
     let (_, instances) = tokio::sync::watch::channel(1);
     let quota = RedisQuota::new(redis, instances, QuotaMetrics::new(registry)?, breakers).context("redis")?;
     let breaker = quota.breaker();
-    Ok((Arc::new(quota), Some(breaker)))
+    Ok(Counting { quota: Arc::new(quota), redis: Some(breaker) })
 }
 
 /// The recording that the flags ask for, read before anything is started.
@@ -123,7 +125,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
         config.token.guests.unwrap_or_else(|| addresses.iter().all(|address| address.ip().is_loopback()));
     let moderator = Moderator::new(config.moderation.clone(), ModerationMetrics::new(&registry)?, &breakers)?;
     let moderator = Arc::new(moderator);
-    let (quota, redis) = quota(&config, &registry, &breakers)?;
+    let Counting { quota, redis } = quota(&config, &registry, &breakers)?;
     let parts = Parts {
         bus: Arc::clone(&bus),
         store: Arc::clone(&store),
