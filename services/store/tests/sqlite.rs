@@ -6,11 +6,10 @@ mod conformance;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::Poll;
 
-use barrage_protocol::Sequence;
 use barrage_store::{HistoryRange, SqliteConfig, SqliteStore, Store, StoreError};
-use conformance::{chat, gift_entry, room, sequences, user};
+use conformance::cut::{check_whole, first_polls};
+use conformance::{chat, gift_entry, room, user};
 use tempfile::TempDir;
 
 async fn open() -> (TempDir, Arc<dyn Store>) {
@@ -32,18 +31,6 @@ fn copy_as_killed(from: &Path, to: &Path) -> PathBuf {
     let log = to.join("store.db-wal");
     std::fs::copy(from.join("store.db-wal"), &log).unwrap();
     log
-}
-
-/// Archive, ledger and position tell the same story; returns how far it goes.
-async fn check_whole(store: &dyn Store, batch_len: u64) -> u64 {
-    let up_to = store.archived_up_to().await.unwrap().0;
-    assert_eq!(up_to % batch_len, 0, "a batch was kept in part");
-    let demo = room("demo");
-    let seen = store.history(&demo, HistoryRange::After(Sequence::ZERO), 1_000).await.unwrap();
-    assert_eq!(sequences(&seen), (1..=up_to).collect::<Vec<_>>());
-    let ledger = store.gifts(&demo, Sequence::ZERO, 1_000).await.unwrap();
-    assert_eq!(ledger.len() as u64, up_to);
-    up_to
 }
 
 #[tokio::test]
@@ -78,22 +65,6 @@ async fn a_torn_log_keeps_whole_batches_only() {
         reached.insert(check_whole(&reopened, 10).await);
     }
     assert!(reached.contains(&50) && reached.len() > 1, "the cuts hit nothing: {reached:?}");
-}
-
-/// Polls the future at most `polls` times, then drops it where it stands.
-async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        let polled = future.as_mut().poll(context).map(Some);
-        // The last poll's wake-up would find nothing left to do.
-        if polled.is_pending() && left == 0 { Poll::Ready(None) } else { polled }
-    })
-    .await
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus};
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig, SqliteStore, Store, StoreError,
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig,
+    SqliteStore, Store, StoreError,
 };
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -224,6 +225,23 @@ impl Store for FaultyStore {
     }
 
     async fn recall(&self, _: &RoomId, _: Sequence) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn append_audit(&self, _: &[AuditRecord]) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn audit(
+        &self,
+        _: Option<&RoomId>,
+        _: Option<u64>,
+        _: usize,
+    ) -> Result<Vec<AuditLine>, StoreError> {
+        unreachable!()
+    }
+
+    async fn delete_audit(&self, _: u64, _: usize) -> Result<u64, StoreError> {
         unreachable!()
     }
 

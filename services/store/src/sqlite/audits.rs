@@ -1,16 +1,17 @@
 //! The audit log.
 
 use barrage_protocol::RoomId;
-use sqlx::Row;
 
-use super::{SqliteStore, rows, value};
+use super::SqliteStore;
+use crate::archive::rows;
+use crate::row;
 use crate::{AuditLine, AuditRecord, StoreError};
 
 pub(super) async fn append(store: &SqliteStore, records: &[AuditRecord]) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
     for record in records {
         sqlx::query("INSERT INTO audit (at_ms, room, user, actor, action, detail) VALUES (?, ?, ?, ?, ?, ?)")
-            .bind(value::int(record.at_ms))
+            .bind(row::int(record.at_ms))
             .bind(record.room.as_ref().map(RoomId::as_str))
             .bind(record.user.as_ref().map(|user| user.as_str()))
             .bind(&record.actor)
@@ -33,33 +34,19 @@ pub(super) async fn page(
         "SELECT id, at_ms, room, user, actor, action, detail FROM audit
          WHERE id < ?1 AND (?2 IS NULL OR room = ?2) ORDER BY id DESC LIMIT ?3",
     )
-    .bind(before.map_or(i64::MAX, value::int))
+    .bind(before.map_or(i64::MAX, row::int))
     .bind(room.map(RoomId::as_str))
     .bind(rows(limit))
     .fetch_all(&store.readers)
     .await?;
-    let read = |row: &sqlx::sqlite::SqliteRow| {
-        let is_there = |column| row.try_get::<Option<&str>, _>(column).map(|text| text.is_some());
-        Ok(AuditLine {
-            id: value::uint(row, "id")?,
-            record: AuditRecord {
-                at_ms: value::uint(row, "at_ms")?,
-                room: if is_there("room")? { Some(value::room(row, "room")?) } else { None },
-                user: if is_there("user")? { Some(value::user(row, "user")?) } else { None },
-                actor: row.try_get("actor")?,
-                action: row.try_get("action")?,
-                detail: serde_json::from_str(row.try_get("detail")?).unwrap_or_default(),
-            },
-        })
-    };
-    found.iter().map(read).collect()
+    found.iter().map(row::audit_line).collect()
 }
 
 pub(super) async fn delete(store: &SqliteStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < ? ORDER BY id LIMIT ?)",
     )
-    .bind(value::int(before_ms))
+    .bind(row::int(before_ms))
     .bind(rows(limit))
     .execute(&store.writer)
     .await?;

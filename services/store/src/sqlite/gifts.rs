@@ -1,11 +1,12 @@
 //! The gift ledger.
 
 use barrage_protocol::{RoomId, Sequence, UserId};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{SqliteStore, rows, value};
-use crate::{GiftKind, GiftRecord, GiftSum, HISTORY_LIMIT_MAX, StoreError};
+use super::SqliteStore;
+use crate::archive::rows;
+use crate::row;
+use crate::{GiftRecord, GiftSum, HISTORY_LIMIT_MAX, StoreError};
 
 /// Rows per statement: 11 values each, far under SQLite's 32,766.
 const CHUNK_ROWS: usize = 500;
@@ -27,18 +28,19 @@ pub(super) async fn insert(
             "INSERT INTO gifts (sequence, room, user, kind, name, count, price_minor,
                 amount_minor, currency, combo, at_ms) ",
         );
-        query.push_values(chunk, |mut row, gift| {
-            row.push_bind(value::int(gift.sequence.0))
+        query.push_values(chunk, |mut values, gift| {
+            values
+                .push_bind(row::int(gift.sequence.0))
                 .push_bind(gift.room.as_str().to_owned())
                 .push_bind(gift.user.as_str().to_owned())
                 .push_bind(gift.kind.label())
                 .push_bind(gift.name.clone())
                 .push_bind(gift.count)
-                .push_bind(value::int(gift.price_minor))
-                .push_bind(value::int(gift.amount_minor()))
+                .push_bind(row::int(gift.price_minor))
+                .push_bind(row::int(gift.amount_minor()))
                 .push_bind(gift.currency.clone())
                 .push_bind(gift.combo)
-                .push_bind(value::int(gift.at_ms));
+                .push_bind(row::int(gift.at_ms));
         });
         query.push(" ON CONFLICT (sequence) DO NOTHING");
         new += query.build().persistent(false).execute(&mut *connection).await?.rows_affected();
@@ -54,11 +56,11 @@ pub(super) async fn list(
 ) -> Result<Vec<GiftRecord>, StoreError> {
     let found = sqlx::query("SELECT * FROM gifts WHERE room = ? AND sequence > ? ORDER BY sequence LIMIT ?")
         .bind(room.as_str())
-        .bind(value::int(after.0))
+        .bind(row::int(after.0))
         .bind(rows(limit))
         .fetch_all(&store.readers)
         .await?;
-    found.iter().map(read).collect()
+    found.iter().map(row::gift).collect()
 }
 
 pub(super) async fn sums(
@@ -73,7 +75,7 @@ pub(super) async fn sums(
     }
     query.push(" GROUP BY currency ORDER BY currency NULLS FIRST LIMIT ").push_bind(rows(HISTORY_LIMIT_MAX));
     let found = query.build().fetch_all(&store.readers).await?;
-    found.iter().map(read_sum).collect()
+    found.iter().map(row::gift_sum).collect()
 }
 
 pub(super) async fn ranking(
@@ -96,34 +98,5 @@ pub(super) async fn ranking(
         )
         .push_bind(rows(limit));
     let found = query.build().fetch_all(&store.readers).await?;
-    found.iter().map(|row| Ok((value::user(row, "user")?, read_sum(row)?))).collect()
-}
-
-fn read_sum(row: &SqliteRow) -> Result<GiftSum, StoreError> {
-    let high = u128::from(value::uint(row, "amount_high")?);
-    let low = u128::from(value::uint(row, "amount_low")?);
-    Ok(GiftSum {
-        currency: row.try_get("currency")?,
-        entries: value::uint(row, "entries")?,
-        count: value::uint(row, "count")?,
-        amount_minor: u64::try_from((high << 32) + low).unwrap_or(u64::MAX),
-    })
-}
-
-fn read(row: &SqliteRow) -> Result<GiftRecord, StoreError> {
-    let kind: &str = row.try_get("kind")?;
-    let combo: Option<i64> = row.try_get("combo")?;
-    let combo = combo.map(u32::try_from).transpose().map_err(|_| StoreError::Corrupt("combo"))?;
-    Ok(GiftRecord {
-        sequence: Sequence(value::uint(row, "sequence")?),
-        room: value::room(row, "room")?,
-        user: value::user(row, "user")?,
-        kind: GiftKind::of_label(kind).ok_or(StoreError::Corrupt("kind"))?,
-        name: row.try_get("name")?,
-        count: value::uint32(row, "count")?,
-        price_minor: value::uint(row, "price_minor")?,
-        currency: row.try_get("currency")?,
-        combo,
-        at_ms: value::uint(row, "at_ms")?,
-    })
+    found.iter().map(|row| Ok((row::user(row, "user")?, row::gift_sum(row)?))).collect()
 }

@@ -2,7 +2,9 @@
 
 use barrage_protocol::{RoomId, UserId};
 
-use super::{SqliteStore, rows, value};
+use super::SqliteStore;
+use crate::archive::rows;
+use crate::row;
 use crate::{Mute, StoreError};
 
 pub(super) async fn put(store: &SqliteStore, mute: &Mute) -> Result<(), StoreError> {
@@ -12,7 +14,7 @@ pub(super) async fn put(store: &SqliteStore, mute: &Mute) -> Result<(), StoreErr
     )
     .bind(mute.room.as_str())
     .bind(mute.user.as_str())
-    .bind(value::int(mute.until_ms))
+    .bind(row::int(mute.until_ms))
     .execute(&store.writer)
     .await?;
     Ok(())
@@ -36,10 +38,10 @@ pub(super) async fn until(
     let row = sqlx::query("SELECT until_ms FROM mutes WHERE room = ? AND user = ? AND until_ms > ?")
         .bind(room.as_str())
         .bind(user.as_str())
-        .bind(value::int(now_ms))
+        .bind(row::int(now_ms))
         .fetch_optional(&store.readers)
         .await?;
-    row.map(|row| value::uint(&row, "until_ms")).transpose()
+    row.map(|row| row::uint(&row, "until_ms")).transpose()
 }
 
 pub(super) async fn active(
@@ -56,16 +58,12 @@ pub(super) async fn active(
     )
     .bind(room.as_str())
     .bind(after.map_or("", UserId::as_str))
-    .bind(value::int(now_ms))
+    .bind(row::int(now_ms))
     .bind(rows(limit))
     .fetch_all(&store.readers)
     .await?;
     let read = |row| {
-        Ok(Mute {
-            room: room.clone(),
-            user: value::user(row, "user")?,
-            until_ms: value::uint(row, "until_ms")?,
-        })
+        Ok(Mute { room: room.clone(), user: row::user(row, "user")?, until_ms: row::uint(row, "until_ms")? })
     };
     found.iter().map(read).collect()
 }
@@ -75,7 +73,7 @@ pub(super) async fn delete_ended(store: &SqliteStore, now_ms: u64, limit: usize)
         "DELETE FROM mutes WHERE (room, user) IN
             (SELECT room, user FROM mutes WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)",
     )
-    .bind(value::int(now_ms))
+    .bind(row::int(now_ms))
     .bind(rows(limit))
     .execute(&store.writer)
     .await?;

@@ -1,10 +1,10 @@
 //! Rooms, and the starts of their streams.
 
 use barrage_protocol::RoomId;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, rows, value};
+use super::SqliteStore;
+use crate::archive::rows;
+use crate::row;
 use crate::{Room, StoreError};
 
 pub(super) async fn put(store: &SqliteStore, room: &Room) -> Result<(), StoreError> {
@@ -20,14 +20,14 @@ pub(super) async fn put(store: &SqliteStore, room: &Room) -> Result<(), StoreErr
     )
     .bind(room.id.as_str())
     .bind(&room.title)
-    .bind(value::int(room.created_at_ms))
-    .bind(value::int(room.stream_started_at_ms))
+    .bind(row::int(room.created_at_ms))
+    .bind(row::int(room.stream_started_at_ms))
     .bind(room.closed)
     .execute(&mut *transaction)
     .await?;
     sqlx::query("INSERT INTO streams (room, started_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING")
         .bind(room.id.as_str())
-        .bind(value::int(room.stream_started_at_ms))
+        .bind(row::int(room.stream_started_at_ms))
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
@@ -39,7 +39,7 @@ pub(super) async fn get(store: &SqliteStore, id: &RoomId) -> Result<Option<Room>
         .bind(id.as_str())
         .fetch_optional(&store.readers)
         .await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(row::room).transpose()
 }
 
 pub(super) async fn list(
@@ -52,7 +52,7 @@ pub(super) async fn list(
         .bind(rows(limit))
         .fetch_all(&store.readers)
         .await?;
-    found.iter().map(read).collect()
+    found.iter().map(row::room).collect()
 }
 
 pub(super) async fn close(store: &SqliteStore, id: &RoomId) -> Result<bool, StoreError> {
@@ -61,14 +61,4 @@ pub(super) async fn close(store: &SqliteStore, id: &RoomId) -> Result<bool, Stor
         .execute(&store.writer)
         .await?;
     Ok(done.rows_affected() > 0)
-}
-
-fn read(row: &SqliteRow) -> Result<Room, StoreError> {
-    Ok(Room {
-        id: value::room(row, "id")?,
-        title: row.try_get("title")?,
-        created_at_ms: value::uint(row, "created_at_ms")?,
-        stream_started_at_ms: value::uint(row, "stream_started_at_ms")?,
-        closed: row.try_get("closed")?,
-    })
 }

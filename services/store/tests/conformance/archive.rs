@@ -172,3 +172,35 @@ pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn
     let rest = store.history(&demo, after(1_000), 500).await.unwrap();
     assert_eq!(sequences(&rest), (1_001..=1_234).collect::<Vec<_>>());
 }
+
+/// After a failure two may believe that they are the archiver, each a little
+/// behind the other.
+pub(crate) async fn overlapping_archivers_neither_lose_nor_double(store: Arc<dyn Store>) {
+    let archivers: Vec<_> = (0..6u64)
+        .map(|archiver| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let (mut new, mut position) = (0, Sequence::ZERO);
+                for batch in 0..20 {
+                    let first = batch * 10 + 1;
+                    let last = (first + 9 + archiver).min(200);
+                    let mut entries: Vec<_> = (first..=last).map(|n| gift_entry("demo", n)).collect();
+                    if archiver % 2 == 1 {
+                        entries.reverse();
+                    }
+                    new += store.append(&entries).await.unwrap();
+                    let now = store.archived_up_to().await.unwrap();
+                    assert!(now >= position.max(Sequence(last)), "the position went back");
+                    position = now;
+                }
+                new
+            })
+        })
+        .collect();
+    let mut new = 0;
+    for archiver in archivers {
+        new += archiver.await.unwrap();
+    }
+    assert_eq!(new, 200);
+    assert_eq!(super::cut::check_whole(&*store, 10).await, 200);
+}

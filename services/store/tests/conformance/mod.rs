@@ -1,6 +1,8 @@
 //! What every engine must do. Each function gets a store of its own, empty.
 
 pub(crate) mod archive;
+pub(crate) mod audit;
+pub(crate) mod cut;
 pub(crate) mod records;
 
 use std::sync::Arc;
@@ -16,7 +18,9 @@ macro_rules! suite {
         $crate::conformance::suite!(@each $open; records:
             rooms_are_put_listed_and_closed,
             mutes_hold_until_their_end,
+            ids_are_ordered_by_their_bytes,
             gifts_are_recorded_once_and_summed,
+            a_nul_in_a_text_stops_nothing,
             sums_beyond_64_bits_do_not_fail);
         $crate::conformance::suite!(@each $open; archive:
             appending_twice_is_appending_once,
@@ -28,7 +32,13 @@ macro_rules! suite {
             recall_hides_within_the_room_only,
             a_message_for_one_user_is_no_history,
             retention_deletes_in_chunks_and_keeps_the_position_and_the_money,
-            a_batch_larger_than_a_statement_is_kept_whole);
+            a_batch_larger_than_a_statement_is_kept_whole,
+            overlapping_archivers_neither_lose_nor_double);
+        $crate::conformance::suite!(@each $open; audit:
+            audit_pages_run_from_the_newest_line,
+            audit_of_a_room_leaves_the_others_out,
+            audit_is_deleted_from_its_oldest_line,
+            an_audit_page_is_bounded);
     };
     (@each $open:path; $module:ident: $($name:ident),+) => {
         $(

@@ -48,6 +48,34 @@ pub(crate) async fn mutes_hold_until_their_end(store: Arc<dyn Store>) {
     assert_eq!(store.active_mutes(&demo, 0, None, 10).await.unwrap(), [mute("ann", 150)]);
 }
 
+pub(crate) async fn ids_are_ordered_by_their_bytes(store: Arc<dyn Store>) {
+    for id in ["b", "A", "_", "a", "B", "-"] {
+        store.put_room(&a_room(id, 1_000)).await.unwrap();
+        store.mute(&Mute { room: room("demo"), user: user(id), until_ms: 100 }).await.unwrap();
+    }
+    let ordered = ["-", "A", "B", "_", "a", "b"];
+    let (mut rooms, mut users) = (Vec::new(), Vec::new());
+    while let Some(next) = store.rooms(rooms.last(), 1).await.unwrap().pop() {
+        rooms.push(next.id);
+    }
+    while let Some(next) = store.active_mutes(&room("demo"), 0, users.last(), 1).await.unwrap().pop() {
+        users.push(next.user);
+    }
+    assert_eq!(rooms, ordered.map(room));
+    assert_eq!(users, ordered.map(user));
+}
+
+/// An engine that cannot keep it may keep another character.
+pub(crate) async fn a_nul_in_a_text_stops_nothing(store: Arc<dyn Store>) {
+    let odd = "o\0d".to_owned();
+    let named = GiftRecord { name: odd.clone(), currency: Some(odd.clone()), ..gift("demo", 1, 2, 100) };
+    assert_eq!(store.record_gifts(&[named]).await.unwrap(), 1);
+    assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap()[0].amount_minor, 200);
+    assert_eq!(store.gift_ranking(&room("demo"), Some(&odd), 1).await.unwrap()[0].1.amount_minor, 200);
+    store.put_room(&Room { title: odd.clone(), ..a_room("demo", 1) }).await.unwrap();
+    assert!(store.room(&room("demo")).await.unwrap().unwrap().title.starts_with('o'));
+}
+
 pub(crate) async fn gifts_are_recorded_once_and_summed(store: Arc<dyn Store>) {
     let super_chat = GiftRecord {
         user: user("bob"),

@@ -1,0 +1,76 @@
+//! The audit log.
+
+use std::sync::Arc;
+
+use barrage_store::{AuditLine, AuditRecord, HISTORY_LIMIT_MAX, Store};
+use serde_json::json;
+
+use super::{room, user};
+
+/// Line `n`, done at 1,000 + n; in no room when that is empty.
+fn record(n: u64, id: &str) -> AuditRecord {
+    AuditRecord {
+        at_ms: 1_000 + n,
+        room: (!id.is_empty()).then(|| room(id)),
+        user: n.is_multiple_of(2).then(|| user("ann")),
+        actor: "mod:1".to_owned(),
+        action: "mute".to_owned(),
+        detail: json!({ "n": n, "words": "弹幕 \"\\ \u{0}" }),
+    }
+}
+
+fn records(lines: &[AuditLine]) -> Vec<AuditRecord> {
+    lines.iter().map(|line| line.record.clone()).collect()
+}
+
+/// The records of these numbers in room "demo".
+fn demo(numbers: impl Iterator<Item = u64>) -> Vec<AuditRecord> {
+    numbers.map(|n| record(n, "demo")).collect()
+}
+
+pub(crate) async fn audit_pages_run_from_the_newest_line(store: Arc<dyn Store>) {
+    assert_eq!(store.audit(None, None, 10).await.unwrap(), []);
+    store.append_audit(&[]).await.unwrap();
+    store.append_audit(&demo(1..=5)).await.unwrap();
+    store.append_audit(&demo(6..=6)).await.unwrap();
+
+    let first = store.audit(None, None, 4).await.unwrap();
+    assert_eq!(records(&first), demo((3..=6).rev()));
+    let rest = store.audit(None, Some(first[3].id), 4).await.unwrap();
+    assert_eq!(records(&rest), demo((1..=2).rev()));
+    assert_eq!(store.audit(None, Some(rest[1].id), 4).await.unwrap(), []);
+    assert_eq!(store.audit(None, Some(u64::MAX), 0).await.unwrap(), first[..1]);
+}
+
+pub(crate) async fn audit_of_a_room_leaves_the_others_out(store: Arc<dyn Store>) {
+    let all = [record(1, "demo"), record(2, ""), record(3, "other"), record(4, "demo")];
+    store.append_audit(&all).await.unwrap();
+    let of = async |id| records(&store.audit(Some(&room(id)), None, 10).await.unwrap());
+    assert_eq!(of("demo").await, [record(4, "demo"), record(1, "demo")]);
+    assert_eq!(of("other").await, [record(3, "other")]);
+    assert_eq!(of("none").await, []);
+    let newest = store.audit(Some(&room("demo")), None, 1).await.unwrap();
+    let older = store.audit(Some(&room("demo")), Some(newest[0].id), 1).await.unwrap();
+    assert_eq!(records(&older), [record(1, "demo")]);
+    assert_eq!(records(&store.audit(None, None, 10).await.unwrap()).len(), 4);
+}
+
+pub(crate) async fn audit_is_deleted_from_its_oldest_line(store: Arc<dyn Store>) {
+    store.append_audit(&demo(1..=10)).await.unwrap();
+    assert_eq!(store.delete_audit(1_007, 4).await.unwrap(), 4);
+    assert_eq!(records(&store.audit(None, None, 20).await.unwrap()), demo((5..=10).rev()));
+    assert_eq!(store.delete_audit(1_007, 4).await.unwrap(), 2);
+    assert_eq!(store.delete_audit(1_007, 4).await.unwrap(), 0);
+    let left = store.audit(None, None, 20).await.unwrap();
+    assert_eq!(records(&left), demo((7..=10).rev()));
+
+    // A place is not given twice, or a page that began before would repeat.
+    assert_eq!(store.delete_audit(u64::MAX, 20).await.unwrap(), 4);
+    store.append_audit(&demo(11..=11)).await.unwrap();
+    assert!(store.audit(None, None, 1).await.unwrap()[0].id > left[0].id);
+}
+
+pub(crate) async fn an_audit_page_is_bounded(store: Arc<dyn Store>) {
+    store.append_audit(&demo(1..=HISTORY_LIMIT_MAX as u64 + 1)).await.unwrap();
+    assert_eq!(store.audit(None, None, usize::MAX).await.unwrap().len(), HISTORY_LIMIT_MAX);
+}

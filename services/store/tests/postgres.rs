@@ -1,0 +1,318 @@
+//! The conformance suite on PostgreSQL, and what only a server can suffer.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod server;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barrage_protocol::Sequence;
+use barrage_store::{ArchiveEntry, HistoryRange, Mute, PostgresConfig, PostgresStore, Store, StoreError};
+use conformance::cut::{check_whole, first_polls};
+use conformance::{chat, gift_entry, room, user};
+use server::{PASSWORD, Server, shared};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+
+async fn open() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(shared().await.store().await))
+}
+
+conformance::suite!(open);
+
+/// The `number`-th batch of ten gifts, from 0.
+fn batch(number: u64) -> Vec<ArchiveEntry> {
+    (1..=10).map(|n| gift_entry("demo", number * 10 + n)).collect()
+}
+
+#[tokio::test]
+async fn many_processes_may_open_a_new_database_at_once() {
+    let config = shared().await.empty_database().await;
+    let opening: Vec<_> = (0..5)
+        .map(|_| {
+            let config = config.clone();
+            tokio::spawn(async move { PostgresStore::open(&config).await })
+        })
+        .collect();
+    for (number, opened) in (0..).zip(opening) {
+        let store = opened.await.unwrap().unwrap();
+        assert_eq!(store.append(&batch(number)).await.unwrap(), 10);
+        assert_eq!(check_whole(&store, 10).await, number * 10 + 10);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_of_the_server_keeps_what_was_answered_and_whole_batches_only() {
+    let mut server = Server::start().await;
+    let store = Arc::new(server.store().await);
+    let mut next = 0;
+    for _ in 0..3 {
+        let writer = {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut answered = next;
+                loop {
+                    match store.append(&batch(answered)).await {
+                        Ok(_) => answered += 1,
+                        Err(error) => return (answered, error),
+                    }
+                }
+            })
+        };
+        while store.archived_up_to().await.unwrap() < Sequence(next * 10 + 100) {
+            tokio::task::yield_now().await;
+        }
+        server.crash();
+        let (answered, error) = writer.await.unwrap();
+        assert!(error.is_retryable(), "{error:?}");
+        assert!(store.ping().await.unwrap_err().is_retryable());
+
+        server.restart().await;
+        store.ping().await.unwrap();
+        next = check_whole(&*store, 10).await / 10;
+        assert!((answered..=answered + 1).contains(&next), "{answered} answered, {next} kept");
+        store.append(&batch(next)).await.unwrap();
+        next += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_fails_calls_in_time_and_serves_again_later() {
+    let server = Server::start().await;
+    let config = PostgresConfig {
+        connections: 2,
+        acquire_timeout_ms: 500,
+        call_timeout_ms: 600,
+        ..server.database().await
+    };
+    let store = PostgresStore::open(&config).await.unwrap();
+    store.append(&batch(0)).await.unwrap();
+    server.pause();
+    let started = Instant::now();
+    for _ in 0..2 {
+        assert!(store.append(&batch(1)).await.unwrap_err().is_retryable());
+        assert!(store.archived_up_to().await.unwrap_err().is_retryable());
+    }
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    let error = PostgresStore::open(&config).await.unwrap_err();
+    assert!(matches!(error, StoreError::Open(_)), "{error:?}");
+
+    server.resume();
+    let patience = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = store.append(&batch(1)).await {
+        assert!(Instant::now() < patience, "{error:?}");
+    }
+    assert_eq!(check_whole(&store, 10).await, 20);
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_silent_in_a_call_gives_its_place_to_a_new_one() {
+    let server = Server::start().await;
+    let config = PostgresConfig {
+        connections: 1,
+        acquire_timeout_ms: 1_000,
+        call_timeout_ms: 1_000,
+        ..server.database().await
+    };
+    let store = PostgresStore::open(&config).await.unwrap();
+    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let _held = hold_position(&mut other).await;
+    let entries = batch(0);
+    let started = Instant::now();
+    let (appended, ()) = tokio::join!(store.append(&entries), async {
+        until_waiting(&config, 1).await;
+        server.pause_connections();
+    });
+    assert!(appended.unwrap_err().is_retryable());
+    while let Err(error) = store.ping().await {
+        assert!(started.elapsed() < Duration::from_secs(6), "{error:?}");
+    }
+    server.resume();
+}
+
+/// What an archiver holds while it writes.
+async fn hold_position(connection: &mut PgConnection) -> Transaction<'_, Postgres> {
+    let mut held = connection.begin().await.unwrap();
+    sqlx::query("UPDATE archive_position SET sequence = sequence").execute(&mut *held).await.unwrap();
+    held
+}
+
+/// Until so many statements wait for a lock.
+async fn until_waiting(config: &PostgresConfig, statements: i64) {
+    let mut connection = PgConnection::connect(&config.url).await.unwrap();
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < statements {}
+}
+
+#[tokio::test]
+async fn an_append_waits_for_another_archiver_but_not_for_a_stopped_one() {
+    let config = PostgresConfig { call_timeout_ms: 1_000, ..shared().await.database().await };
+    let store = PostgresStore::open(&config).await.unwrap();
+    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let held = hold_position(&mut other).await;
+
+    assert!(store.append(&batch(0)).await.unwrap_err().is_retryable());
+    assert_eq!(store.archived_up_to().await.unwrap(), Sequence::ZERO);
+    let entries = batch(0);
+    let (appended, released) = tokio::join!(store.append(&entries), held.rollback());
+    released.unwrap();
+    assert_eq!(appended.unwrap(), 10);
+    assert_eq!(check_whole(&store, 10).await, 10);
+}
+
+#[tokio::test]
+async fn two_archivers_of_a_new_room_agree_on_its_beginning() {
+    let config = shared().await.database().await;
+    let (one, two) =
+        (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
+    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let held = hold_position(&mut other).await;
+    let (first, second) = ([chat("new", 1, 5_000)], [chat("new", 2, 5_700)]);
+    let (first, second, ()) = tokio::join!(one.append(&first), two.append(&second), async {
+        until_waiting(&config, 2).await;
+        held.rollback().await.unwrap();
+    });
+    assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
+    let stream = one.history_by_offset(&room("new"), 0, u64::MAX, 10).await.unwrap();
+    assert_eq!(stream.messages.len(), 2, "each began a stream of its own");
+}
+
+#[tokio::test]
+async fn a_process_that_stops_inside_a_transaction_loses_its_locks() {
+    let config = PostgresConfig { connections: 1, call_timeout_ms: 1_000, ..shared().await.database().await };
+    let (stopped, other) =
+        (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
+    // Nobody polls it any more, as if its process were stopped.
+    let entries = batch(0);
+    let mut append = std::pin::pin!(stopped.append(&entries));
+    let mut watch = PgConnection::connect(&config.url).await.unwrap();
+    while held_locks(&mut watch).await == 0 {
+        assert!(first_polls(append.as_mut(), 1).await.is_none(), "it ended before it was stopped");
+    }
+    let patience = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = other.append(&batch(0)).await {
+        assert!(error.is_retryable() && Instant::now() < patience, "{error:?}");
+    }
+    assert_eq!(check_whole(&other, 10).await, 10);
+}
+
+/// Locks on the archive's position that a transaction has now.
+async fn held_locks(connection: &mut PgConnection) -> i64 {
+    sqlx::query_scalar(
+        "SELECT COUNT(*) FROM pg_locks WHERE relation = 'archive_position'::regclass
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
+    // One connection: the next call waits until the dropped one's is settled.
+    let config = PostgresConfig { connections: 1, ..shared().await.database().await };
+    let store = PostgresStore::open(&config).await.unwrap();
+    let (mut next, mut dropped, mut done) = (0, 0, 0);
+    for round in 0..90 {
+        match first_polls(store.append(&batch(next)), round % 30).await {
+            Some(appended) => {
+                assert_eq!(appended.unwrap(), 10);
+                done += 1;
+            }
+            None => dropped += 1,
+        }
+        next = check_whole(&store, 10).await / 10;
+    }
+    assert!(dropped > 10 && done > 10, "{dropped} dropped, {done} done");
+}
+
+#[tokio::test]
+async fn a_mute_that_is_just_being_prolonged_is_not_deleted() {
+    let config = shared().await.database().await;
+    let store = PostgresStore::open(&config).await.unwrap();
+    let mute = |id: &str| Mute { room: room("demo"), user: user(id), until_ms: 100 };
+    store.mute(&mute("ann")).await.unwrap();
+    store.mute(&mute("bob")).await.unwrap();
+    let mut moderator = PgConnection::connect(&config.url).await.unwrap();
+    let mut prolonging = moderator.begin().await.unwrap();
+    sqlx::query("UPDATE mutes SET until_ms = 900 WHERE user_id = 'ann'")
+        .execute(&mut *prolonging)
+        .await
+        .unwrap();
+    assert_eq!(store.delete_ended_mutes(500, 10).await.unwrap(), 1);
+    prolonging.commit().await.unwrap();
+    assert_eq!(store.muted_until(&room("demo"), &user("ann"), 500).await.unwrap(), Some(900));
+}
+
+#[tokio::test]
+async fn a_silent_rooms_pages_do_not_read_what_others_said_since() {
+    let config = shared().await.database().await;
+    let store = PostgresStore::open(&config).await.unwrap();
+    let talk =
+        |n: u64| if n <= 50 { gift_entry("silent", n) } else { gift_entry(&format!("r{}", n % 40), n) };
+    store.append(&(1..=4_000).map(talk).collect::<Vec<_>>()).await.unwrap();
+    let mut connection = PgConnection::connect(&config.url).await.unwrap();
+    sqlx::query("ANALYZE").execute(&mut connection).await.unwrap();
+    let silent = room("silent");
+    // More often than PostgreSQL looks at the values before it settles on a plan.
+    for _ in 0..20 {
+        for range in [HistoryRange::Latest, HistoryRange::After(Sequence(9))] {
+            assert_eq!(store.history(&silent, range, 5).await.unwrap().messages.len(), 5);
+        }
+        assert_eq!(store.gifts(&silent, Sequence(9), 5).await.unwrap().len(), 5);
+        assert!(store.history_by_offset(&silent, 0, 10, 5).await.unwrap().more);
+    }
+    // The server counts what a connection did when that ends.
+    store.close().await;
+    let read = async |connection: &mut PgConnection, index: &str| {
+        let sql = "SELECT COALESCE(SUM(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes
+            WHERE relname IN ('messages', 'gifts') AND indexrelname LIKE $1";
+        sqlx::query_scalar::<_, i64>(sql).bind(index).fetch_one(connection).await.unwrap()
+    };
+    while read(&mut connection, "%_by_room").await == 0 {}
+    let by_room = read(&mut connection, "%_by_room").await;
+    assert!(by_room < 20 * 4 * 20, "{by_room} rows read by room");
+    assert_eq!(read(&mut connection, "%_pkey").await, 0, "rows of other rooms were read");
+}
+
+/// Everything that an error says, to people and to logs.
+fn all_text(error: &StoreError) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text += &format!(" {inner:?} {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
+    let good = shared().await.database().await;
+    let broken = |url: String| PostgresConfig { url, acquire_timeout_ms: 300, ..PostgresConfig::default() };
+    let wrong_password = broken(good.url.replace(PASSWORD, "another-a-secret-of-the-test"));
+    let no_database = broken(shared().await.url("nowhere"));
+    let no_server = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:1/demo"));
+    let no_port = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:port/demo"));
+    let no_url = broken(format!("barrage:{PASSWORD}"));
+    for config in [wrong_password, no_database, no_server, no_port, no_url] {
+        let error = PostgresStore::open(&config).await.unwrap_err();
+        assert!(matches!(error, StoreError::Open(_)) && !error.is_retryable(), "{error:?}");
+        let text = all_text(&error) + &format!("{config:?}");
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
+    let store = PostgresStore::open(&good).await.unwrap();
+    assert!(!format!("{store:?} {good:?}").contains(PASSWORD));
+    store.append(&[chat("demo", 1, 1_000)]).await.unwrap();
+    store.close().await;
+    assert!(store.ping().await.unwrap_err().is_retryable());
+}
+
+#[test]
+fn an_unknown_key_of_the_configuration_is_refused() {
+    assert!(serde_json::from_str::<PostgresConfig>(r#"{"connections": 2}"#).is_ok());
+    assert!(serde_json::from_str::<PostgresConfig>(r#"{"connection": 2}"#).is_err());
+}
