@@ -29,6 +29,9 @@ pub(crate) struct Config {
     pub(crate) http: barrage_http::HttpConfig,
     pub(crate) token: barrage_token::TokenConfig,
     pub(crate) bus: barrage_bus::BusConfig,
+    /// Messages, settings and the registry are on NATS JetStream. Default: absent, they
+    /// are in this process and its data directory.
+    pub(crate) nats: Option<barrage_bus::NatsConfig>,
     pub(crate) store: barrage_store::SqliteConfig,
     /// The store is in PostgreSQL. Default: absent, it is a SQLite file in the data
     /// directory.
@@ -78,6 +81,7 @@ impl Default for Config {
             http: Default::default(),
             token: Default::default(),
             bus: Default::default(),
+            nats: None,
             store: Default::default(),
             postgres: None,
             archiver: Default::default(),
@@ -159,9 +163,10 @@ fn check(config: &Config) -> anyhow::Result<()> {
 /// Prints what is in force. Keys stand in files; a password in a URL is left out.
 pub(crate) fn show(config: &Config) -> anyhow::Result<()> {
     let mut config = config.clone();
-    let urls =
-        [config.redis.as_mut().map(|redis| &mut redis.url), config.postgres.as_mut().map(|it| &mut it.url)];
-    for url in urls.into_iter().flatten() {
+    let redis = config.redis.as_mut().map(|redis| &mut redis.url);
+    let postgres = config.postgres.as_mut().map(|postgres| &mut postgres.url);
+    let nats = config.nats.iter_mut().flat_map(|nats| &mut nats.urls);
+    for url in redis.into_iter().chain(postgres).chain(nats) {
         if let Some((scheme, rest)) = url.split_once("://")
             && let Some((_, host)) = rest.rsplit_once('@')
         {

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use barrage_archiver::ArchiverMetrics;
-use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, RoomSettings};
+use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomSettings};
 use barrage_entry::Entry;
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
@@ -41,6 +41,15 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
     let replay = recording(asked)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(run(config, replay))
+}
+
+async fn bus(config: &Config, registry: &Registry) -> anyhow::Result<Arc<dyn Bus>> {
+    let metrics = BusMetrics::new(registry)?;
+    Ok(match &config.nats {
+        Some(nats) => NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?,
+        None => EmbeddedBus::open(&EmbeddedBus::file(&config.data_dir), config.bus.clone(), metrics)
+            .context("the message log cannot be opened")?,
+    })
 }
 
 async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
@@ -98,9 +107,7 @@ async fn run(config: Config, replay: Option<Replay>) -> anyhow::Result<()> {
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
     let registry = Registry::new();
     registry.register(Box::new(ProcessCollector::for_self()))?;
-    let bus_file = EmbeddedBus::file(&config.data_dir);
-    let bus: Arc<dyn Bus> = EmbeddedBus::open(&bus_file, config.bus.clone(), BusMetrics::new(&registry)?)
-        .context("the message log cannot be opened")?;
+    let bus = bus(&config, &registry).await?;
     let store = store(&config).await.context("the store cannot be opened")?;
     make_room(&bus, DEMO_ROOM.parse().expect("a valid id")).await?;
     if let Some(replay) = &replay {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
 use crate::registry::{GatewayReport, Registered};
@@ -48,7 +49,7 @@ impl Draft {
 }
 
 /// Sums that travel without a place in the chain; a lost one is no harm.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PulseDraft {
     /// Likes.
     pub likes: u64,
@@ -172,7 +173,7 @@ pub trait Bus: Send + Sync + 'static {
     async fn subscribe(&self, topic: &Topic) -> Result<Subscription, BusError>;
 
     /// Reads the range (`after`, `before`) of what is kept for repair; `None`
-    /// means up to the newest.
+    /// means up to the newest. A long one may be cut short: `covered_to` says where.
     async fn range(
         &self,
         topic: &Topic,
@@ -184,7 +185,9 @@ pub trait Bus: Send + Sync + 'static {
     /// The topic's newest position; zero before the first message.
     async fn last(&self, topic: &Topic) -> Result<Sequence, BusError>;
 
-    /// Durable room messages of all rooms in sequence order, for the archiver.
+    /// Durable room messages of all rooms in sequence order, for the archiver. Their
+    /// `previous` may be zero: what was before in the same room is not looked up. Fewer
+    /// than `limit` do not mean that there are no more; none do.
     async fn read_all(&self, after: Sequence, limit: usize) -> Result<Vec<Arc<Message>>, BusError>;
 
     /// Changes whenever something newer is durable.

@@ -2,12 +2,14 @@
 //! trait. Nothing above asks which engine is there.
 //!
 //! The embedded engine keeps recent messages in memory and every accepted one in
-//! a log on disk that survives `kill -9`.
+//! a log on disk that survives `kill -9`. The cluster engine keeps them in a NATS
+//! JetStream stream that all processes share.
 
 mod bus;
 mod config;
 pub mod embedded;
 mod metrics;
+pub mod nats;
 mod registry;
 mod settings;
 mod switch;
@@ -16,6 +18,7 @@ pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Recei
 pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
 pub use metrics::BusMetrics;
+pub use nats::{NatsBus, NatsConfig};
 pub use registry::{GatewayReport, Registered};
 pub use settings::{Change, Restriction, RestrictionKind, RoomSettings, Settings};
 pub use switch::{SwitchError, SwitchView, Switches};

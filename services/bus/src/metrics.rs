@@ -10,6 +10,9 @@ pub struct BusMetrics {
     pub(crate) commit_messages: Histogram,
     pub(crate) refused_full: IntCounter,
     pub(crate) log_failures: IntCounter,
+    pub(crate) disconnects: IntCounter,
+    pub(crate) slow_subscriptions: IntCounter,
+    pub(crate) gaps: IntCounter,
     published: IntCounterVec,
     duplicates: IntCounterVec,
 }
@@ -37,17 +40,33 @@ impl BusMetrics {
             IntCounter::new("barrage_bus_refused_total", "Publishes refused: the queue was full.")?;
         let log_failures =
             IntCounter::new("barrage_bus_log_failures_total", "Commits of the log that failed.")?;
+        let disconnects =
+            IntCounter::new("barrage_bus_disconnects_total", "Times the connection to the bus was lost.")?;
+        let slow_subscriptions = IntCounter::new(
+            "barrage_bus_slow_subscriptions_total",
+            "Messages of the bus that found their channel full and were read again.",
+        )?;
+        let gaps = IntCounter::new(
+            "barrage_bus_gaps_total",
+            "Messages before which others were missing and were read from the bus.",
+        )?;
         registry.register(Box::new(published.clone()))?;
         registry.register(Box::new(duplicates.clone()))?;
         registry.register(Box::new(publish_duration_seconds.clone()))?;
         registry.register(Box::new(commit_messages.clone()))?;
         registry.register(Box::new(refused_full.clone()))?;
         registry.register(Box::new(log_failures.clone()))?;
+        registry.register(Box::new(disconnects.clone()))?;
+        registry.register(Box::new(slow_subscriptions.clone()))?;
+        registry.register(Box::new(gaps.clone()))?;
         Ok(BusMetrics {
             publish_duration_seconds,
             commit_messages,
             refused_full,
             log_failures,
+            disconnects,
+            slow_subscriptions,
+            gaps,
             published,
             duplicates,
         })

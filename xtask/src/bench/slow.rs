@@ -83,6 +83,7 @@ impl Server {
             if started.elapsed() > START_MAX {
                 bail!("the server is not up; is something else on {PUBLIC} or {ADMIN}?");
             }
+            #[allow(clippy::disallowed_methods, reason = "nothing else runs here")]
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(server)

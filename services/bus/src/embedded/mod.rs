@@ -3,6 +3,8 @@
 mod engine;
 mod journal;
 mod sequencer;
-mod topic_log;
+pub(crate) mod topic_log;
 
 pub use engine::EmbeddedBus;
+pub(crate) use engine::lock;
+pub(crate) use sequencer::unix_ms;

@@ -94,9 +94,12 @@ impl Sequencer {
         commit: &mut Commit,
     ) -> Result<Vec<Receipt>, BusError> {
         let mut found = Vec::with_capacity(drafts.len());
+        let mut own = HashMap::new();
         for draft in &drafts {
             let seen = self.seen(draft, commit);
-            if seen.is_some_and(|seen| seen.fingerprint != draft.fingerprint) {
+            let key = draft.id.as_ref().map(|id| (draft.topic(), &draft.sender, id));
+            let first = key.map_or(draft.fingerprint, |key| *own.entry(key).or_insert(draft.fingerprint));
+            if first != draft.fingerprint || seen.is_some_and(|seen| seen.fingerprint != draft.fingerprint) {
                 return Err(BusError::Conflict);
             }
             found.push(seen);

@@ -1,0 +1,37 @@
+//! The cluster engine: NATS JetStream for messages, NATS key-value for settings and
+//! the registry.
+//!
+//! One stream holds every topic, a subject each, and the server republishes what it
+//! has stored to the subject that subscribers listen on. So a position is the
+//! stream's sequence, total over all rooms (the archiver's mark depends on it), and
+//! the headers of a republished message name the one before it on its subject: that
+//! is the chain. Several streams would carry more, and lose that order.
+//!
+//! A process follows a topic once for all its subscribers: it keeps the newest part in
+//! memory as the embedded engine does, mends gaps from the stream before anybody sees
+//! them, audits what stays quiet, and answers ranges from memory where it can.
+
+mod audit;
+mod bucket;
+mod check;
+mod config;
+mod connect;
+mod engine;
+mod envelope;
+mod followed;
+mod follower;
+mod following;
+mod link;
+mod names;
+mod package;
+mod publisher;
+mod reader;
+mod registry;
+mod settings;
+mod setup;
+mod tail;
+
+pub use check::{Finding, Level};
+pub use config::{NatsConfig, NatsStorage};
+pub use connect::NatsError;
+pub use engine::NatsBus;

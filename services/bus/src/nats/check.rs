@@ -1,0 +1,70 @@
+//! What an operator should know about the servers.
+
+use async_nats::jetstream::stream::Info;
+
+use super::config::{NatsConfig, NatsStorage};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// Accepted messages may be lost in a way that the text names.
+    Risk,
+    /// Not as configured.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+fn finding(level: Level, text: impl Into<String>) -> Finding {
+    Finding { level, text: text.into() }
+}
+
+pub(crate) fn findings(version: &str, info: &Info, config: &NatsConfig) -> Vec<Finding> {
+    let mut found = vec![finding(Level::Good, format!("NATS {version}"))];
+    found.push(replicas(info, config));
+    if config.storage == NatsStorage::Memory {
+        let text = "messages are kept in memory: accepted gifts are lost when all replicas end at once";
+        found.push(finding(Level::Risk, text));
+    } else {
+        // A client of an ordinary account is not told this setting.
+        found.push(finding(
+            Level::Risk,
+            "whether writes are synced cannot be read from here: a server that holds gifts needs \
+             `jetstream { sync_interval: always }`; with the default (2m) a power cut of all replicas \
+             within two minutes loses what they accepted in them, while the death of processes loses nothing",
+        ));
+    }
+    if !info.config.allow_atomic_publish || !info.config.allow_direct || info.config.republish.is_none() {
+        found.push(finding(
+            Level::Bad,
+            "the stream lacks atomic batches, direct reads or republishing: declare it anew",
+        ));
+    }
+    found
+}
+
+fn replicas(info: &Info, config: &NatsConfig) -> Finding {
+    let held = info.config.num_replicas;
+    let followers = info.cluster.as_ref().map_or(&[][..], |cluster| &cluster.replicas[..]);
+    let behind = followers.iter().filter(|peer| peer.offline || !peer.current).count();
+    if held != config.replicas {
+        let text = format!("the stream has {held} replicas, not the {} configured", config.replicas);
+        finding(Level::Bad, text)
+    } else if behind > 0 {
+        finding(Level::Bad, format!("{behind} of the stream's {held} replicas are away or behind"))
+    } else if held < 3 {
+        let text = format!("{held} replica(s): a lost disk is lost gifts; production wants 3");
+        finding(Level::Risk, text)
+    } else {
+        finding(Level::Good, format!("{held} replicas, all up to date"))
+    }
+}

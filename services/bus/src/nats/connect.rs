@@ -1,0 +1,115 @@
+//! The connection to the servers, and what it says about itself.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use tokio::sync::watch;
+
+use super::config::NatsConfig;
+use crate::config::BusConfig;
+use crate::metrics::BusMetrics;
+
+/// Oldest server that works. 2.12.0 refuses message ids in atomic batches; 2.12.1
+/// takes them, and stops to answer after a few.
+const VERSION_MIN: (i64, i64, i64) = (2, 12, 2);
+/// Bound of the first pause before connecting again.
+const RECONNECT_PAUSE_MS: u64 = 50;
+
+/// Why the cluster's bus did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsError {
+    /// The configuration cannot be meant.
+    #[error("[nats] {0}")]
+    Config(&'static str),
+    /// No server answered, or none let this client in.
+    #[error("no NATS server can be used: {0}")]
+    Connect(#[from] async_nats::ConnectError),
+    /// The server lacks what is needed.
+    #[error("NATS {found} is too old: atomic batches with message ids need 2.12.2")]
+    TooOld {
+        /// What the server calls itself.
+        found: String,
+    },
+    /// The server refused to declare or show a stream or bucket.
+    #[error("{what} on NATS: {reason}")]
+    Setup {
+        /// Which.
+        what: String,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+/// Connects. The receiver changes whenever messages may have been missed by any
+/// subscription: after a reconnect, and when one was too slow.
+pub(crate) async fn connect(
+    config: &NatsConfig,
+    limits: &BusConfig,
+    metrics: &BusMetrics,
+) -> Result<(Client, watch::Receiver<u64>), NatsError> {
+    let (disturbed, disturbances) = watch::channel(0_u64);
+    let metrics = metrics.clone();
+    let on_event = move |event: Event| {
+        match &event {
+            Event::Connected => disturbed.send_modify(|times| *times += 1),
+            Event::SlowConsumer(_) => {
+                metrics.slow_subscriptions.inc();
+                disturbed.send_modify(|times| *times += 1);
+            }
+            Event::Disconnected => {
+                metrics.disconnects.inc();
+                tracing::warn!("the connection to NATS is lost");
+            }
+            Event::LameDuckMode
+            | Event::Draining
+            | Event::Closed
+            | Event::ServerError(_)
+            | Event::ClientError(_) => tracing::warn!(%event, "NATS said something"),
+        }
+        std::future::ready(())
+    };
+    let pause_ms_max = config.reconnect_pause_ms_max;
+    let mut options = ConnectOptions::new()
+        .name("barrage")
+        .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .request_timeout(Some(config.request_timeout()))
+        .ping_interval(Duration::from_secs(config.ping_interval_secs))
+        .subscription_capacity(limits.subscriber_lag_max)
+        .max_reconnects(None)
+        .reconnect_delay_callback(move |attempts| reconnect_pause(attempts, pause_ms_max))
+        .event_callback(on_event);
+    if let Some(file) = &config.tls_ca_file {
+        options = options.add_root_certificates(file.clone());
+    }
+    match (&config.tls_cert_file, &config.tls_key_file) {
+        (Some(cert), Some(key)) => options = options.add_client_certificate(cert.clone(), key.clone()),
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(NatsError::Config("tls_cert_file and tls_key_file go together"));
+        }
+    }
+    let servers = servers(config)?;
+    // The client reads credentials in an address and does not use them.
+    if let Some((user, password)) = servers.iter().find_map(|it| it.username().zip(it.password())) {
+        options = options.user_and_password(user.into(), password.into());
+    }
+    let client = options.connect(servers).await?;
+    let (major, minor, patch) = VERSION_MIN;
+    if !client.is_server_compatible(major, minor, patch) {
+        return Err(NatsError::TooOld { found: client.server_info().version });
+    }
+    Ok((client, disturbances))
+}
+
+fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
+    let parsed: Result<Vec<_>, _> = config.urls.iter().map(|url| url.parse::<ServerAddr>()).collect();
+    let servers = parsed.map_err(|_| NatsError::Config("urls are nats://[user:password@]host:port"))?;
+    if servers.is_empty() { Err(NatsError::Config("urls names no server")) } else { Ok(servers) }
+}
+
+/// Full jitter: all clients of a server that fell lose it in the same moment.
+fn reconnect_pause(attempts: usize, pause_ms_max: u64) -> Duration {
+    let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(16);
+    let bound = RECONNECT_PAUSE_MS.saturating_mul(1 << doublings).min(pause_ms_max);
+    Duration::from_millis(rand::random_range(0..=bound))
+}

@@ -1,0 +1,58 @@
+//! One topic as far as this process has followed it.
+
+use std::sync::Mutex;
+
+use barrage_protocol::Sequence;
+use tokio::sync::{Notify, broadcast};
+
+use crate::bus::{Event, Subscription};
+use crate::embedded::lock;
+use crate::embedded::topic_log::TopicLog;
+
+/// One topic as far as it has been followed.
+pub(crate) struct Followed {
+    pub(crate) kept: Mutex<Kept>,
+    pub(crate) events: broadcast::Sender<Event>,
+    /// Told when something newer is stored than has arrived.
+    pub(crate) doubts: Notify,
+}
+
+impl Followed {
+    /// Begins after a position.
+    pub(crate) fn new(start: Sequence, lag_max: usize) -> Self {
+        Followed {
+            kept: Mutex::new(Kept::from(start)),
+            events: broadcast::Sender::new(lag_max.max(1)),
+            doubts: Notify::new(),
+        }
+    }
+
+    /// Subscribes after what has arrived: messages are kept and sent under one lock.
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let kept = lock(&self.kept);
+        Subscription { start: kept.log.last(), events: self.events.subscribe() }
+    }
+
+    /// The newest position that has arrived.
+    pub(crate) fn last(&self) -> Sequence {
+        lock(&self.kept).log.last()
+    }
+
+    /// Has the topic read up to its newest message.
+    pub(crate) fn doubt(&self) {
+        self.doubts.notify_one();
+    }
+}
+
+/// What memory holds of it.
+pub(crate) struct Kept {
+    /// Everything after this position is in the log.
+    pub(crate) base: Sequence,
+    pub(crate) log: TopicLog,
+}
+
+impl Kept {
+    pub(crate) fn from(base: Sequence) -> Self {
+        Kept { base, log: TopicLog::starting_at(base) }
+    }
+}

@@ -1,0 +1,202 @@
+//! Follows topics, each once for all subscribers of this process, and answers ranges
+//! from what memory holds of them or else from the stream.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use async_nats::Client;
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Message, Sequence};
+use tokio::sync::{Semaphore, watch};
+
+use super::followed::Followed;
+use super::following::Following;
+use super::names::Names;
+use super::reader::{Reader, unavailable};
+use crate::bus::{BusError, Range, RangeLimits, Subscription, Topic};
+use crate::config::BusConfig;
+use crate::embedded::topic_log::TopicLog;
+use crate::embedded::{lock, unix_ms};
+use crate::metrics::BusMetrics;
+
+/// Topics mended at once; the rest of them wait, so that a reconnect of a process
+/// with thousands of rooms is no storm of reads.
+const MENDING_MAX: usize = 32;
+
+/// All topics that this process follows.
+pub(crate) struct Follower {
+    pub(crate) client: Client,
+    pub(crate) reader: Reader,
+    pub(crate) names: Names,
+    /// Ids are remembered by the server: here none are.
+    pub(crate) limits: BusConfig,
+    scan_messages_max: usize,
+    pub(crate) metrics: BusMetrics,
+    disturbances: watch::Receiver<u64>,
+    followed: Mutex<HashMap<Topic, Arc<Followed>>>,
+    pub(crate) mending: Semaphore,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        client: Client,
+        reader: Reader,
+        names: Names,
+        limits: &BusConfig,
+        scan_messages_max: usize,
+        metrics: BusMetrics,
+        disturbances: watch::Receiver<u64>,
+    ) -> Self {
+        Follower {
+            client,
+            reader,
+            names,
+            limits: BusConfig { dedup_per_room_max: 0, ..limits.clone() },
+            scan_messages_max,
+            metrics,
+            disturbances,
+            followed: Mutex::default(),
+            mending: Semaphore::new(MENDING_MAX),
+        }
+    }
+
+    pub(crate) async fn subscribe(self: &Arc<Self>, topic: &Topic) -> Result<Subscription, BusError> {
+        if let Some(subscription) = self.join(topic) {
+            return Ok(subscription);
+        }
+        // Before the position is asked for: a later disturbance must be seen.
+        let mut disturbances = self.disturbances.clone();
+        disturbances.mark_unchanged();
+        let output = self.names.output(topic);
+        let arrivals = self.client.subscribe(output).await.map_err(|e| unavailable(&e))?;
+        // The leader answers after it knows of the subscription, so nothing falls
+        // between the position and what arrives.
+        let start = self.reader.last(&self.names.input(topic)).await?;
+        let followed = Arc::new(Followed::new(start, self.limits.subscriber_lag_max));
+        let subscription = followed.subscribe();
+        {
+            let mut all = lock(&self.followed);
+            if let Some(faster) = all.get(topic) {
+                // Another subscriber of this process.
+                return Ok(faster.subscribe());
+            }
+            all.insert(topic.clone(), Arc::clone(&followed));
+        }
+        let task = Following { follower: Arc::clone(self), topic: topic.clone(), followed, arrivals };
+        tokio::spawn(task.run(disturbances));
+        Ok(subscription)
+    }
+
+    /// Subscribes to a topic that is followed already.
+    fn join(&self, topic: &Topic) -> Option<Subscription> {
+        lock(&self.followed).get(topic).map(|followed| followed.subscribe())
+    }
+
+    /// Ends a topic that nobody listens to; whoever joins holds the same lock.
+    pub(crate) fn leave(&self, topic: &Topic) -> bool {
+        let mut all = lock(&self.followed);
+        let unheard = all.get(topic).is_some_and(|followed| followed.events.receiver_count() == 0);
+        if unheard {
+            all.remove(topic);
+        }
+        unheard
+    }
+
+    /// Ends a topic whose messages no longer come.
+    pub(crate) fn forget(&self, topic: &Topic) {
+        lock(&self.followed).remove(topic);
+    }
+
+    /// Subject and state of up to `count` followed topics, going round all of them.
+    pub(crate) fn some_followed(&self, place: &mut usize, count: usize) -> Vec<(String, Arc<Followed>)> {
+        let all = lock(&self.followed);
+        let from = if *place < all.len() { *place } else { 0 };
+        *place = from + count;
+        let some = all.iter().skip(from).take(count);
+        some.map(|(topic, followed)| (self.names.input(topic), Arc::clone(followed))).collect()
+    }
+
+    pub(crate) async fn range(
+        &self,
+        topic: &Topic,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError> {
+        match self.kept_range(topic, after, before, limits) {
+            Some(range) => Ok(range),
+            None => self.stored_range(topic, after, before, limits).await,
+        }
+    }
+
+    /// A range from memory, if all of it lies there.
+    fn kept_range(
+        &self,
+        topic: &Topic,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Option<Range> {
+        let followed = Arc::clone(lock(&self.followed).get(topic)?);
+        let mut kept = lock(&followed.kept);
+        kept.log.expire(unix_ms(), &self.limits);
+        // Another process may have seen a position that is still on its way here.
+        let within = kept.base <= after && after <= kept.log.last();
+        within.then(|| kept.log.range(after, before, limits))
+    }
+
+    async fn stored_range(
+        &self,
+        topic: &Topic,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError> {
+        let input = self.names.input(topic);
+        let last = self.reader.last(&input).await?;
+        if after > last {
+            let (outcome, messages) = (RepairOutcome::Gone, Vec::new());
+            return Ok(Range { outcome, skipped: 0, messages, covered_to: last });
+        }
+        let since = SystemTime::now() - Duration::from_secs(self.limits.retention_secs);
+        let kept_from = self.reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
+        let oldest =
+            self.reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
+        let is_cut = oldest.is_some_and(|oldest| oldest < kept_from);
+        let from = if is_cut { after.max(Sequence(kept_from.0 - 1)) } else { after };
+        let end = before.unwrap_or(Sequence::MAX);
+        let mut log = TopicLog::starting_at(from);
+        let mut left = self.scan_messages_max.max(1);
+        let visit = |message: Message| {
+            if message.sequence >= end || left == 0 {
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            log.push(Arc::new(message), 0, &self.limits);
+            ControlFlow::Continue(())
+        };
+        self.reader.scan(&input, from, last, visit).await?;
+        let scanned_to = log.last();
+        let mut range = log.range(from, before, limits);
+        if left > 0 && range.covered_to == scanned_to {
+            range.covered_to = last.min(Sequence(end.0.saturating_sub(1))).max(after);
+        }
+        // Asked last: what left the stream while it was read is missing above.
+        if is_cut || self.has_left(after, since).await? {
+            range.outcome = RepairOutcome::Gone;
+        }
+        Ok(range)
+    }
+
+    /// Whether messages after a position may have left the stream. It does not say
+    /// whose they were: whoever has seen none of a room misses none of its messages
+    /// that the retention time covers, unless the stream was too small for that.
+    async fn has_left(&self, after: Sequence, since: SystemTime) -> Result<bool, BusError> {
+        let state = self.reader.state().await?;
+        let since_ns = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_nanos());
+        let is_short = state.first_timestamp.unix_timestamp_nanos().cast_unsigned() > since_ns;
+        Ok(after.0 + 1 < state.first_sequence && (after > Sequence::ZERO || is_short))
+    }
+}

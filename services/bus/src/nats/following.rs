@@ -1,0 +1,152 @@
+//! The task of one topic: takes what arrives, and reads what is missing before it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_nats::Subscriber;
+use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
+use barrage_protocol::{Message, Sequence};
+use futures_util::StreamExt;
+use tokio::sync::watch;
+
+use super::envelope::{Envelope, number};
+use super::followed::{Followed, Kept};
+use super::follower::Follower;
+use super::link::Pauses;
+use crate::bus::{BusError, Event, PulseDraft, Topic};
+use crate::embedded::{lock, unix_ms};
+
+/// What arrived on a topic's subject.
+enum Arrival {
+    Message(Message),
+    Pulse(PulseDraft),
+}
+
+/// How a gap ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Mended {
+    Whole,
+    /// It was given up, because nobody listens any more.
+    Unheard,
+}
+
+/// The task of one topic.
+pub(crate) struct Following {
+    pub(crate) follower: Arc<Follower>,
+    pub(crate) topic: Topic,
+    pub(crate) followed: Arc<Followed>,
+    pub(crate) arrivals: Subscriber,
+}
+
+impl Following {
+    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<u64>) {
+        let followed = Arc::clone(&self.followed);
+        let events = &followed.events;
+        loop {
+            tokio::select! {
+                biased;
+                () = events.closed() => {
+                    if self.follower.leave(&self.topic) {
+                        return;
+                    }
+                }
+                Ok(()) = disturbances.changed() => {
+                    self.mend(None).await;
+                }
+                () = followed.doubts.notified() => {
+                    self.follower.metrics.gaps.inc();
+                    self.mend(None).await;
+                }
+                arrival = self.arrivals.next() => match arrival.map(read) {
+                    // Dropping the sender tells subscribers that the bus is gone.
+                    None => {
+                        self.follower.forget(&self.topic);
+                        return;
+                    }
+                    Some(None) => tracing::warn!("something that is no message came from the bus"),
+                    Some(Some(Arrival::Pulse(pulse))) => drop(events.send(Event::Pulse(pulse))),
+                    Some(Some(Arrival::Message(message))) => self.arrived(message).await,
+                },
+            }
+        }
+    }
+
+    async fn arrived(&mut self, message: Message) {
+        if message.previous > self.followed.last() {
+            self.follower.metrics.gaps.inc();
+            if self.mend(Some(message.previous)).await == Mended::Unheard {
+                // Whoever joins now has it read again, with what is missing before it.
+                return;
+            }
+        }
+        self.keep(message);
+    }
+
+    /// Keeps the next message and shows it; one that is known already is left alone.
+    fn keep(&self, message: Message) {
+        let mut kept = lock(&self.followed.kept);
+        if message.sequence <= kept.log.last() {
+            return;
+        }
+        let message = Arc::new(message);
+        kept.log.push(Arc::clone(&message), 0, &self.follower.limits);
+        kept.log.expire(unix_ms(), &self.follower.limits);
+        // Nobody listening is fine: the task ends soon.
+        drop(self.followed.events.send(Event::Message(message)));
+    }
+
+    /// Reads what was missed, up to a position or the newest; tries until it has it or
+    /// nobody listens any more. Meanwhile arrivals wait in their channel, and its end
+    /// is a disturbance of its own.
+    async fn mend(&self, to: Option<Sequence>) -> Mended {
+        let mut pauses = Pauses::new();
+        while let Err(error) = self.try_mend(to).await {
+            if self.followed.events.receiver_count() == 0 {
+                return Mended::Unheard;
+            }
+            tracing::debug!(%error, "a gap cannot be read yet");
+            pauses.pause().await;
+        }
+        Mended::Whole
+    }
+
+    async fn try_mend(&self, to: Option<Sequence>) -> Result<(), BusError> {
+        let reader = &self.follower.reader;
+        let _permit = self.follower.mending.acquire().await;
+        let input = self.follower.names.input(&self.topic);
+        let last = match to {
+            Some(last) => last,
+            None => reader.last(&input).await?,
+        };
+        let after = self.followed.last();
+        if last <= after {
+            return Ok(());
+        }
+        let first = reader.state().await?.first_sequence;
+        if first > after.0 + 1 {
+            self.forget_before(Sequence(first - 1));
+        }
+        let visit = |message| {
+            self.keep(message);
+            ControlFlow::Continue(())
+        };
+        reader.scan(&input, after, last, visit).await
+    }
+
+    /// Part of what was missed has left the stream: what memory holds no longer joins
+    /// up with what comes.
+    fn forget_before(&self, base: Sequence) {
+        let mut kept = lock(&self.followed.kept);
+        *kept = Kept::from(base);
+        drop(self.followed.events.send(Event::Lagged));
+    }
+}
+
+fn read(arrival: async_nats::Message) -> Option<Arrival> {
+    let Some(headers) = arrival.headers else {
+        return serde_json::from_slice(&arrival.payload).ok().map(Arrival::Pulse);
+    };
+    let sequence = Sequence(number(&headers, NATS_SEQUENCE)?);
+    let previous = Sequence(number(&headers, NATS_LAST_SEQUENCE)?);
+    Some(Arrival::Message(Envelope::read(&headers)?.message(sequence, previous, arrival.payload)))
+}

@@ -1,0 +1,209 @@
+//! Several processes on one cluster, as far as the embedded engine cannot be.
+
+use std::time::{Duration, Instant};
+
+use barrage_bus::nats::{Level, NatsError};
+use barrage_bus::{Bus, BusConfig, Change, GatewayReport, NatsBus, NatsConfig, RangeLimits, RoomSettings};
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Class, Sequence};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
+use crate::drafts::{draft, topic};
+use crate::engine::{connect, metrics, nats_config};
+use crate::server::Server;
+use crate::suite::next_message;
+
+fn report(id: &str) -> GatewayReport {
+    GatewayReport {
+        id: id.into(),
+        base_urls: Vec::new(),
+        connections: 1,
+        connections_max: 2,
+        rooms: 3,
+        deliveries_per_s: 4.0,
+        backlog_bytes: 5,
+        draining: false,
+    }
+}
+
+async fn until(what: &str, within: Duration, is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(within, wait).await.unwrap_or_else(|_| panic!("{what} did not come true"));
+}
+
+#[tokio::test]
+async fn a_message_has_the_same_place_in_every_process() {
+    let server = Server::start().await;
+    let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
+    let mut at_a = a.subscribe(&topic("r")).await.unwrap();
+    let mut at_b = b.subscribe(&topic("r")).await.unwrap();
+    for n in 0..20 {
+        let publisher = if n % 2 == 0 { &a } else { &b };
+        publisher.publish(vec![draft("r", "u", &format!("m{n}"), Class::Gift)]).await.unwrap();
+    }
+    for _ in 0..20 {
+        let (one, other) = (next_message(&mut at_a).await, next_message(&mut at_b).await);
+        assert_eq!(one, other);
+    }
+    let again = a.publish(vec![draft("r", "u", "m1", Class::Gift)]).await.unwrap()[0];
+    assert!(again.duplicate);
+}
+
+#[tokio::test]
+async fn a_setting_is_in_force_everywhere_within_a_second() {
+    let server = Server::start().await;
+    let a = connect(&server, BusConfig::default()).await;
+    let mut others = Vec::new();
+    for _ in 0..10 {
+        others.push(connect(&server, BusConfig::default()).await);
+    }
+    let muted = RoomSettings { mute_all: true, ..RoomSettings::default() };
+    a.change(Change::Room("r".parse().unwrap(), muted)).await.unwrap();
+    let began = Instant::now();
+    for other in &others {
+        let mut settings = other.settings();
+        let in_force = settings.wait_for(|settings| settings.rooms.contains_key(&"r".parse().unwrap()));
+        tokio::time::timeout(Duration::from_secs(1), in_force).await.expect("not in force").unwrap();
+    }
+    println!("in force on 10 others {:?} after the change returned", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_silent_gateway_disappears_within_five_seconds() {
+    let server = Server::start().await;
+    let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
+    a.report(report("gateway.1")).await.unwrap();
+    let reported = Instant::now();
+    assert_eq!(a.gateways()[0].report, report("gateway.1"));
+    until("the other sees it", Duration::from_secs(1), || b.gateways().len() == 1).await;
+    let late = connect(&server, BusConfig::default()).await;
+    until("a newcomer sees it", Duration::from_secs(1), || late.gateways().len() == 1).await;
+    assert!(late.gateways()[0].age < Duration::from_secs(5));
+    let gone = || b.gateways().is_empty() && late.gateways().is_empty();
+    until("its silence is noticed", Duration::from_secs(6), gone).await;
+    assert!(reported.elapsed() > Duration::from_secs(4) && reported.elapsed() < Duration::from_secs(6));
+}
+
+#[tokio::test]
+async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
+    let server = Server::start().await;
+    let config = NatsConfig { scan_messages_max: 250, ..nats_config(&server) };
+    let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
+    let package = (0..1_000).map(|n| draft("r", "u", &format!("m{n}"), Class::Chat)).collect();
+    let last = bus.publish(package).await.unwrap().last().unwrap().sequence;
+    let limits = RangeLimits { chat_max: 10, precious_max: 10 };
+    let (mut position, mut parts) = (Sequence::ZERO, 0);
+    while position < last {
+        let range = bus.range(&topic("r"), position, None, limits).await.unwrap();
+        assert_eq!((range.outcome, range.skipped), (RepairOutcome::Partial, 240));
+        (position, parts) = (range.covered_to, parts + 1);
+    }
+    assert_eq!(parts, 4);
+}
+
+/// The stream keeps a day for the archiver; a repair reaches as far back as retention.
+#[tokio::test]
+async fn a_repair_from_the_stream_ends_at_the_retention_time() {
+    let server = Server::start().await;
+    let bus = connect(&server, BusConfig { retention_secs: 2, ..BusConfig::default() }).await;
+    for n in 0..3 {
+        bus.publish(vec![draft("r", "u", &format!("m{n}"), Class::Gift)]).await.unwrap();
+    }
+    let whole = bus.range(&topic("r"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+    assert_eq!((whole.outcome, whole.messages.len()), (RepairOutcome::Complete, 3));
+    let old = async {
+        loop {
+            let late = bus.publish(vec![draft("r", "u", "late", Class::Gift)]).await.unwrap()[0].sequence;
+            let range = bus.range(&topic("r"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+            assert_eq!(range.covered_to, late);
+            if range.outcome == RepairOutcome::Gone {
+                return range.messages.len();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let left = tokio::time::timeout(Duration::from_secs(10), old).await.expect("it reaches back for ever");
+    assert!(left < 4);
+    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 4);
+    bus.publish(vec![draft("new", "u", "m", Class::Gift)]).await.unwrap();
+    let fresh = bus.range(&topic("new"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+    assert_eq!((fresh.outcome, fresh.messages.len()), (RepairOutcome::Complete, 1));
+}
+
+#[tokio::test]
+async fn the_check_names_what_is_risky() {
+    let server = Server::start().await;
+    let bus = connect(&server, BusConfig::default()).await;
+    let findings = bus.check().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.level != Level::Bad), "{findings:?}");
+    assert!(findings.iter().any(|it| it.level == Level::Risk && it.text.contains("sync_interval")));
+    assert!(findings.iter().any(|it| it.level == Level::Risk && it.text.contains("1 replica")));
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_work_says_why() {
+    let nobody = NatsConfig {
+        urls: vec!["nats://127.0.0.1:1".into()],
+        connect_timeout_ms: 500,
+        ..NatsConfig::default()
+    };
+    let refused = NatsBus::connect(nobody, BusConfig::default(), metrics()).await.err().unwrap();
+    assert!(matches!(refused, NatsError::Connect(_)), "{refused}");
+    let server = Server::start().await;
+    let replicated = NatsConfig { replicas: 3, ..nats_config(&server) };
+    let refused = NatsBus::connect(replicated, BusConfig::default(), metrics()).await.err().unwrap();
+    assert!(matches!(refused, NatsError::Setup { .. }), "{refused}");
+    let wild = NatsConfig { prefix: "a.>".into(), ..nats_config(&server) };
+    let refused = NatsBus::connect(wild, BusConfig::default(), metrics()).await.err().unwrap();
+    assert!(matches!(refused, NatsError::Config(_)), "{refused}");
+    let undeclared = NatsConfig { declare: false, prefix: "other".into(), ..nats_config(&server) };
+    let refused = NatsBus::connect(undeclared, BusConfig::default(), metrics()).await.err().unwrap();
+    assert!(matches!(refused, NatsError::Setup { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_password_in_the_address_is_used() {
+    let server = Server::start_with(&["--user", "u", "--pass", "right"]).await;
+    for (credentials, lets_in) in [("u:right@", true), ("u:wrong@", false), ("", false)] {
+        let urls = vec![server.url().replace("//", &format!("//{credentials}"))];
+        let config = NatsConfig { urls, ..nats_config(&server) };
+        let opened = NatsBus::connect(config, BusConfig::default(), metrics()).await;
+        assert_eq!(opened.is_ok(), lets_in, "{credentials}");
+        assert!(!opened.err().is_some_and(|error| error.to_string().contains("wrong")));
+    }
+}
+
+/// Greets as an old server does.
+async fn greet_as(version: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let info = format!(
+        r#"{{"server_id":"x","server_name":"x","version":"{version}","go":"","host":"","port":1,"max_payload":1024,"proto":1,"headers":true}}"#
+    );
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(format!("INFO {info}\r\n").as_bytes()).await.unwrap();
+        let (reading, mut writing) = stream.split();
+        let mut lines = BufReader::new(reading).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line == "PING" {
+                writing.write_all(b"PONG\r\n").await.unwrap();
+            }
+        }
+    });
+    format!("nats://{address}")
+}
+
+#[tokio::test]
+async fn an_old_server_is_refused_by_name() {
+    for version in ["2.9.10", "2.11.11", "2.12.1"] {
+        let config = NatsConfig { urls: vec![greet_as(version).await], ..NatsConfig::default() };
+        let refused = NatsBus::connect(config, BusConfig::default(), metrics()).await.err().unwrap();
+        assert!(matches!(&refused, NatsError::TooOld { found } if found == version), "{refused}");
+    }
+}

