@@ -212,7 +212,8 @@ impl Hub {
         if !self.batcher.push(message) {
             self.left_out("overload", 1);
         }
-        if self.batcher.is_full() && self.room.is_in_flight() {
+        // A full batch that cannot go yet is thinned, so that it stays bounded.
+        if self.batcher.is_full() && (self.room.is_in_flight() || self.held_until.is_some()) {
             let squeezed = self.batcher.squeeze();
             self.left_out("backlog", squeezed);
         }

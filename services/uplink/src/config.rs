@@ -21,8 +21,8 @@ pub struct UplinkConfig {
     pub gift_role_min: Role,
     /// How long a guest's token is good. Default 3600.
     pub guest_secs: u64,
-    /// Senders whose last message is remembered for slow mode, and likes whose id is
-    /// remembered; beyond, the oldest are forgotten early. Default 100000.
+    /// Messages that slow mode let pass, and likes, whose ids are remembered so that
+    /// their retries are known; beyond, the oldest are forgotten early. Default 100000.
     pub recent_max: usize,
     /// Likes of a room are summed for this long before they travel. Default 1000.
     pub pulse_ms: u64,

@@ -32,7 +32,8 @@ pub struct LimitsConfig {
     pub address_per_s: u32,
     /// Posts a second by one user, in all rooms. Default 10: a combo of gifts passes.
     pub user_per_s: u32,
-    /// Posts a second on one uplink instance. Default 50000: below what the log
+    /// Posts a second on one uplink instance, or on all together where limits are
+    /// counted in Redis. Default 50000: below what the log
     /// takes, so that those over it hear it from us and not from a time-out.
     pub platform_per_s: u32,
     /// Seconds' worth that each of those may save up. Default 3.
