@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrage_autoscaler::simulate::{Contender, CurveOptions, Trace, built_in, built_ins};
-use barrage_autoscaler::{CapacityFile, ConfigError, Knee, PolicyConfig};
+use barrage_scaling::{CapacityFile, ConfigError, Knee, PolicyConfig};
 use clap::{Args, Parser, Subcommand};
 
 const EXAMPLES: &str = "\

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use anyhow::{Context, bail};
-use barrage_autoscaler::{Decision, Knee, Memory, Observation, PolicyConfig, decide};
+use barrage_scaling::{Decision, Knee, Memory, Observation, PolicyConfig, decide};
 use serde::Serialize;
 
 use crate::cli::{self, Compare, Replay};
@@ -50,7 +50,7 @@ pub(crate) fn explain(asked: &Replay) -> anyhow::Result<()> {
         Ok(())
     })?;
     let Some((at_secs, decision)) = last else { bail!("the log is empty") };
-    cli::say(&format!("At {at_secs:.0} s: {}", barrage_autoscaler::explain(&decision)))
+    cli::say(&format!("At {at_secs:.0} s: {}", barrage_scaling::explain(&decision)))
 }
 
 /// Sums of what ran and of what would have been asked for.

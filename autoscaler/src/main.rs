@@ -7,7 +7,7 @@ mod tuning;
 
 use std::process::ExitCode;
 
-use barrage_autoscaler::ConfigError;
+use barrage_scaling::ConfigError;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};

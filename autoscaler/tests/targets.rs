@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use barrage_autoscaler::simulate::{Campaign, Contender, Outcome, built_in, run_all};
-use barrage_autoscaler::{Knee, PolicyConfig};
+use barrage_scaling::{Knee, PolicyConfig};
 
 fn judge(traces: &[&str], contenders: &[Contender], seeds: u64) -> Vec<BTreeMap<Contender, Outcome>> {
     let campaign = Campaign {

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use barrage_autoscaler::PolicyConfig;
+use barrage_scaling::PolicyConfig;
 
 const TRACE: &str = "name = \"show\"\nviewers = [[0, 1e5], [60, 1e5], [180, 5e5], [300, 5e5]]\n\
                      deaths = [[200, 1]]\nblackouts = [[220, 240]]\n";

@@ -1,6 +1,6 @@
 //! Knative's pod autoscaler: a stable window, a panic window.
 
-use crate::series::Series;
+use barrage_scaling::Series;
 use std::time::Duration;
 
 /// What Knative's configuration says by default, with the concurrency of one pod.

@@ -1,8 +1,9 @@
 //! The six traces that every policy is judged on.
 
+use barrage_scaling::Schedule;
+
 use super::curve::Curve;
 use super::trace::Trace;
-use crate::schedule::Schedule;
 
 /// A celebrity: from 100,000 viewers to two million within four minutes.
 fn celebrity() -> Trace {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use barrage_scaling::{Knee, PolicyConfig};
+
 use super::contender::Contender;
 use super::outcome::Outcome;
 use super::timeline::Timeline;
 use super::trace::Trace;
 use super::world::{Run, Setup, run};
-use crate::capacity::Knee;
-use crate::policy::PolicyConfig;
 
 /// Every trace under every contender with every seed.
 #[derive(Debug, Clone)]

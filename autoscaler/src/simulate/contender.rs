@@ -2,11 +2,10 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use barrage_scaling::{EntryLoad, GatewayId, Move};
 
 use super::fleet::Fleet;
 use super::trace::Trace;
-use crate::decision::Move;
-use crate::load::{EntryLoad, GatewayId};
 
 /// A policy with the placement that goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]

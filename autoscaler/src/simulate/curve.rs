@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
-
-use crate::error::ConfigError;
+use barrage_scaling::ConfigError;
 
 /// Points `[seconds, value]` in order of time; between two it rises or falls in an S.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +64,7 @@ impl Curve {
     /// Reads a recorded curve: a header, then `seconds,value` or
     /// `2015-02-26 21:42:53,value` lines.
     pub fn read_csv(path: &Path, options: CurveOptions) -> Result<Self, ConfigError> {
-        let text = crate::file::text(path)?;
+        let text = barrage_scaling::file::text(path)?;
         let fail = |reason: String| ConfigError::Parse { path: path.into(), reason };
         let mut points = Vec::new();
         for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {

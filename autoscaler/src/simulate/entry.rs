@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use barrage_scaling::{GatewayId, GatewayLoad, Weigher};
+
 use super::fleet::Fleet;
-use crate::load::{GatewayId, GatewayLoad};
-use crate::weights::Weigher;
 
 /// Rounds in which what a full gateway could not take goes to the next.
 const ROUNDS: usize = 4;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use barrage_scaling::{GatewayId, Phase};
 
 use super::gateway::Gateway;
 use crate::baseline::replica_set::{Ranked, victims};
-use crate::load::{GatewayId, Phase};
 
 /// Starts that are remembered.
 const STARTS_MAX: usize = 20;

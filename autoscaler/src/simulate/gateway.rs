@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::capacity::Knee;
-use crate::load::{GatewayId, GatewayLoad, LoadReport, Phase};
+use barrage_scaling::{GatewayId, GatewayLoad, Knee, LoadReport, Phase};
 
 /// How far back an outside metrics pipeline sees, in seconds.
 pub(super) const METRIC_LAG_SECS: usize = 20;

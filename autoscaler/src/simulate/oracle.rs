@@ -1,11 +1,9 @@
 //! Who knows the future, and still has to wait for starts and drains.
 
+use barrage_scaling::{Knee, Phase, PolicyConfig, whole};
+
 use super::contender::{Look, Orders, Scaler};
 use super::trace::Trace;
-use crate::capacity::Knee;
-use crate::load::Phase;
-use crate::need::whole;
-use crate::policy::PolicyConfig;
 
 /// Slowest start, over the mean one.
 const SLOWEST: f64 = 1.25;

@@ -1,14 +1,13 @@
 //! The other autoscalers in the simulator.
 
+use barrage_scaling::{Knee, Phase, PolicyConfig};
+
 use super::contender::{Look, Orders, Scaler};
 use super::gateway::METRIC_LAG_SECS;
 use crate::baseline::hpa::{
     Behavior, Hpa, HpaConfig, HpaOutcome, Metric, Pod, PodPhase, Sample, Samples, Tolerance,
 };
 use crate::baseline::kpa::{Kpa, KpaConfig};
-use crate::capacity::Knee;
-use crate::load::Phase;
-use crate::policy::PolicyConfig;
 
 /// Share of the knee that the HPA is given as its target.
 const TARGET: f64 = 0.8;
@@ -41,7 +40,7 @@ impl HpaScaler {
                 at_secs: look.now_secs,
                 window_secs: METRIC_LAG_SECS as f64,
             };
-            Some((crate::census::count(name), sample))
+            Some((barrage_scaling::count(name), sample))
         });
         lagged.collect()
     }
@@ -59,7 +58,7 @@ impl Scaler for HpaScaler {
             .iter()
             .enumerate()
             .map(|(name, gateway)| Pod {
-                name: crate::census::count(name),
+                name: barrage_scaling::count(name),
                 phase: if gateway.phase == Phase::Starting { PodPhase::Pending } else { PodPhase::Running },
                 deleting: gateway.phase == Phase::Ending,
                 ready: gateway.phase != Phase::Starting,
@@ -102,7 +101,7 @@ impl Scaler for KpaScaler {
     }
 
     fn tick(&mut self, look: &Look<'_>) -> Orders {
-        let ready = crate::census::count(look.fleet.ready().count());
+        let ready = barrage_scaling::count(look.fleet.ready().count());
         let concurrency = look.fleet.ready().map(|gateway| gateway.viewers).sum();
         let replicas =
             if look.blackout { look.fleet.replicas } else { self.0.tick(concurrency, ready, look.now_secs) };

@@ -1,11 +1,8 @@
 //! This autoscaler in the simulator: the core itself, nothing else.
 
+use barrage_scaling::{Knee, Memory, Observation, PolicyConfig, decide};
+
 use super::contender::{Look, Orders, Placement, Scaler};
-use crate::capacity::Knee;
-use crate::decide::decide;
-use crate::memory::Memory;
-use crate::observation::Observation;
-use crate::policy::PolicyConfig;
 
 pub(super) struct Ours {
     policy: PolicyConfig,
@@ -55,7 +52,7 @@ impl Scaler for Ours {
             },
             // Without entry there is nothing to drain with: victims go at once.
             Placement::Service => Orders {
-                replicas: decision.replicas.saturating_sub(crate::census::count(decision.drain.len())),
+                replicas: decision.replicas.saturating_sub(barrage_scaling::count(decision.drain.len())),
                 doomed: decision.drain,
                 forecast,
                 panic,

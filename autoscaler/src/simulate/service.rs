@@ -1,8 +1,8 @@
 //! A plain service: connections in turn over whatever is ready.
 
+use barrage_scaling::{Knee, Phase};
+
 use super::fleet::Fleet;
-use crate::capacity::Knee;
-use crate::load::Phase;
 
 /// A gateway accepts this multiple of its join knee before the kernel's queue is full.
 const JOINS_MAX: f64 = 3.0;

@@ -1,5 +1,6 @@
+use barrage_scaling::{Knee, PolicyConfig};
+
 use super::*;
-use crate::{Knee, PolicyConfig};
 
 fn knee() -> Knee {
     Knee { connections: 50_000.0, joins_per_s: 1_500.0, egress_bytes_per_s: Some(200e6), ..Knee::default() }

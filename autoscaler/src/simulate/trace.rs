@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use barrage_scaling::{ConfigError, Problem, Problems, Schedule};
 
 use super::curve::{Curve, CurveOptions};
-use crate::error::ConfigError;
-use crate::problem::{Problem, Problems};
-use crate::schedule::Schedule;
 
 /// A trace. TOML or JSON; times are seconds from its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,7 +70,7 @@ impl Trace {
             let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
             return Ok(Trace::new(&name, Curve::read_csv(path, options)?));
         }
-        let trace: Trace = crate::file::read(path)?;
+        let trace: Trace = barrage_scaling::file::read(path)?;
         let problems = trace.problems();
         if problems.is_empty() { Ok(trace) } else { Err(ConfigError::Invalid(problems)) }
     }

@@ -2,6 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use barrage_scaling::{EntryLoad, GatewayId, Knee, Observation, Phase, PolicyConfig, Weigher, whole};
 
 use super::actions::{Actions, Direction};
 use super::contender::{Contender, Look, Orders, Placement, Scaler};
@@ -14,12 +15,6 @@ use super::outcome::Outcome;
 use super::service;
 use super::timeline::{Point, Timeline};
 use super::trace::Trace;
-use crate::capacity::Knee;
-use crate::load::{EntryLoad, GatewayId, Phase};
-use crate::need::whole;
-use crate::observation::Observation;
-use crate::policy::PolicyConfig;
-use crate::weights::Weigher;
 
 /// What the crowd is scattered around its curve by.
 const NOISE: f64 = 0.003;

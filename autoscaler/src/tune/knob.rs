@@ -1,6 +1,6 @@
 //! The numbers that are worth turning, and how far.
 
-use crate::policy::PolicyConfig;
+use barrage_scaling::PolicyConfig;
 
 /// A number of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

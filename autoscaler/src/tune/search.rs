@@ -2,9 +2,9 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use barrage_scaling::PolicyConfig;
 
 use super::knob::Knob;
-use crate::policy::PolicyConfig;
 use crate::simulate::{Campaign, Contender, Outcome, run_all};
 
 /// How to search.

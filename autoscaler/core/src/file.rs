@@ -6,11 +6,13 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ConfigError;
 
-pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
+/// The whole text of a file.
+pub fn text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })
 }
 
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+/// The value in a file.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = text(path)?;
     let parsed = if path.extension().is_some_and(|ending| ending == "json") {
         serde_json::from_str(&text).map_err(|error| error.to_string())

@@ -21,10 +21,11 @@ impl fmt::Display for Problem {
 
 /// Collects problems.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(pub(crate) Vec<Problem>);
+pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn expect(
+    /// Notes a problem unless the value is sound.
+    pub fn expect(
         &mut self,
         sound: bool,
         key: &str,

@@ -81,6 +81,8 @@ pub(crate) fn fresh<'a>(
     gateway.report.as_ref().filter(|report| young && report.is_sane(knee))
 }
 
-pub(crate) fn count(length: usize) -> u32 {
+/// A length as the replicas are counted.
+#[must_use]
+pub fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::above;
 use crate::problem::Problems;
 
 /// "At 20:00, room 42, 300,000 viewers": it raises the floor and never lowers it.
@@ -38,9 +37,11 @@ impl Schedule {
         since >= 0.0 && since < lead_secs + self.duration_secs
     }
 
-    pub(crate) fn problems(&self, at: &str, p: &mut Problems) {
+    /// Notes everything in it that cannot be; `at` is its place in the file.
+    pub fn problems(&self, at: &str, p: &mut Problems) {
         p.expect(self.start_secs.is_finite(), &format!("{at}.start_secs"), self.start_secs, "a number");
-        above(p, &format!("{at}.duration_secs"), self.duration_secs, 0.0, "above 0");
+        let lasts = self.duration_secs.is_finite() && self.duration_secs > 0.0;
+        p.expect(lasts, &format!("{at}.duration_secs"), self.duration_secs, "above 0");
         let every = self.every_secs;
         let repeats = every == 0.0 || every > self.duration_secs;
         p.expect(repeats, &format!("{at}.every_secs"), every, "0, or more than duration_secs");

@@ -8,65 +8,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
 use crate::capacity::Knee;
+use crate::field::part;
 use crate::load::{GatewayId, GatewayLoad, LoadReport, Phase};
-use crate::policy::{above, part, share};
-use crate::problem::Problems;
 
 part! {
     /// Entry's weights and grants.
-    WeightsConfig {
+    WeightsConfig in "weights" {
         /// Utilisation at which the headroom is 0. Default 0.95.
-        full_at: f64 = 0.95,
+        full_at: f64 = 0.95, SHARE;
         /// A gateway is shut to newcomers at this estimate. Default 0.98.
-        shut_at: f64 = 0.98,
+        shut_at: f64 = 0.98, POSITIVE;
         /// It opens again under this, after three ticks. Default 0.92.
-        open_at: f64 = 0.92,
+        open_at: f64 = 0.92, SHARE;
         /// Weight of a new figure when the load grows. Default 0.7: fast.
-        up_alpha: f64 = 0.7,
+        up_alpha: f64 = 0.7, SHARE;
         /// Weight of a new figure when the load falls. Default 0.2: slow.
-        down_alpha: f64 = 0.2,
+        down_alpha: f64 = 0.2, SHARE;
         /// Push latency that is aimed at; slower gateways weigh less. Default 250.
-        push_p99_ms: f64 = 250.0,
+        push_p99_ms: f64 = 250.0, POSITIVE;
         /// A new gateway comes to its full weight over this time. Default 15.
-        slow_start_secs: f64 = 15.0,
+        slow_start_secs: f64 = 15.0, POSITIVE;
         /// Reports older than twice this weigh less, at six times nothing. Default 1:
         /// the reports' period.
-        report_secs: f64 = 1.0,
+        report_secs: f64 = 1.0, POSITIVE;
         /// Share of silent gateways beyond which it is the reports that fail: the last
         /// weights are kept, half flattened. Default 0.5.
-        blind_share: f64 = 0.5,
+        blind_share: f64 = 0.5, SHARE;
         /// While more than this share of the fleet is young, weights are squared, so
         /// that the new ones fill faster. Default 0.2.
-        young_share: f64 = 0.2,
+        young_share: f64 = 0.2, SHARE;
         /// A gateway is young for so long. Default 60.
-        young_secs: f64 = 60.0,
+        young_secs: f64 = 60.0, POSITIVE;
         /// Share of the join knee that is granted per second; the rest is room for
         /// bursts. Default 0.8.
-        grant_share: f64 = 0.8,
+        grant_share: f64 = 0.8, SHARE;
         /// How long a viewer stays, roughly: estimates fade at this rate while a
         /// report is old. Default 1800.
-        stay_secs: f64 = 1_800.0,
+        stay_secs: f64 = 1_800.0, POSITIVE;
         /// A factor of the autoscaler lapses after so long. Default 30.
-        factor_secs: f64 = 30.0,
-    }
-}
-
-impl WeightsConfig {
-    pub(crate) fn problems(&self, p: &mut Problems) {
-        share(p, "weights.full_at", self.full_at);
-        above(p, "weights.shut_at", self.shut_at, self.open_at, "above weights.open_at");
-        share(p, "weights.open_at", self.open_at);
-        share(p, "weights.up_alpha", self.up_alpha);
-        share(p, "weights.down_alpha", self.down_alpha);
-        above(p, "weights.push_p99_ms", self.push_p99_ms, 0.0, "above 0");
-        above(p, "weights.slow_start_secs", self.slow_start_secs, 0.0, "above 0");
-        above(p, "weights.report_secs", self.report_secs, 0.0, "above 0");
-        share(p, "weights.blind_share", self.blind_share);
-        share(p, "weights.young_share", self.young_share);
-        above(p, "weights.young_secs", self.young_secs, 0.0, "above 0");
-        share(p, "weights.grant_share", self.grant_share);
-        above(p, "weights.stay_secs", self.stay_secs, 0.0, "above 0");
-        above(p, "weights.factor_secs", self.factor_secs, 0.0, "above 0");
+        factor_secs: f64 = 30.0, POSITIVE;
     }
 }
 

@@ -65,7 +65,8 @@ impl Need {
 }
 
 /// Rounds up, forgiving the last bits of an arithmetic.
-pub(crate) fn whole(gateways: f64) -> u32 {
+#[must_use]
+pub fn whole(gateways: f64) -> u32 {
     // A cast from float saturates, which is the bound wanted here.
     (gateways - 1e-9).ceil().max(0.0) as u32
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use barrage_autoscaler::{
+use barrage_scaling::{
     Constraint, Decision, EntryLoad, GatewayLoad, Knee, LoadReport, Memory, Mode, Observation, Phase,
     PolicyConfig, Schedule, decide,
 };
@@ -325,7 +325,7 @@ fn modes_hold_what_they_forbid_and_dry_run_decides_like_active() {
 fn the_explanation_names_the_axis_and_every_constraint() {
     let policy = PolicyConfig { replicas_max: 4, ..PolicyConfig::default() };
     let decision = decide(&policy, &knee(), &mut Memory::default(), &fleet(&[3_000.0; 3]));
-    let text = barrage_autoscaler::explain(&decision);
+    let text = barrage_scaling::explain(&decision);
     assert!(text.contains("connections  asks for") && text.contains("<- decides"), "{text}");
     assert!(!decision.reason.constraints.is_empty());
     for constraint in &decision.reason.constraints {

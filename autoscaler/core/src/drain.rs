@@ -7,7 +7,7 @@ use crate::census::Census;
 use crate::decision::{Move, MoveCause};
 use crate::load::GatewayId;
 use crate::memory::Memory;
-use crate::policy::PolicyConfig;
+use crate::policy::{DrainConfig, PolicyConfig};
 
 /// Part of the deadline within which a drain must be able to end when it begins.
 const IN_TIME: f64 = 0.8;
@@ -22,7 +22,16 @@ fn free_joins(policy: &PolicyConfig, knee: &Knee, census: &Census<'_>) -> f64 {
 /// Viewers that the others would admit well before a drain's deadline.
 pub(crate) fn admitted_in_time(policy: &PolicyConfig, knee: &Knee, census: &Census<'_>) -> f64 {
     let pace = policy.drain.accept_share * free_joins(policy, knee, census);
-    pace * policy.drain.deadline_secs * IN_TIME
+    pace * policy.drain.moved_in_secs()
+}
+
+impl DrainConfig {
+    /// Time within which a drain moves all its viewers: no drain begins whose viewers the
+    /// others could not admit within it.
+    #[must_use]
+    pub fn moved_in_secs(&self) -> f64 {
+        self.deadline_secs * IN_TIME
+    }
 }
 
 /// The pace of each drain: evenly over the spread, all together within the others'
