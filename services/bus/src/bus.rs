@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
-use crate::registry::{GatewayReport, Registered};
+use crate::registry::{InstanceReport, Registered, Role, of_role};
 use crate::settings::{Change, Settings};
 
 /// Where a message goes: each topic has a chain of its own.
@@ -199,9 +199,19 @@ pub trait Bus: Send + Sync + 'static {
     /// Changes a setting; returns when it is durable and in force here.
     async fn change(&self, change: Change) -> Result<(), BusError>;
 
-    /// A gateway says how it is; silence for 5 s takes it off the list.
-    async fn report(&self, report: GatewayReport) -> Result<(), BusError>;
+    /// An instance says how it is; silence for 5 s takes it off the list.
+    async fn report(&self, report: InstanceReport) -> Result<(), BusError>;
 
-    /// The gateways that reported lately.
-    fn gateways(&self) -> Vec<Registered>;
+    /// The instances that reported lately.
+    fn instances(&self) -> Vec<Registered>;
+
+    /// The gateways among them.
+    fn gateways(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Gateway)
+    }
+
+    /// The uplinks among them.
+    fn uplinks(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Uplink)
+    }
 }

@@ -1,36 +1,115 @@
-//! Who is there: gateways and how they are.
+//! Who is there: the instances of every role and how they are.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A gateway's load report, sent every second.
+/// What an instance is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Holds the viewers' connections.
+    Gateway,
+    /// Takes messages.
+    Uplink,
+}
+
+impl Role {
+    /// As it is written in keys and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Role::Gateway => "gateway",
+            Role::Uplink => "uplink",
+        }
+    }
+}
+
+/// What an instance says of itself every second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GatewayReport {
-    /// Which gateway.
+pub struct InstanceReport {
+    /// What it is for.
+    pub role: Role,
+    /// Which one of its role.
     pub id: String,
     /// Base URLs that clients reach it by (`http://host:port`); empty means the
     /// host and port that the client asked entry on.
     pub base_urls: Vec<String>,
+    /// Seconds since it started.
+    pub age_secs: u64,
+    /// It takes nobody new.
+    pub draining: bool,
+    /// Messages of which a stage of this process cannot say what became of them; 0
+    /// unless there is a defect. Roles of one process report the same figure.
+    pub conservation_error: u64,
+    /// How hard a gateway works; all zero for other roles.
+    pub load: GatewayLoad,
+}
+
+impl InstanceReport {
+    /// Of one that has just started and has nothing to do.
+    #[must_use]
+    pub fn new(role: Role, id: impl Into<String>) -> Self {
+        InstanceReport {
+            role,
+            id: id.into(),
+            base_urls: Vec::new(),
+            age_secs: 0,
+            draining: false,
+            conservation_error: 0,
+            load: GatewayLoad::default(),
+        }
+    }
+}
+
+/// How hard a gateway works; rates are of the last second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GatewayLoad {
     /// Open viewer connections.
     pub connections: u64,
     /// Connections that it takes at most.
     pub connections_max: u64,
-    /// Viewers by room are summed elsewhere; this is the number of rooms.
+    /// Rooms that it is subscribed to.
     pub rooms: u64,
-    /// Deliveries per second over the last report interval.
+    /// Viewers that came in.
+    pub joins_per_s: f64,
+    /// Viewers that it lets in at most.
+    pub joins_per_s_max: u32,
+    /// Messages handed to viewers.
     pub deliveries_per_s: f64,
-    /// Bytes waiting in viewer queues.
+    /// Bytes taken by viewers' sockets.
+    pub egress_bytes_per_s: f64,
+    /// Writes to viewers' sockets.
+    pub writes_per_s: f64,
+    /// Bytes waiting in viewers' queues.
     pub backlog_bytes: u64,
-    /// It takes no new viewers.
-    pub draining: bool,
+    /// Processors in use, by the whole process.
+    pub cpu_cores: f64,
+    /// Resident bytes of the process.
+    pub memory_bytes: u64,
+    /// Longest time from a batch's making to its last write.
+    pub lag_ms: f64,
+    /// 99th percentile, over viewers, from acceptance of a batch's oldest message to
+    /// its write, in the buckets of the gateway's histogram; 0 when nothing was sent.
+    pub push_p99_ms: f64,
+    /// Overload level, 0 to 4.
+    pub overload_level: u8,
 }
 
 /// A report and its age.
 #[derive(Debug, Clone)]
 pub struct Registered {
     /// The newest report.
-    pub report: GatewayReport,
+    pub report: InstanceReport,
     /// How old it is.
     pub age: Duration,
+}
+
+/// Those of one role, in the order of their ids.
+#[must_use]
+pub(crate) fn of_role(mut instances: Vec<Registered>, role: Role) -> Vec<Registered> {
+    instances.retain(|instance| instance.report.role == role);
+    instances.sort_by(|a, b| a.report.id.cmp(&b.report.id));
+    instances
 }

@@ -27,7 +27,9 @@ pub struct EntryConfig {
     /// worth. Default 200: an office comes back from a power cut; a script is told when
     /// to come back.
     pub address_per_s: u32,
-    /// Base URLs of the uplinks. Default: none, which means where entry was asked.
+    /// Uplinks named in one answer. Default 3.
+    pub uplinks_max: usize,
+    /// Base URLs of the uplinks. Default: none, which means those in the registry.
     pub uplink_urls: Vec<String>,
     /// Table from address to region and carrier: lines `network,region,carrier`, or
     /// a MaxMind-format file (`.mmdb`). Default: none.
@@ -45,6 +47,7 @@ impl Default for EntryConfig {
             backoff_base_ms: 1_000,
             backoff_max_ms: 30_000,
             address_per_s: 200,
+            uplinks_max: 3,
             uplink_urls: Vec::new(),
             region_file: None,
         }

@@ -17,6 +17,7 @@ use barrage_protocol::{Code, RoomId};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use prometheus::Registry;
+use rand::seq::SliceRandom;
 use serde::Deserialize;
 
 use crate::config::EntryConfig;
@@ -97,10 +98,10 @@ impl Entry {
 
     fn candidate(&self, gateway: &Registered) -> Candidate {
         let report = &gateway.report;
-        let free = report.connections_max.saturating_sub(report.connections);
+        let free = report.load.connections_max.saturating_sub(report.load.connections);
         Candidate {
             id: report.id.clone(),
-            headroom: free as f64 / report.connections_max.max(1) as f64,
+            headroom: free as f64 / report.load.connections_max.max(1) as f64,
             race_ms: self.races().race_ms(&report.id),
             draining: report.draining,
         }
@@ -123,6 +124,26 @@ impl Entry {
         bases
     }
 
+    /// Base URLs of uplinks: those configured, or else those in the registry, in an
+    /// order of its own for each client.
+    fn uplinks(&self, host: &str) -> Vec<String> {
+        if !self.config.uplink_urls.is_empty() {
+            return self.config.uplink_urls.clone();
+        }
+        let mut uplinks = self.bus.uplinks();
+        uplinks.retain(|uplink| !uplink.report.draining);
+        uplinks.shuffle(&mut rand::rng());
+        let mut urls = Vec::new();
+        for uplink in uplinks.iter().take(self.config.uplinks_max) {
+            for base in self.bases(&uplink.report.base_urls, host) {
+                if !urls.contains(&base) {
+                    urls.push(base);
+                }
+            }
+        }
+        urls
+    }
+
     fn answer(&self, room: &str, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
         let gateways = self.bus.gateways();
         let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
@@ -139,15 +160,10 @@ impl Entry {
             .map(|index| &gateways[*index].report)
             .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
             .collect();
-        let uplinks = if self.config.uplink_urls.is_empty() {
-            self.bases(&[], host)
-        } else {
-            self.config.uplink_urls.clone()
-        };
         self.metrics.answers.inc();
         Ok(EntryAnswer {
             downlinks: downlinks(&bases, room),
-            uplinks,
+            uplinks: self.uplinks(host),
             race: RacePlan {
                 width: self.config.race_width,
                 timeout_ms: self.config.race_timeout_ms,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, GatewayReport, RoomSettings};
+use barrage_bus::{
+    Bus, BusConfig, BusMetrics, Change, EmbeddedBus, GatewayLoad, InstanceReport, Role, RoomSettings,
+};
 use barrage_entry::{Entry, EntryConfig, router};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{LocalQuota, LocalQuotaConfig};
@@ -46,17 +48,14 @@ impl Site {
     }
 
     async fn report(&self, id: &str, base_urls: &[&str], connections: u64, draining: bool) {
-        let report = GatewayReport {
-            id: id.into(),
-            base_urls: base_urls.iter().map(|url| (*url).to_owned()).collect(),
-            connections,
-            connections_max: 100,
-            rooms: 0,
-            deliveries_per_s: 0.0,
-            backlog_bytes: 0,
-            draining,
-        };
-        self.bus.report(report).await.unwrap();
+        let base_urls: Vec<String> = base_urls.iter().map(|url| (*url).to_owned()).collect();
+        let load = GatewayLoad { connections, connections_max: 100, ..GatewayLoad::default() };
+        for role in [Role::Gateway, Role::Uplink] {
+            let base_urls = base_urls.clone();
+            let new = InstanceReport::new(role, id);
+            let report = InstanceReport { base_urls, draining, load: load.clone(), ..new };
+            self.bus.report(report).await.unwrap();
+        }
     }
 
     async fn ask(&self, request: http::request::Builder, body: &str) -> (StatusCode, HeaderMap, Bytes) {

@@ -64,6 +64,9 @@ pub(crate) struct SharedBatch {
     contents: Contents,
     pub(crate) counts: Counts,
     pub(crate) made_at: Instant,
+    /// How long its oldest message had been accepted then, by the machines' clocks;
+    /// none when there are only sums.
+    pub(crate) waited_ms: Option<u64>,
     full: Encoded,
     thin: Encoded,
 }
@@ -77,10 +80,12 @@ impl std::ops::Deref for SharedBatch {
 }
 
 impl SharedBatch {
-    pub(crate) fn new(contents: Contents) -> Self {
+    /// `now_ms` is Unix time.
+    pub(crate) fn new(contents: Contents, now_ms: u64) -> Self {
         let counts = counts(&contents.messages);
+        let waited_ms = contents.messages.first().map(|oldest| now_ms.saturating_sub(oldest.at_ms));
         let (full, thin) = (Encoded::default(), Encoded::default());
-        SharedBatch { contents, counts, made_at: Instant::now(), full, thin }
+        SharedBatch { contents, counts, made_at: Instant::now(), waited_ms, full, thin }
     }
 
     /// Chat that can still be left out.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use barrage_bus::{Bus, GatewayReport, RestrictionKind, Settings};
+use barrage_bus::{Bus, RestrictionKind, Settings};
 use barrage_http::AllowedOrigins;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
@@ -18,10 +18,11 @@ use crate::direct::DirectBook;
 use crate::fan_out::FanOuts;
 use crate::metrics::GatewayMetrics;
 use crate::overload::Level;
+use crate::report::PushTimes;
 use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
 use crate::strain::{self, Strain};
-use crate::{direct, hub, routes};
+use crate::{direct, hub, report, routes};
 
 /// Commands waiting for one shard; a hub that finds it full waits.
 const SHARD_QUEUE_MAX: usize = 4_096;
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) direct: DirectBook,
     pub(crate) strain: Strain,
     pub(crate) fan_outs: FanOuts,
+    pub(crate) pushes: PushTimes,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     connection_ids: AtomicU64,
@@ -159,6 +161,11 @@ impl Shared {
         Ok(seat)
     }
 
+    /// Viewers now, fallbacks included.
+    pub(crate) fn viewers(&self) -> u64 {
+        self.viewers.load(Ordering::Relaxed)
+    }
+
     /// A new connection's id.
     pub(crate) fn connection_id(&self) -> String {
         let number = self.connection_ids.fetch_add(1, Ordering::Relaxed);
@@ -218,6 +225,7 @@ impl Gateway {
             direct: DirectBook::default(),
             strain,
             fan_outs: FanOuts::default(),
+            pushes: PushTimes::default(),
             shutdown,
             tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
@@ -249,7 +257,7 @@ impl Gateway {
     pub async fn run(self) {
         let shared = self.shared;
         shared.tasks.spawn(direct::run(Arc::clone(&shared)));
-        tokio::join!(report(&shared), evict(&shared), strain::run(&shared));
+        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared));
         let drain = Duration::from_secs(shared.config.drain_secs);
         for shard in &shared.shards {
             drop(shard.send(Command::Drain { within: drain }).await);
@@ -259,37 +267,6 @@ impl Gateway {
         let joined =
             tokio::task::spawn_blocking(move || self.threads.into_iter().for_each(|t| drop(t.join())));
         drop(joined.await);
-    }
-}
-
-/// Tells the registry how this gateway is, every second.
-async fn report(shared: &Shared) {
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let mut deliveries = shared.metrics.deliveries();
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = shared.shutdown.cancelled() => {}
-        }
-        let now = shared.metrics.deliveries();
-        let draining = shared.shutdown.is_cancelled();
-        let report = GatewayReport {
-            id: shared.config.id.clone(),
-            base_urls: shared.config.base_urls.clone(),
-            connections: shared.viewers.load(Ordering::Relaxed),
-            connections_max: shared.config.viewers_max,
-            rooms: shared.rooms.len() as u64,
-            deliveries_per_s: (now - deliveries) as f64,
-            backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
-            draining,
-        };
-        deliveries = now;
-        if let Err(error) = shared.bus.report(report).await {
-            tracing::warn!(%error, "the load report was not taken");
-        }
-        if draining {
-            return;
-        }
     }
 }
 

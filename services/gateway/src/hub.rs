@@ -259,7 +259,8 @@ impl Hub {
 
     async fn flush(&mut self) {
         self.held_until = None;
-        let batch = Arc::new(SharedBatch::new(self.batcher.flush(self.started.elapsed(), &self.room.id)));
+        let batch =
+            Arc::new(SharedBatch::new(self.batcher.flush(self.started.elapsed(), &self.room.id), unix_ms()));
         self.book.became(Fate::PassedOn, &batch.counts, 1);
         self.room.set_position(batch.sequence);
         self.shared.metrics.batches.inc();

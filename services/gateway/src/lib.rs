@@ -18,6 +18,7 @@ mod metrics;
 mod outbox;
 mod overload;
 mod poll;
+mod report;
 mod room;
 mod routes;
 mod session;

@@ -215,7 +215,7 @@ mod tests {
             })
             .collect();
         let sequence = Sequence(previous + classes.len() as u64);
-        Arc::new(SharedBatch::new(Contents {
+        let contents = Contents {
             room: "r".parse().unwrap(),
             previous: Sequence(previous),
             sequence,
@@ -223,7 +223,8 @@ mod tests {
             thinned: 0,
             pulse: Pulse::default(),
             effort: 3,
-        }))
+        };
+        Arc::new(SharedBatch::new(contents, 0))
     }
 
     fn frames(mut bytes: &[u8]) -> Vec<Batch> {

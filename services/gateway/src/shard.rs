@@ -87,7 +87,12 @@ impl Shard {
         if let Some(fan_out) = fan_out {
             fan_out.add(&tally);
         }
-        self.shared.strain.delivered_after(batch.made_at.elapsed());
+        let lag = batch.made_at.elapsed();
+        self.shared.strain.delivered_after(lag);
+        if let Some(waited_ms) = batch.waited_ms {
+            let lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+            self.shared.pushes.add(waited_ms.saturating_add(lag_ms), tally.written);
+        }
         delivery.arrived();
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Strain {
     level: AtomicU8,
     chat_share_ppm: AtomicU32,
     lag_us: AtomicU64,
+    /// The same since the last report.
+    reported_lag_us: AtomicU64,
     joins: Mutex<LeakyBucket>,
     egress: Mutex<LeakyBucket>,
     /// The shards' runtimes, for the time that they are at work.
@@ -52,6 +54,7 @@ impl Strain {
             level: AtomicU8::new(0),
             chat_share_ppm: AtomicU32::new(CHAT_SHARE_UNIT as u32),
             lag_us: AtomicU64::new(0),
+            reported_lag_us: AtomicU64::new(0),
             joins: Mutex::new(LeakyBucket::empty(joins, Duration::ZERO)),
             egress: Mutex::new(LeakyBucket::empty(egress, Duration::ZERO)),
             workers: Mutex::default(),
@@ -73,8 +76,12 @@ impl Strain {
 
     /// A batch took this long from its making to its last write on a shard.
     pub(crate) fn delivered_after(&self, lag: Duration) {
-        let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
-        self.lag_us.fetch_max(lag_us, Ordering::Relaxed);
+        self.lag_us.fetch_max(micros(lag), Ordering::Relaxed);
+    }
+
+    /// The longest since it was last asked.
+    pub(crate) fn take_lag(&self) -> Duration {
+        Duration::from_micros(self.reported_lag_us.swap(0, Ordering::Relaxed))
     }
 
     /// When a viewer that came now is let in; `Err` says when to come back.
@@ -107,6 +114,10 @@ impl Strain {
     }
 }
 
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Measures until the shutdown.
 pub(crate) async fn run(shared: &Shared) {
     let strain = &shared.strain;
@@ -125,9 +136,11 @@ pub(crate) async fn run(shared: &Shared) {
         busy = busy_now;
         let late = elapsed.saturating_sub(MEASURE_EVERY);
         let delivered = Duration::from_micros(strain.lag_us.swap(0, Ordering::Relaxed));
+        let lag = late.max(delivered);
+        strain.reported_lag_us.fetch_max(micros(lag), Ordering::Relaxed);
         let pressure = Pressure {
             backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
-            lag: late.max(delivered),
+            lag,
             busy_share: longest.unwrap_or_default().as_secs_f64() / elapsed.as_secs_f64().max(0.001),
             egress_share: strain.egress_wait().as_secs_f64() / EGRESS_WAIT_MAX.as_secs_f64(),
         };

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UplinkConfig {
+    /// Name in the registry. Default `uplink-1`.
+    pub id: String,
+    /// Base URLs that clients reach this uplink by. Default: none, which means the
+    /// host that the client asked entry on, with each of the listeners' ports.
+    pub base_urls: Vec<String>,
     /// Largest body of a post, in bytes. Default 16384.
     pub post_bytes_max: usize,
     /// Largest body of a package or a tunnel request, in bytes. Default 65536.
@@ -37,6 +42,8 @@ pub struct UplinkConfig {
 impl Default for UplinkConfig {
     fn default() -> Self {
         UplinkConfig {
+            id: "uplink-1".into(),
+            base_urls: Vec::new(),
             post_bytes_max: 16 * 1024,
             package_bytes_max: 64 * 1024,
             body_secs: 10,

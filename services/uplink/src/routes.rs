@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post, put};
-use barrage_bus::Bus;
+use barrage_bus::{Bus, InstanceReport, Role};
 use barrage_flow::{Ledger, Quota};
 use barrage_http::ApiError;
 use barrage_moderation::Moderator;
@@ -58,6 +58,7 @@ pub struct Uplink {
     pub(crate) limits: Limits,
     pub(crate) pulses: Pulses,
     pub(crate) account: Account,
+    ledger: Ledger,
     pub(crate) audit: Audit,
     pub(crate) traces: Traces,
     pub(crate) started: Instant,
@@ -79,6 +80,7 @@ impl Uplink {
             limits,
             pulses: Pulses::default(),
             account: Account::new(&parts.ledger),
+            ledger: parts.ledger,
             audit: Audit::new(metrics.audit_lost.clone()),
             traces: Traces::default(),
             started: Instant::now(),
@@ -89,7 +91,7 @@ impl Uplink {
     }
 
     /// Sums likes and hands them on, writes the audit log, reads word lists that
-    /// changed, closes the books: until the shutdown.
+    /// changed, closes the books, tells the registry: until the shutdown.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulses = Duration::from_millis(self.config.pulse_ms.max(10));
         let keep = Duration::from_secs(u64::from(self.config.audit_days) * 86_400);
@@ -106,9 +108,23 @@ impl Uplink {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => {}
             }
             self.account.settle();
+            let draining = shutdown.is_cancelled();
+            let report = InstanceReport {
+                base_urls: self.config.base_urls.clone(),
+                age_secs: self.started.elapsed().as_secs(),
+                draining,
+                conservation_error: self.ledger.error(),
+                ..InstanceReport::new(Role::Uplink, self.config.id.clone())
+            };
+            if let Err(error) = self.bus.report(report).await {
+                tracing::warn!(%error, "the registry was not told of this uplink");
+            }
+            if draining {
+                return;
+            }
             self.moderator.reload().await;
         }
     }

@@ -15,13 +15,13 @@ use super::topic_log::{DedupKey, Seen, TopicLog};
 use crate::bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
-use crate::registry::{GatewayReport, Registered};
+use crate::registry::{InstanceReport, Registered, Role};
 use crate::settings::{Change, Settings};
 
 /// A gateway that said nothing for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Gateways at most; beyond, reports of new ones are refused.
-const GATEWAYS_MAX: usize = 1_024;
+/// Instances at most; beyond, reports of new ones are refused.
+const INSTANCES_MAX: usize = 1_024;
 
 /// Locks; a panic elsewhere leaves data that is still whole, so poison is ignored.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,7 +79,7 @@ pub struct EmbeddedBus {
     settings: watch::Receiver<Arc<Settings>>,
     tail: watch::Receiver<Sequence>,
     reader: Arc<Mutex<JournalReader>>,
-    gateways: Mutex<HashMap<String, (GatewayReport, Instant)>>,
+    instances: Mutex<HashMap<(Role, String), (InstanceReport, Instant)>>,
     metrics: BusMetrics,
 }
 
@@ -102,7 +102,7 @@ impl EmbeddedBus {
             settings: settings.subscribe(),
             tail: tail.subscribe(),
             reader: Arc::new(Mutex::new(reader)),
-            gateways: Mutex::default(),
+            instances: Mutex::default(),
             metrics: metrics.clone(),
         });
         let sequencer =
@@ -216,19 +216,20 @@ impl Bus for EmbeddedBus {
         self.send(|reply| Command::Change { change, reply }).await
     }
 
-    async fn report(&self, report: GatewayReport) -> Result<(), BusError> {
-        let mut gateways = lock(&self.gateways);
-        gateways.retain(|_, (_, at)| at.elapsed() < SILENCE_MAX);
-        if gateways.len() >= GATEWAYS_MAX && !gateways.contains_key(&report.id) {
-            return Err(BusError::Full("gateway"));
+    async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
+        let mut instances = lock(&self.instances);
+        instances.retain(|_, (_, at)| at.elapsed() < SILENCE_MAX);
+        let key = (report.role, report.id.clone());
+        if instances.len() >= INSTANCES_MAX && !instances.contains_key(&key) {
+            return Err(BusError::Full("instance"));
         }
-        gateways.insert(report.id.clone(), (report, Instant::now()));
+        instances.insert(key, (report, Instant::now()));
         Ok(())
     }
 
-    fn gateways(&self) -> Vec<Registered> {
-        let gateways = lock(&self.gateways);
-        gateways
+    fn instances(&self) -> Vec<Registered> {
+        let instances = lock(&self.instances);
+        instances
             .values()
             .map(|(report, at)| Registered { report: report.clone(), age: at.elapsed() })
             .filter(|registered| registered.age < SILENCE_MAX)

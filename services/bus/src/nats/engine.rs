@@ -16,14 +16,14 @@ use super::follower::Follower;
 use super::names::Names;
 use super::publisher::Publisher;
 use super::reader::Reader;
-use super::registry::{self, Gateways};
+use super::registry::{self, Instances};
 use super::settings::SettingsKeeper;
 use super::{audit, bucket, setup, tail};
 use crate::bus::{Bus, BusError, Draft, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::config::BusConfig;
 use crate::embedded::lock;
 use crate::metrics::BusMetrics;
-use crate::registry::{GatewayReport, Registered};
+use crate::registry::{InstanceReport, Registered};
 use crate::settings::{Change, Settings};
 
 /// Pulses waiting for the connection; beyond, they are left out.
@@ -35,7 +35,7 @@ pub struct NatsBus {
     publisher: Publisher,
     follower: Arc<Follower>,
     settings: SettingsKeeper,
-    gateways: Gateways,
+    instances: Instances,
     pulses: mpsc::Sender<(String, Vec<u8>)>,
     tail: watch::Sender<Sequence>,
     config: NatsConfig,
@@ -80,9 +80,9 @@ impl NatsBus {
             view.tell(news);
             known.send_replace(true);
         }));
-        let gateways = Gateways::new(client.clone(), &stores.gateways, timeout);
-        let reports = gateways.reports();
-        tasks.running.spawn(bucket::follow(stores.gateways, disturbances.clone(), move |news| {
+        let instances = Instances::new(client.clone(), &stores.instances, timeout);
+        let reports = instances.reports();
+        tasks.running.spawn(bucket::follow(stores.instances, disturbances.clone(), move |news| {
             registry::tell(&reports, news);
         }));
         let (pulses, waiting) = mpsc::channel(PULSES_MAX);
@@ -111,7 +111,7 @@ impl NatsBus {
             follower,
             reader,
             settings,
-            gateways,
+            instances,
             pulses,
             tail: watch::Sender::new(newest),
             client,
@@ -208,11 +208,11 @@ impl Bus for NatsBus {
         self.settings.change(change).await
     }
 
-    async fn report(&self, report: GatewayReport) -> Result<(), BusError> {
-        self.gateways.report(report).await
+    async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
+        self.instances.report(report).await
     }
 
-    fn gateways(&self) -> Vec<Registered> {
-        self.gateways.list()
+    fn instances(&self) -> Vec<Registered> {
+        self.instances.list()
     }
 }

@@ -28,8 +28,8 @@ impl Names {
         format!("{}_settings", self.prefix)
     }
 
-    pub(crate) fn gateways_bucket(&self) -> String {
-        format!("{}_gateways", self.prefix)
+    pub(crate) fn instances_bucket(&self) -> String {
+        format!("{}_instances", self.prefix)
     }
 
     /// Where a topic's messages are published and stored.

@@ -1,9 +1,10 @@
-//! Gateways and how they are, in a bucket that forgets the silent.
+//! Instances and how they are, in a bucket that forgets the silent.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::jetstream::kv::{Entry, Store};
 use async_nats::{Client, HeaderMap};
 
@@ -12,61 +13,84 @@ use super::link::acked;
 use super::names::escape;
 use crate::bus::BusError;
 use crate::embedded::{lock, unix_ms};
-use crate::registry::{GatewayReport, Registered};
+use crate::registry::{InstanceReport, Registered};
 
-/// A gateway that said nothing for this long is gone.
+/// An instance that said nothing for this long is gone.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Gateways at most; reports of further ones are not listed.
-const GATEWAYS_MAX: usize = 1_024;
+/// Instances at most; reports of further ones are not listed.
+const INSTANCES_MAX: usize = 1_024;
 
-/// Reports by key, each with the moment that it was made.
-pub(crate) type Reports = Arc<Mutex<HashMap<String, (GatewayReport, Instant)>>>;
+/// What is known of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// By key, each with the moment that it was made.
+    reports: HashMap<String, (InstanceReport, Instant)>,
+    /// Since when silence means something: nobody is heard while this process has lost
+    /// the servers.
+    listening_since: Option<Instant>,
+}
+
+pub(crate) type Reports = Arc<Mutex<Known>>;
 
 /// The registry as it is here.
-pub(crate) struct Gateways {
+pub(crate) struct Instances {
     client: Client,
     prefix: String,
     timeout: Duration,
     reports: Reports,
 }
 
-impl Gateways {
+impl Instances {
     pub(crate) fn new(client: Client, store: &Store, timeout: Duration) -> Self {
-        Gateways { client, prefix: store.prefix.clone(), timeout, reports: Reports::default() }
+        Instances { client, prefix: store.prefix.clone(), timeout, reports: Reports::default() }
     }
 
     pub(crate) fn reports(&self) -> Reports {
         Arc::clone(&self.reports)
     }
 
-    pub(crate) async fn report(&self, report: GatewayReport) -> Result<(), BusError> {
-        let key = escape(&report.id);
+    pub(crate) async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
+        let key = format!("{}.{}", report.role.label(), escape(&report.id));
         let payload = serde_json::to_vec(&report).expect("a report is plain data");
         let subject = format!("{}{key}", self.prefix);
         acked(&self.client, subject, HeaderMap::new(), payload.into(), self.timeout).await?;
-        put(&self.reports, key, report, Duration::ZERO).ok_or(BusError::Full("gateway"))
+        put(&self.reports, key, report, Duration::ZERO).ok_or(BusError::Full("instance"))
     }
 
     pub(crate) fn list(&self) -> Vec<Registered> {
-        let registered = |(report, at): &(GatewayReport, Instant)| Registered {
+        let registered = |(report, at): &(InstanceReport, Instant)| Registered {
             report: report.clone(),
             age: at.elapsed(),
         };
-        let mut reports = lock(&self.reports);
-        reports.retain(|_, (_, at)| at.elapsed() < SILENCE_MAX);
-        reports.values().map(registered).collect()
+        let mut known = lock(&self.reports);
+        if self.client.connection_state() == State::Connected {
+            known.forget_silent();
+        }
+        known.reports.values().map(registered).collect()
+    }
+}
+
+impl Known {
+    fn forget_silent(&mut self) {
+        let since = self.listening_since;
+        let silent = |at: Instant| since.map_or(at, |since| at.max(since)).elapsed();
+        self.reports.retain(|_, (_, at)| silent(*at) < SILENCE_MAX);
     }
 }
 
 pub(crate) fn tell(reports: &Reports, news: News) {
     match news {
         News::All(entries) => {
-            lock(reports).clear();
+            // The first time, or after the connection was lost: those who are there
+            // will say so; those who are not are forgotten by their silence from now.
+            lock(reports).listening_since = Some(Instant::now());
             for entry in entries {
                 // What was there before this process looked may be old already.
                 let made_ms = u64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
                 let age = Duration::from_millis(unix_ms().saturating_sub(made_ms));
-                hear(reports, entry, age);
+                if age < SILENCE_MAX {
+                    hear(reports, entry, age);
+                }
             }
         }
         News::One(entry) => hear(reports, entry, Duration::ZERO),
@@ -74,27 +98,27 @@ pub(crate) fn tell(reports: &Reports, news: News) {
 }
 
 fn hear(reports: &Reports, entry: Entry, age: Duration) {
-    if !is_put(&entry) || age >= SILENCE_MAX {
-        lock(reports).remove(&entry.key);
+    if !is_put(&entry) {
+        lock(reports).reports.remove(&entry.key);
         return;
     }
     match serde_json::from_slice(&entry.value) {
         Ok(report) => {
             if put(reports, entry.key, report, age).is_none() {
-                tracing::warn!(max = GATEWAYS_MAX, "there are more gateways than are listed");
+                tracing::warn!(max = INSTANCES_MAX, "there are more instances than are listed");
             }
         }
-        Err(error) => tracing::warn!(%error, "a gateway's report cannot be read"),
+        Err(error) => tracing::warn!(%error, "an instance's report cannot be read"),
     }
 }
 
 /// `None` when there is no room for another.
-fn put(reports: &Reports, key: String, report: GatewayReport, age: Duration) -> Option<()> {
+fn put(reports: &Reports, key: String, report: InstanceReport, age: Duration) -> Option<()> {
     // The clock of a machine that has just started cannot say how old it is: it is new.
     let now = Instant::now();
     let made = now.checked_sub(age).unwrap_or(now);
-    let mut reports = lock(reports);
-    if reports.len() >= GATEWAYS_MAX && !reports.contains_key(&key) {
+    let reports = &mut lock(reports).reports;
+    if reports.len() >= INSTANCES_MAX && !reports.contains_key(&key) {
         return None;
     }
     reports.insert(key, (report, made));

@@ -20,7 +20,7 @@ const VALUE_BYTES_MAX: i32 = 64 * 1024;
 /// What exists on the servers.
 pub(crate) struct Stores {
     pub(crate) settings: kv::Store,
-    pub(crate) gateways: kv::Store,
+    pub(crate) instances: kv::Store,
 }
 
 /// Declares everything, or finds it.
@@ -37,8 +37,8 @@ pub(crate) async fn stores(
             .map_err(|error| refused(&names.stream(), &error))?;
     }
     let settings = bucket(context, config, settings(names, config)).await?;
-    let gateways = bucket(context, config, gateways(names, config)).await?;
-    Ok(Stores { settings, gateways })
+    let instances = bucket(context, config, instances(names, config)).await?;
+    Ok(Stores { settings, instances })
 }
 
 async fn bucket(context: &Context, config: &NatsConfig, wanted: kv::Config) -> Result<kv::Store, NatsError> {
@@ -98,9 +98,9 @@ fn settings(names: &Names, config: &NatsConfig) -> kv::Config {
 }
 
 /// In memory: reports are a second old at most, and come again.
-fn gateways(names: &Names, config: &NatsConfig) -> kv::Config {
+fn instances(names: &Names, config: &NatsConfig) -> kv::Config {
     kv::Config {
-        bucket: names.gateways_bucket(),
+        bucket: names.instances_bucket(),
         history: 1,
         max_age: SILENCE_MAX,
         max_value_size: VALUE_BYTES_MAX,

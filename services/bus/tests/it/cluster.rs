@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use barrage_bus::nats::{Level, NatsError};
-use barrage_bus::{Bus, BusConfig, Change, GatewayReport, NatsBus, NatsConfig, RangeLimits, RoomSettings};
+use barrage_bus::{
+    Bus, BusConfig, Change, GatewayLoad, InstanceReport, NatsBus, NatsConfig, RangeLimits, Role, RoomSettings,
+};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -14,17 +16,9 @@ use crate::engine::{connect, metrics, nats_config};
 use crate::server::Server;
 use crate::suite::next_message;
 
-fn report(id: &str) -> GatewayReport {
-    GatewayReport {
-        id: id.into(),
-        base_urls: Vec::new(),
-        connections: 1,
-        connections_max: 2,
-        rooms: 3,
-        deliveries_per_s: 4.0,
-        backlog_bytes: 5,
-        draining: false,
-    }
+fn report(id: &str) -> InstanceReport {
+    let load = GatewayLoad { connections: 1, deliveries_per_s: 4.0, ..GatewayLoad::default() };
+    InstanceReport { load, ..InstanceReport::new(Role::Gateway, id) }
 }
 
 async fn until(what: &str, within: Duration, is_so: impl Fn() -> bool) {
@@ -77,7 +71,9 @@ async fn a_setting_is_in_force_everywhere_within_a_second() {
 async fn a_silent_gateway_disappears_within_five_seconds() {
     let server = Server::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
+    a.report(InstanceReport::new(Role::Uplink, "gateway.1")).await.unwrap();
     a.report(report("gateway.1")).await.unwrap();
+    assert_eq!((a.instances().len(), a.uplinks().len()), (2, 1));
     let reported = Instant::now();
     assert_eq!(a.gateways()[0].report, report("gateway.1"));
     until("the other sees it", Duration::from_secs(1), || b.gateways().len() == 1).await;
