@@ -32,6 +32,16 @@ pub(crate) enum Command {
     /// Then open the page that it prints. `--demo` plays a small recording into the
     /// room `demo`, so that there is something to see at once.
     Up(Up),
+    /// Hold viewers' connections, as one of several processes; needs [nats].
+    Gateway(RoleArguments),
+    /// Take messages and serve the admin API, as one of several processes; needs [nats].
+    Uplink(RoleArguments),
+    /// Tell clients where to go and serve the page, as one of several processes; needs
+    /// [nats].
+    Entry(RoleArguments),
+    /// Take messages off the bus into the store, as one of several processes; needs
+    /// [nats].
+    Archiver(RoleArguments),
     /// Mint a token and print it alone.
     ///
     /// The key is the configured one, or the one that `up` keeps in the data directory.
@@ -52,14 +62,20 @@ pub(crate) enum Command {
     Config(ConfigCommand),
 }
 
+/// Where a process listens.
 #[derive(Debug, Args)]
-pub(crate) struct Up {
+pub(crate) struct Listeners {
     /// Public address; may be given several times. Port 0 chooses a free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<SocketAddr>,
     /// Address of the admin API, metrics and health.
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin_listen: Option<SocketAddr>,
+}
+
+/// A recording to play.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
     /// Play a small recording of ours into the room `demo`, again and again.
     #[arg(long, conflicts_with = "replay")]
     pub(crate) demo: bool,
@@ -75,6 +91,64 @@ pub(crate) struct Up {
     /// Begin the replay again when it ends.
     #[arg(long = "loop")]
     pub(crate) again: bool,
+}
+
+impl ReplayArguments {
+    /// As the arguments that say the same to another process.
+    pub(crate) fn arguments(&self) -> anyhow::Result<Vec<String>> {
+        if self.demo {
+            return Ok(vec!["--demo".into()]);
+        }
+        let Some(file) = &self.replay else { return Ok(Vec::new()) };
+        let file = file.to_string_lossy().into_owned();
+        let (room, speed) = (self.room.to_string(), self.speed.to_string());
+        let mut words = vec!["--replay".into(), file, "--room".into(), room, "--speed".into(), speed];
+        words.extend(self.again.then(|| "--loop".into()));
+        Ok(words)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) listeners: Listeners,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArguments,
+    /// Start a fleet of processes on this machine instead of one, with a nats-server and
+    /// a redis-server from PATH unless [nats] and [redis] name others.
+    #[arg(long)]
+    pub(crate) cluster: bool,
+    /// Gateways of the fleet, 1 to 32; means `--cluster`. Default 3.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub(crate) gateways: Option<u16>,
+    /// Uplinks of the fleet, 1 to 32; means `--cluster`. Default 2.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub(crate) uplinks: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoleArguments {
+    #[command(flatten)]
+    pub(crate) listeners: Listeners,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArguments,
+    /// End when standard input ends: with the process that holds its other side.
+    #[arg(long, hide = true)]
+    pub(crate) with_stdin: bool,
+}
+
+impl Command {
+    /// Where the process listens, if it does.
+    pub(crate) fn listeners(&self) -> Option<&Listeners> {
+        match self {
+            Command::Up(up) => Some(&up.listeners),
+            Command::Gateway(role)
+            | Command::Uplink(role)
+            | Command::Entry(role)
+            | Command::Archiver(role) => Some(&role.listeners),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

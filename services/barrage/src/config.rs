@@ -9,7 +9,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Cli, Command, say};
+use crate::cli::{Cli, say};
 
 /// Variables with our prefix that are not settings.
 const NOT_SETTINGS: [&str; 1] = ["config"];
@@ -112,11 +112,11 @@ pub(crate) fn load(cli: &Cli) -> anyhow::Result<Config> {
     if let Some(data_dir) = &cli.data_dir {
         config.data_dir.clone_from(data_dir);
     }
-    if let Command::Up(up) = &cli.command {
-        if !up.listen.is_empty() {
-            config.listen.clone_from(&up.listen);
+    if let Some(listeners) = cli.command.listeners() {
+        if !listeners.listen.is_empty() {
+            config.listen.clone_from(&listeners.listen);
         }
-        config.admin_listen = up.admin_listen.unwrap_or(config.admin_listen);
+        config.admin_listen = listeners.admin_listen.unwrap_or(config.admin_listen);
     }
     check(&config)?;
     Ok(config)

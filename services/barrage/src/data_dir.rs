@@ -54,6 +54,15 @@ pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> a
     Keyring::from_secret(&secret, config).with_context(|| format!("the key in {}", path.display()))
 }
 
+/// Gives another process's data directory the key of this one.
+pub(crate) fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let path = to.join(KEY_FILE);
+    // A copy keeps the permissions.
+    std::fs::copy(from.join(KEY_FILE), &path)
+        .map(drop)
+        .with_context(|| format!("the key {} cannot be written", path.display()))
+}
+
 /// Whether a missing key may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MakeKey {

@@ -3,11 +3,17 @@
 mod admin;
 mod breakers;
 mod cli;
+mod cluster;
 mod config;
 mod data_dir;
+mod health;
+mod ledgers;
 mod page;
 mod probe;
+mod process;
 mod replay;
+mod roles;
+mod stop;
 mod telemetry;
 mod token;
 mod up;
@@ -17,6 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
+use crate::roles::Roles;
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 64;
@@ -31,7 +38,11 @@ fn main() -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Up(up) => up::main(config, &up),
+        Command::Up(up) => up::main(config, &up, cli.config.as_deref()),
+        Command::Gateway(asked) => up::role(config, Roles::GATEWAY, &asked),
+        Command::Uplink(asked) => up::role(config, Roles::UPLINK, &asked),
+        Command::Entry(asked) => up::role(config, Roles::ENTRY, &asked),
+        Command::Archiver(asked) => up::role(config, Roles::ARCHIVER, &asked),
         Command::Token(asked) => token::main(&config, &asked),
         Command::Probe(asked) => probe::main(&config, &asked),
         Command::Switch(asked) => admin::switch(&config, &asked),

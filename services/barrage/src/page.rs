@@ -11,7 +11,7 @@ struct Files;
 
 /// Everything from ourselves; nothing inline. The renderer positions elements by
 /// the style properties of the DOM, which this allows.
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src 'self' data:; \
                       object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
 
 /// Fallback of the public routes: the page and its files.

@@ -1,6 +1,7 @@
 //! Settings of the engines.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SqliteConfig {
+    /// The file. Default: `store.sqlite` in the data directory. Processes of one machine
+    /// may share one.
+    pub file: Option<PathBuf>,
     /// Connections for reading. Default 4: history pages are short and come
     /// from cache; more only compete for the same disk. Writes have one
     /// connection of their own, because SQLite takes one writer at a time.
@@ -23,7 +27,7 @@ pub struct SqliteConfig {
 
 impl Default for SqliteConfig {
     fn default() -> Self {
-        SqliteConfig { readers: 4, busy_timeout_ms: 5_000, acquire_timeout_ms: 10_000 }
+        SqliteConfig { file: None, readers: 4, busy_timeout_ms: 5_000, acquire_timeout_ms: 10_000 }
     }
 }
 

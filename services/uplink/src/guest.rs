@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use barrage_http::{ApiError, body};
 use barrage_protocol::Code;
-use barrage_token::{Claims, Role, Rooms};
+use barrage_token::{Claims, Keyring, Role, Rooms};
 use serde::{Deserialize, Serialize};
 
-use crate::routes::Uplink;
+use crate::config::UplinkConfig;
 use crate::send::unix_ms;
 use crate::text::clean;
 
@@ -30,15 +31,27 @@ pub(crate) struct Given {
     user: String,
 }
 
-pub(crate) async fn handle(
-    State(uplink): State<Arc<Uplink>>,
-    request_body: Body,
-) -> Result<Json<Given>, ApiError> {
-    if !uplink.guests {
+/// Hands out tokens.
+#[derive(Debug)]
+struct Guests {
+    keyring: Arc<Keyring>,
+    is_open: bool,
+    life_secs: u64,
+    body_max: Duration,
+}
+
+/// The route `POST /v1/guest`; refuses everybody unless `is_open`.
+pub fn guest_router(keyring: Arc<Keyring>, config: &UplinkConfig, is_open: bool) -> Router {
+    let body_max = Duration::from_secs(config.body_secs);
+    let guests = Guests { keyring, is_open, life_secs: config.guest_secs, body_max };
+    Router::new().route("/v1/guest", post(handle)).with_state(Arc::new(guests))
+}
+
+async fn handle(State(guests): State<Arc<Guests>>, request_body: Body) -> Result<Json<Given>, ApiError> {
+    if !guests.is_open {
         return Err(ApiError::new(Code::Forbidden, "guests are switched off here (token.guests)"));
     }
-    let bytes =
-        body::read(request_body, BODY_BYTES_MAX, Duration::from_secs(uplink.config.body_secs)).await?;
+    let bytes = body::read(request_body, BODY_BYTES_MAX, guests.body_max).await?;
     let asked: Asked = body::json(&bytes)?;
     let name = clean(&asked.name, NAME_CHARS_MAX)
         .map_err(|error| ApiError::new(Code::BadText, format!("name: {error}")))?;
@@ -48,11 +61,11 @@ pub(crate) async fn handle(
         name: Some(name),
         rooms: Rooms(vec!["*".into()]),
         role: Role::Viewer,
-        exp: unix_ms() / 1000 + uplink.config.guest_secs,
+        exp: unix_ms() / 1000 + guests.life_secs,
         nbf: None,
         aud: String::new(),
     };
-    let token = uplink.keyring.mint(claims).map_err(|error| {
+    let token = guests.keyring.mint(claims).map_err(|error| {
         tracing::error!(%error, "a guest token could not be signed");
         ApiError::new(Code::Internal, "a token could not be made")
     })?;

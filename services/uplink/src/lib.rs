@@ -23,6 +23,7 @@ mod trace;
 mod tunnel;
 
 pub use config::UplinkConfig;
+pub use guest::guest_router;
 pub use limit::{LimitsConfig, LimitsError};
 pub use metrics::UplinkMetrics;
 pub use routes::{Parts, Uplink, admin_router, router};

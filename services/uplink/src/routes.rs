@@ -23,7 +23,7 @@ use crate::metrics::UplinkMetrics;
 use crate::pulse::Pulses;
 use crate::recent::Recent;
 use crate::trace::Traces;
-use crate::{admin, explain, guest, history, send, tunnel};
+use crate::{admin, explain, history, send, tunnel};
 
 /// What an uplink stands on.
 pub struct Parts {
@@ -41,8 +41,6 @@ pub struct Parts {
     pub ledger: Ledger,
     /// History may be read without a token.
     pub anonymous: bool,
-    /// Tokens are handed to guests.
-    pub guests: bool,
 }
 
 /// An uplink.
@@ -52,7 +50,6 @@ pub struct Uplink {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) moderator: Arc<Moderator>,
     pub(crate) anonymous: bool,
-    pub(crate) guests: bool,
     pub(crate) config: UplinkConfig,
     pub(crate) metrics: UplinkMetrics,
     pub(crate) limits: Limits,
@@ -76,7 +73,6 @@ impl Uplink {
             keyring: parts.keyring,
             moderator: parts.moderator,
             anonymous: parts.anonymous,
-            guests: parts.guests,
             limits,
             pulses: Pulses::default(),
             account: Account::new(&parts.ledger),
@@ -154,9 +150,7 @@ fn rooms(uplink: Arc<Uplink>) -> Router {
 pub fn router(uplink: Arc<Uplink>) -> Router {
     let tunnelled = rooms(Arc::clone(&uplink));
     let tunnel = tunnel::Tunnel { inner: tunnelled, uplink: Arc::clone(&uplink) };
-    rooms(Arc::clone(&uplink))
-        .merge(Router::new().route("/v1/guest", post(guest::handle)).with_state(uplink))
-        .merge(Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel)))
+    rooms(uplink).merge(Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel)))
 }
 
 /// The admin API, for the admin listener alone; every call needs a token with the

@@ -1,0 +1,134 @@
+//! One process of the fleet: its command line and environment.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::servers::Servers;
+use crate::cli::ReplayArguments;
+use crate::config::Config;
+use crate::data_dir;
+
+/// A process that is to be started, again and again if need be.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Port 0 the first time; afterwards those that it got.
+    pub(crate) public: Vec<SocketAddr>,
+    pub(crate) admin: SocketAddr,
+}
+
+impl Member {
+    /// All arguments, those of its addresses last.
+    pub(crate) fn command_line(&self) -> Vec<String> {
+        let mut line = self.arguments.clone();
+        for address in &self.public {
+            line.extend(["--listen".into(), address.to_string()]);
+        }
+        line.extend(["--admin-listen".into(), self.admin.to_string()]);
+        line
+    }
+}
+
+/// What all members have in common.
+#[derive(Debug)]
+pub(crate) struct Site {
+    program: PathBuf,
+    data_dir: PathBuf,
+    file: Option<PathBuf>,
+    listen: Vec<SocketAddr>,
+    admin_listen: SocketAddr,
+    /// A free port of the host that the page is on.
+    anywhere: SocketAddr,
+    environment: Vec<(String, String)>,
+    shares_key: bool,
+}
+
+impl Site {
+    pub(crate) fn new(config: &Config, file: Option<&Path>, servers: &Servers) -> anyhow::Result<Self> {
+        let data_dir = config.data_dir.canonicalize().context("the data directory cannot be found")?;
+        let mut environment = vec![];
+        let mut set = |name: &str, value: String| environment.push((format!("BARRAGE_{name}"), value));
+        if let Some(url) = &servers.nats {
+            set("NATS__URLS", format!("[\"{url}\"]"));
+        }
+        if let Some(url) = &servers.redis {
+            set("REDIS__URL", url.clone());
+        }
+        if config.postgres.is_none() && config.store.file.is_none() {
+            set("STORE__FILE", data_dir.join("store.sqlite").to_string_lossy().into_owned());
+        }
+        // The page of entry talks to the gateways and uplinks, which are other origins.
+        let pages = config.listen.iter().flat_map(|address| {
+            let named = address.ip().is_loopback().then(|| format!("http://localhost:{}", address.port()));
+            std::iter::once(format!("http://{address}")).chain(named)
+        });
+        let origins: Vec<_> = config.http.allowed_origins.iter().cloned().chain(pages).collect();
+        set("HTTP__ALLOWED_ORIGINS", serde_json::to_string(&origins)?);
+        Ok(Site {
+            program: std::env::current_exe().context("this program cannot be found again")?,
+            data_dir,
+            file: file.map(Path::to_owned),
+            anywhere: SocketAddr::new(config.listen[0].ip(), 0),
+            listen: config.listen.clone(),
+            admin_listen: config.admin_listen,
+            environment,
+            shares_key: config.token.keys.is_empty(),
+        })
+    }
+
+    pub(crate) fn gateway(&self, number: u16) -> anyhow::Result<Member> {
+        let mut member = self.member("gateway", format!("gateway-{number}"))?;
+        member.environment.push(("BARRAGE_GATEWAY__ID".into(), member.name.clone()));
+        member.public = vec![self.anywhere];
+        Ok(member)
+    }
+
+    /// The first one has the configured admin address and plays the recording.
+    pub(crate) fn uplink(&self, number: u16, replay: &ReplayArguments) -> anyhow::Result<Member> {
+        let mut member = self.member("uplink", format!("uplink-{number}"))?;
+        member.environment.push(("BARRAGE_UPLINK__ID".into(), member.name.clone()));
+        member.public = vec![self.anywhere];
+        if number == 1 {
+            member.admin = self.admin_listen;
+            member.arguments.extend(replay.arguments()?);
+        }
+        Ok(member)
+    }
+
+    pub(crate) fn entry(&self) -> anyhow::Result<Member> {
+        let mut member = self.member("entry", "entry".into())?;
+        member.public.clone_from(&self.listen);
+        Ok(member)
+    }
+
+    pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
+        self.member("archiver", "archiver".into())
+    }
+
+    fn member(&self, role: &str, name: String) -> anyhow::Result<Member> {
+        let data_dir = self.data_dir.join("members").join(&name);
+        fs::create_dir_all(&data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
+        if self.shares_key {
+            data_dir::copy_key(&self.data_dir, &data_dir)?;
+        }
+        let mut arguments = vec![role.to_owned(), "--with-stdin".into(), "--data-dir".into()];
+        arguments.push(data_dir.to_string_lossy().into_owned());
+        if let Some(file) = &self.file {
+            arguments.extend(["--config".into(), file.to_string_lossy().into_owned()]);
+        }
+        Ok(Member {
+            name,
+            program: self.program.clone(),
+            arguments,
+            environment: self.environment.clone(),
+            public: Vec::new(),
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! `barrage up --cluster`: a fleet of real processes on this machine, for development
+//! and tests.
+
+mod keeper;
+mod member;
+mod servers;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures_util::future::try_join_all;
+
+use self::keeper::{Keeper, Running};
+use self::member::{Member, Site};
+use self::servers::Servers;
+use crate::cli::{self, Up};
+use crate::config::Config;
+use crate::data_dir::{self, MakeKey};
+use crate::stop;
+
+const GATEWAYS: u16 = 3;
+const UPLINKS: u16 = 2;
+/// Longest wait until entry knows a gateway and an uplink.
+const READY_MAX: Duration = Duration::from_secs(20);
+
+/// Starts the fleet and keeps it running until a signal.
+pub(crate) fn main(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(run(config, asked, file))
+}
+
+async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
+    let _lock = data_dir::open(&config.data_dir)?;
+    data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?;
+    let keeper = Keeper::new(&config.data_dir.join("log"))?;
+    let servers = Servers::start(config, &keeper).await?;
+    let site = Site::new(config, file, &servers)?;
+    let gateways = (1..=asked.gateways.unwrap_or(GATEWAYS)).map(|n| site.gateway(n)).collect();
+    let uplinks = (1..=asked.uplinks.unwrap_or(UPLINKS)).map(|n| site.uplink(n, &asked.replay)).collect();
+    // They meet in the registry: the order is free.
+    let (entry, gateways, uplinks, archiver) = tokio::try_join!(
+        keeper.start(site.entry()),
+        start_all(&keeper, gateways),
+        start_all(&keeper, uplinks),
+        keeper.start(site.archiver()),
+    )?;
+    wait_ready(entry.admin).await?;
+    announce(config, &servers, &entry, &[&gateways[..], &uplinks, &[archiver]].concat())?;
+    stop::asked(false).await;
+    tracing::info!("the fleet ends");
+    keeper.end().await;
+    Ok(())
+}
+
+async fn start_all(keeper: &Keeper, members: Vec<anyhow::Result<Member>>) -> anyhow::Result<Vec<Running>> {
+    try_join_all(members.into_iter().map(|member| keeper.start(member))).await
+}
+
+async fn wait_ready(admin: SocketAddr) -> anyhow::Result<()> {
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+    let ready = async {
+        loop {
+            let answer = http.get(format!("http://{admin}/readyz")).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(READY_MAX, ready).await.is_err() {
+        bail!("the fleet did not become ready within {} s: see its log", READY_MAX.as_secs());
+    }
+    Ok(())
+}
+
+fn announce(config: &Config, servers: &Servers, entry: &Running, members: &[Running]) -> anyhow::Result<()> {
+    cli::say("Barrage is up, as a fleet.")?;
+    for address in &entry.public {
+        cli::say(format!("  page      http://{address}/"))?;
+    }
+    cli::say(format!("  admin     http://{}/  (uplink-1: rooms, switches, audit log)", config.admin_listen))?;
+    for member in std::iter::once(entry).chain(members) {
+        let public: Vec<_> = member.public.iter().map(|address| format!("http://{address}/")).collect();
+        let admin = format!("http://{}/", member.admin);
+        cli::say(format!("  {:<9} {:<26} admin {admin}", member.name, public.join(" ")))?;
+    }
+    for (name, url) in [("nats", servers.nats.as_ref()), ("redis", servers.redis.as_ref())] {
+        cli::say(format!("  {name:<9} {}", url.map_or("as configured", String::as_str)))?;
+    }
+    let data = config.data_dir.display();
+    cli::say(format!("  data      {data}  (logs in {data}/log)"))?;
+    cli::say("  stop      Ctrl-C")
+}

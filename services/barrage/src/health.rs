@@ -1,0 +1,93 @@
+//! What answers on the admin listener in every process: health, metrics, the fleet.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use barrage_bus::{Bus, InstanceReport};
+use barrage_http::ApiError;
+use barrage_protocol::Code;
+use barrage_store::Store;
+use barrage_token::{Keyring, Role};
+use http::{HeaderMap, header};
+use prometheus::Registry;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::roles::Roles;
+
+/// What the resources look at.
+#[derive(Clone)]
+pub(crate) struct Health {
+    pub(crate) roles: Roles,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) registry: Registry,
+    pub(crate) front: CancellationToken,
+}
+
+pub(crate) fn router(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/v1/admin/fleet", get(fleet))
+        .with_state(health)
+}
+
+/// Ready: takes viewers and messages. Load is never expressed here.
+async fn ready(State(health): State<Health>) -> Result<&'static str, ApiError> {
+    let refusal = |why: &str| ApiError::new(Code::Unavailable, why).retry_after_ms(1_000);
+    if health.front.is_cancelled() {
+        return Err(refusal("this process is leaving"));
+    }
+    if let Some(store) = &health.store {
+        store.ping().await.map_err(|_| refusal("the store does not answer"))?;
+    }
+    let is_needed = |serves_here: bool| health.roles.entry || serves_here;
+    if is_needed(health.roles.gateway) && health.bus.gateways().is_empty() {
+        return Err(refusal("no gateway has reported yet"));
+    }
+    if is_needed(health.roles.uplink) && health.bus.uplinks().is_empty() {
+        return Err(refusal("no uplink has reported yet"));
+    }
+    Ok("ready\n")
+}
+
+async fn metrics(State(health): State<Health>) -> Result<String, ApiError> {
+    prometheus::TextEncoder::new()
+        .encode_to_string(&health.registry.gather())
+        .map_err(|error| ApiError::new(Code::Internal, error.to_string()))
+}
+
+/// `GET /v1/admin/fleet`: every instance that reported lately.
+#[derive(Serialize)]
+struct Fleet {
+    instances: Vec<Instance>,
+}
+
+#[derive(Serialize)]
+struct Instance {
+    #[serde(flatten)]
+    report: InstanceReport,
+    /// How old the report is.
+    report_age_ms: u64,
+}
+
+async fn fleet(State(health): State<Health>, headers: HeaderMap) -> Result<Json<Fleet>, ApiError> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let by = health.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
+    if by.role != Role::Admin {
+        return Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"));
+    }
+    let mut instances = health.bus.instances();
+    instances.sort_by(|a, b| (a.report.role, &a.report.id).cmp(&(b.report.role, &b.report.id)));
+    let instances = instances.into_iter().map(|instance| Instance {
+        report: instance.report,
+        report_age_ms: u64::try_from(instance.age.as_millis()).unwrap_or(u64::MAX),
+    });
+    Ok(Json(Fleet { instances: instances.collect() }))
+}
