@@ -1,9 +1,8 @@
 // Keeps one viewer in one room: finds a gateway, resumes, repairs, moves when
 // asked to, and comes back as the close code advises.
 
-import { Backoff } from './backoff.ts';
 import { Chain, type Step } from './chain.ts';
-import { Entry } from './entry.ts';
+import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { Link } from './link.ts';
 import {
@@ -44,9 +43,7 @@ export interface ConnectionEvents {
 }
 
 export class Connection {
-  #backoff = new Backoff(500, 30_000);
   #chain = new Chain();
-  #entry: Entry;
   #link: Link | null = null;
   #next: Link | null = null;
   #retry: number | undefined;
@@ -58,11 +55,10 @@ export class Connection {
   #ended = false;
 
   constructor(
-    room: string,
     private readonly identity: Identity,
+    private readonly entry: Entry,
     private readonly events: ConnectionEvents,
   ) {
-    this.#entry = new Entry(room, this.#backoff);
     addEventListener('online', () => this.#hurry());
     addEventListener('offline', () => this.#link?.probe());
     document.addEventListener('visibilitychange', () => {
@@ -90,15 +86,15 @@ export class Connection {
       await this.identity.ready();
       this.#link = this.#dial(await this.#endpoint());
     } catch {
-      this.#later(this.#backoff.next());
+      this.#later(this.entry.backoff.next());
     } finally {
       this.#opening = false;
     }
   }
 
   async #endpoint(): Promise<string> {
-    const urls = await this.#entry.downlinks();
-    return urls[this.#backoff.attempt % urls.length] ?? location.href;
+    const urls = await this.entry.downlinks();
+    return urls[this.entry.backoff.attempt % urls.length] ?? location.href;
   }
 
   #dial(url: string): Link {
@@ -176,7 +172,7 @@ export class Connection {
   /** Make before break: the old link serves until the new one has said hello. */
   #moveSoon(reconnect: Reconnect): void {
     clearTimeout(this.#move);
-    this.#entry.forget();
+    this.entry.forget();
     const named = reconnect.endpoints?.find((endpoint) => endpoint.transport === 'ws')?.url;
     this.#move = setTimeout(() => {
       void (named ? Promise.resolve(named) : this.#endpoint()).then((url) => {
@@ -196,8 +192,8 @@ export class Connection {
     clearTimeout(this.#move);
     clearTimeout(this.#repairing);
     this.#repairing = undefined;
-    if (link.joinedAt === null) this.#entry.forget();
-    else if (performance.now() - link.joinedAt > STABLE_MS) this.#backoff.reset();
+    if (link.joinedAt === null) this.entry.forget();
+    else if (performance.now() - link.joinedAt > STABLE_MS) this.entry.backoff.reset();
     if (this.#next) {
       // The move is under way: what was to be the next link is the only one now.
       this.#link = this.#next;
@@ -210,8 +206,8 @@ export class Connection {
 
   #comeBack(code: number): void {
     const tokenRefused = code === CLOSE_UNAUTHORIZED || code === CLOSE_TOKEN_EXPIRED;
-    const first = this.#backoff.attempt === 0;
-    const delay = this.#backoff.next();
+    const first = this.entry.backoff.attempt === 0;
+    const delay = this.entry.backoff.next();
     switch (adviceOf(code)) {
       case 'never':
         if (tokenRefused) void this.#renew(code, first ? 0 : delay);
@@ -232,7 +228,7 @@ export class Connection {
       if (await this.identity.renew()) this.#later(delay);
       else this.#end(code);
     } catch {
-      this.#later(this.#backoff.next());
+      this.#later(this.entry.backoff.next());
     }
   }
 

@@ -1,7 +1,7 @@
-// Where the room's downlinks are. The page's policy lets it post to its own origin
-// alone, so the uplinks that entry names are not read here.
+// Where the room's gateways and uplinks are. This page's own origin is always the last
+// of them: one process serves everything.
 
-import { type Backoff } from './backoff.ts';
+import { Backoff } from './backoff.ts';
 
 const TIMEOUT_MS = 5_000;
 /** An answer is kept at least this long, whatever it says. */
@@ -9,6 +9,7 @@ const TTL_MS_MIN = 5_000;
 
 interface EntryAnswer {
   downlinks?: { transport: string; url: string }[];
+  uplinks?: string[];
   ttl_ms?: number;
   backoff_base_ms?: number;
   backoff_max_ms?: number;
@@ -16,12 +17,12 @@ interface EntryAnswer {
 
 export class Entry {
   #downlinks: string[] = [];
+  #uplinks: string[] = [];
   #freshUntil = 0;
+  /** Between attempts to connect, as entry wants it. */
+  readonly backoff = new Backoff(500, 30_000);
 
-  constructor(
-    private readonly room: string,
-    private readonly backoff: Backoff,
-  ) {}
+  constructor(private readonly room: string) {}
 
   /** WebSocket URLs in the order to try. This page's own origin is always the last of them. */
   async downlinks(): Promise<string[]> {
@@ -29,6 +30,12 @@ export class Entry {
     const own = new URL(`/v1/rooms/${encodeURIComponent(this.room)}/ws`, location.href);
     own.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
     return [...new Set([...this.#downlinks, own.href])];
+  }
+
+  /** Base URLs to post to, in the order to try. */
+  async uplinks(): Promise<string[]> {
+    if (performance.now() >= this.#freshUntil) await this.#ask();
+    return [...new Set([...this.#uplinks, location.origin])];
   }
 
   /** The next call asks again. */
@@ -45,6 +52,7 @@ export class Entry {
       if (!answer.ok) return;
       const entry = (await answer.json()) as EntryAnswer;
       this.#downlinks = (entry.downlinks ?? []).filter((e) => e.transport === 'ws').map((e) => socketUrl(e.url));
+      this.#uplinks = (entry.uplinks ?? []).map((url) => new URL(url, location.href).origin);
       this.backoff.limits(entry.backoff_base_ms ?? 500, entry.backoff_max_ms ?? 30_000);
       this.#freshUntil = performance.now() + Math.max(entry.ttl_ms ?? 60_000, TTL_MS_MIN);
     } catch {

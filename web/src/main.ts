@@ -5,6 +5,7 @@ import { Banners } from './banners.ts';
 import { Composer } from './composer.ts';
 import { Connection } from './connection.ts';
 import { byId, element, icon } from './dom.ts';
+import { Entry } from './entry.ts';
 import { inLanguage, switchLanguage, t, translatePage } from './i18n.ts';
 import { Identity } from './identity.ts';
 import { List } from './list.ts';
@@ -34,7 +35,8 @@ inLanguage(() => {
 byId('language').addEventListener('click', switchLanguage);
 
 const identity = Identity.fromPage(t('viewer'));
-const sender = new Sender(room, identity);
+const entry = new Entry(room);
+const sender = new Sender(room, identity, entry);
 const stage = new Stage(byId('flight'));
 const banners = new Banners(byId('banners'));
 const list = new List(byId('list'), byId<HTMLButtonElement>('newer'));
@@ -49,7 +51,7 @@ toggle.addEventListener('click', () => {
 });
 
 let pastShown = false;
-const connection = new Connection(room, identity, {
+const connection = new Connection(identity, entry, {
   state: (state) => status.state(state),
   hello: (hello) => {
     if (hello.user) identity.user = hello.user;
@@ -158,7 +160,8 @@ function riseHeart(): void {
 async function showPast(sequence: number): Promise<void> {
   if (sequence <= 0) return;
   try {
-    const answer = await fetch(`/v1/rooms/${room}/history?before=${sequence + 1}&limit=${PAST_MAX}`, {
+    const [uplink] = await entry.uplinks();
+    const answer = await fetch(`${uplink}/v1/rooms/${room}/history?before=${sequence + 1}&limit=${PAST_MAX}`, {
       headers: identity.token ? { Authorization: `Bearer ${identity.token}` } : {},
     });
     if (!answer.ok) return;

@@ -2,6 +2,7 @@
 // often it is sent it is one message.
 
 import { Backoff, sleep } from './backoff.ts';
+import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { type Post, type PostAnswer, type Refusal } from './protocol.ts';
 
@@ -17,13 +18,14 @@ const NETWORK: Refusal = { code: 'network', message: '' };
 export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
 
 export class Sender {
-  #url: string;
+  #path: string;
 
   constructor(
     room: string,
     private readonly identity: Identity,
+    private readonly entry: Entry,
   ) {
-    this.#url = `/v1/rooms/${encodeURIComponent(room)}/messages`;
+    this.#path = `/v1/rooms/${encodeURIComponent(room)}/messages`;
   }
 
   async post(post: Post): Promise<Sent> {
@@ -31,7 +33,8 @@ export class Sender {
     let renewed = false;
     let refusal = NETWORK;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const sent = await this.#try(post);
+      const uplinks = await this.entry.uplinks();
+      const sent = await this.#try(uplinks[attempt % uplinks.length] + this.#path, post);
       if (sent.kind === 'accepted') return sent;
       refusal = sent.refusal;
       if (!renewed && (refusal.code === 'token_expired' || refusal.code === 'unauthorized')) {
@@ -46,9 +49,9 @@ export class Sender {
     return { kind: 'refused', refusal };
   }
 
-  async #try(post: Post): Promise<Sent> {
+  async #try(url: string, post: Post): Promise<Sent> {
     try {
-      const answer = await fetch(this.#url, {
+      const answer = await fetch(url, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.identity.token ?? ''}` },
         body: JSON.stringify(post),

@@ -172,7 +172,7 @@ pub(crate) struct Token {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArguments {
-    /// Base URL of entry and uplink.
+    /// Base URL of entry.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
     /// The room; its viewers see the messages, so give the probe one of its own.

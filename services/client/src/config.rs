@@ -58,8 +58,10 @@ impl ViewerConfig {
 /// A sender's settings.
 #[derive(Debug, Clone)]
 pub struct SenderConfig {
-    /// Base URLs of uplinks, tried in turn.
+    /// Base URLs of uplinks, tried in turn; not used where `entry_url` is given.
     pub uplinks: Vec<String>,
+    /// Base URL of entry, which names the uplinks. Default: none.
+    pub entry_url: Option<String>,
     /// JWT.
     pub token: String,
     /// For one send, retries included. Default 10 s: a gift is shown within that.
@@ -69,11 +71,22 @@ pub struct SenderConfig {
 }
 
 impl SenderConfig {
+    /// The uplinks that entry names.
+    #[must_use]
+    pub fn through_entry(entry_url: impl Into<String>, token: impl Into<String>) -> Self {
+        SenderConfig {
+            uplinks: Vec::new(),
+            entry_url: Some(entry_url.into()),
+            ..SenderConfig::new("", token)
+        }
+    }
+
     /// One uplink.
     #[must_use]
     pub fn new(uplink: impl Into<String>, token: impl Into<String>) -> Self {
         SenderConfig {
             uplinks: vec![uplink.into()],
+            entry_url: None,
             token: token.into(),
             deadline: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(3),

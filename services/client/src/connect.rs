@@ -1,6 +1,8 @@
 //! From a wish to watch to an open connection: entry, race, then every endpoint in
 //! turn, by transport.
 
+use std::time::Duration;
+
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
 use barrage_protocol::{Code, Sequence};
@@ -8,23 +10,69 @@ use barrage_protocol::{Code, Sequence};
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
 use crate::link::Link;
+use crate::viewer::from_ms;
 use crate::{endpoints, poll, race, sse, ws};
 
-/// Asks entry, races, and connects; the answer comes along for its backoff.
+/// What every endpoint of one connect is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wish<'a> {
+    /// Resume after this position.
+    pub(crate) after: Option<Sequence>,
+    /// For the streams' URLs.
+    pub(crate) ticket: Option<&'a str>,
+}
+
+/// How long to wait before connecting by entry's answer; `None` where there is no queue.
+pub(crate) fn turn(answer: &EntryAnswer) -> Option<Duration> {
+    answer.ticket.as_ref().map(|ticket| from_ms(ticket.wait_ms))
+}
+
+/// Asks entry, waits for its moment if there is one, and connects.
 pub(crate) async fn by_entry(
     http: &reqwest::Client,
     config: &ViewerConfig,
     after: Option<Sequence>,
-) -> Result<(Link, EntryAnswer), ConnectError> {
+) -> Result<Link, ConnectError> {
     let answer = endpoints::ask(http, config).await?;
+    if let Some(wait) = turn(&answer) {
+        tokio::time::sleep(wait).await;
+    }
+    by_answer(http, config, &answer, after).await
+}
+
+/// Connects as entry said. A ticket that is early by this gateway's clock is shown once
+/// more; it keeps its place.
+pub(crate) async fn by_answer(
+    http: &reqwest::Client,
+    config: &ViewerConfig,
+    answer: &EntryAnswer,
+    after: Option<Sequence>,
+) -> Result<Link, ConnectError> {
+    let ticket = answer.ticket.as_ref().map(|ticket| ticket.token.as_str());
+    let wish = Wish { after, ticket };
+    match race_and_connect(http, config, answer, wish).await {
+        Err(ConnectError::Refused(refusal)) if refusal.code == Code::TooEarly => {
+            tokio::time::sleep(from_ms(refusal.retry_after_ms.unwrap_or(1_000))).await;
+            race_and_connect(http, config, answer, wish).await
+        }
+        connected => connected,
+    }
+}
+
+async fn race_and_connect(
+    http: &reqwest::Client,
+    config: &ViewerConfig,
+    answer: &EntryAnswer,
+    wish: Wish<'_>,
+) -> Result<Link, ConnectError> {
     let mut last = ConnectError::Failed("entry named no endpoint".into());
     for transport in &config.transports {
         let mut list = endpoints::of(&answer.downlinks, *transport);
         if *transport == Transport::Ws && config.race {
-            list = race::run(http, &config.entry_url, &answer, list).await;
+            list = race::run(http, &config.entry_url, answer, list).await;
         }
-        match first_of(http, config, &list, after).await {
-            Ok(Some(link)) => return Ok((link, answer)),
+        match first_of(http, config, &list, wish).await {
+            Ok(Some(link)) => return Ok(link),
             Ok(None) => {}
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => last = error,
@@ -42,7 +90,8 @@ pub(crate) async fn to_named(
 ) -> Option<Link> {
     for transport in &config.transports {
         let list = endpoints::of(named, *transport);
-        if let Ok(Some(link)) = first_of(http, config, &list, after).await {
+        let wish = Wish { after, ticket: None };
+        if let Ok(Some(link)) = first_of(http, config, &list, wish).await {
             return Some(link);
         }
     }
@@ -54,14 +103,14 @@ async fn first_of(
     http: &reqwest::Client,
     config: &ViewerConfig,
     list: &[Endpoint],
-    after: Option<Sequence>,
+    wish: Wish<'_>,
 ) -> Result<Option<Link>, ConnectError> {
     let mut last = Ok(None);
     for endpoint in list {
         let connected = match endpoint.transport {
-            Transport::Ws => ws::connect(endpoint, config, after).await,
-            Transport::Sse => sse::connect(http, endpoint, config, after).await,
-            Transport::Poll => poll::connect(http, endpoint, config, after).await,
+            Transport::Ws => ws::connect(endpoint, config, wish).await,
+            Transport::Sse => sse::connect(http, endpoint, config, wish).await,
+            Transport::Poll => poll::connect(http, endpoint, config, wish.after).await,
         };
         match connected {
             Ok(link) => return Ok(Some(link)),
@@ -78,6 +127,9 @@ async fn first_of(
 /// Whether no other endpoint would say otherwise.
 fn is_final(error: &ConnectError) -> bool {
     let ConnectError::Refused(refusal) = error else { return false };
-    refusal.code.advice() == Advice::Never
-        && !matches!(refusal.code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
+    match refusal.code {
+        Code::TooEarly | Code::TicketExpired | Code::BadTicket => true,
+        Code::BadRequest | Code::NotFound | Code::MethodNotAllowed => false,
+        code => code.advice() == Advice::Never,
+    }
 }

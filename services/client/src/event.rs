@@ -37,6 +37,12 @@ pub enum Event {
     },
     /// A gap could not be repaired in time; what lay in it is unknown.
     Lost,
+    /// More want in than the servers admit: this viewer's turn comes after this wait, if
+    /// it has one (by default a minute at most). Nothing is asked of the user.
+    Waiting {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// The connection ended; the next attempt comes after this wait.
     Reconnecting {
         /// Milliseconds.

@@ -147,7 +147,7 @@ impl Run {
         Opening::spawn(async move {
             match connect::to_named(&http, &config, &named, position).await {
                 Some(link) => Some(link),
-                None => connect::by_entry(&http, &config, position).await.ok().map(|(link, _)| link),
+                None => connect::by_entry(&http, &config, position).await.ok(),
             }
         })
     }

@@ -16,6 +16,7 @@ mod poll;
 mod race;
 mod sender;
 mod sse;
+mod uplinks;
 mod viewer;
 mod ws;
 

@@ -1,5 +1,6 @@
 //! Sending: short requests over kept-alive connections, retried under the same id.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_protocol::code::{ErrorBody, Refusal};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::backoff::Backoff;
 use crate::config::SenderConfig;
 use crate::error::SendError;
+use crate::uplinks::Uplinks;
 
 /// Between attempts, when the server named no time.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -20,6 +22,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 #[derive(Debug, Clone)]
 pub struct Sender {
     http: reqwest::Client,
+    uplinks: Arc<Uplinks>,
     config: SenderConfig,
 }
 
@@ -33,36 +36,44 @@ enum Attempt<T> {
 impl Sender {
     /// Connects when the first message is sent.
     pub fn new(config: SenderConfig) -> Result<Self, SendError> {
-        if config.uplinks.is_empty() {
+        if config.uplinks.is_empty() && config.entry_url.is_none() {
             return Err(SendError::Config("no uplink is configured".into()));
         }
         // Each attempt has a timeout of its own, within the deadline.
         let http =
             reqwest::Client::builder().build().map_err(|error| SendError::Config(error.to_string()))?;
-        Ok(Sender { http, config })
+        let uplinks = Arc::new(Uplinks::new(config.uplinks.clone(), config.entry_url.clone()));
+        Ok(Sender { http, uplinks, config })
     }
 
     /// Posts one message; the answer says what became of it.
     pub async fn send(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
-        self.until_deadline(&format!("/v1/rooms/{room}/messages"), post).await
+        self.until_deadline(room, "messages", post).await
     }
 
     /// Posts a package: all in order, or none.
     pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
-        self.until_deadline(&format!("/v1/rooms/{room}/packages"), package).await
+        self.until_deadline(room, "packages", package).await
     }
 
     async fn until_deadline<T: DeserializeOwned>(
         &self,
-        path: &str,
+        room: &RoomId,
+        resource: &str,
         body: &impl Serialize,
     ) -> Result<T, SendError> {
         let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         for attempt in 0.. {
-            let uplink = &self.config.uplinks[attempt % self.config.uplinks.len()];
-            let (wait, error) = match self.attempt(&format!("{uplink}{path}"), json.clone(), deadline).await {
+            let attempted = match self.uplinks.get(&self.http, room, attempt).await {
+                Ok(uplink) => {
+                    let url = format!("{uplink}/v1/rooms/{room}/{resource}");
+                    self.attempt(&url, json.clone(), deadline).await
+                }
+                Err(error) => Attempt::Failed(error),
+            };
+            let (wait, error) = match attempted {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(refusal) => {
                     if !refusal.code.is_retryable() {
@@ -71,7 +82,10 @@ impl Sender {
                     let wait = refusal.retry_after_ms.map(Duration::from_millis);
                     (wait.unwrap_or_else(|| backoff.next(rand::random())), SendError::Refused(refusal))
                 }
-                Attempt::Failed(error) => (backoff.next(rand::random()), SendError::Deadline(error)),
+                Attempt::Failed(error) => {
+                    self.uplinks.doubt();
+                    (backoff.next(rand::random()), SendError::Deadline(error))
+                }
             };
             if Instant::now() + wait >= deadline {
                 return Err(error);

@@ -1,12 +1,12 @@
 //! Server-sent events, for networks that break WebSockets. What a client must say
 //! (a repair) goes over the poll resource.
 
-use barrage_protocol::Sequence;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::ServerFrame;
 use tokio::sync::mpsc;
 
 use crate::config::ViewerConfig;
+use crate::connect::Wish;
 use crate::endpoints::refusal;
 use crate::error::ConnectError;
 use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
@@ -20,9 +20,9 @@ pub(crate) async fn connect(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    after: Option<Sequence>,
+    wish: Wish<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(http, endpoint, config, after);
+    let opening = open(http, endpoint, config, wish);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
@@ -30,11 +30,14 @@ async fn open(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    after: Option<Sequence>,
+    wish: Wish<'_>,
 ) -> Result<Link, ConnectError> {
     let mut request = http.get(&endpoint.url);
-    if let Some(after) = after {
+    if let Some(after) = wish.after {
         request = request.query(&[("after", after.0)]);
+    }
+    if let Some(ticket) = wish.ticket {
+        request = request.query(&[("ticket", ticket)]);
     }
     if let Some(token) = &config.token {
         request = request.bearer_auth(token);

@@ -16,6 +16,7 @@ use crate::backoff::Backoff;
 use crate::chain::{RoomChain, Step};
 use crate::config::ViewerConfig;
 use crate::connect;
+use crate::endpoints;
 use crate::error::ConnectError;
 use crate::event::Event;
 use crate::http::HttpPool;
@@ -104,7 +105,7 @@ impl Run {
 
     async fn run(&mut self) -> Result<(), Gone> {
         loop {
-            let ended = match self.open().await {
+            let ended = match self.open().await? {
                 Ok(link) => self.follow(link).await?,
                 Err(ConnectError::Refused(refusal)) => {
                     if refusal.code.advice() == Advice::Never {
@@ -136,14 +137,22 @@ impl Run {
     }
 
     /// To the named place, if there is one; else by way of entry.
-    async fn open(&mut self) -> Result<Link, ConnectError> {
+    async fn open(&mut self) -> Result<Result<Link, ConnectError>, Gone> {
         let named = std::mem::take(&mut self.named);
         if let Some(link) = connect::to_named(&self.http, &self.config, &named, self.position).await {
-            return Ok(link);
+            return Ok(Ok(link));
         }
-        let (link, answer) = connect::by_entry(&self.http, &self.config, self.position).await?;
+        let answer = match endpoints::ask(&self.http, &self.config).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
         self.heed(&answer);
-        Ok(link)
+        if let Some(wait) = connect::turn(&answer) {
+            let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            self.emit(Event::Waiting { ms }).await?;
+            tokio::time::sleep(wait).await;
+        }
+        Ok(connect::by_answer(&self.http, &self.config, &answer, self.position).await)
     }
 
     fn heed(&mut self, answer: &EntryAnswer) {

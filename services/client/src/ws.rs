@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use barrage_protocol::Sequence;
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::entry::{Endpoint, Transport};
@@ -17,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::config::ViewerConfig;
+use crate::connect::Wish;
 use crate::error::ConnectError;
 use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 
@@ -31,18 +31,18 @@ type Stream = TokioIo<hyper::upgrade::Upgraded>;
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    after: Option<Sequence>,
+    wish: Wish<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(endpoint, config, after);
+    let opening = open(endpoint, config, wish);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
 async fn open(
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    after: Option<Sequence>,
+    wish: Wish<'_>,
 ) -> Result<Link, ConnectError> {
-    let stream = handshake(endpoint, config).await?;
+    let stream = handshake(endpoint, config, wish.ticket).await?;
     let (read, write) = tokio::io::split(stream);
     let (mut reader, writer) = fastwebsockets::after_handshake_split(read, write, Role::Client);
     reader.set_max_message_size(FRAME_BYTES_MAX);
@@ -54,7 +54,7 @@ async fn open(
     let mut tasks = Tasks::default();
     tasks.spawn(write_frames(writer, outgoing_out, pongs));
     tasks.spawn(read_frames(reader, incoming_in, pongs_in));
-    let join = ClientFrame::Join { token: config.token.clone(), after };
+    let join = ClientFrame::Join { token: config.token.clone(), after: wish.after };
     outgoing.send(join).await.map_err(ConnectError::failed)?;
     loop {
         match incoming.recv().await {
@@ -69,10 +69,17 @@ async fn open(
     }
 }
 
-async fn handshake(endpoint: &Endpoint, config: &ViewerConfig) -> Result<Stream, ConnectError> {
-    let url = reqwest::Url::parse(&endpoint.url).map_err(ConnectError::failed)?;
+async fn handshake(
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    ticket: Option<&str>,
+) -> Result<Stream, ConnectError> {
+    let mut url = reqwest::Url::parse(&endpoint.url).map_err(ConnectError::failed)?;
     if url.scheme() != "ws" {
         return Err(ConnectError::Failed(format!("{} is not spoken here", url.scheme())));
+    }
+    if let Some(ticket) = ticket {
+        url.query_pairs_mut().append_pair("ticket", ticket);
     }
     let host = url.host_str().ok_or_else(|| ConnectError::Failed("no host in the URL".into()))?;
     let port = url.port_or_known_default().unwrap_or(80);

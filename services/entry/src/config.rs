@@ -27,6 +27,19 @@ pub struct EntryConfig {
     /// worth. Default 200: an office comes back from a power cut; a script is told when
     /// to come back.
     pub address_per_s: u32,
+    /// Share of the joins that the gateways take which this instance gives out. Default
+    /// 80, 1 to 100: the rest is for who comes without asking, and for reports that lag.
+    /// With several instances, divide it by their number.
+    pub joins_share_percent: u32,
+    /// Newcomers whose turn is no further away than this come at once; the others get a
+    /// ticket. Default 1000: half of what the gateways' own queues hold.
+    pub ticket_over_wait_ms: u64,
+    /// Longest wait that a ticket names; beyond, newcomers are told to come back later.
+    /// Default 60: who waits longer has left.
+    pub ticket_wait_secs_max: u64,
+    /// How long after its moment a ticket is good. Default 30: a slow phone, a few
+    /// endpoints to try.
+    pub ticket_life_secs: u64,
     /// Uplinks named in one answer. Default 3.
     pub uplinks_max: usize,
     /// Base URLs of the uplinks. Default: none, which means those in the registry.
@@ -47,6 +60,10 @@ impl Default for EntryConfig {
             backoff_base_ms: 1_000,
             backoff_max_ms: 30_000,
             address_per_s: 200,
+            joins_share_percent: 80,
+            ticket_over_wait_ms: 1_000,
+            ticket_wait_secs_max: 60,
+            ticket_life_secs: 30,
             uplinks_max: 3,
             uplink_urls: Vec::new(),
             region_file: None,

@@ -1,9 +1,12 @@
 //! The entry scheduler: tells a client which gateways and uplinks to try, in
-//! order, and how to race them.
+//! order, how to race them, and, in a crowd, when.
 
 mod config;
+mod door;
 mod error;
+mod fleet;
 mod metrics;
+mod moments;
 mod race;
 mod ranker;
 mod region;

@@ -1,6 +1,6 @@
 //! Entry's metrics.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 /// Handles.
 #[derive(Debug, Clone)]
@@ -9,6 +9,9 @@ pub(crate) struct EntryMetrics {
     pub(crate) empty: IntCounter,
     pub(crate) race_seconds: Histogram,
     pub(crate) race_failures: IntCounter,
+    /// Counts the tickets, too.
+    pub(crate) ticket_wait_seconds: Histogram,
+    pub(crate) turned_away: IntCounterVec,
 }
 
 impl EntryMetrics {
@@ -21,10 +24,20 @@ impl EntryMetrics {
         )?;
         let race_failures =
             IntCounter::new("barrage_entry_race_failures_total", "Racers that did not arrive.")?;
+        let ticket_wait_seconds = Histogram::with_opts(
+            HistogramOpts::new("barrage_entry_ticket_wait_seconds", "Waits of the tickets given.")
+                .buckets(vec![2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0]),
+        )?;
+        let turned_away = IntCounterVec::new(
+            Opts::new("barrage_entry_turned_away_total", "Newcomers told to come back later."),
+            &["reason"],
+        )?;
+        registry.register(Box::new(ticket_wait_seconds.clone()))?;
+        registry.register(Box::new(turned_away.clone()))?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(empty.clone()))?;
         registry.register(Box::new(race_seconds.clone()))?;
         registry.register(Box::new(race_failures.clone()))?;
-        Ok(EntryMetrics { answers, empty, race_seconds, race_failures })
+        Ok(EntryMetrics { answers, empty, race_seconds, race_failures, ticket_wait_seconds, turned_away })
     }
 }

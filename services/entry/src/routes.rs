@@ -14,6 +14,7 @@ use barrage_flow::{Quota, QuotaKey, Rate, Rule, Subject};
 use barrage_http::{ApiError, ClientAddr, body, rate_limited};
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, RaceReport, Transport};
 use barrage_protocol::{Code, RoomId};
+use barrage_token::Keyring;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use prometheus::Registry;
@@ -21,7 +22,9 @@ use rand::seq::SliceRandom;
 use serde::Deserialize;
 
 use crate::config::EntryConfig;
+use crate::door::Door;
 use crate::error::EntryError;
+use crate::fleet::Fleet;
 use crate::metrics::EntryMetrics;
 use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
 use crate::ranker::{Candidate, rank};
@@ -44,20 +47,49 @@ pub struct Entry {
     metrics: EntryMetrics,
     regions: RegionTable,
     races: Mutex<RaceBook>,
+    /// `None` gives no tickets.
+    door: Option<Door>,
     resource: Bytes,
     /// Ports of gateways that name no URL of their own.
     ports: Vec<u16>,
 }
 
 impl Entry {
-    /// `ports` are where gateways without a base URL listen, on the host that
-    /// entry was asked on.
+    /// One that gives no tickets. `ports` are where gateways without a base URL listen,
+    /// on the host that entry was asked on.
     pub fn new(
         bus: Arc<dyn Bus>,
         quota: Arc<dyn Quota>,
         ports: Vec<u16>,
         config: EntryConfig,
         registry: &Registry,
+    ) -> Result<Arc<Self>, EntryError> {
+        Self::build(bus, quota, ports, config, registry, None)
+    }
+
+    /// The same with tickets, which the keyring signs.
+    pub fn with_tickets(
+        bus: Arc<dyn Bus>,
+        quota: Arc<dyn Quota>,
+        ports: Vec<u16>,
+        config: EntryConfig,
+        registry: &Registry,
+        keyring: Arc<Keyring>,
+    ) -> Result<Arc<Self>, EntryError> {
+        if !keyring.can_sign() {
+            tracing::warn!("no key of this entry can sign: in a crowd there will be no tickets");
+            return Self::new(bus, quota, ports, config, registry);
+        }
+        Self::build(bus, quota, ports, config, registry, Some(Door::new(keyring)))
+    }
+
+    fn build(
+        bus: Arc<dyn Bus>,
+        quota: Arc<dyn Quota>,
+        ports: Vec<u16>,
+        config: EntryConfig,
+        registry: &Registry,
+        door: Option<Door>,
     ) -> Result<Arc<Self>, EntryError> {
         let regions = match &config.region_file {
             Some(path) => RegionTable::load(path)?,
@@ -75,6 +107,7 @@ impl Entry {
             metrics,
             regions,
             races: Mutex::default(),
+            door,
             resource,
             ports,
         }))
@@ -144,7 +177,8 @@ impl Entry {
         urls
     }
 
-    fn answer(&self, room: &str, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
+    /// Without a room the answer is a form, and nobody comes by it now.
+    fn answer(&self, room: Option<&RoomId>, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
         let gateways = self.bus.gateways();
         let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
         let ranked = rank(&candidates, self.config.gateways_max, rand::random::<f64>);
@@ -160,15 +194,23 @@ impl Entry {
             .map(|index| &gateways[*index].report)
             .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
             .collect();
+        let ticket = match (&self.door, room) {
+            (Some(door), Some(room)) => {
+                let fleet = Fleet::of(gateways.iter().map(|gateway| &gateway.report));
+                door.pass(room, &fleet, self.started.elapsed(), &self.config, &self.metrics)?
+            }
+            _ => None,
+        };
         self.metrics.answers.inc();
         Ok(EntryAnswer {
-            downlinks: downlinks(&bases, room),
+            downlinks: downlinks(&bases, room.map_or("{room}", RoomId::as_str)),
             uplinks: self.uplinks(host),
             race: RacePlan {
                 width: self.config.race_width,
                 timeout_ms: self.config.race_timeout_ms,
                 bytes: self.resource.len() as u64,
             },
+            ticket,
             ttl_ms: self.config.ttl_ms,
             backoff_base_ms: self.config.backoff_base_ms,
             backoff_max_ms: self.config.backoff_max_ms,
@@ -246,7 +288,7 @@ async fn query(
         Some(found) if found.closed => return Err(ApiError::new(Code::RoomClosed, "the room is closed")),
         Some(_) => {}
     }
-    respond(&entry, room.as_str(), &headers, address)
+    respond(&entry, Some(&room), &headers, address)
 }
 
 /// A list that a client can embed, for the day when entry cannot be asked:
@@ -257,10 +299,15 @@ async fn fallback(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     entry.limit(address).await?;
-    respond(&entry, "{room}", &headers, address)
+    respond(&entry, None, &headers, address)
 }
 
-fn respond(entry: &Entry, room: &str, headers: &HeaderMap, address: IpAddr) -> Result<Response, ApiError> {
+fn respond(
+    entry: &Entry,
+    room: Option<&RoomId>,
+    headers: &HeaderMap,
+    address: IpAddr,
+) -> Result<Response, ApiError> {
     let answer = entry.answer(room, host(headers)?, entry.regions.place(address))?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

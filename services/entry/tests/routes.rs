@@ -17,6 +17,7 @@ use barrage_http::ClientAddr;
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
 use barrage_protocol::{Code, RoomId};
+use barrage_token::{Keyring, TicketError, TokenConfig};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -27,6 +28,7 @@ struct Site {
     router: Router,
     bus: Arc<dyn Bus>,
     registry: Registry,
+    keyring: Arc<Keyring>,
     _dir: tempfile::TempDir,
 }
 
@@ -42,14 +44,27 @@ impl Site {
             bus.change(Change::Room(RoomId::parse(room).unwrap(), settings)).await.unwrap();
         }
         let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
+        let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
+        let (quota, ports) = (Arc::new(quota), vec![8080, 9090]);
+        let signing = Arc::clone(&keyring);
         let entry =
-            Entry::new(Arc::clone(&bus), Arc::new(quota), vec![8080, 9090], config, &registry).unwrap();
-        Site { router: router(entry), bus, registry, _dir: dir }
+            Entry::with_tickets(Arc::clone(&bus), quota, ports, config, &registry, signing).unwrap();
+        Site { router: router(entry), bus, registry, keyring, _dir: dir }
     }
 
     async fn report(&self, id: &str, base_urls: &[&str], connections: u64, draining: bool) {
         let base_urls: Vec<String> = base_urls.iter().map(|url| (*url).to_owned()).collect();
         let load = GatewayLoad { connections, connections_max: 100, ..GatewayLoad::default() };
+        self.report_load(id, base_urls, draining, load).await;
+    }
+
+    /// One that takes so many joins a second, and has so many seats.
+    async fn limited(&self, id: &str, joins_per_s_max: u32, connections_max: u64) {
+        let load = GatewayLoad { connections_max, joins_per_s_max, ..GatewayLoad::default() };
+        self.report_load(id, Vec::new(), false, load).await;
+    }
+
+    async fn report_load(&self, id: &str, base_urls: Vec<String>, draining: bool, load: GatewayLoad) {
         for role in [Role::Gateway, Role::Uplink] {
             let base_urls = base_urls.clone();
             let new = InstanceReport::new(role, id);
@@ -211,4 +226,74 @@ async fn the_caller_is_told_where_it_was_placed() {
     site.report("g1", &[], 0, false).await;
     let answer = site.answer("/v1/entry?room=demo").await;
     assert_eq!((answer.region.as_deref(), answer.carrier.as_deref()), (Some("cn-north"), Some("unicom")));
+}
+
+fn unix_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
+/// 80 joins a second of 100 are given out: a second's worth comes at once, 60 seconds'
+/// worth gets a moment, the rest is turned away.
+#[tokio::test]
+async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
+    let config = EntryConfig { address_per_s: 1_000_000, ..EntryConfig::default() };
+    let site = Site::new(config).await;
+    site.limited("a", 60, 100_000).await;
+    site.limited("b", 40, 100_000).await;
+    let started_ms = unix_ms();
+    let (mut at_once, mut waits, mut tickets) = (0, Vec::new(), Vec::new());
+    let turned_away = loop {
+        let (status, _, body) = site.get("/v1/entry?room=demo").await;
+        if status != StatusCode::OK {
+            break serde_json::from_slice::<ErrorBody>(&body).unwrap().error;
+        }
+        match serde_json::from_slice::<EntryAnswer>(&body).unwrap().ticket {
+            None => at_once += 1,
+            Some(ticket) => {
+                waits.push(ticket.wait_ms);
+                tickets.push(ticket.token);
+            }
+        }
+    };
+    let took_secs = (unix_ms() - started_ms) / 1_000 + 1;
+    assert!((80..=82 + 80 * took_secs).contains(&at_once), "{at_once}");
+    let given = at_once + tickets.len() as u64;
+    assert!((4_800..=4_802 + 80 * took_secs).contains(&given), "{given}");
+    assert!(waits.iter().all(|wait| (1_001..=60_000).contains(wait)));
+    assert_eq!(turned_away.code, Code::Overloaded);
+    assert!((30_000..=60_000).contains(&turned_away.retry_after_ms.unwrap()));
+    let room = RoomId::parse("demo").unwrap();
+    let mut moments = Vec::new();
+    for text in &tickets {
+        let ticket = site.keyring.check_ticket(text, &room, unix_ms() + 61_000).unwrap();
+        assert_eq!(ticket.expires_ms, ticket.not_before_ms + 30_000);
+        moments.push((ticket.not_before_ms, ticket.id));
+    }
+    // In any second, whatever the clock's grain: 80, and two for the edges.
+    for (n, (from_ms, _)) in moments.iter().enumerate() {
+        let within = moments[n..].iter().take_while(|(at_ms, _)| *at_ms < from_ms + 1_000).count();
+        assert!(within <= 82, "{within}");
+    }
+    let distinct: std::collections::BTreeSet<_> = moments.iter().map(|(_, id)| id).collect();
+    assert_eq!(distinct.len(), tickets.len());
+    assert_eq!(site.count("barrage_entry_ticket_wait_seconds"), tickets.len() as u64);
+    assert_eq!(site.count("barrage_entry_turned_away_total"), 1);
+    let early = site.keyring.check_ticket(tickets.last().unwrap(), &room, unix_ms());
+    assert!(matches!(early, Err(TicketError::TooEarly { .. })), "{early:?}");
+    // A list to embed sends nobody now: it needs no turn.
+    assert!(site.answer("/v1/entry/fallback").await.ticket.is_none());
+}
+
+#[tokio::test]
+async fn a_ticket_is_never_for_a_seat_that_is_not_there() {
+    let site = Site::new(EntryConfig { address_per_s: 1_000_000, ..EntryConfig::default() }).await;
+    site.limited("a", 10, 25).await;
+    for _ in 0..25 {
+        site.answer("/v1/entry?room=demo").await;
+    }
+    let (status, headers, body) = site.get("/v1/entry?room=demo").await;
+    let refusal = serde_json::from_slice::<ErrorBody>(&body).unwrap().error;
+    assert_eq!((status, refusal.code), (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded));
+    assert!(headers.contains_key("retry-after"));
 }

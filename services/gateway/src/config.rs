@@ -60,13 +60,19 @@ pub struct GatewayConfig {
     pub bad_frames_max: u32,
     /// Longest wait of a long poll. Default 30.
     pub poll_wait_secs_max: u64,
-    /// Over how long viewers are sent away at a shutdown. Default 3.
+    /// Viewers are sent away over this time at the fastest, at a shutdown or a drain. A
+    /// larger gateway takes the time that the other gateways need to take its viewers.
+    /// Default 3.
     pub drain_secs: u64,
+    /// The longest that this may take; then who is left is closed and comes back through
+    /// entry. Default 120: whoever ends the process must wait a little longer.
+    pub drain_secs_max: u64,
     /// Viewers at most, fallbacks included; beyond, joins get `overloaded`.
     /// Default 17000: under the listener's own bound.
     pub viewers_max: u64,
     /// Viewers let in a second; who comes faster waits its turn. Default 4000: about
-    /// what one core can shake hands with while it delivers.
+    /// what one core can shake hands with while it delivers. While viewers come with
+    /// tickets, those without may take a quarter of the queue alone.
     pub joins_per_s: u32,
     /// Longest such turn; beyond, joins are refused with a time to come back.
     /// Default 2000.
@@ -110,6 +116,7 @@ impl Default for GatewayConfig {
             bad_frames_max: 8,
             poll_wait_secs_max: 30,
             drain_secs: 3,
+            drain_secs_max: 120,
             viewers_max: 17_000,
             joins_per_s: 4_000,
             joins_wait_ms_max: 2_000,

@@ -110,7 +110,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                     broadcast(&shared, || Command::Notice { user: user.clone(), message: Arc::clone(&message) }).await;
                 }
             }
-            () = shared.shutdown.cancelled() => return,
+            () = shared.ended.cancelled() => return,
         }
     }
 }

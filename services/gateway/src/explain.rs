@@ -6,12 +6,12 @@ use axum::extract::{Path, State};
 use axum::{Json, Router};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, Sequence};
-use barrage_token::Role;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::admin;
 use crate::gateway::Shared;
-use crate::routes::{bearer, room};
+use crate::routes::room;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -24,11 +24,7 @@ async fn handle(
     Path((room_text, sequence)): Path<(String, u64)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let token = bearer(&headers).unwrap_or_default();
-    let by = shared.access.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
-    if by.role != Role::Admin {
-        return Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"));
-    }
+    admin::check(&shared, &headers)?;
     let found = shared.fan_outs.find(&room(&room_text)?, Sequence(sequence));
     let found = found.ok_or_else(|| {
         ApiError::new(Code::NotFound, "this gateway has no viewers in the room, or has forgotten that batch")

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::GatewayConfig;
 use crate::direct::DirectBook;
+use crate::drain::{self, Departures};
 use crate::fan_out::FanOuts;
 use crate::metrics::GatewayMetrics;
 use crate::overload::Level;
@@ -22,7 +23,8 @@ use crate::report::PushTimes;
 use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
 use crate::strain::{self, Strain};
-use crate::{direct, hub, report, routes};
+use crate::tickets::{Pass, UsedTickets};
+use crate::{admin, direct, explain, hub, report, routes};
 
 /// Commands waiting for one shard; a hub that finds it full waits.
 const SHARD_QUEUE_MAX: usize = 4_096;
@@ -53,7 +55,12 @@ pub(crate) struct Shared {
     pub(crate) strain: Strain,
     pub(crate) fan_outs: FanOuts,
     pub(crate) pushes: PushTimes,
+    pub(crate) used_tickets: UsedTickets,
+    pub(crate) departures: Departures,
+    /// Asked to leave: nobody comes in any more.
     pub(crate) shutdown: CancellationToken,
+    /// The viewers have gone, or their time is over.
+    pub(crate) ended: CancellationToken,
     pub(crate) tasks: TaskTracker,
     connection_ids: AtomicU64,
     viewers: AtomicU64,
@@ -72,7 +79,7 @@ impl Drop for Admission {
 impl Shared {
     /// Counts a viewer in, or refuses.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Admission, Refusal> {
-        if self.shutdown.is_cancelled() {
+        if self.shutdown.is_cancelled() || self.departures.is_draining() {
             let refusal = Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another");
             return Err(refusal.retry_after_ms(500));
         }
@@ -88,7 +95,11 @@ impl Shared {
 
     /// The same for a viewer that stays: when its turn has come, unless there is
     /// too much to do already.
-    pub(crate) async fn admit_join(self: &Arc<Self>) -> Result<Admission, Refusal> {
+    pub(crate) async fn admit_join(self: &Arc<Self>, pass: &Pass) -> Result<Admission, Refusal> {
+        self.admit_in_turn(pass).await.inspect_err(|_| self.used_tickets.give_back(pass))
+    }
+
+    async fn admit_in_turn(self: &Arc<Self>, pass: &Pass) -> Result<Admission, Refusal> {
         let refuse = |reason, least_ms: u64| {
             self.metrics.join_refused(reason);
             let refusal =
@@ -101,7 +112,7 @@ impl Shared {
         }
         let admission =
             self.admit().inspect_err(|refusal| self.metrics.join_refused(refusal.code.label()))?;
-        match self.strain.join() {
+        match self.strain.join(pass) {
             Ok(wait) => tokio::time::sleep(wait).await,
             Err(retry_after) => {
                 let least_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
@@ -226,7 +237,10 @@ impl Gateway {
             strain,
             fan_outs: FanOuts::default(),
             pushes: PushTimes::default(),
+            used_tickets: UsedTickets::default(),
+            departures: Departures::none(),
             shutdown,
+            ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
             viewers: AtomicU64::new(0),
@@ -249,19 +263,20 @@ impl Gateway {
 
     /// The admin routes; every call needs a token with the role admin.
     pub fn admin_router(&self) -> axum::Router {
-        crate::explain::router(Arc::clone(&self.shared))
+        explain::router(Arc::clone(&self.shared)).merge(admin::router(Arc::clone(&self.shared)))
     }
 
-    /// Reports load and carries out settings until the shutdown; then sends the
-    /// viewers away and returns when they have gone.
+    /// Reports load and carries out settings; after the shutdown sends the viewers away
+    /// and returns when they have gone.
     pub async fn run(self) {
         let shared = self.shared;
         shared.tasks.spawn(direct::run(Arc::clone(&shared)));
-        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared));
-        let drain = Duration::from_secs(shared.config.drain_secs);
-        for shard in &shared.shards {
-            drop(shard.send(Command::Drain { within: drain }).await);
-        }
+        let leaving = async {
+            drain::at_shutdown(&shared).await;
+            shared.ended.cancel();
+        };
+        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared), leaving);
+        broadcast(&shared, || Command::End).await;
         shared.tasks.close();
         shared.tasks.wait().await;
         let joined =
@@ -303,7 +318,7 @@ async fn evict(shared: &Shared) {
         before = now;
         tokio::select! {
             changed = settings.changed() => if changed.is_err() { return },
-            () = shared.shutdown.cancelled() => return,
+            () = shared.ended.cancelled() => return,
         }
     }
 }

@@ -123,7 +123,7 @@ impl Hub {
                         return self.settle();
                     }
                 }
-                () = self.shared.shutdown.cancelled() => return self.flush().await,
+                () = self.shared.ended.cancelled() => return self.flush().await,
             }
             if !self.room.is_in_flight() && self.due().is_some_and(|due| due <= Instant::now()) {
                 self.flush().await;

@@ -66,6 +66,7 @@ pub(crate) async fn enter(
             .await
             .map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
     };
+    *viewer.room.borrow_mut() = Some(Arc::clone(&seat.room));
     viewer.hold();
     shard.enter(room, Rc::clone(viewer));
     let mut position = seat.room.position();

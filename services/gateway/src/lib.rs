@@ -4,12 +4,16 @@
 //! as opaque bytes. Connections belong to shards (one thread each); a room's hub
 //! builds each batch once, and a shard writes the same bytes to its viewers.
 
+mod admin;
 mod batch;
 mod batcher;
 mod config;
+mod departure;
 mod direct;
+mod drain;
 mod explain;
 mod fan_out;
+mod farewell;
 mod gateway;
 mod heat;
 mod hub;
@@ -25,9 +29,11 @@ mod session;
 mod shard;
 mod sse;
 mod strain;
+mod tell;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
+mod tickets;
 mod viewer;
 mod wire;
 

@@ -5,6 +5,7 @@ use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use crate::drain::Cause;
 use crate::heat::Heat;
 use crate::overload::{Axis, Level};
 
@@ -26,6 +27,9 @@ pub struct GatewayMetrics {
     pub(crate) overload_level: IntGauge,
     overload_changes: IntCounterVec,
     joins_refused: IntCounterVec,
+    tickets: IntCounterVec,
+    pub(crate) draining: IntGauge,
+    moved: IntCounterVec,
     heat: IntGaugeVec,
     heat_changes: IntCounterVec,
     pub(crate) ledger: Ledger,
@@ -93,6 +97,17 @@ impl GatewayMetrics {
                 "Viewers not let in.",
                 &["reason"],
             )?,
+            tickets: labelled(
+                "barrage_gateway_tickets_total",
+                "Tickets presented, by what became of them.",
+                &["outcome"],
+            )?,
+            draining: gauge("barrage_gateway_draining", "1 while all viewers are sent elsewhere.")?,
+            moved: labelled(
+                "barrage_gateway_viewers_moved_total",
+                "Viewers told to go elsewhere.",
+                &["cause"],
+            )?,
             heat,
             heat_changes: labelled(
                 "barrage_gateway_heat_changes_total",
@@ -119,6 +134,14 @@ impl GatewayMetrics {
 
     pub(crate) fn join_refused(&self, reason: &'static str) {
         self.joins_refused.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn ticket(&self, outcome: &'static str) {
+        self.tickets.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn moved(&self, cause: Cause) {
+        self.moved.with_label_values(&[cause.label()]).inc();
     }
 
     /// A room's heat is another one; `None` before it is subscribed and after.

@@ -73,25 +73,28 @@ fn usage() -> Option<(Duration, u64)> {
     Some((cpu, stat.rss * procfs::page_size()))
 }
 
-/// Tells the registry how this gateway is, until the shutdown, and then once more.
+/// Tells the registry how this gateway is, and at once when it begins to drain or stays
+/// after all; until the end, and then once more.
 pub(crate) async fn run(shared: &Shared) {
     let mut tick = tokio::time::interval(REPORT_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let started = Instant::now();
     let mut before = Reading::take(shared);
+    let mut departures = shared.departures.changes();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            () = shared.shutdown.cancelled() => {}
+            _ = departures.changed() => {}
+            () = shared.ended.cancelled() => {}
         }
         let now = Reading::take(shared);
-        let leaving = shared.shutdown.is_cancelled();
+        let has_ended = shared.ended.is_cancelled();
         let report = InstanceReport {
             role: Role::Gateway,
             id: shared.config.id.clone(),
             base_urls: shared.config.base_urls.clone(),
             age_secs: started.elapsed().as_secs(),
-            draining: leaving,
+            draining: has_ended || shared.departures.is_draining(),
             conservation_error: shared.metrics.ledger.error(),
             load: load(shared, &before, &now),
         };
@@ -99,7 +102,7 @@ pub(crate) async fn run(shared: &Shared) {
         if let Err(error) = shared.bus.report(report).await {
             tracing::warn!(%error, "the load report was not taken");
         }
-        if leaving {
+        if has_ended {
             return;
         }
     }

@@ -46,6 +46,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct WsQuery {
     after: Option<u64>,
+    ticket: Option<String>,
 }
 
 async fn websocket(
@@ -72,7 +73,8 @@ async fn websocket(
         Some(token) => drop(routes.shared.check(&room, Some(token))?),
         None => routes.shared.check_room(&room, None)?,
     }
-    let admission = routes.shared.admit_join().await?;
+    let pass = routes.shared.pass(&room, query.ticket.as_deref())?;
+    let admission = routes.shared.admit_join(&pass).await?;
     let request = Request { room, token, after: query.after.map(Sequence), encoding };
     let (answer, upgraded) = fastwebsockets::upgrade::upgrade(&mut http).map_err(|_| {
         ApiError::new(Code::BadRequest, "this resource takes WebSocket handshakes (version 13) alone")

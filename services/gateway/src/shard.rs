@@ -10,23 +10,24 @@ use std::time::Duration;
 
 use barrage_flow::{Book, Counts, Fate};
 use barrage_protocol::code::Refusal;
-use barrage_protocol::frame::{Reconnect, ServerFrame};
 use barrage_protocol::{Class, Code, Message, RoomId, UserId};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::batch::SharedBatch;
+use crate::drain::Leaving;
 use crate::fan_out::FanOut;
 use crate::gateway::Shared;
 use crate::join::Arrival;
 use crate::room::Delivery;
 use crate::session;
+use crate::tell::{TELL_EVERY, Telling};
 use crate::viewer::Viewer;
 
 /// How often heartbeats and stalls are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Between the last viewer's deadline and the end of the thread.
+/// For close frames to be written, before the end of the thread.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What a shard is told.
@@ -39,8 +40,12 @@ pub(crate) enum Command {
     Notice { user: UserId, message: Arc<Message> },
     /// Close a user's connections in a room, or everybody's.
     Evict { room: RoomId, user: Option<UserId>, code: Code },
-    /// Send all viewers elsewhere over this time, then end.
-    Drain { within: Duration },
+    /// Tell viewers to go elsewhere.
+    Depart(Arc<Leaving>),
+    /// Tell nobody else.
+    Stay,
+    /// Close whoever is left, then end.
+    End,
 }
 
 /// What the tasks of one shard share.
@@ -53,6 +58,8 @@ pub(crate) struct Shard {
     pub(crate) everybody: RefCell<HashMap<*const Viewer, Rc<Viewer>>>,
     /// What became of the messages that were due to viewers.
     book: RefCell<Book>,
+    /// Who is to be told to go elsewhere, if anybody is.
+    pub(crate) telling: RefCell<Option<Telling>>,
     /// Where sockets are read into before frames are cut out.
     pub(crate) scratch: RefCell<Vec<u8>>,
 }
@@ -202,20 +209,6 @@ impl Shard {
         }
     }
 
-    /// Names each viewer a time of its own, so that they do not come back at once.
-    fn drain(&self, within: Duration) {
-        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        for viewer in self.rooms.borrow().values().flatten() {
-            let frame = ServerFrame::Reconnect(Reconnect {
-                after_ms: rand::random_range(0..=within_ms / 2),
-                deadline_ms: within_ms,
-                endpoints: Vec::new(),
-                message: "this gateway is leaving; open a connection elsewhere, then close this one".into(),
-            });
-            viewer.send(&frame);
-        }
-    }
-
     fn close_all(&self) {
         for viewer in self.rooms.borrow().values().flatten() {
             viewer.close(Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another"));
@@ -264,6 +257,7 @@ pub(crate) fn run(
         rooms: RefCell::default(),
         everybody: RefCell::default(),
         book: RefCell::new(shared.metrics.ledger.book("viewers")),
+        telling: RefCell::default(),
         scratch: RefCell::new(vec![0; barrage_protocol::frame::CLIENT_FRAME_BYTES_MAX * 2]),
     });
     let local = LocalSet::new();
@@ -272,8 +266,9 @@ pub(crate) fn run(
 
 async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tokio::runtime::Handle) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let mut tell = tokio::time::interval(TELL_EVERY);
+    tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut deadline: Option<Instant> = None;
-    let mut closed = false;
     loop {
         tokio::select! {
             // Deliveries before sweeps: under load the sweep waits, not the viewers.
@@ -284,20 +279,16 @@ async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tok
                 Some(Command::Deliver(delivery, fan_out)) => shard.deliver(delivery, fan_out.as_deref()),
                 Some(Command::Notice { user, message }) => shard.notice(&user, &message),
                 Some(Command::Evict { room, user, code }) => shard.evict(&room, user.as_ref(), code),
-                Some(Command::Drain { within }) => {
-                    shard.drain(within);
-                    deadline = Some(Instant::now() + within);
+                Some(Command::Depart(leaving)) => shard.depart(leaving),
+                Some(Command::Stay) => shard.stay(),
+                Some(Command::End) => {
+                    shard.close_all();
+                    deadline = Some(Instant::now() + LAST_WORDS);
                 }
             },
+            _ = tell.tick(), if shard.telling.borrow().is_some() => shard.tell(),
             _ = sweep.tick() => shard.sweep(),
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                if closed {
-                    return;
-                }
-                shard.close_all();
-                closed = true;
-                deadline = Some(Instant::now() + LAST_WORDS);
-            }
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return,
         }
         // Everybody has gone already: no need to wait for the deadline.
         if deadline.is_some() && shard.rooms.borrow().is_empty() && commands.is_empty() {

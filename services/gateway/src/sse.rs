@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use tokio::time::{Duration, Instant};
 
 use crate::batch::{SharedBatch, repair_json, skip_json};
+use crate::farewell::{Due, Farewell};
 use crate::gateway::{Admission, Shared};
 use crate::poll;
 use crate::room::Seat;
@@ -25,6 +26,7 @@ use crate::routes::{Routes, bearer, room};
 #[derive(Debug, Deserialize)]
 pub(crate) struct SseQuery {
     after: Option<u64>,
+    ticket: Option<String>,
 }
 
 pub(crate) async fn handle(
@@ -36,7 +38,8 @@ pub(crate) async fn handle(
     let shared = Arc::clone(&routes.shared);
     let room = room(&room_text)?;
     let identity = shared.check(&room, bearer(&headers))?;
-    let admission = shared.admit_join().await?;
+    let pass = shared.pass(&room, query.ticket.as_deref())?;
+    let admission = shared.admit_join(&pass).await?;
     let seat = shared.seat(&room, None).await?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
@@ -65,8 +68,9 @@ pub(crate) async fn handle(
     }
     shared.metrics.joins.inc();
     seat.room.entered();
-    let follower =
-        Follower { shared, room, seat, batches, position, beat: Instant::now(), _admission: admission };
+    let farewell = Farewell::new(shared.departures.changes());
+    let beat = Instant::now();
+    let follower = Follower { shared, room, seat, batches, position, beat, farewell, _admission: admission };
     let body = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
         let bytes = match first {
             Some(first) => Bytes::from(first),
@@ -93,6 +97,7 @@ struct Follower {
     batches: broadcast::Receiver<Arc<SharedBatch>>,
     position: Sequence,
     beat: Instant,
+    farewell: Farewell,
     _admission: Admission,
 }
 
@@ -106,7 +111,16 @@ impl Follower {
                     self.beat = Instant::now();
                     return Some(Bytes::from_static(b": keep\n\n"));
                 }
-                () = self.shared.shutdown.cancelled() => return None,
+                due = self.farewell.due(&self.room) => match due {
+                    Due::Tell(leaving, frame) => {
+                        self.shared.metrics.moved(leaving.cause);
+                        let frame = ServerFrame::Reconnect(*frame);
+                        let json = serde_json::to_vec(&frame).expect("frames are plain data");
+                        return Some(event("reconnect", self.position, &json).into());
+                    }
+                    Due::Close => return None,
+                },
+                () = self.shared.ended.cancelled() => return None,
             };
             match received {
                 Ok(batch) if batch.sequence > self.position || batch.messages.is_empty() => {

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use crate::config::GatewayConfig;
 use crate::gateway::Shared;
 use crate::overload::{Level, OverloadLadder, Pressure};
+use crate::tickets::Pass;
 
 /// Between two measurements.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
@@ -20,6 +21,10 @@ const EGRESS_UNIT_BYTES: u64 = 1024;
 /// of what the bucket holds.
 const EGRESS_WAIT_MAX: Duration = Duration::from_millis(500);
 const CHAT_SHARE_UNIT: f64 = 1_000_000.0;
+/// So long after a ticket was presented, part of the joins' queue is kept for others.
+const RESERVE_FOR: Duration = Duration::from_secs(10);
+/// What those without a ticket may take of the queue then.
+const TICKETLESS_SHARE: f64 = 0.25;
 
 /// What the parts of a gateway tell of their work, and what follows from it.
 #[derive(Debug)]
@@ -30,10 +35,40 @@ pub(crate) struct Strain {
     lag_us: AtomicU64,
     /// The same since the last report.
     reported_lag_us: AtomicU64,
-    joins: Mutex<LeakyBucket>,
+    joins: Mutex<Joins>,
     egress: Mutex<LeakyBucket>,
     /// The shards' runtimes, for the time that they are at work.
     workers: Mutex<Vec<Handle>>,
+}
+
+/// The queue of those who want in.
+///
+/// While tickets are presented, those without find it full at a quarter: so they take
+/// only the turns that tickets leave, and a ticket finds room whatever the crowd.
+#[derive(Debug)]
+struct Joins {
+    queue: LeakyBucket,
+    ticketless_wait_max: Duration,
+    ticket_at: Option<Duration>,
+}
+
+impl Joins {
+    fn enter(&mut self, pass: &Pass, now: Duration) -> Result<Duration, Duration> {
+        if matches!(pass, Pass::Ticket(_)) {
+            self.ticket_at = Some(now);
+        } else if self.ticket_at.is_some_and(|at| now.saturating_sub(at) < RESERVE_FOR) {
+            let backlog = self.queue.backlog(now);
+            if backlog > self.ticketless_wait_max {
+                return Err(backlog - self.ticketless_wait_max);
+            }
+        }
+        match self.queue.enter(1, now) {
+            Passage::Leaves { wait } => Ok(wait),
+            Passage::Refused(verdict) => {
+                Err(Duration::from_millis(verdict.retry_after_ms().unwrap_or(1_000)))
+            }
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,7 +90,11 @@ impl Strain {
             chat_share_ppm: AtomicU32::new(CHAT_SHARE_UNIT as u32),
             lag_us: AtomicU64::new(0),
             reported_lag_us: AtomicU64::new(0),
-            joins: Mutex::new(LeakyBucket::empty(joins, Duration::ZERO)),
+            joins: Mutex::new(Joins {
+                queue: LeakyBucket::empty(joins, Duration::ZERO),
+                ticketless_wait_max: Duration::from_millis(joins_wait).mul_f64(TICKETLESS_SHARE),
+                ticket_at: None,
+            }),
             egress: Mutex::new(LeakyBucket::empty(egress, Duration::ZERO)),
             workers: Mutex::default(),
         })
@@ -85,13 +124,8 @@ impl Strain {
     }
 
     /// When a viewer that came now is let in; `Err` says when to come back.
-    pub(crate) fn join(&self) -> Result<Duration, Duration> {
-        match lock(&self.joins).enter(1, self.origin.elapsed()) {
-            Passage::Leaves { wait } => Ok(wait),
-            Passage::Refused(verdict) => {
-                Err(Duration::from_millis(verdict.retry_after_ms().unwrap_or(1_000)))
-            }
-        }
+    pub(crate) fn join(&self, pass: &Pass) -> Result<Duration, Duration> {
+        lock(&self.joins).enter(pass, self.origin.elapsed())
     }
 
     /// Bytes were sent or queued for sending. What the bucket has no room for is not
@@ -128,7 +162,7 @@ pub(crate) async fn run(shared: &Shared) {
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            () = shared.shutdown.cancelled() => return,
+            () = shared.ended.cancelled() => return,
         }
         let (busy_now, elapsed) = (strain.busy(), at.elapsed());
         at = Instant::now();
@@ -158,5 +192,30 @@ pub(crate) async fn run(shared: &Shared) {
             }
         }
         strain.chat_share_ppm.store((ladder.chat_share() * CHAT_SHARE_UNIT) as u32, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_token::Ticket;
+
+    #[test]
+    fn while_tickets_come_the_others_have_a_quarter_of_the_queue() {
+        let config = GatewayConfig { joins_per_s: 100, joins_wait_ms_max: 2_000, ..GatewayConfig::default() };
+        let strain = Strain::new(&config).unwrap();
+        let mut joins = strain.joins.into_inner().unwrap();
+        let ticket = Ticket { room: "demo".parse().unwrap(), not_before_ms: 0, expires_ms: 1, id: 1 };
+        let ticket = Pass::Ticket(ticket);
+        let mut crowd = |pass: &Pass, at_secs: u64| {
+            let at = Duration::from_secs(at_secs);
+            std::iter::from_fn(|| joins.enter(pass, at).ok()).count()
+        };
+        assert_eq!(crowd(&Pass::None, 0), 200, "nobody has a ticket: the whole queue");
+        assert_eq!((crowd(&ticket, 0), crowd(&ticket, 1)), (0, 100));
+        assert_eq!(crowd(&Pass::None, 2), 0, "a second's worth waits still");
+        assert_eq!(crowd(&Pass::None, 3), 51);
+        assert_eq!(crowd(&ticket, 3), 149);
+        assert_eq!(crowd(&Pass::None, 20), 200, "no ticket for a while");
     }
 }

@@ -17,6 +17,7 @@ use crate::batch::{Encoding, SharedBatch, encode};
 use crate::config::GatewayConfig;
 use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
+use crate::room::Room;
 use crate::shard::Tally;
 use crate::wire;
 
@@ -41,6 +42,10 @@ pub(crate) struct Viewer {
     /// Set by the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     queue_hard_bytes: usize,
+    /// Where it is, for naming the same room elsewhere.
+    pub(crate) room: RefCell<Option<Arc<Room>>>,
+    /// Set when it was told to go elsewhere: it is closed then.
+    pub(crate) leave_by: Cell<Option<Instant>>,
     /// Unix seconds when the token ends.
     pub(crate) expires_at_secs: Cell<u64>,
     allowance: Cell<Allowance>,
@@ -70,6 +75,8 @@ impl Viewer {
             behind_since: Cell::default(),
             closing: Cell::default(),
             queue_hard_bytes,
+            room: RefCell::default(),
+            leave_by: Cell::default(),
             expires_at_secs: Cell::new(u64::MAX),
             allowance: Cell::default(),
         }
@@ -164,7 +171,7 @@ impl Viewer {
         self.close(Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume"));
     }
 
-    /// Heartbeat, stall and token, once a second.
+    /// Heartbeat, stall, token and departure, once a second.
     pub(crate) fn check(&self, now: Instant, config: &GatewayConfig) {
         if self.closing.get().is_some() {
             return;
@@ -178,6 +185,8 @@ impl Viewer {
             .is_some_and(|at| now.duration_since(at).as_secs() >= config.behind_secs_max)
         {
             self.too_slow();
+        } else if self.leave_by.get().is_some_and(|at| now >= at) {
+            self.close(Refusal::new(Code::Draining, "you were asked to go elsewhere; ask entry where to"));
         } else if unix_ms() / 1000 > self.expires_at_secs.get() {
             self.close(Refusal::new(Code::TokenExpired, "the token has expired; fetch a new one"));
         }

@@ -15,7 +15,7 @@ pub use metrics::ProbeMetrics;
 /// What is probed, and how often.
 #[derive(Debug, Clone)]
 pub struct ProbeConfig {
-    /// Base URL of entry and uplink.
+    /// Base URL of entry.
     pub url: String,
     /// A room of its own, so that nobody sees the messages.
     pub room: RoomId,
@@ -71,8 +71,10 @@ impl Probe {
         };
         let timeout = |_| ProbeError::Watch(format!("no hello within {:?}", config.deadline));
         tokio::time::timeout(config.deadline, hello).await.map_err(timeout)??;
-        let sending =
-            SenderConfig { deadline: config.deadline, ..SenderConfig::new(&config.url, &config.token) };
+        let sending = SenderConfig {
+            deadline: config.deadline,
+            ..SenderConfig::through_entry(&config.url, &config.token)
+        };
         let sender = Sender::new(sending).map_err(ProbeError::Send)?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let run_id = u64::try_from(now.as_nanos()).unwrap_or_default();

@@ -119,12 +119,18 @@ codes! {
     Timeout "timeout" 408 4105;
     /// A defect of the server.
     Internal "internal" 500 4106;
+    /// A ticket that does not verify, or of another room; entry gives another.
+    BadTicket "bad_ticket" 403 4107;
+    /// A ticket whose time is over or that was used; entry gives another.
+    TicketExpired "ticket_expired" 403 4108;
     /// Nothing was heard for longer than the heartbeat allows.
     Idle "idle" 408 4200;
     /// The viewer reads more slowly than its room speaks.
     SlowViewer "slow_viewer" 503 4201;
     /// The gateway leaves; the `reconnect` frame before named time and place.
     Draining "draining" 503 4300;
+    /// The ticket's moment has not come; the answer says when it does.
+    TooEarly "too_early" 429 4301;
 }
 
 impl Code {

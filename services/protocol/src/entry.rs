@@ -45,6 +45,9 @@ pub struct EntryAnswer {
     pub uplinks: Vec<String>,
     /// How to race.
     pub race: RacePlan,
+    /// When more want in than the fleet admits: when to connect, and with what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<EntryTicket>,
     /// Ask again after this many milliseconds.
     pub ttl_ms: u64,
     /// Full-jitter backoff for reconnects: first ceiling, in milliseconds.
@@ -57,6 +60,15 @@ pub struct EntryAnswer {
     /// Carrier, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
+}
+
+/// A place in the queue: wait, then connect with `?ticket=TOKEN`, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryTicket {
+    /// Opaque; goes into the URL of a WebSocket or an event stream.
+    pub token: String,
+    /// Its moment, in milliseconds from the answer.
+    pub wait_ms: u64,
 }
 
 /// `POST /v1/entry/race`: what the client measured.

@@ -49,6 +49,8 @@ impl SqliteStore {
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
         };
+        // Processes that share the file bring it to this version one after the other.
+        let migrating = lock(path).await?;
         let writer = pool(1)
             .connect_with(options.clone().create_if_missing(true))
             .await
@@ -57,6 +59,7 @@ impl SqliteStore {
             .run(&writer)
             .await
             .map_err(|error| StoreError::Open(error.into()))?;
+        drop(migrating);
         let readers = pool(config.readers.max(1))
             .connect_with(options.pragma("query_only", "ON"))
             .await
@@ -69,6 +72,19 @@ impl SqliteStore {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// Held while the file is made or migrated; waits for whoever holds it.
+async fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
+    let path = path.with_extension("lock");
+    let lock = move || {
+        let file = std::fs::File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    let locked: std::io::Result<_> =
+        tokio::task::spawn_blocking(lock).await.map_err(std::io::Error::other).flatten();
+    locked.map_err(|error| StoreError::Open(error.into()))
 }
 
 #[async_trait]

@@ -6,6 +6,8 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::{Claims, Identity, KeyConfig, TokenConfig};
 
@@ -64,12 +66,23 @@ impl From<TokenError> for Refusal {
     }
 }
 
-struct Key {
+pub(crate) struct Key {
     id: String,
     verify: DecodingKey,
-    validation: Validation,
+    for_tokens: Validation,
+    for_tickets: Validation,
     sign: Option<EncodingKey>,
     algorithm: Algorithm,
+}
+
+impl Key {
+    fn for_tokens(&self) -> &Validation {
+        &self.for_tokens
+    }
+
+    pub(crate) fn for_tickets(&self) -> &Validation {
+        &self.for_tickets
+    }
 }
 
 /// All keys of a process. Never printed.
@@ -99,16 +112,39 @@ impl Keyring {
 
     /// Signs claims with the first key that can; sets the audience.
     pub fn mint(&self, mut claims: Claims) -> Result<String, KeyringError> {
+        claims.aud.clone_from(&self.audience);
+        self.sign(&claims)
+    }
+
+    /// Whether any key can sign.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        self.keys.iter().any(|key| key.sign.is_some())
+    }
+
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, KeyringError> {
         let signer = self.keys.iter().find_map(|key| key.sign.as_ref().map(|sign| (key, sign)));
         let (key, sign) = signer.ok_or(KeyringError::NoSigningKey)?;
-        claims.aud.clone_from(&self.audience);
         let header = Header { kid: Some(key.id.clone()), ..Header::new(key.algorithm) };
-        jsonwebtoken::encode(&header, &claims, sign)
+        jsonwebtoken::encode(&header, claims, sign)
             .map_err(|error| KeyringError::Invalid { id: key.id.clone(), reason: error.to_string() })
+    }
+
+    pub(crate) fn ticket_audience(&self) -> String {
+        ticket_audience(&self.audience)
     }
 
     /// Verifies a token for any room.
     pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+        self.open(token, Key::for_tokens).map(identity)
+    }
+
+    /// What a JWT says, if a key signed it for this purpose.
+    pub(crate) fn open<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        purpose: fn(&Key) -> &Validation,
+    ) -> Result<C, TokenError> {
         if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
@@ -118,8 +154,8 @@ impl Keyring {
             if header.kid.as_ref().is_some_and(|kid| *kid != key.id) || header.alg != key.algorithm {
                 continue;
             }
-            match jsonwebtoken::decode::<Claims>(token, &key.verify, &key.validation) {
-                Ok(data) => return Ok(identity(data.claims)),
+            match jsonwebtoken::decode::<C>(token, &key.verify, purpose(key)) {
+                Ok(data) => return Ok(data.claims),
                 Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
                     refusal = TokenError::Expired
                 }
@@ -146,7 +182,20 @@ fn identity(claims: Claims) -> Identity {
     }
 }
 
-fn validation(algorithm: Algorithm, config: &TokenConfig) -> Validation {
+fn ticket_audience(audience: &str) -> String {
+    format!("{audience}/ticket")
+}
+
+/// A ticket's times are in milliseconds and in claims of its own.
+fn ticket_validation(algorithm: Algorithm, config: &TokenConfig) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_audience(&[ticket_audience(&config.audience)]);
+    validation.set_required_spec_claims(&["aud"]);
+    validation.validate_exp = false;
+    validation
+}
+
+fn token_validation(algorithm: Algorithm, config: &TokenConfig) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.set_audience(&[&config.audience]);
     validation.set_required_spec_claims(&["exp", "aud", "sub"]);
@@ -172,7 +221,14 @@ fn load_key(key: &KeyConfig, config: &TokenConfig) -> Result<Key, KeyringError> 
                 None => None,
             };
             let algorithm = Algorithm::EdDSA;
-            Ok(Key { id: id.clone(), verify, validation: validation(algorithm, config), sign, algorithm })
+            Ok(Key {
+                id: id.clone(),
+                verify,
+                for_tokens: token_validation(algorithm, config),
+                for_tickets: ticket_validation(algorithm, config),
+                sign,
+                algorithm,
+            })
         }
     }
 }
@@ -187,7 +243,8 @@ fn hs256(id: String, secret: &[u8], config: &TokenConfig) -> Result<Key, Keyring
     Ok(Key {
         id,
         verify: DecodingKey::from_secret(secret),
-        validation: validation(algorithm, config),
+        for_tokens: token_validation(algorithm, config),
+        for_tickets: ticket_validation(algorithm, config),
         sign: Some(EncodingKey::from_secret(secret)),
         algorithm,
     })

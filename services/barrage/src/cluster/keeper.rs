@@ -124,12 +124,17 @@ async fn keep(kept: Kept, mut child: Child, end: CancellationToken) {
     let mut pause = PAUSE;
     loop {
         let started = Instant::now();
+        // Waiting would close it, and that asks the child to end.
+        let stdin = child.stdin.take();
         tokio::select! {
             status = child.wait() => {
                 let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                 tracing::warn!(name, status, "a process of the fleet ended; it is started again");
             }
-            () = end.cancelled() => return finish(name, child).await,
+            () = end.cancelled() => {
+                drop(stdin);
+                return finish(name, child).await;
+            }
         }
         if started.elapsed() > LONG_RUN {
             pause = PAUSE;
@@ -148,9 +153,8 @@ async fn keep(kept: Kept, mut child: Child, end: CancellationToken) {
     }
 }
 
-/// Closes its standard input, which asks it to end.
+/// It was asked to end; waits, but not for ever.
 async fn finish(name: &str, mut child: Child) {
-    drop(child.stdin.take());
     if tokio::time::timeout(END_MAX, child.wait()).await.is_err() {
         tracing::warn!(name, "a process of the fleet did not end in time; it is killed");
         drop(child.kill().await);

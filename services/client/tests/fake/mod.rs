@@ -109,6 +109,7 @@ impl Fake {
             downlinks,
             uplinks: vec![format!("http://{address}")],
             race: RacePlan { width: 3, timeout_ms: 5_000, bytes: RACE_BYTES as u64 },
+            ticket: None,
             ttl_ms: 60_000,
             backoff_base_ms: 1,
             backoff_max_ms: 20,

@@ -1,0 +1,145 @@
+//! The queue at the door: which moment each newcomer gets. Pure: time is passed in.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Seconds of the past that are remembered, for what the load reports know not yet.
+const PAST_SECS: u64 = 4;
+/// Seconds that load reports may lag behind.
+const REPORT_LAG_SECS: u64 = 2;
+
+/// Law: each moment lies at least `1 / rate` after the one before it, at the rate of
+/// its giving. So at one rate any `t` seconds hold no more than `rate × t + 1` moments.
+///
+/// It keeps no queue, only the next free moment and how many were given in each
+/// second; the bound on the wait bounds both.
+#[derive(Debug, Default)]
+pub(crate) struct Moments {
+    next: Duration,
+    /// Seconds in rising order, and the moments given in each.
+    given: VecDeque<(u64, u64)>,
+}
+
+impl Moments {
+    /// The wait until the next free moment; or, where that is longer than the bound,
+    /// the wait that it would be.
+    pub(crate) fn take(&mut self, per_s: f64, now: Duration, wait_max: Duration) -> Result<Duration, Duration> {
+        self.forget(now);
+        let moment = self.next.max(now);
+        let wait = moment - now;
+        let gap = Duration::try_from_secs_f64(1.0 / per_s).unwrap_or(Duration::MAX);
+        let next = moment.checked_add(gap);
+        let Some(next) = next.filter(|_| wait <= wait_max) else { return Err(wait) };
+        self.next = next;
+        let second = moment.as_secs();
+        match self.given.back_mut() {
+            Some((last, count)) if *last == second => *count += 1,
+            _ => self.given.push_back((second, 1)),
+        }
+        Ok(wait)
+    }
+
+    /// Moments a second that fell due lately: the greatest count of the last full
+    /// seconds, so that a lagging report is not taken for other people's joins.
+    pub(crate) fn due_per_s(&self, now: Duration) -> f64 {
+        let now = now.as_secs();
+        let past = self.given.iter().filter(|(second, _)| *second < now && *second + PAST_SECS > now);
+        past.map(|(_, count)| *count).max().unwrap_or(0) as f64
+    }
+
+    /// Moments that no load report can know of yet.
+    pub(crate) fn outstanding(&self, now: Duration) -> u64 {
+        let unreported = self.given.iter().filter(|(second, _)| *second + REPORT_LAG_SECS >= now.as_secs());
+        unreported.map(|(_, count)| count).sum()
+    }
+
+    fn forget(&mut self, now: Duration) {
+        while self.given.front().is_some_and(|(second, _)| *second + PAST_SECS < now.as_secs()) {
+            self.given.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_crowd_is_spread_at_the_rate_and_the_queue_has_an_end() {
+        let mut moments = Moments::default();
+        let now = Duration::from_secs(7);
+        let waits: Vec<_> = std::iter::from_fn(|| moments.take(10.0, now, MINUTE).ok()).collect();
+        assert_eq!(waits.len(), 601, "a minute's worth, and the one at once");
+        assert_eq!((waits[0], waits[1]), (Duration::ZERO, Duration::from_millis(100)));
+        let refused = moments.take(10.0, now, MINUTE).unwrap_err();
+        assert!(refused > MINUTE && refused < MINUTE + Duration::from_millis(200));
+        assert_eq!(moments.outstanding(now), 601);
+        // What the refused asked for was not taken: as time goes by there is room.
+        assert!(moments.take(10.0, now + Duration::from_millis(200), MINUTE).is_ok());
+    }
+
+    #[test]
+    fn what_fell_due_is_told_from_what_is_to_come() {
+        let mut moments = Moments::default();
+        for _ in 0..100 {
+            moments.take(20.0, Duration::from_secs(10), MINUTE).unwrap();
+        }
+        let at = Duration::from_secs(12);
+        assert!((moments.due_per_s(at) - 20.0).abs() < 1.5, "{}", moments.due_per_s(at));
+        let at = Duration::from_secs(20);
+        assert_eq!((moments.due_per_s(at) as u64, moments.outstanding(at)), (0, 0));
+        moments.take(20.0, at, MINUTE).unwrap();
+        assert_eq!(moments.given.len(), 1, "the past is forgotten");
+    }
+
+    #[test]
+    fn no_rate_is_no_moment() {
+        let mut moments = Moments::default();
+        assert!(moments.take(0.0, Duration::ZERO, MINUTE).is_err());
+        assert!(moments.take(f64::NAN, Duration::ZERO, MINUTE).is_err());
+        assert!(moments.take(1.0, Duration::ZERO, MINUTE).is_ok());
+    }
+
+    proptest! {
+        /// Against every pair of moments, whatever comes when.
+        #[test]
+        fn never_more_than_the_rate_in_any_time(
+            per_s in 1.0_f64..5_000.0,
+            gaps_ms in prop::collection::vec(prop_oneof![4 => Just(0_u64), 1 => 0_u64..3_000], 1..200),
+            wait_max_ms in 0_u64..5_000,
+        ) {
+            let wait_max = Duration::from_millis(wait_max_ms);
+            let (mut moments, mut now, mut given) = (Moments::default(), Duration::ZERO, Vec::new());
+            for gap_ms in gaps_ms {
+                now += Duration::from_millis(gap_ms);
+                match moments.take(per_s, now, wait_max) {
+                    Ok(wait) => {
+                        prop_assert!(wait <= wait_max);
+                        given.push((now + wait).as_secs_f64());
+                    }
+                    Err(wait) => prop_assert!(wait > wait_max),
+                }
+            }
+            for (i, from) in given.iter().enumerate() {
+                for (j, to) in given.iter().enumerate().skip(i) {
+                    let allowed = per_s * (to - from) + 1.0;
+                    prop_assert!((j - i + 1) as f64 <= allowed + 0.001 * (j - i + 1) as f64);
+                }
+            }
+        }
+
+        /// The rate falls and rises; turns that were given stay given.
+        #[test]
+        fn a_changed_rate_spaces_what_comes_after(rates in prop::collection::vec(1.0_f64..1_000.0, 2..100)) {
+            let mut moments = Moments::default();
+            let waits: Vec<_> =
+                rates.iter().map(|rate| moments.take(*rate, MINUTE, Duration::MAX).unwrap().as_secs_f64()).collect();
+            for (pair, rate) in waits.windows(2).zip(&rates) {
+                prop_assert!((pair[1] - pair[0] - 1.0 / rate).abs() < 1e-6);
+            }
+        }
+    }
+}
