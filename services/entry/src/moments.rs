@@ -27,8 +27,8 @@ impl Moments {
         self.forget(now);
         let moment = self.next.max(now);
         let wait = moment - now;
-        let gap = Duration::try_from_secs_f64(1.0 / per_s).unwrap_or(Duration::MAX);
-        let next = moment.checked_add(gap);
+        let gap = Duration::try_from_secs_f64(1.0 / per_s).ok();
+        let next = gap.and_then(|gap| moment.checked_add(gap));
         let Some(next) = next.filter(|_| wait <= wait_max) else { return Err(wait) };
         self.next = next;
         let second = moment.as_secs();

@@ -56,6 +56,9 @@ pub struct NatsConfig {
     pub request_timeout_ms: u64,
     /// Longest wait for a connection. Default 5000.
     pub connect_timeout_ms: u64,
+    /// How long servers are waited for at start, because they may be starting too.
+    /// Default 30000.
+    pub start_deadline_ms: u64,
     /// Silence after which the connection is probed; twice unanswered, it is given up.
     /// Default 10.
     pub ping_interval_secs: u64,
@@ -84,6 +87,7 @@ impl Default for NatsConfig {
             publish_deadline_ms: 8_000,
             request_timeout_ms: 2_000,
             connect_timeout_ms: 5_000,
+            start_deadline_ms: 30_000,
             ping_interval_secs: 10,
             reconnect_pause_ms_max: 2_000,
             scan_messages_max: 20_000,
@@ -98,6 +102,10 @@ impl NatsConfig {
 
     pub(crate) fn publish_deadline(&self) -> Duration {
         Duration::from_millis(self.publish_deadline_ms)
+    }
+
+    pub(crate) fn start_deadline(&self) -> Duration {
+        Duration::from_millis(self.start_deadline_ms)
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
 use super::config::NatsConfig;
@@ -38,6 +38,23 @@ pub enum NatsError {
         /// What the server said.
         reason: String,
     },
+}
+
+impl NatsError {
+    /// Whether the servers may answer otherwise in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            NatsError::Config(_) | NatsError::TooOld { .. } => false,
+            NatsError::Connect(error) => !matches!(
+                error.kind(),
+                ConnectErrorKind::ServerParse
+                    | ConnectErrorKind::Authentication
+                    | ConnectErrorKind::AuthorizationViolation
+                    | ConnectErrorKind::Tls
+            ),
+            NatsError::Setup { .. } => true,
+        }
+    }
 }
 
 /// Connects. The receiver changes whenever messages may have been missed by any

@@ -1,6 +1,7 @@
 //! The engine's face.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use async_nats::Client;
 use async_nats::jetstream::{self, context::ContextBuilder};
@@ -13,6 +14,7 @@ use super::check::{Finding, findings};
 use super::config::NatsConfig;
 use super::connect::{NatsError, connect};
 use super::follower::Follower;
+use super::link::Pauses;
 use super::names::Names;
 use super::publisher::Publisher;
 use super::reader::Reader;
@@ -55,7 +57,26 @@ impl NatsBus {
     /// Connects, declares the stream and the buckets if so configured, and returns
     /// when the settings are known. Of `limits`, `dedup_per_room_max` does not apply:
     /// the servers keep every id of the window.
+    ///
+    /// Servers that are starting themselves, or have no leader yet, are waited for.
     pub async fn connect(
+        config: NatsConfig,
+        limits: BusConfig,
+        metrics: BusMetrics,
+    ) -> Result<Arc<Self>, NatsError> {
+        let (started, mut pauses) = (Instant::now(), Pauses::new());
+        loop {
+            match NatsBus::try_connect(config.clone(), limits.clone(), metrics.clone()).await {
+                Err(error) if error.may_pass() && started.elapsed() < config.start_deadline() => {
+                    tracing::warn!(%error, "NATS is not ready; it is tried again");
+                    pauses.pause().await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_connect(
         config: NatsConfig,
         limits: BusConfig,
         metrics: BusMetrics,

@@ -72,6 +72,7 @@ pub(crate) fn nats_config(server: &Server) -> NatsConfig {
         stream_bytes_max: 64 << 20,
         ack_timeout_ms: 500,
         reconnect_pause_ms_max: 100,
+        start_deadline_ms: 0,
         ..NatsConfig::default()
     }
 }

@@ -1,0 +1,211 @@
+//! Viewers that remember when each gift was shown to them, and senders that remember
+//! when each was accepted.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use barrage_client::{Event, Sender, SenderConfig, Viewer, ViewerConfig};
+use barrage_protocol::Class;
+use barrage_protocol::RoomId;
+use barrage_protocol::post::{Gift, Post};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Posts under way at once; beyond, a post waits, and is late by its own record.
+const POSTS_MAX: usize = 1_024;
+
+/// How much of everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Scale {
+    pub(crate) rooms: usize,
+    pub(crate) viewers: usize,
+    pub(crate) gifts_per_s: u64,
+    pub(crate) chats_per_s: u64,
+    pub(crate) secs: u64,
+}
+
+impl Scale {
+    pub(crate) fn gifts(&self) -> usize {
+        usize::try_from(self.gifts_per_s * self.secs).unwrap()
+    }
+
+    pub(crate) fn room(n: usize) -> RoomId {
+        format!("fault-{n}").parse().unwrap()
+    }
+}
+
+/// What one viewer saw.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) room: usize,
+    /// By gift: when it was shown, in milliseconds since the start and 1; 0 for never.
+    pub(crate) shown_ms: Vec<u32>,
+    pub(crate) doubled: u64,
+    pub(crate) chats: u64,
+    /// The server said never to come back.
+    pub(crate) closed: Option<String>,
+}
+
+/// What everybody tells.
+pub(crate) struct Book {
+    origin: Instant,
+    pub(crate) scale: Scale,
+    /// By gift, as above; 0 for not accepted.
+    pub(crate) accepted_ms: Vec<AtomicU32>,
+    pub(crate) chats_accepted: Vec<AtomicU64>,
+    pub(crate) posts_failed: AtomicU64,
+    /// Viewers that said hello, by second.
+    pub(crate) hellos: Mutex<Vec<u32>>,
+    pub(crate) here: AtomicU64,
+    over: CancellationToken,
+}
+
+impl Book {
+    pub(crate) fn new(scale: Scale) -> Arc<Self> {
+        Arc::new(Book {
+            origin: Instant::now(),
+            accepted_ms: (0..scale.gifts()).map(|_| AtomicU32::new(0)).collect(),
+            chats_accepted: (0..scale.rooms).map(|_| AtomicU64::new(0)).collect(),
+            posts_failed: AtomicU64::new(0),
+            hellos: Mutex::default(),
+            here: AtomicU64::new(0),
+            over: CancellationToken::new(),
+            scale,
+        })
+    }
+
+    pub(crate) fn now_ms(&self) -> u32 {
+        u32::try_from(self.origin.elapsed().as_millis()).unwrap() + 1
+    }
+
+    /// Viewers of a room.
+    pub(crate) fn viewers_of(&self, room: usize) -> u64 {
+        (0..self.scale.viewers).filter(|viewer| viewer % self.scale.rooms == room).count() as u64
+    }
+
+    pub(crate) fn end(&self) {
+        self.over.cancel();
+    }
+
+    fn hello(&self) {
+        let second = usize::try_from(self.origin.elapsed().as_secs()).unwrap();
+        let mut hellos = self.hellos.lock().unwrap();
+        if hellos.len() <= second {
+            hellos.resize(second + 1, 0);
+        }
+        hellos[second] += 1;
+    }
+}
+
+/// The number behind `"id":"g` in a body.
+fn gift_number(body: &str) -> Option<usize> {
+    let (_, rest) = body.split_once("\"id\":\"g")?;
+    rest.split('"').next()?.parse().ok()
+}
+
+/// Watches until the end of everything.
+pub(crate) async fn watch(book: Arc<Book>, entry: String, number: usize, all: Arc<Progress>) -> Seen {
+    let room = number % book.scale.rooms;
+    let mut viewer = Viewer::start(ViewerConfig::new(entry, Scale::room(room)));
+    let gifts = book.scale.gifts();
+    let mut seen = Seen { room, shown_ms: vec![0; gifts], doubled: 0, chats: 0, closed: None };
+    let mut is_first = true;
+    loop {
+        let event = tokio::select! {
+            event = viewer.next() => event,
+            () = book.over.cancelled() => return seen,
+        };
+        match event {
+            Some(Event::Hello(..)) => {
+                book.hello();
+                if std::mem::take(&mut is_first) {
+                    book.here.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Some(Event::Message(message)) if message.class == Class::Gift => {
+                let Some(gift) = gift_number(message.body.get()).filter(|gift| *gift < gifts) else {
+                    continue;
+                };
+                if seen.shown_ms[gift] > 0 {
+                    seen.doubled += 1;
+                } else {
+                    seen.shown_ms[gift] = book.now_ms();
+                    all.shown.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Some(Event::Message(message)) if message.class == Class::Chat => seen.chats += 1,
+            Some(Event::Closed { message, .. }) => seen.closed = Some(message),
+            Some(_) => {}
+            None => return seen,
+        }
+    }
+}
+
+/// How far the viewers are.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) shown: AtomicU64,
+}
+
+/// Posts gifts and chat at their rates for the whole time; returns when every post has
+/// its answer.
+pub(crate) async fn post(book: Arc<Book>, entry: String, token: String, stop: Arc<AtomicBool>) {
+    let sender = Sender::new(SenderConfig::through_entry(entry, token)).unwrap();
+    let slots = Arc::new(Semaphore::new(POSTS_MAX));
+    let mut posts = JoinSet::new();
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    let (mut gifts, mut chats) = (0, 0);
+    let started = Instant::now();
+    loop {
+        tick.tick().await;
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap().min(book.scale.secs * 1_000);
+        while gifts < book.scale.gifts_per_s * ms / 1_000 {
+            let gift = usize::try_from(gifts).unwrap();
+            gifts += 1;
+            let (book, sender) = (Arc::clone(&book), sender.clone());
+            let slot = Arc::clone(&slots).acquire_owned().await.unwrap();
+            posts.spawn(async move {
+                post_gift(&book, &sender, gift).await;
+                drop(slot);
+            });
+        }
+        while chats < book.scale.chats_per_s * ms / 1_000 {
+            let chat = usize::try_from(chats).unwrap();
+            chats += 1;
+            let (book, sender) = (Arc::clone(&book), sender.clone());
+            let slot = Arc::clone(&slots).acquire_owned().await.unwrap();
+            posts.spawn(async move {
+                post_chat(&book, &sender, chat).await;
+                drop(slot);
+            });
+        }
+        while posts.try_join_next().is_some() {}
+        if ms == book.scale.secs * 1_000 {
+            break;
+        }
+    }
+    while posts.join_next().await.is_some() {}
+    stop.store(true, Ordering::SeqCst);
+}
+
+async fn post_gift(book: &Book, sender: &Sender, gift: usize) {
+    let id = format!("g{gift}").parse().unwrap();
+    let what = serde_json::from_value::<Gift>(serde_json::json!({ "name": "rose", "count": 1 })).unwrap();
+    let post = Post::Gift { id, gift: what };
+    match sender.send(&Scale::room(gift % book.scale.rooms), &post).await {
+        Ok(_) => book.accepted_ms[gift].store(book.now_ms(), Ordering::Relaxed),
+        Err(_) => drop(book.posts_failed.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+async fn post_chat(book: &Book, sender: &Sender, chat: usize) {
+    let room = chat % book.scale.rooms;
+    let text = format!("message {chat} of many, and no two of them are the same");
+    let post = Post::Chat { id: format!("c{chat}").parse().unwrap(), text, style: Default::default() };
+    match sender.send(&Scale::room(room), &post).await {
+        Ok(_) => book.chats_accepted[room].fetch_add(1, Ordering::Relaxed),
+        Err(_) => book.posts_failed.fetch_add(1, Ordering::Relaxed),
+    };
+}

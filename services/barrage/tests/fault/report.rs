@@ -1,0 +1,124 @@
+//! What the run came to.
+
+use std::sync::atomic::Ordering;
+
+use serde::Serialize;
+
+use crate::Fault;
+use crate::crowd::{Book, Seen};
+
+/// Longest a gift may take outside of faults, and after the end of one.
+const DELAY_MAX_S: f64 = 10.0;
+
+/// The figures; delays are from acceptance to display, in seconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    gifts_accepted: u64,
+    /// Gifts and viewers: accepted, and never shown.
+    gifts_lost: u64,
+    /// Gifts and viewers: shown again.
+    gifts_doubled: u64,
+    gifts_not_archived: u64,
+    gifts_archived_twice: u64,
+    gift_delay_max_s: f64,
+    /// The same without the time until the end of a fault in between.
+    gift_delay_after_fault_max_s: f64,
+    posts_failed: u64,
+    chat_accepted: u64,
+    chat_lost_pct: f64,
+    viewers: usize,
+    viewers_closed: u64,
+    reconnect_peak_per_s: u32,
+    faults: Vec<String>,
+    seed: u64,
+}
+
+impl Report {
+    pub(crate) fn new(
+        book: &Book,
+        seen: &[Seen],
+        faults: &[Fault],
+        archived: &[u32],
+        seed: u64,
+        joined_by: usize,
+    ) -> Self {
+        let accepted: Vec<u32> = book.accepted_ms.iter().map(|at| at.load(Ordering::Relaxed)).collect();
+        let (mut lost, mut delay_ms, mut after_fault_ms) = (0, 0, 0);
+        for (gift, at) in accepted.iter().enumerate().filter(|(_, at)| **at > 0) {
+            for viewer in seen.iter().filter(|viewer| viewer.room == gift % book.scale.rooms) {
+                let shown = viewer.shown_ms[gift];
+                if shown == 0 {
+                    lost += 1;
+                    continue;
+                }
+                delay_ms = delay_ms.max(shown.saturating_sub(*at));
+                after_fault_ms = after_fault_ms.max(shown.saturating_sub(expected_from(faults, *at, shown)));
+            }
+        }
+        let times = |is: fn(u32) -> bool| {
+            let gifts = accepted.iter().zip(archived).filter(|(at, count)| **at > 0 && is(**count));
+            gifts.count() as u64
+        };
+        let chats: Vec<u64> = book.chats_accepted.iter().map(|room| room.load(Ordering::Relaxed)).collect();
+        let chats_due: u64 = seen.iter().map(|viewer| chats[viewer.room]).sum();
+        let chats_seen: u64 = seen.iter().map(|viewer| viewer.chats).sum();
+        Report {
+            gifts_accepted: accepted.iter().filter(|at| **at > 0).count() as u64,
+            gifts_lost: lost,
+            gifts_doubled: seen.iter().map(|viewer| viewer.doubled).sum(),
+            gifts_not_archived: times(|count| count == 0),
+            gifts_archived_twice: times(|count| count > 1),
+            gift_delay_max_s: f64::from(delay_ms) / 1_000.0,
+            gift_delay_after_fault_max_s: f64::from(after_fault_ms) / 1_000.0,
+            posts_failed: book.posts_failed.load(Ordering::Relaxed),
+            chat_accepted: chats.iter().sum(),
+            chat_lost_pct: 100.0 * (1.0 - chats_seen as f64 / chats_due.max(1) as f64),
+            viewers: seen.len(),
+            viewers_closed: seen.iter().filter(|viewer| viewer.closed.is_some()).count() as u64,
+            reconnect_peak_per_s: book
+                .hellos
+                .lock()
+                .unwrap()
+                .iter()
+                .skip(joined_by)
+                .copied()
+                .max()
+                .unwrap_or(0),
+            faults: faults
+                .iter()
+                .map(|fault| format!("{} {}-{}", fault.what, fault.from_ms, fault.to_ms))
+                .collect(),
+            seed,
+        }
+    }
+
+    /// What must not be.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let counts = [
+            ("gifts lost", self.gifts_lost),
+            ("gifts doubled", self.gifts_doubled),
+            ("gifts not archived", self.gifts_not_archived),
+            ("gifts archived twice", self.gifts_archived_twice),
+            ("viewers told never to come back", self.viewers_closed),
+        ];
+        let mut wrong: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        if self.gifts_accepted == 0 {
+            wrong.push("no gift was accepted".into());
+        }
+        if self.gift_delay_after_fault_max_s > DELAY_MAX_S {
+            wrong.push(format!("a gift took {} s after the fault", self.gift_delay_after_fault_max_s));
+        }
+        wrong
+    }
+}
+
+/// From when on a gift should have come: its acceptance, or the end of the last fault
+/// between that and its display.
+fn expected_from(faults: &[Fault], accepted_ms: u32, shown_ms: u32) -> u32 {
+    let between = faults.iter().filter(|fault| fault.from_ms <= shown_ms && fault.to_ms >= accepted_ms);
+    between.map(|fault| fault.to_ms).fold(accepted_ms, u32::max)
+}

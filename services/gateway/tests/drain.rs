@@ -1,0 +1,196 @@
+//! Viewers move from one real gateway to another, and miss nothing and see nothing
+//! twice.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fleet;
+
+use std::time::{Duration, Instant};
+
+use barrage_gateway::GatewayConfig;
+use barrage_protocol::entry::Transport;
+use barrage_testkit::RawSocket;
+use barrage_token::Role;
+use fleet::{Fleet, Member, Seen, until};
+use http::{Method, StatusCode};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const JOINS: &str = "barrage_gateway_joins_total";
+
+fn gateway(id: &str, joins_per_s: u32) -> GatewayConfig {
+    GatewayConfig {
+        id: id.into(),
+        joins_per_s,
+        joins_wait_ms_max: 5_000,
+        drain_secs: 1,
+        ..GatewayConfig::default()
+    }
+}
+
+/// Viewers that are all at this gateway.
+async fn crowd(fleet: &Fleet, at: &Member, count: u64, transport: Transport) -> Vec<JoinHandle<Seen>> {
+    let before = at.metric(JOINS);
+    let viewers = (0..count).map(|_| fleet.viewer(transport)).collect();
+    until(|| at.metric(JOINS) == before + count).await;
+    viewers
+}
+
+/// Gifts, fifty a second, until told to stop; then the last. Returns their sequences.
+async fn give(fleet: &Fleet, stop: CancellationToken) -> Vec<u64> {
+    let mut given = Vec::new();
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    while !stop.is_cancelled() {
+        tick.tick().await;
+        given.push(fleet.gift("g").await);
+    }
+    given.push(fleet.gift("last").await);
+    given
+}
+
+/// The most joins in any second.
+async fn joins_peak(at: &Member, stop: CancellationToken) -> u64 {
+    let (mut counts, mut peak) = (Vec::new(), 0);
+    while !stop.is_cancelled() {
+        let now = Instant::now();
+        counts.push((now, at.metric(JOINS)));
+        let (_, newest) = counts[counts.len() - 1];
+        let second_ago = counts.iter().rev().find(|(at, _)| now - *at >= Duration::from_secs(1));
+        peak = peak.max(newest - second_ago.unwrap_or(&counts[0]).1);
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    peak
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
+    const VIEWERS: u64 = 500;
+    const JOINS_PER_S: u32 = 250;
+    let fleet = Fleet::new().await;
+    let a = fleet.start(gateway("a", 2_000)).await;
+    let viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
+    let b = fleet.start(gateway("b", JOINS_PER_S)).await;
+    let stop = CancellationToken::new();
+    let work = async {
+        let (status, state) = a.admin(Method::POST, "/v1/admin/drain", "").await;
+        assert_eq!((status, &state["draining"], &state["cause"]), (StatusCode::OK, &true.into(), &"drain".into()));
+        let begun = Instant::now();
+        let refused = RawSocket::connect(a.address, "/v1/rooms/demo/ws", &[]).await;
+        assert_eq!(refused.unwrap_err(), 503);
+        until(|| a.viewers() == 0 && b.viewers() == VIEWERS).await;
+        let took = begun.elapsed();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        took
+    };
+    let (given, peak, took) = tokio::join!(give(&fleet, stop.clone()), joins_peak(&b, stop.clone()), work);
+    for viewer in viewers {
+        let seen = viewer.await.unwrap();
+        assert_eq!((seen.hellos, seen.breaks), (2, 0), "one move, and no break");
+        assert_eq!(seen.gifts, given);
+    }
+    println!("{VIEWERS} viewers moved in {took:?}; {peak} joins in the busiest second, limit {JOINS_PER_S}; {} gifts", given.len());
+    assert!(peak <= u64::from(JOINS_PER_S), "{peak}");
+    // 0.8 of what the other takes: 2.5 s, and not at once.
+    assert!((Duration::from_millis(2_200)..Duration::from_secs(8)).contains(&took), "{took:?}");
+    assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), VIEWERS);
+    let (_, state) = a.admin(Method::GET, "/v1/admin/drain", "").await;
+    assert_eq!((&state["viewers"], &state["draining"]), (&0.into(), &true.into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_that_is_called_off_keeps_who_was_not_told() {
+    const VIEWERS: u64 = 100;
+    let fleet = Fleet::new().await;
+    let a = fleet.start(gateway("a", 2_000)).await;
+    let _viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
+    let b = fleet.start(gateway("b", 2_000)).await;
+    let (status, _) = a.admin(Method::POST, "/v1/admin/drain", r#"{"within_secs":30}"#).await;
+    assert_eq!(status, StatusCode::OK);
+    until(|| fleet.bus.gateways().iter().any(|gateway| gateway.report.draining)).await;
+    until(|| b.viewers() >= 5).await;
+    let (status, state) = a.admin(Method::DELETE, "/v1/admin/drain", "").await;
+    assert_eq!((status, &state["draining"], &state["cause"]), (StatusCode::OK, &false.into(), &Value::Null));
+    until(|| fleet.bus.gateways().iter().all(|gateway| !gateway.report.draining)).await;
+    let mut newcomer = RawSocket::join(a.address, "demo", None, None).await;
+    assert!(matches!(newcomer.next().await, barrage_testkit::Frame::Protocol(..)));
+    // Those told go; nobody else does, although many a turn would have come.
+    let told = a.metric("barrage_gateway_viewers_moved_total");
+    assert!((5..50).contains(&told), "{told}");
+    until(|| b.viewers() == told).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!((a.viewers(), b.viewers()), (VIEWERS - told + 1, told));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_is_given_back_and_the_gateway_stays_open() {
+    const VIEWERS: u64 = 200;
+    let fleet = Fleet::new().await;
+    let a = fleet.start(gateway("a", 2_000)).await;
+    let viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
+    let give_back = async |body: &str| a.admin(Method::POST, "/v1/admin/give-back", body).await;
+    assert_eq!(give_back(r#"{"share":0.25}"#).await.0, StatusCode::CONFLICT, "nobody else is there");
+    let b = fleet.start(gateway("b", 2_000)).await;
+    for bad in ["", "{}", r#"{"share":0}"#, r#"{"share":1.5}"#, r#"{"share":-1}"#, r#"{"share":0.5,"x":1}"#] {
+        assert_eq!(give_back(bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let stop = CancellationToken::new();
+    let work = async {
+        let (status, state) = give_back(r#"{"share":0.25}"#).await;
+        assert_eq!((status, &state["draining"]), (StatusCode::OK, &false.into()));
+        // Entry still names `a` first: they were sent to `b` by name.
+        until(|| a.metric("barrage_gateway_viewers_moved_total") >= 49).await;
+        until(|| a.viewers() + b.viewers() == VIEWERS && (49..=51).contains(&b.viewers())).await;
+        stop.cancel();
+    };
+    let (given, ()) = tokio::join!(give(&fleet, stop.clone()), work);
+    for viewer in viewers {
+        let seen = viewer.await.unwrap();
+        assert_eq!((seen.breaks, &seen.gifts), (0, &given));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_moves_everybody_before_the_gateway_ends() {
+    let fleet = Fleet::new().await;
+    let a = fleet.start(GatewayConfig { drain_secs: 4, ..gateway("a", 2_000) }).await;
+    let mut viewers = crowd(&fleet, &a, 60, Transport::Ws).await;
+    viewers.extend(crowd(&fleet, &a, 10, Transport::Sse).await);
+    let b = fleet.start(gateway("b", 2_000)).await;
+    let stop = CancellationToken::new();
+    let work = async {
+        a.shutdown.cancel();
+        a.running.await.unwrap();
+        until(|| b.viewers() == 70).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+    };
+    let (given, ()) = tokio::join!(give(&fleet, stop.clone()), work);
+    for viewer in viewers {
+        let seen = viewer.await.unwrap();
+        assert_eq!((seen.hellos, seen.breaks), (2, 0));
+        assert_eq!(seen.gifts, given);
+    }
+}
+
+#[tokio::test]
+async fn only_an_admin_sends_viewers_away() {
+    let fleet = Fleet::new().await;
+    let a = fleet.start(gateway("a", 100)).await;
+    let host = fleet.token(Role::Host);
+    for (method, path, body) in [
+        (Method::GET, "/v1/admin/drain", ""),
+        (Method::POST, "/v1/admin/drain", ""),
+        (Method::DELETE, "/v1/admin/drain", ""),
+        (Method::POST, "/v1/admin/give-back", r#"{"share":0.5}"#),
+    ] {
+        assert_eq!(a.admin_as(&host, method.clone(), path, body).await.0, StatusCode::FORBIDDEN);
+        assert_eq!(a.admin_as("", method, path, body).await.0, StatusCode::UNAUTHORIZED);
+    }
+    for bad in [r#"{"within_secs":0}"#, r#"{"within_secs":3601}"#, r#"{"within":1}"#, "x"] {
+        assert_eq!(a.admin(Method::POST, "/v1/admin/drain", bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let (_, state) = a.admin(Method::GET, "/v1/admin/drain", "").await;
+    assert_eq!((&state["draining"], &state["ends_in_ms"]), (&false.into(), &Value::Null));
+}

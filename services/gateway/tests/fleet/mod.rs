@@ -1,0 +1,216 @@
+//! Several gateways on one embedded bus, with an entry that names those that do not
+//! drain, in the order of their ids.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
+use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
+use barrage_flow::Ledger;
+use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayMetrics};
+use barrage_http::{AllowedOrigins, HttpConfig};
+use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, Transport};
+use barrage_protocol::{Class, RoomId};
+use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use prometheus::Registry;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+pub(crate) fn room() -> RoomId {
+    "demo".parse().unwrap()
+}
+
+pub(crate) struct Fleet {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) keyring: Arc<Keyring>,
+    entry: SocketAddr,
+    http: HttpPool,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Member {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: JoinHandle<()>,
+    registry: Registry,
+    admin: Router,
+    token: String,
+}
+
+impl Fleet {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = BusMetrics::new(&Registry::new()).unwrap();
+        let bus: Arc<dyn Bus> =
+            EmbeddedBus::open(&EmbeddedBus::file(folder.path()), BusConfig::default(), metrics).unwrap();
+        bus.change(Change::Room(room(), RoomSettings::default())).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entry = listener.local_addr().unwrap();
+        let router = Router::new().route("/v1/entry", get(answer)).with_state(Arc::clone(&bus));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
+        Fleet { bus, keyring, entry, http: HttpPool::new(), _folder: folder }
+    }
+
+    pub(crate) async fn start(&self, config: GatewayConfig) -> Member {
+        let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = GatewayConfig { base_urls: vec![format!("http://{address}")], shards: 2, ..config };
+        let (id, registry) = (config.id.clone(), Registry::new());
+        let metrics = GatewayMetrics::new(&registry, Ledger::new(&registry).unwrap()).unwrap();
+        let keyring = Arc::clone(&self.keyring);
+        let access = Access { keyring, anonymous: true, origins: AllowedOrigins::new(&[]) };
+        let shutdown = CancellationToken::new();
+        let gateway = Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
+        let (router, admin) = (gateway.router(), gateway.admin_router());
+        tokio::spawn(barrage_http::serve(vec![listener], router, HttpConfig::default(), shutdown.clone()));
+        let running = tokio::spawn(gateway.run());
+        until(|| self.bus.gateways().iter().any(|gateway| gateway.report.id == id)).await;
+        Member { address, shutdown, running, registry, admin, token: self.token(Role::Admin) }
+    }
+
+    pub(crate) fn token(&self, role: Role) -> String {
+        let claims = Claims {
+            sub: "op".parse().unwrap(),
+            name: None,
+            rooms: Rooms(vec!["*".into()]),
+            role,
+            exp: 4_000_000_000,
+            nbf: None,
+            aud: String::new(),
+        };
+        self.keyring.mint(claims).unwrap()
+    }
+
+    pub(crate) async fn gift(&self, id: &str) -> u64 {
+        let body = serde_json::json!({ "type": "gift", "id": id }).to_string().into();
+        let draft = Draft {
+            room: room(),
+            class: Class::Gift,
+            sender: None,
+            id: None,
+            fingerprint: 0,
+            to: None,
+            body,
+        };
+        self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
+    }
+
+    /// A viewer in the room; its task ends with what it saw, when it has seen `last`.
+    pub(crate) fn viewer(&self, transport: Transport) -> JoinHandle<Seen> {
+        let config = ViewerConfig {
+            transports: vec![transport],
+            race: false,
+            connect_timeout: Duration::from_secs(20),
+            ..ViewerConfig::new(format!("http://{}", self.entry), room())
+        };
+        let mut viewer = Viewer::start_with(config, &self.http);
+        tokio::spawn(async move {
+            let mut seen = Seen::default();
+            loop {
+                match viewer.next().await {
+                    Some(Event::Hello(..)) => seen.hellos += 1,
+                    Some(Event::Message(message)) => {
+                        seen.gifts.push(message.sequence.0);
+                        if message.body.get().contains("\"last\"") {
+                            return seen;
+                        }
+                    }
+                    Some(Event::Reconnecting { .. }) => seen.breaks += 1,
+                    Some(Event::Lost | Event::Closed { .. }) | None => panic!("lost or closed: {seen:?}"),
+                    Some(_) => {}
+                }
+            }
+        })
+    }
+}
+
+/// What one viewer was told.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) gifts: Vec<u64>,
+    pub(crate) hellos: u32,
+    pub(crate) breaks: u32,
+}
+
+impl Member {
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: &str) -> (StatusCode, Value) {
+        self.admin_as(&self.token, method, path, body).await
+    }
+
+    pub(crate) async fn admin_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.admin.clone().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// A gauge's or counter's value, all labels together.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let families = self.registry.gather();
+        let Some(family) = families.iter().find(|family| family.name() == name) else { return 0 };
+        let value = |metric: &prometheus::proto::Metric| {
+            metric.get_counter().get_value() + metric.get_gauge().get_value()
+        };
+        family.get_metric().iter().map(value).sum::<f64>() as u64
+    }
+
+    pub(crate) fn viewers(&self) -> u64 {
+        self.metric("barrage_gateway_connections")
+    }
+}
+
+/// Waits for what must come.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it did not come");
+}
+
+async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {
+    let mut downlinks = Vec::new();
+    for gateway in bus.gateways().iter().filter(|gateway| !gateway.report.draining) {
+        let base = &gateway.report.base_urls[0];
+        let id = gateway.report.id.clone();
+        let url = format!("{}/v1/rooms/demo/ws", base.replacen("http", "ws", 1));
+        downlinks.push(Endpoint { transport: Transport::Ws, url, gateway: id.clone() });
+        let url = format!("{base}/v1/rooms/demo/sse");
+        downlinks.push(Endpoint { transport: Transport::Sse, url, gateway: id });
+    }
+    Json(EntryAnswer {
+        downlinks,
+        uplinks: Vec::new(),
+        race: RacePlan { width: 1, timeout_ms: 1_000, bytes: 1 },
+        ticket: None,
+        ttl_ms: 1_000,
+        backoff_base_ms: 10,
+        backoff_max_ms: 100,
+        region: None,
+        carrier: None,
+    })
+}
