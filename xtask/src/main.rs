@@ -1,6 +1,7 @@
 //! What a developer runs: `cargo xtask test` is what CI runs.
 
 mod bench;
+mod fault;
 mod install;
 mod run;
 mod test;
@@ -24,6 +25,21 @@ enum Command {
     Lint,
     /// Rebuild the embedded page from its sources.
     Web,
+    /// Kill and stop real processes while gifts are sent: none may be lost or doubled.
+    Fault {
+        /// How long gifts and chat are sent.
+        #[arg(long, default_value_t = 3.0)]
+        minutes: f64,
+        /// Repeats a run's choice of victims; the run prints its own.
+        #[arg(long)]
+        seed: Option<u32>,
+        /// Viewers in all, a hundred to a room.
+        #[arg(long, default_value_t = 2_000)]
+        viewers: u32,
+        /// One JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Measure, in release builds, on real servers.
     #[command(subcommand)]
     Bench(Bench),
@@ -62,6 +78,7 @@ fn main() -> ExitCode {
         Command::Test => test::all(),
         Command::Lint => test::lint(),
         Command::Web => test::web_build(),
+        Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
         Command::Bench(Bench::Flow { secs, json }) => bench::flow::main(secs, json),
         Command::Bench(Bench::Slow { viewers, secs, rounds, json }) => {
             bench::slow::main(viewers, secs, rounds, json)

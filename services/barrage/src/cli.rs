@@ -57,6 +57,13 @@ pub(crate) enum Command {
     ///
     /// For "where is my message?": the id is the one that its sender gave it.
     Why(Why),
+    /// Look at everything that this configuration stands on, and say what to do.
+    ///
+    /// Changes nothing; fails (exit 1) when something is bad.
+    Doctor,
+    /// Declare what the bus needs on its servers.
+    #[command(subcommand)]
+    Bus(BusCommand),
     /// Check the configuration, or show it as it is in force.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -231,6 +238,15 @@ pub(crate) struct Why {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BusCommand {
+    /// Declare the stream and the buckets on NATS, and say how they stand.
+    ///
+    /// Every process does so at start, unless `nats.declare` is off because its account
+    /// may not.
+    Ensure,
 }
 
 #[derive(Debug, Subcommand)]

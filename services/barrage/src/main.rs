@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod config;
 mod data_dir;
+mod doctor;
 mod health;
 mod ledgers;
 mod page;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, ConfigCommand};
+use crate::cli::{BusCommand, Cli, Command, ConfigCommand};
 use crate::roles::Roles;
 
 /// Wrong usage or configuration.
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Command::Probe(asked) => probe::main(&config, &asked),
         Command::Switch(asked) => admin::switch(&config, &asked),
         Command::Why(asked) => admin::why(&config, &asked),
+        Command::Doctor => doctor::main(&config),
+        Command::Bus(BusCommand::Ensure) => doctor::ensure(&config),
         Command::Config(ConfigCommand::Check) => cli::say("the configuration is valid"),
         Command::Config(ConfigCommand::Show) => config::show(&config),
     };

@@ -37,11 +37,7 @@ pub(crate) async fn connect(
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
-async fn open(
-    endpoint: &Endpoint,
-    config: &ViewerConfig,
-    wish: Wish<'_>,
-) -> Result<Link, ConnectError> {
+async fn open(endpoint: &Endpoint, config: &ViewerConfig, wish: Wish<'_>) -> Result<Link, ConnectError> {
     let stream = handshake(endpoint, config, wish.ticket).await?;
     let (read, write) = tokio::io::split(stream);
     let (mut reader, writer) = fastwebsockets::after_handshake_split(read, write, Role::Client);

@@ -23,7 +23,12 @@ pub(crate) struct Moments {
 impl Moments {
     /// The wait until the next free moment; or, where that is longer than the bound,
     /// the wait that it would be.
-    pub(crate) fn take(&mut self, per_s: f64, now: Duration, wait_max: Duration) -> Result<Duration, Duration> {
+    pub(crate) fn take(
+        &mut self,
+        per_s: f64,
+        now: Duration,
+        wait_max: Duration,
+    ) -> Result<Duration, Duration> {
         self.forget(now);
         let moment = self.next.max(now);
         let wait = moment - now;

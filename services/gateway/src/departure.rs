@@ -69,7 +69,8 @@ impl Others {
             }
             others.count += 1;
             if report.load.connections < report.load.connections_max {
-                others.joins_per_s += (f64::from(report.load.joins_per_s_max) - report.load.joins_per_s).max(0.0);
+                others.joins_per_s +=
+                    (f64::from(report.load.joins_per_s_max) - report.load.joins_per_s).max(0.0);
             }
         }
         others.joins_per_s *= ACCEPT_SHARE / leaving;
@@ -87,7 +88,8 @@ mod tests {
     const MOST: Duration = Duration::from_secs(120);
 
     fn gateway(id: &str, joins_per_s: f64, joins_per_s_max: u32) -> InstanceReport {
-        let load = GatewayLoad { connections_max: 100, joins_per_s, joins_per_s_max, ..GatewayLoad::default() };
+        let load =
+            GatewayLoad { connections_max: 100, joins_per_s, joins_per_s_max, ..GatewayLoad::default() };
         InstanceReport { load, ..InstanceReport::new(Role::Gateway, id) }
     }
 

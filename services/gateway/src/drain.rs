@@ -136,7 +136,12 @@ impl Shared {
         let leaving = Arc::new(Leaving { cause, share, span, begun: Instant::now(), elsewhere });
         self.metrics.draining.set(i64::from(cause.is_drain()));
         self.departures.0.send_replace(Some(Arc::clone(&leaving)));
-        tracing::info!(cause = cause.label(), viewers, within_secs = span.whole.as_secs_f64(), "viewers are sent elsewhere");
+        tracing::info!(
+            cause = cause.label(),
+            viewers,
+            within_secs = span.whole.as_secs_f64(),
+            "viewers are sent elsewhere"
+        );
         broadcast(self, || Command::Depart(Arc::clone(&leaving))).await;
     }
 

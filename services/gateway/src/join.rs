@@ -95,6 +95,27 @@ pub(crate) async fn enter(
     Ok(Joined { seat, rooms })
 }
 
+/// Where a viewer that resumes stands: another gateway may have shown it what is still
+/// on its way here.
+pub(crate) async fn within_reach(
+    shared: &Shared,
+    room: &RoomId,
+    after: Sequence,
+    position: Sequence,
+) -> Sequence {
+    if after <= position {
+        return position;
+    }
+    match shared.bus.last(&Topic::Room(room.clone())).await {
+        Ok(last) if after > last => position,
+        Ok(_) => after,
+        Err(error) => {
+            tracing::debug!(%error, "a viewer's position could not be checked, and is believed");
+            after
+        }
+    }
+}
+
 /// Sends everything after `after` up to the room's position.
 async fn resume(
     shard: &Shard,
@@ -104,8 +125,9 @@ async fn resume(
     position: Sequence,
 ) -> Sequence {
     let shared = &*shard.shared;
+    let position = within_reach(shared, &seat.room.id, after, position).await;
     if after > position {
-        // A position that this room never had here: start at ours.
+        // A position that this room never had: start at ours.
         shared.metrics.repaired(RepairOutcome::Gone);
         let gone = Some((RepairOutcome::Gone, 0));
         viewer.send_json(&repair_json(&seat.room.id, (position, position), &[], gone));

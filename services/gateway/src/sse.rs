@@ -19,9 +19,9 @@ use tokio::time::{Duration, Instant};
 use crate::batch::{SharedBatch, repair_json, skip_json};
 use crate::farewell::{Due, Farewell};
 use crate::gateway::{Admission, Shared};
-use crate::poll;
 use crate::room::Seat;
 use crate::routes::{Routes, bearer, room};
+use crate::{join, poll};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct SseQuery {
@@ -45,7 +45,7 @@ pub(crate) async fn handle(
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);
     let batches = seat.room.fallback.subscribe();
-    let position = seat.room.position();
+    let mut position = seat.room.position();
     let hello = ServerFrame::Hello(Hello {
         room: room.clone(),
         user: identity.map(|identity| identity.user),
@@ -58,6 +58,7 @@ pub(crate) async fn handle(
     let hello = serde_json::to_vec(&hello).expect("frames are plain data");
     let mut first = event("hello", after.unwrap_or(position), &hello);
     if let Some(after) = after {
+        position = join::within_reach(&shared, &room, after, position).await;
         let range = poll::read(&shared, &room, after.min(position), Some(Sequence(position.0 + 1))).await?;
         shared.metrics.repaired(range.outcome);
         let outcome =

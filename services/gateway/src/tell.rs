@@ -93,7 +93,9 @@ pub(crate) fn frame(
         Cause::Shutdown | Cause::Drain => {
             "this gateway is leaving; open a connection elsewhere, then close this one"
         }
-        Cause::GiveBack => "this gateway has too much to do; open a connection elsewhere, then close this one",
+        Cause::GiveBack => {
+            "this gateway has too much to do; open a connection elsewhere, then close this one"
+        }
     };
     let slice_ms = u64::try_from(TELL_EVERY.as_millis()).unwrap_or(u64::MAX);
     Reconnect {

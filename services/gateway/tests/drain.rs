@@ -49,15 +49,16 @@ async fn give(fleet: &Fleet, stop: CancellationToken) -> Vec<u64> {
     given
 }
 
-/// The most joins in any second.
-async fn joins_peak(at: &Member, stop: CancellationToken) -> u64 {
-    let (mut counts, mut peak) = (Vec::new(), 0);
+/// The highest rate of joins, over any second.
+async fn joins_per_s_peak(at: &Member, stop: CancellationToken) -> f64 {
+    let (mut counts, mut peak) = (Vec::new(), 0.0_f64);
     while !stop.is_cancelled() {
         let now = Instant::now();
         counts.push((now, at.metric(JOINS)));
-        let (_, newest) = counts[counts.len() - 1];
+        let newest = counts[counts.len() - 1].1;
         let second_ago = counts.iter().rev().find(|(at, _)| now - *at >= Duration::from_secs(1));
-        peak = peak.max(newest - second_ago.unwrap_or(&counts[0]).1);
+        let (at, before) = *second_ago.unwrap_or(&counts[0]);
+        peak = peak.max((newest - before) as f64 / (now - at).as_secs_f64().max(1.0));
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     peak
@@ -74,7 +75,10 @@ async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
     let stop = CancellationToken::new();
     let work = async {
         let (status, state) = a.admin(Method::POST, "/v1/admin/drain", "").await;
-        assert_eq!((status, &state["draining"], &state["cause"]), (StatusCode::OK, &true.into(), &"drain".into()));
+        assert_eq!(
+            (status, &state["draining"], &state["cause"]),
+            (StatusCode::OK, &true.into(), &"drain".into())
+        );
         let begun = Instant::now();
         let refused = RawSocket::connect(a.address, "/v1/rooms/demo/ws", &[]).await;
         assert_eq!(refused.unwrap_err(), 503);
@@ -84,14 +88,19 @@ async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
         stop.cancel();
         took
     };
-    let (given, peak, took) = tokio::join!(give(&fleet, stop.clone()), joins_peak(&b, stop.clone()), work);
+    let (given, peak, took) =
+        tokio::join!(give(&fleet, stop.clone()), joins_per_s_peak(&b, stop.clone()), work);
     for viewer in viewers {
         let seen = viewer.await.unwrap();
         assert_eq!((seen.hellos, seen.breaks), (2, 0), "one move, and no break");
         assert_eq!(seen.gifts, given);
     }
-    println!("{VIEWERS} viewers moved in {took:?}; {peak} joins in the busiest second, limit {JOINS_PER_S}; {} gifts", given.len());
-    assert!(peak <= u64::from(JOINS_PER_S), "{peak}");
+    println!(
+        "{VIEWERS} viewers moved in {took:?}; {peak:.0} joins in the busiest second, limit {JOINS_PER_S}; {} gifts",
+        given.len()
+    );
+    assert!(peak <= f64::from(JOINS_PER_S), "{peak}");
+    assert_eq!(b.metric("barrage_gateway_joins_refused_total"), 0);
     // 0.8 of what the other takes: 2.5 s, and not at once.
     assert!((Duration::from_millis(2_200)..Duration::from_secs(8)).contains(&took), "{took:?}");
     assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), VIEWERS);
@@ -115,12 +124,14 @@ async fn a_drain_that_is_called_off_keeps_who_was_not_told() {
     until(|| fleet.bus.gateways().iter().all(|gateway| !gateway.report.draining)).await;
     let mut newcomer = RawSocket::join(a.address, "demo", None, None).await;
     assert!(matches!(newcomer.next().await, barrage_testkit::Frame::Protocol(..)));
-    // Those told go; nobody else does, although many a turn would have come.
+    // Nobody else is told, although many a turn would have come. Those told last may
+    // have found this gateway open again.
     let told = a.metric("barrage_gateway_viewers_moved_total");
     assert!((5..50).contains(&told), "{told}");
-    until(|| b.viewers() == told).await;
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!((a.viewers(), b.viewers()), (VIEWERS - told + 1, told));
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), told);
+    assert_eq!(a.viewers() + b.viewers(), VIEWERS + 1);
+    assert!((5..=told).contains(&b.viewers()), "{} of {told}", b.viewers());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

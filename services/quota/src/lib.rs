@@ -45,6 +45,7 @@ mod error;
 mod generations;
 mod keeper;
 mod key;
+mod look;
 mod metrics;
 mod redis_quota;
 mod refusal;
@@ -52,5 +53,6 @@ mod share;
 
 pub use config::RedisQuotaConfig;
 pub use error::QuotaError;
+pub use look::{Seen, look};
 pub use metrics::QuotaMetrics;
 pub use redis_quota::RedisQuota;

@@ -72,6 +72,30 @@ impl PostgresStore {
     }
 }
 
+/// What an operator should know of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its version.
+    pub version: String,
+    /// Whether it writes to the disk what it says it wrote.
+    pub fsync: bool,
+    /// Whether it does so before it answers.
+    pub synchronous_commit: bool,
+}
+
+/// Asks the server about itself; changes nothing.
+pub async fn look(config: &PostgresConfig) -> Result<Seen, StoreError> {
+    let open = |error: sqlx::Error| StoreError::Open(error.into());
+    let options = PgConnectOptions::from_str(&config.url).map_err(open)?.application_name("barrage doctor");
+    let mut connection = PgConnection::connect_with(&options).await.map_err(open)?;
+    let setting = "SELECT current_setting('server_version'), current_setting('fsync'), \
+                   current_setting('synchronous_commit')";
+    let (version, fsync, commit): (String, String, String) =
+        sqlx::query_as(setting).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(Seen { version, fsync: fsync == "on", synchronous_commit: commit != "off" })
+}
+
 /// On a connection of its own, without limits on the statements: a migration
 /// takes as long as there are data to rewrite.
 async fn migrate(options: PgConnectOptions, connect_timeout: Duration) -> Result<(), StoreError> {

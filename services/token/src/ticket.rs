@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn what_was_changed_or_signed_by_others_is_forged() {
         let text = ring().sign_ticket(ticket()).unwrap();
-        let other = Keyring::from_secret(b"another secret of thirty-two byt", &TokenConfig::default()).unwrap();
+        let other =
+            Keyring::from_secret(b"another secret of thirty-two byt", &TokenConfig::default()).unwrap();
         assert_eq!(other.check_ticket(&text, &room(), NOW_MS + 6_000), Err(TicketError::Forged));
         let mut parts: Vec<String> = text.split('.').map(str::to_owned).collect();
         let later = ring().sign_ticket(Ticket { not_before_ms: 0, ..ticket() }).unwrap();

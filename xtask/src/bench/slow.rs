@@ -1,5 +1,6 @@
 //! Slow viewers: what one in a hundred that stand still cost the others.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -79,7 +80,7 @@ impl Server {
         server.stdout(Stdio::null()).stderr(Stdio::null());
         let server = Server(server.spawn().context("the server cannot be started")?);
         let started = Instant::now();
-        while TcpStream::connect(ADMIN).is_err() {
+        while !is_ready() {
             if started.elapsed() > START_MAX {
                 bail!("the server is not up; is something else on {PUBLIC} or {ADMIN}?");
             }
@@ -88,6 +89,18 @@ impl Server {
         }
         Ok(server)
     }
+}
+
+fn is_ready() -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(ADMIN)?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {ADMIN}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 impl Drop for Server {

@@ -52,10 +52,10 @@ impl Servers {
 }
 
 async fn start_nats(config: &Config, keeper: &Keeper, program: &Path) -> anyhow::Result<String> {
-    let (folder, port) = (folder(config, "nats")?, free_port()?);
+    let (folder, port, monitor) = (folder(config, "nats")?, free_port()?, free_port()?);
     // As a production server of gifts: what is acknowledged is on the disk.
     let text = format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n}}\n",
+        "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\njetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n}}\n",
         folder.display()
     );
     let file = folder.join("nats.conf");

@@ -19,6 +19,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use crate::crowd::{Book, Progress, Scale};
 use crate::report::Report;
@@ -39,10 +40,39 @@ pub(crate) struct Fault {
     pub(crate) to_ms: u32,
 }
 
+/// A run has the machine to itself.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_gift_is_lost_or_doubled_whatever_dies() {
+    let _alone = ALONE.lock().await;
     let seed = asked("SEED", rand::random::<u32>().into());
     println!("FAULT_SEED={seed}");
+    run(seed, async |site, book, posted| cause(site, book, seed, posted).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_loses_no_gift() {
+    let _alone = ALONE.lock().await;
+    let restart = async |site: &mut Site, _: &Book, posted: &AtomicBool| {
+        for gateway in site.processes.iter_mut().filter(|process| process.recipe.name.starts_with("gateway"))
+        {
+            assert!(!posted.load(Ordering::SeqCst), "the restart takes longer than the posts");
+            assert!(gateway.terminate().await, "a gateway was killed");
+            gateway.start_again().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        while !posted.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Vec::new()
+    };
+    run(0, restart).await;
+}
+
+/// Lets a crowd watch and posts go on while something is done to the site, and says what
+/// it came to.
+async fn run(seed: u64, act: impl AsyncFnOnce(&mut Site, &Book, &AtomicBool) -> Vec<Fault>) {
     let viewers = usize::try_from(asked("VIEWERS", 60)).unwrap();
     let scale = Scale {
         rooms: (viewers / 100).max(3),
@@ -64,7 +94,7 @@ async fn no_gift_is_lost_or_doubled_whatever_dies() {
     let posted = Arc::new(AtomicBool::new(false));
     let token = site.token("payments", "host");
     tokio::spawn(crowd::post(Arc::clone(&book), site.entry.clone(), token, Arc::clone(&posted)));
-    let faults = cause(&mut site, &book, seed, &posted).await;
+    let faults = act(&mut site, &book, &posted).await;
 
     let due = || {
         let accepted = book.accepted_ms.iter().enumerate().filter(|(_, at)| at.load(Ordering::Relaxed) > 0);

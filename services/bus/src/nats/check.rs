@@ -34,11 +34,12 @@ pub(crate) fn findings(version: &str, info: &Info, config: &NatsConfig) -> Vec<F
     if config.storage == NatsStorage::Memory {
         let text = "messages are kept in memory: accepted gifts are lost when all replicas end at once";
         found.push(finding(Level::Risk, text));
-    } else {
+    } else if config.monitor_urls.is_empty() {
         // A client of an ordinary account is not told this setting.
         found.push(finding(
             Level::Risk,
-            "whether writes are synced cannot be read from here: a server that holds gifts needs \
+            "whether writes are synced is told by the servers' monitoring ports alone, and nats.monitor_urls \
+             names none: a server that holds gifts needs \
              `jetstream { sync_interval: always }`; with the default (2m) a power cut of all replicas \
              within two minutes loses what they accepted in them, while the death of processes loses nothing",
         ));

@@ -24,6 +24,9 @@ pub struct NatsConfig {
     /// encryption. Default `nats://127.0.0.1:4222`. They may hold a password, the same
     /// for all: they are never logged.
     pub urls: Vec<String>,
+    /// Monitoring addresses of the same servers, as `http://host:8222`, for `barrage
+    /// doctor` alone. Default none: whether writes are synced is then not checked.
+    pub monitor_urls: Vec<String>,
     /// Certificates to trust beside the system's, as a PEM file. Default none.
     pub tls_ca_file: Option<PathBuf>,
     /// This client's certificate, as a PEM file; needs `tls_key_file`. Default none.
@@ -75,6 +78,7 @@ impl Default for NatsConfig {
     fn default() -> Self {
         NatsConfig {
             urls: vec!["nats://127.0.0.1:4222".into()],
+            monitor_urls: Vec::new(),
             tls_ca_file: None,
             tls_cert_file: None,
             tls_key_file: None,

@@ -74,7 +74,8 @@ impl Fleet {
         let keyring = Arc::clone(&self.keyring);
         let access = Access { keyring, anonymous: true, origins: AllowedOrigins::new(&[]) };
         let shutdown = CancellationToken::new();
-        let gateway = Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
+        let gateway =
+            Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
         let (router, admin) = (gateway.router(), gateway.admin_router());
         tokio::spawn(barrage_http::serve(vec![listener], router, HttpConfig::default(), shutdown.clone()));
         let running = tokio::spawn(gateway.run());
