@@ -252,3 +252,50 @@ async fn an_embedded_list_stands_in_for_entry() {
     let _socket = fake.joined(0).await;
     assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
 }
+
+#[tokio::test]
+async fn a_ticket_is_waited_for_and_shown() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    fake.ticket("a.b-c_d", 300);
+    let begun = std::time::Instant::now();
+    let mut viewer = Viewer::start(fake.config());
+    assert!(matches!(next(&mut viewer).await, Event::Waiting { ms: 300 }));
+    let (mut socket, _) = fake.joined(0).await;
+    assert!(begun.elapsed().as_millis() >= 300);
+    assert_eq!(fake.ws_queries(), ["ticket=a.b-c_d"]);
+    hello_of(&mut viewer).await;
+    // The move to another gateway waits too, and the user is told nothing of it.
+    fake.ticket("second", 100);
+    socket.send(r#"{"type":"reconnect","after_ms":0,"deadline_ms":9000,"message":"go"}"#).await;
+    let mut next_socket = fake.socket().await;
+    assert_eq!(fake.ws_queries(), ["ticket=a.b-c_d", "ticket=second"]);
+    assert!(matches!(next_socket.next().await, ClientFrame::Join { after: Some(Sequence(0)), .. }));
+    next_socket.send(&hello(0, true, 60_000)).await;
+    hello_of(&mut viewer).await;
+    socket.left().await;
+}
+
+#[tokio::test]
+async fn an_early_ticket_is_kept_and_an_expired_one_exchanged() {
+    let mut fake = Fake::start(Ws::Refused).await;
+    fake.ticket("first", 1);
+    let transports = vec![Transport::Sse, Transport::Poll];
+    let mut viewer = Viewer::start(ViewerConfig { transports, ..fake.config() });
+    assert!(matches!(next(&mut viewer).await, Event::Waiting { ms: 1 }));
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/sse", "ticket=first"));
+    asked.refuse(Refusal::new(Code::TooEarly, "wait").retry_after_ms(50));
+    let asked = fake.request().await;
+    assert_eq!(asked.query, "ticket=first", "it keeps its place");
+    fake.ticket("second", 2);
+    // No other endpoint would say otherwise: none is tried.
+    asked.refuse(Refusal::new(Code::TicketExpired, "too late").retry_after_ms(50));
+    assert!(matches!(next(&mut viewer).await, Event::Reconnecting { code: Some(4108), .. }));
+    assert!(matches!(next(&mut viewer).await, Event::Waiting { ms: 2 }));
+    let asked = fake.request().await;
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/rooms/demo/sse", "ticket=second"));
+    let events = asked.stream();
+    let first = format!("id: 1\nevent: hello\ndata: {}\n\n", hello(4, false, 60_000));
+    events.send(Bytes::from(first)).await.unwrap();
+    assert_eq!(hello_of(&mut viewer).await, Transport::Sse);
+}

@@ -177,8 +177,7 @@ impl Entry {
         urls
     }
 
-    /// Without a room the answer is a form, and nobody comes by it now.
-    fn answer(&self, room: Option<&RoomId>, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
+    fn answer(&self, question: Question<'_>, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
         let gateways = self.bus.gateways();
         let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
         let ranked = rank(&candidates, self.config.gateways_max, rand::random::<f64>);
@@ -194,8 +193,8 @@ impl Entry {
             .map(|index| &gateways[*index].report)
             .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
             .collect();
-        let ticket = match (&self.door, room) {
-            (Some(door), Some(room)) => {
+        let ticket = match (&self.door, question) {
+            (Some(door), Question { room: Some(room), purpose: Purpose::Watch }) => {
                 let fleet = Fleet::of(gateways.iter().map(|gateway| &gateway.report));
                 door.pass(room, &fleet, self.started.elapsed(), &self.config, &self.metrics)?
             }
@@ -203,7 +202,7 @@ impl Entry {
         };
         self.metrics.answers.inc();
         Ok(EntryAnswer {
-            downlinks: downlinks(&bases, room.map_or("{room}", RoomId::as_str)),
+            downlinks: downlinks(&bases, question.room.map_or("{room}", RoomId::as_str)),
             uplinks: self.uplinks(host),
             race: RacePlan {
                 width: self.config.race_width,
@@ -271,6 +270,27 @@ pub fn router(entry: Arc<Entry>) -> Router {
 #[derive(Debug, Deserialize)]
 struct Asked {
     room: String,
+    #[serde(default)]
+    purpose: Purpose,
+}
+
+/// Why somebody asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    /// To connect: takes a turn.
+    #[default]
+    Watch,
+    /// For the uplinks alone.
+    Send,
+}
+
+/// What an answer is for.
+#[derive(Debug, Clone, Copy)]
+struct Question<'a> {
+    /// `None` for a form that stands for any room.
+    room: Option<&'a RoomId>,
+    purpose: Purpose,
 }
 
 async fn query(
@@ -288,7 +308,7 @@ async fn query(
         Some(found) if found.closed => return Err(ApiError::new(Code::RoomClosed, "the room is closed")),
         Some(_) => {}
     }
-    respond(&entry, Some(&room), &headers, address)
+    respond(&entry, Question { room: Some(&room), purpose: asked.purpose }, &headers, address)
 }
 
 /// A list that a client can embed, for the day when entry cannot be asked:
@@ -299,16 +319,16 @@ async fn fallback(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     entry.limit(address).await?;
-    respond(&entry, None, &headers, address)
+    respond(&entry, Question { room: None, purpose: Purpose::Watch }, &headers, address)
 }
 
 fn respond(
     entry: &Entry,
-    room: Option<&RoomId>,
+    question: Question<'_>,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Response, ApiError> {
-    let answer = entry.answer(room, host(headers)?, entry.regions.place(address))?;
+    let answer = entry.answer(question, host(headers)?, entry.regions.place(address))?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 

@@ -166,7 +166,13 @@ async fn bad_questions_get_their_code() {
     site.report("g1", &[], 0, false).await;
     assert_eq!(site.refusal("/v1/entry?room=nobody").await, (StatusCode::NOT_FOUND, Code::UnknownRoom));
     assert_eq!(site.refusal("/v1/entry?room=over").await, (StatusCode::GONE, Code::RoomClosed));
-    for target in ["/v1/entry", "/v1/entry?room=", "/v1/entry?room=a.b", "/v1/entry?room=..%2Fx"] {
+    for target in [
+        "/v1/entry?room=demo&purpose=x",
+        "/v1/entry",
+        "/v1/entry?room=",
+        "/v1/entry?room=a.b",
+        "/v1/entry?room=..%2Fx",
+    ] {
         assert_eq!(site.refusal(target).await, (StatusCode::BAD_REQUEST, Code::BadRequest), "{target}");
     }
     for host in ["", "a/b", "a\"b", "user@host"] {
@@ -279,7 +285,8 @@ async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
     assert_eq!(site.count("barrage_entry_turned_away_total"), 1);
     let early = site.keyring.check_ticket(&tickets.last().unwrap().1, &room, unix_ms());
     assert!(matches!(early, Err(TicketError::TooEarly { .. })), "{early:?}");
-    // A list to embed sends nobody now: it needs no turn.
+    // Who only sends, and a list to embed, need no turn.
+    assert!(site.answer("/v1/entry?room=demo&purpose=send").await.ticket.is_none());
     assert!(site.answer("/v1/entry/fallback").await.ticket.is_none());
 }
 

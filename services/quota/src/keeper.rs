@@ -34,16 +34,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Connects in the background. `deadline` is when a caller stops to wait.
     pub(crate) fn connect(url: &str, deadline: Duration) -> Result<Self, QuotaError> {
-        let info = url.into_connection_info().map_err(QuotaError::Url)?;
-        let tcp = TcpSettings::default().set_nodelay(true);
-        #[cfg(target_os = "linux")]
-        let tcp = tcp.set_user_timeout(CONNECTION_LOST);
-        let client = Client::open(info.set_tcp_settings(tcp)).map_err(QuotaError::Url)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECTION_LOST))
-            .set_response_timeout(Some(deadline))
-            .set_max_delay(RECONNECT_PAUSE_MAX);
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(QuotaError::Url)?;
+        let connection = connection(url, deadline)?;
         let bucket = Script::new(include_str!("lua/bucket.lua"));
         let window = Script::new(include_str!("lua/window.lua"));
         let keeper = Keeper { connection, bucket, window };
@@ -84,6 +75,21 @@ impl Keeper {
         }
         Ok(Answer::Granted(Grant { units, length: Duration::from_micros(life_us), mark }))
     }
+}
+
+/// A connection that mends itself, made by whoever first waits for it; each answer is
+/// waited for until the deadline.
+pub(crate) fn connection(url: &str, deadline: Duration) -> Result<ConnectionManager, QuotaError> {
+    let info = url.into_connection_info().map_err(QuotaError::Url)?;
+    let tcp = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(CONNECTION_LOST);
+    let client = Client::open(info.set_tcp_settings(tcp)).map_err(QuotaError::Url)?;
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECTION_LOST))
+        .set_response_timeout(Some(deadline))
+        .set_max_delay(RECONNECT_PAUSE_MAX);
+    ConnectionManager::new_lazy_with_config(client, config).map_err(QuotaError::Url)
 }
 
 /// In the order that the scripts state.

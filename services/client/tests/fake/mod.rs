@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use barrage_client::{Event, Viewer, ViewerConfig};
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::deflate::deflate;
-use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, RaceReport, Transport};
+use barrage_protocol::entry::{Endpoint, EntryAnswer, EntryTicket, RacePlan, RaceReport, Transport};
 use barrage_protocol::frame::{ClientFrame, RepairOutcome};
 use barrage_protocol::{BatchItem, BatchWriter, Class, RoomId, Sequence};
 use bytes::Bytes;
@@ -39,8 +39,9 @@ pub(crate) enum Ws {
 }
 
 struct Shared {
-    answer: EntryAnswer,
+    answer: Mutex<EntryAnswer>,
     ws: Ws,
+    ws_queries: Mutex<Vec<String>>,
     sockets: mpsc::Sender<Socket>,
     requests: mpsc::Sender<Asked>,
     reports: Mutex<Vec<RaceReport>>,
@@ -117,14 +118,15 @@ impl Fake {
             carrier: None,
         };
         let shared = Arc::new(Shared {
-            answer,
+            answer: Mutex::new(answer),
             ws,
+            ws_queries: Mutex::default(),
             sockets: sockets_in,
             requests: requests_in,
             reports: Mutex::default(),
         });
         let router = Router::new()
-            .route("/v1/entry", get(|State(s): State<Arc<Shared>>| async move { Json(s.answer.clone()) }))
+            .route("/v1/entry", get(say))
             .route("/v1/race", get(|| async { vec![7_u8; RACE_BYTES] }))
             .route("/v1/entry/race", post(report))
             .route("/v1/rooms/{room}/ws", get(upgrade))
@@ -139,7 +141,18 @@ impl Fake {
     }
 
     pub(crate) fn entry_answer(&self) -> EntryAnswer {
-        self.shared.answer.clone()
+        self.shared.answer.lock().unwrap().clone()
+    }
+
+    /// Entry gives this from now on.
+    pub(crate) fn ticket(&self, token: &str, wait_ms: u64) {
+        let ticket = EntryTicket { token: token.into(), wait_ms };
+        self.shared.answer.lock().unwrap().ticket = Some(ticket);
+    }
+
+    /// The queries of the WebSocket handshakes so far.
+    pub(crate) fn ws_queries(&self) -> Vec<String> {
+        self.shared.ws_queries.lock().unwrap().clone()
     }
 
     pub(crate) fn reports(&self) -> Vec<RaceReport> {
@@ -178,11 +191,16 @@ pub(crate) fn endpoint(transport: Transport, address: SocketAddr) -> Endpoint {
     }
 }
 
+async fn say(State(shared): State<Arc<Shared>>) -> Json<EntryAnswer> {
+    Json(shared.answer.lock().unwrap().clone())
+}
+
 async fn report(State(shared): State<Arc<Shared>>, Json(report): Json<RaceReport>) {
     shared.reports.lock().unwrap().push(report);
 }
 
 async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    shared.ws_queries.lock().unwrap().push(request.uri().query().unwrap_or_default().to_owned());
     if shared.ws == Ws::Refused {
         return axum::http::StatusCode::BAD_GATEWAY.into_response();
     }

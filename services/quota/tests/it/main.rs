@@ -4,5 +4,6 @@
 mod away;
 mod engines;
 mod instance;
+mod online;
 mod server;
 mod shared;
