@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ Examples:
     barrage-autoscaler tune --trace crowd.csv --trace celebrity --out policy.toml
   Why the last decision of a log was made:
     barrage-autoscaler explain --log decisions.jsonl
+  Look after a cluster's fleets:
+    barrage-autoscaler crd | kubectl apply -f -
+    barrage-autoscaler controller --namespace live --token-file token
 
 A trace file (TOML or JSON) says what happens; times are in seconds:
   name = \"show\"
@@ -29,7 +33,8 @@ A trace file (TOML or JSON) says what happens; times are in seconds:
   deaths = [[900, 2]]
   blackouts = [[700, 820]]";
 
-/// Shows what an autoscaling policy does to a crowd, before the crowd comes.
+/// Keeps as many gateways as a crowd needs, and shows what a policy does to a crowd before
+/// the crowd comes.
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -51,6 +56,10 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Check a policy, and print it with every default filled in.
     Policy(PolicyArgs),
+    /// Look after the FleetAutoscalers of a namespace in Kubernetes.
+    Controller(ControllerArgs),
+    /// Print the definition of the resource FleetAutoscaler, to be applied to a cluster.
+    Crd,
 }
 
 /// The crowds and the fleet.
@@ -147,6 +156,39 @@ pub(crate) struct PolicyArgs {
     /// The policy. When absent, the defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControllerArgs {
+    /// The namespace. When absent, the service account's or the kubeconfig's.
+    #[arg(long, env = "BARRAGE_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Where metrics and health are served.
+    #[arg(long, env = "BARRAGE_LISTEN", default_value = "127.0.0.1:8081", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+    /// Time between two decisions.
+    #[arg(long, default_value = "2s", value_parser = interval, value_name = "TIME")]
+    pub(crate) interval: Duration,
+    /// Name of the Lease by which replicas choose their leader.
+    #[arg(long, default_value = "barrage-autoscaler", value_name = "NAME")]
+    pub(crate) lease: String,
+    /// This replica's name there. When absent, the host's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) identity: Option<String>,
+    /// A token of the role admin, for the admin listeners of entry and the gateways; read
+    /// anew for each request.
+    #[arg(long, env = "BARRAGE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Keep what is seen in this folder, a file for each fleet and at most 512 MiB each,
+    /// for `explain` and `compare`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let range = Duration::from_millis(200)..=Duration::from_secs(30);
+    if range.contains(&interval) { Ok(interval) } else { Err("expected 200ms to 30s".into()) }
 }
 
 /// The knee of the built-in traces' gateways: a round figure, not a measurement.

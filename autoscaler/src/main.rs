@@ -1,6 +1,8 @@
-//! The tool for those who set the numbers: simulate, tune, replay, explain, compare.
+//! The controller, and the tool for those who set its numbers: simulate, tune, replay,
+//! explain, compare.
 
 mod cli;
+mod controlling;
 mod history;
 mod simulation;
 mod tuning;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         Command::Explain(asked) => history::explain(&asked),
         Command::Compare(asked) => history::compare(&asked),
         Command::Policy(asked) => cli::policy(&asked),
+        Command::Controller(asked) => controlling::main(asked),
+        Command::Crd => controlling::crd(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

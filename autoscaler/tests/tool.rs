@@ -82,6 +82,23 @@ fn a_bad_policy_names_every_key_and_exits_with_64() {
 }
 
 #[test]
+fn crd_prints_the_definition_and_a_controller_needs_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        text(&run(folder.path(), &["crd"])),
+        include_str!("../../helm/barrage/crds/fleetautoscaler.yaml")
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barrage-autoscaler"));
+    command.args(["controller", "--listen", "127.0.0.1:0"]).env("HOME", folder.path());
+    for variable in ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"] {
+        command.env_remove(variable);
+    }
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && complaint.contains("no cluster is configured"), "{complaint}");
+}
+
+#[test]
 fn the_manual_names_every_key_of_the_policy_with_its_default() {
     let manual = include_str!("../../docs/autoscaling.md");
     let policy = toml::to_string(&PolicyConfig::default()).unwrap();

@@ -2,7 +2,8 @@
 // asked to, and comes back as the close code advises.
 
 import { Chain, type Step } from './chain.ts';
-import { type Entry } from './entry.ts';
+import { sleep } from './backoff.ts';
+import { type Entry, TurnedAway } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { Link } from './link.ts';
 import {
@@ -30,6 +31,8 @@ export type State =
   | { kind: 'connecting' }
   | { kind: 'open' }
   | { kind: 'waiting'; untilMs: number }
+  /** More want in than the servers admit; this viewer's turn comes then. */
+  | { kind: 'queued'; untilMs: number }
   | { kind: 'ended'; code: number; refusal: Refusal | null };
 
 export interface ConnectionEvents {
@@ -85,16 +88,25 @@ export class Connection {
     try {
       await this.identity.ready();
       this.#link = this.#dial(await this.#endpoint());
-    } catch {
-      this.#later(this.entry.backoff.next());
+    } catch (error) {
+      this.#later(this.entry.backoff.next() + (error instanceof TurnedAway ? error.retryMs : 0));
     } finally {
       this.#opening = false;
     }
   }
 
+  /** Where to connect, once this viewer's turn has come. */
   async #endpoint(): Promise<string> {
-    const urls = await this.entry.downlinks();
-    return urls[this.entry.backoff.attempt % urls.length] ?? location.href;
+    const { urls, ticket } = await this.entry.way();
+    const url = new URL(urls[this.entry.backoff.attempt % urls.length] ?? location.href);
+    if (ticket) {
+      // Who moves from one server to another watches on meanwhile.
+      if (!this.#link) this.events.state({ kind: 'queued', untilMs: Date.now() + ticket.waitMs });
+      await sleep(ticket.waitMs);
+      if (!this.#link) this.events.state({ kind: 'connecting' });
+      url.searchParams.set('ticket', ticket.token);
+    }
+    return url.href;
   }
 
   #dial(url: string): Link {
@@ -175,10 +187,15 @@ export class Connection {
     this.entry.forget();
     const named = reconnect.endpoints?.find((endpoint) => endpoint.transport === 'ws')?.url;
     this.#move = setTimeout(() => {
-      void (named ? Promise.resolve(named) : this.#endpoint()).then((url) => {
-        if (!this.#link || this.#next || this.#ended) return;
-        this.#next = this.#dial(url);
-      });
+      const way = named ? Promise.resolve(named) : this.#endpoint();
+      // Without a way this link serves until it is closed, and then the page comes back.
+      way.then(
+        (url) => {
+          if (!this.#link || this.#next || this.#ended) return;
+          this.#next = this.#dial(url);
+        },
+        () => undefined,
+      );
     }, reconnect.after_ms);
   }
 

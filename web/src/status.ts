@@ -18,7 +18,7 @@ export class Status {
       this.#writeOnline();
     });
     setInterval(() => {
-      if (this.#state.kind === 'waiting') this.#write();
+      if (this.#state.kind === 'waiting' || this.#state.kind === 'queued') this.#write();
     }, 500);
   }
 
@@ -52,9 +52,11 @@ function wordsOf(state: State): string {
       return t('stateConnecting');
     case 'open':
       return t('stateOpen');
-    case 'waiting': {
+    case 'waiting':
+    case 'queued': {
       const secs = Math.ceil((state.untilMs - Date.now()) / 1000);
-      return secs > 0 ? t('stateWaiting', { secs }) : t('stateConnecting');
+      if (secs <= 0) return t('stateConnecting');
+      return t(state.kind === 'queued' ? 'stateQueued' : 'stateWaiting', { secs });
     }
     case 'ended':
       return t('stateEnded');

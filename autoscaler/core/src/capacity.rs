@@ -88,7 +88,9 @@ impl CapacityFile {
         if problems.is_empty() { Ok(file) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    /// Everything in it that cannot be.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();
         for axis in Axis::ALL {
             let knee = self.knee.of(axis);

@@ -1,111 +1,103 @@
-//! What an entry replica answers about the fleet: the form that gateways' loads travel
-//! in, shared by those who serve it and those who read it.
+//! What `GET /v1/admin/fleet` answers: the form in which the loads of a fleet are read.
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{EntryLoad, GatewayId, GatewayLoad, LoadReport, Phase};
+use crate::load::{EntryLoad, GatewayId, LoadReport, Phase};
 
-/// One gateway's newest report. Figures are those of the last second.
+/// Every instance that reported lately. Keys that are not known are let pass: the fleet
+/// may be younger than its reader.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FleetReport {
+    /// Instances of every role.
+    pub instances: Vec<FleetInstance>,
+    /// What entry counts, over all its replicas; absent when nobody is made to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryLoad>,
+}
+
+/// What an instance is for, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetRole {
+    /// Holds viewers' connections.
+    Gateway,
+    /// Anything else.
+    #[serde(other)]
+    Other,
+}
+
+/// One instance's newest report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FleetGateway {
+pub struct FleetInstance {
+    /// What it is for.
+    pub role: FleetRole,
     /// Its name; in Kubernetes its pod's name.
-    pub gateway: GatewayId,
-    /// Host and port of its admin listener; empty when unknown.
+    pub id: GatewayId,
+    /// It takes nobody new.
     #[serde(default)]
-    pub address: String,
-    /// Where it stands by its own word.
-    pub phase: Phase,
+    pub draining: bool,
+    /// How hard it works.
+    #[serde(default)]
+    pub load: FleetLoad,
+    /// How old the report is.
+    #[serde(default)]
+    pub report_age_ms: f64,
+}
+
+/// A gateway's load; rates are of the last second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FleetLoad {
     /// Open viewer connections.
     pub connections: f64,
-    /// Viewers that came, per second.
-    #[serde(default)]
+    /// Viewers that came in.
     pub joins_per_s: f64,
-    /// Messages handed to viewers per second.
-    #[serde(default)]
+    /// Messages handed to viewers.
     pub deliveries_per_s: f64,
-    /// Bytes written per second.
-    #[serde(default)]
+    /// Bytes written to viewers.
     pub egress_bytes_per_s: f64,
-    /// Packets sent per second.
-    #[serde(default)]
-    pub packets_per_s: f64,
-    /// How late its timers fire.
-    #[serde(default)]
-    pub lag_ms: f64,
+    /// Writes to viewers' sockets: each is a packet or more.
+    pub writes_per_s: f64,
     /// Bytes that wait in viewers' queues.
-    #[serde(default)]
     pub backlog_bytes: f64,
     /// Processors in use.
-    #[serde(default)]
     pub cpu_cores: f64,
     /// Resident bytes.
-    #[serde(default)]
     pub memory_bytes: f64,
-    /// 99th percentile from publish to write over 10 s; 0 when nothing was pushed.
-    #[serde(default)]
+    /// How late writes or timers are.
+    pub lag_ms: f64,
+    /// 99th percentile from acceptance to write; 0 when nothing was pushed.
     pub push_p99_ms: f64,
-    /// Age of this report.
-    #[serde(default)]
-    pub age_ms: f64,
-}
-
-impl FleetGateway {
-    /// The load in the core's form.
-    #[must_use]
-    pub fn report(&self) -> LoadReport {
-        LoadReport {
-            connections: self.connections,
-            joins_per_s: self.joins_per_s,
-            deliveries_per_s: self.deliveries_per_s,
-            egress_bytes_per_s: self.egress_bytes_per_s,
-            packets_per_s: self.packets_per_s,
-            cpu_cores: self.cpu_cores,
-            memory_bytes: self.memory_bytes,
-            backlog_bytes: self.backlog_bytes,
-            scheduling_lag_ms: self.lag_ms,
-            push_p99_ms: self.push_p99_ms,
-        }
-    }
-
-    /// What the core is told of a gateway that exists for `age_secs`.
-    #[must_use]
-    pub fn load(&self, age_secs: f64) -> GatewayLoad {
-        GatewayLoad {
-            id: self.gateway.clone(),
-            phase: self.phase,
-            age_secs,
-            report: Some(self.report()),
-            report_age_secs: self.age_ms / 1_000.0,
-            cordoned: false,
-            pinned: false,
-            zone: None,
-        }
-    }
-}
-
-/// The answer of `GET /v1/admin/fleet`: an object, or the list alone from an entry
-/// that never makes anybody wait.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum FleetReport {
-    /// The gateways and entry's counters.
-    Counted {
-        /// Every gateway that entry hears of.
-        gateways: Vec<FleetGateway>,
-        /// What entry counts, over all its replicas.
-        entry: EntryLoad,
-    },
-    /// The gateways alone: nobody waits.
-    Listed(Vec<FleetGateway>),
 }
 
 impl FleetReport {
-    /// The gateways and entry's counters.
+    /// The gateways among the instances.
+    pub fn gateways(&self) -> impl Iterator<Item = &FleetInstance> {
+        self.instances.iter().filter(|instance| instance.role == FleetRole::Gateway)
+    }
+}
+
+impl FleetInstance {
+    /// Where it stands by its own word.
     #[must_use]
-    pub fn into_parts(self) -> (Vec<FleetGateway>, EntryLoad) {
-        match self {
-            FleetReport::Counted { gateways, entry } => (gateways, entry),
-            FleetReport::Listed(gateways) => (gateways, EntryLoad::default()),
+    pub fn phase(&self) -> Phase {
+        if self.draining { Phase::Draining } else { Phase::Ready }
+    }
+}
+
+impl From<FleetLoad> for LoadReport {
+    fn from(load: FleetLoad) -> LoadReport {
+        LoadReport {
+            connections: load.connections,
+            joins_per_s: load.joins_per_s,
+            deliveries_per_s: load.deliveries_per_s,
+            egress_bytes_per_s: load.egress_bytes_per_s,
+            packets_per_s: load.writes_per_s,
+            cpu_cores: load.cpu_cores,
+            memory_bytes: load.memory_bytes,
+            backlog_bytes: load.backlog_bytes,
+            scheduling_lag_ms: load.lag_ms,
+            push_p99_ms: load.push_p99_ms,
         }
     }
 }
@@ -115,16 +107,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_understood_and_younger_figures_are_let_pass() {
-        let gateway = r#"{"gateway": "g1", "phase": "draining", "connections": 7, "age_ms": 1500, "new": 1}"#;
-        let listed: FleetReport = serde_json::from_str(&format!("[{gateway}]")).unwrap();
-        let text =
-            format!(r#"{{"gateways": [{gateway}], "entry": {{"waiting": 3.0, "granted_per_s": 2.0}}}}"#);
-        let counted: FleetReport = serde_json::from_str(&text).unwrap();
-        let (gateways, entry) = counted.into_parts();
-        assert_eq!(entry.waiting, 3.0);
-        assert_eq!(listed.into_parts(), (gateways.clone(), EntryLoad::default()));
-        let load = gateways[0].load(60.0);
-        assert_eq!((load.phase, load.connections(), load.report_age_secs), (Phase::Draining, 7.0, 1.5));
+    fn gateways_are_told_from_others_and_younger_figures_are_let_pass() {
+        let text = r#"{"instances": [
+            {"role": "gateway", "id": "g-1", "base_urls": [], "age_secs": 60, "draining": true,
+             "conservation_error": 0, "report_age_ms": 1500,
+             "load": {"connections": 7, "connections_max": 9, "writes_per_s": 3.5, "overload_level": 1}},
+            {"role": "uplink", "id": "u-1", "load": {}},
+            {"role": "oracle", "id": "o-1"}]}"#;
+        let report: FleetReport = serde_json::from_str(text).unwrap();
+        let gateways: Vec<_> = report.gateways().collect();
+        assert_eq!((gateways.len(), gateways[0].phase(), report.entry), (1, Phase::Draining, None));
+        let load = LoadReport::from(gateways[0].load);
+        assert_eq!((load.connections, load.packets_per_s), (7.0, 3.5));
+        let counted: FleetReport =
+            serde_json::from_str(r#"{"instances": [], "entry": {"waiting": 3.0}}"#).unwrap();
+        assert_eq!(counted.entry.map(|entry| entry.waiting), Some(3.0));
     }
 }

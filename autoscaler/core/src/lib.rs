@@ -45,7 +45,7 @@ pub use demand::Demand;
 pub use error::ConfigError;
 pub use explain::explain;
 pub use field::{Field, Range};
-pub use fleet::{FleetGateway, FleetReport};
+pub use fleet::{FleetInstance, FleetLoad, FleetReport, FleetRole};
 pub use forecast::Forecast;
 pub use load::{EntryLoad, GatewayId, GatewayLoad, LoadReport, Phase};
 pub use memory::Memory;
@@ -53,8 +53,8 @@ pub use need::{Need, whole};
 pub use observation::Observation;
 pub use pick::pick;
 pub use policy::{
-    DrainConfig, ForecastConfig, JoinsConfig, MissingConfig, Mode, PanicConfig, PolicyConfig, RebalanceConfig,
-    ReserveConfig, ScaleInConfig,
+    DrainConfig, ForecastConfig, JoinsConfig, MissingConfig, Mode, PanicConfig, PolicyConfig,
+    RebalanceConfig, ReserveConfig, ScaleInConfig,
 };
 pub use problem::{Problem, Problems};
 pub use schedule::Schedule;

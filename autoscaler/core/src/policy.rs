@@ -238,7 +238,12 @@ impl PolicyConfig {
             Range::ONE,
             "Never more gateways, draining ones included; entry paces joins at the ceiling. Default 120.",
         ),
-        own("target_utilization", 0.9, Range::SHARE, "Share of the knee that the fleet is planned for. Default 0.9."),
+        own(
+            "target_utilization",
+            0.9,
+            Range::SHARE,
+            "Share of the knee that the fleet is planned for. Default 0.9.",
+        ),
         own("tick_secs", 2.0, Range::POSITIVE, "Seconds between decisions. Default 2."),
     ];
 

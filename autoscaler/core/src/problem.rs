@@ -25,13 +25,7 @@ pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
     /// Notes a problem unless the value is sound.
-    pub fn expect(
-        &mut self,
-        sound: bool,
-        key: &str,
-        found: impl fmt::Display,
-        expected: &'static str,
-    ) {
+    pub fn expect(&mut self, sound: bool, key: &str, found: impl fmt::Display, expected: &'static str) {
         if !sound {
             self.0.push(Problem { key: key.into(), found: found.to_string(), expected });
         }

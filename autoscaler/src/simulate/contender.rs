@@ -1,8 +1,8 @@
 //! Who is compared with whom.
 
+use barrage_scaling::{EntryLoad, GatewayId, Move};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use barrage_scaling::{EntryLoad, GatewayId, Move};
 
 use super::fleet::Fleet;
 use super::trace::Trace;

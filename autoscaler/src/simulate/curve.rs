@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
 use barrage_scaling::ConfigError;
+use serde::{Deserialize, Serialize};
 
 /// Points `[seconds, value]` in order of time; between two it rises or falls in an S.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
+use barrage_scaling::{GatewayId, Phase};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use barrage_scaling::{GatewayId, Phase};
 
 use super::gateway::Gateway;
 use crate::baseline::replica_set::{Ranked, victims};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use barrage_scaling::{ConfigError, Problem, Problems, Schedule};
+use serde::{Deserialize, Serialize};
 
 use super::curve::{Curve, CurveOptions};
 

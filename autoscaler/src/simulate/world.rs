@@ -1,8 +1,8 @@
 //! One run: the seconds of a trace under one contender.
 
+use barrage_scaling::{EntryLoad, GatewayId, Knee, Observation, Phase, PolicyConfig, Weigher, whole};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use barrage_scaling::{EntryLoad, GatewayId, Knee, Observation, Phase, PolicyConfig, Weigher, whole};
 
 use super::actions::{Actions, Direction};
 use super::contender::{Contender, Look, Orders, Placement, Scaler};

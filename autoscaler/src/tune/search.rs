@@ -1,8 +1,8 @@
 //! Half of the trials at random over all knobs, the rest around the best so far.
 
+use barrage_scaling::PolicyConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use barrage_scaling::PolicyConfig;
 
 use super::knob::Knob;
 use crate::simulate::{Campaign, Contender, Outcome, run_all};

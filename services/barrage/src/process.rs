@@ -15,7 +15,7 @@ use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_http::AllowedOrigins;
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::RoomId;
-use barrage_quota::{QuotaMetrics, RedisQuota};
+use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
 use barrage_store::{PostgresStore, SqliteStore, Store};
 use barrage_token::Keyring;
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
@@ -281,7 +281,11 @@ fn gateway(ground: &Ground) -> anyhow::Result<Gateway> {
     };
     let metrics = GatewayMetrics::new(&ground.registry, ground.ledger.clone())?;
     let (bus, config) = (Arc::clone(&ground.bus), ground.config.gateway.clone());
-    Ok(Gateway::start(bus, access, config, metrics, ground.stop.front.clone())?)
+    let gateway = Gateway::start(bus, access, config, metrics, ground.stop.front.clone())?;
+    Ok(match &ground.config.redis {
+        Some(redis) => gateway.with_online(Arc::new(RedisOnline::new(redis).context("redis")?)),
+        None => gateway,
+    })
 }
 
 fn uplink(ground: &Ground, counting: &Counting, store: &Arc<dyn Store>) -> anyhow::Result<Arc<Uplink>> {

@@ -148,6 +148,11 @@ async fn a_fleet_on_one_machine_survives_the_death_of_a_gateway_and_leaves_nothi
         sees(viewer, "g1").await;
     }
 
+    // Each gateway has some of them, and all know of all.
+    let all_online =
+        async { while !matches!(viewers[0].next().await, Some(Event::Pulse { online: Some(6), .. })) {} };
+    tokio::time::timeout(Duration::from_secs(10), all_online).await.expect("six viewers are not seen as six");
+
     let before = gateways(&server, &admin).await;
     assert_eq!(before.len(), 2);
     let victim = processes(&format!("{home}/members/gateway-1")).await;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barrage_bus::{Bus, RestrictionKind, Settings};
+use barrage_flow::{LocalOnline, Online};
 use barrage_http::AllowedOrigins;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
@@ -24,7 +25,7 @@ use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
 use crate::strain::{self, Strain};
 use crate::tickets::{Pass, UsedTickets};
-use crate::{admin, direct, explain, hub, report, routes};
+use crate::{admin, direct, explain, hub, online, report, routes};
 
 /// Commands waiting for one shard; a hub that finds it full waits.
 const SHARD_QUEUE_MAX: usize = 4_096;
@@ -211,6 +212,7 @@ pub enum GatewayError {
 pub struct Gateway {
     shared: Arc<Shared>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    online: Arc<dyn Online>,
 }
 
 impl Gateway {
@@ -253,7 +255,13 @@ impl Gateway {
             let thread = std::thread::Builder::new().name(format!("gateway-shard-{index}"));
             threads.push(thread.spawn(move || shard::run(index, &shared, receiver, &runtime))?);
         }
-        Ok(Gateway { shared, threads })
+        Ok(Gateway { shared, threads, online: Arc::new(LocalOnline) })
+    }
+
+    /// Viewers are summed with those of other gateways.
+    #[must_use]
+    pub fn with_online(self, online: Arc<dyn Online>) -> Self {
+        Gateway { online, ..self }
     }
 
     /// The public routes.
@@ -275,7 +283,8 @@ impl Gateway {
             drain::at_shutdown(&shared).await;
             shared.ended.cancel();
         };
-        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared), leaving);
+        let online = online::run(&shared, self.online);
+        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared), online, leaving);
         broadcast(&shared, || Command::End).await;
         shared.tasks.close();
         shared.tasks.wait().await;

@@ -161,7 +161,7 @@ impl Hub {
             let dropped = self.batcher.drop_pulse();
             self.shared.metrics.left_out(Class::Pulse, "hub", "overload", dropped);
         } else {
-            self.batcher.online(rounded(viewers, self.heat.heat()));
+            self.batcher.online(rounded(self.room.online(), self.heat.heat()));
         }
         let entries = self.room.take_entries();
         let switches = self.shared.bus.settings().borrow().switches;

@@ -78,7 +78,7 @@ pub(crate) async fn enter(
         ping_interval_ms: shared.config.ping_interval_ms,
         sequence: position,
         resume: after.is_some(),
-        online: seat.room.viewers(),
+        online: seat.room.online(),
     });
     viewer.send(&hello);
     if let Some(after) = after {

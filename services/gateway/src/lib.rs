@@ -19,6 +19,7 @@ mod heat;
 mod hub;
 mod join;
 mod metrics;
+mod online;
 mod outbox;
 mod overload;
 mod poll;

@@ -23,6 +23,8 @@ pub(crate) struct Room {
     /// handed to shards, so that who joins either sees the position or gets the batch.
     position: AtomicU64,
     viewers: AtomicUsize,
+    /// Viewers on other gateways, as far as is known.
+    elsewhere: AtomicU64,
     by_shard: Box<[AtomicUsize]>,
     /// Viewers that came in and were not told of yet.
     entries: AtomicU64,
@@ -46,6 +48,7 @@ impl Room {
             id,
             position: AtomicU64::new(0),
             viewers: AtomicUsize::new(0),
+            elsewhere: AtomicU64::new(0),
             by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
@@ -67,6 +70,15 @@ impl Room {
 
     pub(crate) fn viewers(&self) -> u64 {
         self.viewers.load(Ordering::SeqCst) as u64
+    }
+
+    /// Viewers on all gateways.
+    pub(crate) fn online(&self) -> u64 {
+        self.viewers() + self.elsewhere.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_elsewhere(&self, viewers: u64) {
+        self.elsewhere.store(viewers, Ordering::Relaxed);
     }
 
     pub(crate) fn entered(&self) {
@@ -194,6 +206,11 @@ impl Rooms {
         if map.get(&room.id).is_some_and(|known| Arc::ptr_eq(known, room)) {
             map.remove(&room.id);
         }
+    }
+
+    /// Those of now.
+    pub(crate) fn all(&self) -> Vec<Arc<Room>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -53,7 +53,7 @@ pub(crate) async fn handle(
         ping_interval_ms: shared.config.ping_interval_ms,
         sequence: position,
         resume: after.is_some(),
-        online: seat.room.viewers(),
+        online: seat.room.online(),
     });
     let hello = serde_json::to_vec(&hello).expect("frames are plain data");
     let mut first = event("hello", after.unwrap_or(position), &hello);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
 use barrage_flow::Ledger;
 use barrage_http::{AllowedOrigins, HttpConfig};
+use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Class, RoomId};
-use barrage_testkit::RawSocket;
+use barrage_testkit::{Frame, RawSocket};
 use barrage_token::{Keyring, TokenConfig};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +61,10 @@ async fn a_delivery_that_disappears_without_a_word_is_found() {
 
     let mut viewers = Vec::new();
     for _ in 0..3 {
-        viewers.push(RawSocket::join(address, "demo", None, None).await);
+        let mut viewer = RawSocket::join(address, "demo", None, None).await;
+        // Before its hello a viewer is not in: what is published then is not due to it.
+        while !matches!(viewer.next().await, Frame::Protocol(ServerFrame::Hello(_), _)) {}
+        viewers.push(viewer);
     }
     publish(&*bus, &room, "g1").await;
     for viewer in &mut viewers {

@@ -97,7 +97,8 @@ codes! {
     Muted "muted" 403 4017;
     /// Nobody but the host and moderators may speak now.
     RoomMuted "room_muted" 403 4018;
-    /// The same message id with another content.
+    /// The same message id with another content, or an admin request that does not fit
+    /// the state of things.
     Conflict "conflict" 409 4019;
     /// No such resource.
     NotFound "not_found" 404 4020;
