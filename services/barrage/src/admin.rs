@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use barrage_bus::SwitchView;
 use barrage_protocol::code::ErrorBody;
-use barrage_token::{Claims, Role, Rooms};
+use barrage_token::{Claims, Keyring, Role, Rooms};
 use serde_json::{Value, json};
 
 use crate::cli::{AdminArguments, Switch, SwitchCommand, Why, say};
@@ -128,7 +128,11 @@ impl Admin {
 }
 
 fn own_token(config: &Config) -> anyhow::Result<String> {
-    let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::Never)?;
+    mint(&data_dir::keyring(&config.data_dir, &config.token, MakeKey::Never)?)
+}
+
+/// A token of the role admin for a command of ours.
+pub(crate) fn mint(keyring: &Keyring) -> anyhow::Result<String> {
     let now_secs = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let claims = Claims {
         sub: "operator".parse().context("the operator's user id")?,

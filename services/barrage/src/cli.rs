@@ -131,6 +131,10 @@ pub(crate) struct Up {
     /// Uplinks of the fleet, 1 to 32; means `--cluster`. Default 2.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     pub(crate) uplinks: Option<u16>,
+    /// Start, drain and end gateways as the crowd comes and goes, from the given number
+    /// on; means `--cluster`.
+    #[arg(long)]
+    pub(crate) autoscale: bool,
 }
 
 #[derive(Debug, Args)]

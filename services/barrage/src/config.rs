@@ -9,6 +9,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+use crate::autoscale::AutoscaleConfig;
 use crate::cli::{Cli, say};
 
 /// Variables with our prefix that are not settings.
@@ -45,6 +46,7 @@ pub(crate) struct Config {
     pub(crate) uplink: barrage_uplink::UplinkConfig,
     pub(crate) moderation: barrage_moderation::ModerationConfig,
     pub(crate) entry: barrage_entry::EntryConfig,
+    pub(crate) autoscale: AutoscaleConfig,
 }
 
 /// `[log]`.
@@ -91,6 +93,7 @@ impl Default for Config {
             uplink: Default::default(),
             moderation: Default::default(),
             entry: Default::default(),
+            autoscale: Default::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one server binary: parse, build, run, drain, exit code.
 
 mod admin;
+mod autoscale;
 mod breakers;
 mod cli;
 mod cluster;

@@ -15,7 +15,7 @@ use crate::{cluster, telemetry};
 /// Runs until a signal.
 pub(crate) fn main(config: Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
-    if asked.cluster || asked.gateways.is_some() || asked.uplinks.is_some() {
+    if asked.cluster || asked.autoscale || asked.gateways.is_some() || asked.uplinks.is_some() {
         return cluster::main(&config, asked, file);
     }
     let replay = recording(&asked.replay)?;

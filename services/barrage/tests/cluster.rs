@@ -210,3 +210,106 @@ async fn one_role_alone_needs_a_bus_that_others_can_reach() {
         assert!(!output.status.success() && said.contains("[nats]"), "{said}");
     }
 }
+
+/// Counts the gifts that one viewer is shown; a gift that comes twice, or out of order,
+/// is a failure.
+async fn count_gifts(mut viewer: Viewer, shown: tokio::sync::watch::Sender<u64>) {
+    while let Some(event) = viewer.next().await {
+        let Event::Message(message) = event else { continue };
+        let next = *shown.borrow() + 1;
+        assert!(
+            message.body.get().contains(&format!("\"id\":\"g{next}\"")),
+            "{} after {}",
+            message.body,
+            next - 1
+        );
+        shown.send_replace(next);
+    }
+}
+
+#[tokio::test]
+async fn gateways_come_with_the_crowd_and_go_with_it_and_no_gift_is_missed() {
+    const VIEWERS: usize = 120;
+    const STAY: usize = 20;
+    let set = |name: &str, value: &str| (format!("BARRAGE_{name}"), value.to_owned());
+    let options = ServerOptions {
+        arguments: ["--autoscale", "--gateways", "1", "--uplinks", "1"].map(str::to_owned).to_vec(),
+        environment: vec![
+            ("PATH".into(), programs::path_with_nats()),
+            set("GATEWAY__VIEWERS_MAX", "60"),
+            set("AUTOSCALE__POLICY__REPLICAS_MIN", "1"),
+            set("AUTOSCALE__POLICY__RESERVE__REPLICAS", "0"),
+            set("AUTOSCALE__POLICY__TICK_SECS", "0.5"),
+            set("AUTOSCALE__POLICY__PANIC__HOLD_SECS", "1"),
+            set("AUTOSCALE__POLICY__SCALE_IN__WINDOW_SECS", "3"),
+            set("AUTOSCALE__POLICY__SCALE_IN__AFTER_OUT_SECS", "0"),
+            set("AUTOSCALE__POLICY__SCALE_IN__PERIOD_SECS", "1"),
+            set("AUTOSCALE__POLICY__FORECAST__PROVISION_SECS", "3"),
+            set("AUTOSCALE__POLICY__DRAIN__SPREAD_SECS", "2"),
+            set("AUTOSCALE__POLICY__DRAIN__LEFT_MAX", "0"),
+        ],
+        ..ServerOptions::default()
+    };
+    let mut server = Server::start(BINARY, options).await;
+    let (token, admin) = (server.token("u1", "demo", "host").await, server.token("a1", "*", "admin").await);
+    let entry = format!("http://{}", server.public);
+    let sender = Sender::new(SenderConfig::through_entry(&entry, &token)).unwrap();
+    let room = "demo".parse().unwrap();
+    let mut crowd = Vec::new();
+    for _ in 0..VIEWERS {
+        let shown = tokio::sync::watch::Sender::new(0);
+        let seen = shown.subscribe();
+        let viewer = Viewer::start(ViewerConfig::new(&entry, "demo".parse().unwrap()));
+        crowd.push((tokio::spawn(count_gifts(viewer, shown)), seen));
+    }
+    let online = async |server: &Server| {
+        let fleet = server.admin("GET", "/fleet", &admin, &json!(null)).await.body;
+        let gateways: Vec<_> = fleet["instances"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| it["role"] == "gateway")
+            .cloned()
+            .collect();
+        let viewers = gateways.iter().map(|it| it["load"]["connections"].as_u64().unwrap()).sum::<u64>();
+        (gateways.len(), viewers)
+    };
+    // One gateway takes half of them: the others come in when there are more.
+    let all_in = async {
+        while online(&server).await.1 < VIEWERS as u64 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all_in).await.expect("not all viewers are in");
+    let (most, _) = online(&server).await;
+    assert!(most >= 3, "{most} gateways for twice and more of what one takes");
+
+    let mut gifts = 0;
+    let mut send = async || {
+        gifts += 1;
+        assert_eq!(
+            sender.send(&room, &gift(&format!("g{gifts}"))).await.unwrap().outcome,
+            Outcome::Broadcast
+        );
+        gifts
+    };
+    send().await;
+    for (task, _) in crowd.split_off(STAY) {
+        task.abort();
+    }
+    // Gifts go on while the fleet shrinks around those who stay.
+    let mut last = 0;
+    let shrunk = async {
+        while online(&server).await.0 > 1 {
+            last = send().await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), shrunk).await.expect("the fleet does not shrink");
+    last = last.max(send().await);
+    for (_, seen) in &mut crowd {
+        let all = tokio::time::timeout(Duration::from_secs(10), seen.wait_for(|shown| *shown == last)).await;
+        all.expect("a gift is missing").expect("a viewer has ended");
+    }
+    assert_eq!(server.stop("INT").await, Some(0));
+}

@@ -20,6 +20,8 @@ const ACK_DELAY: Duration = Duration::from_millis(200);
 const ACKS_MAX: usize = 64;
 /// A connection that lived this long was a success: the backoff starts again.
 const STABLE: Duration = Duration::from_secs(5);
+/// Between attempts to move, on average: one full server's queue later.
+const MOVE_AGAIN: Duration = Duration::from_secs(2);
 /// Heartbeats without any sign of life, before the connection is given up.
 const SILENT_HEARTBEATS: f64 = 1.5;
 
@@ -74,6 +76,10 @@ impl Run {
                 incoming = link.incoming.recv() => self.heard(incoming, &mut following).await?,
                 next = opened(successor), if successor.is_some() => {
                     following.successor = None;
+                    if next.is_none() {
+                        // This one serves until its deadline: there is time to try again.
+                        following.leave_at = Some(Instant::now() + MOVE_AGAIN.mul_f64(rand::random_range(0.5..1.5)));
+                    }
                     next.map_or(Turn::Stay, Turn::Move)
                 }
                 () = until(*leave_at), if leave_at.is_some() => {

@@ -299,3 +299,26 @@ async fn an_early_ticket_is_kept_and_an_expired_one_exchanged() {
     events.send(Bytes::from(first)).await.unwrap();
     assert_eq!(hello_of(&mut viewer).await, Transport::Sse);
 }
+
+#[tokio::test]
+async fn a_move_that_was_refused_is_tried_again_while_the_old_connection_serves() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut refusing = Fake::start(Ws::Refused).await;
+    let transports = vec![Transport::Ws, Transport::Sse];
+    let mut viewer = Viewer::start(ViewerConfig { transports, race: false, ..fake.config() });
+    let (mut socket, _) = fake.joined(0).await;
+    hello_of(&mut viewer).await;
+    // Entry names the full one alone, for a while.
+    let open = fake.entry_answer();
+    fake.entry_says(refusing.entry_answer());
+    socket.send(r#"{"type":"reconnect","after_ms":0,"deadline_ms":9000,"message":"go"}"#).await;
+    refusing.request().await.refuse(Refusal::new(Code::Overloaded, "full").retry_after_ms(10));
+    fake.entry_says(open);
+    socket.send(&batch(0, 1)).await;
+    assert_eq!(until(&mut viewer, 1).await, [1]);
+    let mut next_socket = fake.socket().await;
+    assert!(matches!(next_socket.next().await, ClientFrame::Join { after: Some(Sequence(1)), .. }));
+    next_socket.send(&hello(1, true, 60_000)).await;
+    hello_of(&mut viewer).await;
+    socket.left().await;
+}

@@ -31,6 +31,8 @@ pub(crate) struct Running {
     pub(crate) name: String,
     pub(crate) public: Vec<SocketAddr>,
     pub(crate) admin: SocketAddr,
+    /// Ends it.
+    pub(crate) end: CancellationToken,
 }
 
 /// All processes.
@@ -59,10 +61,11 @@ impl Keeper {
     pub(crate) async fn start(&self, member: anyhow::Result<Member>) -> anyhow::Result<Running> {
         let mut member = member?;
         let log = self.log(&member.name)?;
-        let (child, running) = start_member(&member, &log).await?;
+        let (child, mut running) = start_member(&member, &log).await?;
+        running.end = self.members_end.child_token();
         member.public.clone_from(&running.public);
         member.admin = running.admin;
-        self.members.spawn(keep(Kept::Member { member, log }, child, self.members_end.clone()));
+        self.members.spawn(keep(Kept::Member { member, log }, child, running.end.clone()));
         Ok(running)
     }
 
@@ -85,8 +88,12 @@ impl Keeper {
         File::create(&path).with_context(|| format!("{} cannot be written", path.display()))
     }
 
+    pub(crate) fn log_dir(&self) -> &Path {
+        &self.log_dir
+    }
+
     /// Ends everything, the members first.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(&self) {
         self.members_end.cancel();
         self.members.close();
         self.members.wait().await;
@@ -166,6 +173,8 @@ async fn start_member(member: &Member, log: &File) -> anyhow::Result<(Child, Run
         .args(member.command_line())
         .envs(member.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
+        // Ctrl-C is for us; they end in our order.
+        .process_group(0)
         .stdout(Stdio::piped())
         .stderr(log.try_clone()?)
         .kill_on_drop(true)
@@ -182,7 +191,12 @@ async fn start_member(member: &Member, log: &File) -> anyhow::Result<(Child, Run
 /// Reads where the process says that it is.
 async fn announced(member: &Member, stdout: ChildStdout) -> anyhow::Result<Running> {
     let mut lines = BufReader::new(stdout).lines();
-    let mut running = Running { name: member.name.clone(), public: Vec::new(), admin: member.admin };
+    let mut running = Running {
+        name: member.name.clone(),
+        public: Vec::new(),
+        admin: member.admin,
+        end: CancellationToken::new(),
+    };
     while let Some(line) = lines.next_line().await? {
         let mut words = line.split_whitespace();
         let (Some(label), Some(url)) = (words.next(), words.next()) else { continue };
@@ -211,6 +225,8 @@ fn start_server(program: &Path, arguments: &[String], log: &File) -> anyhow::Res
         .arg(program)
         .args(arguments)
         .stdin(Stdio::piped())
+        // Ctrl-C is for us; they end in our order.
+        .process_group(0)
         .stdout(log.try_clone()?)
         .stderr(log.try_clone()?)
         .spawn()

@@ -4,17 +4,21 @@
 mod keeper;
 mod member;
 mod servers;
+mod twin;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::future::try_join_all;
+use tokio_util::sync::CancellationToken;
 
 use self::keeper::{Keeper, Running};
 use self::member::{Member, Site};
 use self::servers::Servers;
+use self::twin::Twin;
 use crate::cli::{self, Up};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
@@ -33,10 +37,10 @@ pub(crate) fn main(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::
 
 async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
     let _lock = data_dir::open(&config.data_dir)?;
-    data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?;
-    let keeper = Keeper::new(&config.data_dir.join("log"))?;
+    let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?;
+    let keeper = Arc::new(Keeper::new(&config.data_dir.join("log"))?);
     let servers = Servers::start(config, &keeper).await?;
-    let site = Site::new(config, file, &servers)?;
+    let site = Arc::new(Site::new(config, file, &servers)?);
     let gateways = (1..=asked.gateways.unwrap_or(GATEWAYS)).map(|n| site.gateway(n)).collect();
     let uplinks = (1..=asked.uplinks.unwrap_or(UPLINKS)).map(|n| site.uplink(n, &asked.replay)).collect();
     // They meet in the registry: the order is free.
@@ -49,7 +53,19 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
     wait_ready(entry.admin).await?;
     let members = [&[entry], &gateways[..], &uplinks, &[archiver]].concat();
     announce(config, &servers, uplinks[0].admin, &members)?;
+    let end = CancellationToken::new();
+    let twin = if asked.autoscale {
+        let (site, keeper) = (Arc::clone(&site), Arc::clone(&keeper));
+        let twin = Twin::new(config, servers.nats.as_deref(), site, keeper, &gateways, keyring).await?;
+        Some(tokio::spawn(twin.run(end.clone())))
+    } else {
+        None
+    };
     stop::asked(false).await;
+    end.cancel();
+    if let Some(twin) = twin {
+        twin.await.context("the autoscaler failed")?;
+    }
     tracing::info!("the fleet ends");
     keeper.end().await;
     Ok(())

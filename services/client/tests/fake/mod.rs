@@ -144,6 +144,11 @@ impl Fake {
         self.shared.answer.lock().unwrap().clone()
     }
 
+    /// Entry says this from now on.
+    pub(crate) fn entry_says(&self, answer: EntryAnswer) {
+        *self.shared.answer.lock().unwrap() = answer;
+    }
+
     /// Entry gives this from now on.
     pub(crate) fn ticket(&self, token: &str, wait_ms: u64) {
         let ticket = EntryTicket { token: token.into(), wait_ms };

@@ -1,0 +1,51 @@
+//! `[autoscale]`: how `up --autoscale` sizes the fleet on this machine.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use barrage_gateway::GatewayConfig;
+use barrage_scaling::{CapacityFile, Knee, PolicyConfig};
+use serde::{Deserialize, Serialize};
+
+/// Gateways on one machine at most, unless configured.
+const REPLICAS_MAX: u32 = 8;
+
+/// `[autoscale]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AutoscaleConfig {
+    /// What one gateway carries, as `barrage-loadtest capacity` writes it. Default: none,
+    /// which means the limits of `[gateway]`.
+    pub(crate) capacity_file: Option<PathBuf>,
+    /// The policy; docs/autoscaling.md has its keys. Default as everywhere, with at most
+    /// 8 gateways.
+    pub(crate) policy: PolicyConfig,
+}
+
+impl Default for AutoscaleConfig {
+    fn default() -> Self {
+        let policy = PolicyConfig { replicas_max: REPLICAS_MAX, ..PolicyConfig::default() };
+        AutoscaleConfig { capacity_file: None, policy }
+    }
+}
+
+impl AutoscaleConfig {
+    /// What one gateway carries.
+    pub(crate) fn knee(&self, gateway: &GatewayConfig) -> anyhow::Result<Knee> {
+        match &self.capacity_file {
+            Some(path) => {
+                let file = CapacityFile::read(path);
+                Ok(file.with_context(|| format!("autoscale.capacity_file {}", path.display()))?.knee)
+            }
+            None => Ok(Knee {
+                connections: gateway.viewers_max as f64,
+                joins_per_s: f64::from(gateway.joins_per_s),
+                deliveries_per_s: None,
+                egress_bytes_per_s: Some(gateway.egress_bytes_per_s as f64),
+                packets_per_s: None,
+                cpu_cores: None,
+                memory_bytes: None,
+            }),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! `--autoscale`: starts, drains and ends gateways of the fleet on this machine by the
+//! same core that scales one in Kubernetes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use barrage_bus::{Bus, BusMetrics, NatsBus, Registered};
+use barrage_scaling::{
+    Constraint, Decision, EntryLoad, GatewayId, GatewayLoad, Knee, LoadReport, Memory, MoveCause,
+    Observation, Phase, PolicyConfig, decide, explain,
+};
+use barrage_token::Keyring;
+use prometheus::Registry;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::keeper::{Keeper, Running};
+use super::member::Site;
+use crate::admin;
+use crate::config::Config;
+
+/// Longest wait for a gateway to take an order.
+const ORDER_MAX: Duration = Duration::from_secs(2);
+/// Starts that are remembered to know how long one takes.
+const STARTS_MAX: usize = 20;
+
+/// A gateway that the twin has started or found.
+struct Owned {
+    created: Instant,
+    /// None while it starts.
+    running: Option<Running>,
+    reported: bool,
+}
+
+/// The loop and what it knows.
+pub(crate) struct Twin {
+    site: Arc<Site>,
+    keeper: Arc<Keeper>,
+    bus: Arc<dyn Bus>,
+    keyring: Keyring,
+    http: reqwest::Client,
+    policy: PolicyConfig,
+    knee: Knee,
+    memory: Memory,
+    gateways: BTreeMap<GatewayId, Owned>,
+    starts: JoinSet<(GatewayId, anyhow::Result<Running>)>,
+    start_secs: VecDeque<f64>,
+    /// Of the newest gateway.
+    number: u16,
+    /// Every observation, for `barrage-autoscaler replay`.
+    record: File,
+    told: Vec<Constraint>,
+}
+
+impl Twin {
+    /// Takes over gateways that run already.
+    pub(crate) async fn new(
+        config: &Config,
+        nats_url: Option<&str>,
+        site: Arc<Site>,
+        keeper: Arc<Keeper>,
+        gateways: &[Running],
+        keyring: Keyring,
+    ) -> anyhow::Result<Self> {
+        let mut nats = config.nats.clone().unwrap_or_default();
+        nats.urls = nats_url.map_or(nats.urls, |url| vec![url.to_owned()]);
+        let bus = NatsBus::connect(nats, config.bus.clone(), BusMetrics::new(&Registry::new())?).await?;
+        let own = |running: &Running| {
+            let owned = Owned { created: Instant::now(), running: Some(running.clone()), reported: false };
+            (GatewayId::from(running.name.as_str()), owned)
+        };
+        let record = keeper.log_dir().join("autoscale.jsonl");
+        Ok(Twin {
+            site,
+            keeper,
+            bus,
+            keyring,
+            http: reqwest::Client::builder().timeout(ORDER_MAX).build()?,
+            policy: config.autoscale.policy.clone(),
+            knee: config.autoscale.knee(&config.gateway)?,
+            memory: Memory::default(),
+            gateways: gateways.iter().map(own).collect(),
+            starts: JoinSet::new(),
+            start_secs: VecDeque::new(),
+            number: u16::try_from(gateways.len()).context("too many gateways")?,
+            record: File::create(&record)
+                .with_context(|| format!("{} cannot be written", record.display()))?,
+            told: Vec::new(),
+        })
+    }
+
+    /// Decides again and again until the end.
+    pub(crate) async fn run(mut self, end: CancellationToken) {
+        let mut tick = tokio::time::interval(Duration::from_secs_f64(self.policy.tick_secs.max(0.1)));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = end.cancelled() => return,
+            }
+            self.settle();
+            let seen = self.observe();
+            if let Err(error) = serde_json::to_writer(&self.record, &seen)
+                .map_err(anyhow::Error::from)
+                .and_then(|()| Ok(writeln!(self.record)?))
+            {
+                tracing::warn!(%error, "the observation was not recorded");
+            }
+            let decision = decide(&self.policy, &self.knee, &mut self.memory, &seen);
+            self.say(&seen, &decision);
+            self.act(&seen, &decision).await;
+        }
+    }
+
+    /// Takes in the gateways that have started.
+    fn settle(&mut self) {
+        while let Some(started) = self.starts.try_join_next() {
+            match started {
+                Ok((id, Ok(running))) => {
+                    if let Some(owned) = self.gateways.get_mut(&id) {
+                        owned.running = Some(running);
+                    }
+                }
+                Ok((id, Err(error))) => {
+                    tracing::warn!(gateway = %id, "a gateway did not start: {error:#}");
+                    self.gateways.remove(&id);
+                }
+                Err(error) => tracing::warn!(%error, "a start failed"),
+            }
+        }
+    }
+
+    fn observe(&mut self) -> Observation {
+        let reports = self.bus.gateways();
+        let newest = |id: &str| reports.iter().find(|registered| registered.report.id == id);
+        let mut gateways = Vec::new();
+        for (id, owned) in &mut self.gateways {
+            let age = owned.created.elapsed();
+            let registered = newest(id);
+            if registered.is_some() && !std::mem::replace(&mut owned.reported, true) {
+                self.start_secs.push_back(age.as_secs_f64());
+                if self.start_secs.len() > STARTS_MAX {
+                    self.start_secs.pop_front();
+                }
+            }
+            gateways.push(gateway_load(id, owned, age, registered));
+        }
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Observation {
+            at_secs: at.as_secs_f64(),
+            replicas: u32::try_from(gateways.len()).unwrap_or(u32::MAX),
+            gateways,
+            entry: Some(EntryLoad::default()),
+            provision_secs: self.start_secs.iter().copied().collect(),
+            ..Observation::default()
+        }
+    }
+
+    /// One line when something changes; all of the reasons at the level of debugging.
+    fn say(&mut self, seen: &Observation, decision: &Decision) {
+        let reason = &decision.reason;
+        let is_news = decision.replicas != seen.replicas
+            || !decision.drain.is_empty()
+            || !decision.undrain.is_empty()
+            || !decision.remove.is_empty()
+            || reason.constraints != self.told;
+        if is_news {
+            tracing::info!(
+                gateways = seen.replicas,
+                wanted = reason.wanted,
+                start = decision.replicas.saturating_sub(seen.replicas),
+                drain = ?decision.drain,
+                call_off = ?decision.undrain,
+                remove = ?decision.remove,
+                viewers = reason.demand.viewers,
+                forecast = reason.forecast.viewers,
+                panic = reason.panic,
+                constraints = ?reason.constraints,
+                "the fleet is sized"
+            );
+        }
+        self.told.clone_from(&reason.constraints);
+        tracing::debug!("{}", explain(decision));
+    }
+
+    async fn act(&mut self, seen: &Observation, decision: &Decision) {
+        for id in &decision.remove {
+            if let Some(owned) = self.gateways.remove(id)
+                && let Some(running) = owned.running
+            {
+                // It ends by itself, in its own time.
+                running.end.cancel();
+            }
+        }
+        let wanted = usize::try_from(decision.replicas).unwrap_or(usize::MAX);
+        while self.gateways.len() < wanted {
+            self.start();
+        }
+        for id in &decision.drain {
+            self.order(reqwest::Method::POST, id, "drain", json!({})).await;
+        }
+        for id in &decision.undrain {
+            self.order(reqwest::Method::DELETE, id, "drain", json!({})).await;
+        }
+        // A gateway that drains paces itself.
+        for order in decision.moves.iter().filter(|order| order.cause == MoveCause::Rebalance) {
+            let gateway = seen.gateways.iter().find(|gateway| gateway.id == order.gateway);
+            let viewers = gateway.map_or(0.0, GatewayLoad::connections);
+            let share = (order.viewers_per_s * self.policy.tick_secs / viewers.max(1.0)).min(1.0);
+            if share > 0.0 {
+                self.order(reqwest::Method::POST, &order.gateway, "give-back", json!({ "share": share }))
+                    .await;
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        self.number = self.number.wrapping_add(1).max(1);
+        let member = self.site.gateway(self.number);
+        let id = GatewayId::from(format!("gateway-{}", self.number));
+        let owned = Owned { created: Instant::now(), running: None, reported: false };
+        self.gateways.insert(Arc::clone(&id), owned);
+        let keeper = Arc::clone(&self.keeper);
+        self.starts.spawn(async move { (id, keeper.start(member).await) });
+    }
+
+    async fn order(&self, method: reqwest::Method, id: &GatewayId, resource: &str, body: serde_json::Value) {
+        let Some(running) = self.gateways.get(id).and_then(|owned| owned.running.as_ref()) else { return };
+        let url = format!("http://{}/v1/admin/{resource}", running.admin);
+        let sent = async {
+            let token = admin::mint(&self.keyring)?;
+            let request = self.http.request(method, url).bearer_auth(token).json(&body);
+            request.send().await?.error_for_status().context("it refused")
+        };
+        // Decided again at the next tick if it did not come to anything.
+        if let Err(error) = sent.await {
+            tracing::warn!(gateway = %id, "an order was not taken: {error:#}");
+        }
+    }
+}
+
+fn gateway_load(
+    id: &GatewayId,
+    owned: &Owned,
+    age: Duration,
+    registered: Option<&Registered>,
+) -> GatewayLoad {
+    let phase = match registered {
+        Some(registered) if registered.report.draining => Phase::Draining,
+        Some(_) => Phase::Ready,
+        None if owned.reported => Phase::Unready,
+        None => Phase::Starting,
+    };
+    GatewayLoad {
+        id: Arc::clone(id),
+        phase,
+        age_secs: age.as_secs_f64(),
+        report: registered.map(load_report),
+        report_age_secs: registered.map_or(0.0, |registered| registered.age.as_secs_f64()),
+        cordoned: false,
+        pinned: false,
+        zone: None,
+    }
+}
+
+fn load_report(registered: &Registered) -> LoadReport {
+    let load = &registered.report.load;
+    LoadReport {
+        connections: load.connections as f64,
+        joins_per_s: load.joins_per_s,
+        deliveries_per_s: load.deliveries_per_s,
+        egress_bytes_per_s: load.egress_bytes_per_s,
+        packets_per_s: load.writes_per_s,
+        cpu_cores: load.cpu_cores,
+        memory_bytes: load.memory_bytes as f64,
+        backlog_bytes: load.backlog_bytes as f64,
+        scheduling_lag_ms: load.lag_ms,
+        push_p99_ms: load.push_p99_ms,
+    }
+}
