@@ -39,8 +39,8 @@ pub struct InstanceReport {
     pub age_secs: u64,
     /// It takes nobody new.
     pub draining: bool,
-    /// Messages of which a stage of this process cannot say what became of them; 0
-    /// unless there is a defect. Roles of one process report the same figure.
+    /// Messages of which a stage of this role cannot say what became of them; 0 unless
+    /// there is a defect.
     pub conservation_error: u64,
     /// How hard a gateway works; all zero for other roles.
     pub load: GatewayLoad,

@@ -32,7 +32,7 @@ pub struct EntryConfig {
     /// With several instances, divide it by their number.
     pub joins_share_percent: u32,
     /// Newcomers whose turn is no further away than this come at once; the others get a
-    /// ticket. Default 1000: half of what the gateways' own queues hold.
+    /// ticket. Default 500: a quarter of what the gateways' own queues hold.
     pub ticket_over_wait_ms: u64,
     /// Longest wait that a ticket names; beyond, newcomers are told to come back later.
     /// Default 60: who waits longer has left.
@@ -61,7 +61,7 @@ impl Default for EntryConfig {
             backoff_max_ms: 30_000,
             address_per_s: 200,
             joins_share_percent: 80,
-            ticket_over_wait_ms: 1_000,
+            ticket_over_wait_ms: 500,
             ticket_wait_secs_max: 60,
             ticket_life_secs: 30,
             uplinks_max: 3,

@@ -11,7 +11,7 @@ use barrage_token::{Keyring, Ticket};
 use crate::config::EntryConfig;
 use crate::fleet::Fleet;
 use crate::metrics::EntryMetrics;
-use crate::moments::Moments;
+use crate::moments::{Bounds, Moments};
 
 /// Who is turned away because the fleet is full comes back after this and as much
 /// again, at random.
@@ -38,7 +38,10 @@ impl Door {
         config: &EntryConfig,
         metrics: &EntryMetrics,
     ) -> Result<Option<EntryTicket>, ApiError> {
-        let wait_max = Duration::from_secs(config.ticket_wait_secs_max);
+        let bounds = Bounds {
+            at_once: Duration::from_millis(config.ticket_over_wait_ms),
+            wait_max: Duration::from_secs(config.ticket_wait_secs_max),
+        };
         let taken = {
             let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
             let share = f64::from(config.joins_share_percent.clamp(1, 100)) / 100.0;
@@ -46,15 +49,15 @@ impl Door {
             if fleet.seats <= moments.outstanding(now) {
                 return Err(turned_away(metrics, "fleet_full", FULL_RETRY_MS));
             }
-            moments.take(per_s, now, wait_max)
+            moments.take(per_s, now, &bounds)
         };
         let Ok(wait) = taken else {
             return Err(turned_away(metrics, "queue_full", config.ticket_wait_secs_max * 1_000 / 2));
         };
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        if wait_ms <= config.ticket_over_wait_ms {
+        if wait.is_zero() {
             return Ok(None);
         }
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let not_before_ms = unix_ms().saturating_add(wait_ms);
         let expires_ms = not_before_ms.saturating_add(config.ticket_life_secs * 1_000);
         let ticket = Ticket { room: room.clone(), not_before_ms, expires_ms, id: rand::random() };

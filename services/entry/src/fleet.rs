@@ -48,7 +48,9 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::moments::{Bounds, Moments};
     use barrage_bus::{GatewayLoad, Role};
+    use std::time::Duration;
 
     fn gateway(joins_per_s: f64, connections: u64) -> InstanceReport {
         let load = GatewayLoad {
@@ -86,5 +88,43 @@ mod tests {
         let mut unlimited = gateway(0.0, 0);
         unlimited.load.joins_per_s_max = 0;
         assert_eq!(Fleet::of(&[gateway(0.0, 0), unlimited]).admissible_per_s(0.0, 1.0), None);
+    }
+
+    /// Joins in each second, where 2,000 a second ask for half a minute, the fleet takes
+    /// 1,000 and reports a second late, clients need up to 400 ms from their moment, and
+    /// `strangers_per_s` come without asking.
+    fn crowd(strangers_per_s: u64) -> Vec<u64> {
+        const SECS: u64 = 30;
+        const BOUNDS: Bounds =
+            Bounds { at_once: Duration::from_millis(500), wait_max: Duration::from_secs(60) };
+        let (mut moments, mut joins) = (Moments::default(), vec![0_u64; 200]);
+        for ms in 0..SECS * 1_000 {
+            let second = ms / 1_000;
+            if ms % 1_000 < strangers_per_s {
+                joins[second as usize] += 1;
+            }
+            let reported = if second >= 1 { joins[second as usize - 1] } else { 0 };
+            let mut report = gateway(reported as f64, 0);
+            (report.load.joins_per_s_max, report.load.connections_max) = (1_000, 1_000_000);
+            let now = Duration::from_millis(ms);
+            for n in 0..2 {
+                let per_s = Fleet::of([&report]).admissible_per_s(moments.due_per_s(now), 0.8).unwrap();
+                if let Ok(wait) = moments.take(per_s, now, &BOUNDS) {
+                    let latency_ms = (ms * 2 + n) * 7_919 % 400;
+                    let at_ms = ms + u64::try_from(wait.as_millis()).unwrap() + latency_ms;
+                    joins[(at_ms / 1_000) as usize] += 1;
+                }
+            }
+        }
+        joins.truncate(SECS as usize);
+        joins
+    }
+
+    #[test]
+    fn a_crowd_fills_its_share_and_no_more() {
+        let joins = crowd(0);
+        assert!(joins.iter().skip(2).all(|joins| (790..=810).contains(joins)), "{joins:?}");
+        let joins = crowd(300);
+        assert!(joins.iter().skip(3).all(|joins| (850..=1_000).contains(joins)), "{joins:?}");
     }
 }

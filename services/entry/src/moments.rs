@@ -8,8 +8,18 @@ const PAST_SECS: u64 = 4;
 /// Seconds that load reports may lag behind.
 const REPORT_LAG_SECS: u64 = 2;
 
+/// How far away a moment may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Up to here it counts as now.
+    pub(crate) at_once: Duration,
+    /// Beyond here there is none.
+    pub(crate) wait_max: Duration,
+}
+
 /// Law: each moment lies at least `1 / rate` after the one before it, at the rate of
-/// its giving. So at one rate any `t` seconds hold no more than `rate × t + 1` moments.
+/// its giving. So at one rate any `t` seconds hold no more than `rate × t + 1` moments; and
+/// no more than `rate × (t + at_once) + 1` newcomers, with those that need not wait.
 ///
 /// It keeps no queue, only the next free moment and how many were given in each
 /// second; the bound on the wait bounds both.
@@ -21,27 +31,28 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// The wait until the next free moment; or, where that is longer than the bound,
-    /// the wait that it would be.
-    pub(crate) fn take(
-        &mut self,
-        per_s: f64,
-        now: Duration,
-        wait_max: Duration,
-    ) -> Result<Duration, Duration> {
+    /// The wait until the next free moment, zero where it is no further away than
+    /// `bounds.at_once`; or, where it is longer than the bound, the wait that it would be.
+    pub(crate) fn take(&mut self, per_s: f64, now: Duration, bounds: &Bounds) -> Result<Duration, Duration> {
         self.forget(now);
         let moment = self.next.max(now);
         let wait = moment - now;
         let gap = Duration::try_from_secs_f64(1.0 / per_s).ok();
         let next = gap.and_then(|gap| moment.checked_add(gap));
-        let Some(next) = next.filter(|_| wait <= wait_max) else { return Err(wait) };
+        let Some(next) = next.filter(|_| wait <= bounds.wait_max) else { return Err(wait) };
         self.next = next;
-        let second = moment.as_secs();
-        match self.given.back_mut() {
-            Some((last, count)) if *last == second => *count += 1,
-            _ => self.given.push_back((second, 1)),
-        }
+        let wait = if wait <= bounds.at_once { Duration::ZERO } else { wait };
+        self.count((now + wait).as_secs());
         Ok(wait)
+    }
+
+    /// Under the second in which the newcomer comes.
+    fn count(&mut self, second: u64) {
+        let at = self.given.partition_point(|(earlier, _)| *earlier < second);
+        match self.given.get_mut(at) {
+            Some((known, count)) if *known == second => *count += 1,
+            _ => self.given.insert(at, (second, 1)),
+        }
     }
 
     /// Moments a second that fell due lately: the greatest count of the last full
@@ -70,42 +81,52 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(60);
+    const MINUTE: Bounds = Bounds { at_once: Duration::ZERO, wait_max: LONGEST };
 
     #[test]
     fn a_crowd_is_spread_at_the_rate_and_the_queue_has_an_end() {
         let mut moments = Moments::default();
         let now = Duration::from_secs(7);
-        let waits: Vec<_> = std::iter::from_fn(|| moments.take(10.0, now, MINUTE).ok()).collect();
+        let waits: Vec<_> = std::iter::from_fn(|| moments.take(10.0, now, &MINUTE).ok()).collect();
         assert_eq!(waits.len(), 601, "a minute's worth, and the one at once");
         assert_eq!((waits[0], waits[1]), (Duration::ZERO, Duration::from_millis(100)));
-        let refused = moments.take(10.0, now, MINUTE).unwrap_err();
-        assert!(refused > MINUTE && refused < MINUTE + Duration::from_millis(200));
+        let refused = moments.take(10.0, now, &MINUTE).unwrap_err();
+        assert!(refused > LONGEST && refused < LONGEST + Duration::from_millis(200));
         assert_eq!(moments.outstanding(now), 601);
         // What the refused asked for was not taken: as time goes by there is room.
-        assert!(moments.take(10.0, now + Duration::from_millis(200), MINUTE).is_ok());
+        assert!(moments.take(10.0, now + Duration::from_millis(200), &MINUTE).is_ok());
+    }
+
+    #[test]
+    fn a_moment_that_is_near_is_now() {
+        let bounds = Bounds { at_once: Duration::from_millis(500), ..MINUTE };
+        let (mut moments, now) = (Moments::default(), Duration::from_millis(9_900));
+        let waits: Vec<_> = (0..9).map(|_| moments.take(10.0, now, &bounds).unwrap().as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 0, 600, 700, 800]);
+        assert_eq!(moments.given, [(9, 6), (10, 3)]);
     }
 
     #[test]
     fn what_fell_due_is_told_from_what_is_to_come() {
         let mut moments = Moments::default();
         for _ in 0..100 {
-            moments.take(20.0, Duration::from_secs(10), MINUTE).unwrap();
+            moments.take(20.0, Duration::from_secs(10), &MINUTE).unwrap();
         }
         let at = Duration::from_secs(12);
         assert!((moments.due_per_s(at) - 20.0).abs() < 1.5, "{}", moments.due_per_s(at));
         let at = Duration::from_secs(20);
         assert_eq!((moments.due_per_s(at) as u64, moments.outstanding(at)), (0, 0));
-        moments.take(20.0, at, MINUTE).unwrap();
+        moments.take(20.0, at, &MINUTE).unwrap();
         assert_eq!(moments.given.len(), 1, "the past is forgotten");
     }
 
     #[test]
     fn no_rate_is_no_moment() {
         let mut moments = Moments::default();
-        assert!(moments.take(0.0, Duration::ZERO, MINUTE).is_err());
-        assert!(moments.take(f64::NAN, Duration::ZERO, MINUTE).is_err());
-        assert!(moments.take(1.0, Duration::ZERO, MINUTE).is_ok());
+        assert!(moments.take(0.0, Duration::ZERO, &MINUTE).is_err());
+        assert!(moments.take(f64::NAN, Duration::ZERO, &MINUTE).is_err());
+        assert!(moments.take(1.0, Duration::ZERO, &MINUTE).is_ok());
     }
 
     proptest! {
@@ -117,10 +138,11 @@ mod tests {
             wait_max_ms in 0_u64..5_000,
         ) {
             let wait_max = Duration::from_millis(wait_max_ms);
+            let bounds = Bounds { wait_max, ..MINUTE };
             let (mut moments, mut now, mut given) = (Moments::default(), Duration::ZERO, Vec::new());
             for gap_ms in gaps_ms {
                 now += Duration::from_millis(gap_ms);
-                match moments.take(per_s, now, wait_max) {
+                match moments.take(per_s, now, &bounds) {
                     Ok(wait) => {
                         prop_assert!(wait <= wait_max);
                         given.push((now + wait).as_secs_f64());
@@ -140,8 +162,9 @@ mod tests {
         #[test]
         fn a_changed_rate_spaces_what_comes_after(rates in prop::collection::vec(1.0_f64..1_000.0, 2..100)) {
             let mut moments = Moments::default();
+            let forever = Bounds { wait_max: Duration::MAX, ..MINUTE };
             let waits: Vec<_> =
-                rates.iter().map(|rate| moments.take(*rate, MINUTE, Duration::MAX).unwrap().as_secs_f64()).collect();
+                rates.iter().map(|rate| moments.take(*rate, LONGEST, &forever).unwrap().as_secs_f64()).collect();
             for (pair, rate) in waits.windows(2).zip(&rates) {
                 prop_assert!((pair[1] - pair[0] - 1.0 / rate).abs() < 1e-6);
             }

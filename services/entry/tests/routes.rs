@@ -238,7 +238,7 @@ fn unix_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-/// 80 joins a second of 100 are given out: a second's worth comes at once, 60 seconds'
+/// 80 joins a second of 100 are given out: half a second's worth comes at once, a minute's
 /// worth gets a moment, the rest is turned away.
 #[tokio::test]
 async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
@@ -261,10 +261,10 @@ async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
         }
     };
     let took_secs = (unix_ms() - started_ms) / 1_000 + 1;
-    assert!((80..=82 + 80 * took_secs).contains(&at_once), "{at_once}");
+    assert!((40..=42 + 80 * took_secs).contains(&at_once), "{at_once}");
     let given = at_once + tickets.len() as u64;
     assert!((4_800..=4_802 + 80 * took_secs).contains(&given), "{given}");
-    assert!(tickets.iter().all(|(wait_ms, _)| (1_001..=60_000).contains(wait_ms)));
+    assert!(tickets.iter().all(|(wait_ms, _)| (500..=60_000).contains(wait_ms)));
     assert_eq!(turned_away.code, Code::Overloaded);
     assert!((30_000..=60_000).contains(&turned_away.retry_after_ms.unwrap()));
     let room = RoomId::parse("demo").unwrap();

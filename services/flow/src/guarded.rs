@@ -143,7 +143,11 @@ impl Guarded {
             BreakerState::Open => 2,
         });
         match after {
-            BreakerState::Open => tracing::warn!(breaker = self.name, "a dependency is not asked any more"),
+            // Once per outage, not at each probe that fails.
+            BreakerState::Open if before == BreakerState::Closed => {
+                tracing::warn!(breaker = self.name, "a dependency is not asked any more");
+            }
+            BreakerState::Open => tracing::debug!(breaker = self.name, "a dependency is still away"),
             BreakerState::HalfOpen => tracing::debug!(breaker = self.name, "a dependency is tried again"),
             BreakerState::Closed => tracing::info!(breaker = self.name, "a dependency is used again"),
         }

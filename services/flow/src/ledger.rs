@@ -73,6 +73,13 @@ impl Ledger {
         }
     }
 
+    /// The sum of some stages' errors, since a process may report several roles.
+    #[must_use]
+    pub fn error_of(&self, stages: &[&str]) -> u64 {
+        let error = |stage: &&str| self.error.with_label_values(&[*stage]).get();
+        stages.iter().map(error).map(|error| u64::try_from(error).unwrap_or(0)).sum()
+    }
+
     /// The sum of all stages' errors.
     #[must_use]
     pub fn error(&self) -> u64 {
@@ -172,6 +179,8 @@ mod tests {
         assert_eq!(book.settle(&[0, 1, 0]), 0);
         assert_eq!(book.settle(&[0, 0, 0]), 1, "one gift is nowhere");
         assert_eq!(ledger.error(), 1);
+        let other = ledger.book("other");
+        assert_eq!((ledger.error_of(&[other.stage]), ledger.error_of(&[book.stage])), (0, 1));
         book.became(Fate::Expired, &one(Class::Gift), 1);
         assert_eq!((book.settle(&[0, 0, 0]), ledger.error()), (0, 0));
         book.took(&one(Class::Pulse), 9);

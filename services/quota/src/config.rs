@@ -1,5 +1,6 @@
 //! Configuration of the shared quota.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use barrage_flow::{BreakerConfig, LeaseConfig};
@@ -9,10 +10,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisQuotaConfig {
-    /// Redis, as `redis://[user:password@]host[:port][/database]`. Default
+    /// Redis, as `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS
+    /// with the host's name checked. Default
     /// `redis://127.0.0.1:6379`. All instances that share limits name the same one. It
     /// may hold a password: it is never logged.
     pub url: String,
+    /// Certificates to trust instead of the system's, as a PEM file. Default none.
+    pub tls_ca_file: Option<PathBuf>,
+    /// This client's certificate, as a PEM file; needs `tls_key_file`. Default none.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The key of `tls_cert_file`, as a PEM file. Default none.
+    pub tls_key_file: Option<PathBuf>,
     /// Longest wait of a request for Redis; then it is decided by this instance's share
     /// of the limit. Default 20: twenty times a call inside one data centre, and not felt
     /// by a sender. At most 500.
@@ -35,6 +43,9 @@ impl Default for RedisQuotaConfig {
     fn default() -> Self {
         RedisQuotaConfig {
             url: "redis://127.0.0.1:6379".into(),
+            tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
             deadline_ms: 20,
             keys_max: 200_000,
             shards: 32,

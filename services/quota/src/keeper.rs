@@ -1,13 +1,17 @@
 //! The keeper of the shared counts: Redis, one script call per ask.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use barrage_flow::sliding_window::GRAINS;
 use barrage_flow::{Ask, Grant, LeaseTerms, Rule};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
-use redis::{Client, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
+use redis::{
+    Client, ClientTlsConfig, IntoConnectionInfo, RedisError, Script, ScriptInvocation, TlsCertificates,
+};
 
+use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
 
 /// Each attempt to connect, and what was sent and is not acknowledged by the other
@@ -33,8 +37,8 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Connects in the background. `deadline` is when a caller stops to wait.
-    pub(crate) fn connect(url: &str, deadline: Duration) -> Result<Self, QuotaError> {
-        let connection = connection(url, deadline)?;
+    pub(crate) fn connect(config: &RedisQuotaConfig, deadline: Duration) -> Result<Self, QuotaError> {
+        let connection = connection(config, deadline)?;
         let bucket = Script::new(include_str!("lua/bucket.lua"));
         let window = Script::new(include_str!("lua/window.lua"));
         let keeper = Keeper { connection, bucket, window };
@@ -79,17 +83,43 @@ impl Keeper {
 
 /// A connection that mends itself, made by whoever first waits for it; each answer is
 /// waited for until the deadline.
-pub(crate) fn connection(url: &str, deadline: Duration) -> Result<ConnectionManager, QuotaError> {
-    let info = url.into_connection_info().map_err(QuotaError::Url)?;
-    let tcp = TcpSettings::default().set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let tcp = tcp.set_user_timeout(CONNECTION_LOST);
-    let client = Client::open(info.set_tcp_settings(tcp)).map_err(QuotaError::Url)?;
-    let config = ConnectionManagerConfig::new()
+pub(crate) fn connection(
+    config: &RedisQuotaConfig,
+    deadline: Duration,
+) -> Result<ConnectionManager, QuotaError> {
+    let settings = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(CONNECTION_LOST))
         .set_response_timeout(Some(deadline))
         .set_max_delay(RECONNECT_PAUSE_MAX);
-    ConnectionManager::new_lazy_with_config(client, config).map_err(QuotaError::Url)
+    ConnectionManager::new_lazy_with_config(client(config)?, settings).map_err(QuotaError::Url)
+}
+
+pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
+    let info = config.url.as_str().into_connection_info().map_err(QuotaError::Url)?;
+    let tcp = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(CONNECTION_LOST);
+    let info = info.set_tcp_settings(tcp);
+    if !config.url.starts_with("rediss:") {
+        return Client::open(info).map_err(QuotaError::Url);
+    }
+    // The process may have chosen already: then it is that one.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let read = |name: &'static str, path: &PathBuf| {
+        std::fs::read(path).map_err(|error| QuotaError::Tls(name, format!("{}: {error}", path.display())))
+    };
+    let client_tls = match (&config.tls_cert_file, &config.tls_key_file) {
+        (Some(cert), Some(key)) => Some(ClientTlsConfig {
+            client_cert: read("tls_cert_file", cert)?,
+            client_key: read("tls_key_file", key)?,
+        }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(QuotaError::Tls("tls_cert_file", "it and tls_key_file go together".into()));
+        }
+    };
+    let root_cert = config.tls_ca_file.as_ref().map(|path| read("tls_ca_file", path)).transpose()?;
+    Client::build_with_tls(info, TlsCertificates { client_tls, root_cert }).map_err(QuotaError::Url)
 }
 
 /// In the order that the scripts state.

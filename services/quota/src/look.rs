@@ -1,9 +1,8 @@
 //! What an operator should know about Redis.
 
-use redis::Client;
-
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
+use crate::keeper;
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +17,8 @@ pub struct Seen {
 
 /// Asks Redis about itself; changes nothing.
 pub async fn look(config: &RedisQuotaConfig) -> Result<Seen, QuotaError> {
-    let client = Client::open(config.url.as_str()).map_err(QuotaError::Url)?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;
+    let mut connection =
+        keeper::client(config)?.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;
     let info: String = redis::cmd("INFO")
         .arg("server")
         .arg("memory")

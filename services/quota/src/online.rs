@@ -30,7 +30,7 @@ impl RedisOnline {
     /// Connects in the background; Redis may be away. Must be called within a Tokio
     /// runtime.
     pub fn new(config: &RedisQuotaConfig) -> Result<Self, QuotaError> {
-        let connection = keeper::connection(&config.url, DEADLINE)?;
+        let connection = keeper::connection(config, DEADLINE)?;
         Ok(RedisOnline { connection, script: Script::new(include_str!("lua/online.lua")) })
     }
 

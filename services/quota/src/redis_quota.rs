@@ -58,7 +58,7 @@ impl RedisQuota {
         let deadline = config.deadline();
         let inner = Inner {
             book: Book::new(config, &metrics.keys),
-            keeper: Keeper::connect(&config.url, deadline)?,
+            keeper: Keeper::connect(config, deadline)?,
             guarded: Arc::new(Guarded::new("quota", config.breaker.clone(), deadline, breakers)),
             share: share(config),
             instances,

@@ -112,7 +112,7 @@ impl Uplink {
                 base_urls: self.config.base_urls.clone(),
                 age_secs: self.started.elapsed().as_secs(),
                 draining,
-                conservation_error: self.ledger.error(),
+                conservation_error: self.ledger.error_of(&["uplink"]),
                 ..InstanceReport::new(Role::Uplink, self.config.id.clone())
             };
             if let Err(error) = self.bus.report(report).await {

@@ -31,7 +31,12 @@ pub(crate) struct Report {
     reconnect_peak_per_s: u32,
     faults: Vec<String>,
     seed: u64,
+    /// Some of those lost: gift, when it was accepted, viewer, and when that one was shown
+    /// the nearest gifts before and after it.
+    lost: Vec<(usize, u32, usize, u32, u32)>,
 }
+
+const LOST_MAX: usize = 20;
 
 impl Report {
     pub(crate) fn new(
@@ -44,11 +49,22 @@ impl Report {
     ) -> Self {
         let accepted: Vec<u32> = book.accepted_ms.iter().map(|at| at.load(Ordering::Relaxed)).collect();
         let (mut lost, mut delay_ms, mut after_fault_ms) = (0, 0, 0);
+        let mut examples = Vec::new();
         for (gift, at) in accepted.iter().enumerate().filter(|(_, at)| **at > 0) {
-            for viewer in seen.iter().filter(|viewer| viewer.room == gift % book.scale.rooms) {
+            for (number, viewer) in
+                seen.iter().enumerate().filter(|(_, it)| it.room == gift % book.scale.rooms)
+            {
                 let shown = viewer.shown_ms[gift];
                 if shown == 0 {
                     lost += 1;
+                    if lost % 37 == 1 && examples.len() < LOST_MAX {
+                        let near = |gifts: &[u32]| {
+                            gifts.iter().copied().filter(|shown| *shown > 0).collect::<Vec<_>>()
+                        };
+                        let before = near(&viewer.shown_ms[..gift]).into_iter().max().unwrap_or(0);
+                        let after = near(&viewer.shown_ms[gift..]).into_iter().min().unwrap_or(0);
+                        examples.push((gift, *at, number, before, after));
+                    }
                     continue;
                 }
                 delay_ms = delay_ms.max(shown.saturating_sub(*at));
@@ -89,6 +105,7 @@ impl Report {
                 .map(|fault| format!("{} {}-{}", fault.what, fault.from_ms, fault.to_ms))
                 .collect(),
             seed,
+            lost: examples,
         }
     }
 

@@ -7,3 +7,4 @@ mod instance;
 mod online;
 mod server;
 mod shared;
+mod tls;
