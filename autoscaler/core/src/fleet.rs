@@ -108,11 +108,15 @@ mod tests {
 
     #[test]
     fn gateways_are_told_from_others_and_younger_figures_are_let_pass() {
+        // The first as a server gave it, but for its figures.
         let text = r#"{"instances": [
-            {"role": "gateway", "id": "g-1", "base_urls": [], "age_secs": 60, "draining": true,
-             "conservation_error": 0, "report_age_ms": 1500,
-             "load": {"connections": 7, "connections_max": 9, "writes_per_s": 3.5, "overload_level": 1}},
-            {"role": "uplink", "id": "u-1", "load": {}},
+            {"role": "gateway", "id": "gateway-1", "base_urls": [], "age_secs": 14, "draining": true,
+             "conservation_error": 0, "report_age_ms": 805,
+             "load": {"connections": 7, "connections_max": 17000, "rooms": 0, "joins_per_s": 0.0,
+             "joins_per_s_max": 4000, "deliveries_per_s": 0.0, "egress_bytes_per_s": 0.0,
+             "writes_per_s": 3.5, "backlog_bytes": 0, "cpu_cores": 0.01, "memory_bytes": 33468416,
+             "lag_ms": 0.429, "push_p99_ms": 0.0, "overload_level": 0}},
+            {"role": "uplink", "id": "uplink-1", "load": {}},
             {"role": "oracle", "id": "o-1"}]}"#;
         let report: FleetReport = serde_json::from_str(text).unwrap();
         let gateways: Vec<_> = report.gateways().collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use barrage_bus::{Bus, InstanceReport};
+use barrage_bus::{Bus, EntryLoad, InstanceReport, entry_load};
 use barrage_http::ApiError;
 use barrage_protocol::Code;
 use barrage_store::Store;
@@ -66,6 +66,9 @@ async fn metrics(State(health): State<Health>) -> Result<String, ApiError> {
 #[derive(Serialize)]
 struct Fleet {
     instances: Vec<Instance>,
+    /// The sum over all entries; absent when none has reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<EntryLoad>,
 }
 
 #[derive(Serialize)]
@@ -85,9 +88,10 @@ async fn fleet(State(health): State<Health>, headers: HeaderMap) -> Result<Json<
     }
     let mut instances = health.bus.instances();
     instances.sort_by(|a, b| (a.report.role, &a.report.id).cmp(&(b.report.role, &b.report.id)));
+    let entry = entry_load(&instances);
     let instances = instances.into_iter().map(|instance| Instance {
         report: instance.report,
         report_age_ms: u64::try_from(instance.age.as_millis()).unwrap_or(u64::MAX),
     });
-    Ok(Json(Fleet { instances: instances.collect() }))
+    Ok(Json(Fleet { instances: instances.collect(), entry }))
 }

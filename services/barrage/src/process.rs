@@ -129,7 +129,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         front.push(tokio::spawn(async move { uplink.run(shutdown).await }));
     }
     if let (Some(counting), true) = (&counting, roles.entry) {
-        public_router = public_router.merge(entry(&ground, counting, &addresses)?);
+        let (routes, reports) = entry(&ground, counting, &addresses)?;
+        public_router = public_router.merge(routes);
+        front.push(reports);
         ledgers::follow(Arc::clone(&ground.bus), &ground.registry)?;
     }
     let public_router = public_router
@@ -306,16 +308,22 @@ fn uplink(ground: &Ground, counting: &Counting, store: &Arc<dyn Store>) -> anyho
     Uplink::new(parts, config.uplink.clone(), UplinkMetrics::new(&ground.registry)?).context("uplink.limits")
 }
 
-/// Entry's routes, and those for guests of the page.
-fn entry(ground: &Ground, counting: &Counting, addresses: &[SocketAddr]) -> anyhow::Result<Router> {
+/// Entry's routes with those for guests of the page, and its reports to the registry.
+fn entry(
+    ground: &Ground,
+    counting: &Counting,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<(Router, JoinHandle<()>)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let (bus, quota) = (Arc::clone(&ground.bus), Arc::clone(&counting.quota));
-    let entry = Entry::new(bus, quota, ports, config.entry.clone(), &ground.registry)?;
+    let keyring = Arc::clone(&ground.keyring);
+    let entry = Entry::with_tickets(bus, quota, ports, config.entry.clone(), &ground.registry, keyring)?;
     let is_local = || addresses.iter().all(|address| address.ip().is_loopback());
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);
-    Ok(barrage_entry::router(entry).merge(guests))
+    let reports = tokio::spawn(barrage_entry::run(Arc::clone(&entry), ground.stop.front.clone()));
+    Ok((barrage_entry::router(entry).merge(guests), reports))
 }
 
 /// Clients find a process without entry by URLs: those of its listeners if none are

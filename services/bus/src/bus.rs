@@ -210,6 +210,11 @@ pub trait Bus: Send + Sync + 'static {
         of_role(self.instances(), Role::Gateway)
     }
 
+    /// The entries among them.
+    fn entries(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Entry)
+    }
+
     /// The uplinks among them.
     fn uplinks(&self) -> Vec<Registered> {
         of_role(self.instances(), Role::Uplink)

@@ -12,6 +12,8 @@ pub enum Role {
     Gateway,
     /// Takes messages.
     Uplink,
+    /// Tells clients where to go.
+    Entry,
 }
 
 impl Role {
@@ -21,6 +23,7 @@ impl Role {
         match self {
             Role::Gateway => "gateway",
             Role::Uplink => "uplink",
+            Role::Entry => "entry",
         }
     }
 }
@@ -44,6 +47,28 @@ pub struct InstanceReport {
     pub conservation_error: u64,
     /// How hard a gateway works; all zero for other roles.
     pub load: GatewayLoad,
+    /// Who waits at an entry; none for other roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryLoad>,
+}
+
+/// Newcomers at an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EntryLoad {
+    /// Those who hold a ticket for later or were told lately to come back.
+    pub waiting: u64,
+    /// Those sent to a gateway in the last second.
+    pub granted_per_s: f64,
+}
+
+/// The sum over all entries; none when none has reported.
+#[must_use]
+pub fn entry_load(instances: &[Registered]) -> Option<EntryLoad> {
+    let loads = instances.iter().filter_map(|instance| instance.report.entry);
+    loads.reduce(|sum, load| EntryLoad {
+        waiting: sum.waiting + load.waiting,
+        granted_per_s: sum.granted_per_s + load.granted_per_s,
+    })
 }
 
 impl InstanceReport {
@@ -58,6 +83,7 @@ impl InstanceReport {
             draining: false,
             conservation_error: 0,
             load: GatewayLoad::default(),
+            entry: None,
         }
     }
 }

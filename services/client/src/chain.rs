@@ -15,13 +15,14 @@ pub struct HoldLimits {
     pub batches_max: usize,
     /// A repair that did not close the gap is asked for again after this. Default 2 s.
     pub ask_again: Duration,
-    /// Asks for one gap; then it is given up. Default 3.
+    /// Asks for one gap; then it is given up. Default 15: the servers may be without a
+    /// leader for many seconds, and a gift in the gap is worth the wait.
     pub asks_max: u32,
 }
 
 impl Default for HoldLimits {
     fn default() -> Self {
-        HoldLimits { batches_max: 512, ask_again: Duration::from_secs(2), asks_max: 3 }
+        HoldLimits { batches_max: 512, ask_again: Duration::from_secs(2), asks_max: 15 }
     }
 }
 
@@ -55,6 +56,8 @@ struct Asked {
 #[derive(Debug)]
 pub struct RoomChain {
     position: Sequence,
+    /// The server's own position when the connection began.
+    newest: Sequence,
     held: BTreeMap<Sequence, Batch>,
     asked: Option<Asked>,
     limits: HoldLimits,
@@ -70,13 +73,20 @@ impl RoomChain {
     /// The same with limits of its own.
     #[must_use]
     pub fn with_limits(position: Sequence, limits: HoldLimits) -> Self {
-        RoomChain { position, held: BTreeMap::new(), asked: None, limits }
+        RoomChain { position, newest: position, held: BTreeMap::new(), asked: None, limits }
     }
 
-    /// Whether something is held for a gap: only then has [`RoomChain::tick`] work.
+    /// Whether a gap is known: only then has [`RoomChain::tick`] work.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.held.is_empty()
+        self.goal().is_some()
+    }
+
+    /// The first position that is known to exist and has not been reached.
+    fn goal(&self) -> Option<Sequence> {
+        let held = self.held.keys().next().copied();
+        let newest = (self.newest > self.position).then_some(self.newest);
+        held.into_iter().chain(newest).min()
     }
 
     /// Everything up to here was delivered or given up.
@@ -85,9 +95,12 @@ impl RoomChain {
         self.position
     }
 
-    /// A new connection begins: what was asked on the old one is asked anew.
-    pub fn reconnected(&mut self) {
-        self.asked = None;
+    /// A new connection begins, whose server is at `newest`: what was asked on the old
+    /// one is asked anew. The resume counts as the first ask, so that a resume that fails
+    /// is noticed even if nothing more is said in the room.
+    pub fn resumed(&mut self, newest: Sequence, now: Duration) {
+        self.newest = newest;
+        self.asked = self.goal().map(|goal| Asked { before: Sequence(goal.0 + 1), at: now, times: 1 });
     }
 
     /// Takes a batch.
@@ -96,6 +109,7 @@ impl RoomChain {
         if is_other_history(&batch, self.position) {
             // Its newest is older than ours: start at its end.
             self.position = batch.sequence;
+            self.newest = batch.sequence;
             self.held.clear();
             self.asked = None;
         }
@@ -117,7 +131,8 @@ impl RoomChain {
     /// Time passes: asks again, or gives a gap up.
     pub fn tick(&mut self, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.asked.is_some_and(|asked| now.saturating_sub(asked.at) >= self.limits.ask_again) {
+        let is_due = |asked: Asked| now.saturating_sub(asked.at) >= self.limits.ask_again;
+        if self.asked.map_or(self.is_waiting(), is_due) {
             self.ask(now, &mut steps);
         }
         self.go_on(now, &mut steps);
@@ -138,11 +153,11 @@ impl RoomChain {
     }
 
     fn ask(&mut self, now: Duration, steps: &mut Vec<Step>) {
-        let Some(first) = self.held.keys().next() else {
+        let Some(goal) = self.goal() else {
             self.asked = None;
             return;
         };
-        let before = Sequence(first.0 + 1);
+        let before = Sequence(goal.0 + 1);
         let times = self.asked.filter(|asked| asked.before == before).map_or(0, |asked| asked.times) + 1;
         if times > self.limits.asks_max {
             self.give_up(steps);
@@ -154,9 +169,9 @@ impl RoomChain {
 
     fn give_up(&mut self, steps: &mut Vec<Step>) {
         self.asked = None;
-        if let Some(first) = self.held.keys().next().copied() {
-            self.position = first;
-            steps.push(Step::Lost { up_to: first });
+        if let Some(goal) = self.goal() {
+            self.position = goal;
+            steps.push(Step::Lost { up_to: goal });
         }
     }
 

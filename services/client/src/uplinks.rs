@@ -67,7 +67,7 @@ impl Uplinks {
 }
 
 async fn ask(http: &reqwest::Client, entry_url: &str, room: &RoomId) -> Result<EntryAnswer, String> {
-    let request = http.get(format!("{entry_url}/v1/entry?room={room}")).timeout(TIMEOUT);
+    let request = http.get(format!("{entry_url}/v1/entry?room={room}&purpose=send")).timeout(TIMEOUT);
     let response = request.send().await.map_err(|error| error.to_string())?;
     let response = refusal(response).await.map_err(|error| error.to_string())?;
     response.json().await.map_err(|error| error.to_string())

@@ -178,7 +178,10 @@ impl Run {
     pub(crate) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {
-            Some(chain) => chain.reconnected(),
+            Some(chain) => {
+                let newest = if link.hello.resume { link.hello.sequence } else { position };
+                chain.resumed(newest, self.started.elapsed());
+            }
             None => self.chain = Some(RoomChain::with_limits(position, self.config.hold)),
         }
         self.emit(Event::Hello(Box::new(link.hello.clone()), link.transport)).await

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntryConfig {
+    /// Name in the registry. Default `entry-1`.
+    pub id: String,
     /// Gateways named in one answer. Default 3: enough to race, and to fall back on.
     pub gateways_max: usize,
     /// How long an answer may be used. Default 60000.
@@ -52,6 +54,7 @@ pub struct EntryConfig {
 impl Default for EntryConfig {
     fn default() -> Self {
         EntryConfig {
+            id: "entry-1".into(),
             gateways_max: 3,
             ttl_ms: 60_000,
             race_width: 3,

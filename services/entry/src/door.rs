@@ -24,6 +24,11 @@ pub(crate) struct Door {
 }
 
 impl Door {
+    /// How many hold a ticket whose moment is to come.
+    pub(crate) fn queued(&self, now: Duration) -> u64 {
+        self.moments.lock().unwrap_or_else(PoisonError::into_inner).to_come(now)
+    }
+
     pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
         Door { keyring, moments: Mutex::default() }
     }
@@ -35,6 +40,7 @@ impl Door {
         room: &RoomId,
         fleet: &Fleet,
         now: Duration,
+        entries: usize,
         config: &EntryConfig,
         metrics: &EntryMetrics,
     ) -> Result<Option<EntryTicket>, ApiError> {
@@ -44,7 +50,7 @@ impl Door {
         };
         let taken = {
             let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-            let share = f64::from(config.joins_share_percent.clamp(1, 100)) / 100.0;
+            let share = f64::from(config.joins_share_percent.clamp(1, 100)) / 100.0 / entries as f64;
             let Some(per_s) = fleet.admissible_per_s(moments.due_per_s(now), share) else { return Ok(None) };
             if fleet.seats <= moments.outstanding(now) {
                 return Err(turned_away(metrics, "fleet_full", FULL_RETRY_MS));

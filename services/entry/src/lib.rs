@@ -10,10 +10,12 @@ mod moments;
 mod race;
 mod ranker;
 mod region;
+mod report;
 mod routes;
 
 pub use config::EntryConfig;
 pub use error::EntryError;
 pub use ranker::{Candidate, rank};
 pub use region::{Place, RegionTable};
+pub use report::run;
 pub use routes::{Entry, router};

@@ -69,6 +69,12 @@ impl Moments {
         unreported.map(|(_, count)| count).sum()
     }
 
+    /// Moments after this second.
+    pub(crate) fn to_come(&self, now: Duration) -> u64 {
+        let later = self.given.iter().filter(|(second, _)| *second > now.as_secs());
+        later.map(|(_, count)| count).sum()
+    }
+
     fn forget(&mut self, now: Duration) {
         while self.given.front().is_some_and(|(second, _)| *second + PAST_SECS < now.as_secs()) {
             self.given.pop_front();

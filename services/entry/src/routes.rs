@@ -29,6 +29,7 @@ use crate::metrics::EntryMetrics;
 use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
 use crate::ranker::{Candidate, rank};
 use crate::region::{Place, RegionTable};
+use crate::report::Newcomers;
 
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 /// Seconds' worth of questions that an address may save up.
@@ -38,17 +39,18 @@ const HOST_BYTES_MAX: usize = 255;
 
 /// The entry scheduler.
 pub struct Entry {
-    bus: Arc<dyn Bus>,
+    pub(crate) bus: Arc<dyn Bus>,
     quota: Arc<dyn Quota>,
     /// Of one address.
     rate: Rate,
-    started: Instant,
-    config: EntryConfig,
+    pub(crate) started: Instant,
+    pub(crate) config: EntryConfig,
     metrics: EntryMetrics,
     regions: RegionTable,
     races: Mutex<RaceBook>,
     /// `None` gives no tickets.
-    door: Option<Door>,
+    pub(crate) door: Option<Door>,
+    pub(crate) newcomers: Newcomers,
     resource: Bytes,
     /// Ports of gateways that name no URL of their own.
     ports: Vec<u16>,
@@ -108,6 +110,7 @@ impl Entry {
             regions,
             races: Mutex::default(),
             door,
+            newcomers: Newcomers::default(),
             resource,
             ports,
         }))
@@ -181,8 +184,10 @@ impl Entry {
         let gateways = self.bus.gateways();
         let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
         let ranked = rank(&candidates, self.config.gateways_max, rand::random::<f64>);
+        let now = self.started.elapsed();
         if ranked.is_empty() {
             self.metrics.empty.inc();
+            self.newcomers.turned_away(now);
             let message = "no gateway takes viewers now; come back at the named time";
             return Err(
                 ApiError::new(Code::Overloaded, message).retry_after_ms(1_000 + rand::random_range(0..2_000))
@@ -196,10 +201,16 @@ impl Entry {
         let ticket = match (&self.door, question) {
             (Some(door), Question { room: Some(room), purpose: Purpose::Watch }) => {
                 let fleet = Fleet::of(gateways.iter().map(|gateway| &gateway.report));
-                door.pass(room, &fleet, self.started.elapsed(), &self.config, &self.metrics)?
+                // Each entry has its share of what the fleet admits.
+                let entries = self.bus.entries().len().max(1);
+                door.pass(room, &fleet, now, entries, &self.config, &self.metrics)
+                    .inspect_err(|_| self.newcomers.turned_away(now))?
             }
             _ => None,
         };
+        if question.purpose == Purpose::Watch {
+            self.newcomers.granted();
+        }
         self.metrics.answers.inc();
         Ok(EntryAnswer {
             downlinks: downlinks(&bases, question.room.map_or("{room}", RoomId::as_str)),

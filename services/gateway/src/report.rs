@@ -97,6 +97,7 @@ pub(crate) async fn run(shared: &Shared) {
             draining: has_ended || shared.departures.is_draining(),
             conservation_error: shared.metrics.ledger.error_of(&["hub", "fan_out", "viewers"]),
             load: load(shared, &before, &now),
+            entry: None,
         };
         before = now;
         if let Err(error) = shared.bus.report(report).await {

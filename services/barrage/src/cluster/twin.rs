@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use barrage_bus::{Bus, BusMetrics, NatsBus, Registered};
+use barrage_bus::{Bus, BusMetrics, NatsBus, Registered, entry_load};
 use barrage_scaling::{
     Constraint, Decision, EntryLoad, GatewayId, GatewayLoad, Knee, LoadReport, Memory, MoveCause,
     Observation, Phase, PolicyConfig, decide, explain,
@@ -155,7 +155,8 @@ impl Twin {
             at_secs: at.as_secs_f64(),
             replicas: u32::try_from(gateways.len()).unwrap_or(u32::MAX),
             gateways,
-            entry: Some(EntryLoad::default()),
+            entry: entry_load(&self.bus.entries())
+                .map(|entry| EntryLoad { waiting: entry.waiting as f64, granted_per_s: entry.granted_per_s }),
             provision_secs: self.start_secs.iter().copied().collect(),
             ..Observation::default()
         }

@@ -88,7 +88,8 @@ proptest! {
 
 #[test]
 fn a_gap_that_nobody_mends_is_given_up() {
-    let mut chain = RoomChain::new(Sequence(3));
+    let limits = HoldLimits { asks_max: 3, ..HoldLimits::default() };
+    let mut chain = RoomChain::with_limits(Sequence(3), limits);
     let steps = chain.take(batch(7, 9, false), Duration::ZERO);
     assert!(matches!(steps[..], [Step::Ask { after: Sequence(3), before: Sequence(8) }]));
     assert!(chain.tick(Duration::from_secs(1)).is_empty());
@@ -97,6 +98,26 @@ fn a_gap_that_nobody_mends_is_given_up() {
     let steps = chain.tick(Duration::from_secs(6));
     assert!(matches!(steps[0], Step::Lost { up_to: Sequence(7) }));
     assert_eq!(seen(&steps), [8, 9]);
+}
+
+#[test]
+fn a_resume_that_is_not_answered_is_asked_for_although_the_room_is_quiet() {
+    let mut chain = RoomChain::new(Sequence(5));
+    chain.resumed(Sequence(9), Duration::ZERO);
+    assert!(chain.is_waiting());
+    assert!(chain.tick(Duration::from_millis(500)).is_empty(), "the resume is still on its way");
+    let steps = chain.tick(Duration::from_secs(2));
+    assert!(matches!(steps[..], [Step::Ask { after: Sequence(5), before: Sequence(10) }]), "{steps:?}");
+    // Part of it comes; the rest is asked for.
+    let steps = chain.take(batch(5, 7, true), Duration::from_secs(3));
+    assert_eq!(seen(&steps), [6, 7]);
+    let steps = chain.tick(Duration::from_secs(3));
+    assert!(matches!(steps[..], [Step::Ask { after: Sequence(7), before: Sequence(10) }]), "{steps:?}");
+    chain.take(batch(7, 9, true), Duration::from_secs(4));
+    assert!(!chain.is_waiting() && chain.tick(Duration::from_secs(60)).is_empty());
+    // A server that is behind us has nothing to give.
+    chain.resumed(Sequence(3), Duration::from_secs(61));
+    assert!(!chain.is_waiting());
 }
 
 #[test]

@@ -1,0 +1,57 @@
+// More want in than the servers admit: the page counts down, shows its ticket once, and
+// comes in in the end.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { connected, launch } from './browser.mjs';
+import { Server } from './server.mjs';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** A page on its way in; entry gives these answers first, and then its own. */
+async function visit(answers, locale = 'en-US') {
+  const page = await (await browser.newContext({ locale })).newPage();
+  page.sockets = [];
+  page.on('websocket', (socket) => page.sockets.push(new URL(socket.url()).search));
+  await page.route(/\/v1\/entry\?.*purpose=watch/, (route) => {
+    const answer = answers.shift();
+    return answer ? route.fulfill({ contentType: 'application/json', ...answer }) : route.continue();
+  });
+  await page.goto(`${server.origin}/`);
+  return page;
+}
+
+const ticket = (wait_ms) => ({ body: JSON.stringify({ downlinks: [], ticket: { token: 'a.b-c_d', wait_ms } }) });
+
+test('a ticket is counted down in both languages and shown', async () => {
+  for (const [locale, words] of [['en-US', /^Entering in [123] s$/], ['zh-CN', /^[123] 秒后进入$/]]) {
+    const page = await visit([ticket(2_500)], locale);
+    await page.waitForSelector('#state[data-state=queued]', { state: 'attached' });
+    assert.match(await page.textContent('#state-text'), words);
+    assert.deepEqual(page.sockets, []);
+    // It is no real one: refused, the page asks entry again, and is let in without.
+    await connected(page);
+    assert.equal(page.sockets[0], '?ticket=a.b-c_d');
+    assert.equal(page.sockets.at(-1), '');
+  }
+});
+
+test('who is turned away comes back at the named time', async () => {
+  const refusal = { error: { code: 'overloaded', message: 'full', retry_after_ms: 2_000 } };
+  const begun = performance.now();
+  const page = await visit([{ status: 503, body: JSON.stringify(refusal) }]);
+  await page.waitForSelector('#state[data-state=waiting]', { state: 'attached' });
+  assert.deepEqual(page.sockets, []);
+  await connected(page);
+  assert.ok(performance.now() - begun >= 2_000);
+});
