@@ -131,6 +131,19 @@ async fn make_rooms(site: &Site, scale: &Scale) {
         let made = made.unwrap_or_else(|error| panic!("{error:?}\n{}", site.logs()));
         assert!(made.status().is_success(), "{}", made.text().await.unwrap());
     }
+    // A viewer that asks before everybody knows the room is told never to come back.
+    for n in 0..scale.rooms {
+        let room = Scale::room(n);
+        let gateways = site.gateways().into_iter().map(|url| format!("{url}/v1/rooms/{room}/poll?after=0"));
+        for url in gateways.chain([format!("{}/v1/entry?room={room}", site.entry)]) {
+            let known = async {
+                while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), known).await.unwrap_or_else(|_| panic!("{url}"));
+        }
+    }
 }
 
 async fn until(what: &str, secs: u64, is_so: impl Fn() -> bool) {

@@ -83,6 +83,12 @@ impl Site {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Base URLs of the gateways.
+    pub(crate) fn gateways(&self) -> Vec<String> {
+        let gateways = self.processes.iter().filter(|process| process.recipe.name.starts_with("gateway"));
+        gateways.map(|process| format!("http://127.0.0.1:{}", process.recipe.port)).collect()
+    }
+
     /// The last lines of all logs, for a failed run.
     pub(crate) fn logs(&self) -> String {
         let tail = |process: &Process| {

@@ -149,7 +149,7 @@ async fn a_mistake_in_the_configuration_is_told_at_once() {
         deadline_ms,
         ..RedisQuotaConfig::default()
     };
-    for config in [at("http://127.0.0.1", 20), at("rediss://127.0.0.1", 20), at("redis://127.0.0.1", 0)] {
+    for config in [at("http://127.0.0.1", 20), at("rediss:127.0.0.1", 20), at("redis://127.0.0.1", 0)] {
         let refused = std::panic::catch_unwind(|| Instance::with(&config, 1));
         assert!(refused.is_err(), "{config:?}");
     }
