@@ -80,7 +80,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     if !roles.entry {
         name_urls(&mut config, &addresses)?;
     }
-    let ground = ground(config, roles).await?;
+    let ground = Box::pin(ground(config, roles)).await?;
     let store = match roles.needs_store() {
         true => Some(store(&ground.config).await.context("the store cannot be opened")?),
         false => None,

@@ -6,6 +6,7 @@
 //! say how.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the seed and the report are what the run is for")]
 
 mod crowd;
 mod process;
