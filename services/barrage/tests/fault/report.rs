@@ -21,7 +21,7 @@ pub(crate) struct Report {
     gifts_not_archived: u64,
     gifts_archived_twice: u64,
     gift_delay_max_s: f64,
-    /// The same without the time until the end of a fault in between.
+    /// The same from the end of the fault that it was caught by, if any.
     gift_delay_after_fault_max_s: f64,
     posts_failed: u64,
     chat_accepted: u64,
@@ -68,7 +68,7 @@ impl Report {
                     continue;
                 }
                 delay_ms = delay_ms.max(shown.saturating_sub(*at));
-                after_fault_ms = after_fault_ms.max(shown.saturating_sub(expected_from(faults, *at, shown)));
+                after_fault_ms = after_fault_ms.max(shown.saturating_sub(expected_from(faults, *at)));
             }
         }
         let times = |is: fn(u32) -> bool| {
@@ -133,9 +133,13 @@ impl Report {
     }
 }
 
-/// From when on a gift should have come: its acceptance, or the end of the last fault
-/// between that and its display.
-fn expected_from(faults: &[Fault], accepted_ms: u32, shown_ms: u32) -> u32 {
-    let between = faults.iter().filter(|fault| fault.from_ms <= shown_ms && fault.to_ms >= accepted_ms);
-    between.map(|fault| fault.to_ms).fold(accepted_ms, u32::max)
+/// A gift on its way when a fault begins counts as caught by it: so long may it be on
+/// its way.
+const ON_ITS_WAY_MS: u32 = 1_000;
+
+/// From when on a gift should have come: its acceptance, or the end of the one fault that
+/// it was caught by.
+fn expected_from(faults: &[Fault], accepted_ms: u32) -> u32 {
+    let caught = |fault: &&Fault| fault.from_ms <= accepted_ms + ON_ITS_WAY_MS && fault.to_ms >= accepted_ms;
+    faults.iter().find(caught).map_or(accepted_ms, |fault| fault.to_ms)
 }
