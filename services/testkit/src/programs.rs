@@ -41,6 +41,22 @@ pub fn postgres(program: &str) -> Vec<String> {
     words
 }
 
+/// Makes `ca.pem`, and `cert.pem` with `key.pem` that it signed for the name `localhost`
+/// alone.
+pub fn certificates(folder: &Path) {
+    let openssl = |line: &str| {
+        let made = std::process::Command::new("openssl").args(line.split(' ')).current_dir(folder).output();
+        let made = made.expect("`openssl`");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    };
+    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost").unwrap();
+    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
+    openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem");
+    openssl(
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
+    );
+}
+
 /// Whether this process is root's.
 #[must_use]
 pub fn is_root() -> bool {

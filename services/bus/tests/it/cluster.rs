@@ -146,6 +146,7 @@ async fn a_start_that_cannot_work_says_why() {
     let nobody = NatsConfig {
         urls: vec!["nats://127.0.0.1:1".into()],
         connect_timeout_ms: 500,
+        start_deadline_ms: 0,
         ..NatsConfig::default()
     };
     let refused = NatsBus::connect(nobody, BusConfig::default(), metrics()).await.err().unwrap();

@@ -8,6 +8,7 @@ mod engine;
 mod faults;
 mod server;
 mod suite;
+mod tls;
 
 /// Runs each test of the suite on both engines.
 macro_rules! on_both_engines {

@@ -1,12 +1,12 @@
 //! Redis behind TLS: the server's name is checked, and nothing is said to another one.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use barrage_flow::Online;
 use barrage_quota::{QuotaError, RedisOnline, RedisQuotaConfig, look};
+use barrage_testkit::programs;
 
 struct TlsServer {
     child: Child,
@@ -21,22 +21,11 @@ impl Drop for TlsServer {
     }
 }
 
-fn openssl(folder: &Path, line: &str) {
-    let made = Command::new("openssl").args(line.split(' ')).current_dir(folder).output().expect("`openssl`");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
 /// A server whose certificate is for `localhost`, signed by an authority of our own.
 async fn start() -> TlsServer {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    openssl(at, "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
-    openssl(at, "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem");
-    std::fs::write(at.join("names"), "subjectAltName=DNS:localhost").unwrap();
-    openssl(
-        at,
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
-    );
+    programs::certificates(at);
     let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap().port();
     let child = Command::new("redis-server")
         .args(["--port", "0", "--bind", "127.0.0.1", "--save", "", "--tls-auth-clients", "no"])

@@ -1,0 +1,37 @@
+//! NATS behind TLS: the server's name is checked, and nothing is said to another one.
+
+use barrage_bus::nats::NatsError;
+use barrage_bus::{Bus, BusConfig, NatsBus, NatsConfig};
+use barrage_protocol::Class;
+use barrage_testkit::programs;
+
+use crate::drafts::draft;
+use crate::engine::{metrics, nats_config};
+use crate::server::Server;
+
+#[tokio::test]
+async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
+    let folder = tempfile::tempdir().unwrap();
+    programs::certificates(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let server =
+        Server::start_with(&["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem")]).await;
+    let port = server.url().rsplit(':').next().unwrap().to_owned();
+    let trusting = NatsConfig {
+        urls: vec![format!("tls://localhost:{port}")],
+        tls_ca_file: Some(folder.path().join("ca.pem")),
+        ..nats_config(&server)
+    };
+    let connect =
+        async |config: &NatsConfig| NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await;
+    let bus = connect(&trusting).await.unwrap();
+    bus.publish(vec![draft("r", "u", "m1", Class::Gift)]).await.unwrap();
+    let by_address = NatsConfig { urls: vec![format!("tls://127.0.0.1:{port}")], ..trusting.clone() };
+    let stranger = NatsConfig { tls_ca_file: None, ..trusting.clone() };
+    for (config, what) in [(by_address, "the name"), (stranger, "the authority")] {
+        let refused = connect(&config).await.err();
+        assert!(matches!(refused, Some(NatsError::Connect(_))), "{what} was not checked: {refused:?}");
+    }
+    let half = NatsConfig { tls_cert_file: Some("cert.pem".into()), ..trusting };
+    assert!(matches!(connect(&half).await.err(), Some(NatsError::Config(_))));
+}
