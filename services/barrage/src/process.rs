@@ -318,7 +318,7 @@ fn entry(
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let (bus, quota) = (Arc::clone(&ground.bus), Arc::clone(&counting.quota));
     let keyring = Arc::clone(&ground.keyring);
-    let entry = Entry::with_tickets(bus, quota, ports, config.entry.clone(), &ground.registry, keyring)?;
+    let entry = Entry::new(bus, quota, ports, config.entry.clone(), &ground.registry, keyring)?;
     let is_local = || addresses.iter().all(|address| address.ip().is_loopback());
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);

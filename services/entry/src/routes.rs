@@ -57,20 +57,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// One that gives no tickets. `ports` are where gateways without a base URL listen,
-    /// on the host that entry was asked on.
+    /// `ports` are where gateways without a base URL listen, on the host that entry was
+    /// asked on. The keyring signs tickets; one that cannot sign gives none.
     pub fn new(
-        bus: Arc<dyn Bus>,
-        quota: Arc<dyn Quota>,
-        ports: Vec<u16>,
-        config: EntryConfig,
-        registry: &Registry,
-    ) -> Result<Arc<Self>, EntryError> {
-        Self::build(bus, quota, ports, config, registry, None)
-    }
-
-    /// The same with tickets, which the keyring signs.
-    pub fn with_tickets(
         bus: Arc<dyn Bus>,
         quota: Arc<dyn Quota>,
         ports: Vec<u16>,
@@ -80,19 +69,8 @@ impl Entry {
     ) -> Result<Arc<Self>, EntryError> {
         if !keyring.can_sign() {
             tracing::warn!("no key of this entry can sign: in a crowd there will be no tickets");
-            return Self::new(bus, quota, ports, config, registry);
         }
-        Self::build(bus, quota, ports, config, registry, Some(Door::new(keyring)))
-    }
-
-    fn build(
-        bus: Arc<dyn Bus>,
-        quota: Arc<dyn Quota>,
-        ports: Vec<u16>,
-        config: EntryConfig,
-        registry: &Registry,
-        door: Option<Door>,
-    ) -> Result<Arc<Self>, EntryError> {
+        let door = keyring.can_sign().then(|| Door::new(keyring));
         let regions = match &config.region_file {
             Some(path) => RegionTable::load(path)?,
             None => RegionTable::default(),

@@ -47,7 +47,7 @@ impl Site {
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let (quota, ports) = (Arc::new(quota), vec![8080, 9090]);
         let signing = Arc::clone(&keyring);
-        let entry = Entry::with_tickets(Arc::clone(&bus), quota, ports, config, &registry, signing).unwrap();
+        let entry = Entry::new(Arc::clone(&bus), quota, ports, config, &registry, signing).unwrap();
         Site { router: router(entry), bus, registry, keyring, _dir: dir }
     }
 

@@ -83,6 +83,8 @@ impl Keeper {
         Ok(())
     }
 
+    /// Begun anew with the fleet, and not bounded while it runs: the processes log at
+    /// `info`, a line for each event.
     fn log(&self, name: &str) -> anyhow::Result<File> {
         let path = self.log_dir.join(format!("{name}.log"));
         File::create(&path).with_context(|| format!("{} cannot be written", path.display()))

@@ -26,6 +26,8 @@ use crate::config::Config;
 
 /// Longest wait for a gateway to take an order.
 const ORDER_MAX: Duration = Duration::from_secs(2);
+/// Observations that are recorded, about a day of them; later ones are not.
+const RECORD_MAX: u32 = 50_000;
 /// Starts that are remembered to know how long one takes.
 const STARTS_MAX: usize = 20;
 
@@ -54,6 +56,7 @@ pub(crate) struct Twin {
     number: u16,
     /// Every observation, for `barrage-autoscaler replay`.
     record: File,
+    recorded: u32,
     told: Vec<Constraint>,
 }
 
@@ -90,6 +93,7 @@ impl Twin {
             number: u16::try_from(gateways.len()).context("too many gateways")?,
             record: File::create(&record)
                 .with_context(|| format!("{} cannot be written", record.display()))?,
+            recorded: 0,
             told: Vec::new(),
         })
     }
@@ -105,16 +109,23 @@ impl Twin {
             }
             self.settle();
             let seen = self.observe();
-            if let Err(error) = serde_json::to_writer(&self.record, &seen)
-                .map_err(anyhow::Error::from)
-                .and_then(|()| Ok(writeln!(self.record)?))
-            {
+            if let Err(error) = self.write(&seen) {
                 tracing::warn!(%error, "the observation was not recorded");
             }
             let decision = decide(&self.policy, &self.knee, &mut self.memory, &seen);
             self.say(&seen, &decision);
             self.act(&seen, &decision).await;
         }
+    }
+
+    /// Adds to the record while there is room in it.
+    fn write(&mut self, seen: &Observation) -> std::io::Result<()> {
+        if self.recorded >= RECORD_MAX {
+            return Ok(());
+        }
+        self.recorded += 1;
+        serde_json::to_writer(&self.record, seen)?;
+        writeln!(self.record)
     }
 
     /// Takes in the gateways that have started.

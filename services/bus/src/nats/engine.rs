@@ -103,8 +103,9 @@ impl NatsBus {
         }));
         let instances = Instances::new(client.clone(), &stores.instances, timeout);
         let reports = instances.reports();
+        let listening = client.clone();
         tasks.running.spawn(bucket::follow(stores.instances, disturbances.clone(), move |news| {
-            registry::tell(&reports, news);
+            registry::tell(&reports, &listening, news);
         }));
         let (pulses, waiting) = mpsc::channel(PULSES_MAX);
         tasks.running.spawn(send_pulses(client.clone(), waiting));

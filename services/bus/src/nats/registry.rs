@@ -1,6 +1,7 @@
 //! Instances and how they are, in a bucket that forgets the silent.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,9 @@ const INSTANCES_MAX: usize = 1_024;
 pub(crate) struct Known {
     /// By key, each with the moment that it was made.
     reports: HashMap<String, (InstanceReport, Instant)>,
-    /// Since when silence means something: nobody is heard while this process has lost
-    /// the servers.
-    listening_since: Option<Instant>,
+    /// Since when silence means something, and on which connection: nobody is heard
+    /// while this process has lost the servers, or has come back and not read yet.
+    listening: Option<(Instant, u64)>,
 }
 
 pub(crate) type Reports = Arc<Mutex<Known>>;
@@ -64,26 +65,30 @@ impl Instances {
         };
         let mut known = lock(&self.reports);
         if self.client.connection_state() == State::Connected {
-            known.forget_silent();
+            known.forget_silent(connection(&self.client));
         }
         known.reports.values().map(registered).collect()
     }
 }
 
 impl Known {
-    fn forget_silent(&mut self) {
-        let since = self.listening_since;
-        let silent = |at: Instant| since.map_or(at, |since| at.max(since)).elapsed();
-        self.reports.retain(|_, (_, at)| silent(*at) < SILENCE_MAX);
+    fn forget_silent(&mut self, connection: u64) {
+        let Some((since, _)) = self.listening.filter(|(_, on)| *on == connection) else { return };
+        self.reports.retain(|_, (_, at)| (*at).max(since).elapsed() < SILENCE_MAX);
     }
 }
 
-pub(crate) fn tell(reports: &Reports, news: News) {
+/// The number of the connection of now.
+fn connection(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::SeqCst)
+}
+
+pub(crate) fn tell(reports: &Reports, client: &Client, news: News) {
     match news {
         News::All(entries) => {
             // The first time, or after the connection was lost: those who are there
             // will say so; those who are not are forgotten by their silence from now.
-            lock(reports).listening_since = Some(Instant::now());
+            lock(reports).listening = Some((Instant::now(), connection(client)));
             for entry in entries {
                 // What was there before this process looked may be old already.
                 let made_ms = u64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);

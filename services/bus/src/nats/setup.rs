@@ -97,14 +97,15 @@ fn settings(names: &Names, config: &NatsConfig) -> kv::Config {
     }
 }
 
-/// In memory: reports are a second old at most, and come again.
+/// On files, although reports are a second old at most: a bucket in memory is not there
+/// any more when all servers have ended, and nobody could report to it again.
 fn instances(names: &Names, config: &NatsConfig) -> kv::Config {
     kv::Config {
         bucket: names.instances_bucket(),
         history: 1,
         max_age: SILENCE_MAX,
         max_value_size: VALUE_BYTES_MAX,
-        storage: StorageType::Memory,
+        storage: StorageType::File,
         num_replicas: config.replicas,
         ..kv::Config::default()
     }

@@ -86,6 +86,25 @@ async fn a_silent_gateway_disappears_within_five_seconds() {
 }
 
 #[tokio::test]
+async fn a_process_that_lost_the_servers_takes_nobody_for_dead() {
+    let mut server = Server::start().await;
+    let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
+    a.report(report("gateway.1")).await.unwrap();
+    until("the other sees it", Duration::from_secs(1), || b.gateways().len() == 1).await;
+    server.kill();
+    // Longer than silence is allowed to be.
+    let deaf = Instant::now();
+    while deaf.elapsed() < Duration::from_secs(6) {
+        assert_eq!(b.gateways().len(), 1, "after {:?}", deaf.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.start_again().await;
+    let back = Instant::now();
+    until("what was missed is known to be over", Duration::from_secs(20), || b.gateways().is_empty()).await;
+    assert!(back.elapsed() > Duration::from_secs(4), "it had no time to speak: {:?}", back.elapsed());
+}
+
+#[tokio::test]
 async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
     let server = Server::start().await;
     let config = NatsConfig { scan_messages_max: 250, ..nats_config(&server) };

