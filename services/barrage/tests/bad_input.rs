@@ -16,9 +16,7 @@ async fn server() -> Server {
 }
 
 async fn joined(server: &Server) -> RawSocket {
-    let mut socket = RawSocket::join(server.public, "demo", None, None).await;
-    let Frame::Protocol(ServerFrame::Hello(_), _) = socket.next().await else { panic!("no hello") };
-    socket
+    RawSocket::joined(server.public, "demo").await
 }
 
 /// Every hostile frame ends its own connection with its code; a viewer beside them

@@ -63,9 +63,7 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
     let other = member(&nats, folder.path(), "other", Some(&one)).await;
     let token = one.token("u1", "demo", "viewer").await;
     let admin = one.token("a1", "*", "admin").await;
-    let mut viewer = RawSocket::join(other.public, "demo", None, None).await;
-    let hello = viewer.next().await;
-    assert!(matches!(hello, Frame::Protocol(ServerFrame::Hello(_), _)), "{hello:?}");
+    let mut viewer = RawSocket::joined(other.public, "demo").await;
     let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 1 } }).to_string();
     let first = one.post(PATH, &token, gift.clone()).await;
     assert_eq!(first.body["outcome"], "broadcast");

@@ -92,7 +92,7 @@ async fn why_tells_the_way_of_a_message() {
     let server = server("[uplink.limits]\nshadow = [\"slow_mode\"]\n").await;
     let admin = server.token("a1", "*", "admin").await;
     let token = server.token("u1", "demo", "viewer").await;
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
     server.admin("POST", "/rooms/demo/slow-mode", &admin, &json!({ "secs": 600 })).await;
     for id in ["m1", "m2"] {
         let answer = server.post(PATH, &token, chat(id, "where is it")).await;
@@ -126,7 +126,7 @@ async fn texts_meet_the_word_lists_and_every_action_is_on_record() {
     let server = server(&config).await;
     let admin = server.token("a1", "*", "admin").await;
     let token = server.token("u1", "demo", "viewer").await;
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
 
     assert_eq!(server.post(PATH, &token, chat("c1", "你这个坏 蛋呀")).await.body["outcome"], "broadcast");
     let shown = viewer.next_batch().await.messages[0].body.get().to_owned();
@@ -192,7 +192,7 @@ async fn the_books_close_after_a_mixed_evening() {
     let token = server.token("u1", "demo", "viewer").await;
     let mut viewers = Vec::new();
     for _ in 0..20 {
-        viewers.push(RawSocket::join(server.public, "demo", None, None).await);
+        viewers.push(RawSocket::joined(server.public, "demo").await);
     }
     for n in 0..300 {
         server.post(PATH, &token, chat(&format!("c{n}"), &format!("hello {n}"))).await;

@@ -68,7 +68,7 @@ async fn a_room_over_its_display_quota_holds_chat_and_nothing_else() {
     let server = limited(&[("ROOM_DISPLAY_CHAT_PER_S", "50")]).await;
     let token = server.token("u1", "demo", "viewer").await;
     let moderator = server.token("m1", "demo", "moderator").await;
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
     let (mut shown, mut held) = (0, 0);
     for n in 0..500 {
         let answer = server.post(PATH, &token, chat(n)).await;
@@ -100,7 +100,7 @@ async fn a_room_over_its_display_quota_holds_chat_and_nothing_else() {
 async fn likes_travel_as_sums() {
     let server = limited(&[]).await;
     let token = server.token("u1", "demo", "viewer").await;
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
     for n in 0..1_000 {
         let like = json!({ "type": "like", "id": format!("l{n}"), "count": 10 }).to_string();
         assert_eq!(server.post(PATH, &token, like).await.status, 200);

@@ -66,7 +66,7 @@ async fn gifts_arrive_in_time_under_ten_times_what_can_be_carried() {
     let token = server.token("m1", "demo", "moderator").await;
     let (delays_in, mut delays) = mpsc::channel(100_000);
     for _ in 0..VIEWERS {
-        let socket = RawSocket::join(server.public, "demo", None, None).await;
+        let socket = RawSocket::joined(server.public, "demo").await;
         tokio::spawn(watch(socket, Class::Gift, delays_in.clone()));
     }
     drop(delays_in);
@@ -165,7 +165,7 @@ async fn slow_viewers_are_sent_away_and_the_others_do_not_notice() {
     let token = server.token("m1", "demo", "moderator").await;
     let (delays_in, mut delays) = mpsc::channel(1_000_000);
     for _ in 0..VIEWERS - SLOW {
-        let socket = RawSocket::join(server.public, "demo", None, None).await;
+        let socket = RawSocket::joined(server.public, "demo").await;
         tokio::spawn(watch(socket, Class::Chat, delays_in.clone()));
     }
     let mut without = chat_for(&server, &token, "a", Duration::from_secs(4), &mut delays).await;

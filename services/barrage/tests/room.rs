@@ -82,8 +82,7 @@ async fn a_repair_over_more_than_is_kept_says_what_it_skipped() {
         let post = json!({ "type": "chat", "id": format!("c{n}"), "text": format!("hello {n}") });
         assert_eq!(server.post("/v1/rooms/demo/messages", &token, post.to_string()).await.status, 200);
     }
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
-    hello(&mut viewer).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
     viewer.send_text(r#"{"type":"repair","after":0,"before":9007199254740991}"#).await;
     let batch = viewer.next_batch().await;
     let repair = batch.repair.unwrap();
@@ -223,8 +222,7 @@ async fn moderation_is_in_force_at_once() {
     let mut back = RawSocket::join(server.public, "demo", Some(&token), None).await;
     assert_eq!(back.until_closed().await, (Some("kicked".into()), Some(4016)));
 
-    let mut other = RawSocket::join(server.public, "demo", None, None).await;
-    hello(&mut other).await;
+    let mut other = RawSocket::joined(server.public, "demo").await;
     server.admin("POST", "/rooms/demo/close", &admin, &json!({})).await;
     assert_eq!(other.until_closed().await, (Some("room_closed".into()), Some(4015)));
     assert_eq!(server.post(path, &moderator, chat("9")).await.code(), "room_closed");
@@ -303,8 +301,7 @@ async fn the_tunnel_carries_the_same_requests() {
 #[tokio::test]
 async fn a_shutdown_sends_viewers_away_and_exits_0() {
     let mut server = server().await;
-    let mut viewer = RawSocket::join(server.public, "demo", None, None).await;
-    hello(&mut viewer).await;
+    let mut viewer = RawSocket::joined(server.public, "demo").await;
     let token = server.token("u1", "demo", "viewer").await;
     let sequence = gift(&server, &token, "last").await;
     let reading = tokio::spawn(async move {

@@ -82,6 +82,16 @@ impl RawSocket {
         socket
     }
 
+    /// Joins a room as a guest and reads the hello. What is published before it is
+    /// not due to a viewer: a test that posts and then looks must be in first.
+    pub async fn joined(address: SocketAddr, room: &str) -> RawSocket {
+        let mut socket = RawSocket::join(address, room, None, None).await;
+        match socket.next().await {
+            Frame::Protocol(ServerFrame::Hello(_), _) => socket,
+            other => panic!("no hello, but {other:?}"),
+        }
+    }
+
     /// Sends bytes as they are; a connection that is gone already is no failure.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
         drop(self.stream.write_all(bytes).await);
