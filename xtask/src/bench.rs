@@ -7,6 +7,7 @@ pub(crate) mod memory;
 mod ready;
 mod site;
 pub(crate) mod slow;
+pub(crate) mod wire;
 
 /// The middle one; the upper of two.
 fn median(values: &mut [f64]) -> f64 {

@@ -80,6 +80,21 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Bytes on the wire of a recording's messages in a hot room, as JSON and deflated.
+    Wire {
+        /// Danmaku as Bilibili's XML; ours is played if none is named.
+        #[arg(long)]
+        recording: Option<std::path::PathBuf>,
+        /// Times its own pace.
+        #[arg(long, default_value_t = 100.0)]
+        speed: f64,
+        /// How long bytes are counted.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+        /// One JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
     /// Limits: decisions a second, leases in Redis, moderation.
     Flow {
         /// Length of each case; the published figures are of 60.
@@ -117,6 +132,9 @@ fn main() -> ExitCode {
             bench::handshake::main(viewers, rounds, json)
         }
         Command::Bench(Bench::Memory { viewers, json }) => bench::memory::main(viewers, json),
+        Command::Bench(Bench::Wire { recording, speed, secs, json }) => {
+            bench::wire::main(recording, speed, secs, json)
+        }
         Command::Bench(Bench::Flow { secs, json }) => bench::flow::main(secs, json),
         Command::Bench(Bench::Slow { viewers, secs, rounds, json }) => {
             bench::slow::main(viewers, secs, rounds, json)

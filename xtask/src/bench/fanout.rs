@@ -89,7 +89,7 @@ fn at_half_saturation(figures: &Map<String, Value>, secs: u32) -> anyhow::Result
 fn of_gateway(case: &Case, secs: u32) -> anyhow::Result<Delivered> {
     let window_ms = case.window_ms;
     let site = Site::start("fanout", &format!("window_ms = {window_ms}\nwindow_ms_max = {window_ms}\n"))?;
-    let mut crowd = site.crowd(case.viewers, None)?;
+    let mut crowd = site.crowd(case.viewers, &[])?;
     crowd.says()?;
     let _publisher = site.publish(case.messages_per_s)?;
     sleep(WARM_UP);
@@ -118,7 +118,7 @@ fn of_gateway(case: &Case, secs: u32) -> anyhow::Result<Delivered> {
 /// Deliveries per CPU-second of the loop, with the frames that the gateway made.
 fn of_limit(case: &Case, delivered: &Delivered, secs: u32) -> anyhow::Result<f64> {
     let (mut limit, address) = site::limit(case.viewers, delivered.frame_bytes, delivered.frames_per_s)?;
-    let mut crowd = site::crowd(&address, case.viewers, None)?;
+    let mut crowd = site::crowd(&address, case.viewers, &[])?;
     crowd.says()?;
     sleep(WARM_UP);
     let sends = |limit: &mut site::Part| {

@@ -15,15 +15,15 @@ pub(crate) fn main(viewers: u32, rounds: u32, as_json: bool) -> anyhow::Result<(
         let site = Site::start("handshake", "")?;
         let token = site.token()?;
         // The first joiner pays for the room.
-        let mut first = site.crowd(1, Some(&token))?;
+        let mut first = site.crowd(1, &["--token", &token])?;
         first.says()?;
         let before = site.gateway.cpu_secs()?;
-        let mut crowd = site.crowd(viewers, Some(&token))?;
+        let mut crowd = site.crowd(viewers, &["--token", &token])?;
         crowd.says()?;
         gateway.push(f64::from(viewers) / (site.gateway.cpu_secs()? - before));
         let (bare, address) = site::limit(viewers, 100.0, 1.0)?;
         let before = bare.process.cpu_secs()?;
-        site::crowd(&address, viewers, None)?.says()?;
+        site::crowd(&address, viewers, &[])?.says()?;
         limit.push(f64::from(viewers) / (bare.process.cpu_secs()? - before));
     }
     let (gateway, limit) = (median(&mut gateway).round(), median(&mut limit).round());

@@ -17,11 +17,11 @@ pub(crate) fn main(viewers: u32, as_json: bool) -> anyhow::Result<()> {
     note(&format!("{viewers} viewers come in"));
     let site = Site::start("memory", "")?;
     // The room itself, and what the first joins set up once.
-    let mut first = site.crowd(100, None)?;
+    let mut first = site.crowd(100, &[])?;
     first.says()?;
     sleep(SETTLE);
     let before = site.gateway.resident_bytes()?;
-    let mut crowd = site.crowd(viewers, None)?;
+    let mut crowd = site.crowd(viewers, &[])?;
     crowd.says()?;
     sleep(SETTLE);
     let per_connection = ((site.gateway.resident_bytes()? - before) / f64::from(viewers)).round();

@@ -30,6 +30,15 @@ pub(crate) fn get(admin: &str, path: &str) -> anyhow::Result<String> {
     Ok(answer)
 }
 
+/// A metric, over all its labels that contain `label`.
+pub(crate) fn metric(admin: &str, name: &str, label: &str) -> anyhow::Result<f64> {
+    let text = get(admin, "/metrics")?;
+    let of_name = |line: &&str| {
+        line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(label))
+    };
+    Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
+
 /// Before something is asked again.
 pub(crate) fn pause() {
     sleep(Duration::from_millis(50));

@@ -15,8 +15,8 @@ use crate::run::{command, root, run};
 const PUBLIC: &str = "127.0.0.1:18490";
 const ADMIN: &str = "127.0.0.1:18491";
 const NATS: &str = "127.0.0.1:18492";
-const ROOM: &str = "bench";
-const BARRAGE: &str = "target/release/barrage";
+pub(crate) const ROOM: &str = "bench";
+pub(crate) const BARRAGE: &str = "target/release/barrage";
 const PARTS: &str = "target/release/examples/fanout";
 /// The core of what is measured, and that of everything else.
 const CORES: [&str; 2] = ["0", "1"];
@@ -35,7 +35,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
 }
 
 /// A process that ends with its owner.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -95,14 +95,11 @@ impl Part {
     }
 }
 
-/// A crowd before an address.
-pub(crate) fn crowd(address: &str, viewers: u32, token: Option<&str>) -> anyhow::Result<Part> {
+/// A crowd before an address, with more arguments.
+pub(crate) fn crowd(address: &str, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
     let viewers = viewers.to_string();
-    let mut arguments = vec!["read", "--address", address, "--viewers", &viewers, "--room", ROOM];
-    if let Some(token) = token {
-        arguments.extend(["--token", token]);
-    }
-    Part::start(CORES[1], &arguments)
+    let arguments = ["read", "--address", address, "--viewers", &viewers, "--room", ROOM];
+    Part::start(CORES[1], &[&arguments, more].concat())
 }
 
 /// The limit, waiting for its crowd; and its address.
@@ -159,8 +156,8 @@ impl Site {
     }
 
     /// A crowd before the gateway.
-    pub(crate) fn crowd(&self, viewers: u32, token: Option<&str>) -> anyhow::Result<Part> {
-        crowd(PUBLIC, viewers, token)
+    pub(crate) fn crowd(&self, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
+        crowd(PUBLIC, viewers, more)
     }
 
     /// Publishes until it is dropped.
@@ -179,11 +176,7 @@ impl Site {
 
     /// A counter of the gateway, over all its labels that contain `label`.
     pub(crate) fn metric(&self, name: &str, label: &str) -> anyhow::Result<f64> {
-        let text = ready::get(ADMIN, "/metrics")?;
-        let of_name = |line: &&str| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(label))
-        };
-        Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        ready::metric(ADMIN, name, label)
     }
 }
 

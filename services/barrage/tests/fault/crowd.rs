@@ -58,6 +58,7 @@ fn told(event: &Event) -> Option<String> {
         Event::Lost => Some("a gap was given up".to_owned()),
         Event::Waiting { ms } => Some(format!("a ticket for {ms} ms later")),
         Event::Reconnecting { wait_ms, code } => Some(format!("closed with {code:?}, back in {wait_ms} ms")),
+        Event::Closed { code, message, .. } => Some(format!("for ever: {code:?}, {message}")),
         _ => None,
     }
 }

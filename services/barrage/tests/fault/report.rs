@@ -34,6 +34,8 @@ pub(crate) struct Report {
     /// Some of those lost: gift, when it was accepted, viewer, and when that one was shown
     /// the nearest gifts before and after it.
     lost: Vec<(usize, u32, usize, u32, u32)>,
+    /// Some of the viewers that were told never to come back: when, and the words.
+    closed: Vec<(u32, String)>,
     /// The gift that came latest after its fault.
     slowest: Slowest,
 }
@@ -135,6 +137,12 @@ impl Report {
                 .collect(),
             seed,
             lost: examples,
+            closed: seen
+                .iter()
+                .filter(|viewer| viewer.closed.is_some())
+                .filter_map(|viewer| viewer.log.last().cloned())
+                .take(LOST_MAX)
+                .collect(),
             slowest: Slowest::new(slowest.0, slowest.1, slowest.2, seen),
         }
     }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON};
 use clap::Args;
 use mio::{Events, Interest, Poll, Token};
 use serde_json::json;
@@ -35,6 +36,9 @@ pub(crate) struct Read {
     /// Joins as somebody.
     #[arg(long)]
     token: Option<String>,
+    /// Asks for the deflated encoding; then no message is looked at.
+    #[arg(long)]
+    deflate: bool,
 }
 
 /// What was read since the last mark.
@@ -57,7 +61,7 @@ impl Read {
         let streams = self.connect();
         println!("{}", json!({ "viewers": streams.len(), "secs": started.elapsed().as_secs_f64() }));
         let (marks_in, marks) = mpsc::channel();
-        super::on_line(move || drop(marks_in.send(())));
+        super::on_line(move || marks_in.send(()).unwrap_or_default());
         let mut poll = Poll::new().unwrap();
         let mut viewers = self.registered(&poll, streams);
         let looked_at = viewers.iter().filter(|viewer| viewer.rest.is_some()).count();
@@ -94,11 +98,12 @@ impl Read {
         socket.connect(&SockAddr::from(self.address)).unwrap();
         let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let protocol = if self.deflate { SUBPROTOCOL_DEFLATE } else { SUBPROTOCOL_JSON };
         let token = self.token.iter().map(|token| format!(", barrage.token.{token}")).collect::<String>();
         let request = format!(
             "GET /v1/rooms/{}/ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: barrage.v1.json{token}\r\n\r\n",
+             Sec-WebSocket-Protocol: {protocol}{token}\r\n\r\n",
             self.room, self.address
         );
         stream.write_all(request.as_bytes()).unwrap();
@@ -114,7 +119,7 @@ impl Read {
             stream.set_nonblocking(true).unwrap();
             let mut stream = mio::net::TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(n), Interest::READABLE).unwrap();
-            Viewer { stream, rest: n.is_multiple_of(self.one_in).then(Vec::new) }
+            Viewer { stream, rest: (!self.deflate && n.is_multiple_of(self.one_in)).then(Vec::new) }
         };
         streams.into_iter().enumerate().map(register).collect()
     }
