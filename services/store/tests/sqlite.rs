@@ -39,7 +39,7 @@ async fn what_was_appended_survives_a_kill() {
     let after = tempfile::tempdir().unwrap();
     for batch in 0..5 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
-        store.append(&entries).await.unwrap();
+        store.append(0, &entries).await.unwrap();
         copy_as_killed(folder.path(), after.path());
         let reopened = open_in(after.path()).await;
         assert_eq!(check_whole(&reopened, 10).await, (batch + 1) * 10);
@@ -52,7 +52,7 @@ async fn a_torn_log_keeps_whole_batches_only() {
     let (folder, store) = open().await;
     for batch in 0..5 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
-        store.append(&entries).await.unwrap();
+        store.append(0, &entries).await.unwrap();
     }
     let len = std::fs::metadata(folder.path().join("store.db-wal")).unwrap().len();
     let mut reached = std::collections::BTreeSet::new();
@@ -73,7 +73,7 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
     let (mut next, mut dropped, mut done) = (0, 0, 0);
     for round in 0..90 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", next + n)).collect();
-        match first_polls(store.append(&entries), round % 30).await {
+        match first_polls(store.append(0, &entries), round % 30).await {
             Some(appended) => {
                 assert_eq!(appended.unwrap(), 10);
                 done += 1;
@@ -98,13 +98,13 @@ async fn readers_see_commits_while_writers_write() {
         let store = store.clone();
         tokio::spawn(async move {
             for n in 1..=50 {
-                store.append(&[chat("demo", n, n)]).await.unwrap();
+                store.append(0, &[chat("demo", n, n)]).await.unwrap();
             }
         })
     };
     let mut seen = 0;
     while seen < 50 {
-        let now = store.archived_up_to().await.unwrap().0;
+        let now = store.archived_up_to(0).await.unwrap().0;
         assert!(now >= seen);
         seen = now;
         tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn parallel_writers_wait_in_line() {
             let store = store.clone();
             tokio::spawn(async move {
                 for n in 1..=20 {
-                    store.append(&[chat("demo", writer * 100 + n, n)]).await.unwrap();
+                    store.append(0, &[chat("demo", writer * 100 + n, n)]).await.unwrap();
                 }
             })
         })
