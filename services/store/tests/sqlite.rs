@@ -10,6 +10,8 @@ use std::sync::Arc;
 use barrage_store::{HistoryRange, SqliteConfig, SqliteStore, Store, StoreError};
 use conformance::cut::{check_whole, first_polls};
 use conformance::{chat, gift_entry, room, user};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 async fn open() -> (TempDir, Arc<dyn Store>) {
@@ -89,6 +91,19 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
         other.close().await;
     }
     assert!(dropped > 10 && done > 10, "{dropped} dropped, {done} done");
+}
+
+#[tokio::test]
+async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteConnectOptions::new().filename(folder.path().join("store.db")).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+    conformance::partitions::first_migrations("sqlite", 2).await.run(&mut connection).await.unwrap();
+    for statement in conformance::partitions::KEPT_BEFORE {
+        sqlx::raw_sql(*statement).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    conformance::partitions::check_kept_before(&open_in(folder.path()).await).await;
 }
 
 #[tokio::test]

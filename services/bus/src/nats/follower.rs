@@ -161,8 +161,7 @@ impl Follower {
         }
         let since = SystemTime::now() - Duration::from_secs(self.limits.retention_secs);
         let kept_from = reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
-        let oldest =
-            reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
+        let oldest = reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
         let is_cut = oldest.is_some_and(|oldest| oldest < kept_from);
         let from = if is_cut { after.max(Sequence(kept_from.0 - 1)) } else { after };
         let end = before.unwrap_or(Sequence::MAX);

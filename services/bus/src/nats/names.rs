@@ -195,10 +195,19 @@ mod tests {
     #[test]
     fn one_partition_has_no_number() {
         let one = Names::new("p", 1).unwrap();
-        assert_eq!((one.stream(0).as_str(), one.input(&Topic::Direct).as_str()), ("p_messages", "p.in.direct"));
-        assert_eq!((one.every_input_of(0).as_str(), one.every_room_input_of(0).as_str()), ("p.in.>", "p.in.room.*"));
+        assert_eq!(
+            (one.stream(0).as_str(), one.input(&Topic::Direct).as_str()),
+            ("p_messages", "p.in.direct")
+        );
+        assert_eq!(
+            (one.every_input_of(0).as_str(), one.every_room_input_of(0).as_str()),
+            ("p.in.>", "p.in.room.*")
+        );
         let three = Names::new("p", 3).unwrap();
-        assert_eq!((three.stream(2).as_str(), three.every_input_of(2).as_str()), ("p_messages_2_of_3", "p.in.2.>"));
+        assert_eq!(
+            (three.stream(2).as_str(), three.every_input_of(2).as_str()),
+            ("p_messages_2_of_3", "p.in.2.>")
+        );
         let room = Topic::Room("demo".parse().unwrap());
         assert_eq!(three.input(&room), format!("p.in.{}.room.demo", three.partition(&room)));
         assert_eq!(three.output(&room), one.output(&room));
@@ -209,7 +218,9 @@ mod tests {
         let names = Names::new("p", 5).unwrap();
         let made = |stream: &str| names.as_made(stream).map(|made| made.partitions());
         assert_eq!((made("p_messages"), made("p_messages_2_of_3")), (Some(1), Some(3)));
-        for other in ["p_messages_3_of_3", "p_messages_0_of_1", "q_messages", "p_messages_x", "p_messages_0_of_x"] {
+        for other in
+            ["p_messages_3_of_3", "p_messages_0_of_1", "q_messages", "p_messages_x", "p_messages_0_of_x"]
+        {
             assert_eq!(made(other), None, "{other}");
         }
     }

@@ -76,7 +76,8 @@ impl Package {
 
     /// Messages that have no place yet.
     pub(crate) fn open(&self) -> Vec<usize> {
-        let is_open = |index: &usize| self.messages[*index].twin.is_none() && self.messages[*index].receipt.is_none();
+        let is_open =
+            |index: &usize| self.messages[*index].twin.is_none() && self.messages[*index].receipt.is_none();
         (0..self.messages.len()).filter(is_open).collect()
     }
 

@@ -58,7 +58,9 @@ async fn another_number_of_partitions_is_refused() {
         for other in others {
             for declare in [true, false] {
                 let refused = open(NatsConfig { declare, ..config(other) }).await.err().unwrap();
-                let NatsError::Partitions { made: found, wanted, next } = refused else { panic!("{refused}") };
+                let NatsError::Partitions { made: found, wanted, next } = refused else {
+                    panic!("{refused}")
+                };
                 assert_eq!((found, wanted, next), (made, other, last.0 + 1));
                 assert!(refused.to_string().contains("docs/operations.md"));
             }
@@ -83,7 +85,9 @@ async fn a_move_goes_on_after_the_newest_position() {
     let (old, older) = (one.last(&topic("r3")).await.unwrap(), one.last(&topic("r0")).await.unwrap());
     drop(one);
     let wanted = NatsConfig { partitions: 3, ..nats_config(&server) };
-    let Some(NatsError::Partitions { next, .. }) = open(wanted.clone()).await.err() else { panic!("not refused") };
+    let Some(NatsError::Partitions { next, .. }) = open(wanted.clone()).await.err() else {
+        panic!("not refused")
+    };
     assert_eq!(next, 41);
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
     context.delete_stream("barrage_messages").await.unwrap();

@@ -171,9 +171,9 @@ pub(super) async fn up_to(store: &PostgresStore, partition: u16) -> Result<Seque
     row.map_or(Ok(Sequence::ZERO), |row| Ok(Sequence(row::uint(&row, "sequence")?)))
 }
 
-/// The room is a range, not an equality, so that only an index by room has the
-/// order asked for. By an equality PostgreSQL may sort, or walk an index by time,
-/// through everything that other rooms have said since this one fell silent.
+/// The room is a range, not an equality, so that only an index by room and sequence
+/// has the order asked for. By an equality PostgreSQL may take another one, and read
+/// and sort far more than a page.
 pub(super) async fn history(
     store: &PostgresStore,
     room: &RoomId,
