@@ -144,7 +144,7 @@ async fn a_repair_from_the_stream_ends_at_the_retention_time() {
     };
     let left = tokio::time::timeout(Duration::from_secs(10), old).await.expect("it reaches back for ever");
     assert!(left < 4);
-    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 4);
+    assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 4);
     bus.publish(vec![draft("new", "u", "m", Class::Gift)]).await.unwrap();
     let fresh = bus.range(&topic("new"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
     assert_eq!((fresh.outcome, fresh.messages.len()), (RepairOutcome::Complete, 1));
