@@ -13,6 +13,7 @@
 //! them, audits what stays quiet, and answers ranges from memory where it can.
 
 mod audit;
+mod backfill;
 mod bucket;
 mod check;
 mod config;

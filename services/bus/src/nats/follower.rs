@@ -12,6 +12,7 @@ use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Message, Sequence};
 use tokio::sync::{Semaphore, watch};
 
+use super::backfill::backfill;
 use super::followed::Followed;
 use super::following::Following;
 use super::reader::unavailable;
@@ -124,10 +125,29 @@ impl Follower {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
-        match self.kept_range(topic, after, before, limits) {
-            Some(range) => Ok(range),
-            None => self.stored_range(topic, after, before, limits).await,
+        let kept = || self.kept_range(topic, after, before, limits);
+        if let Some(range) = kept() {
+            return Ok(range);
         }
+        let Some(followed) = self.followed(topic) else {
+            return self.stored_range(topic, after, before, limits).await;
+        };
+        // One reads, the others find what it brought.
+        let _reading = followed.reading.lock().await;
+        if let Some(range) = kept() {
+            return Ok(range);
+        }
+        let (reader, input) = (self.streams.of(topic), self.streams.names.input(topic));
+        if backfill(&followed, reader, &input, after, self.scan_messages_max, &self.limits).await?
+            && let Some(range) = kept()
+        {
+            return Ok(range);
+        }
+        self.stored_range(topic, after, before, limits).await
+    }
+
+    fn followed(&self, topic: &Topic) -> Option<Arc<Followed>> {
+        lock(&self.followed).get(topic).cloned()
     }
 
     /// A range from memory, if all of it lies there.
@@ -138,7 +158,7 @@ impl Follower {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Option<Range> {
-        let followed = Arc::clone(lock(&self.followed).get(topic)?);
+        let followed = self.followed(topic)?;
         let mut kept = lock(&followed.kept);
         kept.log.expire(unix_ms(), &self.limits);
         // Another process may have seen a position that is still on its way here.
