@@ -133,7 +133,9 @@ impl Partition {
         let mut tail = self.bus.tail(self.number);
         // What this process knows of the bus may be older than what another archived.
         let told = tokio::time::timeout(TAIL_WAIT, tail.wait_for(|tail| *tail >= archived)).await;
-        if !matches!(told, Ok(Ok(_))) {
+        let holds_it = matches!(told, Ok(Ok(_)));
+        drop(told);
+        if !holds_it {
             let tail = *tail.borrow();
             return Err(ArchiverError::BusBehind { partition: self.number, tail, archived });
         }

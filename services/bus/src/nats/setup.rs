@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, GetStreamByNameErrorKind};
-use async_nats::jetstream::kv;
+use async_nats::jetstream::context::{Context, GetStreamByNameErrorKind, GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Republish, RetentionPolicy, StorageType};
+use async_nats::jetstream::{ErrorCode, kv};
 
 use super::config::{NatsConfig, NatsStorage};
 use super::connect::NatsError;
@@ -74,12 +74,23 @@ async fn refuse_other_partitions(
     };
     let mut newest = 0;
     for partition in 0..made.partitions() {
-        // One that is missing was never declared.
-        if let Ok(stream) = context.get_stream(made.stream(partition)).await {
-            newest = newest.max(stream.cached_info().state.last_sequence);
-        }
+        let name = made.stream(partition);
+        newest = newest.max(last_sequence(context, &name).await.map_err(|error| refused(&name, &error))?);
     }
     Err(NatsError::Partitions { made: made.partitions(), wanted: names.partitions(), next: newest + 1 })
+}
+
+/// Zero for a stream that was never declared.
+async fn last_sequence(context: &Context, stream: &str) -> Result<u64, GetStreamError> {
+    match context.get_stream(stream).await {
+        Ok(stream) => Ok(stream.cached_info().state.last_sequence),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                Ok(0)
+            }
+            _ => Err(error),
+        },
+    }
 }
 
 fn refused(what: &str, error: &dyn std::error::Error) -> NatsError {
