@@ -152,6 +152,8 @@ impl Outbox {
             }
             add(&mut written, &messages);
         }
+        // Nearly always it stays empty: it keeps no memory then.
+        self.items = VecDeque::new();
         (written, Ok(()))
     }
 }

@@ -10,7 +10,6 @@ use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::batch::{Encoding, SharedBatch, encode};
@@ -19,6 +18,7 @@ use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::shard::Tally;
+use crate::wake::Wake;
 use crate::wire;
 
 /// Batches held for a viewer while its resume is read; beyond, it must come again.
@@ -35,7 +35,7 @@ pub(crate) struct Viewer {
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Wakes the viewer's task: something is queued, or it must close.
-    pub(crate) wake: Notify,
+    pub(crate) wake: Wake,
     pub(crate) heard_at: Cell<Instant>,
     /// Since when something is queued without a break.
     behind_since: Cell<Option<Instant>>,
@@ -70,7 +70,7 @@ impl Viewer {
             position: Cell::default(),
             outbox: RefCell::default(),
             held: RefCell::default(),
-            wake: Notify::new(),
+            wake: Wake::default(),
             heard_at: Cell::new(Instant::now()),
             behind_since: Cell::default(),
             closing: Cell::default(),
@@ -164,7 +164,7 @@ impl Viewer {
         if self.behind_since.get().is_none() {
             self.behind_since.set(Some(Instant::now()));
         }
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     fn too_slow(&self) {
@@ -214,7 +214,7 @@ impl Viewer {
         } else {
             self.outbox.borrow_mut().push_frame(frame, Counts::default());
         }
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     pub(crate) fn send_notice(&self, message: &Message) {
@@ -236,7 +236,7 @@ impl Viewer {
         self.send(&ServerFrame::Error(refusal));
         self.send_bytes(wire::close(code.close(), &reason));
         self.closing.set(Some(code));
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     /// Counts a frame against its limit.
