@@ -127,8 +127,8 @@ impl Outbox {
             let messages = item.messages();
             let mut frame = match item {
                 Item::Frame(frame, _) => frame,
-                Item::Full(batch, _) => batch.frame(encoding),
-                Item::Thin(batch) => batch.thin_frame(encoding),
+                Item::Full(batch, _) => batch.frame(encoding).clone(),
+                Item::Thin(batch) => batch.thin_frame(encoding).clone(),
                 Item::Skip { room, previous, sequence, chat } => {
                     let frame = encode(&skip_json(&room, previous, sequence, chat), encoding);
                     self.bytes += frame.len();

@@ -9,6 +9,7 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -125,7 +126,10 @@ impl Viewer {
         if outbox.is_empty() {
             let frame = batch.frame(self.encoding);
             tally.writes += 1;
-            let taken = match self.stream.try_write(&frame) {
+            // The bare call: what the runtime believes of the socket is not asked, which
+            // would cost another line of cache for each viewer. When the kernel takes
+            // nothing, the task waits for it by the runtime, and that finds out by itself.
+            let taken = match SockRef::from(&self.stream).send(frame) {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
                 // The task finds out by reading.
@@ -139,7 +143,7 @@ impl Viewer {
                 tally.written += 1;
                 return;
             }
-            let mut rest = frame;
+            let mut rest = frame.clone();
             rest.advance(taken);
             tally.queued += 1;
             tally.queued_bytes += i64::try_from(rest.len()).unwrap_or(0);
