@@ -53,6 +53,8 @@ pub(crate) struct Thread {
     pub(crate) entry: Pool,
     pub(crate) interval: RefCell<Interval>,
     pub(crate) connected: Cell<u64>,
+    /// Viewers that want in and were told when to come.
+    pub(crate) waiting: Cell<u64>,
     pub(crate) seen: RefCell<Seen>,
     pub(crate) records: RefCell<Vec<Record>>,
     /// What is read goes here first; frames rarely leave a rest.
@@ -75,6 +77,7 @@ impl Thread {
             share,
             interval: RefCell::default(),
             connected: Cell::default(),
+            waiting: Cell::default(),
             records: RefCell::default(),
             scratch: RefCell::default(),
             targets: RefCell::default(),
@@ -101,6 +104,7 @@ impl Thread {
     fn tick(&self, second: u32) -> Told {
         let mut interval = Box::new(self.interval.take());
         interval.viewers = self.connected.get();
+        interval.waiting = self.waiting.get();
         Told::Tick { second, interval }
     }
 
