@@ -16,6 +16,9 @@ const TRACES_MAX: usize = 10_000;
 /// Posts told of one id: many users may have used it.
 const FOUND_MAX: usize = 20;
 
+/// The step of a refusal, whichever check it comes from.
+const ANSWER: &str = "answer";
+
 /// What a check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +73,33 @@ impl Trace {
         self.steps.push(Step { check, word, detail: detail.into() });
     }
 
+    pub(crate) fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+
+    pub(crate) fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// What became of it; `given_up` before its end.
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.outcome
+    }
+
+    /// The check that held or refused it; empty where none did.
+    pub(crate) fn rule(&self) -> &'static str {
+        let decided = self.steps.iter().filter(|step| matches!(step.word, Word::Held | Word::Refused));
+        decided.map(|step| step.check).find(|check| *check != ANSWER).unwrap_or_default()
+    }
+
     pub(crate) fn end(&mut self, result: &Result<PostAnswer, ApiError>) {
         match result {
             Ok(answer) => {
@@ -78,7 +108,7 @@ impl Trace {
             }
             Err(error) => {
                 self.outcome = error.0.code.label();
-                self.step("answer", Word::Refused, error.0.message.clone());
+                self.step(ANSWER, Word::Refused, error.0.message.clone());
             }
         }
     }
