@@ -95,7 +95,8 @@ pub(crate) async fn ask(thread: &Thread, room: usize) -> Result<EntryAnswer, Fai
     let answer = thread.entry.call(&Call::get(&path)).await;
     let (status, body) = answer.map_err(|error| Failure::network(&format!("entry: {error}")))?;
     if !status.is_success() {
-        return Err(Failure::answered(status.as_u16(), &body));
+        let refused = Failure::answered(status.as_u16(), &body);
+        return Err(Failure { reason: format!("entry: {}", refused.reason), ..refused });
     }
     serde_json::from_slice(&body).map_err(|_| Failure::network("entry: nonsense"))
 }

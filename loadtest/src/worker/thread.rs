@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use barrage_recording::Recording;
 use hyper::Uri;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -23,6 +22,7 @@ use crate::ledger::{Ledger, Record};
 use crate::plan::{Plan, Share};
 use crate::popularity::Popularity;
 use crate::population::{Population, Stay};
+use crate::recordings::Tape;
 
 /// Connections to entry that the viewers of a worker share; each asks for itself. Beyond,
 /// an ask waits, and its wait is in the latency of the join.
@@ -136,7 +136,7 @@ impl Thread {
 }
 
 /// Runs a share of the load to its end.
-pub(crate) fn run(plan: Arc<Plan>, share: Share, recording: &Arc<Recording>, told: &SyncSender<Told>) {
+pub(crate) fn run(plan: Arc<Plan>, share: Share, tape: &Arc<Tape>, told: &SyncSender<Told>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -148,7 +148,7 @@ pub(crate) fn run(plan: Arc<Plan>, share: Share, recording: &Arc<Recording>, tol
     let local = LocalSet::new();
     let lag = local.spawn_local(watch_lag(Rc::clone(&thread)));
     let ticks = local.spawn_local(tick(Rc::clone(&thread), told.clone()));
-    let posts = local.spawn_local(poster::run(Rc::clone(&thread), Arc::clone(recording)));
+    let posts = local.spawn_local(poster::run(Rc::clone(&thread), Arc::clone(tape)));
     let ended = local.block_on(&runtime, async {
         let mut viewers = tokio::task::JoinSet::new();
         for stay in thread.stays() {
