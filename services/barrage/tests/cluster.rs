@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use barrage_client::{Event, Sender, SenderConfig, Viewer, ViewerConfig};
 use barrage_protocol::Class;
-use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::post::{Outcome, Post};
-use barrage_testkit::{Frame, RawSocket, Server, ServerOptions, programs};
+use barrage_testkit::{RawSocket, Server, ServerOptions, programs};
 use serde_json::json;
 use tokio::process::{Child, Command};
 

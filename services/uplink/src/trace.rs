@@ -133,3 +133,33 @@ impl Traces {
         newest.iter().rev().filter(|trace| trace.id == *id).take(FOUND_MAX).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::Code;
+    use barrage_protocol::post::{Outcome, Style};
+
+    use super::*;
+
+    fn trace() -> Trace {
+        let post = Post::Chat { id: "m1".parse().unwrap(), text: "x".into(), style: Style::default() };
+        let mut trace = Trace::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post);
+        trace.step("limits", Word::Pass, "");
+        trace
+    }
+
+    #[test]
+    fn the_rule_is_the_check_that_decided() {
+        let mut held = trace();
+        held.step("room_display_chat_per_s", Word::Shadow, "");
+        held.step("moderation", Word::Held, "");
+        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None }));
+        assert_eq!((held.outcome(), held.rule()), ("held", "moderation"));
+        let mut refused = trace();
+        refused.end(&Err(ApiError::new(Code::Muted, "no")));
+        assert_eq!((refused.outcome(), refused.rule()), ("muted", ""));
+        let mut shown = trace();
+        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None }));
+        assert_eq!((shown.outcome(), shown.rule()), ("broadcast", ""));
+    }
+}
