@@ -14,8 +14,8 @@ async fn a_knee_is_found_and_what_limits_it_is_named() {
     let site = Site::with(&[("BARRAGE_GATEWAY__VIEWERS_MAX", "60")]).await;
     let [out, details] = ["capacity.json", "details.json"].map(|name| site.dir.path().join(name));
     let mut command = tokio::process::Command::new(LOADTEST);
-    command.args(["capacity", "--quiet", "--repeats", "1", "--hold-secs", "1", "--trials-max", "5"]);
-    command.args(["--viewers-max", "200", "--room-viewers", "20", "--build", "b", "--machine", "m"]);
+    command.args(["capacity", "--quiet", "--repeats", "1", "--hold-secs", "1", "--trials-max", "4"]);
+    command.args(["--viewers-max", "160", "--room-viewers", "20", "--build", "b", "--machine", "m"]);
     command.args(["--p99-ms", "5000", "--join-p99-ms", "5000", "--tester-lag-ms", "5000"]);
     command.args(["--target", &format!("http://{}", site.server.public)]);
     command.args(["--admin", &format!("http://{}", site.server.admin)]);

@@ -14,20 +14,23 @@ use crate::descriptors;
 use crate::error::LoadtestError;
 use crate::run::RunOptions;
 
-/// Searches the knee of one gateway: the highest load that it carries with latency and loss
-/// within limits, on four axes: viewers that only watch, joins a second, deliveries a second
-/// and bytes a second to the viewers of one room.
+/// Find what one gateway carries, and write the capacity file that the autoscaler reads.
 ///
-/// Each load is a run of its own: the viewers come, the load is held, and the run is judged.
-/// It is doubled until it breaks (twice, so that a hiccup is no knee), then bisected. Every
-/// search is repeated; the file holds the least knee, the table shows the spread.
+/// Searches the knee of one gateway, the highest load that it carries with latency and loss
+/// within limits, on four axes: viewers that only watch, joins a second, and deliveries and
+/// bytes a second to the viewers of one room.
 ///
-/// Let the gateway run alone, with the tester on other cores or another machine, and with its
-/// own limits (gateway.viewers_max, gateway.joins_per_s, gateway.egress_bytes_per_s) out of the
-/// way: where one of them ends a search, the output says so, and the knee is at least that.
-/// With --token-key the senders are moderators, whose chat a room's display quota never holds.
+/// Each load is a run of its own: the viewers come, the load is held, and the run is judged. It
+/// is doubled until it breaks (twice, so that a hiccup is no knee), then bisected. Every search
+/// is repeated; the file holds the least knee, the table at the end shows the spread.
 ///
-///   barrage-loadtest capacity --target http://HOST:8080 --admin http://HOST:8081 \\
+/// Let the gateway run alone, with the tester on other cores or on another machine, and its own
+/// limits (gateway.viewers_max, gateway.joins_per_s, gateway.egress_bytes_per_s) out of the way:
+/// where one of them ends a search, the output says so, and the knee is at least that. With
+/// --token-key the senders are moderators, whose chat a room's display quota never holds. With
+/// --admin or --metrics a refusal is told from too much to do.
+///
+///   barrage-loadtest capacity --target http://HOST:8080 --admin http://HOST:8081 \
 ///       --token-key data/token.key --out capacity.json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]

@@ -32,14 +32,12 @@ pub struct Cli {
     command: Command,
 }
 
+/// What `Replay` and `Capacity` do stands at their types, where there is room for it.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario: a shipped one by its name, or a file.
     Run(Run),
-    /// Play a dump of an uplink's flight recorder again, before a crowd: the same posts at
-    /// the same distances. (For a recorded danmaku file, see `run replay`.)
     Replay(Replay),
-    /// Find what one gateway carries, and write the capacity file that the autoscaler reads.
     Capacity(Box<Capacity>),
     /// List the shipped scenarios.
     List,

@@ -16,15 +16,16 @@ use crate::scenario::{ReplayConfig, RoomsConfig, Scenario};
 /// Between the crowd's coming and the first post, and after the last one.
 const MARGIN_SECS: f64 = 1.0;
 
-/// Plays a dump of an uplink's flight recorder again, before a crowd: posts of the same kinds
-/// and sizes, by as many senders, at the same distances. The dump has neither texts nor names,
-/// so that texts are made up; what was held or refused is posted too, since the server is to
-/// decide again. The report is the same as that of `run`.
+/// Play a dump of an uplink's flight recorder again, before a crowd.
 ///
-/// For a recorded danmaku file, with its texts, use the scenario `replay`: `run replay
-/// --recording FILE`.
+/// Posts of the same kinds and sizes, by as many senders, at the same distances. The dump has
+/// neither texts nor names, so that texts are made up; what was held or refused is posted too,
+/// since the server is to decide again. The report is the same as that of `run`.
 ///
-///   curl -H "Authorization: Bearer $TOKEN" \\
+/// For a recorded danmaku file, with its texts, use the scenario `replay`:
+/// `run replay --recording FILE`.
+///
+///   curl -H "Authorization: Bearer $TOKEN" \
 ///       "http://127.0.0.1:8081/v1/admin/recorder/uplink?room=demo" > dump.jsonl
 ///   barrage-loadtest replay dump.jsonl --speed 2 --viewers 5000 --token-key data/token.key
 #[derive(Debug, Args)]

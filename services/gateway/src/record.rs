@@ -69,3 +69,14 @@ pub(crate) fn alert(shared: &Shared, room: &Room, heat: Heat) {
         shared.recorder.alert(&room.id, heat.label(), unix_ms());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With its time and room, as docs/tuning.md says.
+    #[test]
+    fn a_record_is_small() {
+        assert_eq!(size_of::<BatchRecord>() + 2 * size_of::<u64>(), 88);
+    }
+}

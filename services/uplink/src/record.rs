@@ -78,3 +78,22 @@ pub(crate) fn turned_away(uplink: &Uplink, room: &RoomId, by: &Identity, error: 
     };
     uplink.recorder.push(room, unix_ms(), record);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With its time and room, as docs/tuning.md says: a queue of them is what the memory is for.
+    #[test]
+    fn a_record_is_small() {
+        assert_eq!(size_of::<PostRecord>() + 2 * size_of::<u64>(), 64);
+    }
+
+    #[test]
+    fn a_text_is_a_number_of_bytes() {
+        let post = |json: &str| bytes(&serde_json::from_str(json).unwrap());
+        assert_eq!(post(r#"{"type":"chat","id":"a","text":"弹幕!"}"#), 7);
+        assert_eq!(post(r#"{"type":"gift","id":"a","gift":{"name":"rose","count":1}}"#), 4);
+        assert_eq!(post(r#"{"type":"like","id":"a","count":3}"#), 0);
+    }
+}
