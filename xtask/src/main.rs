@@ -47,6 +47,54 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Fan-out: deliveries per CPU-second beside a bare loop of sends in the same run.
+    Fanout {
+        /// Length of each measurement.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+        /// Runs of gateway and limit by turns; medians are printed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// One JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Handshakes with a token per CPU-second.
+    Handshake {
+        /// Joins of each round.
+        #[arg(long, default_value_t = 10_000)]
+        viewers: u32,
+        /// The median of so many is printed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// One JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Memory: what an idle viewer costs.
+    Memory {
+        /// Idle viewers.
+        #[arg(long, default_value_t = 15_000)]
+        viewers: u32,
+        /// One JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bytes on the wire of a recording's messages in a hot room, as JSON and deflated.
+    Wire {
+        /// Danmaku as Bilibili's XML; ours is played if none is named.
+        #[arg(long)]
+        recording: Option<std::path::PathBuf>,
+        /// Times its own pace.
+        #[arg(long, default_value_t = 100.0)]
+        speed: f64,
+        /// How long bytes are counted.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+        /// One JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
     /// Limits: decisions a second, leases in Redis, moderation.
     Flow {
         /// Length of each case; the published figures are of 60.
@@ -79,6 +127,14 @@ fn main() -> ExitCode {
         Command::Lint => test::lint(),
         Command::Web => test::web_build(),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
+        Command::Bench(Bench::Fanout { secs, rounds, json }) => bench::fanout::main(secs, rounds, json),
+        Command::Bench(Bench::Handshake { viewers, rounds, json }) => {
+            bench::handshake::main(viewers, rounds, json)
+        }
+        Command::Bench(Bench::Memory { viewers, json }) => bench::memory::main(viewers, json),
+        Command::Bench(Bench::Wire { recording, speed, secs, json }) => {
+            bench::wire::main(recording, speed, secs, json)
+        }
         Command::Bench(Bench::Flow { secs, json }) => bench::flow::main(secs, json),
         Command::Bench(Bench::Slow { viewers, secs, rounds, json }) => {
             bench::slow::main(viewers, secs, rounds, json)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ArchiverConfig {
-    /// Messages per transaction at most. Default 500: one disk sync for many
+    /// Messages per transaction at most; each partition of the bus has its own. Default 500: one disk sync for many
     /// messages when behind, and a write short enough for others to wait for.
     pub batch_messages_max: usize,
     /// How often the bus is looked at when it reports nothing, in milliseconds.

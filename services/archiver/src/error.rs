@@ -12,8 +12,13 @@ pub enum ArchiverError {
     Store(#[source] StoreError),
     /// The bus ends before the archive does: it was reset, or is another one.
     /// Its new messages would be taken for archived ones.
-    #[error("the bus ends at {tail} but {archived} is archived; restore the bus or use a new store")]
+    #[error(
+        "the bus ends at {tail} in partition {partition} but {archived} is archived; restore the bus or use a \
+         new store"
+    )]
     BusBehind {
+        /// Where, from 0.
+        partition: u16,
         /// The bus's newest position.
         tail: Sequence,
         /// The archive's.

@@ -2,7 +2,7 @@
 //!
 //! It is not on a message's way to the viewers: when it stands still, history
 //! grows old and nothing else happens. Its only state is the store's high-water
-//! position, which moves in the transaction that keeps the messages, so a crash
+//! position in each partition of the bus, which moves in the transaction that keeps the messages, so a crash
 //! at any moment loses nothing and keeps nothing twice.
 
 pub mod archiver;
@@ -11,7 +11,9 @@ pub mod config;
 pub mod derive;
 pub mod error;
 pub mod metrics;
+mod partition;
 mod rooms;
+mod sweep;
 
 pub use archiver::{Report, run};
 pub use config::ArchiverConfig;

@@ -28,7 +28,7 @@ impl ArchiverMetrics {
         )?;
         let lag_messages = IntGauge::new(
             "barrage_archiver_lag_messages",
-            "Positions between the archive and the newest durable message, at most.",
+            "Positions between the archive and the newest durable message, at most, summed over the partitions.",
         )?;
         registry.register(Box::new(archived.clone()))?;
         registry.register(Box::new(lag_messages.clone()))?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
+mod partitions;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -32,11 +33,11 @@ async fn it_catches_up_and_goes_on_where_it_ended() {
     let mut a = publish(&bus, vec![chat("a"); 30]).await;
     let b = publish(&bus, vec![gift("b"); 25]).await;
     let report = drain(&bus, store.clone()).await.unwrap();
-    let position = Sequence(b[24]);
-    assert_eq!(report, Report { archived: 55, position, drained: true });
+    let positions = vec![Sequence(b[24])];
+    assert_eq!(report, Report { archived: 55, positions: positions.clone(), drained: true });
 
     let again = drain(&bus, store.clone()).await.unwrap();
-    assert_eq!(again, Report { archived: 0, position, drained: true });
+    assert_eq!(again, Report { archived: 0, positions, drained: true });
 
     a.extend(publish(&bus, vec![chat("a"); 3]).await);
     assert_eq!(drain(&bus, store.clone()).await.unwrap().archived, 3);
@@ -112,7 +113,7 @@ async fn a_store_that_stays_away_ends_the_drain_and_the_next_start_goes_on() {
     shutdown.cancel();
     let config = ArchiverConfig { drain_timeout_ms: 50, ..config() };
     let report = run(bus.clone(), store, config, metrics(), shutdown).await.unwrap();
-    assert_eq!(report, Report { archived: 0, position: Sequence::ZERO, drained: false });
+    assert_eq!(report, Report { archived: 0, positions: vec![Sequence::ZERO], drained: false });
     let inner = Arc::new(inner);
     drain(&bus, inner.clone()).await.unwrap();
     assert_eq!(history(&*inner, "a").await, sent);
@@ -169,7 +170,7 @@ async fn recalls_hide_super_chats_count_and_offsets_follow_the_room() {
     let bus = open_bus(folder.path());
     let store = Arc::new(open_store(folder.path()).await);
     let first = publish(&bus, vec![chat("a"), chat("a")]).await;
-    let started = bus.read_all(Sequence::ZERO, 1).await.unwrap()[0].at_ms - 60_000;
+    let started = bus.read_all(0, Sequence::ZERO, 1).await.unwrap()[0].at_ms - 60_000;
     let settings =
         RoomSettings { title: "A".to_owned(), stream_started_at_ms: started, ..RoomSettings::default() };
     bus.change(Change::Room(room("a"), settings.clone())).await.unwrap();
@@ -222,14 +223,14 @@ async fn a_bus_and_a_store_that_do_not_belong_together_are_refused() {
     let bus = open_bus(folder.path());
     let sent = publish(&bus, vec![chat("a"); 3]).await;
     let store = Arc::new(open_store(folder.path()).await);
-    store.append(&[stray(sent[2] + 1_000_000)]).await.unwrap();
+    store.append(0, &[stray(sent[2] + 1_000_000)]).await.unwrap();
     let error = drain(&bus, store).await.unwrap_err();
     assert!(matches!(error, ArchiverError::BusBehind { .. }), "{error:?}");
 
     // Another bus's message stands where one of this bus belongs.
     let other = tempfile::tempdir().unwrap();
     let inner = open_store(other.path()).await;
-    inner.append(&[stray(sent[1])]).await.unwrap();
+    inner.append(0, &[stray(sent[1])]).await.unwrap();
     let store = FaultyStore::new(inner, Fault::PositionLost, 1);
     let error = drain(&bus, store).await.unwrap_err();
     let ArchiverError::Store(StoreError::Conflict(sequence)) = error else { panic!("{error:?}") };
@@ -244,7 +245,7 @@ async fn old_messages_and_ended_mutes_leave() {
     let sent = publish(&bus, vec![chat("a"); 50]).await;
     let inner = open_store(folder.path()).await;
     let old: Vec<_> = sent[..40].iter().map(|sequence| stray(*sequence)).collect();
-    inner.append(&old).await.unwrap();
+    inner.append(0, &old).await.unwrap();
     let user = barrage_protocol::UserId::parse("ann").unwrap();
     let mute = Mute { room: room("a"), user, until_ms: 5 };
     inner.mute(&mute).await.unwrap();

@@ -246,7 +246,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BusCommand {
-    /// Declare the stream and the buckets on NATS, and say how they stand.
+    /// Declare the streams and the buckets on NATS, and say how they stand.
     ///
     /// Every process does so at start, unless `nats.declare` is off because its account
     /// may not.

@@ -1,5 +1,5 @@
 //! `barrage doctor`: looks at everything that this configuration stands on, changes
-//! nothing, and says what to do. `barrage bus ensure`: declares the stream and buckets.
+//! nothing, and says what to do. `barrage bus ensure`: declares the streams and buckets.
 
 use std::time::Duration;
 

@@ -158,7 +158,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         store.close().await;
     }
     if let Some(report) = ended? {
-        tracing::info!(archived = report.archived, position = %report.position, "stopped");
+        tracing::info!(archived = report.archived, positions = ?report.positions, "stopped");
     }
     drop(lock);
     Ok(())

@@ -1,5 +1,5 @@
-//! What the cluster engine costs on a server: `measure nats://127.0.0.1:4222`. It
-//! writes under the prefix `measure`, which wants a server of its own.
+//! What the cluster engine costs on a server: `measure nats://127.0.0.1:4222
+//! [PARTITIONS]`. It writes under the prefix `measure`, which wants a server of its own.
 
 #![allow(clippy::print_stdout, reason = "figures are its output")]
 
@@ -107,8 +107,10 @@ async fn repairs(bus: &Arc<NatsBus>) -> Result<(), Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let url = std::env::args().nth(1).ok_or("usage: measure nats://HOST:PORT")?;
-    let config = NatsConfig { urls: vec![url], prefix: "measure".into(), ..NatsConfig::default() };
+    let url = std::env::args().nth(1).ok_or("usage: measure nats://HOST:PORT [PARTITIONS]")?;
+    let partitions = std::env::args().nth(2).map_or(Ok(1), |count| count.parse())?;
+    let config =
+        NatsConfig { urls: vec![url], prefix: "measure".into(), partitions, ..NatsConfig::default() };
     let metrics = BusMetrics::new(&prometheus::Registry::new())?;
     let bus = NatsBus::connect(config, BusConfig::default(), metrics).await?;
     for tasks in [1, 16, 256, 1_024] {

@@ -57,6 +57,14 @@ pub struct PulseDraft {
     pub entries: u64,
 }
 
+/// The topic of all the drafts, if there are any.
+pub(crate) fn one_topic(drafts: &[Draft]) -> Result<Option<Topic>, BusError> {
+    let Some((first, others)) = drafts.split_first() else { return Ok(None) };
+    let topic = first.topic();
+    let is_one = others.iter().all(|draft| draft.topic() == topic);
+    is_one.then_some(Some(topic)).ok_or(BusError::SeveralTopics)
+}
+
 /// What became of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
@@ -146,6 +154,9 @@ pub enum BusError {
     /// The same sender used this id for another message.
     #[error("this message id was used for another message")]
     Conflict,
+    /// One call publishes to one topic.
+    #[error("drafts of several topics cannot be published together")]
+    SeveralTopics,
     /// More rooms than configured.
     #[error("no room for another {0}")]
     Full(&'static str),
@@ -162,8 +173,9 @@ impl BusError {
 /// Room topics, settings and registry.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
-    /// Publishes all drafts in order, with nothing between those of one topic, or
-    /// none. Returns when they are durable.
+    /// Publishes all drafts in order with nothing between them, or none. They are of one
+    /// topic: nothing could store those of several together when these are in several
+    /// partitions. Returns when they are durable.
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError>;
 
     /// Hands sums to the room's subscribers; nothing is kept.
@@ -185,13 +197,25 @@ pub trait Bus: Send + Sync + 'static {
     /// The topic's newest position; zero before the first message.
     async fn last(&self, topic: &Topic) -> Result<Sequence, BusError>;
 
-    /// Durable room messages of all rooms in sequence order, for the archiver. Their
-    /// `previous` may be zero: what was before in the same room is not looked up. Fewer
-    /// than `limit` do not mean that there are no more; none do.
-    async fn read_all(&self, after: Sequence, limit: usize) -> Result<Vec<Arc<Message>>, BusError>;
+    /// Parts that the rooms are spread over. A room stays in one of them; positions of
+    /// two may be the same.
+    fn partitions(&self) -> u16 {
+        1
+    }
 
-    /// Changes whenever something newer is durable.
-    fn tail(&self) -> watch::Receiver<Sequence>;
+    /// Durable room messages of all rooms of a partition (from 0, below
+    /// [`Bus::partitions`]) in sequence order, for the archiver. Their `previous` may be
+    /// zero: what was before in the same room is not looked up. Fewer than `limit` do not
+    /// mean that there are no more; none do.
+    async fn read_all(
+        &self,
+        partition: u16,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, BusError>;
+
+    /// Changes whenever something newer is durable in a partition.
+    fn tail(&self, partition: u16) -> watch::Receiver<Sequence>;
 
     /// Rooms and restrictions, as they are and as they change.
     fn settings(&self) -> watch::Receiver<Arc<Settings>>;

@@ -6,12 +6,18 @@ use std::time::Duration;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
 use barrage_protocol::{Code, Sequence};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
 use crate::link::Link;
 use crate::viewer::from_ms;
 use crate::{endpoints, poll, race, sse, ws};
+
+/// An endpoint that is silent for so long gets company: a gateway that waits for the bus
+/// must not cost the viewer its whole timeout.
+const NEXT_AFTER: Duration = Duration::from_millis(1_000);
 
 /// What every endpoint of one connect is told.
 #[derive(Debug, Clone, Copy, Default)]
@@ -98,30 +104,48 @@ pub(crate) async fn to_named(
     None
 }
 
-/// The first endpoint that can be connected; `None` when the list is empty.
+/// The endpoint that is connected first. They are tried in turn, the next one when one
+/// has failed or has not answered for a while, which is not held against it; `None` when
+/// the list is empty.
 async fn first_of(
     http: &reqwest::Client,
     config: &ViewerConfig,
     list: &[Endpoint],
     wish: Wish<'_>,
 ) -> Result<Option<Link>, ConnectError> {
+    let mut rest = list.iter();
+    let mut attempts = FuturesUnordered::new();
     let mut last = Ok(None);
-    for endpoint in list {
-        let connected = match endpoint.transport {
-            Transport::Ws => ws::connect(endpoint, config, wish).await,
-            Transport::Sse => sse::connect(http, endpoint, config, wish).await,
-            Transport::Poll => poll::connect(http, endpoint, config, wish.after).await,
-        };
-        match connected {
-            Ok(link) => return Ok(Some(link)),
-            Err(error) if is_final(&error) => return Err(error),
-            Err(error) => {
-                tracing::debug!(%error, transport = ?endpoint.transport, "an endpoint could not be connected");
-                last = Err(error);
-            }
+    attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, wish)));
+    loop {
+        let patience = tokio::time::sleep(NEXT_AFTER);
+        tokio::select! {
+            connected = attempts.next() => match connected {
+                None => return last,
+                Some(Ok(link)) => return Ok(Some(link)),
+                Some(Err(error)) if is_final(&error) => return Err(error),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "an endpoint could not be connected");
+                    last = Err(error);
+                }
+            },
+            () = patience, if rest.len() > 0 => {}
         }
+        attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, wish)));
     }
-    last
+}
+
+async fn connect(
+    http: &reqwest::Client,
+    config: &ViewerConfig,
+    endpoint: &Endpoint,
+    wish: Wish<'_>,
+) -> Result<Link, ConnectError> {
+    match endpoint.transport {
+        Transport::Ws => ws::connect(endpoint, config, wish).await,
+        Transport::Sse => sse::connect(http, endpoint, config, wish).await,
+        Transport::Poll => poll::connect(http, endpoint, config, wish.after).await,
+    }
 }
 
 /// Whether no other endpoint would say otherwise.

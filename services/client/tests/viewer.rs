@@ -4,6 +4,8 @@
 
 mod fake;
 
+use std::time::Duration;
+
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_protocol::batch::{LeftOut, Pulse};
 use barrage_protocol::code::{Advice, Refusal};
@@ -236,6 +238,20 @@ async fn gateways_are_raced_and_the_times_reported() {
     soon(reported).await;
     let gateways: Vec<_> = b.reports()[0].results.iter().map(|r| r.elapsed_ms.is_some()).collect();
     assert_eq!(gateways, [true, true]);
+}
+
+/// A gateway that waits for its bus takes the connection and says nothing.
+#[tokio::test]
+async fn a_gateway_that_does_not_answer_gets_company() {
+    let mut other = Fake::start(Ws::Taken).await;
+    let mut silent = Fake::start_beside(Ws::Taken, &[other.address]).await;
+    let connect_timeout = Duration::from_secs(600);
+    let mut viewer = Viewer::start(ViewerConfig { race: false, connect_timeout, ..silent.config() });
+    let mut socket = silent.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    let _taken = other.joined(4).await;
+    assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
+    socket.left().await;
 }
 
 /// Entry is away, and the list that the client was built with says where to go.

@@ -81,6 +81,9 @@ pub(crate) async fn enter(
         online: seat.room.online(),
     });
     viewer.send(&hello);
+    // Not behind the resume: that may have to wait for the bus, and a viewer without a
+    // hello would try elsewhere. A socket that has failed is found out by reading.
+    drop(shard.flush(viewer));
     if let Some(after) = after {
         position = resume(shard, viewer, &seat, after, position).await;
         viewer.set_position(position);

@@ -12,9 +12,11 @@ pub enum StoreError {
     /// A statement failed: locked, full, or gone.
     #[error("the store did not answer")]
     Query(#[from] sqlx::Error),
-    /// Another message is kept under this position: the bus was reset while the
+    /// Another message of the room is kept under this position: the bus was reset while the
     /// store was not, or two buses write into one store.
-    #[error("the archive keeps another message at sequence {0}; bus and store do not belong together")]
+    #[error(
+        "the archive keeps another message of the room at sequence {0}; bus and store do not belong together"
+    )]
     Conflict(Sequence),
     /// The message cannot be kept; sending it again would fail again.
     #[error("the message at sequence {sequence} cannot be kept: {reason}")]

@@ -28,7 +28,7 @@ impl GiftKind {
     }
 }
 
-/// One row of the ledger. The sequence is its identity: recording it again
+/// One row of the ledger. Room and sequence are its identity: recording it again
 /// changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiftRecord {

@@ -194,12 +194,12 @@ impl Store for PostgresStore {
         self.bounded(gifts::ranking(self, room, currency, limit)).await
     }
 
-    async fn append(&self, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
-        self.bounded(archive::append(self, entries)).await
+    async fn append(&self, partition: u16, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
+        self.bounded(archive::append(self, partition, entries)).await
     }
 
-    async fn archived_up_to(&self) -> Result<Sequence, StoreError> {
-        self.bounded(archive::up_to(self)).await
+    async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError> {
+        self.bounded(archive::up_to(self, partition)).await
     }
 
     async fn history(&self, room: &RoomId, range: HistoryRange, limit: usize) -> Result<History, StoreError> {

@@ -50,8 +50,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deletes up to `limit` mutes that ended before `now_ms`; returns how many.
     async fn delete_ended_mutes(&self, now_ms: u64, limit: usize) -> Result<u64, StoreError>;
 
-    /// Records gifts that have no archived message; those whose sequence is in
-    /// the ledger already are left as they are. Returns how many were new.
+    /// Records gifts that have no archived message; those whose room and sequence
+    /// are in the ledger already are left as they are. Returns how many were new.
     async fn record_gifts(&self, gifts: &[GiftRecord]) -> Result<u64, StoreError>;
 
     /// The room's ledger in order, from after `after`.
@@ -75,13 +75,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<Vec<(UserId, GiftSum)>, StoreError>;
 
-    /// Keeps the messages with their effects and moves the high-water position,
-    /// all in one transaction. Messages already kept are left as they are.
-    /// Returns how many were new.
-    async fn append(&self, entries: &[ArchiveEntry]) -> Result<u64, StoreError>;
+    /// Keeps the messages, all of one partition of the bus, with their effects and
+    /// moves that partition's high-water position, in one transaction. Messages
+    /// already kept are left as they are. Returns how many were new.
+    async fn append(&self, partition: u16, entries: &[ArchiveEntry]) -> Result<u64, StoreError>;
 
-    /// The greatest position ever appended; retention does not lower it.
-    async fn archived_up_to(&self) -> Result<Sequence, StoreError>;
+    /// The greatest position ever appended of a partition; retention does not lower
+    /// it.
+    async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError>;
 
     /// A page of the room's history, oldest first, without what was recalled or
     /// meant for one user. `more` speaks of the direction asked.

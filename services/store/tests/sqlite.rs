@@ -10,6 +10,8 @@ use std::sync::Arc;
 use barrage_store::{HistoryRange, SqliteConfig, SqliteStore, Store, StoreError};
 use conformance::cut::{check_whole, first_polls};
 use conformance::{chat, gift_entry, room, user};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 async fn open() -> (TempDir, Arc<dyn Store>) {
@@ -39,7 +41,7 @@ async fn what_was_appended_survives_a_kill() {
     let after = tempfile::tempdir().unwrap();
     for batch in 0..5 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
-        store.append(&entries).await.unwrap();
+        store.append(0, &entries).await.unwrap();
         copy_as_killed(folder.path(), after.path());
         let reopened = open_in(after.path()).await;
         assert_eq!(check_whole(&reopened, 10).await, (batch + 1) * 10);
@@ -52,7 +54,7 @@ async fn a_torn_log_keeps_whole_batches_only() {
     let (folder, store) = open().await;
     for batch in 0..5 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
-        store.append(&entries).await.unwrap();
+        store.append(0, &entries).await.unwrap();
     }
     let len = std::fs::metadata(folder.path().join("store.db-wal")).unwrap().len();
     let mut reached = std::collections::BTreeSet::new();
@@ -73,7 +75,7 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
     let (mut next, mut dropped, mut done) = (0, 0, 0);
     for round in 0..90 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", next + n)).collect();
-        match first_polls(store.append(&entries), round % 30).await {
+        match first_polls(store.append(0, &entries), round % 30).await {
             Some(appended) => {
                 assert_eq!(appended.unwrap(), 10);
                 done += 1;
@@ -92,19 +94,32 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteConnectOptions::new().filename(folder.path().join("store.db")).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+    conformance::partitions::first_migrations("sqlite", 2).await.run(&mut connection).await.unwrap();
+    for statement in conformance::partitions::KEPT_BEFORE {
+        sqlx::raw_sql(*statement).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    conformance::partitions::check_kept_before(&open_in(folder.path()).await).await;
+}
+
+#[tokio::test]
 async fn readers_see_commits_while_writers_write() {
     let (_folder, store) = open().await;
     let writer = {
         let store = store.clone();
         tokio::spawn(async move {
             for n in 1..=50 {
-                store.append(&[chat("demo", n, n)]).await.unwrap();
+                store.append(0, &[chat("demo", n, n)]).await.unwrap();
             }
         })
     };
     let mut seen = 0;
     while seen < 50 {
-        let now = store.archived_up_to().await.unwrap().0;
+        let now = store.archived_up_to(0).await.unwrap().0;
         assert!(now >= seen);
         seen = now;
         tokio::task::yield_now().await;
@@ -120,7 +135,7 @@ async fn parallel_writers_wait_in_line() {
             let store = store.clone();
             tokio::spawn(async move {
                 for n in 1..=20 {
-                    store.append(&[chat("demo", writer * 100 + n, n)]).await.unwrap();
+                    store.append(0, &[chat("demo", writer * 100 + n, n)]).await.unwrap();
                 }
             })
         })

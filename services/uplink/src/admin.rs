@@ -72,7 +72,7 @@ pub(crate) async fn read<T: DeserializeOwned>(request_body: Body) -> Result<T, A
 pub(crate) fn refused(error: BusError) -> ApiError {
     match error {
         BusError::Full(_) => ApiError::new(Code::Overloaded, error.to_string()),
-        BusError::Unavailable(_) | BusError::Conflict => {
+        BusError::Unavailable(_) | BusError::Conflict | BusError::SeveralTopics => {
             ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(500)
         }
     }

@@ -298,6 +298,7 @@ pub(crate) async fn publish(uplink: &Uplink, drafts: Vec<Draft>) -> Result<Vec<R
                 .retry_after_ms(RETRY_MS)
         }
         BusError::Full(_) => ApiError::new(Code::Overloaded, error.to_string()).retry_after_ms(RETRY_MS),
+        BusError::SeveralTopics => ApiError::new(Code::Internal, error.to_string()),
     })
 }
 

@@ -1,18 +1,15 @@
 //! Slow viewers: what one in a hundred that stand still cost the others.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
+use super::{median, ready};
 use crate::run::{command, note, root, run, say};
 
 const PUBLIC: &str = "127.0.0.1:18480";
 const ADMIN: &str = "127.0.0.1:18481";
-const START_MAX: Duration = Duration::from_secs(20);
 
 /// Runs the same crowd by turns without and with slow viewers, and compares the p99 of
 /// those that read.
@@ -69,11 +66,6 @@ fn text(viewers: u32, secs: u32, share: f64) -> String {
     )
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// Ends with its owner.
 struct Server(Child);
 
@@ -84,28 +76,9 @@ impl Server {
         server.arg("--data-dir").arg(folder.join("data"));
         server.stdout(Stdio::null()).stderr(Stdio::null());
         let server = Server(server.spawn().context("the server cannot be started")?);
-        let started = Instant::now();
-        while !is_ready() {
-            if started.elapsed() > START_MAX {
-                bail!("the server is not up; is something else on {PUBLIC} or {ADMIN}?");
-            }
-            #[allow(clippy::disallowed_methods, reason = "nothing else runs here")]
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        ready::wait(ADMIN)?;
         Ok(server)
     }
-}
-
-fn is_ready() -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(ADMIN)?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {ADMIN}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 impl Drop for Server {

@@ -1,5 +1,7 @@
 //! A real bus and a real store in a folder, and a store that fails on request.
 
+pub(crate) mod nats;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -126,25 +128,25 @@ fn failure() -> StoreError {
 
 #[async_trait]
 impl Store for FaultyStore {
-    async fn append(&self, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
+    async fn append(&self, partition: u16, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
         if self.fault != Fault::PositionLost && self.fails_now() {
             match self.fault {
                 Fault::Refused | Fault::PositionLost => {}
-                Fault::AnswerLost => drop(self.inner.append(entries).await?),
+                Fault::AnswerLost => drop(self.inner.append(partition, entries).await?),
                 Fault::Silent => std::future::pending().await,
             }
             return Err(failure());
         }
-        let new = self.inner.append(entries).await?;
+        let new = self.inner.append(partition, entries).await?;
         self.appended.send_replace(entries.last().unwrap().message.sequence);
         Ok(new)
     }
 
-    async fn archived_up_to(&self) -> Result<Sequence, StoreError> {
+    async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError> {
         if self.fault == Fault::PositionLost && self.fails_now() {
             return Ok(Sequence::ZERO);
         }
-        self.inner.archived_up_to().await
+        self.inner.archived_up_to(partition).await
     }
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {

@@ -46,6 +46,21 @@ pub(crate) struct Seen {
     pub(crate) chats: u64,
     /// The server said never to come back.
     pub(crate) closed: Option<String>,
+    /// What befell the connection, and when.
+    pub(crate) log: Vec<(u32, String)>,
+}
+
+/// What is worth a line of a viewer's log.
+fn told(event: &Event) -> Option<String> {
+    match event {
+        Event::Hello(hello, transport) => Some(format!("hello at {} by {transport:?}", hello.sequence.0)),
+        Event::Repaired { outcome, skipped } => Some(format!("repaired: {outcome:?}, {skipped} skipped")),
+        Event::Lost => Some("a gap was given up".to_owned()),
+        Event::Waiting { ms } => Some(format!("a ticket for {ms} ms later")),
+        Event::Reconnecting { wait_ms, code } => Some(format!("closed with {code:?}, back in {wait_ms} ms")),
+        Event::Closed { code, message, .. } => Some(format!("for ever: {code:?}, {message}")),
+        _ => None,
+    }
 }
 
 /// What everybody tells.
@@ -110,13 +125,15 @@ pub(crate) async fn watch(book: Arc<Book>, entry: String, number: usize, all: Ar
     let room = number % book.scale.rooms;
     let mut viewer = Viewer::start(ViewerConfig::new(entry, Scale::room(room)));
     let gifts = book.scale.gifts();
-    let mut seen = Seen { room, shown_ms: vec![0; gifts], doubled: 0, chats: 0, closed: None };
+    let mut seen =
+        Seen { room, shown_ms: vec![0; gifts], doubled: 0, chats: 0, closed: None, log: Vec::new() };
     let mut is_first = true;
     loop {
         let event = tokio::select! {
             event = viewer.next() => event,
             () = book.over.cancelled() => return seen,
         };
+        seen.log.extend(event.as_ref().and_then(told).map(|line| (book.now_ms(), line)));
         match event {
             Some(Event::Hello(..)) => {
                 book.hello();

@@ -34,6 +34,34 @@ pub(crate) struct Report {
     /// Some of those lost: gift, when it was accepted, viewer, and when that one was shown
     /// the nearest gifts before and after it.
     lost: Vec<(usize, u32, usize, u32, u32)>,
+    /// Some of the viewers that were told never to come back: when, and the words.
+    closed: Vec<(u32, String)>,
+    /// The gift that came latest after its fault.
+    slowest: Slowest,
+}
+
+/// A gift that was late, and what befell its viewer meanwhile; times are milliseconds
+/// since the start.
+#[derive(Debug, Default, Serialize)]
+struct Slowest {
+    gift: usize,
+    accepted_ms: u32,
+    viewer: usize,
+    shown_ms: u32,
+    /// Of the room's viewers, those that were shown it 10 s late and more.
+    late_in_room: usize,
+    log: Vec<(u32, String)>,
+}
+
+impl Slowest {
+    fn new(gift: usize, accepted_ms: u32, viewer: usize, seen: &[Seen]) -> Slowest {
+        let it = &seen[viewer];
+        let shown_ms = it.shown_ms[gift];
+        let log = it.log.iter().filter(|(at, _)| *at + 5_000 > accepted_ms && *at < shown_ms + 1_000);
+        let is_late = |other: &&Seen| other.room == it.room && other.shown_ms[gift] > accepted_ms + 10_000;
+        let late_in_room = seen.iter().filter(is_late).count();
+        Slowest { gift, accepted_ms, viewer, shown_ms, late_in_room, log: log.cloned().collect() }
+    }
 }
 
 const LOST_MAX: usize = 20;
@@ -49,7 +77,7 @@ impl Report {
     ) -> Self {
         let accepted: Vec<u32> = book.accepted_ms.iter().map(|at| at.load(Ordering::Relaxed)).collect();
         let (mut lost, mut delay_ms, mut after_fault_ms) = (0, 0, 0);
-        let mut examples = Vec::new();
+        let (mut examples, mut slowest) = (Vec::new(), (0, 0, 0));
         for (gift, at) in accepted.iter().enumerate().filter(|(_, at)| **at > 0) {
             for (number, viewer) in
                 seen.iter().enumerate().filter(|(_, it)| it.room == gift % book.scale.rooms)
@@ -68,7 +96,10 @@ impl Report {
                     continue;
                 }
                 delay_ms = delay_ms.max(shown.saturating_sub(*at));
-                after_fault_ms = after_fault_ms.max(shown.saturating_sub(expected_from(faults, *at)));
+                let late_ms = shown.saturating_sub(expected_from(faults, *at));
+                if late_ms > after_fault_ms {
+                    (after_fault_ms, slowest) = (late_ms, (gift, *at, number));
+                }
             }
         }
         let times = |is: fn(u32) -> bool| {
@@ -106,6 +137,13 @@ impl Report {
                 .collect(),
             seed,
             lost: examples,
+            closed: seen
+                .iter()
+                .filter(|viewer| viewer.closed.is_some())
+                .filter_map(|viewer| viewer.log.last().cloned())
+                .take(LOST_MAX)
+                .collect(),
+            slowest: Slowest::new(slowest.0, slowest.1, slowest.2, seen),
         }
     }
 

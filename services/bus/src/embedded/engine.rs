@@ -12,7 +12,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::journal::{Journal, JournalReader};
 use super::sequencer::{Command, Sequencer, unix_ms};
 use super::topic_log::{DedupKey, Seen, TopicLog};
-use crate::bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
+use crate::bus::{
+    Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic, one_topic,
+};
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Role};
@@ -155,6 +157,7 @@ fn load(journal: &Journal, config: &BusConfig) -> rusqlite::Result<Topics> {
 #[async_trait]
 impl Bus for EmbeddedBus {
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
+        one_topic(&drafts)?;
         let timer = self.metrics.publish_duration_seconds.start_timer();
         let result = self.send(|reply| Command::Publish { drafts, reply }).await;
         timer.observe_duration();
@@ -194,7 +197,12 @@ impl Bus for EmbeddedBus {
         Ok(self.topics.last(topic))
     }
 
-    async fn read_all(&self, after: Sequence, limit: usize) -> Result<Vec<Arc<Message>>, BusError> {
+    async fn read_all(
+        &self,
+        _partition: u16,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, BusError> {
         let reader = Arc::clone(&self.reader);
         let read = tokio::task::spawn_blocking(move || lock(&reader).room_messages(after, limit));
         match read.await {
@@ -204,7 +212,7 @@ impl Bus for EmbeddedBus {
         }
     }
 
-    fn tail(&self) -> watch::Receiver<Sequence> {
+    fn tail(&self, _partition: u16) -> watch::Receiver<Sequence> {
         self.tail.clone()
     }
 

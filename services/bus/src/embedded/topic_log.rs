@@ -45,6 +45,18 @@ impl TopicLog {
         self.last
     }
 
+    /// Whether something after a position was here and is not any more.
+    pub(crate) fn has_evicted_since(&self, base: Sequence) -> bool {
+        self.evicted_precious > base || self.evicted_chat.back().is_some_and(|evicted| *evicted > base)
+    }
+
+    /// Everything that is here, in chain order.
+    pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
+        let mut messages: Vec<_> = self.precious.iter().chain(&self.chat).cloned().collect();
+        messages.sort_unstable_by_key(|message| message.sequence);
+        messages
+    }
+
     pub(crate) fn seen(&self, key: &DedupKey) -> Option<Seen> {
         self.seen.get(key).copied()
     }

@@ -28,9 +28,15 @@ fn finding(level: Level, text: impl Into<String>) -> Finding {
     Finding { level, text: text.into() }
 }
 
-pub(crate) fn findings(version: &str, info: &Info, config: &NatsConfig) -> Vec<Finding> {
+pub(crate) fn findings(version: &str, streams: &[Info], config: &NatsConfig) -> Vec<Finding> {
     let mut found = vec![finding(Level::Good, format!("NATS {version}"))];
-    found.push(replicas(info, config));
+    for info in streams {
+        let replicas = replicas(info, config);
+        // The same of all streams is said once; what is bad names its stream.
+        if !found.contains(&replicas) {
+            found.push(replicas);
+        }
+    }
     if config.storage == NatsStorage::Memory {
         let text = "messages are kept in memory: accepted gifts are lost when all replicas end at once";
         found.push(finding(Level::Risk, text));
@@ -44,24 +50,27 @@ pub(crate) fn findings(version: &str, info: &Info, config: &NatsConfig) -> Vec<F
              within two minutes loses what they accepted in them, while the death of processes loses nothing",
         ));
     }
-    if !info.config.allow_atomic_publish || !info.config.allow_direct || info.config.republish.is_none() {
-        found.push(finding(
-            Level::Bad,
-            "the stream lacks atomic batches, direct reads or republishing: declare it anew",
-        ));
-    }
+    let lacks = |info: &&Info| {
+        let config = &info.config;
+        !config.allow_atomic_publish || !config.allow_direct || config.republish.is_none()
+    };
+    found.extend(streams.iter().filter(lacks).map(|info| {
+        let name = &info.config.name;
+        let text = format!("{name} lacks atomic batches, direct reads or republishing: declare it anew");
+        finding(Level::Bad, text)
+    }));
     found
 }
 
 fn replicas(info: &Info, config: &NatsConfig) -> Finding {
-    let held = info.config.num_replicas;
+    let (name, held) = (&info.config.name, info.config.num_replicas);
     let followers = info.cluster.as_ref().map_or(&[][..], |cluster| &cluster.replicas[..]);
     let behind = followers.iter().filter(|peer| peer.offline || !peer.current).count();
     if held != config.replicas {
-        let text = format!("the stream has {held} replicas, not the {} configured", config.replicas);
+        let text = format!("{name} has {held} replicas, not the {} configured", config.replicas);
         finding(Level::Bad, text)
     } else if behind > 0 {
-        finding(Level::Bad, format!("{behind} of the stream's {held} replicas are away or behind"))
+        finding(Level::Bad, format!("{behind} of {name}'s {held} replicas are away or behind"))
     } else if held < 3 {
         let text = format!("{held} replica(s): a lost disk is lost gifts; production wants 3");
         finding(Level::Risk, text)

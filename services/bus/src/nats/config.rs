@@ -42,10 +42,19 @@ pub struct NatsConfig {
     /// Servers that hold each message before it counts as accepted, 1 to 5. Default 1,
     /// for a single server; 3 in production: with 1 a lost disk is a lost gift.
     pub replicas: usize,
+    /// Streams that the rooms are spread over, 1 to 64, each with a leader and an append rate
+    /// of its own. Default 1, which is enough for tens of thousands of accepted messages a
+    /// second. It cannot be changed while there are messages: a room's chain is in one
+    /// stream; see docs/operations.md.
+    pub partitions: u16,
+    /// Position that the first message gets in streams that are declared anew. Default 1;
+    /// when they take the place of older ones, the first that none of those has given, so
+    /// that no position of a room repeats.
+    pub first_sequence: u64,
     /// What messages are kept on. Default `file`; `memory` was measured to be no
     /// faster where it matters.
     pub storage: NatsStorage,
-    /// Bytes that the stream holds at most; beyond, the oldest messages leave early,
+    /// Bytes that each stream holds at most; beyond, the oldest messages leave early,
     /// archived or not. Default 4 GiB: a day of 100 messages a second.
     pub stream_bytes_max: u64,
     /// Longest wait for one acknowledgement before the same message is sent again under
@@ -85,6 +94,8 @@ impl Default for NatsConfig {
             prefix: "barrage".into(),
             declare: true,
             replicas: 1,
+            partitions: 1,
+            first_sequence: 1,
             storage: NatsStorage::File,
             stream_bytes_max: 4 << 30,
             ack_timeout_ms: 1_500,

@@ -30,6 +30,20 @@ pub enum NatsError {
         /// What the server calls itself.
         found: String,
     },
+    /// The streams on the servers were made with another number of partitions.
+    #[error(
+        "nats.partitions is {wanted}, but the streams on NATS were made with {made}, and a room's chain cannot \
+         go on in another stream: set it back, or move as docs/operations.md says under `Partitions` (with \
+         nats.first_sequence = {next} or more)"
+    )]
+    Partitions {
+        /// How many there are.
+        made: u16,
+        /// How many are configured.
+        wanted: u16,
+        /// The first position that none of them has given.
+        next: u64,
+    },
     /// The server refused to declare or show a stream or bucket.
     #[error("{what} on NATS: {reason}")]
     Setup {
@@ -44,7 +58,7 @@ impl NatsError {
     /// Whether the servers may answer otherwise in a moment.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            NatsError::Config(_) | NatsError::TooOld { .. } => false,
+            NatsError::Config(_) | NatsError::TooOld { .. } | NatsError::Partitions { .. } => false,
             NatsError::Connect(error) => !matches!(
                 error.kind(),
                 ConnectErrorKind::ServerParse

@@ -1,10 +1,11 @@
 //! The engine's face.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
-use async_nats::jetstream::{self, context::ContextBuilder};
+use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_trait::async_trait;
 use barrage_protocol::{Message, RoomId, Sequence};
 use tokio::sync::{mpsc, watch};
@@ -16,10 +17,11 @@ use super::connect::{NatsError, connect};
 use super::follower::Follower;
 use super::link::Pauses;
 use super::names::Names;
+use super::partition::PARTITIONS_MAX;
 use super::publisher::Publisher;
-use super::reader::Reader;
 use super::registry::{self, Instances};
 use super::settings::SettingsKeeper;
+use super::streams::Streams;
 use super::{audit, bucket, setup, tail};
 use crate::bus::{Bus, BusError, Draft, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::config::BusConfig;
@@ -33,16 +35,16 @@ const PULSES_MAX: usize = 1_024;
 
 /// The cluster engine.
 pub struct NatsBus {
-    reader: Reader,
+    streams: Streams,
     publisher: Publisher,
     follower: Arc<Follower>,
     settings: SettingsKeeper,
     instances: Instances,
     pulses: mpsc::Sender<(String, Vec<u8>)>,
-    tail: watch::Sender<Sequence>,
+    /// One for each partition.
+    tails: Vec<watch::Sender<Sequence>>,
     config: NatsConfig,
     client: Client,
-    context: jetstream::Context,
     /// Ended with this value.
     tasks: Mutex<Tasks>,
 }
@@ -50,11 +52,12 @@ pub struct NatsBus {
 #[derive(Default)]
 struct Tasks {
     running: JoinSet<()>,
-    follows_tail: bool,
+    /// Partitions whose tail is followed.
+    tails: BTreeSet<u16>,
 }
 
 impl NatsBus {
-    /// Connects, declares the stream and the buckets if so configured, and returns
+    /// Connects, declares the streams and the buckets if so configured, and returns
     /// when the settings are known. Of `limits`, `dedup_per_room_max` does not apply:
     /// the servers keep every id of the window.
     ///
@@ -81,17 +84,12 @@ impl NatsBus {
         limits: BusConfig,
         metrics: BusMetrics,
     ) -> Result<Arc<Self>, NatsError> {
-        let names =
-            Names::new(&config.prefix).ok_or(NatsError::Config("prefix is letters, digits, `_` and `-`"))?;
+        let names = names(&config)?;
         let (client, disturbances) = connect(&config, &limits, &metrics).await?;
         let context = ContextBuilder::new().timeout(config.request_timeout()).build(client.clone());
         let stores = setup::stores(&context, &names, &config, &limits).await?;
-        let not_ready =
-            |error: BusError| NatsError::Setup { what: names.stream(), reason: error.to_string() };
-        let (stream, timeout) = (names.stream(), config.request_timeout());
-        let reader = Reader::new(&context, &stream, timeout, limits.subscriber_lag_max);
-        let reader = reader.await.map_err(not_ready)?;
-        let newest = Sequence(reader.state().await.map_err(not_ready)?.last_sequence);
+        let timeout = config.request_timeout();
+        let (streams, tails) = open_streams(&context, &names, timeout, limits.subscriber_lag_max).await?;
 
         let mut tasks = Tasks::default();
         let (settings, mut view) =
@@ -112,8 +110,7 @@ impl NatsBus {
 
         let follower = Arc::new(Follower::new(
             client.clone(),
-            reader.clone(),
-            names.clone(),
+            streams.clone(),
             &limits,
             config.scan_messages_max,
             metrics.clone(),
@@ -124,20 +121,18 @@ impl NatsBus {
         let bus = NatsBus {
             publisher: Publisher::new(
                 client.clone(),
-                reader.clone(),
-                names.clone(),
+                streams.clone(),
                 config.clone(),
                 limits.queue_max,
                 metrics,
             ),
             follower,
-            reader,
+            streams,
             settings,
             instances,
             pulses,
-            tail: watch::Sender::new(newest),
+            tails,
             client,
-            context,
             tasks: Mutex::new(tasks),
             config,
         };
@@ -150,15 +145,41 @@ impl NatsBus {
 
     /// Looks at the servers for an operator.
     pub async fn check(&self) -> Result<Vec<Finding>, BusError> {
-        let name = self.stream_name();
-        let stream = self.context.get_stream(&name).await;
-        let stream = stream.map_err(|error| BusError::Unavailable(error.to_string()))?;
-        Ok(findings(&self.client.server_info().version, stream.cached_info(), &self.config))
+        let mut streams = Vec::new();
+        for reader in self.streams.readers() {
+            streams.push(reader.info().await?);
+        }
+        Ok(findings(&self.client.server_info().version, &streams, &self.config))
     }
+}
 
-    fn stream_name(&self) -> String {
-        self.follower.names.stream()
+fn names(config: &NatsConfig) -> Result<Names, NatsError> {
+    if !(1..=PARTITIONS_MAX).contains(&config.partitions) {
+        return Err(NatsError::Config("partitions is 1 to 64"));
     }
+    Names::new(&config.prefix, config.partitions)
+        .ok_or(NatsError::Config("prefix is letters, digits, `_` and `-`"))
+}
+
+/// The streams, and the newest position of each.
+async fn open_streams(
+    context: &Context,
+    names: &Names,
+    timeout: Duration,
+    channel: usize,
+) -> Result<(Streams, Vec<watch::Sender<Sequence>>), NatsError> {
+    let not_ready = |partition: u16, error: BusError| NatsError::Setup {
+        what: names.stream(partition),
+        reason: error.to_string(),
+    };
+    let streams = Streams::new(context, names.clone(), timeout, channel).await;
+    let streams = streams.map_err(|error| not_ready(0, error))?;
+    let mut tails = Vec::new();
+    for (partition, reader) in (0..).zip(streams.readers()) {
+        let state = reader.state().await.map_err(|error| not_ready(partition, error))?;
+        tails.push(watch::Sender::new(Sequence(state.last_sequence)));
+    }
+    Ok((streams, tails))
 }
 
 async fn send_pulses(client: Client, mut waiting: mpsc::Receiver<(String, Vec<u8>)>) {
@@ -176,7 +197,7 @@ impl Bus for NatsBus {
     }
 
     fn pulse(&self, room: &RoomId, pulse: PulseDraft) {
-        let subject = self.follower.names.output(&Topic::Room(room.clone()));
+        let subject = self.streams.names.output(&Topic::Room(room.clone()));
         let pulse = serde_json::to_vec(&pulse).expect("a pulse is plain data");
         // No room: a pulse may always be left out.
         drop(self.pulses.try_send((subject, pulse)));
@@ -197,14 +218,24 @@ impl Bus for NatsBus {
     }
 
     async fn last(&self, topic: &Topic) -> Result<Sequence, BusError> {
-        self.reader.last(&self.follower.names.input(topic)).await
+        self.streams.of(topic).last(&self.streams.names.input(topic)).await
     }
 
-    async fn read_all(&self, after: Sequence, limit: usize) -> Result<Vec<Arc<Message>>, BusError> {
-        let rooms = self.follower.names.every_room_input();
+    fn partitions(&self) -> u16 {
+        self.streams.names.partitions()
+    }
+
+    async fn read_all(
+        &self,
+        partition: u16,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, BusError> {
+        let rooms = self.streams.names.every_room_input_of(partition);
+        let reader = self.streams.reader(partition);
         let (mut messages, mut reached, mut more) = (Vec::new(), after, true);
         while more && messages.len() < limit {
-            let page = self.reader.page(&rooms, reached, limit - messages.len()).await?;
+            let page = reader.page(&rooms, reached, limit - messages.len()).await?;
             (reached, more) = (page.reached, page.more);
             // The page chains all rooms together; the one before in a room is not known.
             let unchained = |message| Arc::new(Message { previous: Sequence::ZERO, ..message });
@@ -213,13 +244,13 @@ impl Bus for NatsBus {
         Ok(messages)
     }
 
-    fn tail(&self) -> watch::Receiver<Sequence> {
+    fn tail(&self, partition: u16) -> watch::Receiver<Sequence> {
+        let tail = &self.tails[usize::from(partition)];
         let mut tasks = lock(&self.tasks);
-        if !tasks.follows_tail {
-            tasks.follows_tail = true;
-            tasks.running.spawn(tail::follow(self.reader.clone(), self.tail.clone()));
+        if tasks.tails.insert(partition) {
+            tasks.running.spawn(tail::follow(self.streams.reader(partition).clone(), tail.clone()));
         }
-        self.tail.subscribe()
+        tail.subscribe()
     }
 
     fn settings(&self) -> watch::Receiver<Arc<Settings>> {

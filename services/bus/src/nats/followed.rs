@@ -15,6 +15,8 @@ pub(crate) struct Followed {
     pub(crate) events: broadcast::Sender<Event>,
     /// Told when something newer is stored than has arrived.
     pub(crate) doubts: Notify,
+    /// Held while the stream is read for a range: who waits may find it in memory.
+    pub(crate) reading: tokio::sync::Mutex<()>,
 }
 
 impl Followed {
@@ -24,6 +26,7 @@ impl Followed {
             kept: Mutex::new(Kept::from(start)),
             events: broadcast::Sender::new(lag_max.max(1)),
             doubts: Notify::new(),
+            reading: tokio::sync::Mutex::default(),
         }
     }
 

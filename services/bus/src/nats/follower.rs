@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_nats::Client;
+use async_nats::jetstream::stream::State;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Message, Sequence};
 use tokio::sync::{Semaphore, watch};
 
+use super::backfill::backfill;
 use super::followed::Followed;
 use super::following::Following;
-use super::names::Names;
-use super::reader::{Reader, unavailable};
+use super::reader::unavailable;
+use super::streams::Streams;
 use crate::bus::{BusError, Range, RangeLimits, Subscription, Topic};
 use crate::config::BusConfig;
 use crate::embedded::topic_log::TopicLog;
@@ -28,8 +30,7 @@ const MENDING_MAX: usize = 32;
 /// All topics that this process follows.
 pub(crate) struct Follower {
     pub(crate) client: Client,
-    pub(crate) reader: Reader,
-    pub(crate) names: Names,
+    pub(crate) streams: Streams,
     /// Ids are remembered by the server: here none are.
     pub(crate) limits: BusConfig,
     scan_messages_max: usize,
@@ -42,8 +43,7 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(
         client: Client,
-        reader: Reader,
-        names: Names,
+        streams: Streams,
         limits: &BusConfig,
         scan_messages_max: usize,
         metrics: BusMetrics,
@@ -51,8 +51,7 @@ impl Follower {
     ) -> Self {
         Follower {
             client,
-            reader,
-            names,
+            streams,
             limits: BusConfig { dedup_per_room_max: 0, ..limits.clone() },
             scan_messages_max,
             metrics,
@@ -69,11 +68,12 @@ impl Follower {
         // Before the position is asked for: a later disturbance must be seen.
         let mut disturbances = self.disturbances.clone();
         disturbances.mark_unchanged();
-        let output = self.names.output(topic);
+        let names = &self.streams.names;
+        let output = names.output(topic);
         let arrivals = self.client.subscribe(output).await.map_err(|e| unavailable(&e))?;
         // The leader answers after it knows of the subscription, so nothing falls
         // between the position and what arrives.
-        let start = self.reader.last(&self.names.input(topic)).await?;
+        let start = self.streams.of(topic).last(&names.input(topic)).await?;
         let followed = Arc::new(Followed::new(start, self.limits.subscriber_lag_max));
         let subscription = followed.subscribe();
         {
@@ -109,13 +109,13 @@ impl Follower {
         lock(&self.followed).remove(topic);
     }
 
-    /// Subject and state of up to `count` followed topics, going round all of them.
-    pub(crate) fn some_followed(&self, place: &mut usize, count: usize) -> Vec<(String, Arc<Followed>)> {
+    /// Up to `count` followed topics, going round all of them.
+    pub(crate) fn some_followed(&self, place: &mut usize, count: usize) -> Vec<(Topic, Arc<Followed>)> {
         let all = lock(&self.followed);
         let from = if *place < all.len() { *place } else { 0 };
         *place = from + count;
         let some = all.iter().skip(from).take(count);
-        some.map(|(topic, followed)| (self.names.input(topic), Arc::clone(followed))).collect()
+        some.map(|(topic, followed)| (topic.clone(), Arc::clone(followed))).collect()
     }
 
     pub(crate) async fn range(
@@ -125,10 +125,29 @@ impl Follower {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
-        match self.kept_range(topic, after, before, limits) {
-            Some(range) => Ok(range),
-            None => self.stored_range(topic, after, before, limits).await,
+        let kept = || self.kept_range(topic, after, before, limits);
+        if let Some(range) = kept() {
+            return Ok(range);
         }
+        let Some(followed) = self.followed(topic) else {
+            return self.stored_range(topic, after, before, limits).await;
+        };
+        // One reads, the others find what it brought.
+        let _reading = followed.reading.lock().await;
+        if let Some(range) = kept() {
+            return Ok(range);
+        }
+        let (reader, input) = (self.streams.of(topic), self.streams.names.input(topic));
+        if backfill(&followed, reader, &input, after, self.scan_messages_max, &self.limits).await?
+            && let Some(range) = kept()
+        {
+            return Ok(range);
+        }
+        self.stored_range(topic, after, before, limits).await
+    }
+
+    fn followed(&self, topic: &Topic) -> Option<Arc<Followed>> {
+        lock(&self.followed).get(topic).cloned()
     }
 
     /// A range from memory, if all of it lies there.
@@ -139,7 +158,7 @@ impl Follower {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Option<Range> {
-        let followed = Arc::clone(lock(&self.followed).get(topic)?);
+        let followed = self.followed(topic)?;
         let mut kept = lock(&followed.kept);
         kept.log.expire(unix_ms(), &self.limits);
         // Another process may have seen a position that is still on its way here.
@@ -154,16 +173,15 @@ impl Follower {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
-        let input = self.names.input(topic);
-        let last = self.reader.last(&input).await?;
+        let (reader, input) = (self.streams.of(topic), self.streams.names.input(topic));
+        let last = reader.last(&input).await?;
         if after > last {
             let (outcome, messages) = (RepairOutcome::Gone, Vec::new());
             return Ok(Range { outcome, skipped: 0, messages, covered_to: last });
         }
         let since = SystemTime::now() - Duration::from_secs(self.limits.retention_secs);
-        let kept_from = self.reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
-        let oldest =
-            self.reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
+        let kept_from = reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
+        let oldest = reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
         let is_cut = oldest.is_some_and(|oldest| oldest < kept_from);
         let from = if is_cut { after.max(Sequence(kept_from.0 - 1)) } else { after };
         let end = before.unwrap_or(Sequence::MAX);
@@ -177,26 +195,25 @@ impl Follower {
             log.push(Arc::new(message), 0, &self.limits);
             ControlFlow::Continue(())
         };
-        self.reader.scan(&input, from, last, visit).await?;
+        reader.scan(&input, from, last, visit).await?;
         let scanned_to = log.last();
         let mut range = log.range(from, before, limits);
         if left > 0 && range.covered_to == scanned_to {
             range.covered_to = last.min(Sequence(end.0.saturating_sub(1))).max(after);
         }
         // Asked last: what left the stream while it was read is missing above.
-        if is_cut || self.has_left(after, since).await? {
+        if is_cut || has_left(&reader.state().await?, after, since) {
             range.outcome = RepairOutcome::Gone;
         }
         Ok(range)
     }
+}
 
-    /// Whether messages after a position may have left the stream. It does not say
-    /// whose they were: whoever has seen none of a room misses none of its messages
-    /// that the retention time covers, unless the stream was too small for that.
-    async fn has_left(&self, after: Sequence, since: SystemTime) -> Result<bool, BusError> {
-        let state = self.reader.state().await?;
-        let since_ns = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_nanos());
-        let is_short = state.first_timestamp.unix_timestamp_nanos().cast_unsigned() > since_ns;
-        Ok(after.0 + 1 < state.first_sequence && (after > Sequence::ZERO || is_short))
-    }
+/// Whether messages after a position may have left the stream. It does not say
+/// whose they were: whoever has seen none of a room misses none of its messages
+/// that the retention time covers, unless the stream was too small for that.
+fn has_left(state: &State, after: Sequence, since: SystemTime) -> bool {
+    let since_ns = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_nanos());
+    let is_short = state.first_timestamp.unix_timestamp_nanos().cast_unsigned() > since_ns;
+    after.0 + 1 < state.first_sequence && (after > Sequence::ZERO || is_short)
 }

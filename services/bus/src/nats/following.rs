@@ -111,9 +111,10 @@ impl Following {
     }
 
     async fn try_mend(&self, to: Option<Sequence>) -> Result<(), BusError> {
-        let reader = &self.follower.reader;
+        let streams = &self.follower.streams;
+        let reader = streams.of(&self.topic);
         let _permit = self.follower.mending.acquire().await;
-        let input = self.follower.names.input(&self.topic);
+        let input = streams.names.input(&self.topic);
         let last = match to {
             Some(last) => last,
             None => reader.last(&input).await?,

@@ -4,24 +4,50 @@ use std::fmt::Write;
 
 use barrage_protocol::{RoomId, UserId};
 
+use super::partition::partition;
 use crate::bus::Topic;
 
-/// All names of one installation.
+/// All names of one installation. A single partition has no number in them.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     prefix: String,
+    partitions: u16,
 }
 
 impl Names {
     /// `None` when the prefix could not be part of a name.
-    pub(crate) fn new(prefix: &str) -> Option<Self> {
+    pub(crate) fn new(prefix: &str, partitions: u16) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let valid = !prefix.is_empty() && prefix.len() <= 64 && prefix.bytes().all(allowed);
-        valid.then(|| Names { prefix: prefix.into() })
+        valid.then(|| Names { prefix: prefix.into(), partitions })
     }
 
-    pub(crate) fn stream(&self) -> String {
-        format!("{}_messages", self.prefix)
+    pub(crate) fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
+    pub(crate) fn partition(&self, topic: &Topic) -> u16 {
+        partition(topic, self.partitions)
+    }
+
+    /// It tells how many there are: streams of another number are other streams, and the
+    /// servers refuse two that take the same subjects.
+    pub(crate) fn stream(&self, partition: u16) -> String {
+        match self.partitions {
+            1 => format!("{}_messages", self.prefix),
+            count => format!("{}_messages_{partition}_of_{count}", self.prefix),
+        }
+    }
+
+    /// The names that belong to a stream of this installation, whatever its partitions.
+    pub(crate) fn as_made(&self, stream: &str) -> Option<Self> {
+        let rest = stream.strip_prefix(&self.prefix)?.strip_prefix("_messages")?;
+        let partitions = match rest.strip_prefix('_') {
+            None => 1,
+            Some(numbers) => numbers.split_once("_of_")?.1.parse().ok()?,
+        };
+        let made = Names { prefix: self.prefix.clone(), partitions };
+        (0..partitions).any(|partition| made.stream(partition) == stream).then_some(made)
     }
 
     pub(crate) fn settings_bucket(&self) -> String {
@@ -34,7 +60,7 @@ impl Names {
 
     /// Where a topic's messages are published and stored.
     pub(crate) fn input(&self, topic: &Topic) -> String {
-        format!("{}.in.{}", self.prefix, place(topic))
+        format!("{}{}", self.input_of(self.partition(topic)), place(topic))
     }
 
     /// Where they appear once stored, and where pulses travel.
@@ -42,16 +68,29 @@ impl Names {
         format!("{}.out.{}", self.prefix, place(topic))
     }
 
+    /// What the subjects of a partition begin with.
+    fn input_of(&self, partition: u16) -> String {
+        match self.partitions {
+            1 => format!("{}.in.", self.prefix),
+            _ => format!("{}.in.{partition}.", self.prefix),
+        }
+    }
+
+    /// What every stream of the installation takes a part of.
     pub(crate) fn every_input(&self) -> String {
         format!("{}.in.>", self.prefix)
+    }
+
+    pub(crate) fn every_input_of(&self, partition: u16) -> String {
+        format!("{}>", self.input_of(partition))
     }
 
     pub(crate) fn every_output(&self) -> String {
         format!("{}.out.>", self.prefix)
     }
 
-    pub(crate) fn every_room_input(&self) -> String {
-        format!("{}.in.room.*", self.prefix)
+    pub(crate) fn every_room_input_of(&self, partition: u16) -> String {
+        format!("{}room.*", self.input_of(partition))
     }
 }
 
@@ -146,9 +185,43 @@ mod tests {
 
     #[test]
     fn a_prefix_is_one_token() {
-        assert!(Names::new("barrage-2").is_some());
+        assert!(Names::new("barrage-2", 1).is_some());
         for bad in ["", "a.b", "*", ">", "a b"] {
-            assert!(Names::new(bad).is_none(), "{bad:?}");
+            assert!(Names::new(bad, 1).is_none(), "{bad:?}");
+        }
+    }
+
+    /// What one partition has stored must be found again.
+    #[test]
+    fn one_partition_has_no_number() {
+        let one = Names::new("p", 1).unwrap();
+        assert_eq!(
+            (one.stream(0).as_str(), one.input(&Topic::Direct).as_str()),
+            ("p_messages", "p.in.direct")
+        );
+        assert_eq!(
+            (one.every_input_of(0).as_str(), one.every_room_input_of(0).as_str()),
+            ("p.in.>", "p.in.room.*")
+        );
+        let three = Names::new("p", 3).unwrap();
+        assert_eq!(
+            (three.stream(2).as_str(), three.every_input_of(2).as_str()),
+            ("p_messages_2_of_3", "p.in.2.>")
+        );
+        let room = Topic::Room("demo".parse().unwrap());
+        assert_eq!(three.input(&room), format!("p.in.{}.room.demo", three.partition(&room)));
+        assert_eq!(three.output(&room), one.output(&room));
+    }
+
+    #[test]
+    fn a_stream_tells_how_many_there_are() {
+        let names = Names::new("p", 5).unwrap();
+        let made = |stream: &str| names.as_made(stream).map(|made| made.partitions());
+        assert_eq!((made("p_messages"), made("p_messages_2_of_3")), (Some(1), Some(3)));
+        for other in
+            ["p_messages_3_of_3", "p_messages_0_of_1", "q_messages", "p_messages_x", "p_messages_0_of_x"]
+        {
+            assert_eq!(made(other), None, "{other}");
         }
     }
 }

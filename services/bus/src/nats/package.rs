@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::envelope::{Envelope, message_id};
 use super::names::Names;
-use crate::bus::{BusError, Draft, Receipt};
+use crate::bus::{BusError, Draft, Receipt, one_topic};
 
 /// Messages that the server takes in one atomic batch.
 const MESSAGES_MAX: usize = 1_000;
@@ -35,12 +35,17 @@ impl Outgoing {
     }
 }
 
-/// Messages to be stored together or not at all.
+/// Messages of one topic, to be stored together or not at all.
 #[derive(Debug)]
-pub(crate) struct Package(Vec<Outgoing>);
+pub(crate) struct Package {
+    /// Where all of them go.
+    pub(crate) partition: u16,
+    messages: Vec<Outgoing>,
+}
 
 impl Package {
     pub(crate) fn new(drafts: Vec<Draft>, names: &Names, at_ms: u64, call: u64) -> Result<Self, BusError> {
+        let partition = one_topic(&drafts)?.map_or(0, |topic| names.partition(&topic));
         if drafts.len() > MESSAGES_MAX {
             return Err(BusError::Full("message in one package"));
         }
@@ -62,23 +67,24 @@ impl Package {
                 receipt: None,
             });
         }
-        Ok(Package(outgoing))
+        Ok(Package { partition, messages: outgoing })
     }
 
     pub(crate) fn message(&self, index: usize) -> &Outgoing {
-        &self.0[index]
+        &self.messages[index]
     }
 
     /// Messages that have no place yet.
     pub(crate) fn open(&self) -> Vec<usize> {
-        let is_open = |index: &usize| self.0[*index].twin.is_none() && self.0[*index].receipt.is_none();
-        (0..self.0.len()).filter(is_open).collect()
+        let is_open =
+            |index: &usize| self.messages[*index].twin.is_none() && self.messages[*index].receipt.is_none();
+        (0..self.messages.len()).filter(is_open).collect()
     }
 
     /// The server stored it now.
     pub(crate) fn stored(&mut self, index: usize, sequence: Sequence) {
-        let at_ms = self.0[index].envelope.at_ms;
-        self.0[index].receipt = Some(Receipt { sequence, at_ms, duplicate: false });
+        let at_ms = self.messages[index].envelope.at_ms;
+        self.messages[index].receipt = Some(Receipt { sequence, at_ms, duplicate: false });
     }
 
     /// The server knows its id; `found` is what it holds there, unless that has left.
@@ -88,7 +94,7 @@ impl Package {
         sequence: Sequence,
         found: Option<&Envelope>,
     ) -> Result<(), BusError> {
-        let own = &self.0[index].envelope;
+        let own = &self.messages[index].envelope;
         if found.is_some_and(|found| found.fingerprint != own.fingerprint) {
             return Err(BusError::Conflict);
         }
@@ -96,7 +102,7 @@ impl Package {
             // This call's own earlier attempt, whose acknowledgement was lost.
             self.stored(index, sequence);
         } else {
-            self.0[index].receipt = Some(Receipt { sequence, at_ms: 0, duplicate: true });
+            self.messages[index].receipt = Some(Receipt { sequence, at_ms: 0, duplicate: true });
         }
         Ok(())
     }
@@ -107,12 +113,12 @@ impl Package {
             let receipt = match message.twin {
                 None => message.receipt,
                 Some(twin) => {
-                    self.0[twin].receipt.map(|first| Receipt { at_ms: 0, duplicate: true, ..first })
+                    self.messages[twin].receipt.map(|first| Receipt { at_ms: 0, duplicate: true, ..first })
                 }
             };
             receipt.map(|receipt| (message.class(), receipt))
         };
-        self.0.iter().filter_map(receipt).collect()
+        self.messages.iter().filter_map(receipt).collect()
     }
 }
 
@@ -133,7 +139,7 @@ mod tests {
     }
 
     fn package(drafts: Vec<Draft>, call: u64) -> Result<Package, BusError> {
-        Package::new(drafts, &Names::new("p").unwrap(), 5, call)
+        Package::new(drafts, &Names::new("p", 1).unwrap(), 5, call)
     }
 
     #[test]
@@ -164,6 +170,15 @@ mod tests {
         assert_eq!(package(vec![draft("a", 1), draft("a", 2)], 1).unwrap_err(), BusError::Conflict);
         let many = (0..1_001).map(|n| draft(&format!("m{n}"), 1)).collect();
         assert!(matches!(package(many, 1), Err(BusError::Full(_))));
+    }
+
+    #[test]
+    fn several_topics_are_refused() {
+        let elsewhere = Draft { room: "s".parse().unwrap(), ..draft("b", 1) };
+        assert_eq!(package(vec![draft("a", 1), elsewhere], 1).unwrap_err(), BusError::SeveralTopics);
+        let direct = Draft { to: Some("u".parse().unwrap()), ..draft("b", 1) };
+        assert_eq!(package(vec![draft("a", 1), direct], 1).unwrap_err(), BusError::SeveralTopics);
+        assert!(package(Vec::new(), 1).is_ok());
     }
 
     #[test]

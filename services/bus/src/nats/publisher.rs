@@ -12,9 +12,8 @@ use tokio::sync::Semaphore;
 
 use super::config::NatsConfig;
 use super::link::{Ack, Nack, Pauses, acked};
-use super::names::Names;
 use super::package::{Outgoing, Package};
-use super::reader::Reader;
+use super::streams::Streams;
 use crate::bus::{BusError, Draft, Receipt};
 use crate::embedded::{lock, unix_ms};
 use crate::metrics::BusMetrics;
@@ -26,11 +25,10 @@ const WRONG_LAST_SEQUENCE: u64 = 10_164;
 /// A position that no topic's newest message has.
 const NEVER_LAST: u64 = Sequence::MAX.0;
 
-/// Publishes to one stream.
+/// Publishes to the streams.
 pub(crate) struct Publisher {
     client: Client,
-    reader: Reader,
-    names: Names,
+    streams: Streams,
     config: NatsConfig,
     /// Publishes under way at most.
     permits: Semaphore,
@@ -49,14 +47,13 @@ enum Attempt {
 impl Publisher {
     pub(crate) fn new(
         client: Client,
-        reader: Reader,
-        names: Names,
+        streams: Streams,
         config: NatsConfig,
         queue_max: usize,
         metrics: BusMetrics,
     ) -> Self {
         let permits = Semaphore::new(queue_max.clamp(1, Semaphore::MAX_PERMITS));
-        Publisher { client, reader, names, config, permits, metrics }
+        Publisher { client, streams, config, permits, metrics }
     }
 
     pub(crate) async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
@@ -65,7 +62,7 @@ impl Publisher {
             return Err(BusError::Unavailable("its queue is full".into()));
         };
         let _timer = self.metrics.publish_duration_seconds.start_timer();
-        let mut package = Package::new(drafts, &self.names, unix_ms(), rand::random())?;
+        let mut package = Package::new(drafts, &self.streams.names, unix_ms(), rand::random())?;
         let reason = Mutex::new(String::from("no answer"));
         let settled = self.settle(&mut package, &reason);
         match tokio::time::timeout(self.config.publish_deadline(), settled).await {
@@ -130,7 +127,7 @@ impl Publisher {
         sequence: u64,
     ) -> Result<Attempt, BusError> {
         let sequence = Sequence(sequence);
-        match self.reader.envelope(sequence).await {
+        match self.streams.reader(package.partition).envelope(sequence).await {
             Ok(found) => package.known(index, sequence, found.as_ref()).map(|()| Attempt::Again),
             Err(error) => Ok(Attempt::Later(error.to_string())),
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE, NATS_SUBJECT};
 use async_nats::jetstream::context::Context;
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, State, Stream};
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, State, Stream};
 use async_nats::{Client, HeaderMap, StatusCode, Subject, Subscriber};
 use barrage_protocol::{Message, Sequence};
 use bytes::Bytes;
@@ -60,7 +60,12 @@ impl Reader {
 
     /// What the stream holds now, as its leader knows.
     pub(crate) async fn state(&self) -> Result<State, BusError> {
-        self.stream.get_info().await.map(|info| info.state).map_err(|e| unavailable(&e))
+        self.info().await.map(|info| info.state)
+    }
+
+    /// The stream as its leader knows it.
+    pub(crate) async fn info(&self) -> Result<Info, BusError> {
+        self.stream.get_info().await.map_err(|e| unavailable(&e))
     }
 
     /// The newest position of a subject; zero when nothing is kept. The answer comes

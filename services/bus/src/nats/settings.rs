@@ -139,7 +139,12 @@ fn json(value: &impl Serialize) -> Bytes {
 impl SettingsView {
     pub(crate) fn tell(&mut self, news: News) {
         let (mut settings, entries) = match news {
-            News::All(entries) => (Settings::default(), entries),
+            // A room never leaves the bucket, so one that is missing was read too early: what is
+            // known of it stands. Restrictions end by themselves.
+            News::All(entries) => {
+                let rooms = self.settings.borrow().rooms.clone();
+                (Settings { rooms, ..Settings::default() }, entries)
+            }
             News::One(entry) => (Settings::clone(&self.settings.borrow()), vec![entry]),
         };
         let newest = entries.iter().map(|entry| entry.revision).max().unwrap_or_default();

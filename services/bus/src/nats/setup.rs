@@ -1,10 +1,10 @@
-//! The stream and the buckets, declared by the program.
+//! The streams and the buckets, declared by the program.
 
 use std::time::Duration;
 
-use async_nats::jetstream::context::Context;
-use async_nats::jetstream::kv;
+use async_nats::jetstream::context::{Context, GetStreamByNameErrorKind, GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Republish, RetentionPolicy, StorageType};
+use async_nats::jetstream::{ErrorCode, kv};
 
 use super::config::{NatsConfig, NatsStorage};
 use super::connect::NatsError;
@@ -30,11 +30,14 @@ pub(crate) async fn stores(
     config: &NatsConfig,
     limits: &BusConfig,
 ) -> Result<Stores, NatsError> {
+    refuse_other_partitions(context, names, config).await?;
     if config.declare {
-        context
-            .create_or_update_stream(messages(names, config, limits))
-            .await
-            .map_err(|error| refused(&names.stream(), &error))?;
+        for partition in 0..names.partitions() {
+            context
+                .create_or_update_stream(messages(names, partition, config, limits))
+                .await
+                .map_err(|error| refused(&names.stream(partition), &error))?;
+        }
     }
     let settings = bucket(context, config, settings(names, config)).await?;
     let instances = bucket(context, config, instances(names, config)).await?;
@@ -51,6 +54,45 @@ async fn bucket(context: &Context, config: &NatsConfig, wanted: kv::Config) -> R
     }
 }
 
+/// Fails when streams of another number of partitions are there: chains that began in
+/// those would not go on in these. Two processes that disagree on new servers both begin
+/// with partition 0, whose subjects the servers give to one stream.
+async fn refuse_other_partitions(
+    context: &Context,
+    names: &Names,
+    config: &NatsConfig,
+) -> Result<(), NatsError> {
+    let there = match context.stream_by_subject(names.every_input()).await {
+        Ok(there) => there,
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => return Ok(()),
+        // An account that may not declare may not be let look either.
+        Err(_) if !config.declare => return Ok(()),
+        Err(error) => return Err(refused(&names.stream(0), &error)),
+    };
+    let Some(made) = names.as_made(&there).filter(|made| made.partitions() != names.partitions()) else {
+        return Ok(());
+    };
+    let mut newest = 0;
+    for partition in 0..made.partitions() {
+        let name = made.stream(partition);
+        newest = newest.max(last_sequence(context, &name).await.map_err(|error| refused(&name, &error))?);
+    }
+    Err(NatsError::Partitions { made: made.partitions(), wanted: names.partitions(), next: newest + 1 })
+}
+
+/// Zero for a stream that was never declared.
+async fn last_sequence(context: &Context, stream: &str) -> Result<u64, GetStreamError> {
+    match context.get_stream(stream).await {
+        Ok(stream) => Ok(stream.cached_info().state.last_sequence),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                Ok(0)
+            }
+            _ => Err(error),
+        },
+    }
+}
+
 fn refused(what: &str, error: &dyn std::error::Error) -> NatsError {
     NatsError::Setup { what: what.into(), reason: error.to_string() }
 }
@@ -62,13 +104,14 @@ fn storage(config: &NatsConfig) -> StorageType {
     }
 }
 
-fn messages(names: &Names, config: &NatsConfig, limits: &BusConfig) -> Config {
+fn messages(names: &Names, partition: u16, config: &NatsConfig, limits: &BusConfig) -> Config {
     let age_secs = limits.log_secs.max(limits.retention_secs).max(1);
     Config {
-        name: names.stream(),
-        subjects: vec![names.every_input()],
+        name: names.stream(partition),
+        subjects: vec![names.every_input_of(partition)],
+        first_sequence: (config.first_sequence > 1).then_some(config.first_sequence),
         republish: Some(Republish {
-            source: names.every_input(),
+            source: names.every_input_of(partition),
             destination: names.every_output(),
             headers_only: false,
         }),

@@ -121,6 +121,40 @@ async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
     assert_eq!(parts, 4);
 }
 
+/// Viewers of a gateway that died resume on another one, all at once: what they missed is
+/// read for the first of them, and is in memory for the others.
+#[tokio::test]
+async fn what_was_before_the_subscription_is_read_once() {
+    let mut server = Server::start().await;
+    let bus = connect(&server, BusConfig::default()).await;
+    let mut sequences = Vec::new();
+    for n in 0..60 {
+        let class = if n % 3 == 0 { Class::Gift } else { Class::Chat };
+        sequences
+            .push(bus.publish(vec![draft("r", "u", &format!("m{n}"), class)]).await.unwrap()[0].sequence);
+        bus.publish(vec![draft("other", "u", &format!("m{n}"), Class::Chat)]).await.unwrap();
+    }
+    let gateway = connect(&server, BusConfig::default()).await;
+    let mut subscription = gateway.subscribe(&topic("r")).await.unwrap();
+    assert_eq!(subscription.start, sequences[59]);
+    let late = bus.publish(vec![draft("r", "u", "late", Class::Gift)]).await.unwrap()[0].sequence;
+    assert_eq!(next_message(&mut subscription).await.sequence, late);
+    let ranges = (0..60).map(|n| {
+        let (gateway, after) = (gateway.clone(), sequences[n]);
+        async move { gateway.range(&topic("r"), after, None, RangeLimits::default()).await.unwrap() }
+    });
+    for (n, range) in futures_util::future::join_all(ranges).await.into_iter().enumerate() {
+        let positions: Vec<_> = range.messages.iter().map(|message| message.sequence).collect();
+        assert_eq!(positions, [&sequences[n + 1..], &[late]].concat());
+        assert_eq!((range.outcome, range.covered_to), (RepairOutcome::Complete, late));
+        assert!(range.messages.windows(2).all(|pair| pair[1].previous == pair[0].sequence));
+    }
+    // Nobody is asked any more.
+    server.kill();
+    let range = gateway.range(&topic("r"), sequences[10], Some(late), RangeLimits::default()).await.unwrap();
+    assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 49));
+}
+
 /// The stream keeps a day for the archiver; a repair reaches as far back as retention.
 #[tokio::test]
 async fn a_repair_from_the_stream_ends_at_the_retention_time() {
@@ -144,7 +178,7 @@ async fn a_repair_from_the_stream_ends_at_the_retention_time() {
     };
     let left = tokio::time::timeout(Duration::from_secs(10), old).await.expect("it reaches back for ever");
     assert!(left < 4);
-    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 4);
+    assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 4);
     bus.publish(vec![draft("new", "u", "m", Class::Gift)]).await.unwrap();
     let fresh = bus.range(&topic("new"), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
     assert_eq!((fresh.outcome, fresh.messages.len()), (RepairOutcome::Complete, 1));

@@ -48,15 +48,16 @@ impl Engine for Embedded {
     }
 }
 
-pub(crate) struct Nats {
+pub(crate) struct Nats<const PARTITIONS: u16> {
     bus: Arc<NatsBus>,
     config: BusConfig,
-    pub(crate) server: Server,
+    server: Server,
 }
 
-impl Nats {
-    pub(crate) async fn on(server: Server, config: BusConfig) -> Self {
-        let bus = connect(&server, config.clone()).await;
+impl<const PARTITIONS: u16> Nats<PARTITIONS> {
+    async fn on(server: Server, config: BusConfig) -> Self {
+        let nats = NatsConfig { partitions: PARTITIONS, ..nats_config(&server) };
+        let bus = NatsBus::connect(nats, config.clone(), metrics()).await.unwrap();
         Nats { bus, config, server }
     }
 }
@@ -77,7 +78,7 @@ pub(crate) fn nats_config(server: &Server) -> NatsConfig {
     }
 }
 
-impl Engine for Nats {
+impl<const PARTITIONS: u16> Engine for Nats<PARTITIONS> {
     async fn start(config: BusConfig) -> Self {
         Nats::on(Server::start().await, config).await
     }

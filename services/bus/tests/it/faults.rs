@@ -80,7 +80,7 @@ async fn a_killed_server_loses_and_doubles_nothing() {
         server.start_again().await;
     }
     assert_eq!(all_are_shown(subscription, posters).await.len(), 1_000);
-    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 1_000);
+    assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 1_000);
 }
 
 /// Connections stay open and nothing is answered; then everything is, late.
@@ -96,7 +96,7 @@ async fn a_stalled_server_loses_and_doubles_nothing() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     server.signal("CONT");
     assert_eq!(all_are_shown(subscription, posters).await.len(), 400);
-    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 400);
+    assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 400);
 }
 
 /// The name of the server that leads the stream.
@@ -140,7 +140,7 @@ async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
     let other = Draft { fingerprint: 2, ..package().remove(3) };
     let fresh = draft("p", "u", "fresh", Class::Gift);
     assert_eq!(publisher.publish(vec![fresh, other]).await, Err(BusError::Conflict));
-    assert_eq!(gateway.read_all(Sequence::ZERO, 5_000).await.unwrap().len(), 610);
+    assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 610);
     let away = gateway.check().await.unwrap();
     assert!(
         away.iter().any(|it| it.level == Level::Bad && it.text.contains("replicas are away")),
@@ -165,7 +165,7 @@ async fn while_the_server_is_away_publishing_says_so_in_time() {
         }
     };
     assert_eq!(bus.last(&topic("r")).await.unwrap(), receipt.sequence);
-    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 1);
 }
 
 /// The client drops what its channel cannot take; the chain must show no hole.

@@ -6,11 +6,13 @@ mod cluster;
 mod drafts;
 mod engine;
 mod faults;
+mod partitions;
 mod server;
 mod suite;
 mod tls;
 
-/// Runs each test of the suite on both engines.
+/// Runs each test of the suite on both engines, the cluster's with one partition and
+/// with three.
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
         mod embedded {
@@ -22,7 +24,13 @@ macro_rules! on_both_engines {
         mod nats {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                crate::suite::$test::<crate::engine::Nats>().await;
+                crate::suite::$test::<crate::engine::Nats<1>>().await;
+            })*
+        }
+        mod nats_in_three {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                crate::suite::$test::<crate::engine::Nats<3>>().await;
             })*
         }
     };
@@ -34,6 +42,7 @@ on_both_engines!(
     a_thousand_posts_under_one_id_are_one_message,
     a_package_is_consecutive_or_not_there_at_all,
     a_package_posted_again_is_all_duplicates,
+    drafts_of_several_topics_are_refused,
     a_restart_keeps_the_chain_settings_and_what_can_be_repaired,
     a_slow_subscriber_is_told_and_can_repair,
     a_subscription_while_publishing_misses_nothing,
@@ -43,6 +52,6 @@ on_both_engines!(
     a_message_for_one_user_stays_out_of_the_room,
     pulses_reach_the_room_and_have_no_place,
     settings_are_in_force_when_the_change_returns,
-    the_archiver_reads_all_rooms_in_order,
+    the_archiver_reads_each_partition_in_order,
     a_thousand_rooms_at_once,
 );

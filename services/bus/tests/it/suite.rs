@@ -1,6 +1,6 @@
 //! What every bus engine must do.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use barrage_bus::{
     RoomSettings, Subscription, Switches, Topic,
 };
 use barrage_protocol::frame::RepairOutcome;
-use barrage_protocol::{Class, Message, Sequence};
+use barrage_protocol::{Class, Message, RoomId, Sequence};
 
 use crate::drafts::{draft, topic};
 use crate::engine::Engine;
@@ -27,6 +27,15 @@ pub(crate) async fn next_message(subscription: &mut Subscription) -> Arc<Message
         Event::Message(message) => message,
         other => panic!("{other:?} in place of a message"),
     }
+}
+
+/// Room messages of all partitions from their beginning, up to `limit` of each.
+pub(crate) async fn read_all(bus: &dyn Bus, limit: usize) -> Vec<Arc<Message>> {
+    let mut all = Vec::new();
+    for partition in 0..bus.partitions() {
+        all.extend(bus.read_all(partition, Sequence::ZERO, limit).await.unwrap());
+    }
+    all
 }
 
 async fn publish_one(bus: &dyn Bus, draft: Draft) -> Sequence {
@@ -88,7 +97,7 @@ pub(crate) async fn a_thousand_posts_under_one_id_are_one_message<E: Engine>() {
         });
     }
     assert_eq!(posts.join_all().await.into_iter().sum::<usize>(), 1);
-    assert_eq!(engine.bus().read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    assert_eq!(read_all(&*engine.bus(), 10).await.len(), 1);
 }
 
 pub(crate) async fn a_package_is_consecutive_or_not_there_at_all<E: Engine>() {
@@ -98,7 +107,7 @@ pub(crate) async fn a_package_is_consecutive_or_not_there_at_all<E: Engine>() {
     let conflicting = Draft { fingerprint: 9, ..draft("a", "u", "taken", Class::Chat) };
     let refused = bus.publish(vec![draft("a", "u", "p1", Class::Chat), conflicting]).await;
     assert_eq!(refused, Err(BusError::Conflict));
-    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    assert_eq!(read_all(&*bus, 10).await.len(), 1);
     let mut others = tokio::task::JoinSet::new();
     for n in 0..20 {
         let bus = engine.bus();
@@ -122,7 +131,7 @@ pub(crate) async fn a_package_is_consecutive_or_not_there_at_all<E: Engine>() {
     assert_eq!(receipts[3].sequence, receipts[0].sequence);
     assert_eq!(receipts[4].sequence.0, receipts[0].sequence.0 + 2);
     others.join_all().await;
-    assert_eq!(bus.read_all(Sequence::ZERO, 100).await.unwrap().len(), 24);
+    assert_eq!(read_all(&*bus, 100).await.len(), 24);
 }
 
 pub(crate) async fn a_package_posted_again_is_all_duplicates<E: Engine>() {
@@ -137,6 +146,17 @@ pub(crate) async fn a_package_posted_again_is_all_duplicates<E: Engine>() {
     let twice = bus.publish(vec![draft("a", "u", "q", Class::Gift), other]).await;
     assert_eq!(twice, Err(BusError::Conflict));
     assert!(bus.publish(Vec::new()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn drafts_of_several_topics_are_refused<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let direct = Draft { to: Some("w".parse().unwrap()), ..draft("a", "u", "m2", Class::Signal) };
+    for other in [draft("b", "u", "m2", Class::Chat), direct] {
+        let refused = bus.publish(vec![draft("a", "u", "m1", Class::Chat), other]).await;
+        assert_eq!(refused, Err(BusError::SeveralTopics));
+    }
+    assert!(read_all(&*bus, 10).await.is_empty());
 }
 
 pub(crate) async fn a_restart_keeps_the_chain_settings_and_what_can_be_repaired<E: Engine>() {
@@ -293,7 +313,7 @@ pub(crate) async fn a_message_for_one_user_stays_out_of_the_room<E: Engine>() {
     assert_eq!((&got.to, got.id.as_ref().unwrap().as_str()), (&None, "c"));
     assert_eq!(got.body, r#"{"id":"c"}"#);
     assert_eq!(got.sender.as_ref().unwrap().as_str(), "u");
-    assert_eq!(bus.read_all(Sequence::ZERO, 10).await.unwrap().len(), 1);
+    assert_eq!(read_all(&*bus, 10).await.len(), 1);
     let range = bus.range(&Topic::Direct, Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
     assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 1));
 }
@@ -348,26 +368,36 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     assert_eq!(settings.restrictions, before);
 }
 
-pub(crate) async fn the_archiver_reads_all_rooms_in_order<E: Engine>() {
+pub(crate) async fn the_archiver_reads_each_partition_in_order<E: Engine>() {
     let engine = E::start(BusConfig::default()).await;
     let bus = engine.bus();
-    let mut tail = bus.tail();
-    let mut published = Vec::new();
-    for n in 0..6 {
-        let package = (0..200).map(|i| draft(&format!("r{}", i % 7), "u", &format!("m{n}-{i}"), Class::Chat));
+    let mut tails: Vec<_> = (0..bus.partitions()).map(|partition| bus.tail(partition)).collect();
+    let mut published: HashMap<RoomId, Vec<Sequence>> = HashMap::new();
+    for n in 0..60 {
+        let room = format!("r{}", n % 14);
+        let package = (0..20).map(|i| draft(&room, "u", &format!("m{n}-{i}"), Class::Chat));
         let receipts = bus.publish(package.collect()).await.unwrap();
-        published.extend(receipts.iter().map(|receipt| receipt.sequence));
+        let places = receipts.iter().map(|receipt| receipt.sequence);
+        published.entry(room.parse().unwrap()).or_default().extend(places);
     }
-    let newest = *published.last().unwrap();
-    let told = tokio::time::timeout(PATIENCE, tail.wait_for(|tail| *tail >= newest)).await;
-    told.expect("the tail does not follow").unwrap();
-    let (mut position, mut read) = (Sequence::ZERO, Vec::new());
-    loop {
-        let batch = bus.read_all(position, 700).await.unwrap();
-        let Some(last) = batch.last() else { break };
-        assert!(batch.len() <= 700);
-        position = last.sequence;
-        read.extend(batch.iter().map(|message| message.sequence));
+    let mut read: HashMap<RoomId, Vec<Sequence>> = HashMap::new();
+    for (partition, tail) in (0..).zip(&mut tails) {
+        let mut position = Sequence::ZERO;
+        loop {
+            let batch = bus.read_all(partition, position, 300).await.unwrap();
+            assert!(batch.len() <= 300);
+            for message in &batch {
+                assert!(message.sequence > position, "not in order");
+                position = message.sequence;
+                read.entry(message.room.clone()).or_default().push(message.sequence);
+            }
+            if batch.is_empty() {
+                break;
+            }
+        }
+        assert!(position > Sequence::ZERO, "partition {partition} has no room");
+        let told = tokio::time::timeout(PATIENCE, tail.wait_for(|tail| *tail >= position)).await;
+        told.expect("the tail does not follow").unwrap();
     }
     assert_eq!(read, published);
 }
@@ -392,7 +422,7 @@ pub(crate) async fn a_thousand_rooms_at_once<E: Engine>() {
         });
     }
     rooms.join_all().await;
-    let all = engine.bus().read_all(Sequence::ZERO, 10_000).await.unwrap();
-    let distinct: HashSet<_> = all.iter().map(|message| message.sequence).collect();
+    let all = read_all(&*engine.bus(), 10_000).await;
+    let distinct: HashSet<_> = all.iter().map(|message| (&message.room, message.sequence)).collect();
     assert_eq!((all.len(), distinct.len()), (5000, 5000));
 }

@@ -15,13 +15,17 @@ use crate::{ArchiveEntry, HISTORY_LIMIT_MAX, HistoryRange, StoreError};
 
 /// The whole batch in a few statements, however long it is; its length is the
 /// caller's to bound.
-pub(super) async fn append(store: &PostgresStore, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
+pub(super) async fn append(
+    store: &PostgresStore,
+    partition: u16,
+    entries: &[ArchiveEntry],
+) -> Result<u64, StoreError> {
     let Some(greatest) = entries.iter().map(|entry| entry.message.sequence).max() else {
         return Ok(0);
     };
     let bodies = entries.iter().map(|entry| archive::body(&entry.message)).collect::<Result<Vec<_>, _>>()?;
     let mut transaction = store.pool.begin().await?;
-    wait_in_line(&mut transaction).await?;
+    wait_in_line(&mut transaction, partition).await?;
     let mut starts = learn_starts(&mut transaction, entries).await?;
     let batch: Vec<Kept<'_>> = entries
         .iter()
@@ -38,19 +42,27 @@ pub(super) async fn append(store: &PostgresStore, entries: &[ArchiveEntry]) -> R
     gifts::insert(&mut transaction, archive::gifts(entries)).await?;
     let recalls: Vec<_> = archive::recalls(entries).map(|(message, of)| (&message.room, of)).collect();
     hide(&mut transaction, &recalls).await?;
-    sqlx::query("UPDATE archive_position SET sequence = GREATEST(sequence, $1) WHERE id = 1")
+    sqlx::query("UPDATE archive_positions SET sequence = GREATEST(sequence, $1) WHERE partition = $2")
         .bind(row::int(greatest.0))
+        .bind(i32::from(partition))
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
     Ok(new)
 }
 
-/// One archiver writes at a time, as in the other engine: two that overlap after
-/// one was thought dead would else lock each other's messages in a circle, and
-/// count a new room's offsets from two different beginnings.
-async fn wait_in_line(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT sequence FROM archive_position WHERE id = 1 FOR UPDATE").execute(connection).await?;
+/// One archiver of a partition writes at a time: two that overlap after one was
+/// thought dead would else lock each other's messages in a circle, and count a new
+/// room's offsets from two different beginnings. Those of two partitions have no
+/// room in common. Makes the partition's row, or locks it by leaving it as it is.
+async fn wait_in_line(connection: &mut PgConnection, partition: u16) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO archive_positions AS known (partition, sequence) VALUES ($1, 0)
+         ON CONFLICT (partition) DO UPDATE SET sequence = known.sequence",
+    )
+    .bind(i32::from(partition))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -107,7 +119,7 @@ async fn insert(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<u64
             stream_started_at_ms, offset_ms, body)
          SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
             $7::bigint[], $8::bigint[], $9::text[])
-         ON CONFLICT (sequence) DO NOTHING",
+         ON CONFLICT (room, sequence) DO NOTHING",
     )
     .bind(ints(|kept| kept.message.sequence.0))
     .bind(batch.iter().map(|kept| kept.message.room.as_str()).collect::<Vec<_>>())
@@ -126,18 +138,23 @@ async fn insert(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<u64
 /// What was there already must be the same message. One that retention deleted
 /// in between is none that could differ.
 async fn compare(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<(), StoreError> {
-    let found = sqlx::query("SELECT sequence, room, at_ms, body FROM messages WHERE sequence = ANY($1)")
-        .bind(batch.iter().map(|kept| row::int(kept.message.sequence.0)).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    let mut kept_before: HashMap<u64, &PgRow> = HashMap::with_capacity(found.len());
+    let found = sqlx::query(
+        "SELECT messages.room, messages.sequence, at_ms, body FROM messages
+         JOIN UNNEST($1::text[], $2::bigint[]) AS asked (room, sequence)
+            ON messages.room = asked.room AND messages.sequence = asked.sequence",
+    )
+    .bind(batch.iter().map(|kept| kept.message.room.as_str()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|kept| row::int(kept.message.sequence.0)).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut kept_before: HashMap<(&str, u64), &PgRow> = HashMap::with_capacity(found.len());
     for row in &found {
-        kept_before.insert(row::uint(row, "sequence")?, row);
+        kept_before.insert((row::text(row, "room")?, row::uint(row, "sequence")?), row);
     }
     for kept in batch {
-        let Some(&row) = kept_before.get(&kept.message.sequence.0) else { continue };
-        let same = row::text(row, "room")? == kept.message.room.as_str()
-            && row.try_get::<i64, _>("at_ms")? == row::int(kept.message.at_ms)
+        let key = (kept.message.room.as_str(), kept.message.sequence.0);
+        let Some(&row) = kept_before.get(&key) else { continue };
+        let same = row.try_get::<i64, _>("at_ms")? == row::int(kept.message.at_ms)
             && row::text(row, "body")? == kept.body;
         if !same {
             return Err(StoreError::Conflict(kept.message.sequence));
@@ -146,15 +163,17 @@ async fn compare(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<()
     Ok(())
 }
 
-pub(super) async fn up_to(store: &PostgresStore) -> Result<Sequence, StoreError> {
-    let row =
-        sqlx::query("SELECT sequence FROM archive_position WHERE id = 1").fetch_one(&store.pool).await?;
-    Ok(Sequence(row::uint(&row, "sequence")?))
+pub(super) async fn up_to(store: &PostgresStore, partition: u16) -> Result<Sequence, StoreError> {
+    let row = sqlx::query("SELECT sequence FROM archive_positions WHERE partition = $1")
+        .bind(i32::from(partition))
+        .fetch_optional(&store.pool)
+        .await?;
+    row.map_or(Ok(Sequence::ZERO), |row| Ok(Sequence(row::uint(&row, "sequence")?)))
 }
 
-/// The room is a range, not an equality, so that only the index by room has the
-/// order asked for. By an equality PostgreSQL may walk the primary key from its
-/// end, through everything that other rooms have said since this one fell silent.
+/// The room is a range, not an equality, so that only an index by room and sequence
+/// has the order asked for. By an equality PostgreSQL may take another one, and read
+/// and sort far more than a page.
 pub(super) async fn history(
     store: &PostgresStore,
     room: &RoomId,
@@ -248,8 +267,8 @@ async fn hide(connection: &mut PgConnection, recalls: &[(&RoomId, Sequence)]) ->
 /// array is made once; a join could ask the locking query again and pass the limit.
 pub(super) async fn delete(store: &PostgresStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "DELETE FROM messages WHERE sequence = ANY(ARRAY(
-            SELECT sequence FROM messages WHERE at_ms < $1
+        "DELETE FROM messages WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM messages WHERE at_ms < $1
             ORDER BY at_ms LIMIT $2 FOR UPDATE SKIP LOCKED))",
     )
     .bind(row::int(before_ms))

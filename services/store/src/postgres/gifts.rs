@@ -8,7 +8,7 @@ use crate::archive::rows;
 use crate::row;
 use crate::{GiftRecord, GiftSum, HISTORY_LIMIT_MAX, StoreError};
 
-/// In the order of the sequences, so that two writers of the same gifts wait for
+/// In the order of their keys, so that two writers of the same gifts wait for
 /// each other but never in a circle.
 pub(super) async fn insert(
     connection: &mut PgConnection,
@@ -18,7 +18,7 @@ pub(super) async fn insert(
     if gifts.is_empty() {
         return Ok(0);
     }
-    gifts.sort_by_key(|gift| gift.sequence);
+    gifts.sort_by_key(|gift| (&gift.room, gift.sequence));
     let ints = |of: fn(&GiftRecord) -> u64| gifts.iter().map(|gift| row::int(of(gift))).collect::<Vec<_>>();
     let combos = gifts.iter().map(|gift| gift.combo.map(i64::from));
     let currencies = gifts.iter().map(|gift| gift.currency.as_deref().map(value::text));
@@ -27,7 +27,7 @@ pub(super) async fn insert(
             amount_minor, currency, combo, at_ms)
          SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
             $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[])
-         ON CONFLICT (sequence) DO NOTHING",
+         ON CONFLICT (room, sequence) DO NOTHING",
     )
     .bind(ints(|gift| gift.sequence.0))
     .bind(gifts.iter().map(|gift| gift.room.as_str()).collect::<Vec<_>>())

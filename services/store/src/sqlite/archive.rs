@@ -13,7 +13,11 @@ use crate::{ArchiveEntry, HISTORY_LIMIT_MAX, HistoryRange, StoreError};
 /// Rows per statement: 9 values each, far under SQLite's 32,766.
 const CHUNK_ROWS: usize = 500;
 
-pub(super) async fn append(store: &SqliteStore, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
+pub(super) async fn append(
+    store: &SqliteStore,
+    partition: u16,
+    entries: &[ArchiveEntry],
+) -> Result<u64, StoreError> {
     let Some(greatest) = entries.iter().map(|entry| entry.message.sequence).max() else {
         return Ok(0);
     };
@@ -41,10 +45,14 @@ pub(super) async fn append(store: &SqliteStore, entries: &[ArchiveEntry]) -> Res
     for (message, sequence) in archive::recalls(entries) {
         recall(&mut transaction, &message.room, sequence).await?;
     }
-    sqlx::query("UPDATE archive_position SET sequence = MAX(sequence, ?) WHERE id = 1")
-        .bind(row::int(greatest.0))
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO archive_positions (partition, sequence) VALUES (?, ?)
+         ON CONFLICT (partition) DO UPDATE SET sequence = MAX(sequence, excluded.sequence)",
+    )
+    .bind(partition)
+    .bind(row::int(greatest.0))
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await?;
     Ok(new)
 }
@@ -67,7 +75,7 @@ async fn insert(connection: &mut SqliteConnection, chunk: &[Kept<'_>]) -> Result
             .push_bind(row::int(kept.offset_ms()))
             .push_bind(kept.body.to_owned());
     });
-    query.push(" ON CONFLICT (sequence) DO NOTHING");
+    query.push(" ON CONFLICT (room, sequence) DO NOTHING");
     // The text differs with the number of rows: not worth a place in the cache.
     Ok(query.build().persistent(false).execute(connection).await?.rows_affected())
 }
@@ -75,12 +83,12 @@ async fn insert(connection: &mut SqliteConnection, chunk: &[Kept<'_>]) -> Result
 /// What was there already must be the same message.
 async fn compare(connection: &mut SqliteConnection, chunk: &[Kept<'_>]) -> Result<(), StoreError> {
     for kept in chunk {
-        let row = sqlx::query("SELECT room, at_ms, body FROM messages WHERE sequence = ?")
+        let row = sqlx::query("SELECT at_ms, body FROM messages WHERE room = ? AND sequence = ?")
+            .bind(kept.message.room.as_str())
             .bind(row::int(kept.message.sequence.0))
             .fetch_one(&mut *connection)
             .await?;
-        let same = row.try_get::<&str, _>("room")? == kept.message.room.as_str()
-            && row.try_get::<i64, _>("at_ms")? == row::int(kept.message.at_ms)
+        let same = row.try_get::<i64, _>("at_ms")? == row::int(kept.message.at_ms)
             && row.try_get::<&str, _>("body")? == kept.body;
         if !same {
             return Err(StoreError::Conflict(kept.message.sequence));
@@ -113,10 +121,12 @@ async fn newest_stream(connection: &mut SqliteConnection, room: &RoomId) -> Resu
     row.map(|row| row::uint(&row, "stream_started_at_ms")).transpose()
 }
 
-pub(super) async fn up_to(store: &SqliteStore) -> Result<Sequence, StoreError> {
-    let row =
-        sqlx::query("SELECT sequence FROM archive_position WHERE id = 1").fetch_one(&store.readers).await?;
-    Ok(Sequence(row::uint(&row, "sequence")?))
+pub(super) async fn up_to(store: &SqliteStore, partition: u16) -> Result<Sequence, StoreError> {
+    let row = sqlx::query("SELECT sequence FROM archive_positions WHERE partition = ?")
+        .bind(partition)
+        .fetch_optional(&store.readers)
+        .await?;
+    row.map_or(Ok(Sequence::ZERO), |row| Ok(Sequence(row::uint(&row, "sequence")?)))
 }
 
 pub(super) async fn history(
@@ -195,9 +205,9 @@ pub(super) async fn recall(
     room: &RoomId,
     sequence: Sequence,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE messages SET recalled = 1 WHERE sequence = ? AND room = ?")
-        .bind(row::int(sequence.0))
+    let done = sqlx::query("UPDATE messages SET recalled = 1 WHERE room = ? AND sequence = ?")
         .bind(room.as_str())
+        .bind(row::int(sequence.0))
         .execute(connection)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -205,8 +215,8 @@ pub(super) async fn recall(
 
 pub(super) async fn delete(store: &SqliteStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "DELETE FROM messages WHERE sequence IN
-            (SELECT sequence FROM messages WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+        "DELETE FROM messages WHERE rowid IN
+            (SELECT rowid FROM messages WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
     )
     .bind(row::int(before_ms))
     .bind(rows(limit))

@@ -42,7 +42,7 @@ pub(super) async fn insert(
                 .push_bind(gift.combo)
                 .push_bind(row::int(gift.at_ms));
         });
-        query.push(" ON CONFLICT (sequence) DO NOTHING");
+        query.push(" ON CONFLICT (room, sequence) DO NOTHING");
         new += query.build().persistent(false).execute(&mut *connection).await?.rows_affected();
     }
     Ok(new)

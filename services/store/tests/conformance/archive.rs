@@ -10,16 +10,16 @@ use super::{a_room, chat, gift_entry, kept, message, room, sequences, user};
 const LATEST: HistoryRange = HistoryRange::Latest;
 
 pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
-    assert_eq!(store.archived_up_to().await.unwrap(), Sequence::ZERO);
-    assert_eq!(store.append(&[]).await.unwrap(), 0);
+    assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence::ZERO);
+    assert_eq!(store.append(0, &[]).await.unwrap(), 0);
     let batch = [chat("demo", 3, 1_003), gift_entry("demo", 7), chat("other", 8, 1_008)];
-    assert_eq!(store.append(&batch).await.unwrap(), 3);
-    assert_eq!(store.append(&batch).await.unwrap(), 0);
-    assert_eq!(store.append(&batch[..1]).await.unwrap(), 0);
+    assert_eq!(store.append(0, &batch).await.unwrap(), 3);
+    assert_eq!(store.append(0, &batch).await.unwrap(), 0);
+    assert_eq!(store.append(0, &batch[..1]).await.unwrap(), 0);
     let overlapping = [batch[1].clone(), gift_entry("demo", 11)];
-    assert_eq!(store.append(&overlapping).await.unwrap(), 1);
+    assert_eq!(store.append(0, &overlapping).await.unwrap(), 1);
 
-    assert_eq!(store.archived_up_to().await.unwrap(), Sequence(11));
+    assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(11));
     let history = store.history(&room("demo"), LATEST, 10).await.unwrap();
     assert_eq!(sequences(&history), [3, 7, 11]);
     assert_eq!(history.messages[0].body.get(), r#"{"type":"chat","text":"弹幕 3"}"#);
@@ -30,12 +30,12 @@ pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
 }
 
 pub(crate) async fn another_message_under_a_kept_sequence_is_a_conflict(store: Arc<dyn Store>) {
-    store.append(&[chat("demo", 3, 1_003)]).await.unwrap();
+    store.append(0, &[chat("demo", 3, 1_003)]).await.unwrap();
     let batch = [gift_entry("demo", 2), chat("demo", 3, 9_999), gift_entry("demo", 4)];
-    let error = store.append(&batch).await.unwrap_err();
+    let error = store.append(0, &batch).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict(Sequence(3))), "{error:?}");
     assert!(!error.is_retryable());
-    assert_eq!(store.archived_up_to().await.unwrap(), Sequence(3));
+    assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(3));
     assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap(), []);
 }
 
@@ -45,9 +45,9 @@ pub(crate) async fn a_refused_message_leaves_nothing_of_its_batch(store: Arc<dyn
     let not_utf8 = Message { body: b"\"\xff\"".to_vec().into(), ..message("demo", 5, 1_000) };
     let beyond = Message { sequence: Sequence(u64::MAX), ..message("demo", 5, 1_000) };
     for bad in [pulse, broken, not_utf8, beyond, message("demo", 0, 1_000)] {
-        let error = store.append(&[gift_entry("demo", 4), kept(bad)]).await.unwrap_err();
+        let error = store.append(0, &[gift_entry("demo", 4), kept(bad)]).await.unwrap_err();
         assert!(matches!(error, StoreError::Unacceptable { .. }), "{error:?}");
-        assert_eq!(store.archived_up_to().await.unwrap(), Sequence::ZERO);
+        assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence::ZERO);
         assert!(store.history(&room("demo"), LATEST, 10).await.unwrap().messages.is_empty());
     }
 }
@@ -55,7 +55,7 @@ pub(crate) async fn a_refused_message_leaves_nothing_of_its_batch(store: Arc<dyn
 pub(crate) async fn history_pages_in_both_directions(store: Arc<dyn Store>) {
     // The rooms' messages alternate: positions of one room are not contiguous.
     let batch: Vec<_> = (1..=20).map(|n| chat(if n % 2 == 0 { "even" } else { "odd" }, n, n)).collect();
-    store.append(&batch).await.unwrap();
+    store.append(0, &batch).await.unwrap();
     let even = room("even");
     let page = async |range, limit| {
         let history = store.history(&even, range, limit).await.unwrap();
@@ -76,8 +76,8 @@ pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(stor
     let minute = |n: u64| n * 60_000;
     store.put_room(&a_room("demo", 1_000_000)).await.unwrap();
     let batch: Vec<_> = (1..=30).map(|n| chat("demo", n, 1_000_000 + n * 30_000)).collect();
-    store.append(&batch[..10]).await.unwrap();
-    store.append(&batch[10..]).await.unwrap();
+    store.append(0, &batch[..10]).await.unwrap();
+    store.append(0, &batch[10..]).await.unwrap();
     let twelve = store.history_by_offset(&demo, minute(12), minute(13), 100).await.unwrap();
     assert_eq!(sequences(&twelve), [24, 25]);
     assert_eq!(twelve.messages[0].offset_ms, minute(12));
@@ -87,7 +87,7 @@ pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(stor
 
     // A second stream begins; one message of the first is archived only now.
     store.put_room(&a_room("demo", 9_000_000)).await.unwrap();
-    store.append(&[chat("demo", 40, 1_930_000), chat("demo", 41, 9_000_250)]).await.unwrap();
+    store.append(0, &[chat("demo", 40, 1_930_000), chat("demo", 41, 9_000_250)]).await.unwrap();
     let second = store.history_by_offset(&demo, 0, u64::MAX, 100).await.unwrap();
     assert_eq!(sequences(&second), [41]);
     assert_eq!(second.messages[0].offset_ms, 250);
@@ -98,8 +98,8 @@ pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(stor
 pub(crate) async fn a_room_nobody_put_counts_from_its_first_message(store: Arc<dyn Store>) {
     let new = room("new");
     assert!(store.history_by_offset(&new, 0, 1, 1).await.unwrap().messages.is_empty());
-    store.append(&[chat("new", 1, 5_000), chat("new", 2, 5_700)]).await.unwrap();
-    store.append(&[chat("new", 3, 6_000), chat("new", 4, 4_000)]).await.unwrap();
+    store.append(0, &[chat("new", 1, 5_000), chat("new", 2, 5_700)]).await.unwrap();
+    store.append(0, &[chat("new", 3, 6_000), chat("new", 4, 4_000)]).await.unwrap();
     let all = store.history(&new, LATEST, 10).await.unwrap();
     let offsets: Vec<_> = all.messages.iter().map(|message| message.offset_ms).collect();
     assert_eq!(offsets, [0, 700, 1_000, 0]);
@@ -113,7 +113,7 @@ pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
         ArchiveEntry { message: Arc::new(message), effect: Effect::Recall(Sequence(recalled)) }
     };
     let first = [chat("demo", 1, 1_000), chat("demo", 2, 2_000), gift_entry("demo", 3)];
-    store.append(&first).await.unwrap();
+    store.append(0, &first).await.unwrap();
     // Of an earlier batch, of the same batch, of another room, of nothing.
     let second = [
         signal("demo", 4, 1),
@@ -122,13 +122,13 @@ pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
         signal("other", 7, 2),
         signal("demo", 8, 999),
     ];
-    store.append(&second).await.unwrap();
+    store.append(0, &second).await.unwrap();
     let demo = room("demo");
     let seen = store.history(&demo, LATEST, 10).await.unwrap();
     assert_eq!(sequences(&seen), [2, 3, 4, 6, 8]);
 
     // Appending the recalled message again does not bring it back.
-    store.append(&first).await.unwrap();
+    store.append(0, &first).await.unwrap();
     assert!(!store.recall(&room("other"), Sequence(2)).await.unwrap());
     assert!(store.recall(&demo, Sequence(3)).await.unwrap());
     let seen = store.history(&demo, LATEST, 10).await.unwrap();
@@ -140,31 +140,31 @@ pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
 
 pub(crate) async fn a_message_for_one_user_is_no_history(store: Arc<dyn Store>) {
     let private = Message { to: Some(user("bob")), ..message("demo", 2, 2_000) };
-    store.append(&[chat("demo", 1, 1_000), kept(private)]).await.unwrap();
+    store.append(0, &[chat("demo", 1, 1_000), kept(private)]).await.unwrap();
     let seen = store.history(&room("demo"), LATEST, 10).await.unwrap();
     assert_eq!(sequences(&seen), [1]);
     let seen = store.history_by_offset(&room("demo"), 0, u64::MAX, 10).await.unwrap();
     assert_eq!(sequences(&seen), [1]);
-    assert_eq!(store.archived_up_to().await.unwrap(), Sequence(2));
+    assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(2));
 }
 
 pub(crate) async fn retention_deletes_in_chunks_and_keeps_the_position_and_the_money(store: Arc<dyn Store>) {
     let batch: Vec<_> = (1..=25).map(|n| gift_entry("demo", n)).collect();
-    store.append(&batch).await.unwrap();
+    store.append(0, &batch).await.unwrap();
     // Sequence n was accepted at 1,000 + n.
     assert_eq!(store.delete_messages(1_024, 10).await.unwrap(), 10);
     assert_eq!(sequences(&store.history(&room("demo"), LATEST, 100).await.unwrap())[0], 11);
     assert_eq!(store.delete_messages(1_024, 20).await.unwrap(), 13);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 2);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 0);
-    assert_eq!(store.archived_up_to().await.unwrap(), Sequence(25));
+    assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(25));
     assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap()[0].entries, 25);
 }
 
 pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn Store>) {
     let batch: Vec<_> = (1..=1_234).map(|n| gift_entry("demo", n)).collect();
-    store.append(&batch[600..700]).await.unwrap();
-    assert_eq!(store.append(&batch).await.unwrap(), 1_134);
+    store.append(0, &batch[600..700]).await.unwrap();
+    assert_eq!(store.append(0, &batch).await.unwrap(), 1_134);
     let demo = room("demo");
     let after = |sequence| HistoryRange::After(Sequence(sequence));
     let first = store.history(&demo, after(0), usize::MAX).await.unwrap();
@@ -188,8 +188,8 @@ pub(crate) async fn overlapping_archivers_neither_lose_nor_double(store: Arc<dyn
                     if archiver % 2 == 1 {
                         entries.reverse();
                     }
-                    new += store.append(&entries).await.unwrap();
-                    let now = store.archived_up_to().await.unwrap();
+                    new += store.append(0, &entries).await.unwrap();
+                    let now = store.archived_up_to(0).await.unwrap();
                     assert!(now >= position.max(Sequence(last)), "the position went back");
                     position = now;
                 }

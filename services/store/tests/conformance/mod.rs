@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod cut;
+pub(crate) mod partitions;
 pub(crate) mod records;
 
 use std::sync::Arc;
@@ -34,6 +35,9 @@ macro_rules! suite {
             retention_deletes_in_chunks_and_keeps_the_position_and_the_money,
             a_batch_larger_than_a_statement_is_kept_whole,
             overlapping_archivers_neither_lose_nor_double);
+        $crate::conformance::suite!(@each $open; partitions:
+            partitions_count_for_themselves,
+            a_position_belongs_to_a_room);
         $crate::conformance::suite!(@each $open; audit:
             audit_pages_run_from_the_newest_line,
             audit_of_a_room_leaves_the_others_out,

@@ -1,0 +1,63 @@
+//! Bringing into memory what a topic held before this process followed it, once for all
+//! who ask: after the death of a gateway its viewers resume on others, all at the same
+//! time and from nearly the same position.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use barrage_protocol::{Message, Sequence};
+
+use super::followed::{Followed, Kept};
+use super::reader::Reader;
+use crate::bus::BusError;
+use crate::config::BusConfig;
+use crate::embedded::lock;
+use crate::embedded::topic_log::TopicLog;
+
+/// Positions of the stream that are read beyond what was asked for: others stopped a
+/// little earlier. Some seconds of a busy cluster.
+const EXTRA_POSITIONS: u64 = 10_000;
+
+/// Reads what lies between a position and what memory holds; false where that cannot be
+/// kept: it is too much, has left the stream in part, or memory is full already.
+pub(crate) async fn backfill(
+    followed: &Followed,
+    reader: &Reader,
+    input: &str,
+    after: Sequence,
+    messages_max: usize,
+    limits: &BusConfig,
+) -> Result<bool, BusError> {
+    let base = {
+        let kept = lock(&followed.kept);
+        if kept.log.has_evicted_since(kept.base) || after >= kept.base {
+            return Ok(false);
+        }
+        kept.base
+    };
+    let first = reader.state().await?.first_sequence;
+    if after.0 + 1 < first {
+        return Ok(false);
+    }
+    let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS).max(first.saturating_sub(1)));
+    let (mut older, mut is_too_much) = (Vec::new(), false);
+    let visit = |message: Message| {
+        is_too_much = older.len() >= messages_max;
+        if is_too_much || message.sequence > base {
+            return ControlFlow::Break(());
+        }
+        older.push(Arc::new(message));
+        ControlFlow::Continue(())
+    };
+    reader.scan(input, from, base, visit).await?;
+    let mut kept = lock(&followed.kept);
+    if is_too_much || kept.base != base || kept.log.has_evicted_since(base) {
+        return Ok(false);
+    }
+    let mut log = TopicLog::starting_at(from);
+    for message in older.into_iter().chain(kept.log.messages()) {
+        log.push(message, 0, limits);
+    }
+    *kept = Kept { base: from, log };
+    Ok(true)
+}
