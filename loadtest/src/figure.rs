@@ -55,7 +55,7 @@ pub const STATISTICS: [(&str, f64); 5] =
 pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
 
 /// The other figures.
-pub const OTHERS: [(&str, Unit, &str); 11] = [
+pub const OTHERS: [(&str, Unit, &str); 12] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have got and did not"),
     ("loss.chat", Unit::Share, "chat that viewers should have got and did not, left out ones included"),
     ("doubled.gift", Unit::Number, "gifts that were shown twice, over all viewers"),
@@ -64,6 +64,7 @@ pub const OTHERS: [(&str, Unit, &str); 11] = [
     ("posts.refused", Unit::Share, "posts refused with a code"),
     ("posts.held", Unit::Share, "posts over the room's display quota"),
     ("viewers.peak", Unit::Number, "most viewers connected at once"),
+    ("waiting.peak", Unit::Number, "most viewers at once that were told when to come"),
     ("deliveries_per_s", Unit::Number, "messages that reached viewers, a second, on average"),
     ("deliveries_per_s.max", Unit::Number, "the same in the busiest second"),
     ("tester.lag.p99", Unit::Ms, "how late the tester's own timers fired"),

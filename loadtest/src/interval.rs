@@ -14,6 +14,13 @@ use crate::latency::Latency;
 pub struct Interval {
     /// Viewers connected at its end.
     pub viewers: u64,
+    /// Viewers at its end that want in and were told when to come: by a ticket, or by the
+    /// time to come back of a refusal.
+    pub waiting: u64,
+    /// Tickets that entry gave out.
+    pub tickets: u64,
+    /// Viewers that moved to another gateway before they left theirs.
+    pub moves: u64,
     /// Viewers that got their first hello.
     pub joins: u64,
     /// Viewers that came back with a resume.
@@ -167,10 +174,13 @@ pub fn tally(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
 }
 
 impl Interval {
-    /// Adds what another thread or process saw, or another second; `viewers` adds up too,
-    /// which makes sense for the former alone.
+    /// Adds what another thread or process saw, or another second; `viewers` and `waiting`
+    /// add up too, which makes sense for the former alone.
     pub fn add(&mut self, other: &Interval) {
         self.viewers += other.viewers;
+        self.waiting += other.waiting;
+        self.tickets += other.tickets;
+        self.moves += other.moves;
         self.joins += other.joins;
         self.reconnects += other.reconnects;
         add_counts(&mut self.refusals, &other.refusals);

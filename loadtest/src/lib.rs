@@ -5,9 +5,11 @@
 //! the run, and a slow server changes neither. A latency counts from the intended moment.
 
 pub mod arrivals;
+pub mod capacity;
 pub mod cli;
 pub mod clock;
 pub mod descriptors;
+pub mod dump;
 pub mod error;
 pub mod figure;
 pub mod http;

@@ -33,10 +33,14 @@ pub struct Scenario {
     /// The same for likes. Default 0.
     #[serde(default)]
     pub likes_per_viewer_per_min: f64,
-    /// Danmaku file whose texts are written; a relative path starts at the working
-    /// directory. Default: a small one that ships.
+    /// Danmaku file whose texts are written, or a flight recorder's dump, for `replay`; a
+    /// relative path starts at the working directory. Default: a small danmaku file that ships.
     #[serde(default)]
     pub recording: Option<PathBuf>,
+    /// Chat texts of this many characters of three bytes each, instead of the recording's: 1
+    /// to 1000. Default: the recording's texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_chars: Option<u32>,
     /// Play the recording at its own pace into the (first) room, instead of drawing
     /// random texts at the rates above.
     #[serde(default)]
@@ -64,6 +68,32 @@ pub struct Scenario {
     /// What must hold; otherwise the exit code is 1.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
+}
+
+impl Default for Scenario {
+    /// One viewer, who does nothing and has no phase yet.
+    fn default() -> Self {
+        Scenario {
+            name: String::new(),
+            about: String::new(),
+            viewers: 1,
+            phases: Vec::new(),
+            rooms: RoomsConfig::default(),
+            chat_per_viewer_per_min: 0.0,
+            gifts_per_viewer_per_min: 0.0,
+            likes_per_viewer_per_min: 0.0,
+            recording: None,
+            text_chars: None,
+            replay: None,
+            slow: SlowConfig::default(),
+            faults: Vec::new(),
+            viewer_identity: Identity::default(),
+            encoding: Encoding::default(),
+            settle_secs: settle_secs(),
+            tester_lag_p99_ms_max: tester_lag_p99_ms_max(),
+            thresholds: Vec::new(),
+        }
+    }
 }
 
 fn settle_secs() -> f64 {
@@ -102,11 +132,13 @@ pub struct ReplayConfig {
     pub speed: f64,
     /// Begin so many seconds into the recording. Default 0.
     pub from_secs: f64,
+    /// Begin so many seconds after the start of the scenario. Default 0.
+    pub at_secs: f64,
 }
 
 impl Default for ReplayConfig {
     fn default() -> Self {
-        ReplayConfig { speed: 1.0, from_secs: 0.0 }
+        ReplayConfig { speed: 1.0, from_secs: 0.0, at_secs: 0.0 }
     }
 }
 
@@ -237,9 +269,11 @@ impl Scenario {
         range("slow.bytes_per_s", f64::from(self.slow.bytes_per_s), 1.0, 1e9);
         range("settle_secs", self.settle_secs, 1.0, 60.0);
         range("tester_lag_p99_ms_max", self.tester_lag_p99_ms_max, 1.0, 60_000.0);
+        range("text_chars", f64::from(self.text_chars.unwrap_or(1)), 1.0, 1_000.0);
         if let Some(replay) = &self.replay {
             range("replay.speed", replay.speed, 0.01, 1_000.0);
             range("replay.from_secs", replay.from_secs, 0.0, 604_800.0);
+            range("replay.at_secs", replay.at_secs, 0.0, PHASE_SECS_MAX);
         }
         let mut present = 0.0;
         for (n, phase) in self.phases.iter().enumerate() {

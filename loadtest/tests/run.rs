@@ -3,82 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+mod site;
 
-use barrage_testkit::{Server, ServerOptions};
-use serde_json::Value;
+use site::{LOADTEST, Site, said};
 use tempfile::TempDir;
-
-const LOADTEST: &str = env!("CARGO_BIN_EXE_barrage-loadtest");
-
-/// The server's binary: named by `LOADTEST_SERVER`, or built beside ours.
-fn barrage() -> String {
-    let path = std::env::var_os("LOADTEST_SERVER")
-        .map_or_else(|| Path::new(LOADTEST).with_file_name("barrage"), PathBuf::from);
-    assert!(path.is_file(), "{} is not there: cargo build -p barrage", path.display());
-    path.to_str().unwrap().to_owned()
-}
-
-struct Site {
-    server: Server,
-    dir: TempDir,
-}
-
-impl Site {
-    async fn start() -> Site {
-        let server = Server::start(&barrage(), ServerOptions::default()).await;
-        Site { server, dir: TempDir::new().unwrap() }
-    }
-
-    /// Writes a scenario of a second and a half, and what a test adds to it.
-    fn scenario(&self, rest: &str) -> String {
-        let text = format!(
-            "name: short\nviewers: 100\nsettle_secs: 1\ntester_lag_p99_ms_max: 2000\n\
-             likes_per_viewer_per_min: 6\nchat_per_viewer_per_min: 30\ngifts_per_viewer_per_min: 12\n{rest}"
-        );
-        let path = self.dir.path().join("short.yaml");
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// Runs a scenario; the output and the report.
-    async fn run(&self, scenario: &str, more: &[&str]) -> (Output, Value) {
-        let json = self.dir.path().join("report.json");
-        let target = format!("http://{}", self.server.public);
-        let admin = format!("http://{}", self.server.admin);
-        let output = tokio::process::Command::new(LOADTEST)
-            .args(["run", scenario, "--target", &target, "--admin", &admin, "--quiet", "--json"])
-            .arg(&json)
-            .arg("--html")
-            .arg(self.dir.path().join("report.html"))
-            .arg("--token-key")
-            .arg(self.server.data_dir().join("token.key"))
-            .args(more)
-            .output()
-            .await
-            .unwrap();
-        let report = std::fs::read(&json).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        (output, report.unwrap_or_default())
-    }
-
-    /// The server's process, found by its data directory.
-    fn pid(&self) -> String {
-        let data_dir = self.server.data_dir().to_str().unwrap();
-        let is_ours = |entry: &std::fs::DirEntry| {
-            let arguments = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let arguments = String::from_utf8_lossy(&arguments).into_owned();
-            arguments.contains(data_dir) && arguments.contains("--admin-listen")
-        };
-        let found = std::fs::read_dir("/proc").unwrap().flatten().find(is_ours).unwrap();
-        found.file_name().into_string().unwrap()
-    }
-}
-
-fn said(output: &Output) -> String {
-    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    format!("{out}{err}")
-}
 
 const RAMP_AND_HOLD: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 1.5}]\n";
 

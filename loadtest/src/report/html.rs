@@ -96,7 +96,11 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
         Plot::new(
             "Viewers",
             short,
-            vec![count("connected", |s| s.viewers), line("intended", |s| Some(s.wanted))],
+            vec![
+                count("connected", |s| s.viewers),
+                line("intended", |s| Some(s.wanted)),
+                count("waiting", |s| s.waiting),
+            ],
         ),
         Plot::new("Deliveries a second", short, vec![count("messages", |s| s.deliveries)]),
         Plot::new(
@@ -134,6 +138,7 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
             vec![
                 count("joins", |s| s.joins),
                 count("resumes", |s| s.reconnects),
+                count("moves", |s| s.moves),
                 count("lost", |s| s.closes),
                 count("refused", |s| s.refusals),
             ],

@@ -116,6 +116,10 @@ pub struct Totals {
     pub joins: u64,
     /// Hellos of viewers that came back.
     pub reconnects: u64,
+    /// Hellos of viewers that moved to another gateway before they left theirs.
+    pub moves: u64,
+    /// Tickets that entry gave out.
+    pub tickets: u64,
     /// Connections that did not come about, by reason.
     pub refusals: std::collections::BTreeMap<String, u64>,
     /// Connections that ended without our doing, by reason.
@@ -141,6 +145,8 @@ impl From<&Interval> for Totals {
             posts: total.posts.clone(),
             joins: total.joins,
             reconnects: total.reconnects,
+            moves: total.moves,
+            tickets: total.tickets,
             refusals: total.refusals.clone(),
             closes: total.closes.clone(),
             left_out: total.left_out,
@@ -260,6 +266,7 @@ fn figures(run: &Run) -> Figures {
     let deliveries = run.gathered_series.iter().map(|second| second.deliveries);
     let seconds = run.scenario.population().secs();
     let peak = run.gathered_series.iter().map(|second| second.viewers).max();
+    let waiting = run.gathered_series.iter().map(|second| second.waiting).max();
     let gifts_doubled = (balance.gifts_owed > 0).then_some(balance.gifts_doubled as f64);
     let others = [
         ("loss.gift", share(balance.gifts_lost, balance.gifts_owed)),
@@ -270,6 +277,7 @@ fn figures(run: &Run) -> Figures {
         ("posts.refused", share(posts.refused(), posts.total())),
         ("posts.held", share(posts.held, posts.total())),
         ("viewers.peak", peak.map(|peak| peak as f64)),
+        ("waiting.peak", waiting.map(|waiting| waiting as f64)),
         ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
         ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),
         ("tester.lag.p99", total.lag.quantile_ms(0.99)),

@@ -14,6 +14,10 @@ pub struct Second {
     pub wanted: f64,
     /// Viewers that were.
     pub viewers: u64,
+    /// Viewers that wanted in and were told when to come.
+    pub waiting: u64,
+    /// Viewers that moved to another gateway.
+    pub moves: u64,
     /// Messages that reached viewers.
     pub deliveries: u64,
     /// Gifts of those.
@@ -73,6 +77,8 @@ impl Second {
             second,
             wanted,
             viewers: interval.viewers,
+            waiting: interval.waiting,
+            moves: interval.moves,
             deliveries: interval.delivered.total(),
             gifts: interval.delivered.gift,
             bytes: interval.bytes,

@@ -22,7 +22,14 @@ pub fn summary(report: &Report) -> String {
     latencies(&mut out, report);
     line(&mut out, "");
     let figure = |name: &str| show(report, name);
-    row(&mut out, "viewers", &[("peak", figure("viewers.peak")), ("lost", figure("viewers.lost"))]);
+    let viewers = [
+        ("peak", figure("viewers.peak")),
+        ("lost", figure("viewers.lost")),
+        ("waiting at most", figure("waiting.peak")),
+        ("tickets", n(totals.tickets)),
+        ("moved", n(totals.moves)),
+    ];
+    row(&mut out, "viewers", &viewers);
     let rates = [("per s", figure("deliveries_per_s")), ("max per s", figure("deliveries_per_s.max"))];
     row(&mut out, "deliveries", &[&[("all", n(totals.delivered.total()))], &rates[..]].concat());
     let gifts = [

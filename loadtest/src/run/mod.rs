@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use barrage_token::Role;
+
 use crate::clock::Moment;
 use crate::error::LoadtestError;
 use crate::ledger::{Balance, Ledger};
@@ -48,7 +50,9 @@ pub struct RunOptions {
     pub hook: Option<String>,
     /// Seed of the load: the same one makes the same arrivals.
     pub seed: u64,
-    /// Whether progress is shown.
+    /// Role of the senders, where their tokens are signed here.
+    pub senders: Role,
+    /// Whether no progress is shown.
     pub quiet: bool,
 }
 
@@ -58,12 +62,13 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     if scenario.viewer_identity == Identity::Token && options.token_key.is_none() {
         return Err(LoadtestError::Usage("viewers with tokens need --token-key".into()));
     }
-    recordings::load(scenario.recording.as_deref())?;
+    let tape = recordings::load(scenario.recording.as_deref())?;
+    let users = tape.users().filter(|_| scenario.replay.is_some());
     let fit = descriptors::raise()?;
     let workers = descriptors::processes(scenario.population().peak(), fit, options.processes)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
     let threads = options.threads.unwrap_or_else(|| (cores / workers).max(1));
-    let ready = setup::prepare(&scenario, options).await?;
+    let ready = setup::prepare(&scenario, users, options).await?;
     let plan = Plan {
         host: ready.target.host.clone(),
         address: ready.target.address,
@@ -158,7 +163,7 @@ async fn hooks(plan: Plan, hook: Option<String>) -> Vec<String> {
 }
 
 impl RunOptions {
-    fn metrics_url(&self) -> Option<String> {
+    pub(crate) fn metrics_url(&self) -> Option<String> {
         let of_admin = || self.admin.as_ref().map(|admin| format!("{}/metrics", admin.trim_end_matches('/')));
         self.metrics.clone().or_else(of_admin)
     }

@@ -57,10 +57,11 @@ impl Progress {
 fn text(second: &Second) -> String {
     let p99 = second.p99_ms.map_or_else(|| "-".into(), |p99| Unit::Ms.show(p99));
     format!(
-        "viewers {}/{}  {} deliveries/s  p99 {p99}  chat left out {}  connections lost {}  {} posts/s \
+        "viewers {}/{} ({} waiting)  {} deliveries/s  p99 {p99}  chat left out {}  connections lost {}  {} posts/s \
          ({} held, {} refused, {} failed)",
         thousands(second.viewers as f64),
         thousands(second.wanted),
+        thousands(second.waiting as f64),
         thousands(second.deliveries as f64),
         thousands((second.left_out + second.skipped) as f64),
         thousands(second.closes as f64),

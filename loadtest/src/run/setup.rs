@@ -35,8 +35,12 @@ pub(crate) struct Ready {
     pub(crate) notes: Vec<String>,
 }
 
-/// Finds, makes and signs it.
-pub(crate) async fn prepare(scenario: &Scenario, options: &RunOptions) -> Result<Ready, LoadtestError> {
+/// Finds, makes and signs it. `users` is the number of senders, where that is known.
+pub(crate) async fn prepare(
+    scenario: &Scenario,
+    users: Option<u32>,
+    options: &RunOptions,
+) -> Result<Ready, LoadtestError> {
     let (target, _) = Target::resolve(&options.target).await.map_err(LoadtestError::cannot)?;
     let entry = Pool::new(target.clone(), CALLS_MAX, 0, CALL_TIMEOUT);
     let keyring = options.token_key.as_deref().map(keyring).transpose()?;
@@ -46,13 +50,14 @@ pub(crate) async fn prepare(scenario: &Scenario, options: &RunOptions) -> Result
     }
     look_at(&entry, &rooms.rooms()[0].to_string()).await?;
     let mut notes = Vec::new();
-    let wanted = (scenario.posts_per_s_max() / POSTS_PER_SENDER_PER_S).ceil().max(SENDERS_MIN);
+    let by_rate = (scenario.posts_per_s_max() / POSTS_PER_SENDER_PER_S).ceil().max(SENDERS_MIN);
+    let wanted = users.map_or(by_rate, f64::from);
     let tokens = match &keyring {
         _ if !scenario.posts() && scenario.viewer_identity == Identity::Anonymous => Vec::new(),
         Some(keyring) => {
             let secs = (scenario.population().secs() + scenario.settle_secs) as u64 + TOKEN_MARGIN_SECS;
             let senders = wanted.min(SENDERS_MAX) as u32;
-            let minted = (0..senders).map(|n| mint(keyring, &format!("load-{n}"), Role::Viewer, secs));
+            let minted = (0..senders).map(|n| mint(keyring, &format!("load-{n}"), options.senders, secs));
             minted.collect::<Result<_, _>>()?
         }
         None => {

@@ -1,23 +1,30 @@
 //! From a viewer's wish to an open WebSocket: entry, then the handshake by hand.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use barrage_protocol::Sequence;
-use barrage_protocol::code::{Advice, ErrorBody};
-use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
-use barrage_protocol::frame::{ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
+use barrage_protocol::code::{Advice, Code, ErrorBody, Refusal};
+use barrage_protocol::entry::{Endpoint, EntryAnswer, EntryTicket, Transport};
+use barrage_protocol::frame::{
+    ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX, ServerFrame,
+};
 use hyper::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::frame::{Opcode, client};
+use super::frame::{Opcode, client, cut};
+use super::seen::Said;
 use super::source::{self, Pace};
 use super::thread::Thread;
 use crate::http::Call;
+use crate::interval::tally;
 use crate::scenario::{Encoding, Identity};
 
 /// For the handshake's answer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the hello of a connection that is to take over from another one.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer to a handshake.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -26,23 +33,40 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(crate) struct Failure {
     /// For the tallies.
     pub(crate) reason: String,
+    /// The server's, if it gave one.
+    pub(crate) code: Option<Code>,
     pub(crate) advice: Advice,
+    /// The server's word; zero when it gave none.
     pub(crate) retry_after: Duration,
 }
 
 impl Failure {
-    fn network(reason: &str) -> Self {
-        Failure { reason: reason.into(), advice: Advice::Backoff, retry_after: Duration::ZERO }
+    pub(crate) fn network(reason: &str) -> Self {
+        Failure { reason: reason.into(), code: None, advice: Advice::Backoff, retry_after: Duration::ZERO }
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        Failure {
+            reason: refusal.code.label().into(),
+            code: Some(refusal.code),
+            advice: refusal.code.advice(),
+            retry_after: Duration::from_millis(refusal.retry_after_ms.unwrap_or_default()),
+        }
     }
 
     fn answered(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(refused) => Failure {
-                reason: refused.error.code.label().into(),
-                advice: Advice::of_close(refused.error.code.close()),
-                retry_after: Duration::from_millis(refused.error.retry_after_ms.unwrap_or_default()),
-            },
+            Ok(refused) => Failure::refused(&refused.error),
             Err(_) => Failure::network(&format!("status {status}")),
+        }
+    }
+
+    /// Whether no other endpoint would say otherwise.
+    fn is_final(&self) -> bool {
+        match self.code {
+            Some(Code::TooEarly | Code::TicketExpired | Code::BadTicket) => true,
+            Some(Code::BadRequest | Code::NotFound | Code::MethodNotAllowed) | None => false,
+            Some(_) => self.advice == Advice::Never,
         }
     }
 }
@@ -59,6 +83,8 @@ pub(crate) struct Connection {
 pub(crate) struct Route {
     /// Endpoints of the WebSocket, in order.
     pub(crate) endpoints: Vec<Endpoint>,
+    /// When to come, and with what.
+    pub(crate) ticket: Option<EntryTicket>,
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_max: Duration,
 }
@@ -69,7 +95,8 @@ pub(crate) async fn ask(thread: &Thread, room: usize) -> Result<EntryAnswer, Fai
     let answer = thread.entry.call(&Call::get(&path)).await;
     let (status, body) = answer.map_err(|error| Failure::network(&format!("entry: {error}")))?;
     if !status.is_success() {
-        return Err(Failure::answered(status.as_u16(), &body));
+        let refused = Failure::answered(status.as_u16(), &body);
+        return Err(Failure { reason: format!("entry: {}", refused.reason), ..refused });
     }
     serde_json::from_slice(&body).map_err(|_| Failure::network("entry: nonsense"))
 }
@@ -79,20 +106,93 @@ impl From<EntryAnswer> for Route {
         let endpoints = answer.downlinks.into_iter();
         Route {
             endpoints: endpoints.filter(|endpoint| endpoint.transport == Transport::Ws).collect(),
+            ticket: answer.ticket,
             backoff_base: Duration::from_millis(answer.backoff_base_ms),
             backoff_max: Duration::from_millis(answer.backoff_max_ms),
         }
     }
 }
 
+/// Who connects, and what for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) viewer: u32,
+    pub(crate) room: usize,
+    pub(crate) pace: Pace,
+    /// Resume after this position.
+    pub(crate) after: Option<u64>,
+}
+
+/// Connects to the first endpoint that takes the viewer; the hello is still to come. Each
+/// one that does not is tallied.
+pub(crate) async fn first_of(thread: &Thread, route: &Route, wish: Wish) -> Result<Connection, Failure> {
+    let ticket = route.ticket.as_ref().map(|ticket| ticket.token.as_str());
+    let mut last = Failure::network("entry: no gateway");
+    for endpoint in &route.endpoints {
+        match open(thread, endpoint, ticket, wish).await {
+            Ok(connection) => return Ok(connection),
+            Err(failure) => {
+                tally(&mut thread.interval.borrow_mut().refusals, &failure.reason, 1);
+                let is_final = failure.is_final();
+                last = failure;
+                if is_final {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Opens the connection that is to take over from one that still serves: at a named
+/// endpoint, else by way of entry, in its turn. It is here when its hello is.
+pub(crate) async fn successor(thread: Rc<Thread>, named: Vec<Endpoint>, wish: Wish) -> Option<Connection> {
+    let route = Route { endpoints: named, ..Route::default() };
+    if let Ok(connection) = greeted(&thread, &route, wish).await {
+        return Some(connection);
+    }
+    let route: Route = ask(&thread, wish.room).await.ok()?.into();
+    if let Some(ticket) = &route.ticket {
+        tokio::time::sleep(Duration::from_millis(ticket.wait_ms)).await;
+    }
+    greeted(&thread, &route, wish).await.ok()
+}
+
+/// Connects, and reads until the hello is there; it stays in what is left over.
+async fn greeted(thread: &Thread, route: &Route, wish: Wish) -> Result<Connection, Failure> {
+    let mut connection = first_of(thread, route, wish).await?;
+    let hello = async {
+        loop {
+            let frame = cut(&connection.leftover).map_err(|_| Failure::network("not WebSocket"))?;
+            if let Some(frame) = frame {
+                let payload = &connection.leftover[frame.header..frame.header + frame.payload];
+                return match thread.seen.borrow_mut().read(wish.room, frame.opcode, payload) {
+                    Ok(Said::Other(said)) => match *said {
+                        ServerFrame::Hello(_) => Ok(()),
+                        ServerFrame::Error(refusal) => Err(Failure::refused(&refusal)),
+                        _ => Err(Failure::network("no hello")),
+                    },
+                    _ => Err(Failure::network("no hello")),
+                };
+            }
+            let read = connection.stream.read_buf(&mut connection.leftover).await;
+            if read.map_err(|_| Failure::network("broken"))? == 0 {
+                return Err(Failure::network("broken"));
+            }
+        }
+    };
+    tokio::time::timeout(HELLO_TIMEOUT, hello).await.unwrap_or_else(|_| Err(Failure::network("no hello")))?;
+    Ok(connection)
+}
+
 /// Connects to an endpoint and asks to join; the hello is still to come.
-pub(crate) async fn open(
+async fn open(
     thread: &Thread,
     endpoint: &Endpoint,
-    viewer: u32,
-    pace: Pace,
-    after: Option<u64>,
+    ticket: Option<&str>,
+    wish: Wish,
 ) -> Result<Connection, Failure> {
+    let Wish { viewer, pace, after, .. } = wish;
     let (target, uri) = thread.resolve(&endpoint.url).await.map_err(|error| Failure::network(&error))?;
     let connected = source::connect(target.address, viewer, pace).await;
     let mut stream = connected.map_err(|error| Failure::network(&format!("connect: {}", error.kind())))?;
@@ -100,7 +200,8 @@ pub(crate) async fn open(
         Identity::Anonymous => None,
         Identity::Token => Some(&thread.plan.tokens[viewer as usize % thread.plan.tokens.len()]),
     };
-    let request = request(&uri, &target.host, thread.plan.scenario.encoding, token, after);
+    let query = query(ticket, after.filter(|_| token.is_some()));
+    let request = request(&uri, &target.host, thread.plan.scenario.encoding, token, &query);
     let shake = async {
         stream.write_all(request.as_bytes()).await.map_err(|_| Failure::network("handshake: broken"))?;
         let leftover = read_answer(&mut stream).await?;
@@ -118,15 +219,17 @@ pub(crate) async fn open(
     Ok(Connection { stream, leftover })
 }
 
-fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, after: Option<u64>) -> String {
+/// The URL's query; a viewer without a token says `after` in its first frame.
+fn query(ticket: Option<&str>, after: Option<u64>) -> String {
+    let ticket = ticket.map(|ticket| format!("ticket={ticket}"));
+    let after = after.map(|after| format!("after={after}"));
+    let parts: Vec<_> = [ticket, after].into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
+}
+
+fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, query: &str) -> String {
     let path = uri.path();
-    let (query, token) = match token {
-        Some(token) => (
-            after.map(|after| format!("?after={after}")).unwrap_or_default(),
-            format!(", {SUBPROTOCOL_TOKEN_PREFIX}{token}"),
-        ),
-        None => Default::default(),
-    };
+    let token = token.map(|token| format!(", {SUBPROTOCOL_TOKEN_PREFIX}{token}")).unwrap_or_default();
     let protocol = match encoding {
         Encoding::Deflate => SUBPROTOCOL_DEFLATE,
         Encoding::Json => SUBPROTOCOL_JSON,
@@ -159,10 +262,24 @@ async fn read_answer(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
         .ok_or_else(|| Failure::network("handshake: nonsense"))?;
     if status != 101 {
         // The body of a refusal is small: it came in one piece with the header, or is not
-        // worth a wait.
-        return Err(Failure::answered(status, &buffer[end..]));
+        // worth a wait. Then the header alone says when to come back.
+        let failure = Failure::answered(status, &buffer[end..]);
+        return Err(match failure.code {
+            Some(_) => failure,
+            None => Failure { retry_after: retry_after(&buffer[..end]), ..failure },
+        });
     }
     Ok(buffer.split_off(end))
+}
+
+/// The `Retry-After` header, in seconds; zero without one.
+fn retry_after(head: &[u8]) -> Duration {
+    let secs = std::str::from_utf8(head).ok().and_then(|head| {
+        let values = head.lines().filter_map(|line| line.split_once(':'));
+        let mut values = values.filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+        values.next()?.1.trim().parse().ok()
+    });
+    Duration::from_secs(secs.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -172,11 +289,24 @@ mod tests {
     #[test]
     fn a_token_stands_in_the_subprotocol_and_never_in_the_url() {
         let uri: Uri = "ws://h:1/v1/rooms/demo/ws".parse().unwrap();
-        let with = request(&uri, "h:1", Encoding::Deflate, Some(&"T".to_owned()), Some(7));
+        let with = request(&uri, "h:1", Encoding::Deflate, Some(&"T".to_owned()), &query(None, Some(7)));
         assert!(with.starts_with("GET /v1/rooms/demo/ws?after=7 HTTP/1.1\r\n"), "{with}");
         assert!(with.contains("Sec-WebSocket-Protocol: barrage.v1.deflate, barrage.token.T\r\n"));
-        let without = request(&uri, "h:1", Encoding::Json, None, Some(7));
+        let without = request(&uri, "h:1", Encoding::Json, None, &query(None, None));
         assert!(without.starts_with("GET /v1/rooms/demo/ws HTTP/1.1\r\n"), "{without}");
         assert!(without.contains("Sec-WebSocket-Protocol: barrage.v1.json\r\n"));
+        assert_eq!(query(Some("K.1"), Some(7)), "?ticket=K.1&after=7");
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_in_its_body_or_its_header() {
+        let body = br#"{"error":{"code":"overloaded","message":"full","retry_after_ms":1500}}"#;
+        let told = Failure::answered(503, body);
+        assert_eq!((told.reason.as_str(), told.retry_after), ("overloaded", Duration::from_millis(1_500)));
+        assert!(!told.is_final());
+        let early = br#"{"error":{"code":"too_early","message":"wait","retry_after_ms":9}}"#;
+        assert!(Failure::answered(425, early).is_final());
+        assert_eq!(retry_after(b"HTTP/1.1 503 x\r\nretry-After:  7\r\n\r\n"), Duration::from_secs(7));
+        assert_eq!(retry_after(b"HTTP/1.1 503 x\r\n\r\n"), Duration::ZERO);
     }
 }

@@ -48,13 +48,13 @@ pub fn run() -> Result<(), LoadtestError> {
         Ok(Ok(ToWorker::Plan(plan))) => Arc::new(*plan),
         _ => return Err(LoadtestError::Usage("a worker is started by `run`, not by hand".into())),
     };
-    let recording = Arc::new(recordings::load(plan.scenario.recording.as_deref())?);
+    let tape = Arc::new(recordings::load(plan.scenario.recording.as_deref())?);
     let (events_in, events) = sync_channel(TOLD_MAX);
     for thread in 0..plan.threads {
         let share = Share { shard: plan.worker * plan.threads + thread, shards: plan.workers * plan.threads };
-        let (plan, recording, events) = (Arc::clone(&plan), Arc::clone(&recording), events_in.clone());
+        let (plan, tape, events) = (Arc::clone(&plan), Arc::clone(&tape), events_in.clone());
         let (told_in, told) = sync_channel(TOLD_MAX);
-        std::thread::spawn(move || thread::run(plan, share, &recording, &told_in));
+        std::thread::spawn(move || thread::run(plan, share, &tape, &told_in));
         std::thread::spawn(move || forward(&told, &events));
     }
     std::thread::spawn(move || listen(&events_in));

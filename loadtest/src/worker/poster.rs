@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::post::{Post, PostAnswer};
-use barrage_recording::Recording;
 use bytes::Bytes;
 use hyper::Method;
 use rand::rngs::SmallRng;
@@ -17,12 +16,13 @@ use tokio::task::JoinSet;
 
 use super::connect;
 use super::marker::Marker;
-use super::texts::{Texts, recorded};
+use super::texts::{Texts, dumped, recorded};
 use super::thread::Thread;
 use crate::arrivals::{Arrivals, Kind};
 use crate::clock::Moment;
 use crate::http::{Call, Pool, Target};
 use crate::interval::tally;
+use crate::recordings::Tape;
 
 /// Connections for posts of one worker; they are kept, and each has an address of its own.
 const CONNECTIONS_MAX: u32 = 256;
@@ -41,6 +41,7 @@ struct Due {
     what: What,
 }
 
+#[derive(Clone, Copy)]
 enum What {
     Drawn(Kind),
     /// An item of the recording, by its place.
@@ -51,13 +52,13 @@ struct Poster {
     thread: Rc<Thread>,
     uplink: Rc<Pool>,
     texts: Texts,
-    recording: Arc<Recording>,
+    tape: Arc<Tape>,
     marker: Marker,
     random: SmallRng,
 }
 
 /// Sends until the last phase ends, then waits for the answers.
-pub(crate) async fn run(thread: Rc<Thread>, recording: Arc<Recording>) -> Result<(), String> {
+pub(crate) async fn run(thread: Rc<Thread>, tape: Arc<Tape>) -> Result<(), String> {
     let scenario = &thread.plan.scenario;
     if !scenario.posts() || thread.plan.tokens.is_empty() {
         return Ok(());
@@ -66,14 +67,14 @@ pub(crate) async fn run(thread: Rc<Thread>, recording: Arc<Recording>) -> Result
     let shard = thread.share.shard;
     let seed = thread.plan.seed ^ (u64::from(shard) + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
     let dues: Box<dyn Iterator<Item = Due>> = if scenario.replay.is_some() {
-        Box::new(replay(&thread, &recording))
+        Box::new(replay(&thread, &tape))
     } else {
         Box::new(drawn(&thread, seed))
     };
     let mut poster = Poster {
         uplink,
-        texts: Texts::new(&recording),
-        recording: Arc::clone(&recording),
+        texts: Texts::new(&tape, scenario.text_chars),
+        tape: Arc::clone(&tape),
         marker: Marker::new(thread.plan.seed ^ thread.plan.start.0, shard),
         random: SmallRng::seed_from_u64(seed),
         thread: Rc::clone(&thread),
@@ -120,30 +121,41 @@ fn drawn(thread: &Thread, seed: u64) -> impl Iterator<Item = Due> + use<> {
 }
 
 /// The recording at its own pace: this thread's share of it.
-fn replay(thread: &Thread, recording: &Recording) -> impl Iterator<Item = Due> + use<> {
+fn replay(thread: &Thread, tape: &Tape) -> impl Iterator<Item = Due> + use<> {
     let replay = thread.plan.scenario.replay.clone().unwrap_or_default();
     let end = thread.population.secs();
     let (shard, shards) = (thread.share.shard as usize, thread.share.shards as usize);
-    let offsets: Vec<u64> = recording.items.iter().map(|item| item.offset_ms).collect();
-    offsets.into_iter().enumerate().skip(shard).step_by(shards).filter_map(move |(at, offset_ms)| {
-        let secs = (offset_ms as f64 / 1_000.0 - replay.from_secs) / replay.speed;
-        (0.0..end).contains(&secs).then_some(Due { secs, what: What::Recorded(at) })
-    })
+    tape.offsets_ms().into_iter().enumerate().skip(shard).step_by(shards).filter_map(
+        move |(at, offset_ms)| {
+            let secs = (offset_ms as f64 / 1_000.0 - replay.from_secs) / replay.speed;
+            let due = Due { secs: replay.at_secs + secs, what: What::Recorded(at) };
+            (secs >= 0.0 && due.secs < end).then_some(due)
+        },
+    )
 }
 
 impl Poster {
     fn post(&mut self, due: &Due, intended: Moment, waiting: &mut JoinSet<()>) {
         let Ok(id) = self.marker.next(intended).parse() else { return };
-        let (room, (kind, post)) = match due.what {
-            What::Recorded(at) => (0, recorded(&self.recording.items[at], id)),
-            What::Drawn(kind) => (self.room(due.secs), (kind, self.texts.draw(kind, id, &mut self.random))),
+        let tokens = self.thread.plan.tokens.len();
+        let anybody = self.random.random_range(0..tokens);
+        let (room, sender, (kind, post)) = match (due.what, &*self.tape) {
+            (What::Recorded(at), Tape::Danmaku(recording)) => {
+                (0, anybody, recorded(&recording.items[at], id))
+            }
+            (What::Recorded(at), Tape::Dump(dump)) => {
+                let known = dump.posts[at];
+                (0, known.user as usize % tokens, (known.kind, dumped(&known, id, &mut self.random)))
+            }
+            (What::Drawn(kind), _) => {
+                (self.room(due.secs), anybody, (kind, self.texts.draw(kind, id, &mut self.random)))
+            }
         };
         self.thread.interval.borrow_mut().posts.due(kind);
         if waiting.len() >= WAITING_MAX {
             tally(&mut self.thread.interval.borrow_mut().posts.failed, "too many wait", 1);
             return;
         }
-        let sender = self.random.random_range(0..self.thread.plan.tokens.len());
         let (thread, uplink) = (Rc::clone(&self.thread), Rc::clone(&self.uplink));
         waiting.spawn_local(async move { send(&thread, &uplink, room, sender, &post, intended).await });
     }

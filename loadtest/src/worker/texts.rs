@@ -2,24 +2,46 @@
 
 use barrage_protocol::MessageId;
 use barrage_protocol::post::{Gift, Post, Style};
-use barrage_recording::{Item, ItemKind, Recording};
+use barrage_recording::{Item, ItemKind};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use crate::arrivals::Kind;
+use crate::dump::DumpedPost;
+use crate::recordings::Tape;
 
 /// Gifts when no recording is played: mostly cheap ones.
 const GIFTS: [(&str, u64); 4] = [("heart", 0), ("rose", 100), ("rocket", 5_000), ("castle", 100_000)];
 /// Likes of one tap-happy viewer.
 const LIKES_MAX: u32 = 10;
 
+/// First and last character of a text of a given length: three bytes each.
+const CHARS: std::ops::RangeInclusive<char> = '一'..='龥';
+
+/// Longest text that is made up again: 200 characters.
+const TEXT_BYTES_MAX: u32 = 600;
+/// A gift whose text is longer than this was a super chat: names are short.
+const GIFT_NAME_BYTES_MAX: u32 = 60;
+
 /// Draws posts at random.
 #[derive(Debug)]
-pub(crate) struct Texts(Vec<String>);
+pub(crate) enum Texts {
+    /// One of these.
+    Written(Vec<String>),
+    /// So many characters.
+    Long(u32),
+}
 
 impl Texts {
-    pub(crate) fn new(recording: &Recording) -> Self {
-        let texts = recording.items.iter().filter_map(|item| match &item.kind {
+    pub(crate) fn new(tape: &Tape, chars: Option<u32>) -> Self {
+        if let Some(chars) = chars {
+            return Texts::Long(chars);
+        }
+        let items = match tape {
+            Tape::Danmaku(recording) => recording.items.as_slice(),
+            Tape::Dump(_) => &[],
+        };
+        let texts = items.iter().filter_map(|item| match &item.kind {
             ItemKind::Chat { text, .. } => Some(text.clone()),
             ItemKind::Gift { .. } | ItemKind::SuperChat { .. } => None,
         });
@@ -27,13 +49,16 @@ impl Texts {
         if texts.is_empty() {
             texts.push("弹幕!".into());
         }
-        Texts(texts)
+        Texts::Written(texts)
     }
 
     pub(crate) fn draw(&self, kind: Kind, id: MessageId, random: &mut SmallRng) -> Post {
         match kind {
             Kind::Chat => {
-                let text = self.0[random.random_range(0..self.0.len())].clone();
+                let text = match self {
+                    Texts::Written(texts) => texts[random.random_range(0..texts.len())].clone(),
+                    Texts::Long(chars) => (0..*chars).map(|_| random.random_range(CHARS)).collect(),
+                };
                 Post::Chat { id, text, style: Style::default() }
             }
             Kind::Gift => {
@@ -42,6 +67,26 @@ impl Texts {
             }
             Kind::Like => Post::Like { id, count: random.random_range(1..=LIKES_MAX) },
         }
+    }
+}
+
+/// A text of exactly so many bytes, one at the least.
+fn text(bytes: u32, random: &mut SmallRng) -> String {
+    let bytes = bytes.clamp(1, TEXT_BYTES_MAX);
+    let wide = (0..bytes / 3).map(|_| random.random_range(CHARS));
+    wide.chain((0..bytes % 3).map(|_| 'a')).collect()
+}
+
+/// A post of the kind and size that was recorded.
+pub(crate) fn dumped(post: &DumpedPost, id: MessageId, random: &mut SmallRng) -> Post {
+    let text = text(post.bytes, random);
+    match post.kind {
+        Kind::Chat => Post::Chat { id, text, style: Style::default() },
+        Kind::Gift if post.bytes <= GIFT_NAME_BYTES_MAX => {
+            Post::Gift { id, gift: Gift { name: text, count: 1, price_minor: 100, combo: None } }
+        }
+        Kind::Gift => Post::SuperChat { id, text, amount_minor: 100, currency: "CNY".into() },
+        Kind::Like => Post::Like { id, count: 1 },
     }
 }
 
@@ -60,5 +105,35 @@ pub(crate) fn recorded(item: &Item, id: MessageId) -> (Kind, Post) {
             let (text, currency) = (text.clone(), (*currency).to_owned());
             (Kind::Gift, Post::SuperChat { id, text, amount_minor: *amount_minor, currency })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_as_long_as_it_was() {
+        let mut random = SmallRng::seed_from_u64(1);
+        for bytes in 1..=TEXT_BYTES_MAX {
+            let text = text(bytes, &mut random);
+            assert_eq!(text.len(), bytes as usize);
+            assert!(text.chars().count() <= 202, "{text}");
+        }
+        assert_eq!((text(0, &mut random).len(), text(9_999, &mut random).len()), (1, 600));
+    }
+
+    #[test]
+    fn a_gift_with_a_long_text_was_a_super_chat() {
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut made = |kind, bytes| {
+            let post = DumpedPost { offset_ms: 0, kind, bytes, user: 0 };
+            dumped(&post, "x".parse().unwrap(), &mut random)
+        };
+        assert!(matches!(made(Kind::Gift, 4), Post::Gift { gift, .. } if gift.name.len() == 4));
+        assert!(matches!(made(Kind::Gift, 90), Post::SuperChat { text, .. } if text.len() == 90));
+        assert!(matches!(made(Kind::Like, 0), Post::Like { .. }));
     }
 }

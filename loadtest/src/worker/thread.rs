@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use barrage_recording::Recording;
 use hyper::Uri;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -23,6 +22,7 @@ use crate::ledger::{Ledger, Record};
 use crate::plan::{Plan, Share};
 use crate::popularity::Popularity;
 use crate::population::{Population, Stay};
+use crate::recordings::Tape;
 
 /// Connections to entry that the viewers of a worker share; each asks for itself. Beyond,
 /// an ask waits, and its wait is in the latency of the join.
@@ -53,6 +53,8 @@ pub(crate) struct Thread {
     pub(crate) entry: Pool,
     pub(crate) interval: RefCell<Interval>,
     pub(crate) connected: Cell<u64>,
+    /// Viewers that want in and were told when to come.
+    pub(crate) waiting: Cell<u64>,
     pub(crate) seen: RefCell<Seen>,
     pub(crate) records: RefCell<Vec<Record>>,
     /// What is read goes here first; frames rarely leave a rest.
@@ -75,6 +77,7 @@ impl Thread {
             share,
             interval: RefCell::default(),
             connected: Cell::default(),
+            waiting: Cell::default(),
             records: RefCell::default(),
             scratch: RefCell::default(),
             targets: RefCell::default(),
@@ -101,6 +104,7 @@ impl Thread {
     fn tick(&self, second: u32) -> Told {
         let mut interval = Box::new(self.interval.take());
         interval.viewers = self.connected.get();
+        interval.waiting = self.waiting.get();
         Told::Tick { second, interval }
     }
 
@@ -132,7 +136,7 @@ impl Thread {
 }
 
 /// Runs a share of the load to its end.
-pub(crate) fn run(plan: Arc<Plan>, share: Share, recording: &Arc<Recording>, told: &SyncSender<Told>) {
+pub(crate) fn run(plan: Arc<Plan>, share: Share, tape: &Arc<Tape>, told: &SyncSender<Told>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -144,7 +148,7 @@ pub(crate) fn run(plan: Arc<Plan>, share: Share, recording: &Arc<Recording>, tol
     let local = LocalSet::new();
     let lag = local.spawn_local(watch_lag(Rc::clone(&thread)));
     let ticks = local.spawn_local(tick(Rc::clone(&thread), told.clone()));
-    let posts = local.spawn_local(poster::run(Rc::clone(&thread), Arc::clone(recording)));
+    let posts = local.spawn_local(poster::run(Rc::clone(&thread), Arc::clone(tape)));
     let ended = local.block_on(&runtime, async {
         let mut viewers = tokio::task::JoinSet::new();
         for stay in thread.stays() {

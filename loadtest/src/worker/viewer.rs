@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use barrage_protocol::code::Advice;
+use barrage_protocol::code::{Advice, Code};
 use rand::RngExt;
 use tokio::time::Instant;
 
-use super::connect::{self, Failure, Route};
+use super::connect::{self, Connection, Failure, Route, Wish};
 use super::source::Pace;
 use super::thread::Thread;
 use super::track::{Lateness, Track};
@@ -27,14 +27,25 @@ pub(crate) struct Viewer {
     pub(crate) room: usize,
     pub(crate) pace: Pace,
     pub(crate) track: Track,
-    /// Whether it ever got a hello.
-    pub(crate) joined: bool,
+    /// How it comes to its next hello.
+    pub(crate) coming: Coming,
     /// Whether the resume brings what we ourselves kept from coming.
     pub(crate) resume: Lateness,
     /// When it leaves, or the run ends.
     pub(crate) leave: Instant,
     /// What the next latency of a connect counts from.
     pub(crate) since: Moment,
+}
+
+/// How a viewer comes to a hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coming {
+    /// For the first time.
+    New,
+    /// After its connection was lost.
+    Back,
+    /// From a connection that served until now.
+    Moved,
 }
 
 /// Lives one stay and leaves its record.
@@ -45,7 +56,7 @@ pub(crate) async fn live(thread: Rc<Thread>, stay: Stay) {
         room: thread.popularity.room_of(stay.viewer),
         pace: pace(&thread, stay.viewer),
         track: Track::default(),
-        joined: false,
+        coming: Coming::New,
         resume: Lateness::Measured,
         leave: thread.plan.start.after(leave_secs).instant(),
         since: thread.plan.start.after(stay.join_secs),
@@ -74,53 +85,68 @@ impl Viewer {
     /// Whether it was connected when it left.
     async fn run(&mut self) -> bool {
         let mut route = Route::default();
-        let mut attempt = 0;
+        let (mut attempt, mut successor) = (0, None);
         loop {
-            if Instant::now() >= self.leave {
-                return false;
-            }
-            match self.connect(&mut route, attempt).await {
+            let connected = match successor.take() {
+                Some(connection) => Ok(connection),
+                None if Instant::now() >= self.leave => return false,
+                None => self.connect(&mut route).await,
+            };
+            match connected {
                 Ok(connection) => {
                     let ended = Watch::new(self, connection).run().await;
                     if ended.had_hello {
                         attempt = 0;
                     }
-                    match self.ended(ended.end, &mut route, attempt).await {
+                    match self.ended(ended.end, ended.successor, &route, attempt).await {
                         Next::Done { connected } => return connected,
                         Next::Again => {}
+                        Next::Take(connection) => successor = Some(connection),
                     }
                 }
-                Err(failure) => {
-                    tally(&mut self.thread.interval.borrow_mut().refusals, &failure.reason, 1);
-                    if failure.advice == Advice::Never {
-                        return false;
-                    }
-                    route.endpoints.clear();
-                    self.back_off(&route, attempt, failure.retry_after).await;
-                }
+                Err(failure) if failure.advice == Advice::Never => return false,
+                Err(failure) => self.back_off(&route, attempt, failure.retry_after).await,
             }
             attempt += 1;
         }
     }
 
-    async fn connect(&mut self, route: &mut Route, attempt: u32) -> Result<connect::Connection, Failure> {
-        if route.endpoints.is_empty() {
-            *route = connect::ask(&self.thread, self.room).await?.into();
+    /// By way of entry, in its turn. A ticket that is early by the gateway's clock is shown
+    /// once more: it keeps its place.
+    async fn connect(&mut self, route: &mut Route) -> Result<Connection, Failure> {
+        let asked = connect::ask(&self.thread, self.room).await;
+        *route = asked.inspect_err(|failure| self.refused(&failure.reason))?.into();
+        if let Some(ticket) = &route.ticket {
+            self.thread.interval.borrow_mut().tickets += 1;
+            self.wait(Duration::from_millis(ticket.wait_ms)).await;
+            if Instant::now() >= self.leave {
+                self.refused("left before its ticket's moment");
+                return Err(Failure::network("left"));
+            }
         }
-        let endpoint = route.endpoints.get(attempt as usize % route.endpoints.len().max(1));
-        let endpoint = endpoint.ok_or_else(|| Failure {
-            reason: "entry: no gateway".into(),
-            advice: Advice::Backoff,
-            retry_after: Duration::ZERO,
-        })?;
-        let after = self.joined.then_some(self.track.record.last);
-        connect::open(&self.thread, endpoint, self.number, self.pace, after).await
+        match connect::first_of(&self.thread, route, self.wish()).await {
+            Err(early) if early.code == Some(Code::TooEarly) => {
+                self.wait(early.retry_after).await;
+                connect::first_of(&self.thread, route, self.wish()).await
+            }
+            connected => connected,
+        }
     }
 
-    async fn ended(&mut self, end: End, route: &mut Route, attempt: u32) -> Next {
-        route.endpoints.clear();
-        if self.joined {
+    /// What it asks of a gateway now.
+    pub(crate) fn wish(&self) -> Wish {
+        let after = (self.coming != Coming::New).then_some(self.track.record.last);
+        Wish { viewer: self.number, room: self.room, pace: self.pace, after }
+    }
+
+    fn refused(&self, reason: &str) {
+        tally(&mut self.thread.interval.borrow_mut().refusals, reason, 1);
+    }
+
+    async fn ended(&mut self, end: End, successor: Option<Connection>, route: &Route, attempt: u32) -> Next {
+        if self.coming != Coming::New {
             self.since = Moment::now();
+            self.coming = Coming::Back;
         }
         self.track.reconnected();
         self.resume = Lateness::Measured;
@@ -130,20 +156,18 @@ impl Viewer {
                 self.resume = Lateness::Ours;
                 self.back_off(route, 0, Duration::ZERO).await;
             }
-            End::Moved { endpoints } => {
-                tally(&mut self.thread.interval.borrow_mut().closes, "reconnect", 1);
-                route.endpoints = endpoints;
-            }
+            End::Moved => self.coming = Coming::Moved,
             End::Closed { reason, advice, retry_after } => {
                 tally(&mut self.thread.interval.borrow_mut().closes, &reason, 1);
                 match advice {
+                    _ if successor.is_some() => {}
                     Advice::Never => return Next::Done { connected: false },
                     Advice::Now => {}
                     Advice::Backoff | Advice::Named => self.back_off(route, attempt, retry_after).await,
                 }
             }
         }
-        Next::Again
+        successor.map_or(Next::Again, Next::Take)
     }
 
     /// Full jitter, as the protocol asks of clients; never beyond the time to leave.
@@ -151,11 +175,27 @@ impl Viewer {
         let ceiling = route.backoff_base.saturating_mul(1 << attempt.min(DOUBLINGS_MAX));
         let ceiling = ceiling.min(route.backoff_max).max(Duration::from_millis(1));
         let wait = at_least + ceiling.mul_f64(rand::rng().random::<f64>());
+        if at_least.is_zero() {
+            tokio::time::sleep_until((Instant::now() + wait).min(self.leave)).await;
+        } else {
+            self.wait(wait).await;
+        }
+    }
+
+    /// Waits as it was told to, and counts as waiting; never beyond the time to leave.
+    async fn wait(&self, wait: Duration) {
+        let waiting = &self.thread.waiting;
+        waiting.set(waiting.get() + 1);
         tokio::time::sleep_until((Instant::now() + wait).min(self.leave)).await;
+        waiting.set(waiting.get() - 1);
     }
 }
 
 enum Next {
-    Done { connected: bool },
+    Done {
+        connected: bool,
+    },
     Again,
+    /// Goes on with a connection that is open already.
+    Take(Connection),
 }

@@ -14,18 +14,20 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::connect::Connection;
+use super::connect::{self, Connection};
 use super::frame::{Opcode, client, cut};
 use super::seen::Said;
 use super::source::Pace;
 use super::track::Lateness;
-use super::viewer::Viewer;
+use super::viewer::{Coming, Viewer};
 use crate::clock::Moment;
 
 /// Read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// A connection without a hello is given up after this.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two attempts to move, on average.
+const MOVE_AGAIN: Duration = Duration::from_secs(2);
 /// Far away: no timer.
 const NEVER: Duration = Duration::from_secs(7 * 86_400);
 
@@ -36,17 +38,29 @@ pub(crate) enum End {
     Left,
     /// The scenario cut it.
     Cut,
-    /// The server sent it elsewhere.
-    Moved { endpoints: Vec<Endpoint> },
+    /// The server sent it elsewhere, where it is now.
+    Moved,
     /// The server or the network ended it.
     Closed { reason: String, advice: Advice, retry_after: Duration },
 }
 
-/// The same, and whether there was a hello.
+/// The same, and what else is known.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) had_hello: bool,
+    /// The connection that takes over.
+    pub(crate) successor: Option<Connection>,
+}
+
+/// The connection that is to take over, while it opens.
+type Opening = Pin<Box<dyn Future<Output = Option<Connection>>>>;
+
+/// Where and when the server sent this viewer.
+struct Sent {
+    named: Vec<Endpoint>,
+    at: Instant,
+    opening: Option<Opening>,
 }
 
 pub(crate) struct Watch<'a> {
@@ -58,7 +72,8 @@ pub(crate) struct Watch<'a> {
     ping_interval: Duration,
     ping: Instant,
     cut: Instant,
-    moved: Option<(Instant, Vec<Endpoint>)>,
+    sent: Option<Box<Sent>>,
+    successor: Option<Connection>,
     /// A slow reader reads again then.
     read: Option<Instant>,
     hello_by: Instant,
@@ -78,7 +93,8 @@ impl<'a> Watch<'a> {
             had_hello: false,
             ping_interval: NEVER,
             ping: now + NEVER,
-            moved: None,
+            sent: None,
+            successor: None,
             read: None,
             hello_by: now + HELLO_TIMEOUT,
             heard: now,
@@ -98,18 +114,27 @@ impl<'a> Watch<'a> {
             connected.set(connected.get() - 1);
         }
         let end = end.expect("the loop ends with one");
-        if matches!(end, End::Cut) {
+        match end {
             // Reset, as by a machine that is gone.
-            drop(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)));
+            End::Cut => drop(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))),
+            // The next connection is under way already: there is no other to ask for.
+            End::Closed { .. } => {
+                let opening = self.sent.take().and_then(|sent| sent.opening);
+                if let Some(opening) = opening {
+                    let opened = tokio::time::timeout_at(self.viewer.leave, opening).await;
+                    self.successor = opened.unwrap_or_default();
+                }
+            }
+            End::Left | End::Moved => {}
         }
-        Ended { end, had_hello: self.had_hello }
+        Ended { end, had_hello: self.had_hello, successor: self.successor }
     }
 
     /// The next moment when something is to be done without being told.
     fn due(&self) -> Instant {
-        let moved = self.moved.as_ref().map(|(at, _)| *at);
+        let sent = self.sent.as_ref().filter(|sent| sent.opening.is_none()).map(|sent| sent.at);
         let hello = (!self.had_hello).then_some(self.hello_by);
-        let optional = [moved, self.read, hello].into_iter().flatten();
+        let optional = [sent, self.read, hello].into_iter().flatten();
         optional.fold(self.viewer.leave.min(self.cut).min(self.ping), Instant::min)
     }
 
@@ -119,6 +144,9 @@ impl<'a> Watch<'a> {
             && let Poll::Ready(end) = self.poll_read(cx)
         {
             return Poll::Ready(end);
+        }
+        if self.poll_successor(cx).is_ready() {
+            return Poll::Ready(Some(End::Moved));
         }
         let due = self.due();
         if sleep.deadline() != due {
@@ -137,11 +165,10 @@ impl<'a> Watch<'a> {
         if now >= self.cut {
             return Some(End::Cut);
         }
-        if let Some((at, _)) = &self.moved
-            && now >= *at
-        {
-            let endpoints = self.moved.take().map(|(_, endpoints)| endpoints).unwrap_or_default();
-            return Some(End::Moved { endpoints });
+        if let Some(sent) = self.sent.as_mut().filter(|sent| sent.opening.is_none() && now >= sent.at) {
+            // Make before break: this connection serves until the next one does.
+            let (thread, named) = (std::rc::Rc::clone(&self.viewer.thread), sent.named.clone());
+            sent.opening = Some(Box::pin(connect::successor(thread, named, self.viewer.wish())));
         }
         if !self.had_hello && now >= self.hello_by {
             return Some(closed("no hello", Advice::Backoff));
@@ -157,6 +184,19 @@ impl<'a> Watch<'a> {
             self.send(&ClientFrame::Ping { id: 0 });
         }
         None
+    }
+
+    /// Ready when the next connection is; one that cannot be opened is tried again.
+    fn poll_successor(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(sent) = &mut self.sent else { return Poll::Pending };
+        let Some(opening) = &mut sent.opening else { return Poll::Pending };
+        self.successor = ready!(opening.as_mut().poll(cx));
+        sent.opening = None;
+        if self.successor.is_some() {
+            return Poll::Ready(());
+        }
+        sent.at = Instant::now() + MOVE_AGAIN.mul_f64(rand::rng().random_range(0.5..1.5));
+        Poll::Pending
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
@@ -271,7 +311,9 @@ impl<'a> Watch<'a> {
             ServerFrame::Reconnect(go) => {
                 let at = Instant::now() + Duration::from_millis(go.after_ms);
                 let ws = go.endpoints.into_iter().filter(|endpoint| endpoint.transport == Transport::Ws);
-                self.moved = Some((at, ws.collect()));
+                let named = ws.collect();
+                // A second one while the first is obeyed says nothing new.
+                self.sent.get_or_insert_with(|| Box::new(Sent { named, at, opening: None }));
             }
             ServerFrame::Notice(notice) => {
                 self.send(&ClientFrame::Ack { sequences: vec![notice.sequence] });
@@ -293,15 +335,19 @@ impl<'a> Watch<'a> {
         let thread = &self.viewer.thread;
         thread.connected.set(thread.connected.get() + 1);
         let mut interval = thread.interval.borrow_mut();
-        if self.viewer.joined {
-            interval.reconnects += 1;
-            interval.reconnect.record(now.since(self.viewer.since));
-        } else {
-            interval.joins += 1;
-            interval.join.record(now.since(self.viewer.since));
-            self.viewer.track.begin(hello.sequence.0);
+        match self.viewer.coming {
+            Coming::New => {
+                interval.joins += 1;
+                interval.join.record(now.since(self.viewer.since));
+                self.viewer.track.begin(hello.sequence.0);
+            }
+            Coming::Back => {
+                interval.reconnects += 1;
+                interval.reconnect.record(now.since(self.viewer.since));
+            }
+            Coming::Moved => interval.moves += 1,
         }
-        self.viewer.joined = true;
+        self.viewer.coming = Coming::Back;
     }
 
     /// The connection ended without a close frame.

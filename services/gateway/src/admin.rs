@@ -1,21 +1,23 @@
-//! The admin side: sending viewers elsewhere.
+//! The admin side: sending viewers elsewhere, and what the recorder kept.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use barrage_http::{ApiError, body};
 use barrage_protocol::Code;
 use barrage_token::Role;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::drain::Cause;
-use crate::gateway::Shared;
+use crate::gateway::{Shared, unix_ms};
 use crate::routes::bearer;
 
 const BODY_BYTES_MAX: usize = 1024;
@@ -27,6 +29,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/admin/drain", get(state).post(drain).delete(call_off))
         .route("/v1/admin/give-back", post(give_back))
+        .route("/v1/admin/recorder/gateway", get(recorder))
         .with_state(shared)
 }
 
@@ -50,6 +53,26 @@ struct Drain {
 #[serde(deny_unknown_fields)]
 struct GiveBack {
     share: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recorder {
+    room: String,
+}
+
+/// A room's last minutes, batch by batch, as JSON Lines.
+async fn recorder(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    query: Result<Query<Recorder>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    check(&shared, &headers)?;
+    let Query(asked) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    let room = crate::routes::room(&asked.room)?;
+    let dump = tokio::task::spawn_blocking(move || shared.recorder.dump(&room, "request", unix_ms())).await;
+    let dump = dump.map_err(|_| ApiError::new(Code::Internal, "the dump failed"))?;
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], dump).into_response())
 }
 
 async fn state(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {

@@ -1,5 +1,6 @@
 //! The gateway's limits and windows.
 
+use barrage_recorder::RecorderConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::heat::HeatConfig;
@@ -84,6 +85,8 @@ pub struct GatewayConfig {
     pub heat: HeatConfig,
     /// When there is too much to do.
     pub overload: OverloadConfig,
+    /// What is remembered of each batch.
+    pub recorder: RecorderConfig,
     /// Unacknowledged notices are sent again after this long. Default 3000.
     pub notice_resend_ms: u64,
     /// Sends of one notice per connection at most; then it waits for the user's
@@ -123,6 +126,7 @@ impl Default for GatewayConfig {
             egress_bytes_per_s: 600_000_000,
             heat: HeatConfig::default(),
             overload: OverloadConfig::default(),
+            recorder: RecorderConfig::default(),
             notice_resend_ms: 3_000,
             notice_sends_max: 5,
         }

@@ -9,6 +9,7 @@ use barrage_flow::{LocalOnline, Online};
 use barrage_http::AllowedOrigins;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
+use barrage_recorder::Recorder;
 use barrage_token::{Identity, Keyring};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::drain::{self, Departures};
 use crate::fan_out::FanOuts;
 use crate::metrics::GatewayMetrics;
 use crate::overload::Level;
+use crate::record::BatchRecord;
 use crate::report::PushTimes;
 use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
@@ -56,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) strain: Strain,
     pub(crate) fan_outs: FanOuts,
     pub(crate) pushes: PushTimes,
+    pub(crate) recorder: Arc<Recorder<BatchRecord>>,
     pub(crate) used_tickets: UsedTickets,
     pub(crate) departures: Departures,
     /// Asked to leave: nobody comes in any more.
@@ -239,6 +242,7 @@ impl Gateway {
             strain,
             fan_outs: FanOuts::default(),
             pushes: PushTimes::default(),
+            recorder: Recorder::new(config.recorder.clone(), &config.id),
             used_tickets: UsedTickets::default(),
             departures: Departures::none(),
             shutdown,

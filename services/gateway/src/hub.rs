@@ -15,6 +15,7 @@ use crate::fan_out::FanOut;
 use crate::gateway::{Shared, unix_ms};
 use crate::heat::{Heat, HeatLadder, rounded};
 use crate::overload::Level;
+use crate::record;
 use crate::room::{Delivery, Room};
 use crate::shard::Command;
 
@@ -156,6 +157,7 @@ impl Hub {
             self.shared.metrics.heated(Some(before), Some(heat));
             tracing::info!(room = %self.room.id, heat = heat.label(), viewers, "a room's heat changed");
         }
+        record::alert(&self.shared, &self.room, self.heat.heat());
         let is_dropped = self.batcher.pace.pulse.is_none();
         if is_dropped {
             let dropped = self.batcher.drop_pulse();
@@ -265,6 +267,7 @@ impl Hub {
         self.room.set_position(batch.sequence);
         self.shared.metrics.batches.inc();
         let is_news = batch.sequence > batch.previous;
+        record::batch(&self.shared, &self.room, &batch, self.batcher.pace.window, self.heat.heat());
         let fan_out = is_news.then(|| {
             let overload = self.shared.strain.level().label();
             Arc::new(FanOut::new(&batch, unix_ms(), self.heat.heat().label(), overload))

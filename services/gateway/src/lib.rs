@@ -23,6 +23,7 @@ mod online;
 mod outbox;
 mod overload;
 mod poll;
+mod record;
 mod report;
 mod room;
 mod routes;

@@ -35,6 +35,8 @@ pub struct UplinkConfig {
     pub pulse_likes: u64,
     /// How long the audit log is kept. Default 90.
     pub audit_days: u32,
+    /// What is remembered of each post.
+    pub recorder: barrage_recorder::RecorderConfig,
     /// What senders may do.
     pub limits: crate::limit::LimitsConfig,
 }
@@ -54,6 +56,7 @@ impl Default for UplinkConfig {
             pulse_ms: 1_000,
             pulse_likes: 100,
             audit_days: 90,
+            recorder: barrage_recorder::RecorderConfig::default(),
             limits: crate::limit::LimitsConfig::default(),
         }
     }

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
 use barrage_bus::Change;
 use barrage_http::ApiError;
 use barrage_protocol::{Code, MessageId};
 use barrage_store::HISTORY_LIMIT_MAX;
+use http::header;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::room_id;
 use crate::admin::{read, refused};
 use crate::routes::Uplink;
+use crate::send::unix_ms;
 
 const AUDIT_LIMIT_DEFAULT: usize = 100;
 
@@ -72,7 +76,7 @@ pub(crate) struct AuditPage {
 
 pub(crate) async fn audit(
     State(uplink): State<Arc<Uplink>>,
-    query: Result<Query<AuditPage>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<AuditPage>, QueryRejection>,
 ) -> Answer {
     let Query(page) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = page.room.as_deref().map(room_id).transpose()?;
@@ -86,4 +90,22 @@ pub(crate) async fn audit(
     })?;
     let next_before = (lines.len() == limit).then(|| lines.last().map(|line| line.id)).flatten();
     Ok(Json(json!({ "lines": lines, "next_before": next_before })))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfRoom {
+    room: String,
+}
+
+/// A room's last minutes, post by post, as JSON Lines.
+pub(crate) async fn recorder(
+    State(uplink): State<Arc<Uplink>>,
+    query: Result<Query<OfRoom>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(asked) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    let room = room_id(&asked.room)?;
+    let dump = tokio::task::spawn_blocking(move || uplink.recorder.dump(&room, "request", unix_ms())).await;
+    let dump = dump.map_err(|_| ApiError::new(Code::Internal, "the dump failed"))?;
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], dump).into_response())
 }

@@ -15,6 +15,7 @@ mod metrics;
 mod moderate;
 mod pulse;
 mod recent;
+mod record;
 mod routes;
 mod send;
 mod switch;

@@ -19,7 +19,7 @@ use crate::send::unix_ms;
 use crate::trace::{Trace, Word};
 
 /// Names of the rules, as the configuration has them.
-const RULES: [&str; 5] =
+pub(crate) const RULES: [&str; 5] =
     ["address_per_s", "user_per_s", "platform_per_s", "slow_mode", "room_display_chat_per_s"];
 
 /// `[uplink.limits]`: what senders may do. A rate of `n` a second admits bursts of

@@ -10,6 +10,7 @@ use barrage_flow::{Ledger, Quota};
 use barrage_http::ApiError;
 use barrage_moderation::Moderator;
 use barrage_protocol::{MessageId, RoomId, UserId};
+use barrage_recorder::Recorder;
 use barrage_store::Store;
 use barrage_token::Keyring;
 use tokio::time::MissedTickBehavior;
@@ -22,6 +23,7 @@ use crate::limit::{Limits, LimitsError};
 use crate::metrics::UplinkMetrics;
 use crate::pulse::Pulses;
 use crate::recent::Recent;
+use crate::record::PostRecord;
 use crate::trace::Traces;
 use crate::{admin, explain, history, send, tunnel};
 
@@ -58,6 +60,7 @@ pub struct Uplink {
     ledger: Ledger,
     pub(crate) audit: Audit,
     pub(crate) traces: Traces,
+    pub(crate) recorder: Arc<Recorder<PostRecord>>,
     pub(crate) started: Instant,
     likes: Mutex<Recent<(RoomId, UserId, MessageId)>>,
 }
@@ -79,6 +82,7 @@ impl Uplink {
             ledger: parts.ledger,
             audit: Audit::new(metrics.audit_lost.clone()),
             traces: Traces::default(),
+            recorder: Recorder::new(config.recorder.clone(), &config.id),
             started: Instant::now(),
             likes: Mutex::new(Recent::new(config.recent_max)),
             config,
@@ -171,6 +175,7 @@ pub fn admin_router(uplink: Arc<Uplink>) -> Router {
         .route("/v1/admin/switches/{name}", put(explain::set_switch))
         .route("/v1/admin/why/{id}", get(explain::why))
         .route("/v1/admin/audit", get(explain::audit))
+        .route("/v1/admin/recorder/uplink", get(explain::recorder))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&uplink), admin::authorize))
         .with_state(uplink)
 }

@@ -19,7 +19,7 @@ use crate::account::Passage;
 use crate::moderate::Moderated;
 use crate::routes::Uplink;
 use crate::trace::{Trace, Word};
-use crate::{access, compose, switch};
+use crate::{access, compose, record, switch};
 
 /// Posts in one package.
 const PACKAGE_MAX: usize = 64;
@@ -50,7 +50,8 @@ async fn post_one(
 ) -> Result<PostAnswer, ApiError> {
     let room = access::room_id(room)?;
     let by = access::caller(&uplink.keyring, headers, &room)?;
-    uplink.limits.take(Some(client.0), &by, 1).await?;
+    let admitted = uplink.limits.take(Some(client.0), &by, 1).await;
+    admitted.inspect_err(|error| record::turned_away(uplink, &room, &by, error))?;
     let deadline = Duration::from_secs(uplink.config.body_secs);
     let bytes = body::read(request_body, uplink.config.post_bytes_max, deadline).await?;
     let post: Post = body::json(&bytes)?;
@@ -169,13 +170,16 @@ struct Way<'a> {
     uplink: &'a Uplink,
     class: Class,
     passage: Passage<'a>,
+    /// Of its text.
+    bytes: u32,
     trace: Trace,
 }
 
 impl<'a> Way<'a> {
     fn begin(uplink: &'a Uplink, room: &RoomId, by: &Identity, post: &Post) -> Self {
         let class = post.class();
-        Way { uplink, class, passage: uplink.account.take(class), trace: Trace::new(room, &by.user, post) }
+        let (passage, bytes) = (uplink.account.take(class), record::bytes(post));
+        Way { uplink, class, passage, bytes, trace: Trace::new(room, &by.user, post) }
     }
 
     fn end(mut self, result: &Result<PostAnswer, ApiError>) {
@@ -188,6 +192,7 @@ impl<'a> Way<'a> {
         }
         self.passage.end(fate);
         self.trace.end(result);
+        record::answered(self.uplink, &self.trace, self.bytes, result);
         self.uplink.traces.push(self.trace);
     }
 }

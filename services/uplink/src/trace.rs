@@ -16,6 +16,9 @@ const TRACES_MAX: usize = 10_000;
 /// Posts told of one id: many users may have used it.
 const FOUND_MAX: usize = 20;
 
+/// The step of a refusal, whichever check it comes from.
+const ANSWER: &str = "answer";
+
 /// What a check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +73,33 @@ impl Trace {
         self.steps.push(Step { check, word, detail: detail.into() });
     }
 
+    pub(crate) fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+
+    pub(crate) fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// What became of it; `given_up` before its end.
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.outcome
+    }
+
+    /// The check that held or refused it; empty where none did.
+    pub(crate) fn rule(&self) -> &'static str {
+        let decided = self.steps.iter().filter(|step| matches!(step.word, Word::Held | Word::Refused));
+        decided.map(|step| step.check).find(|check| *check != ANSWER).unwrap_or_default()
+    }
+
     pub(crate) fn end(&mut self, result: &Result<PostAnswer, ApiError>) {
         match result {
             Ok(answer) => {
@@ -78,7 +108,7 @@ impl Trace {
             }
             Err(error) => {
                 self.outcome = error.0.code.label();
-                self.step("answer", Word::Refused, error.0.message.clone());
+                self.step(ANSWER, Word::Refused, error.0.message.clone());
             }
         }
     }
@@ -101,5 +131,35 @@ impl Traces {
     pub(crate) fn find(&self, id: &MessageId) -> Vec<Trace> {
         let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         newest.iter().rev().filter(|trace| trace.id == *id).take(FOUND_MAX).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::Code;
+    use barrage_protocol::post::{Outcome, Style};
+
+    use super::*;
+
+    fn trace() -> Trace {
+        let post = Post::Chat { id: "m1".parse().unwrap(), text: "x".into(), style: Style::default() };
+        let mut trace = Trace::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post);
+        trace.step("limits", Word::Pass, "");
+        trace
+    }
+
+    #[test]
+    fn the_rule_is_the_check_that_decided() {
+        let mut held = trace();
+        held.step("room_display_chat_per_s", Word::Shadow, "");
+        held.step("moderation", Word::Held, "");
+        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None }));
+        assert_eq!((held.outcome(), held.rule()), ("held", "moderation"));
+        let mut refused = trace();
+        refused.end(&Err(ApiError::new(Code::Muted, "no")));
+        assert_eq!((refused.outcome(), refused.rule()), ("muted", ""));
+        let mut shown = trace();
+        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None }));
+        assert_eq!((shown.outcome(), shown.rule()), ("broadcast", ""));
     }
 }

@@ -3,14 +3,22 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+mod against;
+mod capacity;
+mod replay;
+mod run;
+
+use clap::{Parser, Subcommand};
 
 use crate::error::LoadtestError;
 use crate::figure;
 use crate::report::{self, Report};
-use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
 use crate::{shipped, worker};
+
+use capacity::Capacity;
+use replay::Replay;
+use run::Run;
 
 /// Load tester for Barrage: makes a crowd come, and says what each viewer got, how late,
 /// and what was lost.
@@ -24,10 +32,13 @@ pub struct Cli {
     command: Command,
 }
 
+/// What `Replay` and `Capacity` do stands at their types, where there is room for it.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario: a shipped one by its name, or a file.
     Run(Run),
+    Replay(Replay),
+    Capacity(Box<Capacity>),
     /// List the shipped scenarios.
     List,
     /// Print a shipped scenario, to begin one's own from.
@@ -57,59 +68,13 @@ enum Command {
     Worker,
 }
 
-#[derive(Debug, Args)]
-struct Run {
-    /// A shipped scenario's name, or a file.
-    scenario: String,
-    /// Base URL of entry.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    target: String,
-    /// All viewers, instead of the scenario's number.
-    #[arg(long)]
-    viewers: Option<u32>,
-    /// Key file that signs tokens (`token.key` in the server's data directory). Without it,
-    /// the server must give guest tokens for a scenario that posts.
-    #[arg(long, value_name = "FILE")]
-    token_key: Option<PathBuf>,
-    /// Base URL of the admin listener: the scenario's rooms are made there, with
-    /// --token-key, and its metrics are read.
-    #[arg(long, value_name = "URL")]
-    admin: Option<String>,
-    /// URL of the server's metrics, when it is not the admin listener's.
-    #[arg(long, value_name = "URL")]
-    metrics: Option<String>,
-    /// Danmaku file whose texts are written, instead of the scenario's.
-    #[arg(long, value_name = "FILE")]
-    recording: Option<PathBuf>,
-    /// Worker processes; as few as the descriptor limit allows when absent.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
-    processes: Option<u32>,
-    /// Threads of each process; when absent, the machine's cores shared among them.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
-    threads: Option<u32>,
-    /// Shell command to run at each fault of the scenario, instead of cutting connections:
-    /// `kill -9 PID` of a gateway.
-    #[arg(long, value_name = "COMMAND")]
-    hook: Option<String>,
-    /// The same seed makes the same arrivals and rooms.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Write the report as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the report as a page that opens without a network.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(long)]
-    quiet: bool,
-}
-
 impl Cli {
     /// Does what was asked; the exit code.
     pub fn execute(self) -> Result<u8, LoadtestError> {
         match self.command {
             Command::Run(asked) => asked.execute(),
+            Command::Replay(asked) => asked.execute(),
+            Command::Capacity(asked) => asked.execute(),
             Command::List => {
                 let about = |(name, _): &(&str, &str)| {
                     let about = shipped::scenario(name).and_then(Result::ok);
@@ -139,48 +104,6 @@ impl Cli {
             }
             Command::Worker => worker::run().map(|()| 0),
         }
-    }
-}
-
-impl Run {
-    fn execute(self) -> Result<u8, LoadtestError> {
-        let mut scenario = load(&self.scenario)?;
-        scenario.viewers = self.viewers.unwrap_or(scenario.viewers);
-        scenario.recording = self.recording.or(scenario.recording);
-        let options = RunOptions {
-            target: self.target,
-            token_key: self.token_key,
-            admin: self.admin,
-            metrics: self.metrics,
-            processes: self.processes,
-            threads: self.threads,
-            hook: self.hook,
-            seed: self.seed,
-            quiet: self.quiet,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| LoadtestError::cannot_run("no runtime", error))?;
-        let local = tokio::task::LocalSet::new();
-        let report = local.block_on(&runtime, run::run(scenario, &options))?;
-        if let Some(path) = self.json {
-            write(&path, &report.json())?;
-        }
-        if let Some(path) = self.html {
-            write(&path, &report::page(&report))?;
-        }
-        say(&report::summary(&report))?;
-        Ok(report.verdict.exit_code())
-    }
-}
-
-/// A shipped scenario or a file.
-fn load(name: &str) -> Result<Scenario, LoadtestError> {
-    match shipped::text(name) {
-        Some(text) => parse(name, text),
-        None if Path::new(name).is_file() => parse(name, &read(Path::new(name))?),
-        None => Err(LoadtestError::Usage(unknown(name))),
     }
 }
 

@@ -1,0 +1,110 @@
+//! `replay`: what an uplink's flight recorder kept, again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::against::Against;
+use super::run::{Files, conclude};
+use super::say;
+use crate::arrivals::Kind;
+use crate::error::LoadtestError;
+use crate::population::{self, Phase};
+use crate::recordings::{self, Tape};
+use crate::scenario::{ReplayConfig, RoomsConfig, Scenario};
+
+/// Between the crowd's coming and the first post, and after the last one.
+const MARGIN_SECS: f64 = 1.0;
+
+/// Play a dump of an uplink's flight recorder again, before a crowd.
+///
+/// Posts of the same kinds and sizes, by as many senders, at the same distances. The dump has
+/// neither texts nor names, so that texts are made up; what was held or refused is posted too,
+/// since the server is to decide again. The report is the same as that of `run`.
+///
+/// For a recorded danmaku file, with its texts, use the scenario `replay`:
+/// `run replay --recording FILE`.
+///
+///   curl -H "Authorization: Bearer $TOKEN" \
+///       "http://127.0.0.1:8081/v1/admin/recorder/uplink?room=demo" > dump.jsonl
+///   barrage-loadtest replay dump.jsonl --speed 2 --viewers 5000 --token-key data/token.key
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Replay {
+    /// The dump: the answer of `GET /v1/admin/recorder/uplink?room=R`, or a file of the
+    /// recorder's folder.
+    dump: PathBuf,
+    /// How many times as fast as it was, 1 to 10. Limits of users and rooms are met sooner then.
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+    /// Viewers that watch.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    viewers: u32,
+    /// How many of them come a second, before the first post.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    ramp_joins_per_s: u32,
+    /// Room to play it into; the dump's own when absent. It must be there, or be made with
+    /// --admin and --token-key.
+    #[arg(long)]
+    room: Option<String>,
+    #[command(flatten)]
+    against: Against,
+    #[command(flatten)]
+    files: Files,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (1.0..=10.0).contains(&speed) { Ok(speed) } else { Err("must be 1 to 10".into()) }
+}
+
+impl Replay {
+    pub(crate) fn execute(self) -> Result<u8, LoadtestError> {
+        let Tape::Dump(dump) = recordings::load(Some(&self.dump))? else {
+            let name = self.dump.display();
+            return Err(LoadtestError::Usage(format!(
+                "{name} is a danmaku file, not a dump: use `run replay --recording {name}`"
+            )));
+        };
+        let count = |kind| dump.count(kind);
+        say(&format!(
+            "{} s of the room {}: {} chat, {} gifts, {} likes by {} senders{}{}\n",
+            dump.duration_ms().div_ceil(1_000),
+            dump.room,
+            count(Kind::Chat),
+            count(Kind::Gift),
+            count(Kind::Like),
+            dump.users,
+            if dump.retries > 0 { format!("; {} retries are left out", dump.retries) } else { String::new() },
+            if dump.cut { "; older posts of its time were forgotten" } else { "" },
+        ))?;
+        let ramp_secs = (f64::from(self.viewers) / f64::from(self.ramp_joins_per_s)).max(0.5);
+        let play_secs = dump.duration_ms() as f64 / 1_000.0 / self.speed;
+        let phase =
+            |phase, secs, to| Phase { phase, secs, to, chat_times: 1.0, gift_times: 1.0, like_times: 1.0 };
+        let mut conditions = vec!["p99 < 500ms", "viewers.lost == 0", "posts.failed == 0"];
+        if count(Kind::Gift) > 0 {
+            conditions.extend(["loss.gift == 0", "doubled.gift == 0"]);
+        }
+        let thresholds = conditions.iter().map(|text| text.parse().expect("of figures that exist"));
+        let scenario = Scenario {
+            name: "dump".into(),
+            about: format!("{} at {} times its pace", self.dump.display(), self.speed),
+            viewers: self.viewers,
+            phases: vec![
+                phase(population::Kind::Ramp, ramp_secs, Some(1.0)),
+                phase(population::Kind::Hold, play_secs + 2.0 * MARGIN_SECS, None),
+            ],
+            rooms: RoomsConfig { count: 1, name: self.room.unwrap_or(dump.room), zipf: 0.0 },
+            recording: Some(self.dump),
+            replay: Some(ReplayConfig {
+                speed: self.speed,
+                from_secs: 0.0,
+                at_secs: ramp_secs + MARGIN_SECS,
+            }),
+            thresholds: thresholds.collect(),
+            ..Scenario::default()
+        };
+        conclude(scenario, &self.against.options(), &self.files)
+    }
+}

@@ -1,0 +1,69 @@
+//! Dumps as files, so many and no more.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use barrage_protocol::RoomId;
+
+/// Writes a dump, and removes the oldest ones of its source beyond `files_max`.
+pub(crate) fn write(
+    folder: &Path,
+    source: &str,
+    room: &RoomId,
+    at_ms: u64,
+    files_max: usize,
+    dump: &[u8],
+) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let mut known: Vec<(u64, PathBuf)> = std::fs::read_dir(folder)?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((made_ms(path.file_name()?.to_str()?, source)?, path))
+        })
+        .collect();
+    known.sort();
+    let surplus = (known.len() + 1).saturating_sub(files_max.max(1));
+    for (_, path) in known.iter().take(surplus) {
+        std::fs::remove_file(path)?;
+    }
+    // A room's name is made of letters, digits, `_` and `-`.
+    let path = folder.join(format!("recorder-{source}-{room}-{at_ms}.jsonl"));
+    std::fs::write(&path, dump)?;
+    Ok(path)
+}
+
+/// When one of our files was made.
+fn made_ms(name: &str, source: &str) -> Option<u64> {
+    let rest = name.strip_prefix("recorder-")?.strip_prefix(source)?.strip_prefix('-')?;
+    rest.strip_suffix(".jsonl")?.rsplit_once('-')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_stay_and_nothing_else_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("dumps");
+        let room: RoomId = "a-b".parse().unwrap();
+        let put = |source, at_ms| write(&inside, source, &room, at_ms, 2, b"{}\n").unwrap();
+        put("uplink", 1);
+        std::fs::write(inside.join("notes.jsonl"), "mine").unwrap();
+        for at_ms in [9, 10, 100] {
+            put("gateway", at_ms);
+        }
+        let mut names: Vec<_> = std::fs::read_dir(&inside)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let wanted = [
+            "notes.jsonl",
+            "recorder-gateway-a-b-10.jsonl",
+            "recorder-gateway-a-b-100.jsonl",
+            "recorder-uplink-a-b-1.jsonl",
+        ];
+        assert_eq!(names, wanted);
+    }
+}
