@@ -26,6 +26,7 @@ const ACKS_MAX: usize = 64;
 /// Takes a connection over: a task of its own on this shard.
 pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::Handle) {
     let Arrival { stream, permit, admission, request, leftover } = arrival;
+    let request = Box::new(request);
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => {
@@ -40,12 +41,10 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::
     }
     let viewer = Rc::new(Viewer::new(stream, request.encoding, config.queue_hard_bytes));
     shard.everybody.borrow_mut().insert(Rc::as_ptr(&viewer), Rc::clone(&viewer));
-    let shard = Rc::clone(shard);
-    let main = main.clone();
-    tokio::task::spawn_local(async move {
-        let session = Session { shard, viewer, main, joined: None, rest: leftover };
-        session.run(request, permit, admission).await;
-    });
+    let (shard, main) = (Rc::clone(shard), main.clone());
+    let places = (permit, admission);
+    let session = Session { shard, viewer, main, joined: None, rest: leftover, _places: places };
+    tokio::task::spawn_local(Box::new(session).run(request));
 }
 
 /// The viewer's task.
@@ -57,6 +56,8 @@ struct Session {
     joined: Option<Joined>,
     /// Bytes of a frame that is not all there; empty while the viewer is idle.
     rest: Vec<u8>,
+    /// Given back when the session is over.
+    _places: (ConnectionPermit, Admission),
 }
 
 /// Token, position, and what came behind them.
@@ -74,7 +75,7 @@ enum Woken {
 
 /// What is rare is boxed, so that an idle viewer's task holds nothing of it.
 impl Session {
-    async fn run(mut self, request: join::Request, permit: ConnectionPermit, admission: Admission) {
+    async fn run(mut self: Box<Self>, request: Box<join::Request>) {
         let result = self.serve(request).await;
         if let Err(Some(refusal)) = result {
             self.viewer.close(refusal);
@@ -85,11 +86,10 @@ impl Session {
         }
         self.leave();
         self.shard.part(&self.viewer);
-        drop((permit, admission));
     }
 
     /// `Err(None)` is a connection that has gone by itself.
-    async fn serve(&mut self, request: join::Request) -> Result<(), Option<Refusal>> {
+    async fn serve(&mut self, request: Box<join::Request>) -> Result<(), Option<Refusal>> {
         Box::pin(self.come_in(request)).await?;
         while self.viewer.closing.get().is_none() {
             match self.woken().await? {
@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Until the viewer is in its room, and what came with its join is answered.
-    async fn come_in(&mut self, request: join::Request) -> Result<(), Option<Refusal>> {
+    async fn come_in(&mut self, request: Box<join::Request>) -> Result<(), Option<Refusal>> {
         let mut early = Vec::new();
         match request.identity {
             Some(identity) => {

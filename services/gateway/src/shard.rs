@@ -66,14 +66,21 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn enter(&self, room: &RoomId, viewer: Rc<Viewer>) {
-        self.rooms.borrow_mut().entry(room.clone()).or_default().push(viewer);
+        let mut rooms = self.rooms.borrow_mut();
+        let viewers = rooms.entry(room.clone()).or_default();
+        viewer.place.set(viewers.len());
+        viewers.push(viewer);
     }
 
     pub(crate) fn leave(&self, room: &RoomId, viewer: &Rc<Viewer>) {
         let mut rooms = self.rooms.borrow_mut();
         if let Some(viewers) = rooms.get_mut(room) {
-            if let Some(at) = viewers.iter().position(|v| Rc::ptr_eq(v, viewer)) {
-                viewers.swap_remove(at);
+            let place = viewer.place.get();
+            if viewers.get(place).is_some_and(|found| Rc::ptr_eq(found, viewer)) {
+                viewers.swap_remove(place);
+                if let Some(moved) = viewers.get(place) {
+                    moved.place.set(place);
+                }
             }
             if viewers.is_empty() {
                 rooms.remove(room);

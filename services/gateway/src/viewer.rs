@@ -33,6 +33,8 @@ pub(crate) struct Viewer {
     /// The chain's position after what was queued or written.
     position: Cell<Sequence>,
     pub(crate) outbox: RefCell<Outbox>,
+    /// Where it stands among the room's viewers of its shard.
+    pub(crate) place: Cell<usize>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Wakes the viewer's task: something is queued, or it must close.
@@ -70,6 +72,7 @@ impl Viewer {
             user: RefCell::default(),
             position: Cell::default(),
             outbox: RefCell::default(),
+            place: Cell::default(),
             held: RefCell::default(),
             wake: Wake::default(),
             heard_at: Cell::new(Instant::now()),
