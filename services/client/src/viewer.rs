@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use barrage_protocol::Sequence;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, EntryAnswer};
 use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
+use barrage_protocol::{Code, Sequence};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -26,6 +26,9 @@ use crate::link::{Link, Tasks};
 const NOTICES_MAX: usize = 256;
 /// Spread of a return "at once": a whole room may be told at the same moment.
 const NOW_SPREAD_MS: u64 = 250;
+/// So often in a row a room where the viewer has been may be called unknown: a server that
+/// has just started may not have heard of it yet.
+const UNKNOWN_MAX: u32 = 5;
 /// Waits until entry has said its own.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -54,6 +57,7 @@ impl Viewer {
             position: config.after,
             chain: None,
             started: Instant::now(),
+            unknown: 0,
             notices: VecDeque::new(),
             acks: Vec::new(),
             named: Vec::new(),
@@ -79,6 +83,8 @@ pub(crate) struct Run {
     pub(crate) position: Option<Sequence>,
     pub(crate) chain: Option<RoomChain>,
     pub(crate) started: Instant,
+    /// How often in a row the room was called unknown.
+    unknown: u32,
     notices: VecDeque<Sequence>,
     pub(crate) acks: Vec<Sequence>,
     /// Where the last `reconnect` frame sent this viewer; used for one connect.
@@ -106,8 +112,16 @@ impl Run {
     async fn run(&mut self) -> Result<(), Gone> {
         loop {
             let ended = match self.open().await? {
-                Ok(link) => self.follow(link).await?,
+                Ok(link) => {
+                    self.unknown = 0;
+                    self.follow(link).await?
+                }
                 Err(ConnectError::Refused(refusal)) => {
+                    if refusal.code == Code::UnknownRoom && self.has_been_here() {
+                        self.unknown += 1;
+                        self.wait(None, Some(refusal.code.close())).await?;
+                        continue;
+                    }
                     if refusal.code.advice() == Advice::Never {
                         return self.closed(Some(refusal.code.close()), refusal.message).await;
                     }
@@ -134,6 +148,11 @@ impl Run {
                 Advice::Now | Advice::Named | Advice::Backoff => self.wait(None, ended.code).await?,
             }
         }
+    }
+
+    /// Whether a room that is called unknown may be there all the same.
+    fn has_been_here(&self) -> bool {
+        self.chain.is_some() && self.unknown < UNKNOWN_MAX
     }
 
     /// To the named place, if there is one; else by way of entry.

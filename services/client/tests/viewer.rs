@@ -10,7 +10,7 @@ use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_protocol::batch::{LeftOut, Pulse};
 use barrage_protocol::code::{Advice, Refusal};
 use barrage_protocol::entry::Transport;
-use barrage_protocol::frame::{ClientFrame, RepairOutcome};
+use barrage_protocol::frame::{ClientFrame, RepairOutcome, ServerFrame};
 use barrage_protocol::{BatchWriter, Code, Sequence};
 use bytes::Bytes;
 use fake::{Fake, Ws, batch, endpoint, hello, hello_of, next, repair, soon, until, written};
@@ -252,6 +252,32 @@ async fn a_gateway_that_does_not_answer_gets_company() {
     let _taken = other.joined(4).await;
     assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
     socket.left().await;
+}
+
+/// A gateway that has just started does not know the room yet.
+#[tokio::test]
+async fn a_room_where_one_has_been_is_asked_for_again() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(fake.config());
+    let (socket, _) = fake.joined(4).await;
+    hello_of(&mut viewer).await;
+    drop(socket);
+    for _ in 0..5 {
+        assert!(matches!(next(&mut viewer).await, Event::Reconnecting { .. }));
+        let mut socket = fake.socket().await;
+        assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+        socket.send(&refused(Code::UnknownRoom)).await;
+    }
+    assert!(matches!(next(&mut viewer).await, Event::Reconnecting { .. }));
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(&refused(Code::UnknownRoom)).await;
+    assert!(matches!(next(&mut viewer).await, Event::Closed { advice: Advice::Never, .. }));
+}
+
+fn refused(code: Code) -> String {
+    let refusal = ServerFrame::Error(Refusal::new(code, "no"));
+    serde_json::to_string(&refusal).unwrap()
 }
 
 /// Entry is away, and the list that the client was built with says where to go.
