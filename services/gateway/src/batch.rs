@@ -103,25 +103,25 @@ impl SharedBatch {
     }
 
     /// The whole batch as a WebSocket frame.
-    pub(crate) fn frame(&self, encoding: Encoding) -> Bytes {
+    pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
         self.encoded(&self.full, self.json(), encoding)
     }
 
     /// Gifts and signals alone, the rest counted as left out.
-    pub(crate) fn thin_frame(&self, encoding: Encoding) -> Bytes {
+    pub(crate) fn thin_frame(&self, encoding: Encoding) -> &Bytes {
         let json = self.thin.json.get_or_init(|| self.write(true));
         self.encoded(&self.thin, json, encoding)
     }
 
-    fn encoded(&self, slot: &Encoded, json: &[u8], encoding: Encoding) -> Bytes {
+    fn encoded<'a>(&self, slot: &'a Encoded, json: &[u8], encoding: Encoding) -> &'a Bytes {
         match encoding {
-            Encoding::Json => slot.text.get_or_init(|| encode(json, encoding)).clone(),
+            Encoding::Json => slot.text.get_or_init(|| encode(json, encoding)),
             Encoding::Deflate { .. } if json.len() < DEFLATE_BYTES_MIN => {
-                slot.text.get_or_init(|| encode(json, Encoding::Json)).clone()
+                slot.text.get_or_init(|| encode(json, Encoding::Json))
             }
             Encoding::Deflate { .. } => {
                 let encoding = Encoding::Deflate { effort: self.effort };
-                slot.deflated.get_or_init(|| encode(json, encoding)).clone()
+                slot.deflated.get_or_init(|| encode(json, encoding))
             }
         }
     }

@@ -8,7 +8,7 @@ use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
-use barrage_token::Rooms;
+use barrage_token::{Identity, Rooms};
 
 use crate::batch::{Encoding, repair_json};
 use crate::gateway::{Admission, Shared};
@@ -24,7 +24,8 @@ const RESUME_READS_MAX: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) room: RoomId,
-    pub(crate) token: Option<String>,
+    /// Whom a token in the handshake named; without one the join must come as a frame.
+    pub(crate) identity: Option<Identity>,
     pub(crate) after: Option<Sequence>,
     pub(crate) encoding: Encoding,
 }
@@ -58,7 +59,9 @@ pub(crate) async fn enter(
     main: &tokio::runtime::Handle,
 ) -> Result<Joined, Refusal> {
     let shared = &shard.shared;
-    let seat = {
+    let seat = if let Some(seat) = shared.rooms.take_ready(room, shard.index) {
+        seat
+    } else {
         // Hubs live on the main runtime: a shard's own threads only fan out.
         let (shared, room, index) = (Arc::clone(shared), room.clone(), shard.index);
         let seated = main.spawn(async move { shared.seat(&room, Some(index)).await });

@@ -37,6 +37,7 @@ mod tell;
 mod tests;
 mod tickets;
 mod viewer;
+mod wake;
 mod wire;
 
 pub use config::GatewayConfig;

@@ -127,8 +127,8 @@ impl Outbox {
             let messages = item.messages();
             let mut frame = match item {
                 Item::Frame(frame, _) => frame,
-                Item::Full(batch, _) => batch.frame(encoding),
-                Item::Thin(batch) => batch.thin_frame(encoding),
+                Item::Full(batch, _) => batch.frame(encoding).clone(),
+                Item::Thin(batch) => batch.thin_frame(encoding).clone(),
                 Item::Skip { room, previous, sequence, chat } => {
                     let frame = encode(&skip_json(&room, previous, sequence, chat), encoding);
                     self.bytes += frame.len();
@@ -152,6 +152,8 @@ impl Outbox {
             }
             add(&mut written, &messages);
         }
+        // Nearly always it stays empty: it keeps no memory then.
+        self.items = VecDeque::new();
         (written, Ok(()))
     }
 }

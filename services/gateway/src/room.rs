@@ -158,6 +158,15 @@ pub(crate) struct Rooms {
     shards: usize,
 }
 
+/// Under the lock of the rooms, so that none is forgotten meanwhile.
+fn seat(room: &Arc<Room>, shard: Option<usize>) -> Seat {
+    room.viewers.fetch_add(1, Ordering::SeqCst);
+    if let Some(shard) = shard {
+        room.by_shard[shard].fetch_add(1, Ordering::SeqCst);
+    }
+    Seat { room: Arc::clone(room), shard }
+}
+
 /// What taking a seat found.
 pub(crate) enum Taken {
     /// The room's hub runs.
@@ -171,6 +180,13 @@ impl Rooms {
         Rooms { map: Mutex::default(), shards }
     }
 
+    /// Takes a seat in a room whose hub has subscribed.
+    pub(crate) fn take_ready(&self, id: &RoomId, shard: usize) -> Option<Seat> {
+        let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = map.get(id).filter(|room| room.ready.initialized())?;
+        Some(seat(room, Some(shard)))
+    }
+
     /// Takes a seat in a room; `shard` is `None` for the HTTP fallbacks.
     pub(crate) fn take(&self, id: &RoomId, shard: Option<usize>) -> Taken {
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,11 +197,7 @@ impl Rooms {
             map.insert(id.clone(), Arc::clone(&room));
             room
         });
-        room.viewers.fetch_add(1, Ordering::SeqCst);
-        if let Some(shard) = shard {
-            room.by_shard[shard].fetch_add(1, Ordering::SeqCst);
-        }
-        let seat = Seat { room, shard };
+        let seat = seat(&room, shard);
         if is_new { Taken::New(seat) } else { Taken::Running(seat) }
     }
 

@@ -67,15 +67,18 @@ async fn websocket(
         Encoding::Json => protocols.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON),
     };
     let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
-    let token = by_protocol.or_else(|| bearer(http.headers())).map(str::to_owned);
+    let token = by_protocol.or_else(|| bearer(http.headers()));
     // A refusal that is known now is an HTTP answer, before anything is allocated.
-    match &token {
-        Some(token) => drop(routes.shared.check(&room, Some(token))?),
-        None => routes.shared.check_room(&room, None)?,
-    }
+    let identity = match token {
+        Some(token) => routes.shared.check(&room, Some(token))?,
+        None => {
+            routes.shared.check_room(&room, None)?;
+            None
+        }
+    };
     let pass = routes.shared.pass(&room, query.ticket.as_deref())?;
     let admission = routes.shared.admit_join(&pass).await?;
-    let request = Request { room, token, after: query.after.map(Sequence), encoding };
+    let request = Request { room, identity, after: query.after.map(Sequence), encoding };
     let (answer, upgraded) = fastwebsockets::upgrade::upgrade(&mut http).map_err(|_| {
         ApiError::new(Code::BadRequest, "this resource takes WebSocket handshakes (version 13) alone")
     })?;

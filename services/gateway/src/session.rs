@@ -1,13 +1,14 @@
 //! A viewer's task: reads its frames, answers them, writes what is queued.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence};
+use barrage_token::Identity;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -42,7 +43,7 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::
     let shard = Rc::clone(shard);
     let main = main.clone();
     tokio::task::spawn_local(async move {
-        let session = Session { shard, viewer, main, joined: None, rest: leftover, early: Vec::new() };
+        let session = Session { shard, viewer, main, joined: None, rest: leftover };
         session.run(request, permit, admission).await;
     });
 }
@@ -56,9 +57,10 @@ struct Session {
     joined: Option<Joined>,
     /// Bytes of a frame that is not all there; empty while the viewer is idle.
     rest: Vec<u8>,
-    /// Frames that came together with the first one.
-    early: Vec<Parsed>,
 }
+
+/// Token, position, and what came behind them.
+type FirstFrame = (Option<String>, Option<Sequence>, Vec<Parsed>);
 
 /// A client's frame, or why it is none.
 type Parsed = Result<ClientFrame, Refusal>;
@@ -70,15 +72,16 @@ enum Woken {
     Told,
 }
 
+/// What is rare is boxed, so that an idle viewer's task holds nothing of it.
 impl Session {
     async fn run(mut self, request: join::Request, permit: ConnectionPermit, admission: Admission) {
-        let result = self.serve(&request).await;
+        let result = self.serve(request).await;
         if let Err(Some(refusal)) = result {
             self.viewer.close(refusal);
         }
         if let Some(code) = self.viewer.closing.get() {
             self.shard.shared.metrics.closed(code);
-            drop(tokio::time::timeout(CLOSE_MAX, self.last_words()).await);
+            drop(Box::pin(tokio::time::timeout(CLOSE_MAX, self.last_words())).await);
         }
         self.leave();
         self.shard.part(&self.viewer);
@@ -86,37 +89,58 @@ impl Session {
     }
 
     /// `Err(None)` is a connection that has gone by itself.
-    async fn serve(&mut self, request: &join::Request) -> Result<(), Option<Refusal>> {
-        let shared = Arc::clone(&self.shard.shared);
-        match &request.token {
-            Some(token) => self.join(&request.room, Some(token), request.after).await?,
-            None => {
-                let deadline = Duration::from_secs(shared.config.join_secs);
-                let first = tokio::time::timeout(deadline, self.first_frame()).await;
-                let (token, after) = first.map_err(|_| {
-                    Refusal::new(Code::JoinTimeout, "the first frame must be a `join`, at once")
-                        .retry_after_ms(1_000)
-                })??;
-                self.join(&request.room, token.as_deref(), after.or(request.after)).await?;
-            }
-        }
-        let early = std::mem::take(&mut self.early);
-        self.take_all(early).await?;
-        let behind_the_handshake = self.frames()?;
-        self.take_all(behind_the_handshake).await?;
+    async fn serve(&mut self, request: join::Request) -> Result<(), Option<Refusal>> {
+        Box::pin(self.come_in(request)).await?;
         while self.viewer.closing.get().is_none() {
-            self.turn().await?;
+            match self.woken().await? {
+                Woken::Readable => {
+                    self.read()?;
+                    let frames = self.frames()?;
+                    if frames.is_empty() {
+                        self.flush()?;
+                    } else {
+                        Box::pin(self.take_all(frames)).await?;
+                    }
+                }
+                Woken::Writable | Woken::Told => self.flush()?,
+            }
         }
         Ok(())
     }
 
-    async fn first_frame(&mut self) -> Result<(Option<String>, Option<Sequence>), Option<Refusal>> {
+    /// Until the viewer is in its room, and what came with its join is answered.
+    async fn come_in(&mut self, request: join::Request) -> Result<(), Option<Refusal>> {
+        let mut early = Vec::new();
+        match request.identity {
+            Some(identity) => {
+                // Again: a kick may have come since the handshake.
+                self.shard.shared.check_room(&request.room, Some(&identity.user))?;
+                self.join(&request.room, Some(identity), request.after).await?;
+            }
+            None => {
+                let deadline = Duration::from_secs(self.shard.shared.config.join_secs);
+                let first = tokio::time::timeout(deadline, self.first_frame()).await;
+                let (token, after, others) = first.map_err(|_| {
+                    Refusal::new(Code::JoinTimeout, "the first frame must be a `join`, at once")
+                        .retry_after_ms(1_000)
+                })??;
+                early = others;
+                let identity = self.shard.shared.check(&request.room, token.as_deref())?;
+                self.join(&request.room, identity, after.or(request.after)).await?;
+            }
+        }
+        self.take_all(early).await?;
+        let behind_the_handshake = self.frames()?;
+        self.take_all(behind_the_handshake).await
+    }
+
+    /// The join, and the frames that came together with it.
+    async fn first_frame(&mut self) -> Result<FirstFrame, Option<Refusal>> {
         loop {
             let mut frames = self.frames()?.into_iter();
             if let Some(first) = frames.next() {
-                self.early.extend(frames);
                 return match first {
-                    Ok(ClientFrame::Join { token, after }) => Ok((token, after)),
+                    Ok(ClientFrame::Join { token, after }) => Ok((token, after, frames.collect())),
                     Ok(_) => Err(Some(Refusal::new(Code::BadFrame, "the first frame must be a `join`"))),
                     Err(refusal) => Err(Some(refusal)),
                 };
@@ -129,11 +153,9 @@ impl Session {
     async fn join(
         &mut self,
         room: &RoomId,
-        token: Option<&str>,
+        identity: Option<Identity>,
         after: Option<Sequence>,
     ) -> Result<(), Option<Refusal>> {
-        let shared = &self.shard.shared;
-        let identity = shared.check(room, token)?;
         if let Some(identity) = &identity {
             *self.viewer.user.borrow_mut() = Some(identity.user.clone());
             self.viewer.expires_at_secs.set(identity.expires_at_secs.saturating_add(60));
@@ -161,26 +183,23 @@ impl Session {
         }
     }
 
-    /// Waits for something to do and does it.
-    async fn turn(&mut self) -> Result<(), Option<Refusal>> {
-        let waiting_to_write = !self.viewer.outbox.borrow().is_empty();
-        let woken = {
-            let stream = &self.viewer.stream;
-            // No read is under way while these wait, so none is ever cancelled.
-            tokio::select! {
-                ready = stream.readable() => ready.map(|()| Woken::Readable),
-                ready = stream.writable(), if waiting_to_write => ready.map(|()| Woken::Writable),
-                () = self.viewer.wake.notified() => Ok(Woken::Told),
+    /// Waits for something to do. Polled by hand: readiness has no future of its own then,
+    /// which each idle viewer would hold.
+    async fn woken(&self) -> Result<Woken, Option<Refusal>> {
+        let viewer = &self.viewer;
+        let woken = std::future::poll_fn(|context| {
+            if viewer.wake.poll(context).is_ready() {
+                return Poll::Ready(Ok(Woken::Told));
             }
-        };
-        match woken.map_err(|_| None)? {
-            Woken::Readable => {
-                self.read()?;
-                let frames = self.frames()?;
-                self.take_all(frames).await
+            if let Poll::Ready(ready) = viewer.stream.poll_read_ready(context) {
+                return Poll::Ready(ready.map(|()| Woken::Readable));
             }
-            Woken::Writable | Woken::Told => self.flush(),
-        }
+            if viewer.outbox.borrow().is_empty() {
+                return Poll::Pending;
+            }
+            viewer.stream.poll_write_ready(context).map_ok(|()| Woken::Writable)
+        });
+        woken.await.map_err(|_| None)
     }
 
     fn flush(&self) -> Result<(), Option<Refusal>> {

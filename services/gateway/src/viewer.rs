@@ -9,8 +9,8 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::batch::{Encoding, SharedBatch, encode};
@@ -19,6 +19,7 @@ use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::shard::Tally;
+use crate::wake::Wake;
 use crate::wire;
 
 /// Batches held for a viewer while its resume is read; beyond, it must come again.
@@ -35,7 +36,7 @@ pub(crate) struct Viewer {
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Wakes the viewer's task: something is queued, or it must close.
-    pub(crate) wake: Notify,
+    pub(crate) wake: Wake,
     pub(crate) heard_at: Cell<Instant>,
     /// Since when something is queued without a break.
     behind_since: Cell<Option<Instant>>,
@@ -70,7 +71,7 @@ impl Viewer {
             position: Cell::default(),
             outbox: RefCell::default(),
             held: RefCell::default(),
-            wake: Notify::new(),
+            wake: Wake::default(),
             heard_at: Cell::new(Instant::now()),
             behind_since: Cell::default(),
             closing: Cell::default(),
@@ -125,7 +126,10 @@ impl Viewer {
         if outbox.is_empty() {
             let frame = batch.frame(self.encoding);
             tally.writes += 1;
-            let taken = match self.stream.try_write(&frame) {
+            // The bare call: what the runtime believes of the socket is not asked, which
+            // would cost another line of cache for each viewer. When the kernel takes
+            // nothing, the task waits for it by the runtime, and that finds out by itself.
+            let taken = match SockRef::from(&self.stream).send(frame) {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
                 // The task finds out by reading.
@@ -139,7 +143,7 @@ impl Viewer {
                 tally.written += 1;
                 return;
             }
-            let mut rest = frame;
+            let mut rest = frame.clone();
             rest.advance(taken);
             tally.queued += 1;
             tally.queued_bytes += i64::try_from(rest.len()).unwrap_or(0);
@@ -164,7 +168,7 @@ impl Viewer {
         if self.behind_since.get().is_none() {
             self.behind_since.set(Some(Instant::now()));
         }
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     fn too_slow(&self) {
@@ -214,7 +218,7 @@ impl Viewer {
         } else {
             self.outbox.borrow_mut().push_frame(frame, Counts::default());
         }
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     pub(crate) fn send_notice(&self, message: &Message) {
@@ -236,7 +240,7 @@ impl Viewer {
         self.send(&ServerFrame::Error(refusal));
         self.send_bytes(wire::close(code.close(), &reason));
         self.closing.set(Some(code));
-        self.wake.notify_one();
+        self.wake.wake();
     }
 
     /// Counts a frame against its limit.

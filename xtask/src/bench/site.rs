@@ -30,8 +30,7 @@ const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\njoins_per_s = 
 
 /// Builds what is measured.
 pub(crate) fn build() -> anyhow::Result<()> {
-    run(command("cargo", &["build", "--release", "-p", "barrage"]))?;
-    run(command("cargo", &["build", "--release", "-p", "barrage-gateway", "--example", "fanout"]))
+    run(command("cargo", &["build", "--release", "-p", "barrage", "--bins", "--examples"]))
 }
 
 /// A process that ends with its owner.
