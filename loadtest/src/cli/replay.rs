@@ -8,6 +8,7 @@ use super::against::Against;
 use super::run::{Files, conclude};
 use super::say;
 use crate::arrivals::Kind;
+use crate::dump::Dump;
 use crate::error::LoadtestError;
 use crate::population::{self, Phase};
 use crate::recordings::{self, Tape};
@@ -66,28 +67,24 @@ impl Replay {
                 "{name} is a danmaku file, not a dump: use `run replay --recording {name}`"
             )));
         };
-        let count = |kind| dump.count(kind);
-        say(&format!(
-            "{} s of the room {}: {} chat, {} gifts, {} likes by {} senders{}{}\n",
-            dump.duration_ms().div_ceil(1_000),
-            dump.room,
-            count(Kind::Chat),
-            count(Kind::Gift),
-            count(Kind::Like),
-            dump.users,
-            if dump.retries > 0 { format!("; {} retries are left out", dump.retries) } else { String::new() },
-            if dump.cut { "; older posts of its time were forgotten" } else { "" },
-        ))?;
+        say(&told(&dump))?;
+        let scenario = self.scenario(&dump);
+        conclude(scenario, &self.against.options(), &self.files)
+    }
+
+    /// The crowd comes, and then the dump is played.
+    fn scenario(&self, dump: &Dump) -> Scenario {
         let ramp_secs = (f64::from(self.viewers) / f64::from(self.ramp_joins_per_s)).max(0.5);
         let play_secs = dump.duration_ms() as f64 / 1_000.0 / self.speed;
         let phase =
             |phase, secs, to| Phase { phase, secs, to, chat_times: 1.0, gift_times: 1.0, like_times: 1.0 };
         let mut conditions = vec!["p99 < 500ms", "viewers.lost == 0", "posts.failed == 0"];
-        if count(Kind::Gift) > 0 {
+        if dump.count(Kind::Gift) > 0 {
             conditions.extend(["loss.gift == 0", "doubled.gift == 0"]);
         }
         let thresholds = conditions.iter().map(|text| text.parse().expect("of figures that exist"));
-        let scenario = Scenario {
+        let name = self.room.clone().unwrap_or_else(|| dump.room.clone());
+        Scenario {
             name: "dump".into(),
             about: format!("{} at {} times its pace", self.dump.display(), self.speed),
             viewers: self.viewers,
@@ -95,8 +92,8 @@ impl Replay {
                 phase(population::Kind::Ramp, ramp_secs, Some(1.0)),
                 phase(population::Kind::Hold, play_secs + 2.0 * MARGIN_SECS, None),
             ],
-            rooms: RoomsConfig { count: 1, name: self.room.unwrap_or(dump.room), zipf: 0.0 },
-            recording: Some(self.dump),
+            rooms: RoomsConfig { count: 1, name, zipf: 0.0 },
+            recording: Some(self.dump.clone()),
             replay: Some(ReplayConfig {
                 speed: self.speed,
                 from_secs: 0.0,
@@ -104,7 +101,24 @@ impl Replay {
             }),
             thresholds: thresholds.collect(),
             ..Scenario::default()
-        };
-        conclude(scenario, &self.against.options(), &self.files)
+        }
     }
+}
+
+/// What there is to play, in a line.
+fn told(dump: &Dump) -> String {
+    let retries = match dump.retries {
+        0 => String::new(),
+        retries => format!("; {retries} retries are left out"),
+    };
+    format!(
+        "{} s of the room {}: {} chat, {} gifts, {} likes by {} senders{retries}{}\n",
+        dump.duration_ms().div_ceil(1_000),
+        dump.room,
+        dump.count(Kind::Chat),
+        dump.count(Kind::Gift),
+        dump.count(Kind::Like),
+        dump.users,
+        if dump.cut { "; older posts of its time were forgotten" } else { "" },
+    )
 }

@@ -60,10 +60,10 @@ pub(crate) fn batch(shared: &Shared, room: &Room, batch: &SharedBatch, window: D
     shared.recorder.push(&room.id, unix_ms(), record);
 }
 
-/// A file for a room that is a celebrity's, or is served by a gateway that thins chat.
+/// A file for a room that is a celebrity's, or is hot at a gateway that thins chat.
 pub(crate) fn alert(shared: &Shared, room: &Room, heat: Heat) {
     let level = shared.strain.level();
-    if level >= Level::ThinChat {
+    if level >= Level::ThinChat && heat >= Heat::Hot {
         shared.recorder.alert(&room.id, level.label(), unix_ms());
     } else if heat >= Heat::Celebrity {
         shared.recorder.alert(&room.id, heat.label(), unix_ms());
