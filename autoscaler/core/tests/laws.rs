@@ -340,3 +340,34 @@ fn an_observation_survives_its_log() {
     assert_eq!(serde_json::from_str::<Observation>(&line).unwrap(), seen);
     assert!(serde_json::from_str::<Observation>(&line.replace("replicas", "pods")).is_err());
 }
+
+#[test]
+fn crowds_announced_for_rooms_add_up_and_come_on_top_of_who_is_there() {
+    let room = |start_secs: f64| Schedule {
+        name: "room".into(),
+        start_secs,
+        duration_secs: 600.0,
+        every_secs: 0.0,
+        viewers: 3_000.0,
+        replicas_min: 0,
+    };
+    let wanted = |policy: &PolicyConfig, prewarms: &[Schedule], at_secs: f64| {
+        let seen = Observation { at_secs, prewarms: prewarms.to_vec(), ..fleet(&[500.0; 4]) };
+        decide(policy, &knee(), &mut Memory::default(), &seen).reason.wanted
+    };
+    // What a schedule of so many viewers in all asks for.
+    let for_viewers = |viewers: f64| {
+        let always = Schedule { start_secs: 0.0, duration_secs: 1e6, viewers, ..room(0.0) };
+        wanted(&PolicyConfig { schedules: vec![always], ..PolicyConfig::default() }, &[], 1_000.0)
+    };
+    let policy = PolicyConfig::default();
+    let two = [room(1_000.0), room(1_020.0)];
+    let none = wanted(&policy, &[], 990.0);
+    assert!(none < for_viewers(6_000.0));
+    assert_eq!(wanted(&policy, &two, 500.0), none, "not yet");
+    assert_eq!(wanted(&policy, &two, 990.0), for_viewers(8_000.0), "both on top of 2,000");
+    assert_eq!(wanted(&policy, &two, 1_010.0), for_viewers(6_000.0), "one is due, one is to come");
+    assert_eq!(wanted(&policy, &two, 1_030.0), for_viewers(6_000.0), "both may be there already");
+    assert_eq!(wanted(&policy, &two, 1_610.0), for_viewers(3_000.0), "one is over");
+    assert_eq!(wanted(&policy, &two, 1_700.0), none);
+}

@@ -12,6 +12,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use barrage_scaling::FleetPrewarm;
 use serde_json::json;
 
 use world::{World, deployment, fleet};
@@ -417,6 +418,37 @@ async fn a_hot_gateway_gives_viewers_back_until_the_others_are_nearly_as_full() 
     let moved = crowd.given_back;
     // It stops where a gateway is used no more than 0.7.
     assert!((650.0..710.0).contains(&most) && (280.0..450.0).contains(&moved), "{most} {moved}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_panic_entry_is_told_to_send_nobody_to_gateways_over_their_knee() {
+    let mut world = World::new(&[1_050.0, 400.0, 400.0]);
+    let mut replica = world.replica("a");
+    let full: BTreeSet<String> = {
+        let crowd = world.reach.0.lock().unwrap();
+        let over = crowd.gateways.iter().filter(|(_, gateway)| gateway.viewers > 1_000.0);
+        over.map(|(ip, _)| crowd.names[ip].clone()).collect()
+    };
+    world.step(&mut replica).await;
+    assert_eq!(world.condition("Panic").0, "True");
+    assert_eq!((&world.reach.0.lock().unwrap().shut, full.len()), (&full, 1));
+    // A standby decides the same, and tells nobody.
+    world.reach.0.lock().unwrap().shut.clear();
+    let mut standby = world.replica("b");
+    world.step(&mut standby).await;
+    assert!(world.reach.0.lock().unwrap().shut.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_is_announced_finds_its_gateways() {
+    let mut world = World::new(&[100.0; 3]);
+    let mut replica = world.replica("a");
+    let start_secs = world.now.as_secs_f64() + 30.0;
+    world.reach.0.lock().unwrap().prewarms =
+        vec![FleetPrewarm { name: "show".into(), start_secs, duration_secs: 600.0, viewers: 9_000.0 }];
+    world.step(&mut replica).await;
+    assert!(world.replicas() >= 10, "{} for 9,300 viewers on 1,000 each", world.replicas());
+    assert!(world.status()["recommendation"]["constraintsApplied"].to_string().contains("schedule"));
 }
 
 #[tokio::test(start_paused = true)]
