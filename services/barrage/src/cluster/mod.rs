@@ -51,7 +51,7 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
         keeper.start(site.archiver()),
     )?;
     wait_ready(entry.admin).await?;
-    let members = [&[entry.clone()], &gateways[..], &uplinks, &[archiver]].concat();
+    let members = [std::slice::from_ref(&entry), &gateways, &uplinks, &[archiver]].concat();
     announce(config, &servers, uplinks[0].admin, &members)?;
     let end = CancellationToken::new();
     let twin = if asked.autoscale {
