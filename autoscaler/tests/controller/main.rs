@@ -261,15 +261,26 @@ async fn what_it_saw_explains_itself_later() {
     replica.controller.record(folder.path()).unwrap();
     world.steps(&mut replica, 30).await;
     std::fs::write(folder.path().join("c.toml"), "[knee]\nconnections = 1000\njoins_per_s = 50\n").unwrap();
+    std::fs::write(folder.path().join("p.toml"), "[reserve]\nreplicas = 1\n").unwrap();
     let run = |args: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_barrage-autoscaler"));
         let output = command.current_dir(folder.path()).args(args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let explained = run(&["explain", "--log", "show.jsonl", "--capacity", "c.toml"]);
+    let explained = run(&["explain", "--log", "show.jsonl", "--capacity", "c.toml", "--config", "p.toml"]);
     assert!(explained.contains("5 gateways asked for; 4 serve"), "{explained}");
-    let compared = run(&["compare", "--log", "show.jsonl", "--capacity", "c.toml", "--since", "1min"]);
+    let compared = run(&[
+        "compare",
+        "--log",
+        "show.jsonl",
+        "--capacity",
+        "c.toml",
+        "--config",
+        "p.toml",
+        "--since",
+        "1min",
+    ]);
     assert!(compared.contains("It asked for more than ran during 58 s"), "{compared}");
 }
 

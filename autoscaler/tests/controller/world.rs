@@ -278,7 +278,13 @@ pub fn fleet(name: &str, more: &Value) -> Value {
         "maxReplicas": 40,
         "capacity": { "connections": 1000.0, "joinsPerS": 50.0, "egressBytesPerS": 1e6 },
         "loads": { "entry": { "url": "http://entry:8081" } },
-        "policy": { "scaleIn": { "windowSecs": 20, "afterOutSecs": 0 }, "forecast": { "provisionSecs": 10 } },
+        "policy": {
+            "targetUtilization": 0.9,
+            "reserve": { "replicas": 1 },
+            "scaleIn": { "windowSecs": 20, "afterOutSecs": 0, "marginPercent": 2 },
+            "drain": { "spreadSecs": 60 },
+            "forecast": { "provisionSecs": 10 },
+        },
     });
     for (key, value) in more.as_object().unwrap() {
         spec[key] = value.clone();
