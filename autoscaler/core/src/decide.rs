@@ -15,6 +15,7 @@ use crate::observation::Observation;
 use crate::policy::{Mode, PolicyConfig};
 use crate::rebalance;
 use crate::scale_in;
+use crate::schedule::Schedule;
 
 /// A drain that was ordered and is not seen after this long was not carried out.
 const ORDER_SECS: f64 = 10.0;
@@ -38,7 +39,9 @@ pub fn decide(policy: &PolicyConfig, knee: &Knee, memory: &mut Memory, seen: &Ob
     );
     let panic = alarm::watch(policy, knee, memory, &census, &demand, &need, seen);
     let mut constraints = Vec::new();
-    let (raw, wanted, kept) = wanted(policy, knee, memory, seen, &census, &forecast, &need, &mut constraints);
+    let viewers = demand.viewers;
+    let (raw, wanted, kept) =
+        wanted(policy, knee, memory, seen, &census, &forecast, viewers, &need, &mut constraints);
     memory.kept.push(seen.now(), f64::from(kept), policy.scale_in.window_secs);
     let mut decision = Decision {
         replicas: seen.replicas,
@@ -133,6 +136,7 @@ fn wanted(
     seen: &Observation,
     census: &Census<'_>,
     forecast: &Forecast,
+    viewers: f64,
     need: &Need,
     constraints: &mut Vec<Constraint>,
 ) -> (u32, u32, u32) {
@@ -155,7 +159,7 @@ fn wanted(
             wanted = wanted.max(policy.missing.fallback_replicas);
         }
     }
-    let known = announced(policy, knee, seen, forecast);
+    let known = announced(policy, knee, seen, forecast, viewers);
     if known > wanted {
         constraints.push(Constraint::Schedule);
         wanted = known;
@@ -169,21 +173,35 @@ fn wanted(
     (raw, within(wanted), within(wanted.saturating_add(spare)))
 }
 
-/// The floor that known crowds ask for: gateways are there one start before them.
-fn announced(policy: &PolicyConfig, knee: &Knee, seen: &Observation, forecast: &Forecast) -> u32 {
+/// The floor that known crowds ask for: gateways are there one start before them. `viewers`
+/// are there now.
+fn announced(
+    policy: &PolicyConfig,
+    knee: &Knee,
+    seen: &Observation,
+    forecast: &Forecast,
+    viewers: f64,
+) -> u32 {
     let lead_secs = 2.0 * forecast.horizon_secs;
-    policy
-        .schedules
-        .iter()
-        .chain(&seen.prewarms)
-        .filter(|schedule| schedule.is_active(seen.now(), lead_secs))
-        .map(|schedule| {
-            let need = Need::of(policy, knee, schedule.viewers, forecast.per_viewer, 0.0, [0.0; 2], 0.0);
-            let viewers = if schedule.viewers > 0.0 { need.replicas(policy) } else { 0 };
-            viewers.max(schedule.replicas_min)
-        })
-        .max()
-        .unwrap_or(0)
+    let need = |viewers: f64| {
+        let need = Need::of(policy, knee, viewers, forecast.per_viewer, 0.0, [0.0; 2], 0.0);
+        if viewers > 0.0 { need.replicas(policy) } else { 0 }
+    };
+    let active = |schedule: &&Schedule| schedule.is_active(seen.now(), lead_secs);
+    let schedules = policy.schedules.iter().filter(active);
+    let scheduled = schedules.map(|schedule| need(schedule.viewers).max(schedule.replicas_min)).max();
+    let mut least = 0;
+    let (mut coming, mut due) = (0.0, 0.0);
+    for prewarm in seen.prewarms.iter().filter(active) {
+        least = least.max(prewarm.replicas_min);
+        match prewarm.is_active(seen.now(), 0.0) {
+            true => due += prewarm.viewers,
+            false => coming += prewarm.viewers,
+        }
+    }
+    // Who is due may be there already; who is to come is not.
+    let prewarmed = if coming > 0.0 { viewers.max(due) + coming } else { due };
+    scheduled.unwrap_or(0).max(need(prewarmed)).max(least)
 }
 
 /// Adopts drains that somebody else began, forgets those that are over or were never

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::load::{EntryLoad, GatewayId, LoadReport, Phase};
+use crate::schedule::Schedule;
 
 /// Every instance that reported lately. Keys that are not known are let pass: the fleet
 /// may be younger than its reader.
@@ -13,6 +14,35 @@ pub struct FleetReport {
     /// What entry counts, over all its replicas; absent when nobody is made to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryLoad>,
+    /// Crowds that are announced and not over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prewarms: Vec<FleetPrewarm>,
+}
+
+/// A crowd that a room expects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FleetPrewarm {
+    /// Which room, and when.
+    pub name: String,
+    /// When it comes, in seconds of Unix time.
+    pub start_secs: f64,
+    /// How long it stays.
+    pub duration_secs: f64,
+    /// How many come.
+    pub viewers: f64,
+}
+
+impl From<FleetPrewarm> for Schedule {
+    fn from(prewarm: FleetPrewarm) -> Schedule {
+        Schedule {
+            name: prewarm.name,
+            start_secs: prewarm.start_secs,
+            duration_secs: prewarm.duration_secs,
+            every_secs: 0.0,
+            viewers: prewarm.viewers,
+            replicas_min: 0,
+        }
+    }
 }
 
 /// What an instance is for, as far as it matters here.
@@ -126,5 +156,9 @@ mod tests {
         let counted: FleetReport =
             serde_json::from_str(r#"{"instances": [], "entry": {"waiting": 3.0}}"#).unwrap();
         assert_eq!(counted.entry.map(|entry| entry.waiting), Some(3.0));
+        let text = r#"{"instances": [], "prewarms": [{"name": "show", "start_secs": 9, "duration_secs": 60,
+            "viewers": 3e5, "title": "younger"}]}"#;
+        let announced: FleetReport = serde_json::from_str(text).unwrap();
+        assert_eq!(Schedule::from(announced.prewarms[0].clone()).viewers, 3e5);
     }
 }

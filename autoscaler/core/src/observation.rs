@@ -24,7 +24,8 @@ pub struct Observation {
     /// How long the last starts took, in seconds, at most twenty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provision_secs: Vec<f64>,
-    /// Crowds announced since the policy was written.
+    /// Crowds of single rooms, announced since the policy was written. They add up, and come on
+    /// top of those who are there before them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prewarms: Vec<Schedule>,
     /// Somebody replaces the gateways just now.

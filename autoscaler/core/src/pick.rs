@@ -1,9 +1,9 @@
 //! Which gateways one newcomer is sent to try.
 //!
-//! Each gateway's joins are bounded by a token bucket at every entry replica (the rate
-//! is [`crate::Weigher::grants_per_s`], the depth [`crate::Weigher::grant_burst`]);
-//! the first picked gateway that has a token gets the newcomer, and when none has one
-//! he gets a ticket for later.
+//! Each gateway's joins are bounded by a bucket at every entry replica (the rate is
+//! [`crate::WeightsConfig::grants_per_s`], the depth as many as come in
+//! [`crate::WeightsConfig::burst_secs`]); the first picked gateway that has room in its
+//! bucket gets the newcomer, and when none has any he gets a ticket for later.
 
 /// Indices of at most `max` gateways by weighted sampling without replacement: each
 /// draws `-ln(u)/weight`, the least first. `random` gives numbers in [0, 1).

@@ -36,7 +36,7 @@ pub struct PolicyConfig {
     /// Never more gateways, draining ones included; entry paces joins at the ceiling.
     /// Default 120.
     pub replicas_max: u32,
-    /// Share of the knee that the fleet is planned for. Default 0.9: a higher one
+    /// Share of the knee that the fleet is planned for. Default 0.95: a higher one
     /// waits longer in a spike, a lower one costs gateway hours.
     pub target_utilization: f64,
     /// Seconds between decisions. Default 2: gateways report every second, and a
@@ -70,7 +70,7 @@ impl Default for PolicyConfig {
             mode: Mode::Active,
             replicas_min: 2,
             replicas_max: 120,
-            target_utilization: 0.9,
+            target_utilization: 0.95,
             tick_secs: 2.0,
             reserve: ReserveConfig::default(),
             forecast: ForecastConfig::default(),
@@ -89,8 +89,8 @@ impl Default for PolicyConfig {
 part! {
     /// Gateways that may be lost.
     ReserveConfig in "reserve" {
-        /// So many may die. Default 1.
-        replicas: u32 = 1, ANY;
+        /// So many may die, and nobody waits at entry for new ones. Default 0.
+        replicas: u32 = 0, ANY;
         /// Failure zones of which one may be lost, two or more. Default 0: none.
         zones_to_survive: u32 = 0, ANY;
         /// The rest then stays under this share of its knee. Default 1.
@@ -154,11 +154,11 @@ part! {
 part! {
     /// Scale-in is slow on purpose: a drained gateway is dear to bring back.
     ScaleInConfig in "scale_in" {
-        /// The greatest need of this window decides. Default 90.
-        window_secs: f64 = 90.0, POSITIVE;
+        /// The greatest need of this window decides. Default 45.
+        window_secs: f64 = 45.0, POSITIVE;
         /// A gateway more than needed must be spare by this margin, in percent of the
-        /// need, so that noise does not call drains off. Default 2.
-        margin_percent: f64 = 2.0, PERCENT;
+        /// need, so that noise does not call drains off. Default 5.
+        margin_percent: f64 = 5.0, PERCENT;
         /// No drain begins so soon after gateways were added. Default 600: a crowd
         /// that has just grown often grows again. What was added in panic does not
         /// count: panic has a hold of its own, and a spike's end leaves too many.
@@ -176,8 +176,8 @@ part! {
 part! {
     /// A drain: entry sends nobody, viewers are moved, then the process goes.
     DrainConfig in "drain" {
-        /// Viewers are moved over this time at the fastest. Default 60.
-        spread_secs: f64 = 60.0, POSITIVE;
+        /// Viewers are moved over this time at the fastest. Default 30.
+        spread_secs: f64 = 30.0, POSITIVE;
         /// After this time whoever is left is cut. Default 120.
         deadline_secs: f64 = 120.0, POSITIVE;
         /// A gateway with no more viewers than this may go. Default 10.
@@ -240,9 +240,9 @@ impl PolicyConfig {
         ),
         own(
             "target_utilization",
-            0.9,
+            0.95,
             Range::SHARE,
-            "Share of the knee that the fleet is planned for. Default 0.9.",
+            "Share of the knee that the fleet is planned for. Default 0.95.",
         ),
         own("tick_secs", 2.0, Range::POSITIVE, "Seconds between decisions. Default 2."),
     ];

@@ -10,6 +10,7 @@ use crate::axis::Axis;
 use crate::capacity::Knee;
 use crate::field::part;
 use crate::load::{GatewayId, GatewayLoad, LoadReport, Phase};
+use crate::problem::{Problem, Problems};
 
 part! {
     /// Entry's weights and grants.
@@ -55,6 +56,42 @@ part! {
 const SHARE_MIN: f64 = 0.1;
 /// Ticks under `open_at` before a shut gateway opens.
 const OPEN_TICKS: u32 = 3;
+/// Under this share of the fleet's knees, what is used is not believed to be the viewers'
+/// doing: a process that idles has memory, too.
+const FEW_SHARE: f64 = 0.05;
+
+impl WeightsConfig {
+    /// Everything in it that cannot be.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        self.check(&mut problems);
+        problems.0
+    }
+
+    /// Joins per second that one of `entries` replicas may grant on a gateway that takes
+    /// `joins_per_s`.
+    #[must_use]
+    pub fn grants_per_s(&self, joins_per_s: f64, entries: u32) -> f64 {
+        joins_per_s * self.grant_share / f64::from(entries.max(1))
+    }
+
+    /// Grants of so long a time may come at once: a second then brings the whole knee and
+    /// no more.
+    #[must_use]
+    pub fn burst_secs(&self) -> f64 {
+        (1.0 - self.grant_share) / self.grant_share
+    }
+}
+
+/// A gateway that newcomers may be sent to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// How it is.
+    pub load: GatewayLoad,
+    /// What it carries: gateways need not be alike.
+    pub knee: Knee,
+}
 
 /// What a gateway is worth to newcomers, and why. `weight` is in viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,8 +100,10 @@ pub struct Weight {
     pub weight: f64,
     /// The utilisation that entry believes in, with its own grants.
     pub estimate: f64,
-    /// Viewers that this entry replica may still send before the next tick, whatever
-    /// the weight says: below the knee, and within the joins of a second.
+    /// Viewers that this entry replica may still send, whatever the weight says, until the
+    /// gateway is at its knee.
+    pub room: f64,
+    /// Those of them that it may send before the next tick: within the joins of a second.
     pub seats: f64,
 }
 
@@ -73,8 +112,7 @@ struct Known {
     smooth: Option<f64>,
     shut: bool,
     calm_ticks: u32,
-    weight: f64,
-    /// Viewers granted at a time, until a report has seen them.
+    /// Viewers granted, by the time at which they come, until a report has seen them.
     granted: Vec<(Duration, f64)>,
     factor: Option<(f64, Duration)>,
     joined: Option<Duration>,
@@ -82,46 +120,38 @@ struct Known {
 }
 
 /// Keeps the weights of one entry replica. Memory is bounded by twice the gateways of the
-/// last tick, and a gateway's grants by the ticks since its last report (at most
+/// last tick, and a gateway's grants by the moments since its last report (at most
 /// [`GRANTS_MAX`], then the two oldest are joined).
 #[derive(Debug, Clone)]
 pub struct Weigher {
     config: WeightsConfig,
-    knee: Knee,
-    entries: f64,
     gateways: BTreeMap<GatewayId, Known>,
+    blind: bool,
 }
 
-/// Grants that are remembered per gateway, in ticks.
+/// Grants that are remembered per gateway, in moments.
 pub const GRANTS_MAX: usize = 600;
 
 impl Weigher {
-    /// A new one; `entries` is the number of entry replicas, which share each
-    /// gateway's joins.
+    /// A new one, that knows nobody.
     #[must_use]
-    pub fn new(config: WeightsConfig, knee: Knee, entries: u32) -> Self {
-        Weigher { config, knee, entries: f64::from(entries.max(1)), gateways: BTreeMap::new() }
+    pub fn new(config: WeightsConfig) -> Self {
+        Weigher { config, gateways: BTreeMap::new(), blind: false }
     }
 
-    /// Joins per second that this entry replica may grant on one gateway.
+    /// Whether at the last tick it was the reports that failed.
     #[must_use]
-    pub fn grants_per_s(&self) -> f64 {
-        self.knee.joins_per_s * self.config.grant_share / self.entries
+    pub fn is_blind(&self) -> bool {
+        self.blind
     }
 
-    /// How many of them may come at once. Any second then brings at most the whole knee
-    /// when the rate is four fifths of it.
-    #[must_use]
-    pub fn grant_burst(&self) -> f64 {
-        self.knee.joins_per_s * (1.0 - self.config.grant_share) / self.entries
-    }
-
-    /// Notes viewers that were sent to a gateway.
-    pub fn granted(&mut self, id: &GatewayId, viewers: f64, now: Duration) {
+    /// Notes viewers that were sent to a gateway and come `at` a time: now, or later with
+    /// a ticket.
+    pub fn granted(&mut self, id: &GatewayId, viewers: f64, at: Duration) {
         let Some(known) = self.gateways.get_mut(id) else { return };
-        match known.granted.last_mut() {
-            Some((at, sum)) if *at == now => *sum += viewers,
-            _ => known.granted.push((now, viewers)),
+        match known.granted.iter_mut().rev().find(|(then, _)| *then == at) {
+            Some((_, sum)) => *sum += viewers,
+            None => known.granted.push((at, viewers)),
         }
         if known.granted.len() > GRANTS_MAX {
             known.granted[1].1 += known.granted[0].1;
@@ -129,94 +159,85 @@ impl Weigher {
         }
     }
 
-    /// Takes a factor of the autoscaler, 0 to 1; it lapses.
-    pub fn advise(&mut self, id: &GatewayId, factor: f64, now: Duration) {
+    /// Takes a factor of the autoscaler, 0 to 1, that lapses.
+    pub fn advise(&mut self, id: &GatewayId, factor: f64, until: Duration) {
         if let Some(known) = self.gateways.get_mut(id) {
-            let until = now + Duration::from_secs_f64(self.config.factor_secs);
             known.factor = Some((factor.clamp(0.0, 1.0), until));
         }
     }
 
-    /// New weights, one for each of `gateways`, in their order. When nothing that is
-    /// ready has any weight, all that are ready have the same: the answer to a
-    /// newcomer is never empty. Seats stay 0 there: he gets a ticket for later.
-    pub fn tick(&mut self, gateways: &[GatewayLoad], now: Duration) -> Vec<Weight> {
-        if self.gateways.len() > gateways.len() {
-            self.gateways.retain(|id, _| gateways.iter().any(|gateway| gateway.id == *id));
+    /// New weights, one for each candidate, in their order; `entries` replicas of entry
+    /// share each gateway. When nothing that is ready has any weight, all that are ready
+    /// have the same: the answer to a newcomer is never empty. Seats stay 0 there: he gets
+    /// a ticket for later.
+    pub fn tick(&mut self, candidates: &[Candidate], entries: u32, now: Duration) -> Vec<Weight> {
+        if self.gateways.len() > candidates.len() {
+            self.gateways.retain(|id, _| candidates.iter().any(|one| one.load.id == *id));
         }
-        let ready = |g: &&GatewayLoad| g.phase == Phase::Ready && !g.cordoned;
-        let many = gateways.iter().filter(ready).count() as f64;
-        let stale = |g: &&GatewayLoad| self.staleness(g) <= SHARE_MIN;
-        let blind = many > 0.0
-            && gateways.iter().filter(ready).filter(stale).count() as f64 > self.config.blind_share * many;
-        let young = gateways.iter().filter(ready).filter(|g| g.age_secs < self.config.young_secs).count();
-        let squared = young as f64 > self.config.young_share * many;
-        let cost = self.viewer_cost(gateways);
+        let ready = || candidates.iter().filter(|one| is_ready(&one.load));
+        let many = ready().count() as f64;
+        let stale = ready().filter(|one| self.staleness(one) <= SHARE_MIN).count() as f64;
+        self.blind = many > 0.0 && stale > self.config.blind_share * many;
+        let young = ready().filter(|one| one.load.age_secs < self.config.young_secs).count();
+        let fleet = Fleet {
+            blind: self.blind,
+            squared: young as f64 > self.config.young_share * many,
+            cost: viewer_cost(candidates),
+            entries: entries.max(1),
+        };
         let mut weights: Vec<Weight> =
-            gateways.iter().map(|gateway| self.weigh(gateway, blind, squared, cost, now)).collect();
-        if blind {
-            flatten(gateways, &mut weights);
+            candidates.iter().map(|candidate| self.weigh(candidate, &fleet, now)).collect();
+        if self.blind {
+            flatten(candidates, &mut weights);
         }
         if weights.iter().all(|weight| weight.weight <= 0.0) {
-            for (gateway, weight) in gateways.iter().zip(&mut weights) {
-                weight.weight = if ready(&gateway) { 1.0 } else { 0.0 };
+            for (candidate, weight) in candidates.iter().zip(&mut weights) {
+                weight.weight = if is_ready(&candidate.load) { 1.0 } else { 0.0 };
             }
         }
         weights
     }
 
-    /// What one viewer adds to a gateway's utilisation, by the fleet's mean.
-    fn viewer_cost(&self, gateways: &[GatewayLoad]) -> f64 {
-        let reports = gateways.iter().filter_map(|gateway| gateway.report.as_ref());
-        let (used, viewers) = reports
-            .filter(|report| report.is_sane(&self.knee))
-            .fold((0.0, 0.0), |(used, viewers), report| {
-                (used + utilization(report, &self.knee), viewers + report.connections)
-            });
-        let least = 1.0 / self.knee.connections;
-        if viewers >= 1.0 { least.max(used / viewers) } else { least }
-    }
-
-    fn weigh(
-        &mut self,
-        gateway: &GatewayLoad,
-        blind: bool,
-        squared: bool,
-        cost: f64,
-        now: Duration,
-    ) -> Weight {
-        let grants = self.grants_per_s();
-        let stale = if blind { 1.0 } else { self.staleness(gateway) };
-        let config = &self.config;
-        let known = self.gateways.entry(gateway.id.clone()).or_default();
-        let estimate = known.estimate(config, &self.knee, self.entries * cost, gateway, now);
-        known.turn(config, estimate);
-        if gateway.phase != Phase::Ready || gateway.cordoned {
-            known.weight = 0.0;
+    fn weigh(&mut self, candidate: &Candidate, fleet: &Fleet, now: Duration) -> Weight {
+        let stale = if fleet.blind { 1.0 } else { self.staleness(candidate) };
+        let (config, Candidate { load, knee }) = (&self.config, candidate);
+        let known = self.gateways.entry(load.id.clone()).or_default();
+        let cost = f64::from(fleet.entries) * fleet.cost / knee.connections;
+        let estimate = known.estimate(config, candidate, cost, now);
+        // A guess shuts nobody: when reports are back all would wait for calm.
+        if !fleet.blind {
+            known.turn(config, estimate);
+        }
+        if !is_ready(load) {
             known.joined = None;
-            return Weight { weight: 0.0, estimate, seats: 0.0 };
+            return Weight { weight: 0.0, estimate, room: 0.0, seats: 0.0 };
         }
         let joined = *known.joined.get_or_insert(now);
         let served = now.saturating_sub(joined).as_secs_f64().max(1.0);
-        let slow = (served.min(gateway.age_secs.max(1.0)) / config.slow_start_secs).clamp(SHARE_MIN, 1.0);
+        let slow = (served.min(load.age_secs.max(1.0)) / config.slow_start_secs).clamp(SHARE_MIN, 1.0);
         let head = ((config.full_at - estimate) / config.full_at).clamp(0.0, 1.0);
-        let latency = gateway.report.as_ref().map_or(1.0, |report| {
+        let latency = load.report.as_ref().map_or(1.0, |report| {
             if report.push_p99_ms > 0.0 { config.push_p99_ms / report.push_p99_ms } else { 1.0 }
         });
         let factor = known.factor.filter(|(_, until)| now < *until).map_or(1.0, |(factor, _)| factor);
-        let share = if squared { head * head } else { head };
+        let share = if fleet.squared { head * head } else { head };
         let open = if known.shut { 0.0 } else { 1.0 };
-        known.weight =
-            self.knee.connections * share * latency.clamp(SHARE_MIN, 1.0) * slow * stale * factor * open;
-        let seats = ((config.shut_at - estimate) / (cost * self.entries)).clamp(0.0, grants) * open;
-        Weight { weight: known.weight, estimate, seats }
+        let weight = knee.connections * share * latency.clamp(SHARE_MIN, 1.0) * slow * stale * factor * open;
+        let room = ((config.shut_at - estimate) / cost).max(0.0) * open;
+        Weight {
+            weight,
+            estimate,
+            room,
+            seats: room.min(config.grants_per_s(knee.joins_per_s, fleet.entries)),
+        }
     }
 
     /// 1 for young reports, falling to [`SHARE_MIN`] at six periods, then 0.
-    fn staleness(&self, gateway: &GatewayLoad) -> f64 {
-        let period = self.config.report_secs;
-        let sane = gateway.report.as_ref().is_some_and(|report| report.is_sane(&self.knee));
-        let periods = if sane { gateway.report_age_secs / period } else { f64::INFINITY };
+    fn staleness(&self, candidate: &Candidate) -> f64 {
+        let periods = match candidate.report() {
+            Some(_) => candidate.load.report_age_secs / self.config.report_secs,
+            None => f64::INFINITY,
+        };
         match periods {
             _ if periods.is_nan() => 0.0,
             _ if periods <= 2.0 => 1.0,
@@ -226,20 +247,39 @@ impl Weigher {
     }
 }
 
+/// What one tick knows of the whole fleet.
+struct Fleet {
+    blind: bool,
+    squared: bool,
+    /// What a viewer costs, in multiples of his connection.
+    cost: f64,
+    entries: u32,
+}
+
+impl Candidate {
+    /// The report, if it can be believed.
+    fn report(&self) -> Option<&LoadReport> {
+        self.load.report.as_ref().filter(|report| report.is_sane(&self.knee))
+    }
+}
+
+fn is_ready(load: &GatewayLoad) -> bool {
+    load.phase == Phase::Ready && !load.cordoned
+}
+
 impl Known {
     fn estimate(
         &mut self,
         config: &WeightsConfig,
-        knee: &Knee,
+        candidate: &Candidate,
         grant_cost: f64,
-        gateway: &GatewayLoad,
         now: Duration,
     ) -> f64 {
-        let sane = gateway.report.as_ref().filter(|report| report.is_sane(knee));
-        let age = Duration::try_from_secs_f64(gateway.report_age_secs).unwrap_or_default();
+        let age = Duration::try_from_secs_f64(candidate.load.report_age_secs).unwrap_or_default();
         let report_at = now.saturating_sub(age);
-        if let Some(report) = sane.filter(|_| self.report_at.is_none_or(|at| report_at > at)) {
-            let used = utilization(report, knee);
+        let new = candidate.report().filter(|_| self.report_at.is_none_or(|at| report_at > at));
+        if let Some(report) = new {
+            let used = utilization(report, &candidate.knee);
             let before = self.smooth.unwrap_or(used);
             let alpha = if used > before { config.up_alpha } else { config.down_alpha };
             self.smooth = Some(before + alpha * (used - before));
@@ -270,13 +310,22 @@ fn utilization(report: &LoadReport, knee: &Knee) -> f64 {
     axes.map(|axis| report.utilization(axis, knee).powi(8)).sum::<f64>().powf(0.125)
 }
 
+/// What one viewer uses, by the fleet's mean, in multiples of what his connection does.
+fn viewer_cost(candidates: &[Candidate]) -> f64 {
+    let (mut used, mut viewers, mut knees) = (0.0, 0.0, 0.0);
+    for (candidate, report) in candidates.iter().filter_map(|one| Some((one, one.report()?))) {
+        used += utilization(report, &candidate.knee) * candidate.knee.connections;
+        viewers += report.connections;
+        knees += candidate.knee.connections;
+    }
+    (used / viewers.max(FEW_SHARE * knees)).max(1.0)
+}
+
 /// Moves every weight half way to the mean.
-fn flatten(gateways: &[GatewayLoad], weights: &mut [Weight]) {
-    let open =
-        |(gateway, _): &(&GatewayLoad, &mut Weight)| gateway.phase == Phase::Ready && !gateway.cordoned;
-    let many = gateways.iter().filter(|g| g.phase == Phase::Ready && !g.cordoned).count().max(1) as f64;
+fn flatten(candidates: &[Candidate], weights: &mut [Weight]) {
+    let many = candidates.iter().filter(|one| is_ready(&one.load)).count().max(1) as f64;
     let mean = weights.iter().map(|weight| weight.weight).sum::<f64>() / many;
-    for (_, weight) in gateways.iter().zip(weights).filter(open) {
+    for (_, weight) in candidates.iter().zip(weights).filter(|(one, _)| is_ready(&one.load)) {
         weight.weight = (weight.weight + mean) / 2.0;
     }
 }

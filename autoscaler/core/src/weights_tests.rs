@@ -27,13 +27,22 @@ fn gateway(number: usize, connections: f64) -> GatewayLoad {
 }
 
 fn weigher() -> Weigher {
-    Weigher::new(WeightsConfig::default(), knee(), 1)
+    Weigher::new(WeightsConfig::default())
+}
+
+/// Gateways that are all alike.
+fn alike(gateways: &[GatewayLoad], knee: &Knee) -> Vec<Candidate> {
+    gateways.iter().map(|load| Candidate { load: load.clone(), knee: knee.clone() }).collect()
+}
+
+fn tick(weigher: &mut Weigher, gateways: &[GatewayLoad], secs: u64) -> Vec<Weight> {
+    weigher.tick(&alike(gateways, &knee()), 1, Duration::from_secs(secs))
 }
 
 /// Weights after a minute in which nothing changes.
 fn settled(gateways: &[GatewayLoad]) -> Vec<Weight> {
     let mut weigher = weigher();
-    (0..60).map(|secs| weigher.tick(gateways, Duration::from_secs(secs))).last().unwrap()
+    (0..60).map(|secs| tick(&mut weigher, gateways, secs)).last().unwrap()
 }
 
 proptest! {
@@ -74,7 +83,7 @@ fn it_shuts_at_once_and_opens_after_calm() {
     let mut at = 0;
     let mut weight = |load: f64| {
         at += 1;
-        weigher.tick(&[gateway(0, load), gateway(1, 5_000.0)], Duration::from_secs(at))[0].weight
+        tick(&mut weigher, &[gateway(0, load), gateway(1, 5_000.0)], at)[0].weight
     };
     (0..5).for_each(|_| assert!(weight(40_000.0) > 0.0));
     (0..5).for_each(|_| {
@@ -90,11 +99,11 @@ fn it_shuts_at_once_and_opens_after_calm() {
 fn a_factor_lapses() {
     let mut weigher = weigher();
     let gateways = [gateway(0, 1_000.0), gateway(1, 1_000.0)];
-    let mut at = |secs| weigher.tick(&gateways, Duration::from_secs(secs))[0].weight;
+    let mut at = |secs| tick(&mut weigher, &gateways, secs)[0].weight;
     at(0);
     let full = at(60);
-    weigher.advise(&gateways[0].id, 0.0, Duration::from_secs(60));
-    let mut at = |secs| weigher.tick(&gateways, Duration::from_secs(secs))[0].weight;
+    weigher.advise(&gateways[0].id, 0.0, Duration::from_secs(90));
+    let mut at = |secs| tick(&mut weigher, &gateways, secs)[0].weight;
     assert_eq!((at(61), at(89)), (0.0, 0.0));
     assert_eq!(at(90), full);
 }
@@ -103,14 +112,61 @@ fn a_factor_lapses() {
 fn when_reports_fail_weights_are_flattened_and_own_grants_still_count() {
     let mut weigher = weigher();
     let mut gateways: Vec<_> = (0..4).map(|n| gateway(n, 10_000.0 * n as f64)).collect();
-    (0..60).for_each(|secs| drop(weigher.tick(&gateways, Duration::from_secs(secs))));
+    (0..60).for_each(|secs| drop(tick(&mut weigher, &gateways, secs)));
     let spread = |w: &[Weight]| w[0].weight / w[3].weight;
-    let seen = spread(&weigher.tick(&gateways, Duration::from_secs(60)));
+    let seen = spread(&tick(&mut weigher, &gateways, 60));
     gateways.iter_mut().for_each(|gateway| gateway.report_age_secs = 20.0);
-    let blind = weigher.tick(&gateways, Duration::from_secs(80));
+    assert!(!weigher.is_blind());
+    let blind = tick(&mut weigher, &gateways, 80);
+    assert!(weigher.is_blind());
     assert!(spread(&blind) < seen && blind.iter().all(|w| w.weight > 0.0));
     weigher.granted(&gateways[0].id, 50_000.0, Duration::from_secs(80));
-    assert_eq!(weigher.tick(&gateways, Duration::from_secs(81))[0].seats, 0.0);
+    assert_eq!(tick(&mut weigher, &gateways, 81)[0].seats, 0.0);
+}
+
+#[test]
+fn each_gateway_is_weighed_by_its_own_knee() {
+    let small = Knee { connections: 10_000.0, joins_per_s: 300.0, ..knee() };
+    let load = |number, connections| GatewayLoad {
+        report: Some(LoadReport { connections, ..LoadReport::default() }),
+        ..gateway(number, connections)
+    };
+    let half = [
+        Candidate { load: load(0, 25_000.0), knee: knee() },
+        Candidate { load: load(1, 5_000.0), knee: small.clone() },
+    ];
+    let mut weigher = weigher();
+    let weights = (0..60).map(|secs| weigher.tick(&half, 1, Duration::from_secs(secs))).last().unwrap();
+    // Both are half full: one has five times the seats, and takes five times the joins.
+    assert!((weights[0].weight / weights[1].weight - 5.0).abs() < 1e-6, "{weights:?}");
+    assert!((weights[0].room / 24_000.0 - 1.0).abs() < 1e-3, "{weights:?}");
+    assert!((weights[1].room / 4_800.0 - 1.0).abs() < 1e-3, "{weights:?}");
+    assert_eq!((weights[0].seats, weights[1].seats), (1_200.0, 240.0));
+    weigher.granted(&half[1].load.id, 4_900.0, Duration::from_secs(60));
+    let weights = weigher.tick(&half, 1, Duration::from_secs(60));
+    assert!(weights[0].room > 20_000.0 && weights[1].room == 0.0 && weights[1].weight == 0.0, "{weights:?}");
+}
+
+#[test]
+fn who_comes_with_a_ticket_counts_until_a_report_has_seen_him() {
+    let mut weigher = weigher();
+    let gateways = [gateway(0, 0.0)];
+    tick(&mut weigher, &gateways, 1);
+    let moment = Duration::from_secs(30);
+    (0..3).for_each(|_| weigher.granted(&gateways[0].id, 10_000.0, moment));
+    // Reports are a second old.
+    for (secs, room) in [(2, 19_000.0), (30, 19_000.0), (31, 19_000.0), (32, 49_000.0)] {
+        assert!((tick(&mut weigher, &gateways, secs)[0].room - room).abs() < 50.0, "at {secs}");
+    }
+}
+
+#[test]
+fn an_idle_process_is_not_its_few_viewers_doing() {
+    let knee = Knee { memory_bytes: Some(10e9), ..knee() };
+    let mut load = gateway(0, 1.0);
+    load.report.as_mut().unwrap().memory_bytes = 200e6;
+    let weights = weigher().tick(&alike(&[load], &knee), 1, Duration::ZERO);
+    assert!(weights[0].room > 20_000.0, "{weights:?}");
 }
 
 /// Four entry replicas, joins at a third of what twenty gateways can take, reports of an
@@ -121,7 +177,7 @@ fn storm(report_age: usize) -> (f64, f64) {
     let config = WeightsConfig { report_secs: report_age as f64, ..WeightsConfig::default() };
     let knee = Knee { connections: 12_500.0, joins_per_s: 375.0, ..Knee::default() };
     let mut rng = StdRng::seed_from_u64(11);
-    let mut entries: Vec<Weigher> = (0..4).map(|_| Weigher::new(config.clone(), knee.clone(), 4)).collect();
+    let mut entries: Vec<Weigher> = (0..4).map(|_| Weigher::new(config.clone())).collect();
     let mut connections = [5_000.0; GATEWAYS];
     connections[..4].fill(0.0);
     let mut reports = vec![connections];
@@ -138,7 +194,7 @@ fn storm(report_age: usize) -> (f64, f64) {
             .collect();
         let mut joined = [0.0; GATEWAYS];
         for entry in &mut entries {
-            let weights = entry.tick(&seen, now);
+            let weights = entry.tick(&alike(&seen, &knee), 4, now);
             let mut seats: Vec<f64> = weights.iter().map(|weight| weight.seats).collect();
             let shares: Vec<f64> = weights.iter().map(|weight| weight.weight).collect();
             for _ in 0..500 {

@@ -40,6 +40,16 @@ fn fleet(viewers: &[f64]) -> Observation {
     }
 }
 
+/// One gateway may be lost, and all is planned with room.
+fn cautious() -> PolicyConfig {
+    let mut policy = PolicyConfig { target_utilization: 0.9, ..PolicyConfig::default() };
+    policy.reserve.replicas = 1;
+    policy.scale_in.window_secs = 90.0;
+    policy.scale_in.margin_percent = 2.0;
+    policy.drain.spread_secs = 60.0;
+    policy
+}
+
 /// Decides every two seconds over a span in which nothing changes.
 fn settle(policy: &PolicyConfig, memory: &mut Memory, seen: &Observation, from: u32, to: u32) -> Decision {
     let at = |secs: u32| Observation { at_secs: f64::from(secs), ..seen.clone() };
@@ -186,7 +196,7 @@ proptest! {
 #[test]
 fn the_most_loaded_axis_decides() {
     let mut seen = fleet(&[500.0; 4]);
-    let policy = PolicyConfig::default();
+    let policy = cautious();
     let first = decide(&policy, &knee(), &mut Memory::default(), &seen);
     assert_eq!((first.reason.need.limiting.label(), first.replicas), ("connections", 4));
     for gateway in &mut seen.gateways {
@@ -200,7 +210,7 @@ fn the_most_loaded_axis_decides() {
 
 #[test]
 fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_them() {
-    let policy = PolicyConfig { replicas_min: 2, ..PolicyConfig::default() };
+    let policy = PolicyConfig { replicas_min: 2, ..cautious() };
     let mut memory = Memory::default();
     let mut seen = fleet(&[90.0, 300.0, 20.0, 310.0, 305.0, 50.0, 320.0, 330.0]);
     let early = settle(&policy, &mut memory, &seen, 0, 84);
@@ -236,7 +246,7 @@ fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_th
 
 #[test]
 fn a_crowd_that_comes_back_calls_drains_off_before_anything_is_created() {
-    let policy = PolicyConfig::default();
+    let policy = cautious();
     let mut memory = Memory::default();
     let mut seen = fleet(&[200.0; 6]);
     let draining = settle(&policy, &mut memory, &seen, 0, 86).drain;
@@ -256,7 +266,7 @@ fn a_crowd_that_comes_back_calls_drains_off_before_anything_is_created() {
 
 #[test]
 fn blind_it_holds_counts_what_entry_grants_and_falls_back_in_the_end() {
-    let mut policy = PolicyConfig::default();
+    let mut policy = cautious();
     policy.missing.fallback_replicas = 30;
     let mut memory = Memory::default();
     let mut seen = fleet(&[600.0; 10]);
@@ -274,7 +284,7 @@ fn blind_it_holds_counts_what_entry_grants_and_falls_back_in_the_end() {
 
 #[test]
 fn one_silent_gateway_is_replaced_and_forbids_scale_in() {
-    let policy = PolicyConfig::default();
+    let policy = cautious();
     let mut memory = Memory::default();
     let mut seen = fleet(&[800.0; 6]);
     assert_eq!(settle(&policy, &mut memory, &seen, 0, 200).replicas, 6);
@@ -297,7 +307,7 @@ fn a_known_crowd_is_provided_for_before_it_comes() {
         viewers: 9_000.0,
         replicas_min: 0,
     };
-    let policy = PolicyConfig { schedules: vec![show], ..PolicyConfig::default() };
+    let policy = PolicyConfig { schedules: vec![show], ..cautious() };
     let seen = fleet(&[100.0; 2]);
     let at = |secs| {
         decide(&policy, &knee(), &mut Memory::default(), &Observation { at_secs: secs, ..seen.clone() })
@@ -310,7 +320,7 @@ fn a_known_crowd_is_provided_for_before_it_comes() {
 
 #[test]
 fn modes_hold_what_they_forbid_and_dry_run_decides_like_active() {
-    let with = |mode| PolicyConfig { mode, ..PolicyConfig::default() };
+    let with = |mode| PolicyConfig { mode, ..cautious() };
     let busy = fleet(&[2_000.0; 3]);
     let idle = fleet(&[10.0; 8]);
     let run = |mode, seen: &Observation| settle(&with(mode), &mut Memory::default(), seen, 0, 400);
@@ -323,7 +333,7 @@ fn modes_hold_what_they_forbid_and_dry_run_decides_like_active() {
 
 #[test]
 fn the_explanation_names_the_axis_and_every_constraint() {
-    let policy = PolicyConfig { replicas_max: 4, ..PolicyConfig::default() };
+    let policy = PolicyConfig { replicas_max: 4, ..cautious() };
     let decision = decide(&policy, &knee(), &mut Memory::default(), &fleet(&[3_000.0; 3]));
     let text = barrage_scaling::explain(&decision);
     assert!(text.contains("connections  asks for") && text.contains("<- decides"), "{text}");
@@ -339,4 +349,35 @@ fn an_observation_survives_its_log() {
     let line = serde_json::to_string(&seen).unwrap();
     assert_eq!(serde_json::from_str::<Observation>(&line).unwrap(), seen);
     assert!(serde_json::from_str::<Observation>(&line.replace("replicas", "pods")).is_err());
+}
+
+#[test]
+fn crowds_announced_for_rooms_add_up_and_come_on_top_of_who_is_there() {
+    let room = |start_secs: f64| Schedule {
+        name: "room".into(),
+        start_secs,
+        duration_secs: 600.0,
+        every_secs: 0.0,
+        viewers: 3_000.0,
+        replicas_min: 0,
+    };
+    let wanted = |policy: &PolicyConfig, prewarms: &[Schedule], at_secs: f64| {
+        let seen = Observation { at_secs, prewarms: prewarms.to_vec(), ..fleet(&[500.0; 4]) };
+        decide(policy, &knee(), &mut Memory::default(), &seen).reason.wanted
+    };
+    // What a schedule of so many viewers in all asks for.
+    let for_viewers = |viewers: f64| {
+        let always = Schedule { start_secs: 0.0, duration_secs: 1e6, viewers, ..room(0.0) };
+        wanted(&PolicyConfig { schedules: vec![always], ..cautious() }, &[], 1_000.0)
+    };
+    let policy = cautious();
+    let two = [room(1_000.0), room(1_020.0)];
+    let none = wanted(&policy, &[], 990.0);
+    assert!(none < for_viewers(6_000.0));
+    assert_eq!(wanted(&policy, &two, 500.0), none, "not yet");
+    assert_eq!(wanted(&policy, &two, 990.0), for_viewers(8_000.0), "both on top of 2,000");
+    assert_eq!(wanted(&policy, &two, 1_010.0), for_viewers(6_000.0), "one is due, one is to come");
+    assert_eq!(wanted(&policy, &two, 1_030.0), for_viewers(6_000.0), "both may be there already");
+    assert_eq!(wanted(&policy, &two, 1_610.0), for_viewers(3_000.0), "one is over");
+    assert_eq!(wanted(&policy, &two, 1_700.0), none);
 }

@@ -93,6 +93,11 @@ impl Fleet {
         if role == Role::Leader && rival.is_none() && object.spec.mode.acts() {
             let target = &object.spec.target;
             acted = act(hands, target, policy, &sight, &decision, deeds).await;
+            if let Some(entry) = object.spec.loads.entry.as_ref().filter(|_| !decision.shut.is_empty())
+                && acted.is_ok()
+            {
+                acted = hands.shut(&entry.url, &decision.shut).await;
+            }
             if acted.is_ok() && now >= self.rebalance_at {
                 self.rebalance_at = now + Duration::from_secs_f64(policy.rebalance.period_secs);
                 acted = rebalance(hands, target, policy, &sight, &decision).await;

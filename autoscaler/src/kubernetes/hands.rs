@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barrage_scaling::GatewayId;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
@@ -100,6 +101,15 @@ impl Hands {
         self.fence.check().await?;
         if let Err(error) = self.orders.give_back(address, share).await {
             tracing::warn!(address, %error, "a gateway could not be told to give viewers back");
+        }
+        Ok(())
+    }
+
+    /// Has entry send nobody to these gateways, until it lapses. One entry tells the others.
+    pub(super) async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), ControllerError> {
+        self.fence.check().await?;
+        if let Err(error) = self.orders.shut(entry, gateways).await {
+            tracing::warn!(entry, %error, "entry could not be told whom to send nobody");
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use barrage_scaling::{EntryLoad, FleetInstance, FleetReport, GatewayId};
+use barrage_scaling::{EntryLoad, FleetInstance, FleetReport, GatewayId, Schedule};
 
 /// Starts that are remembered.
 const STARTS_MAX: usize = 20;
@@ -14,6 +14,8 @@ pub(super) struct Heard {
     gateways: BTreeMap<GatewayId, (FleetInstance, Duration)>,
     /// Entry's counters; none when the last reading failed.
     pub(super) entry: Option<EntryLoad>,
+    /// Crowds that are announced, by the last reading.
+    pub(super) prewarms: Vec<Schedule>,
     /// Pods that were seen before they were of use.
     starting: BTreeSet<GatewayId>,
     /// Pods that were of use once.
@@ -32,6 +34,7 @@ impl Heard {
     /// Takes a reading.
     pub(super) fn take(&mut self, report: &FleetReport, now: Duration) {
         self.entry = Some(report.entry.unwrap_or_default());
+        self.prewarms = report.prewarms.iter().cloned().map(Schedule::from).collect();
         for gateway in report.gateways() {
             self.gateways.insert(gateway.id.clone(), (gateway.clone(), now));
         }

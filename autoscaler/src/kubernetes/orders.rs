@@ -1,12 +1,15 @@
-//! Orders to gateways, by their admin listeners.
+//! Orders to gateways and to entry, by their admin listeners.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use barrage_scaling::GatewayId;
 use http::Method;
 use serde_json::json;
 
 use super::http::{HttpClient, HttpError};
 
-/// Gateways that can be told to send viewers elsewhere. Orders may be repeated.
+/// Gateways that can be told to send viewers elsewhere, and entry. Orders may be repeated.
 #[async_trait]
 pub trait Orders: Send + Sync {
     /// Send all viewers away within so many seconds and take no new ones.
@@ -15,6 +18,8 @@ pub trait Orders: Send + Sync {
     async fn call_off(&self, address: &str) -> Result<(), HttpError>;
     /// Send a share of the viewers away.
     async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError>;
+    /// Tell entry to send nobody to these for a while; `entry` is its admin listener's URL.
+    async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError>;
 }
 
 /// Gateways' admin listeners.
@@ -36,5 +41,12 @@ impl Orders for AdminOrders {
     async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError> {
         let body = json!({ "share": share }).to_string().into_bytes();
         self.0.send(Method::POST, &format!("http://{address}/v1/admin/give-back"), body).await.map(drop)
+    }
+
+    async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError> {
+        let factors: BTreeMap<&GatewayId, f64> = gateways.iter().map(|id| (id, 0.0)).collect();
+        let body = json!({ "factors": factors }).to_string().into_bytes();
+        let url = format!("{}/v1/admin/factors", entry.trim_end_matches('/'));
+        self.0.send(Method::PUT, &url, body).await.map(drop)
     }
 }

@@ -105,7 +105,7 @@ impl Loads for PrometheusLoads {
             granted_per_s: self.single(self.spec.granted.as_deref()).await?,
         };
         let instances = axes[Axis::Connections.label()].iter().map(instance).collect();
-        Ok(FleetReport { instances, entry: Some(entry) })
+        Ok(FleetReport { instances, entry: Some(entry), ..FleetReport::default() })
     }
 }
 

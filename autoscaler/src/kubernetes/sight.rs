@@ -72,7 +72,7 @@ impl Sight {
                 gateways,
                 entry: heard.entry,
                 provision_secs: heard.starts_secs(),
-                prewarms: Vec::new(),
+                prewarms: heard.prewarms.clone(),
                 // More pods than are asked for and not ours: somebody else takes some away.
                 rollout: is_rolling(deployment) || surplus > doomed.len(),
             },

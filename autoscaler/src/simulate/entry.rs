@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barrage_scaling::{GatewayId, GatewayLoad, Weigher};
+use barrage_scaling::{Candidate, GatewayId, Knee, Weigher, WeightsConfig};
 
 use super::fleet::Fleet;
 
@@ -11,20 +11,25 @@ const ROUNDS: usize = 4;
 
 pub(super) struct Entry {
     weigher: Weigher,
+    factor_secs: f64,
+    knee: Knee,
     shares: Vec<f64>,
     left: Vec<f64>,
 }
 
 impl Entry {
-    pub(super) fn new(weigher: Weigher) -> Entry {
-        Entry { weigher, shares: Vec::new(), left: Vec::new() }
+    pub(super) fn new(config: &WeightsConfig, knee: Knee) -> Entry {
+        let weigher = Weigher::new(config.clone());
+        Entry { weigher, factor_secs: config.factor_secs, knee, shares: Vec::new(), left: Vec::new() }
     }
 
     /// New weights and a second's grants.
     pub(super) fn tick(&mut self, fleet: &Fleet, now_secs: f64) {
-        let seen: Vec<GatewayLoad> = fleet.gateways.iter().map(|gateway| gateway.seen(now_secs)).collect();
-        let now = Duration::from_secs_f64(now_secs);
-        let weights = self.weigher.tick(&seen, now);
+        let knee = || self.knee.clone();
+        let gateways = fleet.gateways.iter();
+        let seen: Vec<Candidate> =
+            gateways.map(|gateway| Candidate { load: gateway.seen(now_secs), knee: knee() }).collect();
+        let weights = self.weigher.tick(&seen, 1, Duration::from_secs_f64(now_secs));
         self.shares = weights.iter().map(|weight| weight.weight).collect();
         self.left = weights.iter().map(|weight| weight.seats).collect();
     }
@@ -32,7 +37,7 @@ impl Entry {
     /// The autoscaler's factor 0 for these.
     pub(super) fn shut(&mut self, ids: &[GatewayId], now_secs: f64) {
         for id in ids {
-            self.weigher.advise(id, 0.0, Duration::from_secs_f64(now_secs));
+            self.weigher.advise(id, 0.0, Duration::from_secs_f64(now_secs + self.factor_secs));
         }
     }
 

@@ -1,6 +1,6 @@
 //! One run: the seconds of a trace under one contender.
 
-use barrage_scaling::{EntryLoad, GatewayId, Knee, Observation, Phase, PolicyConfig, Weigher, whole};
+use barrage_scaling::{EntryLoad, GatewayId, Knee, Observation, Phase, PolicyConfig, whole};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -103,7 +103,7 @@ impl<'a> World<'a> {
             placement,
             scaler,
             fleet: Fleet::new(replicas, crowd, trace.provision_secs, *seed),
-            entry: Entry::new(Weigher::new(policy.weights.clone(), knee.clone(), 1)),
+            entry: Entry::new(&policy.weights, knee.clone()),
             rng: StdRng::seed_from_u64(*seed),
             noise: 0.0,
             crowd,

@@ -12,6 +12,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use barrage_scaling::FleetPrewarm;
 use serde_json::json;
 
 use world::{World, deployment, fleet};
@@ -260,15 +261,26 @@ async fn what_it_saw_explains_itself_later() {
     replica.controller.record(folder.path()).unwrap();
     world.steps(&mut replica, 30).await;
     std::fs::write(folder.path().join("c.toml"), "[knee]\nconnections = 1000\njoins_per_s = 50\n").unwrap();
+    std::fs::write(folder.path().join("p.toml"), "[reserve]\nreplicas = 1\n").unwrap();
     let run = |args: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_barrage-autoscaler"));
         let output = command.current_dir(folder.path()).args(args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let explained = run(&["explain", "--log", "show.jsonl", "--capacity", "c.toml"]);
+    let explained = run(&["explain", "--log", "show.jsonl", "--capacity", "c.toml", "--config", "p.toml"]);
     assert!(explained.contains("5 gateways asked for; 4 serve"), "{explained}");
-    let compared = run(&["compare", "--log", "show.jsonl", "--capacity", "c.toml", "--since", "1min"]);
+    let compared = run(&[
+        "compare",
+        "--log",
+        "show.jsonl",
+        "--capacity",
+        "c.toml",
+        "--config",
+        "p.toml",
+        "--since",
+        "1min",
+    ]);
     assert!(compared.contains("It asked for more than ran during 58 s"), "{compared}");
 }
 
@@ -417,6 +429,37 @@ async fn a_hot_gateway_gives_viewers_back_until_the_others_are_nearly_as_full() 
     let moved = crowd.given_back;
     // It stops where a gateway is used no more than 0.7.
     assert!((650.0..710.0).contains(&most) && (280.0..450.0).contains(&moved), "{most} {moved}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_panic_entry_is_told_to_send_nobody_to_gateways_over_their_knee() {
+    let mut world = World::new(&[1_050.0, 400.0, 400.0]);
+    let mut replica = world.replica("a");
+    let full: BTreeSet<String> = {
+        let crowd = world.reach.0.lock().unwrap();
+        let over = crowd.gateways.iter().filter(|(_, gateway)| gateway.viewers > 1_000.0);
+        over.map(|(ip, _)| crowd.names[ip].clone()).collect()
+    };
+    world.step(&mut replica).await;
+    assert_eq!(world.condition("Panic").0, "True");
+    assert_eq!((&world.reach.0.lock().unwrap().shut, full.len()), (&full, 1));
+    // A standby decides the same, and tells nobody.
+    world.reach.0.lock().unwrap().shut.clear();
+    let mut standby = world.replica("b");
+    world.step(&mut standby).await;
+    assert!(world.reach.0.lock().unwrap().shut.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_is_announced_finds_its_gateways() {
+    let mut world = World::new(&[100.0; 3]);
+    let mut replica = world.replica("a");
+    let start_secs = world.now.as_secs_f64() + 30.0;
+    world.reach.0.lock().unwrap().prewarms =
+        vec![FleetPrewarm { name: "show".into(), start_secs, duration_secs: 600.0, viewers: 9_000.0 }];
+    world.step(&mut replica).await;
+    assert!(world.replicas() >= 10, "{} for 9,300 viewers on 1,000 each", world.replicas());
+    assert!(world.status()["recommendation"]["constraintsApplied"].to_string().contains("schedule"));
 }
 
 #[tokio::test(start_paused = true)]

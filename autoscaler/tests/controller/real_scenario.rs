@@ -137,7 +137,9 @@ fn fast() -> Value {
     fleet(
         "show",
         &json!({ "policy": {
-        "scaleIn": { "windowSecs": 2, "periodSecs": 1, "afterOutSecs": 0, "percentMax": 60 },
+        "targetUtilization": 0.9,
+        "reserve": { "replicas": 1 },
+        "scaleIn": { "windowSecs": 2, "periodSecs": 1, "afterOutSecs": 0, "percentMax": 60, "marginPercent": 2 },
         "forecast": { "fastSecs": 1, "slowSecs": 2, "provisionSecs": 5 },
         "panic": { "holdSecs": 1 },
         "drain": { "spreadSecs": 1, "deadlineSecs": 4, "acceptShare": 1 },

@@ -1,7 +1,7 @@
 //! A cluster with a fleet in it: pods, the gateways in them, their viewers, and replicas
 //! of the controller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use barrage_autoscaler::kubernetes::{
     Controller, ControllerMetrics, Election, Fence, HttpError, Loads, LoadsError, Orders,
 };
-use barrage_scaling::{EntryLoad, FleetInstance, FleetLoad, FleetReport, FleetRole};
+use barrage_scaling::{EntryLoad, FleetInstance, FleetLoad, FleetPrewarm, FleetReport, FleetRole, GatewayId};
 use kube::{Api, Client};
 use prometheus::Registry;
 use serde_json::{Value, json};
@@ -35,6 +35,9 @@ pub struct Crowd {
     pub drained: Vec<String>,
     pub cancelled: Vec<String>,
     pub given_back: f64,
+    pub prewarms: Vec<FleetPrewarm>,
+    /// Gateways that entry was told to send nobody to.
+    pub shut: BTreeSet<String>,
     pub silent: bool,
     pub entry: EntryLoad,
 }
@@ -53,7 +56,11 @@ impl Crowd {
             },
             report_age_ms: 800.0,
         };
-        FleetReport { instances: self.gateways.iter().map(instance).collect(), entry: Some(self.entry) }
+        FleetReport {
+            instances: self.gateways.iter().map(instance).collect(),
+            entry: Some(self.entry),
+            prewarms: self.prewarms.clone(),
+        }
     }
 
     /// Every pod that runs has a gateway, which reports before the pod is ready; a draining gateway's viewers go to the others.
@@ -125,6 +132,12 @@ impl Orders for Reach {
         let to = crowd.gateways.iter_mut().filter(|(other, _)| *other != ip);
         to.for_each(|(_, gateway)| gateway.viewers += moved / others);
         crowd.given_back += moved;
+        Ok(())
+    }
+
+    async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError> {
+        assert_eq!(entry, "http://entry:8081");
+        self.0.lock().unwrap().shut.extend(gateways.iter().map(ToString::to_string));
         Ok(())
     }
 }
@@ -265,7 +278,13 @@ pub fn fleet(name: &str, more: &Value) -> Value {
         "maxReplicas": 40,
         "capacity": { "connections": 1000.0, "joinsPerS": 50.0, "egressBytesPerS": 1e6 },
         "loads": { "entry": { "url": "http://entry:8081" } },
-        "policy": { "scaleIn": { "windowSecs": 20, "afterOutSecs": 0 }, "forecast": { "provisionSecs": 10 } },
+        "policy": {
+            "targetUtilization": 0.9,
+            "reserve": { "replicas": 1 },
+            "scaleIn": { "windowSecs": 20, "afterOutSecs": 0, "marginPercent": 2 },
+            "drain": { "spreadSecs": 60 },
+            "forecast": { "provisionSecs": 10 },
+        },
     });
     for (key, value) in more.as_object().unwrap() {
         spec[key] = value.clone();

@@ -1,10 +1,12 @@
 //! `[autoscale]`: how `up --autoscale` sizes the fleet on this machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
+use barrage_bus::Settings;
 use barrage_gateway::GatewayConfig;
-use barrage_scaling::{CapacityFile, Knee, PolicyConfig};
+use barrage_scaling::{CapacityFile, FleetPrewarm, Knee, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
 /// Gateways on one machine at most, unless configured.
@@ -20,6 +22,17 @@ pub(crate) struct AutoscaleConfig {
     /// The policy; docs/autoscaling.md has its keys. Default as everywhere, with at most
     /// 8 gateways.
     pub(crate) policy: PolicyConfig,
+}
+
+/// The crowds that are announced and not over, as the autoscaler reads them.
+pub(crate) fn prewarms(settings: &Settings, now: Duration) -> impl Iterator<Item = FleetPrewarm> {
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    settings.prewarms(now_ms).into_iter().map(|(room, prewarm)| FleetPrewarm {
+        name: room.to_string(),
+        start_secs: prewarm.at_ms as f64 / 1_000.0,
+        duration_secs: prewarm.lasts_secs as f64,
+        viewers: prewarm.viewers as f64,
+    })
 }
 
 impl Default for AutoscaleConfig {

@@ -157,6 +157,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     let soft = config.gateway.queue_soft_bytes as u64;
     range("gateway.queue_hard_bytes", config.gateway.queue_hard_bytes as u64, soft, 1 << 28);
     range("uplink.text_chars_max", config.uplink.text_chars_max as u64, 1, 10_000);
+    wrong.extend(config.entry.weights.problems().iter().map(|problem| format!("\n  entry.{problem}")));
     if let Err(error) = config.moderation.validate() {
         wrong.push(format!("\n  {error}"));
     }

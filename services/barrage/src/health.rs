@@ -1,6 +1,7 @@
 //! What answers on the admin listener in every process: health, metrics, the fleet.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::routing::get;
@@ -8,6 +9,7 @@ use axum::{Json, Router};
 use barrage_bus::{Bus, EntryLoad, InstanceReport, entry_load};
 use barrage_http::ApiError;
 use barrage_protocol::Code;
+use barrage_scaling::FleetPrewarm;
 use barrage_store::Store;
 use barrage_token::{Keyring, Role};
 use http::{HeaderMap, header};
@@ -15,6 +17,7 @@ use prometheus::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::autoscale;
 use crate::roles::Roles;
 
 /// What the resources look at.
@@ -69,6 +72,8 @@ struct Fleet {
     /// The sum over all entries; absent when none has reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<EntryLoad>,
+    /// Crowds that are announced and not over.
+    prewarms: Vec<FleetPrewarm>,
 }
 
 #[derive(Serialize)]
@@ -93,5 +98,7 @@ async fn fleet(State(health): State<Health>, headers: HeaderMap) -> Result<Json<
         report: instance.report,
         report_age_ms: u64::try_from(instance.age.as_millis()).unwrap_or(u64::MAX),
     });
-    Ok(Json(Fleet { instances: instances.collect(), entry }))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let prewarms = autoscale::prewarms(&health.bus.settings().borrow(), now).collect();
+    Ok(Json(Fleet { instances: instances.collect(), entry, prewarms }))
 }

@@ -129,8 +129,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         front.push(tokio::spawn(async move { uplink.run(shutdown).await }));
     }
     if let (Some(counting), true) = (&counting, roles.entry) {
-        let (routes, reports) = entry(&ground, counting, &addresses)?;
+        let (routes, admin_routes, reports) = entry(&ground, counting, &addresses)?;
         public_router = public_router.merge(routes);
+        admin_router = admin_router.merge(admin_routes);
         front.push(reports);
         ledgers::follow(Arc::clone(&ground.bus), &ground.registry)?;
     }
@@ -308,12 +309,13 @@ fn uplink(ground: &Ground, counting: &Counting, store: &Arc<dyn Store>) -> anyho
     Uplink::new(parts, config.uplink.clone(), UplinkMetrics::new(&ground.registry)?).context("uplink.limits")
 }
 
-/// Entry's routes with those for guests of the page, and its reports to the registry.
+/// Entry's routes with those for guests of the page, its admin side, and its reports to the
+/// registry.
 fn entry(
     ground: &Ground,
     counting: &Counting,
     addresses: &[SocketAddr],
-) -> anyhow::Result<(Router, JoinHandle<()>)> {
+) -> anyhow::Result<(Router, Router, JoinHandle<()>)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let (bus, quota) = (Arc::clone(&ground.bus), Arc::clone(&counting.quota));
@@ -323,7 +325,8 @@ fn entry(
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);
     let reports = tokio::spawn(barrage_entry::run(Arc::clone(&entry), ground.stop.front.clone()));
-    Ok((barrage_entry::router(entry).merge(guests), reports))
+    let admin_routes = barrage_entry::admin_router(Arc::clone(&entry));
+    Ok((barrage_entry::router(entry).merge(guests), admin_routes, reports))
 }
 
 /// Clients find a process without entry by URLs: those of its listeners if none are

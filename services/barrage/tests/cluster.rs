@@ -12,6 +12,9 @@ use barrage_protocol::Class;
 use barrage_protocol::post::{Outcome, Post};
 use barrage_testkit::{RawSocket, Server, ServerOptions, programs};
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
@@ -224,27 +227,106 @@ async fn count_gifts(mut viewer: Viewer, shown: tokio::sync::watch::Sender<u64>)
     }
 }
 
+/// Gateways of 60 viewers, and a fleet that follows them within seconds.
+fn small_and_quick() -> Vec<(String, String)> {
+    let set = |name: &str, value: &str| (format!("BARRAGE_{name}"), value.to_owned());
+    vec![
+        ("PATH".into(), programs::path_with_nats()),
+        set("GATEWAY__VIEWERS_MAX", "60"),
+        set("AUTOSCALE__POLICY__REPLICAS_MIN", "1"),
+        set("AUTOSCALE__POLICY__RESERVE__REPLICAS", "0"),
+        set("AUTOSCALE__POLICY__TICK_SECS", "0.5"),
+        set("AUTOSCALE__POLICY__PANIC__HOLD_SECS", "1"),
+        set("AUTOSCALE__POLICY__SCALE_IN__WINDOW_SECS", "3"),
+        set("AUTOSCALE__POLICY__SCALE_IN__AFTER_OUT_SECS", "0"),
+        set("AUTOSCALE__POLICY__SCALE_IN__PERIOD_SECS", "1"),
+        set("AUTOSCALE__POLICY__FORECAST__PROVISION_SECS", "3"),
+        set("AUTOSCALE__POLICY__DRAIN__SPREAD_SECS", "2"),
+        set("AUTOSCALE__POLICY__DRAIN__LEFT_MAX", "0"),
+    ]
+}
+
+/// A fleet, and what it says of entry's admin listener.
+async fn fleet_with_entry(data_dir: &Path) -> (Child, String) {
+    let mut child = Command::new(BINARY)
+        .args(["up", "--autoscale", "--gateways", "1", "--uplinks", "1", "--listen", "127.0.0.1:0"])
+        .args(["--admin-listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data_dir)
+        .envs(small_and_quick())
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let announced = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the fleet ended before it was up");
+            if let Some(entry) = line.trim().strip_prefix("entry ") {
+                return entry.split("admin ").nth(1).unwrap().trim_end_matches('/').to_owned();
+            }
+        }
+    };
+    let entry = tokio::time::timeout(Duration::from_secs(60), announced).await.expect("it is not up");
+    // Whatever else it says must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, entry)
+}
+
+#[tokio::test]
+async fn a_crowd_that_is_announced_finds_its_gateways_and_a_factor_is_known_to_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let (mut child, entry) = fleet_with_entry(&data_dir).await;
+    let mut mint = Command::new(BINARY);
+    mint.args(["token", "--user", "a1", "--room", "*", "--role", "admin", "--ttl-secs", "600", "--data-dir"]);
+    let minted = mint.arg(&data_dir).output().await.unwrap();
+    let token = String::from_utf8(minted.stdout).unwrap().trim().to_owned();
+    let http = reqwest::Client::new();
+    let ask = async |method: &str, resource: &str, body: serde_json::Value| {
+        let request = http.request(method.parse().unwrap(), format!("{entry}/v1/admin/{resource}"));
+        let answer = request.bearer_auth(&token).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap_or_default())
+    };
+    let gateways = async |wanted: std::ops::RangeInclusive<usize>| {
+        let reached = async {
+            loop {
+                let (_, fleet) = ask("GET", "fleet", json!(null)).await;
+                let instances = fleet["instances"].as_array().unwrap();
+                let found = instances.iter().filter(|one| one["role"] == "gateway").count();
+                if wanted.contains(&found) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(90), reached).await;
+        reached.unwrap_or_else(|_| panic!("there are never {wanted:?} gateways"));
+    };
+    gateways(1..=1).await;
+    let soon = OffsetDateTime::now_utc() + Duration::from_secs(5);
+    let at = soon.format(&Rfc3339).unwrap();
+    let show = json!({ "at": at, "room": "demo", "viewers": 150, "lasts_secs": 600 });
+    let (status, announced) = ask("POST", "prewarm", show).await;
+    assert_eq!(status, 201, "{announced}");
+    gateways(3..=4).await;
+    let (status, factors) = ask("PUT", "factors", json!({ "factors": { "gateway-2": 0.0 } })).await;
+    assert_eq!((status, &factors["factors"]["gateway-2"]["factor"]), (200, &json!(0.0)));
+    let prewarm = format!("prewarm/{}", announced["id"].as_str().unwrap());
+    assert_eq!(ask("DELETE", &prewarm, json!(null)).await.0, 204);
+    gateways(1..=1).await;
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    assert!(child.wait().await.unwrap().success());
+}
+
 #[tokio::test]
 async fn gateways_come_with_the_crowd_and_go_with_it_and_no_gift_is_missed() {
     const VIEWERS: usize = 120;
     const STAY: usize = 20;
-    let set = |name: &str, value: &str| (format!("BARRAGE_{name}"), value.to_owned());
     let options = ServerOptions {
         arguments: ["--autoscale", "--gateways", "1", "--uplinks", "1"].map(str::to_owned).to_vec(),
-        environment: vec![
-            ("PATH".into(), programs::path_with_nats()),
-            set("GATEWAY__VIEWERS_MAX", "60"),
-            set("AUTOSCALE__POLICY__REPLICAS_MIN", "1"),
-            set("AUTOSCALE__POLICY__RESERVE__REPLICAS", "0"),
-            set("AUTOSCALE__POLICY__TICK_SECS", "0.5"),
-            set("AUTOSCALE__POLICY__PANIC__HOLD_SECS", "1"),
-            set("AUTOSCALE__POLICY__SCALE_IN__WINDOW_SECS", "3"),
-            set("AUTOSCALE__POLICY__SCALE_IN__AFTER_OUT_SECS", "0"),
-            set("AUTOSCALE__POLICY__SCALE_IN__PERIOD_SECS", "1"),
-            set("AUTOSCALE__POLICY__FORECAST__PROVISION_SECS", "3"),
-            set("AUTOSCALE__POLICY__DRAIN__SPREAD_SECS", "2"),
-            set("AUTOSCALE__POLICY__DRAIN__LEFT_MAX", "0"),
-        ],
+        environment: small_and_quick(),
         ..ServerOptions::default()
     };
     let mut server = Server::start(BINARY, options).await;

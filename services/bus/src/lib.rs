@@ -19,6 +19,6 @@ pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
-pub use registry::{EntryLoad, GatewayLoad, InstanceReport, Registered, Role, entry_load};
-pub use settings::{Change, Restriction, RestrictionKind, RoomSettings, Settings};
+pub use registry::{EntryLoad, Factor, GatewayLoad, InstanceReport, Registered, Role, entry_load};
+pub use settings::{Change, Prewarm, Restriction, RestrictionKind, RoomSettings, Settings};
 pub use switch::{SwitchError, SwitchView, Switches};

@@ -1,5 +1,6 @@
 //! Who is there: the instances of every role and how they are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -53,22 +54,34 @@ pub struct InstanceReport {
 }
 
 /// Newcomers at an entry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EntryLoad {
     /// Those who hold a ticket for later or were told lately to come back.
     pub waiting: u64,
     /// Those sent to a gateway in the last second.
     pub granted_per_s: f64,
+    /// Factors of gateways' weights that this entry was told, by gateway, for all entries
+    /// to go by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub factors: BTreeMap<String, Factor>,
 }
 
-/// The sum over all entries; none when none has reported.
+/// What share of its weight a gateway keeps, for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Factor {
+    /// 0 to 1.
+    pub factor: f64,
+    /// Unix milliseconds when it lapses.
+    pub until_ms: u64,
+}
+
+/// The newcomers of all entries, without factors; none when none has reported.
 #[must_use]
 pub fn entry_load(instances: &[Registered]) -> Option<EntryLoad> {
-    let loads = instances.iter().filter_map(|instance| instance.report.entry);
-    loads.reduce(|sum, load| EntryLoad {
-        waiting: sum.waiting + load.waiting,
-        granted_per_s: sum.granted_per_s + load.granted_per_s,
-    })
+    let loads = instances.iter().filter_map(|instance| instance.report.entry.as_ref());
+    let newcomers = loads.map(|load| (load.waiting, load.granted_per_s));
+    let sum = newcomers.reduce(|sum, load| (sum.0 + load.0, sum.1 + load.1));
+    sum.map(|(waiting, granted_per_s)| EntryLoad { waiting, granted_per_s, ..EntryLoad::default() })
 }
 
 impl InstanceReport {

@@ -21,6 +21,28 @@ pub struct RoomSettings {
     pub slow_mode_secs: u32,
     /// When the stream began, Unix milliseconds: offsets into it start here.
     pub stream_started_at_ms: u64,
+    /// Crowds that are announced; those that are over may still stand here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prewarms: Vec<Prewarm>,
+}
+
+/// A crowd that a room expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prewarm {
+    /// When it comes, Unix milliseconds.
+    pub at_ms: u64,
+    /// How long it stays.
+    pub lasts_secs: u64,
+    /// How many come.
+    pub viewers: u64,
+}
+
+impl Prewarm {
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.at_ms.saturating_add(self.lasts_secs.saturating_mul(1_000)) <= now_ms
+    }
 }
 
 /// What a user may not do in a room.
@@ -54,6 +76,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The crowds that are announced and not over, the first to come first.
+    #[must_use]
+    pub fn prewarms(&self, now_ms: u64) -> Vec<(&RoomId, Prewarm)> {
+        let all = self
+            .rooms
+            .iter()
+            .flat_map(|(room, settings)| settings.prewarms.iter().map(move |it| (room, *it)));
+        let mut live: Vec<_> = all.filter(|(_, prewarm)| !prewarm.is_over(now_ms)).collect();
+        live.sort_by(|a, b| (a.1.at_ms, a.0).cmp(&(b.1.at_ms, b.0)));
+        live
+    }
+
     /// The restriction in force on a user in a room.
     #[must_use]
     pub fn restriction(&self, room: &RoomId, user: &UserId, now_ms: u64) -> Option<Restriction> {

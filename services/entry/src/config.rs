@@ -2,19 +2,27 @@
 
 use std::path::PathBuf;
 
+use barrage_scaling::WeightsConfig;
 use serde::{Deserialize, Serialize};
 
 /// `[entry]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntryConfig {
     /// Name in the registry. Default `entry-1`.
     pub id: String,
+    /// What one gateway carries, as `barrage-loadtest capacity` writes it and the autoscaler
+    /// reads it; a gateway's own limits bound it. Default: none, which means those limits
+    /// alone.
+    pub capacity_file: Option<PathBuf>,
+    /// Weights and grants: docs/autoscaling.md has the keys.
+    pub weights: WeightsConfig,
     /// Gateways named in one answer. Default 3: enough to race, and to fall back on.
     pub gateways_max: usize,
     /// How long an answer may be used. Default 60000.
     pub ttl_ms: u64,
-    /// WebSocket endpoints that a client races. Default 3.
+    /// WebSocket endpoints that a client races at most. Default 3. Fewer where the gateways
+    /// named are unlike each other, none with a ticket.
     pub race_width: u32,
     /// A racer that takes longer is given up. Default 1500.
     pub race_timeout_ms: u64,
@@ -29,13 +37,6 @@ pub struct EntryConfig {
     /// worth. Default 200: an office comes back from a power cut; a script is told when
     /// to come back.
     pub address_per_s: u32,
-    /// Share of the joins that the gateways take which this instance gives out. Default
-    /// 80, 1 to 100: the rest is for who comes without asking, and for reports that lag.
-    /// With several instances, divide it by their number.
-    pub joins_share_percent: u32,
-    /// Newcomers whose turn is no further away than this come at once; the others get a
-    /// ticket. Default 500: a quarter of what the gateways' own queues hold.
-    pub ticket_over_wait_ms: u64,
     /// Longest wait that a ticket names; beyond, newcomers are told to come back later.
     /// Default 60: who waits longer has left.
     pub ticket_wait_secs_max: u64,
@@ -55,6 +56,8 @@ impl Default for EntryConfig {
     fn default() -> Self {
         EntryConfig {
             id: "entry-1".into(),
+            capacity_file: None,
+            weights: WeightsConfig::default(),
             gateways_max: 3,
             ttl_ms: 60_000,
             race_width: 3,
@@ -63,8 +66,6 @@ impl Default for EntryConfig {
             backoff_base_ms: 1_000,
             backoff_max_ms: 30_000,
             address_per_s: 200,
-            joins_share_percent: 80,
-            ticket_over_wait_ms: 500,
             ticket_wait_secs_max: 60,
             ticket_life_secs: 30,
             uplinks_max: 3,

@@ -33,6 +33,9 @@ pub enum EntryError {
         #[source]
         source: maxminddb::MaxMindDbError,
     },
+    /// The capacity file cannot be used.
+    #[error("entry.capacity_file")]
+    Capacity(#[from] barrage_scaling::ConfigError),
     /// The limit makes no sense.
     #[error("entry.address_per_s: {0}")]
     Limit(#[from] barrage_flow::RuleError),

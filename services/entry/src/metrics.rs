@@ -1,6 +1,6 @@
 //! Entry's metrics.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Handles.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub(crate) struct EntryMetrics {
     /// Counts the tickets, too.
     pub(crate) ticket_wait_seconds: Histogram,
     pub(crate) turned_away: IntCounterVec,
+    pub(crate) open_gateways: IntGauge,
+    pub(crate) blind: IntGauge,
 }
 
 impl EntryMetrics {
@@ -32,12 +34,29 @@ impl EntryMetrics {
             Opts::new("barrage_entry_turned_away_total", "Newcomers told to come back later."),
             &["reason"],
         )?;
+        let open_gateways =
+            IntGauge::new("barrage_entry_open_gateways", "Gateways with a weight and a seat for newcomers.")?;
+        let blind = IntGauge::new(
+            "barrage_entry_blind",
+            "1 while most load reports are old and the last weights are kept.",
+        )?;
+        registry.register(Box::new(open_gateways.clone()))?;
+        registry.register(Box::new(blind.clone()))?;
         registry.register(Box::new(ticket_wait_seconds.clone()))?;
         registry.register(Box::new(turned_away.clone()))?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(empty.clone()))?;
         registry.register(Box::new(race_seconds.clone()))?;
         registry.register(Box::new(race_failures.clone()))?;
-        Ok(EntryMetrics { answers, empty, race_seconds, race_failures, ticket_wait_seconds, turned_away })
+        Ok(EntryMetrics {
+            answers,
+            empty,
+            race_seconds,
+            race_failures,
+            ticket_wait_seconds,
+            turned_away,
+            open_gateways,
+            blind,
+        })
     }
 }

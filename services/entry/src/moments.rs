@@ -1,12 +1,10 @@
-//! The queue at the door: which moment each newcomer gets. Pure: time is passed in.
+//! The queue at one gateway: which moment each newcomer gets. Pure: time is passed in.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Seconds of the past that are remembered, for what the load reports know not yet.
 const PAST_SECS: u64 = 4;
-/// Seconds that load reports may lag behind.
-const REPORT_LAG_SECS: u64 = 2;
 
 /// How far away a moment may be.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +21,7 @@ pub(crate) struct Bounds {
 ///
 /// It keeps no queue, only the next free moment and how many were given in each
 /// second; the bound on the wait bounds both.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Moments {
     next: Duration,
     /// Seconds in rising order, and the moments given in each.
@@ -46,6 +44,11 @@ impl Moments {
         Ok(wait)
     }
 
+    /// The wait until the next free moment.
+    pub(crate) fn wait(&self, now: Duration) -> Duration {
+        self.next.saturating_sub(now)
+    }
+
     /// Under the second in which the newcomer comes.
     fn count(&mut self, second: u64) {
         let at = self.given.partition_point(|(earlier, _)| *earlier < second);
@@ -61,12 +64,6 @@ impl Moments {
         let now = now.as_secs();
         let past = self.given.iter().filter(|(second, _)| *second < now && *second + PAST_SECS > now);
         past.map(|(_, count)| *count).max().unwrap_or(0) as f64
-    }
-
-    /// Moments that no load report can know of yet.
-    pub(crate) fn outstanding(&self, now: Duration) -> u64 {
-        let unreported = self.given.iter().filter(|(second, _)| *second + REPORT_LAG_SECS >= now.as_secs());
-        unreported.map(|(_, count)| count).sum()
     }
 
     /// Moments after this second.
@@ -99,7 +96,7 @@ mod tests {
         assert_eq!((waits[0], waits[1]), (Duration::ZERO, Duration::from_millis(100)));
         let refused = moments.take(10.0, now, &MINUTE).unwrap_err();
         assert!(refused > LONGEST && refused < LONGEST + Duration::from_millis(200));
-        assert_eq!(moments.outstanding(now), 601);
+        assert_eq!((moments.to_come(now), moments.wait(now)), (591, Duration::from_millis(60_100)));
         // What the refused asked for was not taken: as time goes by there is room.
         assert!(moments.take(10.0, now + Duration::from_millis(200), &MINUTE).is_ok());
     }
@@ -122,7 +119,7 @@ mod tests {
         let at = Duration::from_secs(12);
         assert!((moments.due_per_s(at) - 20.0).abs() < 1.5, "{}", moments.due_per_s(at));
         let at = Duration::from_secs(20);
-        assert_eq!((moments.due_per_s(at) as u64, moments.outstanding(at)), (0, 0));
+        assert_eq!((moments.due_per_s(at) as u64, moments.to_come(at)), (0, 0));
         moments.take(20.0, at, &MINUTE).unwrap();
         assert_eq!(moments.given.len(), 1, "the past is forgotten");
     }

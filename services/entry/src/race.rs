@@ -12,6 +12,11 @@ const GATEWAYS_MAX: usize = 1_024;
 const SMOOTHING: f64 = 0.2;
 /// A racer that did not arrive counts as this slow.
 pub(crate) const FAILED_MS: f64 = 3_000.0;
+/// Race times at this distance from the fastest halve a gateway's weight.
+const HALVING_MS: f64 = 50.0;
+/// The least that race times leave of a weight: anybody may report, and reports alone
+/// must not take a gateway out of use.
+const FACTOR_MIN: f64 = 0.05;
 /// Racers in one report.
 pub(crate) const RESULTS_MAX: usize = 16;
 
@@ -45,8 +50,15 @@ impl RaceBook {
         }
     }
 
-    pub(crate) fn race_ms(&self, gateway: &str) -> Option<f64> {
-        self.by_gateway.get(gateway).copied()
+    /// What race times leave of each gateway's weight.
+    pub(crate) fn factors<'a>(&self, gateways: impl Iterator<Item = &'a str>) -> Vec<f64> {
+        let times: Vec<_> = gateways.map(|gateway| self.by_gateway.get(gateway).copied()).collect();
+        let fastest_ms = times.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+        let factor = |ms: Option<f64>| {
+            let slower_ms = ms.map_or(0.0, |ms| ms - fastest_ms);
+            0.5_f64.powf(slower_ms / HALVING_MS).max(FACTOR_MIN)
+        };
+        times.into_iter().map(factor).collect()
     }
 }
 
@@ -66,8 +78,17 @@ mod tests {
             book.take(&report("invented", Some(1)), |g| g == "a");
         }
         book.take(&report("a", None), |g| g == "a");
-        assert!((600.0..700.0).contains(&book.race_ms("a").unwrap()));
-        assert_eq!(book.race_ms("invented"), None);
+        assert!((600.0..700.0).contains(&book.by_gateway["a"]));
+        assert!(!book.by_gateway.contains_key("invented"));
+    }
+
+    #[test]
+    fn a_slow_path_weighs_less_and_reports_alone_take_no_gateway_out_of_use() {
+        let times = [("near", 20.0), ("middle", 70.0), ("slandered", 3_000.0)];
+        let by_gateway = times.map(|(gateway, ms)| (gateway.to_owned(), ms)).into();
+        let book = RaceBook { by_gateway };
+        let factors = book.factors(["near", "middle", "slandered", "unknown"].into_iter());
+        assert_eq!(factors, [1.0, 0.5, FACTOR_MIN, 1.0]);
     }
 
     #[test]
@@ -79,8 +100,8 @@ mod tests {
             book.take(&report(format!("old-{n}")), |_| true);
         }
         book.take(&report("one-more".into()), |_| true);
-        assert_eq!((book.by_gateway.len(), book.race_ms("one-more")), (GATEWAYS_MAX, None));
+        assert_eq!((book.by_gateway.len(), book.by_gateway.get("one-more")), (GATEWAYS_MAX, None));
         book.take(&report("new".into()), |gateway| gateway == "new");
-        assert_eq!((book.by_gateway.len(), book.race_ms("new")), (1, Some(1.0)));
+        assert_eq!((book.by_gateway.len(), book.by_gateway.get("new")), (1, Some(&1.0)));
     }
 }

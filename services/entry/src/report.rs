@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::routes::Entry;
+use crate::unix::unix_ms;
 
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Who was told to come back counts as waiting for so long: about the time that they
@@ -67,10 +68,11 @@ pub async fn run(entry: Arc<Entry>, shutdown: CancellationToken) {
         let now = entry.started.elapsed();
         let granted = entry.newcomers.granted.load(Ordering::Relaxed);
         let secs = (now - before.1).as_secs_f64().max(0.001);
-        let queued = entry.door.as_ref().map_or(0, |door| door.queued(now));
+        let queued = entry.weigh(now);
         let load = EntryLoad {
             waiting: queued + entry.newcomers.waiting(now),
             granted_per_s: (granted - before.0) as f64 / secs,
+            factors: entry.factors().own(unix_ms()),
         };
         before = (granted, now);
         let draining = shutdown.is_cancelled();

@@ -12,8 +12,9 @@ use axum::{Extension, Json, Router};
 use barrage_bus::{Bus, Registered};
 use barrage_flow::{Quota, QuotaKey, Rate, Rule, Subject};
 use barrage_http::{ApiError, ClientAddr, body, rate_limited};
-use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, RaceReport, Transport};
+use barrage_protocol::entry::{EntryAnswer, RacePlan, RaceReport};
 use barrage_protocol::{Code, RoomId};
+use barrage_scaling::CapacityFile;
 use barrage_token::Keyring;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -22,20 +23,20 @@ use rand::seq::SliceRandom;
 use serde::Deserialize;
 
 use crate::config::EntryConfig;
-use crate::door::Door;
+use crate::door::{Door, turned_away};
 use crate::error::EntryError;
-use crate::fleet::Fleet;
+use crate::factors::Factors;
 use crate::metrics::EntryMetrics;
+use crate::placer::{Placed, Placer, PlacerConfig, Refused};
 use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
-use crate::ranker::{Candidate, rank};
 use crate::region::{Place, RegionTable};
 use crate::report::Newcomers;
+use crate::unix::unix_ms;
+use crate::urls::{bases, downlinks, host};
 
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 /// Seconds' worth of questions that an address may save up.
 const BURST_SECS: u32 = 3;
-/// Longest `Host` that is put into URLs.
-const HOST_BYTES_MAX: usize = 255;
 
 /// The entry scheduler.
 pub struct Entry {
@@ -48,8 +49,13 @@ pub struct Entry {
     metrics: EntryMetrics,
     regions: RegionTable,
     races: Mutex<RaceBook>,
-    /// `None` gives no tickets.
-    pub(crate) door: Option<Door>,
+    placer: Mutex<Placer>,
+    factors: Mutex<Factors>,
+    /// Held while a room's settings are read and changed.
+    pub(crate) announcing: tokio::sync::Mutex<()>,
+    pub(crate) keyring: Arc<Keyring>,
+    /// `None` gives no tickets: in a crowd all come at once.
+    door: Option<Door>,
     pub(crate) newcomers: Newcomers,
     resource: Bytes,
     /// Ports of gateways that name no URL of their own.
@@ -58,7 +64,8 @@ pub struct Entry {
 
 impl Entry {
     /// `ports` are where gateways without a base URL listen, on the host that entry was
-    /// asked on. The keyring signs tickets; one that cannot sign gives none.
+    /// asked on. The keyring signs tickets; one that cannot sign gives none. It also verifies
+    /// who calls the admin side.
     pub fn new(
         bus: Arc<dyn Bus>,
         quota: Arc<dyn Quota>,
@@ -70,12 +77,20 @@ impl Entry {
         if !keyring.can_sign() {
             tracing::warn!("no key of this entry can sign: in a crowd there will be no tickets");
         }
-        let door = keyring.can_sign().then(|| Door::new(keyring));
+        let door = keyring.can_sign().then(|| Door::new(Arc::clone(&keyring)));
         let regions = match &config.region_file {
             Some(path) => RegionTable::load(path)?,
             None => RegionTable::default(),
         };
         let rate = Rate::per_sec(config.address_per_s, config.address_per_s.saturating_mul(BURST_SECS))?;
+        let knee = config.capacity_file.as_deref().map(CapacityFile::read).transpose()?.map(|file| file.knee);
+        let placer = Placer::new(PlacerConfig {
+            gateways_max: config.gateways_max,
+            race_width: config.race_width,
+            wait_max: Duration::from_secs(config.ticket_wait_secs_max),
+            weights: config.weights.clone(),
+            knee,
+        });
         let resource = race::resource(config.race_bytes);
         let metrics = EntryMetrics::new(registry)?;
         Ok(Arc::new(Entry {
@@ -87,6 +102,10 @@ impl Entry {
             metrics,
             regions,
             races: Mutex::default(),
+            placer: Mutex::new(placer),
+            factors: Mutex::default(),
+            announcing: tokio::sync::Mutex::default(),
+            keyring,
             door,
             newcomers: Newcomers::default(),
             resource,
@@ -110,32 +129,33 @@ impl Entry {
         self.races.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn candidate(&self, gateway: &Registered) -> Candidate {
-        let report = &gateway.report;
-        let free = report.load.connections_max.saturating_sub(report.load.connections);
-        Candidate {
-            id: report.id.clone(),
-            headroom: free as f64 / report.load.connections_max.max(1) as f64,
-            race_ms: self.races().race_ms(&report.id),
-            draining: report.draining,
-        }
+    pub(crate) fn factors(&self) -> MutexGuard<'_, Factors> {
+        self.factors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Base URLs of a gateway, or of this host with each of its ports.
-    fn bases(&self, named: &[String], host: &str) -> Vec<String> {
-        if !named.is_empty() {
-            return named.to_vec();
+    pub(crate) fn placer(&self) -> MutexGuard<'_, Placer> {
+        self.placer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Weighs the gateways anew when that is due, and says so in metrics; how many have a
+    /// turn to come.
+    pub(crate) fn weigh(&self, now: Duration) -> u64 {
+        let mut placer = self.placer();
+        self.weigh_if_due(&mut placer, &self.bus.gateways(), now);
+        self.metrics.blind.set(placer.is_blind().into());
+        let open = placer.standings(now).iter().filter(|one| one.weight > 0.0 && one.room > 0.0).count();
+        self.metrics.open_gateways.set(i64::try_from(open).unwrap_or(i64::MAX));
+        placer.queued(now)
+    }
+
+    fn weigh_if_due(&self, placer: &mut Placer, gateways: &[Registered], now: Duration) {
+        if placer.is_due(gateways, now) {
+            // Each entry has its share of what a gateway admits.
+            let entries = self.bus.entries();
+            placer.advise(&self.factors().advice(&entries, unix_ms(), now));
+            let live = entries.iter().filter(|entry| !entry.report.draining).count();
+            placer.tick(gateways, u32::try_from(live).unwrap_or(u32::MAX), now);
         }
-        // The address that the client used works; the others are tried after it.
-        let mut bases = vec![format!("http://{host}")];
-        let name = host_name(host);
-        for port in &self.ports {
-            let base = format!("http://{name}:{port}");
-            if !bases.contains(&base) {
-                bases.push(base);
-            }
-        }
-        bases
     }
 
     /// Base URLs of uplinks: those configured, or else those in the registry, in an
@@ -149,7 +169,7 @@ impl Entry {
         uplinks.shuffle(&mut rand::rng());
         let mut urls = Vec::new();
         for uplink in uplinks.iter().take(self.config.uplinks_max) {
-            for base in self.bases(&uplink.report.base_urls, host) {
+            for base in bases(&uplink.report.base_urls, host, &self.ports) {
                 if !urls.contains(&base) {
                     urls.push(base);
                 }
@@ -158,43 +178,49 @@ impl Entry {
         urls
     }
 
+    /// Where to go, for somebody who takes a turn or for somebody who does not.
+    fn place(&self, gateways: &[Registered], turn: Turn, now: Duration) -> Result<Placed, Refused> {
+        let race = self.races().factors(gateways.iter().map(|gateway| gateway.report.id.as_str()));
+        let mut placer = self.placer();
+        self.weigh_if_due(&mut placer, gateways, now);
+        match turn {
+            Turn::Taken => placer.place(gateways, &race, now, rand::random::<f64>),
+            Turn::None => {
+                let placed = placer.list(gateways, &race, rand::random::<f64>);
+                if placed.order.is_empty() { Err(Refused::NoGateway) } else { Ok(placed) }
+            }
+        }
+    }
+
     fn answer(&self, question: Question<'_>, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
         let gateways = self.bus.gateways();
-        let candidates: Vec<_> = gateways.iter().map(|gateway| self.candidate(gateway)).collect();
-        let ranked = rank(&candidates, self.config.gateways_max, rand::random::<f64>);
         let now = self.started.elapsed();
-        if ranked.is_empty() {
-            self.metrics.empty.inc();
-            self.newcomers.turned_away(now);
-            let message = "no gateway takes viewers now; come back at the named time";
-            return Err(
-                ApiError::new(Code::Overloaded, message).retry_after_ms(1_000 + rand::random_range(0..2_000))
-            );
-        }
-        let bases: Vec<(&str, Vec<String>)> = ranked
-            .iter()
-            .map(|index| &gateways[*index].report)
-            .map(|report| (report.id.as_str(), self.bases(&report.base_urls, host)))
-            .collect();
-        let ticket = match (&self.door, question) {
-            (Some(door), Question { room: Some(room), purpose: Purpose::Watch }) => {
-                let fleet = Fleet::of(gateways.iter().map(|gateway| &gateway.report));
-                // Each entry has its share of what the fleet admits.
-                let entries = self.bus.entries().len().max(1);
-                door.pass(room, &fleet, now, entries, &self.config, &self.metrics)
-                    .inspect_err(|_| self.newcomers.turned_away(now))?
+        let newcomer = question.room.filter(|_| question.purpose == Purpose::Watch);
+        let turn = if newcomer.is_some() { Turn::Taken } else { Turn::None };
+        let placed = self.place(&gateways, turn, now).map_err(|refused| {
+            if turn == Turn::Taken {
+                self.newcomers.turned_away(now);
+            }
+            turned_away(refused, &self.config, &self.metrics)
+        })?;
+        let ticket = match (&self.door, newcomer) {
+            (Some(door), Some(room)) if !placed.wait.is_zero() => {
+                Some(door.ticket(room, placed.wait, &self.config, &self.metrics)?)
             }
             _ => None,
         };
-        if question.purpose == Purpose::Watch {
+        if newcomer.is_some() {
             self.newcomers.granted();
         }
         self.metrics.answers.inc();
+        let reports = placed.order.iter().map(|index| &gateways[*index].report);
+        let bases: Vec<(&str, Vec<String>)> =
+            reports.map(|report| (report.id.as_str(), bases(&report.base_urls, host, &self.ports))).collect();
         Ok(EntryAnswer {
             downlinks: downlinks(&bases, question.room.map_or("{room}", RoomId::as_str)),
             uplinks: self.uplinks(host),
             race: RacePlan {
-                width: self.config.race_width,
+                width: placed.race_width,
                 timeout_ms: self.config.race_timeout_ms,
                 bytes: self.resource.len() as u64,
             },
@@ -206,44 +232,6 @@ impl Entry {
             carrier: place.carrier,
         })
     }
-}
-
-/// WebSockets first, every gateway's first port before any second one; then the
-/// fallbacks in the same order.
-fn downlinks(bases: &[(&str, Vec<String>)], room: &str) -> Vec<Endpoint> {
-    let ports = bases.iter().map(|(_, urls)| urls.len()).max().unwrap_or(0);
-    let mut endpoints = Vec::new();
-    for (transport, resource) in [(Transport::Ws, "ws"), (Transport::Sse, "sse"), (Transport::Poll, "poll")] {
-        for port in 0..ports {
-            for (gateway, base) in bases.iter().filter_map(|(id, urls)| Some((id, urls.get(port)?))) {
-                let base = match (transport, base.strip_prefix("http")) {
-                    (Transport::Ws, Some(rest)) => format!("ws{rest}"),
-                    _ => base.clone(),
-                };
-                let url = format!("{base}/v1/rooms/{room}/{resource}");
-                endpoints.push(Endpoint { transport, url, gateway: (*gateway).to_owned() });
-            }
-        }
-    }
-    endpoints
-}
-
-/// A host without its port; an IPv6 address keeps its brackets.
-fn host_name(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(colon) if !host.ends_with(']') => host.get(..colon).unwrap_or(host),
-        _ => host,
-    }
-}
-
-/// The `Host` header, if it can stand in a URL.
-fn host(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
-    if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.bytes().all(allowed) {
-        return Err(ApiError::new(Code::BadRequest, "the Host header is missing or not a host"));
-    }
-    Ok(host)
 }
 
 /// Entry's public routes.
@@ -272,6 +260,13 @@ enum Purpose {
     Watch,
     /// For the uplinks alone.
     Send,
+}
+
+/// Whether an answer takes somebody's place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Taken,
+    None,
 }
 
 /// What an answer is for.
@@ -343,30 +338,4 @@ async fn report(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<S
     }
     entry.races().take(&report, is_known);
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn websockets_come_first_and_ports_take_turns() {
-        let urls = |list: &[&str]| list.iter().map(|u| (*u).to_owned()).collect::<Vec<_>>();
-        let bases = [("a", urls(&["http://a:1", "http://a:2"])), ("b", urls(&["https://b"]))];
-        let listed: Vec<_> = downlinks(&bases, "demo").into_iter().map(|e| e.url).collect();
-        assert_eq!(
-            listed[..4],
-            [
-                "ws://a:1/v1/rooms/demo/ws",
-                "wss://b/v1/rooms/demo/ws",
-                "ws://a:2/v1/rooms/demo/ws",
-                "http://a:1/v1/rooms/demo/sse"
-            ]
-        );
-        assert_eq!(listed.len(), 9);
-        assert_eq!(
-            (host_name("[::1]:80"), host_name("h:1"), host_name("[::1]"), host_name("h")),
-            ("[::1]", "h", "[::1]", "h")
-        );
-    }
 }

@@ -68,6 +68,10 @@ impl Site {
         if config.postgres.is_none() && config.store.file.is_none() {
             set("STORE__FILE", data_dir.join("store.sqlite").to_string_lossy().into_owned());
         }
+        // Entry and the autoscaler go by the same knee.
+        if let (None, Some(path)) = (&config.entry.capacity_file, &config.autoscale.capacity_file) {
+            set("ENTRY__CAPACITY_FILE", path.to_string_lossy().into_owned());
+        }
         // The page of entry talks to the gateways and uplinks, which are other origins.
         let pages = listen.iter().flat_map(|address| {
             let named = address.ip().is_loopback().then(|| format!("http://localhost:{}", address.port()));

@@ -51,12 +51,13 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
         keeper.start(site.archiver()),
     )?;
     wait_ready(entry.admin).await?;
-    let members = [&[entry], &gateways[..], &uplinks, &[archiver]].concat();
+    let members = [std::slice::from_ref(&entry), &gateways, &uplinks, &[archiver]].concat();
     announce(config, &servers, uplinks[0].admin, &members)?;
     let end = CancellationToken::new();
     let twin = if asked.autoscale {
         let (site, keeper) = (Arc::clone(&site), Arc::clone(&keeper));
-        let twin = Twin::new(config, servers.nats.as_deref(), site, keeper, &gateways, keyring).await?;
+        let nats = servers.nats.as_deref();
+        let twin = Twin::new(config, nats, site, keeper, &entry, &gateways, keyring).await?;
         Some(tokio::spawn(twin.run(end.clone())))
     } else {
         None

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,18 +12,18 @@ use anyhow::Context;
 use barrage_bus::{Bus, BusMetrics, NatsBus, Registered, entry_load};
 use barrage_scaling::{
     Constraint, Decision, EntryLoad, GatewayId, GatewayLoad, Knee, LoadReport, Memory, MoveCause,
-    Observation, Phase, PolicyConfig, decide, explain,
+    Observation, Phase, PolicyConfig, Schedule, decide, explain,
 };
 use barrage_token::Keyring;
 use prometheus::Registry;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::{Keeper, Running};
 use super::member::Site;
-use crate::admin;
 use crate::config::Config;
+use crate::{admin, autoscale};
 
 /// Longest wait for a gateway to take an order.
 const ORDER_MAX: Duration = Duration::from_secs(2);
@@ -46,6 +47,8 @@ pub(crate) struct Twin {
     bus: Arc<dyn Bus>,
     keyring: Keyring,
     http: reqwest::Client,
+    /// Entry's admin listener.
+    entry: SocketAddr,
     policy: PolicyConfig,
     knee: Knee,
     memory: Memory,
@@ -67,6 +70,7 @@ impl Twin {
         nats_url: Option<&str>,
         site: Arc<Site>,
         keeper: Arc<Keeper>,
+        entry: &Running,
         gateways: &[Running],
         keyring: Keyring,
     ) -> anyhow::Result<Self> {
@@ -84,6 +88,7 @@ impl Twin {
             bus,
             keyring,
             http: reqwest::Client::builder().timeout(ORDER_MAX).build()?,
+            entry: entry.admin,
             policy: config.autoscale.policy.clone(),
             knee: config.autoscale.knee(&config.gateway)?,
             memory: Memory::default(),
@@ -169,7 +174,8 @@ impl Twin {
             entry: entry_load(&self.bus.entries())
                 .map(|entry| EntryLoad { waiting: entry.waiting as f64, granted_per_s: entry.granted_per_s }),
             provision_secs: self.start_secs.iter().copied().collect(),
-            ..Observation::default()
+            prewarms: autoscale::prewarms(&self.bus.settings().borrow(), at).map(Schedule::from).collect(),
+            rollout: false,
         }
     }
 
@@ -201,6 +207,11 @@ impl Twin {
     }
 
     async fn act(&mut self, seen: &Observation, decision: &Decision) {
+        if !decision.shut.is_empty() {
+            let factors: BTreeMap<_, _> = decision.shut.iter().map(|id| (id, 0.0)).collect();
+            let url = format!("http://{}/v1/admin/factors", self.entry);
+            self.send("entry", reqwest::Method::PUT, &url, &json!({ "factors": factors })).await;
+        }
         for id in &decision.remove {
             if let Some(owned) = self.gateways.remove(id)
                 && let Some(running) = owned.running
@@ -214,10 +225,10 @@ impl Twin {
             self.start();
         }
         for id in &decision.drain {
-            self.order(reqwest::Method::POST, id, "drain", json!({})).await;
+            self.order(reqwest::Method::POST, id, "drain", &json!({})).await;
         }
         for id in &decision.undrain {
-            self.order(reqwest::Method::DELETE, id, "drain", json!({})).await;
+            self.order(reqwest::Method::DELETE, id, "drain", &json!({})).await;
         }
         // A gateway that drains paces itself.
         for order in decision.moves.iter().filter(|order| order.cause == MoveCause::Rebalance) {
@@ -225,8 +236,8 @@ impl Twin {
             let viewers = gateway.map_or(0.0, GatewayLoad::connections);
             let share = (order.viewers_per_s * self.policy.tick_secs / viewers.max(1.0)).min(1.0);
             if share > 0.0 {
-                self.order(reqwest::Method::POST, &order.gateway, "give-back", json!({ "share": share }))
-                    .await;
+                let body = json!({ "share": share });
+                self.order(reqwest::Method::POST, &order.gateway, "give-back", &body).await;
             }
         }
     }
@@ -241,17 +252,20 @@ impl Twin {
         self.starts.spawn(async move { (id, keeper.start(member).await) });
     }
 
-    async fn order(&self, method: reqwest::Method, id: &GatewayId, resource: &str, body: serde_json::Value) {
+    async fn order(&self, method: reqwest::Method, id: &GatewayId, resource: &str, body: &Value) {
         let Some(running) = self.gateways.get(id).and_then(|owned| owned.running.as_ref()) else { return };
-        let url = format!("http://{}/v1/admin/{resource}", running.admin);
+        self.send(id, method, &format!("http://{}/v1/admin/{resource}", running.admin), body).await;
+    }
+
+    /// What does not arrive is decided again at the next tick.
+    async fn send(&self, to: &str, method: reqwest::Method, url: &str, body: &Value) {
         let sent = async {
             let token = admin::mint(&self.keyring)?;
-            let request = self.http.request(method, url).bearer_auth(token).json(&body);
+            let request = self.http.request(method, url).bearer_auth(token).json(body);
             request.send().await?.error_for_status().context("it refused")
         };
-        // Decided again at the next tick if it did not come to anything.
         if let Err(error) = sent.await {
-            tracing::warn!(gateway = %id, "an order was not taken: {error:#}");
+            tracing::warn!(to, "an order was not taken: {error:#}");
         }
     }
 }

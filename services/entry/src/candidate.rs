@@ -1,0 +1,103 @@
+//! A gateway's report in the words of the weights. Pure.
+
+use barrage_bus::{GatewayLoad, InstanceReport, Registered};
+use barrage_scaling::{Candidate, GatewayLoad as Seen, Knee, LoadReport, Phase, WeightsConfig};
+
+/// A gateway at this overload level refuses joins.
+const REFUSES_JOINS: u8 = 4;
+
+/// Whether it lets newcomers in, by its own word.
+pub(crate) fn takes_newcomers(report: &InstanceReport) -> bool {
+    phase(report) == Phase::Ready && report.load.connections < report.load.connections_max
+}
+
+/// One that refuses joins, or says not how many it takes, is not ready for newcomers.
+fn phase(report: &InstanceReport) -> Phase {
+    match report.draining {
+        true => Phase::Draining,
+        false if report.load.connections_max == 0 => Phase::Unready,
+        false if report.load.overload_level >= REFUSES_JOINS => Phase::Unready,
+        false => Phase::Ready,
+    }
+}
+
+/// A gateway to be weighed; `measured` is what the capacity file says of every gateway.
+pub(crate) fn candidate(
+    registered: &Registered,
+    measured: Option<&Knee>,
+    weights: &WeightsConfig,
+) -> Candidate {
+    let report = &registered.report;
+    let load = Seen {
+        id: report.id.as_str().into(),
+        phase: phase(report),
+        age_secs: report.age_secs as f64,
+        report: Some(load_report(&report.load)),
+        report_age_secs: registered.age.as_secs_f64(),
+        cordoned: false,
+        pinned: false,
+        zone: None,
+    };
+    Candidate { load, knee: knee(&report.load, measured, weights) }
+}
+
+/// What was measured, within the gateway's own limits; without a measurement these are
+/// its knee, and what nobody limits does not count. A limit is where the gateway refuses,
+/// so it is shut there and not before.
+fn knee(load: &GatewayLoad, measured: Option<&Knee>, weights: &WeightsConfig) -> Knee {
+    let connections = load.connections_max.max(1) as f64 / weights.shut_at;
+    let joins_per_s = if load.joins_per_s_max > 0 { f64::from(load.joins_per_s_max) } else { f64::INFINITY };
+    match measured {
+        Some(knee) => Knee {
+            connections: knee.connections.min(connections),
+            joins_per_s: knee.joins_per_s.min(joins_per_s),
+            ..knee.clone()
+        },
+        None => Knee {
+            connections,
+            joins_per_s,
+            deliveries_per_s: None,
+            egress_bytes_per_s: None,
+            packets_per_s: None,
+            cpu_cores: None,
+            memory_bytes: None,
+        },
+    }
+}
+
+fn load_report(load: &GatewayLoad) -> LoadReport {
+    LoadReport {
+        connections: load.connections as f64,
+        joins_per_s: load.joins_per_s,
+        deliveries_per_s: load.deliveries_per_s,
+        egress_bytes_per_s: load.egress_bytes_per_s,
+        packets_per_s: load.writes_per_s,
+        cpu_cores: load.cpu_cores,
+        memory_bytes: load.memory_bytes as f64,
+        backlog_bytes: load.backlog_bytes as f64,
+        scheduling_lag_ms: load.lag_ms,
+        push_p99_ms: load.push_p99_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_scaling::Axis;
+
+    #[test]
+    fn the_knee_is_what_was_measured_within_the_gateways_own_limits() {
+        let load = GatewayLoad { connections_max: 17_000, joins_per_s_max: 0, ..GatewayLoad::default() };
+        let weights = WeightsConfig::default();
+        let own = knee(&load, None, &weights);
+        assert_eq!((own.connections * weights.shut_at, own.joins_per_s), (17_000.0, f64::INFINITY));
+        assert!(Axis::ALL.into_iter().skip(1).all(|axis| own.of(axis).is_infinite()), "{own:?}");
+        let measured = Knee { connections: 12_500.0, joins_per_s: 375.0, ..Knee::default() };
+        assert_eq!(knee(&load, Some(&measured), &weights), measured);
+        let small = GatewayLoad { connections_max: 60, joins_per_s_max: 40, ..GatewayLoad::default() };
+        let knee = knee(&small, Some(&measured), &weights);
+        assert!((knee.connections * weights.shut_at - 60.0).abs() < 1e-9, "{knee:?}");
+        assert_eq!(knee.joins_per_s, 40.0);
+        assert_eq!(knee.egress_bytes_per_s, measured.egress_bytes_per_s);
+    }
+}

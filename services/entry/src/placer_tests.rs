@@ -1,0 +1,275 @@
+use barrage_bus::{GatewayLoad, InstanceReport, Role};
+use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+/// Takes 100 joins a second and 1,000 viewers, and has run for long.
+fn gateway(id: &str, connections: u64) -> Registered {
+    let load =
+        GatewayLoad { connections, connections_max: 1_000, joins_per_s_max: 100, ..GatewayLoad::default() };
+    let new = InstanceReport::new(Role::Gateway, id);
+    Registered { report: InstanceReport { load, age_secs: 5_000, ..new }, age: Duration::ZERO }
+}
+
+fn placer() -> Placer {
+    Placer::new(PlacerConfig {
+        gateways_max: 3,
+        race_width: 3,
+        wait_max: Duration::from_secs(60),
+        weights: WeightsConfig::default(),
+        knee: None,
+    })
+}
+
+/// After the slow start of everybody.
+fn settled(gateways: &[Registered]) -> (Placer, Duration) {
+    let mut placer = placer();
+    (0..20).for_each(|secs| placer.tick(gateways, 1, Duration::from_secs(secs)));
+    (placer, Duration::from_secs(20))
+}
+
+fn even(gateways: &[Registered]) -> Vec<f64> {
+    vec![1.0; gateways.len()]
+}
+
+fn chance(seed: u64) -> impl FnMut() -> f64 {
+    let mut rng = StdRng::seed_from_u64(seed);
+    move || rng.random::<f64>()
+}
+
+#[test]
+fn who_takes_nobody_is_not_offered_and_the_list_is_empty_only_when_all_drain() {
+    let mut gateways = ["open", "draining", "overloaded", "full", "unlimited"].map(|id| gateway(id, 500));
+    gateways[1].report.draining = true;
+    gateways[2].report.load.overload_level = 4;
+    gateways[3].report.load.connections = 1_000;
+    gateways[4].report.load.connections_max = 0;
+    let (mut placer, now) = settled(&gateways);
+    let mut random = chance(1);
+    let placed = placer.place(&gateways, &even(&gateways), now, &mut random).unwrap();
+    assert_eq!((placed.order, placed.wait), (vec![0], Duration::ZERO));
+    // A report counts before the next tick.
+    gateways[0].report.load.overload_level = 4;
+    assert_eq!(placer.place(&gateways, &even(&gateways), now, &mut random), Err(Refused::FleetFull));
+    assert_eq!(placer.list(&gateways, &even(&gateways), &mut random).order.len(), 3);
+    gateways.iter_mut().for_each(|gateway| gateway.report.draining = true);
+    assert_eq!(placer.place(&gateways, &even(&gateways), now, &mut random), Err(Refused::NoGateway));
+    assert!(placer.list(&gateways, &even(&gateways), &mut random).order.is_empty());
+    assert_eq!(placer.place(&[], &[], now, &mut random), Err(Refused::NoGateway));
+}
+
+#[test]
+fn newcomers_spread_by_headroom_and_race_among_equals_alone() {
+    let gateways = [gateway("empty", 0), gateway("fuller", 700), gateway("full", 945)];
+    let (mut placer, mut now) = settled(&gateways);
+    let mut random = chance(7);
+    let (mut first, mut rounds) = ([0; 3], 0);
+    for _ in 0..400 {
+        now += Duration::from_millis(50);
+        // The connections do not grow: these tests are about the order.
+        placer.tick(&gateways, 1, now);
+        let placed = placer.place(&gateways, &even(&gateways), now, &mut random).unwrap();
+        assert!(placed.wait.is_zero() && placed.order.len() == 3);
+        assert_eq!(placed.race_width, 1, "the three are unlike each other");
+        first[placed.order[0]] += 1;
+        rounds += 1;
+    }
+    // By headroom 1 to 0.28 to 0.03.
+    assert!((275..340).contains(&first[0]) && first[2] < 20, "{first:?} of {rounds}");
+    let alike = [gateway("a", 100), gateway("b", 120), gateway("c", 900)];
+    let (mut placer, now) = settled(&alike);
+    for _ in 0..20 {
+        let placed = placer.place(&alike, &even(&alike), now, &mut random).unwrap();
+        let wanted = match placed.order.iter().position(|index| *index == 2) {
+            Some(place) => place.max(1) as u32,
+            None => 3,
+        };
+        assert_eq!(placed.race_width, wanted, "{placed:?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_the_autoscaler_shuts_gets_nobody_until_that_lapses() {
+    let gateways = [gateway("hot", 100), gateway("other", 100)];
+    let (mut placer, now) = settled(&gateways);
+    let mut random = chance(2);
+    let mut seen = |secs: u64, placer: &mut Placer| {
+        let now = now + Duration::from_secs(secs);
+        placer.tick(&gateways, 1, now);
+        placer.place(&gateways, &even(&gateways), now, &mut random).unwrap().order.len()
+    };
+    placer.advise(&[("hot".into(), 0.0, now + Duration::from_secs(30)), ("gone".into(), 0.0, now)]);
+    assert_eq!([0, 10, 29, 30].map(|secs| seen(secs, &mut placer)), [1, 1, 1, 2]);
+}
+
+#[test]
+fn race_times_count() {
+    let gateways = [gateway("near", 100), gateway("far", 100)];
+    let (mut placer, now) = settled(&gateways);
+    let mut random = chance(3);
+    let near =
+        (0..20).filter(|_| placer.place(&gateways, &[1.0, 0.05], now, &mut random).unwrap().order[0] == 0);
+    assert!(near.count() >= 15);
+}
+
+#[test]
+fn a_full_gateway_has_no_more_seats_than_it_has() {
+    let gateways = [gateway("a", 900), gateway("b", 940)];
+    let (mut placer, now) = settled(&gateways);
+    let mut random = chance(5);
+    let (mut sent, mut longest) = ([0; 2], Duration::ZERO);
+    let refused = loop {
+        match placer.place(&gateways, &even(&gateways), now, &mut random) {
+            Ok(placed) if placed.race_width == 1 => {
+                sent[placed.order[0]] += 1;
+                longest = longest.max(placed.wait);
+            }
+            Ok(placed) => panic!("unlike gateways race: {placed:?}"),
+            Err(refused) => break refused,
+        }
+    };
+    // Tickets count as those who come at once: nobody is sent where no seat is.
+    assert_eq!(refused, Refused::FleetFull);
+    assert_eq!(sent, [100, 60]);
+    assert!(longest > Duration::from_millis(500), "{longest:?}");
+}
+
+/// Joins of each gateway in each second: `asking_per_s` ask for `secs`, gateways report
+/// every second, `entries` replicas share them, and everybody is where he was sent to up
+/// to 400 ms after his turn.
+fn crowd(start: &[u64], asking_per_s: u64, entries: u32, secs: u64) -> Vec<Vec<u64>> {
+    let mut connections = start.to_vec();
+    let mut joins = vec![vec![0_u64; 200]; start.len()];
+    let mut placers: Vec<Placer> = (0..entries).map(|_| placer()).collect();
+    let mut random = chance(11);
+    let mut gateways = Vec::new();
+    for ms in 0..secs * 1_000 {
+        let (second, now) = (ms / 1_000, Duration::from_millis(ms));
+        if ms % 1_000 == 0 {
+            let last = |n: usize| second.checked_sub(1).map_or(0, |last| joins[n][last as usize]);
+            (0..start.len()).for_each(|n| connections[n] += last(n));
+            gateways = (0..start.len())
+                .map(|n| {
+                    let mut one = gateway(&format!("g{n}"), connections[n]);
+                    one.report.load.connections_max = 20_000;
+                    one.report.load.joins_per_s = last(n) as f64;
+                    one
+                })
+                .collect();
+            placers.iter_mut().for_each(|placer| placer.tick(&gateways, entries, now));
+        }
+        for n in 0..asking_per_s / 1_000 {
+            let asked = &mut placers[((ms + n) % u64::from(entries)) as usize];
+            let Ok(placed) = asked.place(&gateways, &even(&gateways), now, &mut random) else { continue };
+            let racers = (placed.race_width as usize).min(placed.order.len());
+            let winner = placed.order[(random() * racers as f64) as usize];
+            let latency_ms = (ms * asking_per_s + n) * 7_919 % 400;
+            let at_ms = ms + u64::try_from(placed.wait.as_millis()).unwrap() + latency_ms;
+            joins[winner][(at_ms / 1_000) as usize] += 1;
+        }
+    }
+    joins.iter_mut().for_each(|joins| joins.truncate(secs as usize));
+    joins
+}
+
+#[test]
+fn no_gateway_gets_more_joins_in_any_second_than_its_knee_and_the_fleets_joins_are_used() {
+    for entries in [1, 2, 4] {
+        // Three are a third full and two are new and empty.
+        let joins = crowd(&[6_000, 6_000, 6_000, 0, 0], 2_000, entries, 20);
+        for (n, joins) in joins.iter().enumerate() {
+            assert!(joins.iter().all(|joins| *joins <= 100), "{entries} entries, gateway {n}: {joins:?}");
+            let used = joins.iter().skip(5).sum::<u64>() as f64 / 15.0;
+            assert!(used >= 65.0, "{entries} entries, gateway {n} gets {used} of 80 joins a second");
+        }
+    }
+}
+
+#[test]
+fn who_comes_by_himself_takes_turns_from_those_who_are_sent() {
+    let mut stormed = gateway("a", 0);
+    let config = WeightsConfig::default();
+    let of = |gateway: &Registered, own_per_s, entries| {
+        per_s(&config, &candidate(gateway, None, &config), entries, own_per_s).round()
+    };
+    assert_eq!((of(&stormed, 0.0, 1), of(&stormed, 0.0, 4)), (80.0, 20.0));
+    stormed.report.load.joins_per_s = 60.0;
+    assert_eq!(of(&stormed, 0.0, 1), 32.0);
+    assert_eq!((of(&stormed, 60.0, 1), of(&stormed, 30.0, 2)), (80.0, 40.0), "they were sent");
+    stormed.report.load.joins_per_s = 5_000.0;
+    assert_eq!(of(&stormed, 0.0, 1), 4.0, "a wrong report never shuts the door");
+    stormed.age = Duration::from_secs(4);
+    assert_eq!(of(&stormed, 0.0, 1), 80.0, "nor does an old one");
+    stormed.report.load.joins_per_s_max = 0;
+    assert_eq!(of(&stormed, 0.0, 1), f64::INFINITY);
+}
+
+#[test]
+fn when_all_reports_grow_old_newcomers_are_still_placed() {
+    let mut gateways = [gateway("a", 100), gateway("b", 800)];
+    let (mut placer, now) = settled(&gateways);
+    assert!(!placer.is_blind());
+    gateways.iter_mut().for_each(|gateway| gateway.age = Duration::from_secs(30));
+    let now = now + Duration::from_secs(30);
+    placer.tick(&gateways, 1, now);
+    assert!(placer.is_blind());
+    let placed = placer.place(&gateways, &even(&gateways), now, chance(1)).unwrap();
+    assert_eq!((placed.order.len(), placed.wait), (2, Duration::ZERO));
+    // Who has left is not known: they are placed at the rate of joins, whoever came before.
+    let mut random = chance(4);
+    for second in 0..60 {
+        let now = now + Duration::from_secs(second);
+        gateways.iter_mut().for_each(|gateway| gateway.age += Duration::from_secs(1));
+        placer.tick(&gateways, 1, now);
+        for _ in 0..50 {
+            let placed = placer.place(&gateways, &even(&gateways), now, &mut random).unwrap();
+            assert!(placed.wait < Duration::from_secs(1));
+        }
+    }
+    gateways[0].age = Duration::from_secs(30);
+    let now = now + Duration::from_secs(60);
+    // One of two is silent: that is no failure of the reports.
+    gateways[1].age = Duration::ZERO;
+    placer.tick(&gateways, 1, now);
+    assert!(!placer.is_blind());
+    let mut random = chance(2);
+    for _ in 0..5 {
+        assert_eq!(placer.place(&gateways, &even(&gateways), now, &mut random).unwrap().order, [1]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn placed_are_distinct_takers_with_seats(
+        seen in prop::collection::vec((0_u64..1_100, any::<bool>(), 0_u8..6), 1..12),
+        seed: u64,
+    ) {
+        let gateways: Vec<_> = seen
+            .iter()
+            .enumerate()
+            .map(|(n, (connections, draining, overload_level))| {
+                let mut one = gateway(&format!("g{n}"), *connections);
+                one.report.draining = *draining;
+                one.report.load.overload_level = *overload_level;
+                one
+            })
+            .collect();
+        let (mut placer, now) = settled(&gateways);
+        let mut random = chance(seed);
+        let open = gateways.iter().filter(|one| takes_newcomers(&one.report)).count();
+        match placer.place(&gateways, &even(&gateways), now, &mut random) {
+            Ok(placed) => {
+                prop_assert!(placed.order.len() <= open.min(3) && !placed.order.is_empty());
+                let distinct: std::collections::BTreeSet<_> = placed.order.iter().collect();
+                prop_assert_eq!(distinct.len(), placed.order.len());
+                prop_assert!(placed.order.iter().all(|n| takes_newcomers(&gateways[*n].report)));
+                prop_assert!((1..=3).contains(&placed.race_width));
+            }
+            Err(_) => prop_assert_eq!(open, 0),
+        }
+        let live = gateways.iter().any(|one| !one.report.draining);
+        prop_assert_eq!(placer.list(&gateways, &even(&gateways), &mut random).order.is_empty(), !live);
+    }
+}

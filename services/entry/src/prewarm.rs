@@ -1,0 +1,210 @@
+//! Pre-warms: crowds that are announced, so that gateways are there before them. They stand
+//! with the settings of their rooms, durable and known everywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use barrage_bus::{BusError, Change, Prewarm, RoomSettings, Settings};
+use barrage_http::{ApiError, body};
+use barrage_protocol::{Code, RoomId};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::routes::Entry;
+use crate::unix::unix_ms;
+
+const BODY_BYTES_MAX: usize = 4 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Crowds that are announced at a time; more are refused.
+const PREWARMS_MAX: usize = 64;
+/// Gateways are kept for it: a day at most.
+const LASTS_SECS_MAX: u64 = 86_400;
+/// It may be announced a year ahead.
+const AHEAD_MS_MAX: u64 = 366 * 86_400 * 1_000;
+const VIEWERS_MAX: u64 = 100_000_000;
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Announced {
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    room: RoomId,
+    viewers: u64,
+    lasts_secs: u64,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+struct PrewarmView<'a> {
+    id: String,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    room: &'a RoomId,
+    viewers: u64,
+    lasts_secs: u64,
+}
+
+impl<'a> PrewarmView<'a> {
+    fn of(room: &'a RoomId, prewarm: Prewarm) -> Self {
+        let at = OffsetDateTime::from_unix_timestamp((prewarm.at_ms / 1_000).cast_signed());
+        PrewarmView {
+            id: id(room, prewarm),
+            at: at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            room,
+            viewers: prewarm.viewers,
+            lasts_secs: prewarm.lasts_secs,
+        }
+    }
+}
+
+/// One for each room and start: to announce it again changes it.
+fn id(room: &RoomId, prewarm: Prewarm) -> String {
+    format!("{room}.{}", prewarm.at_ms / 1_000)
+}
+
+/// The room's settings with the crowd announced. Pure: the error is a sentence for who asks.
+fn announce(
+    settings: &Settings,
+    asked: &Announced,
+    now_ms: u64,
+) -> Result<(RoomSettings, Prewarm), ApiError> {
+    let wrong = |why: String| Err(ApiError::new(Code::BadRequest, why));
+    let at_ms = u64::try_from(asked.at.unix_timestamp()).unwrap_or(0).saturating_mul(1_000);
+    let prewarm = Prewarm { at_ms, lasts_secs: asked.lasts_secs, viewers: asked.viewers };
+    if !(1..=VIEWERS_MAX).contains(&asked.viewers) {
+        return wrong(format!("viewers: 1 to {VIEWERS_MAX}"));
+    }
+    if !(1..=LASTS_SECS_MAX).contains(&asked.lasts_secs) {
+        return wrong(format!("lasts_secs: 1 to {LASTS_SECS_MAX}"));
+    }
+    if prewarm.is_over(now_ms) || at_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
+        return wrong("at: a time that is not over, within a year".into());
+    }
+    let Some(room) = settings.rooms.get(&asked.room) else {
+        return Err(ApiError::new(Code::UnknownRoom, "there is no such room; make it first"));
+    };
+    let mut room = room.clone();
+    room.prewarms.retain(|known| !known.is_over(now_ms));
+    match room.prewarms.iter_mut().find(|known| known.at_ms == at_ms) {
+        Some(known) => *known = prewarm,
+        None if settings.prewarms(now_ms).len() >= PREWARMS_MAX => {
+            return Err(ApiError::new(Code::Conflict, format!("at most {PREWARMS_MAX} pre-warms at a time")));
+        }
+        None => room.prewarms.push(prewarm),
+    }
+    Ok((room, prewarm))
+}
+
+/// The settings of the room that a pre-warm is taken back from.
+fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<(RoomId, RoomSettings)> {
+    let live = settings.prewarms(now_ms);
+    let (room, found) = live.into_iter().find(|(room, prewarm)| id(room, *prewarm) == wanted)?;
+    let mut kept = settings.rooms.get(room)?.clone();
+    kept.prewarms.retain(|known| known.at_ms != found.at_ms && !known.is_over(now_ms));
+    Some((room.clone(), kept))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is made for map_err")]
+fn refused(error: BusError) -> ApiError {
+    ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(500)
+}
+
+/// `POST /v1/admin/prewarm`.
+pub(crate) async fn post(
+    State(entry): State<Arc<Entry>>,
+    request_body: Body,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
+    let asked: Announced = body::json(&bytes)?;
+    let _one_at_a_time = entry.announcing.lock().await;
+    let settings = Arc::clone(&entry.bus.settings().borrow());
+    let (room, prewarm) = announce(&settings, &asked, unix_ms())?;
+    entry.bus.change(Change::Room(asked.room.clone(), room)).await.map_err(refused)?;
+    Ok((StatusCode::CREATED, Json(json!(PrewarmView::of(&asked.room, prewarm)))))
+}
+
+/// `GET /v1/admin/prewarm`: those that are not over.
+pub(crate) async fn list(State(entry): State<Arc<Entry>>) -> Json<Value> {
+    let settings = Arc::clone(&entry.bus.settings().borrow());
+    let live = settings.prewarms(unix_ms());
+    let views: Vec<_> = live.into_iter().map(|(room, prewarm)| PrewarmView::of(room, prewarm)).collect();
+    Json(json!({ "prewarms": views }))
+}
+
+/// `DELETE /v1/admin/prewarm/{id}`.
+pub(crate) async fn delete(
+    State(entry): State<Arc<Entry>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let _one_at_a_time = entry.announcing.lock().await;
+    let settings = Arc::clone(&entry.bus.settings().borrow());
+    let Some((room, kept)) = take_back(&settings, &id, unix_ms()) else {
+        return Err(ApiError::new(Code::NotFound, "there is no such pre-warm, or it is over"));
+    };
+    entry.bus.change(Change::Room(room, kept)).await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    fn asked(room: &str, in_secs: i64, lasts_secs: u64) -> Announced {
+        let at = OffsetDateTime::from_unix_timestamp(1_800_000_000 + in_secs).unwrap();
+        Announced { at, room: room.parse().unwrap(), viewers: 300_000, lasts_secs }
+    }
+
+    fn apply(settings: &mut Settings, asked: &Announced, now_ms: u64) -> Result<(), Code> {
+        let (room, _) = announce(settings, asked, now_ms).map_err(|error| error.0.code)?;
+        settings.rooms.insert(asked.room.clone(), room);
+        Ok(())
+    }
+
+    #[test]
+    fn they_stand_with_their_room_until_they_are_over() {
+        let mut settings = Settings::default();
+        for room in ["a", "b"] {
+            let title = room.to_owned();
+            let made = RoomSettings { title, mute_all: true, ..RoomSettings::default() };
+            settings.rooms.insert(room.parse().unwrap(), made);
+        }
+        assert_eq!(apply(&mut settings, &asked("c", 60, 60), NOW_MS), Err(Code::UnknownRoom));
+        for (at, lasts) in [(-61, 60), (60, 0), (60, 86_401), (400 * 86_400, 60)] {
+            assert_eq!(apply(&mut settings, &asked("a", at, lasts), NOW_MS), Err(Code::BadRequest));
+        }
+        apply(&mut settings, &asked("a", 600, 60), NOW_MS).unwrap();
+        apply(&mut settings, &asked("b", 60, 60), NOW_MS).unwrap();
+        apply(&mut settings, &asked("a", 600, 120), NOW_MS).unwrap();
+        let live = |settings: &Settings, now_ms| {
+            let live = settings.prewarms(now_ms);
+            live.into_iter().map(|(room, one)| (id(room, one), one.lasts_secs)).collect::<Vec<_>>()
+        };
+        let both = [("b.1800000060".to_owned(), 60), ("a.1800000600".to_owned(), 120)];
+        assert_eq!(live(&settings, NOW_MS), both);
+        assert_eq!(live(&settings, NOW_MS + 120_000), both[1..]);
+        let (room, kept) = take_back(&settings, "a.1800000600", NOW_MS).unwrap();
+        assert!((room.as_str(), kept.prewarms.len(), kept.mute_all) == ("a", 0, true));
+        assert!(take_back(&settings, "b.1800000060", NOW_MS + 120_000).is_none());
+    }
+
+    #[test]
+    fn there_is_a_bound_and_the_past_makes_room() {
+        let mut settings = Settings::default();
+        settings.rooms.insert("a".parse().unwrap(), RoomSettings::default());
+        for n in 0..PREWARMS_MAX as i64 {
+            apply(&mut settings, &asked("a", 100 * n, 50), NOW_MS).unwrap();
+        }
+        assert_eq!(apply(&mut settings, &asked("a", 50, 50), NOW_MS), Err(Code::Conflict));
+        apply(&mut settings, &asked("a", 100, 60), NOW_MS).unwrap();
+        apply(&mut settings, &asked("a", 150, 50), NOW_MS + 50_000).unwrap();
+        assert_eq!(settings.rooms[&"a".parse::<RoomId>().unwrap()].prewarms.len(), PREWARMS_MAX);
+    }
+}
