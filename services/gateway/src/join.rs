@@ -56,7 +56,6 @@ pub(crate) async fn enter(
     after: Option<Sequence>,
     user: Option<UserId>,
     rooms: Option<Rooms>,
-    main: &tokio::runtime::Handle,
 ) -> Result<Joined, Refusal> {
     let shared = &shard.shared;
     let seat = if let Some(seat) = shared.rooms.take_ready(room, shard.index) {
@@ -64,7 +63,7 @@ pub(crate) async fn enter(
     } else {
         // Hubs live on the main runtime: a shard's own threads only fan out.
         let (shared, room, index) = (Arc::clone(shared), room.clone(), shard.index);
-        let seated = main.spawn(async move { shared.seat(&room, Some(index)).await });
+        let seated = shard.main.spawn(async move { shared.seat(&room, Some(index)).await });
         seated
             .await
             .map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??

@@ -24,7 +24,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 const ACKS_MAX: usize = 64;
 
 /// Takes a connection over: a task of its own on this shard.
-pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::Handle) {
+pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     let Arrival { stream, permit, admission, request, leftover } = arrival;
     let request = Box::new(request);
     let stream = match TcpStream::from_std(stream) {
@@ -41,9 +41,9 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::
     }
     let viewer = Rc::new(Viewer::new(stream, request.encoding, config.queue_hard_bytes));
     shard.everybody.borrow_mut().insert(Rc::as_ptr(&viewer), Rc::clone(&viewer));
-    let (shard, main) = (Rc::clone(shard), main.clone());
+    let shard = Rc::clone(shard);
     let places = (permit, admission);
-    let session = Session { shard, viewer, main, joined: None, rest: leftover, _places: places };
+    let session = Session { shard, viewer, joined: None, rest: leftover, _places: places };
     tokio::task::spawn_local(Box::new(session).run(request));
 }
 
@@ -51,8 +51,6 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival, main: &tokio::runtime::
 struct Session {
     shard: Rc<Shard>,
     viewer: Rc<Viewer>,
-    /// Where hubs are spawned.
-    main: tokio::runtime::Handle,
     joined: Option<Joined>,
     /// Bytes of a frame that is not all there; empty while the viewer is idle.
     rest: Vec<u8>,
@@ -76,8 +74,7 @@ enum Woken {
 /// What is rare is boxed, so that an idle viewer's task holds nothing of it.
 impl Session {
     async fn run(mut self: Box<Self>, request: Box<join::Request>) {
-        let result = self.serve(request).await;
-        if let Err(Some(refusal)) = result {
+        if let Err(Some(refusal)) = self.serve(request).await {
             self.viewer.close(refusal);
         }
         if let Some(code) = self.viewer.closing.get() {
@@ -171,7 +168,7 @@ impl Session {
     ) -> Result<(), Option<Refusal>> {
         self.leave();
         let user = self.viewer.user.borrow().clone();
-        let joined = join::enter(&self.shard, &self.viewer, room, after, user, rooms, &self.main).await?;
+        let joined = join::enter(&self.shard, &self.viewer, room, after, user, rooms).await?;
         self.joined = Some(joined);
         self.shard.release(&self.viewer);
         self.flush()

@@ -52,6 +52,8 @@ pub(crate) enum Command {
 pub(crate) struct Shard {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
+    /// Where hubs are spawned.
+    pub(crate) main: tokio::runtime::Handle,
     /// Viewers by room, packed so that a fan-out touches one array.
     pub(crate) rooms: RefCell<HashMap<RoomId, Vec<Rc<Viewer>>>>,
     /// Every connection, in a room or on its way into one or out.
@@ -261,6 +263,7 @@ pub(crate) fn run(
     let shard = Rc::new(Shard {
         index,
         shared: Arc::clone(shared),
+        main: main.clone(),
         rooms: RefCell::default(),
         everybody: RefCell::default(),
         book: RefCell::new(shared.metrics.ledger.book("viewers")),
@@ -268,10 +271,10 @@ pub(crate) fn run(
         scratch: RefCell::new(vec![0; barrage_protocol::frame::CLIENT_FRAME_BYTES_MAX * 2]),
     });
     let local = LocalSet::new();
-    local.block_on(&runtime, turn(shard, commands, main.clone()));
+    local.block_on(&runtime, turn(shard, commands));
 }
 
-async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tokio::runtime::Handle) {
+async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let mut tell = tokio::time::interval(TELL_EVERY);
     tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -282,7 +285,7 @@ async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>, main: tok
             biased;
             command = commands.recv() => match command {
                 None => return,
-                Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival, &main),
+                Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival),
                 Some(Command::Deliver(delivery, fan_out)) => shard.deliver(delivery, fan_out.as_deref()),
                 Some(Command::Notice { user, message }) => shard.notice(&user, &message),
                 Some(Command::Evict { room, user, code }) => shard.evict(&room, user.as_ref(), code),

@@ -3,7 +3,9 @@
 //! them together; each prints JSON lines, and ends with its standard input.
 
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
-#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
+#![allow(clippy::exit, reason = "each part ends with its standard input")]
+#![allow(clippy::disallowed_methods, reason = "the limit has no runtime to block")]
 
 mod limit;
 mod publish;
