@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use barrage_bus::{RangeLimits, Topic};
+use barrage_bus::{BusError, RangeLimits, Topic};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
@@ -19,6 +20,10 @@ use crate::viewer::Viewer;
 /// Range reads of one resume at most; what is newer then comes as a gap that the
 /// client repairs.
 const RESUME_READS_MAX: usize = 32;
+
+/// Longest read of one repair. Meanwhile nothing else is sent to the viewer, which asks
+/// again by itself.
+const REPAIR_MAX: Duration = Duration::from_secs(3);
 
 /// What the handshake said.
 #[derive(Debug)]
@@ -146,7 +151,7 @@ async fn resume(
         }
         from = covered;
         // A long resume goes at the pace of the viewer's socket.
-        let patience = std::time::Duration::from_secs(shared.config.behind_secs_max);
+        let patience = Duration::from_secs(shared.config.behind_secs_max);
         if !shard.settle(viewer, shared.config.queue_soft_bytes, patience).await {
             break;
         }
@@ -163,7 +168,9 @@ pub(crate) async fn repair(
     before: Sequence,
 ) -> Sequence {
     let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
-    match shared.bus.range(&Topic::Room(room.clone()), after, Some(before), limits).await {
+    let topic = Topic::Room(room.clone());
+    let read = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, Some(before), limits)).await;
+    match read.unwrap_or_else(|_| Err(BusError::Unavailable("it took too long".into()))) {
         Ok(range) => {
             shared.metrics.repaired(range.outcome);
             let span = (after, range.covered_to);

@@ -144,7 +144,7 @@ impl Viewer {
     fn read(&mut self, buffer: &mut [u8], sums: &mut Sums) {
         loop {
             match self.stream.read(buffer) {
-                Ok(0) => panic!("a connection was closed"),
+                Ok(0) => panic!("a connection was closed by the server"),
                 Ok(read) => {
                     sums.bytes += read as u64;
                     if let Some(rest) = &mut self.rest {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use barrage_protocol::Sequence;
 use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
 
 use crate::bus::{Event, Subscription};
 use crate::embedded::lock;
@@ -15,8 +16,9 @@ pub(crate) struct Followed {
     pub(crate) events: broadcast::Sender<Event>,
     /// Told when something newer is stored than has arrived.
     pub(crate) doubts: Notify,
-    /// Held while the stream is read for a range: who waits may find it in memory.
-    pub(crate) reading: tokio::sync::Mutex<()>,
+    /// Held while the stream is read for a range: who waits may find it in memory. It says
+    /// when such a read has last failed.
+    pub(crate) reading: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Followed {

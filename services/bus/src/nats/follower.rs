@@ -11,6 +11,7 @@ use async_nats::jetstream::stream::State;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Message, Sequence};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use super::backfill::backfill;
 use super::followed::Followed;
@@ -26,6 +27,9 @@ use crate::metrics::BusMetrics;
 /// Topics mended at once; the rest of them wait, so that a reconnect of a process
 /// with thousands of rooms is no storm of reads.
 const MENDING_MAX: usize = 32;
+
+/// After a read that failed, a topic's next one is not begun before this.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// All topics that this process follows.
 pub(crate) struct Follower {
@@ -132,14 +136,31 @@ impl Follower {
         let Some(followed) = self.followed(topic) else {
             return self.stored_range(topic, after, before, limits).await;
         };
-        // One reads, the others find what it brought.
-        let _reading = followed.reading.lock().await;
+        // One reads, the others find what it brought; or that it brought nothing, for then
+        // each of them would wait as long, one after the other.
+        let mut failed_at = followed.reading.lock().await;
         if let Some(range) = kept() {
             return Ok(range);
         }
+        if failed_at.is_some_and(|at| at.elapsed() < READ_AGAIN) {
+            return Err(BusError::Unavailable("a read has just failed".into()));
+        }
+        let read = self.backfilled_range(topic, &followed, after, before, limits).await;
+        *failed_at = read.is_err().then(Instant::now);
+        read
+    }
+
+    async fn backfilled_range(
+        &self,
+        topic: &Topic,
+        followed: &Followed,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError> {
         let (reader, input) = (self.streams.of(topic), self.streams.names.input(topic));
-        if backfill(&followed, reader, &input, after, self.scan_messages_max, &self.limits).await?
-            && let Some(range) = kept()
+        if backfill(followed, reader, &input, after, self.scan_messages_max, &self.limits).await?
+            && let Some(range) = self.kept_range(topic, after, before, limits)
         {
             return Ok(range);
         }
