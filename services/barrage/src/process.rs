@@ -100,7 +100,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         true => Some(quota(&ground)?),
         false => None,
     };
-    let mut public_router = Router::new();
+    let (mut public_router, mut greeter) = (Router::new(), None);
     let health = Health {
         roles,
         bus: Arc::clone(&ground.bus),
@@ -115,6 +115,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     if roles.gateway {
         let gateway = gateway(&ground)?;
         public_router = public_router.merge(gateway.router());
+        greeter = Some(gateway.greeter());
         admin_router = admin_router.merge(gateway.admin_router());
         front.push(tokio::spawn(gateway.run()));
     }
@@ -145,7 +146,8 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     let admin_address = local_addresses(&admin)?[0];
     if roles.is_public() {
         let http = config.http.clone();
-        front.push(tokio::spawn(barrage_http::serve(public, public_router, http, stop.front.clone())));
+        let shutdown = stop.front.clone();
+        front.push(tokio::spawn(barrage_http::serve_greeted(public, public_router, greeter, http, shutdown)));
     }
     // Health and metrics answer until the end.
     let admin_served =

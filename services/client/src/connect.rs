@@ -8,6 +8,7 @@ use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
 use barrage_protocol::{Code, Sequence};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
 
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
@@ -80,7 +81,10 @@ async fn race_and_connect(
         match first_of(http, config, &list, wish).await {
             Ok(Some(link)) => return Ok(link),
             Ok(None) => {}
-            Err(error) if is_final(&error) => return Err(error),
+            // A server that refuses was reached: another transport would be refused too.
+            Err(ConnectError::Refused(refusal)) if !is_misunderstood(refusal.code) => {
+                return Err(ConnectError::Refused(refusal));
+            }
             Err(error) => last = error,
         }
     }
@@ -124,10 +128,7 @@ async fn first_of(
                 None => return last,
                 Some(Ok(link)) => return Ok(Some(link)),
                 Some(Err(error)) if is_final(&error) => return Err(error),
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "an endpoint could not be connected");
-                    last = Err(error);
-                }
+                Some(Err(error)) => last = Err(error),
             },
             () = patience, if rest.len() > 0 => {}
         }
@@ -141,11 +142,16 @@ async fn connect(
     endpoint: &Endpoint,
     wish: Wish<'_>,
 ) -> Result<Link, ConnectError> {
-    match endpoint.transport {
+    let began = Instant::now();
+    let connected = match endpoint.transport {
         Transport::Ws => ws::connect(endpoint, config, wish).await,
         Transport::Sse => sse::connect(http, endpoint, config, wish).await,
         Transport::Poll => poll::connect(http, endpoint, config, wish.after).await,
-    }
+    };
+    connected.inspect_err(|error| {
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(%error, url = endpoint.url, ms, "an endpoint could not be connected");
+    })
 }
 
 /// Whether no other endpoint would say otherwise.
@@ -153,7 +159,11 @@ fn is_final(error: &ConnectError) -> bool {
     let ConnectError::Refused(refusal) = error else { return false };
     match refusal.code {
         Code::TooEarly | Code::TicketExpired | Code::BadTicket => true,
-        Code::BadRequest | Code::NotFound | Code::MethodNotAllowed => false,
-        code => code.advice() == Advice::Never,
+        code => code.advice() == Advice::Never && !is_misunderstood(code),
     }
+}
+
+/// What a server says whom a proxy on the way has not told the whole request.
+fn is_misunderstood(code: Code) -> bool {
+    matches!(code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
 }

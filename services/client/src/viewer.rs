@@ -11,6 +11,7 @@ use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
 use barrage_protocol::{Code, Sequence};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::backoff::Backoff;
 use crate::chain::{RoomChain, Step};
@@ -64,7 +65,7 @@ impl Viewer {
             config,
             events: events_in,
         };
-        tasks.spawn(run.until_closed());
+        tasks.spawn(run.until_closed().in_current_span());
         Viewer { events, _tasks: tasks }
     }
 

@@ -1,12 +1,12 @@
 //! The gateway as a whole: shards, rooms, and the tasks that serve them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrage_bus::{Bus, RestrictionKind, Settings};
 use barrage_flow::{LocalOnline, Online};
-use barrage_http::AllowedOrigins;
+use barrage_http::{AllowedOrigins, Greeter};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
 use barrage_recorder::Recorder;
@@ -19,6 +19,7 @@ use crate::config::GatewayConfig;
 use crate::direct::DirectBook;
 use crate::drain::{self, Departures};
 use crate::fan_out::FanOuts;
+use crate::handshake::Doorman;
 use crate::metrics::GatewayMetrics;
 use crate::overload::Level;
 use crate::record::BatchRecord;
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) ended: CancellationToken,
     pub(crate) tasks: TaskTracker,
     connection_ids: AtomicU64,
+    next_shard: AtomicUsize,
     viewers: AtomicU64,
 }
 
@@ -97,13 +99,13 @@ impl Shared {
         Ok(admission)
     }
 
-    /// The same for a viewer that stays: when its turn has come, unless there is
-    /// too much to do already.
-    pub(crate) async fn admit_join(self: &Arc<Self>, pass: &Pass) -> Result<Admission, Refusal> {
-        self.admit_in_turn(pass).await.inspect_err(|_| self.used_tickets.give_back(pass))
+    /// The same for a viewer that stays, and after which wait its turn comes, unless there
+    /// is too much to do already.
+    pub(crate) fn admit_join(self: &Arc<Self>, pass: &Pass) -> Result<(Admission, Duration), Refusal> {
+        self.admit_in_turn(pass).inspect_err(|_| self.used_tickets.give_back(pass))
     }
 
-    async fn admit_in_turn(self: &Arc<Self>, pass: &Pass) -> Result<Admission, Refusal> {
+    fn admit_in_turn(self: &Arc<Self>, pass: &Pass) -> Result<(Admission, Duration), Refusal> {
         let refuse = |reason, least_ms: u64| {
             self.metrics.join_refused(reason);
             let refusal =
@@ -117,13 +119,17 @@ impl Shared {
         let admission =
             self.admit().inspect_err(|refusal| self.metrics.join_refused(refusal.code.label()))?;
         match self.strain.join(pass) {
-            Ok(wait) => tokio::time::sleep(wait).await,
+            Ok(wait) => Ok((admission, wait)),
             Err(retry_after) => {
                 let least_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-                return Err(refuse("joins_per_s", least_ms));
+                Err(refuse("joins_per_s", least_ms))
             }
         }
-        Ok(admission)
+    }
+
+    /// The shard that the next viewer belongs to.
+    pub(crate) fn next_shard(&self) -> &mpsc::Sender<Command> {
+        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
     }
 
     /// Whether this viewer may be in this room now.
@@ -249,6 +255,7 @@ impl Gateway {
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
+            next_shard: AtomicUsize::new(0),
             viewers: AtomicU64::new(0),
             config,
         });
@@ -266,6 +273,12 @@ impl Gateway {
     #[must_use]
     pub fn with_online(self, online: Arc<dyn Online>) -> Self {
         Gateway { online, ..self }
+    }
+
+    /// Takes WebSocket handshakes over from an accept loop.
+    #[must_use]
+    pub fn greeter(&self) -> Arc<dyn Greeter> {
+        Arc::new(Doorman(Arc::clone(&self.shared)))
     }
 
     /// The public routes.

@@ -10,6 +10,7 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
 use barrage_token::{Identity, Rooms};
+use bytes::Bytes;
 
 use crate::batch::{Encoding, repair_json};
 use crate::gateway::{Admission, Shared};
@@ -23,7 +24,7 @@ const RESUME_READS_MAX: usize = 32;
 
 /// Longest read of one repair. Meanwhile nothing else is sent to the viewer, which asks
 /// again by itself.
-const REPAIR_MAX: Duration = Duration::from_secs(3);
+pub(crate) const REPAIR_MAX: Duration = Duration::from_secs(3);
 
 /// What the handshake said.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Arrival {
     pub(crate) permit: ConnectionPermit,
     pub(crate) admission: Admission,
     pub(crate) request: Request,
+    /// The handshake's answer, unless it was sent already.
+    pub(crate) answer: Bytes,
     /// Bytes that came right behind the handshake.
     pub(crate) leftover: Vec<u8>,
 }

@@ -15,6 +15,7 @@ mod explain;
 mod fan_out;
 mod farewell;
 mod gateway;
+mod handshake;
 mod heat;
 mod hub;
 mod join;

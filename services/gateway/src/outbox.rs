@@ -15,6 +15,9 @@ use bytes::{Buf, Bytes};
 
 use crate::batch::{Encoding, SharedBatch, encode, skip_json};
 
+/// Frames up to this are copied together: a copy costs less than a write.
+const TOGETHER_BYTES_MAX: usize = 1_024;
+
 #[derive(Debug)]
 enum Item {
     /// A frame that begins on the wire, or has begun: never changed. With the
@@ -53,9 +56,16 @@ impl Outbox {
     }
 
     /// Queues a frame as it is (an answer, or the rest of one half sent) and the
-    /// messages that it brings.
+    /// messages that it brings. Small ones share a write.
     pub(crate) fn push_frame(&mut self, frame: Bytes, messages: Counts) {
         self.bytes += frame.len();
+        if let Some(Item::Frame(last, with)) = self.items.back_mut()
+            && last.len() + frame.len() <= TOGETHER_BYTES_MAX
+        {
+            *last = [&last[..], &frame[..]].concat().into();
+            add(with, &messages);
+            return;
+        }
         self.items.push_back(Item::Frame(frame, messages));
     }
 

@@ -25,7 +25,7 @@ const ACKS_MAX: usize = 64;
 
 /// Takes a connection over: a task of its own on this shard.
 pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
-    let Arrival { stream, permit, admission, request, leftover } = arrival;
+    let Arrival { stream, permit, admission, request, answer, leftover } = arrival;
     let request = Box::new(request);
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => stream,
@@ -40,6 +40,10 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
         tracing::debug!(%error, "a send buffer keeps the system's size");
     }
     let viewer = Rc::new(Viewer::new(stream, request.encoding, config.queue_hard_bytes));
+    if !answer.is_empty() {
+        // With the hello behind it, it is one write.
+        viewer.send_bytes(answer);
+    }
     shard.everybody.borrow_mut().insert(Rc::as_ptr(&viewer), Rc::clone(&viewer));
     let shard = Rc::clone(shard);
     let places = (permit, admission);
@@ -115,6 +119,7 @@ impl Session {
                 self.join(&request.room, Some(identity), request.after).await?;
             }
             None => {
+                self.flush()?;
                 let deadline = Duration::from_secs(self.shard.shared.config.join_secs);
                 let first = tokio::time::timeout(deadline, self.first_frame()).await;
                 let (token, after, others) = first.map_err(|_| {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use barrage_http::ApiError;
-use barrage_protocol::frame::{Hello, ServerFrame};
+use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Class, RoomId, Sequence};
 use bytes::Bytes;
 use futures_util::stream;
@@ -39,13 +39,14 @@ pub(crate) async fn handle(
     let room = room(&room_text)?;
     let identity = shared.check(&room, bearer(&headers))?;
     let pass = shared.pass(&room, query.ticket.as_deref())?;
-    let admission = shared.admit_join(&pass).await?;
+    let (admission, wait) = shared.admit_join(&pass)?;
+    tokio::time::sleep(wait).await;
     let seat = shared.seat(&room, None).await?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);
     let batches = seat.room.fallback.subscribe();
-    let mut position = seat.room.position();
+    let position = seat.room.position();
     let hello = ServerFrame::Hello(Hello {
         room: room.clone(),
         user: identity.map(|identity| identity.user),
@@ -56,22 +57,13 @@ pub(crate) async fn handle(
         online: seat.room.online(),
     });
     let hello = serde_json::to_vec(&hello).expect("frames are plain data");
-    let mut first = event("hello", after.unwrap_or(position), &hello);
-    if let Some(after) = after {
-        position = join::within_reach(&shared, &room, after, position).await;
-        let range = poll::read(&shared, &room, after.min(position), Some(Sequence(position.0 + 1))).await?;
-        shared.metrics.repaired(range.outcome);
-        let outcome =
-            if after > position { barrage_protocol::frame::RepairOutcome::Gone } else { range.outcome };
-        let span = (after.min(position), range.covered_to);
-        let json = repair_json(&room, span, &range.messages, Some((outcome, range.skipped)));
-        first.extend_from_slice(&event("batch", range.covered_to, &json));
-    }
+    let first = event("hello", after.unwrap_or(position), &hello);
     shared.metrics.joins.inc();
     seat.room.entered();
     let farewell = Farewell::new(shared.departures.changes());
     let beat = Instant::now();
-    let follower = Follower { shared, room, seat, batches, position, beat, farewell, _admission: admission };
+    let follower =
+        Follower { shared, room, seat, after, batches, position, beat, farewell, _admission: admission };
     let body = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
         let bytes = match first {
             Some(first) => Bytes::from(first),
@@ -95,6 +87,8 @@ struct Follower {
     shared: Arc<Shared>,
     room: RoomId,
     seat: Seat,
+    /// Where it resumes, until that is answered. Behind the hello: the bus may keep it waiting.
+    after: Option<Sequence>,
     batches: broadcast::Receiver<Arc<SharedBatch>>,
     position: Sequence,
     beat: Instant,
@@ -105,6 +99,9 @@ struct Follower {
 impl Follower {
     async fn next(&mut self) -> Option<Bytes> {
         let heartbeat = Duration::from_millis(self.shared.config.ping_interval_ms);
+        if let Some(after) = self.after.take() {
+            return Some(self.resume(after).await);
+        }
         loop {
             let received = tokio::select! {
                 received = self.batches.recv() => received,
@@ -134,6 +131,27 @@ impl Follower {
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
                 Err(broadcast::error::RecvError::Lagged(_)) => return Some(self.catch_up().await),
+            }
+        }
+    }
+
+    async fn resume(&mut self, after: Sequence) -> Bytes {
+        self.position = join::within_reach(&self.shared, &self.room, after, self.position).await;
+        let from = after.min(self.position);
+        let before = Some(Sequence(self.position.0 + 1));
+        match poll::read(&self.shared, &self.room, from, before).await {
+            Ok(range) => {
+                let is_foreign = after > self.position;
+                let outcome = if is_foreign { RepairOutcome::Gone } else { range.outcome };
+                self.shared.metrics.repaired(outcome);
+                let repair = Some((outcome, range.skipped));
+                let json = repair_json(&self.room, (from, range.covered_to), &range.messages, repair);
+                event("batch", range.covered_to, &json).into()
+            }
+            // It knows from the hello what it lacks, and asks for it.
+            Err(ApiError(refusal)) => {
+                let json = serde_json::to_vec(&ServerFrame::Error(refusal)).expect("frames are plain data");
+                event("error", from, &json).into()
             }
         }
     }

@@ -54,8 +54,9 @@ async fn a_delivery_that_disappears_without_a_word_is_found() {
     let gateway = Gateway::start(Arc::clone(&bus), access, config, metrics, shutdown.clone()).unwrap();
     let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    let router = gateway.router();
-    tokio::spawn(barrage_http::serve(vec![listener], router, HttpConfig::default(), shutdown.clone()));
+    let (router, greeter) = (gateway.router(), Some(gateway.greeter()));
+    let http = HttpConfig::default();
+    tokio::spawn(barrage_http::serve_greeted(vec![listener], router, greeter, http, shutdown.clone()));
     let running = tokio::spawn(gateway.run());
 
     let mut viewers = Vec::new();

@@ -284,18 +284,28 @@ impl Viewer {
     pub(crate) fn flush(&self) -> Flushed {
         let mut bytes_written = 0;
         let mut outbox = self.outbox.borrow_mut();
-        let (messages, result) = outbox.drain(self.encoding, |bytes| match self.stream.try_write(bytes) {
-            Ok(taken) => {
-                bytes_written += taken as u64;
-                Ok(taken)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(error),
+        let (messages, result) = outbox.drain(self.encoding, |bytes| {
+            let taken = self.write(bytes)?;
+            bytes_written += taken as u64;
+            Ok::<_, std::io::Error>(taken)
         });
         if outbox.is_empty() {
             self.behind_since.set(None);
         }
         Flushed { bytes: bytes_written, messages, result }
+    }
+}
+
+impl Viewer {
+    /// How much the socket took. Of a new one the runtime does not know yet that it takes
+    /// anything, so the kernel is asked first; of a full one the runtime must learn it.
+    fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
+        let is_full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        let taken = match SockRef::from(&self.stream).send(bytes) {
+            Err(error) if is_full(&error) => self.stream.try_write(bytes),
+            taken => taken,
+        };
+        taken.or_else(|error| if is_full(&error) { Ok(0) } else { Err(error) })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +36,8 @@ impl Busy {
 /// serves as the idle limit, and this one starts at a request's first byte.
 pub struct GuardedStream {
     stream: TcpStream,
+    /// Read from the socket before hyper had it.
+    head: Bytes,
     permit: ConnectionPermit,
     busy: Busy,
     header: Duration,
@@ -43,9 +46,15 @@ pub struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(stream: TcpStream, permit: ConnectionPermit, busy: Busy, header: Duration) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        head: Bytes,
+        permit: ConnectionPermit,
+        busy: Busy,
+        header: Duration,
+    ) -> Self {
         let deadline = Some(Box::pin(tokio::time::sleep_until(Instant::now() + header)));
-        GuardedStream { stream, permit, busy, header, deadline }
+        GuardedStream { stream, head, permit, busy, header, deadline }
     }
 
     /// The bare socket, after an upgrade, and its place.
@@ -58,6 +67,11 @@ impl GuardedStream {
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.head.is_empty() {
+            let part = this.head.split_to(this.head.len().min(buf.remaining()));
+            buf.put_slice(&part);
+            return Poll::Ready(Ok(()));
+        }
         if this.busy.get() {
             this.deadline = None;
             return Pin::new(&mut this.stream).poll_read(cx, buf);

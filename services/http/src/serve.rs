@@ -1,18 +1,21 @@
 //! The accept loop.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::address::TrustedProxies;
 use crate::config::HttpConfig;
+use crate::error::ApiError;
+use crate::greeter::{Arrived, Greeted, Greeter};
 use crate::guard::{Busy, ConnectionPermit, GuardedStream};
 
 /// Silence on an established connection after which the kernel asks whether the
@@ -27,6 +32,10 @@ use crate::guard::{Busy, ConnectionPermit, GuardedStream};
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections accepted before they are looked at; then other tasks have their turn.
+const ACCEPTS_MAX: usize = 64;
+/// Bytes of a head that a greeter is shown; one that is larger is HTTP's.
+const HEAD_BYTES_MAX: usize = 4 * 1024;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 113\r\nConnection: close\r\n\r\n{\"error\":{\"code\":\"overloaded\",\"message\":\"this server has no free connection; try another\",\"retry_after_ms\":2000}}";
 
@@ -39,17 +48,32 @@ pub async fn serve(
     config: HttpConfig,
     shutdown: CancellationToken,
 ) {
+    serve_greeted(listeners, router, None, config, shutdown).await;
+}
+
+/// The same with a greeter that sees each connection first.
+pub async fn serve_greeted(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    greeter: Option<Arc<dyn Greeter>>,
+    config: HttpConfig,
+    shutdown: CancellationToken,
+) {
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         proxies: TrustedProxies::new(&config.trusted_proxies),
         router,
+        greeter,
         tasks: TaskTracker::new(),
         shutdown,
         config,
     });
     let accepting = TaskTracker::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&shared)));
+        match bare(listener) {
+            Ok(listener) => drop(accepting.spawn(accept(listener, Arc::clone(&shared)))),
+            Err(error) => tracing::error!(%error, "a listener cannot be used"),
+        }
     }
     accepting.close();
     accepting.wait().await;
@@ -64,33 +88,122 @@ struct Shared {
     permits: Arc<Semaphore>,
     proxies: TrustedProxies,
     router: Router,
+    greeter: Option<Arc<dyn Greeter>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     config: HttpConfig,
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+/// The listener without the runtime's wrapper, which would register each accepted socket
+/// with this runtime, whoever owns it in the end. Its options pass to what it accepts.
+fn bare(listener: TcpListener) -> std::io::Result<AsyncFd<std::net::TcpListener>> {
+    let listener = listener.into_std()?;
+    let socket = socket2::SockRef::from(&listener);
+    let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
+    if let Err(error) = socket.set_tcp_nodelay(true).and(socket.set_tcp_keepalive(&keepalive)) {
+        tracing::debug!(%error, "socket options refused");
+    }
+    #[expect(deprecated, reason = "its replacement is unsafe, for types that lie about their descriptor")]
+    AsyncFd::with_interest(listener, Interest::READABLE)
+}
+
+async fn accept(listener: AsyncFd<std::net::TcpListener>, shared: Arc<Shared>) {
+    let mut accepted = Vec::with_capacity(ACCEPTS_MAX);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let ready = tokio::select! {
+            ready = listener.readable() => ready,
             () = shared.shutdown.cancelled() => return,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                let shared_too = Arc::clone(&shared);
-                match Arc::clone(&shared.permits).try_acquire_owned() {
-                    Ok(permit) => {
-                        shared.tasks.spawn(connection(stream, peer, ConnectionPermit(permit), shared_too));
-                    }
-                    Err(_) => refuse(stream),
+        let Ok(mut ready) = ready else { return };
+        let mut failure = None;
+        while accepted.len() < ACCEPTS_MAX {
+            match ready.try_io(|listener| listener.get_ref().accept()) {
+                Ok(Ok(connection)) => accepted.push(connection),
+                Ok(Err(error)) => {
+                    failure = Some(error);
+                    break;
                 }
+                Err(_) => break,
             }
-            Err(error) => {
+        }
+        // All of them first: the heads of the early ones arrive meanwhile.
+        for (stream, peer) in accepted.drain(..) {
+            if let Err(error) = arrived(stream, peer, &shared) {
+                tracing::debug!(%error, "a connection went away at once");
+            }
+        }
+        match failure {
+            // Gone before it was accepted: nothing is wrong here.
+            Some(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Some(error) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+            None => tokio::task::yield_now().await,
         }
     }
+}
+
+/// A new connection: greeted at once if its first bytes are there, else when they come.
+fn arrived(stream: std::net::TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> std::io::Result<()> {
+    stream.set_nonblocking(true)?;
+    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+        refuse(TcpStream::from_std(stream)?);
+        return Ok(());
+    };
+    let permit = ConnectionPermit(permit);
+    let Some(greeter) = &shared.greeter else {
+        let http = Arrived { stream, permit, head: Vec::new() };
+        shared.tasks.spawn(connection(http, None, peer, Arc::clone(shared)));
+        return Ok(());
+    };
+    let mut head = [0; HEAD_BYTES_MAX];
+    match (&stream).read(&mut head) {
+        Ok(read) => greet(&**greeter, Arrived { stream, permit, head: head[..read].to_vec() }, peer, shared),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            let stream = TcpStream::from_std(stream)?;
+            shared.tasks.spawn(wait_for_head(stream, permit, peer, Arc::clone(shared)));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn wait_for_head(stream: TcpStream, permit: ConnectionPermit, peer: SocketAddr, shared: Arc<Shared>) {
+    let Some(greeter) = &shared.greeter else { return };
+    let deadline = Duration::from_secs(shared.config.header_secs);
+    let mut head = Vec::new();
+    loop {
+        let readable = tokio::select! {
+            readable = tokio::time::timeout(deadline, stream.readable()) => readable,
+            () = shared.shutdown.cancelled() => return,
+        };
+        if !matches!(readable, Ok(Ok(()))) {
+            return;
+        }
+        head.resize(HEAD_BYTES_MAX, 0);
+        match stream.try_read(&mut head) {
+            Ok(read) => {
+                head.truncate(read);
+                break;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+    head.shrink_to_fit();
+    if let Ok(stream) = stream.into_std() {
+        greet(&**greeter, Arrived { stream, permit, head }, peer, &shared);
+    }
+}
+
+fn greet(greeter: &dyn Greeter, arrived: Arrived, peer: SocketAddr, shared: &Arc<Shared>) {
+    let (http, refusal) = match greeter.greet(arrived) {
+        Greeted::Taken => return,
+        Greeted::Http(http) => (http, None),
+        Greeted::Refused(http, refusal) => (http, Some(refusal)),
+    };
+    shared.tasks.spawn(connection(http, refusal, peer, Arc::clone(shared)));
 }
 
 /// Over the bound: one short write, which a new socket's buffer always takes.
@@ -106,24 +219,29 @@ fn refuse(mut stream: TcpStream) {
     });
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit, shared: Arc<Shared>) {
-    let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-    let configured =
-        stream.set_nodelay(true).and(socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive));
-    if let Err(error) = configured {
-        tracing::debug!(%error, "socket options refused");
-    }
+/// HTTP over one connection; `refusal` answers its first request.
+async fn connection(arrived: Arrived, refusal: Option<ApiError>, peer: SocketAddr, shared: Arc<Shared>) {
+    let Arrived { stream, permit, head } = arrived;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%error, "a connection could not be taken over"),
+    };
     let busy = Busy::default();
     let header = Duration::from_secs(shared.config.header_secs);
-    let io = TokioIo::new(GuardedStream::new(stream, permit, busy.clone(), header));
+    let io = TokioIo::new(GuardedStream::new(stream, head.into(), permit, busy.clone(), header));
+    let refusal = Mutex::new(refusal);
     let service = {
         let shared = Arc::clone(&shared);
         service_fn(move |request: Request<Incoming>| {
             busy.set(true);
             let busy = busy.clone();
             let shared = Arc::clone(&shared);
+            let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
             async move {
-                let response = answer(request, peer, &shared).await;
+                let response = match refusal {
+                    Some(refusal) => refusal.into_response(),
+                    None => answer(request, peer, &shared).await,
+                };
                 busy.set(false);
                 Ok::<_, Infallible>(response)
             }

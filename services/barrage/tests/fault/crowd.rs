@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use barrage_client::{Event, Sender, SenderConfig, Viewer, ViewerConfig};
+use barrage_client::{Event, HttpPool, Sender, SenderConfig, Viewer, ViewerConfig};
 use barrage_protocol::Class;
 use barrage_protocol::RoomId;
+use barrage_protocol::entry::Transport;
 use barrage_protocol::post::{Gift, Post};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -15,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Posts under way at once; beyond, a post waits, and is late by its own record.
 const POSTS_MAX: usize = 1_024;
+
+/// A silence that is worth a line of a viewer's log.
+const SILENCE_MS: u32 = 3_000;
 
 /// How much of everything.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub(crate) struct Scale {
     pub(crate) gifts_per_s: u64,
     pub(crate) chats_per_s: u64,
     pub(crate) secs: u64,
+    /// Viewers take event streams alone.
+    pub(crate) only_sse: bool,
 }
 
 impl Scale {
@@ -53,7 +59,9 @@ pub(crate) struct Seen {
 /// What is worth a line of a viewer's log.
 fn told(event: &Event) -> Option<String> {
     match event {
-        Event::Hello(hello, transport) => Some(format!("hello at {} by {transport:?}", hello.sequence.0)),
+        Event::Hello(hello, transport) => {
+            Some(format!("hello at {} by {transport:?} as {}", hello.sequence.0, hello.connection))
+        }
         Event::Repaired { outcome, skipped } => Some(format!("repaired: {outcome:?}, {skipped} skipped")),
         Event::Lost => Some("a gap was given up".to_owned()),
         Event::Waiting { ms } => Some(format!("a ticket for {ms} ms later")),
@@ -74,6 +82,7 @@ pub(crate) struct Book {
     /// Viewers that said hello, by second.
     pub(crate) hellos: Mutex<Vec<u32>>,
     pub(crate) here: AtomicU64,
+    http: HttpPool,
     over: CancellationToken,
 }
 
@@ -86,6 +95,7 @@ impl Book {
             posts_failed: AtomicU64::new(0),
             hellos: Mutex::default(),
             here: AtomicU64::new(0),
+            http: HttpPool::new(),
             over: CancellationToken::new(),
             scale,
         })
@@ -123,16 +133,27 @@ fn gift_number(body: &str) -> Option<usize> {
 /// Watches until the end of everything.
 pub(crate) async fn watch(book: Arc<Book>, entry: String, number: usize, all: Arc<Progress>) -> Seen {
     let room = number % book.scale.rooms;
-    let mut viewer = Viewer::start(ViewerConfig::new(entry, Scale::room(room)));
+    let mut config = ViewerConfig::new(entry, Scale::room(room));
+    if book.scale.only_sse {
+        config.transports = vec![Transport::Sse];
+    }
+    // Two thousand devices are one process here: the race and a pool for each would be work
+    // of the crowd's alone.
+    config.race = false;
+    let mut viewer = Viewer::start_with(config, &book.http);
     let gifts = book.scale.gifts();
     let mut seen =
         Seen { room, shown_ms: vec![0; gifts], doubled: 0, chats: 0, closed: None, log: Vec::new() };
-    let mut is_first = true;
+    let (mut is_first, mut heard_ms) = (true, book.now_ms());
     loop {
         let event = tokio::select! {
             event = viewer.next() => event,
             () = book.over.cancelled() => return seen,
         };
+        let silent_ms = book.now_ms() - std::mem::replace(&mut heard_ms, book.now_ms());
+        if silent_ms > SILENCE_MS {
+            seen.log.push((heard_ms, format!("nothing for {silent_ms} ms")));
+        }
         seen.log.extend(event.as_ref().and_then(told).map(|line| (book.now_ms(), line)));
         match event {
             Some(Event::Hello(..)) => {

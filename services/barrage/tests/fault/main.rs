@@ -2,8 +2,9 @@
 //! shown once to every viewer, and archived once.
 //!
 //! Short by default; `cargo xtask fault` runs it long. `FAULT_SECS`, `FAULT_SEED`,
-//! `FAULT_VIEWERS`, `FAULT_GIFTS_PER_S`, `FAULT_CHATS_PER_S` and `FAULT_JSON` (a file)
-//! say how.
+//! `FAULT_VIEWERS`, `FAULT_GIFTS_PER_S`, `FAULT_CHATS_PER_S`, `FAULT_JSON` (a file),
+//! `FAULT_LOG` (what the processes log), `FAULT_LOGS` (a folder for that) and
+//! `FAULT_CROWD_LOG` (a file for what the viewers met) say how.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the seed and the report are what the run is for")]
@@ -21,6 +22,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use tokio::sync::Mutex;
+use tracing::Instrument;
 
 use crate::crowd::{Book, Progress, Scale};
 use crate::report::Report;
@@ -28,6 +30,10 @@ use crate::site::Site;
 
 /// Accepted gifts must be shown within this after the last fault.
 const SHOWN_MAX: Duration = Duration::from_secs(10);
+
+/// Viewers of a room. The crowd runs on the machine that it judges: with five times as many
+/// a viewer is sent 60 messages a second, and two cores are busy with reading them.
+const ROOM_VIEWERS: usize = 20;
 
 fn asked(name: &str, default: u64) -> u64 {
     std::env::var(format!("FAULT_{name}")).ok().map_or(default, |text| text.parse().unwrap())
@@ -47,6 +53,11 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_gift_is_lost_or_doubled_whatever_dies() {
     let _alone = ALONE.lock().await;
+    if let Ok(file) = std::env::var("FAULT_CROWD_LOG") {
+        let file = std::fs::File::create(file).unwrap();
+        let filter = tracing_subscriber::EnvFilter::new("barrage_client=debug");
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(file).init();
+    }
     let seed = asked("SEED", rand::random::<u32>().into());
     println!("FAULT_SEED={seed}");
     run(seed, async |site, book, posted| cause(site, book, seed, posted).await).await;
@@ -76,18 +87,22 @@ async fn a_rolling_restart_loses_no_gift() {
 async fn run(seed: u64, act: impl AsyncFnOnce(&mut Site, &Book, &AtomicBool) -> Vec<Fault>) {
     let viewers = usize::try_from(asked("VIEWERS", 60)).unwrap();
     let scale = Scale {
-        rooms: (viewers / 100).max(3),
+        rooms: (viewers / ROOM_VIEWERS).max(3),
         viewers,
         gifts_per_s: asked("GIFTS_PER_S", 20),
         chats_per_s: asked("CHATS_PER_S", 60),
         secs: asked("SECS", 25),
+        only_sse: asked("ONLY_SSE", 0) > 0,
     };
     let mut site = Site::start().await;
     make_rooms(&site, &scale).await;
     let book = Book::new(scale.clone());
     let progress = Arc::new(Progress::default());
     let crowd: Vec<_> = (0..scale.viewers)
-        .map(|n| tokio::spawn(crowd::watch(Arc::clone(&book), site.entry.clone(), n, Arc::clone(&progress))))
+        .map(|n| {
+            let watch = crowd::watch(Arc::clone(&book), site.entry.clone(), n, Arc::clone(&progress));
+            tokio::spawn(watch.instrument(tracing::info_span!("viewer", n)))
+        })
         .collect();
     until("all viewers are in", 120, || book.here.load(Ordering::Relaxed) == scale.viewers as u64).await;
 
@@ -118,6 +133,9 @@ async fn run(seed: u64, act: impl AsyncFnOnce(&mut Site, &Book, &AtomicBool) -> 
     println!("{text}");
     if let Ok(file) = std::env::var("FAULT_JSON") {
         std::fs::write(file, &text).unwrap();
+    }
+    if let Ok(folder) = std::env::var("FAULT_LOGS") {
+        site.keep_logs(folder.as_ref());
     }
     let wrong = report.wrong();
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("; "), site.logs());

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     gift_delay_max_s: f64,
     /// The same from the end of the fault that it was caught by, if any.
     gift_delay_after_fault_max_s: f64,
+    /// Gifts and viewers: shown later than that bound.
+    gifts_late: u64,
     posts_failed: u64,
     chat_accepted: u64,
     chat_lost_pct: f64,
@@ -57,7 +59,10 @@ impl Slowest {
     fn new(gift: usize, accepted_ms: u32, viewer: usize, seen: &[Seen]) -> Slowest {
         let it = &seen[viewer];
         let shown_ms = it.shown_ms[gift];
-        let log = it.log.iter().filter(|(at, _)| *at + 5_000 > accepted_ms && *at < shown_ms + 1_000);
+        let joined_ms =
+            it.log.iter().rev().find(|(at, line)| *at <= accepted_ms && line.starts_with("hello"));
+        let from_ms = joined_ms.map_or(0, |(at, _)| *at).min(accepted_ms.saturating_sub(5_000));
+        let log = it.log.iter().filter(|(at, _)| *at >= from_ms && *at < shown_ms + 1_000);
         let is_late = |other: &&Seen| other.room == it.room && other.shown_ms[gift] > accepted_ms + 10_000;
         let late_in_room = seen.iter().filter(is_late).count();
         Slowest { gift, accepted_ms, viewer, shown_ms, late_in_room, log: log.cloned().collect() }
@@ -76,7 +81,7 @@ impl Report {
         joined_by: usize,
     ) -> Self {
         let accepted: Vec<u32> = book.accepted_ms.iter().map(|at| at.load(Ordering::Relaxed)).collect();
-        let (mut lost, mut delay_ms, mut after_fault_ms) = (0, 0, 0);
+        let (mut lost, mut late, mut delay_ms, mut after_fault_ms) = (0, 0, 0, 0);
         let (mut examples, mut slowest) = (Vec::new(), (0, 0, 0));
         for (gift, at) in accepted.iter().enumerate().filter(|(_, at)| **at > 0) {
             for (number, viewer) in
@@ -97,6 +102,7 @@ impl Report {
                 }
                 delay_ms = delay_ms.max(shown.saturating_sub(*at));
                 let late_ms = shown.saturating_sub(expected_from(faults, *at));
+                late += u64::from(f64::from(late_ms) > DELAY_MAX_S * 1_000.0);
                 if late_ms > after_fault_ms {
                     (after_fault_ms, slowest) = (late_ms, (gift, *at, number));
                 }
@@ -117,6 +123,7 @@ impl Report {
             gifts_archived_twice: times(|count| count > 1),
             gift_delay_max_s: f64::from(delay_ms) / 1_000.0,
             gift_delay_after_fault_max_s: f64::from(after_fault_ms) / 1_000.0,
+            gifts_late: late,
             posts_failed: book.posts_failed.load(Ordering::Relaxed),
             chat_accepted: chats.iter().sum(),
             chat_lost_pct: 100.0 * (1.0 - chats_seen as f64 / chats_due.max(1) as f64),

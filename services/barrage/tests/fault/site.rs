@@ -54,7 +54,7 @@ impl Site {
             ("UPLINK__LIMITS__USER_PER_S", "1000000".into()),
             ("UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", "1000000".into()),
             ("ENTRY__ADDRESS_PER_S", "1000000".into()),
-            ("LOG__FILTER", "info".into()),
+            ("LOG__FILTER", std::env::var("FAULT_LOG").unwrap_or_else(|_| "info".into())),
         ];
         let common = common.map(|(name, value)| (format!("BARRAGE_{name}"), value));
         processes.extend([redis, postgres]);
@@ -87,6 +87,15 @@ impl Site {
     pub(crate) fn gateways(&self) -> Vec<String> {
         let gateways = self.processes.iter().filter(|process| process.recipe.name.starts_with("gateway"));
         gateways.map(|process| format!("http://127.0.0.1:{}", process.recipe.port)).collect()
+    }
+
+    /// All logs, into a folder.
+    pub(crate) fn keep_logs(&self, folder: &Path) {
+        std::fs::create_dir_all(folder).unwrap();
+        for process in &self.processes {
+            let file = folder.join(format!("{}.log", process.recipe.name));
+            std::fs::write(file, process.recipe.log_text()).unwrap();
+        }
     }
 
     /// The last lines of all logs, for a failed run.

@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Subscriber;
 use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
 use barrage_protocol::{Message, Sequence};
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::envelope::{Envelope, number};
 use super::followed::{Followed, Kept};
@@ -15,6 +17,9 @@ use super::follower::Follower;
 use super::link::Pauses;
 use crate::bus::{BusError, Event, PulseDraft, Topic};
 use crate::embedded::{lock, unix_ms};
+
+/// A gap that is open for so long is told of.
+const LONG: Duration = Duration::from_secs(3);
 
 /// What arrived on a topic's subject.
 enum Arrival {
@@ -99,13 +104,21 @@ impl Following {
     /// nobody listens any more. Meanwhile arrivals wait in their channel, and its end
     /// is a disturbance of its own.
     async fn mend(&self, to: Option<Sequence>) -> Mended {
-        let mut pauses = Pauses::new();
+        let (mut pauses, began, mut is_long) = (Pauses::new(), Instant::now(), false);
+        let topic = &self.topic;
         while let Err(error) = self.try_mend(to).await {
             if self.followed.events.receiver_count() == 0 {
                 return Mended::Unheard;
             }
-            tracing::debug!(%error, "a gap cannot be read yet");
+            if !is_long && began.elapsed() > LONG {
+                is_long = true;
+                tracing::warn!(%error, ?topic, after = %self.followed.last(), ?to, "a gap cannot be read yet: nothing newer is shown");
+            }
             pauses.pause().await;
+        }
+        if is_long {
+            let secs = began.elapsed().as_secs_f32();
+            tracing::warn!(?topic, secs, "a gap was read at last");
         }
         Mended::Whole
     }

@@ -77,7 +77,8 @@ impl Fleet {
         let gateway =
             Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
         let (router, admin) = (gateway.router(), gateway.admin_router());
-        tokio::spawn(barrage_http::serve(vec![listener], router, HttpConfig::default(), shutdown.clone()));
+        let (greeter, http) = (Some(gateway.greeter()), HttpConfig::default());
+        tokio::spawn(barrage_http::serve_greeted(vec![listener], router, greeter, http, shutdown.clone()));
         let running = tokio::spawn(gateway.run());
         until(|| self.bus.gateways().iter().any(|gateway| gateway.report.id == id)).await;
         Member { address, shutdown, running, registry, admin, token: self.token(Role::Admin) }

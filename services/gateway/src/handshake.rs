@@ -1,0 +1,277 @@
+//! The WebSocket handshake. Most are taken over from the accept loop: one read, one look
+//! at the head, and the shard answers together with the hello. What is not a whole and
+//! plain handshake at the first look goes the way of all HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, Request as HttpRequest, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream};
+use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
+use barrage_protocol::{Code, Sequence};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::batch::Encoding;
+use crate::gateway::{Admission, Shared};
+use crate::join::{Arrival, Request};
+use crate::routes::{Routes, bearer, room};
+use crate::shard::Command;
+
+/// Header fields of a handshake that is taken at the first look; browsers send some 15.
+const FIELDS_MAX: usize = 48;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WsQuery {
+    after: Option<u64>,
+    ticket: Option<String>,
+}
+
+/// A handshake that nothing speaks against but the number of those who want in.
+struct Asked {
+    request: Request,
+    ticket: Option<String>,
+    /// The subprotocol of the answer.
+    echo: Option<&'static str>,
+}
+
+/// What can be known before anything is allocated: a refusal is an HTTP answer then.
+fn check(shared: &Shared, room_text: &str, query: WsQuery, headers: &HeaderMap) -> Result<Asked, ApiError> {
+    let room = room(room_text)?;
+    shared.access.origins.check(headers)?;
+    let protocols = offered(headers);
+    let encoding = match protocols.iter().find(|p| [SUBPROTOCOL_JSON, SUBPROTOCOL_DEFLATE].contains(p)) {
+        Some(&SUBPROTOCOL_DEFLATE) => Encoding::Deflate { effort: shared.config.deflate_effort },
+        _ => Encoding::Json,
+    };
+    let echo = match encoding {
+        Encoding::Deflate { .. } => Some(SUBPROTOCOL_DEFLATE),
+        Encoding::Json => protocols.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON),
+    };
+    let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
+    let identity = match by_protocol.or_else(|| bearer(headers)) {
+        Some(token) => shared.check(&room, Some(token))?,
+        None => {
+            shared.check_room(&room, None)?;
+            None
+        }
+    };
+    let request = Request { room, identity, after: query.after.map(Sequence), encoding };
+    Ok(Asked { request, ticket: query.ticket, echo })
+}
+
+fn offered(headers: &HeaderMap) -> Vec<&str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect()
+}
+
+fn not_a_handshake() -> ApiError {
+    ApiError::new(Code::BadRequest, "this resource takes WebSocket handshakes (version 13) alone")
+}
+
+/// The way of all HTTP.
+pub(crate) async fn handle(
+    State(routes): State<Arc<Routes>>,
+    Path(room_text): Path<String>,
+    Query(query): Query<WsQuery>,
+    mut http: HttpRequest,
+) -> Result<Response, ApiError> {
+    let shared = &routes.shared;
+    let Asked { request, ticket, echo } = check(shared, &room_text, query, http.headers())?;
+    let (answer, upgraded) = fastwebsockets::upgrade::upgrade(&mut http).map_err(|_| not_a_handshake())?;
+    let pass = shared.pass(&request.room, ticket.as_deref())?;
+    let (admission, wait) = shared.admit_join(&pass)?;
+    tokio::time::sleep(wait).await;
+    let mut response = answer.into_response();
+    if let Some(echo) = echo {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(echo));
+    }
+    tokio::spawn(hand_over(Arc::clone(shared), upgraded, request, admission));
+    Ok(response)
+}
+
+/// Takes the bare socket out of hyper and gives it to a shard.
+async fn hand_over(
+    shared: Arc<Shared>,
+    upgraded: fastwebsockets::upgrade::UpgradeFut,
+    request: Request,
+    admission: Admission,
+) {
+    let Ok(websocket) = upgraded.await else { return };
+    let upgraded = websocket.into_inner().into_inner();
+    let Ok(parts) = upgraded.downcast::<TokioIo<GuardedStream>>() else {
+        tracing::error!("an upgraded connection is not one of our listeners'");
+        return;
+    };
+    let (stream, permit) = parts.io.into_inner().into_parts();
+    let stream = match stream.into_std() {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "a connection went away during its handshake");
+            return;
+        }
+    };
+    let leftover = parts.read_buf.to_vec();
+    let arrival = Arrival { stream, permit, admission, request, answer: Bytes::new(), leftover };
+    drop(shared.next_shard().send(Command::Adopt(Box::new(arrival))).await);
+}
+
+/// The way of most.
+pub(crate) struct Doorman(pub(crate) Arc<Shared>);
+
+impl Greeter for Doorman {
+    fn greet(&self, arrived: Arrived) -> Greeted {
+        let Some((head, used)) = Head::read(&arrived.head) else { return Greeted::Http(arrived) };
+        match self.let_in(head) {
+            Ok((asked, admission, wait, answer)) => {
+                let Arrived { stream, permit, head } = arrived;
+                let leftover = head[used..].to_vec();
+                let request = asked.request;
+                let arrival = Arrival { stream, permit, admission, request, answer, leftover };
+                self.hand_over(arrival, wait);
+                Greeted::Taken
+            }
+            Err(refusal) => Greeted::Refused(arrived, refusal),
+        }
+    }
+}
+
+impl Doorman {
+    fn let_in(&self, head: Head) -> Result<(Asked, Admission, Duration, Bytes), ApiError> {
+        let shared = &self.0;
+        let asked = check(shared, &head.room, head.query, head.http.headers())?;
+        let (answer, _) = fastwebsockets::upgrade::upgrade(head.http).map_err(|_| not_a_handshake())?;
+        let pass = shared.pass(&asked.request.room, asked.ticket.as_deref())?;
+        let (admission, wait) = shared.admit_join(&pass)?;
+        let answer = switching(answer.headers(), asked.echo);
+        Ok((asked, admission, wait, answer))
+    }
+
+    /// A shard that is busy is waited for elsewhere, as is a turn that has not come.
+    fn hand_over(&self, arrival: Arrival, wait: Duration) {
+        let shard = self.0.next_shard().clone();
+        let adopt = Command::Adopt(Box::new(arrival));
+        let adopt = if wait.is_zero() {
+            match shard.try_send(adopt) {
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Full(adopt)) => adopt,
+            }
+        } else {
+            adopt
+        };
+        Handle::current().spawn(async move {
+            tokio::time::sleep(wait).await;
+            drop(shard.send(adopt).await);
+        });
+    }
+}
+
+/// The answer as it goes over the wire.
+fn switching(headers: &HeaderMap, echo: Option<&str>) -> Bytes {
+    let mut answer = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
+    let mut field = |name: &str, value: &[u8]| {
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            answer.extend_from_slice(part);
+        }
+    };
+    for (name, value) in headers {
+        field(name.as_str(), value.as_bytes());
+    }
+    if let Some(echo) = echo {
+        field(header::SEC_WEBSOCKET_PROTOCOL.as_str(), echo.as_bytes());
+    }
+    answer.extend_from_slice(b"\r\n");
+    answer.into()
+}
+
+/// The head of a WebSocket handshake.
+struct Head {
+    http: http::Request<()>,
+    room: String,
+    query: WsQuery,
+}
+
+impl Head {
+    /// `None` for whatever is not a whole and plain handshake; with the bytes that it takes.
+    fn read(bytes: &[u8]) -> Option<(Head, usize)> {
+        if !bytes.starts_with(b"GET /v1/rooms/") {
+            return None;
+        }
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let mut parsed = httparse::Request::new(&mut fields);
+        let httparse::Status::Complete(used) = parsed.parse(bytes).ok()? else { return None };
+        let uri: Uri = parsed.path?.parse().ok()?;
+        let room = uri.path().strip_prefix("/v1/rooms/")?.strip_suffix("/ws")?.to_owned();
+        if room.contains(['/', '%']) || parsed.version != Some(1) {
+            return None;
+        }
+        let Query(query) = Query::try_from_uri(&uri).ok()?;
+        let mut http = http::Request::new(());
+        let headers = http.headers_mut();
+        for field in parsed.headers {
+            let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+            headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
+        }
+        let names = |name, word: &str| {
+            let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+            values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
+        };
+        let is_handshake = names(header::CONNECTION, "upgrade") && names(header::UPGRADE, "websocket");
+        let has_body =
+            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        (is_handshake && !has_body).then_some((Head { http, room, query }, used))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = "GET /v1/rooms/demo/ws?after=7 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n\
+        Upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    #[test]
+    fn a_plain_handshake_is_read_and_answered() {
+        let bytes = format!("{PLAIN}behind");
+        let (head, used) = Head::read(bytes.as_bytes()).unwrap();
+        assert_eq!((head.room.as_str(), head.query.after, used), ("demo", Some(7), PLAIN.len()));
+        let (answer, _) = fastwebsockets::upgrade::upgrade(head.http).unwrap();
+        let answer = switching(answer.headers(), Some("barrage.v1.json"));
+        let answer = std::str::from_utf8(&answer).unwrap();
+        // The example of RFC 6455.
+        assert!(answer.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{answer}");
+        assert!(answer.ends_with("sec-websocket-protocol: barrage.v1.json\r\n\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn what_is_not_whole_and_plain_is_left_to_http() {
+        for end in 0..PLAIN.len() {
+            assert!(Head::read(&PLAIN.as_bytes()[..end]).is_none(), "{end}");
+        }
+        for (from, to) in [
+            ("GET", "POST"),
+            ("HTTP/1.1", "HTTP/1.0"),
+            ("/demo/ws", "/demo/sse"),
+            ("/demo/ws", "/a/b/ws"),
+            ("/demo/ws", "/d%20o/ws"),
+            ("after=7", "after=x"),
+            ("Upgrade: WebSocket", "Upgrade: h2c"),
+            ("keep-alive, Upgrade", "keep-alive"),
+            ("Host: h", "Content-Length: 4"),
+            ("Host: h", "Transfer-Encoding: chunked"),
+            ("Host: h", "Ho st: h"),
+        ] {
+            assert!(Head::read(PLAIN.replacen(from, to, 1).as_bytes()).is_none(), "{from} {to}");
+        }
+    }
+}
