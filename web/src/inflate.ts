@@ -1,7 +1,16 @@
 // Opens one raw-deflated frame with the browser's own decoder.
 
+import dictionary from '../../services/protocol/src/dictionary.txt?raw';
+
 /** Largest opened frame; a larger one is an attack or a defect, and ends the connection. */
 const OPENED_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Frames refer back to the dictionary: it goes first, as a stored block, and is cut off again. */
+const words = new TextEncoder().encode(dictionary);
+const primer = new Uint8Array(5 + words.length);
+new DataView(primer.buffer).setUint16(1, words.length, true);
+new DataView(primer.buffer).setUint16(3, ~words.length, true);
+primer.set(words, 5);
 
 export function canInflate(): boolean {
   if (typeof DecompressionStream === 'undefined') return false;
@@ -14,19 +23,20 @@ export function canInflate(): boolean {
 }
 
 export async function inflate(bytes: ArrayBuffer): Promise<string> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const stream = new Blob([primer, bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
   const reader = stream.getReader();
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
-  let opened = 0;
+  let opened = -words.length;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
+    const kept = value.subarray(Math.max(0, -opened));
     opened += value.byteLength;
     if (opened > OPENED_BYTES_MAX) {
       await reader.cancel();
       throw new RangeError(`a frame opens to more than ${OPENED_BYTES_MAX} bytes`);
     }
-    text += decoder.decode(value, { stream: true });
+    text += decoder.decode(kept, { stream: true });
   }
 }

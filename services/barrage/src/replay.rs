@@ -81,7 +81,7 @@ async fn play(replay: &Replay, uplink: &Uplink, run_id: u32, round: u64) -> Done
 fn sender(item: &Item) -> Option<Identity> {
     let name = if item.sender.is_empty() { "观众".into() } else { item.sender.clone() };
     let digest = Sha256::digest(item.sender.as_bytes());
-    let hash: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = digest[..5].iter().map(|byte| format!("{byte:02x}")).collect();
     let user: UserId = format!("replay-{hash}").parse().ok()?;
     Some(Identity {
         user,

@@ -48,7 +48,7 @@ pub struct GatewayConfig {
     /// Kernel send buffer of one viewer; what it does not hold is queued here, where
     /// it can still be left out. Default 65536: a second of a hot room.
     pub socket_send_bytes: u32,
-    /// Effort of deflate, 1 to 9. Default 3: most of the gain, a third of the cost.
+    /// Effort of deflate, 1 to 9. Default 6: a batch is deflated once, whoever watches.
     pub deflate_effort: u32,
     /// Chat messages in one repair at most; older ones are skipped. Default 200.
     pub repair_chat_max: usize,
@@ -112,7 +112,7 @@ impl Default for GatewayConfig {
             queue_hard_bytes: 256 * 1024,
             behind_secs_max: 15,
             socket_send_bytes: 65_536,
-            deflate_effort: 3,
+            deflate_effort: 6,
             repair_chat_max: 200,
             client_frames_per_s: 20,
             control_frames_per_s: 10,

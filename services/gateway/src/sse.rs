@@ -148,11 +148,8 @@ impl Follower {
                 let json = repair_json(&self.room, (from, range.covered_to), &range.messages, repair);
                 event("batch", range.covered_to, &json).into()
             }
-            // It knows from the hello what it lacks, and asks for it.
-            Err(ApiError(refusal)) => {
-                let json = serde_json::to_vec(&ServerFrame::Error(refusal)).expect("frames are plain data");
-                event("error", from, &json).into()
-            }
+            // It knows from the hello what it lacks, and asks the history for it.
+            Err(_) => event("batch", from, &skip_json(&self.room, from, from, 0)).into(),
         }
     }
 

@@ -1,43 +1,81 @@
-//! The deflated wire encoding: one raw deflate stream per frame, which a
-//! browser opens with `DecompressionStream("deflate-raw")`.
+//! The deflated wire encoding: one raw deflate stream per frame, primed with a dictionary
+//! that both sides know. A browser opens it with `DecompressionStream("deflate-raw")`
+//! behind the dictionary as a stored block.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
 
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// Frames of a deflated connection below this size travel as plain text frames:
 /// deflate has nothing to gain there.
-pub const DEFLATE_BYTES_MIN: usize = 256;
+pub const DEFLATE_BYTES_MIN: usize = 128;
+
+/// What every stream may refer back to, as if it had been sent before: the words of this
+/// protocol's frames and some that chats are made of, what is most frequent last.
+/// Part of the protocol: `docs/protocol.md` prints it.
+pub const DICTIONARY: &str = include_str!("dictionary.txt");
+
+/// Highest effort.
+const EFFORT_MAX: u32 = 9;
+/// Opened bytes are taken in pieces of this.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Why a frame could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
     /// Not a raw deflate stream.
-    #[error("not a raw deflate stream")]
-    Corrupt(#[source] std::io::Error),
+    #[error("not a whole raw deflate stream")]
+    Corrupt,
     /// Opens to more than the caller allows.
     #[error("opens to more than {0} bytes")]
     TooLarge(usize),
 }
 
+thread_local! {
+    /// One state for each effort: a new one would cost more than most frames.
+    static STATES: RefCell<[Option<Compress>; EFFORT_MAX as usize + 1]> = RefCell::default();
+}
+
 /// Deflates `bytes` with an effort of 0 (none) to 9.
 #[must_use]
 pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
-    let sink = Vec::with_capacity(bytes.len() / 3 + 64);
-    let mut encoder = DeflateEncoder::new(sink, Compression::new(effort.min(9)));
-    encoder.write_all(bytes).expect("writing to memory cannot fail");
-    encoder.finish().expect("writing to memory cannot fail")
+    let effort = effort.min(EFFORT_MAX);
+    STATES.with_borrow_mut(|states| {
+        let state = states[effort as usize].get_or_insert_with(|| Compress::new(Compression::new(effort), false));
+        state.reset();
+        state.set_dictionary(DICTIONARY.as_bytes()).expect("a new stream takes a dictionary");
+        let mut deflated = Vec::with_capacity(bytes.len() / 3 + 64);
+        loop {
+            let read = usize::try_from(state.total_in()).unwrap_or(bytes.len());
+            let status = state.compress_vec(&bytes[read..], &mut deflated, FlushCompress::Finish);
+            match status.expect("compressing memory cannot fail") {
+                Status::StreamEnd => return deflated,
+                Status::Ok | Status::BufError => deflated.reserve(deflated.capacity().max(64)),
+            }
+        }
+    })
 }
 
-/// Opens a raw deflate stream of at most `bytes_max` opened bytes.
+/// Opens a stream of at most `bytes_max` opened bytes.
 pub fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
-    let mut out = Vec::new();
-    let mut reader = DeflateDecoder::new(bytes).take(bytes_max as u64 + 1);
-    reader.read_to_end(&mut out).map_err(InflateError::Corrupt)?;
-    if out.len() > bytes_max {
-        return Err(InflateError::TooLarge(bytes_max));
+    let mut state = Decompress::new(false);
+    state.set_dictionary(DICTIONARY.as_bytes()).map_err(|_| InflateError::Corrupt)?;
+    let mut opened = Vec::with_capacity((bytes.len() * 4).min(bytes_max));
+    loop {
+        let read = usize::try_from(state.total_in()).unwrap_or(bytes.len()).min(bytes.len());
+        let before = (state.total_in(), state.total_out());
+        opened.reserve(PIECE_BYTES.min(bytes_max - opened.len() + 1));
+        let status = state.decompress_vec(&bytes[read..], &mut opened, FlushDecompress::None);
+        if opened.len() > bytes_max {
+            return Err(InflateError::TooLarge(bytes_max));
+        }
+        match status {
+            Ok(Status::StreamEnd) => return Ok(opened),
+            Ok(Status::Ok | Status::BufError) if (state.total_in(), state.total_out()) != before => {}
+            // It wants more than there is, or does not begin like one.
+            Ok(_) | Err(_) => return Err(InflateError::Corrupt),
+        }
     }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -50,5 +88,39 @@ mod tests {
         assert!(bomb.len() < 2048);
         assert!(matches!(inflate(&bomb, 4096), Err(InflateError::TooLarge(4096))));
         assert_eq!(inflate(&deflate(b"abc", 6), 3).unwrap(), b"abc");
+        assert!(matches!(inflate(&deflate(b"abc", 6), 2), Err(InflateError::TooLarge(2))));
+    }
+
+    #[test]
+    fn whatever_is_cut_or_foreign_is_refused() {
+        let whole = deflate(DICTIONARY.repeat(3).as_bytes(), 6);
+        for end in 0..whole.len() {
+            assert!(matches!(inflate(&whole[..end], 1 << 20), Err(InflateError::Corrupt)), "{end}");
+        }
+        assert!(matches!(inflate(b"\xff\xff\xff\xff", 1 << 20), Err(InflateError::Corrupt)));
+    }
+
+    /// What a browser does: the dictionary as a stored block, the stream, and the
+    /// dictionary cut off again.
+    #[test]
+    fn a_stored_block_stands_in_for_the_dictionary() {
+        let len = u16::try_from(DICTIONARY.len()).unwrap();
+        let frame = br#"{"type":"batch","room":"demo","previous":1,"sequence":2,"messages":[]}"#;
+        for effort in 0..=EFFORT_MAX {
+            let stream = [
+                &[0][..],
+                &len.to_le_bytes(),
+                &(!len).to_le_bytes(),
+                DICTIONARY.as_bytes(),
+                &deflate(frame, effort),
+            ]
+            .concat();
+            let mut opened = Vec::with_capacity(8192);
+            let mut state = Decompress::new(false);
+            let status = state.decompress_vec(&stream, &mut opened, FlushDecompress::Finish).unwrap();
+            assert_eq!(status, Status::StreamEnd);
+            assert_eq!(&opened[DICTIONARY.len()..], frame);
+            assert_eq!(inflate(&deflate(frame, effort), 100).unwrap(), frame);
+        }
     }
 }

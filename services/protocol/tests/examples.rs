@@ -29,6 +29,12 @@ fn examples() -> Vec<(usize, &'static str, String)> {
     examples
 }
 
+#[test]
+fn the_page_prints_the_dictionary() {
+    let printed = format!("    {}", barrage_protocol::deflate::DICTIONARY);
+    assert!(PAGE.lines().any(|line| line == printed));
+}
+
 fn tagged(wanted: &str) -> Vec<(usize, String)> {
     let found = examples().into_iter().filter(|(_, tag, _)| *tag == wanted);
     let found: Vec<_> = found.map(|(line, _, text)| (line, text)).collect();
