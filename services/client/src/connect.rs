@@ -128,6 +128,8 @@ async fn first_of(
                 None => return last,
                 Some(Ok(link)) => return Ok(Some(link)),
                 Some(Err(error)) if is_final(&error) => return Err(error),
+                // A refusal says more than an endpoint that is away.
+                Some(Err(_)) if matches!(last, Err(ConnectError::Refused(_))) => {}
                 Some(Err(error)) => last = Err(error),
             },
             () = patience, if rest.len() > 0 => {}

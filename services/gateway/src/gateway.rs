@@ -34,8 +34,9 @@ use crate::{admin, direct, explain, hub, online, report, routes};
 const SHARD_QUEUE_MAX: usize = 4_096;
 /// Joins that are refused are told to come back within this.
 const JOIN_RETRY_SPREAD_MS: u64 = 9_000;
-/// A room's hub must be subscribed within this, or the join is refused.
-const SUBSCRIBE_MAX: Duration = Duration::from_secs(5);
+/// A room's hub must be subscribed within this, or the join is refused: before clients lose
+/// their patience (5 s) and take the transport to be what does not work.
+const SUBSCRIBE_MAX: Duration = Duration::from_secs(3);
 
 /// Who may watch.
 pub struct Access {

@@ -41,7 +41,8 @@ thread_local! {
 pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
     let effort = effort.min(EFFORT_MAX);
     STATES.with_borrow_mut(|states| {
-        let state = states[effort as usize].get_or_insert_with(|| Compress::new(Compression::new(effort), false));
+        let state =
+            states[effort as usize].get_or_insert_with(|| Compress::new(Compression::new(effort), false));
         state.reset();
         state.set_dictionary(DICTIONARY.as_bytes()).expect("a new stream takes a dictionary");
         let mut deflated = Vec::with_capacity(bytes.len() / 3 + 64);
