@@ -15,9 +15,7 @@ use tokio::process::{Child, Command};
 /// Sixty joins a second at most, and a hundred viewers within half a second: most get tickets.
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_with_tickets_come_at_their_moments_and_owe_nothing_before() {
-    let site =
-        Site::with(&[("BARRAGE_GATEWAY__JOINS_PER_S", "60"), ("BARRAGE_ENTRY__TICKET_OVER_WAIT_MS", "200")])
-            .await;
+    let site = Site::with(&[("BARRAGE_GATEWAY__JOINS_PER_S", "60")]).await;
     let scenario = site.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 9}]\n\
          thresholds: [loss.gift == 0, doubled.gift == 0]\n",
