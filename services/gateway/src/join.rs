@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{BusError, RangeLimits, Topic};
+use barrage_bus::{BusError, Range, RangeLimits, Topic};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
@@ -24,7 +24,7 @@ const RESUME_READS_MAX: usize = 32;
 
 /// Longest read of one repair. Meanwhile nothing else is sent to the viewer, which asks
 /// again by itself.
-pub(crate) const REPAIR_MAX: Duration = Duration::from_secs(3);
+const REPAIR_MAX: Duration = Duration::from_secs(3);
 
 /// What the handshake said.
 #[derive(Debug)]
@@ -162,6 +162,19 @@ async fn resume(
     position
 }
 
+/// Reads what the room has after a position, within [`REPAIR_MAX`].
+pub(crate) async fn range(
+    shared: &Shared,
+    room: &RoomId,
+    after: Sequence,
+    before: Option<Sequence>,
+) -> Result<Range, BusError> {
+    let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
+    let topic = Topic::Room(room.clone());
+    let read = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, before, limits)).await;
+    read.unwrap_or_else(|_| Err(BusError::Unavailable("it took too long".into())))
+}
+
 /// Answers the range (`after`, `before`); returns where the answer ends.
 pub(crate) async fn repair(
     shared: &Shared,
@@ -170,10 +183,7 @@ pub(crate) async fn repair(
     after: Sequence,
     before: Sequence,
 ) -> Sequence {
-    let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
-    let topic = Topic::Room(room.clone());
-    let read = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, Some(before), limits)).await;
-    match read.unwrap_or_else(|_| Err(BusError::Unavailable("it took too long".into()))) {
+    match range(shared, room, after, Some(before)).await {
         Ok(range) => {
             shared.metrics.repaired(range.outcome);
             let span = (after, range.covered_to);

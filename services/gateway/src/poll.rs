@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use barrage_bus::{BusError, Range, RangeLimits, Topic};
+use barrage_bus::Range;
 use barrage_http::ApiError;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Code, RoomId, Sequence};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::batch::repair_json;
 use crate::gateway::Shared;
-use crate::join::REPAIR_MAX;
+use crate::join;
 use crate::routes::{Routes, bearer, room};
 
 #[derive(Debug, Deserialize)]
@@ -71,10 +71,7 @@ pub(crate) async fn read(
     after: Sequence,
     before: Option<Sequence>,
 ) -> Result<Range, ApiError> {
-    let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
-    let topic = Topic::Room(room.clone());
-    let range = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, before, limits)).await;
-    let range = range.unwrap_or_else(|_| Err(BusError::Unavailable("it took too long".into())));
+    let range = join::range(shared, room, after, before).await;
     range.map_err(|error| ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(1_000))
 }
 

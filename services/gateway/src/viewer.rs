@@ -294,9 +294,7 @@ impl Viewer {
         }
         Flushed { bytes: bytes_written, messages, result }
     }
-}
 
-impl Viewer {
     /// How much the socket took. Of a new one the runtime does not know yet that it takes
     /// anything, so the kernel is asked first; of a full one the runtime must learn it.
     fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -4,7 +4,8 @@
 //! Short by default; `cargo xtask fault` runs it long. `FAULT_SECS`, `FAULT_SEED`,
 //! `FAULT_VIEWERS`, `FAULT_GIFTS_PER_S`, `FAULT_CHATS_PER_S`, `FAULT_JSON` (a file),
 //! `FAULT_LOG` (what the processes log), `FAULT_LOGS` (a folder for that) and
-//! `FAULT_CROWD_LOG` (a file for what the viewers met) say how.
+//! `FAULT_CROWD_LOG` (a file for what the viewers met) say how; `FAULT_ONLY_SSE=1` has all
+//! viewers take event streams.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the seed and the report are what the run is for")]

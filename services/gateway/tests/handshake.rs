@@ -1,0 +1,52 @@
+//! A handshake is answered before anything is asked of the viewer, however it comes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fleet;
+
+use std::time::Duration;
+
+use barrage_gateway::GatewayConfig;
+use fleet::Fleet;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const HANDSHAKE: &str = "GET /v1/rooms/demo/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// Writes the parts with pauses between, and reads one answer's head.
+async fn answer(stream: &mut TcpStream, parts: &[&str]) -> String {
+    for part in parts {
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = tokio::time::timeout(Duration::from_secs(10), stream.read_u8()).await;
+        head.push(byte.expect("an answer").unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_or_in_pieces_or_behind_another_request() {
+    let fleet = Fleet::new().await;
+    let gateway = fleet.start(GatewayConfig::default()).await;
+    let (head, tail) = HANDSHAKE.split_at(40);
+    // Behind one that has gone the way of HTTP, as from a proxy that keeps its connections.
+    let other = "GET /v1/rooms/demo/nothing HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (before, parts) in [(None, &[HANDSHAKE][..]), (None, &[head, tail]), (Some(other), &[HANDSHAKE])] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        if let Some(other) = before {
+            assert!(answer(&mut stream, &[other]).await.starts_with("HTTP/1.1 404"));
+        }
+        let head = answer(&mut stream, parts).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    }
+    // A refusal is an HTTP answer.
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let unknown = HANDSHAKE.replace("demo", "elsewhere");
+    let head = answer(&mut stream, &[&unknown]).await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
