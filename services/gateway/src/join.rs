@@ -26,6 +26,9 @@ const RESUME_READS_MAX: usize = 32;
 /// again by itself.
 const REPAIR_MAX: Duration = Duration::from_secs(3);
 
+/// Longest wait for the bus's word on a position that is newer than any seen here.
+const REACH_MAX: Duration = Duration::from_secs(1);
+
 /// What the handshake said.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -119,11 +122,12 @@ pub(crate) async fn within_reach(
     if after <= position {
         return position;
     }
-    match shared.bus.last(&Topic::Room(room.clone())).await {
-        Ok(last) if after > last => position,
-        Ok(_) => after,
-        Err(error) => {
-            tracing::debug!(%error, "a viewer's position could not be checked, and is believed");
+    let topic = Topic::Room(room.clone());
+    match tokio::time::timeout(REACH_MAX, shared.bus.last(&topic)).await {
+        Ok(Ok(last)) if after > last => position,
+        Ok(Ok(_)) => after,
+        Ok(Err(_)) | Err(_) => {
+            tracing::debug!(%room, "a viewer's position could not be checked, and is believed");
             after
         }
     }
@@ -162,13 +166,18 @@ async fn resume(
     position
 }
 
-/// Reads what the room has after a position, within [`REPAIR_MAX`].
+/// Reads what the room has after a position, within [`REPAIR_MAX`]. A viewer that is ahead of
+/// this gateway needs nothing, and does not wait for the bus to say so.
 pub(crate) async fn range(
     shared: &Shared,
     room: &RoomId,
     after: Sequence,
     before: Option<Sequence>,
 ) -> Result<Range, BusError> {
+    if before.is_some_and(|before| before.0 <= after.0 + 1) {
+        let (outcome, messages) = (RepairOutcome::Complete, Vec::new());
+        return Ok(Range { outcome, skipped: 0, messages, covered_to: after });
+    }
     let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
     let topic = Topic::Room(room.clone());
     let read = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, before, limits)).await;

@@ -29,7 +29,7 @@ pub(crate) async fn run(follower: Arc<Follower>) {
         // A round's time was enough for whatever was on its way.
         for (followed, newest) in expected.drain(..) {
             if followed.last() < newest {
-                followed.doubt();
+                followed.expect(newest);
             }
         }
         let mut by_partition: BTreeMap<u16, Vec<(String, Arc<Followed>)>> = BTreeMap::new();

@@ -35,11 +35,13 @@ pub(crate) async fn backfill(
         }
         kept.base
     };
-    let first = reader.state().await?.first_sequence;
-    if after.0 + 1 < first {
+    // Replicas do not drop what is old in the same moment: near that end only the leader's
+    // word counts.
+    let first = reader.first().await?.map_or(u64::MAX, |first| first.0);
+    if first > 1 && after.0 < first.saturating_add(2 * EXTRA_POSITIONS) {
         return Ok(false);
     }
-    let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS).max(first.saturating_sub(1)));
+    let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS));
     let (mut older, mut is_too_much) = (Vec::new(), false);
     let visit = |message: Message| {
         is_too_much = older.len() >= messages_max;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use barrage_protocol::Sequence;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use crate::bus::{Event, Subscription};
@@ -14,8 +14,8 @@ use crate::embedded::topic_log::TopicLog;
 pub(crate) struct Followed {
     pub(crate) kept: Mutex<Kept>,
     pub(crate) events: broadcast::Sender<Event>,
-    /// Told when something newer is stored than has arrived.
-    pub(crate) doubts: Notify,
+    /// A position that is stored, though it may not have arrived.
+    pub(crate) stored: watch::Sender<Sequence>,
     /// Held while the stream is read for a range: who waits may find it in memory. It says
     /// when such a read has last failed.
     pub(crate) reading: tokio::sync::Mutex<Option<Instant>>,
@@ -27,7 +27,7 @@ impl Followed {
         Followed {
             kept: Mutex::new(Kept::from(start)),
             events: broadcast::Sender::new(lag_max.max(1)),
-            doubts: Notify::new(),
+            stored: watch::Sender::new(start),
             reading: tokio::sync::Mutex::default(),
         }
     }
@@ -43,9 +43,13 @@ impl Followed {
         lock(&self.kept).log.last()
     }
 
-    /// Has the topic read up to its newest message.
-    pub(crate) fn doubt(&self) {
-        self.doubts.notify_one();
+    /// Has the topic read up to a position, unless it arrives before.
+    pub(crate) fn expect(&self, stored: Sequence) {
+        self.stored.send_if_modified(|newest| {
+            let is_newer = stored > *newest;
+            *newest = stored.max(*newest);
+            is_newer
+        });
     }
 }
 

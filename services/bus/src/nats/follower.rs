@@ -31,6 +31,9 @@ const MENDING_MAX: usize = 32;
 /// After a read that failed, a topic's next one is not begun before this.
 const READ_AGAIN: Duration = Duration::from_millis(500);
 
+/// A subscription does not wait longer for a stream's leader.
+const LEADER_PATIENCE: Duration = Duration::from_millis(700);
+
 /// All topics that this process follows.
 pub(crate) struct Follower {
     pub(crate) client: Client,
@@ -75,9 +78,7 @@ impl Follower {
         let names = &self.streams.names;
         let output = names.output(topic);
         let arrivals = self.client.subscribe(output).await.map_err(|e| unavailable(&e))?;
-        // The leader answers after it knows of the subscription, so nothing falls
-        // between the position and what arrives.
-        let start = self.streams.of(topic).last(&names.input(topic)).await?;
+        let (start, is_late) = self.start(topic).await?;
         let followed = Arc::new(Followed::new(start, self.limits.subscriber_lag_max));
         let subscription = followed.subscribe();
         {
@@ -89,8 +90,20 @@ impl Follower {
             all.insert(topic.clone(), Arc::clone(&followed));
         }
         let task = Following { follower: Arc::clone(self), topic: topic.clone(), followed, arrivals };
-        tokio::spawn(task.run(disturbances));
+        tokio::spawn(task.run(disturbances, is_late));
         Ok(subscription)
+    }
+
+    /// The position to begin after, and whether something newer may be stored already that
+    /// never arrives. The leader answers after it knows of the subscription, so nothing
+    /// falls between; without one, any replica's word is better than a closed door.
+    async fn start(&self, topic: &Topic) -> Result<(Sequence, bool), BusError> {
+        let (reader, input) = (self.streams.of(topic), self.streams.names.input(topic));
+        if let Ok(Ok(last)) = tokio::time::timeout(LEADER_PATIENCE, reader.last(&input)).await {
+            return Ok((last, false));
+        }
+        let last = reader.lasts(&[&input]).await?.get(&input).copied();
+        Ok((last.unwrap_or(Sequence::ZERO), true))
     }
 
     /// Subscribes to a topic that is followed already.

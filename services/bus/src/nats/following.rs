@@ -1,6 +1,10 @@
 //! The task of one topic: takes what arrives, and reads what is missing before it.
+//!
+//! Any replica may answer those reads, and the chain tells whether an answer was whole: so
+//! a stream without a leader, which takes some seconds to elect one, is read nevertheless.
 
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +24,16 @@ use crate::embedded::{lock, unix_ms};
 
 /// A gap that is open for so long is told of.
 const LONG: Duration = Duration::from_secs(3);
+
+/// A question to the leader on its way.
+type Newest = Pin<Box<dyn Future<Output = Sequence> + Send>>;
+
+async fn answered(newest: &mut Option<Newest>) -> Sequence {
+    match newest {
+        Some(newest) => newest.await,
+        None => std::future::pending().await,
+    }
+}
 
 /// What arrived on a topic's subject.
 enum Arrival {
@@ -44,9 +58,12 @@ pub(crate) struct Following {
 }
 
 impl Following {
-    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<u64>) {
+    /// `is_late`: the position to begin after may be older than what was stored before the
+    /// subscription.
+    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<u64>, is_late: bool) {
         let followed = Arc::clone(&self.followed);
-        let events = &followed.events;
+        let (events, mut stored) = (&followed.events, followed.stored.subscribe());
+        let mut newest = is_late.then(|| self.newest());
         loop {
             tokio::select! {
                 biased;
@@ -55,12 +72,14 @@ impl Following {
                         return;
                     }
                 }
-                Ok(()) = disturbances.changed() => {
-                    self.mend(None).await;
+                Ok(()) = disturbances.changed() => newest = Some(self.newest()),
+                last = answered(&mut newest), if newest.is_some() => {
+                    newest = None;
+                    self.mend(last).await;
                 }
-                () = followed.doubts.notified() => {
-                    self.follower.metrics.gaps.inc();
-                    self.mend(None).await;
+                Ok(()) = stored.changed() => {
+                    let last = *stored.borrow_and_update();
+                    self.mend(last).await;
                 }
                 arrival = self.arrivals.next() => match arrival.map(read) {
                     // Dropping the sender tells subscribers that the bus is gone.
@@ -76,15 +95,30 @@ impl Following {
         }
     }
 
-    async fn arrived(&mut self, message: Message) {
-        if message.previous > self.followed.last() {
-            self.follower.metrics.gaps.inc();
-            if self.mend(Some(message.previous)).await == Mended::Unheard {
-                // Whoever joins now has it read again, with what is missing before it.
-                return;
+    /// The newest position as the leader knows it, who is asked until there is one.
+    /// Meanwhile what arrives is shown.
+    fn newest(&self) -> Newest {
+        let (follower, topic) = (Arc::clone(&self.follower), self.topic.clone());
+        Box::pin(async move {
+            let (reader, input) = (follower.streams.of(&topic), follower.streams.names.input(&topic));
+            let mut pauses = Pauses::new();
+            loop {
+                let permit = follower.mending.acquire().await;
+                if let Ok(last) = reader.last(&input).await {
+                    return last;
+                }
+                drop(permit);
+                pauses.pause().await;
             }
+        })
+    }
+
+    async fn arrived(&mut self, message: Message) {
+        // Whoever joins after nobody listened has it read again, with what is missing
+        // before it.
+        if self.mend(message.previous).await == Mended::Whole {
+            self.keep(message);
         }
-        self.keep(message);
     }
 
     /// Keeps the next message and shows it; one that is known already is left alone.
@@ -100,19 +134,23 @@ impl Following {
         drop(self.followed.events.send(Event::Message(message)));
     }
 
-    /// Reads what was missed, up to a position or the newest; tries until it has it or
-    /// nobody listens any more. Meanwhile arrivals wait in their channel, and its end
-    /// is a disturbance of its own.
-    async fn mend(&self, to: Option<Sequence>) -> Mended {
+    /// Reads what was missed up to a position; tries until it has it or nobody listens any
+    /// more. Meanwhile arrivals wait in their channel, and its end is a disturbance of its
+    /// own.
+    async fn mend(&self, last: Sequence) -> Mended {
+        if last <= self.followed.last() {
+            return Mended::Whole;
+        }
+        self.follower.metrics.gaps.inc();
         let (mut pauses, began, mut is_long) = (Pauses::new(), Instant::now(), false);
         let topic = &self.topic;
-        while let Err(error) = self.try_mend(to).await {
+        while let Err(error) = self.try_mend(last).await {
             if self.followed.events.receiver_count() == 0 {
                 return Mended::Unheard;
             }
             if !is_long && began.elapsed() > LONG {
                 is_long = true;
-                tracing::warn!(%error, ?topic, after = %self.followed.last(), ?to, "a gap cannot be read yet: nothing newer is shown");
+                tracing::warn!(%error, ?topic, after = %self.followed.last(), %last, "a gap cannot be read yet: nothing newer is shown");
             }
             pauses.pause().await;
         }
@@ -123,28 +161,24 @@ impl Following {
         Mended::Whole
     }
 
-    async fn try_mend(&self, to: Option<Sequence>) -> Result<(), BusError> {
+    async fn try_mend(&self, last: Sequence) -> Result<(), BusError> {
         let streams = &self.follower.streams;
         let reader = streams.of(&self.topic);
         let _permit = self.follower.mending.acquire().await;
         let input = streams.names.input(&self.topic);
-        let last = match to {
-            Some(last) => last,
-            None => reader.last(&input).await?,
-        };
         let after = self.followed.last();
-        if last <= after {
-            return Ok(());
-        }
-        let first = reader.state().await?.first_sequence;
-        if first > after.0 + 1 {
-            self.forget_before(Sequence(first - 1));
+        if reader.first().await?.is_none_or(|first| first.0 > after.0 + 1) {
+            // That something is gone is believed of the leader alone.
+            let first = reader.state().await?.first_sequence;
+            if first > after.0 + 1 {
+                self.forget_before(Sequence(first - 1));
+            }
         }
         let visit = |message| {
             self.keep(message);
             ControlFlow::Continue(())
         };
-        reader.scan(&input, after, last, visit).await
+        reader.scan(&input, self.followed.last(), last, visit).await
     }
 
     /// Part of what was missed has left the stream: what memory holds no longer joins

@@ -91,10 +91,14 @@ impl Reader {
     }
 
     /// Up to `limit` messages of a subject after a position. Any replica may answer,
-    /// and may be a moment behind.
+    /// and may be a moment behind. One that has just died does not: then another is asked
+    /// once, within the same time.
     pub(crate) async fn page(&self, subject: &str, after: Sequence, limit: usize) -> Result<Page, BusError> {
-        let read = self.read_page(subject, after, limit.clamp(1, self.page_messages_max));
-        self.in_time(read).await
+        let read = || self.read_page(subject, after, limit.clamp(1, self.page_messages_max));
+        match tokio::time::timeout(self.timeout / 2, read()).await {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(_)) | Err(_) => within(self.timeout / 2, read()).await,
+        }
     }
 
     async fn read_page(&self, subject: &str, after: Sequence, limit: usize) -> Result<Page, BusError> {
@@ -134,12 +138,14 @@ impl Reader {
             }
             Ok(lasts)
         };
-        self.in_time(read).await
+        within(self.timeout, read).await
     }
 
-    async fn in_time<T>(&self, read: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
-        let timed = tokio::time::timeout(self.timeout, read).await;
-        timed.unwrap_or_else(|_| Err(BusError::Unavailable("a read got no answer in time".into())))
+    /// The first position that the stream still holds, as some replica knows; `None` when it
+    /// is empty.
+    pub(crate) async fn first(&self) -> Result<Option<Sequence>, BusError> {
+        let reached = self.page(">", Sequence::ZERO, 1).await?.reached;
+        Ok((reached > Sequence::ZERO).then_some(reached))
     }
 
     async fn ask(&self, question: &impl Serialize) -> Result<Answers, BusError> {
@@ -168,7 +174,7 @@ impl Reader {
             let mut answers = self.ask(&Ask { start_time, batch: 1, next_by_subj: subject }).await?;
             Ok(answers.next().await?.map(|answer| answer.sequence))
         };
-        self.in_time(read).await
+        within(self.timeout, read).await
     }
 
     /// Hands over a subject's messages after a position in order, until the visitor
@@ -191,7 +197,7 @@ impl Reader {
             }
             if page.reached > reached {
                 reached = page.reached;
-            } else if self.state().await?.first_sequence > last.0 {
+            } else if self.state().await.is_ok_and(|state| state.first_sequence > last.0) {
                 // It has left the stream in the meantime.
                 return Ok(());
             } else if tokio::time::Instant::now() > deadline {
@@ -242,6 +248,11 @@ impl Answers {
         self.before = number(&headers, NATS_SEQUENCE).unwrap_or_default();
         Ok(Some(Answer { sequence: Sequence(self.before), headers, payload: answer.payload }))
     }
+}
+
+async fn within<T>(time: Duration, read: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
+    let timed = tokio::time::timeout(time, read).await;
+    timed.unwrap_or_else(|_| Err(BusError::Unavailable("a read got no answer in time".into())))
 }
 
 pub(crate) fn unavailable(error: &dyn std::error::Error) -> BusError {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::nats::{Level, NatsError};
-use barrage_bus::{Bus, BusConfig, BusError, Draft, Event, NatsBus, NatsConfig, Receipt, Subscription};
+use barrage_bus::{
+    Bus, BusConfig, BusError, Draft, Event, NatsBus, NatsConfig, RangeLimits, Receipt, Subscription,
+};
+use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
 
 use tokio::task::JoinHandle;
@@ -99,31 +102,61 @@ async fn a_stalled_server_loses_and_doubles_nothing() {
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 400);
 }
 
-/// The name of the server that leads the stream.
-async fn leader(server: &Server) -> Option<String> {
+/// Which server of three leads the stream.
+async fn leader(server: &Server) -> Option<usize> {
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.ok()?);
     let mut stream = context.get_stream("barrage_messages").await.ok()?;
-    stream.info().await.ok()?.cluster.clone()?.leader
+    let name = stream.info().await.ok()?.cluster.clone()?.leader?;
+    (0..3).find(|n| format!("n{n}") == name)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
-    let mut servers = Server::start_three().await;
+/// A process of a cluster of three that knows some of the servers.
+async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
     let config = NatsConfig {
-        urls: servers.iter().map(Server::url).collect(),
+        urls: known.iter().map(|n| servers[*n].url()).collect(),
         replicas: 3,
         publish_deadline_ms: 15_000,
         ..nats_config(&servers[0])
     };
     // The servers choose a leader among themselves first.
-    let open = || NatsBus::connect(config.clone(), BusConfig::default(), metrics());
-    let publisher = loop {
-        match open().await {
-            Ok(bus) => break bus,
+    loop {
+        match NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await {
+            Ok(bus) => return bus,
             Err(error) => assert!(matches!(error, NatsError::Setup { .. }), "{error}"),
         }
+    }
+}
+
+/// One server of three is left, which cannot lead: what it holds is read nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_leader_rooms_are_opened_and_read() {
+    let mut servers = Server::start_three().await;
+    let publisher = of_three(&servers, &[0, 1, 2]).await;
+    let gifts: Vec<_> = (0..20).map(|n| draft("r", "u", &format!("g{n}"), Class::Gift)).collect();
+    let receipts = publisher.publish(gifts).await.unwrap();
+    let leader = leader(&servers[0]).await.expect("a leader");
+    let left = (leader + 1) % 3;
+    let gateway = of_three(&servers, &[left]).await;
+    for n in (0..3).filter(|n| *n != left) {
+        servers[n].kill();
+    }
+    // Its own connection stays; that the others are gone it has to find out.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (after, last) = (receipts[4].sequence, receipts[19].sequence);
+    let read = async {
+        let subscription = gateway.subscribe(&topic("r")).await.unwrap();
+        assert_eq!(subscription.start, last);
+        gateway.range(&topic("r"), after, Some(last), RangeLimits::default()).await.unwrap()
     };
-    let gateway = open().await.unwrap();
+    let range = tokio::time::timeout(Duration::from_secs(5), read).await.expect("a leader was waited for");
+    assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 14));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
+    let mut servers = Server::start_three().await;
+    let publisher = of_three(&servers, &[0, 1, 2]).await;
+    let gateway = of_three(&servers, &[0, 1, 2]).await;
     let package = || (0..10).map(|n| draft("p", "u", &format!("p{n}"), Class::Gift)).collect::<Vec<_>>();
     let first = publisher.publish(package()).await.unwrap();
     assert_eq!(first[9].sequence.0, first[0].sequence.0 + 9);
@@ -131,8 +164,7 @@ async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
     let subscription = gateway.subscribe(&topic("r")).await.unwrap();
     let posters = posters(&publisher, 150);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let name = leader(&servers[0]).await.expect("a leader");
-    let victim = (0..3).find(|n| format!("n{n}") == name).expect("one of the three");
+    let victim = leader(&servers[0]).await.expect("a leader");
     servers[victim].kill();
     assert_eq!(all_are_shown(subscription, posters).await.len(), 600);
     let again = publisher.publish(package()).await.unwrap();
