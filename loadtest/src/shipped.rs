@@ -3,11 +3,13 @@
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Names and texts.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 8] = [
     ("smoke", include_str!("../scenarios/smoke.yaml")),
     ("steady", include_str!("../scenarios/steady.yaml")),
     ("celebrity", include_str!("../scenarios/celebrity.yaml")),
     ("storm", include_str!("../scenarios/storm.yaml")),
+    ("stampede", include_str!("../scenarios/stampede.yaml")),
+    ("hundred-thousand", include_str!("../scenarios/hundred-thousand.yaml")),
     ("thousand-rooms", include_str!("../scenarios/thousand-rooms.yaml")),
     ("replay", include_str!("../scenarios/replay.yaml")),
 ];

@@ -150,6 +150,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     range("gateway.egress_bytes_per_s", config.gateway.egress_bytes_per_s, 10_000, 1 << 40);
     range("gateway.behind_secs_max", config.gateway.behind_secs_max, 1, 3_600);
     range("gateway.batch_messages_max", config.gateway.batch_messages_max as u64, 1, 10_000);
+    range("gateway.wave_viewers_max", config.gateway.wave_viewers_max as u64, 1, 1_000_000);
     range("gateway.pulse_ms", config.gateway.pulse_ms, 100, 60_000);
     range("gateway.ping_interval_ms", config.gateway.ping_interval_ms, 1_000, 600_000);
     range("gateway.deflate_effort", u64::from(config.gateway.deflate_effort), 1, 9);

@@ -8,11 +8,11 @@ use anyhow::{Context, bail};
 use axum::Router;
 use barrage_archiver::{ArchiverError, ArchiverMetrics, Report};
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomSettings};
-use barrage_entry::Entry;
+use barrage_entry::{Entry, Here};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
-use barrage_http::AllowedOrigins;
+use barrage_http::{AllowedOrigins, Front, HttpConfig, Tls};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::RoomId;
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
@@ -73,6 +73,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
              `barrage up` runs all of them in one process"
         );
     }
+    let tls = Tls::load(&config.http)?;
     let lock = data_dir::open(&config.data_dir)?;
     let public = if roles.is_public() { listen(&config.listen)? } else { Vec::new() };
     let admin = listen(&[config.admin_listen])?;
@@ -147,7 +148,8 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     if roles.is_public() {
         let http = config.http.clone();
         let shutdown = stop.front.clone();
-        front.push(tokio::spawn(barrage_http::serve_greeted(public, public_router, greeter, http, shutdown)));
+        let before = Front { greeter, tls };
+        front.push(tokio::spawn(barrage_http::serve_public(public, public_router, before, http, shutdown)));
     }
     // Health and metrics answer until the end.
     let admin_served =
@@ -320,9 +322,10 @@ fn entry(
 ) -> anyhow::Result<(Router, Router, JoinHandle<()>)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
+    let here = Here { is_tls: config.http.tls_cert_file.is_some(), ports };
     let (bus, quota) = (Arc::clone(&ground.bus), Arc::clone(&counting.quota));
     let keyring = Arc::clone(&ground.keyring);
-    let entry = Entry::new(bus, quota, ports, config.entry.clone(), &ground.registry, keyring)?;
+    let entry = Entry::new(bus, quota, here, config.entry.clone(), &ground.registry, keyring)?;
     let is_local = || addresses.iter().all(|address| address.ip().is_loopback());
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);
@@ -334,6 +337,7 @@ fn entry(
 /// Clients find a process without entry by URLs: those of its listeners if none are
 /// configured.
 fn name_urls(config: &mut Config, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    let scheme = scheme(&config.http);
     for urls in [&mut config.gateway.base_urls, &mut config.uplink.base_urls] {
         if !urls.is_empty() {
             continue;
@@ -344,9 +348,14 @@ fn name_urls(config: &mut Config, addresses: &[SocketAddr]) -> anyhow::Result<()
                  or listen on one address"
             );
         }
-        *urls = addresses.iter().map(|address| format!("http://{address}")).collect();
+        *urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
     }
     Ok(())
+}
+
+/// Of the public listeners.
+fn scheme(http: &HttpConfig) -> &'static str {
+    if http.tls_cert_file.is_some() { "https" } else { "http" }
 }
 
 fn listen(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
@@ -383,7 +392,7 @@ fn announce(
 ) -> anyhow::Result<()> {
     cli::say("Barrage is up.")?;
     for address in addresses {
-        cli::say(format!("  {:<7} http://{address}/", roles.label()))?;
+        cli::say(format!("  {:<7} {}://{address}/", roles.label(), scheme(&config.http)))?;
     }
     cli::say(format!("  admin   http://{admin}/  (/metrics, /healthz, /readyz, /v1/admin)"))?;
     cli::say(format!("  data    {}", config.data_dir.display()))?;

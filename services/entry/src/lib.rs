@@ -24,3 +24,4 @@ pub use error::EntryError;
 pub use region::{Place, RegionTable};
 pub use report::run;
 pub use routes::{Entry, router};
+pub use urls::Here;

@@ -32,7 +32,7 @@ use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
 use crate::region::{Place, RegionTable};
 use crate::report::Newcomers;
 use crate::unix::unix_ms;
-use crate::urls::{bases, downlinks, host};
+use crate::urls::{Here, bases, downlinks, host};
 
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 /// Seconds' worth of questions that an address may save up.
@@ -58,18 +58,16 @@ pub struct Entry {
     door: Option<Door>,
     pub(crate) newcomers: Newcomers,
     resource: Bytes,
-    /// Ports of gateways that name no URL of their own.
-    ports: Vec<u16>,
+    here: Here,
 }
 
 impl Entry {
-    /// `ports` are where gateways without a base URL listen, on the host that entry was
-    /// asked on. The keyring signs tickets; one that cannot sign gives none. It also verifies
+    /// The keyring signs tickets; one that cannot sign gives none. It also verifies
     /// who calls the admin side.
     pub fn new(
         bus: Arc<dyn Bus>,
         quota: Arc<dyn Quota>,
-        ports: Vec<u16>,
+        here: Here,
         config: EntryConfig,
         registry: &Registry,
         keyring: Arc<Keyring>,
@@ -109,7 +107,7 @@ impl Entry {
             door,
             newcomers: Newcomers::default(),
             resource,
-            ports,
+            here,
         }))
     }
 
@@ -169,7 +167,7 @@ impl Entry {
         uplinks.shuffle(&mut rand::rng());
         let mut urls = Vec::new();
         for uplink in uplinks.iter().take(self.config.uplinks_max) {
-            for base in bases(&uplink.report.base_urls, host, &self.ports) {
+            for base in bases(&uplink.report.base_urls, host, &self.here) {
                 if !urls.contains(&base) {
                     urls.push(base);
                 }
@@ -215,7 +213,7 @@ impl Entry {
         self.metrics.answers.inc();
         let reports = placed.order.iter().map(|index| &gateways[*index].report);
         let bases: Vec<(&str, Vec<String>)> =
-            reports.map(|report| (report.id.as_str(), bases(&report.base_urls, host, &self.ports))).collect();
+            reports.map(|report| (report.id.as_str(), bases(&report.base_urls, host, &self.here))).collect();
         Ok(EntryAnswer {
             downlinks: downlinks(&bases, question.room.map_or("{room}", RoomId::as_str)),
             uplinks: self.uplinks(host),

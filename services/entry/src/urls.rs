@@ -8,16 +8,26 @@ use http::{HeaderMap, header};
 /// Longest `Host` that is put into URLs.
 const HOST_BYTES_MAX: usize = 255;
 
+/// Where gateways without a base URL listen, on the host that entry was asked on.
+#[derive(Debug, Clone)]
+pub struct Here {
+    /// Whether they speak TLS.
+    pub is_tls: bool,
+    /// On which ports.
+    pub ports: Vec<u16>,
+}
+
 /// Base URLs of an instance: those that it names, or this host with each of the ports.
-pub(crate) fn bases(named: &[String], host: &str, ports: &[u16]) -> Vec<String> {
+pub(crate) fn bases(named: &[String], host: &str, here: &Here) -> Vec<String> {
     if !named.is_empty() {
         return named.to_vec();
     }
     // The address that the client used works; the others are tried after it.
-    let mut bases = vec![format!("http://{host}")];
+    let scheme = if here.is_tls { "https" } else { "http" };
+    let mut bases = vec![format!("{scheme}://{host}")];
     let name = host_name(host);
-    for port in ports {
-        let base = format!("http://{name}:{port}");
+    for port in &here.ports {
+        let base = format!("{scheme}://{name}:{port}");
         if !bases.contains(&base) {
             bases.push(base);
         }
@@ -66,6 +76,14 @@ pub(crate) fn host(headers: &HeaderMap) -> Result<&str, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_names_no_url_is_on_this_host() {
+        let here = |is_tls| Here { is_tls, ports: vec![8080, 9090] };
+        assert_eq!(bases(&[], "h:8080", &here(false)), ["http://h:8080", "http://h:9090"]);
+        assert_eq!(bases(&[], "h", &here(true)), ["https://h", "https://h:8080", "https://h:9090"]);
+        assert_eq!(bases(&["https://cdn".to_owned()], "h", &here(false)), ["https://cdn"]);
+    }
 
     #[test]
     fn websockets_come_first_and_ports_take_turns() {

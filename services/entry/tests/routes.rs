@@ -11,7 +11,7 @@ use barrage_bus::{
     Bus, BusConfig, BusMetrics, Change, EmbeddedBus, EntryLoad, Factor, GatewayLoad, InstanceReport, Role,
     RoomSettings,
 };
-use barrage_entry::{Entry, EntryConfig, admin_router, router};
+use barrage_entry::{Entry, EntryConfig, Here, admin_router, router};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{LocalQuota, LocalQuotaConfig};
 use barrage_http::ClientAddr;
@@ -47,9 +47,9 @@ impl Site {
         }
         let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
-        let (quota, ports) = (Arc::new(quota), vec![8080, 9090]);
+        let (quota, here) = (Arc::new(quota), Here { is_tls: false, ports: vec![8080, 9090] });
         let signing = Arc::clone(&keyring);
-        let entry = Entry::new(Arc::clone(&bus), quota, ports, config, &registry, signing).unwrap();
+        let entry = Entry::new(Arc::clone(&bus), quota, here, config, &registry, signing).unwrap();
         let router = router(Arc::clone(&entry)).merge(admin_router(entry));
         Site { router, bus, registry, keyring, _dir: dir }
     }

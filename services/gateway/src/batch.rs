@@ -64,6 +64,8 @@ pub(crate) struct SharedBatch {
     contents: Contents,
     pub(crate) counts: Counts,
     pub(crate) made_at: Instant,
+    /// When its turn came: from then to the last write is lag.
+    pub(crate) due_at: Instant,
     /// How long its oldest message had been accepted then, by the machines' clocks;
     /// none when there are only sums.
     pub(crate) waited_ms: Option<u64>,
@@ -80,12 +82,18 @@ impl std::ops::Deref for SharedBatch {
 }
 
 impl SharedBatch {
-    /// `now_ms` is Unix time.
-    pub(crate) fn new(contents: Contents, now_ms: u64) -> Self {
+    /// `now_ms` is Unix time; `due_at` is when its turn came.
+    pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = counts(&contents.messages);
         let waited_ms = contents.messages.first().map(|oldest| now_ms.saturating_sub(oldest.at_ms));
         let (full, thin) = (Encoded::default(), Encoded::default());
-        SharedBatch { contents, counts, made_at: Instant::now(), waited_ms, full, thin }
+        SharedBatch { contents, counts, made_at: Instant::now(), due_at, waited_ms, full, thin }
+    }
+
+    /// Whether the same would be sent: another wave's batch of the same moment.
+    pub(crate) fn is(&self, other: &Contents) -> bool {
+        let of = |it: &Contents| (it.previous, it.sequence, it.pulse, it.thinned, it.effort);
+        of(&self.contents) == of(other)
     }
 
     /// Chat that can still be left out.

@@ -28,12 +28,13 @@ pub(crate) struct Pace {
 #[derive(Debug)]
 pub(crate) struct Batcher {
     pub(crate) pace: Pace,
-    /// The chain's position after what was sent.
-    sent: Sequence,
     /// The chain's position after what is open.
     open_to: Sequence,
+    /// What no wave has been given yet.
     open: Vec<Arc<Message>>,
-    /// Chat left out of the open batch.
+    /// When the first of it came.
+    open_since: Option<Duration>,
+    /// Chat left out of what is open.
     thinned: u64,
     /// Halved each time that the open batch is squeezed.
     squeezed_share: f64,
@@ -41,25 +42,59 @@ pub(crate) struct Batcher {
     entries: u64,
     online: Option<u64>,
     online_sent: Option<u64>,
-    sent_at: Option<Duration>,
     pulse_sent_at: Option<Duration>,
+    /// Parts of the room's viewers that are served in turn; at least one.
+    waves: Vec<Wave>,
+}
+
+/// What one part of the viewers is still to be sent.
+#[derive(Debug, Clone, Default)]
+struct Wave {
+    /// The chain's position after what was sent to it.
+    sent: Sequence,
+    messages: Vec<Arc<Message>>,
+    thinned: u64,
+    pulse: Pulse,
+    sent_at: Option<Duration>,
+    /// When the first came of what waits here.
+    since: Option<Duration>,
+}
+
+/// What a flush gives to one wave.
+#[derive(Debug)]
+pub(crate) struct Flushed {
+    pub(crate) wave: usize,
+    pub(crate) contents: Contents,
+    /// When its messages' turn came; none when it has none.
+    pub(crate) due: Option<Duration>,
+    /// What was open, and went to all waves.
+    pub(crate) gathered: Counts,
+}
+
+/// What a change of the number of waves did to messages that waited in them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resized {
+    /// Given to new waves, too.
+    pub(crate) took: Counts,
+    /// Not sent, because all of a wave's viewers have gone.
+    pub(crate) gone: Counts,
 }
 
 impl Batcher {
     pub(crate) fn new(start: Sequence, pace: Pace) -> Self {
         Batcher {
             pace,
-            sent: start,
             open_to: start,
             open: Vec::new(),
+            open_since: None,
             thinned: 0,
             squeezed_share: 1.0,
             likes: 0,
             entries: 0,
             online: None,
             online_sent: None,
-            sent_at: None,
             pulse_sent_at: None,
+            waves: vec![Wave { sent: start, ..Wave::default() }],
         }
     }
 
@@ -68,19 +103,50 @@ impl Batcher {
         self.open_to
     }
 
-    /// Messages that wait, by class.
+    /// Messages that wait for a flush, by class.
     pub(crate) fn holds(&self) -> Counts {
         counts(&self.open)
     }
 
-    /// Whether a batch is full.
-    pub(crate) fn is_full(&self) -> bool {
-        self.open.len() >= self.pace.messages_max
+    /// Messages that wait for their wave's turn, by class, over all waves.
+    pub(crate) fn waves_hold(&self) -> Counts {
+        let mut sum = Counts::default();
+        for wave in &self.waves {
+            add(&mut sum, &counts(&wave.messages));
+        }
+        sum
     }
 
-    /// Adds the next message of the chain; false when it is left out.
-    pub(crate) fn push(&mut self, message: Arc<Message>) -> bool {
+    pub(crate) fn waves(&self) -> usize {
+        self.waves.len()
+    }
+
+    /// Serves so many waves from now on; a new one stands where the last of the others
+    /// does, so that nobody in it misses anything.
+    pub(crate) fn resize(&mut self, waves: usize) -> Resized {
+        let mut resized = Resized::default();
+        while self.waves.len() > waves.max(1) {
+            let gone = self.waves.pop().unwrap_or_default();
+            add(&mut resized.gone, &counts(&gone.messages));
+        }
+        while self.waves.len() < waves {
+            let last = self.waves.iter().min_by_key(|wave| wave.sent).cloned().unwrap_or_default();
+            add(&mut resized.took, &counts(&last.messages));
+            self.waves.push(last);
+        }
+        resized
+    }
+
+    /// Whether a batch is full.
+    pub(crate) fn is_full(&self) -> bool {
+        let waiting = self.waves.iter().map(|wave| wave.messages.len()).max().unwrap_or_default();
+        self.open.len() + waiting >= self.pace.messages_max
+    }
+
+    /// Adds the next message of the chain, which came at `now`; false when it is left out.
+    pub(crate) fn push(&mut self, message: Arc<Message>, now: Duration) -> bool {
         self.open_to = message.sequence;
+        self.open_since.get_or_insert(now);
         let is_kept = is_kept(&message, self.pace.chat_share.min(self.squeezed_share));
         if is_kept {
             self.open.push(message);
@@ -122,44 +188,74 @@ impl Batcher {
 
     /// Whether signals or gifts wait.
     pub(crate) fn has_precious(&self) -> bool {
-        self.open.iter().any(|message| message.class.is_precious())
+        let waiting = self.waves.iter().flat_map(|wave| &wave.messages);
+        self.open.iter().chain(waiting).any(|message| message.class.is_precious())
     }
 
-    /// When the open batch is due; `None` when there is nothing to send.
+    /// When the next batch is due; `None` when there is nothing to send.
     pub(crate) fn due(&self) -> Option<Duration> {
-        let after = |sent: Option<Duration>, window| sent.map_or(Duration::ZERO, |at| at + window);
-        let messages = if self.is_full() {
-            Some(Duration::ZERO)
-        } else {
-            (self.open_to > self.sent).then(|| after(self.sent_at, self.pace.window))
-        };
+        let waves = self.next().map(|(due, _)| due);
         let has_pulse = self.likes > 0 || self.entries > 0 || self.online.is_some();
         let pulse = self.pace.pulse.filter(|_| has_pulse).map(|every| after(self.pulse_sent_at, every));
-        match (messages, pulse) {
-            (Some(messages), Some(pulse)) => Some(messages.min(pulse)),
-            (messages, pulse) => messages.or(pulse),
+        match (waves, pulse) {
+            (Some(waves), Some(pulse)) => Some(waves.min(pulse)),
+            (waves, pulse) => waves.or(pulse),
         }
     }
 
-    /// Takes what is open at `now`. Pulses ride along once their time has come.
-    pub(crate) fn flush(&mut self, now: Duration, room: &RoomId) -> Contents {
+    /// The wave whose turn comes first, and when; those without news have none.
+    fn next(&self) -> Option<(Duration, usize)> {
+        let is_full = self.is_full();
+        let turn = |(index, wave): (usize, &Wave)| {
+            let has_news = self.open_to > wave.sent || !wave.pulse.is_empty();
+            let due = if is_full { Duration::ZERO } else { after(wave.sent_at, self.pace.window) };
+            // Full ones go at once, and still in turn.
+            has_news.then_some((due, wave.sent_at, index))
+        };
+        self.waves.iter().enumerate().filter_map(turn).min().map(|(due, _, index)| (due, index))
+    }
+
+    /// Takes what is open at `now`, for all waves, and gives the one whose turn it is all
+    /// that it has not been sent. Pulses ride along once their time has come.
+    pub(crate) fn flush(&mut self, now: Duration, room: &RoomId) -> Flushed {
+        let gathered = self.gather(now);
+        let index = self.next().map_or(0, |(_, index)| index);
+        let (effort, open_to) = (self.pace.effort, self.open_to);
+        let wave = &mut self.waves[index];
+        let turn = after(wave.sent_at, self.pace.window);
+        let due = wave.since.take().map(|since| turn.max(since));
+        if open_to > wave.sent {
+            wave.sent_at = Some(now);
+        }
+        let contents = Contents {
+            room: room.clone(),
+            previous: std::mem::replace(&mut wave.sent, open_to),
+            sequence: open_to,
+            messages: std::mem::take(&mut wave.messages),
+            thinned: std::mem::take(&mut wave.thinned),
+            pulse: std::mem::take(&mut wave.pulse),
+            effort,
+        };
+        Flushed { wave: index, contents, due, gathered }
+    }
+
+    fn gather(&mut self, now: Duration) -> Counts {
         let is_pulse_due =
             self.pace.pulse.is_some_and(|every| self.pulse_sent_at.is_none_or(|at| now >= at + every));
         let pulse = if is_pulse_due { self.take_pulse(now) } else { Pulse::default() };
         let messages = std::mem::take(&mut self.open);
-        if self.open_to > self.sent {
-            self.sent_at = Some(now);
-        }
+        let thinned = std::mem::take(&mut self.thinned);
+        let since = self.open_since.take();
         self.squeezed_share = 1.0;
-        Contents {
-            room: room.clone(),
-            previous: std::mem::replace(&mut self.sent, self.open_to),
-            sequence: self.open_to,
-            messages,
-            thinned: std::mem::take(&mut self.thinned),
-            pulse,
-            effort: self.pace.effort,
+        for wave in &mut self.waves {
+            wave.since = wave.since.or(since);
+            wave.messages.extend_from_slice(&messages);
+            wave.thinned += thinned;
+            wave.pulse.likes += pulse.likes;
+            wave.pulse.entries += pulse.entries;
+            wave.pulse.online = pulse.online.or(wave.pulse.online);
         }
+        counts(&messages)
     }
 
     /// Gives up the sums that wait; returns how much they were.
@@ -182,6 +278,16 @@ impl Batcher {
     }
 }
 
+fn after(at: Option<Duration>, time: Duration) -> Duration {
+    at.map_or(Duration::ZERO, |at| at + time)
+}
+
+fn add(sum: &mut Counts, messages: &Counts) {
+    for (sum, messages) in sum.iter_mut().zip(messages) {
+        *sum += messages;
+    }
+}
+
 /// The shared sample: the sequence decides, so every gateway keeps the same.
 fn is_kept(message: &Message, share: f64) -> bool {
     message.class != Class::Chat || share >= 1.0 || sampled(message.sequence) < share
@@ -197,6 +303,8 @@ fn sampled(sequence: Sequence) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ms(ms: u64) -> Duration {
@@ -227,26 +335,26 @@ mod tests {
         let chat = |sequence| message(sequence, Class::Chat);
         let mut batcher = Batcher::new(Sequence(4), pace());
         assert_eq!(batcher.due(), None);
-        batcher.push(chat(5));
+        batcher.push(chat(5), ms(10));
         assert_eq!(batcher.due(), Some(Duration::ZERO));
-        let batch = batcher.flush(ms(10), &room);
+        let batch = batcher.flush(ms(10), &room).contents;
         assert_eq!((batch.previous, batch.sequence), (Sequence(4), Sequence(5)));
-        batcher.push(chat(6));
-        batcher.push(chat(7));
+        batcher.push(chat(6), ms(11));
+        batcher.push(chat(7), ms(12));
         assert_eq!(batcher.due(), Some(ms(60)));
-        batcher.push(chat(8));
+        batcher.push(chat(8), ms(13));
         assert_eq!(batcher.due(), Some(Duration::ZERO), "full");
-        assert_eq!(batcher.flush(ms(20), &room).messages.len(), 3);
+        assert_eq!(batcher.flush(ms(20), &room).contents.messages.len(), 3);
         batcher.like(3);
         assert_eq!(batcher.due(), Some(Duration::ZERO));
-        assert_eq!(batcher.flush(ms(30), &room).pulse.likes, 3);
+        assert_eq!(batcher.flush(ms(30), &room).contents.pulse.likes, 3);
         batcher.like(4);
         batcher.entered(2);
         assert_eq!(batcher.due(), Some(ms(1030)));
-        batcher.push(chat(9));
-        assert_eq!(batcher.flush(ms(70), &room).pulse.likes, 0, "once a second at most");
-        batcher.push(chat(10));
-        let pulse = batcher.flush(ms(1040), &room).pulse;
+        batcher.push(chat(9), ms(40));
+        assert_eq!(batcher.flush(ms(70), &room).contents.pulse.likes, 0, "once a second at most");
+        batcher.push(chat(10), ms(1035));
+        let pulse = batcher.flush(ms(1040), &room).contents.pulse;
         assert_eq!((pulse.likes, pulse.entries), (4, 2));
         batcher.online(2);
         batcher.flush(ms(2100), &room);
@@ -262,7 +370,7 @@ mod tests {
         let mut kept = 0;
         for sequence in 1..=4_000 {
             let class = if sequence % 4 == 0 { Class::Gift } else { Class::Chat };
-            kept += u64::from(batcher.push(message(sequence, class)));
+            kept += u64::from(batcher.push(message(sequence, class), ms(0)));
         }
         assert!((1_650..1_850).contains(&kept), "1000 gifts and a quarter of the chat: {kept}");
         let squeezed = batcher.squeeze();
@@ -270,7 +378,7 @@ mod tests {
         let squeezed = batcher.squeeze() + batcher.squeeze();
         assert!((300..450).contains(&squeezed), "{squeezed}");
         assert_eq!(batcher.holds()[1], 1_000);
-        let batch = batcher.flush(ms(1), &room);
+        let batch = batcher.flush(ms(1), &room).contents;
         assert_eq!(batch.messages.len() as u64 + batch.thinned, 4_000);
         assert_eq!((batch.previous, batch.sequence), (Sequence(0), Sequence(4_000)));
     }
@@ -278,9 +386,9 @@ mod tests {
     #[test]
     fn a_batch_of_which_all_is_left_out_is_sent_for_the_chain() {
         let mut batcher = Batcher::new(Sequence(0), Pace { chat_share: 0.0, ..pace() });
-        assert!(!batcher.push(message(1, Class::Chat)));
+        assert!(!batcher.push(message(1, Class::Chat), ms(0)));
         assert_eq!(batcher.due(), Some(Duration::ZERO));
-        let batch = batcher.flush(ms(0), &"r".parse().unwrap());
+        let batch = batcher.flush(ms(0), &"r".parse().unwrap()).contents;
         assert_eq!((batch.messages.len(), batch.thinned, batch.sequence), (0, 1, Sequence(1)));
     }
 
@@ -291,5 +399,88 @@ mod tests {
         batcher.online(7);
         assert_eq!(batcher.due(), None);
         assert_eq!(batcher.drop_pulse(), 5);
+    }
+
+    #[test]
+    fn waves_are_served_in_turn_each_with_what_came_until_then() {
+        let room = "r".parse().unwrap();
+        let mut batcher = Batcher::new(Sequence(0), Pace { messages_max: 100, ..pace() });
+        let chat = |sequence| message(sequence, Class::Chat);
+        assert_eq!(batcher.resize(2), Resized::default());
+        batcher.push(chat(1), ms(0));
+        let first = batcher.flush(ms(0), &room);
+        assert_eq!((first.wave, first.gathered[2]), (0, 1));
+        assert_eq!(batcher.waves_hold()[2], 1);
+        // The other one's turn is at once, and brings what has come meanwhile.
+        assert_eq!(batcher.due(), Some(Duration::ZERO));
+        batcher.push(chat(2), ms(5));
+        let second = batcher.flush(ms(8), &room);
+        assert_eq!((second.wave, second.gathered[2]), (1, 1));
+        assert_eq!((first.due, second.due), (Some(ms(0)), Some(ms(0))), "the first of both came then");
+        assert_eq!((second.contents.previous, second.contents.sequence), (Sequence(0), Sequence(2)));
+        assert_eq!(batcher.due(), Some(ms(50)), "a window after its last");
+        let third = batcher.flush(ms(50), &room);
+        assert_eq!((third.wave, third.contents.previous, third.contents.messages.len()), (0, Sequence(1), 1));
+        assert_eq!(third.due, Some(ms(50)));
+        assert_eq!(batcher.due(), None, "both have everything");
+        batcher.push(chat(3), ms(52));
+        assert_eq!(batcher.due(), Some(ms(58)));
+        // A third one stands where the last of the others does.
+        batcher.flush(ms(58), &room);
+        let resized = batcher.resize(3);
+        assert_eq!(resized.took[2], 1);
+        let contents: Vec<_> = [ms(100), ms(101)].map(|at| batcher.flush(at, &room).contents).into();
+        assert!(contents.iter().all(|it| (it.previous, it.sequence) == (Sequence(2), Sequence(3))));
+        batcher.push(chat(4), ms(190));
+        batcher.flush(ms(200), &room);
+        assert_eq!(batcher.resize(1).gone[2], 1);
+        assert_eq!(batcher.due(), Some(ms(150)));
+    }
+
+    #[test]
+    fn every_wave_gets_the_sums_once() {
+        let room = "r".parse().unwrap();
+        let mut batcher = Batcher::new(Sequence(0), pace());
+        batcher.resize(2);
+        batcher.like(3);
+        batcher.online(7);
+        let pulses = [ms(1), ms(2)].map(|at| batcher.flush(at, &room).contents.pulse);
+        assert!(pulses.iter().all(|pulse| (pulse.likes, pulse.online) == (3, Some(7))), "{pulses:?}");
+        assert_eq!(batcher.due(), None);
+    }
+
+    proptest! {
+        /// Whatever the turns and however many waves: each wave's chain closes, and brings
+        /// every gift once.
+        #[test]
+        fn each_chain_closes(steps in prop::collection::vec((0_u8..4, 1_usize..5), 1..200)) {
+            let room = "r".parse().unwrap();
+            let mut batcher = Batcher::new(Sequence(0), Pace { messages_max: 8, ..pace() });
+            let (mut sequence, mut now, mut sent) = (0, ms(0), vec![0]);
+            for (step, n) in steps {
+                now += ms(7);
+                match step {
+                    0 | 1 => {
+                        sequence += 1;
+                        batcher.push(message(sequence, if n == 1 { Class::Chat } else { Class::Gift }), now);
+                        if batcher.is_full() {
+                            batcher.squeeze();
+                        }
+                    }
+                    2 => {
+                        batcher.resize(n);
+                        let last = sent.iter().min().copied().unwrap_or_default();
+                        sent.resize(n, last);
+                    }
+                    _ => {
+                        let Flushed { wave, contents, .. } = batcher.flush(now, &room);
+                        prop_assert_eq!(contents.previous, Sequence(sent[wave]));
+                        let covered = contents.sequence.0 - contents.previous.0;
+                        prop_assert_eq!(contents.messages.len() as u64 + contents.thinned, covered);
+                        sent[wave] = contents.sequence.0;
+                    }
+                }
+            }
+        }
     }
 }

@@ -27,6 +27,9 @@ pub struct GatewayConfig {
     /// Messages in one batch at most; a fuller one is sent before its window ends.
     /// Default 500.
     pub batch_messages_max: usize,
+    /// Viewers of one room that a shard serves in one turn; a larger room is served in
+    /// waves, each with what has come until its own turn. Default 1000: some 10 ms.
+    pub wave_viewers_max: usize,
     /// Sums of likes and the online count are sent this often at most. Default 1000.
     pub pulse_ms: u64,
     /// Heartbeat interval suggested to clients. Default 25000: below the idle
@@ -103,6 +106,7 @@ impl Default for GatewayConfig {
             window_ms: 50,
             window_ms_max: 500,
             batch_messages_max: 500,
+            wave_viewers_max: 1_000,
             pulse_ms: 1_000,
             ping_interval_ms: 25_000,
             ping_margin_ms: 10_000,

@@ -90,23 +90,25 @@ impl FanOuts {
         newest.push_back(fan_out);
     }
 
-    /// The batch that the message at this position was in, or was left out of.
+    /// The batch that the message at this position was in, or was left out of; the first
+    /// of them where the room is served in waves, with the viewers of all.
     pub(crate) fn find(&self, room: &RoomId, sequence: Sequence) -> Option<FanOutView> {
         let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = newest
-            .iter()
-            .rev()
-            .find(|batch| batch.room == *room && batch.previous < sequence && sequence <= batch.sequence)?;
+        let is_it =
+            |batch: &FanOut| batch.room == *room && batch.previous < sequence && sequence <= batch.sequence;
+        let found: Vec<_> = newest.iter().filter(|batch| is_it(batch)).collect();
+        let first = found.first()?;
+        let sum = |of: fn(&FanOut) -> &AtomicU64| found.iter().map(|it| of(it).load(Ordering::Relaxed)).sum();
         Some(FanOutView {
-            at_ms: found.at_ms,
-            batch_messages: found.kept.len(),
-            thinned: found.kept.binary_search(&sequence).is_err(),
-            heat: found.heat,
-            overload: found.overload,
-            viewers: found.viewers.load(Ordering::Relaxed),
-            written: found.written.load(Ordering::Relaxed),
-            queued: found.queued.load(Ordering::Relaxed),
-            gone: found.gone.load(Ordering::Relaxed),
+            at_ms: first.at_ms,
+            batch_messages: first.kept.len(),
+            thinned: first.kept.binary_search(&sequence).is_err(),
+            heat: first.heat,
+            overload: first.overload,
+            viewers: sum(|it| &it.viewers),
+            written: sum(|it| &it.written),
+            queued: sum(|it| &it.queued),
+            gone: sum(|it| &it.gone),
         })
     }
 }

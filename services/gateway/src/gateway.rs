@@ -167,8 +167,8 @@ impl Shared {
     }
 
     /// Takes a seat, starting the room's hub when this is its first viewer.
-    pub(crate) async fn seat(self: &Arc<Self>, room: &RoomId, shard: Option<usize>) -> Result<Seat, Refusal> {
-        let seat = match self.rooms.take(room, shard) {
+    pub(crate) async fn seat(self: &Arc<Self>, room: &RoomId) -> Result<Seat, Refusal> {
+        let seat = match self.rooms.take(room) {
             Taken::Running(seat) => seat,
             Taken::New(seat) => {
                 self.tasks.spawn(hub::run(Arc::clone(&seat.room), Arc::clone(self)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
-use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream};
+use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport};
 use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
 use barrage_protocol::{Code, Sequence};
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use crate::gateway::{Admission, Shared};
 use crate::join::{Arrival, Request};
 use crate::routes::{Routes, bearer, room};
 use crate::shard::Command;
+use crate::socket::Bare;
 
 /// Header fields of a handshake that is taken at the first look; browsers send some 15.
 const FIELDS_MAX: usize = 48;
@@ -113,17 +114,28 @@ async fn hand_over(
         tracing::error!("an upgraded connection is not one of our listeners'");
         return;
     };
-    let (stream, permit) = parts.io.into_inner().into_parts();
-    let stream = match stream.into_std() {
-        Ok(stream) => stream,
+    let (transport, permit) = parts.io.into_inner().into_parts();
+    let bare = match bare(transport) {
+        Ok(bare) => bare,
         Err(error) => {
             tracing::debug!(%error, "a connection went away during its handshake");
             return;
         }
     };
     let leftover = parts.read_buf.to_vec();
-    let arrival = Arrival { stream, permit, admission, request, answer: Bytes::new(), leftover };
+    let arrival = Arrival { bare, permit, admission, request, answer: Bytes::new(), leftover };
     drop(shared.next_shard().send(Command::Adopt(Box::new(arrival))).await);
+}
+
+/// Without this runtime.
+fn bare(transport: Transport) -> std::io::Result<Bare> {
+    Ok(match transport {
+        Transport::Plain(stream) => Bare { stream: stream.into_std()?, tls: None },
+        Transport::Tls(stream) => {
+            let (stream, tls) = stream.into_inner();
+            Bare { stream: stream.into_std()?, tls: Some(Box::new(tls)) }
+        }
+    })
 }
 
 /// The way of most.
@@ -137,7 +149,8 @@ impl Greeter for Doorman {
                 let Arrived { stream, permit, head } = arrived;
                 let leftover = head[used..].to_vec();
                 let request = asked.request;
-                let arrival = Arrival { stream, permit, admission, request, answer, leftover };
+                let bare = Bare { stream, tls: None };
+                let arrival = Arrival { bare, permit, admission, request, answer, leftover };
                 self.hand_over(arrival, wait);
                 Greeted::Taken
             }

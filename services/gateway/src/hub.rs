@@ -9,8 +9,8 @@ use barrage_flow::{Book, Counts, Fate, ledger};
 use barrage_protocol::{Class, Message, Sequence};
 use tokio::time::Instant;
 
-use crate::batch::SharedBatch;
-use crate::batcher::{Batcher, Pace};
+use crate::batch::{Contents, SharedBatch};
+use crate::batcher::{Batcher, Flushed, Pace};
 use crate::fan_out::FanOut;
 use crate::gateway::{Shared, unix_ms};
 use crate::heat::{Heat, HeatLadder, rounded};
@@ -65,8 +65,12 @@ struct Hub {
     looked_at: Instant,
     /// What became of the messages of the chain.
     book: Book,
+    /// What became of those that every wave is to be sent.
+    in_waves: Book,
     /// What became of the batches on their way to the shards.
     fan_out: Book,
+    /// The newest batch, where another wave may be sent the same.
+    last: Option<(Arc<SharedBatch>, Option<Arc<FanOut>>)>,
     arrived: Counts,
     /// When a batch that waits for the egress limit goes.
     held_until: Option<Instant>,
@@ -86,7 +90,9 @@ impl Hub {
             taken: 0,
             looked_at: Instant::now(),
             book: ledger.book("hub"),
+            in_waves: ledger.book("waves"),
             fan_out: ledger.book("fan_out"),
+            last: None,
             arrived: Counts::default(),
             held_until: None,
             room,
@@ -124,7 +130,12 @@ impl Hub {
                         return self.settle();
                     }
                 }
-                () = self.shared.ended.cancelled() => return self.flush().await,
+                () = self.shared.ended.cancelled() => {
+                    for _ in 0..self.batcher.waves() {
+                        self.flush().await;
+                    }
+                    return;
+                }
             }
             if !self.room.is_in_flight() && self.due().is_some_and(|due| due <= Instant::now()) {
                 self.flush().await;
@@ -132,7 +143,7 @@ impl Hub {
         }
     }
 
-    /// When the open batch goes; later while the egress limit is behind, unless
+    /// When the next batch goes; later while the egress limit is behind, unless
     /// signals or gifts wait in it.
     fn due(&mut self) -> Option<Instant> {
         self.batcher.pace = pace(&self.shared, self.heat.heat());
@@ -175,6 +186,7 @@ impl Hub {
 
     fn settle(&mut self) {
         self.book.settle(&self.batcher.holds());
+        self.in_waves.settle(&self.batcher.waves_hold());
         if !self.room.is_in_flight() {
             let arrived = self.room.arrived();
             let news = [0, 1, 2].map(|at| arrived[at] - self.arrived[at]);
@@ -211,7 +223,7 @@ impl Hub {
         self.taken += 1;
         let one = ledger::one(message.class);
         self.book.took(&one, 1);
-        if !self.batcher.push(message) {
+        if !self.batcher.push(message, self.started.elapsed()) {
             self.left_out("overload", 1);
         }
         // A full batch that cannot go yet is thinned, so that it stays bounded.
@@ -259,35 +271,66 @@ impl Hub {
         }
     }
 
+    /// Sends the next wave its batch.
     async fn flush(&mut self) {
-        self.held_until = None;
-        let batch =
-            Arc::new(SharedBatch::new(self.batcher.flush(self.started.elapsed(), &self.room.id), unix_ms()));
-        self.book.became(Fate::PassedOn, &batch.counts, 1);
-        self.room.set_position(batch.sequence);
-        self.shared.metrics.batches.inc();
-        let is_news = batch.sequence > batch.previous;
-        record::batch(&self.shared, &self.room, &batch, self.batcher.pace.window, self.heat.heat());
-        let fan_out = is_news.then(|| {
-            let overload = self.shared.strain.level().label();
-            Arc::new(FanOut::new(&batch, unix_ms(), self.heat.heat().label(), overload))
-        });
+        let held_until = self.held_until.take();
+        let position = self.batcher.position();
+        // In this order: see `Room::position`.
+        self.room.set_position(position);
+        let resized = self.batcher.resize(self.room.waves());
+        self.in_waves.took(&resized.took, 1);
+        self.in_waves.became(Fate::LeftOut, &resized.gone, 1);
+        if self.batcher.due().is_none() {
+            return;
+        }
+        let Flushed { wave, contents, due, gathered } =
+            self.batcher.flush(self.started.elapsed(), &self.room.id);
+        // What waited for the egress limit is not late.
+        let due_at = due.map(|due| held_until.unwrap_or(self.started).max(self.started + due));
+        self.book.became(Fate::PassedOn, &gathered, 1);
+        self.in_waves.took(&gathered, self.batcher.waves() as u64);
+        let (batch, fan_out) = self.shared_batch(contents, due_at.unwrap_or_else(Instant::now));
+        self.in_waves.became(Fate::PassedOn, &batch.counts, 1);
         for (index, shard) in self.shared.shards.iter().enumerate() {
-            if self.room.has_viewers_on(index) {
-                let delivery = Delivery::new(Arc::clone(&batch), Arc::clone(&self.room));
+            if self.room.has_wave_on(index, wave) {
+                let delivery = Delivery::new(Arc::clone(&batch), wave, Arc::clone(&self.room));
                 if shard.send(Command::Deliver(delivery, fan_out.clone())).await.is_ok() {
                     self.fan_out.took(&batch.counts, 1);
                 }
             }
         }
-        if let Some(fan_out) = fan_out {
-            self.shared.fan_outs.push(fan_out);
+        if wave == 0 {
+            // Every message is in one of the first wave's batches.
+            record::batch(&self.shared, &self.room, &batch, self.batcher.pace.window, self.heat.heat());
+            if self.room.fallback.receiver_count() > 0 {
+                drop(self.room.fallback.send(batch));
+            }
         }
-        let sequence = batch.sequence;
-        if self.room.fallback.receiver_count() > 0 {
-            drop(self.room.fallback.send(batch));
+        self.room.changed.send_replace(position);
+    }
+
+    /// The batch of these contents: the last one, if the wave before was sent the same.
+    fn shared_batch(
+        &mut self,
+        contents: Contents,
+        due_at: Instant,
+    ) -> (Arc<SharedBatch>, Option<Arc<FanOut>>) {
+        if let Some((last, fan_out)) = &self.last
+            && last.is(&contents)
+        {
+            return (Arc::clone(last), fan_out.clone());
         }
-        self.room.changed.send_replace(sequence);
+        self.shared.metrics.batches.inc();
+        let batch = Arc::new(SharedBatch::new(contents, unix_ms(), due_at.into_std()));
+        let fan_out = (batch.sequence > batch.previous).then(|| {
+            let overload = self.shared.strain.level().label();
+            let fan_out = Arc::new(FanOut::new(&batch, unix_ms(), self.heat.heat().label(), overload));
+            self.shared.fan_outs.push(Arc::clone(&fan_out));
+            fan_out
+        });
+        // What only one wave is sent need not be remembered.
+        self.last = (self.batcher.waves() > 1).then(|| (Arc::clone(&batch), fan_out.clone()));
+        (batch, fan_out)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::batch::{Encoding, repair_json};
 use crate::gateway::{Admission, Shared};
 use crate::room::Seat;
 use crate::shard::Shard;
+use crate::socket::Bare;
 use crate::viewer::Viewer;
 
 /// Range reads of one resume at most; what is newer then comes as a gap that the
@@ -41,7 +42,7 @@ pub(crate) struct Request {
 
 /// An upgraded connection on its way to a shard.
 pub(crate) struct Arrival {
-    pub(crate) stream: std::net::TcpStream,
+    pub(crate) bare: Bare,
     pub(crate) permit: ConnectionPermit,
     pub(crate) admission: Admission,
     pub(crate) request: Request,
@@ -69,19 +70,19 @@ pub(crate) async fn enter(
     rooms: Option<Rooms>,
 ) -> Result<Joined, Refusal> {
     let shared = &shard.shared;
-    let seat = if let Some(seat) = shared.rooms.take_ready(room, shard.index) {
+    let seat = if let Some(seat) = shared.rooms.take_ready(room) {
         seat
     } else {
         // Hubs live on the main runtime: a shard's own threads only fan out.
-        let (shared, room, index) = (Arc::clone(shared), room.clone(), shard.index);
-        let seated = shard.main.spawn(async move { shared.seat(&room, Some(index)).await });
+        let (shared, room) = (Arc::clone(shared), room.clone());
+        let seated = shard.main.spawn(async move { shared.seat(&room).await });
         seated
             .await
             .map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
     };
     *viewer.room.borrow_mut() = Some(Arc::clone(&seat.room));
     viewer.hold();
-    shard.enter(room, Rc::clone(viewer));
+    shard.enter(&seat.room, Rc::clone(viewer));
     let mut position = seat.room.position();
     viewer.set_position(position);
     let hello = ServerFrame::Hello(Hello {

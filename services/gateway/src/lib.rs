@@ -5,6 +5,7 @@
 //! builds each batch once, and a shard writes the same bytes to its viewers.
 
 mod admin;
+mod audience;
 mod batch;
 mod batcher;
 mod config;
@@ -30,6 +31,7 @@ mod room;
 mod routes;
 mod session;
 mod shard;
+mod socket;
 mod sse;
 mod strain;
 mod tell;

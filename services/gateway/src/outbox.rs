@@ -236,7 +236,7 @@ mod tests {
             pulse: Pulse::default(),
             effort: 3,
         };
-        Arc::new(SharedBatch::new(contents, 0))
+        Arc::new(SharedBatch::new(contents, 0, std::time::Instant::now()))
     }
 
     fn frames(mut bytes: &[u8]) -> Vec<Batch> {

@@ -15,7 +15,7 @@ pub struct OverloadConfig {
     /// Bytes queued for all viewers. Default 268435456: beside 17,000 viewers' kernel
     /// buffers it is what a gateway of 1 GiB can spare.
     pub backlog_bytes_max: u64,
-    /// From a batch's making to its last write, or from a timer's due time to its
+    /// From a batch's turn to its last write, or from a timer's due time to its
     /// turn. Default 300.
     pub lag_ms_max: u64,
     /// Share of its time that the busiest worker is at work. Default 0.97: up to there

@@ -37,7 +37,7 @@ pub(crate) async fn handle(
     let room = room(&room_text)?;
     shared.check(&room, bearer(&headers))?;
     let _admission = shared.admit()?;
-    let seat = shared.seat(&room, None).await?;
+    let seat = shared.seat(&room).await?;
     let Some(after) = query.after.map(Sequence) else {
         let position = seat.room.position();
         return Ok(answer(repair_json(&room, (position, position), &[], None)));

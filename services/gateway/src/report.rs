@@ -95,7 +95,7 @@ pub(crate) async fn run(shared: &Shared) {
             base_urls: shared.config.base_urls.clone(),
             age_secs: started.elapsed().as_secs(),
             draining: has_ended || shared.departures.is_draining(),
-            conservation_error: shared.metrics.ledger.error_of(&["hub", "fan_out", "viewers"]),
+            conservation_error: shared.metrics.ledger.error_of(&["hub", "waves", "fan_out", "viewers"]),
             load: load(shared, &before, &now),
             entry: None,
         };

@@ -15,17 +15,19 @@ use crate::batch::SharedBatch;
 const FALLBACK_LAG_MAX: usize = 256;
 
 /// A subscribed room. Viewers count here; the hub's task sends to those shards
-/// that have any.
+/// that have any in a wave.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: RoomId,
-    /// The chain's position after the newest batch sent. Stored before a batch is
-    /// handed to shards, so that who joins either sees the position or gets the batch.
+    /// The chain's position after what the waves were given. Stored before a batch is
+    /// handed to shards, so that who joins either sees the position or gets the batch; and
+    /// before waves are counted, so that a new one's first viewer misses nothing either.
     position: AtomicU64,
     viewers: AtomicUsize,
     /// Viewers on other gateways, as far as is known.
     elsewhere: AtomicU64,
-    by_shard: Box<[AtomicUsize]>,
+    /// Waves that each shard serves the room in.
+    waves: Box<[AtomicUsize]>,
     /// Viewers that came in and were not told of yet.
     entries: AtomicU64,
     /// Shards that have not yet written the newest batch.
@@ -49,7 +51,7 @@ impl Room {
             position: AtomicU64::new(0),
             viewers: AtomicUsize::new(0),
             elsewhere: AtomicU64::new(0),
-            by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             arrived: Default::default(),
@@ -99,8 +101,17 @@ impl Room {
         [0, 1, 2].map(|at| self.arrived[at].load(Ordering::SeqCst))
     }
 
-    pub(crate) fn has_viewers_on(&self, shard: usize) -> bool {
-        self.by_shard[shard].load(Ordering::SeqCst) > 0
+    pub(crate) fn set_waves(&self, shard: usize, waves: usize) {
+        self.waves[shard].store(waves, Ordering::SeqCst);
+    }
+
+    /// Waves of the shard that has most.
+    pub(crate) fn waves(&self) -> usize {
+        self.waves.iter().map(|waves| waves.load(Ordering::SeqCst)).max().unwrap_or_default()
+    }
+
+    pub(crate) fn has_wave_on(&self, shard: usize, wave: usize) -> bool {
+        self.waves[shard].load(Ordering::SeqCst) > wave
     }
 }
 
@@ -108,30 +119,27 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) room: Arc<Room>,
-    shard: Option<usize>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some(shard) = self.shard {
-            self.room.by_shard[shard].fetch_sub(1, Ordering::SeqCst);
-        }
         self.room.viewers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// A batch on its way to one shard. A room has one batch in flight at most, so a
+/// A wave's batch on its way to one shard. A room has one batch in flight at most, so a
 /// shard that is behind makes the rooms' batches larger, never its queue longer.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) batch: Arc<SharedBatch>,
+    pub(crate) wave: usize,
     room: Arc<Room>,
 }
 
 impl Delivery {
-    pub(crate) fn new(batch: Arc<SharedBatch>, room: Arc<Room>) -> Self {
+    pub(crate) fn new(batch: Arc<SharedBatch>, wave: usize, room: Arc<Room>) -> Self {
         room.in_flight.fetch_add(1, Ordering::SeqCst);
-        Delivery { batch, room }
+        Delivery { batch, wave, room }
     }
 
     /// The shard handed the batch to its viewers.
@@ -159,12 +167,9 @@ pub(crate) struct Rooms {
 }
 
 /// Under the lock of the rooms, so that none is forgotten meanwhile.
-fn seat(room: &Arc<Room>, shard: Option<usize>) -> Seat {
+fn seat(room: &Arc<Room>) -> Seat {
     room.viewers.fetch_add(1, Ordering::SeqCst);
-    if let Some(shard) = shard {
-        room.by_shard[shard].fetch_add(1, Ordering::SeqCst);
-    }
-    Seat { room: Arc::clone(room), shard }
+    Seat { room: Arc::clone(room) }
 }
 
 /// What taking a seat found.
@@ -181,14 +186,14 @@ impl Rooms {
     }
 
     /// Takes a seat in a room whose hub has subscribed.
-    pub(crate) fn take_ready(&self, id: &RoomId, shard: usize) -> Option<Seat> {
+    pub(crate) fn take_ready(&self, id: &RoomId) -> Option<Seat> {
         let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         let room = map.get(id).filter(|room| room.ready.initialized())?;
-        Some(seat(room, Some(shard)))
+        Some(seat(room))
     }
 
-    /// Takes a seat in a room; `shard` is `None` for the HTTP fallbacks.
-    pub(crate) fn take(&self, id: &RoomId, shard: Option<usize>) -> Taken {
+    /// Takes a seat in a room.
+    pub(crate) fn take(&self, id: &RoomId) -> Taken {
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         let known = map.get(id).cloned();
         let is_new = known.is_none();
@@ -197,7 +202,7 @@ impl Rooms {
             map.insert(id.clone(), Arc::clone(&room));
             room
         });
-        let seat = seat(&room, shard);
+        let seat = seat(&room);
         if is_new { Taken::New(seat) } else { Taken::Running(seat) }
     }
 

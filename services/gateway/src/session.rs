@@ -9,12 +9,12 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_token::Identity;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::gateway::{Admission, unix_ms};
 use crate::join::{self, Arrival, Joined};
 use crate::shard::Shard;
+use crate::socket::Socket;
 use crate::viewer::Viewer;
 use crate::wire::{self, Incoming};
 
@@ -25,10 +25,10 @@ const ACKS_MAX: usize = 64;
 
 /// Takes a connection over: a task of its own on this shard.
 pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
-    let Arrival { stream, permit, admission, request, answer, leftover } = arrival;
+    let Arrival { bare, permit, admission, request, answer, mut leftover } = arrival;
     let request = Box::new(request);
-    let stream = match TcpStream::from_std(stream) {
-        Ok(stream) => stream,
+    let socket = match Socket::new(bare) {
+        Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(%error, "a connection could not be taken over");
             return;
@@ -36,10 +36,11 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     };
     let config = &shard.shared.config;
     let send_bytes = usize::try_from(config.socket_send_bytes).unwrap_or(usize::MAX);
-    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(send_bytes) {
+    if let Err(error) = socket.set_send_buffer_size(send_bytes) {
         tracing::debug!(%error, "a send buffer keeps the system's size");
     }
-    let viewer = Rc::new(Viewer::new(stream, request.encoding, config.queue_hard_bytes));
+    leftover.extend(socket.decrypted());
+    let viewer = Rc::new(Viewer::new(socket, request.encoding, config.queue_hard_bytes));
     if !answer.is_empty() {
         // With the hello behind it, it is one write.
         viewer.send_bytes(answer);
@@ -147,7 +148,7 @@ impl Session {
                     Err(refusal) => Err(Some(refusal)),
                 };
             }
-            self.viewer.stream.readable().await.map_err(|_| None)?;
+            self.viewer.socket.readable().await.map_err(|_| None)?;
             self.read()?;
         }
     }
@@ -181,7 +182,7 @@ impl Session {
 
     fn leave(&mut self) {
         if let Some(joined) = self.joined.take() {
-            self.shard.leave(&joined.seat.room.id, &self.viewer);
+            self.shard.leave(&joined.seat.room, &self.viewer);
         }
     }
 
@@ -193,13 +194,13 @@ impl Session {
             if viewer.wake.poll(context).is_ready() {
                 return Poll::Ready(Ok(Woken::Told));
             }
-            if let Poll::Ready(ready) = viewer.stream.poll_read_ready(context) {
+            if let Poll::Ready(ready) = viewer.socket.poll_read_ready(context) {
                 return Poll::Ready(ready.map(|()| Woken::Readable));
             }
-            if viewer.outbox.borrow().is_empty() {
+            if !viewer.has_unsent() {
                 return Poll::Pending;
             }
-            viewer.stream.poll_write_ready(context).map_ok(|()| Woken::Writable)
+            viewer.socket.poll_write_ready(context).map_ok(|()| Woken::Writable)
         });
         woken.await.map_err(|_| None)
     }
@@ -211,7 +212,7 @@ impl Session {
     /// Reads what has arrived behind what is left of the last frame.
     fn read(&mut self) -> Result<(), Option<Refusal>> {
         let mut scratch = self.shard.scratch.borrow_mut();
-        match self.viewer.stream.try_read(&mut scratch) {
+        match self.viewer.socket.read(&mut scratch) {
             Ok(0) => Err(None),
             Ok(read) => {
                 self.viewer.heard_at.set(Instant::now());
@@ -323,18 +324,17 @@ impl Session {
     /// Writes what is queued, ends the sending side, and waits for the other side
     /// to end too, so that the close frame is not lost to a reset.
     async fn last_words(&self) {
-        while !self.viewer.outbox.borrow().is_empty() {
-            if self.viewer.stream.writable().await.is_err() || self.flush().is_err() {
+        while self.viewer.has_unsent() {
+            if self.viewer.socket.writable().await.is_err() || self.flush().is_err() {
                 return;
             }
         }
-        let socket = socket2::SockRef::from(&self.viewer.stream);
-        if socket.shutdown(std::net::Shutdown::Write).is_err() {
+        if self.viewer.socket.shut_down().is_err() {
             return;
         }
         let mut sink = [0; 512];
-        while self.viewer.stream.readable().await.is_ok() {
-            match self.viewer.stream.try_read(&mut sink) {
+        while self.viewer.socket.readable().await.is_ok() {
+            match self.viewer.socket.read(&mut sink) {
                 Ok(0) => return,
                 Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
                 _ => {}

@@ -15,12 +15,13 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use crate::audience::Audience;
 use crate::batch::SharedBatch;
 use crate::drain::Leaving;
 use crate::fan_out::FanOut;
 use crate::gateway::Shared;
 use crate::join::Arrival;
-use crate::room::Delivery;
+use crate::room::{Delivery, Room};
 use crate::session;
 use crate::tell::{TELL_EVERY, Telling};
 use crate::viewer::Viewer;
@@ -34,7 +35,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(crate) enum Command {
     /// Own this connection.
     Adopt(Box<Arrival>),
-    /// Send this to the room's viewers.
+    /// Send this to a wave of the room's viewers.
     Deliver(Delivery, Option<Arc<FanOut>>),
     /// Send this to the user's connections.
     Notice { user: UserId, message: Arc<Message> },
@@ -54,8 +55,8 @@ pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     /// Where hubs are spawned.
     pub(crate) main: tokio::runtime::Handle,
-    /// Viewers by room, packed so that a fan-out touches one array.
-    pub(crate) rooms: RefCell<HashMap<RoomId, Vec<Rc<Viewer>>>>,
+    /// Viewers by room.
+    pub(crate) rooms: RefCell<HashMap<RoomId, Audience<Viewer>>>,
     /// Every connection, in a room or on its way into one or out.
     pub(crate) everybody: RefCell<HashMap<*const Viewer, Rc<Viewer>>>,
     /// What became of the messages that were due to viewers.
@@ -67,35 +68,30 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn enter(&self, room: &RoomId, viewer: Rc<Viewer>) {
+    pub(crate) fn enter(&self, room: &Room, viewer: Rc<Viewer>) {
         let mut rooms = self.rooms.borrow_mut();
-        let viewers = rooms.entry(room.clone()).or_default();
-        viewer.place.set(viewers.len());
-        viewers.push(viewer);
+        let audience = rooms.entry(room.id.clone()).or_default();
+        audience.enter(viewer, self.shared.config.wave_viewers_max);
+        room.set_waves(self.index, audience.waves());
     }
 
-    pub(crate) fn leave(&self, room: &RoomId, viewer: &Rc<Viewer>) {
+    pub(crate) fn leave(&self, room: &Room, viewer: &Rc<Viewer>) {
         let mut rooms = self.rooms.borrow_mut();
-        if let Some(viewers) = rooms.get_mut(room) {
-            let place = viewer.place.get();
-            if viewers.get(place).is_some_and(|found| Rc::ptr_eq(found, viewer)) {
-                viewers.swap_remove(place);
-                if let Some(moved) = viewers.get(place) {
-                    moved.place.set(place);
-                }
-            }
-            if viewers.is_empty() {
-                rooms.remove(room);
+        if let Some(audience) = rooms.get_mut(&room.id) {
+            audience.leave(viewer);
+            room.set_waves(self.index, audience.waves());
+            if audience.waves() == 0 {
+                rooms.remove(&room.id);
             }
         }
     }
 
-    /// Delivers to a room's viewers.
+    /// Delivers to a wave of a room's viewers.
     fn deliver(&self, delivery: Delivery, fan_out: Option<&FanOut>) {
         let batch = &delivery.batch;
         let mut tally = Tally::default();
-        if let Some(viewers) = self.rooms.borrow().get(&batch.room) {
-            for viewer in viewers {
+        if let Some(audience) = self.rooms.borrow().get(&batch.room) {
+            for viewer in audience.wave(delivery.wave) {
                 viewer.deliver(batch, &self.shared.config, &mut tally);
             }
         }
@@ -103,11 +99,10 @@ impl Shard {
         if let Some(fan_out) = fan_out {
             fan_out.add(&tally);
         }
-        let lag = batch.made_at.elapsed();
-        self.shared.strain.delivered_after(lag);
+        self.shared.strain.delivered_after(batch.due_at.elapsed());
         if let Some(waited_ms) = batch.waited_ms {
-            let lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
-            self.shared.pushes.add(waited_ms.saturating_add(lag_ms), tally.written);
+            let took_ms = u64::try_from(batch.made_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.shared.pushes.add(waited_ms.saturating_add(took_ms), tally.written);
         }
         delivery.arrived();
     }
@@ -168,7 +163,7 @@ impl Shard {
     /// takes nothing for the time given.
     pub(crate) async fn settle(&self, viewer: &Viewer, bytes_max: usize, patience: Duration) -> bool {
         while viewer.outbox.borrow().bytes() > bytes_max {
-            let writable = tokio::time::timeout(patience, viewer.stream.writable()).await;
+            let writable = tokio::time::timeout(patience, viewer.socket.writable()).await;
             if !matches!(writable, Ok(Ok(()))) || self.flush(viewer).is_err() {
                 return false;
             }
@@ -188,7 +183,7 @@ impl Shard {
 
     fn sweep(&self) {
         let now = Instant::now();
-        for viewer in self.rooms.borrow().values().flatten() {
+        for viewer in self.rooms.borrow().values().flat_map(Audience::iter) {
             viewer.check(now, &self.shared.config);
         }
         let mut holds = Counts::default();
@@ -201,14 +196,18 @@ impl Shard {
     }
 
     fn notice(&self, user: &UserId, message: &Message) {
-        for viewer in self.rooms.borrow().values().flatten().filter(|v| v.is(user)) {
+        for viewer in self.rooms.borrow().values().flat_map(Audience::iter).filter(|v| v.is(user)) {
             viewer.send_notice(message);
         }
     }
 
     fn evict(&self, room: &RoomId, user: Option<&UserId>, code: Code) {
         let rooms = self.rooms.borrow();
-        let chosen = rooms.get(room).into_iter().flatten().filter(|v| user.is_none_or(|user| v.is(user)));
+        let chosen = rooms
+            .get(room)
+            .into_iter()
+            .flat_map(Audience::iter)
+            .filter(|v| user.is_none_or(|user| v.is(user)));
         for viewer in chosen {
             let message = match code {
                 Code::RoomClosed => "the room is closed",
@@ -219,7 +218,7 @@ impl Shard {
     }
 
     fn close_all(&self) {
-        for viewer in self.rooms.borrow().values().flatten() {
+        for viewer in self.rooms.borrow().values().flat_map(Audience::iter) {
             viewer.close(Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another"));
         }
     }

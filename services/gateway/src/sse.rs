@@ -41,7 +41,7 @@ pub(crate) async fn handle(
     let pass = shared.pass(&room, query.ticket.as_deref())?;
     let (admission, wait) = shared.admit_join(&pass)?;
     tokio::time::sleep(wait).await;
-    let seat = shared.seat(&room, None).await?;
+    let seat = shared.seat(&room).await?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);

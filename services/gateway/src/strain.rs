@@ -113,7 +113,7 @@ impl Strain {
         lock(&self.workers).push(runtime);
     }
 
-    /// A batch took this long from its making to its last write on a shard.
+    /// A batch took this long from its turn to its last write on a shard.
     pub(crate) fn delivered_after(&self, lag: Duration) {
         self.lag_us.fetch_max(micros(lag), Ordering::Relaxed);
     }

@@ -8,6 +8,7 @@ use barrage_protocol::frame::{Reconnect, ServerFrame};
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
+use crate::audience::Audience;
 use crate::drain::{Cause, Leaving};
 use crate::shard::Shard;
 use crate::viewer::Viewer;
@@ -39,7 +40,7 @@ impl Shard {
     /// Who was told already may go or stay.
     pub(crate) fn stay(&self) {
         *self.telling.borrow_mut() = None;
-        for viewer in self.rooms.borrow().values().flatten() {
+        for viewer in self.rooms.borrow().values().flat_map(Audience::iter) {
             viewer.leave_by.set(None);
         }
     }
@@ -70,7 +71,12 @@ impl Shard {
 
     fn untold(&self) -> Vec<Rc<Viewer>> {
         let rooms = self.rooms.borrow();
-        rooms.values().flatten().filter(|viewer| viewer.leave_by.get().is_none()).cloned().collect()
+        rooms
+            .values()
+            .flat_map(Audience::iter)
+            .filter(|viewer| viewer.leave_by.get().is_none())
+            .cloned()
+            .collect()
     }
 
     fn send_away(&self, viewer: &Viewer, leaving: &Leaving) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
 use barrage_flow::Ledger;
-use barrage_http::{AllowedOrigins, HttpConfig};
+use barrage_http::{AllowedOrigins, Front, HttpConfig};
 use barrage_protocol::{Class, RoomId};
 use barrage_testkit::RawSocket;
 use barrage_token::{Keyring, TokenConfig};
@@ -54,9 +54,10 @@ async fn a_delivery_that_disappears_without_a_word_is_found() {
     let gateway = Gateway::start(Arc::clone(&bus), access, config, metrics, shutdown.clone()).unwrap();
     let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    let (router, greeter) = (gateway.router(), Some(gateway.greeter()));
+    let router = gateway.router();
+    let front = Front { greeter: Some(gateway.greeter()), tls: None };
     let http = HttpConfig::default();
-    tokio::spawn(barrage_http::serve_greeted(vec![listener], router, greeter, http, shutdown.clone()));
+    tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
     let running = tokio::spawn(gateway.run());
 
     let mut viewers = Vec::new();

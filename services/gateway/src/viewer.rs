@@ -9,16 +9,16 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, ServerFrame};
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::audience::{Place, Placed};
 use crate::batch::{Encoding, SharedBatch, encode};
 use crate::config::GatewayConfig;
 use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::shard::Tally;
+use crate::socket::Socket;
 use crate::wake::Wake;
 use crate::wire;
 
@@ -27,14 +27,14 @@ const HELD_BATCHES_MAX: usize = 256;
 
 /// A viewer of one room at a time.
 pub(crate) struct Viewer {
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     encoding: Encoding,
     pub(crate) user: RefCell<Option<UserId>>,
     /// The chain's position after what was queued or written.
     position: Cell<Sequence>,
     pub(crate) outbox: RefCell<Outbox>,
     /// Where it stands among the room's viewers of its shard.
-    pub(crate) place: Cell<usize>,
+    place: Cell<Place>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Wakes the viewer's task: something is queued, or it must close.
@@ -54,6 +54,12 @@ pub(crate) struct Viewer {
     allowance: Cell<Allowance>,
 }
 
+impl Placed for Viewer {
+    fn place(&self) -> &Cell<Place> {
+        &self.place
+    }
+}
+
 /// Frames within the current second.
 #[derive(Debug, Clone, Copy, Default)]
 struct Allowance {
@@ -65,9 +71,9 @@ struct Allowance {
 
 impl Viewer {
     /// A viewer before its join.
-    pub(crate) fn new(stream: TcpStream, encoding: Encoding, queue_hard_bytes: usize) -> Self {
+    pub(crate) fn new(socket: Socket, encoding: Encoding, queue_hard_bytes: usize) -> Self {
         Viewer {
-            stream,
+            socket,
             encoding,
             user: RefCell::default(),
             position: Cell::default(),
@@ -129,10 +135,9 @@ impl Viewer {
         if outbox.is_empty() {
             let frame = batch.frame(self.encoding);
             tally.writes += 1;
-            // The bare call: what the runtime believes of the socket is not asked, which
-            // would cost another line of cache for each viewer. When the kernel takes
-            // nothing, the task waits for it by the runtime, and that finds out by itself.
-            let taken = match SockRef::from(&self.stream).send(frame) {
+            // When the kernel takes nothing, the task waits for it by the runtime, and that
+            // finds out by itself.
+            let taken = match self.socket.send(frame) {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
                 // The task finds out by reading.
@@ -144,6 +149,9 @@ impl Viewer {
             tally.bytes += taken as u64;
             if taken == frame.len() {
                 tally.written += 1;
+                if self.socket.is_behind() {
+                    self.fall_behind();
+                }
                 return;
             }
             let mut rest = frame.clone();
@@ -168,10 +176,20 @@ impl Viewer {
                 return;
             }
         }
+        self.fall_behind();
+    }
+
+    /// The task waits for the socket from now on.
+    fn fall_behind(&self) {
         if self.behind_since.get().is_none() {
             self.behind_since.set(Some(Instant::now()));
         }
         self.wake.wake();
+    }
+
+    /// Whether something waits for the socket.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.outbox.borrow().is_empty() || self.socket.is_behind()
     }
 
     fn too_slow(&self) {
@@ -283,27 +301,17 @@ impl Viewer {
     /// Writes what the socket takes.
     pub(crate) fn flush(&self) -> Flushed {
         let mut bytes_written = 0;
+        let pushed = self.socket.flush();
         let mut outbox = self.outbox.borrow_mut();
         let (messages, result) = outbox.drain(self.encoding, |bytes| {
-            let taken = self.write(bytes)?;
+            let taken = self.socket.write(bytes)?;
             bytes_written += taken as u64;
             Ok::<_, std::io::Error>(taken)
         });
-        if outbox.is_empty() {
+        if outbox.is_empty() && !self.socket.is_behind() {
             self.behind_since.set(None);
         }
-        Flushed { bytes: bytes_written, messages, result }
-    }
-
-    /// How much the socket took. Of a new one the runtime does not know yet that it takes
-    /// anything, so the kernel is asked first; of a full one the runtime must learn it.
-    fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
-        let is_full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
-        let taken = match SockRef::from(&self.stream).send(bytes) {
-            Err(error) if is_full(&error) => self.stream.try_write(bytes),
-            taken => taken,
-        };
-        taken.or_else(|error| if is_full(&error) { Ok(0) } else { Err(error) })
+        Flushed { bytes: bytes_written, messages, result: pushed.and(result) }
     }
 }
 

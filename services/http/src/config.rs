@@ -1,4 +1,6 @@
-//! Limits of the accept loop.
+//! Limits of the accept loop, and its certificate.
+
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,12 @@ pub struct HttpConfig {
     /// (`https://live.example`); `*` allows all. Default: none, which leaves the
     /// pages of the server's own host, and callers that are no browsers.
     pub allowed_origins: Vec<String>,
+    /// The public listeners speak TLS with this chain of certificates (PEM). Default: none,
+    /// for behind a proxy that speaks it. What renews the files need not restart anything:
+    /// they are looked at every minute.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The key of the first of them (PEM).
+    pub tls_key_file: Option<PathBuf>,
     /// After a shutdown, how long running requests may finish. Default 5.
     pub shutdown_secs: u64,
 }
@@ -41,6 +49,8 @@ impl Default for HttpConfig {
             connections_max: 18_000,
             trusted_proxies: Vec::new(),
             allowed_origins: Vec::new(),
+            tls_cert_file: None,
+            tls_key_file: None,
             shutdown_secs: 5,
         }
     }

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
+
+use crate::transport::Transport;
 
 /// A place among the allowed connections; given back when dropped. A gateway
 /// keeps it as long as it keeps the socket.
@@ -35,7 +36,7 @@ impl Busy {
 /// The socket under hyper. hyper's own header timeout counts idle time too, so it
 /// serves as the idle limit, and this one starts at a request's first byte.
 pub struct GuardedStream {
-    stream: TcpStream,
+    stream: Transport,
     /// Read from the socket before hyper had it.
     head: Bytes,
     permit: ConnectionPermit,
@@ -47,7 +48,7 @@ pub struct GuardedStream {
 
 impl GuardedStream {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Transport,
         head: Bytes,
         permit: ConnectionPermit,
         busy: Busy,
@@ -57,9 +58,9 @@ impl GuardedStream {
         GuardedStream { stream, head, permit, busy, header, deadline }
     }
 
-    /// The bare socket, after an upgrade, and its place.
+    /// The connection, after an upgrade, and its place.
     #[must_use]
-    pub fn into_parts(self) -> (TcpStream, ConnectionPermit) {
+    pub fn into_parts(self) -> (Transport, ConnectionPermit) {
         (self.stream, self.permit)
     }
 }

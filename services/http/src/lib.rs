@@ -14,6 +14,8 @@ pub mod limit;
 pub mod listen;
 pub mod origin;
 pub mod serve;
+pub mod tls;
+pub mod transport;
 
 pub use address::{ClientAddr, TrustedProxies};
 pub use config::HttpConfig;
@@ -23,4 +25,6 @@ pub use guard::{ConnectionPermit, GuardedStream};
 pub use limit::rate_limited;
 pub use listen::listen;
 pub use origin::AllowedOrigins;
-pub use serve::{serve, serve_greeted};
+pub use serve::{Front, serve, serve_public};
+pub use tls::{Tls, TlsError};
+pub use transport::Transport;

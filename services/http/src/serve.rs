@@ -18,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +27,8 @@ use crate::config::HttpConfig;
 use crate::error::ApiError;
 use crate::greeter::{Arrived, Greeted, Greeter};
 use crate::guard::{Busy, ConnectionPermit, GuardedStream};
+use crate::tls::Tls;
+use crate::transport::Transport;
 
 /// Silence on an established connection after which the kernel asks whether the
 /// other side still lives.
@@ -48,22 +51,33 @@ pub async fn serve(
     config: HttpConfig,
     shutdown: CancellationToken,
 ) {
-    serve_greeted(listeners, router, None, config, shutdown).await;
+    serve_public(listeners, router, Front::default(), config, shutdown).await;
 }
 
-/// The same with a greeter that sees each connection first.
-pub async fn serve_greeted(
+/// What stands before the router.
+#[derive(Default)]
+pub struct Front {
+    /// Sees each connection first, where there is no TLS.
+    pub greeter: Option<Arc<dyn Greeter>>,
+    /// Spoken on all listeners.
+    pub tls: Option<Tls>,
+}
+
+/// The same with something before the router.
+pub async fn serve_public(
     listeners: Vec<TcpListener>,
     router: Router,
-    greeter: Option<Arc<dyn Greeter>>,
+    front: Front,
     config: HttpConfig,
     shutdown: CancellationToken,
 ) {
+    let renewing = front.tls.clone().map(|tls| tokio::spawn(tls.renew(shutdown.clone())));
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         proxies: TrustedProxies::new(&config.trusted_proxies),
         router,
-        greeter,
+        greeter: front.greeter,
+        acceptor: front.tls.as_ref().map(Tls::acceptor),
         tasks: TaskTracker::new(),
         shutdown,
         config,
@@ -82,6 +96,9 @@ pub async fn serve_greeted(
     if tokio::time::timeout(grace, shared.tasks.wait()).await.is_err() {
         tracing::warn!(connections = shared.tasks.len(), "closing connections that did not finish in time");
     }
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
 }
 
 struct Shared {
@@ -89,6 +106,7 @@ struct Shared {
     proxies: TrustedProxies,
     router: Router,
     greeter: Option<Arc<dyn Greeter>>,
+    acceptor: Option<TlsAcceptor>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     config: HttpConfig,
@@ -152,9 +170,14 @@ fn arrived(stream: std::net::TcpStream, peer: SocketAddr, shared: &Arc<Shared>) 
         return Ok(());
     };
     let permit = ConnectionPermit(permit);
+    if let Some(acceptor) = &shared.acceptor {
+        let (stream, acceptor) = (TcpStream::from_std(stream)?, acceptor.clone());
+        shared.tasks.spawn(encrypted(stream, acceptor, permit, peer, Arc::clone(shared)));
+        return Ok(());
+    }
     let Some(greeter) = &shared.greeter else {
         let http = Arrived { stream, permit, head: Vec::new() };
-        shared.tasks.spawn(connection(http, None, peer, Arc::clone(shared)));
+        shared.tasks.spawn(plain(http, None, peer, Arc::clone(shared)));
         return Ok(());
     };
     let mut head = [0; HEAD_BYTES_MAX];
@@ -203,7 +226,42 @@ fn greet(greeter: &dyn Greeter, arrived: Arrived, peer: SocketAddr, shared: &Arc
         Greeted::Http(http) => (http, None),
         Greeted::Refused(http, refusal) => (http, Some(refusal)),
     };
-    shared.tasks.spawn(connection(http, refusal, peer, Arc::clone(shared)));
+    shared.tasks.spawn(plain(http, refusal, peer, Arc::clone(shared)));
+}
+
+/// HTTP after a handshake, which may take as long as a header.
+async fn encrypted(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    permit: ConnectionPermit,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+) {
+    let deadline = Duration::from_secs(shared.config.header_secs);
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(deadline, acceptor.accept(stream)) => accepted,
+        () = shared.shutdown.cancelled() => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => {
+            let stream = Transport::Tls(Box::new(stream));
+            Box::pin(connection(stream, permit, Vec::new(), None, peer, shared)).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// HTTP as it comes; `refusal` answers its first request.
+async fn plain(arrived: Arrived, refusal: Option<ApiError>, peer: SocketAddr, shared: Arc<Shared>) {
+    let Arrived { stream, permit, head } = arrived;
+    match TcpStream::from_std(stream) {
+        Ok(stream) => {
+            let stream = Transport::Plain(stream);
+            Box::pin(connection(stream, permit, head, refusal, peer, shared)).await;
+        }
+        Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+    }
 }
 
 /// Over the bound: one short write, which a new socket's buffer always takes.
@@ -219,13 +277,15 @@ fn refuse(mut stream: TcpStream) {
     });
 }
 
-/// HTTP over one connection; `refusal` answers its first request.
-async fn connection(arrived: Arrived, refusal: Option<ApiError>, peer: SocketAddr, shared: Arc<Shared>) {
-    let Arrived { stream, permit, head } = arrived;
-    let stream = match TcpStream::from_std(stream) {
-        Ok(stream) => stream,
-        Err(error) => return tracing::warn!(%error, "a connection could not be taken over"),
-    };
+/// HTTP over one connection.
+async fn connection(
+    stream: Transport,
+    permit: ConnectionPermit,
+    head: Vec<u8>,
+    refusal: Option<ApiError>,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+) {
     let busy = Busy::default();
     let header = Duration::from_secs(shared.config.header_secs);
     let io = TokioIo::new(GuardedStream::new(stream, head.into(), permit, busy.clone(), header));

@@ -11,22 +11,30 @@ use crate::run::{note, say};
 /// For what only the joining needs to be given back.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// Lets viewers in and compares the resident memory before and after.
+/// Lets viewers in and compares the resident memory before and after; then the same
+/// behind TLS.
 pub(crate) fn main(viewers: u32, as_json: bool) -> anyhow::Result<()> {
     site::build()?;
     note(&format!("{viewers} viewers come in"));
-    let site = Site::start("memory", "")?;
+    let plain = per_connection(&Site::start("memory", "")?, viewers, &[])?;
+    note("the same with TLS");
+    let site = Site::start_encrypted("memory")?;
+    let tls = per_connection(&site, viewers, &["--tls-ca", &site.certificate()])?;
+    if as_json {
+        let figures = json!({ "user_bytes_per_connection": plain, "tls_user_bytes_per_connection": tls });
+        return say(&figures.to_string());
+    }
+    say(&format!("{plain} bytes of user memory per idle viewer, {tls} with TLS"))
+}
+
+fn per_connection(site: &Site, viewers: u32, more: &[&str]) -> anyhow::Result<f64> {
     // The room itself, and what the first joins set up once.
-    let mut first = site.crowd(100, &[])?;
+    let mut first = site.crowd(100, more)?;
     first.says()?;
     sleep(SETTLE);
     let before = site.gateway.resident_bytes()?;
-    let mut crowd = site.crowd(viewers, &[])?;
+    let mut crowd = site.crowd(viewers, more)?;
     crowd.says()?;
     sleep(SETTLE);
-    let per_connection = ((site.gateway.resident_bytes()? - before) / f64::from(viewers)).round();
-    if as_json {
-        return say(&json!({ "user_bytes_per_connection": per_connection }).to_string());
-    }
-    say(&format!("{per_connection} bytes of user memory per idle viewer"))
+    Ok(((site.gateway.resident_bytes()? - before) / f64::from(viewers)).round())
 }

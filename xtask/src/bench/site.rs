@@ -121,6 +121,15 @@ pub(crate) struct Site {
 impl Site {
     /// Starts afresh, with lines of configuration behind `[gateway]`.
     pub(crate) fn start(name: &str, gateway: &str) -> anyhow::Result<Site> {
+        Site::start_with(name, gateway, false)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn start_encrypted(name: &str) -> anyhow::Result<Site> {
+        Site::start_with(name, "", true)
+    }
+
+    fn start_with(name: &str, gateway: &str, is_encrypted: bool) -> anyhow::Result<Site> {
         let folder = root().join("target/bench").join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
@@ -128,7 +137,13 @@ impl Site {
         let data = folder.join("gateway");
         std::fs::create_dir_all(&data)?;
         std::fs::write(data.join("token.key"), KEY)?;
-        let config = CONFIG.replacen("[gateway]\n", &format!("[gateway]\n{gateway}"), 1);
+        let mut config = CONFIG.replacen("[gateway]\n", &format!("[gateway]\n{gateway}"), 1);
+        if is_encrypted {
+            certify(&folder)?;
+            let file = |name: &str| folder.join(name).display().to_string();
+            let (cert, key) = (file("cert.pem"), file("key.pem"));
+            config.push_str(&format!("tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n"));
+        }
         std::fs::write(folder.join("barrage.toml"), format!("{config}[nats]\nurls = [\"nats://{NATS}\"]\n"))?;
         let nats = nats(&folder)?;
         let mut publish = publisher(&[])?;
@@ -166,6 +181,11 @@ impl Site {
         Ok(part)
     }
 
+    /// The certificate that the gateway shows, which vouches for itself.
+    pub(crate) fn certificate(&self) -> String {
+        self.folder.join("cert.pem").display().to_string()
+    }
+
     /// A token that the gateway takes.
     pub(crate) fn token(&self) -> anyhow::Result<String> {
         let mut mint = command(BARRAGE, &["token", "--user", "bench", "--room", ROOM, "--role", "viewer"]);
@@ -177,6 +197,19 @@ impl Site {
     pub(crate) fn metric(&self, name: &str, label: &str) -> anyhow::Result<f64> {
         ready::metric(ADMIN, name, label)
     }
+}
+
+/// Makes `cert.pem` and `key.pem` for the name `localhost`.
+fn certify(folder: &Path) -> anyhow::Result<()> {
+    let line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+                -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+                -keyout key.pem -out cert.pem";
+    let arguments: Vec<_> = line.split(' ').collect();
+    let output = command("openssl", &arguments).current_dir(folder).output().context("openssl is needed")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 fn publisher(more: &[&str]) -> anyhow::Result<Part> {

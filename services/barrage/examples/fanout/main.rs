@@ -23,7 +23,7 @@ enum Part {
     /// Publishes chat to a room over NATS, as uplinks do.
     Publish(publish::Publish),
     /// Holds connections and reads whatever comes.
-    Read(readers::Read),
+    Read(readers::Crowd),
 }
 
 fn main() {

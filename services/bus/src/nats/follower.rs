@@ -24,9 +24,9 @@ use crate::embedded::topic_log::TopicLog;
 use crate::embedded::{lock, unix_ms};
 use crate::metrics::BusMetrics;
 
-/// Topics mended at once; the rest of them wait, so that a reconnect of a process
-/// with thousands of rooms is no storm of reads.
-const MENDING_MAX: usize = 32;
+/// Topics read at once; the rest of them wait, so that a reconnect of a process with
+/// thousands of rooms is no storm of reads. More would not be done sooner.
+const READS_MAX: usize = 8;
 
 /// After a read that failed, a topic's next one is not begun before this.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub(crate) struct Follower {
     pub(crate) metrics: BusMetrics,
     disturbances: watch::Receiver<u64>,
     followed: Mutex<HashMap<Topic, Arc<Followed>>>,
-    pub(crate) mending: Semaphore,
+    pub(crate) reads: Semaphore,
 }
 
 impl Follower {
@@ -64,7 +64,7 @@ impl Follower {
             metrics,
             disturbances,
             followed: Mutex::default(),
-            mending: Semaphore::new(MENDING_MAX),
+            reads: Semaphore::new(READS_MAX),
         }
     }
 
@@ -136,29 +136,45 @@ impl Follower {
     }
 
     pub(crate) async fn range(
-        &self,
+        self: &Arc<Self>,
         topic: &Topic,
         after: Sequence,
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
-        let kept = || self.kept_range(topic, after, before, limits);
-        if let Some(range) = kept() {
+        if let Some(range) = self.kept_range(topic, after, before, limits) {
             return Ok(range);
         }
         let Some(followed) = self.followed(topic) else {
             return self.stored_range(topic, after, before, limits).await;
         };
-        // One reads, the others find what it brought; or that it brought nothing, for then
-        // each of them would wait as long, one after the other.
+        // Whoever asks may lose patience; what was begun is brought to its end, for the others
+        // who wait for it.
+        let (follower, topic) = (Arc::clone(self), topic.clone());
+        let read = async move { follower.read_range(&topic, &followed, after, before, limits).await };
+        let read = tokio::spawn(read).await;
+        read.unwrap_or_else(|_| Err(BusError::Unavailable("the process ends".into())))
+    }
+
+    /// One reads, the others find what it brought; or that it brought nothing, for then
+    /// each of them would wait as long, one after the other.
+    async fn read_range(
+        &self,
+        topic: &Topic,
+        followed: &Followed,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError> {
         let mut failed_at = followed.reading.lock().await;
-        if let Some(range) = kept() {
+        if let Some(range) = self.kept_range(topic, after, before, limits) {
             return Ok(range);
         }
         if failed_at.is_some_and(|at| at.elapsed() < READ_AGAIN) {
             return Err(BusError::Unavailable("a read has just failed".into()));
         }
-        let read = self.backfilled_range(topic, &followed, after, before, limits).await;
+        let _permit = self.reads.acquire().await;
+        let read = self.backfilled_range(topic, followed, after, before, limits).await;
         *failed_at = read.is_err().then(Instant::now);
         read
     }

@@ -4,7 +4,6 @@
 //! a stream without a leader, which takes some seconds to elect one, is read nevertheless.
 
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
 use barrage_protocol::{Message, Sequence};
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::envelope::{Envelope, number};
@@ -25,13 +25,40 @@ use crate::embedded::{lock, unix_ms};
 /// A gap that is open for so long is told of.
 const LONG: Duration = Duration::from_secs(3);
 
-/// A question to the leader on its way.
-type Newest = Pin<Box<dyn Future<Output = Sequence> + Send>>;
+/// A question to the leader on its way; dropping it ends it. A task of its own: it goes on
+/// while this topic's task waits for a read, and gives its permit back.
+struct Newest(JoinHandle<Sequence>);
 
-async fn answered(newest: &mut Option<Newest>) -> Sequence {
-    match newest {
-        Some(newest) => newest.await,
-        None => std::future::pending().await,
+impl Newest {
+    /// The leader is asked until there is one that answers.
+    fn ask(follower: Arc<Follower>, topic: Topic) -> Self {
+        Newest(tokio::spawn(async move {
+            let (reader, input) = (follower.streams.of(&topic), follower.streams.names.input(&topic));
+            let mut pauses = Pauses::new();
+            loop {
+                let permit = follower.reads.acquire().await;
+                if let Ok(last) = reader.last(&input).await {
+                    return last;
+                }
+                drop(permit);
+                pauses.pause().await;
+            }
+        }))
+    }
+
+    /// Cancel-safe; pending where nothing was asked.
+    async fn answer(newest: &mut Option<Newest>) -> Sequence {
+        match newest {
+            // It does not end otherwise but with the process.
+            Some(Newest(asked)) => asked.await.unwrap_or_default(),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Newest {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -73,7 +100,7 @@ impl Following {
                     }
                 }
                 Ok(()) = disturbances.changed() => newest = Some(self.newest()),
-                last = answered(&mut newest), if newest.is_some() => {
+                last = Newest::answer(&mut newest), if newest.is_some() => {
                     newest = None;
                     self.mend(last).await;
                 }
@@ -95,22 +122,9 @@ impl Following {
         }
     }
 
-    /// The newest position as the leader knows it, who is asked until there is one.
-    /// Meanwhile what arrives is shown.
+    /// The newest position as the leader knows it. Meanwhile what arrives is shown.
     fn newest(&self) -> Newest {
-        let (follower, topic) = (Arc::clone(&self.follower), self.topic.clone());
-        Box::pin(async move {
-            let (reader, input) = (follower.streams.of(&topic), follower.streams.names.input(&topic));
-            let mut pauses = Pauses::new();
-            loop {
-                let permit = follower.mending.acquire().await;
-                if let Ok(last) = reader.last(&input).await {
-                    return last;
-                }
-                drop(permit);
-                pauses.pause().await;
-            }
-        })
+        Newest::ask(Arc::clone(&self.follower), self.topic.clone())
     }
 
     async fn arrived(&mut self, message: Message) {
@@ -164,7 +178,7 @@ impl Following {
     async fn try_mend(&self, last: Sequence) -> Result<(), BusError> {
         let streams = &self.follower.streams;
         let reader = streams.of(&self.topic);
-        let _permit = self.follower.mending.acquire().await;
+        let _permit = self.follower.reads.acquire().await;
         let input = streams.names.input(&self.topic);
         let after = self.followed.last();
         if reader.first().await?.is_none_or(|first| first.0 > after.0 + 1) {

@@ -12,6 +12,7 @@ use barrage_protocol::{Message, Sequence};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::envelope::{Envelope, number};
 use super::link::Pauses;
@@ -19,6 +20,9 @@ use crate::bus::BusError;
 
 /// Messages of one read; the answer must fit into a subscription's channel.
 const PAGE_MESSAGES_MAX: usize = 512;
+
+/// A page may take so many times as long as the wait for any of its messages.
+const PAGE_TIMES_MAX: u32 = 4;
 
 /// Status of the answer that ends a batch.
 const END_OF_BATCH: u16 = 204;
@@ -91,33 +95,36 @@ impl Reader {
     }
 
     /// Up to `limit` messages of a subject after a position. Any replica may answer,
-    /// and may be a moment behind. One that has just died does not: then another is asked
-    /// once, within the same time.
+    /// and may be a moment behind. An answer that ceases half-way counts as far as it came:
+    /// where the servers have much to do, asking for the whole again would never end.
     pub(crate) async fn page(&self, subject: &str, after: Sequence, limit: usize) -> Result<Page, BusError> {
-        let read = || self.read_page(subject, after, limit.clamp(1, self.page_messages_max));
-        match tokio::time::timeout(self.timeout / 2, read()).await {
-            Ok(Ok(page)) => Ok(page),
-            Ok(Err(_)) | Err(_) => within(self.timeout / 2, read()).await,
-        }
-    }
-
-    async fn read_page(&self, subject: &str, after: Sequence, limit: usize) -> Result<Page, BusError> {
         #[derive(Serialize)]
         struct Ask<'a> {
             seq: u64,
             batch: usize,
             next_by_subj: &'a str,
         }
-        let mut answers = self.ask(&Ask { seq: after.0 + 1, batch: limit, next_by_subj: subject }).await?;
+        let limit = limit.clamp(1, self.page_messages_max);
+        let ask = Ask { seq: after.0 + 1, batch: limit, next_by_subj: subject };
+        let mut answers = within(self.timeout, self.ask(&ask)).await?;
         let mut page = Page { messages: Vec::new(), reached: after, more: false };
-        while let Some(Answer { sequence, headers, payload }) = answers.next().await? {
+        let deadline = Instant::now() + self.timeout * PAGE_TIMES_MAX;
+        loop {
+            let Answer { sequence, headers, payload } = match within(self.timeout, answers.next()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => break page.more = answers.more,
+                Err(_) if page.reached > after => break page.more = true,
+                Err(error) => return Err(error),
+            };
             match Envelope::read(&headers) {
                 Some(envelope) => page.messages.push(envelope.message(sequence, page.reached, payload)),
                 None => tracing::warn!(%sequence, "the stream holds a message that nobody here wrote"),
             }
             page.reached = sequence;
+            if Instant::now() > deadline {
+                break page.more = true;
+            }
         }
-        page.more = answers.more;
         Ok(page)
     }
 
@@ -186,7 +193,7 @@ impl Reader {
         last: Sequence,
         mut visit: impl FnMut(Message) -> ControlFlow<()>,
     ) -> Result<(), BusError> {
-        let deadline = tokio::time::Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
         let (mut reached, mut pauses) = (after, Pauses::new());
         while reached < last {
             let page = self.page(subject, reached, self.page_messages_max).await?;
@@ -200,7 +207,7 @@ impl Reader {
             } else if self.state().await.is_ok_and(|state| state.first_sequence > last.0) {
                 // It has left the stream in the meantime.
                 return Ok(());
-            } else if tokio::time::Instant::now() > deadline {
+            } else if Instant::now() > deadline {
                 return Err(BusError::Unavailable("a replica stays behind".into()));
             } else {
                 pauses.pause().await;

@@ -15,7 +15,7 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSe
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_flow::Ledger;
 use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayMetrics};
-use barrage_http::{AllowedOrigins, HttpConfig};
+use barrage_http::{AllowedOrigins, Front, HttpConfig, Tls};
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, Transport};
 use barrage_protocol::{Class, RoomId};
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
@@ -66,6 +66,10 @@ impl Fleet {
     }
 
     pub(crate) async fn start(&self, config: GatewayConfig) -> Member {
+        self.start_with(config, HttpConfig::default()).await
+    }
+
+    pub(crate) async fn start_with(&self, config: GatewayConfig, http: HttpConfig) -> Member {
         let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let config = GatewayConfig { base_urls: vec![format!("http://{address}")], shards: 2, ..config };
@@ -77,8 +81,8 @@ impl Fleet {
         let gateway =
             Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
         let (router, admin) = (gateway.router(), gateway.admin_router());
-        let (greeter, http) = (Some(gateway.greeter()), HttpConfig::default());
-        tokio::spawn(barrage_http::serve_greeted(vec![listener], router, greeter, http, shutdown.clone()));
+        let front = Front { greeter: Some(gateway.greeter()), tls: Tls::load(&http).unwrap() };
+        tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
         let running = tokio::spawn(gateway.run());
         until(|| self.bus.gateways().iter().any(|gateway| gateway.report.id == id)).await;
         Member { address, shutdown, running, registry, admin, token: self.token(Role::Admin) }
@@ -98,7 +102,11 @@ impl Fleet {
     }
 
     pub(crate) async fn gift(&self, id: &str) -> u64 {
-        let body = serde_json::json!({ "type": "gift", "id": id }).to_string().into();
+        self.gift_of(&serde_json::json!({ "type": "gift", "id": id })).await
+    }
+
+    pub(crate) async fn gift_of(&self, body: &Value) -> u64 {
+        let body = body.to_string().into();
         let draft = Draft {
             room: room(),
             class: Class::Gift,

@@ -1,0 +1,131 @@
+//! A room's viewers on one shard, in waves that are served in turn.
+//!
+//! A write to ten thousand sockets takes some 70 ms: the last viewer's batch would be that
+//! old, and whoever else lives on the shard would wait that long. So a large room is served
+//! wave by wave, each with what has come until its own turn. A viewer stays in its wave,
+//! because the waves stand at different places of the chain.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Waves of a room on one shard; when they are full they grow.
+const WAVES_MAX: usize = 16;
+
+/// Where a viewer stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    wave: usize,
+    index: usize,
+}
+
+/// Who can be found again.
+pub(crate) trait Placed {
+    fn place(&self) -> &Cell<Place>;
+}
+
+/// Viewers of one room; packed, so that a fan-out touches one array.
+#[derive(Debug)]
+pub(crate) struct Audience<T>(Vec<Vec<Rc<T>>>);
+
+impl<T> Default for Audience<T> {
+    fn default() -> Self {
+        Audience(Vec::new())
+    }
+}
+
+impl<T: Placed> Audience<T> {
+    /// Into the first wave that is not full, or else the smallest.
+    pub(crate) fn enter(&mut self, viewer: Rc<T>, wave_viewers_max: usize) {
+        let waves = &mut self.0;
+        let with_room = waves.iter().position(|wave| wave.len() < wave_viewers_max);
+        let wave = with_room.unwrap_or_else(|| {
+            if waves.len() < WAVES_MAX {
+                waves.push(Vec::new());
+                return waves.len() - 1;
+            }
+            let smallest = waves.iter().enumerate().min_by_key(|(_, wave)| wave.len());
+            smallest.map_or(0, |(wave, _)| wave)
+        });
+        viewer.place().set(Place { wave, index: waves[wave].len() });
+        waves[wave].push(viewer);
+    }
+
+    /// Whoever is not here is left alone.
+    pub(crate) fn leave(&mut self, viewer: &Rc<T>) {
+        let Place { wave, index } = viewer.place().get();
+        let Some(viewers) = self.0.get_mut(wave) else { return };
+        if viewers.get(index).is_some_and(|found| Rc::ptr_eq(found, viewer)) {
+            viewers.swap_remove(index);
+            if let Some(moved) = viewers.get(index) {
+                moved.place().set(Place { wave, index });
+            }
+        }
+        while self.0.last().is_some_and(Vec::is_empty) {
+            self.0.pop();
+        }
+    }
+
+    /// How many there are; the last of them is not empty.
+    pub(crate) fn waves(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The viewers of a wave.
+    pub(crate) fn wave(&self, wave: usize) -> &[Rc<T>] {
+        self.0.get(wave).map_or(&[], Vec::as_slice)
+    }
+
+    /// All viewers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<T>> {
+        self.0.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Somebody(Cell<Place>);
+
+    impl Placed for Somebody {
+        fn place(&self) -> &Cell<Place> {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn waves_fill_up_and_empty_from_the_end() {
+        let mut audience = Audience::default();
+        let somebody = |audience: &mut Audience<Somebody>| {
+            let viewer = Rc::new(Somebody::default());
+            audience.enter(Rc::clone(&viewer), 2);
+            viewer
+        };
+        let viewers: Vec<_> = (0..5).map(|_| somebody(&mut audience)).collect();
+        assert_eq!((audience.waves(), audience.iter().count()), (3, 5));
+        audience.leave(&viewers[0]);
+        audience.leave(&viewers[0]);
+        assert_eq!(audience.wave(0).len(), 1, "once");
+        // The one that took its place is found there.
+        audience.leave(&viewers[1]);
+        assert_eq!((audience.wave(0).len(), audience.waves()), (0, 3), "a wave stays while later ones are");
+        let newcomer = somebody(&mut audience);
+        assert_eq!(newcomer.place().get().wave, 0);
+        audience.leave(&viewers[4]);
+        assert_eq!(audience.waves(), 2);
+        for viewer in [&viewers[2], &viewers[3], &newcomer] {
+            audience.leave(viewer);
+        }
+        assert_eq!(audience.waves(), 0);
+    }
+
+    #[test]
+    fn beyond_the_last_wave_the_smallest_grows() {
+        let mut audience = Audience::default();
+        let all: Vec<_> = (0..WAVES_MAX * 3).map(|_| Rc::new(Somebody::default())).collect();
+        all.iter().for_each(|viewer| audience.enter(Rc::clone(viewer), 1));
+        assert_eq!(audience.waves(), WAVES_MAX);
+        assert!((0..WAVES_MAX).all(|wave| audience.wave(wave).len() == 3));
+    }
+}

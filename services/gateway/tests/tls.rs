@@ -1,0 +1,137 @@
+//! Viewers behind TLS: the same frames, also for one that reads slowly.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fleet;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_gateway::GatewayConfig;
+use barrage_http::{HttpConfig, Tls, TlsError};
+use barrage_testkit::programs;
+use fleet::{Fleet, until};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+
+/// With a join right behind it, masked with zeros.
+const HANDSHAKE: &[u8] = b"GET /v1/rooms/demo/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
+    \x81\x8f\0\0\0\0{\"type\":\"join\"}";
+/// Much more than the sockets between them hold.
+const GIFTS: u64 = 400;
+const GIFT_BYTES: usize = 2_000;
+
+type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+fn http(folder: &Path) -> HttpConfig {
+    HttpConfig {
+        tls_cert_file: Some(folder.join("cert.pem")),
+        tls_key_file: Some(folder.join("key.pem")),
+        ..HttpConfig::default()
+    }
+}
+
+fn connect(address: SocketAddr, folder: &Path) -> Stream {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(folder.join("ca.pem")).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, stream)
+}
+
+/// The next text frame; none of these is masked.
+fn frame(stream: &mut Stream) -> Value {
+    let mut header = [0; 2];
+    stream.read_exact(&mut header).unwrap();
+    assert_eq!(header[0], 0x81, "a text frame");
+    let mut len = [0; 8];
+    let digits = match header[1] {
+        126 => 2,
+        127 => 8,
+        short => {
+            len[7] = short;
+            0
+        }
+    };
+    stream.read_exact(&mut len[8 - digits..]).unwrap();
+    let mut payload = vec![0; usize::try_from(u64::from_be_bytes(len)).unwrap()];
+    stream.read_exact(&mut payload).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_that_reads_slowly_gets_every_gift() {
+    let folder = tempfile::tempdir().unwrap();
+    programs::certificates(folder.path());
+    let fleet = Fleet::new().await;
+    let config = GatewayConfig { queue_hard_bytes: 4 << 20, ..GatewayConfig::default() };
+    let gateway = fleet.start_with(config, http(folder.path())).await;
+    let (address, path) = (gateway.address, folder.path().to_owned());
+    let joined = tokio::task::spawn_blocking(move || {
+        let mut stream = connect(address, &path);
+        stream.write_all(HANDSHAKE).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        assert_eq!(frame(&mut stream)["type"], "hello");
+        stream
+    });
+    let mut stream = joined.await.unwrap();
+    let mut sent = Vec::new();
+    for n in 0..GIFTS {
+        let body = json!({ "type": "gift", "id": n, "padding": "x".repeat(GIFT_BYTES) });
+        sent.push(fleet.gift_of(&body).await);
+    }
+    until(|| gateway.metric("barrage_gateway_backlog_bytes") > 100_000).await;
+    let last = *sent.last().unwrap();
+    let seen = tokio::task::spawn_blocking(move || {
+        let (mut seen, mut position) = (Vec::new(), 0);
+        while position < last {
+            let batch = frame(&mut stream);
+            if batch["type"] != "batch" {
+                continue;
+            }
+            position = batch["sequence"].as_u64().unwrap();
+            let messages = batch["messages"].as_array().unwrap();
+            seen.extend(messages.iter().map(|message| message["sequence"].as_u64().unwrap()));
+        }
+        seen
+    });
+    assert_eq!(seen.await.unwrap(), sent);
+    // Who speaks no TLS is let go.
+    let mut plain = TcpStream::connect(address).unwrap();
+    plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    plain.write_all(HANDSHAKE).unwrap();
+    let mut answer = Vec::new();
+    drop(plain.read_to_end(&mut answer));
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+#[test]
+fn files_that_do_not_go_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    programs::certificates(folder.path());
+    assert!(Tls::load(&http(folder.path())).unwrap().is_some());
+    let half = HttpConfig { tls_key_file: None, ..http(folder.path()) };
+    assert!(matches!(Tls::load(&half), Err(TlsError::Half)));
+    let missing = HttpConfig { tls_cert_file: Some(folder.path().join("none.pem")), ..http(folder.path()) };
+    assert!(matches!(Tls::load(&missing), Err(TlsError::File { .. })));
+    let foreign = HttpConfig { tls_key_file: Some(folder.path().join("ca.key")), ..http(folder.path()) };
+    assert!(matches!(Tls::load(&foreign), Err(TlsError::Unusable(_))));
+}
