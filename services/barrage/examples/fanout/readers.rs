@@ -8,13 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON};
 use clap::Args;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
-use nix::sys::time::TimeValLike;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -223,10 +222,15 @@ impl Viewer {
             assert!(read > 0, "a connection was closed by the server");
             sums.bytes += read as u64;
             self.rest.extend_from_slice(&buffer[..read]);
-            let at_us = stamp.expect("the kernel stamps what arrives").num_microseconds();
-            sums.look(&mut self.rest, at_us as u64);
+            // What came before stamps were asked for has none.
+            let at = stamp.map_or_else(now, Duration::from);
+            sums.look(&mut self.rest, at.as_micros() as u64);
         }
     }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
 impl Sums {
