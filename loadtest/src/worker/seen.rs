@@ -2,7 +2,8 @@
 //! batch is parsed once, and for the next viewer compared: what the tester spends on a
 //! delivery must not be what is measured.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use barrage_protocol::Class;
@@ -15,8 +16,14 @@ use super::marker::intended;
 use crate::clock::Moment;
 use crate::ledger::{Ledger, mix};
 
-/// Frames remembered per room: a viewer that lags by more has its own parsed again.
-const FRAMES_MAX: usize = 8;
+/// Frames remembered, shared among the rooms: a viewer that lags by more has its own parsed
+/// again. One room of a large fleet has some hundred at a time: each gateway makes its own,
+/// and each wave of its viewers is sent another.
+const FRAMES_MAX: usize = 2_048;
+/// Of one room.
+const ROOM_FRAMES: std::ops::RangeInclusive<usize> = 8..=512;
+/// A frame's first bytes name its place in the chain.
+const KEY_BYTES: usize = 128;
 
 /// A batch, reduced to what is checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +55,31 @@ pub(crate) enum Said {
 /// A thread's memory of frames, and with it of everything that was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    rooms: Vec<VecDeque<(Vec<u8>, Rc<SeenBatch>)>>,
+    rooms: Vec<Frames>,
     pub(crate) ledger: Ledger,
+}
+
+/// The newest frames of one room.
+#[derive(Debug, Clone, Default)]
+struct Frames {
+    by_key: HashMap<u64, (Vec<u8>, Rc<SeenBatch>)>,
+    /// The oldest first.
+    keys: VecDeque<u64>,
+}
+
+impl Frames {
+    fn get(&self, key: u64, payload: &[u8]) -> Option<&Rc<SeenBatch>> {
+        self.by_key.get(&key).filter(|(bytes, _)| bytes == payload).map(|(_, batch)| batch)
+    }
+
+    fn insert(&mut self, key: u64, payload: &[u8], batch: Rc<SeenBatch>, frames_max: usize) {
+        if self.by_key.insert(key, (payload.to_vec(), batch)).is_none() {
+            self.keys.push_back(key);
+        }
+        while self.keys.len() > frames_max {
+            self.keys.pop_front().map(|oldest| self.by_key.remove(&oldest));
+        }
+    }
 }
 
 /// What a body must have to be recognised.
@@ -63,12 +93,15 @@ struct Body<'a> {
 
 impl Seen {
     pub(crate) fn new(rooms: usize) -> Self {
-        Seen { rooms: vec![VecDeque::new(); rooms], ledger: Ledger::default() }
+        Seen { rooms: vec![Frames::default(); rooms], ledger: Ledger::default() }
     }
 
     /// Reads a text or binary frame of a room.
     pub(crate) fn read(&mut self, room: usize, opcode: Opcode, payload: &[u8]) -> Result<Said, String> {
-        if let Some((_, batch)) = self.rooms[room].iter().find(|(bytes, _)| bytes == payload) {
+        let mut key = DefaultHasher::new();
+        payload[..payload.len().min(KEY_BYTES)].hash(&mut key);
+        let key = key.finish();
+        if let Some(batch) = self.rooms[room].get(key, payload) {
             return Ok(Said::Batch(Rc::clone(batch)));
         }
         let inflated;
@@ -85,9 +118,8 @@ impl Seen {
         let seen = Rc::new(self.reduce(room, &batch));
         // A repair is for one viewer.
         if batch.repair.is_none() {
-            let frames = &mut self.rooms[room];
-            frames.truncate(FRAMES_MAX - 1);
-            frames.push_front((payload.to_vec(), Rc::clone(&seen)));
+            let frames_max = (FRAMES_MAX / self.rooms.len()).clamp(*ROOM_FRAMES.start(), *ROOM_FRAMES.end());
+            self.rooms[room].insert(key, payload, Rc::clone(&seen), frames_max);
         }
         Ok(Said::Batch(seen))
     }

@@ -15,8 +15,11 @@ use crate::embedded::lock;
 use crate::embedded::topic_log::TopicLog;
 
 /// Positions of the stream that are read beyond what was asked for: others stopped a
-/// little earlier. Some seconds of a busy cluster.
-const EXTRA_POSITIONS: u64 = 10_000;
+/// little earlier. A second or two of a busy cluster.
+const EXTRA_POSITIONS: u64 = 2_000;
+
+/// So near to the stream's first position replicas may differ.
+const EDGE_POSITIONS: u64 = 20_000;
 
 /// Reads what lies between a position and what memory holds; false where that cannot be
 /// kept: it is too much, has left the stream in part, or memory is full already.
@@ -38,7 +41,7 @@ pub(crate) async fn backfill(
     // Replicas do not drop what is old in the same moment: near that end only the leader's
     // word counts.
     let first = reader.first().await?.map_or(u64::MAX, |first| first.0);
-    if first > 1 && after.0 < first.saturating_add(2 * EXTRA_POSITIONS) {
+    if first > 1 && after.0 < first.saturating_add(EDGE_POSITIONS) {
         return Ok(false);
     }
     let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS));

@@ -5,6 +5,7 @@ use async_nats::jetstream::kv::{Entry, Operation, Store};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
+use super::connect::Disturbances;
 use super::link::Pauses;
 use super::reader::unavailable;
 use crate::bus::BusError;
@@ -24,7 +25,11 @@ pub(crate) fn is_put(entry: &Entry) -> bool {
 
 /// Follows until its task is ended. The client's own watch goes on after a reconnect,
 /// yet a key that expired meanwhile would stay: so it is read anew.
-pub(crate) async fn follow(store: Store, mut disturbances: watch::Receiver<u64>, mut tell: impl FnMut(News)) {
+pub(crate) async fn follow(
+    store: Store,
+    mut disturbances: watch::Receiver<Disturbances>,
+    mut tell: impl FnMut(News),
+) {
     let mut pauses = Pauses::new();
     loop {
         drop(disturbances.borrow_and_update());
@@ -40,7 +45,7 @@ pub(crate) async fn follow(store: Store, mut disturbances: watch::Receiver<u64>,
 
 async fn follow_once(
     store: &Store,
-    disturbances: &mut watch::Receiver<u64>,
+    disturbances: &mut watch::Receiver<Disturbances>,
     tell: &mut impl FnMut(News),
 ) -> Result<(), BusError> {
     let is_empty = store.status().await.map_err(|e| unavailable(&e))?.values() == 0;

@@ -71,21 +71,29 @@ impl NatsError {
     }
 }
 
-/// Connects. The receiver changes whenever messages may have been missed by any
-/// subscription: after a reconnect, and when one was too slow.
+/// How often messages may have been missed by any subscription.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Disturbances {
+    /// Connections made; whatever was asked on the one before is not answered.
+    pub(crate) connects: u64,
+    /// Subscriptions that were too slow.
+    lags: u64,
+}
+
+/// Connects. The receiver changes with each disturbance.
 pub(crate) async fn connect(
     config: &NatsConfig,
     limits: &BusConfig,
     metrics: &BusMetrics,
-) -> Result<(Client, watch::Receiver<u64>), NatsError> {
-    let (disturbed, disturbances) = watch::channel(0_u64);
+) -> Result<(Client, watch::Receiver<Disturbances>), NatsError> {
+    let (disturbed, disturbances) = watch::channel(Disturbances::default());
     let metrics = metrics.clone();
     let on_event = move |event: Event| {
         match &event {
-            Event::Connected => disturbed.send_modify(|times| *times += 1),
+            Event::Connected => disturbed.send_modify(|times| times.connects += 1),
             Event::SlowConsumer(_) => {
                 metrics.slow_subscriptions.inc();
-                disturbed.send_modify(|times| *times += 1);
+                disturbed.send_modify(|times| times.lags += 1);
             }
             Event::Disconnected => {
                 metrics.disconnects.inc();

@@ -14,8 +14,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::backfill::backfill;
+use super::connect::Disturbances;
 use super::followed::Followed;
 use super::following::Following;
+use super::link::Pauses;
 use super::reader::unavailable;
 use super::streams::Streams;
 use crate::bus::{BusError, Range, RangeLimits, Subscription, Topic};
@@ -25,8 +27,11 @@ use crate::embedded::{lock, unix_ms};
 use crate::metrics::BusMetrics;
 
 /// Topics read at once; the rest of them wait, so that a reconnect of a process with
-/// thousands of rooms is no storm of reads. More would not be done sooner.
-const READS_MAX: usize = 8;
+/// thousands of rooms is no storm of reads.
+const READS_MAX: usize = 32;
+
+/// Attempts at a read for a range; then whoever waits for it is told.
+const ATTEMPTS_MAX: u32 = 3;
 
 /// After a read that failed, a topic's next one is not begun before this.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -42,7 +47,7 @@ pub(crate) struct Follower {
     pub(crate) limits: BusConfig,
     scan_messages_max: usize,
     pub(crate) metrics: BusMetrics,
-    disturbances: watch::Receiver<u64>,
+    disturbances: watch::Receiver<Disturbances>,
     followed: Mutex<HashMap<Topic, Arc<Followed>>>,
     pub(crate) reads: Semaphore,
 }
@@ -54,7 +59,7 @@ impl Follower {
         limits: &BusConfig,
         scan_messages_max: usize,
         metrics: BusMetrics,
-        disturbances: watch::Receiver<u64>,
+        disturbances: watch::Receiver<Disturbances>,
     ) -> Self {
         Follower {
             client,
@@ -174,9 +179,31 @@ impl Follower {
             return Err(BusError::Unavailable("a read has just failed".into()));
         }
         let _permit = self.reads.acquire().await;
-        let read = self.backfilled_range(topic, followed, after, before, limits).await;
-        *failed_at = read.is_err().then(Instant::now);
-        read
+        let (mut pauses, mut attempts) = (Pauses::new(), 1);
+        loop {
+            let read = self.connected(self.backfilled_range(topic, followed, after, before, limits)).await;
+            if read.is_ok() || attempts == ATTEMPTS_MAX {
+                *failed_at = read.is_err().then(Instant::now);
+                return read;
+            }
+            attempts += 1;
+            pauses.pause().await;
+        }
+    }
+
+    /// A read ends with the connection that it was asked on: its answer went there.
+    pub(crate) async fn connected<T>(
+        &self,
+        read: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        let mut disturbances = self.disturbances.clone();
+        let connects = disturbances.borrow_and_update().connects;
+        let lost = async { drop(disturbances.wait_for(|now| now.connects > connects).await) };
+        tokio::select! {
+            biased;
+            done = read => done,
+            () = lost => Err(BusError::Unavailable("the connection was lost".into())),
+        }
     }
 
     async fn backfilled_range(

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::connect::Disturbances;
 use super::envelope::{Envelope, number};
 use super::followed::{Followed, Kept};
 use super::follower::Follower;
@@ -37,7 +38,7 @@ impl Newest {
             let mut pauses = Pauses::new();
             loop {
                 let permit = follower.reads.acquire().await;
-                if let Ok(last) = reader.last(&input).await {
+                if let Ok(last) = follower.connected(reader.last(&input)).await {
                     return last;
                 }
                 drop(permit);
@@ -87,7 +88,7 @@ pub(crate) struct Following {
 impl Following {
     /// `is_late`: the position to begin after may be older than what was stored before the
     /// subscription.
-    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<u64>, is_late: bool) {
+    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<Disturbances>, is_late: bool) {
         let followed = Arc::clone(&self.followed);
         let (events, mut stored) = (&followed.events, followed.stored.subscribe());
         let mut newest = is_late.then(|| self.newest());
@@ -158,7 +159,7 @@ impl Following {
         self.follower.metrics.gaps.inc();
         let (mut pauses, began, mut is_long) = (Pauses::new(), Instant::now(), false);
         let topic = &self.topic;
-        while let Err(error) = self.try_mend(last).await {
+        while let Err(error) = self.follower.connected(self.try_mend(last)).await {
             if self.followed.events.receiver_count() == 0 {
                 return Mended::Unheard;
             }
