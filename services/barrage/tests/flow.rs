@@ -204,7 +204,7 @@ async fn the_books_close_after_a_mixed_evening() {
             viewers.pop();
         }
     }
-    let stages = ["uplink", "hub", "fan_out", "viewers"];
+    let stages = ["uplink", "hub", "waves", "fan_out", "viewers"];
     let took = |lines: &[(String, f64)], stage: &str| -> f64 {
         let of = |(labels, _): &&(String, f64)| {
             labels.contains(&format!("stage=\"{stage}\"")) && labels.contains("fate=\"took\"")

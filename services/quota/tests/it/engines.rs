@@ -33,14 +33,15 @@ async fn suite(instance: &Instance) {
 }
 
 async fn a_small_bucket_is_exact(instance: &Instance) {
-    let (key, rule) = (key("bucket"), rate(5, 5));
+    // A token a second: a busy machine may need some tenths for the first six.
+    let (key, rule) = (key("bucket"), rate(1, 5));
     for _ in 0..5 {
         assert!(instance.take(&key, 1, &rule).await.is_admit());
     }
     let Verdict::Refuse { retry_after, limit: 5, remaining: 0 } = instance.take(&key, 1, &rule).await else {
         panic!("the sixth is refused")
     };
-    assert!(retry_after > ms(50) && retry_after <= ms(200), "{retry_after:?}");
+    assert!(retry_after > ms(50) && retry_after <= ms(1_000), "{retry_after:?}");
     for _ in 0..100 {
         assert!(!instance.take(&key, 1, &rule).await.is_admit(), "refused while it floods");
     }
