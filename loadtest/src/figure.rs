@@ -11,6 +11,8 @@ pub type Figures = BTreeMap<String, f64>;
 pub enum Unit {
     /// Milliseconds.
     Ms,
+    /// Microseconds.
+    Us,
     /// 0 to 1; thresholds may say percent.
     Share,
     /// A plain number.
@@ -25,6 +27,7 @@ impl Unit {
             Unit::Ms if value >= 10_000.0 => format!("{:.1} s", value / 1_000.0),
             Unit::Ms if value >= 100.0 => format!("{value:.0} ms"),
             Unit::Ms => format!("{value:.1} ms"),
+            Unit::Us => format!("{value:.2} µs"),
             Unit::Share if value > 0.0 && value < 0.000_1 => format!("{:.5} %", value * 100.0),
             Unit::Share => format!("{:.2} %", value * 100.0),
             Unit::Number => thousands(value),
@@ -55,7 +58,7 @@ pub const STATISTICS: [(&str, f64); 5] =
 pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
 
 /// The other figures.
-pub const OTHERS: [(&str, Unit, &str); 12] = [
+pub const OTHERS: [(&str, Unit, &str); 16] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have got and did not"),
     ("loss.chat", Unit::Share, "chat that viewers should have got and did not, left out ones included"),
     ("doubled.gift", Unit::Number, "gifts that were shown twice, over all viewers"),
@@ -67,6 +70,10 @@ pub const OTHERS: [(&str, Unit, &str); 12] = [
     ("waiting.peak", Unit::Number, "most viewers at once that were told when to come"),
     ("deliveries_per_s", Unit::Number, "messages that reached viewers, a second, on average"),
     ("deliveries_per_s.max", Unit::Number, "the same in the busiest second"),
+    ("gateways.peak", Unit::Number, "most gateways at once"),
+    ("gateways.end", Unit::Number, "gateways at the end"),
+    ("gateway.joins_per_s.max", Unit::Number, "most joins a second at one gateway, by its own load reports"),
+    ("tester.cpu_per_delivery", Unit::Us, "CPU that the tester itself spent for each delivery"),
     ("tester.lag.p99", Unit::Ms, "how late the tester's own timers fired"),
 ];
 

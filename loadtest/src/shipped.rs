@@ -3,10 +3,11 @@
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Names and texts.
-pub const SHIPPED: [(&str, &str); 8] = [
+pub const SHIPPED: [(&str, &str); 9] = [
     ("smoke", include_str!("../scenarios/smoke.yaml")),
     ("steady", include_str!("../scenarios/steady.yaml")),
     ("celebrity", include_str!("../scenarios/celebrity.yaml")),
+    ("autoscale", include_str!("../scenarios/autoscale.yaml")),
     ("storm", include_str!("../scenarios/storm.yaml")),
     ("stampede", include_str!("../scenarios/stampede.yaml")),
     ("hundred-thousand", include_str!("../scenarios/hundred-thousand.yaml")),

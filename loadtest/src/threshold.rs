@@ -97,6 +97,7 @@ impl FromStr for Threshold {
 fn parse_value(figure: &str, unit: Unit, text: &str) -> Result<f64, ThresholdError> {
     let (suffixes, wanted): (&[(&str, f64)], _) = match unit {
         Unit::Ms => (&[("ms", 1.0), ("s", 1_000.0)], "a time, as in 500ms or 2s"),
+        Unit::Us => (&[("µs", 1.0), ("us", 1.0)], "a time, as in 2us"),
         Unit::Share => (&[("%", 0.01), ("", 1.0)], "a share, as in 0, 0.01 or 1%"),
         Unit::Number => (&[("", 1.0)], "a number"),
     };

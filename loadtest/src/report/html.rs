@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::plot::{Line, Plot};
 use super::summary::show;
-use super::{Report, Second, Verdict};
+use super::{Gateways, Report, Second, Verdict};
 use crate::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
 
 const STYLE: &str = include_str!("report.css");
@@ -92,6 +92,13 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
     let count = |name: &str, value: fn(&Second) -> u64| {
         Line::new(name, report.series.iter().map(move |second| Some(value(second) as f64)))
     };
+    let is_fleet = report.series.iter().any(|s| s.gateways.is_some_and(|it| it.count > 1));
+    let fleet = |name: &str, value: fn(&Gateways) -> f64| {
+        Line::new(
+            name,
+            report.series.iter().map(move |s| s.gateways.filter(|_| is_fleet).map(|it| value(&it))),
+        )
+    };
     let plots = [
         Plot::new(
             "Viewers",
@@ -143,13 +150,39 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 count("refused", |s| s.refusals),
             ],
         ),
+        Plot::new(
+            "Gateways",
+            short,
+            vec![fleet("there", |it| it.count as f64), fleet("draining", |it| it.draining as f64)],
+        ),
+        Plot::new(
+            "Viewers of a gateway",
+            short,
+            vec![
+                fleet("the fullest", |it| it.connections_most as f64),
+                fleet("the emptiest", |it| it.connections_least as f64),
+            ],
+        ),
+        Plot::new(
+            "Joins a second at one gateway, at most",
+            short,
+            vec![fleet("joins", |it| it.joins_per_s_most)],
+        ),
         Plot::new("Bytes a second to viewers", bytes, vec![count("bytes", |s| s.bytes)]),
         Plot::new(
             "CPU, in cores",
             |value| format!("{value:.2}"),
-            vec![line("server", |s| s.server_cores), line("tester", |s| Some(s.tester_cores))],
+            vec![
+                line("server", |s| s.server_cores),
+                fleet("gateways", |it| it.cores),
+                line("tester", |s| Some(s.tester_cores)),
+            ],
         ),
-        Plot::new("Memory of the server", bytes, vec![line("resident", |s| s.server_memory_bytes)]),
+        Plot::new(
+            "Memory of the server",
+            bytes,
+            vec![line("resident", |s| s.server_memory_bytes), fleet("gateways", |it| it.memory_bytes)],
+        ),
         Plot::new("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
     ];
     plots.into_iter().flatten().collect()

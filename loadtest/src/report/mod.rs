@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::{compare_html, compare_text};
 pub use html::page;
-pub use second::Second;
+pub use second::{Gateways, Second};
 pub use summary::summary;
 
 use crate::error::LoadtestError;
@@ -267,6 +267,10 @@ fn figures(run: &Run) -> Figures {
     let seconds = run.scenario.population().secs();
     let peak = run.gathered_series.iter().map(|second| second.viewers).max();
     let waiting = run.gathered_series.iter().map(|second| second.waiting).max();
+    let gateways = run.gathered_series.iter().filter_map(|second| second.gateways);
+    let joins_most = gateways.clone().map(|it| it.joins_per_s_most).reduce(f64::max);
+    let tester_secs: f64 = run.gathered_series.iter().map(|second| second.tester_cores).sum();
+    let tester_us = (total.delivered.total() > 0).then(|| tester_secs * 1e6 / total.delivered.total() as f64);
     let gifts_doubled = (balance.gifts_owed > 0).then_some(balance.gifts_doubled as f64);
     let others = [
         ("loss.gift", share(balance.gifts_lost, balance.gifts_owed)),
@@ -280,6 +284,10 @@ fn figures(run: &Run) -> Figures {
         ("waiting.peak", waiting.map(|waiting| waiting as f64)),
         ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
         ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),
+        ("gateways.peak", gateways.clone().map(|it| it.count).max().map(|most| most as f64)),
+        ("gateways.end", gateways.last().map(|it| it.count as f64)),
+        ("gateway.joins_per_s.max", joins_most),
+        ("tester.cpu_per_delivery", tester_us),
         ("tester.lag.p99", total.lag.quantile_ms(0.99)),
     ];
     figures.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

@@ -4,6 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::Interval;
 
+/// The gateways of a fleet within a second, by their own load reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gateways {
+    /// How many there are.
+    pub count: u64,
+    /// Those that drain.
+    pub draining: u64,
+    /// Viewers of the emptiest.
+    pub connections_least: u64,
+    /// Viewers of the fullest.
+    pub connections_most: u64,
+    /// Viewers a second that came to the one to which most came.
+    pub joins_per_s_most: f64,
+    /// CPU of all, in cores.
+    pub cores: f64,
+    /// Memory of all.
+    pub memory_bytes: f64,
+}
+
 /// One second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,6 +86,8 @@ pub struct Second {
     pub server_cores: Option<f64>,
     /// Memory of the server.
     pub server_memory_bytes: Option<f64>,
+    /// The gateways; absent when the fleet was not asked.
+    pub gateways: Option<Gateways>,
 }
 
 impl Second {
@@ -103,6 +125,7 @@ impl Second {
             tester_cores: 0.0,
             server_cores: None,
             server_memory_bytes: None,
+            gateways: None,
         }
     }
 }

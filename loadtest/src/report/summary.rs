@@ -57,7 +57,17 @@ pub fn summary(report: &Report) -> String {
     reasons(&mut out, "failed posts", &posts.failed);
     reasons(&mut out, "refused connections", &totals.refusals);
     reasons(&mut out, "lost connections", &totals.closes);
-    row(&mut out, "tester", &[("lag p99", figure("tester.lag.p99"))]);
+    if report.figures.get("gateways.peak").is_some_and(|most| *most > 1.0) {
+        let gateways = [
+            ("peak", figure("gateways.peak")),
+            ("at the end", figure("gateways.end")),
+            ("joins a second at one, at most", figure("gateway.joins_per_s.max")),
+        ];
+        row(&mut out, "gateways", &gateways);
+    }
+    let tester =
+        [("lag p99", figure("tester.lag.p99")), ("CPU a delivery", figure("tester.cpu_per_delivery"))];
+    row(&mut out, "tester", &tester);
     line(&mut out, "");
     for checked in &report.thresholds {
         let measured = checked.value.zip(unit_of(checked.threshold.figure()));

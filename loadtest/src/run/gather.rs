@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fleet::FleetReader;
 use super::scrape::Scraper;
 use crate::interval::Interval;
 use crate::plan::Plan;
@@ -45,6 +46,7 @@ impl Gathered {
         interval: &Interval,
         cpu_secs: f64,
         scraped: &Scraper,
+        fleet: &FleetReader,
     ) -> &[Second] {
         let open = self.open.entry(second).or_default();
         open.told += 1;
@@ -67,6 +69,7 @@ impl Gathered {
                     tester_cores: open.cpu_secs,
                     server_cores,
                     server_memory_bytes,
+                    gateways: fleet.at(second),
                     ..Second::new(second, wanted, &open.interval)
                 });
                 self.total.add(&open.interval);

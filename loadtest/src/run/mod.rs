@@ -2,6 +2,7 @@
 //! makes the report.
 
 mod crew;
+mod fleet;
 mod gather;
 mod progress;
 mod scrape;
@@ -82,7 +83,7 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
         scenario,
     };
     let started_unix_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let (gathered, balance, notes) = conduct(&plan, options, ready.notes).await?;
+    let (gathered, balance, notes) = conduct(&plan, options, ready.fleet, ready.notes).await?;
     Ok(Report::new(Run {
         scenario: plan.scenario,
         target: options.target.clone(),
@@ -101,12 +102,14 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
 async fn conduct(
     plan: &Plan,
     options: &RunOptions,
+    fleet: Option<fleet::Asked>,
     mut notes: Vec<String>,
 ) -> Result<(Gathered, Balance, Vec<String>), LoadtestError> {
     let mut crew = Crew::start(plan).await?;
     let end_secs = plan.scenario.population().secs() + plan.scenario.settle_secs;
     let mut progress = Progress::new(options.quiet, &plan.scenario, end_secs);
     let scraped = scrape::Scraper::start(options.metrics_url(), plan.start);
+    let fleet = fleet::FleetReader::start(fleet, plan.start);
     let hooks = tokio::spawn(hooks(plan.clone(), options.hook.clone()));
     let mut gathered = Gathered::new(plan);
     let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
@@ -123,7 +126,7 @@ async fn conduct(
         };
         match told {
             FromWorker::Tick { second, interval, cpu_secs } => {
-                for second in gathered.tick(second, &interval, cpu_secs, &scraped) {
+                for second in gathered.tick(second, &interval, cpu_secs, &scraped, &fleet) {
                     progress.show(second);
                 }
             }

@@ -10,6 +10,7 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::RunOptions;
+use super::fleet::Asked;
 use crate::error::LoadtestError;
 use crate::http::{Call, Pool, Target};
 use crate::popularity::Popularity;
@@ -32,6 +33,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Ready {
     pub(crate) target: Target,
     pub(crate) tokens: Vec<String>,
+    /// Where the fleet can be asked, when there is an admin's token for it.
+    pub(crate) fleet: Option<Asked>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -45,8 +48,12 @@ pub(crate) async fn prepare(
     let entry = Pool::new(target.clone(), CALLS_MAX, 0, CALL_TIMEOUT);
     let keyring = options.token_key.as_deref().map(keyring).transpose()?;
     let rooms = Popularity::new(&scenario.rooms, options.seed);
+    let run_secs = (scenario.population().secs() + scenario.settle_secs) as u64 + TOKEN_MARGIN_SECS;
+    let mut fleet = None;
     if let (Some(admin), Some(keyring)) = (&options.admin, &keyring) {
-        make_rooms(admin, keyring, &rooms).await?;
+        let token = mint(keyring, "load-admin", Role::Admin, run_secs)?;
+        make_rooms(admin, &token, &rooms).await?;
+        fleet = Some(Asked { admin: admin.clone(), token });
     }
     look_at(&entry, &rooms.rooms()[0].to_string()).await?;
     let mut notes = Vec::new();
@@ -55,9 +62,8 @@ pub(crate) async fn prepare(
     let tokens = match &keyring {
         _ if !scenario.posts() && scenario.viewer_identity == Identity::Anonymous => Vec::new(),
         Some(keyring) => {
-            let secs = (scenario.population().secs() + scenario.settle_secs) as u64 + TOKEN_MARGIN_SECS;
             let senders = wanted.min(SENDERS_MAX) as u32;
-            let minted = (0..senders).map(|n| mint(keyring, &format!("load-{n}"), options.senders, secs));
+            let minted = (0..senders).map(|n| mint(keyring, &format!("load-{n}"), options.senders, run_secs));
             minted.collect::<Result<_, _>>()?
         }
         None => {
@@ -69,7 +75,7 @@ pub(crate) async fn prepare(
             guests(&entry, wanted.min(GUESTS_MAX) as usize).await?
         }
     };
-    Ok(Ready { target, tokens, notes })
+    Ok(Ready { target, tokens, fleet, notes })
 }
 
 fn keyring(path: &std::path::Path) -> Result<Keyring, LoadtestError> {
@@ -107,13 +113,12 @@ async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     Err(LoadtestError::cannot(format!("entry refuses the room {room}: {} {status}{hint}", refusal(&body))))
 }
 
-async fn make_rooms(admin: &str, keyring: &Keyring, rooms: &Popularity) -> Result<(), LoadtestError> {
+async fn make_rooms(admin: &str, token: &str, rooms: &Popularity) -> Result<(), LoadtestError> {
     let (target, _) = Target::resolve(admin).await.map_err(LoadtestError::cannot)?;
     let pool = Pool::new(target, CALLS_MAX, 0, CALL_TIMEOUT);
-    let token = mint(keyring, "load-admin", Role::Admin, TOKEN_MARGIN_SECS)?;
     for some in rooms.rooms().chunks(CALLS_MAX) {
         let made = some.iter().map(|room| {
-            let (path, token, pool) = (format!("/v1/admin/rooms/{room}"), token.as_str(), &pool);
+            let (path, pool) = (format!("/v1/admin/rooms/{room}"), &pool);
             async move {
                 let body = Bytes::from_static(b"{}");
                 pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body }).await

@@ -13,9 +13,11 @@ use crate::metrics::EntryMetrics;
 use crate::placer::Refused;
 use crate::unix::unix_ms;
 
-/// Who is turned away because the fleet is full comes back after this and as much
-/// again, at random.
-const FULL_RETRY_MS: u64 = 10_000;
+/// Who is turned away because the fleet is full comes back after so long and as much
+/// again, at random: soon when few wait, for a new gateway may take them in a moment.
+const FULL_RETRY_MS: std::ops::RangeInclusive<u64> = 2_000..=10_000;
+/// In between, so long that about this many ask a second.
+const ASKS_BACK_PER_S: u64 = 5_000;
 /// The same where there is no gateway at all.
 const NONE_RETRY_MS: u64 = 1_000;
 
@@ -50,14 +52,23 @@ impl Door {
     }
 }
 
-/// What a newcomer is told who has no turn. Moments are spread, so that those turned away
-/// together do not come back together.
-pub(crate) fn turned_away(refused: Refused, config: &EntryConfig, metrics: &EntryMetrics) -> ApiError {
+/// What a newcomer is told who has no turn, while so many others have none. Moments are
+/// spread, so that those turned away together do not come back together.
+pub(crate) fn turned_away(
+    refused: Refused,
+    waiting: u64,
+    config: &EntryConfig,
+    metrics: &EntryMetrics,
+) -> ApiError {
     let crowd = "more want in than the gateways admit; come back at the named time";
     let nobody = "no gateway takes viewers now; come back at the named time";
     let (counter, message, least_ms) = match refused {
         Refused::NoGateway => (metrics.empty.clone(), nobody, NONE_RETRY_MS),
-        Refused::FleetFull => (metrics.turned_away.with_label_values(&["fleet_full"]), crowd, FULL_RETRY_MS),
+        Refused::FleetFull => {
+            let least_ms = waiting.saturating_mul(1_000) / ASKS_BACK_PER_S;
+            let least_ms = least_ms.clamp(*FULL_RETRY_MS.start(), *FULL_RETRY_MS.end());
+            (metrics.turned_away.with_label_values(&["fleet_full"]), crowd, least_ms)
+        }
         Refused::QueueFull => {
             let counter = metrics.turned_away.with_label_values(&["queue_full"]);
             (counter, crowd, config.ticket_wait_secs_max * 1_000 / 2)

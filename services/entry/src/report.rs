@@ -1,6 +1,6 @@
 //! What entry says of itself: who waits, and how many it sent on.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,20 +13,17 @@ use crate::routes::Entry;
 use crate::unix::unix_ms;
 
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Who was told to come back counts as waiting for so long: about the time that they
-/// were told.
-const AWAY_SECS: u64 = 15;
-
 /// Counts newcomers.
 #[derive(Debug, Default)]
 pub(crate) struct Newcomers {
     granted: AtomicU64,
-    /// Second and number of those told to come back; bounded by `AWAY_SECS`.
-    away: Mutex<VecDeque<(u64, u64)>>,
+    /// Those told to come back, by the second for which they were told; as many seconds as
+    /// the longest wait.
+    away: Mutex<BTreeMap<u64, u64>>,
 }
 
 impl Newcomers {
-    fn away(&self) -> MutexGuard<'_, VecDeque<(u64, u64)>> {
+    fn away(&self) -> MutexGuard<'_, BTreeMap<u64, u64>> {
         self.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,23 +32,17 @@ impl Newcomers {
         self.granted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One was told to come back.
-    pub(crate) fn turned_away(&self, now: Duration) {
-        let second = now.as_secs();
-        let mut away = self.away();
-        match away.back_mut() {
-            Some((last, count)) if *last == second => *count += 1,
-            _ => away.push_back((second, 1)),
-        }
-        while away.front().is_some_and(|(at, _)| at + AWAY_SECS < second) {
-            away.pop_front();
-        }
+    /// One was told to come back after this time.
+    pub(crate) fn turned_away(&self, now: Duration, back_after: Duration) {
+        *self.away().entry((now + back_after).as_secs()).or_default() += 1;
     }
 
-    /// Those who were told so lately.
-    fn waiting(&self, now: Duration) -> u64 {
-        let recent = |(at, count): &(u64, u64)| (at + AWAY_SECS >= now.as_secs()).then_some(*count);
-        self.away().iter().filter_map(recent).sum()
+    /// Those who have still to come back.
+    pub(crate) fn waiting(&self, now: Duration) -> u64 {
+        let mut away = self.away();
+        let due = away.split_off(&now.as_secs());
+        *away = due;
+        away.values().sum()
     }
 }
 
@@ -95,11 +86,12 @@ mod tests {
     fn who_was_told_to_come_back_waits_for_a_while() {
         let newcomers = Newcomers::default();
         for second in 0..100 {
-            newcomers.turned_away(Duration::from_secs(second));
-            newcomers.turned_away(Duration::from_secs(second));
+            newcomers.turned_away(Duration::from_secs(second), Duration::from_secs(3));
+            newcomers.turned_away(Duration::from_secs(second), Duration::from_millis(9_900));
         }
-        assert_eq!(newcomers.waiting(Duration::from_secs(99)), 2 * (AWAY_SECS + 1));
-        assert!(newcomers.away().len() as u64 <= AWAY_SECS + 1);
+        // Of the first kind those of the last four seconds, of the second those of the last ten.
+        assert_eq!(newcomers.waiting(Duration::from_secs(99)), 4 + 10);
+        assert!(newcomers.away().len() <= 10);
         assert_eq!(newcomers.waiting(Duration::from_secs(200)), 0);
     }
 }

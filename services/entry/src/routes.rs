@@ -196,10 +196,12 @@ impl Entry {
         let newcomer = question.room.filter(|_| question.purpose == Purpose::Watch);
         let turn = if newcomer.is_some() { Turn::Taken } else { Turn::None };
         let placed = self.place(&gateways, turn, now).map_err(|refused| {
+            let told = turned_away(refused, self.newcomers.waiting(now), &self.config, &self.metrics);
             if turn == Turn::Taken {
-                self.newcomers.turned_away(now);
+                let back_after = Duration::from_millis(told.0.retry_after_ms.unwrap_or_default());
+                self.newcomers.turned_away(now, back_after);
             }
-            turned_away(refused, &self.config, &self.metrics)
+            told
         })?;
         let ticket = match (&self.door, newcomer) {
             (Some(door), Some(room)) if !placed.wait.is_zero() => {

@@ -9,6 +9,9 @@ use crate::gateway::Shared;
 
 /// Between two reports.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Rates are counted over no shorter time: a report out of turn, or one after a stall, would
+/// make a rate of a moment.
+const COUNTED_MIN: Duration = Duration::from_millis(500);
 /// Upper ends of the histogram of push times, in milliseconds; beyond is one more.
 const PUSH_BOUNDS_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 75, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
@@ -80,6 +83,7 @@ pub(crate) async fn run(shared: &Shared) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let started = Instant::now();
     let mut before = Reading::take(shared);
+    let mut earlier = before;
     let mut departures = shared.departures.changes();
     loop {
         tokio::select! {
@@ -89,6 +93,9 @@ pub(crate) async fn run(shared: &Shared) {
         }
         let now = Reading::take(shared);
         let has_ended = shared.ended.is_cancelled();
+        if now.at.duration_since(before.at) >= COUNTED_MIN {
+            earlier = std::mem::replace(&mut before, now);
+        }
         let report = InstanceReport {
             role: Role::Gateway,
             id: shared.config.id.clone(),
@@ -96,10 +103,9 @@ pub(crate) async fn run(shared: &Shared) {
             age_secs: started.elapsed().as_secs(),
             draining: has_ended || shared.departures.is_draining(),
             conservation_error: shared.metrics.ledger.error_of(&["hub", "waves", "fan_out", "viewers"]),
-            load: load(shared, &before, &now),
+            load: load(shared, &earlier, &now),
             entry: None,
         };
-        before = now;
         if let Err(error) = shared.bus.report(report).await {
             tracing::warn!(%error, "the load report was not taken");
         }

@@ -71,9 +71,10 @@ fn row(case: &Map<String, Value>) -> String {
     )
 }
 
-/// The JSON lines that a package's example `measure` prints.
+/// The JSON lines that a package's example `measure_*` prints.
 fn lines(package: &str, arguments: &[&str]) -> anyhow::Result<Vec<Map<String, Value>>> {
-    let mut run = command("cargo", &["run", "--release", "-q", "-p", package, "--example", "measure", "--"]);
+    let example = package.replace("barrage-", "measure_");
+    let mut run = command("cargo", &["run", "--release", "-q", "-p", package, "--example", &example, "--"]);
     let output = run.args(arguments).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         bail!("{package} could not be measured ({})", output.status);

@@ -37,8 +37,39 @@ impl Scale {
         usize::try_from(self.gifts_per_s * self.secs).unwrap()
     }
 
+    pub(crate) fn chats(&self) -> usize {
+        usize::try_from(self.chats_per_s * self.secs).unwrap()
+    }
+
     pub(crate) fn room(n: usize) -> RoomId {
         format!("fault-{n}").parse().unwrap()
+    }
+}
+
+/// What one viewer was shown of one class. The room's messages are every `rooms`th of all,
+/// so the one with number n has the place n / rooms.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// By place: when, in milliseconds since the start and 1; 0 for never.
+    pub(crate) at_ms: Vec<u32>,
+    pub(crate) doubled: u64,
+}
+
+impl Shown {
+    fn new(all: usize, rooms: usize) -> Self {
+        Shown { at_ms: vec![0; all.div_ceil(rooms)], doubled: 0 }
+    }
+
+    /// Whether it was new.
+    fn see(&mut self, place: usize, now_ms: u32) -> bool {
+        let Some(at_ms) = self.at_ms.get_mut(place) else { return false };
+        let is_new = *at_ms == 0;
+        if is_new {
+            *at_ms = now_ms;
+        } else {
+            self.doubled += 1;
+        }
+        is_new
     }
 }
 
@@ -46,10 +77,8 @@ impl Scale {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) room: usize,
-    /// By gift: when it was shown, in milliseconds since the start and 1; 0 for never.
-    pub(crate) shown_ms: Vec<u32>,
-    pub(crate) doubled: u64,
-    pub(crate) chats: u64,
+    pub(crate) gifts: Shown,
+    pub(crate) chats: Shown,
     /// The server said never to come back.
     pub(crate) closed: Option<String>,
     /// What befell the connection, and when.
@@ -75,9 +104,9 @@ fn told(event: &Event) -> Option<String> {
 pub(crate) struct Book {
     origin: Instant,
     pub(crate) scale: Scale,
-    /// By gift, as above; 0 for not accepted.
-    pub(crate) accepted_ms: Vec<AtomicU32>,
-    pub(crate) chats_accepted: Vec<AtomicU64>,
+    /// By number: when, as above; 0 for not accepted.
+    pub(crate) gifts_accepted_ms: Vec<AtomicU32>,
+    pub(crate) chats_accepted_ms: Vec<AtomicU32>,
     pub(crate) posts_failed: AtomicU64,
     /// Viewers that said hello, by second.
     pub(crate) hellos: Mutex<Vec<u32>>,
@@ -90,8 +119,8 @@ impl Book {
     pub(crate) fn new(scale: Scale) -> Arc<Self> {
         Arc::new(Book {
             origin: Instant::now(),
-            accepted_ms: (0..scale.gifts()).map(|_| AtomicU32::new(0)).collect(),
-            chats_accepted: (0..scale.rooms).map(|_| AtomicU64::new(0)).collect(),
+            gifts_accepted_ms: (0..scale.gifts()).map(|_| AtomicU32::new(0)).collect(),
+            chats_accepted_ms: (0..scale.chats()).map(|_| AtomicU32::new(0)).collect(),
             posts_failed: AtomicU64::new(0),
             hellos: Mutex::default(),
             here: AtomicU64::new(0),
@@ -124,10 +153,10 @@ impl Book {
     }
 }
 
-/// The number behind `"id":"g` in a body.
-fn gift_number(body: &str) -> Option<usize> {
-    let (_, rest) = body.split_once("\"id\":\"g")?;
-    rest.split('"').next()?.parse().ok()
+/// The number of a message of ours: what is behind the letter of the id in its body.
+fn number_in(body: &str) -> Option<usize> {
+    let (_, id) = body.split_once("\"id\":\"")?;
+    id.split('"').next()?.get(1..)?.parse().ok()
 }
 
 /// Watches until the end of everything.
@@ -141,9 +170,9 @@ pub(crate) async fn watch(book: Arc<Book>, entry: String, number: usize, all: Ar
     // of the crowd's alone.
     config.race = false;
     let mut viewer = Viewer::start_with(config, &book.http);
-    let gifts = book.scale.gifts();
-    let mut seen =
-        Seen { room, shown_ms: vec![0; gifts], doubled: 0, chats: 0, closed: None, log: Vec::new() };
+    let rooms = book.scale.rooms;
+    let (gifts, chats) = (Shown::new(book.scale.gifts(), rooms), Shown::new(book.scale.chats(), rooms));
+    let mut seen = Seen { room, gifts, chats, closed: None, log: Vec::new() };
     let (mut is_first, mut heard_ms) = (true, book.now_ms());
     loop {
         let event = tokio::select! {
@@ -162,18 +191,17 @@ pub(crate) async fn watch(book: Arc<Book>, entry: String, number: usize, all: Ar
                     book.here.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Some(Event::Message(message)) if message.class == Class::Gift => {
-                let Some(gift) = gift_number(message.body.get()).filter(|gift| *gift < gifts) else {
-                    continue;
-                };
-                if seen.shown_ms[gift] > 0 {
-                    seen.doubled += 1;
-                } else {
-                    seen.shown_ms[gift] = book.now_ms();
-                    all.shown.fetch_add(1, Ordering::Relaxed);
+            Some(Event::Message(message)) => {
+                let Some(number) = number_in(message.body.get()) else { continue };
+                let (place, now_ms) = (number / rooms, book.now_ms());
+                match message.class {
+                    Class::Gift if seen.gifts.see(place, now_ms) => {
+                        all.shown.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Class::Chat => drop(seen.chats.see(place, now_ms)),
+                    _ => {}
                 }
             }
-            Some(Event::Message(message)) if message.class == Class::Chat => seen.chats += 1,
             Some(Event::Closed { message, .. }) => seen.closed = Some(message),
             Some(_) => {}
             None => return seen,
@@ -233,7 +261,7 @@ async fn post_gift(book: &Book, sender: &Sender, gift: usize) {
     let what = serde_json::from_value::<Gift>(serde_json::json!({ "name": "rose", "count": 1 })).unwrap();
     let post = Post::Gift { id, gift: what };
     match sender.send(&Scale::room(gift % book.scale.rooms), &post).await {
-        Ok(_) => book.accepted_ms[gift].store(book.now_ms(), Ordering::Relaxed),
+        Ok(_) => book.gifts_accepted_ms[gift].store(book.now_ms(), Ordering::Relaxed),
         Err(_) => drop(book.posts_failed.fetch_add(1, Ordering::Relaxed)),
     }
 }
@@ -243,7 +271,7 @@ async fn post_chat(book: &Book, sender: &Sender, chat: usize) {
     let text = format!("message {chat} of many, and no two of them are the same");
     let post = Post::Chat { id: format!("c{chat}").parse().unwrap(), text, style: Default::default() };
     match sender.send(&Scale::room(room), &post).await {
-        Ok(_) => book.chats_accepted[room].fetch_add(1, Ordering::Relaxed),
-        Err(_) => book.posts_failed.fetch_add(1, Ordering::Relaxed),
-    };
+        Ok(_) => book.chats_accepted_ms[chat].store(book.now_ms(), Ordering::Relaxed),
+        Err(_) => drop(book.posts_failed.fetch_add(1, Ordering::Relaxed)),
+    }
 }

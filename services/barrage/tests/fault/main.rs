@@ -114,7 +114,8 @@ async fn run(seed: u64, act: impl AsyncFnOnce(&mut Site, &Book, &AtomicBool) -> 
     let faults = act(&mut site, &book, &posted).await;
 
     let due = || {
-        let accepted = book.accepted_ms.iter().enumerate().filter(|(_, at)| at.load(Ordering::Relaxed) > 0);
+        let accepted =
+            book.gifts_accepted_ms.iter().enumerate().filter(|(_, at)| at.load(Ordering::Relaxed) > 0);
         accepted.map(|(gift, _)| book.viewers_of(gift % scale.rooms)).sum::<u64>()
     };
     let late = tokio::time::timeout(SHOWN_MAX, async {
@@ -202,7 +203,7 @@ async fn cause(site: &mut Site, book: &Book, seed: u64, posted: &AtomicBool) -> 
 
 /// How often each gift is in the archive; waits until the archiver has the last one.
 async fn archived(site: &Site, book: &Book) -> Vec<u32> {
-    let accepted = |gift: &usize| book.accepted_ms[*gift].load(Ordering::Relaxed) > 0;
+    let accepted = |gift: &usize| book.gifts_accepted_ms[*gift].load(Ordering::Relaxed) > 0;
     let mut counts = Vec::new();
     for _ in 0..60 {
         counts = read_archive(site, book).await;

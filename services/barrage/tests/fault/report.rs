@@ -1,6 +1,6 @@
 //! What the run came to.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 
@@ -27,7 +27,12 @@ pub(crate) struct Report {
     gifts_late: u64,
     posts_failed: u64,
     chat_accepted: u64,
+    /// Share of accepted chat and viewers that was never shown.
     chat_lost_pct: f64,
+    chat_doubled: u64,
+    chat_delay_p50_s: f64,
+    chat_delay_p99_s: f64,
+    chat_delay_max_s: f64,
     viewers: usize,
     viewers_closed: u64,
     reconnect_peak_per_s: u32,
@@ -56,16 +61,53 @@ struct Slowest {
 }
 
 impl Slowest {
-    fn new(gift: usize, accepted_ms: u32, viewer: usize, seen: &[Seen]) -> Slowest {
-        let it = &seen[viewer];
-        let shown_ms = it.shown_ms[gift];
+    fn new(gift: usize, accepted_ms: u32, viewer: usize, seen: &[Seen], rooms: usize) -> Slowest {
+        let (it, place) = (&seen[viewer], gift / rooms);
+        let shown_ms = it.gifts.at_ms[place];
         let joined_ms =
             it.log.iter().rev().find(|(at, line)| *at <= accepted_ms && line.starts_with("hello"));
         let from_ms = joined_ms.map_or(0, |(at, _)| *at).min(accepted_ms.saturating_sub(5_000));
         let log = it.log.iter().filter(|(at, _)| *at >= from_ms && *at < shown_ms + 1_000);
-        let is_late = |other: &&Seen| other.room == it.room && other.shown_ms[gift] > accepted_ms + 10_000;
+        let is_late =
+            |other: &&Seen| other.room == it.room && other.gifts.at_ms[place] > accepted_ms + 10_000;
         let late_in_room = seen.iter().filter(is_late).count();
         Slowest { gift, accepted_ms, viewer, shown_ms, late_in_room, log: log.cloned().collect() }
+    }
+}
+
+/// What became of the chat.
+struct Chat {
+    accepted: u64,
+    /// Accepted chat and viewers.
+    due: u64,
+    lost: u64,
+    /// From acceptance to display, sorted.
+    delays_ms: Vec<u32>,
+}
+
+impl Chat {
+    fn new(accepted_ms: &[u32], seen: &[Seen], rooms: usize) -> Chat {
+        let mut chat = Chat { accepted: 0, due: 0, lost: 0, delays_ms: Vec::new() };
+        chat.accepted = accepted_ms.iter().filter(|at| **at > 0).count() as u64;
+        for viewer in seen {
+            let of_room = accepted_ms.iter().skip(viewer.room).step_by(rooms);
+            for (at, shown) in of_room.zip(&viewer.chats.at_ms).filter(|(at, _)| **at > 0) {
+                chat.due += 1;
+                if *shown == 0 {
+                    chat.lost += 1;
+                } else {
+                    chat.delays_ms.push(shown.saturating_sub(*at));
+                }
+            }
+        }
+        chat.delays_ms.sort_unstable();
+        chat
+    }
+
+    fn delay_s(&self, share: f64) -> f64 {
+        let last = self.delays_ms.len().saturating_sub(1);
+        let at = (last as f64 * share) as usize;
+        f64::from(self.delays_ms.get(at).copied().unwrap_or(0)) / 1_000.0
     }
 }
 
@@ -80,22 +122,23 @@ impl Report {
         seed: u64,
         joined_by: usize,
     ) -> Self {
-        let accepted: Vec<u32> = book.accepted_ms.iter().map(|at| at.load(Ordering::Relaxed)).collect();
+        let rooms = book.scale.rooms;
+        let plain = |all: &[AtomicU32]| all.iter().map(|at| at.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let accepted = plain(&book.gifts_accepted_ms);
         let (mut lost, mut late, mut delay_ms, mut after_fault_ms) = (0, 0, 0, 0);
         let (mut examples, mut slowest) = (Vec::new(), (0, 0, 0));
         for (gift, at) in accepted.iter().enumerate().filter(|(_, at)| **at > 0) {
-            for (number, viewer) in
-                seen.iter().enumerate().filter(|(_, it)| it.room == gift % book.scale.rooms)
-            {
-                let shown = viewer.shown_ms[gift];
+            for (number, viewer) in seen.iter().enumerate().filter(|(_, it)| it.room == gift % rooms) {
+                let place = gift / rooms;
+                let shown = viewer.gifts.at_ms[place];
                 if shown == 0 {
                     lost += 1;
                     if lost % 37 == 1 && examples.len() < LOST_MAX {
                         let near = |gifts: &[u32]| {
                             gifts.iter().copied().filter(|shown| *shown > 0).collect::<Vec<_>>()
                         };
-                        let before = near(&viewer.shown_ms[..gift]).into_iter().max().unwrap_or(0);
-                        let after = near(&viewer.shown_ms[gift..]).into_iter().min().unwrap_or(0);
+                        let before = near(&viewer.gifts.at_ms[..place]).into_iter().max().unwrap_or(0);
+                        let after = near(&viewer.gifts.at_ms[place..]).into_iter().min().unwrap_or(0);
                         examples.push((gift, *at, number, before, after));
                     }
                     continue;
@@ -112,21 +155,23 @@ impl Report {
             let gifts = accepted.iter().zip(archived).filter(|(at, count)| **at > 0 && is(**count));
             gifts.count() as u64
         };
-        let chats: Vec<u64> = book.chats_accepted.iter().map(|room| room.load(Ordering::Relaxed)).collect();
-        let chats_due: u64 = seen.iter().map(|viewer| chats[viewer.room]).sum();
-        let chats_seen: u64 = seen.iter().map(|viewer| viewer.chats).sum();
+        let chat = Chat::new(&plain(&book.chats_accepted_ms), seen, rooms);
         Report {
             gifts_accepted: accepted.iter().filter(|at| **at > 0).count() as u64,
             gifts_lost: lost,
-            gifts_doubled: seen.iter().map(|viewer| viewer.doubled).sum(),
+            gifts_doubled: seen.iter().map(|viewer| viewer.gifts.doubled).sum(),
             gifts_not_archived: times(|count| count == 0),
             gifts_archived_twice: times(|count| count > 1),
             gift_delay_max_s: f64::from(delay_ms) / 1_000.0,
             gift_delay_after_fault_max_s: f64::from(after_fault_ms) / 1_000.0,
             gifts_late: late,
             posts_failed: book.posts_failed.load(Ordering::Relaxed),
-            chat_accepted: chats.iter().sum(),
-            chat_lost_pct: 100.0 * (1.0 - chats_seen as f64 / chats_due.max(1) as f64),
+            chat_accepted: chat.accepted,
+            chat_lost_pct: 100.0 * chat.lost as f64 / chat.due.max(1) as f64,
+            chat_doubled: seen.iter().map(|viewer| viewer.chats.doubled).sum(),
+            chat_delay_p50_s: chat.delay_s(0.5),
+            chat_delay_p99_s: chat.delay_s(0.99),
+            chat_delay_max_s: chat.delay_s(1.0),
             viewers: seen.len(),
             viewers_closed: seen.iter().filter(|viewer| viewer.closed.is_some()).count() as u64,
             reconnect_peak_per_s: book
@@ -150,7 +195,7 @@ impl Report {
                 .filter_map(|viewer| viewer.log.last().cloned())
                 .take(LOST_MAX)
                 .collect(),
-            slowest: Slowest::new(slowest.0, slowest.1, slowest.2, seen),
+            slowest: Slowest::new(slowest.0, slowest.1, slowest.2, seen, rooms),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Time of a check against 100,000 words, over real danmaku texts.
 //!
-//! `cargo run --release -p barrage-moderation --example measure -- RECORDING.xml...`
+//! `cargo run --release -p barrage-moderation --example measure_moderation -- RECORDING.xml...`
 //! prints one JSON object. Without a recording, the demo's texts are used.
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 

@@ -1,5 +1,5 @@
 //! Measures shared limits on a real Redis, one JSON object per line:
-//! `cargo run --release -p barrage-quota --example measure -- --secs 60`.
+//! `cargo run --release -p barrage-quota --example measure_quota -- --secs 60`.
 #![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
 mod case;

@@ -1,0 +1,137 @@
+//! The fleet's view of itself, read from the admin listener twice a second: gateways
+//! report once, and none of their reports is to be missed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::task::JoinHandle;
+
+use crate::clock::Moment;
+use crate::http::{Call, Pool, Target};
+use crate::report::Gateways;
+
+const TIMEOUT: Duration = Duration::from_millis(400);
+const READS_PER_S: u32 = 2;
+
+/// Where the fleet tells of itself, and with which token.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// Base URL of the admin listener.
+    pub(crate) admin: String,
+    /// A token of the role admin.
+    pub(crate) token: String,
+}
+
+/// Reads in the background until it is dropped.
+pub(crate) struct FleetReader {
+    seconds: Arc<Mutex<BTreeMap<u32, Gateways>>>,
+    task: JoinHandle<()>,
+}
+
+impl FleetReader {
+    pub(crate) fn start(asked: Option<Asked>, start: Moment) -> Self {
+        let seconds = Arc::default();
+        let task = tokio::task::spawn_local(read(asked, start, Arc::clone(&seconds)));
+        FleetReader { seconds, task }
+    }
+
+    /// What the gateways said within a second.
+    pub(crate) fn at(&self, second: u32) -> Option<Gateways> {
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).get(&second).copied()
+    }
+}
+
+impl Drop for FleetReader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(asked: Option<Asked>, start: Moment, seconds: Arc<Mutex<BTreeMap<u32, Gateways>>>) {
+    let Some(asked) = asked else { return };
+    let url = format!("{}/v1/admin/fleet", asked.admin.trim_end_matches('/'));
+    let Ok((target, uri)) = Target::resolve(&url).await else { return };
+    let pool = Pool::new(target, 1, 1, TIMEOUT);
+    let call = Call { token: Some(&asked.token), ..Call::get(uri.path()) };
+    for number in 0.. {
+        let at_secs = (f64::from(number) + 0.9) / f64::from(READS_PER_S);
+        tokio::time::sleep_until(start.after(at_secs).instant()).await;
+        if let Ok((status, body)) = pool.call(&call).await
+            && status.is_success()
+            && let Some(gateways) = parse(&body)
+        {
+            let mut seconds = seconds.lock().unwrap_or_else(PoisonError::into_inner);
+            let second = seconds.entry(number / READS_PER_S).or_insert(gateways);
+            let joins = second.joins_per_s_most.max(gateways.joins_per_s_most);
+            *second = Gateways { joins_per_s_most: joins, ..gateways };
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    instances: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    role: String,
+    #[serde(default)]
+    draining: bool,
+    #[serde(default)]
+    load: Load,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Load {
+    connections: u64,
+    joins_per_s: f64,
+    cpu_cores: f64,
+    memory_bytes: f64,
+}
+
+/// `None` when it is not the answer of a fleet, or of one without gateways.
+fn parse(body: &[u8]) -> Option<Gateways> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let gateways: Vec<_> = answer.instances.iter().filter(|it| it.role == "gateway").collect();
+    let connections = gateways.iter().map(|it| it.load.connections);
+    Some(Gateways {
+        count: gateways.len() as u64,
+        draining: gateways.iter().filter(|it| it.draining).count() as u64,
+        connections_least: connections.clone().min()?,
+        connections_most: connections.max()?,
+        joins_per_s_most: gateways.iter().map(|it| it.load.joins_per_s).fold(0.0, f64::max),
+        cores: gateways.iter().map(|it| it.load.cpu_cores).sum(),
+        memory_bytes: gateways.iter().map(|it| it.load.memory_bytes).sum(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_told_apart_from_the_rest() {
+        let body = br#"{"instances": [
+            {"role": "gateway", "id": "g1", "draining": true,
+             "load": {"connections": 7, "joins_per_s": 3.5, "cpu_cores": 0.25, "memory_bytes": 100, "rooms": 2}},
+            {"role": "gateway", "id": "g2", "draining": false,
+             "load": {"connections": 9, "joins_per_s": 1.5, "cpu_cores": 0.5, "memory_bytes": 200}},
+            {"role": "entry", "id": "e", "load": {"connections": 99}}], "prewarms": []}"#;
+        let expected = Gateways {
+            count: 2,
+            draining: 1,
+            connections_least: 7,
+            connections_most: 9,
+            joins_per_s_most: 3.5,
+            cores: 0.75,
+            memory_bytes: 300.0,
+        };
+        assert_eq!(parse(body), Some(expected));
+        assert_eq!(parse(br#"{"instances": []}"#), None);
+        assert_eq!(parse(b"not found"), None);
+    }
+}
