@@ -267,7 +267,7 @@ fn figures(run: &Run) -> Figures {
     let seconds = run.scenario.population().secs();
     let peak = run.gathered_series.iter().map(|second| second.viewers).max();
     let waiting = run.gathered_series.iter().map(|second| second.waiting).max();
-    let gateways = run.gathered_series.iter().filter_map(|second| second.gateways);
+    let mut gateways = run.gathered_series.iter().filter_map(|second| second.gateways);
     let joins_most = gateways.clone().map(|it| it.joins_per_s_most).reduce(f64::max);
     let tester_secs: f64 = run.gathered_series.iter().map(|second| second.tester_cores).sum();
     let tester_us = (total.delivered.total() > 0).then(|| tester_secs * 1e6 / total.delivered.total() as f64);
@@ -285,7 +285,7 @@ fn figures(run: &Run) -> Figures {
         ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
         ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),
         ("gateways.peak", gateways.clone().map(|it| it.count).max().map(|most| most as f64)),
-        ("gateways.end", gateways.last().map(|it| it.count as f64)),
+        ("gateways.end", gateways.next_back().map(|it| it.count as f64)),
         ("gateway.joins_per_s.max", joins_most),
         ("tester.cpu_per_delivery", tester_us),
         ("tester.lag.p99", total.lag.quantile_ms(0.99)),
