@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::task::{Context, Poll};
 
+use rustix::net::SendFlags;
 use rustls::ServerConnection;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -37,11 +38,12 @@ impl Socket {
     }
 
     /// The bare call, for the fan-out: what the runtime believes of the socket is not
-    /// asked, which would cost another line of cache for each viewer. `WouldBlock` when the
-    /// kernel takes nothing.
+    /// asked, which would cost another line of cache for each viewer; and not through libc,
+    /// where a thread may be cancelled at each call. `WouldBlock` when the kernel takes
+    /// nothing.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.tls {
-            None => SockRef::from(&self.stream).send(bytes),
+            None => Ok(rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL)?),
             Some(tls) => self.encrypt(&mut tls.borrow_mut(), bytes),
         }
     }

@@ -1,12 +1,14 @@
 //! The limit: one non-blocking send per connection and frame, in a plain loop.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 use serde_json::json;
 
 /// As the gateway's.
@@ -31,7 +33,7 @@ impl Limit {
     pub(crate) fn run(self) {
         let listener = TcpListener::bind(crate::loopback()).unwrap();
         println!("{}", json!({ "address": listener.local_addr().unwrap().to_string() }));
-        let mut streams: Vec<TcpStream> =
+        let streams: Vec<TcpStream> =
             (0..self.viewers).map(|_| shaken_hands(listener.accept().unwrap().0)).collect();
         let sends = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&sends);
@@ -41,11 +43,10 @@ impl Limit {
         let mut due = Instant::now();
         loop {
             let mut whole = 0;
-            for stream in &mut streams {
-                match stream.write(&frame) {
+            for stream in &streams {
+                match rustix::net::send(stream, &frame, SendFlags::NOSIGNAL) {
                     Ok(taken) if taken == frame.len() => whole += 1,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Ok(_) | Err(Errno::AGAIN) => {}
                     Err(_) => return,
                 }
             }
