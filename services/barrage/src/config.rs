@@ -142,6 +142,8 @@ fn check(config: &Config) -> anyhow::Result<()> {
     range("bus.queue_max", config.bus.queue_max as u64, 1, 1 << 20);
     range("bus.subscriber_lag_max", config.bus.subscriber_lag_max as u64, 16, 1 << 20);
     range("bus.dedup_secs", config.bus.dedup_secs, 1, 86_400);
+    let gather_us_max = config.nats.as_ref().and_then(|nats| nats.gather_us_max).unwrap_or_default();
+    range("nats.gather_us_max", gather_us_max, 0, 100_000);
     range("gateway.shards", config.gateway.shards as u64, 0, 1_024);
     range("gateway.window_ms", config.gateway.window_ms, 1, 5_000);
     range("gateway.window_ms_max", config.gateway.window_ms_max, 1, 5_000);

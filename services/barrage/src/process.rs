@@ -36,6 +36,8 @@ use crate::{cli, ledgers, page};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
+/// For a gateway alone: a tenth of the default window.
+const GATHER_US_MAX: u64 = 5_000;
 /// How often the number of instances that share a limit is looked up.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     let addresses = local_addresses(&public)?;
     if !roles.entry {
         name_urls(&mut config, &addresses)?;
+    }
+    if let Some(nats) = config.nats.as_mut().filter(|_| roles == Roles::GATEWAY) {
+        nats.gather_us_max.get_or_insert(GATHER_US_MAX);
     }
     let ground = Box::pin(ground(config, roles)).await?;
     let store = match roles.needs_store() {

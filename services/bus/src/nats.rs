@@ -23,6 +23,7 @@ mod envelope;
 mod followed;
 mod follower;
 mod following;
+mod gather;
 mod link;
 mod names;
 mod package;

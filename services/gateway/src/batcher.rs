@@ -192,6 +192,11 @@ impl Batcher {
         self.open.iter().chain(waiting).any(|message| message.class.is_precious())
     }
 
+    /// Whether messages wait for their turn.
+    pub(crate) fn gathers(&self) -> bool {
+        self.next().is_some()
+    }
+
     /// When the next batch is due; `None` when there is nothing to send.
     pub(crate) fn due(&self) -> Option<Duration> {
         let waves = self.next().map(|(due, _)| due);

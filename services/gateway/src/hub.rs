@@ -27,6 +27,9 @@ const COARSE: u32 = 5;
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Events taken in one turn before the batch is looked at.
 const TURN_EVENTS_MAX: usize = 256;
+/// While a batch gathers, what has come is taken so far apart: waking for every message
+/// would take the core from the shards. A few hundred messages of a very hot room.
+const TAKE_EVERY: Duration = Duration::from_millis(5);
 
 /// Subscribes and runs until nobody has watched for the linger time.
 pub(crate) async fn run(room: Arc<Room>, shared: Arc<Shared>) {
@@ -72,6 +75,8 @@ struct Hub {
     /// The newest batch, where another wave may be sent the same.
     last: Option<(Arc<SharedBatch>, Option<Arc<FanOut>>)>,
     arrived: Counts,
+    /// When everything that had come was taken.
+    taken_at: Instant,
     /// When a batch that waits for the egress limit goes.
     held_until: Option<Instant>,
     room: Arc<Room>,
@@ -94,6 +99,7 @@ impl Hub {
             fan_out: ledger.book("fan_out"),
             last: None,
             arrived: Counts::default(),
+            taken_at: Instant::now(),
             held_until: None,
             room,
             shared,
@@ -109,15 +115,15 @@ impl Hub {
             // One batch in flight: while a shard still writes, the next one grows.
             let is_in_flight = self.room.is_in_flight();
             let has_room = !(is_in_flight && self.batcher.is_full());
+            let rests_until = self.rests_until(due);
             tokio::select! {
-                event = subscription.next(), if has_room => {
+                event = subscription.next(), if has_room && rests_until.is_none() => {
                     let Some(event) = event else { return };
                     self.take(event).await;
-                    // What has arrived meanwhile joins the batch.
-                    for _ in 0..TURN_EVENTS_MAX {
-                        let Some(event) = subscription.try_next() else { break };
-                        self.take(event).await;
-                    }
+                    self.take_all(&mut subscription).await;
+                }
+                () = tokio::time::sleep_until(rests_until.unwrap_or_else(Instant::now)), if has_room && rests_until.is_some() => {
+                    self.take_all(&mut subscription).await;
                 }
                 () = self.room.landed.notified(), if is_in_flight => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_in_flight => {}
@@ -131,6 +137,7 @@ impl Hub {
                     }
                 }
                 () = self.shared.ended.cancelled() => {
+                    self.take_all(&mut subscription).await;
                     for _ in 0..self.batcher.waves() {
                         self.flush().await;
                     }
@@ -138,8 +145,29 @@ impl Hub {
                 }
             }
             if !self.room.is_in_flight() && self.due().is_some_and(|due| due <= Instant::now()) {
+                self.take_all(&mut subscription).await;
                 self.flush().await;
             }
+        }
+    }
+
+    /// Until when what comes is left to wait; none while nothing gathers, so that a quiet
+    /// room's message is taken at once.
+    fn rests_until(&self, due: Option<Instant>) -> Option<Instant> {
+        let next = self.taken_at + TAKE_EVERY;
+        let until = due.filter(|due| *due > Instant::now()).map_or(next, |due| due.min(next));
+        self.batcher.gathers().then_some(until)
+    }
+
+    /// What has arrived joins the batch, as far as it has room.
+    async fn take_all(&mut self, subscription: &mut Subscription) {
+        for _ in 0..TURN_EVENTS_MAX {
+            let is_full = self.batcher.is_full() && self.room.is_in_flight();
+            let Some(event) = (if is_full { None } else { subscription.try_next() }) else {
+                self.taken_at = Instant::now();
+                return;
+            };
+            self.take(event).await;
         }
     }
 

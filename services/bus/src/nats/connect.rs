@@ -6,6 +6,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
 use super::config::NatsConfig;
+use super::gather::Gatherer;
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
 
@@ -24,6 +25,9 @@ pub enum NatsError {
     /// No server answered, or none let this client in.
     #[error("no NATS server can be used: {0}")]
     Connect(#[from] async_nats::ConnectError),
+    /// The connection's thread could not run.
+    #[error("no thread for the connection to NATS: {0}")]
+    Thread(#[from] std::io::Error),
     /// The server lacks what is needed.
     #[error("NATS {found} is too old: atomic batches with message ids need 2.12.2")]
     TooOld {
@@ -66,7 +70,7 @@ impl NatsError {
                     | ConnectErrorKind::AuthorizationViolation
                     | ConnectErrorKind::Tls
             ),
-            NatsError::Setup { .. } => true,
+            NatsError::Setup { .. } | NatsError::Thread(_) => true,
         }
     }
 }
@@ -80,12 +84,21 @@ pub(crate) struct Disturbances {
     lags: u64,
 }
 
-/// Connects. The receiver changes with each disturbance.
+/// A connection.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// Changes with each disturbance.
+    pub(crate) disturbances: watch::Receiver<Disturbances>,
+    /// Its thread, if it has one; it must outlive the client.
+    pub(crate) gatherer: Option<Gatherer>,
+}
+
+/// Connects.
 pub(crate) async fn connect(
     config: &NatsConfig,
     limits: &BusConfig,
     metrics: &BusMetrics,
-) -> Result<(Client, watch::Receiver<Disturbances>), NatsError> {
+) -> Result<Connection, NatsError> {
     let (disturbed, disturbances) = watch::channel(Disturbances::default());
     let metrics = metrics.clone();
     let on_event = move |event: Event| {
@@ -132,12 +145,20 @@ pub(crate) async fn connect(
     if let Some((user, password)) = servers.iter().find_map(|it| it.username().zip(it.password())) {
         options = options.user_and_password(user.into(), password.into());
     }
-    let client = options.connect(servers).await?;
+    let nap_us_max = config.gather_us_max.unwrap_or_default();
+    let (client, gatherer) = if nap_us_max == 0 {
+        (options.connect(servers).await?, None)
+    } else {
+        let gatherer = Gatherer::start(Duration::from_micros(nap_us_max))?;
+        let client = gatherer.run(options.connect(servers)).await??;
+        gatherer.count(client.statistics());
+        (client, Some(gatherer))
+    };
     let (major, minor, patch) = VERSION_MIN;
     if !client.is_server_compatible(major, minor, patch) {
         return Err(NatsError::TooOld { found: client.server_info().version });
     }
-    Ok((client, disturbances))
+    Ok(Connection { client, disturbances, gatherer })
 }
 
 fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {

@@ -8,13 +8,15 @@ use async_nats::Client;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_trait::async_trait;
 use barrage_protocol::{Message, RoomId, Sequence};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::check::{Finding, findings};
 use super::config::NatsConfig;
-use super::connect::{NatsError, connect};
+use super::connect::{Connection, NatsError, connect};
 use super::follower::Follower;
+use super::gather::Gatherer;
 use super::link::Pauses;
 use super::names::Names;
 use super::partition::PARTITIONS_MAX;
@@ -47,6 +49,7 @@ pub struct NatsBus {
     client: Client,
     /// Ended with this value.
     tasks: Mutex<Tasks>,
+    _gatherer: Option<Gatherer>,
 }
 
 #[derive(Default)]
@@ -85,7 +88,7 @@ impl NatsBus {
         metrics: BusMetrics,
     ) -> Result<Arc<Self>, NatsError> {
         let names = names(&config)?;
-        let (client, disturbances) = connect(&config, &limits, &metrics).await?;
+        let Connection { client, disturbances, gatherer } = connect(&config, &limits, &metrics).await?;
         let context = ContextBuilder::new().timeout(config.request_timeout()).build(client.clone());
         let stores = setup::stores(&context, &names, &config, &limits).await?;
         let timeout = config.request_timeout();
@@ -115,6 +118,7 @@ impl NatsBus {
             config.scan_messages_max,
             metrics.clone(),
             disturbances,
+            gatherer.as_ref().map_or_else(Handle::current, |gatherer| gatherer.runtime.clone()),
         ));
         tasks.running.spawn(audit::run(Arc::clone(&follower)));
 
@@ -134,6 +138,7 @@ impl NatsBus {
             tails,
             client,
             tasks: Mutex::new(tasks),
+            _gatherer: gatherer,
             config,
         };
         let known = settings_known.wait_for(|known| *known);

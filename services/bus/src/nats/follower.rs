@@ -10,6 +10,7 @@ use async_nats::Client;
 use async_nats::jetstream::stream::State;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Message, Sequence};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ pub(crate) struct Follower {
     disturbances: watch::Receiver<Disturbances>,
     followed: Mutex<HashMap<Topic, Arc<Followed>>>,
     pub(crate) reads: Semaphore,
+    /// Where topics are followed: where the connection is read.
+    runtime: Handle,
 }
 
 impl Follower {
@@ -60,6 +63,7 @@ impl Follower {
         scan_messages_max: usize,
         metrics: BusMetrics,
         disturbances: watch::Receiver<Disturbances>,
+        runtime: Handle,
     ) -> Self {
         Follower {
             client,
@@ -70,6 +74,7 @@ impl Follower {
             disturbances,
             followed: Mutex::default(),
             reads: Semaphore::new(READS_MAX),
+            runtime,
         }
     }
 
@@ -95,7 +100,7 @@ impl Follower {
             all.insert(topic.clone(), Arc::clone(&followed));
         }
         let task = Following { follower: Arc::clone(self), topic: topic.clone(), followed, arrivals };
-        tokio::spawn(task.run(disturbances, is_late));
+        self.runtime.spawn(task.run(disturbances, is_late));
         Ok(subscription)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
 use barrage_protocol::{Message, Sequence};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -22,6 +22,9 @@ use super::follower::Follower;
 use super::link::Pauses;
 use crate::bus::{BusError, Event, PulseDraft, Topic};
 use crate::embedded::{lock, unix_ms};
+
+/// Arrivals taken in one turn, before anything else is looked at.
+const TURN_ARRIVALS_MAX: usize = 64;
 
 /// A gap that is open for so long is told of.
 const LONG: Duration = Duration::from_secs(3);
@@ -109,16 +112,18 @@ impl Following {
                     let last = *stored.borrow_and_update();
                     self.mend(last).await;
                 }
-                arrival = self.arrivals.next() => match arrival.map(read) {
-                    // Dropping the sender tells subscribers that the bus is gone.
-                    None => {
+                arrival = self.arrivals.next() => {
+                    let Some(arrival) = arrival else {
+                        // Dropping the sender tells subscribers that the bus is gone.
                         self.follower.forget(&self.topic);
                         return;
+                    };
+                    self.took(arrival).await;
+                    for _ in 1..TURN_ARRIVALS_MAX {
+                        let Some(Some(arrival)) = self.arrivals.next().now_or_never() else { break };
+                        self.took(arrival).await;
                     }
-                    Some(None) => tracing::warn!("something that is no message came from the bus"),
-                    Some(Some(Arrival::Pulse(pulse))) => drop(events.send(Event::Pulse(pulse))),
-                    Some(Some(Arrival::Message(message))) => self.arrived(message).await,
-                },
+                }
             }
         }
     }
@@ -126,6 +131,14 @@ impl Following {
     /// The newest position as the leader knows it. Meanwhile what arrives is shown.
     fn newest(&self) -> Newest {
         Newest::ask(Arc::clone(&self.follower), self.topic.clone())
+    }
+
+    async fn took(&mut self, arrival: async_nats::Message) {
+        match read(arrival) {
+            None => tracing::warn!("something that is no message came from the bus"),
+            Some(Arrival::Pulse(pulse)) => drop(self.followed.events.send(Event::Pulse(pulse))),
+            Some(Arrival::Message(message)) => self.arrived(message).await,
+        }
     }
 
     async fn arrived(&mut self, message: Message) {
