@@ -29,7 +29,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 const TURN_EVENTS_MAX: usize = 256;
 /// While a batch gathers, what has come is taken so far apart: waking for every message
 /// would take the core from the shards. A few hundred messages of a very hot room.
-const TAKE_EVERY: Duration = Duration::from_millis(5);
+const TAKE_EVERY: Duration = Duration::from_millis(10);
 
 /// Subscribes and runs until nobody has watched for the linger time.
 pub(crate) async fn run(room: Arc<Room>, shared: Arc<Shared>) {
@@ -114,6 +114,7 @@ impl Hub {
             let due = self.due();
             // One batch in flight: while a shard still writes, the next one grows.
             let is_in_flight = self.room.is_in_flight();
+            let waits_for_shards = is_in_flight && due.is_some_and(|due| due <= Instant::now());
             let has_room = !(is_in_flight && self.batcher.is_full());
             let rests_until = self.rests_until(due);
             tokio::select! {
@@ -125,8 +126,8 @@ impl Hub {
                 () = tokio::time::sleep_until(rests_until.unwrap_or_else(Instant::now)), if has_room && rests_until.is_some() => {
                     self.take_all(&mut subscription).await;
                 }
-                () = self.room.landed.notified(), if is_in_flight => {}
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_in_flight => {}
+                () = self.room.landed.notified(), if waits_for_shards => {}
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !waits_for_shards => {}
                 _ = look.tick() => {
                     self.look();
                     let is_empty = self.room.viewers() == 0;
