@@ -191,8 +191,8 @@ part! {
     /// Viewers stay where they are; after a scale-out some are asked to move.
     RebalanceConfig in "rebalance" {
         /// Share of a hot gateway's viewers that moves in a period, in percent. 0
-        /// turns it off. Default 2.
-        percent: f64 = 2.0, PERCENT;
+        /// turns it off. Default 6, by which a skew of 3 is 1.25 within two minutes.
+        percent: f64 = 6.0, PERCENT;
         /// The same for a gateway over its knee. Default 8.
         over_percent: f64 = 8.0, PERCENT;
         /// It begins at this multiple of the mean. Default 1.25.

@@ -206,6 +206,14 @@ impl Cluster {
         values
     }
 
+    /// Has a pod's node call it ready, or not.
+    pub async fn set_ready(&self, name: &str, is_ready: bool) {
+        let pods: Api<Pod> = Api::namespaced(self.client("admin-token"), NAMESPACE);
+        let condition = json!({ "type": "Ready", "status": if is_ready { "True" } else { "False" } });
+        let status = json!({ "status": { "conditions": [condition] } });
+        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+    }
+
     /// An address of its own for each name.
     fn address(&self, name: &str) -> String {
         let path = Path::new(&self.path("addresses")).join(name);

@@ -35,14 +35,7 @@ impl Stage {
             "subjects": [{ "kind": "User", "name": "scaler", "apiGroup": "rbac.authorization.k8s.io" }],
             "roleRef": { "kind": "Role", "name": "barrage-autoscaler", "apiGroup": "rbac.authorization.k8s.io" } });
         cluster.create(binding).await.unwrap();
-        let container = json!({ "name": "gateway", "image": "none" });
-        cluster
-            .create(json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "gateway" },
-            "spec": { "replicas": 4, "selector": { "matchLabels": { "app": "gateway" } },
-                "template": { "metadata": { "labels": { "app": "gateway" } },
-                    "spec": { "containers": [container] } } } }))
-            .await
-            .unwrap();
+        cluster.create(deployment()).await.unwrap();
         Some(stage)
     }
 
@@ -126,6 +119,14 @@ impl Stage {
     }
 }
 
+fn deployment() -> Value {
+    let container = json!({ "name": "gateway", "image": "none" });
+    json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "gateway" },
+        "spec": { "replicas": 4, "selector": { "matchLabels": { "app": "gateway" } },
+            "template": { "metadata": { "labels": { "app": "gateway" } },
+                "spec": { "containers": [container] } } } })
+}
+
 /// The role that the manual gives.
 fn role() -> Value {
     let manual = include_str!("../../../docs/autoscaling.md");
@@ -195,13 +196,31 @@ async fn a_fleets_life_on_a_real_api_server() {
         let few = crowd.gateways.iter().filter(|(_, gateway)| gateway.viewers < 100.0);
         few.map(|(ip, _)| crowd.names[ip].clone()).collect()
     };
+    // But none while a pod is not ready.
     let before = stage.pods().await;
+    let sick = before.first().unwrap().clone();
+    stage.cluster.set_ready(&sick, false).await;
     stage.edit(json!({ "minReplicas": 2 })).await;
+    for _ in 0..40 {
+        stage.step(&mut replica).await;
+    }
+    assert_eq!(stage.pods().await, before);
+    assert!(stage.status().await["recommendation"]["constraintsApplied"].to_string().contains("not_ready"));
+    stage.cluster.set_ready(&sick, true).await;
     stage.until(&mut replica, 60, "scale-in", async || stage.pods().await.len() + 2 <= before.len()).await;
     let gone: BTreeSet<String> = before.difference(&stage.pods().await).cloned().collect();
     let drained: BTreeSet<String> = stage.reach.0.lock().unwrap().drained.iter().cloned().collect();
     assert!(smallest.is_subset(&gone) && gone.is_subset(&drained), "{gone:?} of {drained:?}");
     assert!(!stage.events().await.contains(&"WrongVictim".to_owned()));
+
+    // The target is deleted, and made again.
+    let deployments = stage.cluster.objects("apps/v1", "Deployment");
+    deployments.delete("gateway", &DeleteParams::default()).await.unwrap();
+    stage
+        .until(&mut replica, 10, "told", async || stage.condition("Ready").await == "False/TargetMissing")
+        .await;
+    stage.cluster.create(deployment()).await.unwrap();
+    stage.until(&mut replica, 30, "seen", async || stage.condition("Ready").await == "True/Deciding").await;
 
     // A second autoscaler stops it, a mode is followed, and a standby takes over.
     let hpa = json!({ "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler",
@@ -214,9 +233,8 @@ async fn a_fleets_life_on_a_real_api_server() {
     let hpas = stage.cluster.objects("autoscaling/v1", "HorizontalPodAutoscaler");
     hpas.delete("old", &DeleteParams::default()).await.unwrap();
     stage.edit(json!({ "mode": "Paused" })).await;
-    stage
-        .until(&mut replica, 10, "paused", async || stage.condition("ScalingLimited").await == "True/Paused")
-        .await;
+    let constraints = async || stage.status().await["recommendation"]["constraintsApplied"].to_string();
+    stage.until(&mut replica, 10, "paused", async || constraints().await.contains("paused")).await;
     stage.edit(json!({ "mode": "Active", "policy": { "drain": { "spreadSecs": 200 } } })).await;
     let mut standby = stage.replica("b");
     drop(standby.election.tick().await);

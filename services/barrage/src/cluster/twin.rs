@@ -61,6 +61,9 @@ pub(crate) struct Twin {
     record: File,
     recorded: u32,
     told: Vec<Constraint>,
+    /// An order to give viewers back is for a whole period of the policy: a new one takes the
+    /// place of what the one before has not done yet.
+    rebalance_at: Instant,
 }
 
 impl Twin {
@@ -100,6 +103,7 @@ impl Twin {
                 .with_context(|| format!("{} cannot be written", record.display()))?,
             recorded: 0,
             told: Vec::new(),
+            rebalance_at: Instant::now(),
         })
     }
 
@@ -230,11 +234,16 @@ impl Twin {
         for id in &decision.undrain {
             self.order(reqwest::Method::DELETE, id, "drain", &json!({})).await;
         }
+        if self.rebalance_at > Instant::now() {
+            return;
+        }
+        let period_secs = self.policy.rebalance.period_secs;
+        self.rebalance_at = Instant::now() + Duration::from_secs_f64(period_secs);
         // A gateway that drains paces itself.
         for order in decision.moves.iter().filter(|order| order.cause == MoveCause::Rebalance) {
             let gateway = seen.gateways.iter().find(|gateway| gateway.id == order.gateway);
             let viewers = gateway.map_or(0.0, GatewayLoad::connections);
-            let share = (order.viewers_per_s * self.policy.tick_secs / viewers.max(1.0)).min(1.0);
+            let share = (order.viewers_per_s * period_secs / viewers.max(1.0)).min(1.0);
             if share > 0.0 {
                 let body = json!({ "share": share });
                 self.order(reqwest::Method::POST, &order.gateway, "give-back", &body).await;
