@@ -56,7 +56,9 @@ pub(crate) struct Nats<const PARTITIONS: u16> {
 
 impl<const PARTITIONS: u16> Nats<PARTITIONS> {
     async fn on(server: Server, config: BusConfig) -> Self {
-        let nats = NatsConfig { partitions: PARTITIONS, ..nats_config(&server) };
+        // The suite holds for handfuls, too.
+        let gather_us_max = (PARTITIONS > 1).then_some(5_000);
+        let nats = NatsConfig { partitions: PARTITIONS, gather_us_max, ..nats_config(&server) };
         let bus = NatsBus::connect(nats, config.clone(), metrics()).await.unwrap();
         Nats { bus, config, server }
     }
