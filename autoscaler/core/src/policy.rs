@@ -191,7 +191,7 @@ part! {
     /// Viewers stay where they are; after a scale-out some are asked to move.
     RebalanceConfig in "rebalance" {
         /// Share of a hot gateway's viewers that moves in a period, in percent. 0
-        /// turns it off. Default 6, by which a skew of 3 is 1.25 within two minutes.
+        /// turns it off. Default 6, by which a skew of 2.7 was 1.25 in 98 s.
         percent: f64 = 6.0, PERCENT;
         /// The same for a gateway over its knee. Default 8.
         over_percent: f64 = 8.0, PERCENT;

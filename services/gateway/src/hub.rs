@@ -28,7 +28,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Events taken in one turn before the batch is looked at.
 const TURN_EVENTS_MAX: usize = 256;
 /// While a batch gathers, what has come is taken so far apart: waking for every message
-/// would take the core from the shards. A few hundred messages of a very hot room.
+/// would take the core from the shards. What waits is bounded by `bus.subscriber_lag_max`;
+/// beyond, the hub has lagged and reads it off the bus.
 const TAKE_EVERY: Duration = Duration::from_millis(10);
 
 /// Subscribes and runs until nobody has watched for the linger time.
