@@ -148,6 +148,9 @@ impl Controller {
         self.metrics.did(&name, &deeds);
         if let Ok(Outcome::Decided(decided)) = &outcome {
             self.metrics.decided(&name, decided.seen.replicas, &decided.decision);
+            if let Some(error) = &decided.act_error {
+                self.metrics.failed(&name, error.label());
+            }
             if let Some(journal) = &self.journal {
                 journal.note(&name, &decided.seen);
             }

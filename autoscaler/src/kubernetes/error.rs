@@ -18,11 +18,17 @@ pub enum ControllerError {
 }
 
 impl ControllerError {
+    /// Whether somebody else was faster.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, ControllerError::Api(error) if is_conflict(error))
+    }
+
     /// The label in metrics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            ControllerError::Api(error) if is_conflict(error) => "conflict",
+            _ if self.is_conflict() => "conflict",
             ControllerError::Api(_) => "api",
             ControllerError::Fenced => "fenced",
             ControllerError::Selector(_) => "selector",

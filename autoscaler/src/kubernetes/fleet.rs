@@ -116,8 +116,7 @@ impl Fleet {
             decision,
             rival,
             loads_error,
-            // Somebody was faster; the next pass looks again.
-            act_error: act_error.filter(|error| error.label() != "conflict").map(|error| error.to_string()),
+            act_error,
             unschedulable: sight.unschedulable,
             seen: sight.observation,
         };

@@ -59,7 +59,11 @@ impl ControllerMetrics {
             skew: gauge("skew_ratio", "Viewers of the fullest gateway over the mean.", &["fleet"])?,
             panic: gauge("panic", "1 while the crowd outgrows the fleet.", &["fleet"])?,
             actions: counter("actions_total", "Orders that were carried out.", &["fleet", "action"])?,
-            errors: counter("errors_total", "Passes that ended early.", &["fleet", "reason"])?,
+            errors: counter(
+                "errors_total",
+                "Passes that ended early, and decisions that were not carried out whole.",
+                &["fleet", "reason"],
+            )?,
             wrong_victims: counter(
                 "wrong_victims_total",
                 "Gateways deleted in a victim's place.",

@@ -3,6 +3,7 @@
 use barrage_scaling::{Constraint, Decision, GatewayId, GatewayLoad, Observation, Phase, explain};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::error::ControllerError;
 use super::resource::{FleetAutoscaler, FleetAutoscalerStatus, Recommendation};
 
 /// What a pass came to.
@@ -29,7 +30,7 @@ pub(super) struct Decided {
     /// Why the load reports could not be read.
     pub(super) loads_error: Option<String>,
     /// Why the decision could not be carried out.
-    pub(super) act_error: Option<String>,
+    pub(super) act_error: Option<ControllerError>,
     pub(super) unschedulable: bool,
 }
 
@@ -97,11 +98,13 @@ fn victims(decided: &Decided) -> Vec<String> {
 
 fn conditions(object: &FleetAutoscaler, decided: &Decided) -> Vec<Wanted> {
     let reason = &decided.decision.reason;
-    let ready = match (&decided.rival, &decided.act_error) {
+    // Somebody was faster: no failure, the next pass looks again.
+    let act_error = decided.act_error.as_ref().filter(|error| !error.is_conflict());
+    let ready = match (&decided.rival, act_error) {
         (Some(rival), _) => {
             wanted("Ready", false, "Conflict", format!("{rival} scales the same Deployment."))
         }
-        (None, Some(error)) => wanted("Ready", false, "Failing", error),
+        (None, Some(error)) => wanted("Ready", false, "Failing", error.to_string()),
         (None, None) => wanted("Ready", true, "Deciding", "The fleet is looked after."),
     };
     let rival = decided.rival.clone();

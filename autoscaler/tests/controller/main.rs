@@ -52,6 +52,8 @@ async fn a_conflict_is_tried_again_on_what_is_there_then() {
     assert_eq!(world.replicas(), 5);
     assert_eq!(world.api.fleet_writes(), [SCALE; 3]);
     assert_eq!(world.condition("Ready").0, "True", "that somebody was faster is no failure");
+    let metrics = prometheus::TextEncoder::new().encode_to_string(&replica.registry.gather()).unwrap();
+    assert!(metrics.contains("errors_total{fleet=\"show\",reason=\"conflict\"} 2\n"), "{metrics}");
 }
 
 #[tokio::test(start_paused = true)]

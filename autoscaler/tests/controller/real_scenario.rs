@@ -169,10 +169,15 @@ async fn a_fleets_life_on_a_real_api_server() {
     stage
         .until(&mut replica, 30, "four gateways report", async || stage.status().await["serving"] == 4)
         .await;
+    // Twice somebody else is faster: the write is refused, and decided on anew.
+    let deployments = stage.cluster.objects("apps/v1", "Deployment");
+    stage.reach.0.lock().unwrap().meddler = Some((deployments.clone(), 2));
     stage.set_viewers(900.0);
     let grown = Instant::now();
     stage.until(&mut replica, 5, "scale-out", async || stage.replicas().await >= 5).await;
     println!("scaled out {} ms after the report", grown.elapsed().as_millis());
+    let metrics = prometheus::TextEncoder::new().encode_to_string(&replica.registry.gather()).unwrap();
+    assert!(metrics.contains("errors_total{fleet=\"show\",reason=\"conflict\"} 2\n"), "{metrics}");
     stage
         .until(&mut replica, 20, "they serve", async || stage.status().await["serving"].as_u64() >= Some(5))
         .await;
@@ -213,16 +218,7 @@ async fn a_fleets_life_on_a_real_api_server() {
     assert!(smallest.is_subset(&gone) && gone.is_subset(&drained), "{gone:?} of {drained:?}");
     assert!(!stage.events().await.contains(&"WrongVictim".to_owned()));
 
-    // The target is deleted, and made again.
-    let deployments = stage.cluster.objects("apps/v1", "Deployment");
-    deployments.delete("gateway", &DeleteParams::default()).await.unwrap();
-    stage
-        .until(&mut replica, 10, "told", async || stage.condition("Ready").await == "False/TargetMissing")
-        .await;
-    stage.cluster.create(deployment()).await.unwrap();
-    stage.until(&mut replica, 30, "seen", async || stage.condition("Ready").await == "True/Deciding").await;
-
-    // A second autoscaler stops it, a mode is followed, and a standby takes over.
+    // A second autoscaler stops it, and a mode is followed.
     let hpa = json!({ "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler",
         "metadata": { "name": "old" }, "spec": { "maxReplicas": 9, "minReplicas": 1,
             "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "gateway" } } });
@@ -233,8 +229,19 @@ async fn a_fleets_life_on_a_real_api_server() {
     let hpas = stage.cluster.objects("autoscaling/v1", "HorizontalPodAutoscaler");
     hpas.delete("old", &DeleteParams::default()).await.unwrap();
     stage.edit(json!({ "mode": "Paused" })).await;
-    let constraints = async || stage.status().await["recommendation"]["constraintsApplied"].to_string();
-    stage.until(&mut replica, 10, "paused", async || constraints().await.contains("paused")).await;
+    stage
+        .until(&mut replica, 10, "paused", async || stage.condition("ScalingLimited").await == "True/Paused")
+        .await;
+
+    // The target is deleted, and made again.
+    deployments.delete("gateway", &DeleteParams::default()).await.unwrap();
+    stage
+        .until(&mut replica, 10, "told", async || stage.condition("Ready").await == "False/TargetMissing")
+        .await;
+    stage.cluster.create(deployment()).await.unwrap();
+    stage.until(&mut replica, 30, "seen", async || stage.condition("Ready").await == "True/Deciding").await;
+
+    // A standby takes over.
     stage.edit(json!({ "mode": "Active", "policy": { "drain": { "spreadSecs": 200 } } })).await;
     let mut standby = stage.replica("b");
     drop(standby.election.tick().await);

@@ -10,6 +10,8 @@ use barrage_autoscaler::kubernetes::{
     Controller, ControllerMetrics, Election, Fence, HttpError, Loads, LoadsError, Orders,
 };
 use barrage_scaling::{EntryLoad, FleetInstance, FleetLoad, FleetPrewarm, FleetReport, FleetRole, GatewayId};
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
 use kube::{Api, Client};
 use prometheus::Registry;
 use serde_json::{Value, json};
@@ -40,6 +42,9 @@ pub struct Crowd {
     pub shut: BTreeSet<String>,
     pub silent: bool,
     pub entry: EntryLoad,
+    /// Somebody else, who changes the Deployment between a pass's look at it and its writes:
+    /// the Deployments, and how often.
+    pub meddler: Option<(Api<DynamicObject>, u32)>,
 }
 
 impl Crowd {
@@ -92,9 +97,27 @@ impl Crowd {
 #[derive(Clone, Default)]
 pub struct Reach(pub Arc<Mutex<Crowd>>);
 
+impl Reach {
+    async fn meddle(&self) {
+        let turn = {
+            let mut crowd = self.0.lock().unwrap();
+            crowd.meddler.as_mut().filter(|(_, left)| *left > 0).map(|(deployments, left)| {
+                *left -= 1;
+                (deployments.clone(), *left)
+            })
+        };
+        if let Some((deployments, left)) = turn {
+            let annotations = json!({ "metadata": { "annotations": { "meddled": left.to_string() } } });
+            let patch = Patch::Merge(annotations);
+            deployments.patch("gateway", &PatchParams::default(), &patch).await.unwrap();
+        }
+    }
+}
+
 #[async_trait]
 impl Loads for Reach {
     async fn read(&self) -> Result<FleetReport, LoadsError> {
+        self.meddle().await;
         let crowd = self.0.lock().unwrap();
         if crowd.silent {
             return Err(LoadsError::Query { query: "all".into(), reason: "the registry is gone".into() });
