@@ -58,7 +58,7 @@ pub const STATISTICS: [(&str, f64); 5] =
 pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
 
 /// The other figures.
-pub const OTHERS: [(&str, Unit, &str); 16] = [
+pub const OTHERS: [(&str, Unit, &str); 17] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have got and did not"),
     ("loss.chat", Unit::Share, "chat that viewers should have got and did not, left out ones included"),
     ("doubled.gift", Unit::Number, "gifts that were shown twice, over all viewers"),
@@ -67,6 +67,7 @@ pub const OTHERS: [(&str, Unit, &str); 16] = [
     ("posts.refused", Unit::Share, "posts refused with a code"),
     ("posts.held", Unit::Share, "posts over the room's display quota"),
     ("viewers.peak", Unit::Number, "most viewers connected at once"),
+    ("viewers.moved_twice", Unit::Number, "moves of viewers that had moved within five minutes"),
     ("waiting.peak", Unit::Number, "most viewers at once that were told when to come"),
     ("deliveries_per_s", Unit::Number, "messages that reached viewers, a second, on average"),
     ("deliveries_per_s.max", Unit::Number, "the same in the busiest second"),

@@ -21,6 +21,8 @@ pub struct Interval {
     pub tickets: u64,
     /// Viewers that moved to another gateway before they left theirs.
     pub moves: u64,
+    /// Those of them whose viewer had moved less than five minutes before.
+    pub moved_twice: u64,
     /// Viewers that got their first hello.
     pub joins: u64,
     /// Viewers that came back with a resume.
@@ -181,6 +183,7 @@ impl Interval {
         self.waiting += other.waiting;
         self.tickets += other.tickets;
         self.moves += other.moves;
+        self.moved_twice += other.moved_twice;
         self.joins += other.joins;
         self.reconnects += other.reconnects;
         add_counts(&mut self.refusals, &other.refusals);

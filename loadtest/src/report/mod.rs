@@ -281,6 +281,7 @@ fn figures(run: &Run) -> Figures {
         ("posts.refused", share(posts.refused(), posts.total())),
         ("posts.held", share(posts.held, posts.total())),
         ("viewers.peak", peak.map(|peak| peak as f64)),
+        ("viewers.moved_twice", Some(total.moved_twice as f64)),
         ("waiting.peak", waiting.map(|waiting| waiting as f64)),
         ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
         ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),

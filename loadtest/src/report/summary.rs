@@ -28,6 +28,7 @@ pub fn summary(report: &Report) -> String {
         ("waiting at most", figure("waiting.peak")),
         ("tickets", n(totals.tickets)),
         ("moved", n(totals.moves)),
+        ("twice in 5 min", figure("viewers.moved_twice")),
     ];
     row(&mut out, "viewers", &viewers);
     let rates = [("per s", figure("deliveries_per_s")), ("max per s", figure("deliveries_per_s.max"))];

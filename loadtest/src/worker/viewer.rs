@@ -1,5 +1,6 @@
 //! One viewer's stay: it comes, watches, is lost and comes back, and leaves in its time.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::interval::tally;
 use crate::ledger::mix;
 use crate::population::Stay;
 
+/// Who moved so lately should not have to again.
+const MOVED_LATELY: Duration = Duration::from_mins(5);
 /// Exponent at which the backoff stops growing, whatever its ceiling.
 const DOUBLINGS_MAX: u32 = 16;
 
@@ -35,6 +38,8 @@ pub(crate) struct Viewer {
     pub(crate) leave: Instant,
     /// What the next latency of a connect counts from.
     pub(crate) since: Moment,
+    /// When it moved to another gateway last.
+    moved_at: Cell<Option<Moment>>,
 }
 
 /// How a viewer comes to a hello.
@@ -58,6 +63,7 @@ pub(crate) async fn live(thread: Rc<Thread>, stay: Stay) {
         track: Track::default(),
         coming: Coming::New,
         resume: Lateness::Measured,
+        moved_at: Cell::default(),
         leave: thread.plan.start.after(leave_secs).instant(),
         since: thread.plan.start.after(stay.join_secs),
         thread,
@@ -131,6 +137,12 @@ impl Viewer {
             }
             connected => connected,
         }
+    }
+
+    /// It is at another gateway; whether the last time is less than five minutes ago.
+    pub(crate) fn has_moved(&self, now: Moment) -> bool {
+        let before = self.moved_at.replace(Some(now));
+        before.is_some_and(|before| now.since(before) < MOVED_LATELY)
     }
 
     /// What it asks of a gateway now.

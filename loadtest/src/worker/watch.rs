@@ -345,7 +345,10 @@ impl<'a> Watch<'a> {
                 interval.reconnects += 1;
                 interval.reconnect.record(now.since(self.viewer.since));
             }
-            Coming::Moved => interval.moves += 1,
+            Coming::Moved => {
+                interval.moves += 1;
+                interval.moved_twice += u64::from(self.viewer.has_moved(now));
+            }
         }
         self.viewer.coming = Coming::Back;
     }

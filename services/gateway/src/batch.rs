@@ -21,7 +21,7 @@ pub(crate) enum Encoding {
     /// JSON, deflated in binary frames where that gains something.
     Deflate {
         /// 1 to 9.
-        effort: u32,
+        effort: u8,
     },
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Encoding {
 pub(crate) fn encode(json: &[u8], encoding: Encoding) -> Bytes {
     match encoding {
         Encoding::Deflate { effort } if json.len() >= DEFLATE_BYTES_MIN => {
-            wire::binary(&deflate(json, effort))
+            wire::binary(&deflate(json, effort.into()))
         }
         Encoding::Json | Encoding::Deflate { .. } => wire::text(json),
     }
@@ -55,7 +55,7 @@ pub(crate) struct Contents {
     pub(crate) thinned: u64,
     pub(crate) pulse: Pulse,
     /// Effort of deflate, 1 to 9.
-    pub(crate) effort: u32,
+    pub(crate) effort: u8,
 }
 
 /// Contents, and what is made of them once for all viewers.

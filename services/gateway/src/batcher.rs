@@ -22,7 +22,7 @@ pub(crate) struct Pace {
     /// Share of chat that is kept.
     pub(crate) chat_share: f64,
     /// Effort of deflate, 1 to 9.
-    pub(crate) effort: u32,
+    pub(crate) effort: u8,
 }
 
 #[derive(Debug)]

@@ -52,7 +52,7 @@ pub struct GatewayConfig {
     /// it can still be left out. Default 65536: a second of a hot room.
     pub socket_send_bytes: u32,
     /// Effort of deflate, 1 to 9. Default 6: a batch is deflated once, whoever watches.
-    pub deflate_effort: u32,
+    pub deflate_effort: u8,
     /// Chat messages in one repair at most; older ones are skipped. Default 200.
     pub repair_chat_max: usize,
     /// Frames a client may send a second; beyond, it is closed with a time to come

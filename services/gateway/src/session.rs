@@ -163,6 +163,7 @@ impl Session {
             *self.viewer.user.borrow_mut() = Some(identity.user.clone());
             self.viewer.expires_at_secs.set(identity.expires_at_secs.saturating_add(60));
         }
+        self.viewer.resumed_at.set(after.map(|_| Instant::now()));
         self.enter(room, after, identity.map(|identity| identity.rooms)).await
     }
 

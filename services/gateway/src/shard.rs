@@ -96,7 +96,7 @@ impl Shard {
         if let Some(audience) = self.rooms.borrow().get(&batch.room) {
             for viewers in audience.wave(delivery.wave).chunks(TOUCHED_TOGETHER) {
                 let touched = viewers.iter().map(|viewer| viewer.touch());
-                std::hint::black_box(touched.fold(0, usize::wrapping_add));
+                std::hint::black_box(touched.fold(0, u64::wrapping_add));
                 for viewer in viewers {
                     viewer.deliver(batch, &self.shared.config, &mut tally);
                 }
@@ -157,9 +157,9 @@ impl Shard {
 
     /// Writes what is queued for a viewer, as far as its socket takes it.
     pub(crate) fn flush(&self, viewer: &Viewer) -> std::io::Result<()> {
-        let before = viewer.outbox.borrow().bytes();
+        let before = viewer.queued_bytes();
         let flushed = viewer.flush();
-        let after = viewer.outbox.borrow().bytes();
+        let after = viewer.queued_bytes();
         self.shared.metrics.sent_bytes.inc_by(flushed.bytes);
         self.shared.metrics.backlog_bytes.add(after as i64 - before as i64);
         self.book.borrow_mut().became(Fate::PassedOn, &flushed.messages, 1);
@@ -169,7 +169,7 @@ impl Shard {
     /// Writes until no more than `bytes_max` are queued; false when the socket
     /// takes nothing for the time given.
     pub(crate) async fn settle(&self, viewer: &Viewer, bytes_max: usize, patience: Duration) -> bool {
-        while viewer.outbox.borrow().bytes() > bytes_max {
+        while viewer.queued_bytes() > bytes_max {
             let writable = tokio::time::timeout(patience, viewer.socket.writable()).await;
             if !matches!(writable, Ok(Ok(()))) || self.flush(viewer).is_err() {
                 return false;
@@ -181,7 +181,7 @@ impl Shard {
     /// The viewer has gone: what was queued for it reaches it by its resume, if it
     /// comes back.
     pub(crate) fn part(&self, viewer: &Viewer) {
-        let outbox = std::mem::take(&mut *viewer.outbox.borrow_mut());
+        let outbox = viewer.take_outbox();
         let bytes = i64::try_from(outbox.bytes()).unwrap_or(0);
         self.shared.metrics.backlog_bytes.sub(bytes);
         self.left_out("gone", &outbox.holds(), 1);
@@ -195,7 +195,7 @@ impl Shard {
         }
         let mut holds = Counts::default();
         for viewer in self.everybody.borrow().values() {
-            for (sum, messages) in holds.iter_mut().zip(viewer.outbox.borrow().holds()) {
+            for (sum, messages) in holds.iter_mut().zip(viewer.queued()) {
                 *sum += messages;
             }
         }

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
 use rustix::net::SendFlags;
@@ -36,11 +35,6 @@ impl Socket {
 
     pub(crate) fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
         SockRef::from(&self.stream).set_send_buffer_size(bytes)
-    }
-
-    /// Reads what `send` is going to need.
-    pub(crate) fn touch(&self) -> usize {
-        usize::from(self.tls.is_some()) + self.stream.as_raw_fd().unsigned_abs() as usize
     }
 
     /// The bare call, for the fan-out: what the runtime believes of the socket is not

@@ -18,6 +18,9 @@ pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
 /// The least time that a viewer gets between being told and being closed.
 pub(crate) const MOVE_MIN: Duration = Duration::from_secs(1);
 
+/// Who came from elsewhere is not given back so soon: nobody is sent to and fro.
+const MOVE_AGAIN_AFTER: Duration = Duration::from_mins(5);
+
 /// A shard's part in sending viewers away.
 pub(crate) struct Telling {
     leaving: Arc<Leaving>,
@@ -29,11 +32,16 @@ pub(crate) struct Telling {
 impl Shard {
     /// Begins; whatever was under way is replaced.
     pub(crate) fn depart(&self, leaving: Arc<Leaving>) {
-        let mut waiting: Vec<_> = self.untold().iter().map(Rc::downgrade).collect();
-        waiting.shuffle(&mut rand::rng());
+        let mut viewers = self.untold();
         // At random up or down, so that shards with few viewers give their share too.
-        let chosen = waiting.len() as f64 * leaving.share + rand::random::<f64>();
-        waiting.truncate(if leaving.cause.is_drain() { usize::MAX } else { chosen as usize });
+        let chosen = viewers.len() as f64 * leaving.share + rand::random::<f64>();
+        viewers.shuffle(&mut rand::rng());
+        if !leaving.cause.is_drain() {
+            let has_just_come = |at: Instant| at.elapsed() < MOVE_AGAIN_AFTER;
+            viewers.retain(|viewer| !viewer.resumed_at.get().is_some_and(has_just_come));
+            viewers.truncate(chosen as usize);
+        }
+        let waiting: Vec<_> = viewers.iter().map(Rc::downgrade).collect();
         *self.telling.borrow_mut() = Some(Telling { leaving, all: waiting.len(), waiting });
     }
 

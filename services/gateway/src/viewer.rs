@@ -1,6 +1,7 @@
 //! One viewer: its socket, its place in the chain, and what waits for it.
 
 use std::cell::{Cell, RefCell};
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,17 +26,23 @@ use crate::wire;
 /// Batches held for a viewer while its resume is read; beyond, it must come again.
 const HELD_BATCHES_MAX: usize = 256;
 
-/// A viewer of one room at a time. In this order: what a delivery touches lies together,
-/// then what the sweep does, because each line of cache is missed once for each viewer.
-#[repr(C)]
+/// What the processor fetches at once.
+const LINE_BYTES: usize = 64;
+
+/// A viewer of one room at a time. In this order: a line of cache with all that a delivery
+/// touches of a viewer that keeps up, then what the sweep does, because each line is missed
+/// once for each viewer.
+#[repr(C, align(64))]
 pub(crate) struct Viewer {
     /// The chain's position after what was queued or written.
     position: Cell<Sequence>,
+    pub(crate) socket: Socket,
     /// Set by the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     encoding: Encoding,
-    pub(crate) socket: Socket,
-    pub(crate) outbox: RefCell<Outbox>,
+    /// Nothing is queued and nothing held.
+    is_clear: Cell<bool>,
+    outbox: RefCell<Outbox>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
     /// Since when something is queued without a break.
@@ -43,6 +50,8 @@ pub(crate) struct Viewer {
     pub(crate) heard_at: Cell<Instant>,
     /// Set when it was told to go elsewhere: it is closed then.
     pub(crate) leave_by: Cell<Option<Instant>>,
+    /// When it came with a place in the chain: from another gateway, or back.
+    pub(crate) resumed_at: Cell<Option<Instant>>,
     /// Unix seconds when the token ends.
     pub(crate) expires_at_secs: Cell<u64>,
     pub(crate) user: RefCell<Option<UserId>>,
@@ -55,6 +64,8 @@ pub(crate) struct Viewer {
     pub(crate) room: RefCell<Option<Arc<Room>>>,
     allowance: Cell<Allowance>,
 }
+
+const _: () = assert!(align_of::<Viewer>() == LINE_BYTES && offset_of!(Viewer, outbox) <= LINE_BYTES);
 
 impl Placed for Viewer {
     fn place(&self) -> &Cell<Place> {
@@ -79,6 +90,7 @@ impl Viewer {
             encoding,
             user: RefCell::default(),
             position: Cell::default(),
+            is_clear: Cell::new(true),
             outbox: RefCell::default(),
             place: Cell::default(),
             held: RefCell::default(),
@@ -89,6 +101,7 @@ impl Viewer {
             queue_hard_bytes,
             room: RefCell::default(),
             leave_by: Cell::default(),
+            resumed_at: Cell::default(),
             expires_at_secs: Cell::new(u64::MAX),
             allowance: Cell::default(),
         }
@@ -105,24 +118,42 @@ impl Viewer {
     /// Holds batches until the join is answered.
     pub(crate) fn hold(&self) {
         *self.held.borrow_mut() = Some(Vec::new());
+        self.is_clear.set(false);
     }
 
     /// Ends the holding; what was held is to be delivered now.
     pub(crate) fn release(&self) -> Vec<Arc<SharedBatch>> {
-        self.held.borrow_mut().take().unwrap_or_default()
+        let held = self.held.borrow_mut().take().unwrap_or_default();
+        self.is_clear.set(self.outbox.borrow().is_empty());
+        held
     }
 
-    /// Reads something from each line of cache that `deliver` is going to need. For viewers
-    /// in a row those reads go on at the same time, where `deliver` would miss them one after
-    /// the other, between two sends.
-    pub(crate) fn touch(&self) -> usize {
-        let (outbox, held) = (self.outbox.borrow(), self.held.borrow());
-        usize::from(held.is_some()) + outbox.bytes() + self.socket.touch() + self.position.get().0 as usize
+    /// Reads from the line of cache that `deliver` is going to need. For viewers in a row
+    /// those reads go on at the same time, where `deliver` would miss them one after the
+    /// other, between two sends.
+    pub(crate) fn touch(&self) -> u64 {
+        self.position.get().0
+    }
+
+    /// Bytes that are queued.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.outbox.borrow().bytes()
+    }
+
+    /// Messages that are queued.
+    pub(crate) fn queued(&self) -> Counts {
+        self.outbox.borrow().holds()
+    }
+
+    /// Ends the queue; what was in it.
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        std::mem::take(&mut *self.outbox.borrow_mut())
     }
 
     /// The fan-out's inner step: straight to the socket, the rest to the outbox.
     pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
-        if let Some(held) = self.held.borrow_mut().as_mut() {
+        let is_clear = self.is_clear.get();
+        if !is_clear && let Some(held) = self.held.borrow_mut().as_mut() {
             if held.len() < HELD_BATCHES_MAX {
                 held.push(Arc::clone(batch));
             } else {
@@ -141,8 +172,7 @@ impl Viewer {
         if planted::take() {
             return;
         }
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.is_empty() {
+        if is_clear {
             let frame = batch.frame(self.encoding);
             tally.writes += 1;
             // When the kernel takes nothing, the task waits for it by the runtime, and that
@@ -168,8 +198,10 @@ impl Viewer {
             rest.advance(taken);
             tally.queued += 1;
             tally.queued_bytes += i64::try_from(rest.len()).unwrap_or(0);
-            outbox.push_frame(rest, batch.counts);
+            self.outbox.borrow_mut().push_frame(rest, batch.counts);
+            self.is_clear.set(false);
         } else {
+            let mut outbox = self.outbox.borrow_mut();
             let before = outbox.bytes();
             let pushed = outbox.push_batch(
                 Arc::clone(batch),
@@ -243,11 +275,11 @@ impl Viewer {
         if self.closing.get().is_some() {
             return;
         }
-        let queued = self.outbox.borrow().bytes();
-        if queued > self.queue_hard_bytes {
+        if self.queued_bytes() > self.queue_hard_bytes {
             self.closing.set(Some(Code::SlowViewer));
         } else {
             self.outbox.borrow_mut().push_frame(frame, Counts::default());
+            self.is_clear.set(false);
         }
         self.wake.wake();
     }
@@ -318,6 +350,7 @@ impl Viewer {
             bytes_written += taken as u64;
             Ok::<_, std::io::Error>(taken)
         });
+        self.is_clear.set(outbox.is_empty() && self.held.borrow().is_none());
         if outbox.is_empty() && !self.socket.is_behind() {
             self.behind_since.set(None);
         }

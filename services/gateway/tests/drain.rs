@@ -156,6 +156,11 @@ async fn a_share_is_given_back_and_the_gateway_stays_open() {
         // Entry still names `a` first: they were sent to `b` by name.
         until(|| a.metric("barrage_gateway_viewers_moved_total") >= 49).await;
         until(|| a.viewers() + b.viewers() == VIEWERS && (49..=51).contains(&b.viewers())).await;
+        // Who has just come is not sent on, and does not keep others from it.
+        assert_eq!(b.admin(Method::POST, "/v1/admin/give-back", r#"{"share":1}"#).await.0, StatusCode::OK);
+        assert_eq!(give_back(r#"{"share":0.5}"#).await.0, StatusCode::OK);
+        until(|| a.viewers() + b.viewers() == VIEWERS && (123..=127).contains(&b.viewers())).await;
+        assert_eq!(b.metric("barrage_gateway_viewers_moved_total"), 0);
         stop.cancel();
     };
     let (given, ()) = tokio::join!(give(&fleet, stop.clone()), work);
