@@ -19,7 +19,7 @@ use crate::ledger::mix;
 use crate::population::Stay;
 
 /// Who moved so lately should not have to again.
-const MOVED_LATELY: Duration = Duration::from_mins(5);
+const MOVED_LATELY: Duration = Duration::from_secs(5 * 60);
 /// Exponent at which the backoff stops growing, whatever its ceiling.
 const DOUBLINGS_MAX: u32 = 16;
 

@@ -14,8 +14,15 @@ const WAVES_MAX: usize = 16;
 /// Where a viewer stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    wave: usize,
-    index: usize,
+    wave: u32,
+    index: u32,
+}
+
+impl Place {
+    /// A shard has fewer viewers than these numbers reach.
+    fn at(wave: usize, index: usize) -> Self {
+        Place { wave: wave as u32, index: index as u32 }
+    }
 }
 
 /// Who can be found again.
@@ -46,18 +53,19 @@ impl<T: Placed> Audience<T> {
             let smallest = waves.iter().enumerate().min_by_key(|(_, wave)| wave.len());
             smallest.map_or(0, |(wave, _)| wave)
         });
-        viewer.place().set(Place { wave, index: waves[wave].len() });
+        viewer.place().set(Place::at(wave, waves[wave].len()));
         waves[wave].push(viewer);
     }
 
     /// Whoever is not here is left alone.
     pub(crate) fn leave(&mut self, viewer: &Rc<T>) {
-        let Place { wave, index } = viewer.place().get();
+        let place = viewer.place().get();
+        let (wave, index) = (place.wave as usize, place.index as usize);
         let Some(viewers) = self.0.get_mut(wave) else { return };
         if viewers.get(index).is_some_and(|found| Rc::ptr_eq(found, viewer)) {
             viewers.swap_remove(index);
             if let Some(moved) = viewers.get(index) {
-                moved.place().set(Place { wave, index });
+                moved.place().set(place);
             }
         }
         while self.0.last().is_some_and(Vec::is_empty) {

@@ -19,7 +19,7 @@ pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
 pub(crate) const MOVE_MIN: Duration = Duration::from_secs(1);
 
 /// Who came from elsewhere is not given back so soon: nobody is sent to and fro.
-const MOVE_AGAIN_AFTER: Duration = Duration::from_mins(5);
+const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// A shard's part in sending viewers away.
 pub(crate) struct Telling {
