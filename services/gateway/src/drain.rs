@@ -19,6 +19,9 @@ const NAMED_MAX: usize = 3;
 /// How often the last viewer's leaving is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Who came from elsewhere is not given back so soon: nobody is sent to and fro.
+const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
+
 /// Why viewers are sent away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -69,6 +72,12 @@ struct Elsewhere {
 impl Leaving {
     pub(crate) fn ends_at(&self) -> Instant {
         self.begun + self.span.whole
+    }
+
+    /// Whether a viewer is left alone that came with a place in the chain then: from another
+    /// gateway, or back.
+    pub(crate) fn spares(&self, resumed_at: Option<Instant>) -> bool {
+        !self.cause.is_drain() && resumed_at.is_some_and(|at| at.elapsed() < MOVE_AGAIN_AFTER)
     }
 
     /// Some of the other gateways, in a random order of each viewer's own: those that

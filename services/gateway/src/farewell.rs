@@ -16,6 +16,7 @@ pub(crate) struct Farewell {
     changes: watch::Receiver<Option<Arc<Leaving>>>,
     next: Option<(Instant, Arc<Leaving>)>,
     is_told: bool,
+    resumed_at: Option<Instant>,
 }
 
 /// What has become due.
@@ -28,8 +29,8 @@ pub(crate) enum Due {
 
 impl Farewell {
     /// Nothing yet; who came while a share is given back is not part of it.
-    pub(crate) fn new(changes: watch::Receiver<Option<Arc<Leaving>>>) -> Self {
-        Farewell { changes, next: None, is_told: false }
+    pub(crate) fn new(changes: watch::Receiver<Option<Arc<Leaving>>>, resumed_at: Option<Instant>) -> Self {
+        Farewell { changes, next: None, is_told: false, resumed_at }
     }
 
     /// Waits for the next thing to do. Cancel-safe.
@@ -66,7 +67,8 @@ impl Farewell {
         let leaving = self.changes.borrow_and_update().clone();
         match leaving {
             None => (self.next, self.is_told) = (None, false),
-            Some(leaving) if !self.is_told && rand::random::<f64>() < leaving.share => {
+            Some(leaving) if self.is_told || leaving.spares(self.resumed_at) => {}
+            Some(leaving) if rand::random::<f64>() < leaving.share => {
                 let at = leaving.begun + leaving.span.telling.mul_f64(rand::random());
                 self.next = Some((at, leaving));
             }

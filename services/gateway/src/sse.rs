@@ -60,7 +60,7 @@ pub(crate) async fn handle(
     let first = event("hello", after.unwrap_or(position), &hello);
     shared.metrics.joins.inc();
     seat.room.entered();
-    let farewell = Farewell::new(shared.departures.changes());
+    let farewell = Farewell::new(shared.departures.changes(), after.map(|_| Instant::now()));
     let beat = Instant::now();
     let follower =
         Follower { shared, room, seat, after, batches, position, beat, farewell, _admission: admission };

@@ -18,9 +18,6 @@ pub(crate) const TELL_EVERY: Duration = Duration::from_millis(100);
 /// The least time that a viewer gets between being told and being closed.
 pub(crate) const MOVE_MIN: Duration = Duration::from_secs(1);
 
-/// Who came from elsewhere is not given back so soon: nobody is sent to and fro.
-const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
-
 /// A shard's part in sending viewers away.
 pub(crate) struct Telling {
     leaving: Arc<Leaving>,
@@ -35,12 +32,9 @@ impl Shard {
         let mut viewers = self.untold();
         // At random up or down, so that shards with few viewers give their share too.
         let chosen = viewers.len() as f64 * leaving.share + rand::random::<f64>();
+        viewers.retain(|viewer| !leaving.spares(viewer.resumed_at.get()));
         viewers.shuffle(&mut rand::rng());
-        if !leaving.cause.is_drain() {
-            let has_just_come = |at: Instant| at.elapsed() < MOVE_AGAIN_AFTER;
-            viewers.retain(|viewer| !viewer.resumed_at.get().is_some_and(has_just_come));
-            viewers.truncate(chosen as usize);
-        }
+        viewers.truncate(if leaving.cause.is_drain() { usize::MAX } else { chosen as usize });
         let waiting: Vec<_> = viewers.iter().map(Rc::downgrade).collect();
         *self.telling.borrow_mut() = Some(Telling { leaving, all: waiting.len(), waiting });
     }

@@ -40,7 +40,7 @@ pub(crate) struct Viewer {
     /// Set by the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     encoding: Encoding,
-    /// Nothing is queued and nothing held.
+    /// Nothing is queued and nothing held: said here, because what follows is in other lines.
     is_clear: Cell<bool>,
     outbox: RefCell<Outbox>,
     /// Batches that came while the join was under way; `None` once it is done.
@@ -124,7 +124,7 @@ impl Viewer {
     /// Ends the holding; what was held is to be delivered now.
     pub(crate) fn release(&self) -> Vec<Arc<SharedBatch>> {
         let held = self.held.borrow_mut().take().unwrap_or_default();
-        self.is_clear.set(self.outbox.borrow().is_empty());
+        self.note_clear();
         held
     }
 
@@ -147,12 +147,19 @@ impl Viewer {
 
     /// Ends the queue; what was in it.
     pub(crate) fn take_outbox(&self) -> Outbox {
-        std::mem::take(&mut *self.outbox.borrow_mut())
+        let outbox = std::mem::take(&mut *self.outbox.borrow_mut());
+        self.note_clear();
+        outbox
+    }
+
+    fn note_clear(&self) {
+        self.is_clear.set(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
     }
 
     /// The fan-out's inner step: straight to the socket, the rest to the outbox.
     pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
         let is_clear = self.is_clear.get();
+        debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && self.held.borrow().is_none()));
         if !is_clear && let Some(held) = self.held.borrow_mut().as_mut() {
             if held.len() < HELD_BATCHES_MAX {
                 held.push(Arc::clone(batch));
@@ -350,10 +357,11 @@ impl Viewer {
             bytes_written += taken as u64;
             Ok::<_, std::io::Error>(taken)
         });
-        self.is_clear.set(outbox.is_empty() && self.held.borrow().is_none());
         if outbox.is_empty() && !self.socket.is_behind() {
             self.behind_since.set(None);
         }
+        drop(outbox);
+        self.note_clear();
         Flushed { bytes: bytes_written, messages, result: pushed.and(result) }
     }
 }

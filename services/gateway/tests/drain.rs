@@ -171,6 +171,37 @@ async fn a_share_is_given_back_and_the_gateway_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_an_event_stream_too_who_has_just_come_is_not_sent_on() {
+    let fleet = Fleet::new().await;
+    let a = fleet.start(gateway("a", 2_000)).await;
+    let mut viewers = crowd(&fleet, &a, 20, Transport::Sse).await;
+    let b = fleet.start(gateway("b", 2_000)).await;
+    let everybody = async |from: &Member| {
+        let given = from.admin(Method::POST, "/v1/admin/give-back", r#"{"share":1}"#).await;
+        assert_eq!(given.0, StatusCode::OK);
+    };
+    let stop = CancellationToken::new();
+    let work = async {
+        everybody(&a).await;
+        until(|| (a.viewers(), b.viewers()) == (0, 20)).await;
+        // Entry names `a` first, so these are new there; `b` is asked before `a`.
+        viewers.extend(crowd(&fleet, &a, 20, Transport::Sse).await);
+        everybody(&b).await;
+        everybody(&a).await;
+        until(|| (a.viewers(), b.viewers()) == (0, 40)).await;
+        assert_eq!(b.metric("barrage_gateway_viewers_moved_total"), 0);
+        stop.cancel();
+    };
+    let (given, ()) = tokio::join!(give(&fleet, stop.clone()), work);
+    for viewer in viewers {
+        let seen = viewer.await.unwrap();
+        // The later half came while gifts were given.
+        assert_eq!((seen.hellos, seen.breaks), (2, 0));
+        assert!(given.ends_with(&seen.gifts) && !seen.gifts.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_moves_everybody_before_the_gateway_ends() {
     let fleet = Fleet::new().await;
     let a = fleet.start(GatewayConfig { drain_secs: 4, ..gateway("a", 2_000) }).await;
