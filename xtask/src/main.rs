@@ -49,11 +49,11 @@ enum Command {
 enum Bench {
     /// Fan-out: deliveries per CPU-second beside a bare loop of sends in the same run.
     Fanout {
-        /// Length of each measurement.
-        #[arg(long, default_value_t = 10)]
+        /// Length of each measurement; short ones by turns see the same machine.
+        #[arg(long, default_value_t = 5)]
         secs: u32,
         /// Runs of gateway and limit by turns; medians are printed.
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 7)]
         rounds: u32,
         /// One JSON object instead of a table.
         #[arg(long)]
