@@ -49,7 +49,7 @@ enum Command {
 enum Bench {
     /// Fan-out: deliveries per CPU-second beside a bare loop of sends in the same run.
     Fanout {
-        /// Length of each measurement; short ones by turns see the same machine.
+        /// Length of each measurement: short ones by turns see the same machine.
         #[arg(long, default_value_t = 5)]
         secs: u32,
         /// Runs of gateway and limit by turns; medians are printed.

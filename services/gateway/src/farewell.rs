@@ -16,6 +16,7 @@ pub(crate) struct Farewell {
     changes: watch::Receiver<Option<Arc<Leaving>>>,
     next: Option<(Instant, Arc<Leaving>)>,
     is_told: bool,
+    /// When it came with a place in the chain; none if it is new.
     resumed_at: Option<Instant>,
 }
 

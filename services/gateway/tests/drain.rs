@@ -193,11 +193,12 @@ async fn behind_an_event_stream_too_who_has_just_come_is_not_sent_on() {
         stop.cancel();
     };
     let (given, ()) = tokio::join!(give(&fleet, stop.clone()), work);
-    for viewer in viewers {
+    for (n, viewer) in viewers.into_iter().enumerate() {
         let seen = viewer.await.unwrap();
-        // The later half came while gifts were given.
         assert_eq!((seen.hellos, seen.breaks), (2, 0));
-        assert!(given.ends_with(&seen.gifts) && !seen.gifts.is_empty());
+        // The later half came while gifts were given.
+        let misses_none = if n < 20 { seen.gifts == given } else { given.ends_with(&seen.gifts) };
+        assert!(misses_none && !seen.gifts.is_empty(), "{n}: {:?} of {given:?}", seen.gifts);
     }
 }
 
