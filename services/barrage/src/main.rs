@@ -13,6 +13,7 @@ mod ledgers;
 mod page;
 mod probe;
 mod process;
+mod process_metrics;
 mod replay;
 mod roles;
 mod stop;

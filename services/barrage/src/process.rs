@@ -20,7 +20,6 @@ use barrage_store::{PostgresStore, SqliteStore, Store};
 use barrage_token::Keyring;
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
-use prometheus::process_collector::ProcessCollector;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,6 +28,7 @@ use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::health::{self, Health};
+use crate::process_metrics::ProcessMetrics;
 use crate::replay::{self, Replay};
 use crate::roles::Roles;
 use crate::stop::{self, Stop};
@@ -215,7 +215,7 @@ async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
     let make = if roles == Roles::ALL { MakeKey::IfAbsent } else { MakeKey::Never };
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make)?);
     let registry = Registry::new();
-    registry.register(Box::new(ProcessCollector::for_self()))?;
+    registry.register(Box::new(ProcessMetrics::new()?))?;
     let metrics = BusMetrics::new(&registry)?;
     let bus: Arc<dyn Bus> = match &config.nats {
         Some(nats) => NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?,

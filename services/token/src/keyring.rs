@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Claims, Identity, KeyConfig, TokenConfig};
+use crate::{Claims, Identity, KeyConfig, TokenConfig, crypto};
 
 /// Longest token looked at, in bytes; a longer one is refused unread.
 const TOKEN_BYTES_MAX: usize = 4096;
@@ -208,6 +208,7 @@ fn load_key(key: &KeyConfig, config: &TokenConfig) -> Result<Key, KeyringError> 
     let read = |path: &PathBuf| {
         std::fs::read(path).map_err(|source| KeyringError::Read { path: path.clone(), source })
     };
+    crypto::install();
     match key {
         KeyConfig::Hs256 { id, secret_file } => hs256(id.clone(), &read(secret_file)?, config),
         KeyConfig::Eddsa { id, public_key_file, private_key_file } => {
@@ -234,18 +235,25 @@ fn load_key(key: &KeyConfig, config: &TokenConfig) -> Result<Key, KeyringError> 
 }
 
 fn hs256(id: String, secret: &[u8], config: &TokenConfig) -> Result<Key, KeyringError> {
+    crypto::install();
     let secret = secret.trim_ascii();
     if secret.len() < SECRET_BYTES_MIN {
         let reason = format!("an HS256 secret needs at least {SECRET_BYTES_MIN} bytes");
         return Err(KeyringError::Invalid { id, reason });
     }
     let algorithm = Algorithm::HS256;
+    let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
+        id: id.clone(),
+        reason: error.to_string(),
+    };
+    let verify = DecodingKey::from_secret(secret).map_err(invalid)?;
+    let sign = Some(EncodingKey::from_secret(secret).map_err(invalid)?);
     Ok(Key {
         id,
-        verify: DecodingKey::from_secret(secret),
+        verify,
         for_tokens: token_validation(algorithm, config),
         for_tickets: ticket_validation(algorithm, config),
-        sign: Some(EncodingKey::from_secret(secret)),
+        sign,
         algorithm,
     })
 }

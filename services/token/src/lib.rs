@@ -4,6 +4,7 @@
 
 mod claims;
 mod config;
+mod crypto;
 mod keyring;
 mod ticket;
 
