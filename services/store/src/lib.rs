@@ -10,6 +10,7 @@ pub mod audit;
 pub mod config;
 pub mod error;
 pub mod gift;
+mod migrations;
 pub mod mute;
 pub mod postgres;
 pub mod room;

@@ -105,7 +105,7 @@ async fn migrate(options: PgConnectOptions, connect_timeout: Duration) -> Result
         .connect_with(options)
         .await
         .map_err(|error| StoreError::Open(error.into()))?;
-    let migrated = sqlx::migrate!("migrations/postgres").run(&connection).await;
+    let migrated = crate::migrations::postgres().run(&connection).await;
     connection.close().await;
     migrated.map_err(|error| StoreError::Open(error.into()))
 }

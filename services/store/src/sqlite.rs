@@ -55,7 +55,7 @@ impl SqliteStore {
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(|error| StoreError::Open(error.into()))?;
-        sqlx::migrate!("migrations/sqlite")
+        crate::migrations::sqlite()
             .run(&writer)
             .await
             .map_err(|error| StoreError::Open(error.into()))?;

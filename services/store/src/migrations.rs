@@ -1,0 +1,58 @@
+//! The schema's migrations, embedded in the binary.
+//!
+//! Each engine lists its files by hand. The `migrate!` macro would find them by itself, but it
+//! compiles both database drivers a second time for the build machine.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Migrations of the SQLite file.
+pub(crate) fn sqlite() -> Migrator {
+    migrator(&[
+        ("initial", include_str!("../migrations/sqlite/0001_initial.sql")),
+        ("audit", include_str!("../migrations/sqlite/0002_audit.sql")),
+        ("partitions", include_str!("../migrations/sqlite/0003_partitions.sql")),
+    ])
+}
+
+/// Migrations of the PostgreSQL database.
+pub(crate) fn postgres() -> Migrator {
+    migrator(&[
+        ("initial", include_str!("../migrations/postgres/0001_initial.sql")),
+        ("partitions", include_str!("../migrations/postgres/0002_partitions.sql")),
+    ])
+}
+
+/// Versions count from 1 in the order of the list: a released line never moves.
+fn migrator(files: &[(&'static str, &'static str)]) -> Migrator {
+    let migrations = (1..).zip(files).map(|(version, (description, sql))| {
+        Migration::new(version, (*description).into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every file of a folder is listed, under the version and description that its name gives.
+    fn lists_its_folder(migrator: &Migrator, folder: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed: Vec<_> =
+            migrator.iter().map(|m| format!("{:04}_{}.sql", m.version, m.description)).collect();
+        assert_eq!(listed, files);
+    }
+
+    #[test]
+    fn every_migration_file_is_listed_in_order() {
+        lists_its_folder(&sqlite(), "sqlite");
+        lists_its_folder(&postgres(), "postgres");
+    }
+}
