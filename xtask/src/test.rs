@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::install;
+use crate::{dependencies, install};
 use crate::run::{command, note, root, run};
 
 /// Everything.
@@ -12,8 +12,8 @@ pub(crate) fn all() -> anyhow::Result<()> {
     web_modules()?;
     web_is_current()?;
     lint()?;
-    run(command("cargo", &["build", "--bin", "barrage"]))?;
-    run(command("cargo", &["test", "--workspace", "--no-fail-fast"]))?;
+    run(command("cargo", &["build", "--locked", "--bin", "barrage"]))?;
+    run(command("cargo", &["test", "--locked", "--workspace", "--no-fail-fast"]))?;
     browser()?;
     note("\nall tests passed");
     Ok(())
@@ -22,7 +22,9 @@ pub(crate) fn all() -> anyhow::Result<()> {
 /// What the compiler's helpers and TypeScript say.
 pub(crate) fn lint() -> anyhow::Result<()> {
     run(command("cargo", &["fmt", "--all", "--check"]))?;
-    run(command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    dependencies::check()?;
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    run(command("cargo", &clippy))?;
     web_modules()?;
     run(npm(&["run", "--silent", "check"])?)
 }
