@@ -89,6 +89,7 @@ fn sender(item: &Item) -> Option<Identity> {
         role: Role::Viewer,
         rooms: Rooms(vec!["*".into()]),
         expires_at_secs: u64::MAX,
+        issued_at_secs: None,
     })
 }
 

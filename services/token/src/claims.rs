@@ -1,9 +1,9 @@
-//! What a token says.
+//! A token's claims, and the caller that a verified token names.
 
 use barrage_protocol::{RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The JWT's claims.
+/// The JWT's claims, as this project mints them. `Keyring::mint` adds `aud` and `iat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user.
@@ -20,7 +20,7 @@ pub struct Claims {
     /// Unix time in seconds before which it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
-    /// For whom it was made.
+    /// Audience; `Keyring::mint` sets the configured one.
     pub aud: String,
 }
 
@@ -88,4 +88,7 @@ pub struct Identity {
     pub rooms: Rooms,
     /// Unix time in seconds when the token ends.
     pub expires_at_secs: u64,
+    /// Unix time in seconds when the token was made (`iat`), if it says so. A revocation
+    /// refuses tokens that are older than it, and those that do not say.
+    pub issued_at_secs: Option<u64>,
 }

@@ -35,11 +35,13 @@ impl Default for TokenConfig {
 }
 
 /// One key: its id (matched with a token's `kid` when it has one), its algorithm and
-/// its files. Relative paths start at the working directory.
+/// its files. A relative path starts at the folder of the configuration file. Files are looked
+/// at every few seconds; a change is in force without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "algorithm", rename_all = "snake_case", deny_unknown_fields)]
 pub enum KeyConfig {
-    /// HMAC-SHA256; the file holds at least 32 bytes.
+    /// HMAC-SHA256. The secret is the text of the file without blanks and line ends on both
+    /// sides (it is not decoded): at least 32 bytes, at least 8 different ones.
     Hs256 {
         /// Key id.
         id: String,

@@ -1,129 +1,150 @@
-//! Keys, minting and verifying.
+//! The keys of a process: minting and verifying.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use barrage_protocol::code::Refusal;
-use barrage_protocol::{Code, RoomId};
+use arc_swap::ArcSwap;
+use barrage_protocol::RoomId;
+use jsonwebtoken::Header;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Claims, Identity, KeyConfig, TokenConfig, crypto};
+use crate::error::{ClaimProblem, SignatureProblem, TokenError};
+use crate::key::{Key, KeyringError, ticket_audience};
+use crate::payload::{Payload, PayloadError, Rules, cut};
+use crate::refusal_log::RefusalLog;
+use crate::revocations::Revocations;
+use crate::{Claims, Identity, TokenConfig, header};
 
 /// Longest token looked at, in bytes; a longer one is refused unread.
-const TOKEN_BYTES_MAX: usize = 4096;
-/// HS256 secrets below this length are refused at start.
-const SECRET_BYTES_MIN: usize = 32;
+pub(crate) const TOKEN_BYTES_MAX: usize = 4096;
+/// Greatest allowance for clocks that differ, whatever the configuration says.
+const LEEWAY_SECS_MAX: u64 = 60;
 
-/// Why keys could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyringError {
-    /// A key file could not be read.
-    #[error("key file {path} cannot be read")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A key file holds something else.
-    #[error("key {id}: {reason}")]
-    Invalid {
-        /// Which key.
-        id: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Nothing can sign.
-    #[error("no key that can sign is configured")]
-    NoSigningKey,
-}
-
-/// Why a token was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Not there, not a JWT, wrong signature, algorithm, audience or claims.
-    #[error("the token is missing or does not verify; fetch a new one")]
-    Invalid,
-    /// Its time is over.
-    #[error("the token has expired; fetch a new one")]
-    Expired,
-    /// It is for other rooms.
-    #[error("the token is for another room")]
-    WrongRoom,
-}
-
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Refusal {
-        let code = match error {
-            TokenError::Invalid => Code::Unauthorized,
-            TokenError::Expired => Code::TokenExpired,
-            TokenError::WrongRoom => Code::WrongRoom,
-        };
-        Refusal::new(code, error.to_string())
-    }
-}
-
-pub(crate) struct Key {
-    id: String,
-    verify: DecodingKey,
-    for_tokens: Validation,
-    for_tickets: Validation,
-    sign: Option<EncodingKey>,
-    algorithm: Algorithm,
-}
-
-impl Key {
-    fn for_tokens(&self) -> &Validation {
-        &self.for_tokens
-    }
-
-    pub(crate) fn for_tickets(&self) -> &Validation {
-        &self.for_tickets
-    }
-}
-
-/// All keys of a process. Never printed.
+/// All keys of a process, and the tokens that are revoked. Both can be replaced while it runs.
+/// Its `Debug` shows the ids of the keys alone.
 pub struct Keyring {
-    keys: Vec<Key>,
-    audience: String,
+    ring: ArcSwap<Ring>,
+    revocations: ArcSwap<Revocations>,
+    log: RefusalLog,
 }
 
-impl std::fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+/// What a configuration says, with its keys.
+pub(crate) struct Ring {
+    pub(crate) keys: Vec<Key>,
+    audience: String,
+    leeway_secs: u64,
+}
+
+/// Claims with the time at which they are signed.
+#[derive(Serialize)]
+struct Minted {
+    #[serde(flatten)]
+    claims: Claims,
+    iat: u64,
+}
+
+/// Why a token is refused, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error(transparent)]
+    Signature(#[from] SignatureProblem),
+    #[error(transparent)]
+    Claim(#[from] ClaimProblem),
+    #[error("it expired {since_secs} s ago")]
+    Expired { since_secs: u64 },
+    #[error("it was revoked")]
+    Revoked,
+}
+
+impl From<Refused> for TokenError {
+    fn from(refused: Refused) -> TokenError {
+        match refused {
+            Refused::Signature(_) => TokenError::Invalid,
+            Refused::Claim(problem) => TokenError::Claim(problem),
+            Refused::Expired { .. } => TokenError::Expired,
+            Refused::Revoked => TokenError::Revoked,
+        }
+    }
+}
+
+/// The key that signed a token, and whom the token names.
+pub(crate) type Examined = (Option<String>, Result<Identity, Refused>);
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ring.load().keys.iter().map(|key| &key.id)).finish()
     }
 }
 
 impl Keyring {
     /// Reads every key that the configuration names.
     pub fn load(config: &TokenConfig) -> Result<Self, KeyringError> {
-        let keys = config.keys.iter().map(|key| load_key(key, config)).collect::<Result<_, _>>()?;
-        Ok(Keyring { keys, audience: config.audience.clone() })
+        let load = |key| Key::load(key, &config.audience);
+        let keys = config.keys.iter().map(load).collect::<Result<_, _>>()?;
+        Ok(Keyring::new(keys, config))
     }
 
     /// A ring of one HS256 secret.
     pub fn from_secret(secret: &[u8], config: &TokenConfig) -> Result<Self, KeyringError> {
-        let key = hs256("local".into(), secret, config)?;
-        Ok(Keyring { keys: vec![key], audience: config.audience.clone() })
+        let key = Key::hs256("local".into(), secret, &config.audience)?;
+        Ok(Keyring::new(vec![key], config))
     }
 
-    /// Signs claims with the first key that can; sets the audience.
-    pub fn mint(&self, mut claims: Claims) -> Result<String, KeyringError> {
-        claims.aud.clone_from(&self.audience);
-        self.sign(&claims)
+    fn new(keys: Vec<Key>, config: &TokenConfig) -> Self {
+        let (audience, leeway_secs) = (config.audience.clone(), config.leeway_secs.min(LEEWAY_SECS_MAX));
+        Keyring {
+            ring: ArcSwap::from_pointee(Ring { keys, audience, leeway_secs }),
+            revocations: ArcSwap::default(),
+            log: RefusalLog::default(),
+        }
+    }
+
+    /// Takes the keys, the audience and the leeway of another ring. Calls under way end with
+    /// those that they began with. Revocations stay.
+    pub fn replace_keys(&self, other: Keyring) {
+        self.ring.store(other.ring.load_full());
+    }
+
+    /// Refuses these tokens from now on, and no longer those of the list before.
+    pub fn set_revocations(&self, revocations: Revocations) {
+        self.revocations.store(Arc::new(revocations));
+    }
+
+    /// Whether the token of a caller that was let in before is revoked now.
+    #[must_use]
+    pub fn is_revoked(&self, identity: &Identity) -> bool {
+        self.revocations.load().refuse(&identity.user, identity.issued_at_secs)
+    }
+
+    /// Signs claims with the first key that can; sets the audience, and `iat` to now.
+    pub fn mint(&self, claims: Claims) -> Result<String, KeyringError> {
+        self.mint_at(claims, unix_secs())
+    }
+
+    /// As [`Keyring::mint`], with a given `iat` in Unix seconds.
+    pub fn mint_at(&self, mut claims: Claims, iat: u64) -> Result<String, KeyringError> {
+        claims.aud.clone_from(&self.ring.load().audience);
+        self.sign(&Minted { claims, iat })
     }
 
     /// Whether any key can sign.
     #[must_use]
     pub fn can_sign(&self) -> bool {
-        self.keys.iter().any(|key| key.sign.is_some())
+        self.ring.load().keys.iter().any(|key| key.sign.is_some())
+    }
+
+    /// The ids of the keys, in the order of the configuration.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.ring.load().keys.iter().map(|key| key.id.clone()).collect()
     }
 
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, KeyringError> {
-        let signer = self.keys.iter().find_map(|key| key.sign.as_ref().map(|sign| (key, sign)));
+        let ring = self.ring.load();
+        let signer = ring.keys.iter().find_map(|key| key.sign.as_ref().map(|sign| (key, sign)));
         let (key, sign) = signer.ok_or(KeyringError::NoSigningKey)?;
         let header = Header { kid: Some(key.id.clone()), ..Header::new(key.algorithm) };
         jsonwebtoken::encode(&header, claims, sign)
@@ -131,201 +152,104 @@ impl Keyring {
     }
 
     pub(crate) fn ticket_audience(&self) -> String {
-        ticket_audience(&self.audience)
+        ticket_audience(&self.ring.load().audience)
     }
 
-    /// Verifies a token for any room.
+    /// Verifies a token for any room. A refusal is logged with its reason (at most 10 lines
+    /// in 10 s).
     pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
-        self.open(token, Key::for_tokens).map(identity)
-    }
-
-    /// What a JWT says, if a key signed it for this purpose.
-    pub(crate) fn open<C: DeserializeOwned>(
-        &self,
-        token: &str,
-        purpose: fn(&Key) -> &Validation,
-    ) -> Result<C, TokenError> {
-        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::Invalid);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
-        let mut refusal = TokenError::Invalid;
-        for key in &self.keys {
-            if header.kid.as_ref().is_some_and(|kid| *kid != key.id) || header.alg != key.algorithm {
-                continue;
-            }
-            match jsonwebtoken::decode::<C>(token, &key.verify, purpose(key)) {
-                Ok(data) => return Ok(data.claims),
-                Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
-                    refusal = TokenError::Expired
-                }
-                Err(_) => {}
-            }
-        }
-        Err(refusal)
+        let (_, outcome) = self.examine(token, unix_secs());
+        outcome.map_err(|refused| {
+            self.log.refused(&refused);
+            refused.into()
+        })
     }
 
     /// Verifies a token for one room.
     pub fn verify_for(&self, token: &str, room: &RoomId) -> Result<Identity, TokenError> {
         let identity = self.verify(token)?;
-        if identity.rooms.contain(room) { Ok(identity) } else { Err(TokenError::WrongRoom) }
+        if identity.rooms.contain(room) {
+            return Ok(identity);
+        }
+        self.log.refused(&TokenError::WrongRoom);
+        Err(TokenError::WrongRoom)
     }
-}
 
-fn identity(claims: Claims) -> Identity {
-    Identity {
-        name: claims.name.unwrap_or_else(|| claims.sub.to_string()),
-        user: claims.sub,
-        role: claims.role,
-        rooms: claims.rooms,
-        expires_at_secs: claims.exp,
-    }
-}
-
-fn ticket_audience(audience: &str) -> String {
-    format!("{audience}/ticket")
-}
-
-/// A ticket's times are in milliseconds and in claims of its own.
-fn ticket_validation(algorithm: Algorithm, config: &TokenConfig) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.set_audience(&[ticket_audience(&config.audience)]);
-    validation.set_required_spec_claims(&["aud"]);
-    validation.validate_exp = false;
-    validation
-}
-
-fn token_validation(algorithm: Algorithm, config: &TokenConfig) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.set_audience(&[&config.audience]);
-    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-    validation.validate_nbf = true;
-    validation.leeway = config.leeway_secs.min(60);
-    validation
-}
-
-fn load_key(key: &KeyConfig, config: &TokenConfig) -> Result<Key, KeyringError> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|source| KeyringError::Read { path: path.clone(), source })
-    };
-    crypto::install();
-    match key {
-        KeyConfig::Hs256 { id, secret_file } => hs256(id.clone(), &read(secret_file)?, config),
-        KeyConfig::Eddsa { id, public_key_file, private_key_file } => {
-            let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
-                id: id.clone(),
-                reason: error.to_string(),
-            };
-            let verify = DecodingKey::from_ed_pem(&read(public_key_file)?).map_err(invalid)?;
-            let sign = match private_key_file {
-                Some(path) => Some(EncodingKey::from_ed_pem(&read(path)?).map_err(invalid)?),
-                None => None,
-            };
-            let algorithm = Algorithm::EdDSA;
-            Ok(Key {
-                id: id.clone(),
-                verify,
-                for_tokens: token_validation(algorithm, config),
-                for_tickets: ticket_validation(algorithm, config),
-                sign,
-                algorithm,
-            })
+    pub(crate) fn examine(&self, token: &str, now_secs: u64) -> Examined {
+        let ring = self.ring.load();
+        match ring.open::<Payload>(token, |key| &key.for_tokens) {
+            Err(OpenError::Signature(problem)) => (None, Err(problem.into())),
+            Err(OpenError::Payload(key)) => (Some(key), Err(ClaimProblem::NotAnObject.into())),
+            Ok((key, payload)) => {
+                let rules = Rules { audience: &ring.audience, leeway_secs: ring.leeway_secs, now_secs };
+                let identity = payload.check(&rules).map_err(|error| match error {
+                    PayloadError::Claim(problem) => Refused::Claim(problem),
+                    PayloadError::Expired { since_secs } => Refused::Expired { since_secs },
+                });
+                let identity = identity.and_then(|identity| match self.is_revoked(&identity) {
+                    true => Err(Refused::Revoked),
+                    false => Ok(identity),
+                });
+                (Some(key.id.clone()), identity)
+            }
         }
     }
+
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        self.ring.load_full()
+    }
 }
 
-fn hs256(id: String, secret: &[u8], config: &TokenConfig) -> Result<Key, KeyringError> {
-    crypto::install();
-    let secret = secret.trim_ascii();
-    if secret.len() < SECRET_BYTES_MIN {
-        let reason = format!("an HS256 secret needs at least {SECRET_BYTES_MIN} bytes");
-        return Err(KeyringError::Invalid { id, reason });
+/// Why a JWT was not opened.
+pub(crate) enum OpenError {
+    Signature(SignatureProblem),
+    /// The key with this id signed it, but the payload cannot be read.
+    Payload(String),
+}
+
+impl Ring {
+    /// What a JWT says, and the key that signed it, if one did for this purpose.
+    pub(crate) fn open<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        purpose: fn(&Key) -> &jsonwebtoken::Validation,
+    ) -> Result<(&Key, C), OpenError> {
+        let refuse = |problem| Err(OpenError::Signature(problem));
+        if token.is_empty() {
+            return refuse(SignatureProblem::Missing);
+        }
+        if token.len() > TOKEN_BYTES_MAX {
+            return refuse(SignatureProblem::TooLong { len: token.len(), max: TOKEN_BYTES_MAX });
+        }
+        let Ok(header) = jsonwebtoken::decode_header(token) else {
+            return refuse(header::problem(token, &self.keys));
+        };
+        let named = |key: &&Key| header.kid.as_ref().is_none_or(|kid| *kid == key.id);
+        let mut tried = Vec::new();
+        for key in self.keys.iter().filter(named).filter(|key| key.algorithm == header.alg) {
+            match jsonwebtoken::decode::<C>(token, &key.verify, purpose(key)) {
+                Ok(data) => return Ok((key, data.claims)),
+                Err(error) if matches!(error.kind(), ErrorKind::Json(_) | ErrorKind::Utf8(_)) => {
+                    return Err(OpenError::Payload(key.id.clone()));
+                }
+                Err(_) => tried.push(key.id.as_str()),
+            }
+        }
+        if !tried.is_empty() {
+            return refuse(SignatureProblem::Mismatch { tried: tried.join(", ") });
+        }
+        let candidates: Vec<_> = self.keys.iter().filter(named).collect();
+        refuse(match header.kid {
+            Some(kid) if candidates.is_empty() => header::unknown_key(&kid, &self.keys),
+            _ => header::wrong_algorithm(&cut(&format!("{:?}", header.alg)), &candidates),
+        })
     }
-    let algorithm = Algorithm::HS256;
-    let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
-        id: id.clone(),
-        reason: error.to_string(),
-    };
-    let verify = DecodingKey::from_secret(secret).map_err(invalid)?;
-    let sign = Some(EncodingKey::from_secret(secret).map_err(invalid)?);
-    Ok(Key {
-        id,
-        verify,
-        for_tokens: token_validation(algorithm, config),
-        for_tickets: ticket_validation(algorithm, config),
-        sign,
-        algorithm,
-    })
+}
+
+pub(crate) fn unix_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Role, Rooms};
-    use base64::Engine;
-    use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
-
-    fn ring(secret: &str) -> Keyring {
-        Keyring::from_secret(secret.as_bytes(), &TokenConfig::default()).unwrap()
-    }
-
-    fn claims(exp: u64) -> Claims {
-        Claims {
-            sub: "u1".parse().unwrap(),
-            name: None,
-            rooms: Rooms(vec!["demo".into()]),
-            role: Role::Viewer,
-            exp,
-            nbf: None,
-            aud: String::new(),
-        }
-    }
-
-    const FAR: u64 = 4_000_000_000;
-    const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-    #[test]
-    fn good_for_its_room_alone() {
-        let ring = ring(SECRET);
-        let token = ring.mint(claims(FAR)).unwrap();
-        assert_eq!(ring.verify_for(&token, &"demo".parse().unwrap()).unwrap().user.as_str(), "u1");
-        assert_eq!(ring.verify_for(&token, &"other".parse().unwrap()), Err(TokenError::WrongRoom));
-    }
-
-    #[test]
-    fn forged_expired_and_unsigned_are_refused() {
-        let ring_a = ring(SECRET);
-        let token = ring_a.mint(claims(FAR)).unwrap();
-        assert_eq!(ring("another secret of thirty-two byt").verify(&token), Err(TokenError::Invalid));
-        assert_eq!(ring_a.verify(&ring_a.mint(claims(1_000_000)).unwrap()), Err(TokenError::Expired));
-        let payload = token.split('.').nth(1).unwrap();
-        let none = B64.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        for bad in
-            [format!("{none}.{payload}."), format!("{none}.{payload}"), "x".repeat(5000), String::new()]
-        {
-            assert_eq!(ring_a.verify(&bad), Err(TokenError::Invalid));
-        }
-        let other_audience = TokenConfig { audience: "elsewhere".into(), ..TokenConfig::default() };
-        let elsewhere = Keyring::from_secret(SECRET.as_bytes(), &other_audience).unwrap();
-        assert_eq!(ring_a.verify(&elsewhere.mint(claims(FAR)).unwrap()), Err(TokenError::Invalid));
-    }
-
-    #[test]
-    fn an_ed25519_key_verifies_and_is_not_taken_for_an_hmac_secret() {
-        let dir = tempfile::tempdir().unwrap();
-        let (private, public) = (dir.path().join("private.pem"), dir.path().join("public.pem"));
-        std::fs::write(&private, include_str!("../tests/ed25519-private.pem")).unwrap();
-        std::fs::write(&public, include_str!("../tests/ed25519-public.pem")).unwrap();
-        let key = KeyConfig::Eddsa {
-            id: "ed".into(),
-            public_key_file: public.clone(),
-            private_key_file: Some(private),
-        };
-        let config = TokenConfig { keys: vec![key], ..TokenConfig::default() };
-        let ring_ed = Keyring::load(&config).unwrap();
-        assert!(ring_ed.verify(&ring_ed.mint(claims(FAR)).unwrap()).is_ok());
-        let confused =
-            Keyring::from_secret(&std::fs::read(&public).unwrap(), &TokenConfig::default()).unwrap();
-        assert_eq!(ring_ed.verify(&confused.mint(claims(FAR)).unwrap()), Err(TokenError::Invalid));
-    }
-}
+#[path = "keyring_tests.rs"]
+mod tests;

@@ -1,14 +1,25 @@
-//! Tokens: who a connection or a request speaks for. JWT, HS256 or EdDSA; the
-//! algorithm belongs to the key, never to the token. And tickets, signed with the same
-//! keys: when somebody may come in.
+//! Tokens: JWTs (HS256 or EdDSA) that name a connection's or a request's user. The algorithm
+//! belongs to the key, never to the token. Tickets are signed with the same keys: they hold
+//! the moment at which a viewer may join.
 
 mod claims;
 mod config;
 mod crypto;
+mod error;
+mod explain;
+mod header;
+mod key;
 mod keyring;
+mod payload;
+mod refusal_log;
+mod revocations;
 mod ticket;
 
 pub use claims::{Claims, Identity, Role, Rooms};
 pub use config::{KeyConfig, TokenConfig};
-pub use keyring::{Keyring, KeyringError, TokenError};
+pub use error::{ClaimProblem, SignatureProblem, TokenError};
+pub use explain::Explanation;
+pub use key::KeyringError;
+pub use keyring::Keyring;
+pub use revocations::Revocations;
 pub use ticket::{TICKET_LEEWAY_MS, Ticket, TicketError};

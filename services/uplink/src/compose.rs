@@ -165,6 +165,7 @@ mod tests {
             role: Role::Viewer,
             rooms: Rooms(vec!["*".into()]),
             expires_at_secs: 0,
+            issued_at_secs: None,
         };
         let post: Post = serde_json::from_str(post).map_err(|_| Code::BadRequest)?;
         body(&post, &by, 200, 7).map(|b| String::from_utf8(b.to_vec()).unwrap()).map_err(|r| r.code)

@@ -1,0 +1,161 @@
+//! One key, read from its files.
+
+use std::path::Path;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
+
+use crate::{KeyConfig, crypto};
+
+/// HS256 secrets below this length are refused at start.
+const SECRET_BYTES_MIN: usize = 32;
+/// Secrets of fewer different bytes than this are refused: a word or a letter, repeated.
+/// 16 random bytes in hexadecimal have fewer once in 10^9 times.
+const SECRET_DISTINCT_MIN: usize = 8;
+/// Largest key file that is read, in bytes; a larger one is refused.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// A key file could not be read.
+    #[error("key file {path} cannot be read")]
+    Read {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key file holds something else.
+    #[error("key {id}: {reason}")]
+    Invalid {
+        /// Which key.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Nothing can sign.
+    #[error("no key that can sign is configured")]
+    NoSigningKey,
+}
+
+/// A key that verifies, and perhaps signs.
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) verify: DecodingKey,
+    pub(crate) sign: Option<EncodingKey>,
+    /// The signature alone: the claims are checked after it, one by one.
+    pub(crate) for_tokens: Validation,
+    pub(crate) for_tickets: Validation,
+}
+
+impl Key {
+    /// Reads a key's files. An HS256 secret that is easy to guess is refused.
+    pub(crate) fn load(config: &KeyConfig, audience: &str) -> Result<Key, KeyringError> {
+        crypto::install();
+        match config {
+            KeyConfig::Hs256 { id, secret_file } => {
+                let secret = read(secret_file)?;
+                refuse_weak(id, secret.trim_ascii())?;
+                Key::hs256(id.clone(), &secret, audience)
+            }
+            KeyConfig::Eddsa { id, public_key_file, private_key_file } => {
+                let invalid = |path: &Path| {
+                    let (id, path) = (id.clone(), path.display().to_string());
+                    move |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
+                        id,
+                        reason: format!("{path} is no Ed25519 key in PEM: {error}"),
+                    }
+                };
+                let verify = DecodingKey::from_ed_pem(&read(public_key_file)?);
+                let verify = verify.map_err(invalid(public_key_file))?;
+                let sign = match private_key_file {
+                    Some(path) => Some(EncodingKey::from_ed_pem(&read(path)?).map_err(invalid(path))?),
+                    None => None,
+                };
+                Ok(Key::new(id.clone(), Algorithm::EdDSA, verify, sign, audience))
+            }
+        }
+    }
+
+    /// A key of a secret, whose blanks and line ends on both sides do not count.
+    pub(crate) fn hs256(id: String, secret: &[u8], audience: &str) -> Result<Key, KeyringError> {
+        crypto::install();
+        let secret = secret.trim_ascii();
+        if secret.len() < SECRET_BYTES_MIN {
+            let reason = format!(
+                "an HS256 secret needs at least {SECRET_BYTES_MIN} bytes, and this one has {}; {}",
+                secret.len(),
+                how_to_make()
+            );
+            return Err(KeyringError::Invalid { id, reason });
+        }
+        let invalid = |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
+            id: id.clone(),
+            reason: error.to_string(),
+        };
+        let verify = DecodingKey::from_secret(secret).map_err(invalid)?;
+        let sign = Some(EncodingKey::from_secret(secret).map_err(invalid)?);
+        Ok(Key::new(id, Algorithm::HS256, verify, sign, audience))
+    }
+
+    fn new(
+        id: String,
+        algorithm: Algorithm,
+        verify: DecodingKey,
+        sign: Option<EncodingKey>,
+        audience: &str,
+    ) -> Key {
+        let for_tokens = signature_alone(algorithm);
+        let mut for_tickets = signature_alone(algorithm);
+        // A ticket's times are in milliseconds and in claims of its own.
+        for_tickets.set_audience(&[ticket_audience(audience)]);
+        for_tickets.set_required_spec_claims(&["aud"]);
+        for_tickets.validate_aud = true;
+        Key { id, algorithm, verify, sign, for_tokens, for_tickets }
+    }
+}
+
+pub(crate) fn ticket_audience(audience: &str) -> String {
+    format!("{audience}/ticket")
+}
+
+fn signature_alone(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, KeyringError> {
+    let failed = |source| KeyringError::Read { path: path.to_owned(), source };
+    let len = std::fs::metadata(path).map_err(failed)?.len();
+    if len > FILE_BYTES_MAX {
+        let source = std::io::Error::other(format!("{len} bytes are too many for a key"));
+        return Err(failed(source));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+fn refuse_weak(id: &str, secret: &[u8]) -> Result<(), KeyringError> {
+    let mut seen = [false; 256];
+    for byte in secret {
+        seen[usize::from(*byte)] = true;
+    }
+    let distinct = seen.iter().filter(|seen| **seen).count();
+    if secret.len() < SECRET_BYTES_MIN || distinct >= SECRET_DISTINCT_MIN {
+        return Ok(());
+    }
+    let reason = format!(
+        "the secret has {distinct} different bytes, so it can be guessed (at least {SECRET_DISTINCT_MIN} are \
+         needed); {}",
+        how_to_make()
+    );
+    Err(KeyringError::Invalid { id: id.to_owned(), reason })
+}
+
+fn how_to_make() -> &'static str {
+    "make one with `head -c 32 /dev/urandom | base64 > FILE`"
+}
