@@ -3,7 +3,9 @@
 mod bench;
 mod dependencies;
 mod fault;
+mod r#gen;
 mod install;
+mod lint_paths;
 mod run;
 mod test;
 
@@ -26,6 +28,9 @@ enum Command {
     Lint,
     /// Rebuild the embedded page from its sources.
     Web,
+    /// Generate files that tests and benchmarks read.
+    #[command(subcommand)]
+    Gen(Gen),
     /// Kill and stop real processes while gifts are sent: none may be lost or doubled.
     Fault {
         /// How long gifts and chat are sent.
@@ -44,6 +49,18 @@ enum Command {
     /// Measure, in release builds, on real servers.
     #[command(subcommand)]
     Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Gen {
+    /// Danmaku files with the rates, repeats and oddities of real ones.
+    Recordings {
+        /// Folder that the files are written to.
+        dir: std::path::PathBuf,
+        /// The same seed gives the same files.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,6 +144,7 @@ fn main() -> ExitCode {
         Command::Test => test::all(),
         Command::Lint => test::lint(),
         Command::Web => test::web_build(),
+        Command::Gen(Gen::Recordings { dir, seed }) => r#gen::recordings(&dir, seed),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
         Command::Bench(Bench::Fanout { secs, rounds, json }) => bench::fanout::main(secs, rounds, json),
         Command::Bench(Bench::Handshake { viewers, rounds, json }) => {

@@ -2,8 +2,8 @@
 
 use anyhow::bail;
 
-use crate::{dependencies, install};
 use crate::run::{command, note, root, run};
+use crate::{dependencies, install, lint_paths};
 
 /// Everything.
 pub(crate) fn all() -> anyhow::Result<()> {
@@ -21,6 +21,7 @@ pub(crate) fn all() -> anyhow::Result<()> {
 
 /// What the compiler's helpers and TypeScript say.
 pub(crate) fn lint() -> anyhow::Result<()> {
+    lint_paths::check()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     dependencies::check()?;
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];

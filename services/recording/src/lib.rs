@@ -9,6 +9,7 @@
 
 pub mod demo;
 mod entry;
+pub mod generate;
 pub mod item;
 pub mod limits;
 mod number;
