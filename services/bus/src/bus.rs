@@ -1,6 +1,7 @@
 //! The trait that every engine implements, and what goes through it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use barrage_protocol::frame::RepairOutcome;
@@ -228,6 +229,13 @@ pub trait Bus: Send + Sync + 'static {
 
     /// The instances that reported lately.
     fn instances(&self) -> Vec<Registered>;
+
+    /// How long the registry has heard nothing from its servers, once that is longer than 2 s;
+    /// `None` while it hears them. While it is `Some`, no instance expires: the last known ones
+    /// stay listed, and their age goes on growing.
+    fn unheard_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// The gateways among them.
     fn gateways(&self) -> Vec<Registered> {
