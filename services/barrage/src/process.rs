@@ -12,7 +12,7 @@ use barrage_entry::{Entry, Here};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
-use barrage_http::{AllowedOrigins, Front, HttpConfig, Tls};
+use barrage_http::{AdminGate, AdminRoutes, AllowedOrigins, AuditLog, AuditSink, Front, HttpConfig, Tls};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::RoomId;
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
@@ -111,24 +111,25 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         roles,
         bus: Arc::clone(&ground.bus),
         store: store.clone(),
-        keyring: Arc::clone(&ground.keyring),
         registry: ground.registry.clone(),
         front: stop.front.clone(),
     };
-    let mut admin_router = health::router(health);
+    let mut admin_routes = health::admin_router(health.clone());
+    let mut audit: Arc<dyn AuditSink> = Arc::new(AuditLog);
     // Ends after the shutdown of those in front.
     let mut front: Vec<JoinHandle<()>> = Vec::new();
     if roles.gateway {
         let gateway = gateway(&ground)?;
         public_router = public_router.merge(gateway.router());
         greeter = Some(gateway.greeter());
-        admin_router = admin_router.merge(gateway.admin_router());
+        admin_routes = admin_routes.merge(gateway.admin_router());
         front.push(tokio::spawn(gateway.run()));
     }
     if let (Some(counting), Some(store), true) = (&counting, &store, roles.uplink) {
         let uplink = uplink(&ground, counting, store)?;
         public_router = public_router.merge(barrage_uplink::router(Arc::clone(&uplink)));
-        admin_router = admin_router.merge(barrage_uplink::admin_router(Arc::clone(&uplink)));
+        admin_routes = admin_routes.merge(barrage_uplink::admin_router(Arc::clone(&uplink)));
+        audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
             tokio::spawn(replay::run(replay, Arc::clone(&uplink), stop.front.clone()));
         }
@@ -136,9 +137,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         front.push(tokio::spawn(async move { uplink.run(shutdown).await }));
     }
     if let (Some(counting), true) = (&counting, roles.entry) {
-        let (routes, admin_routes, reports) = entry(&ground, counting, &addresses)?;
+        let (routes, of_entry, reports) = entry(&ground, counting, &addresses)?;
         public_router = public_router.merge(routes);
-        admin_router = admin_router.merge(admin_routes);
+        admin_routes = admin_routes.merge(of_entry);
         front.push(reports);
         ledgers::follow(Arc::clone(&ground.bus), &ground.registry)?;
     }
@@ -146,7 +147,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         .fallback(page::fallback)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
         .layer(ground.origins.layer());
-    let admin_router = admin_router
+    let gate = AdminGate::new(Arc::clone(&ground.keyring), audit, &ground.registry)?;
+    let admin_router = health::router(health)
+        .merge(gate.guard(admin_routes))
         .fallback(barrage_http::error::not_found)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed);
     let admin_address = local_addresses(&admin)?[0];
@@ -324,7 +327,7 @@ fn entry(
     ground: &Ground,
     counting: &Counting,
     addresses: &[SocketAddr],
-) -> anyhow::Result<(Router, Router, JoinHandle<()>)> {
+) -> anyhow::Result<(Router, AdminRoutes, JoinHandle<()>)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let here = Here { is_tls: config.http.tls_cert_file.is_some(), ports };

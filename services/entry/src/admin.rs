@@ -5,15 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::State;
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
-use barrage_http::{ApiError, body};
+use barrage_http::{AdminRoutes, ApiError, body};
 use barrage_protocol::Code;
-use barrage_token::Role;
-use http::{Method, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,35 +20,15 @@ use crate::unix::unix_ms;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Entry's routes for the admin listener; they need a token of the role admin.
-pub fn admin_router(entry: Arc<Entry>) -> Router {
-    Router::new()
+/// Entry's routes for the admin listener.
+pub fn admin_router(entry: Arc<Entry>) -> AdminRoutes {
+    let routes = Router::new()
         .route("/v1/admin/weights", get(weights))
         .route("/v1/admin/factors", put(put_factors).get(factors))
         .route("/v1/admin/prewarm", get(prewarm::list).post(prewarm::post))
         .route("/v1/admin/prewarm/{id}", delete(prewarm::delete))
-        .route_layer(from_fn_with_state(Arc::clone(&entry), authorize))
-        .with_state(entry)
-}
-
-async fn authorize(
-    State(entry): State<Arc<Entry>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let by = entry.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
-    if by.role != Role::Admin {
-        return Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"));
-    }
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    if method != Method::GET {
-        let status = response.status().as_u16();
-        tracing::info!(by = %by.user, %method, %path, status, "admin call");
-    }
-    Ok(response)
+        .with_state(entry);
+    AdminRoutes::new(routes)
 }
 
 /// What every gateway is worth to newcomers.

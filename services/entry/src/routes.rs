@@ -53,7 +53,6 @@ pub struct Entry {
     factors: Mutex<Factors>,
     /// Held while a room's settings are read and changed.
     pub(crate) announcing: tokio::sync::Mutex<()>,
-    pub(crate) keyring: Arc<Keyring>,
     /// `None` gives no tickets: in a crowd all come at once.
     door: Option<Door>,
     pub(crate) newcomers: Newcomers,
@@ -62,8 +61,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The keyring signs tickets; one that cannot sign gives none. It also verifies
-    /// who calls the admin side.
+    /// The keyring signs tickets; one that cannot sign gives none.
     pub fn new(
         bus: Arc<dyn Bus>,
         quota: Arc<dyn Quota>,
@@ -75,7 +73,7 @@ impl Entry {
         if !keyring.can_sign() {
             tracing::warn!("no key of this entry can sign: in a crowd there will be no tickets");
         }
-        let door = keyring.can_sign().then(|| Door::new(Arc::clone(&keyring)));
+        let door = keyring.can_sign().then(|| Door::new(keyring));
         let regions = match &config.region_file {
             Some(path) => RegionTable::load(path)?,
             None => RegionTable::default(),
@@ -103,7 +101,6 @@ impl Entry {
             placer: Mutex::new(placer),
             factors: Mutex::default(),
             announcing: tokio::sync::Mutex::default(),
-            keyring,
             door,
             newcomers: Newcomers::default(),
             resource,

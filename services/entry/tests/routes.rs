@@ -14,7 +14,7 @@ use barrage_bus::{
 use barrage_entry::{Entry, EntryConfig, Here, admin_router, router};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{LocalQuota, LocalQuotaConfig};
-use barrage_http::ClientAddr;
+use barrage_http::{AdminGate, AuditLog, ClientAddr};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
 use barrage_protocol::{Code, RoomId};
@@ -50,7 +50,8 @@ impl Site {
         let (quota, here) = (Arc::new(quota), Here { is_tls: false, ports: vec![8080, 9090] });
         let signing = Arc::clone(&keyring);
         let entry = Entry::new(Arc::clone(&bus), quota, here, config, &registry, signing).unwrap();
-        let router = router(Arc::clone(&entry)).merge(admin_router(entry));
+        let gate = AdminGate::new(Arc::clone(&keyring), Arc::new(AuditLog), &registry).unwrap();
+        let router = router(Arc::clone(&entry)).merge(gate.guard(admin_router(entry)));
         Site { router, bus, registry, keyring, _dir: dir }
     }
 

@@ -9,38 +9,27 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use barrage_http::{ApiError, body};
+use barrage_http::{AdminRoutes, ApiError, body};
 use barrage_protocol::Code;
-use barrage_token::Role;
-use http::{HeaderMap, header};
+use http::header;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::drain::Cause;
 use crate::gateway::{Shared, unix_ms};
-use crate::routes::bearer;
 
 const BODY_BYTES_MAX: usize = 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time that may be asked for.
 const WITHIN_SECS_MAX: u64 = 3_600;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+pub(crate) fn router(shared: Arc<Shared>) -> AdminRoutes {
+    let routes = Router::new()
         .route("/v1/admin/drain", get(state).post(drain).delete(call_off))
         .route("/v1/admin/give-back", post(give_back))
         .route("/v1/admin/recorder/gateway", get(recorder))
-        .with_state(shared)
-}
-
-/// Refuses whoever has no token of the role admin.
-pub(crate) fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), ApiError> {
-    let token = bearer(headers).unwrap_or_default();
-    let by = shared.access.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
-    if by.role == Role::Admin {
-        return Ok(());
-    }
-    Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"))
+        .with_state(shared);
+    AdminRoutes::new(routes)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,10 +53,8 @@ struct Recorder {
 /// A room's last minutes, batch by batch, as JSON Lines.
 async fn recorder(
     State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
     query: Result<Query<Recorder>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    check(&shared, &headers)?;
     let Query(asked) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = crate::routes::room(&asked.room)?;
     let dump = tokio::task::spawn_blocking(move || shared.recorder.dump(&room, "request", unix_ms())).await;
@@ -75,17 +62,11 @@ async fn recorder(
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], dump).into_response())
 }
 
-async fn state(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    check(&shared, &headers)?;
-    Ok(answer(&shared))
+async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    answer(&shared)
 }
 
-async fn drain(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    request_body: Body,
-) -> Result<Json<Value>, ApiError> {
-    check(&shared, &headers)?;
+async fn drain(State(shared): State<Arc<Shared>>, request_body: Body) -> Result<Json<Value>, ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let asked: Drain = if bytes.is_empty() { Drain::default() } else { body::json(&bytes)? };
     if asked.within_secs.is_some_and(|secs| !(1..=WITHIN_SECS_MAX).contains(&secs)) {
@@ -96,19 +77,13 @@ async fn drain(
     Ok(answer(&shared))
 }
 
-async fn call_off(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    check(&shared, &headers)?;
+async fn call_off(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
     refuse_if_shutting_down(&shared)?;
     shared.stay().await;
     Ok(answer(&shared))
 }
 
-async fn give_back(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    request_body: Body,
-) -> Result<Json<Value>, ApiError> {
-    check(&shared, &headers)?;
+async fn give_back(State(shared): State<Arc<Shared>>, request_body: Body) -> Result<Json<Value>, ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let GiveBack { share } = body::json(&bytes)?;
     if !(share > 0.0 && share <= 1.0) {

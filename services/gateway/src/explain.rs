@@ -4,27 +4,24 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Json, Router};
-use barrage_http::ApiError;
+use barrage_http::{AdminRoutes, ApiError};
 use barrage_protocol::{Code, Sequence};
-use http::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::admin;
 use crate::gateway::Shared;
 use crate::routes::room;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+pub(crate) fn router(shared: Arc<Shared>) -> AdminRoutes {
+    let routes = Router::new()
         .route("/v1/admin/rooms/{room}/fan-outs/{sequence}", axum::routing::get(handle))
-        .with_state(shared)
+        .with_state(shared);
+    AdminRoutes::new(routes)
 }
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
     Path((room_text, sequence)): Path<(String, u64)>,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    admin::check(&shared, &headers)?;
     let found = shared.fan_outs.find(&room(&room_text)?, Sequence(sequence));
     let found = found.ok_or_else(|| {
         ApiError::new(Code::NotFound, "this gateway has no viewers in the room, or has forgotten that batch")

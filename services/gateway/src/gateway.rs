@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrage_bus::{Bus, RestrictionKind, Settings};
 use barrage_flow::{LocalOnline, Online};
-use barrage_http::{AllowedOrigins, Greeter};
+use barrage_http::{AdminRoutes, AllowedOrigins, Greeter};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
 use barrage_recorder::Recorder;
@@ -287,8 +287,8 @@ impl Gateway {
         routes::router(Arc::clone(&self.shared))
     }
 
-    /// The admin routes; every call needs a token with the role admin.
-    pub fn admin_router(&self) -> axum::Router {
+    /// The admin routes.
+    pub fn admin_router(&self) -> AdminRoutes {
         explain::router(Arc::clone(&self.shared)).merge(admin::router(Arc::clone(&self.shared)))
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
-use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport};
+use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport, bearer};
 use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
 use barrage_protocol::{Code, Sequence};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::batch::Encoding;
 use crate::gateway::{Admission, Shared};
 use crate::join::{Arrival, Request};
-use crate::routes::{Routes, bearer, room};
+use crate::routes::{Routes, room};
 use crate::shard::Command;
 use crate::socket::Bare;
 

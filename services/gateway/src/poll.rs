@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use barrage_bus::Range;
-use barrage_http::ApiError;
+use barrage_http::{ApiError, bearer};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Code, RoomId, Sequence};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::batch::repair_json;
 use crate::gateway::Shared;
 use crate::join;
-use crate::routes::{Routes, bearer, room};
+use crate::routes::{Routes, room};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct PollQuery {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::routing::get;
 use barrage_http::ApiError;
 use barrage_protocol::{Code, RoomId};
-use http::{HeaderMap, header};
 
 use crate::gateway::Shared;
 use crate::{handshake, poll, sse};
@@ -26,9 +25,4 @@ pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
 /// Parses the room of a path.
 pub(crate) fn room(text: &str) -> Result<RoomId, ApiError> {
     RoomId::parse(text).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
-}
-
-/// The token of an `Authorization: Bearer` header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use barrage_http::ApiError;
+use barrage_http::{ApiError, bearer};
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Class, RoomId, Sequence};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::batch::{SharedBatch, repair_json, skip_json};
 use crate::farewell::{Due, Farewell};
 use crate::gateway::{Admission, Shared};
 use crate::room::Seat;
-use crate::routes::{Routes, bearer, room};
+use crate::routes::{Routes, room};
 use crate::{join, poll};
 
 #[derive(Debug, Deserialize)]

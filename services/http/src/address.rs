@@ -10,6 +10,17 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddr(pub IpAddr);
 
+impl ClientAddr {
+    /// The network of the address, for logs: an IPv4 /24 or an IPv6 /48, in which no one
+    /// person is known by it.
+    #[must_use]
+    pub fn shortened(self) -> IpNet {
+        let address = self.0.to_canonical();
+        let bits = if address.is_ipv4() { 24 } else { 48 };
+        IpNet::new_assert(address, bits).trunc()
+    }
+}
+
 /// Networks whose forwarding headers are believed.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);

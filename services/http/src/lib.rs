@@ -5,6 +5,8 @@
 //! the loop is ours, on hyper; routing is axum's.
 
 pub mod address;
+pub mod admin;
+pub mod bearer;
 pub mod body;
 pub mod config;
 pub mod error;
@@ -16,8 +18,11 @@ pub mod origin;
 pub mod serve;
 pub mod tls;
 pub mod transport;
+pub mod unix;
 
 pub use address::{ClientAddr, TrustedProxies};
+pub use admin::{AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink};
+pub use bearer::bearer;
 pub use config::HttpConfig;
 pub use error::ApiError;
 pub use greeter::{Arrived, Greeted, Greeter};

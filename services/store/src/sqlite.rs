@@ -55,10 +55,7 @@ impl SqliteStore {
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(|error| StoreError::Open(error.into()))?;
-        crate::migrations::sqlite()
-            .run(&writer)
-            .await
-            .map_err(|error| StoreError::Open(error.into()))?;
+        crate::migrations::sqlite().run(&writer).await.map_err(|error| StoreError::Open(error.into()))?;
         drop(migrating);
         let readers = pool(config.readers.max(1))
             .connect_with(options.pragma("query_only", "ON"))

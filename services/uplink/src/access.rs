@@ -1,15 +1,10 @@
 //! Who may do what in which room: tokens, roles, restrictions.
 
 use barrage_bus::{RestrictionKind, RoomSettings, Settings};
-use barrage_http::ApiError;
+use barrage_http::{ApiError, bearer};
 use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::{Identity, Keyring, Role};
-use http::{HeaderMap, header};
-
-/// The token of an `Authorization: Bearer` header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
-}
+use http::HeaderMap;
 
 /// The caller, verified for a room.
 pub(crate) fn caller(keyring: &Keyring, headers: &HeaderMap, room: &RoomId) -> Result<Identity, ApiError> {

@@ -1,25 +1,21 @@
-//! The admin API: rooms, mutes, signals. Every change is durable before it is
-//! answered, and logged with who did it.
+//! The admin API: rooms, mutes, signals. Every change is durable before it is answered.
+//! Tokens are checked and calls recorded by [`barrage_http::AdminGate`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{Path, State};
 use barrage_bus::{BusError, Change, Draft, Restriction, RestrictionKind, RoomSettings};
 use barrage_http::{ApiError, body};
 use barrage_protocol::{Class, Code, RoomId, Sequence, UserId};
-use barrage_store::AuditRecord;
-use barrage_token::Role;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::access::{self, room_id};
+use crate::access::room_id;
 use crate::compose::{Signal, signal};
 use crate::routes::Uplink;
 use crate::send::{publish, unix_ms};
@@ -34,34 +30,6 @@ const SLOW_MODE_SECS_MAX: u32 = 3_600;
 const TITLE_CHARS_MAX: usize = 100;
 
 type Answer = Result<Json<Value>, ApiError>;
-
-/// Lets tokens of the role admin through alone.
-pub(crate) async fn authorize(
-    State(uplink): State<Arc<Uplink>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let token = access::bearer(request.headers()).unwrap_or_default();
-    let by = uplink.keyring.verify(token).map_err(|error| ApiError(error.into()))?;
-    if by.role != Role::Admin {
-        return Err(ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"));
-    }
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    tracing::info!(by = %by.user, %method, %path, status, "admin call");
-    if method != Method::GET {
-        uplink.audit.push(AuditRecord {
-            at_ms: unix_ms(),
-            room: path.strip_prefix("/v1/admin/rooms/").and_then(|rest| rest.split('/').next()?.parse().ok()),
-            user: None,
-            actor: by.user.to_string(),
-            action: "call".into(),
-            detail: json!({ "method": method.as_str(), "path": path, "status": status }),
-        });
-    }
-    Ok(response)
-}
 
 pub(crate) async fn read<T: DeserializeOwned>(request_body: Body) -> Result<T, ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, Duration::from_secs(10)).await?;

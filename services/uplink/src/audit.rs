@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use barrage_http::AdminCall;
 use barrage_moderation::AuditEntry;
 use barrage_store::{AuditRecord, Store};
 use prometheus::IntCounter;
@@ -52,6 +53,22 @@ impl Audit {
                 "text": entry.excerpt,
             }),
             actor: entry.hit.rule,
+        });
+    }
+
+    /// An admin call.
+    pub(crate) fn called(&self, call: AdminCall) {
+        self.push(AuditRecord {
+            at_ms: call.at_ms,
+            room: call.room,
+            user: None,
+            actor: call.actor.to_string(),
+            action: "call".into(),
+            detail: serde_json::json!({
+                "method": call.method.as_str(),
+                "path": call.path,
+                "status": call.status,
+            }),
         });
     }
 

@@ -36,7 +36,7 @@ pub(crate) async fn handle(
 ) -> Result<Json<History>, ApiError> {
     let Query(asked) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = access::room_id(&room)?;
-    if access::bearer(&headers).is_some() || !uplink.anonymous {
+    if barrage_http::bearer(&headers).is_some() || !uplink.anonymous {
         access::caller(&uplink.keyring, &headers, &room)?;
     }
     if !uplink.bus.settings().borrow().rooms.contains_key(&room) {

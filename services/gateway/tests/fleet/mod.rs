@@ -15,7 +15,7 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSe
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_flow::Ledger;
 use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayMetrics};
-use barrage_http::{AllowedOrigins, Front, HttpConfig, Tls};
+use barrage_http::{AdminGate, AllowedOrigins, AuditLog, Front, HttpConfig, Tls};
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, Transport};
 use barrage_protocol::{Class, RoomId};
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
@@ -80,7 +80,8 @@ impl Fleet {
         let shutdown = CancellationToken::new();
         let gateway =
             Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
-        let (router, admin) = (gateway.router(), gateway.admin_router());
+        let gate = AdminGate::new(Arc::clone(&self.keyring), Arc::new(AuditLog), &registry).unwrap();
+        let (router, admin) = (gateway.router(), gate.guard(gateway.admin_router()));
         let front = Front { greeter: Some(gateway.greeter()), tls: Tls::load(&http).unwrap() };
         tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
         let running = tokio::spawn(gateway.run());

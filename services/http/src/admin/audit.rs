@@ -1,0 +1,42 @@
+//! The record of an admin call.
+
+use barrage_protocol::{RoomId, UserId};
+use http::Method;
+use serde_json::Value;
+
+/// An admin call that changed something, or tried to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdminCall {
+    /// Unix time of the answer, in milliseconds.
+    pub at_ms: u64,
+    /// The token's user.
+    pub actor: UserId,
+    /// Method: never GET.
+    pub method: Method,
+    /// Path, without the query.
+    pub path: String,
+    /// The room in the path.
+    pub room: Option<RoomId>,
+    /// The body; `None` when the call had none, or one that is not JSON.
+    pub body: Option<Value>,
+    /// Status of the answer.
+    pub status: u16,
+}
+
+/// Keeps admin calls. Called on the request's path: must not block.
+pub trait AuditSink: Send + Sync {
+    /// Keeps one call that was answered.
+    fn record(&self, call: AdminCall);
+}
+
+/// A sink that writes to the log alone, for a process without a store. It leaves the body out:
+/// bodies hold texts, and the log holds none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditLog;
+
+impl AuditSink for AuditLog {
+    fn record(&self, call: AdminCall) {
+        let AdminCall { actor, method, path, status, .. } = call;
+        tracing::info!(by = %actor, %method, path, status, "admin call");
+    }
+}

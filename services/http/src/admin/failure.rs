@@ -1,0 +1,128 @@
+//! Admin calls that were refused: counted, logged and limited by address.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, Subject, Verdict};
+use barrage_protocol::Code;
+use barrage_token::TokenError;
+use http::Method;
+use prometheus::{IntCounterVec, Opts, Registry};
+
+use crate::address::ClientAddr;
+use crate::error::ApiError;
+use crate::limit::rate_limited;
+
+/// Refused calls of one address that are answered with their reason and logged, each minute.
+/// Further ones get 429, and no log line. A good token is never limited: otherwise anyone
+/// behind the address of an operator could lock the operator out.
+const FAILURES_PER_MINUTE: u32 = 10;
+const WINDOW_SECS: u64 = 60;
+/// Addresses that are counted. At the bound the longest unused one is forgotten.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// Why an admin call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// No token.
+    Missing,
+    /// A token that does not verify.
+    Token(TokenError),
+    /// Another role.
+    Role,
+    /// A token for other rooms.
+    Room,
+    /// A token for some rooms, on a call for the platform.
+    Platform,
+}
+
+/// Labels of the metric, in full: each exists from the start.
+const REASONS: [&str; 6] = ["missing", "invalid", "expired", "role", "room", "limited"];
+
+impl Failure {
+    fn reason(self) -> &'static str {
+        match self {
+            Failure::Missing => "missing",
+            Failure::Token(TokenError::Expired) => "expired",
+            Failure::Token(_) => "invalid",
+            Failure::Role => "role",
+            Failure::Room | Failure::Platform => "room",
+        }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Missing => ApiError::new(
+                Code::Unauthorized,
+                "send a token of the role admin in the header `Authorization: Bearer ...`",
+            ),
+            Failure::Token(error) => ApiError(error.into()),
+            Failure::Role => ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"),
+            Failure::Room => ApiError::new(Code::WrongRoom, "the token's `rooms` do not hold this room"),
+            Failure::Platform => ApiError::new(
+                Code::WrongRoom,
+                "this call is for the whole platform: the token's `rooms` must be [\"*\"]",
+            ),
+        }
+    }
+}
+
+pub(super) struct Failures {
+    counts: LocalQuota,
+    rate: Rate,
+    refused: IntCounterVec,
+    origin: Instant,
+}
+
+impl Failures {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let refused = IntCounterVec::new(
+            Opts::new("barrage_http_admin_refused_total", "Admin calls refused for their token, by reason."),
+            &["reason"],
+        )?;
+        for reason in REASONS {
+            refused.with_label_values(&[reason]);
+        }
+        registry.register(Box::new(refused.clone()))?;
+        let config = LocalQuotaConfig { keys_max: ADDRESSES_MAX, shards: 4 };
+        let rate =
+            Rate::new(FAILURES_PER_MINUTE, std::time::Duration::from_secs(WINDOW_SECS), FAILURES_PER_MINUTE);
+        Ok(Failures {
+            // Its own registry: the process's quota has the names.
+            counts: LocalQuota::new(&config, FlowMetrics::new(&Registry::new())?),
+            rate: rate.map_err(|error| prometheus::Error::Msg(error.to_string()))?,
+            refused,
+            origin: Instant::now(),
+        })
+    }
+
+    /// The answer to a call that was refused.
+    pub(super) fn refuse(
+        &self,
+        failure: Failure,
+        client: Option<ClientAddr>,
+        method: &Method,
+        path: &str,
+    ) -> ApiError {
+        let address = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddr(address)| address);
+        let key = QuotaKey { purpose: "admin_failures_per_minute", subject: Subject::address(address) };
+        let verdict = self.counts.decide(&key, 1, &Rule::Rate(self.rate), self.origin.elapsed());
+        let reason = if verdict.is_admit() { failure.reason() } else { "limited" };
+        self.refused.with_label_values(&[reason]).inc();
+        if let Verdict::Refuse { .. } = verdict {
+            let message = format!("too many refused calls: {FAILURES_PER_MINUTE} a minute are answered");
+            return rate_limited(message, key.purpose, "address", &verdict, WINDOW_SECS * 1_000);
+        }
+        tracing::warn!(
+            address = %ClientAddr(address).shortened(),
+            reason,
+            %method,
+            path,
+            "an admin call was refused"
+        );
+        failure.into()
+    }
+}

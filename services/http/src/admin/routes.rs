@@ -1,0 +1,25 @@
+//! Admin routes before their check.
+
+use axum::Router;
+
+/// Routes of the admin API that nothing checks yet. [`crate::AdminGate::guard`] makes a router
+/// of them; nothing else does.
+#[must_use = "AdminGate::guard serves them"]
+#[derive(Debug, Default)]
+pub struct AdminRoutes(Router);
+
+impl AdminRoutes {
+    /// The routes of one role.
+    pub const fn new(router: Router) -> Self {
+        AdminRoutes(router)
+    }
+
+    /// These routes and those of `other`.
+    pub fn merge(self, other: AdminRoutes) -> Self {
+        AdminRoutes(self.0.merge(other.0))
+    }
+
+    pub(super) fn into_router(self) -> Router {
+        self.0
+    }
+}
