@@ -23,7 +23,7 @@ const WINDOW_SECS: u64 = 60;
 const ADDRESSES_MAX: usize = 10_000;
 
 /// Why an admin call was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No token.
     Missing,
@@ -38,13 +38,14 @@ pub(super) enum Failure {
 }
 
 /// Labels of the metric, in full: each exists from the start.
-const REASONS: [&str; 6] = ["missing", "invalid", "expired", "role", "room", "limited"];
+const REASONS: [&str; 7] = ["missing", "invalid", "expired", "revoked", "role", "room", "limited"];
 
 impl Failure {
-    fn reason(self) -> &'static str {
+    fn reason(&self) -> &'static str {
         match self {
             Failure::Missing => "missing",
             Failure::Token(TokenError::Expired) => "expired",
+            Failure::Token(TokenError::Revoked) => "revoked",
             Failure::Token(_) => "invalid",
             Failure::Role => "role",
             Failure::Room | Failure::Platform => "room",
