@@ -18,6 +18,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
+/// Longest wait for something that takes a moment on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PATH: &str = "/v1/rooms/demo/messages";
 
 struct Nats {
@@ -37,9 +39,12 @@ async fn nats() -> Nats {
         .kill_on_drop(true)
         .spawn()
         .expect("nats-server: `cargo xtask test` takes one, or put it on PATH");
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let listens = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listens).await.expect("nats-server does not listen");
     Nats { _child: child, url: format!("nats://127.0.0.1:{port}"), _folder: folder }
 }
 
@@ -98,6 +103,20 @@ fn gift(id: &str) -> Post {
         .unwrap()
 }
 
+/// Waits until the viewer is in its room.
+async fn joined(viewer: &mut Viewer) {
+    let hello = async {
+        loop {
+            match viewer.next().await {
+                Some(Event::Hello(..)) => return,
+                Some(_) => {}
+                None => panic!("the viewer has ended"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, hello).await.expect("the viewer is not in the room");
+}
+
 /// Sees the next gift; `id` says which it must be.
 async fn sees(viewer: &mut Viewer, id: &str) {
     let seen = async {
@@ -139,7 +158,7 @@ async fn a_fleet_on_one_machine_survives_the_death_of_a_gateway_and_leaves_nothi
     let mut viewers: Vec<_> =
         (0..6).map(|_| Viewer::start(ViewerConfig::new(&entry, "demo".parse().unwrap()))).collect();
     for viewer in &mut viewers {
-        while !matches!(viewer.next().await, Some(Event::Hello(..))) {}
+        joined(viewer).await;
     }
     let sender = Sender::new(SenderConfig::through_entry(&entry, &token)).unwrap();
     let room = "demo".parse().unwrap();

@@ -349,23 +349,43 @@ mod tests {
     }
 
     proptest! {
-        /// It never lets through more than its probes before it has closed again, and
-        /// a dependency that is well again is always used again.
+        /// Half-open, it lets through no more calls than its probes, however many are under way; a
+        /// call that was given up makes room for another. A dependency that is well again is always
+        /// used again.
         #[test]
-        fn careful_and_never_stuck(steps in prop::collection::vec((0_u64..3_000, 0_u8..3), 1..200)) {
-            let mut breaker = Breaker::new(BreakerConfig { calls_min: 2, ..BreakerConfig::default() });
+        fn breaker_limits_probes_and_recovers(
+            steps in prop::collection::vec((0_u64..3_000, 0_u8..3, 0_usize..4), 1..200),
+            probes in 1_u32..5,
+        ) {
+            let mut breaker = Breaker::new(BreakerConfig { calls_min: 2, probes, ..BreakerConfig::default() });
             let mut now = Duration::ZERO;
-            let mut tries = 0;
-            for (gap_ms, outcome) in steps {
+            let mut under_way = Vec::new();
+            // Of the half-open period that this is the number of.
+            let (mut period, mut tries) = (0, 0);
+            for (gap_ms, outcome, under_way_max) in steps {
                 now += ms(gap_ms);
                 if let Ok(permit) = breaker.ask(now) {
-                    if breaker.state() == BreakerState::HalfOpen { tries += 1 } else { tries = 0 }
-                    prop_assert!(tries <= 200);
-                    let outcome = [CallOutcome::Answered, CallOutcome::Failed, CallOutcome::GivenUp][usize::from(outcome)];
-                    breaker.tell(permit, outcome, FAST, now);
+                    if breaker.state() == BreakerState::HalfOpen {
+                        tries = if breaker.period == period { tries + 1 } else { 1 };
+                        period = breaker.period;
+                        prop_assert!(tries <= probes, "{tries} calls to try, where {probes} are allowed");
+                    }
+                    under_way.push(permit);
                 } else {
                     prop_assert_ne!(breaker.state(), BreakerState::Closed);
                 }
+                while under_way.len() > under_way_max {
+                    let permit = under_way.remove(0);
+                    let outcome = [CallOutcome::Answered, CallOutcome::Failed, CallOutcome::GivenUp][usize::from(outcome)];
+                    let is_probe = breaker.state() == BreakerState::HalfOpen && permit.period == breaker.period;
+                    if is_probe && outcome == CallOutcome::GivenUp {
+                        tries -= 1;
+                    }
+                    breaker.tell(permit, outcome, FAST, now);
+                }
+            }
+            for permit in under_way {
+                breaker.tell(permit, CallOutcome::GivenUp, FAST, now);
             }
             for _ in 0..5 {
                 now += ms(15_000);
