@@ -196,7 +196,7 @@ impl Hub {
         let now = self.started.elapsed();
         if let Some(heat) = self.heat.measure(viewers, messages_per_s.round() as u64, now) {
             self.shared.metrics.heated(Some(before), Some(heat));
-            tracing::info!(room = %self.room.id, heat = heat.label(), viewers, "a room's heat changed");
+            tracing::debug!(room = %self.room.id, heat = heat.label(), viewers, "a room's heat changed");
         }
         record::alert(&self.shared, &self.room, self.heat.heat());
         let is_dropped = self.batcher.pace.pulse.is_none();
