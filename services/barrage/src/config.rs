@@ -27,6 +27,7 @@ pub(crate) struct Config {
     /// Where data is kept. Default `barrage-data`.
     pub(crate) data_dir: PathBuf,
     pub(crate) log: LogConfig,
+    pub(crate) health: HealthConfig,
     pub(crate) http: barrage_http::HttpConfig,
     pub(crate) token: barrage_token::TokenConfig,
     pub(crate) bus: barrage_bus::BusConfig,
@@ -59,6 +60,21 @@ pub(crate) struct LogConfig {
     pub(crate) filter: String,
 }
 
+/// `[health]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HealthConfig {
+    /// `/healthz` answers 503 when a task has not beaten for this long. Default 10: every task
+    /// beats once a second, and a loaded machine delays a beat by a few seconds.
+    pub(crate) beat_secs_max: u64,
+}
+
+impl Default for HealthConfig {
+    fn default() -> Self {
+        HealthConfig { beat_secs_max: 10 }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +96,7 @@ impl Default for Config {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             data_dir: "barrage-data".into(),
             log: LogConfig::default(),
+            health: HealthConfig::default(),
             http: Default::default(),
             token: Default::default(),
             bus: Default::default(),

@@ -1,7 +1,7 @@
 //! What answers on the admin listener in every process: health, metrics, the fleet.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::routing::get;
@@ -11,12 +11,15 @@ use barrage_http::{AdminRoutes, ApiError};
 use barrage_protocol::Code;
 use barrage_scaling::FleetPrewarm;
 use barrage_store::Store;
+use http::StatusCode;
 use prometheus::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::autoscale;
 use crate::roles::Roles;
+use crate::roster::Vital;
+use crate::supervise::Watch;
 
 /// What the resources look at.
 #[derive(Clone)]
@@ -26,12 +29,15 @@ pub(crate) struct Health {
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) registry: Registry,
     pub(crate) front: CancellationToken,
+    pub(crate) tasks: Watch,
+    /// A task without a beat for longer is not well.
+    pub(crate) beat_max: Duration,
 }
 
 /// The routes that answer without a token.
 pub(crate) fn router(health: Health) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(health)
@@ -39,6 +45,25 @@ pub(crate) fn router(health: Health) -> Router {
 
 pub(crate) fn admin_router(health: Health) -> AdminRoutes {
     AdminRoutes::new(Router::new().route("/v1/admin/fleet", get(fleet)).with_state(health))
+}
+
+/// `GET /healthz`: every long-lived task.
+#[derive(Serialize)]
+struct Vitals {
+    status: &'static str,
+    beat_age_ms_max: u64,
+    tasks: Vec<Vital>,
+}
+
+/// Well while no task has failed and each beats. A drain is well.
+async fn healthz(State(health): State<Health>) -> (StatusCode, Json<Vitals>) {
+    let tasks = health.tasks.roster().vitals(health.beat_max);
+    let (code, status) = match tasks.iter().all(Vital::is_well) {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
+    let beat_age_ms_max = u64::try_from(health.beat_max.as_millis()).unwrap_or(u64::MAX);
+    (code, Json(Vitals { status, beat_age_ms_max, tasks }))
 }
 
 /// Ready: takes viewers and messages. Load is never expressed here.

@@ -6,17 +6,25 @@ use std::time::Duration;
 use barrage_bus::Bus;
 use prometheus::{IntGauge, Registry};
 
+use crate::beat::Pace;
+use crate::roster::{Stage, Task};
+use crate::supervise::Supervisor;
+
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps the gauge for as long as the process runs.
-pub(crate) fn follow(bus: Arc<dyn Bus>, registry: &Registry) -> Result<(), prometheus::Error> {
+pub(crate) fn follow(
+    bus: Arc<dyn Bus>,
+    registry: &Registry,
+    tasks: &mut Supervisor,
+) -> Result<(), prometheus::Error> {
     let error = IntGauge::new(
         "barrage_fleet_conservation_error",
         "Messages of which a stage of any live instance cannot say what became of them. Anything but 0 is \
          a defect.",
     )?;
     registry.register(Box::new(error.clone()))?;
-    tokio::spawn(async move {
+    tasks.spawn(Task::new("fleet ledger", Stage::Background), Pace::Ticks, async move {
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut told = 0;
         loop {

@@ -2,7 +2,9 @@
 
 mod admin;
 mod autoscale;
+mod beat;
 mod breakers;
+mod build_info;
 mod cli;
 mod cluster;
 mod config;
@@ -16,7 +18,9 @@ mod process;
 mod process_metrics;
 mod replay;
 mod roles;
+mod roster;
 mod stop;
+mod supervise;
 mod telemetry;
 mod token;
 mod up;
@@ -40,12 +44,13 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    let file = cli.config.as_deref();
     let result = match cli.command {
-        Command::Up(up) => up::main(config, &up, cli.config.as_deref()),
-        Command::Gateway(asked) => up::role(config, Roles::GATEWAY, &asked),
-        Command::Uplink(asked) => up::role(config, Roles::UPLINK, &asked),
-        Command::Entry(asked) => up::role(config, Roles::ENTRY, &asked),
-        Command::Archiver(asked) => up::role(config, Roles::ARCHIVER, &asked),
+        Command::Up(up) => up::main(config, &up, file),
+        Command::Gateway(asked) => up::role(config, Roles::GATEWAY, &asked, file),
+        Command::Uplink(asked) => up::role(config, Roles::UPLINK, &asked, file),
+        Command::Entry(asked) => up::role(config, Roles::ENTRY, &asked, file),
+        Command::Archiver(asked) => up::role(config, Roles::ARCHIVER, &asked, file),
         Command::Token(asked) => token::main(&config, &asked),
         Command::Probe(asked) => probe::main(&config, &asked),
         Command::Switch(asked) => admin::switch(&config, &asked),

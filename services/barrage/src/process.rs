@@ -1,12 +1,13 @@
 //! One process of Barrage: any of its roles, wired together and run until a signal.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use barrage_archiver::{ArchiverError, ArchiverMetrics, Report};
+use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomSettings};
 use barrage_entry::{Entry, Here};
 use barrage_flow::metrics::FlowMetrics;
@@ -22,8 +23,8 @@ use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
+use crate::beat::Pace;
 use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
@@ -31,8 +32,10 @@ use crate::health::{self, Health};
 use crate::process_metrics::ProcessMetrics;
 use crate::replay::{self, Replay};
 use crate::roles::Roles;
+use crate::roster::{Stage, Task};
 use crate::stop::{self, Stop};
-use crate::{cli, ledgers, page};
+use crate::supervise::Supervisor;
+use crate::{build_info, cli, ledgers, page};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -47,6 +50,8 @@ pub(crate) struct Asked {
     pub(crate) replay: Option<Replay>,
     /// Ends with its standard input.
     pub(crate) with_stdin: bool,
+    /// The configuration file, for the log.
+    pub(crate) config_file: Option<PathBuf>,
 }
 
 /// Builds the runtime and runs until the end is asked for.
@@ -68,7 +73,7 @@ struct Ground {
 }
 
 async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
-    let Asked { roles, replay, with_stdin } = asked;
+    let Asked { roles, replay, with_stdin, config_file } = asked;
     if roles != Roles::ALL && config.nats.is_none() {
         bail!(
             "a process with one role alone needs [nats] to meet the others; \
@@ -80,9 +85,11 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     let public = if roles.is_public() { listen(&config.listen)? } else { Vec::new() };
     let admin = listen(&[config.admin_listen])?;
     let addresses = local_addresses(&public)?;
+    let admin_address = local_addresses(&admin)?[0];
     if !roles.entry {
         name_urls(&mut config, &addresses)?;
     }
+    log_start(roles, &config, &addresses, admin_address, config_file);
     if let Some(nats) = config.nats.as_mut().filter(|_| roles == Roles::GATEWAY) {
         nats.gather_us_max.get_or_insert(GATHER_US_MAX);
     }
@@ -98,12 +105,12 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         }
     }
     let Ground { config, stop, .. } = &ground;
-    let archiver = match &store {
-        Some(store) if roles.archiver => Some(archiver(&ground, store)?),
-        _ => None,
-    };
+    let mut tasks = Supervisor::new(stop.clone());
+    if let Some(store) = store.as_ref().filter(|_| roles.archiver) {
+        archiver(&ground, store, &mut tasks)?;
+    }
     let counting = match roles.needs_quota() {
-        true => Some(quota(&ground)?),
+        true => Some(quota(&ground, &mut tasks)?),
         false => None,
     };
     let (mut public_router, mut greeter) = (Router::new(), None);
@@ -113,35 +120,44 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         store: store.clone(),
         registry: ground.registry.clone(),
         front: stop.front.clone(),
+        tasks: tasks.watch(),
+        beat_max: Duration::from_secs(config.health.beat_secs_max),
     };
     let mut admin_routes = health::admin_router(health.clone());
     let mut audit: Arc<dyn AuditSink> = Arc::new(AuditLog);
-    // Ends after the shutdown of those in front.
-    let mut front: Vec<JoinHandle<()>> = Vec::new();
     if roles.gateway {
         let gateway = gateway(&ground)?;
         public_router = public_router.merge(gateway.router());
         greeter = Some(gateway.greeter());
         admin_routes = admin_routes.merge(gateway.admin_router());
-        front.push(tokio::spawn(gateway.run()));
+        tasks.spawn(Task::new("gateway", Stage::Front), Pace::Ticks, async move {
+            gateway.run().await;
+            Ok(())
+        });
     }
     if let (Some(counting), Some(store), true) = (&counting, &store, roles.uplink) {
-        let uplink = uplink(&ground, counting, store)?;
+        let uplink = uplink(&ground, counting, store, &mut tasks)?;
         public_router = public_router.merge(barrage_uplink::router(Arc::clone(&uplink)));
         admin_routes = admin_routes.merge(barrage_uplink::admin_router(Arc::clone(&uplink)));
         audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
-            tokio::spawn(replay::run(replay, Arc::clone(&uplink), stop.front.clone()));
+            let (uplink, shutdown) = (Arc::clone(&uplink), stop.front.clone());
+            tasks.spawn(Task::new("replay", Stage::Front).may_end(), Pace::Waits, async move {
+                replay::run(replay, uplink, shutdown).await;
+                Ok(())
+            });
         }
         let shutdown = stop.front.clone();
-        front.push(tokio::spawn(async move { uplink.run(shutdown).await }));
+        tasks.spawn(Task::new("uplink", Stage::Front), Pace::Ticks, async move {
+            uplink.run(shutdown).await;
+            Ok(())
+        });
     }
     if let (Some(counting), true) = (&counting, roles.entry) {
-        let (routes, of_entry, reports) = entry(&ground, counting, &addresses)?;
+        let (routes, of_entry) = entry(&ground, counting, &addresses, &mut tasks)?;
         public_router = public_router.merge(routes);
         admin_routes = admin_routes.merge(of_entry);
-        front.push(reports);
-        ledgers::follow(Arc::clone(&ground.bus), &ground.registry)?;
+        ledgers::follow(Arc::clone(&ground.bus), &ground.registry, &mut tasks)?;
     }
     let public_router = public_router
         .fallback(page::fallback)
@@ -152,66 +168,52 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         .merge(gate.guard(admin_routes))
         .fallback(barrage_http::error::not_found)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed);
-    let admin_address = local_addresses(&admin)?[0];
     if roles.is_public() {
-        let http = config.http.clone();
-        let shutdown = stop.front.clone();
+        let (http, shutdown) = (config.http.clone(), stop.front.clone());
         let before = Front { greeter, tls };
-        front.push(tokio::spawn(barrage_http::serve_public(public, public_router, before, http, shutdown)));
+        tasks.spawn(Task::new("public listeners", Stage::Front), Pace::Waits, async move {
+            barrage_http::serve_public(public, public_router, before, http, shutdown).await;
+            Ok(())
+        });
     }
     // Health and metrics answer until the end.
-    let admin_served =
-        tokio::spawn(barrage_http::serve(admin, admin_router, config.http.clone(), stop.admin.clone()));
+    let (http, shutdown) = (config.http.clone(), stop.admin.clone());
+    tasks.spawn(Task::new("admin listener", Stage::Admin), Pace::Waits, async move {
+        barrage_http::serve(admin, admin_router, http, shutdown).await;
+        Ok(())
+    });
     announce(roles, &addresses, admin_address, config)?;
 
-    let ended = wait(&ground, archiver, front, with_stdin).await;
-    stop.admin.cancel();
-    admin_served.await.context("the admin listener failed")?;
+    let ended = tasks.run(stop::asked(with_stdin)).await;
     if let Some(store) = store {
         store.close().await;
     }
-    if let Some(report) = ended? {
-        tracing::info!(archived = report.archived, positions = ?report.positions, "stopped");
-    }
     drop(lock);
-    Ok(())
+    ended
 }
 
-type Archiving = JoinHandle<Result<Report, ArchiverError>>;
-
-/// Waits for the end, and lets those in front end before the archiver.
-async fn wait(
-    ground: &Ground,
-    mut archiver: Option<Archiving>,
-    front: Vec<JoinHandle<()>>,
-    with_stdin: bool,
-) -> anyhow::Result<Option<Report>> {
-    let stop = &ground.stop;
-    let archiver_ends = async {
-        match &mut archiver {
-            Some(archiver) => archiver.await,
-            None => std::future::pending().await,
-        }
+/// One line by which the log of a process is told from those of others.
+fn log_start(
+    roles: Roles,
+    config: &Config,
+    addresses: &[SocketAddr],
+    admin: SocketAddr,
+    config_file: Option<PathBuf>,
+) {
+    let names = |which: fn(&(&'static str, &str)) -> String| {
+        build_info::instances(roles, config).iter().map(which).collect::<Vec<_>>().join(",")
     };
-    let early = tokio::select! {
-        () = stop::asked(with_stdin) => None,
-        ended = archiver_ends => Some(ended),
-    };
-    tracing::info!("draining");
-    stop.front.cancel();
-    for part in front {
-        part.await.context("a part failed")?;
-    }
-    stop.archiver.cancel();
-    let ended = match (early, archiver) {
-        (Some(ended), _) => Some(ended),
-        (None, Some(archiver)) => Some(archiver.await),
-        (None, None) => None,
-    };
-    match ended {
-        Some(ended) => Ok(Some(ended.context("the archiver failed")?.context("the archiver stopped")?)),
-        None => Ok(None),
-    }
+    let listen = addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
+    tracing::info!(
+        version = build_info::VERSION,
+        revision = build_info::REVISION,
+        role = names(|(role, _)| (*role).to_owned()),
+        id = names(|(_, id)| (*id).to_owned()),
+        listen,
+        %admin,
+        config = %config_file.map_or_else(|| "none".into(), |file| file.display().to_string()),
+        "barrage starts"
+    );
 }
 
 async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
@@ -219,6 +221,7 @@ async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make)?);
     let registry = Registry::new();
     registry.register(Box::new(ProcessMetrics::new()?))?;
+    build_info::register(roles, &config, &registry)?;
     let metrics = BusMetrics::new(&registry)?;
     let bus: Arc<dyn Bus> = match &config.nats {
         Some(nats) => NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?,
@@ -245,14 +248,20 @@ async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-fn archiver(ground: &Ground, store: &Arc<dyn Store>) -> anyhow::Result<Archiving> {
-    Ok(tokio::spawn(barrage_archiver::run(
+fn archiver(ground: &Ground, store: &Arc<dyn Store>, tasks: &mut Supervisor) -> anyhow::Result<()> {
+    let archiving = barrage_archiver::run(
         Arc::clone(&ground.bus),
         Arc::clone(store),
         ground.config.archiver.clone(),
         ArchiverMetrics::new(&ground.registry)?,
         ground.stop.archiver.clone(),
-    )))
+    );
+    tasks.spawn(Task::new("archiver", Stage::Archiver), Pace::Waits, async move {
+        let report = archiving.await?;
+        tracing::info!(archived = report.archived, positions = ?report.positions, "stopped");
+        Ok(())
+    });
+    Ok(())
 }
 
 /// Where limits are counted, and the breaker before it if that is elsewhere.
@@ -261,25 +270,25 @@ struct Counting {
     redis: Option<Arc<Guarded>>,
 }
 
-fn quota(ground: &Ground) -> anyhow::Result<Counting> {
+fn quota(ground: &Ground, tasks: &mut Supervisor) -> anyhow::Result<Counting> {
     let registry = &ground.registry;
     let Some(redis) = &ground.config.redis else {
         let quota = Arc::new(LocalQuota::new(&ground.config.quota, FlowMetrics::new(registry)?));
         return Ok(Counting { quota, redis: None });
     };
     let metrics = QuotaMetrics::new(registry)?;
-    let quota = RedisQuota::new(redis, instances(Arc::clone(&ground.bus)), metrics, &ground.breakers);
+    let quota = RedisQuota::new(redis, instances(Arc::clone(&ground.bus), tasks), metrics, &ground.breakers);
     let quota = quota.context("redis")?;
     let breaker = quota.breaker();
     Ok(Counting { quota: Arc::new(quota), redis: Some(breaker) })
 }
 
 /// How many uplinks share each limit, for the time that Redis is away.
-fn instances(bus: Arc<dyn Bus>) -> watch::Receiver<usize> {
+fn instances(bus: Arc<dyn Bus>, tasks: &mut Supervisor) -> watch::Receiver<usize> {
     let (tell, told) = watch::channel(1);
-    tokio::spawn(async move {
+    tasks.spawn(Task::new("count of uplinks", Stage::Background), Pace::Ticks, async move {
         let mut tick = tokio::time::interval(COUNT_EVERY);
-        while !tell.is_closed() {
+        loop {
             tick.tick().await;
             let live = bus.uplinks().len().max(1);
             tell.send_if_modified(|count| std::mem::replace(count, live) != live);
@@ -303,7 +312,12 @@ fn gateway(ground: &Ground) -> anyhow::Result<Gateway> {
     })
 }
 
-fn uplink(ground: &Ground, counting: &Counting, store: &Arc<dyn Store>) -> anyhow::Result<Arc<Uplink>> {
+fn uplink(
+    ground: &Ground,
+    counting: &Counting,
+    store: &Arc<dyn Store>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<Arc<Uplink>> {
     let config = &ground.config;
     let metrics = ModerationMetrics::new(&ground.registry)?;
     let moderator = Arc::new(Moderator::new(config.moderation.clone(), metrics, &ground.breakers)?);
@@ -316,18 +330,23 @@ fn uplink(ground: &Ground, counting: &Counting, store: &Arc<dyn Store>) -> anyho
         ledger: ground.ledger.clone(),
         anonymous: config.token.anonymous,
     };
-    let redis = counting.redis.clone();
-    tokio::spawn(Breakers { redis, moderator }.follow(Arc::clone(&ground.bus)));
+    let breakers = Breakers { redis: counting.redis.clone(), moderator };
+    let following = breakers.follow(Arc::clone(&ground.bus));
+    tasks.spawn(Task::new("breakers", Stage::Background), Pace::Waits, async move {
+        following.await;
+        Ok(())
+    });
     Uplink::new(parts, config.uplink.clone(), UplinkMetrics::new(&ground.registry)?).context("uplink.limits")
 }
 
-/// Entry's routes with those for guests of the page, its admin side, and its reports to the
+/// Entry's routes with those for guests of the page, and its admin side. Starts its reports to the
 /// registry.
 fn entry(
     ground: &Ground,
     counting: &Counting,
     addresses: &[SocketAddr],
-) -> anyhow::Result<(Router, AdminRoutes, JoinHandle<()>)> {
+    tasks: &mut Supervisor,
+) -> anyhow::Result<(Router, AdminRoutes)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
     let here = Here { is_tls: config.http.tls_cert_file.is_some(), ports };
@@ -337,9 +356,13 @@ fn entry(
     let is_local = || addresses.iter().all(|address| address.ip().is_loopback());
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);
-    let reports = tokio::spawn(barrage_entry::run(Arc::clone(&entry), ground.stop.front.clone()));
+    let reports = barrage_entry::run(Arc::clone(&entry), ground.stop.front.clone());
+    tasks.spawn(Task::new("entry", Stage::Front), Pace::Ticks, async move {
+        reports.await;
+        Ok(())
+    });
     let admin_routes = barrage_entry::admin_router(Arc::clone(&entry));
-    Ok((barrage_entry::router(entry).merge(guests), admin_routes, reports))
+    Ok((barrage_entry::router(entry).merge(guests), admin_routes))
 }
 
 /// Clients find a process without entry by URLs: those of its listeners if none are

@@ -2,12 +2,27 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::roster::Stage;
+
 /// In the order in which parts stop: those in front, the archiver, admin.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Stop {
     pub(crate) front: CancellationToken,
     pub(crate) archiver: CancellationToken,
     pub(crate) admin: CancellationToken,
+    background: CancellationToken,
+}
+
+impl Stop {
+    /// The token that stops a stage.
+    pub(crate) fn token(&self, stage: Stage) -> &CancellationToken {
+        match stage {
+            Stage::Front => &self.front,
+            Stage::Archiver => &self.archiver,
+            Stage::Admin => &self.admin,
+            Stage::Background => &self.background,
+        }
+    }
 }
 
 /// Waits for SIGTERM or Ctrl-C, or for the end of standard input where the process that

@@ -19,17 +19,24 @@ pub(crate) fn main(config: Config, asked: &Up, file: Option<&Path>) -> anyhow::R
         return cluster::main(&config, asked, file);
     }
     let replay = recording(&asked.replay)?;
-    process::main(config, Asked { roles: Roles::ALL, replay, with_stdin: false })
+    let config_file = file.map(Path::to_owned);
+    process::main(config, Asked { roles: Roles::ALL, replay, with_stdin: false, config_file })
 }
 
 /// Runs one role until a signal.
-pub(crate) fn role(config: Config, roles: Roles, asked: &RoleArguments) -> anyhow::Result<()> {
+pub(crate) fn role(
+    config: Config,
+    roles: Roles,
+    asked: &RoleArguments,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     let replay = recording(&asked.replay)?;
     if replay.is_some() && !roles.uplink {
         bail!("an uplink plays recordings: give --demo and --replay to `barrage uplink` or `barrage up`");
     }
-    process::main(config, Asked { roles, replay, with_stdin: asked.with_stdin })
+    let config_file = file.map(Path::to_owned);
+    process::main(config, Asked { roles, replay, with_stdin: asked.with_stdin, config_file })
 }
 
 /// The recording that the flags ask for, read before anything is started.

@@ -220,6 +220,11 @@ impl Server {
         let pid = self.child.id().unwrap().to_string();
         let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().await.unwrap();
         assert!(sent.success());
+        self.ended().await
+    }
+
+    /// Waits for the end of the process; the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it does not stop");
         ended.unwrap().code()
     }
