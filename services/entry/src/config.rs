@@ -37,6 +37,16 @@ pub struct EntryConfig {
     /// worth. Default 200: an office comes back from a power cut; a script is told when
     /// to come back.
     pub address_per_s: u32,
+    /// Grants that one IPv4 address or IPv6 /64 may have outstanding: those that have not lapsed.
+    /// Default 100: as many viewers of one household network or office as ask within seconds;
+    /// four addresses that never connect take no more than 400 places. Each entry counts for
+    /// itself. Loopback has no bound.
+    pub address_grants_max: u32,
+    /// The same for an IPv6 /48, which holds 65,536 networks of /64. Default 400.
+    pub site_grants_max: u32,
+    /// Seconds until a grant without a ticket lapses; one with a ticket lapses with the ticket.
+    /// Default 5: longer than a client takes to join.
+    pub grant_secs: u64,
     /// Longest wait that a ticket names; beyond, newcomers are told to come back later.
     /// Default 60: who waits longer has left.
     pub ticket_wait_secs_max: u64,
@@ -66,6 +76,9 @@ impl Default for EntryConfig {
             backoff_base_ms: 1_000,
             backoff_max_ms: 30_000,
             address_per_s: 200,
+            address_grants_max: 100,
+            site_grants_max: 400,
+            grant_secs: 5,
             ticket_wait_secs_max: 60,
             ticket_life_secs: 30,
             uplinks_max: 3,

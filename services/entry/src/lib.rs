@@ -2,11 +2,14 @@
 //! order, how to race them, and, in a crowd, when.
 
 mod admin;
+mod attendance;
 mod candidate;
 mod config;
 mod door;
 mod error;
 mod factors;
+mod grants;
+mod hearing;
 mod metrics;
 mod moments;
 mod placer;

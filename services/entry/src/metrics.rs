@@ -2,7 +2,10 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Handles.
+/// Reasons to turn a newcomer away, as labels.
+const REASONS: [&str; 3] = ["fleet_full", "queue_full", "address"];
+
+/// Handles, registered once per process.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryMetrics {
     pub(crate) answers: IntCounter,
@@ -14,6 +17,7 @@ pub(crate) struct EntryMetrics {
     pub(crate) turned_away: IntCounterVec,
     pub(crate) open_gateways: IntGauge,
     pub(crate) blind: IntGauge,
+    pub(crate) granted_networks: IntGauge,
 }
 
 impl EntryMetrics {
@@ -40,6 +44,15 @@ impl EntryMetrics {
             "barrage_entry_blind",
             "1 while most load reports are old and the last weights are kept.",
         )?;
+        let granted_networks = IntGauge::new(
+            "barrage_entry_granted_networks",
+            "Addresses and IPv6 sites with grants that have not lapsed; at 100000 further ones are not counted.",
+        )?;
+        // A rate over a series that begins with its first event misses that event.
+        for reason in REASONS {
+            turned_away.with_label_values(&[reason]).reset();
+        }
+        registry.register(Box::new(granted_networks.clone()))?;
         registry.register(Box::new(open_gateways.clone()))?;
         registry.register(Box::new(blind.clone()))?;
         registry.register(Box::new(ticket_wait_seconds.clone()))?;
@@ -57,6 +70,7 @@ impl EntryMetrics {
             turned_away,
             open_gateways,
             blind,
+            granted_networks,
         })
     }
 }

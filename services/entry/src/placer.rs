@@ -21,6 +21,8 @@ const LEAST_SHARE: f64 = 0.05;
 const ARRIVAL_MS: u128 = 500;
 /// Less room than this is none: shares of viewers do not add up to the last bit.
 const ROOM_MIN: f64 = 0.001;
+/// Reports older than so many of their periods do not say who joined.
+const REPORTS_OLD: f64 = 3.0;
 /// Gateways are as good as each other when the weight of one is within this of the other's.
 const COMPARABLE: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 
@@ -69,6 +71,8 @@ struct Seats {
     /// Joins per second that are given out.
     per_s: f64,
     turns: Moments,
+    /// When the newest report was made whose joins were counted.
+    reported: Option<Duration>,
 }
 
 /// One gateway as an operator sees it.
@@ -121,9 +125,21 @@ impl Placer {
         let weights = self.weigher.tick(&candidates, entries, now);
         let mut before = std::mem::take(&mut self.gateways);
         for (candidate, weight) in candidates.iter().zip(weights) {
-            let turns = before.remove(&candidate.load.id).map(|seats| seats.turns).unwrap_or_default();
+            let known = before.remove(&candidate.load.id);
+            let (mut turns, before) = known.map(|seats| (seats.turns, seats.reported)).unwrap_or_default();
             let per_s = per_s(&self.config.weights, candidate, entries, turns.due_per_s(now));
-            let seats = Seats { weight, room: weight.room, per_s, turns };
+            let reported = match newly_joined(&self.config.weights, candidate, before, now) {
+                Joined::New { joins, reported } => {
+                    turns.settle(Some(joins / f64::from(entries.max(1))), per_s, now);
+                    Some(reported)
+                }
+                Joined::Known => before,
+                Joined::Unknown => {
+                    turns.settle(None, per_s, now);
+                    None
+                }
+            };
+            let seats = Seats { weight, room: weight.room, per_s, turns, reported };
             self.gateways.insert(candidate.load.id.clone(), seats);
         }
         self.ticked = Some(now);
@@ -226,6 +242,43 @@ impl Placer {
         };
         self.gateways.iter().map(standing).collect()
     }
+}
+
+/// Joins since the last report that was counted.
+enum Joined {
+    New {
+        joins: f64,
+        reported: Duration,
+    },
+    /// There is no newer report.
+    Known,
+    /// The newest report is old.
+    Unknown,
+}
+
+/// Joins of a gateway since the report before.
+fn newly_joined(
+    config: &WeightsConfig,
+    candidate: &Candidate,
+    before: Option<Duration>,
+    now: Duration,
+) -> Joined {
+    let age = Duration::try_from_secs_f64(candidate.load.report_age_secs).unwrap_or(Duration::MAX);
+    let (Some(report), true) =
+        (&candidate.load.report, age.as_secs_f64() <= REPORTS_OLD * config.report_secs)
+    else {
+        return Joined::Unknown;
+    };
+    let reported = now.saturating_sub(age);
+    let period_secs = match before {
+        Some(before) => reported.saturating_sub(before).as_secs_f64(),
+        None => config.report_secs,
+    };
+    // Ages are measured anew each time, and never to the last microsecond.
+    if period_secs < config.report_secs / 4.0 {
+        return Joined::Known;
+    }
+    Joined::New { joins: report.joins_per_s * period_secs, reported }
 }
 
 fn nowhere(gateways: &[Registered]) -> Refused {

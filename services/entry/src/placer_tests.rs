@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::grants::{GrantLimits, Grants};
 
 /// Takes 100 joins a second and 1,000 viewers, and has run for long.
 fn gateway(id: &str, connections: u64) -> Registered {
@@ -238,6 +239,84 @@ fn when_all_reports_grow_old_newcomers_are_still_placed() {
     for _ in 0..5 {
         assert_eq!(placer.place(&gateways, &even(&gateways), now, &mut random).unwrap().order, [1]);
     }
+}
+
+/// Waits of honest newcomers, one each 100 ms, each from an address of its own, with the time at
+/// which each asked. `attackers` addresses ask 200 times a second until `until_secs` and never
+/// connect. One gateway admits 400 joins a second and reports the honest ones.
+fn attacked(attackers: u32, address_max: u32, until_secs: u64, secs: u64) -> Vec<(f64, Option<f64>)> {
+    let mut grants = Grants::new(GrantLimits { address_max, site_max: 4 * address_max });
+    let (mut placer, mut random) = (placer(), chance(13));
+    let mut gateways = [gateway("g", 0)];
+    gateways[0].report.load.connections_max = 100_000;
+    gateways[0].report.load.joins_per_s_max = 400;
+    let (mut joins, mut waits) = (vec![0_u64; 400], Vec::new());
+    for ms in 0..secs * 1_000 {
+        let (second, now) = (ms / 1_000, Duration::from_millis(ms));
+        if ms % 1_000 == 0 {
+            gateways[0].report.load.joins_per_s =
+                second.checked_sub(1).map_or(0, |last| joins[last as usize]) as f64;
+            gateways[0].report.load.connections = joins[..second as usize].iter().sum();
+            placer.tick(&gateways, 1, now);
+        }
+        let mut ask = |address: std::net::IpAddr| {
+            grants.check(address, now).ok()?;
+            let placed = placer.place(&gateways, &[1.0], now, &mut random).ok()?;
+            let life_secs = if placed.wait.is_zero() { 5 } else { 30 };
+            grants.granted(address, now, now + placed.wait + Duration::from_secs(life_secs));
+            Some(placed.wait)
+        };
+        if ms % 5 == 0 && second < until_secs {
+            for attacker in 0..attackers {
+                drop(ask(std::net::IpAddr::from((0x0a00_0000 + attacker).to_be_bytes())));
+            }
+        }
+        if ms % 100 == 50 {
+            let address = u32::try_from(0xc633_0000 + ms).unwrap();
+            let wait = ask(std::net::IpAddr::from(address.to_be_bytes()));
+            if let Some(wait) = wait {
+                joins[((now + wait).as_millis() / 1_000) as usize] += 1;
+            }
+            waits.push((ms as f64 / 1_000.0, wait.map(|wait| wait.as_secs_f64())));
+        }
+    }
+    waits
+}
+
+#[test]
+fn four_addresses_that_never_connect_make_nobody_wait_over_2_s() {
+    for (at, wait) in attacked(4, 100, 60, 70) {
+        let wait = wait.unwrap_or(f64::INFINITY);
+        assert!(wait < 2.0, "asked at {at} s, waits {wait} s");
+    }
+}
+
+/// Without a bound by address it takes more of them, and what they were granted is given back.
+#[test]
+fn grants_that_nobody_takes_up_are_given_back() {
+    let waits = attacked(4, 1_000_000, 40, 60);
+    let longest = waits.iter().filter_map(|(_, wait)| *wait).fold(0.0, f64::max);
+    assert!(longest > 5.0, "the attack is felt while it lasts: {longest} s");
+    for (at, wait) in waits.into_iter().filter(|(at, _)| (42.0..44.0).contains(at)) {
+        let wait = wait.unwrap_or(f64::INFINITY);
+        assert!(wait < 2.0, "asked {at} s after the start, 2 s after the attack, waits {wait} s");
+    }
+}
+
+#[test]
+fn old_reports_give_nothing_back() {
+    let mut gateways = [gateway("a", 100)];
+    let (mut placer, now) = settled(&gateways);
+    gateways[0].age = Duration::from_secs(30);
+    for second in 0..20 {
+        let now = now + Duration::from_secs(second);
+        placer.tick(&gateways, 1, now);
+        for _ in 0..150 {
+            drop(placer.place(&gateways, &[1.0], now, chance(4)));
+        }
+    }
+    let placed = placer.place(&gateways, &[1.0], now + Duration::from_secs(20), chance(4)).unwrap();
+    assert!(placed.wait > Duration::from_secs(5), "nobody can tell that they did not come: {placed:?}");
 }
 
 proptest! {

@@ -22,10 +22,13 @@ use prometheus::Registry;
 use rand::seq::SliceRandom;
 use serde::Deserialize;
 
+use crate::attendance::{Attendance, Change};
 use crate::config::EntryConfig;
-use crate::door::{Door, turned_away};
+use crate::door::{Door, address_refused, turned_away};
 use crate::error::EntryError;
 use crate::factors::Factors;
+use crate::grants::{GrantLimits, Grants, TooMany};
+use crate::hearing::Hearing;
 use crate::metrics::EntryMetrics;
 use crate::placer::{Placed, Placer, PlacerConfig, Refused};
 use crate::race::{self, FAILED_MS, RESULTS_MAX, RaceBook};
@@ -37,6 +40,9 @@ use crate::urls::{Here, bases, downlinks, host};
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 /// Seconds' worth of questions that an address may save up.
 const BURST_SECS: u32 = 3;
+
+/// A report of this age, in report periods, is that of a silent gateway to the weights.
+const SILENT_PERIODS: f64 = 7.0;
 
 /// The entry scheduler.
 pub struct Entry {
@@ -51,6 +57,11 @@ pub struct Entry {
     races: Mutex<RaceBook>,
     placer: Mutex<Placer>,
     factors: Mutex<Factors>,
+    /// Locked before the placer.
+    grants: Mutex<Grants>,
+    /// Locked after the placer.
+    hearing: Mutex<Hearing>,
+    attendance: Mutex<Attendance>,
     /// Held while a room's settings are read and changed.
     pub(crate) announcing: tokio::sync::Mutex<()>,
     /// `None` gives no tickets: in a crowd all come at once.
@@ -87,6 +98,10 @@ impl Entry {
             weights: config.weights.clone(),
             knee,
         });
+        let grants = Grants::new(GrantLimits {
+            address_max: config.address_grants_max.max(1),
+            site_max: config.site_grants_max.max(1),
+        });
         let resource = race::resource(config.race_bytes);
         let metrics = EntryMetrics::new(registry)?;
         Ok(Arc::new(Entry {
@@ -100,6 +115,9 @@ impl Entry {
             races: Mutex::default(),
             placer: Mutex::new(placer),
             factors: Mutex::default(),
+            grants: Mutex::new(grants),
+            hearing: Mutex::default(),
+            attendance: Mutex::default(),
             announcing: tokio::sync::Mutex::default(),
             door,
             newcomers: Newcomers::default(),
@@ -149,8 +167,29 @@ impl Entry {
             let entries = self.bus.entries();
             placer.advise(&self.factors().advice(&entries, unix_ms(), now));
             let live = entries.iter().filter(|entry| !entry.report.draining).count();
-            placer.tick(gateways, u32::try_from(live).unwrap_or(u32::MAX), now);
+            let live = u32::try_from(live).unwrap_or(u32::MAX);
+            if self.is_deaf(gateways, now) {
+                // All reports are old alike: the last weights are kept, half flattened.
+                let old = Duration::from_secs_f64(SILENT_PERIODS * self.config.weights.report_secs);
+                let mut gateways = gateways.to_vec();
+                gateways.iter_mut().for_each(|gateway| gateway.age = gateway.age.max(old));
+                placer.tick(&gateways, live, now);
+            } else {
+                placer.tick(gateways, live, now);
+            }
         }
+    }
+
+    fn is_deaf(&self, gateways: &[Registered], now: Duration) -> bool {
+        let hears = self.bus.unheard_for().is_none();
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner).is_deaf(hears, gateways, now)
+    }
+
+    /// Logs the gateways that came, left, lapsed or returned since the last call.
+    pub(crate) fn log_attendance(&self, now: Duration) {
+        let gateways = self.bus.gateways();
+        let mut attendance = self.attendance.lock().unwrap_or_else(PoisonError::into_inner);
+        attendance.observe(&gateways, now).iter().for_each(Change::log);
     }
 
     /// Base URLs of uplinks: those configured, or else those in the registry, in an
@@ -187,13 +226,39 @@ impl Entry {
         }
     }
 
-    fn answer(&self, question: Question<'_>, host: &str, place: Place) -> Result<EntryAnswer, ApiError> {
+    /// Places a newcomer, and counts the grant against its address until it lapses.
+    fn grant(&self, gateways: &[Registered], address: IpAddr, now: Duration) -> Result<Placed, Refusal> {
+        let mut grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
+        grants.check(address, now).map_err(Refusal::Address)?;
+        let placed = self.place(gateways, Turn::Taken, now).map_err(Refusal::Fleet)?;
+        let life_secs =
+            if placed.wait.is_zero() { self.config.grant_secs } else { self.config.ticket_life_secs };
+        grants.granted(address, now, now + placed.wait + Duration::from_secs(life_secs));
+        self.metrics.granted_networks.set(i64::try_from(grants.networks()).unwrap_or(i64::MAX));
+        Ok(placed)
+    }
+
+    fn answer(&self, question: Question<'_>, host: &str, client: Client) -> Result<EntryAnswer, ApiError> {
         let gateways = self.bus.gateways();
         let now = self.started.elapsed();
         let newcomer = question.room.filter(|_| question.purpose == Purpose::Watch);
         let turn = if newcomer.is_some() { Turn::Taken } else { Turn::None };
-        let placed = self.place(&gateways, turn, now).map_err(|refused| {
-            let told = turned_away(refused, self.newcomers.waiting(now), &self.config, &self.metrics);
+        let placed = match turn {
+            Turn::Taken => self.grant(&gateways, client.address, now),
+            Turn::None => self.place(&gateways, turn, now).map_err(Refusal::Fleet),
+        };
+        let placed = placed.map_err(|refusal| {
+            let refused = match refusal {
+                Refusal::Fleet(refused) => refused,
+                Refusal::Address(too_many) => return address_refused(too_many, &self.metrics),
+            };
+            let told = turned_away(
+                refused,
+                self.newcomers.waiting(now),
+                self.bus.unheard_for(),
+                &self.config,
+                &self.metrics,
+            );
             if turn == Turn::Taken {
                 let back_after = Duration::from_millis(told.0.retry_after_ms.unwrap_or_default());
                 self.newcomers.turned_away(now, back_after);
@@ -225,8 +290,8 @@ impl Entry {
             ttl_ms: self.config.ttl_ms,
             backoff_base_ms: self.config.backoff_base_ms,
             backoff_max_ms: self.config.backoff_max_ms,
-            region: place.region,
-            carrier: place.carrier,
+            region: client.place.region,
+            carrier: client.place.carrier,
         })
     }
 }
@@ -264,6 +329,18 @@ enum Purpose {
 enum Turn {
     Taken,
     None,
+}
+
+/// Why a newcomer is refused.
+enum Refusal {
+    Fleet(Refused),
+    Address(TooMany),
+}
+
+/// Who asks.
+struct Client {
+    address: IpAddr,
+    place: Place,
 }
 
 /// What an answer is for.
@@ -309,7 +386,8 @@ fn respond(
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Response, ApiError> {
-    let answer = entry.answer(question, host(headers)?, entry.regions.place(address))?;
+    let client = Client { address, place: entry.regions.place(address) };
+    let answer = entry.answer(question, host(headers)?, client)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 

@@ -26,6 +26,11 @@ use prometheus::Registry;
 use serde_json::Value;
 use tower_service::Service;
 
+/// All clients of these tests ask from one address.
+fn unbounded() -> EntryConfig {
+    EntryConfig { address_grants_max: 1_000_000, ..EntryConfig::default() }
+}
+
 struct Site {
     router: Router,
     bus: Arc<dyn Bus>,
@@ -77,8 +82,17 @@ impl Site {
     }
 
     async fn ask(&self, request: http::request::Builder, body: &str) -> (StatusCode, HeaderMap, Bytes) {
+        self.ask_from(IpAddr::from([10, 1, 2, 3]), request, body).await
+    }
+
+    async fn ask_from(
+        &self,
+        address: IpAddr,
+        request: http::request::Builder,
+        body: &str,
+    ) -> (StatusCode, HeaderMap, Bytes) {
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
-        request.extensions_mut().insert(ClientAddr(IpAddr::from([10, 1, 2, 3])));
+        request.extensions_mut().insert(ClientAddr(address));
         let response = self.router.clone().call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
@@ -117,15 +131,15 @@ impl Site {
         (status, serde_json::from_slice::<ErrorBody>(&body).unwrap().error.code)
     }
 
-    /// A counter's value or a histogram's count.
+    /// A counter's value or a histogram's count, summed over labels.
     fn count(&self, name: &str) -> u64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name).unwrap();
-        let metric = &family.get_metric()[0];
-        match family.get_field_type() {
+        let value = |metric: &prometheus::proto::Metric| match family.get_field_type() {
             prometheus::proto::MetricType::HISTOGRAM => metric.get_histogram().get_sample_count(),
             _ => metric.get_counter().get_value() as u64,
-        }
+        };
+        family.get_metric().iter().map(value).sum()
     }
 }
 
@@ -241,7 +255,7 @@ async fn the_race_is_run_over_incompressible_bytes_and_reports_count_for_known_g
 
 #[tokio::test]
 async fn reports_move_newcomers_to_the_faster_gateway() {
-    let site = Site::new(EntryConfig::default()).await;
+    let site = Site::new(unbounded()).await;
     site.limited("near", 0, 100_000).await;
     site.limited("far", 0, 100_000).await;
     let text = r#"{"results":[{"gateway":"near","elapsed_ms":10},{"gateway":"far","elapsed_ms":900},{"gateway":"invented"}]}"#;
@@ -263,7 +277,7 @@ async fn the_capacity_file_bounds_what_a_gateway_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("capacity.toml");
     std::fs::write(&file, "[knee]\nconnections = 50\njoins_per_s = 1000\n").unwrap();
-    let config = EntryConfig { address_per_s: 1_000, capacity_file: Some(file), ..EntryConfig::default() };
+    let config = EntryConfig { address_per_s: 1_000, capacity_file: Some(file), ..unbounded() };
     let site = Site::new(config).await;
     site.limited("a", 4_000, 17_000).await;
     for _ in 0..49 {
@@ -274,7 +288,7 @@ async fn the_capacity_file_bounds_what_a_gateway_is_sent() {
 
 #[tokio::test]
 async fn factors_are_told_by_admins_alone_and_shut_a_gateway_whoever_was_told() {
-    let site = Site::new(EntryConfig { address_per_s: 1_000, ..EntryConfig::default() }).await;
+    let site = Site::new(EntryConfig { address_per_s: 1_000, ..unbounded() }).await;
     // Three gateways, and another entry that was told of g2; silence would take them off the list.
     let report = async || {
         for id in ["g1", "g2", "g3"] {
@@ -324,13 +338,17 @@ async fn a_crowd_is_announced_changed_listed_and_taken_back() {
     let admin = async |method: &str, target: &str, body: &str| {
         site.admin(TokenRole::Admin, method, target, body).await
     };
-    let post =
-        r#"{"at": "2027-01-15T20:00:00+08:00", "room": "demo", "viewers": 300000, "lasts_secs": 7200}"#;
-    let post = post.replace("2027", &(1_971 + unix_ms() / 31_556_952_000).to_string());
+    // Forty days ahead: within the year that is allowed, whatever the date.
+    let starts = time::OffsetDateTime::now_utc() + time::Duration::days(40);
+    let starts = starts.replace_time(time::Time::from_hms(12, 0, 0).unwrap());
+    let rfc3339 = &time::format_description::well_known::Rfc3339;
+    let at = starts.to_offset(time::UtcOffset::from_hms(8, 0, 0).unwrap()).format(rfc3339).unwrap();
+    assert!(at.ends_with("T20:00:00+08:00"), "{at}");
+    let post = format!(r#"{{"at": "{at}", "room": "demo", "viewers": 300000, "lasts_secs": 7200}}"#);
     assert_eq!(site.admin(TokenRole::Host, "POST", "prewarm", &post).await.0, StatusCode::FORBIDDEN);
     let (status, made) = admin("POST", "prewarm", &post).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
-    assert!(made["at"].as_str().unwrap().ends_with("-01-15T12:00:00Z"), "{made}");
+    assert_eq!(made["at"].as_str().unwrap(), starts.format(rfc3339).unwrap(), "{made}");
     let (status, changed) = admin("POST", "prewarm", &post.replace("300000", "400000")).await;
     assert_eq!((status, &changed["id"]), (StatusCode::CREATED, &made["id"]));
     let (_, listed) = admin("GET", "prewarm", "").await;
@@ -368,7 +386,7 @@ fn unix_ms() -> u64 {
 /// minute's worth gets a moment, the rest is turned away.
 #[tokio::test]
 async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
-    let config = EntryConfig { address_per_s: 1_000_000, ..EntryConfig::default() };
+    let config = EntryConfig { address_per_s: 1_000_000, ..unbounded() };
     let site = Site::new(config).await;
     site.limited("a", 60, 100_000).await;
     site.limited("b", 40, 100_000).await;
@@ -420,7 +438,7 @@ async fn a_crowd_gets_moments_that_the_fleet_can_admit() {
 
 #[tokio::test]
 async fn a_ticket_is_never_for_a_seat_that_is_not_there() {
-    let site = Site::new(EntryConfig { address_per_s: 1_000_000, ..EntryConfig::default() }).await;
+    let site = Site::new(EntryConfig { address_per_s: 1_000_000, ..unbounded() }).await;
     site.limited("a", 10, 25).await;
     for _ in 0..25 {
         site.answer("/v1/entry?room=demo").await;
@@ -429,4 +447,61 @@ async fn a_ticket_is_never_for_a_seat_that_is_not_there() {
     let refusal = serde_json::from_slice::<ErrorBody>(&body).unwrap().error;
     assert_eq!((status, refusal.code), (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded));
     assert!(headers.contains_key("retry-after"));
+}
+
+/// Four addresses ask as fast as they may and never connect; the gateway admits 400 joins a second.
+#[tokio::test]
+async fn addresses_that_never_connect_make_nobody_wait_over_2_s() {
+    let site = Site::new(EntryConfig::default()).await;
+    site.limited("g1", 400, 100_000).await;
+    let ask = async |address: IpAddr| {
+        let asked = Request::get("/v1/entry?room=demo").header("host", "chat.example");
+        site.ask_from(address, asked, "").await
+    };
+    let attackers = [1, 2, 3, 4].map(|host| IpAddr::from([192, 0, 2, host]));
+    let (mut granted, mut refused) = (0, None);
+    for address in attackers.into_iter().cycle().take(4 * 400) {
+        let (status, _, body) = ask(address).await;
+        match status {
+            StatusCode::OK => granted += 1,
+            status => {
+                assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+                refused = Some(serde_json::from_slice::<ErrorBody>(&body).unwrap().error);
+            }
+        }
+    }
+    assert!(
+        (400..=800).contains(&granted),
+        "as many as are allowed, and those that lapsed meanwhile: {granted}"
+    );
+    let refused = refused.unwrap();
+    assert_eq!(refused.limit.unwrap().rule, "entry.address_grants_max");
+    assert!((1..=92_000).contains(&refused.retry_after_ms.unwrap()));
+    for host in 0..20 {
+        let (status, _, body) = ask(IpAddr::from([198, 51, 100, host])).await;
+        assert_eq!(status, StatusCode::OK);
+        let answer: EntryAnswer = serde_json::from_slice(&body).unwrap();
+        let wait_ms = answer.ticket.map_or(0, |ticket| ticket.wait_ms);
+        assert!(wait_ms < 2_000, "an honest newcomer waits {wait_ms} ms");
+    }
+    // An IPv6 site has 65,536 networks.
+    let site_of = |network: u16| IpAddr::from([0x2001, 0xdb8, 7, network, 0, 0, 0, 1]);
+    let mut granted = 0;
+    for network in 0..600 {
+        granted += u32::from(ask(site_of(network)).await.0 == StatusCode::OK);
+    }
+    assert!((400..=480).contains(&granted), "{granted}");
+}
+
+#[tokio::test]
+async fn counters_are_there_from_the_start() {
+    let site = Site::new(EntryConfig::default()).await;
+    let text = prometheus::TextEncoder::new().encode_to_string(&site.registry.gather()).unwrap();
+    for reason in ["fleet_full", "queue_full", "address"] {
+        let line = format!("barrage_entry_turned_away_total{{reason=\"{reason}\"}} 0");
+        assert!(text.contains(&line), "{line} is not in {text}");
+    }
+    for name in ["answers_total", "empty_total", "race_failures_total"] {
+        assert!(text.contains(&format!("barrage_entry_{name} 0")), "{name}");
+    }
 }
