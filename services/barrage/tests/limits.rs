@@ -120,3 +120,51 @@ async fn likes_travel_as_sums() {
     let seconds = started.elapsed().as_secs() + 10;
     assert!(frames <= seconds, "{frames} frames in {seconds} s");
 }
+
+#[tokio::test]
+async fn a_name_is_checked_by_the_lists_as_texts_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |name: &str, words: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, words).unwrap();
+        file.display().to_string()
+    };
+    let lists = format!(
+        r#"[{{name="hosts",file="{}",action="refuse",scope="names"}},{{name="abuse",file="{}",action="mask"}}]"#,
+        list("hosts", "*admin"),
+        list("abuse", "damn"),
+    );
+    let environment = vec![("BARRAGE_MODERATION__LISTS".to_owned(), lists)];
+    let server = Server::start(BINARY, ServerOptions { environment, ..ServerOptions::default() }).await;
+    let guest = async |name: &str| {
+        let answer = server.post("/v1/guest", "", json!({ "name": name }).to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body["token"].as_str().unwrap().to_owned()
+    };
+    // Cyrillic letters and a space.
+    let impostor = guest("the аdmіn").await;
+    let gift = json!({ "type": "gift", "id": "g", "gift": { "name": "rose", "count": 1 } }).to_string();
+    for post in [chat("a"), gift] {
+        let refused = server.post(PATH, &impostor, post).await;
+        assert_eq!((refused.status, refused.code()), (422, "bad_text"), "{refused:?}");
+        assert!(refused.body["error"]["message"].as_str().unwrap().contains("your name"), "{refused:?}");
+    }
+    let masked = guest("damn fan").await;
+    assert_eq!(server.post(PATH, &masked, chat("b")).await.body["outcome"], "broadcast");
+    let archived = async {
+        loop {
+            let history = server.get("/v1/rooms/demo/history").await;
+            if let Some(message) = history.body["messages"].get(0) {
+                return message["body"]["name"].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let name = tokio::time::timeout(Duration::from_secs(20), archived).await.expect("the history is empty");
+    assert_eq!(name, "**** fan");
+    // The text may say the word that only names may not.
+    let said = json!({ "type": "chat", "id": "c", "text": "ask the admin" }).to_string();
+    assert_eq!(server.post(PATH, &masked, said).await.body["outcome"], "broadcast");
+    let nothing = server.post("/v1/guest", "", json!({ "name": "\u{2800}\u{AD}" }).to_string()).await;
+    assert_eq!((nothing.status, nothing.code()), (422, "bad_text"));
+}

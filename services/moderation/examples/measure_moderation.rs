@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use barrage_flow::BreakerMetrics;
 use barrage_moderation::{
-    Action, Candidate, ListConfig, ModerationConfig, ModerationMetrics, Moderator, WordList,
+    Action, Candidate, ListConfig, ListScope, ModerationConfig, ModerationMetrics, Moderator, WordList,
 };
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use barrage_recording::{ItemKind, Limits};
@@ -34,7 +34,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (count, bytes) = (list.len(), list.memory_bytes());
 
     let mut config = ModerationConfig::default();
-    let all = ListConfig { name: "all".into(), file: None, action: Action::Mask, shadow: false };
+    let all = ListConfig {
+        name: "all".into(),
+        file: None,
+        action: Action::Mask,
+        shadow: false,
+        scope: ListScope::All,
+    };
     config.lists.push(all);
     config.links.action = Action::Mask;
     let registry = Registry::new();

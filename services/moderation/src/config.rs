@@ -64,6 +64,24 @@ pub struct ListConfig {
     /// Report alone, do nothing. Default false.
     #[serde(default)]
     pub shadow: bool,
+    /// Texts and names (`all`), `texts` alone, or `names` alone. Default `all`. A list of names
+    /// keeps those of hosts and moderators from others: look-alikes of a word are found, too, and
+    /// those who run a room are not checked.
+    #[serde(default)]
+    pub scope: ListScope,
+}
+
+/// What a list is searched in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListScope {
+    /// Texts and the names of their senders.
+    #[default]
+    All,
+    /// Texts alone.
+    Texts,
+    /// Names of senders alone.
+    Names,
 }
 
 impl ModerationConfig {

@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use unicode_security::skeleton;
 
+use crate::glyph;
+
 /// What stands next to a match decides whether it is a whole word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -69,34 +71,16 @@ pub(crate) fn folded<T>(c: char, with: impl FnOnce(&CharFold) -> T) -> T {
     }
 }
 
-/// Characters that show nothing. Soft hyphens, fillers, joiners, selectors, tags,
-/// overrides, and controls other than white space.
+/// Whether `c` shows nothing, by the table where it has `c`.
 pub(crate) fn is_invisible(c: char) -> bool {
-    match c {
-        '\u{AD}'
-        | '\u{34F}'
-        | '\u{61C}'
-        | '\u{115F}'
-        | '\u{1160}'
-        | '\u{17B4}'
-        | '\u{17B5}'
-        | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}'
-        | '\u{FEFF}'
-        | '\u{FFA0}'
-        | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E0FFF}' => true,
-        _ => c.is_control() && !c.is_whitespace(),
+    match TABLE.get(c as usize) {
+        Some(known) => *known == CharFold::Invisible,
+        None => glyph::is_invisible(c),
     }
 }
 
 fn compute(c: char) -> CharFold {
-    if is_invisible(c) {
+    if glyph::is_invisible(c) {
         return CharFold::Invisible;
     }
     // A flag or a trade mark after a word is not part of it, though it folds to letters.
@@ -203,6 +187,18 @@ mod tests {
                 assert_eq!(seen.insert(format!("{fold:?}"), c), None, "{c}");
             }
         }
+    }
+
+    /// An unassigned or private character must not make one text into another.
+    #[test]
+    fn what_shows_nothing_folds_to_nothing() {
+        for c in
+            ['\u{378}', '\u{E000}', '\u{FFFC}', '\u{FDD0}', '\u{10FFFF}', '\u{AD}', '\u{13430}', '\u{E0100}']
+        {
+            assert_eq!(compute(c), CharFold::Invisible, "{c:?}");
+            assert!(is_invisible(c), "{c:?}");
+        }
+        assert!(!is_invisible('a') && !is_invisible('\u{1F600}') && !is_invisible(' '));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(crate) enum RuleKind {
     Hook,
     HookAway,
     Escalation,
+    Name,
 }
 
 impl RuleKind {
@@ -34,6 +35,7 @@ impl RuleKind {
             RuleKind::Hook => "hook",
             RuleKind::HookAway => "hook_away",
             RuleKind::Escalation => "escalation",
+            RuleKind::Name => "name",
         }
     }
 }

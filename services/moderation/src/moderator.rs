@@ -6,7 +6,7 @@ use std::time::Duration;
 use barrage_flow::{BreakerMetrics, Guarded};
 
 use crate::check::{Candidate, Check, Mode};
-use crate::config::ModerationConfig;
+use crate::config::{ListScope, ModerationConfig};
 use crate::decision::{Decision, Measure, RuleHit};
 use crate::error::{ListError, ModerationError};
 use crate::escalation::Escalation;
@@ -15,9 +15,21 @@ use crate::fold_table;
 use crate::hook::{Answer, Hook, Question};
 use crate::links::Links;
 use crate::lists::{Lists, NamedList, Reloaded};
+use crate::mask::Mask;
 use crate::metrics::{ModerationMetrics, RuleKind};
 use crate::repeat::{Repeated, Repeats};
 use crate::word_list::WordList;
+
+/// What becomes of a sender's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// It is shown as it is.
+    Plain,
+    /// It is shown like this.
+    Masked(String),
+    /// It is not shown: a list refuses or holds it.
+    Refused(RuleHit),
+}
 
 /// Decides about texts. One for a process, shared.
 ///
@@ -71,6 +83,33 @@ impl Moderator {
         check.finish(mute)
     }
 
+    /// Checks a sender's name by the lists. A list that holds a text refuses a name: nobody can
+    /// look through names that are held.
+    #[must_use]
+    pub fn check_name(&self, name: &str) -> Named {
+        let lists = self.lists.current();
+        let mut applied =
+            lists.iter().filter(|list| list.config.scope != ListScope::Texts && !list.words.is_empty());
+        let Some(first) = applied.next() else { return Named::Plain };
+        let (folded, mut mask) = (Folded::new(name), Mask::default());
+        for list in std::iter::once(first).chain(applied) {
+            let Some(measure) = list.config.action.measure() else { continue };
+            let mut found = list.words.find(&folded).peekable();
+            let Some(word) = found.peek() else { continue };
+            self.metrics.hit(RuleKind::Name, measure, list.config.shadow);
+            if list.config.shadow {
+                continue;
+            }
+            if measure == Measure::Mask {
+                mask.add(&folded, found);
+                continue;
+            }
+            let (rule, detail) = (format!("list:{}", list.config.name), format!("line {}", word.line));
+            return Named::Refused(RuleHit { rule, measure, detail });
+        }
+        if mask.is_empty() { Named::Plain } else { Named::Masked(mask.apply(name)) }
+    }
+
     /// Replaces a list's words. Until its file changes again, they hold. The new list
     /// is built by the caller, off the threads that serve requests.
     pub fn replace(&self, name: &str, words: WordList) -> Result<(), ListError> {
@@ -120,7 +159,7 @@ impl Moderator {
         if check.decided.is_none() {
             self.link(check);
         }
-        for list in self.lists.current().iter() {
+        for list in self.lists.current().iter().filter(|list| list.config.scope != ListScope::Names) {
             if check.decided.is_some() {
                 return;
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use barrage_flow::BreakerMetrics;
 use barrage_moderation::{
     Candidate, Decision, ListError, Measure, ModerationConfig, ModerationError, ModerationMetrics, Moderator,
-    Outcome, WordList,
+    Named, Outcome, WordList,
 };
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use prometheus::{Registry, TextEncoder};
@@ -222,4 +222,43 @@ fn lists_change_under_load_and_each_text_meets_one_state() {
             assert!([("masked", "*** dog"), ("masked", "cat ***")].contains(&seen), "{seen:?}");
         }
     });
+}
+
+#[tokio::test]
+async fn names_are_checked_by_the_lists_whose_scope_has_them() {
+    let fixture = Fixture::new(
+        r#"
+        lists = [
+            { name = "mask", action = "mask" },
+            { name = "hosts", action = "refuse", scope = "names" },
+            { name = "review", action = "hold" },
+            { name = "talk", action = "refuse", scope = "texts" },
+            { name = "trial", action = "refuse", shadow = true },
+        ]
+        "#,
+    );
+    assert_eq!(fixture.moderator.check_name("anything"), Named::Plain);
+    fixture.words("mask", "damn");
+    fixture.words("hosts", "*admin\n夜航船");
+    fixture.words("review", "casino");
+    fixture.words("talk", "spoiler");
+    fixture.words("trial", "rehearsal");
+    let name = |name: &str| match fixture.moderator.check_name(name) {
+        Named::Plain => "plain".to_owned(),
+        Named::Masked(name) => name,
+        Named::Refused(hit) => hit.rule,
+    };
+    assert_eq!(name("Ann"), "plain");
+    assert_eq!(name("Damn Ann"), "**** Ann");
+    // Look-alikes of a name that is kept for others: Cyrillic, boxed, spaced, full-width.
+    for alike in ["Admin", "аdmіn", "a d m i n", "ＡＤＭＩＮ", "🅰🅳🅼🅸🅽", "Admin2", "夜\u{200B}航船"]
+    {
+        assert_eq!(name(alike), "list:hosts", "{alike}");
+    }
+    assert_eq!(name("casino"), "list:review", "a name cannot be held");
+    assert_eq!((name("spoiler"), name("rehearsal")), ("plain".into(), "plain".into()));
+    assert_eq!(rule(&fixture.outcome("ask the admin").await), ("admit", ""));
+    assert_eq!(rule(&fixture.outcome("a spoiler").await).0, "refused");
+    let scraped = fixture.scrape();
+    assert!(scraped.contains(r#"action="refuse",rule_kind="name",shadow="true"} 1"#), "{scraped}");
 }

@@ -66,12 +66,7 @@ fn is_default_style(style: &Style) -> bool {
 
 /// Checks and cleans a post, and makes its body. Likes have none.
 pub(crate) fn body(post: &Post, by: &Identity, text_chars_max: usize, at_ms: u64) -> Result<Bytes, Refusal> {
-    let sender = |id| By {
-        id,
-        user: &by.user,
-        name: clean(&by.name, NAME_CHARS_MAX).unwrap_or_else(|_| by.user.to_string()),
-        role: by.role,
-    };
+    let sender = |id| By { id, user: &by.user, name: shown_name(by), role: by.role };
     let body = match post {
         Post::Chat { id, text, style } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
@@ -107,6 +102,11 @@ pub(crate) fn body(post: &Post, by: &Identity, text_chars_max: usize, at_ms: u64
         }
     };
     Ok(serde_json::to_vec(&body).expect("bodies are plain data").into())
+}
+
+/// The sender's name, cleaned as texts are; the user's id where nothing of it can be shown.
+pub(crate) fn shown_name(by: &Identity) -> String {
+    clean(&by.name, NAME_CHARS_MAX).unwrap_or_else(|_| by.user.to_string())
 }
 
 fn shown(field: &str, text: &str, chars_max: usize) -> Result<String, Refusal> {

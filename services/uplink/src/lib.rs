@@ -13,6 +13,7 @@ mod history;
 mod limit;
 mod metrics;
 mod moderate;
+mod name;
 mod pulse;
 mod recent;
 mod record;

@@ -124,6 +124,7 @@ impl Uplink {
         now_ms: u64,
     ) -> Result<Draft, ApiError> {
         let shown = switch::plain(&settings.switches, shown);
+        let shown_by = self.shown_sender(by)?;
         Ok(Draft {
             room: room.clone(),
             class: post.class(),
@@ -132,7 +133,7 @@ impl Uplink {
             // Of what was posted: a retry is the same whatever is shown of it.
             fingerprint: compose::fingerprint(post),
             to: None,
-            body: compose::body(&shown, by, self.config.text_chars_max, now_ms)?,
+            body: compose::body(&shown, &shown_by, self.config.text_chars_max, now_ms)?,
         })
     }
 

@@ -1,38 +1,103 @@
-//! Cleaning of text that people wrote: what cannot be shown, or shows as something
-//! else, does not get in. Pure.
+//! Cleaning of text that people wrote: a character that shows nothing, or that scribbles over its
+//! neighbours, does not get in. Pure.
 
+use barrage_moderation::glyph::{is_blank, is_invisible, is_needed, is_plain, tag_flag};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
 /// Marks stacked on one letter; more only serve to scribble over other lines.
 const MARKS_MAX: usize = 4;
 /// Bytes looked at per allowed character; longer input is refused unread.
 const BYTES_PER_CHAR_MAX: usize = 64;
+/// Code points of one character (grapheme cluster). The longest emoji have ten.
+const CODE_POINTS_PER_CHAR_MAX: usize = 16;
+/// Code points of a text per allowed character: room for a text of emoji with skin tones.
+const CODE_POINTS_PER_CHAR: usize = 4;
+/// Terminal cells of a text per allowed character: Chinese characters have two.
+const CELLS_PER_CHAR: usize = 2;
+/// Passes of the cleaning. One that removes a character may put two together that compose; the
+/// next pass sees to them. Texts that were not made to need more need two; after the last pass the
+/// text is taken as it is.
+const PASSES_MAX: usize = 8;
 
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TextError {
     /// Nothing is left that could be shown.
-    #[error("there is nothing in it that could be shown")]
+    #[error("the text is empty after removal of invisible characters")]
     Empty,
-    /// Too long.
-    #[error("it may have {0} characters")]
+    /// Too many characters, as a reader counts them.
+    #[error("the text has more than {0} characters")]
     TooLong(usize),
+    /// A character that is built of too many.
+    #[error("a character of the text is composed of more than {0} code points")]
+    Overloaded(usize),
+    /// Too many code points, though not too many characters.
+    #[error("the text has more than {0} code points")]
+    TooManyCodePoints(usize),
+    /// Wider than a text of that many wide characters.
+    #[error("the text is wider than {0} columns; a Chinese character takes two")]
+    TooWide(usize),
 }
 
-/// Normalises to NFC, strips controls, bidirectional overrides, invisible
-/// characters and piled-up marks, folds white space, and checks the length.
+/// Normalises to NFC, strips invisible characters by their property and piled-up marks, folds
+/// white space, and checks the length in characters, code points and columns.
 pub(crate) fn clean(text: &str, chars_max: usize) -> Result<String, TextError> {
     if text.len() > chars_max * BYTES_PER_CHAR_MAX {
         return Err(TextError::TooLong(chars_max));
     }
+    if text.chars().all(is_plain) {
+        return plain(text, chars_max);
+    }
+    let mut cleaned = pass(text);
+    let mut is_final = cleaned == text;
+    for _ in 1..PASSES_MAX {
+        if is_final {
+            break;
+        }
+        let again = pass(&cleaned);
+        is_final = again == cleaned;
+        cleaned = again;
+    }
+    check(&cleaned, chars_max)?;
+    Ok(cleaned)
+}
+
+/// The same for a text of plain characters: only its spaces are folded and its length is checked.
+fn plain(text: &str, chars_max: usize) -> Result<String, TextError> {
     let mut out = String::with_capacity(text.len());
-    let mut marks = 0;
-    let mut previous = ' ';
-    for c in text.nfc() {
-        let c = if c.is_whitespace() { ' ' } else { c };
-        if is_stripped(c, previous) || (c == ' ' && (previous == ' ' || out.is_empty())) {
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    match out.chars().count() {
+        0 => Err(TextError::Empty),
+        count if count > chars_max => Err(TextError::TooLong(chars_max)),
+        _ => Ok(out),
+    }
+}
+
+fn pass(text: &str) -> String {
+    let chars: Vec<char> = text.nfc().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let mut out = String::with_capacity(text.len());
+    let (mut marks, mut at) = (0, 0);
+    while let Some(&c) = chars.get(at) {
+        let flag = tag_flag(&chars[at..]);
+        if flag > 0 {
+            out.extend(&chars[at..at + flag]);
+            at += flag;
+            marks = 0;
+            continue;
+        }
+        at += 1;
+        if is_invisible(c) && !is_needed(c, &out, chars.get(at).copied()) {
+            continue;
+        }
+        if c == ' ' && (out.is_empty() || out.ends_with(' ')) {
             continue;
         }
         marks = if is_combining_mark(c) { marks + 1 } else { 0 };
@@ -40,49 +105,66 @@ pub(crate) fn clean(text: &str, chars_max: usize) -> Result<String, TextError> {
             continue;
         }
         out.push(c);
-        previous = c;
     }
-    // A joiner at the end joins nothing.
-    let kept = out.trim_end_matches([' ', '\u{200D}']).len();
-    out.truncate(kept);
-    if out.is_empty() {
+    out.trim_matches(is_blank).nfc().collect()
+}
+
+fn check(text: &str, chars_max: usize) -> Result<(), TextError> {
+    if !text.chars().any(|c| !is_blank(c) && !is_invisible(c) && !is_combining_mark(c)) {
         return Err(TextError::Empty);
     }
-    if out.graphemes(true).count() > chars_max {
+    let (mut chars, mut code_points, mut cells) = (0, 0, 0);
+    for character in text.graphemes(true) {
+        let count = character.chars().count();
+        if count > CODE_POINTS_PER_CHAR_MAX {
+            return Err(TextError::Overloaded(CODE_POINTS_PER_CHAR_MAX));
+        }
+        chars += 1;
+        code_points += count;
+        cells += cells_of(character);
+    }
+    if chars > chars_max {
         return Err(TextError::TooLong(chars_max));
     }
-    Ok(out)
-}
-
-fn is_stripped(c: char, previous: char) -> bool {
-    match c {
-        // Zero-width joiner: part of an emoji, or invisible.
-        '\u{200D}' => !is_emoji(previous),
-        '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{061C}'
-        | '\u{FEFF}'
-        | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{115F}'
-        | '\u{1160}'
-        | '\u{3164}'
-        | '\u{FFA0}'
-        | '\u{034F}'
-        | '\u{180E}'
-        | '\u{E0000}'..='\u{E0FFF}' => true,
-        _ => c.is_control(),
+    if code_points > chars_max * CODE_POINTS_PER_CHAR {
+        return Err(TextError::TooManyCodePoints(chars_max * CODE_POINTS_PER_CHAR));
     }
+    if cells > chars_max * CELLS_PER_CHAR {
+        return Err(TextError::TooWide(chars_max * CELLS_PER_CHAR));
+    }
+    Ok(())
 }
 
-fn is_emoji(c: char) -> bool {
-    matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2190}'..='\u{2BFF}' | '\u{FE0F}')
+/// Terminal cells of a character, with those that fonts draw far wider than terminals do.
+fn cells_of(character: &str) -> usize {
+    let drawn: usize = character.chars().map(wide_cells).sum();
+    drawn.max(character.width())
+}
+
+/// Cells of single characters that are words, numbers or ornaments in themselves, as common fonts
+/// draw them; 0 for all others.
+fn wide_cells(c: char) -> usize {
+    match c {
+        // The basmala and its like.
+        '\u{FDFD}' => 12,
+        '\u{FDF0}'..='\u{FDFC}' => 4,
+        '\u{2E3A}' => 4,
+        '\u{2E3B}' => 6,
+        // Ornaments of Javanese and Balinese, Tamil and Myanmar signs.
+        '\u{A9C1}'..='\u{A9CD}' | '\u{1B5B}'..='\u{1B60}' => 4,
+        '\u{BF0}'..='\u{BFA}' | '\u{102A}' | '\u{104C}'..='\u{104F}' => 4,
+        // Cuneiform; some of its numbers are wider than ten letters.
+        '\u{12000}'..='\u{123FF}' | '\u{12480}'..='\u{1254F}' => 4,
+        '\u{12400}'..='\u{1247F}' => 12,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     fn cleaned(text: &str) -> String {
         clean(text, 200).unwrap()
@@ -100,14 +182,101 @@ mod tests {
         assert_eq!(clean(&"x".repeat(1 << 20), 200), Err(TextError::TooLong(200)));
     }
 
+    /// A case of the corpus: `unit`, `times` over, becomes `cleaned` or is refused.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        case: String,
+        unit: String,
+        #[serde(default = "once")]
+        times: usize,
+        cleaned: Option<String>,
+        refused: Option<String>,
+    }
+
+    fn once() -> usize {
+        1
+    }
+
+    #[test]
+    fn hostile_texts_are_cleaned_or_refused() {
+        let corpus: Vec<Case> =
+            serde_json::from_str(include_str!("../../testkit/corpus/hostile-texts.json")).unwrap();
+        assert!(corpus.len() > 40);
+        for Case { case, unit, times, cleaned, refused } in corpus {
+            let got = clean(&unit.repeat(times), 200);
+            match (cleaned, refused) {
+                (Some(cleaned), None) => assert_eq!(got, Ok(cleaned), "{case}"),
+                (None, Some(refused)) => {
+                    let kind = match got {
+                        Err(TextError::Empty) => "empty",
+                        Err(TextError::TooLong(_)) => "too_long",
+                        Err(TextError::Overloaded(_)) => "overloaded",
+                        Err(TextError::TooManyCodePoints(_)) => "too_many_code_points",
+                        Err(TextError::TooWide(_)) => "too_wide",
+                        Ok(text) => panic!("{case}: {text:?} gets in"),
+                    };
+                    assert_eq!(kind, refused, "{case}");
+                }
+                _ => panic!("{case}: say either what it becomes or why it is refused"),
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_every_script_pass_unchanged() {
+        for text in [
+            "前方高能！！！ 哈哈哈哈，“弹幕”……",
+            "ｶﾞﾝﾊﾞﾚ がんばれ 한국어 화이팅",
+            "می‌خواهم سلام",
+            "क्‍ष र्‍य हिन्दी",
+            "ᠮᠣᠩᠭᠣᠯ\u{180B}",
+            "สวัสดีครับ Việt Nam Ελληνικά Ёлка",
+            "👨‍👩‍👧‍👦 👩🏽‍❤️‍💋‍👨🏽 🏴󠁧󠁢󠁷󠁬󠁳󠁿 🇨🇳 1️⃣ ❤️ ☺︎",
+            "⠓⠑⠇⠇⠕ ∑∞≠ €£¥",
+        ] {
+            let nfc: String = text.nfc().collect();
+            assert_eq!(cleaned(text), nfc);
+        }
+        assert_eq!(cleaned(&"👨‍👩‍👧‍👦".repeat(100)).graphemes(true).count(), 100);
+        assert_eq!(cleaned(&"弹".repeat(200)).chars().count(), 200);
+        assert_eq!(cleaned(&"👍🏽".repeat(200)).chars().count(), 400);
+    }
+
     proptest! {
         /// Cleaning never fails strangely, and cleaning twice changes nothing.
         #[test]
-        fn cleaning_is_idempotent(text in "\\PC{0,60}|.{0,60}") {
+        fn cleaning_is_idempotent(
+            text in "\\PC{0,60}|.{0,60}|([a-c我 ]|[👩🚀❤👍🏽🏴]|[\u{200C}\u{200D}\u{FE0F}\u{AD}\u{34F}\u{E0067}]|[\u{300}\u{345}\u{93C}\u{94D}]|[कषمیᠠ\u{2800}1\u{20E3}]){0,40}"
+        ) {
             if let Ok(once) = clean(&text, 100) {
                 prop_assert_eq!(clean(&once, 100), Ok(once.clone()));
                 prop_assert!(!once.chars().any(char::is_control));
             }
+        }
+
+        /// What gets in is bounded in every measure, and shows something.
+        #[test]
+        fn cleaned_texts_are_bounded(
+            text in "(\\PC|.|[ᄀ\u{600}क्\u{200D}🙂\u{FDFD}\u{301}\u{E000}]){0,400}",
+            chars_max in 1_usize..120,
+        ) {
+            if let Ok(text) = clean(&text, chars_max) {
+                prop_assert!(text.graphemes(true).count() <= chars_max);
+                prop_assert!(text.graphemes(true).all(|character| character.chars().count() <= 16));
+                prop_assert!(text.chars().count() <= 4 * chars_max);
+                prop_assert!(text.width() <= 2 * chars_max);
+                prop_assert!(text.chars().any(|c| !c.is_whitespace() && !is_invisible(c)));
+            }
+        }
+
+        /// The short way for plain texts ends where the long one does.
+        #[test]
+        fn plain_texts_are_cleaned_as_all_others(text in "[a-z0-9 我你。，！é가-힣ァ-ヺЖ…]{0,60}") {
+            prop_assert!(text.chars().all(is_plain));
+            let slowly = pass(&text);
+            let slowly = check(&slowly, 40).map(|()| slowly);
+            prop_assert_eq!(plain(&text, 40), slowly);
         }
     }
 }
