@@ -15,7 +15,7 @@ pub(crate) const REVISION: &str = match option_env!("BARRAGE_REVISION") {
 
 /// The roles of a process, each with its id in the registry. An archiver has no id there and is
 /// called by its role.
-pub(crate) fn instances<'a>(roles: Roles, config: &'a Config) -> Vec<(&'static str, &'a str)> {
+pub(crate) fn instances(roles: Roles, config: &Config) -> Vec<(&'static str, &str)> {
     let all = [
         (roles.gateway, "gateway", config.gateway.id.as_str()),
         (roles.uplink, "uplink", config.uplink.id.as_str()),

@@ -268,7 +268,7 @@ fn attacked(attackers: u32, address_max: u32, until_secs: u64, secs: u64) -> Vec
         };
         if ms % 5 == 0 && second < until_secs {
             for attacker in 0..attackers {
-                drop(ask(std::net::IpAddr::from((0x0a00_0000 + attacker).to_be_bytes())));
+                ask(std::net::IpAddr::from((0x0a00_0000 + attacker).to_be_bytes()));
             }
         }
         if ms % 100 == 50 {
