@@ -124,9 +124,16 @@ impl Fields {
 pub(crate) struct Draft {
     item: Item,
     tag: Tag,
+    /// Whether the sender is a user name.
+    is_named: bool,
 }
 
 impl Draft {
+    /// Whether the sender is a user name, not a hash or a number.
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
+    }
+
     pub(crate) fn read(
         tag: Tag,
         start: &BytesStart<'_>,
@@ -134,17 +141,18 @@ impl Draft {
         limits: &Limits,
     ) -> Result<Draft, Skip> {
         let fields = Fields::read(start, limits)?;
+        let is_named = fields.user.as_deref().is_some_and(|user| !user.trim().is_empty());
         let item = match tag {
             Tag::Danmaku => danmaku(&fields, limits),
             Tag::Gift => gift(&fields, limits),
             Tag::SuperChat => super_chat(&fields, unit, limits),
             Tag::Guard => guard(&fields, limits),
         }?;
-        Ok(Draft { item, tag })
+        Ok(Draft { item, tag, is_named })
     }
 
     pub(crate) fn finish(self, text: &str, limits: &Limits) -> Result<Item, Skip> {
-        let Draft { mut item, tag } = self;
+        let Draft { mut item, tag, is_named: _ } = self;
         if !tag.has_text() {
             return Ok(item);
         }

@@ -30,6 +30,8 @@ pub struct Recording {
     pub items: Vec<Item>,
     /// What was left behind, by reason.
     pub skipped: Skipped,
+    /// Whether any entry has a user name. Without one, senders are the site's hashes.
+    pub has_names: bool,
 }
 
 impl Recording {

@@ -181,11 +181,15 @@ impl<'a> Parser<'a> {
 
     fn close(&mut self) -> Result<(), RecordingError> {
         let Some(open) = self.open.take() else { return Ok(()) };
+        let is_named = open.draft.as_ref().is_ok_and(Draft::is_named);
         match open.draft.and_then(|draft| draft.finish(&open.text, self.limits)) {
             Ok(_) if self.recording.items.len() >= self.limits.items_max => {
                 return Err(RecordingError::TooManyItems(self.limits.items_max));
             }
-            Ok(item) => self.recording.items.push(item),
+            Ok(item) => {
+                self.recording.has_names |= is_named;
+                self.recording.items.push(item);
+            }
             Err(reason) => self.recording.skipped.count(reason),
         }
         Ok(())

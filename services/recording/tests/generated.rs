@@ -71,6 +71,8 @@ fn parser_finds_every_generated_item_and_every_skip() {
     for file in generate::all(1) {
         let recording = parse(&file);
         assert_eq!(found(&recording), file.expected, "{}", file.file_name);
+        // Only recorders of live rooms write names.
+        assert_eq!(recording.has_names, file.file_name.starts_with("live-"), "{}", file.file_name);
         assert_eq!(recording.items.len(), file.expected.items(), "{}", file.file_name);
         assert!(recording.items.is_sorted_by_key(|item| item.offset_ms), "{}", file.file_name);
         let (items, skipped) = (recording.items.len(), recording.skipped);
