@@ -16,6 +16,7 @@ mod page;
 mod probe;
 mod process;
 mod process_metrics;
+mod pseudonym;
 mod replay;
 mod roles;
 mod roster;

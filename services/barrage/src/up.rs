@@ -41,13 +41,14 @@ pub(crate) fn role(
 
 /// The recording that the flags ask for, read before anything is started.
 fn recording(asked: &ReplayArguments) -> anyhow::Result<Option<Replay>> {
-    let (bytes, again) = match (&asked.replay, asked.demo) {
+    let (name, bytes, again) = match (&asked.replay, asked.demo) {
         (Some(path), _) => {
             let bytes =
                 std::fs::read(path).with_context(|| format!("--replay {} cannot be read", path.display()))?;
-            (bytes, asked.again)
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            (name, bytes, asked.again)
         }
-        (None, true) => (barrage_recording::DEMO.to_vec(), true),
+        (None, true) => ("the demo".to_owned(), barrage_recording::DEMO.to_vec(), true),
         (None, false) => return Ok(None),
     };
     let recording =
@@ -59,5 +60,7 @@ fn recording(asked: &ReplayArguments) -> anyhow::Result<Option<Replay>> {
             recording.skipped
         ))?;
     }
-    Ok(Some(Replay { recording, room: asked.room.clone(), speed: asked.speed, again }))
+    let replay = Replay { name, recording, room: asked.room.clone(), speed: asked.speed, again };
+    cli::say(format!("  play    {}", replay.describe()))?;
+    Ok(Some(replay))
 }
