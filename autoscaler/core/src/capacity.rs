@@ -78,6 +78,30 @@ pub struct CapacityFile {
     pub machine: String,
     /// The knee.
     pub knee: Knee,
+    /// The axes whose knee is a lower bound.
+    #[serde(default, skip_serializing_if = "AtLeast::is_empty")]
+    pub at_least: AtLeast,
+}
+
+/// For each axis that `barrage-loadtest capacity` searches, whether the gateway carried the
+/// figure and more was not tried: the real knee lies at the figure or above.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AtLeast {
+    /// Viewers.
+    pub connections: bool,
+    /// Joins per second.
+    pub joins_per_s: bool,
+    /// Messages handed to viewers per second.
+    pub deliveries_per_s: bool,
+    /// Bytes written per second.
+    pub egress_bytes_per_s: bool,
+}
+
+impl AtLeast {
+    fn is_empty(&self) -> bool {
+        *self == AtLeast::default()
+    }
 }
 
 impl CapacityFile {
@@ -86,6 +110,42 @@ impl CapacityFile {
         let file: CapacityFile = crate::file::read(path)?;
         let problems = file.problems();
         if problems.is_empty() { Ok(file) } else { Err(ConfigError::Invalid(problems)) }
+    }
+
+    /// The knee without the axes whose figure is a lower bound alone: nobody knows their knee,
+    /// so that nothing may be turned away because of it.
+    #[must_use]
+    pub fn known_knee(&self) -> Knee {
+        let AtLeast { connections, joins_per_s, deliveries_per_s, egress_bytes_per_s } = self.at_least;
+        let open = |is_open: bool, knee: f64| if is_open { f64::INFINITY } else { knee };
+        Knee {
+            connections: open(connections, self.knee.connections),
+            joins_per_s: open(joins_per_s, self.knee.joins_per_s),
+            deliveries_per_s: self.knee.deliveries_per_s.filter(|_| !deliveries_per_s),
+            egress_bytes_per_s: self.knee.egress_bytes_per_s.filter(|_| !egress_bytes_per_s),
+            ..self.knee.clone()
+        }
+    }
+
+    /// One sentence for each axis whose figure is a lower bound alone.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let AtLeast { connections, joins_per_s, deliveries_per_s, egress_bytes_per_s } = self.at_least;
+        let axes = [
+            ("connections", connections, Axis::Connections),
+            ("joins_per_s", joins_per_s, Axis::Joins),
+            ("deliveries_per_s", deliveries_per_s, Axis::Deliveries),
+            ("egress_bytes_per_s", egress_bytes_per_s, Axis::Egress),
+        ];
+        let open = axes.into_iter().filter(|(_, is_open, _)| *is_open);
+        let sentence = |(key, _, axis)| {
+            format!(
+                "knee.{key} = {} is a lower bound, not a knee: the measurement ended before the gateway's limit; \
+                 measure again with more load (barrage-loadtest capacity --viewers-max, or larger gateway limits)",
+                self.knee.of(axis)
+            )
+        };
+        open.map(sentence).collect()
     }
 
     /// Everything in it that cannot be.
@@ -120,6 +180,24 @@ mod tests {
         assert_eq!(file, read("capacity.json", json).unwrap());
         assert_eq!(file.knee.of(Axis::Connections), 50_000.0);
         assert_eq!(file.knee.of(Axis::Cpu), f64::INFINITY);
+    }
+
+    #[test]
+    fn lower_bounds_are_no_knees_and_are_warned_of() {
+        let json = r#"{"knee": {"connections": 3000, "joins_per_s": 900, "egress_bytes_per_s": 5e6},
+                       "at_least": {"connections": true, "egress_bytes_per_s": true}}"#;
+        let file = read("capacity.json", json).unwrap();
+        assert_eq!((file.knee.connections, file.known_knee().connections), (3_000.0, f64::INFINITY));
+        assert_eq!((file.known_knee().joins_per_s, file.known_knee().egress_bytes_per_s), (900.0, None));
+        let warnings = file.warnings();
+        assert_eq!(warnings.len(), 2);
+        assert!(warnings[0].contains("knee.connections = 3000 is a lower bound"), "{warnings:?}");
+        let measured = read("c.toml", "[knee]\nconnections = 9\njoins_per_s = 1\n").unwrap();
+        assert_eq!(measured.known_knee(), measured.knee);
+        assert!(measured.warnings().is_empty());
+        assert!(
+            read("c.toml", "[knee]\nconnections = 9\njoins_per_s = 1\n[at_least]\nviewers = true\n").is_err()
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod victims;
 mod weights;
 
 pub use axis::Axis;
-pub use capacity::{CapacityFile, Knee};
+pub use capacity::{AtLeast, CapacityFile, Knee};
 pub use census::count;
 pub use constraint::Constraint;
 pub use decide::decide;

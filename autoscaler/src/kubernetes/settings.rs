@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barrage_scaling::{CapacityFile, Knee, PolicyConfig, Problem};
+use barrage_scaling::{AtLeast, CapacityFile, Knee, PolicyConfig, Problem};
 use serde_json::Value;
 
 use super::resource::FleetAutoscalerSpec;
@@ -33,7 +33,8 @@ impl Settings {
         policy.replicas_max = spec.max_replicas;
         policy.tick_secs = tick.as_secs_f64();
         let knee = spec.capacity.as_ref().map_or_else(Knee::default, Knee::from);
-        let capacity = CapacityFile { build: String::new(), machine: String::new(), knee };
+        let capacity =
+            CapacityFile { build: String::new(), machine: String::new(), knee, at_least: AtLeast::default() };
         let mut problems = policy.problems();
         problems.extend(capacity.problems());
         let mut texts: Vec<String> = problems.iter().map(Problem::to_string).collect();

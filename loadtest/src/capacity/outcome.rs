@@ -79,15 +79,20 @@ struct File<'a> {
     build: &'a str,
     machine: &'a str,
     knee: serde_json::Map<String, serde_json::Value>,
+    /// `true` for each axis whose knee lies at the figure or above: more was not tried.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    at_least: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Capacity {
-    /// The capacity file: the least knee of each axis.
+    /// The capacity file: the least knee of each axis, and whether it is a lower bound alone.
     #[must_use]
     pub fn file(&self) -> String {
         let knees =
             self.searched.iter().map(|searched| (searched.axis.to_owned(), searched.least.floor().into()));
-        let file = File { build: &self.build, machine: &self.machine, knee: knees.collect() };
+        let open = self.searched.iter().filter(|searched| searched.at_least);
+        let at_least = open.map(|searched| (searched.axis.to_owned(), true.into())).collect();
+        let file = File { build: &self.build, machine: &self.machine, knee: knees.collect(), at_least };
         json(&file)
     }
 
@@ -154,6 +159,9 @@ mod tests {
         assert_eq!((read.knee.connections, read.knee.joins_per_s), (16_999.0, 70.0));
         assert_eq!((read.knee.deliveries_per_s, read.knee.egress_bytes_per_s), (Some(70.0), Some(70.0)));
         assert_eq!(read.knee.packets_per_s, None);
+        // Every search of the viewers ended at the gateway's configuration: its knee is not known.
+        assert!(read.at_least.connections && !read.at_least.joins_per_s);
+        assert_eq!(read.warnings().len(), 1);
     }
 
     #[test]

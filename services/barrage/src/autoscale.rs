@@ -47,8 +47,13 @@ impl AutoscaleConfig {
     pub(crate) fn knee(&self, gateway: &GatewayConfig) -> anyhow::Result<Knee> {
         match &self.capacity_file {
             Some(path) => {
-                let file = CapacityFile::read(path);
-                Ok(file.with_context(|| format!("autoscale.capacity_file {}", path.display()))?.knee)
+                let file = CapacityFile::read(path)
+                    .with_context(|| format!("autoscale.capacity_file {}", path.display()))?;
+                // A lower bound makes the fleet larger than it has to be, never too small.
+                for warning in file.warnings() {
+                    tracing::warn!(file = %path.display(), "autoscale.capacity_file: {warning}");
+                }
+                Ok(file.knee)
             }
             None => Ok(Knee {
                 connections: gateway.viewers_max as f64,

@@ -90,7 +90,12 @@ impl Entry {
             None => RegionTable::default(),
         };
         let rate = Rate::per_sec(config.address_per_s, config.address_per_s.saturating_mul(BURST_SECS))?;
-        let knee = config.capacity_file.as_deref().map(CapacityFile::read).transpose()?.map(|file| file.knee);
+        let capacity = config.capacity_file.as_deref().map(CapacityFile::read).transpose()?;
+        for warning in capacity.iter().flat_map(CapacityFile::warnings) {
+            tracing::warn!("entry.capacity_file: {warning}");
+        }
+        // A lower bound must not turn viewers away: the gateways' own limits hold instead.
+        let knee = capacity.map(|file| file.known_knee());
         let placer = Placer::new(PlacerConfig {
             gateways_max: config.gateways_max,
             race_width: config.race_width,
