@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrage_autoscaler::simulate::{Contender, CurveOptions, Trace, built_in, built_ins};
@@ -46,7 +47,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run crowds under policies and compare what the viewers suffer and what it costs.
     Simulate(Simulate),
-    /// Search the policy's numbers for the least suffering, then the least cost.
+    /// Search the policy's numbers: less suffering as long as it is worth its gateway hours.
     Tune(Tune),
     /// Decide again over a log of observations, and print the decisions.
     Replay(Replay),
@@ -117,10 +118,11 @@ pub(crate) struct Tune {
     /// Policies to try.
     #[arg(long, default_value_t = 60)]
     pub(crate) trials: usize,
-    /// Overload and waiting may be this much above the least, in percent, if it saves
-    /// gateway hours.
-    #[arg(long, default_value_t = 10.0, value_name = "PERCENT")]
-    pub(crate) slack: f64,
+    /// Take the cheapest policy whose overload and waiting are within this share of the least,
+    /// in percent. When absent: the knee of the curve, beyond which one more percent of gateway
+    /// hours removes less than one percent of the present policy's overload and waiting.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) slack: Option<f64>,
     /// Write the policy found.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -197,7 +199,13 @@ fn reference_knee() -> Knee {
 }
 
 pub(crate) fn read_knee(capacity: Option<&Path>) -> Result<Knee, ConfigError> {
-    capacity.map_or_else(|| Ok(reference_knee()), |path| CapacityFile::read(path).map(|file| file.knee))
+    let Some(path) = capacity else { return Ok(reference_knee()) };
+    let file = CapacityFile::read(path)?;
+    // A lower bound makes the fleet larger than it has to be, never too small: it is used.
+    for warning in file.warnings() {
+        note(&format!("warning: {}: {warning}", path.display()));
+    }
+    Ok(file.knee)
 }
 
 pub(crate) fn read_policy(config: Option<&Path>) -> Result<PolicyConfig, ConfigError> {
@@ -212,6 +220,14 @@ impl Crowds {
         let options = CurveOptions { peak_viewers: self.peak, hours: self.hours };
         let read = |name: &String| match built_in(name) {
             Some(trace) => Ok(trace),
+            None if !Path::new(name).exists() => {
+                let names: Vec<_> = built_ins().into_iter().map(|trace| trace.name).collect();
+                let reason = format!(
+                    "neither a file nor a built-in trace; the built-in ones are {}",
+                    names.join(", ")
+                );
+                Err(ConfigError::Parse { path: name.into(), reason })
+            }
             None => Trace::read(Path::new(name), options),
         };
         self.traces.iter().map(read).collect()
@@ -244,12 +260,61 @@ pub(crate) fn complain(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr().lock(), "barrage-autoscaler: {error:#}");
 }
 
-/// A bar for long work; it draws nothing where there is no terminal.
-pub(crate) fn progress(steps: usize, what: &'static str) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new(steps as u64);
-    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
+/// A line on standard error.
+pub(crate) fn note(text: &str) {
+    // There is nowhere left to say that this failed.
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Progress of long work on standard error: a bar on a terminal, a line at each tenth elsewhere.
+pub(crate) struct Progress {
+    bar: indicatif::ProgressBar,
+    is_terminal: bool,
+    steps: usize,
+    done: AtomicUsize,
+    what: &'static str,
+}
+
+impl Progress {
+    pub(crate) fn new(steps: usize, what: &'static str) -> Self {
+        let bar = indicatif::ProgressBar::new(steps as u64);
+        let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        let is_terminal = std::io::stderr().is_terminal();
+        Progress { bar: bar.with_message(what), is_terminal, steps, done: AtomicUsize::new(0), what }
     }
-    bar.with_message(what)
+
+    /// One step is done; any thread may say so.
+    pub(crate) fn step(&self) {
+        self.bar.inc(1);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.is_terminal && is_tenth(done, self.steps) {
+            note(&format!("{} {done}/{}", self.what, self.steps));
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Whether a tenth of the steps has just become complete.
+fn is_tenth(done: usize, steps: usize) -> bool {
+    done * 10 / steps.max(1) > (done - 1) * 10 / steps.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_noted_ten_times_at_most() {
+        for steps in [1, 3, 10, 37, 180] {
+            let noted = (1..=steps).filter(|done| is_tenth(*done, steps)).count();
+            assert_eq!(noted, steps.min(10), "{steps} steps");
+            assert!(is_tenth(steps, steps));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use barrage_autoscaler::simulate::{
-    Campaign, Contender, Outcome, Setup, Trace, html, observations, run_all, table,
+    Campaign, Contender, Outcome, Setup, Trace, html, legend, observations, run_all, table, verdict,
 };
 use clap::ValueEnum;
 
@@ -26,12 +26,13 @@ pub(crate) fn main(asked: &Simulate) -> anyhow::Result<()> {
     if let Some(path) = &asked.record {
         record(&campaign, path)?;
     }
-    let bar = cli::progress(campaign.runs(), "simulating");
-    let results = run_all(&campaign, cli::threads(), &|| bar.inc(1));
-    bar.finish_and_clear();
+    let progress = cli::Progress::new(campaign.runs(), "simulating");
+    let results = run_all(&campaign, cli::threads(), &|| progress.step());
+    progress.finish();
     for result in &results {
-        cli::say(&format!("{}\n", table(result)))?;
+        cli::say(&format!("{}\n  {}\n\u{20}", table(result), verdict(result).join("\n  ")))?;
     }
+    cli::say(&legend(&campaign.contenders))?;
     if let Some(path) = &asked.html {
         let page = html::page(&campaign, &results);
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;

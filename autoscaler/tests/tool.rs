@@ -33,6 +33,9 @@ fn simulate_prints_a_table_json_and_a_page_and_its_record_explains_itself() {
             .collect::<Vec<_>>(),
     ));
     assert!(out.starts_with("show (lower bound"), "{out}");
+    for part in ["viewer-s", "gw-hours", "ours needs", "Kubernetes' HPA decides"] {
+        assert!(out.contains(part), "{part} is not in {out}");
+    }
     let json: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     for policy in ["ours", "hpa"] {
         for field in [
@@ -66,8 +69,49 @@ fn tune_writes_a_policy_that_is_sound() {
     let args = ["tune", "--trace", "show.toml", "--seeds", "1", "--trials", "4", "--out", "best.toml"];
     let out = text(&run(at, &[&args[..], &["--html", "page.html"]].concat()));
     assert!(out.contains("before") && out.contains("after"));
+    // The numbers that differ, not all sixty.
+    assert!(out.lines().filter(|line| line.contains(" = ")).count() <= 12, "{out}");
     assert!(PolicyConfig::read(&at.join("best.toml")).is_ok());
     assert!(std::fs::read_to_string(at.join("page.html")).unwrap().contains("<circle"));
+}
+
+#[test]
+fn tune_shows_its_progress_where_there_is_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("show.toml"), TRACE).unwrap();
+    let output = run(folder.path(), &["tune", "--trace", "show.toml", "--seeds", "1", "--trials", "3"]);
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(progress.contains("tuning 1/3") && progress.contains("tuning 3/3"), "{progress}");
+}
+
+#[test]
+fn unknown_trace_lists_the_built_in_ones_and_one_point_is_no_curve() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |trace: &str| {
+        let output = run(folder.path(), &["simulate", "--trace", trace]);
+        assert_eq!(output.status.code(), Some(64));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let complaint = refused("nosuch");
+    assert!(
+        complaint.contains("nosuch") && complaint.contains("celebrity, hot_chat, diurnal"),
+        "{complaint}"
+    );
+    std::fs::write(folder.path().join("one.csv"), "time,value\n0,5\n").unwrap();
+    let complaint = refused("one.csv");
+    assert!(complaint.contains("one.csv") && complaint.contains("two points"), "{complaint}");
+}
+
+#[test]
+fn capacity_file_with_a_lower_bound_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("show.toml"), TRACE).unwrap();
+    let file = r#"{"knee": {"connections": 3000, "joins_per_s": 900}, "at_least": {"connections": true}}"#;
+    std::fs::write(folder.path().join("capacity.json"), file).unwrap();
+    let args = ["simulate", "--trace", "show.toml", "--seeds", "1", "--policy", "oracle"];
+    let output = run(folder.path(), &[&args[..], &["--capacity", "capacity.json"]].concat());
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(warning.contains("knee.connections = 3000 is a lower bound"), "{warning}");
 }
 
 #[test]

@@ -43,6 +43,22 @@ impl Contender {
         }
     }
 
+    /// Its name and what it does, in a line for tables and legends.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Contender::Ours => "this autoscaler; entry places viewers, and gateways drain before they end",
+            Contender::OursPrewarm => "ours, and it is told of announced crowds beforehand",
+            Contender::OursService => {
+                "this autoscaler's number of gateways; a plain service places viewers, and scale-in cuts them"
+            }
+            Contender::HpaEntry => "Kubernetes' HPA decides; entry places viewers, and gateways drain",
+            Contender::Hpa => "Kubernetes' HPA decides; a plain service places viewers",
+            Contender::Kpa => "Knative's autoscaler decides; a plain service places viewers",
+            Contender::Oracle => "knows the crowd beforehand; the best that is possible with these gateways",
+        }
+    }
+
     /// Who places newcomers, and how a gateway ends.
     #[must_use]
     pub const fn placement(self) -> Placement {

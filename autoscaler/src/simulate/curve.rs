@@ -77,7 +77,14 @@ impl Curve {
         if peak.1 <= 0.0 {
             return Err(fail("no value above 0".into()));
         }
-        Ok(curve.cut(peak.0, options.hours).scaled(options.peak_viewers / peak.1))
+        let lines = curve.0.len();
+        let cut = curve.cut(peak.0, options.hours);
+        // One point is no curve: it would be simulated for 0 s, with a table of zeros.
+        if cut.0.len() < 2 || cut.end_secs() < 1.0 {
+            let within = if cut.0.len() < lines { " within the hours around its peak (--hours)" } else { "" };
+            return Err(fail(format!("a curve needs two points, a second or more apart{within}")));
+        }
+        Ok(cut.scaled(options.peak_viewers / peak.1))
     }
 
     fn cut(self, peak_secs: f64, hours: Option<f64>) -> Curve {
@@ -136,6 +143,12 @@ mod tests {
         std::fs::write(&path, "t_s,value\n0,2\n60,8\n").unwrap();
         let all = CurveOptions { hours: None, ..options };
         assert_eq!(Curve::read_csv(&path, all).unwrap().points(), [(0.0, 250.0), (60.0, 1_000.0)]);
+        let hour = CurveOptions { hours: Some(0.01), ..options };
+        assert!(Curve::read_csv(&path, hour).unwrap_err().to_string().contains("--hours"));
+        for single in ["t_s,value\n0,2\n", "t_s,value\n5,2\n5,3\n"] {
+            std::fs::write(&path, single).unwrap();
+            assert!(Curve::read_csv(&path, all).unwrap_err().to_string().contains("two points"), "{single}");
+        }
         std::fs::write(&path, "t_s,value\n0,2\nnoon,8\n").unwrap();
         assert!(Curve::read_csv(&path, all).unwrap_err().to_string().contains("line 3"));
     }

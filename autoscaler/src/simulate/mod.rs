@@ -19,6 +19,7 @@ mod service;
 mod table;
 mod timeline;
 mod trace;
+mod verdict;
 mod world;
 
 pub use built_in::{built_in, built_ins};
@@ -28,9 +29,10 @@ pub use curve::{Curve, CurveOptions};
 pub use outcome::Outcome;
 pub use plot::{Line, Plot, escape};
 
-pub use table::table;
+pub use table::{legend, table};
 pub use timeline::{Event, Point, Timeline};
 pub use trace::Trace;
+pub use verdict::verdict;
 pub use world::{Run, Setup, observations, run};
 
 #[cfg(test)]

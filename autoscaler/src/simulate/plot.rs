@@ -18,6 +18,8 @@ pub struct Line {
     pub color: &'static str,
     /// Points, in order of x.
     pub points: Vec<(f64, f64)>,
+    /// `stroke-dasharray`; empty for a solid line.
+    pub dash: &'static str,
     /// Draw dots instead of a line.
     pub dots: bool,
 }
@@ -84,12 +86,15 @@ impl Plot {
     fn legend(&self) -> String {
         let item = |line: &Line| {
             format!(
-                "<span class=key><i style=\"background:{}\"></i>{}</span>",
+                "<span class=key><svg class=swatch viewBox=\"0 0 30 6\"><path d=\"M0 3H30\" stroke=\"{}\" \
+                 stroke-width=4 stroke-dasharray=\"{}\"/></svg>{}</span>",
                 line.color,
+                line.dash,
                 escape(&line.name)
             )
         };
-        self.lines.iter().map(item).collect()
+        // The lines are drawn lowest first; the legend has the order of the tables.
+        self.lines.iter().rev().map(item).collect()
     }
 }
 
@@ -103,7 +108,14 @@ fn draw(svg: &mut String, line: &Line, x: impl Fn(f64) -> f64, y: impl Fn(f64) -
     }
     let points: Vec<String> =
         line.points.iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
-    let _ = write!(svg, "<polyline points=\"{}\" stroke=\"{}\"/>", points.join(" "), line.color);
+    let _ = write!(
+        svg,
+        "<polyline points=\"{}\" stroke=\"{}\" stroke-dasharray=\"{}\"><title>{}</title></polyline>",
+        points.join(" "),
+        line.color,
+        line.dash,
+        escape(&line.name)
+    );
 }
 
 /// The next number above that divides well into four.
@@ -151,7 +163,8 @@ mod tests {
 
     #[test]
     fn names_cannot_become_markup() {
-        let line = Line { name: "<script>".into(), color: "red", points: vec![(0.0, 1.0)], dots: false };
+        let line =
+            Line { name: "<script>".into(), color: "red", points: vec![(0.0, 1.0)], dash: "", dots: false };
         let svg = Plot { title: "a & b".into(), lines: vec![line], ..Plot::default() }.svg();
         assert!(svg.contains("&lt;script&gt;") && svg.contains("a &amp; b") && !svg.contains("<script>"));
     }

@@ -15,17 +15,12 @@ pub fn table(result: &Result) -> String {
     let _ = writeln!(
         text,
         "  {:<13} {:>11} {:>6} {:>11} {:>8} {:>8} {:>8} {:>9} {:>9} {:>6} {:>6}",
-        "policy",
-        "overload",
-        "over s",
-        "waiting",
-        "hours",
-        "actions",
-        "reversed",
-        "cut",
-        "moved",
-        "wrong",
-        "max u"
+        "policy", "overload", "for", "waiting", "cost", "actions", "reversed", "cut", "moved", "wrong", "use"
+    );
+    let _ = writeln!(
+        text,
+        "  {:<13} {:>11} {:>6} {:>11} {:>8} {:>8} {:>8} {:>9} {:>9} {:>6} {:>6}",
+        "", "viewer-s", "s", "viewer-s", "gw-hours", "number", "number", "viewers", "viewers", "gws", "most"
     );
     for (contender, outcome) in &result.outcomes {
         let _ = writeln!(
@@ -43,6 +38,24 @@ pub fn table(result: &Result) -> String {
             outcome.wrong_victims,
             outcome.utilization_max,
         );
+    }
+    text
+}
+
+/// The columns of the table, and the policies that are in it.
+#[must_use]
+pub fn legend(contenders: &[Contender]) -> String {
+    let mut text = String::from(
+        "overload  viewer-seconds on gateways beyond their knee, and for how many seconds any was\n\
+         waiting   viewer-seconds without a gateway, beyond the first second\n\
+         cost      hours of gateways, from creation to end\n\
+         reversed  changes of the fleet in the other direction within ten minutes\n\
+         cut       viewers whose connection a scale-in cut; moved: viewers that went without a gap\n\
+         wrong     gateways that were deleted though others had been chosen and drained\n\
+         use       the greatest utilisation of any gateway; 1 is its knee\n\n",
+    );
+    for contender in contenders {
+        let _ = writeln!(text, "{:<13} {}", contender.label(), contender.about());
     }
     text
 }

@@ -1,7 +1,10 @@
-//! A search for better numbers: overload and waiting first, then gateway hours.
+//! A search for better numbers: less overload and waiting, as long as it is worth its gateway
+//! hours.
 
+mod difference;
 mod knob;
 mod search;
 
+pub use difference::{Difference, differences};
 pub use knob::Knob;
-pub use search::{Candidate, Search, Tuned, tune};
+pub use search::{Candidate, Choice, Search, Tuned, front, tune};

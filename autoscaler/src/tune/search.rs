@@ -1,4 +1,4 @@
-//! Half of the trials at random over all knobs, the rest around the best so far.
+//! The search, and the choice of its answer. Half of the trials at random over all knobs, the rest around the best so far.
 
 use barrage_scaling::PolicyConfig;
 use rand::rngs::StdRng;
@@ -14,11 +14,19 @@ pub struct Search {
     pub campaign: Campaign,
     /// Policies to try, the first one included.
     pub trials: usize,
-    /// A policy whose overload and waiting are this share above the least is as good,
-    /// if it is cheaper.
-    pub slack: f64,
+    /// How the answer is chosen.
+    pub choice: Choice,
     /// Threads.
     pub threads: usize,
+}
+
+/// How the answer is chosen among the policies that were tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Choice {
+    /// The knee of the curve of cost and suffering.
+    Knee,
+    /// The cheapest whose overload and waiting are at most this share above the least.
+    Slack(f64),
 }
 
 /// A policy that was tried.
@@ -50,7 +58,7 @@ pub fn tune(search: &Search, done: &(dyn Fn() + Sync)) -> Tuned {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut candidates = vec![judge(search, search.campaign.policy.clone(), done)];
     while candidates.len() < search.trials.max(1) {
-        let mut policy = candidates[best(&candidates, search.slack)].policy.clone();
+        let mut policy = candidates[choose(&candidates, search.choice)].policy.clone();
         let explores = candidates.len() < search.trials / 2;
         for _ in 0..if explores { Knob::ALL.len() } else { 2 } {
             let knob = Knob::ALL[rng.random_range(0..Knob::ALL.len())];
@@ -58,7 +66,7 @@ pub fn tune(search: &Search, done: &(dyn Fn() + Sync)) -> Tuned {
         }
         candidates.push(judge(search, policy, done));
     }
-    let best = best(&candidates, search.slack);
+    let best = choose(&candidates, search.choice);
     Tuned { candidates, best }
 }
 
@@ -75,6 +83,42 @@ fn judge(search: &Search, policy: PolicyConfig, done: &(dyn Fn() + Sync)) -> Can
         gateway_hours: sum(|outcome| outcome.gateway_hours),
         reversed: sum(|outcome| outcome.reversed_actions),
     }
+}
+
+fn choose(candidates: &[Candidate], choice: Choice) -> usize {
+    match choice {
+        Choice::Knee => knee(candidates),
+        Choice::Slack(slack) => best(candidates, slack),
+    }
+}
+
+/// The knee of the curve, measured in parts of the first candidate, the policy to begin with:
+/// beyond it, one more percent of gateway hours removes less than one percent of the suffering.
+/// No answer hurts more than the policy to begin with.
+fn knee(candidates: &[Candidate]) -> usize {
+    let Some(first) = candidates.first() else { return 0 };
+    // A viewer-second is nothing; without it there is nothing to divide by.
+    let (pain, hours) = (first.pain.max(1.0), first.gateway_hours.max(f64::MIN_POSITIVE));
+    let score = |n: &usize| candidates[*n].pain / pain + candidates[*n].gateway_hours / hours;
+    let hurts_no_more = |n: &usize| candidates[*n].pain <= pain;
+    (0..candidates.len()).filter(hurts_no_more).min_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(0)
+}
+
+/// The candidates that no other one beats in both cost and suffering, the cheapest first.
+#[must_use]
+pub fn front(candidates: &[Candidate]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&candidates[*a], &candidates[*b]);
+        a.gateway_hours.total_cmp(&b.gateway_hours).then(a.pain.total_cmp(&b.pain))
+    });
+    let mut least = f64::INFINITY;
+    order.retain(|n| {
+        let is_better = candidates[*n].pain < least;
+        least = least.min(candidates[*n].pain);
+        is_better
+    });
+    order
 }
 
 /// The cheapest of those that hurt hardly more than the least hurting.
@@ -94,6 +138,42 @@ mod tests {
 
     fn candidate(pain: f64, gateway_hours: f64) -> Candidate {
         Candidate { policy: PolicyConfig::default(), pain, gateway_hours, reversed: 0.0 }
+    }
+
+    /// The curve of a search over one crowd: the present policy costs 28.1 hours, and the last
+    /// million viewer-seconds would cost 28 % more than the point before it.
+    fn curve() -> Vec<Candidate> {
+        vec![
+            candidate(19e6, 28.1),
+            candidate(4e9, 21.0),
+            candidate(9e6, 29.0),
+            candidate(2e6, 31.2),
+            candidate(2.5e6, 33.0),
+            candidate(1.6e6, 35.5),
+            candidate(1e6, 39.9),
+        ]
+    }
+
+    #[test]
+    fn knee_is_not_the_dearest_policy_nor_one_that_hurts_more() {
+        assert_eq!(knee(&curve()), 3);
+        // The least pain alone is bought with 42 % more gateway hours.
+        assert_eq!(best(&curve(), 0.1), 6);
+    }
+
+    #[test]
+    fn policy_to_begin_with_stays_when_nothing_is_worth_its_cost() {
+        assert_eq!(knee(&[candidate(2.0e6, 28.0), candidate(1.9e6, 40.0)]), 0);
+        assert_eq!(knee(&[candidate(19e6, 28.0), candidate(2e6, 29.0)]), 1);
+        // Without any suffering the cheapest without any is taken.
+        assert_eq!(knee(&[candidate(0.0, 30.0), candidate(0.0, 25.0), candidate(50.0, 10.0)]), 1);
+        assert_eq!(knee(&[candidate(5.0, 3.0)]), 0);
+    }
+
+    #[test]
+    fn front_has_the_policies_that_no_other_beats() {
+        assert_eq!(front(&curve()), [1, 0, 2, 3, 5, 6]);
+        assert_eq!(front(&[candidate(5.0, 1.0), candidate(5.0, 1.0)]).len(), 1);
     }
 
     #[test]

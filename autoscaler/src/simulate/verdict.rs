@@ -1,0 +1,118 @@
+//! A trace's result in sentences.
+
+use super::campaign::Result;
+use super::contender::Contender;
+use super::outcome::Outcome;
+use super::table::short;
+
+/// Viewer-seconds below which nobody noticed anything.
+const NOTHING: f64 = 1.0;
+
+/// Sentences on the first policy's cost and its viewers' suffering, then one for each of the
+/// others beside it.
+#[must_use]
+pub fn verdict(result: &Result) -> Vec<String> {
+    let Some((contender, outcome)) = result.outcomes.iter().next() else { return Vec::new() };
+    let peak = result.timelines.values().flat_map(|timeline| &timeline.points).map(|point| point.viewers);
+    let first = sentence(*contender, outcome, peak.fold(0.0, f64::max));
+    let others = result.outcomes.iter().skip(1).map(|(other, theirs)| beside(*other, theirs, outcome));
+    std::iter::once(first).chain(others).collect()
+}
+
+fn sentence(contender: Contender, outcome: &Outcome, peak_viewers: f64) -> String {
+    let suffered = match (outcome.wait_viewer_s > NOTHING, outcome.overload_viewer_s > NOTHING) {
+        (false, false) => "No viewer waited, and no gateway was overloaded.".to_owned(),
+        (waits, overloads) => {
+            let each = outcome.wait_viewer_s / peak_viewers.max(1.0);
+            let waiting = format!(
+                "viewers waited {} viewer-seconds in all, {each:.1} s for each of {} at the peak",
+                short(outcome.wait_viewer_s),
+                short(peak_viewers)
+            );
+            let overload = format!(
+                "{} viewer-seconds were spent on overloaded gateways, within {} s",
+                short(outcome.overload_viewer_s),
+                short(outcome.overload_s)
+            );
+            match (waits, overloads) {
+                (true, true) => format!("The {waiting}; {overload}."),
+                (true, false) => format!("The {waiting}; no gateway was overloaded."),
+                _ => format!("No viewer waited; {overload}."),
+            }
+        }
+    };
+    let bound = outcome.lower_bound_gateway_hours;
+    let times = if bound > 0.0 {
+        format!(", {:.2} times the lower bound", outcome.gateway_hours / bound)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} needs {:.0} gateways at most and {:.1} gateway hours{times}. {suffered}",
+        contender.label(),
+        outcome.replicas_max,
+        outcome.gateway_hours
+    )
+}
+
+fn beside(contender: Contender, theirs: &Outcome, ours: &Outcome) -> String {
+    let cost = match ours.gateway_hours {
+        hours if hours > 0.0 => {
+            format!("{:+.0} % gateway hours", (theirs.gateway_hours / hours - 1.0) * 100.0)
+        }
+        _ => format!("{:.1} gateway hours", theirs.gateway_hours),
+    };
+    let cut = if theirs.forced_closes >= 1.0 {
+        format!(", {} viewers cut", short(theirs.forced_closes))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {cost}, {} viewer-seconds of waiting and overload{cut}.",
+        contender.label(),
+        short(theirs.pain())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn outcome(wait: f64, overload: f64, hours: f64) -> Outcome {
+        Outcome {
+            wait_viewer_s: wait,
+            overload_viewer_s: overload,
+            gateway_hours: hours,
+            lower_bound_gateway_hours: 20.0,
+            replicas_max: 51.0,
+            ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn verdict_names_gateways_cost_and_suffering() {
+        let outcomes = BTreeMap::from([
+            (Contender::Ours, outcome(19e6, 0.0, 28.0)),
+            (Contender::Hpa, Outcome { forced_closes: 5_000.0, ..outcome(1e9, 1e6, 35.0) }),
+        ]);
+        let text = verdict(&Result { trace: "t".into(), outcomes, timelines: BTreeMap::new() });
+        assert!(
+            text.starts_with("ours needs 51 gateways at most and 28.0 gateway hours, 1.40 times"),
+            "{text}"
+        );
+        assert!(
+            text.contains("waited 19.0 M viewer-seconds") && text.contains("no gateway was overloaded"),
+            "{text}"
+        );
+        assert!(text.contains("hpa: +25 % gateway hours") && text.contains("5.0 k viewers cut"), "{text}");
+    }
+
+    #[test]
+    fn crowd_without_suffering_is_said_so() {
+        let outcomes = BTreeMap::from([(Contender::Oracle, outcome(0.0, 0.0, 20.0))]);
+        let text = verdict(&Result { trace: "t".into(), outcomes, timelines: BTreeMap::new() }).join(" ");
+        assert!(text.ends_with("No viewer waited, and no gateway was overloaded."), "{text}");
+    }
+}
