@@ -6,6 +6,9 @@ pub enum LoadtestError {
     /// The command line or a scenario is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The person ended the run a second time, and nothing was kept.
+    #[error("interrupted; nothing was kept")]
+    Interrupted,
     /// The test could not be run.
     #[error("{message}")]
     CannotRun {
@@ -28,11 +31,12 @@ impl LoadtestError {
         LoadtestError::CannotRun { message: message.into(), source: None }
     }
 
-    /// 64 for usage, 2 for a run that could not be done.
+    /// 64 for usage, 130 for an interruption, 2 for a run that could not be done.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             LoadtestError::Usage(_) => 64,
+            LoadtestError::Interrupted => 130,
             LoadtestError::CannotRun { .. } => 2,
         }
     }

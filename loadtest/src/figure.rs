@@ -104,6 +104,12 @@ pub fn names() -> Vec<String> {
     names
 }
 
+/// `; did you mean `p99`?` for a name that is nearly one of the figures, else nothing.
+#[must_use]
+pub fn nearest(name: &str) -> String {
+    crate::spelling::hint(name, names().iter().map(String::as_str))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

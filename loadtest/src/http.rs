@@ -102,6 +102,12 @@ impl Pool {
         }
     }
 
+    /// Where its connections go.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Asks and waits for the whole answer.
     pub async fn call(&self, call: &Call<'_>) -> Result<(StatusCode, Bytes), HttpError> {
         let work = async {

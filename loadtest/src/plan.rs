@@ -9,6 +9,10 @@ use crate::interval::Interval;
 use crate::ledger::{Balance, Ledger};
 use crate::scenario::Scenario;
 
+/// After an interruption, for messages on their way to the viewers. Shorter than a scenario's
+/// own settling time, because a person waits.
+pub const INTERRUPTED_SETTLE_SECS: f64 = 1.0;
+
 /// What a worker is to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
@@ -49,6 +53,9 @@ pub struct Share {
 pub enum ToWorker {
     /// The first line.
     Plan(Box<Plan>),
+    /// The person interrupted the run: no more posts; what is under way has
+    /// [`INTERRUPTED_SETTLE_SECS`] to arrive, then the viewers leave.
+    Stop,
     /// What all workers together know to have been sent; the worker answers with the balance.
     Ledger(Ledger),
 }

@@ -44,6 +44,19 @@ pub enum Kind {
     Leave,
 }
 
+impl Kind {
+    /// Its name, as a scenario has it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Kind::Ramp => "ramp",
+            Kind::Spike => "spike",
+            Kind::Hold => "hold",
+            Kind::Leave => "leave",
+        }
+    }
+}
+
 /// Steepness of a spike: e to this is the factor between its last and first moments.
 const STEEPNESS: f64 = 4.0;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::arrivals::{self, Kind};
+use crate::mistakes;
 use crate::population::{self, Phase, Population};
 use crate::threshold::Threshold;
 
@@ -198,7 +199,7 @@ pub enum ScenarioError {
     /// Not YAML, or not of the scenario's form.
     #[error("{0}")]
     Form(String),
-    /// Values out of their ranges, all of them.
+    /// All mistakes: keys and values of the wrong form or out of their ranges.
     #[error("the scenario is not valid:\n  {}", .0.join("\n  "))]
     Values(Vec<String>),
 }
@@ -210,12 +211,23 @@ const POSTS_MAX: f64 = 5_000_000.0;
 const PHASE_SECS_MAX: f64 = 86_400.0;
 
 impl Scenario {
-    /// Parses and checks.
+    /// Parses and checks. The error has all mistakes: those of the form, and values out of
+    /// their ranges.
     pub fn parse(yaml: &str) -> Result<Scenario, ScenarioError> {
-        let scenario: Scenario =
-            serde_saphyr::from_str(yaml).map_err(|error| ScenarioError::Form(error.to_string()))?;
-        scenario.check()?;
-        Ok(scenario)
+        let error = match serde_saphyr::from_str::<Scenario>(yaml) {
+            Ok(scenario) => return scenario.check().map(|()| scenario),
+            Err(error) => error.to_string(),
+        };
+        let (mut mistakes, rest) = mistakes::of(yaml);
+        if let Some(Err(ScenarioError::Values(values))) = rest.map(|rest| rest.check()) {
+            mistakes.extend(values);
+        }
+        match mistakes.len() {
+            // One mistake is shown in its line, with a caret.
+            0 => Err(ScenarioError::Form(error)),
+            1 => Err(ScenarioError::Form(format!("{error}\n{}", mistakes[0]))),
+            _ => Err(ScenarioError::Values(mistakes)),
+        }
     }
 
     /// The curve of its viewers.
@@ -337,6 +349,21 @@ mod tests {
         for key in ["phases[1].secs", "phases[1].to", "slow.share"] {
             assert!(error.contains(key), "{key} is not in {error}");
         }
+    }
+
+    #[test]
+    fn mistakes_of_form_and_of_range_are_said_together() {
+        let text = format!("{SMALL}slow: {{share: 2}}\nsetle_secs: 3\nencoding: jsno\n");
+        let error = Scenario::parse(&text).unwrap_err().to_string();
+        for part in ["slow.share = 2", "did you mean `settle_secs`", "did you mean `json`"] {
+            assert!(error.contains(part), "{part} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn single_mistake_is_shown_in_its_line_with_a_hint() {
+        let error = Scenario::parse(&format!("{SMALL}setle_secs: 3\n")).unwrap_err().to_string();
+        assert!(error.contains('^') && error.contains("did you mean `settle_secs`?"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::figure::{Figures, Unit, unit_of};
+use crate::figure::{Figures, Unit, nearest, unit_of};
 
 /// A condition on one figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub enum ThresholdError {
     #[error("`{0}`: write FIGURE, one of < <= == >= >, and a value, as in `p99 < 500ms`")]
     Form(String),
     /// Not a figure.
-    #[error("`{0}` is no figure; `barrage-loadtest figures` lists them")]
+    #[error("`{0}` is no figure (`barrage-loadtest figures` lists them){hint}", hint = nearest(.0))]
     Figure(String),
     /// Not a value of the figure.
     #[error("`{value}` is no value for {figure}: {wanted}")]
@@ -70,6 +70,12 @@ impl Threshold {
             Comparison::Greater => value > self.value,
         });
         (value, holds)
+    }
+
+    /// The value on the condition's right side, in the figure's own unit.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.value
     }
 
     /// The figure that it is about.

@@ -5,8 +5,13 @@
 
 mod site;
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use site::{LOADTEST, Site, said};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 const RAMP_AND_HOLD: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 1.5}]\n";
 
@@ -89,6 +94,90 @@ async fn a_server_that_dies_fails_the_run() {
     assert!(report["figures"]["posts.failed"].as_f64().unwrap() > 0.0);
 }
 
+const LONG: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 120}]\n\
+                    thresholds: [loss.gift == 0]\n";
+
+/// A long run whose viewers have got messages already.
+async fn long_run(site: &Site) -> Child {
+    let scenario = site.scenario(LONG);
+    let mut run = site.prepared("run", &scenario, &[]);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while site.server.metric("barrage_gateway_deliveries_total").await < 2_000.0 {
+        assert!(Instant::now() < deadline, "no deliveries after a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    child
+}
+
+async fn interrupt(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    assert!(tokio::process::Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupted_run_keeps_what_it_measured() {
+    let site = Site::start().await;
+    let child = long_run(&site).await;
+    interrupt(&child).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output());
+    let output = ended.await.expect("the run ends long before its scenario").unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    let report = site.report();
+    assert_eq!(report["verdict"]["outcome"], "interrupted", "{}", said(&output));
+    assert!(report["interrupted_at_secs"].as_f64().unwrap() < 100.0);
+    assert_eq!(report["totals"]["joins"], 100);
+    assert!(report["totals"]["delivered"]["chat"].as_u64().unwrap() > 0);
+    let balance = &report["balance"];
+    assert!(balance["gifts_owed"].as_u64().unwrap() > 0, "{balance}");
+    assert_eq!((&balance["gifts_lost"], &balance["stays_lost"]), (&0.into(), &0.into()), "{balance}");
+    assert!(!report["series"].as_array().unwrap().is_empty());
+    let page = std::fs::read_to_string(site.dir.path().join("report.html")).unwrap();
+    assert!(page.contains("interrupted") && page.contains("not judged"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_interrupt_ends_the_run_at_once_and_keeps_nothing() {
+    let site = Site::start().await;
+    let mut child = long_run(&site).await;
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    interrupt(&child).await;
+    while let Some(line) = told.next_line().await.unwrap() {
+        if line.starts_with("interrupted") {
+            break;
+        }
+    }
+    interrupt(&child).await;
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(site.report(), serde_json::Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_runs_are_compared_and_a_condition_fails_the_comparison() {
+    let site = Site::start().await;
+    let scenario = site.scenario(RAMP_AND_HOLD);
+    let (output, _) = site.run(&scenario, &["--repeat", "2"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let file = |n: u32| site.dir.path().join(format!("report-{n}.json")).to_str().unwrap().to_owned();
+    assert!(site.dir.path().join("report-2.html").is_file());
+    let (one, two) = (file(1), file(2));
+    let compare = |more: Vec<&str>| {
+        let mut command = tokio::process::Command::new(LOADTEST);
+        command.args(["compare", &one, &two, "--to", &two, &one]).args(more);
+        async move { command.output().await.unwrap() }
+    };
+    let output = compare(vec!["--fail-on", "p99 > +10%"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("2 runs: 2 passed"), "{}", said(&output));
+    let output = compare(vec!["--fail-on", "deliveries_per_s > 0"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("fails on deliveries_per_s > 0"), "{}", said(&output));
+    let output = compare(vec!["--fail-on", "p9999 > +10%"]).await;
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+    assert!(said(&output).contains("did you mean `p999`?"), "{}", said(&output));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_rooms_are_made_and_watched() {
     let site = Site::start().await;
@@ -116,6 +205,7 @@ async fn what_cannot_be_run_says_why() {
     let (code, text) = run(words("run smoke --target http://127.0.0.1:1")).await;
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("the target does not answer"), "{text}");
+    assert!(text.contains("127.0.0.1:1") && text.contains("refused"), "{text}");
     let (code, text) = run(vec!["check".into(), bad.to_str().unwrap().into()]).await;
     assert_eq!(code, Some(64), "{text}");
     assert!(text.contains("viewrs"), "{text}");

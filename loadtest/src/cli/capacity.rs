@@ -108,7 +108,13 @@ impl Capacity {
         let machine = self.machine.unwrap_or_else(machine::describe);
         let quiet = self.against.quiet;
         let options = RunOptions { senders: Role::Moderator, ..self.against.options() };
-        let capacity = block_on(measure(&options, &config, quiet, build, machine))?;
+        let capacity = block_on(async {
+            tokio::select! {
+                measured = measure(&options, &config, quiet, build, machine) => measured,
+                // A knee needs all of its trials: half a search is no measurement.
+                _ = tokio::signal::ctrl_c() => Err(LoadtestError::Interrupted),
+            }
+        })?;
         write(&self.out, &capacity.file())?;
         if let Some(details) = self.details {
             write(&details, &capacity.details())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod against;
 mod capacity;
+mod compare;
 mod replay;
 mod run;
 
@@ -12,11 +13,11 @@ use clap::{Parser, Subcommand};
 
 use crate::error::LoadtestError;
 use crate::figure;
-use crate::report::{self, Report};
 use crate::scenario::Scenario;
 use crate::{shipped, worker};
 
 use capacity::Capacity;
+use compare::Compare;
 use replay::Replay;
 use run::Run;
 
@@ -24,7 +25,8 @@ use run::Run;
 /// and what was lost.
 ///
 /// Exit codes: 0 all thresholds hold, 1 one is broken, 2 the test could not be run or says
-/// nothing (the tester itself was the bottleneck), 64 wrong usage.
+/// nothing (the tester itself was the bottleneck), 64 wrong usage, 130 interrupted: the report
+/// is that of the part that ran.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about)]
 pub struct Cli {
@@ -53,16 +55,7 @@ enum Command {
     },
     /// List the figures that a threshold can name.
     Figures,
-    /// Show two runs side by side, from their JSON files.
-    Compare {
-        /// The run before.
-        a: PathBuf,
-        /// The run after.
-        b: PathBuf,
-        /// Write a page too.
-        #[arg(long, value_name = "FILE")]
-        html: Option<PathBuf>,
-    },
+    Compare(Compare),
     /// A worker process of a run.
     #[command(hide = true)]
     Worker,
@@ -95,13 +88,7 @@ impl Cli {
                 ))
             }
             Command::Figures => say(&figures()),
-            Command::Compare { a, b, html } => {
-                let (a, b) = (Report::read(&a)?, Report::read(&b)?);
-                if let Some(path) = html {
-                    write(&path, &report::compare_html(&a, &b))?;
-                }
-                say(&report::compare_text(&a, &b))
-            }
+            Command::Compare(asked) => asked.execute(),
             Command::Worker => worker::run().map(|()| 0),
         }
     }

@@ -69,7 +69,7 @@ impl Replay {
         };
         say(&told(&dump))?;
         let scenario = self.scenario(&dump);
-        conclude(scenario, &self.against.options(), &self.files)
+        conclude(&scenario, &self.against.options(), &self.files)
     }
 
     /// The crowd comes, and then the dump is played.

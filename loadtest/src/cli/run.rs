@@ -7,7 +7,7 @@ use clap::Args;
 use super::against::{Against, block_on};
 use super::{parse, read, say, unknown, write};
 use crate::error::LoadtestError;
-use crate::report;
+use crate::report::{self, Verdict};
 use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
 use crate::shipped;
@@ -41,6 +41,22 @@ pub(crate) struct Files {
     /// Write the report as a page that opens without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Run it so many times, for `compare`: the files are FILE-1.json, FILE-2.json and on. The
+    /// exit code is the worst one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    repeat: u32,
+}
+
+impl Files {
+    /// The file of a run: `report.json` of one, `report-2.json` of the second of several.
+    fn of_run(&self, path: &Path, run: u32) -> PathBuf {
+        if self.repeat == 1 {
+            return path.to_owned();
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+        path.with_file_name(format!("{stem}-{run}{}", extension.unwrap_or_default()))
+    }
 }
 
 impl Run {
@@ -49,21 +65,32 @@ impl Run {
         scenario.viewers = self.viewers.unwrap_or(scenario.viewers);
         scenario.recording = self.recording.or(scenario.recording);
         let options = RunOptions { hook: self.hook, ..self.against.options() };
-        conclude(scenario, &options, &self.files)
+        conclude(&scenario, &options, &self.files)
     }
 }
 
-/// Runs, writes the report, prints the summary; the exit code.
-pub(crate) fn conclude(scenario: Scenario, options: &RunOptions, files: &Files) -> Result<u8, LoadtestError> {
-    let report = block_on(run::run(scenario, options))?;
-    if let Some(path) = &files.json {
-        write(path, &report.json())?;
+/// Runs, writes the report, prints the summary, as often as asked; the worst exit code.
+pub(crate) fn conclude(
+    scenario: &Scenario,
+    options: &RunOptions,
+    files: &Files,
+) -> Result<u8, LoadtestError> {
+    let mut worst = 0;
+    for number in 1..=files.repeat {
+        let report = block_on(run::run(scenario.clone(), options))?;
+        if let Some(path) = &files.json {
+            write(&files.of_run(path, number), &report.json())?;
+        }
+        if let Some(path) = &files.html {
+            write(&files.of_run(path, number), &report::page(&report))?;
+        }
+        say(&report::summary(&report))?;
+        worst = worst.max(report.verdict.exit_code());
+        if matches!(report.verdict, Verdict::Interrupted(_)) {
+            break;
+        }
     }
-    if let Some(path) = &files.html {
-        write(path, &report::page(&report))?;
-    }
-    say(&report::summary(&report))?;
-    Ok(report.verdict.exit_code())
+    Ok(worst)
 }
 
 /// A shipped scenario or a file.

@@ -2,9 +2,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::plot::{Line, Plot};
+use super::plot::{Band, Limit, Line, Plot, Timeline};
 use super::summary::show;
-use super::{Gateways, Report, Second, Verdict};
+use super::{Gateways, Report, Second};
 use crate::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
 
 const STYLE: &str = include_str!("report.css");
@@ -35,7 +35,7 @@ pub fn page(report: &Report) -> String {
         header {
             h1 { (report.scenario.name) " " span.{ "verdict " (report.verdict.label()) } { (report.verdict.label()) } }
             p { (report.scenario.about) }
-            @if let Verdict::Invalid(because) = &report.verdict { p.alert { (because) } }
+            @if let Some(because) = report.verdict.because() { p.alert { (because) } }
         }
         (tiles(report))
         h2 { "Thresholds" }
@@ -68,10 +68,14 @@ fn tiles(report: &Report) -> Markup {
 fn thresholds(report: &Report) -> Markup {
     html! {
         @if report.thresholds.is_empty() { p { "The scenario has none." } }
-        table {
+        div.wide { table {
             @for checked in &report.thresholds {
                 tr {
-                    td { @if checked.holds { span.passed { "holds" } } @else { span.failed { "broken" } } }
+                    td {
+                        @if report.verdict.because().is_some() { span.dim { "not judged" } }
+                        @else if checked.holds { span.passed { "holds" } }
+                        @else { span.failed { "broken" } }
+                    }
                     td { code { (checked.threshold) } }
                     td.n {
                         @match checked.value.zip(unit_of(checked.threshold.figure())) {
@@ -81,7 +85,7 @@ fn thresholds(report: &Report) -> Markup {
                     }
                 }
             }
-        }
+        } }
     }
 }
 
@@ -185,7 +189,49 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
         ),
         Plot::new("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
     ];
-    plots.into_iter().flatten().collect()
+    let timeline = timeline(report);
+    plots
+        .into_iter()
+        .flatten()
+        .map(|plot| {
+            let limits = limits(report, plot.title);
+            plot.annotated(limits, timeline.clone())
+        })
+        .collect()
+}
+
+/// The thresholds on the figures that a plot shows.
+fn limits(report: &Report, title: &str) -> Vec<Limit> {
+    let shows = |figure: &str| match title {
+        "Viewers" => figure == "viewers.peak",
+        "Deliveries a second" => figure.starts_with("deliveries_per_s"),
+        "Latency, intended send to viewer" => STATISTICS.iter().any(|(name, _)| *name == figure),
+        "Latency of gifts, posts, joins (p99)" => ["gift.p99", "post.p99", "join.p99"].contains(&figure),
+        "Gateways" => figure.starts_with("gateways."),
+        "Joins a second at one gateway, at most" => figure == "gateway.joins_per_s.max",
+        "The tester's own lag (p99)" => figure == "tester.lag.p99",
+        _ => false,
+    };
+    let thresholds = report.scenario.thresholds.iter().filter(|threshold| shows(threshold.figure()));
+    let mut limits: Vec<_> =
+        thresholds.map(|threshold| Limit { text: threshold.to_string(), value: threshold.value() }).collect();
+    if title == "The tester's own lag (p99)" {
+        let value = report.scenario.tester_lag_p99_ms_max;
+        limits.push(Limit { text: format!("invalid above {}", Unit::Ms.show(value)), value });
+    }
+    limits
+}
+
+fn timeline(report: &Report) -> Timeline {
+    let mut from_secs = 0.0;
+    let bands = report.scenario.phases.iter().map(|phase| {
+        let (name, to_secs) = (phase.phase.label(), from_secs + phase.secs);
+        let band = Band { name, from_secs, to_secs };
+        from_secs = to_secs;
+        band
+    });
+    let bands = bands.collect();
+    Timeline { bands, faults_secs: report.scenario.faults.iter().map(|fault| fault.at_secs).collect() }
 }
 
 fn short(value: f64) -> String {
@@ -211,7 +257,7 @@ fn latencies(report: &Report) -> Markup {
     let rows = std::iter::once(("all deliveries", String::new()))
         .chain(LATENCIES.map(|latency| (latency, format!("{latency}."))));
     html! {
-        table {
+        div.wide { table {
             tr { th {} @for (name, _) in STATISTICS { th.n { (name) } } }
             @for (label, prefix) in rows {
                 @if report.figures.contains_key(&format!("{prefix}p50")) {
@@ -221,7 +267,7 @@ fn latencies(report: &Report) -> Markup {
                     }
                 }
             }
-        }
+        } }
         p.note { "Deliveries and posts count from the moment that the message was meant to be sent, joins from \
                   the moment that the viewer was meant to come." }
     }
@@ -236,13 +282,13 @@ fn balance(report: &Report) -> Markup {
         ("connections lost", &totals.closes),
     ];
     html! {
-        table {
+        div.wide { table {
             @for (name, unit, about) in OTHERS {
                 @if let Some(value) = report.figures.get(name) {
                     tr { td { code { (name) } } td.n { (unit.show(*value)) } td { (about) } }
                 }
             }
-        }
+        } }
         table {
             tr { th {} th.n { "owed" } th.n { "missing" } }
             tr {
@@ -267,7 +313,7 @@ fn balance(report: &Report) -> Markup {
 fn setting(report: &Report) -> Markup {
     html! {
         p {
-            (report.target) ", " time datetime=(report.started_unix_secs) { (report.started_unix_secs) }
+            (report.target) ", " time datetime=(started(report, 'T', "Z")) { (started(report, ' ', " UTC")) }
             ", " (report.processes) " processes with " (report.threads) " threads each, seed " (report.seed)
         }
         @for note in &report.notes { p.note { (note) } }
@@ -276,6 +322,13 @@ fn setting(report: &Report) -> Markup {
             pre { (serde_json::to_string_pretty(&report.scenario).unwrap_or_default()) }
         }
     }
+}
+
+/// When the run began, as ISO 8601 has it.
+fn started(report: &Report, between: char, zone: &str) -> String {
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(report.started_unix_secs);
+    let text = humantime::format_rfc3339_seconds(at).to_string();
+    text.trim_end_matches('Z').replace('T', &between.to_string()) + zone
 }
 
 #[cfg(test)]
@@ -296,6 +349,20 @@ mod tests {
             assert!(!page.contains(loaded), "{loaded} loads something");
         }
         assert_eq!(page.matches("<svg").count(), plots(&report).len());
+        assert!(page.contains("2023-11-14 22:13:20 UTC") && page.contains("2023-11-14T22:13:20Z"));
+    }
+
+    #[test]
+    fn thresholds_of_an_invalid_run_are_not_judged() {
+        for report in [Report::new(run(600, 20)), {
+            let mut cut = run(1, 20);
+            cut.interrupted_at_secs = Some(4.0);
+            Report::new(cut)
+        }] {
+            let page = page(&report);
+            assert!(page.contains("not judged") && !page.contains(">holds<"), "{}", report.verdict.label());
+            assert!(page.contains(&format!("verdict {}", report.verdict.label())));
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a run showed, as its JSON file has it. Everything else (the summary, the page, a
 //! comparison) is made from this alone.
 
-mod compare;
+pub(crate) mod compare;
+mod gate;
 mod html;
 mod plot;
 mod second;
@@ -12,6 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{compare_html, compare_text};
+pub use gate::{Gate, GateError};
 pub use html::page;
 pub use second::{Gateways, Second};
 pub use summary::summary;
@@ -43,6 +45,10 @@ pub struct Report {
     pub threads: u32,
     /// Seed of the load.
     pub seed: u64,
+    /// Seconds after the start at which the person interrupted the run; absent when it ran to
+    /// its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted_at_secs: Option<f64>,
     /// What came of it.
     pub verdict: Verdict,
     /// Each threshold, what was measured, and whether it holds.
@@ -69,16 +75,19 @@ pub enum Verdict {
     Failed,
     /// The tester was the bottleneck: the figures are not the server's.
     Invalid(String),
+    /// The person ended the run before its end: the figures are those of its beginning.
+    Interrupted(String),
 }
 
 impl Verdict {
-    /// 0, 1, and 2 for a run that says nothing.
+    /// 0, 1, 2 for a run that says nothing, and 130 for one that was interrupted.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Verdict::Passed => 0,
             Verdict::Failed => 1,
             Verdict::Invalid(_) => 2,
+            Verdict::Interrupted(_) => 130,
         }
     }
 
@@ -89,6 +98,16 @@ impl Verdict {
             Verdict::Passed => "passed",
             Verdict::Failed => "failed",
             Verdict::Invalid(_) => "invalid",
+            Verdict::Interrupted(_) => "interrupted",
+        }
+    }
+
+    /// Why the thresholds say nothing of the server; `None` where they do.
+    #[must_use]
+    pub fn because(&self) -> Option<&str> {
+        match self {
+            Verdict::Passed | Verdict::Failed => None,
+            Verdict::Invalid(because) | Verdict::Interrupted(because) => Some(because),
         }
     }
 }
@@ -182,6 +201,8 @@ pub struct Run {
     pub balance: Balance,
     /// What a reader should know.
     pub notes: Vec<String>,
+    /// Seconds after the start at which the person interrupted the run.
+    pub interrupted_at_secs: Option<f64>,
 }
 
 impl Report {
@@ -200,7 +221,13 @@ impl Report {
             .collect();
         let lag = figures.get("tester.lag.p99").copied().unwrap_or(f64::INFINITY);
         let lag_max = run.scenario.tester_lag_p99_ms_max;
-        let verdict = if lag > lag_max {
+        let verdict = if let Some(at) = run.interrupted_at_secs {
+            Verdict::Interrupted(format!(
+                "the run was interrupted after {at:.0} s of {:.0} s: the figures are those of this part, and \
+                 the thresholds are not judged",
+                run.scenario.population().secs()
+            ))
+        } else if lag > lag_max {
             Verdict::Invalid(format!(
                 "the tester itself was the bottleneck: its own timers were late by {} at p99, more than the \
                  {} that the scenario allows, so the latencies are not the server's; use fewer viewers, or \
@@ -221,6 +248,7 @@ impl Report {
             processes: run.processes,
             threads: run.threads,
             seed: run.seed,
+            interrupted_at_secs: run.interrupted_at_secs,
             verdict,
             thresholds,
             figures,
@@ -264,7 +292,8 @@ fn figures(run: &Run) -> Figures {
     }
     let posts = &total.posts;
     let deliveries = run.gathered_series.iter().map(|second| second.deliveries);
-    let seconds = run.scenario.population().secs();
+    let whole = run.scenario.population().secs();
+    let seconds = run.interrupted_at_secs.map_or(whole, |at| at.clamp(1.0, whole.max(1.0)));
     let peak = run.gathered_series.iter().map(|second| second.viewers).max();
     let waiting = run.gathered_series.iter().map(|second| second.waiting).max();
     let mut gateways = run.gathered_series.iter().filter_map(|second| second.gateways);
@@ -334,6 +363,7 @@ pub(crate) mod tests {
             total,
             balance,
             notes: vec!["a note".into()],
+            interrupted_at_secs: None,
         }
     }
 
@@ -345,6 +375,18 @@ pub(crate) mod tests {
         // Whatever it measured, it measured itself.
         assert_eq!(judged(600, 20).exit_code(), 2);
         assert_eq!(judged(600, 1_700).exit_code(), 2);
+    }
+
+    #[test]
+    fn interrupted_run_keeps_its_figures_and_is_not_judged() {
+        let mut cut = run(1, 1_700);
+        cut.interrupted_at_secs = Some(5.0);
+        let report = Report::new(cut);
+        assert!(matches!(&report.verdict, Verdict::Interrupted(because) if because.contains("after 5 s")));
+        assert_eq!(report.verdict.exit_code(), 130);
+        assert!(report.json().contains("\"interrupted_at_secs\": 5.0"));
+        // 12,340 deliveries within 5 s, not within the scenario's length.
+        assert_eq!(report.figures["deliveries_per_s"], 2_468.0);
     }
 
     #[test]

@@ -31,6 +31,3 @@ for (const { svg } of plots) {
   });
   svg.addEventListener('pointerleave', () => show(null));
 }
-for (const time of document.querySelectorAll('time')) {
-  time.textContent = new Date(time.getAttribute('datetime') * 1000).toLocaleString();
-}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{Report, Verdict};
+use super::Report;
 use crate::figure::{LATENCIES, STATISTICS, thousands, unit_of};
 
 const MEMORY: &str = "writing to memory cannot fail";
@@ -15,7 +15,7 @@ pub fn summary(report: &Report) -> String {
     let (totals, balance) = (&report.totals, &report.balance);
     let posts = &totals.posts;
     line(&mut out, &format!("{}: {}", report.scenario.name, report.verdict.label()));
-    if let Verdict::Invalid(because) = &report.verdict {
+    if let Some(because) = report.verdict.because() {
         line(&mut out, &format!("  {because}"));
     }
     line(&mut out, "");
@@ -73,7 +73,12 @@ pub fn summary(report: &Report) -> String {
     for checked in &report.thresholds {
         let measured = checked.value.zip(unit_of(checked.threshold.figure()));
         let measured = measured.map_or_else(|| "not measured".into(), |(value, unit)| unit.show(value));
-        let holds = if checked.holds { "holds" } else { "BROKEN" };
+        let holds = match checked.holds {
+            // The figures are not the server's, or not of the whole run.
+            _ if report.verdict.because().is_some() => "-",
+            true => "holds",
+            false => "BROKEN",
+        };
         line(&mut out, &format!("  {holds:<7} {:<28} {measured}", checked.threshold.to_string()));
     }
     for note in &report.notes {

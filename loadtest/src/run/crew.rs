@@ -32,6 +32,8 @@ impl Crew {
                 .arg("worker")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
+                // Ctrl-C goes to this process alone, which ends the workers in order.
+                .process_group(0)
                 .kill_on_drop(true)
                 .spawn()
                 .map_err(|error| LoadtestError::cannot_run("a worker cannot be started", error))?;

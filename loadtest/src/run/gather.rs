@@ -52,29 +52,33 @@ impl Gathered {
         open.told += 1;
         open.interval.add(interval);
         open.cpu_secs += cpu_secs;
-        let whole = open.told == self.workers;
         let before = self.series.len();
-        if whole {
-            // Those before that a worker left out are as whole as they will be.
-            let later = self.open.split_off(&(second + 1));
-            for (second, open) in std::mem::replace(&mut self.open, later) {
-                let at = f64::from(second) + 1.0;
-                let wanted = match self.population.at(at) {
-                    Some((viewers, _)) => viewers,
-                    None if at < self.end_secs => self.population.at_end(),
-                    None => 0.0,
-                };
-                let (server_cores, server_memory_bytes) = scraped.at(second);
-                self.series.push(Second {
-                    tester_cores: open.cpu_secs,
-                    server_cores,
-                    server_memory_bytes,
-                    gateways: fleet.at(second),
-                    ..Second::new(second, wanted, &open.interval)
-                });
-                self.total.add(&open.interval);
-            }
+        if open.told == self.workers {
+            self.close(second, scraped, fleet);
         }
         &self.series[before..]
+    }
+
+    /// Closes all seconds up to this one: those before that a worker left out are as whole as
+    /// they will be.
+    pub(crate) fn close(&mut self, second: u32, scraped: &Scraper, fleet: &FleetReader) {
+        let later = self.open.split_off(&second.saturating_add(1));
+        for (second, open) in std::mem::replace(&mut self.open, later) {
+            let at = f64::from(second) + 1.0;
+            let wanted = match self.population.at(at) {
+                Some((viewers, _)) => viewers,
+                None if at < self.end_secs => self.population.at_end(),
+                None => 0.0,
+            };
+            let (server_cores, server_memory_bytes) = scraped.at(second);
+            self.series.push(Second {
+                tester_cores: open.cpu_secs,
+                server_cores,
+                server_memory_bytes,
+                gateways: fleet.at(second),
+                ..Second::new(second, wanted, &open.interval)
+            });
+            self.total.add(&open.interval);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod setup;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use barrage_token::Role;
@@ -69,7 +70,12 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     let workers = descriptors::processes(scenario.population().peak(), fit, options.processes)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
     let threads = options.threads.unwrap_or_else(|| (cores / workers).max(1));
-    let ready = setup::prepare(&scenario, users, options).await?;
+    let mut interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| LoadtestError::cannot_run("Ctrl-C cannot be listened to", error))?;
+    let ready = tokio::select! {
+        ready = setup::prepare(&scenario, users, options) => ready?,
+        _ = interrupts.recv() => return Err(LoadtestError::Interrupted),
+    };
     let plan = Plan {
         host: ready.target.host.clone(),
         address: ready.target.address,
@@ -83,7 +89,8 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
         scenario,
     };
     let started_unix_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let (gathered, balance, notes) = conduct(&plan, options, ready.fleet, ready.notes).await?;
+    let Conducted { gathered, balance, notes, interrupted_at_secs } =
+        conduct(&plan, options, ready.fleet, ready.notes, &mut interrupts).await?;
     Ok(Report::new(Run {
         scenario: plan.scenario,
         target: options.target.clone(),
@@ -95,16 +102,29 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
         total: gathered.total,
         balance,
         notes,
+        interrupted_at_secs,
     }))
 }
 
-/// From the workers' start to the balance of the last one.
+/// What the workers brought.
+struct Conducted {
+    gathered: Gathered,
+    balance: Balance,
+    notes: Vec<String>,
+    /// Seconds after the start at which the person interrupted the run.
+    interrupted_at_secs: Option<f64>,
+}
+
+/// From the workers' start to the balance of the last one. The first Ctrl-C ends the load and
+/// keeps what was measured; the second ends the run at once.
 async fn conduct(
     plan: &Plan,
     options: &RunOptions,
     fleet: Option<fleet::Asked>,
     mut notes: Vec<String>,
-) -> Result<(Gathered, Balance, Vec<String>), LoadtestError> {
+    interrupts: &mut Signal,
+) -> Result<Conducted, LoadtestError> {
+    let mut interrupted_at_secs = None;
     let mut crew = Crew::start(plan).await?;
     let end_secs = plan.scenario.population().secs() + plan.scenario.settle_secs;
     let mut progress = Progress::new(options.quiet, &plan.scenario, end_secs);
@@ -113,7 +133,7 @@ async fn conduct(
     let hooks = tokio::spawn(hooks(plan.clone(), options.hook.clone()));
     let mut gathered = Gathered::new(plan);
     let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
-    let deadline = plan.start.after(end_secs).instant() + GRACE;
+    let mut deadline = plan.start.after(end_secs).instant() + GRACE;
     while balances < plan.workers {
         let told = tokio::select! {
             told = crew.next() => told?,
@@ -122,7 +142,16 @@ async fn conduct(
                     "the workers have not finished {} s after the end", GRACE.as_secs()
                 )));
             }
-            _ = tokio::signal::ctrl_c() => return Err(LoadtestError::cannot("interrupted")),
+            _ = interrupts.recv() => {
+                if interrupted_at_secs.is_some() {
+                    return Err(LoadtestError::Interrupted);
+                }
+                interrupted_at_secs = Some(Moment::now().since(plan.start).as_secs_f64());
+                deadline = Instant::now() + GRACE;
+                progress.note("interrupted: the report of what was measured follows; Ctrl-C again ends at once");
+                crew.tell(&ToWorker::Stop).await?;
+                continue;
+            }
         };
         match told {
             FromWorker::Tick { second, interval, cpu_secs } => {
@@ -144,11 +173,12 @@ async fn conduct(
             FromWorker::Failed(message) => return Err(LoadtestError::cannot(message)),
         }
     }
+    gathered.close(u32::MAX, &scraped, &fleet);
     progress.finish();
     hooks.abort();
     notes.extend(hooks.await.unwrap_or_default());
     notes.extend(scraped.note());
-    Ok((gathered, balance, notes))
+    Ok(Conducted { gathered, balance, notes, interrupted_at_secs })
 }
 
 /// Runs the hook at each fault; what there is to say of it.

@@ -14,7 +14,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// What is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sample {
-    /// CPU time since the process started.
+    /// When the answer was there, in seconds after the start of the run.
+    pub(crate) at_secs: f64,
+    /// CPU time since the process started, with fractions.
     pub(crate) cpu_secs: Option<f64>,
     pub(crate) memory_bytes: Option<f64>,
 }
@@ -38,17 +40,19 @@ impl Scraper {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sample) = samples.get(&second) else { return (None, None) };
         let before = samples.range(..second).next_back();
-        let cores = before
-            .and_then(|(at, before)| Some((sample.cpu_secs? - before.cpu_secs?) / f64::from(second - at)));
-        (cores.map(|cores| cores.max(0.0)), sample.memory_bytes)
+        (before.and_then(|(_, before)| cores(before, sample)), sample.memory_bytes)
     }
 
     /// What a reader of the report should know.
     pub(crate) fn note(&self) -> Option<String> {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.asked {
-            None => Some("no --metrics: the server's CPU and memory are not known".into()),
-            Some(url) if samples.is_empty() => Some(format!("{url} did not answer")),
+            None => Some(
+                "neither --admin nor --metrics was given: the server's CPU and memory are not known".into(),
+            ),
+            Some(url) if samples.is_empty() => Some(format!(
+                "{url} did not answer: the server's CPU and memory are not known (--admin or --metrics names the URL)"
+            )),
             Some(url) if samples.values().all(|sample| sample.cpu_secs.is_none()) => {
                 Some(format!("{url} has no process_cpu_seconds_total"))
             }
@@ -72,7 +76,8 @@ async fn read(url: Option<String>, start: Moment, samples: Arc<Mutex<BTreeMap<u3
         if let Ok((status, body)) = pool.call(&Call::get(uri.path())).await
             && status.is_success()
         {
-            let sample = parse(&String::from_utf8_lossy(&body));
+            let at_secs = Moment::now().since(start).as_secs_f64();
+            let sample = Sample { at_secs, ..parse(&String::from_utf8_lossy(&body)) };
             samples.lock().unwrap_or_else(PoisonError::into_inner).insert(second, sample);
         }
     }
@@ -87,7 +92,15 @@ fn parse(text: &str) -> Sample {
         });
         of_name.reduce(|sum, value| sum + value)
     };
-    Sample { cpu_secs: sum("process_cpu_seconds_total"), memory_bytes: sum("process_resident_memory_bytes") }
+    let (cpu_secs, memory_bytes) = (sum("process_cpu_seconds_total"), sum("process_resident_memory_bytes"));
+    Sample { at_secs: 0.0, cpu_secs, memory_bytes }
+}
+
+/// Cores in use between two samples. A server that was restarted counts from 0.
+fn cores(before: &Sample, after: &Sample) -> Option<f64> {
+    let secs = after.at_secs - before.at_secs;
+    let used = after.cpu_secs? - before.cpu_secs?;
+    (secs > 0.0).then(|| used.max(0.0) / secs)
 }
 
 #[cfg(test)]
@@ -99,7 +112,21 @@ mod tests {
         let text = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n\
                     process_resident_memory_bytes{pod=\"a b\"} 3\nprocess_resident_memory_bytes{pod=\"c\"} 4\n\
                     process_cpu_seconds_total_x 99\n";
-        assert_eq!(parse(text), Sample { cpu_secs: Some(12.5), memory_bytes: Some(7.0) });
+        let sample = Sample { at_secs: 0.0, cpu_secs: Some(12.5), memory_bytes: Some(7.0) };
+        assert_eq!(parse(text), sample);
         assert_eq!(parse(""), Sample::default());
+    }
+
+    #[test]
+    fn cores_are_fractions_by_the_time_between_the_answers() {
+        let sample = |at_secs: f64, text: &str| Sample {
+            at_secs,
+            ..parse(&format!("process_cpu_seconds_total {text}\n"))
+        };
+        let (first, second) = (sample(0.9, "3.1875"), sample(2.15, "3.5"));
+        assert_eq!(cores(&first, &second), Some(0.25));
+        assert_eq!(cores(&second, &sample(3.0, "0.01")), Some(0.0));
+        assert_eq!(cores(&second, &sample(3.0, "1e-05")), Some(0.0));
+        assert_eq!(cores(&first, &first), None);
     }
 }

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
+use tokio::net::TcpStream;
 
 use super::RunOptions;
 use super::fleet::Asked;
 use crate::error::LoadtestError;
-use crate::http::{Call, Pool, Target};
+use crate::http::{Call, HttpError, Pool, Target};
 use crate::popularity::Popularity;
 use crate::scenario::{Identity, Scenario};
 
@@ -102,9 +103,16 @@ fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, 
 /// Whether the server is there and knows the room.
 async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     let path = format!("/v1/entry?room={room}");
-    let answer = entry.call(&Call::get(&path)).await;
-    let (status, body) =
-        answer.map_err(|error| LoadtestError::cannot_run("the target does not answer", error))?;
+    let (status, body) = match entry.call(&Call::get(&path)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let (target, why) = (entry.target(), why(entry.target(), error).await);
+            return Err(LoadtestError::cannot(format!(
+                "the target does not answer: {} ({}): {why}; is the server up, and is --target its public address?",
+                target.host, target.address
+            )));
+        }
+    };
     if status.is_success() {
         return Ok(());
     }
@@ -125,7 +133,8 @@ async fn make_rooms(admin: &str, token: &str, rooms: &Popularity) -> Result<(), 
             }
         });
         for answer in join_all(made).await {
-            accepted(answer, "a room cannot be made")?;
+            let what = format!("a room cannot be made at {} (--admin)", pool.target().host);
+            accepted(pool.target(), answer, &what).await?;
         }
     }
     Ok(())
@@ -145,7 +154,7 @@ async fn guests(entry: &Pool, count: usize) -> Result<Vec<String>, LoadtestError
     while tokens.len() < count {
         let some = (count - tokens.len()).min(CALLS_MAX);
         for answer in join_all((0..some).map(|_| entry.call(&call))).await {
-            let body = accepted(answer, WHAT)?;
+            let body = accepted(entry.target(), answer, WHAT).await?;
             let guest: Guest =
                 serde_json::from_slice(&body).map_err(|error| LoadtestError::cannot_run(WHAT, error))?;
             tokens.push(guest.token);
@@ -154,14 +163,32 @@ async fn guests(entry: &Pool, count: usize) -> Result<Vec<String>, LoadtestError
     Ok(tokens)
 }
 
-fn accepted(
-    answer: Result<(StatusCode, Bytes), crate::http::HttpError>,
+/// Why a call had no answer: the kind of failure, and the operating system's cause, which a
+/// second connection finds.
+async fn why(target: &Target, error: HttpError) -> String {
+    match error {
+        HttpError::Timeout => format!("no answer within {} s", CALL_TIMEOUT.as_secs()),
+        HttpError::Broken => "the connection ended before an answer".into(),
+        HttpError::Connect => {
+            let again = tokio::time::timeout(CALL_TIMEOUT, TcpStream::connect(target.address)).await;
+            match again {
+                Ok(Ok(_)) => "the connection failed once and came about the second time".into(),
+                Ok(Err(cause)) => cause.to_string(),
+                Err(_) => format!("no connection within {} s", CALL_TIMEOUT.as_secs()),
+            }
+        }
+    }
+}
+
+async fn accepted(
+    target: &Target,
+    answer: Result<(StatusCode, Bytes), HttpError>,
     what: &str,
 ) -> Result<Bytes, LoadtestError> {
     match answer {
         Ok((status, body)) if status.is_success() => Ok(body),
         Ok((status, body)) => Err(LoadtestError::cannot(format!("{what} ({} {status})", refusal(&body)))),
-        Err(error) => Err(LoadtestError::cannot_run(what, error)),
+        Err(error) => Err(LoadtestError::cannot(format!("{what}: {}", why(target, error).await))),
     }
 }
 

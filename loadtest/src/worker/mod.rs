@@ -23,6 +23,7 @@ use crate::error::LoadtestError;
 use crate::interval::Interval;
 use crate::ledger::{Ledger, Record};
 use crate::plan::{FromWorker, Plan, Share, ToWorker};
+use crate::worker::thread::Stop;
 use crate::{descriptors, recordings};
 
 use thread::Told;
@@ -50,14 +51,16 @@ pub fn run() -> Result<(), LoadtestError> {
     };
     let tape = Arc::new(recordings::load(plan.scenario.recording.as_deref())?);
     let (events_in, events) = sync_channel(TOLD_MAX);
+    let (stop_in, stop) = tokio::sync::watch::channel(false);
     for thread in 0..plan.threads {
         let share = Share { shard: plan.worker * plan.threads + thread, shards: plan.workers * plan.threads };
         let (plan, tape, events) = (Arc::clone(&plan), Arc::clone(&tape), events_in.clone());
         let (told_in, told) = sync_channel(TOLD_MAX);
-        std::thread::spawn(move || thread::run(plan, share, &tape, &told_in));
+        let stop: Stop = stop.clone();
+        std::thread::spawn(move || thread::run(plan, share, &tape, &told_in, stop));
         std::thread::spawn(move || forward(&told, &events));
     }
-    std::thread::spawn(move || listen(&events_in));
+    std::thread::spawn(move || listen(&events_in, &stop_in));
     Shift::new(&plan).work(&events)
 }
 
@@ -69,12 +72,18 @@ fn forward(told: &Receiver<Told>, events: &SyncSender<Event>) {
     }
 }
 
-fn listen(events: &SyncSender<Event>) {
+fn listen(events: &SyncSender<Event>, stop: &tokio::sync::watch::Sender<bool>) {
     for line in std::io::stdin().lines().map_while(Result::ok) {
-        if let Ok(ToWorker::Ledger(ledger)) = serde_json::from_str(&line)
-            && events.send(Event::Ledger(ledger)).is_err()
-        {
-            return;
+        match serde_json::from_str(&line) {
+            Ok(ToWorker::Stop) => {
+                stop.send_replace(true);
+            }
+            Ok(ToWorker::Ledger(ledger)) => {
+                if events.send(Event::Ledger(ledger)).is_err() {
+                    return;
+                }
+            }
+            Ok(ToWorker::Plan(_)) | Err(_) => {}
         }
     }
     drop(events.send(Event::Orphaned));
@@ -112,6 +121,7 @@ impl Shift {
                     self.ledger.add(ledger);
                     self.done += 1;
                     if self.done == self.threads {
+                        self.flush(u32::MAX)?;
                         tell(&FromWorker::Ledger(std::mem::take(&mut self.ledger)))?;
                     }
                 }
@@ -135,7 +145,13 @@ impl Shift {
         if *told < self.threads {
             return Ok(());
         }
-        let later = self.open.split_off(&(second + 1));
+        self.flush(second)
+    }
+
+    /// Tells all open seconds up to this one. After an interruption the threads end in
+    /// different seconds, so that the last ones stay open.
+    fn flush(&mut self, second: u32) -> Result<(), LoadtestError> {
+        let later = self.open.split_off(&second.saturating_add(1));
         for (second, (_, interval)) in std::mem::replace(&mut self.open, later) {
             let cpu = clock::process_cpu();
             let cpu_secs = (cpu - self.cpu).as_secs_f64();

@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use hyper::Uri;
+use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::clock::Moment;
 use crate::http::{Pool, Target};
 use crate::interval::Interval;
 use crate::ledger::{Ledger, Record};
-use crate::plan::{Plan, Share};
+use crate::plan::{INTERRUPTED_SETTLE_SECS, Plan, Share};
 use crate::popularity::Popularity;
 use crate::population::{Population, Stay};
 use crate::recordings::Tape;
@@ -31,6 +32,9 @@ const ENTRY_CONNECTIONS_MAX: u32 = 384;
 const ENTRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the tester looks at its own lateness, besides at all that it does.
 const LAG_EVERY_SECS: f64 = 0.01;
+
+/// Becomes true when the person interrupts the run.
+pub(crate) type Stop = watch::Receiver<bool>;
 
 /// What a thread tells its worker.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub(crate) struct Thread {
     /// What is read goes here first; frames rarely leave a rest.
     pub(crate) scratch: RefCell<Vec<u8>>,
     targets: RefCell<HashMap<String, (Target, Uri)>>,
+    /// Becomes true when the viewers have to leave before their time.
+    leave: watch::Sender<bool>,
 }
 
 impl Thread {
@@ -81,12 +87,24 @@ impl Thread {
             records: RefCell::default(),
             scratch: RefCell::default(),
             targets: RefCell::default(),
+            leave: watch::Sender::new(false),
         }
     }
 
     /// When everything is over, in seconds after the start.
     pub(crate) fn end_secs(&self) -> f64 {
         self.population.secs() + self.plan.scenario.settle_secs
+    }
+
+    /// Waits until the viewers have to leave before their time.
+    pub(crate) async fn told_to_leave(&self) {
+        // The sender lives as long as this.
+        drop(self.leave.subscribe().wait_for(|leave| *leave).await);
+    }
+
+    /// The second that it is now.
+    fn second(&self) -> u32 {
+        Moment::now().since(self.plan.start).as_secs() as u32
     }
 
     /// Waits for the moment when something is to be done, and notes how late that is.
@@ -136,7 +154,7 @@ impl Thread {
 }
 
 /// Runs a share of the load to its end.
-pub(crate) fn run(plan: Arc<Plan>, share: Share, tape: &Arc<Tape>, told: &SyncSender<Told>) {
+pub(crate) fn run(plan: Arc<Plan>, share: Share, tape: &Arc<Tape>, told: &SyncSender<Told>, mut stop: Stop) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -151,11 +169,25 @@ pub(crate) fn run(plan: Arc<Plan>, share: Share, tape: &Arc<Tape>, told: &SyncSe
     let posts = local.spawn_local(poster::run(Rc::clone(&thread), Arc::clone(tape)));
     let ended = local.block_on(&runtime, async {
         let mut viewers = tokio::task::JoinSet::new();
-        for stay in thread.stays() {
-            thread.until(thread.plan.start.after(stay.join_secs)).await;
-            viewers.spawn_local(live(Rc::clone(&thread), stay));
+        let to_the_end = async {
+            for stay in thread.stays() {
+                thread.until(thread.plan.start.after(stay.join_secs)).await;
+                viewers.spawn_local(live(Rc::clone(&thread), stay));
+            }
+            while viewers.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            () = to_the_end => {}
+            Ok(_) = stop.wait_for(|stop| *stop) => {
+                posts.abort();
+                tokio::time::sleep(Duration::from_secs_f64(INTERRUPTED_SETTLE_SECS)).await;
+                thread.leave.send_replace(true);
+                while viewers.join_next().await.is_some() {}
+                ticks.abort();
+                drop(told.send(thread.tick(thread.second().min(thread.seconds() - 1))));
+                return Ok(());
+            }
         }
-        while viewers.join_next().await.is_some() {}
         let posted = posts.await.map_err(|error| error.to_string());
         drop(ticks.await);
         // The last second holds whatever came late.

@@ -40,6 +40,8 @@ pub(crate) struct Viewer {
     pub(crate) since: Moment,
     /// When it moved to another gateway last.
     moved_at: Cell<Option<Moment>>,
+    /// Whether its connection has had its hello.
+    pub(crate) is_connected: bool,
 }
 
 /// How a viewer comes to a hello.
@@ -64,11 +66,22 @@ pub(crate) async fn live(thread: Rc<Thread>, stay: Stay) {
         coming: Coming::New,
         resume: Lateness::Measured,
         moved_at: Cell::default(),
+        is_connected: false,
         leave: thread.plan.start.after(leave_secs).instant(),
         since: thread.plan.start.after(stay.join_secs),
         thread,
     };
-    let connected_at_end = viewer.run().await;
+    let thread = Rc::clone(&viewer.thread);
+    let connected_at_end = tokio::select! {
+        connected = viewer.run() => connected,
+        () = thread.told_to_leave() => {
+            // One that was still on its way to its first hello had no time to arrive.
+            if viewer.coming == Coming::New {
+                return;
+            }
+            viewer.is_connected
+        }
+    };
     let mut record = viewer.track.record;
     record.room = viewer.room as u32;
     record.lost = !connected_at_end;

@@ -109,6 +109,7 @@ impl<'a> Watch<'a> {
         while end.is_none() {
             end = poll_fn(|cx| self.poll(cx, sleep.as_mut())).await;
         }
+        self.viewer.is_connected = false;
         if self.had_hello {
             let connected = &self.viewer.thread.connected;
             connected.set(connected.get() - 1);
@@ -328,6 +329,7 @@ impl<'a> Watch<'a> {
             return;
         }
         self.had_hello = true;
+        self.viewer.is_connected = true;
         self.ping_interval = Duration::from_millis(hello.ping_interval_ms.max(1_000));
         // Not all at once.
         let part = rand::rng().random_range(0.5..1.0);

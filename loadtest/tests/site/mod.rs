@@ -8,6 +8,7 @@ use std::process::Output;
 use barrage_testkit::{Server, ServerOptions};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 pub(crate) const LOADTEST: &str = env!("CARGO_BIN_EXE_barrage-loadtest");
 
@@ -59,22 +60,31 @@ impl Site {
 
     /// Runs a command that takes one name, and writes a report.
     pub(crate) async fn command(&self, command: &str, of: &str, more: &[&str]) -> (Output, Value) {
+        let output = self.prepared(command, of, more).output().await.unwrap();
+        (output, self.report())
+    }
+
+    /// The report that a run has written; null when there is none.
+    pub(crate) fn report(&self) -> Value {
+        let report = std::fs::read(self.dir.path().join("report.json")).ok();
+        report.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
+
+    /// A command against this server that is not started yet.
+    pub(crate) fn prepared(&self, command: &str, of: &str, more: &[&str]) -> Command {
         let json = self.dir.path().join("report.json");
         let target = format!("http://{}", self.server.public);
         let admin = format!("http://{}", self.server.admin);
-        let output = tokio::process::Command::new(LOADTEST)
+        let mut prepared = Command::new(LOADTEST);
+        prepared
             .args([command, of, "--target", &target, "--admin", &admin, "--quiet", "--json"])
             .arg(&json)
             .arg("--html")
             .arg(self.dir.path().join("report.html"))
             .arg("--token-key")
             .arg(self.server.data_dir().join("token.key"))
-            .args(more)
-            .output()
-            .await
-            .unwrap();
-        let report = std::fs::read(&json).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        (output, report.unwrap_or_default())
+            .args(more);
+        prepared
     }
 
     /// The server's process, found by its data directory.

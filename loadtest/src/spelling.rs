@@ -1,0 +1,57 @@
+//! The nearest of some names to one that is misspelt.
+
+/// Largest distance at which a name is offered: a third of its length, 3 at most.
+const DISTANCE_MAX: usize = 3;
+
+/// `; did you mean `NAME`?` with the nearest name, or nothing when none is near.
+#[must_use]
+pub fn hint<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+/// The name with the smallest edit distance, if it is near enough.
+#[must_use]
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (name.chars().count() / 3).clamp(1, DISTANCE_MAX);
+    let near =
+        names.into_iter().map(|other| (distance(name, other), other)).min_by_key(|(distance, _)| *distance);
+    near.filter(|(distance, _)| *distance <= most).map(|(_, other)| other)
+}
+
+/// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(above[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                let swapped: &Vec<usize> = &before;
+                least = least.min(swapped[j - 2] + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_name_is_offered_and_far_ones_are_not() {
+        let names = ["loss.gift", "loss.chat", "viewers", "p99"];
+        assert_eq!(nearest("loss.gifts", names), Some("loss.gift"));
+        assert_eq!(nearest("viewrs", names), Some("viewers"));
+        assert_eq!(nearest("veiwers", names), Some("viewers"));
+        assert_eq!(nearest("p98", names), Some("p99"));
+        assert_eq!(nearest("gateways", names), None);
+        assert_eq!(hint("viewer", names), "; did you mean `viewers`?");
+        assert_eq!(hint("", names), "");
+    }
+}
