@@ -3,7 +3,7 @@
 
 import { element, icon } from './dom.ts';
 import { giftIcon, money } from './gifts.ts';
-import { locale, t } from './i18n.ts';
+import { isolated, locale, say } from './i18n.ts';
 import { type Gift, type SuperChat } from './protocol.ts';
 
 const GIFT_MS = 4_500;
@@ -26,26 +26,31 @@ export class Banners {
 
   constructor(private readonly root: HTMLElement) {}
 
-  gift(gift: Gift): void {
+  /** False when it went into a banner that is there, as the next of a combo. */
+  gift(gift: Gift): boolean {
     const key = `${gift.user}/${gift.gift.name}`;
     const same = [...this.#shown, ...this.#waiting].find((banner) => banner.key === key);
     if (same) {
       same.count += gift.gift.count;
       this.#restart(same);
-      return;
+      return false;
     }
-    const sent = element('span', 'banner-what', t('sentGift', { gift: gift.gift.name }));
-    const who = element('b', 'banner-who', gift.name);
+    const sent = element('span', 'banner-what');
+    say(sent, 'sentGift', { gift: isolated(gift.gift.name) });
+    const who = element('bdi', 'banner-who', gift.name);
     const count = element('strong', 'banner-count', `×${gift.gift.count}`);
     const art = element('span', 'banner-art', icon(giftIcon(gift.gift.name)));
     const node = element('div', 'banner gift', art, element('span', 'banner-text', who, sent), count);
     this.#add({ key, node, count: gift.gift.count, durationMs: GIFT_MS, timer: undefined });
+    return true;
   }
 
   superChat(chat: SuperChat): void {
     const amount = element('strong', 'banner-amount', money(chat.amount_minor, chat.currency, locale()));
-    const head = element('span', 'banner-head', element('b', 'banner-who', chat.name), amount);
-    const node = element('div', 'banner super', head, element('span', 'banner-words', chat.text));
+    const head = element('span', 'banner-head', element('bdi', 'banner-who', chat.name), amount);
+    const words = element('span', 'banner-words', chat.text);
+    words.dir = 'auto';
+    const node = element('div', 'banner super', head, words);
     this.#add({ key: `${chat.user}/${chat.id}`, node, count: 1, durationMs: SUPER_CHAT_MS, timer: undefined });
   }
 

@@ -5,10 +5,18 @@ import { OFFERS, type Offer } from './gifts.ts';
 import { count, inLanguage, isKey, t, type Key } from './i18n.ts';
 import { type Mode, type Post, type Refusal, type Size, type Style } from './protocol.ts';
 import { messageId, type Sender } from './sender.ts';
+import { LENGTH_MAX, lengthOf, limitIn } from './text.ts';
 
 const MODES: readonly Mode[] = ['scroll', 'top', 'bottom'];
 const SIZES: readonly Size[] = ['small', 'normal', 'large'];
-const COLORS: readonly number[] = [0xffffff, 0xffd166, 0xff8fa3, 0x7ee0b5, 0x7ab8ff, 0xc9a2ff];
+const COLORS: readonly (readonly [number, Key])[] = [
+  [0xffffff, 'white'],
+  [0xffd166, 'yellow'],
+  [0xff8fa3, 'pink'],
+  [0x7ee0b5, 'green'],
+  [0x7ab8ff, 'blue'],
+  [0xc9a2ff, 'violet'],
+];
 /** Clicks of the heart travel together. */
 const LIKE_WINDOW_MS = 500;
 const LIKES_MAX = 1_000;
@@ -17,6 +25,10 @@ const COMBO_MS = 4_000;
 const SUPER_CHAT_MINOR = 3_000;
 const SUPER_CHAT_CURRENCY = 'CNY';
 const HINT_MS = 5_000;
+/** From this share of the longest text on the box says how long the text is. */
+const LENGTH_SHOWN = 0.9;
+/** The server's words for a text that one viewer has sent too often; it limits this text alone. */
+const REPEATED = 'the same text';
 
 export interface ComposerEvents {
   /** Over the room's display quota: the sender alone sees it. */
@@ -33,8 +45,13 @@ export class Composer {
   #likesTotal = 0;
   #combo: { key: Key; count: number; at: number } | null = null;
   #sending = false;
-  /** Why sending has to wait, and until when. */
-  #wait: { key: Key; untilMs: number } | null = null;
+  /** Why sending has to wait, and until when. With `text`, only this text has to. */
+  #wait: { key: Key; untilMs: number; text?: string } | null = null;
+  #lengthMax = LENGTH_MAX;
+  /** The hint stays until sending works again. */
+  #hintStays = false;
+  #open = false;
+  #giftsElsewhere = false;
   #hintTimer: number | undefined;
 
   constructor(
@@ -45,6 +62,7 @@ export class Composer {
       event.preventDefault();
       void this.#chat();
     });
+    this.#text.addEventListener('input', () => this.#write());
     this.#stylePanel();
     this.#offers();
     byId('like').addEventListener('click', () => this.#like());
@@ -59,6 +77,19 @@ export class Composer {
     byId('watching').hidden = visible;
   }
 
+  /** Whether there is a room to send to. */
+  enable(open: boolean): void {
+    this.#open = open;
+    this.#write();
+  }
+
+  /** The connection is there: what was said of a network that is away is over. */
+  networkIsBack(): void {
+    if (!this.#hintStays) return;
+    this.#hintStays = false;
+    this.#hint.textContent = '';
+  }
+
   /** Likes of the whole room since this page was opened. */
   likes(more: number): void {
     this.#likesTotal += more;
@@ -71,9 +102,19 @@ export class Composer {
     this.#write();
   }
 
-  hint(words: string): void {
+  /** The reason to wait is over before its time. */
+  mayAgain(key: Key): void {
+    if (this.#wait?.key !== key && this.#wait?.key !== 'refused_muted') return;
+    this.#wait = null;
+    this.#hint.textContent = '';
+    this.#write();
+  }
+
+  hint(words: string, stays = false): void {
     this.#hint.textContent = words;
+    this.#hintStays = stays;
     clearTimeout(this.#hintTimer);
+    if (stays) return;
     this.#hintTimer = setTimeout(() => {
       this.#hint.textContent = '';
     }, HINT_MS);
@@ -81,7 +122,7 @@ export class Composer {
 
   async #chat(): Promise<void> {
     const text = this.#text.value.trim();
-    if (text === '' || this.#wait || this.#sending) return;
+    if (text === '' || this.#waits() || this.#sending || !this.#open || this.#isTooLong()) return;
     await this.#post({ type: 'chat', id: messageId(), text, style: this.#style() }, 'text');
   }
 
@@ -95,7 +136,7 @@ export class Composer {
 
   async #superChat(): Promise<void> {
     const text = this.#text.value.trim();
-    if (this.#sending) return;
+    if (this.#sending || this.#isTooLong()) return;
     if (text === '') {
       this.hint(t('superChatNeedsText'));
       this.#text.focus();
@@ -121,8 +162,10 @@ export class Composer {
     if (source === 'text') this.#busy(true);
     const sent = await this.sender.post(post);
     if (source === 'text') this.#busy(false);
-    if (sent.kind === 'refused') return this.#refused(sent.refusal);
+    if (sent.kind === 'refused') return this.#refused(sent.refusal, post);
+    this.networkIsBack();
     if (source === 'text') this.#text.value = '';
+    this.#write();
     if (sent.answer.outcome === 'held') {
       const limit = sent.answer.limit;
       this.hint(
@@ -139,36 +182,81 @@ export class Composer {
     this.#form.classList.toggle('busy', busy);
   }
 
-  #refused(refusal: Refusal): void {
-    const key = `refused_${refusal.code}`;
+  #refused(refusal: Refusal, post: Post): void {
     this.#hint.dataset['code'] = refusal.code;
+    const key = `refused_${refusal.code}`;
+    const text = 'text' in post ? post.text : undefined;
+    const max = refusal.code === 'bad_text' ? limitIn(refusal.message) : null;
+    if (refusal.code === 'network') return this.hint(networkWords(refusal.message), true);
+    if (refusal.code === 'forbidden' && (post.type === 'gift' || post.type === 'super_chat')) return this.#noGifts();
+    if (max !== null) this.#lengthMax = Math.min(this.#lengthMax, max);
+    if (max !== null && text !== undefined) return this.hint(t('tooLong', { count: lengthOf(text), max }));
     if (refusal.retry_after_ms !== undefined && isKey(key)) {
-      this.waitUntil(key, Date.now() + refusal.retry_after_ms);
+      const untilMs = Date.now() + refusal.retry_after_ms;
+      const repeated = text !== undefined && refusal.message.startsWith(REPEATED);
+      this.#wait = repeated ? { key: 'repeated', untilMs, text } : { key, untilMs };
+      this.#write();
     } else {
       this.hint(isKey(key) ? t(key) : t('refused_other', { message: refusal.message }));
     }
   }
 
+  /** The role of this viewer may not give gifts here, and will not with the next click. */
+  #noGifts(): void {
+    this.#giftsElsewhere = true;
+    this.hint(t('giftsElsewhere'));
+    this.#write();
+  }
+
+  /** Whether the text in the box has to wait. */
+  #waits(): boolean {
+    if (!this.#wait) return false;
+    return this.#wait.text === undefined || this.#wait.text === this.#text.value.trim();
+  }
+
+  /** Says so as well. */
+  #isTooLong(): boolean {
+    const length = lengthOf(this.#text.value);
+    if (length <= this.#lengthMax) return false;
+    this.hint(t('tooLong', { count: length, max: this.#lengthMax }));
+    return true;
+  }
+
   #write(): void {
     byId('likes').textContent = count(this.#likesTotal);
+    this.#writeLength();
+    for (const button of byId('gifts').querySelectorAll('button')) {
+      button.disabled = !this.#open || this.#giftsElsewhere;
+      button.title = this.#giftsElsewhere ? t('giftsElsewhere') : '';
+    }
+    byId<HTMLButtonElement>('like').disabled = this.#text.disabled = !this.#open;
     const left = this.#wait ? Math.ceil((this.#wait.untilMs - Date.now()) / 1000) : 0;
-    const button = byId('send-text');
-    if (this.#wait && left > 0) {
+    if (this.#wait && left <= 0) {
+      this.#wait = null;
+      this.#hint.textContent = '';
+    }
+    if (this.#wait && this.#waits()) {
       const key = this.#wait.key;
       clearTimeout(this.#hintTimer);
       // The second hand is on the button; the sentence is written once, for screen readers.
       const words = key === 'mutedUntil' ? t('refused_muted') : t(key);
       if (this.#hint.textContent !== words) this.#hint.textContent = words;
-      button.textContent = `${left} s`;
-      this.#send.disabled = true;
-      return;
-    }
-    if (this.#wait) {
-      this.#wait = null;
+    } else if (this.#wait && this.#hint.textContent === t(this.#wait.key)) {
+      // Another text than the one that has to wait.
       this.#hint.textContent = '';
     }
-    button.textContent = t('send');
-    this.#send.disabled = false;
+    const words = this.#waits() ? `${left} s` : t('send');
+    const button = byId('send-text');
+    if (button.textContent !== words) button.textContent = words;
+    this.#send.disabled = this.#waits() || !this.#open;
+  }
+
+  #writeLength(): void {
+    const length = lengthOf(this.#text.value);
+    const shown = byId('length');
+    shown.hidden = length < this.#lengthMax * LENGTH_SHOWN;
+    shown.textContent = `${length}/${this.#lengthMax}`;
+    shown.classList.toggle('over', length > this.#lengthMax);
   }
 
   #style(): Style {
@@ -183,12 +271,13 @@ export class Composer {
   #stylePanel(): void {
     for (const mode of MODES) byId('modes').append(radio('mode', mode, mode === 'scroll', mode));
     for (const size of SIZES) byId('sizes').append(radio('size', size, size === 'normal', size));
-    for (const color of COLORS) byId('colors').append(radio('color', String(color), color === 0xffffff, null));
+    for (const [color, key] of COLORS) byId('colors').append(swatch(color, key));
     const button = byId<HTMLButtonElement>('style-button');
     const panel = byId('style-panel');
     const open = (visible: boolean): void => {
       panel.hidden = !visible;
       button.setAttribute('aria-expanded', String(visible));
+      if (visible) panel.querySelector<HTMLInputElement>('input:checked')?.focus();
     };
     button.addEventListener('click', () => open(panel.hidden !== false));
     this.#form.addEventListener('keydown', (event) => {
@@ -227,21 +316,35 @@ export class Composer {
   }
 }
 
-function radio(name: string, value: string, checked: boolean, key: Key | null): HTMLElement {
+function radio(name: string, value: string, checked: boolean, key: Key): HTMLElement {
+  const face = element('span', 'face');
+  inLanguage(() => {
+    face.textContent = t(key);
+  });
+  return element('label', 'radio', radioInput(name, value, checked), face);
+}
+
+function swatch(color: number, key: Key): HTMLElement {
+  const face = element('span', 'face swatch');
+  face.style.background = cssColor(color);
+  const input = radioInput('color', String(color), color === COLORS[0]?.[0]);
+  const label = element('label', 'radio', input, face);
+  inLanguage(() => {
+    input.setAttribute('aria-label', t(key));
+    label.title = t(key);
+  });
+  return label;
+}
+
+function radioInput(name: string, value: string, checked: boolean): HTMLInputElement {
   const input = element('input', '');
   input.type = 'radio';
   input.name = name;
   input.value = value;
   input.defaultChecked = checked;
-  const face = element('span', key ? 'face' : 'face swatch');
-  const label = element('label', 'radio', input, face);
-  if (key) {
-    inLanguage(() => {
-      face.textContent = t(key);
-    });
-  } else {
-    face.style.background = cssColor(Number(value));
-    input.setAttribute('aria-label', cssColor(Number(value)));
-  }
-  return label;
+  return input;
+}
+
+function networkWords(host: string): string {
+  return navigator.onLine && host !== location.host ? t('refused_network_at', { host }) : t('refused_network');
 }

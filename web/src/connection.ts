@@ -1,15 +1,20 @@
 // Keeps one viewer in one room: finds a gateway, resumes, repairs, moves when
-// asked to, and comes back as the close code advises.
+// asked to, and comes back as the close code advises. Where coming back is no use, it ends with
+// the reason; a room that was closed or is missing is looked for from time to time.
 
 import { Chain, type Step } from './chain.ts';
 import { sleep } from './backoff.ts';
-import { type Entry, TurnedAway } from './entry.ts';
+import { type Entry, NoRoom, TurnedAway } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { Link } from './link.ts';
 import {
   adviceOf,
+  CLOSE_KICKED,
+  CLOSE_ROOM_CLOSED,
   CLOSE_TOKEN_EXPIRED,
   CLOSE_UNAUTHORIZED,
+  CLOSE_UNKNOWN_ROOM,
+  CLOSE_WRONG_ROOM,
   type Batch,
   type BatchMessage,
   type Hello,
@@ -26,6 +31,18 @@ const STABLE_MS = 10_000;
 /** Acknowledgements of notices travel together, at most this many in one frame. */
 const ACK_DELAY_MS = 200;
 const ACK_MAX = 64;
+/** Notices remembered: the server repeats one until its acknowledgement comes. The oldest is forgotten. */
+const NOTICED_MAX = 256;
+/**
+ * A room that is closed or missing is looked for after a random time between half of this and all
+ * of it, which doubles up to the longest: a large audience must not ask all at once.
+ */
+const LOOK_MS = 20_000;
+const LOOK_MS_MAX = 120_000;
+/** The same for a missing room that this page was in. */
+const LOOK_AGAIN_MS = 2_000;
+/** A kick that ends within this is waited out; after a longer one the page stays away. */
+const KICK_WAIT_MS_MAX = 24 * 3_600_000;
 
 export type State =
   | { kind: 'connecting' }
@@ -33,7 +50,8 @@ export type State =
   | { kind: 'waiting'; untilMs: number }
   /** More want in than the servers admit; this viewer's turn comes then. */
   | { kind: 'queued'; untilMs: number }
-  | { kind: 'ended'; code: number; refusal: Refusal | null };
+  /** `untilMs`: the page comes back by itself then. */
+  | { kind: 'ended'; refusal: Refusal; untilMs?: number };
 
 export interface ConnectionEvents {
   state(state: State): void;
@@ -53,19 +71,21 @@ export class Connection {
   #move: number | undefined;
   #repairing: number | undefined;
   #acks: number[] = [];
+  #noticed = new Set<number>();
   #refusal: Refusal | null = null;
   #opening = false;
-  #ended = false;
+  #ended: { code: string; lookMs: number } | null = null;
+  #kickedUntilMs: number | null = null;
 
   constructor(
     private readonly identity: Identity,
     private readonly entry: Entry,
     private readonly events: ConnectionEvents,
   ) {
-    addEventListener('online', () => this.#hurry());
+    addEventListener('online', () => this.now());
     addEventListener('offline', () => this.#link?.probe());
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) this.#hurry();
+      if (!document.hidden) this.now();
     });
   }
 
@@ -73,11 +93,16 @@ export class Connection {
     void this.#open();
   }
 
-  /** The network or the person is back: do not wait for a timer. */
-  #hurry(): void {
-    if (this.#ended) return;
-    if (this.#link) this.#link.probe();
+  /** The network is back, or the viewer asks for it: do not wait for a timer. */
+  now(): void {
+    if (this.#ended) void this.#look();
+    else if (this.#link) this.#link.probe();
     else void this.#open();
+  }
+
+  /** A signal said that this viewer is kept out until then. */
+  kickedUntil(untilMs: number): void {
+    this.#kickedUntilMs = untilMs;
   }
 
   async #open(): Promise<void> {
@@ -89,7 +114,8 @@ export class Connection {
       await this.identity.ready();
       this.#link = this.#dial(await this.#endpoint());
     } catch (error) {
-      this.#later(this.entry.backoff.next() + (error instanceof TurnedAway ? error.retryMs : 0));
+      if (error instanceof NoRoom) this.#end({ code: error.code, message: error.message });
+      else this.#later(this.entry.backoff.next() + (error instanceof TurnedAway ? error.retryMs : 0));
     } finally {
       this.#opening = false;
     }
@@ -136,7 +162,7 @@ export class Connection {
         break;
       case 'notice':
         this.#acknowledge(frame.sequence);
-        this.events.notice(frame.body);
+        if (this.#isNews(frame.sequence)) this.events.notice(frame.body);
         break;
       case 'reconnect':
         this.#moveSoon(frame);
@@ -170,6 +196,15 @@ export class Connection {
     }
   }
 
+  /** False for a notice that came before, on this link or on one before a move. */
+  #isNews(sequence: number): boolean {
+    if (this.#noticed.has(sequence)) return false;
+    this.#noticed.add(sequence);
+    const [oldest] = this.#noticed;
+    if (this.#noticed.size > NOTICED_MAX && oldest !== undefined) this.#noticed.delete(oldest);
+    return true;
+  }
+
   #acknowledge(sequence: number): void {
     if (this.#acks.length === 0) setTimeout(() => this.#sendAcks(), ACK_DELAY_MS);
     this.#acks.push(sequence);
@@ -194,7 +229,10 @@ export class Connection {
           if (!this.#link || this.#next || this.#ended) return;
           this.#next = this.#dial(url);
         },
-        () => undefined,
+        (error: unknown) => {
+          // There is no room to move to: the close that follows says so as well.
+          if (error instanceof NoRoom) this.entry.forget();
+        },
       );
     }, reconnect.after_ms);
   }
@@ -222,13 +260,15 @@ export class Connection {
   }
 
   #comeBack(code: number): void {
-    const tokenRefused = code === CLOSE_UNAUTHORIZED || code === CLOSE_TOKEN_EXPIRED;
+    const guestElsewhere = code === CLOSE_WRONG_ROOM && this.identity.kind === 'guest';
+    const tokenRefused = code === CLOSE_UNAUTHORIZED || code === CLOSE_TOKEN_EXPIRED || guestElsewhere;
     const first = this.entry.backoff.attempt === 0;
     const delay = this.entry.backoff.next();
+    const refusal = this.#refusal ?? { code: END_CODES.get(code) ?? '', message: String(code) };
     switch (adviceOf(code)) {
       case 'never':
-        if (tokenRefused) void this.#renew(code, first ? 0 : delay);
-        else this.#end(code);
+        if (tokenRefused) void this.#renew(refusal, first ? 0 : delay);
+        else this.#end(refusal);
         break;
       case 'now':
       case 'named':
@@ -240,10 +280,10 @@ export class Connection {
     }
   }
 
-  async #renew(code: number, delay: number): Promise<void> {
+  async #renew(refusal: Refusal, delay: number): Promise<void> {
     try {
       if (await this.identity.renew()) this.#later(delay);
-      else this.#end(code);
+      else this.#end(refusal);
     } catch {
       this.#later(this.entry.backoff.next());
     }
@@ -255,8 +295,54 @@ export class Connection {
     this.#retry = setTimeout(() => void this.#open(), delay);
   }
 
-  #end(code: number): void {
-    this.#ended = true;
-    this.events.state({ kind: 'ended', code, refusal: this.#refusal });
+  /** Coming back is no use now. Where that may change, the page finds out. */
+  #end(refusal: Refusal): void {
+    // A gateway that has just begun may not have heard of the room yet.
+    const wasThere = refusal.code === 'unknown_room' && this.#chain.last !== null;
+    this.#ended = { code: refusal.code, lookMs: wasThere ? LOOK_AGAIN_MS : LOOK_MS };
+    this.entry.forget();
+    clearTimeout(this.#retry);
+    if (refusal.code === 'kicked') {
+      const untilMs = this.#kickedUntilMs;
+      const leftMs = (untilMs ?? Infinity) - Date.now();
+      if (untilMs === null || leftMs > KICK_WAIT_MS_MAX) return this.events.state({ kind: 'ended', refusal });
+      this.#retry = setTimeout(() => void this.#look(), Math.max(leftMs, 0) + this.entry.backoff.next());
+      return this.events.state({ kind: 'ended', refusal, untilMs });
+    }
+    this.events.state({ kind: 'ended', refusal });
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    if (!this.#ended || !LOOKED_FOR.has(this.#ended.code)) return;
+    const { lookMs } = this.#ended;
+    this.#ended.lookMs = Math.min(lookMs * 2, LOOK_MS_MAX);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.#look(), lookMs * (0.5 + Math.random() / 2));
+  }
+
+  /** Goes back in when the reason of the end may be over. */
+  async #look(): Promise<void> {
+    if (!this.#ended || this.#opening) return;
+    const { code } = this.#ended;
+    const kickOver = code === 'kicked' && this.#kickedUntilMs !== null && this.#kickedUntilMs <= Date.now();
+    if (!kickOver && !LOOKED_FOR.has(code)) return;
+    if (!kickOver && !(await this.entry.roomIsOpen())) return this.#lookLater();
+    if (!this.#ended) return;
+    this.#ended = null;
+    this.#kickedUntilMs = null;
+    await this.#open();
   }
 }
+
+/** Reasons that entry can tell the end of. */
+const LOOKED_FOR: ReadonlySet<string> = new Set(['unknown_room', 'room_closed']);
+/** The codes of closes that come without an `error` frame before them. */
+const END_CODES: ReadonlyMap<number, string> = new Map([
+  [CLOSE_UNAUTHORIZED, 'unauthorized'],
+  [CLOSE_TOKEN_EXPIRED, 'token_expired'],
+  [CLOSE_WRONG_ROOM, 'wrong_room'],
+  [CLOSE_UNKNOWN_ROOM, 'unknown_room'],
+  [CLOSE_ROOM_CLOSED, 'room_closed'],
+  [CLOSE_KICKED, 'kicked'],
+]);

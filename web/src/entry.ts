@@ -29,6 +29,18 @@ export class TurnedAway extends Error {
   }
 }
 
+/** The room is not there, or closed: coming back helps only once that has changed. */
+export class NoRoom extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const NO_ROOM = new Set(['unknown_room', 'room_closed']);
+
 export class Entry {
   #downlinks: string[] = [];
   #uplinks: string[] = [];
@@ -43,7 +55,8 @@ export class Entry {
 
   /**
    * WebSocket URLs in the order to try; this page's own origin is always the last of them. With a
-   * ticket: wait, then show it. Rejects with `TurnedAway` when there is not even a ticket.
+   * ticket: wait, then show it. Rejects with `TurnedAway` when there is not even a ticket, and with
+   * `NoRoom` when there is no such room to watch.
    */
   async way(): Promise<{ urls: string[]; ticket: Ticket | null }> {
     if (performance.now() >= this.#openUntil) await this.#ask('watch');
@@ -56,10 +69,33 @@ export class Entry {
     return { urls: [...new Set([...this.#downlinks, own.href])], ticket };
   }
 
-  /** Base URLs to post to, in the order to try. */
+  /**
+   * Base URLs to post to, in the order to try. Where entry names none, this page's own origin may
+   * serve everything; where it does, this origin is entry's and takes no posts.
+   */
   async uplinks(): Promise<string[]> {
     if (performance.now() >= this.#freshUntil) await this.#ask('send');
-    return [...new Set([...this.#uplinks, location.origin])];
+    return this.#uplinks.length > 0 ? [...new Set(this.#uplinks)] : [location.origin];
+  }
+
+  /** An uplink did not answer: the next post asks entry for the uplinks of now. */
+  forgetUplinks(): void {
+    this.#freshUntil = 0;
+  }
+
+  /** Whether entry says that the room is there and open. Asks without taking a turn. */
+  async roomIsOpen(): Promise<boolean> {
+    try {
+      const answer = await fetch(this.#url('send'), { signal: AbortSignal.timeout(TIMEOUT_MS), cache: 'no-store' });
+      const body: unknown = answer.ok ? null : await answer.json().catch(() => null);
+      return answer.ok || !NO_ROOM.has(refusalOf(body).code ?? 'unknown_room');
+    } catch {
+      return false;
+    }
+  }
+
+  #url(purpose: 'watch' | 'send'): string {
+    return `/v1/entry?room=${encodeURIComponent(this.room)}&purpose=${purpose}`;
   }
 
   /** The next call asks again. */
@@ -73,7 +109,7 @@ export class Entry {
   async #ask(purpose: 'watch' | 'send'): Promise<void> {
     let answer: Response;
     try {
-      answer = await fetch(`/v1/entry?room=${encodeURIComponent(this.room)}&purpose=${purpose}`, {
+      answer = await fetch(this.#url(purpose), {
         signal: AbortSignal.timeout(TIMEOUT_MS),
         cache: 'no-store',
       });
@@ -98,10 +134,15 @@ export class Entry {
   }
 }
 
-/** A refusal without a time leaves the endpoints known so far. */
+/** A refusal without a time leaves the endpoints known so far, unless there is no room. */
 function refuse(body: unknown): void {
-  const { error } = (body ?? {}) as { error?: { retry_after_ms?: number } };
-  if (error?.retry_after_ms !== undefined) throw new TurnedAway(error.retry_after_ms);
+  const { code, message, retry_after_ms } = refusalOf(body);
+  if (code !== undefined && NO_ROOM.has(code)) throw new NoRoom(code, message ?? '');
+  if (retry_after_ms !== undefined) throw new TurnedAway(retry_after_ms);
+}
+
+function refusalOf(body: unknown): { code?: string; message?: string; retry_after_ms?: number } {
+  return (body as { error?: object } | null)?.error ?? {};
 }
 
 function socketUrl(url: string): string {

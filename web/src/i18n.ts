@@ -1,5 +1,7 @@
 // The page's words, in Chinese and English.
 
+import { keep, recall } from './storage.ts';
+
 const KEY = 'barrage.language';
 
 const ZH = {
@@ -9,6 +11,27 @@ const ZH = {
   feed: '聊天',
   online: '在线',
   danmaku: '显示弹幕',
+  missed: '{count} 条只在列表中',
+  live: '直播中',
+  away: '重连中',
+  over: '未直播',
+  now: '立即重连',
+  tryAgain: '再看看',
+  lookingAgain: '开播后会自动回来。',
+  backAt: '{time} 后会自动回来。',
+  white: '白色',
+  yellow: '黄色',
+  pink: '粉色',
+  green: '绿色',
+  blue: '蓝色',
+  violet: '紫色',
+  gave: '{name} 送出 {gift} ×{count}',
+  paid: '{name}（{amount}）：{text}',
+  unmuted: '你可以发言了。',
+  tooLong: '太长了：{count} 字，最多 {max} 字。',
+  repeated: '这句话发过多次了，换个说法吧。',
+  giftsElsewhere: '这里只能通过支付服务送礼物。',
+  refused_network_at: '{host} 没有应答，没有发出去。内容还在，可以再试。',
   style: '弹幕样式',
   mode: '位置',
   size: '字号',
@@ -23,6 +46,9 @@ const ZH = {
   send: '发送',
   gifts: '礼物',
   like: '点赞',
+  host: '主播',
+  moderator: '房管',
+  admin: '官方',
   flower: '鲜花',
   star: '星星',
   cake: '蛋糕',
@@ -48,8 +74,8 @@ const ZH = {
   slowModeOff: '慢速模式已关闭。',
   recalled: '消息已撤回',
   mutedUntil: '你被禁言了，{secs} 秒后可以发言。',
-  closed: '直播已结束',
-  kicked: '你已被移出房间',
+  closed: '直播已结束。',
+  kicked: '你已被移出房间。',
   ended: '连接已结束：{message}',
   wait: '{reason}（{secs} 秒）',
   refused_network: '网络不通，没有发出去。内容还在，可以再试。',
@@ -57,7 +83,7 @@ const ZH = {
   refused_slow_mode: '慢速模式，请稍等。',
   refused_muted: '你暂时不能发言。',
   refused_room_muted: '现在只有主播和房管可以发言。',
-  refused_bad_text: '这段文字无法显示，换个说法吧。',
+  refused_bad_text: '这段文字不能发送，换个说法吧。',
   refused_too_large: '太长了，短一点吧。',
   refused_unauthorized: '登录已失效，请刷新页面。',
   refused_token_expired: '登录已过期，请刷新页面。',
@@ -80,6 +106,27 @@ const EN: Record<Key, string> = {
   feed: 'Chat',
   online: 'online',
   danmaku: 'Show danmaku',
+  missed: '{count} in the list only',
+  live: 'LIVE',
+  away: 'AWAY',
+  over: 'OFF AIR',
+  now: 'Now',
+  tryAgain: 'Look again',
+  lookingAgain: 'This page comes back when it is on air.',
+  backAt: 'This page comes back after {time}.',
+  white: 'White',
+  yellow: 'Yellow',
+  pink: 'Pink',
+  green: 'Green',
+  blue: 'Blue',
+  violet: 'Violet',
+  gave: '{name} sent {gift} ×{count}',
+  paid: '{name} ({amount}): {text}',
+  unmuted: 'You may speak again.',
+  tooLong: 'Too long: {count} characters, {max} at most.',
+  repeated: 'You have said this often; try other words.',
+  giftsElsewhere: 'Only the payment service posts gifts here.',
+  refused_network_at: '{host} does not answer: not sent. Your text is still here, try again.',
   style: 'Danmaku style',
   mode: 'Position',
   size: 'Size',
@@ -94,6 +141,9 @@ const EN: Record<Key, string> = {
   send: 'Send',
   gifts: 'Gifts',
   like: 'Like',
+  host: 'Host',
+  moderator: 'Mod',
+  admin: 'Staff',
   flower: 'Flower',
   star: 'Star',
   cake: 'Cake',
@@ -119,8 +169,8 @@ const EN: Record<Key, string> = {
   slowModeOff: 'Slow mode is off.',
   recalled: 'Message removed',
   mutedUntil: 'You are muted; you may speak again in {secs} s.',
-  closed: 'The stream has ended',
-  kicked: 'You were removed from the room',
+  closed: 'The stream has ended.',
+  kicked: 'You were removed from the room.',
   ended: 'The connection ended: {message}',
   wait: '{reason} ({secs} s)',
   refused_network: 'No network: not sent. Your text is still here, try again.',
@@ -128,7 +178,7 @@ const EN: Record<Key, string> = {
   refused_slow_mode: 'Slow mode, one moment.',
   refused_muted: 'You may not speak for now.',
   refused_room_muted: 'Only the host and moderators may speak now.',
-  refused_bad_text: 'This text cannot be shown, try other words.',
+  refused_bad_text: 'This text is not allowed here, try other words.',
   refused_too_large: 'Too long, make it shorter.',
   refused_unauthorized: 'You are signed out, reload the page.',
   refused_token_expired: 'Your sign-in has expired, reload the page.',
@@ -147,7 +197,7 @@ let language: Language = preferred();
 const listeners: (() => void)[] = [];
 
 function preferred(): Language {
-  const chosen = sessionStorage.getItem(KEY);
+  const chosen = recall('local', KEY);
   if (chosen === 'zh' || chosen === 'en') return chosen;
   return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
 }
@@ -165,6 +215,11 @@ export function isKey(key: string): key is Key {
   return Object.hasOwn(ZH, key);
 }
 
+/** The label of a role that has one; a viewer has none. */
+export function roleKey(role: string | undefined): 'host' | 'moderator' | 'admin' | null {
+  return role === 'host' || role === 'moderator' || role === 'admin' ? role : null;
+}
+
 export function count(value: number): string {
   return new Intl.NumberFormat(locale(), { notation: value >= 10_000 ? 'compact' : 'standard', maximumFractionDigits: 1 }).format(value);
 }
@@ -177,15 +232,30 @@ export function inLanguage(apply: () => void): void {
 
 export function switchLanguage(): void {
   language = language === 'zh' ? 'en' : 'zh';
-  sessionStorage.setItem(KEY, language);
+  keep('local', KEY, language);
   for (const listener of listeners) listener();
 }
 
-/** Fills the words of index.html. */
+/** Writes the words into the node, and again after each switch of the language. */
+export function say(node: HTMLElement, key: Key, values: Record<string, string | number> = {}): void {
+  node.dataset['say'] = key;
+  node.dataset['values'] = JSON.stringify(values);
+  node.textContent = t(key, values);
+}
+
+/** Keeps the direction of a name or a text from turning the sentence around it (Unicode isolates). */
+export function isolated(text: string): string {
+  return `\u2068${text}\u2069`;
+}
+
+/** Fills the words of index.html, and those that `say` wrote. */
 export function translatePage(): void {
   document.documentElement.lang = locale();
   for (const node of document.querySelectorAll<HTMLElement>('[data-i18n]')) {
     node.textContent = t(node.dataset['i18n'] as Key);
+  }
+  for (const node of document.querySelectorAll<HTMLElement>('[data-say]')) {
+    node.textContent = t(node.dataset['say'] as Key, JSON.parse(node.dataset['values'] ?? '{}') as Record<string, string>);
   }
   for (const node of document.querySelectorAll<HTMLElement>('[data-i18n-label]')) {
     const label = t(node.dataset['i18nLabel'] as Key);

@@ -1,6 +1,10 @@
-// Who watches: a token from the address bar, a guest token, or nobody.
+// The viewer's sign-in: a token from the address bar or from before a reload, a guest's token, or none.
+
+import { keep, recall } from './storage.ts';
 
 const NAME_KEY = 'barrage.name';
+/** The sign-in of this tab, so that a reload keeps it. */
+const TOKEN_KEY = 'barrage.token';
 const TIMEOUT_MS = 5_000;
 /** The server's own limit for a guest's name. */
 const NAME_CHARACTERS_MAX = 20;
@@ -19,21 +23,36 @@ export class Identity {
     private readonly guestPrefix: string,
   ) {}
 
-  /** Reads the address bar, and removes the token from it. */
+  /**
+   * Reads `#token=` and removes it from the address bar; without one, the sign-in that this tab
+   * had before a reload. An empty `#token=` signs out.
+   */
   static fromPage(guestPrefix: string): Identity {
     const query = new URLSearchParams(location.search);
-    const token = new URLSearchParams(location.hash.slice(1)).get('token');
-    const identity = new Identity(chosenName(query.get('name'), guestPrefix), guestPrefix);
-    if (token) {
+    const given = new URLSearchParams(location.hash.slice(1)).get('token');
+    if (given !== null) {
       history.replaceState(null, '', location.pathname + location.search);
-      const claims = readClaims(token);
-      identity.kind = 'token';
-      identity.token = token;
-      identity.user = claims.sub ?? null;
-      identity.name = claims.name ?? claims.sub ?? identity.name;
-      identity.#known = true;
+      keep('session', TOKEN_KEY, null);
+    }
+    const kept = given === null ? keptToken() : null;
+    const name = query.get('name');
+    const identity = new Identity(chosenName(name, guestPrefix), guestPrefix);
+    if (given) identity.#signIn('token', given);
+    // Another name in the address bar is another guest.
+    else if (kept && !(kept.kind === 'guest' && name && name !== readClaims(kept.token).name)) {
+      identity.#signIn(kept.kind, kept.token);
     }
     return identity;
+  }
+
+  #signIn(kind: 'token' | 'guest', token: string): void {
+    const claims = readClaims(token);
+    this.kind = kind;
+    this.token = token;
+    this.user = claims.sub ?? this.user;
+    this.name = claims.name ?? (kind === 'token' ? claims.sub : undefined) ?? this.name;
+    this.#known = true;
+    keep('session', TOKEN_KEY, JSON.stringify({ kind, token }));
   }
 
   get canSend(): boolean {
@@ -49,8 +68,9 @@ export class Identity {
     return this.#asking;
   }
 
-  /** After a refused token: true when another one was had. */
+  /** After a refused token, which is forgotten: true when another one was had. */
   async renew(): Promise<boolean> {
+    keep('session', TOKEN_KEY, null);
     if (this.kind !== 'guest') return false;
     this.#known = false;
     await this.ready();
@@ -62,14 +82,13 @@ export class Identity {
     if (answer.status === 400 || answer.status === 422) {
       // The name was refused: somebody without a name of their own may still speak.
       this.name = randomName(this.guestPrefix);
-      sessionStorage.setItem(NAME_KEY, this.name);
+      keep('session', NAME_KEY, this.name);
       answer = await this.#postGuest();
     }
     if (answer.ok) {
       const guest = (await answer.json()) as { token: string; user: string };
-      this.token = guest.token;
       this.user = guest.user;
-      this.#known = true;
+      this.#signIn('guest', guest.token);
       return;
     }
     if (answer.status >= 500 || answer.status === 429) throw new Error(`guest token: ${answer.status}`);
@@ -89,9 +108,9 @@ export class Identity {
 }
 
 function chosenName(asked: string | null, prefix: string): string {
-  const name = asked?.trim() || sessionStorage.getItem(NAME_KEY) || randomName(prefix);
+  const name = asked?.trim() || recall('session', NAME_KEY) || randomName(prefix);
   const short = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
-  sessionStorage.setItem(NAME_KEY, short);
+  keep('session', NAME_KEY, short);
   return short;
 }
 
@@ -99,12 +118,26 @@ function randomName(prefix: string): string {
   return prefix + String(100 + Math.floor(Math.random() * 900));
 }
 
+/** The sign-in from before a reload; null when there is none or its time is over. */
+function keptToken(): { kind: 'token' | 'guest'; token: string } | null {
+  try {
+    const { kind, token } = JSON.parse(recall('session', TOKEN_KEY) ?? '{}') as { kind?: unknown; token?: unknown };
+    if (typeof token !== 'string' || (kind !== 'token' && kind !== 'guest')) return null;
+    const { exp } = readClaims(token);
+    if (exp === undefined || exp * 1000 > Date.now()) return { kind, token };
+  } catch {
+    // Not of this page's making.
+  }
+  keep('session', TOKEN_KEY, null);
+  return null;
+}
+
 /** For display alone: the server verifies, not the page. */
-function readClaims(token: string): { sub?: string; name?: string } {
+function readClaims(token: string): { sub?: string; name?: string; exp?: number } {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
     const bytes = Uint8Array.from(atob(payload), (c) => c.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)) as { sub?: string; name?: string };
+    return JSON.parse(new TextDecoder().decode(bytes)) as { sub?: string; name?: string; exp?: number };
   } catch {
     return {};
   }

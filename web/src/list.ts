@@ -1,10 +1,12 @@
 // The chat list: bounded, textContent only, follows the newest row until the
-// reader scrolls up.
+// reader scrolls up. What a flood makes a screen reader skip, `Spoken` says when it is important.
 
 import { cssColor, element, icon } from './dom.ts';
+import { nextFrame } from './frames.ts';
 import { giftIcon, money } from './gifts.ts';
-import { count, inLanguage, locale, t } from './i18n.ts';
+import { count, inLanguage, isolated, type Key, locale, roleKey, say, t } from './i18n.ts';
 import { type Body, type Chat, type Gift, type SuperChat } from './protocol.ts';
+import { Spoken } from './spoken.ts';
 
 /** Rows kept. The oldest leaves. */
 const ROWS_MAX = 200;
@@ -17,7 +19,6 @@ const SPOKEN_PER_SECOND_MAX = 6;
 
 export class List {
   #pending: HTMLElement[] = [];
-  #scheduled = false;
   #following = true;
   #unread = 0;
   #leftOut: { node: HTMLElement; count: number } | null = null;
@@ -26,7 +27,9 @@ export class List {
 
   constructor(
     private readonly root: HTMLElement,
+    private readonly log: HTMLElement,
     private readonly newer: HTMLButtonElement,
+    private readonly spoken: Spoken,
   ) {
     root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     newer.addEventListener('click', () => this.#follow());
@@ -40,11 +43,22 @@ export class List {
     row.dataset['id'] = 'id' in body ? body.id : '';
     row.classList.add(origin);
     this.#push(row);
+    if (this.#silent && (body.type === 'gift' || body.type === 'super_chat')) this.spoken.money(body);
   }
 
   /** A sentence of the page itself. */
-  say(text: string): void {
-    this.#push(element('li', 'row note', text));
+  say(key: Key, values: Record<string, string | number> = {}): void {
+    const row = element('li', 'row note');
+    say(row, key, values);
+    this.#push(row);
+    if (this.#silent) this.spoken.say(t(key, values));
+  }
+
+  /** A sentence that came from the server. */
+  quote(text: string): void {
+    const row = element('li', 'row note', text);
+    row.dir = 'auto';
+    this.#push(row);
   }
 
   /** Consecutive omissions share one row. */
@@ -52,10 +66,11 @@ export class List {
     const last = this.#pending.at(-1) ?? this.root.lastElementChild;
     if (this.#leftOut && last === this.#leftOut.node) {
       this.#leftOut.count += more;
-      this.#leftOut.node.textContent = t('leftOut', { count: count(this.#leftOut.count) });
+      say(this.#leftOut.node, 'leftOut', { count: count(this.#leftOut.count) });
       return;
     }
-    const node = element('li', 'row note', t('leftOut', { count: count(more) }));
+    const node = element('li', 'row note');
+    say(node, 'leftOut', { count: count(more) });
     this.#leftOut = { node, count: more };
     this.#push(node);
   }
@@ -65,21 +80,16 @@ export class List {
     const row = rows.find((one) => one.dataset['sequence'] === String(sequence));
     if (!row) return;
     row.className = 'row note';
-    row.textContent = t('recalled');
+    say(row, 'recalled');
   }
 
   #push(row: HTMLElement): void {
     this.#pending.push(row);
     if (this.#pending.length > PENDING_MAX) this.#pending.shift();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    // A hidden page gets no animation frames, but its list goes on.
-    if (document.hidden) setTimeout(() => this.#flush(), 250);
-    else requestAnimationFrame(() => this.#flush());
+    nextFrame(this.#flush);
   }
 
-  #flush(): void {
-    this.#scheduled = false;
+  #flush = (): void => {
     const rows = this.#pending;
     this.#pending = [];
     this.#spareReader(rows.length);
@@ -93,7 +103,7 @@ export class List {
       this.#unread += rows.length;
       this.#label();
     }
-  }
+  };
 
   #prune(): void {
     while (this.root.childElementCount > ROWS_MAX) this.root.firstElementChild?.remove();
@@ -107,7 +117,11 @@ export class List {
     }
     this.#inSecond += rows;
     const live = this.#inSecond > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
-    if (this.root.getAttribute('aria-live') !== live) this.root.setAttribute('aria-live', live);
+    if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
+  }
+
+  get #silent(): boolean {
+    return this.log.getAttribute('aria-live') === 'off';
   }
 
   #scrolled(): void {
@@ -145,14 +159,26 @@ function rowOf(body: Body): HTMLElement | null {
   }
 }
 
+/** The name with the label of its role, which stay on one line together. */
 function nameOf(name: string, user: string, role = ''): HTMLElement {
-  const node = element('b', `who ${role === 'host' || role === 'moderator' || role === 'admin' ? role : ''}`, name);
-  node.style.setProperty('--hue', String(hueOf(user + name)));
-  return node;
+  const shown = element('bdi', 'who', name);
+  shown.style.setProperty('--hue', String(hueOf(user + name)));
+  const key = roleKey(role);
+  if (!key) return element('b', 'from', shown, ' ');
+  const label = element('span', `role ${key}`);
+  say(label, key);
+  shown.classList.add(key);
+  return element('b', 'from', label, ' ', shown, ' ');
+}
+
+function wordsOf(text: string): HTMLElement {
+  const words = element('span', 'words', text);
+  words.dir = 'auto';
+  return words;
 }
 
 function chatRow(chat: Chat): HTMLElement {
-  const words = element('span', 'words', chat.text);
+  const words = wordsOf(chat.text);
   if (chat.style.color !== 0xffffff) {
     const dot = element('i', 'dot');
     dot.style.background = cssColor(chat.style.color);
@@ -162,9 +188,10 @@ function chatRow(chat: Chat): HTMLElement {
 }
 
 function giftRow(gift: Gift): HTMLElement {
-  const what = element('span', 'words', t('sentGift', { gift: gift.gift.name }));
+  const what = element('span', 'words');
+  say(what, 'sentGift', { gift: isolated(gift.gift.name) });
   const times = element('strong', 'times', `×${count(gift.gift.count)}`);
-  const row = element('li', 'row gift', icon(giftIcon(gift.gift.name)), nameOf(gift.name, gift.user), what, times);
+  const row = element('li', 'row gift', icon(giftIcon(gift.gift.name)), nameOf(gift.name, gift.user), what, ' ', times);
   row.dataset['gift'] = gift.gift.name;
   return row;
 }
@@ -172,7 +199,7 @@ function giftRow(gift: Gift): HTMLElement {
 function superRow(chat: SuperChat): HTMLElement {
   const amount = element('strong', 'amount', money(chat.amount_minor, chat.currency, locale()));
   const head = element('span', 'head', nameOf(chat.name, chat.user), amount);
-  return element('li', 'row super', head, element('span', 'words', chat.text));
+  return element('li', 'row super', head, wordsOf(chat.text));
 }
 
 /** A person keeps one colour. */

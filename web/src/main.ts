@@ -6,19 +6,19 @@ import { Composer } from './composer.ts';
 import { Connection } from './connection.ts';
 import { byId, element, icon } from './dom.ts';
 import { Entry } from './entry.ts';
-import { inLanguage, switchLanguage, t, translatePage } from './i18n.ts';
+import { count, inLanguage, isolated, switchLanguage, t, translatePage } from './i18n.ts';
 import { Identity } from './identity.ts';
 import { List } from './list.ts';
+import { past } from './past.ts';
 import { readBody, type Body, type Post, type Signal } from './protocol.ts';
 import { Scene } from './scene.ts';
 import { Sender } from './sender.ts';
+import { Spoken } from './spoken.ts';
 import { Stage } from './stage.ts';
 import { Status } from './status.ts';
 
 const ROOM_DEFAULT = 'demo';
 const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
-/** How much of the past fills the list when the page opens. */
-const PAST_MAX = 30;
 const ANNOUNCEMENT_MS = 12_000;
 /** Hearts that rise at once; more clicks only count. */
 const HEARTS_MAX = 24;
@@ -37,10 +37,10 @@ byId('language').addEventListener('click', switchLanguage);
 const identity = Identity.fromPage(t('viewer'));
 const entry = new Entry(room);
 const sender = new Sender(room, identity, entry);
-const stage = new Stage(byId('flight'));
+const stage = new Stage(byId('flight'), byId('missed'));
 const banners = new Banners(byId('banners'));
-const list = new List(byId('list'), byId<HTMLButtonElement>('newer'));
-const status = new Status();
+const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')));
+const status = new Status(() => connection.now());
 const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
 new Scene(byId<HTMLCanvasElement>('scene'));
 
@@ -52,7 +52,11 @@ toggle.addEventListener('click', () => {
 
 let pastShown = false;
 const connection = new Connection(identity, entry, {
-  state: (state) => status.state(state),
+  state: (state) => {
+    status.state(state);
+    composer.enable(state.kind !== 'ended');
+    if (state.kind === 'open') composer.networkIsBack();
+  },
   hello: (hello) => {
     if (hello.user) identity.user = hello.user;
     status.online(hello.online);
@@ -71,10 +75,10 @@ const connection = new Connection(identity, entry, {
     if (pulse.likes) composer.likes(pulse.likes);
   },
   leftOut: (count) => list.leftOut(count),
-  gone: () => list.say(t('gone')),
+  gone: () => list.say('gone'),
   notice: (body) => {
     const text = (body as { text?: unknown } | null)?.text;
-    if (typeof text === 'string') list.say(text);
+    if (typeof text === 'string') list.quote(text);
     const signal = readBody(body);
     if (signal?.type === 'signal') showSignal(signal);
   },
@@ -91,10 +95,15 @@ function showBody(body: Body, sequence: number): void {
       stage.fly(body, sequence, originOf(body.user));
       break;
     case 'gift':
-      banners.gift(body);
+      // The next of a combo counts in the banner that is there; the first of it flies as well.
+      if (banners.gift(body)) {
+        const words = t('gave', { name: isolated(body.name), gift: isolated(body.gift.name), count: count(body.gift.count) });
+        stage.flyPaid(words, sequence, originOf(body.user));
+      }
       break;
     case 'super_chat':
       banners.superChat(body);
+      stage.flyPaid(body.text, sequence, originOf(body.user));
       break;
     case 'signal':
       return showSignal(body);
@@ -105,10 +114,11 @@ function showBody(body: Body, sequence: number): void {
 function showSignal(signal: Signal): void {
   switch (signal.signal) {
     case 'mute_all':
-      list.say(t(signal.on ? 'muteAll' : 'unmuteAll'));
+      list.say(signal.on ? 'muteAll' : 'unmuteAll');
       break;
     case 'slow_mode':
-      list.say(signal.secs ? t('slowMode', { secs: signal.secs }) : t('slowModeOff'));
+      if (signal.secs) list.say('slowMode', { secs: signal.secs });
+      else list.say('slowModeOff');
       break;
     case 'recall':
       if (signal.sequence === undefined) break;
@@ -118,8 +128,16 @@ function showSignal(signal: Signal): void {
     case 'mute':
       if (signal.user === identity.user && signal.until_ms) composer.waitUntil('mutedUntil', signal.until_ms);
       break;
+    case 'unmute':
+      if (signal.user !== identity.user) break;
+      composer.mayAgain('mutedUntil');
+      list.say('unmuted');
+      break;
+    case 'kick':
+      if (signal.user === identity.user) connection.kickedUntil(signal.until_ms ?? Infinity);
+      break;
     case 'close':
-      list.say(t('closed'));
+      list.say('closed');
       break;
     case 'announcement':
       announce(signal.text ?? '');
@@ -132,7 +150,7 @@ function announce(text: string): void {
   const place = byId('announcement');
   place.textContent = text;
   place.hidden = false;
-  list.say(text);
+  list.quote(text);
   clearTimeout(announcementTimer);
   announcementTimer = setTimeout(() => {
     place.hidden = true;
@@ -156,21 +174,7 @@ function riseHeart(): void {
   hearts.append(heart);
 }
 
-/** What was said before this page came; without it the list starts empty, which is no harm. */
 async function showPast(sequence: number): Promise<void> {
   if (sequence <= 0) return;
-  try {
-    const [uplink] = await entry.uplinks();
-    const answer = await fetch(`${uplink}/v1/rooms/${room}/history?before=${sequence + 1}&limit=${PAST_MAX}`, {
-      headers: identity.token ? { Authorization: `Bearer ${identity.token}` } : {},
-    });
-    if (!answer.ok) return;
-    const { messages } = (await answer.json()) as { messages: { sequence: number; body: unknown }[] };
-    for (const message of messages) {
-      const body = readBody(message.body);
-      if (body && body.type !== 'signal') list.add(body, message.sequence, originOf(body.user));
-    }
-  } catch {
-    // The past is a courtesy.
-  }
+  for (const { body, sequence: at } of await past(room, sequence, identity, entry)) list.add(body, at, originOf(body.user));
 }

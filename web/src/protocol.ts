@@ -15,6 +15,10 @@ export function adviceOf(close: number): Advice {
 /** Close codes of tokens that do not hold: a fresh token may. */
 export const CLOSE_UNAUTHORIZED = 4010;
 export const CLOSE_TOKEN_EXPIRED = 4011;
+export const CLOSE_WRONG_ROOM = 4012;
+export const CLOSE_UNKNOWN_ROOM = 4014;
+export const CLOSE_ROOM_CLOSED = 4015;
+export const CLOSE_KICKED = 4016;
 
 export type Mode = 'scroll' | 'top' | 'bottom';
 export type Size = 'small' | 'normal' | 'large';

@@ -1,12 +1,15 @@
 // The moving background that stands for a video: a night sky with slow aurora
-// over hills and water. Drawn small and scaled up by the browser, which is soft,
-// cheap and holds 60 frames a second without a GPU.
+// over hills and water. Drawn small and scaled up by the browser, which is soft and cheap.
+// Painted at most 15 times a second; not while the page is hidden, and not behind a video.
+
+import { nextFrame } from './frames.ts';
 
 const WIDTH = 480;
 const HEIGHT = 270;
 const HORIZON = 196;
 const STARS = 90;
-/** The aurora is painted at a third of the size: scaling up is its blur. */
+/** The aurora is painted at a third of the size, in columns of two pixels: scaling up is its blur. */
+const COLUMN = 2;
 const GLOW_WIDTH = WIDTH / 3;
 const GLOW_HEIGHT = HEIGHT / 3;
 
@@ -30,7 +33,10 @@ export class Scene {
   #glow: HTMLCanvasElement;
   #stars: { x: number; y: number; size: number; phase: number }[];
 
-  constructor(canvas: HTMLCanvasElement) {
+  #still = matchMedia('(prefers-reduced-motion: reduce)');
+  #shades: HTMLCanvasElement[];
+
+  constructor(private readonly canvas: HTMLCanvasElement) {
     canvas.width = WIDTH;
     canvas.height = HEIGHT;
     this.#context = canvas.getContext('2d', { alpha: false })!;
@@ -38,20 +44,32 @@ export class Scene {
     this.#sky = layer(WIDTH, HEIGHT);
     paintSky(this.#sky.getContext('2d')!);
     this.#glow = layer(GLOW_WIDTH, GLOW_HEIGHT);
+    this.#shades = RIBBONS.map((ribbon) => shadeOf(ribbon.hue));
     this.#stars = Array.from({ length: STARS }, () => ({
       x: random() * WIDTH,
       y: random() ** 1.4 * (HORIZON - 40),
       size: 0.4 + random() * 0.8,
       phase: random() * Math.PI * 2,
     }));
-    const still = matchMedia('(prefers-reduced-motion: reduce)');
-    const frame = (now: number): void => {
-      this.#draw(now / 1000);
-      if (!still.matches) requestAnimationFrame(frame);
-    };
-    still.addEventListener('change', () => requestAnimationFrame(frame));
-    requestAnimationFrame(frame);
+    new MutationObserver(() => this.#next()).observe(canvas.parentElement!, { childList: true, subtree: true });
+    document.addEventListener('visibilitychange', () => this.#next());
+    this.#still.addEventListener('change', () => this.#next());
+    this.#draw(0);
+    this.#next();
   }
+
+  /** Paints go on until something forbids it; what allows it again calls this. */
+  #next(): void {
+    const video = this.canvas.parentElement?.querySelector('video') ?? null;
+    this.canvas.hidden = video !== null;
+    if (video || document.hidden || this.#still.matches) return;
+    nextFrame(this.#frame);
+  }
+
+  #frame = (): void => {
+    this.#draw(performance.now() / 1000);
+    this.#next();
+  };
 
   #draw(time: number): void {
     const context = this.#context;
@@ -85,25 +103,37 @@ export class Scene {
     context.globalCompositeOperation = 'source-over';
     context.clearRect(0, 0, GLOW_WIDTH, GLOW_HEIGHT);
     context.globalCompositeOperation = 'lighter';
-    for (const ribbon of RIBBONS) {
+    for (const [index, ribbon] of RIBBONS.entries()) {
+      const shade = this.#shades[index]!;
       const t = time * ribbon.speed * 2 + ribbon.phase;
-      for (let x = 0; x < GLOW_WIDTH; x += 1) {
+      for (let x = 0; x < GLOW_WIDTH; x += COLUMN) {
         const u = x / GLOW_WIDTH;
         const fold = Math.sin(u * 5.2 + t) * 15 + Math.sin(u * 11.3 - t * 1.7) * 6;
         const strength = 0.5 + 0.5 * Math.sin(u * 7.1 + t * 1.3 + ribbon.phase);
         const fine = 0.8 + 0.2 * Math.sin(u * 63 + t * 4);
         const foot = (ribbon.base + fold + u * 18) / 3;
         const top = foot - (ribbon.height * (0.55 + 0.45 * strength)) / 3;
-        const alpha = (0.1 + 0.42 * strength * strength) * fine;
-        const shade = context.createLinearGradient(0, top, 0, foot + 4);
-        shade.addColorStop(0, `hsla(${ribbon.hue + 50}, 80%, 60%, 0)`);
-        shade.addColorStop(0.7, `hsla(${ribbon.hue}, 75%, 56%, ${alpha})`);
-        shade.addColorStop(1, `hsla(${ribbon.hue - 12}, 80%, 60%, 0)`);
-        context.fillStyle = shade;
-        context.fillRect(x, top, 1, foot + 4 - top);
+        context.globalAlpha = (0.1 + 0.42 * strength * strength) * fine;
+        context.drawImage(shade, x, top, COLUMN, foot + 4 - top);
       }
     }
+    context.globalAlpha = 1;
   }
+}
+
+const SHADE_HEIGHT = 64;
+
+/** One column of a ribbon, from its soft top to its foot. */
+function shadeOf(hue: number): HTMLCanvasElement {
+  const shade = layer(1, SHADE_HEIGHT);
+  const context = shade.getContext('2d')!;
+  const gradient = context.createLinearGradient(0, 0, 0, SHADE_HEIGHT);
+  gradient.addColorStop(0, `hsla(${hue + 50}, 80%, 60%, 0)`);
+  gradient.addColorStop(0.7, `hsl(${hue}, 75%, 56%)`);
+  gradient.addColorStop(1, `hsla(${hue - 12}, 80%, 60%, 0)`);
+  context.fillStyle = gradient;
+  context.fillRect(0, 0, 1, SHADE_HEIGHT);
+  return shade;
 }
 
 function layer(width: number, height: number): HTMLCanvasElement {

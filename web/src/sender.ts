@@ -12,8 +12,6 @@ const ATTEMPTS_MAX = 5;
 const RETRY_AFTER_MS_MAX = 5_000;
 /** Refusals that pass by themselves; a limit does not, the person waits for it. */
 const PASSING = new Set(['overloaded', 'unavailable', 'timeout', 'internal']);
-/** A network that does not answer, in the words of a refusal. */
-const NETWORK: Refusal = { code: 'network', message: '' };
 
 export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
 
@@ -31,7 +29,7 @@ export class Sender {
   async post(post: Post): Promise<Sent> {
     const backoff = new Backoff(400, 4_000);
     let renewed = false;
-    let refusal = NETWORK;
+    let refusal: Refusal = { code: 'network', message: '' };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const uplinks = await this.entry.uplinks();
       const sent = await this.#try(uplinks[attempt % uplinks.length] + this.#path, post);
@@ -44,6 +42,7 @@ export class Sender {
       }
       const wait = refusal.retry_after_ms ?? 0;
       if (refusal.code !== 'network' && (!PASSING.has(refusal.code) || wait > RETRY_AFTER_MS_MAX)) return sent;
+      if (refusal.code === 'network') this.entry.forgetUplinks();
       await sleep(wait + backoff.next());
     }
     return { kind: 'refused', refusal };
@@ -60,7 +59,8 @@ export class Sender {
       if (answer.ok) return { kind: 'accepted', answer: (await answer.json()) as PostAnswer };
       return { kind: 'refused', refusal: await readRefusal(answer) };
     } catch {
-      return { kind: 'refused', refusal: NETWORK };
+      // The browser tells a page no more than this: which server did not answer.
+      return { kind: 'refused', refusal: { code: 'network', message: new URL(url, location.href).host } };
     }
   }
 }

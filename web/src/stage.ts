@@ -1,93 +1,193 @@
-// Danmaku in flight over the scene.
+// Danmaku in flight over the scene. `Admission` says where and when each one flies; the
+// compositor moves it (Web Animations), so that the main thread works only when one comes or goes.
 
-import Danmaku from 'danmaku';
+import { Admission, type Placed, type Rank } from './admission.ts';
 import { cssColor, element } from './dom.ts';
-import { type Chat, type Style } from './protocol.ts';
+import { nextFrame } from './frames.ts';
+import { inLanguage, roleKey, t, count } from './i18n.ts';
+import { type Box, leftAt } from './lanes.ts';
+import { type Chat, type Size, type Style } from './protocol.ts';
 
-/** A danmaku crosses a wide stage in this time; a narrow one at the least speed, so sooner. */
-const CROSSING_SECS = 9;
-const SPEED_PX_MIN = 90;
-/** Room that one danmaku takes. More at once would cover each other, so the list alone shows them. */
-const LANE_PX = 36;
-const SHARE_PX = 220;
-/** The renderer keeps every comment of a live stream; it is trimmed when this many have flown. */
-const FLOWN_MAX = 400;
+/** Row height of a wide stage, and of a narrow one. */
+const ROW_PX = { wide: 12, narrow: 10 };
+const NARROW_PX = 640;
+/** Rows and letters of each size; letters in rows. */
+const SIZES: Record<Size, { rows: number; letters: number }> = {
+  small: { rows: 2, letters: 1.45 },
+  normal: { rows: 3, letters: 1.9 },
+  large: { rows: 4, letters: 2.7 },
+};
+/** Room beside the letters, for their shadow and the own one's frame. */
+const PADDING_PX = 6;
+/** Share of the stage that one line may take; longer ones have two lines, and end in an ellipsis. */
+const LINE_SHARE = 0.9;
+const LINES_MAX = 2;
+/** Two lines need a little more than half of one line: words do not break anywhere. */
+const WRAP_SLACK = 1.15;
+/** The count of those that found no lane is about one crowded time; it ends after this without any. */
+const MISSED_KEPT_MS = 10_000;
+/** The count changes at most this often, for the eye and for the layout. */
+const MISSED_WRITE_MS = 1_000;
 
-/** The renderer's own fields that live mode never trims (danmaku 2.0.10, pinned). */
-interface Kept {
-  comments: unknown[];
-  _: { position: number };
+interface Flight {
+  key: number;
+  words: string;
+  tag: string;
+  style: Style;
+  rank: Rank;
+  lines: number;
+  widthPx: number;
+  rowPx: number;
 }
 
 export class Stage {
-  #danmaku: Danmaku;
+  visible = true;
   #still = matchMedia('(prefers-reduced-motion: reduce)');
-  #flying = new Map<number, HTMLElement>();
+  #admission: Admission<Flight>;
+  #nodes = new Map<Box, { node: HTMLElement; key: number }>();
+  #measure = document.createElement('canvas').getContext('2d')!;
+  #family: string;
+  #rowPx = ROW_PX.wide;
   #own = 0;
+  #missed = 0;
+  #missedMs = -Infinity;
+  #writtenMs = -Infinity;
 
-  constructor(private readonly flight: HTMLElement) {
-    this.#danmaku = new Danmaku({ container: flight, speed: this.#speed() });
-    new ResizeObserver(() => {
-      this.#danmaku.speed = this.#speed();
-      this.#danmaku.resize();
-    }).observe(flight);
+  constructor(
+    private readonly flight: HTMLElement,
+    private readonly missed: HTMLElement,
+  ) {
+    this.#family = getComputedStyle(document.body).fontFamily;
+    this.#admission = new Admission(this.#size());
+    new ResizeObserver(() => this.#admission.resize(this.#size())).observe(flight);
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.#admission.forgetWaiting();
+    });
+    this.#still.addEventListener('change', () => this.#clear());
+    inLanguage(() => this.#writeMissed());
   }
 
-  get #capacity(): number {
-    const lanes = Math.max(3, Math.floor(this.flight.clientHeight / LANE_PX));
-    return lanes * Math.max(2, Math.floor(this.flight.clientWidth / SHARE_PX));
-  }
-
-  #speed(): number {
-    return Math.max(this.flight.clientWidth / CROSSING_SECS, SPEED_PX_MIN);
-  }
-
-  /** Shows one danmaku. Over capacity it is left to the list, unless it is the viewer's own. */
+  /** Shows a chat message when a lane is free in time. */
   fly(chat: Chat, sequence: number | null, origin: 'own' | 'other'): void {
-    if (document.hidden || !this.visible) return;
-    if (origin === 'other' && this.#flying.size >= this.#capacity) return;
-    this.#trim();
-    const key = sequence ?? (this.#own -= 1);
-    const node = danmakuNode(chat.text, chat.style, origin);
-    this.#flying.set(key, node);
-    setTimeout(() => this.#flying.delete(key), (this.flight.clientWidth / this.#speed()) * 1000);
-    this.#danmaku.emit({ mode: this.#mode(chat.style), render: () => node });
+    const role = roleKey(chat.role);
+    this.#offer(sequence, chat.text, role ? t(role) : '', chat.style, origin);
+  }
+
+  /** Shows what was paid for; such a one comes before the others. */
+  flyPaid(words: string, sequence: number | null, origin: 'own' | 'other'): void {
+    const style: Style = { mode: 'scroll', size: 'normal', color: 0xffd27a };
+    this.#offer(sequence, words, '', style, origin === 'own' ? 'own' : 'paid');
   }
 
   /** A moderator took it back. */
   recall(sequence: number): void {
-    const node = this.#flying.get(sequence);
-    if (node) node.textContent = '';
+    this.#admission.withdraw((flight) => flight.key === sequence);
+    for (const { node, key } of this.#nodes.values()) if (key === sequence) node.remove();
   }
-
-  visible = true;
 
   show(visible: boolean): void {
     this.visible = visible;
     this.flight.hidden = !visible;
-    if (!visible) {
-      this.#danmaku.clear();
-      this.#flying.clear();
-    }
+    if (!visible) this.#clear();
   }
 
-  #mode(style: Style): 'rtl' | 'top' | 'bottom' {
-    if (style.mode !== 'scroll') return style.mode;
-    return this.#still.matches ? 'top' : 'rtl';
+  #size(): { widthPx: number; heightPx: number; rowPx: number } {
+    const { clientWidth: widthPx, clientHeight: heightPx } = this.flight;
+    this.#rowPx = widthPx < NARROW_PX ? ROW_PX.narrow : ROW_PX.wide;
+    return { widthPx, heightPx, rowPx: this.#rowPx };
   }
 
-  #trim(): void {
-    const kept = this.#danmaku as unknown as Kept;
-    if (kept._.position > FLOWN_MAX) {
-      kept.comments.splice(0, kept._.position);
-      kept._.position = 0;
+  #clear(): void {
+    this.#admission.clear();
+    for (const { node } of this.#nodes.values()) node.remove();
+    this.#nodes.clear();
+    this.#missed = 0;
+    this.#writeMissed();
+  }
+
+  #offer(sequence: number | null, words: string, tag: string, style: Style, rank: Rank): void {
+    const stagePx = this.flight.clientWidth;
+    if (document.hidden || !this.visible || stagePx === 0) return;
+    const { rows, letters } = SIZES[style.size];
+    const fontPx = Math.round(letters * this.#rowPx);
+    const onePx = this.#widthOf(words, tag, fontPx);
+    const linePx = Math.floor(stagePx * LINE_SHARE);
+    const lines = onePx <= linePx ? 1 : LINES_MAX;
+    const widthPx = lines === 1 ? onePx : Math.min(linePx, Math.ceil((onePx / LINES_MAX) * WRAP_SLACK));
+    const key = sequence ?? (this.#own -= 1);
+    const item: Flight = { key, words, tag, style, rank, lines, widthPx, rowPx: this.#rowPx };
+    this.#admission.offer({ motion: style.mode, widthPx, rows: rows * lines, rank, item }, timelineMs());
+    nextFrame(this.#turn);
+  }
+
+  /** On one line, in pixels. */
+  #widthOf(words: string, tag: string, fontPx: number): number {
+    this.#measure.font = `600 ${fontPx}px ${this.#family}`;
+    const wordsPx = this.#measure.measureText(words).width;
+    if (tag === '') return Math.ceil(wordsPx) + 2 * PADDING_PX;
+    this.#measure.font = `600 ${Math.round(fontPx * 0.6)}px ${this.#family}`;
+    return Math.ceil(wordsPx + this.#measure.measureText(tag).width) + 2 * PADDING_PX + TAG_PX;
+  }
+
+  #turn = (): void => {
+    const nowMs = timelineMs();
+    this.#admission.still = this.#still.matches;
+    const { placed, ended, missed } = this.#admission.turn(nowMs);
+    for (const box of ended) {
+      this.#nodes.get(box)?.node.remove();
+      this.#nodes.delete(box);
     }
+    for (const one of placed) this.#launch(one);
+    if (missed.length > 0) {
+      this.#missed += missed.length;
+      this.#missedMs = nowMs;
+    }
+    if (nowMs - this.#missedMs > MISSED_KEPT_MS) this.#missed = 0;
+    if (nowMs - this.#writtenMs >= MISSED_WRITE_MS) {
+      this.#writtenMs = nowMs;
+      this.#writeMissed();
+    }
+    if (this.#admission.busy || this.#missed > 0) nextFrame(this.#turn);
+  };
+
+  #launch({ item, box }: Placed<Flight>): void {
+    const node = danmakuNode(item);
+    node.style.width = `${box.widthPx}px`;
+    node.style.height = `${box.heightPx}px`;
+    const at = (leftPx: number): string => `translate(${leftPx}px, ${box.topPx}px)`;
+    node.style.transform = at(box.leftPx);
+    this.flight.append(node);
+    this.#nodes.set(box, { node, key: item.key });
+    if (box.speedPxPerMs === 0) return;
+    const animation = node.animate(
+      { transform: [at(box.leftPx), at(leftAt(box, box.endMs))] },
+      { duration: box.endMs - box.startMs, fill: 'forwards' },
+    );
+    // All boxes follow one clock from the moment that their places were found for: no two drift.
+    animation.startTime = box.startMs;
+  }
+
+  #writeMissed(): void {
+    this.missed.hidden = this.#missed === 0;
+    if (this.#missed > 0) this.missed.textContent = t('missed', { count: count(this.#missed) });
   }
 }
 
-function danmakuNode(text: string, style: Style, origin: 'own' | 'other'): HTMLElement {
-  const node = element('span', `danmaku ${style.size} ${origin}`, text);
+/** Room that a tag takes beside its letters; style.css gives it so. */
+const TAG_PX = 20;
+
+function timelineMs(): number {
+  return Number(document.timeline.currentTime ?? performance.now());
+}
+
+function danmakuNode({ words, tag, style, rank, lines, rowPx }: Flight): HTMLElement {
+  const { rows, letters } = SIZES[style.size];
+  const node = element('span', `danmaku ${style.size} ${rank}`, ...(tag === '' ? [] : [element('b', 'tag', tag)]), words);
+  node.dir = 'auto';
+  node.style.fontSize = `${Math.round(letters * rowPx)}px`;
+  node.style.lineHeight = `${rows * rowPx}px`;
   node.style.color = cssColor(style.color);
+  if (lines > 1) node.classList.add('wrapped');
   if (luminance(style.color) < 0.25) node.classList.add('dark');
   return node;
 }

@@ -2,7 +2,8 @@
 
 import { type State } from './connection.ts';
 import { byId } from './dom.ts';
-import { count, inLanguage, isKey, t } from './i18n.ts';
+import { count, inLanguage, isKey, locale, t } from './i18n.ts';
+import { type Refusal } from './protocol.ts';
 
 export class Status {
   #state: State = { kind: 'connecting' };
@@ -11,8 +12,13 @@ export class Status {
   #text = byId('state-text');
   #count = byId('online-count');
   #curtain = byId('curtain');
+  #reason = byId('reason');
+  #more = byId('reason-more');
+  #badge = byId('live-text');
 
-  constructor() {
+  /** `now`: the viewer does not want to wait. */
+  constructor(now: () => void) {
+    for (const id of ['now', 'look']) byId(id).addEventListener('click', now);
     inLanguage(() => {
       this.#write();
       this.#writeOnline();
@@ -25,6 +31,7 @@ export class Status {
   state(state: State): void {
     this.#state = state;
     this.#write();
+    this.#writeOnline();
   }
 
   online(online: number): void {
@@ -32,8 +39,10 @@ export class Status {
     this.#writeOnline();
   }
 
+  /** A number from before the connection was lost is no number of now. */
   #writeOnline(): void {
-    this.#count.textContent = this.#online === null ? '–' : count(this.#online);
+    const known = this.#state.kind === 'open' && this.#online !== null;
+    this.#count.textContent = known ? count(this.#online!) : '–';
   }
 
   #write(): void {
@@ -41,8 +50,17 @@ export class Status {
     const words = wordsOf(this.#state);
     // Only a change is written, so that a screen reader does not hear it twice.
     if (this.#text.textContent !== words) this.#text.textContent = words;
-    this.#curtain.hidden = this.#state.kind !== 'ended';
-    if (this.#state.kind === 'ended') this.#curtain.textContent = reasonOf(this.#state);
+    const state = this.#state;
+    byId('now').hidden = state.kind !== 'waiting';
+    byId('stage').dataset['air'] = AIR[state.kind];
+    const badge = t(AIR[state.kind]);
+    if (this.#badge.textContent !== badge) this.#badge.textContent = badge;
+    this.#curtain.hidden = state.kind !== 'ended';
+    if (state.kind !== 'ended') return;
+    this.#reason.textContent = reasonOf(state.refusal);
+    const looks = state.refusal.code === 'room_closed' || state.refusal.code === 'unknown_room';
+    byId('look').hidden = !looks;
+    this.#more.textContent = looks ? t('lookingAgain') : state.untilMs ? t('backAt', { time: clock(state.untilMs) }) : '';
   }
 }
 
@@ -63,13 +81,20 @@ function wordsOf(state: State): string {
   }
 }
 
-const CLOSE_ROOM_CLOSED = 4015;
-const CLOSE_KICKED = 4016;
+/** What the badge on the stage says. */
+const AIR: Record<State['kind'], 'live' | 'away' | 'over'> = {
+  connecting: 'away',
+  open: 'live',
+  waiting: 'away',
+  queued: 'away',
+  ended: 'over',
+};
 
-function reasonOf(state: { code: number; refusal: { code: string; message: string } | null }): string {
-  if (state.code === CLOSE_ROOM_CLOSED) return t('closed');
-  if (state.code === CLOSE_KICKED) return t('kicked');
-  const key = `refused_${state.refusal?.code ?? ''}`;
-  if (isKey(key)) return t(key);
-  return t('ended', { message: state.refusal?.message ?? String(state.code) });
+function reasonOf(refusal: Refusal): string {
+  const key = `refused_${refusal.code}`;
+  return isKey(key) ? t(key) : t('ended', { message: refusal.message });
+}
+
+function clock(ms: number): string {
+  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(ms);
 }

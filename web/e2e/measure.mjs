@@ -1,0 +1,77 @@
+// What the page costs and shows: CPU time of its main thread, boxes of the danmaku in flight.
+
+/** Categories that have the thread's tasks with their CPU time, and the frames. */
+const CATEGORIES = ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame'];
+
+/** CPU milliseconds of the main thread while `run` runs, in all and for each of its frames. */
+export async function mainThread(page, run) {
+  const session = await page.context().newCDPSession(page);
+  const events = [];
+  session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
+  await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES } });
+  const started = performance.now();
+  const result = await run();
+  const elapsedMs = performance.now() - started;
+  const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+  await session.send('Tracing.end');
+  await complete;
+  await session.detach();
+  return { ...summed(events), elapsedMs, result };
+}
+
+function summed(events) {
+  // The page's process is the one whose main thread evaluated the most script.
+  const mains = new Map();
+  for (const event of events) {
+    if (event.name === 'thread_name' && event.args.name === 'CrRendererMain') mains.set(`${event.pid}/${event.tid}`, []);
+  }
+  for (const event of events) mains.get(`${event.pid}/${event.tid}`)?.push(event);
+  const busiest = [...mains.values()].map(totals).sort((a, b) => b.cpuMs - a.cpuMs)[0];
+  if (!busiest) throw new Error('the trace has no main thread');
+  return busiest;
+}
+
+function totals(events) {
+  const tasks = events.filter((event) => event.ph === 'X' && event.name === 'ThreadControllerImpl::RunTask');
+  const cpuMs = tasks.reduce((sum, event) => sum + (event.tdur ?? 0), 0) / 1000;
+  const frames = events.filter((event) => event.name === 'BeginMainThreadFrame').length;
+  const byName = {};
+  for (const event of events) if (event.ph === 'X' && event.tdur) byName[event.name] = (byName[event.name] ?? 0) + event.tdur / 1000;
+  return { cpuMs, frames, cpuMsPerFrame: cpuMs / Math.max(frames, 1), byName };
+}
+
+/** Boxes of the danmaku that are in view, with the stage's own. Run in the page. */
+export function boxes(page) {
+  return page.evaluate(() => {
+    const flight = document.getElementById('flight');
+    const stage = flight.getBoundingClientRect();
+    const found = [...flight.querySelectorAll('.danmaku')].map((node) => {
+      const { left, right, top, bottom } = node.getBoundingClientRect();
+      return { left, right, top, bottom, text: node.textContent };
+    });
+    const shown = found.filter((box) => box.right > stage.left && box.left < stage.right && box.right > box.left);
+    return { stage: { left: stage.left, right: stage.right, top: stage.top, bottom: stage.bottom }, boxes: shown };
+  });
+}
+
+/** Pairs of boxes that share more than half a pixel in both directions. */
+export function overlaps({ boxes: all }) {
+  const pairs = [];
+  for (const [index, a] of all.entries()) {
+    for (const b of all.slice(index + 1)) {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (across > 0.5 && down > 0.5) pairs.push([a, b]);
+    }
+  }
+  return pairs;
+}
+
+/** How many danmaku touch each quarter of the stage, from left to right. */
+export function quarters({ stage, boxes: all }) {
+  const width = (stage.right - stage.left) / 4;
+  return [0, 1, 2, 3].map((index) => {
+    const left = stage.left + index * width;
+    return all.filter((box) => box.right > left && box.left < left + width).length;
+  });
+}

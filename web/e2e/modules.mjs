@@ -1,0 +1,20 @@
+// Modules of the page without a browser, for tests of what needs none.
+
+import { fileURLToPath } from 'node:url';
+import { createServer } from 'vite';
+
+/** Loads a module of `src`; `close` when the tests are over. */
+export async function modules() {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const vite = await createServer({ root, configFile: false, logLevel: 'error', server: { middlewareMode: true, ws: false, hmr: false, watch: null }, optimizeDeps: { noDiscovery: true } });
+  return { load: (name) => vite.ssrLoadModule(`/src/${name}`), close: () => vite.close() };
+}
+
+/** Even numbers from 0 to 1, the same for the same seed. */
+export function seeded(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (state >>> 4) / 2 ** 28;
+  };
+}

@@ -1,0 +1,152 @@
+// Which danmaku fly, and when: a short queue before the lanes. The viewer's own come first, then
+// what was paid for, then the others in their order. Pure: no DOM and no clock.
+
+import { Lanes, type Box, type Motion, type StageSize, type Wish } from './lanes.ts';
+
+export type Rank = 'own' | 'paid' | 'other';
+
+export interface Ask<T> extends Wish {
+  rank: Rank;
+  item: T;
+}
+
+export interface Placed<T> {
+  item: T;
+  box: Box;
+  motion: Motion;
+}
+
+export interface Turn<T> {
+  placed: Placed<T>[];
+  ended: Box[];
+  /** Found no lane in time: the list alone has them. */
+  missed: T[];
+}
+
+/** Longest wait for a lane. Own and paid ones wait longer, because somebody looks for them. */
+const WAIT_MS: Record<Rank, number> = { own: 3_000, paid: 3_000, other: 1_000 };
+const RANKS: readonly Rank[] = ['own', 'paid', 'other'];
+/** Waiting at once. Beyond it the newest of the last rank is missed at once. */
+const QUEUE_MAX = 64;
+/** A standing one that found no place for this long may scroll instead. */
+const STAND_WAIT_MS = 500;
+/** How long a standing one is shown. */
+const STAND_MS = 5_000;
+/** A danmaku crosses the stage in this time when there is room. */
+const CROSSING_MS = 9_000;
+const SPEED_MIN_PX_PER_MS = 0.09;
+/** In a crowd danmaku are faster by up to this, so that more of them find a lane. */
+const HURRY_MAX = 0.5;
+/** Crowding moves from none to full, and back, in about these times. */
+const CROWD_RISE_MS = 4_000;
+const CROWD_FALL_MS = 8_000;
+
+interface Waiting<T> {
+  ask: Ask<T>;
+  sinceMs: number;
+}
+
+export class Admission<T> {
+  #lanes: Lanes;
+  #waiting: Record<Rank, Waiting<T>[]> = { own: [], paid: [], other: [] };
+  #overflow: T[] = [];
+  #crowding = 0;
+  #turnMs: number | null = null;
+  /** Nothing scrolls: what would stands instead. */
+  still = false;
+
+  constructor(private size: StageSize) {
+    this.#lanes = new Lanes(size);
+  }
+
+  get boxes(): readonly Box[] {
+    return this.#lanes.boxes;
+  }
+
+  /** Whether a turn has anything to do. */
+  get busy(): boolean {
+    return this.#lanes.boxes.length > 0 || this.#overflow.length > 0 || RANKS.some((rank) => this.#waiting[rank].length > 0);
+  }
+
+  resize(size: StageSize): void {
+    this.size = size;
+    this.#lanes.resize(size);
+  }
+
+  /** Forgets what waits and what flies. */
+  clear(): void {
+    this.#lanes.clear();
+    this.forgetWaiting();
+  }
+
+  forgetWaiting(): void {
+    this.#waiting = { own: [], paid: [], other: [] };
+    this.#overflow = [];
+  }
+
+  /** Takes out what waits and fits the test. */
+  withdraw(is: (item: T) => boolean): void {
+    for (const rank of RANKS) this.#waiting[rank] = this.#waiting[rank].filter(({ ask }) => !is(ask.item));
+  }
+
+  offer(ask: Ask<T>, nowMs: number): void {
+    this.#waiting[ask.rank].push({ ask, sinceMs: nowMs });
+    const count = RANKS.reduce((sum, rank) => sum + this.#waiting[rank].length, 0);
+    if (count <= QUEUE_MAX) return;
+    for (const rank of ['other', 'paid', 'own'] as const) {
+      const missed = this.#waiting[rank].pop();
+      if (!missed) continue;
+      this.#overflow.push(missed.ask.item);
+      return;
+    }
+  }
+
+  /** Frees what is over, and gives lanes to what waits. */
+  turn(nowMs: number): Turn<T> {
+    const turn: Turn<T> = { placed: [], ended: this.#lanes.expire(nowMs), missed: this.#overflow };
+    this.#overflow = [];
+    let held = false;
+    for (const rank of RANKS) {
+      // What did not fit does not fit for the next of the same shape either.
+      const full = new Map<string, number>();
+      this.#waiting[rank] = this.#waiting[rank].filter((waiting) => {
+        // The lanes that are free now would have to be free for longer: they are kept for the first.
+        const placed = held ? null : this.#place(waiting, nowMs, full);
+        if (placed) turn.placed.push(placed);
+        else if (nowMs - waiting.sinceMs < WAIT_MS[rank]) return true;
+        else turn.missed.push(waiting.ask.item);
+        return false;
+      });
+      held ||= this.#waiting[rank].length > 0;
+    }
+    this.#crowd(nowMs);
+    return turn;
+  }
+
+  #place({ ask, sinceMs }: Waiting<T>, nowMs: number, full: Map<string, number>): Placed<T> | null {
+    const motions: Motion[] = [this.still && ask.motion === 'scroll' ? 'top' : ask.motion];
+    if (motions[0] !== 'scroll' && !this.still && nowMs - sinceMs >= STAND_WAIT_MS) motions.push('scroll');
+    const how = { speedPxPerMs: this.#speed(), standMs: STAND_MS };
+    for (const motion of motions) {
+      const shape = `${motion}/${ask.rows}`;
+      if (ask.widthPx >= (full.get(shape) ?? Infinity)) continue;
+      const box = this.#lanes.place({ ...ask, motion }, nowMs, how);
+      if (box) return { item: ask.item, box, motion };
+      full.set(shape, ask.widthPx);
+    }
+    return null;
+  }
+
+  #speed(): number {
+    const calm = Math.max(this.size.widthPx / CROSSING_MS, SPEED_MIN_PX_PER_MS);
+    return calm * (1 + HURRY_MAX * this.#crowding);
+  }
+
+  #crowd(nowMs: number): void {
+    const passedMs = nowMs - (this.#turnMs ?? nowMs);
+    this.#turnMs = nowMs;
+    const waits = this.#waiting.other.length > 0 || this.#waiting.paid.length > 0;
+    const step = waits ? passedMs / CROWD_RISE_MS : -passedMs / CROWD_FALL_MS;
+    this.#crowding = Math.min(1, Math.max(0, this.#crowding + step));
+  }
+}

@@ -1,0 +1,31 @@
+// What was said before this page came.
+
+import { type Entry } from './entry.ts';
+import { type Identity } from './identity.ts';
+import { readBody, type Body } from './protocol.ts';
+
+/** How much of the past fills the list when the page opens. */
+const PAST_MAX = 30;
+const TIMEOUT_MS = 8_000;
+
+export type Past = { body: Exclude<Body, { type: 'signal' }>; sequence: number }[];
+
+/** Up to the sequence; empty when no uplink answers, and the list then starts with the present. */
+export async function past(room: string, sequence: number, identity: Identity, entry: Entry): Promise<Past> {
+  const query = `/v1/rooms/${encodeURIComponent(room)}/history?before=${sequence + 1}&limit=${PAST_MAX}`;
+  const headers: Record<string, string> = identity.token ? { Authorization: `Bearer ${identity.token}` } : {};
+  for (const uplink of await entry.uplinks()) {
+    try {
+      const answer = await fetch(uplink + query, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!answer.ok) continue;
+      const { messages } = (await answer.json()) as { messages: { sequence: number; body: unknown }[] };
+      return messages.flatMap(({ sequence: at, body: raw }) => {
+        const body = readBody(raw);
+        return body && body.type !== 'signal' ? [{ body, sequence: at }] : [];
+      });
+    } catch {
+      // The next uplink may answer.
+    }
+  }
+  return [];
+}
