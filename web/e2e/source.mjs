@@ -33,7 +33,7 @@ export class Source {
     this.posts = [];
     /** Answers of `/v1/entry`; null: the usual one. */
     this.entry = null;
-    /** Refuses every join with this, when set: { code, close, message }. */
+    /** Refuses every join with this, when set: { code, close, retry_after_ms }. */
     this.refusal = null;
     /** Answers a post; by default it is broadcast. */
     this.answer = () => ({ status: 200, body: { outcome: 'broadcast', sequence: this.sequence + 1 } });
@@ -68,6 +68,11 @@ export class Source {
   /** An error frame and a close frame, as the server says good-bye. */
   close(code, close, message = code) {
     this.frame({ type: 'error', code, message });
+    for (const socket of this.sockets) farewell(socket, close);
+  }
+
+  /** Closes without a word before. */
+  hangUp(close) {
     for (const socket of this.sockets) farewell(socket, close);
   }
 
@@ -141,8 +146,9 @@ export class Source {
     if (frame.type !== 'join') return;
     this.joins += 1;
     if (this.refusal) {
-      socket.write(framed(JSON.stringify({ type: 'error', code: this.refusal.code, message: this.refusal.message ?? '' })));
-      return farewell(socket, this.refusal.close);
+      const { close, ...refusal } = this.refusal;
+      socket.write(framed(JSON.stringify({ type: 'error', message: '', ...refusal })));
+      return farewell(socket, close);
     }
     socket.joined = true;
     const hello = { type: 'hello', room: 'demo', user: frame.token ? (this.user ?? 'guest-1') : undefined, connection: 'c', ping_interval_ms: 25_000, sequence: this.sequence, resume: false, online: 3 };

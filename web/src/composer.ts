@@ -229,6 +229,10 @@ export class Composer {
       button.disabled = !this.#open || this.#giftsElsewhere;
       button.title = this.#giftsElsewhere ? t('giftsElsewhere') : '';
     }
+    // A tray that scrolls is reached by the keyboard through its buttons, or else by itself.
+    const tray = byId('gifts');
+    if (this.#open && !this.#giftsElsewhere) tray.removeAttribute('tabindex');
+    else tray.tabIndex = 0;
     byId<HTMLButtonElement>('like').disabled = this.#text.disabled = !this.#open;
     const left = this.#wait ? Math.ceil((this.#wait.untilMs - Date.now()) / 1000) : 0;
     if (this.#wait && left <= 0) {

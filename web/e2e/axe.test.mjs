@@ -1,0 +1,122 @@
+// axe-core's rules for WCAG 2.2 A and AA and its best practices on the page's main states, and what
+// axe cannot see: where the focus goes, and what a screen reader hears in a flood.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { launch, open } from './browser.mjs';
+import { until } from './server.mjs';
+import { birthday, Source } from './source.mjs';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let source;
+let browser;
+let axe;
+
+before(async () => {
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  source = await Source.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await source?.stop();
+});
+
+/** The rules that the page breaks now, each with the elements that break it. */
+async function violations(page) {
+  // Not as a script element: the page's policy forbids it.
+  await page.evaluate(axe);
+  return page.evaluate(async (values) => {
+    const { violations } = await window.axe.run(document, { runOnly: { type: 'tag', values } });
+    return violations.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+  }, TAGS);
+}
+
+function everything() {
+  source.say(
+    ...Array.from({ length: 20 }, birthday()),
+    { type: 'chat', name: '小夜', role: 'host', text: 'hello' },
+    { type: 'chat', name: 'Mo', role: 'moderator', text: 'be kind' },
+    { type: 'gift', name: 'Cy', gift: { name: 'Rocket', count: 2, price_minor: 100 } },
+    { type: 'super_chat', name: 'Di', text: 'happy birthday', amount_minor: 3_000, currency: 'CNY' },
+    { type: 'signal', signal: 'announcement', text: 'five minutes' },
+    { type: 'signal', signal: 'slow_mode', secs: 5 },
+  );
+}
+
+for (const [name, options] of [
+  ['desktop', { viewport: { width: 1440, height: 900 } }],
+  ['phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'zh-CN' }],
+  ['landscape', { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true }],
+]) {
+  test(`${name}: no rule of axe is broken, from a quiet room to its end`, async () => {
+    const page = await open(browser, source, options);
+    assert.deepEqual(await violations(page), [], 'a quiet room');
+    everything();
+    await page.waitForSelector('#list .row.super');
+    await page.waitForSelector('#banners .banner');
+    assert.deepEqual(await violations(page), [], 'a busy room');
+    await page.click('#style-button');
+    await page.fill('#text', 'x'.repeat(201));
+    assert.deepEqual(await violations(page), [], 'the style panel and a text that is too long');
+    await page.$eval('#list', (list) => list.scrollTo(0, 0));
+    await until('the pill', async () => {
+      source.say(birthday()());
+      return page.isVisible('#newer');
+    });
+    assert.deepEqual(await violations(page), [], 'reading above');
+    source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
+    source.close('unavailable', 4103);
+    await page.waitForSelector('#now:not([hidden])');
+    assert.deepEqual(await violations(page), [], 'disconnected');
+    source.refusal = { code: 'room_closed', close: 4015 };
+    await page.click('#now');
+    await page.waitForSelector('#curtain:not([hidden])');
+    source.refusal = null;
+    assert.deepEqual(await violations(page), [], 'the end');
+    await page.context().close();
+  });
+}
+
+test('the focus goes into the style panel and comes back from it; its colours have names', async () => {
+  const page = await open(browser, source);
+  await page.focus('#style-button');
+  await page.keyboard.press('Enter');
+  const focused = () => page.evaluate(() => document.activeElement.value || document.activeElement.id);
+  assert.equal(await focused(), 'scroll');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'normal');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'White');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'text');
+  await page.focus('#style-button');
+  await page.keyboard.press('Shift+Tab');
+  await page.focus('#modes input:checked');
+  await page.keyboard.press('Escape');
+  assert.equal(await focused(), 'style-button');
+  assert.ok(await page.isHidden('#style-panel'));
+  await page.context().close();
+});
+
+test('in a flood the log is silent, and gifts, super chats and announcements are said all the same', async () => {
+  const page = await open(browser, source);
+  const stop = source.chat(30);
+  await page.waitForSelector('#log[aria-live=off]');
+  source.say({ type: 'gift', user: 'cy', name: 'Cy', gift: { name: 'Rocket', count: 2, price_minor: 100 } });
+  await until('the gift', async () => /Cy sent Rocket ×2/.test(await page.textContent('#spoken')));
+  source.say({ type: 'super_chat', user: 'di', name: 'Di', text: 'well done', amount_minor: 3_000, currency: 'CNY' });
+  await until('the super chat', async () => /Di \(¥30\): well done/.test(await page.textContent('#spoken')));
+  source.say({ type: 'signal', signal: 'announcement', text: 'five minutes' });
+  await page.waitForSelector('#announcement[role=status]:not([hidden])');
+  stop();
+  source.say({ type: 'chat', text: 'quiet again' });
+  await until('the log speaks again', async () => {
+    source.say({ type: 'chat', text: 'one more' });
+    return (await page.getAttribute('#log', 'aria-live')) === 'polite';
+  });
+  await page.context().close();
+});

@@ -1,0 +1,97 @@
+// The page's sizes: what must not be cut, shifted or pushed out, from a phone to a desktop.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch, open, send } from './browser.mjs';
+import { until } from './server.mjs';
+import { birthday, Source } from './source.mjs';
+
+let source;
+let browser;
+
+before(async () => {
+  source = await Source.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await source?.stop();
+});
+
+const box = (page, selector) => page.$eval(selector, (node) => node.getBoundingClientRect().toJSON());
+const touch = { isMobile: true, hasTouch: true };
+
+test('a phone in landscape and a zoomed window show the list beside the stage', async () => {
+  for (const options of [{ viewport: { width: 844, height: 390 }, ...touch }, { viewport: { width: 720, height: 450 } }, { viewport: { width: 640, height: 360 } }]) {
+    const page = await open(browser, source, options);
+    const [stage, list, composer] = await Promise.all(['#stage', '#list', '#composer'].map((selector) => box(page, selector)));
+    assert.ok(list.left >= stage.right, 'beside');
+    assert.ok(list.height >= options.viewport.height * 0.6, `the list has ${list.height}`);
+    assert.ok(stage.height >= options.viewport.height * 0.4, `the stage has ${stage.height}`);
+    assert.ok(composer.bottom <= options.viewport.height && composer.top >= stage.bottom);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= options.viewport.width, `${wide} wide`);
+    await page.context().close();
+  }
+});
+
+test('a hint moves neither the stage nor the list', async () => {
+  for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }, { width: 844, height: 390 }]) {
+    const page = await open(browser, source, { viewport });
+    const boxes = () => Promise.all(['#stage', '#list', '#text'].map((selector) => box(page, selector)));
+    const before = await boxes();
+    await page.click('[data-offer=super]');
+    await until('the hint', async () => /First write/.test(await page.textContent('#hint')));
+    assert.deepEqual(await boxes(), before);
+    await page.context().close();
+  }
+});
+
+test('a long super chat ends in an ellipsis, its last line whole', async () => {
+  const page = await open(browser, source, { viewport: { width: 1440, height: 900 } });
+  source.say({ type: 'super_chat', user: 'u', name: 'Ann', text: '祝你生日快乐，天天开心！'.repeat(15), amount_minor: 3_000, currency: 'CNY' });
+  await page.waitForSelector('.banner.super');
+  const words = await page.$eval('.banner-words', (node) => {
+    const style = getComputedStyle(node);
+    return { lines: node.clientHeight / parseFloat(style.lineHeight), clamp: style.webkitLineClamp, cut: node.scrollHeight > node.clientHeight };
+  });
+  assert.equal(words.clamp, '3');
+  assert.ok(words.cut);
+  assert.ok(Math.abs(words.lines - 3) < 0.05, `${words.lines} lines`);
+  await page.context().close();
+});
+
+test('the pill of new messages is one line', async () => {
+  const page = await open(browser, source, { viewport: { width: 844, height: 390 } });
+  source.say(...Array.from({ length: 60 }, birthday()));
+  await until('rows', async () => (await page.$$('#list .row')).length >= 60);
+  await page.$eval('#list', (list) => list.scrollTo(0, 0));
+  await until('the list saw it', async () => {
+    source.say(birthday()());
+    return page.isVisible('#newer');
+  });
+  assert.ok((await box(page, '#newer')).height < 40);
+  await page.context().close();
+});
+
+test('an announcement on a phone is wide and leaves the badge and the buttons free', async () => {
+  const page = await open(browser, source, { viewport: { width: 390, height: 844 }, ...touch });
+  source.say({ type: 'signal', signal: 'announcement', text: 'The stream moves to another studio in five minutes, please stay.' });
+  await page.waitForSelector('#announcement:not([hidden])');
+  const [stage, announcement, live, toggle] = await Promise.all(['#stage', '#announcement', '.live', '#toggle'].map((selector) => box(page, selector)));
+  assert.ok(announcement.width > stage.width * 0.8, `${announcement.width} of ${stage.width}`);
+  assert.ok(announcement.height < stage.height / 3, `${announcement.height} of ${stage.height}`);
+  assert.ok(announcement.top >= live.bottom && announcement.top >= toggle.bottom - 4);
+  await page.context().close();
+});
+
+test('a text of 200 letters on a phone breaks in the list and stays on the stage', async () => {
+  const page = await open(browser, source, { viewport: { width: 390, height: 844 }, ...touch });
+  source.say({ type: 'chat', text: 'x'.repeat(200), style: { mode: 'top', size: 'large', color: 0xffffff } });
+  const node = await page.waitForSelector('#flight .danmaku', { state: 'attached' });
+  const [flying, stage] = [await node.boundingBox(), await box(page, '#stage')];
+  assert.ok(flying.x >= stage.x && flying.x + flying.width <= stage.right);
+  assert.ok((await page.$eval('#list', (list) => list.scrollWidth - list.clientWidth)) <= 0);
+  await send(page, 'a text');
+  await page.context().close();
+});

@@ -1,0 +1,279 @@
+// The states of the page with a scripted server: how a visit ends and comes back, what is refused and
+// why, and a sign-in that outlives a reload.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { chats, connected, launch, open, send } from './browser.mjs';
+import { until } from './server.mjs';
+import { Source } from './source.mjs';
+
+let source;
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+beforeEach(async () => {
+  await source?.stop();
+  source = await Source.start();
+});
+after(async () => {
+  await browser?.close();
+  await source?.stop();
+});
+
+const refusedEntry = (status, code) => ({ status, body: { error: { code, message: `entry says ${code}` } } });
+const hint = (page) => page.textContent('#hint');
+
+/** A token as the page reads it; nobody verifies it here. */
+function token(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none' })}.${part(claims)}.c2ln`;
+}
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3_600;
+
+/** A page that is on its way in, and may not get there. */
+async function visit(options = {}) {
+  const page = await (await browser.newContext({ locale: 'en-US', ...options })).newPage();
+  await page.goto(source.origin);
+  return page;
+}
+
+async function closed(page, reason) {
+  await page.waitForSelector('#state[data-state=ended]', { state: 'attached' });
+  assert.match(await page.textContent('#reason'), reason);
+  assert.equal(await page.getAttribute('#stage', 'data-air'), 'over');
+  assert.equal(await page.textContent('#live-text'), 'OFF AIR');
+  assert.equal(await page.textContent('#online-count'), '–');
+  if (await page.isVisible('#composer')) {
+    assert.ok(await page.isDisabled('#text'));
+    assert.ok(await page.isDisabled('#send'));
+    assert.ok(await page.isDisabled('[data-offer=rocket]'));
+  }
+}
+
+test('a room that is not there ends the visit with a sentence', async () => {
+  source.entry = refusedEntry(404, 'unknown_room');
+  const page = await visit();
+  await closed(page, /There is no such room/);
+  assert.equal(source.joins, 0);
+  source.entry = null;
+  await page.click('#look');
+  await connected(page);
+  assert.ok(await page.isHidden('#curtain'));
+});
+
+test('a closed room ends the visit of a newcomer', async () => {
+  source.entry = refusedEntry(410, 'room_closed');
+  await closed(await visit({ locale: 'en-US' }), /The stream has ended/);
+});
+
+test('a room that closes ends the visit, and opening it brings the viewer back', async () => {
+  const page = await open(browser, source);
+  source.say({ type: 'signal', signal: 'close' });
+  source.entry = refusedEntry(410, 'room_closed');
+  source.close('room_closed', 4015);
+  await closed(page, /The stream has ended/);
+  source.entry = null;
+  // The network's return is one of the moments at which the page looks.
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await connected(page);
+  assert.equal(await page.textContent('#live-text'), 'LIVE');
+  assert.ok(await page.isEnabled('#text'));
+});
+
+test('the page itself looks for a closed room', async () => {
+  const page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  await page.clock.install();
+  source.entry = refusedEntry(410, 'room_closed');
+  await page.goto(source.origin);
+  await closed(page, /The stream has ended/);
+  source.entry = null;
+  await page.clock.runFor(25_000);
+  await connected(page);
+});
+
+test('a kick says so, and the page stays away until it is over', async () => {
+  const page = await open(browser, source);
+  source.say({ type: 'signal', signal: 'kick', user: 'guest-1', until_ms: Date.now() + 1_500 });
+  source.close('kicked', 4016);
+  await closed(page, /You were removed from the room/);
+  assert.match(await page.textContent('#reason-more'), /comes back after/);
+  assert.ok(await page.isHidden('#look'));
+  const { joins } = source;
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  assert.equal(source.joins, joins, 'not before its time');
+  await connected(page);
+});
+
+test('a close code says why even without an error frame', async () => {
+  const page = await open(browser, source);
+  // A guest's token for other rooms is replaced.
+  source.hangUp(4012);
+  await until('it is back', async () => source.joins === 2);
+  await connected(page);
+  source.hangUp(4016);
+  await closed(page, /You were removed from the room/);
+});
+
+test('while disconnected the page says so everywhere, and "now" comes back at once', async () => {
+  const page = await open(browser, source);
+  await until('the count', async () => (await page.textContent('#online-count')) === '3');
+  source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
+  source.close('unavailable', 4103);
+  await until('it is refused', async () => /Back in \d\d s/.test(await page.textContent('#state-text')));
+  await page.waitForSelector('#state[data-state=waiting]', { state: 'attached' });
+  await page.waitForSelector('#now:not([hidden])');
+  assert.equal(await page.getAttribute('#stage', 'data-air'), 'away');
+  assert.equal(await page.textContent('#live-text'), 'AWAY');
+  assert.equal(await page.textContent('#online-count'), '–');
+  source.refusal = null;
+  await page.click('#now');
+  await connected(page);
+  assert.ok(await page.isHidden('#now'));
+  assert.equal(await page.textContent('#live-text'), 'LIVE');
+});
+
+test('the sentence about the network stands until the network is back', async () => {
+  const page = await open(browser, source);
+  await page.clock.install();
+  await page.route('**/messages', (route) => route.abort());
+  await send(page, 'kept');
+  await until('the page gives up for now', async () => {
+    await page.clock.runFor(5_000);
+    return /Your text is still here/.test(await hint(page));
+  }, 30_000);
+  await page.clock.runFor(20_000);
+  assert.match(await hint(page), /Your text is still here/);
+  assert.equal(await page.inputValue('#text'), 'kept');
+  await page.unroute('**/messages');
+  await page.press('#text', 'Enter');
+  await until('it is sent', async () => source.posts.some((post) => post.text === 'kept'));
+  await until('the sentence is over', async () => (await hint(page)) === '');
+});
+
+test('an uplink that does not answer is named, and this origin gets no post in its place', async () => {
+  source.entry = { status: 200, body: { downlinks: [], uplinks: ['http://127.0.0.1:9'], ttl_ms: 60_000 } };
+  const page = await open(browser, source);
+  await send(page, 'to nobody');
+  await until('its name', async () => /127\.0\.0\.1:9 does not answer/.test(await hint(page)), 30_000);
+  assert.deepEqual(source.posts, []);
+});
+
+test('unmute gives the composer back', async () => {
+  const page = await open(browser, source);
+  source.frame({ type: 'notice', sequence: 1, body: { type: 'signal', signal: 'mute', user: 'guest-1', until_ms: Date.now() + 60_000 } });
+  await until('muted', async () => page.isDisabled('#send'));
+  assert.match(await hint(page), /You may not speak/);
+  source.frame({ type: 'notice', sequence: 2, body: { type: 'signal', signal: 'unmute', user: 'guest-1' } });
+  await until('unmuted', async () => page.isEnabled('#send'));
+  assert.equal(await hint(page), '');
+  assert.equal(await page.textContent('#send-text'), 'Send');
+});
+
+test('a notice that comes again is shown once, also after a move', async () => {
+  const page = await open(browser, source);
+  const notice = { type: 'notice', sequence: 7, body: { text: 'your report was read' } };
+  source.frame(notice);
+  source.frame(notice);
+  source.frame({ type: 'reconnect', after_ms: 0, deadline_ms: 5_000, message: 'moving' });
+  await until('the move', async () => source.joins === 2);
+  source.frame(notice);
+  source.frame({ ...notice, sequence: 8, body: { text: 'the last' } });
+  await until('the last', async () => (await page.textContent('#list')).includes('the last'));
+  assert.equal((await page.textContent('#list')).split('your report was read').length, 2);
+});
+
+test('a repeated text has to wait, another one does not', async () => {
+  const page = await open(browser, source);
+  source.answer = (post) =>
+    post.text === 'again'
+      ? { status: 429, body: { error: { code: 'rate_limited', message: 'the same text again and again; say something else', retry_after_ms: 30_000 } } }
+      : { status: 200, body: { outcome: 'broadcast', sequence: 1 } };
+  await send(page, 'again');
+  await until('it has to wait', async () => /You have said this often/.test(await hint(page)));
+  assert.ok(await page.isDisabled('#send'));
+  await page.fill('#text', 'something else');
+  assert.ok(await page.isEnabled('#send'));
+  assert.equal(await hint(page), '');
+  await page.press('#text', 'Enter');
+  await until('it went', async () => source.posts.at(-1).text === 'something else');
+  await page.fill('#text', 'again');
+  assert.ok(await page.isDisabled('#send'));
+});
+
+test('letters are counted as a reader sees them, and a long text says how long it is', async () => {
+  const page = await open(browser, source);
+  const family = '👨‍👩‍👧‍👦';
+  await page.fill('#text', family.repeat(200));
+  await page.press('#text', 'Enter');
+  await until('200 families are sent', async () => source.posts.length === 1);
+  await until('the box is empty', async () => (await page.inputValue('#text')) === '');
+  await page.fill('#text', 'x'.repeat(201));
+  assert.equal(await page.textContent('#length'), '201/200');
+  await page.press('#text', 'Enter');
+  assert.match(await hint(page), /Too long: 201 characters, 200 at most/);
+  assert.equal(source.posts.length, 1);
+  // The server's limit is another one: its refusal says so.
+  source.answer = () => ({ status: 422, body: { error: { code: 'bad_text', message: 'text: it may have 50 characters' } } });
+  await send(page, 'y'.repeat(80));
+  await until('its limit', async () => /Too long: 80 characters, 50 at most/.test(await hint(page)));
+});
+
+test('where gifts come from the payment service alone the page says so, and stops offering them', async () => {
+  const page = await open(browser, source);
+  source.answer = () => ({ status: 403, body: { error: { code: 'forbidden', message: 'your role may not post gifts' } } });
+  await page.click('[data-offer=star]');
+  await until('it says so', async () => (await hint(page)) === 'Only the payment service posts gifts here.');
+  assert.ok(await page.isDisabled('[data-offer=rocket]'));
+  assert.equal(await page.getAttribute('[data-offer=rocket]', 'title'), 'Only the payment service posts gifts here.');
+  assert.ok(await page.isEnabled('#text'));
+});
+
+test('a sign-in outlives a reload and never stays in the address bar', async () => {
+  source.user = 'ann';
+  const page = await open(browser, source, { token: token({ sub: 'ann', name: 'Ann', exp: inAnHour() }) });
+  assert.equal(new URL(page.url()).hash, '');
+  await page.reload();
+  await connected(page);
+  const sent = page.waitForRequest('**/messages');
+  await send(page, 'still me');
+  assert.match((await sent).headers().authorization, /^Bearer eyJ/);
+  // An empty token signs out.
+  await page.goto('about:blank');
+  await page.goto(`${source.origin}/#token=`);
+  await connected(page);
+  assert.equal(new URL(page.url()).hash, '');
+  assert.equal(JSON.parse(await page.evaluate(() => sessionStorage.getItem('barrage.token'))).kind, 'guest');
+});
+
+test('a sign-in whose time is over is forgotten, and so is one that the server refuses', async () => {
+  const page = await open(browser, source, { token: token({ sub: 'ann', exp: inAnHour() }) });
+  await page.evaluate((old) => sessionStorage.setItem('barrage.token', JSON.stringify({ kind: 'token', token: old })), token({ sub: 'ann', exp: 1 }));
+  await page.reload();
+  await connected(page);
+  assert.equal(JSON.parse(await page.evaluate(() => sessionStorage.getItem('barrage.token'))).kind, 'guest');
+
+  const other = await open(browser, source, { token: token({ sub: 'bob', exp: inAnHour() }) });
+  source.close('unauthorized', 4010);
+  await closed(other, /signed out, reload the page/);
+  assert.equal(await other.evaluate(() => sessionStorage.getItem('barrage.token')), null);
+  await other.reload();
+  await connected(other);
+});
+
+test('names and texts of any direction stand apart, and roles have a label', async () => {
+  const page = await open(browser, source);
+  source.say({ type: 'chat', name: 'דוד', text: 'שלום עולם 123 abc', role: 'host' });
+  await until('it shows', async () => (await chats(page)).includes('שלום עולם 123 abc'));
+  const row = await page.$eval('#list .row.chat', (node) => ({
+    name: node.querySelector('.who').tagName,
+    words: node.querySelector('.words').dir,
+    role: node.querySelector('.role').textContent,
+  }));
+  assert.deepEqual(row, { name: 'BDI', words: 'auto', role: 'Host' });
+  const flying = await page.waitForSelector('#flight .danmaku', { state: 'attached' });
+  assert.equal(await flying.getAttribute('dir'), 'auto');
+  await page.click('#language');
+  assert.equal(await page.textContent('#list .role'), '主播');
+});
