@@ -88,6 +88,7 @@ test('any wishes, speeds, sizes of the stage and times: no two ever overlap', ()
       const box = lanes.place(wish(20 + random() ** 3 * 900, among('scroll', 'scroll', 'scroll', 'top', 'bottom'), among(2, 3, 3, 4, 6)), nowMs, {
         speedPxPerMs: 0.05 + random() * 0.3,
         standMs: 1_000 + random() * 6_000,
+        leadPx: random() < 0.5 ? 0 : random() * 200,
       });
       if (box) {
         all.push(box);

@@ -6,10 +6,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const READY_MS = 30_000;
 const STOP_MS = 15_000;
+/** Last line of the banner of a fleet. */
+const UP = 'stop      Ctrl-C';
 const LOG_CHARACTERS_MAX = 20_000;
 
 export function binary() {
@@ -23,7 +26,9 @@ export function binary() {
 function environment() {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_'));
   const limits = ['ADDRESS_PER_S', 'USER_PER_S'].map((name) => [`BARRAGE_UPLINK__LIMITS__${name}`, '1000000']);
-  return Object.fromEntries([...others, ...limits]);
+  // Where `cargo xtask test` puts a nats-server when the machine has none.
+  const path = `${fileURLToPath(new URL('../../target/tools/nats/bin', import.meta.url))}:${process.env.PATH}`;
+  return Object.fromEntries([...others, ...limits, ['PATH', path]]);
 }
 
 export function pause(ms) {
@@ -82,7 +87,8 @@ export class Server {
     try {
       await until('the server is ready', async () => {
         if (child.exitCode !== null) return true;
-        return (await fetch(`${this.admin}/readyz`)).ok;
+        // A fleet says so itself.
+        return this.log.includes(UP) || (await fetch(`${this.admin}/readyz`)).ok;
       }, READY_MS);
       if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
       this.ran = true;
@@ -91,6 +97,12 @@ export class Server {
       if (!this.ran) await rm(this.dataDir, { recursive: true, force: true });
       throw new Error(`${error.message}\n${this.log}`);
     }
+  }
+
+  /** The processes of a fleet (`up --cluster`), by name, as its banner lists them. */
+  members() {
+    const found = this.log.matchAll(/^ +([a-z]+(?:-\d+)?) +(http:\S+)? +admin (http:\S+?)\/$/gm);
+    return Object.fromEntries([...found].map(([, name, at, admin]) => [name, { origin: at?.replace(/\/$/, ''), admin }]));
   }
 
   /** As a power cut would. */
@@ -129,9 +141,9 @@ export class Server {
     }
   }
 
-  async adminPost(path, body) {
+  async adminPost(path, body, admin = this.admin) {
     this.adminToken ??= await this.token('admin', 'admin', '*');
-    const answer = await fetch(`${this.admin}${path}`, {
+    const answer = await fetch(`${admin}${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.adminToken}` },
       body: JSON.stringify(body),

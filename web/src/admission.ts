@@ -37,6 +37,13 @@ const CROSSING_MS = 9_000;
 const SPEED_MIN_PX_PER_MS = 0.09;
 /** In a crowd danmaku are faster by up to this, so that more of them find a lane. */
 const HURRY_MAX = 0.5;
+/**
+ * Those of one batch begin at different distances behind the edge, up to this share of the stage, so
+ * that they do not fly as a column. In a crowd there is no room for it, and no need.
+ */
+const LEAD_SHARE = 0.12;
+/** The golden ratio: the fractions of its multiples spread evenly, whatever their number. */
+const GOLDEN = 0.618_034;
 /** Crowding moves from none to full, and back, in about these times. */
 const CROWD_RISE_MS = 4_000;
 const CROWD_FALL_MS = 8_000;
@@ -51,6 +58,7 @@ export class Admission<T> {
   #waiting: Record<Rank, Waiting<T>[]> = { own: [], paid: [], other: [] };
   #overflow: T[] = [];
   #crowding = 0;
+  #placed = 0;
   #turnMs: number | null = null;
   /** Nothing scrolls: what would stands instead. */
   still = false;
@@ -110,8 +118,8 @@ export class Admission<T> {
       // What did not fit does not fit for the next of the same shape either.
       const full = new Map<string, number>();
       this.#waiting[rank] = this.#waiting[rank].filter((waiting) => {
-        // The lanes that are free now would have to be free for longer: they are kept for the first.
-        const placed = held ? null : this.#place(waiting, nowMs, full);
+        // While an own or paid one waits for enough rows together, the others leave the lanes to it.
+        const placed = held && rank === 'other' ? null : this.#place(waiting, nowMs, full);
         if (placed) turn.placed.push(placed);
         else if (nowMs - waiting.sinceMs < WAIT_MS[rank]) return true;
         else turn.missed.push(waiting.ask.item);
@@ -126,12 +134,16 @@ export class Admission<T> {
   #place({ ask, sinceMs }: Waiting<T>, nowMs: number, full: Map<string, number>): Placed<T> | null {
     const motions: Motion[] = [this.still && ask.motion === 'scroll' ? 'top' : ask.motion];
     if (motions[0] !== 'scroll' && !this.still && nowMs - sinceMs >= STAND_WAIT_MS) motions.push('scroll');
-    const how = { speedPxPerMs: this.#speed(), standMs: STAND_MS };
+    const leadPx = ((this.#placed * GOLDEN) % 1) * LEAD_SHARE * this.size.widthPx * (1 - this.#crowding);
+    const how = { speedPxPerMs: this.#speed(), standMs: STAND_MS, leadPx };
     for (const motion of motions) {
       const shape = `${motion}/${ask.rows}`;
       if (ask.widthPx >= (full.get(shape) ?? Infinity)) continue;
       const box = this.#lanes.place({ ...ask, motion }, nowMs, how);
-      if (box) return { item: ask.item, box, motion };
+      if (box) {
+        this.#placed += 1;
+        return { item: ask.item, box, motion };
+      }
       full.set(shape, ask.widthPx);
     }
     return null;

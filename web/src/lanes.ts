@@ -18,6 +18,15 @@ export interface Wish {
   rows: number;
 }
 
+/** How fast, how long, and from where a danmaku is shown. */
+export interface Manner {
+  speedPxPerMs: number;
+  /** For one that stands. */
+  standMs: number;
+  /** A scrolling one begins so far behind the right edge. Default 0. */
+  leadPx?: number;
+}
+
 /** A danmaku that has its place: a box of constant size and speed. */
 export interface Box {
   /** Left edge at `startMs`; it moves left by `speedPxPerMs`. */
@@ -71,7 +80,7 @@ export class Lanes {
   }
 
   /** A place from now on, or null when every place would meet a danmaku that has its own. */
-  place(wish: Wish, nowMs: number, how: { speedPxPerMs: number; standMs: number }): Box | null {
+  place(wish: Wish, nowMs: number, how: Manner): Box | null {
     if (wish.motion !== 'scroll') this.#reserve(wish.motion, wish.rows, nowMs);
     const rows = this.rows;
     if (wish.rows > rows) return null;
@@ -86,12 +95,13 @@ export class Lanes {
     return box;
   }
 
-  #boxOf(wish: Wish, nowMs: number, how: { speedPxPerMs: number; standMs: number }): Box {
+  #boxOf(wish: Wish, nowMs: number, how: Manner): Box {
     const { widthPx, rowPx } = this.#size;
     const scrolls = wish.motion === 'scroll';
-    const lifeMs = scrolls ? (widthPx + wish.widthPx) / how.speedPxPerMs : how.standMs;
+    const fromPx = widthPx + (how.leadPx ?? 0);
+    const lifeMs = scrolls ? (fromPx + wish.widthPx) / how.speedPxPerMs : how.standMs;
     return {
-      leftPx: scrolls ? widthPx : (widthPx - wish.widthPx) / 2,
+      leftPx: scrolls ? fromPx : (widthPx - wish.widthPx) / 2,
       speedPxPerMs: scrolls ? how.speedPxPerMs : 0,
       widthPx: wish.widthPx,
       topPx: 0,

@@ -8,6 +8,7 @@ import { type Refusal } from './protocol.ts';
 export class Status {
   #state: State = { kind: 'connecting' };
   #online: number | null = null;
+  #wasOpen = false;
   #pill = byId('state');
   #text = byId('state-text');
   #count = byId('online-count');
@@ -52,8 +53,11 @@ export class Status {
     if (this.#text.textContent !== words) this.#text.textContent = words;
     const state = this.#state;
     byId('now').hidden = state.kind !== 'waiting';
-    byId('stage').dataset['air'] = AIR[state.kind];
-    const badge = t(AIR[state.kind]);
+    if (state.kind === 'open') this.#wasOpen = true;
+    // Before the first connection there is nothing yet to be away from.
+    const air = AIR[state.kind];
+    byId('stage').dataset['air'] = air === 'away' && !this.#wasOpen ? 'soon' : air;
+    const badge = t(air);
     if (this.#badge.textContent !== badge) this.#badge.textContent = badge;
     this.#curtain.hidden = state.kind !== 'ended';
     if (state.kind !== 'ended') return;
