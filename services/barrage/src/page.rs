@@ -3,40 +3,66 @@
 use axum::response::{IntoResponse, Response};
 use barrage_http::ApiError;
 use barrage_protocol::Code;
-use http::{Method, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../../web/dist/"]
 struct Files;
 
-/// Everything from ourselves; nothing inline. The renderer positions elements by
-/// the style properties of the DOM, which this allows.
+/// The page's policy up to the pages that may show it in a frame: everything from its own origin,
+/// nothing inline. `connect-src` is open, because gateways and uplinks have origins of their own.
+/// Danmaku are positioned by style properties of the DOM, which this allows.
 const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src 'self' data:; \
-                      object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
+                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
-/// Fallback of the public routes: the page and its files.
-pub(crate) async fn fallback(method: Method, uri: Uri) -> Response {
-    if method != Method::GET && method != Method::HEAD {
-        return barrage_http::error::not_found().await.into_response();
-    }
-    match uri.path() {
-        "/" => file("index.html"),
-        path => file(path.trim_start_matches('/')),
-    }
+/// The page and its files, under one policy.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    policy: HeaderValue,
 }
 
-fn file(path: &str) -> Response {
-    let Some(found) = Files::get(path) else {
-        return ApiError::new(Code::NotFound, "no such resource; the page is at /").into_response();
-    };
-    let headers = [
-        (header::CONTENT_TYPE, content_type(path)),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, found.data).into_response()
+impl Page {
+    /// `frame_ancestors`: other origins whose pages may show this one in a frame
+    /// (`http.frame_ancestors`). An origin that no header can carry is logged and left out.
+    pub(crate) fn new(frame_ancestors: &[String]) -> Self {
+        let mut policy = POLICY.to_owned();
+        for origin in frame_ancestors {
+            // A separator would begin another directive or another policy.
+            if origin.contains([';', ',', ' ']) || HeaderValue::from_str(origin).is_err() {
+                tracing::warn!(%origin, "an origin of http.frame_ancestors is none; pages of it cannot frame the page");
+                continue;
+            }
+            policy.push(' ');
+            policy.push_str(origin);
+        }
+        let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(POLICY));
+        Page { policy }
+    }
+
+    /// Fallback of the public routes: the page and its files.
+    pub(crate) async fn serve(self, method: Method, uri: Uri) -> Response {
+        if method != Method::GET && method != Method::HEAD {
+            return barrage_http::error::not_found().await.into_response();
+        }
+        match uri.path() {
+            "/" => self.file("index.html"),
+            path => self.file(path.trim_start_matches('/')),
+        }
+    }
+
+    fn file(self, path: &str) -> Response {
+        let Some(found) = Files::get(path) else {
+            return ApiError::new(Code::NotFound, "no such resource; the page is at /").into_response();
+        };
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(content_type(path))),
+            (header::CONTENT_SECURITY_POLICY, self.policy),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ];
+        (headers, found.data).into_response()
+    }
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -49,5 +75,37 @@ fn content_type(path: &str) -> &'static str {
         Some("woff2") => "font/woff2",
         Some("json") => "application/json",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn policy_with(frame_ancestors: &[&str]) -> String {
+        let origins: Vec<_> = frame_ancestors.iter().map(|&origin| origin.to_owned()).collect();
+        let answer = Page::new(&origins).serve(Method::GET, Uri::from_static("/")).await;
+        answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII").to_owned()
+    }
+
+    #[tokio::test]
+    async fn only_named_origins_may_frame_the_page() {
+        assert!(policy_with(&[]).await.ends_with("frame-ancestors 'self'"));
+        let named = policy_with(&["https://live.example", "https://*.live.example"]).await;
+        assert!(named.ends_with("frame-ancestors 'self' https://live.example https://*.live.example"));
+    }
+
+    #[tokio::test]
+    async fn an_origin_cannot_add_a_directive() {
+        let policy = policy_with(&["https://a.example; script-src *", "https://b.example\n"]).await;
+        assert!(policy.ends_with("frame-ancestors 'self'"));
+    }
+
+    #[tokio::test]
+    async fn the_header_is_the_only_policy() {
+        let page = Files::get("index.html").expect("the page is built");
+        let html = String::from_utf8_lossy(&page.data);
+        assert!(!html.contains("Content-Security-Policy"), "a meta tag would forbid other origins as well");
+        assert!(policy_with(&[]).await.contains("connect-src 'self' http: https: ws: wss:"));
     }
 }

@@ -34,8 +34,9 @@ use crate::replay::{self, Replay};
 use crate::roles::Roles;
 use crate::roster::{Stage, Task};
 use crate::stop::{self, Stop};
+use crate::page::Page;
 use crate::supervise::Supervisor;
-use crate::{build_info, cli, ledgers, page};
+use crate::{build_info, cli, ledgers};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -159,8 +160,9 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         admin_routes = admin_routes.merge(of_entry);
         ledgers::follow(Arc::clone(&ground.bus), &ground.registry, &mut tasks)?;
     }
+    let page = Page::new(&[]);
     let public_router = public_router
-        .fallback(page::fallback)
+        .fallback(move |method, uri| page.clone().serve(method, uri))
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
         .layer(ground.origins.layer());
     let gate = AdminGate::new(Arc::clone(&ground.keyring), audit, &ground.registry)?;
