@@ -95,14 +95,17 @@ test('the page itself looks for a closed room', async () => {
 
 test('a kick says so, and the page stays away until it is over', async () => {
   const page = await open(browser, source);
-  source.say({ type: 'signal', signal: 'kick', user: 'guest-1', until_ms: Date.now() + 1_500 });
+  await page.clock.install();
+  source.say({ type: 'signal', signal: 'kick', user: 'guest-1', until_ms: Date.now() + 600_000 });
   source.close('kicked', 4016);
   await closed(page, /You were removed from the room/);
   assert.match(await page.textContent('#reason-more'), /comes back after/);
   assert.ok(await page.isHidden('#look'));
   const { joins } = source;
   await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await page.clock.runFor(300_000);
   assert.equal(source.joins, joins, 'not before its time');
+  await page.clock.runFor(310_000);
   await connected(page);
 });
 
