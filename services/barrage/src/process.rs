@@ -131,10 +131,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         public_router = public_router.merge(gateway.router());
         greeter = Some(gateway.greeter());
         admin_routes = admin_routes.merge(gateway.admin_router());
-        tasks.spawn(Task::new("gateway", Stage::Front), Pace::Ticks, async move {
-            gateway.run().await;
-            Ok(())
-        });
+        tasks.spawn(Task::new("gateway", Stage::Front), Pace::Ticks, async move { Ok(gateway.run().await?) });
     }
     if let (Some(counting), Some(store), true) = (&counting, &store, roles.uplink) {
         let uplink = uplink(&ground, counting, store, &mut tasks)?;

@@ -83,7 +83,7 @@ async fn package(bus: &Arc<NatsBus>, count: usize, part: usize) -> Result<Sequen
 
 async fn repairs(bus: &Arc<NatsBus>) -> Result<(), Failure> {
     let room = Topic::Room("packed".parse()?);
-    let limits = RangeLimits { chat_max: 200, precious_max: 10_000 };
+    let limits = RangeLimits { chat_max: 200, precious_max: 10_000, ..RangeLimits::default() };
     for (part, count) in [10, 100, 1_000].into_iter().enumerate() {
         let after = Sequence(package(bus, count, part).await?.0 - 1);
         let began = Instant::now();

@@ -125,11 +125,20 @@ pub struct RangeLimits {
     pub chat_max: usize,
     /// Gifts and signals; beyond, the range is cut short and `covered_to` says where.
     pub precious_max: usize,
+    /// Bytes of bodies, each with [`RangeLimits::OVERHEAD_BYTES`] more; beyond, the range is
+    /// cut short and `covered_to` says where. One message is returned however large it is, so
+    /// that a reader always gets on.
+    pub bytes_max: usize,
+}
+
+impl RangeLimits {
+    /// Counted for each message beside its body: position and class, as a frame has them.
+    pub const OVERHEAD_BYTES: usize = 64;
 }
 
 impl Default for RangeLimits {
     fn default() -> Self {
-        RangeLimits { chat_max: 200, precious_max: 1_000 }
+        RangeLimits { chat_max: 200, precious_max: 1_000, bytes_max: 256 * 1024 }
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Pace {
     pub(crate) pulse: Option<Duration>,
     /// A fuller batch is sent before its window ends.
     pub(crate) messages_max: usize,
+    /// The same for the bytes of its messages' bodies.
+    pub(crate) bytes_max: usize,
     /// Share of chat that is kept.
     pub(crate) chat_share: f64,
     /// Effort of deflate, 1 to 9.
@@ -32,6 +34,8 @@ pub(crate) struct Batcher {
     open_to: Sequence,
     /// What no wave has been given yet.
     open: Vec<Arc<Message>>,
+    /// Bytes of the bodies of what is open.
+    open_bytes: usize,
     /// When the first of it came.
     open_since: Option<Duration>,
     /// Chat left out of what is open.
@@ -53,6 +57,8 @@ struct Wave {
     /// The chain's position after what was sent to it.
     sent: Sequence,
     messages: Vec<Arc<Message>>,
+    /// Bytes of their bodies.
+    bytes: usize,
     thinned: u64,
     pulse: Pulse,
     sent_at: Option<Duration>,
@@ -86,6 +92,7 @@ impl Batcher {
             pace,
             open_to: start,
             open: Vec::new(),
+            open_bytes: 0,
             open_since: None,
             thinned: 0,
             squeezed_share: 1.0,
@@ -139,8 +146,9 @@ impl Batcher {
 
     /// Whether a batch is full.
     pub(crate) fn is_full(&self) -> bool {
-        let waiting = self.waves.iter().map(|wave| wave.messages.len()).max().unwrap_or_default();
-        self.open.len() + waiting >= self.pace.messages_max
+        let most = |of: fn(&Wave) -> usize| self.waves.iter().map(of).max().unwrap_or_default();
+        self.open.len() + most(|wave| wave.messages.len()) >= self.pace.messages_max
+            || self.open_bytes + most(|wave| wave.bytes) >= self.pace.bytes_max
     }
 
     /// Adds the next message of the chain, which came at `now`; false when it is left out.
@@ -149,6 +157,7 @@ impl Batcher {
         self.open_since.get_or_insert(now);
         let is_kept = is_kept(&message, self.pace.chat_share.min(self.squeezed_share));
         if is_kept {
+            self.open_bytes += message.body.len();
             self.open.push(message);
         } else {
             self.thinned += 1;
@@ -163,6 +172,7 @@ impl Batcher {
         let before = self.open.len();
         let share = self.squeezed_share;
         self.open.retain(|message| is_kept(message, share));
+        self.open_bytes = self.open.iter().map(|message| message.body.len()).sum();
         let left_out = (before - self.open.len()) as u64;
         self.thinned += left_out;
         left_out
@@ -236,7 +246,10 @@ impl Batcher {
             room: room.clone(),
             previous: std::mem::replace(&mut wave.sent, open_to),
             sequence: open_to,
-            messages: std::mem::take(&mut wave.messages),
+            messages: {
+                wave.bytes = 0;
+                std::mem::take(&mut wave.messages)
+            },
             thinned: std::mem::take(&mut wave.thinned),
             pulse: std::mem::take(&mut wave.pulse),
             effort,
@@ -249,12 +262,14 @@ impl Batcher {
             self.pace.pulse.is_some_and(|every| self.pulse_sent_at.is_none_or(|at| now >= at + every));
         let pulse = if is_pulse_due { self.take_pulse(now) } else { Pulse::default() };
         let messages = std::mem::take(&mut self.open);
+        let bytes = std::mem::take(&mut self.open_bytes);
         let thinned = std::mem::take(&mut self.thinned);
         let since = self.open_since.take();
         self.squeezed_share = 1.0;
         for wave in &mut self.waves {
             wave.since = wave.since.or(since);
             wave.messages.extend_from_slice(&messages);
+            wave.bytes += bytes;
             wave.thinned += thinned;
             wave.pulse.likes += pulse.likes;
             wave.pulse.entries += pulse.entries;
@@ -317,7 +332,7 @@ mod tests {
     }
 
     fn pace() -> Pace {
-        Pace { window: ms(50), pulse: Some(ms(1000)), messages_max: 3, chat_share: 1.0, effort: 3 }
+        Pace { window: ms(50), pulse: Some(ms(1000)), messages_max: 3, bytes_max: usize::MAX, chat_share: 1.0, effort: 3 }
     }
 
     fn message(sequence: u64, class: Class) -> Arc<Message> {

@@ -45,6 +45,24 @@ pub struct GatewayConfig {
     pub queue_soft_bytes: usize,
     /// Bytes queued for one viewer before it is told to reconnect. Default 262144.
     pub queue_hard_bytes: usize,
+    /// JSON bytes of one answer to a poll, a resume, a repair or a lagging event stream; a
+    /// longer range goes on in the next answer. Default 49152: 200 ordinary messages, and
+    /// 1,000 clients that ask and never read cost less than 64 MiB. At most
+    /// half of `queue_hard_bytes` counts.
+    pub answer_bytes_max: usize,
+    /// Bytes of repairs a second that one viewer is answered at full speed, after a burst of
+    /// two seconds' worth; beyond, its answers wait, by at most a second each. Default 262144:
+    /// a resume over a busy hour takes seconds, and eight viewers that repair all the time
+    /// cost 2 MB/s.
+    pub repair_bytes_per_s: u32,
+    /// Bodies of one batch, in bytes; a fuller one is sent before its window ends. Default
+    /// 131072, so that the rest of one batch fits into a viewer's queue. At most half of
+    /// `queue_hard_bytes` counts.
+    pub batch_bytes_max: usize,
+    /// Connections of one user at this gateway, WebSockets and event streams together; beyond,
+    /// the oldest is closed with `too_many_connections`. Anonymous viewers are not counted. Default 20: tabs and
+    /// devices of one person.
+    pub user_connections_max: usize,
     /// A viewer for which something was queued for this long without a break is told
     /// to reconnect, however much it reads. Default 15.
     pub behind_secs_max: u64,
@@ -114,6 +132,10 @@ impl Default for GatewayConfig {
             linger_secs: 30,
             queue_soft_bytes: 64 * 1024,
             queue_hard_bytes: 256 * 1024,
+            answer_bytes_max: 48 * 1024,
+            repair_bytes_per_s: 256 * 1024,
+            batch_bytes_max: 128 * 1024,
+            user_connections_max: 20,
             behind_secs_max: 15,
             socket_send_bytes: 65_536,
             deflate_effort: 6,
@@ -134,5 +156,20 @@ impl Default for GatewayConfig {
             notice_resend_ms: 3_000,
             notice_sends_max: 5,
         }
+    }
+}
+
+/// Bytes of a frame around its messages: room, positions, counts and the frame's own header.
+const FRAME_BYTES: usize = 512;
+
+impl GatewayConfig {
+    /// Bytes of the messages of one answer, so that its frame is within both bounds.
+    pub(crate) fn answer_messages_bytes(&self) -> usize {
+        self.answer_bytes_max.min(self.queue_hard_bytes / 2).saturating_sub(FRAME_BYTES)
+    }
+
+    /// Bytes of bodies from which a batch is full.
+    pub(crate) fn full_batch_bytes(&self) -> usize {
+        self.batch_bytes_max.min(self.queue_hard_bytes / 2).max(1)
     }
 }

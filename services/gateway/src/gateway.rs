@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use barrage_bus::{Bus, RestrictionKind, Settings};
+use barrage_bus::{Bus, RestrictionKind};
 use barrage_flow::{LocalOnline, Online};
 use barrage_http::{AdminRoutes, AllowedOrigins, Greeter};
 use barrage_protocol::code::Refusal;
@@ -15,11 +15,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::beats::{Beats, Parts};
 use crate::config::GatewayConfig;
+use crate::connections::{Connection, Connections};
 use crate::direct::DirectBook;
 use crate::drain::{self, Departures};
+use crate::eviction::{kicked, room_closed};
 use crate::fan_out::FanOuts;
 use crate::handshake::Doorman;
+use crate::listeners::Listeners;
 use crate::metrics::GatewayMetrics;
 use crate::overload::Level;
 use crate::record::BatchRecord;
@@ -28,7 +32,7 @@ use crate::room::{Rooms, Seat, Taken};
 use crate::shard::{self, Command};
 use crate::strain::{self, Strain};
 use crate::tickets::{Pass, UsedTickets};
-use crate::{admin, direct, explain, hub, online, report, routes};
+use crate::{admin, direct, eviction, explain, hub, online, report, routes};
 
 /// Commands waiting for one shard; a hub that finds it full waits.
 const SHARD_QUEUE_MAX: usize = 4_096;
@@ -54,7 +58,13 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) config: GatewayConfig,
     pub(crate) metrics: GatewayMetrics,
-    pub(crate) rooms: Rooms,
+    pub(crate) rooms: Arc<Rooms>,
+    /// Event streams and polls under way.
+    pub(crate) listeners: Arc<Listeners>,
+    /// Connections by user, for the limit on them.
+    pub(crate) connections: Connections,
+    /// The beats of what must run.
+    pub(crate) parts: Arc<Parts>,
     pub(crate) shards: Box<[mpsc::Sender<Command>]>,
     pub(crate) direct: DirectBook,
     pub(crate) strain: Strain,
@@ -67,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) shutdown: CancellationToken,
     /// The viewers have gone, or their time is over.
     pub(crate) ended: CancellationToken,
+    /// A shard has ended before the gateway did: the gateway ends with an error.
+    failed: CancellationToken,
     pub(crate) tasks: TaskTracker,
     connection_ids: AtomicU64,
     next_shard: AtomicUsize,
@@ -89,6 +101,10 @@ impl Shared {
         if self.shutdown.is_cancelled() || self.departures.is_draining() {
             let refusal = Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another");
             return Err(refusal.retry_after_ms(500));
+        }
+        if self.parts.is_broken() {
+            let refusal = Refusal::new(Code::Unavailable, "this gateway has failed; ask entry for another");
+            return Err(refusal.retry_after_ms(1_000));
         }
         let before = self.viewers.fetch_add(1, Ordering::Relaxed);
         self.metrics.connections.inc();
@@ -154,14 +170,14 @@ impl Shared {
         let settings = self.bus.settings().borrow().clone();
         match settings.rooms.get(room) {
             None => return Err(Refusal::new(Code::UnknownRoom, "there is no such room")),
-            Some(found) if found.closed => return Err(Refusal::new(Code::RoomClosed, "the room is closed")),
+            Some(found) if found.closed => return Err(room_closed()),
             Some(_) => {}
         }
         if let Some(user) = user
             && let Some(restriction) = settings.restriction(room, user, unix_ms())
             && restriction.kind == RestrictionKind::Kick
         {
-            return Err(Refusal::new(Code::Kicked, "a moderator removed you from this room"));
+            return Err(kicked());
         }
         Ok(())
     }
@@ -171,7 +187,7 @@ impl Shared {
         let seat = match self.rooms.take(room) {
             Taken::Running(seat) => seat,
             Taken::New(seat) => {
-                self.tasks.spawn(hub::run(Arc::clone(&seat.room), Arc::clone(self)));
+                self.tasks.spawn(hub::guarded(Arc::clone(&seat.room), Arc::clone(self)));
                 seat
             }
         };
@@ -181,6 +197,39 @@ impl Shared {
             return Err(refusal.retry_after_ms(1_000));
         }
         Ok(seat)
+    }
+
+    /// Unix seconds after which a viewer's connection ends: those of its token and the leeway,
+    /// on every transport alike.
+    pub(crate) fn ends_at_secs(&self, identity: &Identity) -> u64 {
+        identity.expires_at_secs.saturating_add(self.access.keyring.leeway_secs())
+    }
+
+    /// Counts a connection of a user; over the limit the user's oldest connection ends.
+    pub(crate) fn enter_of_user(&self, user: &UserId, connection: Connection) {
+        let max = self.config.user_connections_max;
+        let Some(oldest) = self.connections.enter(user, connection, max) else { return };
+        let refusal = Refusal::new(
+            Code::TooManyConnections,
+            format!("at most {max} connections of one user at a gateway; this was the oldest"),
+        );
+        match oldest {
+            Connection::Listener(id) => self.listeners.evict_one(id, refusal),
+            Connection::Viewer { shard, address } => {
+                let Some(shard) = self.shards.get(usize::from(shard)).cloned() else { return };
+                // Not awaited: the caller may be that shard.
+                let evict = Command::EvictOne { address, refusal };
+                tokio::spawn(async move { drop(shard.send(evict).await) });
+            }
+        }
+    }
+
+    /// A shard's thread has ended; before the gateway did, that ends the gateway.
+    pub(crate) fn shard_ended(&self) {
+        if !self.ended.is_cancelled() {
+            self.parts.broke();
+            self.failed.cancel();
+        }
     }
 
     /// Viewers now, fallbacks included.
@@ -213,9 +262,16 @@ pub enum GatewayError {
     /// A limit's figures make no sense.
     #[error("gateway.joins_per_s or gateway.egress_bytes_per_s: {0}")]
     Limit(#[from] barrage_flow::RuleError),
-    /// The system gives no thread.
+    /// The system gives no thread, or a shard's runtime cannot be built.
     #[error(transparent)]
     Thread(#[from] std::io::Error),
+    /// A shard's thread ended, by a panic, before the shutdown. Its viewers have lost their
+    /// connections and the others were closed: the process should end.
+    #[error("shard {index} of the gateway ended before the shutdown")]
+    ShardEnded {
+        /// Number of the shard.
+        index: usize,
+    },
 }
 
 /// A gateway.
@@ -243,7 +299,10 @@ impl Gateway {
             bus,
             access,
             metrics,
-            rooms: Rooms::new(count),
+            rooms: Arc::new(Rooms::new(count)),
+            listeners: Arc::default(),
+            connections: Connections::new(),
+            parts: Arc::new(Parts::new(count)),
             shards: senders.into(),
             direct: DirectBook::default(),
             strain,
@@ -254,18 +313,19 @@ impl Gateway {
             departures: Departures::none(),
             shutdown,
             ended: CancellationToken::new(),
+            failed: CancellationToken::new(),
             tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
             next_shard: AtomicUsize::new(0),
             viewers: AtomicU64::new(0),
             config,
         });
-        let runtime = tokio::runtime::Handle::current();
+        let main = tokio::runtime::Handle::current();
         let mut threads = Vec::with_capacity(count);
         for (index, receiver) in receivers.into_iter().enumerate() {
-            let (shared, runtime) = (Arc::clone(&shared), runtime.clone());
+            let (shared, main, runtime) = (Arc::clone(&shared), main.clone(), shard::runtime()?);
             let thread = std::thread::Builder::new().name(format!("gateway-shard-{index}"));
-            threads.push(thread.spawn(move || shard::run(index, &shared, receiver, &runtime))?);
+            threads.push(thread.spawn(move || shard::run(index, &shared, &runtime, receiver, &main))?);
         }
         Ok(Gateway { shared, threads, online: Arc::new(LocalOnline) })
     }
@@ -274,6 +334,11 @@ impl Gateway {
     #[must_use]
     pub fn with_online(self, online: Arc<dyn Online>) -> Self {
         Gateway { online, ..self }
+    }
+
+    /// The beats of the gateway's parts, for `/healthz`.
+    pub fn beats(&self) -> Beats {
+        Beats { parts: Arc::clone(&self.shared.parts), rooms: Arc::clone(&self.shared.rooms) }
     }
 
     /// Takes WebSocket handshakes over from an accept loop.
@@ -293,59 +358,34 @@ impl Gateway {
     }
 
     /// Reports load and carries out settings; after the shutdown sends the viewers away
-    /// and returns when they have gone.
-    pub async fn run(self) {
+    /// and returns when they have gone. An error when a shard ended before: newcomers are
+    /// refused from then on, and the other shards' viewers are closed.
+    pub async fn run(self) -> Result<(), GatewayError> {
         let shared = self.shared;
-        shared.tasks.spawn(direct::run(Arc::clone(&shared)));
         let leaving = async {
-            drain::at_shutdown(&shared).await;
+            tokio::select! {
+                () = drain::at_shutdown(&shared) => {}
+                () = shared.failed.cancelled() => tracing::error!("a shard has ended; the gateway closes"),
+            }
             shared.ended.cancel();
         };
         let online = online::run(&shared, self.online);
-        tokio::join!(report::run(&shared), evict(&shared), strain::run(&shared), online, leaving);
+        tokio::join!(
+            report::run(&shared),
+            eviction::run(&shared),
+            direct::run(&shared),
+            strain::run(&shared),
+            online,
+            leaving
+        );
         broadcast(&shared, || Command::End).await;
         shared.tasks.close();
         shared.tasks.wait().await;
-        let joined =
-            tokio::task::spawn_blocking(move || self.threads.into_iter().for_each(|t| drop(t.join())));
-        drop(joined.await);
-    }
-}
-
-/// Sends away who was kicked, and everybody of a room that was closed.
-async fn evict(shared: &Shared) {
-    let mut settings = shared.bus.settings();
-    let mut before: Arc<Settings> = Arc::default();
-    loop {
-        let now = settings.borrow_and_update().clone();
-        let now_ms = unix_ms();
-        let kicked = now.restrictions.iter().filter(|(key, restriction)| {
-            restriction.kind == RestrictionKind::Kick
-                && restriction.until_ms > now_ms
-                && before.restrictions.get(*key) != Some(*restriction)
-        });
-        for ((room, user), _) in kicked {
-            broadcast(shared, || Command::Evict {
-                room: room.clone(),
-                user: Some(user.clone()),
-                code: Code::Kicked,
-            })
-            .await;
-        }
-        let closed = now
-            .rooms
-            .iter()
-            .filter(|(id, room)| room.closed && !before.rooms.get(*id).is_some_and(|room| room.closed));
-        for (room, _) in closed {
-            // The signal that says so was published first; it is at most a window behind.
-            tokio::time::sleep(Duration::from_millis(2 * shared.config.window_ms)).await;
-            broadcast(shared, || Command::Evict { room: room.clone(), user: None, code: Code::RoomClosed })
-                .await;
-        }
-        before = now;
-        tokio::select! {
-            changed = settings.changed() => if changed.is_err() { return },
-            () = shared.ended.cancelled() => return,
+        let join = move || self.threads.into_iter().position(|thread| thread.join().is_err());
+        match tokio::task::spawn_blocking(join).await {
+            Ok(None) if shared.parts.is_broken() => Err(GatewayError::ShardEnded { index: 0 }),
+            Ok(None) | Err(_) => Ok(()),
+            Ok(Some(index)) => Err(GatewayError::ShardEnded { index }),
         }
     }
 }

@@ -124,7 +124,16 @@ async fn hand_over(
     };
     let leftover = parts.read_buf.to_vec();
     let arrival = Arrival { bare, permit, admission, request, answer: Bytes::new(), leftover };
-    drop(shared.next_shard().send(Command::Adopt(Box::new(arrival))).await);
+    if shared.next_shard().send(Command::Adopt(Box::new(arrival))).await.is_err() {
+        refuse_at_ended_shard(&shared);
+    }
+}
+
+/// The connection is closed without an answer; its client goes to the next endpoint. No
+/// newcomer gets here any more once the end of the shard is noted.
+fn refuse_at_ended_shard(shared: &Shared) {
+    shared.metrics.join_refused(Code::Unavailable.label());
+    tracing::warn!("a connection was refused: its shard has ended");
 }
 
 /// Without this runtime.
@@ -176,15 +185,19 @@ impl Doorman {
         let adopt = Command::Adopt(Box::new(arrival));
         let adopt = if wait.is_zero() {
             match shard.try_send(adopt) {
-                Ok(()) | Err(TrySendError::Closed(_)) => return,
+                Ok(()) => return,
+                Err(TrySendError::Closed(_)) => return refuse_at_ended_shard(&self.0),
                 Err(TrySendError::Full(adopt)) => adopt,
             }
         } else {
             adopt
         };
+        let shared = Arc::clone(&self.0);
         Handle::current().spawn(async move {
             tokio::time::sleep(wait).await;
-            drop(shard.send(adopt).await);
+            if shard.send(adopt).await.is_err() {
+                refuse_at_ended_shard(&shared);
+            }
         });
     }
 }

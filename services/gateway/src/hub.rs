@@ -1,16 +1,19 @@
 //! One room's hub: takes messages off the bus, mends the chain where something is
 //! missing (once, for all viewers), batches, and hands each batch to the shards.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Event, PulseDraft, RangeLimits, Subscription, Topic};
 use barrage_flow::{Book, Counts, Fate, ledger};
 use barrage_protocol::{Class, Message, Sequence};
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::batch::{Contents, SharedBatch};
 use crate::batcher::{Batcher, Flushed, Pace};
+use crate::eviction::{self, Eviction};
 use crate::fan_out::FanOut;
 use crate::gateway::{Shared, unix_ms};
 use crate::heat::{Heat, HeatLadder, rounded};
@@ -32,31 +35,74 @@ const TURN_EVENTS_MAX: usize = 256;
 /// beyond, the hub has lagged and reads it off the bus.
 const TAKE_EVERY: Duration = Duration::from_millis(10);
 
+/// Pauses before the bus is asked for a subscription again; each is twice as long.
+const SUBSCRIBE_AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Runs a room's hub. When the hub panics, the gateway forgets the room and closes its viewers,
+/// who come back to a new hub.
+pub(crate) async fn guarded(room: Arc<Room>, shared: Arc<Shared>) {
+    let running = AssertUnwindSafe(run(Arc::clone(&room), Arc::clone(&shared)));
+    if running.catch_unwind().await.is_err() {
+        tracing::error!(room = %room.id, "a room's hub failed; its viewers are closed");
+        shared.rooms.abandon(&room);
+        eviction::evict(&shared, Eviction::failed(room.id.clone())).await;
+    }
+}
+
 /// Subscribes and runs until nobody has watched for the linger time.
-pub(crate) async fn run(room: Arc<Room>, shared: Arc<Shared>) {
+async fn run(room: Arc<Room>, shared: Arc<Shared>) {
     let topic = Topic::Room(room.id.clone());
-    let subscription = loop {
-        match shared.bus.subscribe(&topic).await {
-            Ok(subscription) => break subscription,
-            Err(error) => {
-                tracing::warn!(%error, "a room could not be subscribed");
-                tokio::time::sleep(RETRY_EVERY).await;
-                if shared.rooms.leave_if_empty(&room) {
-                    return;
-                }
-            }
-        }
-    };
+    let Some(subscription) = subscribe(&room, &shared, &topic).await else { return };
     room.set_position(subscription.start);
     room.changed.send_replace(subscription.start);
     let mut hub = Hub::new(topic, subscription.start, Arc::clone(&room), Arc::clone(&shared));
     drop(room.ready.set(()));
     shared.metrics.rooms.inc();
     shared.metrics.heated(None, Some(hub.heat.heat()));
-    hub.run(subscription).await;
+    let mut next = Some(subscription);
+    while let Some(subscription) = next.take() {
+        let Ended::Lost = hub.run(subscription).await else { break };
+        tracing::warn!(room = %room.id, "a room's subscription ended; subscribing again");
+        next = subscribe(&room, &shared, &hub.topic).await;
+        if next.is_some() {
+            hub.mend(None).await;
+        }
+    }
     shared.metrics.heated(Some(hub.heat.heat()), None);
     shared.rooms.abandon(&room);
     shared.metrics.rooms.dec();
+}
+
+/// Subscribes, however often the bus refuses; `None` when the room has no viewers meanwhile,
+/// and is forgotten, or the gateway ends.
+async fn subscribe(room: &Arc<Room>, shared: &Shared, topic: &Topic) -> Option<Subscription> {
+    let mut pause = RETRY_EVERY;
+    loop {
+        let subscribed = tokio::select! {
+            subscribed = room.beat.while_waiting(shared.bus.subscribe(topic)) => subscribed,
+            () = shared.ended.cancelled() => return None,
+        };
+        match subscribed {
+            Ok(subscription) => return Some(subscription),
+            Err(error) => tracing::warn!(room = %room.id, %error, "a room could not be subscribed"),
+        }
+        tokio::select! {
+            () = room.beat.while_waiting(tokio::time::sleep(pause)) => {}
+            () = shared.ended.cancelled() => return None,
+        }
+        pause = (pause * 2).min(SUBSCRIBE_AGAIN_MAX);
+        if shared.rooms.leave_if_empty(room) {
+            return None;
+        }
+    }
+}
+
+/// Why a hub stopped following its subscription.
+enum Ended {
+    /// The room has no viewers, or the gateway ends.
+    Done,
+    /// The bus ended the subscription.
+    Lost,
 }
 
 struct Hub {
@@ -107,7 +153,7 @@ impl Hub {
         }
     }
 
-    async fn run(&mut self, mut subscription: Subscription) {
+    async fn run(&mut self, mut subscription: Subscription) -> Ended {
         let linger = Duration::from_secs(self.shared.config.linger_secs);
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut empty_since: Option<Instant> = None;
@@ -120,7 +166,7 @@ impl Hub {
             let rests_until = self.rests_until(due);
             tokio::select! {
                 event = subscription.next(), if has_room && rests_until.is_none() => {
-                    let Some(event) = event else { return };
+                    let Some(event) = event else { return Ended::Lost };
                     self.take(event).await;
                     self.take_all(&mut subscription).await;
                 }
@@ -135,7 +181,8 @@ impl Hub {
                     empty_since = is_empty.then(|| empty_since.unwrap_or_else(Instant::now));
                     let lingered = empty_since.is_some_and(|since| since.elapsed() >= linger);
                     if lingered && self.shared.rooms.leave_if_empty(&self.room) {
-                        return self.settle();
+                        self.settle();
+                        return Ended::Done;
                     }
                 }
                 () = self.shared.ended.cancelled() => {
@@ -143,7 +190,7 @@ impl Hub {
                     for _ in 0..self.batcher.waves() {
                         self.flush().await;
                     }
-                    return;
+                    return Ended::Done;
                 }
             }
             if !self.room.is_in_flight() && self.due().is_some_and(|due| due <= Instant::now()) {
@@ -188,6 +235,7 @@ impl Hub {
 
     /// Twice a second: counts viewers, measures the heat, closes the books.
     fn look(&mut self) {
+        self.room.beat.beat();
         let viewers = self.room.viewers();
         let elapsed = self.looked_at.elapsed().as_secs_f64().max(0.001);
         self.looked_at = Instant::now();
@@ -271,10 +319,16 @@ impl Hub {
 
     /// Reads what is missing before `before` (or up to the newest) off the bus.
     async fn mend(&mut self, before: Option<Sequence>) {
-        let limits = RangeLimits { chat_max: self.shared.config.repair_chat_max, ..RangeLimits::default() };
+        let limits = RangeLimits {
+            chat_max: self.shared.config.repair_chat_max,
+            bytes_max: self.shared.config.full_batch_bytes(),
+            ..RangeLimits::default()
+        };
         loop {
+            self.make_room().await;
             let position = self.batcher.position();
-            match self.shared.bus.range(&self.topic, position, before, limits).await {
+            let reading = self.shared.bus.range(&self.topic, position, before, limits);
+            match self.room.beat.while_waiting(reading).await {
                 Ok(range) => {
                     self.shared.metrics.repaired(range.outcome);
                     self.shared.metrics.left_out(Class::Chat, "hub", "lagged", range.skipped);
@@ -283,10 +337,7 @@ impl Hub {
                         self.push(message);
                     }
                     // A cut range ends below what was asked for: read on from there.
-                    if range.covered_to <= position
-                        || self.batcher.position() < range.covered_to
-                        || before.is_none()
-                    {
+                    if range.covered_to <= position || self.batcher.position() < range.covered_to {
                         return;
                     }
                     if before.is_some_and(|before| range.covered_to.0 + 1 >= before.0) {
@@ -296,7 +347,24 @@ impl Hub {
                 Err(error) => {
                     tracing::warn!(%error, "a gap could not be read from the bus");
                     tokio::time::sleep(RETRY_EVERY).await;
+                    // What is missing comes to each viewer by its own resume, elsewhere.
+                    if self.shared.ended.is_cancelled() {
+                        return;
+                    }
                 }
+            }
+        }
+    }
+
+    /// Sends what is open while a batch is full, so that a long range becomes several batches.
+    async fn make_room(&mut self) {
+        while self.batcher.is_full() && self.batcher.gathers() {
+            if self.room.is_in_flight() {
+                let landed = self.room.landed.notified();
+                // The shards' writes are short; the pause covers a notification missed before.
+                drop(tokio::time::timeout(RETRY_EVERY, landed).await);
+            } else {
+                self.flush().await;
             }
         }
     }
@@ -389,6 +457,7 @@ fn pace(shared: &Shared, heat: Heat) -> Pace {
             Level::NoPulses | Level::ThinChat | Level::RefuseJoins => None,
         },
         messages_max: config.batch_messages_max,
+        bytes_max: config.full_batch_bytes(),
         chat_share: shared.strain.chat_share(),
         effort: effort.min(9),
     }

@@ -21,7 +21,7 @@ use crate::viewer::Viewer;
 
 /// Range reads of one resume at most; what is newer then comes as a gap that the
 /// client repairs.
-const RESUME_READS_MAX: usize = 32;
+const RESUME_READS_MAX: usize = 256;
 
 /// Longest read of one repair. Meanwhile nothing else is sent to the viewer, which asks
 /// again by itself.
@@ -80,9 +80,16 @@ pub(crate) async fn enter(
             .await
             .map_err(|_| Refusal::new(Code::Unavailable, "the gateway is leaving").retry_after_ms(500))??
     };
-    *viewer.room.borrow_mut() = Some(Arc::clone(&seat.room));
+    let is_first = viewer.room.replace(Some(Arc::clone(&seat.room))).is_none();
     viewer.hold();
     shard.enter(&seat.room, Rc::clone(viewer));
+    // Evictions reach the viewer from here on; this one may have come since the handshake.
+    if let Err(refusal) = shared.check_room(room, user.as_ref()) {
+        shard.leave(&seat.room, viewer);
+        return Err(refusal);
+    }
+    // From here on notices arrive by themselves; a switch has brought the older ones before.
+    let waiting = user.as_ref().filter(|_| is_first).map(|user| shared.direct.waiting(user));
     let mut position = seat.room.position();
     viewer.set_position(position);
     let hello = ServerFrame::Hello(Hello {
@@ -104,10 +111,8 @@ pub(crate) async fn enter(
     }
     shared.metrics.joins.inc();
     seat.room.entered();
-    if let Some(user) = &user {
-        for message in shared.direct.waiting(user) {
-            viewer.send_notice(&message);
-        }
+    for message in waiting.unwrap_or_default() {
+        viewer.send_notice(&message);
     }
     Ok(Joined { seat, rooms })
 }
@@ -160,7 +165,7 @@ async fn resume(
         from = covered;
         // A long resume goes at the pace of the viewer's socket.
         let patience = Duration::from_secs(shared.config.behind_secs_max);
-        if !shard.settle(viewer, shared.config.queue_soft_bytes, patience).await {
+        if !shard.settle(viewer, patience).await {
             break;
         }
     }
@@ -179,7 +184,11 @@ pub(crate) async fn range(
         let (outcome, messages) = (RepairOutcome::Complete, Vec::new());
         return Ok(Range { outcome, skipped: 0, messages, covered_to: after });
     }
-    let limits = RangeLimits { chat_max: shared.config.repair_chat_max, ..RangeLimits::default() };
+    let limits = RangeLimits {
+        chat_max: shared.config.repair_chat_max,
+        bytes_max: shared.config.answer_messages_bytes(),
+        ..RangeLimits::default()
+    };
     let topic = Topic::Room(room.clone());
     let read = tokio::time::timeout(REPAIR_MAX, shared.bus.range(&topic, after, before, limits)).await;
     read.unwrap_or_else(|_| Err(BusError::Unavailable("it took too long".into())))
@@ -197,7 +206,9 @@ pub(crate) async fn repair(
         Ok(range) => {
             shared.metrics.repaired(range.outcome);
             let span = (after, range.covered_to);
-            viewer.send_json(&repair_json(room, span, &range.messages, Some((range.outcome, range.skipped))));
+            let json = repair_json(room, span, &range.messages, Some((range.outcome, range.skipped)));
+            viewer.charge_repair(json.len(), &shared.config);
+            viewer.send_json(&json);
             range.covered_to
         }
         Err(error) => {

@@ -3,13 +3,36 @@
 use barrage_flow::Ledger;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use barrage_token::TicketError;
 
 use crate::drain::Cause;
 use crate::heat::Heat;
 use crate::overload::{Axis, Level};
 
-/// Handles.
+/// Upper ends of the buckets of push times, in seconds.
+const PUSH_BUCKETS_S: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Where and why messages are left out; all that [`GatewayMetrics::left_out`] is called with.
+const LEFT_OUT: [(Class, &str, &str); 11] = [
+    (Class::Chat, "hub", "overload"),
+    (Class::Chat, "hub", "backlog"),
+    (Class::Chat, "hub", "lagged"),
+    (Class::Pulse, "hub", "overload"),
+    (Class::Chat, "viewer", "slow"),
+    (Class::Gift, "viewer", "slow"),
+    (Class::Signal, "viewer", "slow"),
+    (Class::Chat, "viewer", "gone"),
+    (Class::Gift, "viewer", "gone"),
+    (Class::Signal, "viewer", "gone"),
+    (Class::Chat, "fallback", "slow"),
+];
+/// Why viewers are not let in.
+const JOIN_REFUSALS: [&str; 5] = ["overload", "joins_per_s", "overloaded", "draining", "unavailable"];
+
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct GatewayMetrics {
     pub(crate) connections: IntGauge,
@@ -32,6 +55,8 @@ pub struct GatewayMetrics {
     moved: IntCounterVec,
     heat: IntGaugeVec,
     heat_changes: IntCounterVec,
+    pub(crate) push_seconds: Histogram,
+    pub(crate) notices_not_kept: IntCounter,
     pub(crate) ledger: Ledger,
 }
 
@@ -62,7 +87,13 @@ impl GatewayMetrics {
             "Messages handed to viewers' sockets or queues.",
             &["class"],
         )?;
-        Ok(GatewayMetrics {
+        let push = HistogramOpts::new(
+            "barrage_gateway_push_seconds",
+            "From the acceptance of a batch's oldest message until a shard has written the batch.",
+        );
+        let push_seconds = Histogram::with_opts(push.buckets(PUSH_BUCKETS_S.to_vec()))?;
+        registry.register(Box::new(push_seconds.clone()))?;
+        let metrics = GatewayMetrics {
             connections: gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
             rooms: gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
             joins: counter("barrage_gateway_joins_total", "Viewers that got a hello.")?,
@@ -114,8 +145,53 @@ impl GatewayMetrics {
                 "Changes of rooms' heat, by the new one.",
                 &["heat"],
             )?,
+            push_seconds,
+            notices_not_kept: counter(
+                "barrage_gateway_notices_not_kept_total",
+                "Notices sent once and not kept, because too many users have unacknowledged ones.",
+            )?,
             ledger,
-        })
+        };
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// Lets every series exist from the start, at 0, so that a rate sees its first event.
+    fn begin(&self) {
+        for code in Code::ALL {
+            self.closes.with_label_values(&[code.label()]);
+        }
+        for (class, stage, reason) in LEFT_OUT {
+            self.left_out(class, stage, reason, 0);
+        }
+        for outcome in [RepairOutcome::Complete, RepairOutcome::Partial, RepairOutcome::Gone] {
+            self.repairs.with_label_values(&[outcome.label()]);
+        }
+        for reason in JOIN_REFUSALS {
+            self.joins_refused.with_label_values(&[reason]);
+        }
+        let refused = [
+            TicketError::Forged,
+            TicketError::WrongRoom,
+            TicketError::Expired,
+            TicketError::Used,
+            TicketError::TooEarly { wait_ms: 0 },
+        ];
+        for outcome in refused.map(TicketError::label).into_iter().chain(["taken"]) {
+            self.tickets.with_label_values(&[outcome]);
+        }
+        for level in Level::ALL {
+            for axis in Axis::ALL {
+                self.overload_changes.with_label_values(&[level.label(), axis.label()]);
+            }
+        }
+        for cause in [Cause::Shutdown, Cause::Drain, Cause::GiveBack] {
+            self.moved.with_label_values(&[cause.label()]);
+        }
+        for heat in Heat::ALL {
+            self.heat.with_label_values(&[heat.label()]);
+            self.heat_changes.with_label_values(&[heat.label()]);
+        }
     }
 
     pub(crate) fn delivered(&self, class: Class, messages: u64) {
@@ -168,5 +244,29 @@ impl GatewayMetrics {
     /// Messages delivered so far, all classes; the load report makes a rate of it.
     pub(crate) fn deliveries(&self) -> u64 {
         self.deliveries.iter().map(IntCounter::get).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_exist_from_the_start_at_zero() {
+        let registry = Registry::new();
+        let metrics = GatewayMetrics::new(&registry, Ledger::new(&registry).unwrap()).unwrap();
+        let series = |name: &str| {
+            let families = registry.gather();
+            let family = families.iter().find(|family| family.name() == name);
+            family.map_or(0, |family| family.get_metric().len())
+        };
+        assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len());
+        assert_eq!(series("barrage_gateway_left_out_total"), LEFT_OUT.len());
+        assert_eq!(series("barrage_gateway_repairs_total"), 3);
+        assert_eq!(series("barrage_gateway_joins_refused_total"), JOIN_REFUSALS.len());
+        assert_eq!(series("barrage_gateway_overload_changes_total"), Level::ALL.len() * Axis::ALL.len());
+        assert_eq!(series("barrage_gateway_push_seconds"), 1);
+        metrics.closed(Code::Idle);
+        assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len(), "no series but those");
     }
 }

@@ -20,6 +20,7 @@ pub(crate) async fn run(shared: &Shared, online: Arc<dyn Online>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shared.shutdown.cancelled() => return,
+            () = shared.ended.cancelled() => return,
         }
         let rooms = shared.rooms.all();
         let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.viewers())).collect();

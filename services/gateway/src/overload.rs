@@ -85,6 +85,8 @@ pub(crate) enum Axis {
 }
 
 impl Axis {
+    pub(crate) const ALL: [Axis; 4] = [Axis::Backlog, Axis::Lag, Axis::Busy, Axis::Egress];
+
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Axis::Backlog => "backlog",

@@ -91,6 +91,7 @@ pub(crate) async fn run(shared: &Shared) {
             _ = departures.changed() => {}
             () = shared.ended.cancelled() => {}
         }
+        shared.parts.report.beat();
         let now = Reading::take(shared);
         let has_ended = shared.ended.is_cancelled();
         if now.at.duration_since(before.at) >= COUNTED_MIN {
@@ -106,7 +107,7 @@ pub(crate) async fn run(shared: &Shared) {
             load: load(shared, &earlier, &now),
             entry: None,
         };
-        if let Err(error) = shared.bus.report(report).await {
+        if let Err(error) = shared.parts.report.while_waiting(shared.bus.report(report)).await {
             tracing::warn!(%error, "the load report was not taken");
         }
         if has_ended {

@@ -10,6 +10,7 @@ use barrage_protocol::{RoomId, Sequence};
 use tokio::sync::{Notify, OnceCell, broadcast, watch};
 
 use crate::batch::SharedBatch;
+use crate::beats::Beat;
 
 /// Batches that an event-stream viewer may lag behind before it has to repair.
 const FALLBACK_LAG_MAX: usize = 256;
@@ -42,6 +43,8 @@ pub(crate) struct Room {
     pub(crate) changed: watch::Sender<Sequence>,
     /// Set once the hub's task has subscribed and knows its start.
     pub(crate) ready: OnceCell<()>,
+    /// The hub's task beats here.
+    pub(crate) beat: Beat,
 }
 
 impl Room {
@@ -59,6 +62,7 @@ impl Room {
             fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
             changed: watch::Sender::new(Sequence::ZERO),
             ready: OnceCell::new(),
+            beat: Beat::new(),
         }
     }
 

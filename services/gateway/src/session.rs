@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use crate::gateway::{Admission, unix_ms};
 use crate::join::{self, Arrival, Joined};
-use crate::shard::Shard;
+use crate::connections::Connection;
+use crate::shard::{self, Shard};
 use crate::socket::Socket;
 use crate::viewer::Viewer;
 use crate::wire::{self, Incoming};
@@ -45,7 +46,7 @@ pub(crate) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
         // With the hello behind it, it is one write.
         viewer.send_bytes(answer);
     }
-    shard.everybody.borrow_mut().insert(Rc::as_ptr(&viewer), Rc::clone(&viewer));
+    shard.everybody.borrow_mut().insert(shard::address(&viewer), Rc::clone(&viewer));
     let shard = Rc::clone(shard);
     let places = (permit, admission);
     let session = Session { shard, viewer, joined: None, rest: leftover, _places: places };
@@ -87,7 +88,15 @@ impl Session {
             drop(Box::pin(tokio::time::timeout(CLOSE_MAX, self.last_words())).await);
         }
         self.leave();
+        if let Some(user) = self.viewer.user.borrow().as_ref() {
+            self.shard.shared.connections.leave(user, self.connection());
+        }
         self.shard.part(&self.viewer);
+    }
+
+    fn connection(&self) -> Connection {
+        let shard = u16::try_from(self.shard.index).unwrap_or(u16::MAX);
+        Connection::Viewer { shard, address: shard::address(&self.viewer) }
     }
 
     /// `Err(None)` is a connection that has gone by itself.
@@ -115,8 +124,6 @@ impl Session {
         let mut early = Vec::new();
         match request.identity {
             Some(identity) => {
-                // Again: a kick may have come since the handshake.
-                self.shard.shared.check_room(&request.room, Some(&identity.user))?;
                 self.join(&request.room, Some(identity), request.after).await?;
             }
             None => {
@@ -160,8 +167,10 @@ impl Session {
         after: Option<Sequence>,
     ) -> Result<(), Option<Refusal>> {
         if let Some(identity) = &identity {
+            let shared = &self.shard.shared;
             *self.viewer.user.borrow_mut() = Some(identity.user.clone());
-            self.viewer.expires_at_secs.set(identity.expires_at_secs.saturating_add(60));
+            self.viewer.expires_at_secs.set(shared.ends_at_secs(identity));
+            shared.enter_of_user(&identity.user, self.connection());
         }
         self.viewer.resumed_at.set(after.map(|_| Instant::now()));
         self.enter(room, after, identity.map(|identity| identity.rooms)).await
@@ -263,6 +272,9 @@ impl Session {
 
     async fn take_all(&mut self, frames: Vec<Parsed>) -> Result<(), Option<Refusal>> {
         for frame in frames {
+            if self.viewer.closing.get().is_some() {
+                break;
+            }
             match frame {
                 Ok(frame) => self.take(frame).await?,
                 Err(refusal) => self.viewer.bad_frame(refusal, &self.shard.shared.config),
@@ -300,7 +312,16 @@ impl Session {
             let refusal = Refusal::new(Code::BadFrame, "`before` must lie after `after`");
             return self.viewer.bad_frame(refusal, &self.shard.shared.config);
         }
+        self.wait_for_repairs().await;
         join::repair(&self.shard.shared, &self.viewer, &joined.seat.room.id, after, before).await;
+    }
+
+    /// Waits until earlier repairs are paid for.
+    async fn wait_for_repairs(&self) {
+        let wait = self.viewer.repair_wait();
+        if !wait.is_zero() {
+            self.shard.pause(&self.viewer, wait).await;
+        }
     }
 
     /// A refused switch leaves the viewer where it is.
@@ -314,7 +335,10 @@ impl Session {
             _ => self.shard.shared.check_room(room, user.as_ref()),
         };
         match allowed {
-            Ok(()) => self.enter(room, after, rooms).await,
+            Ok(()) => {
+                self.wait_for_repairs().await;
+                self.enter(room, after, rooms).await
+            }
             Err(refusal) => {
                 self.viewer.send(&ServerFrame::Error(refusal));
                 Ok(())

@@ -2,7 +2,7 @@
 //! owns. No lock and no task wake per delivery: a batch is written to each viewer's
 //! socket in a plain loop.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use barrage_flow::{Book, Counts, Fate};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Class, Code, Message, RoomId, UserId};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use crate::audience::Audience;
 use crate::batch::SharedBatch;
 use crate::drain::Leaving;
+use crate::eviction::Eviction;
 use crate::fan_out::FanOut;
 use crate::gateway::Shared;
 use crate::join::Arrival;
@@ -31,6 +33,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Viewers whose lines of cache are fetched at the same time, before any of them is written
 /// to. With what a send touches, so many fit the nearest caches.
 const TOUCHED_TOGETHER: usize = 16;
+/// Between two sweeps that are further apart than this, the shard did not run: the process was
+/// stopped, or the machine had no processor for it.
+const SWEEP_LATE: Duration = Duration::from_secs(3);
 /// For close frames to be written, before the end of the thread.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -42,14 +47,22 @@ pub(crate) enum Command {
     Deliver(Delivery, Option<Arc<FanOut>>),
     /// Send this to the user's connections.
     Notice { user: UserId, message: Arc<Message> },
-    /// Close a user's connections in a room, or everybody's.
-    Evict { room: RoomId, user: Option<UserId>, code: Code },
+    /// Close the connections concerned.
+    Evict(Arc<Eviction>),
+    /// Close one connection, by its viewer's address.
+    EvictOne { address: usize, refusal: Refusal },
     /// Tell viewers to go elsewhere.
     Depart(Arc<Leaving>),
     /// Tell nobody else.
     Stay,
     /// Close whoever is left, then end.
     End,
+    /// Stop the thread for a while, as a stopped process does.
+    #[cfg(test)]
+    Stall(Duration),
+    /// End the thread by a panic.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What the tasks of one shard share.
@@ -61,13 +74,15 @@ pub(crate) struct Shard {
     /// Viewers by room.
     pub(crate) rooms: RefCell<HashMap<RoomId, Audience<Viewer>>>,
     /// Every connection, in a room or on its way into one or out.
-    pub(crate) everybody: RefCell<HashMap<*const Viewer, Rc<Viewer>>>,
+    /// By address, see [`address`].
+    pub(crate) everybody: RefCell<HashMap<usize, Rc<Viewer>>>,
     /// What became of the messages that were due to viewers.
     book: RefCell<Book>,
     /// Who is to be told to go elsewhere, if anybody is.
     pub(crate) telling: RefCell<Option<Telling>>,
     /// Where sockets are read into before frames are cut out.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    swept_at: Cell<Instant>,
 }
 
 impl Shard {
@@ -109,7 +124,9 @@ impl Shard {
         self.shared.strain.delivered_after(batch.due_at.elapsed());
         if let Some(waited_ms) = batch.waited_ms {
             let took_ms = u64::try_from(batch.made_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.shared.pushes.add(waited_ms.saturating_add(took_ms), tally.written);
+            let push_ms = waited_ms.saturating_add(took_ms);
+            self.shared.pushes.add(push_ms, tally.written);
+            self.shared.metrics.push_seconds.observe(push_ms as f64 / 1_000.0);
         }
         delivery.arrived();
     }
@@ -143,6 +160,11 @@ impl Shard {
         if tally.left_out > 0 {
             self.left_out("slow", &barrage_flow::ledger::one(Class::Chat), tally.left_out);
         }
+        if tally.overflowed > 0 {
+            // Their chat was left out before.
+            let precious = [batch.counts[0], batch.counts[1], 0];
+            self.left_out("slow", &precious, tally.overflowed);
+        }
     }
 
     fn left_out(&self, reason: &'static str, messages: &Counts, times: u64) {
@@ -157,20 +179,18 @@ impl Shard {
 
     /// Writes what is queued for a viewer, as far as its socket takes it.
     pub(crate) fn flush(&self, viewer: &Viewer) -> std::io::Result<()> {
-        let before = viewer.queued_bytes();
         let flushed = viewer.flush();
-        let after = viewer.queued_bytes();
         self.shared.metrics.sent_bytes.inc_by(flushed.bytes);
-        self.shared.metrics.backlog_bytes.add(after as i64 - before as i64);
+        self.shared.metrics.backlog_bytes.add(flushed.queued_change);
         self.book.borrow_mut().became(Fate::PassedOn, &flushed.messages, 1);
         flushed.result
     }
 
-    /// Writes until no more than `bytes_max` are queued; false when the socket
-    /// takes nothing for the time given.
-    pub(crate) async fn settle(&self, viewer: &Viewer, bytes_max: usize, patience: Duration) -> bool {
-        while viewer.queued_bytes() > bytes_max {
-            let writable = tokio::time::timeout(patience, viewer.socket.writable()).await;
+    /// Writes until nothing is queued; false when the socket takes nothing for the time given
+    /// or the viewer closes.
+    pub(crate) async fn settle(&self, viewer: &Viewer, patience: Duration) -> bool {
+        while viewer.has_unsent() {
+            let writable = tokio::time::timeout(patience, viewer.writable()).await;
             if !matches!(writable, Ok(Ok(()))) || self.flush(viewer).is_err() {
                 return false;
             }
@@ -178,20 +198,31 @@ impl Shard {
         true
     }
 
+    /// Waits, and writes meanwhile; ends early when the viewer closes.
+    pub(crate) async fn pause(&self, viewer: &Viewer, time: Duration) {
+        let until = Instant::now() + time;
+        let unsent = self.settle(viewer, time);
+        if tokio::time::timeout_at(until, unsent).await == Ok(true) {
+            drop(tokio::time::timeout_at(until, viewer.closed()).await);
+        }
+    }
+
     /// The viewer has gone: what was queued for it reaches it by its resume, if it
     /// comes back.
     pub(crate) fn part(&self, viewer: &Viewer) {
         let outbox = viewer.take_outbox();
-        let bytes = i64::try_from(outbox.bytes()).unwrap_or(0);
-        self.shared.metrics.backlog_bytes.sub(bytes);
+        self.shared.metrics.backlog_bytes.sub(outbox.reported());
         self.left_out("gone", &outbox.holds(), 1);
-        self.everybody.borrow_mut().remove(&std::ptr::from_ref(viewer));
+        self.everybody.borrow_mut().remove(&address(viewer));
     }
 
     fn sweep(&self) {
+        self.shared.parts.shards[self.index].beat();
         let now = Instant::now();
+        let since = now.duration_since(self.swept_at.replace(now));
+        let paused = if since > SWEEP_LATE { since - SWEEP_EVERY } else { Duration::ZERO };
         for viewer in self.rooms.borrow().values().flat_map(Audience::iter) {
-            viewer.check(now, &self.shared.config);
+            viewer.check(now, paused, &self.shared.config);
         }
         let mut holds = Counts::default();
         for viewer in self.everybody.borrow().values() {
@@ -208,19 +239,21 @@ impl Shard {
         }
     }
 
-    fn evict(&self, room: &RoomId, user: Option<&UserId>, code: Code) {
-        let rooms = self.rooms.borrow();
-        let chosen = rooms
-            .get(room)
-            .into_iter()
-            .flat_map(Audience::iter)
-            .filter(|v| user.is_none_or(|user| v.is(user)));
-        for viewer in chosen {
-            let message = match code {
-                Code::RoomClosed => "the room is closed",
-                _ => "a moderator removed you from this room",
-            };
-            viewer.close(Refusal::new(code, message));
+    fn evict(&self, eviction: &Eviction) {
+        let everybody = self.everybody.borrow();
+        let concerned = everybody.values().filter(|viewer| {
+            let room = viewer.room.borrow();
+            eviction.concerns(room.as_ref().map(|room| &room.id), viewer.user.borrow().as_ref())
+        });
+        for viewer in concerned {
+            viewer.close(eviction.refusal.clone());
+        }
+    }
+
+    fn evict_one(&self, address: usize, refusal: Refusal) {
+        let everybody = self.everybody.borrow();
+        if let Some(viewer) = everybody.get(&address) {
+            viewer.close(refusal);
         }
     }
 
@@ -229,6 +262,11 @@ impl Shard {
             viewer.close(Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another"));
         }
     }
+}
+
+/// What a viewer is found by: unique among the viewers that live.
+pub(crate) fn address(viewer: &Viewer) -> usize {
+    std::ptr::from_ref(viewer).addr()
 }
 
 /// What one batch did to one shard.
@@ -248,23 +286,33 @@ pub(crate) struct Tally {
     pub(crate) queued_bytes: i64,
     /// Chat left out of what is queued.
     pub(crate) left_out: u64,
+    /// Viewers whose queue had no room for the batch; they are among the queued.
+    pub(crate) overflowed: u64,
+}
+
+/// Notes the end of a shard's thread, however it ends.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.shard_ended();
+    }
+}
+
+/// Builds a shard's runtime, on which [`run`] runs its thread.
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The shard's thread.
 pub(crate) fn run(
     index: usize,
     shared: &Arc<Shared>,
+    runtime: &Runtime,
     commands: mpsc::Receiver<Command>,
     main: &tokio::runtime::Handle,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "a shard could not start");
-            return;
-        }
-    };
+    let _ending = Ending(Arc::clone(shared));
     shared.strain.worker(runtime.handle().clone());
     let shard = Rc::new(Shard {
         index,
@@ -275,13 +323,15 @@ pub(crate) fn run(
         book: RefCell::new(shared.metrics.ledger.book("viewers")),
         telling: RefCell::default(),
         scratch: RefCell::new(vec![0; barrage_protocol::frame::CLIENT_FRAME_BYTES_MAX * 2]),
+        swept_at: Cell::new(Instant::now()),
     });
     let local = LocalSet::new();
-    local.block_on(&runtime, turn(shard, commands));
+    local.block_on(runtime, turn(shard, commands));
 }
 
 async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut tell = tokio::time::interval(TELL_EVERY);
     tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut deadline: Option<Instant> = None;
@@ -294,13 +344,19 @@ async fn turn(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
                 Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival),
                 Some(Command::Deliver(delivery, fan_out)) => shard.deliver(delivery, fan_out.as_deref()),
                 Some(Command::Notice { user, message }) => shard.notice(&user, &message),
-                Some(Command::Evict { room, user, code }) => shard.evict(&room, user.as_ref(), code),
+                Some(Command::Evict(eviction)) => shard.evict(&eviction),
+                Some(Command::EvictOne { address, refusal }) => shard.evict_one(address, refusal),
                 Some(Command::Depart(leaving)) => shard.depart(leaving),
                 Some(Command::Stay) => shard.stay(),
                 Some(Command::End) => {
                     shard.close_all();
                     deadline = Some(Instant::now() + LAST_WORDS);
                 }
+                #[cfg(test)]
+                #[allow(clippy::disallowed_methods, reason = "stands for a process that is stopped")]
+                Some(Command::Stall(time)) => std::thread::sleep(time),
+                #[cfg(test)]
+                Some(Command::Panic) => panic!("a test ends this shard"),
             },
             _ = tell.tick(), if shard.telling.borrow().is_some() => shard.tell(),
             _ = sweep.tick() => shard.sweep(),

@@ -164,6 +164,7 @@ pub(crate) async fn run(shared: &Shared) {
             _ = tick.tick() => {}
             () = shared.ended.cancelled() => return,
         }
+        shared.parts.load.beat();
         let (busy_now, elapsed) = (strain.busy(), at.elapsed());
         at = Instant::now();
         let longest = busy_now.iter().zip(&busy).map(|(now, before)| now.saturating_sub(*before)).max();

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use barrage_flow::Counts;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::frame::{Notice, ServerFrame};
+use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Code, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
@@ -15,8 +16,11 @@ use tokio::time::Instant;
 use crate::audience::{Place, Placed};
 use crate::batch::{Encoding, SharedBatch, encode};
 use crate::config::GatewayConfig;
+use crate::beats::now_ms;
+use crate::eviction::token_expired;
 use crate::gateway::unix_ms;
 use crate::outbox::Outbox;
+use crate::repair_debt::RepairDebt;
 use crate::room::Room;
 use crate::shard::Tally;
 use crate::socket::Socket;
@@ -25,6 +29,9 @@ use crate::wire;
 
 /// Batches held for a viewer while its resume is read; beyond, it must come again.
 const HELD_BATCHES_MAX: usize = 256;
+
+/// Part of a viewer's queue that is kept for the refusal and the close frame.
+const CLOSE_BYTES: usize = 1_024;
 
 /// What the processor fetches at once.
 const LINE_BYTES: usize = 64;
@@ -76,10 +83,12 @@ impl Placed for Viewer {
 /// Frames within the current second.
 #[derive(Debug, Clone, Copy, Default)]
 struct Allowance {
-    second: u64,
+    /// Unix seconds modulo 2^32.
+    second: u32,
     frames: u32,
     controls: u32,
     bad: u32,
+    repairs: RepairDebt,
 }
 
 impl Viewer {
@@ -103,7 +112,7 @@ impl Viewer {
             leave_by: Cell::default(),
             resumed_at: Cell::default(),
             expires_at_secs: Cell::new(u64::MAX),
-            allowance: Cell::default(),
+            allowance: Cell::new(Allowance { repairs: RepairDebt::none(now_ms()), ..Allowance::default() }),
         }
     }
 
@@ -203,23 +212,32 @@ impl Viewer {
             }
             let mut rest = frame.clone();
             rest.advance(taken);
+            if rest.len() > self.queue_hard_bytes {
+                // One message that is larger than the queue. Half a frame is on its way, so
+                // that no close frame can follow.
+                tally.gone += 1;
+                self.closing.set(Some(Code::SlowViewer));
+                self.wake.wake();
+                return;
+            }
             tally.queued += 1;
-            tally.queued_bytes += i64::try_from(rest.len()).unwrap_or(0);
-            self.outbox.borrow_mut().push_frame(rest, batch.counts);
+            let mut outbox = self.outbox.borrow_mut();
+            outbox.push_frame(rest, batch.counts);
+            tally.queued_bytes += outbox.report();
             self.is_clear.set(false);
         } else {
             let mut outbox = self.outbox.borrow_mut();
-            let before = outbox.bytes();
             let pushed = outbox.push_batch(
                 Arc::clone(batch),
                 self.encoding,
                 config.queue_soft_bytes,
-                config.queue_hard_bytes,
+                self.queue_hard_bytes.saturating_sub(CLOSE_BYTES),
             );
             tally.queued += 1;
-            tally.queued_bytes += outbox.bytes() as i64 - before as i64;
+            tally.queued_bytes += outbox.report();
             tally.left_out += pushed.left_out;
             if pushed.is_overflow {
+                tally.overflowed += 1;
                 drop(outbox);
                 self.too_slow();
                 return;
@@ -245,10 +263,16 @@ impl Viewer {
         self.close(Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume"));
     }
 
-    /// Heartbeat, stall, token and departure, once a second.
-    pub(crate) fn check(&self, now: Instant, config: &GatewayConfig) {
+    /// Heartbeat, stall, token and departure, once a second. `paused` is how long the shard
+    /// did not run: it is neither silence nor slowness of the viewer, whose frames were not
+    /// read.
+    pub(crate) fn check(&self, now: Instant, paused: Duration, config: &GatewayConfig) {
         if self.closing.get().is_some() {
             return;
+        }
+        if !paused.is_zero() {
+            self.heard_at.set((self.heard_at.get() + paused).min(now));
+            self.behind_since.set(self.behind_since.get().map(|at| (at + paused).min(now)));
         }
         let silence_max = Duration::from_millis(config.ping_interval_ms + config.ping_margin_ms);
         if now.duration_since(self.heard_at.get()) > silence_max {
@@ -262,7 +286,7 @@ impl Viewer {
         } else if self.leave_by.get().is_some_and(|at| now >= at) {
             self.close(Refusal::new(Code::Draining, "you were asked to go elsewhere; ask entry where to"));
         } else if unix_ms() / 1000 > self.expires_at_secs.get() {
-            self.close(Refusal::new(Code::TokenExpired, "the token has expired; fetch a new one"));
+            self.close(token_expired());
         }
     }
 
@@ -277,26 +301,28 @@ impl Viewer {
         self.send_bytes(encode(json, self.encoding));
     }
 
-    /// Over the hard bound nothing more is queued: the viewer must come again.
+    /// Queues a frame. One that would exceed the hard bound is not queued: the viewer must
+    /// come again.
     pub(crate) fn send_bytes(&self, frame: Bytes) {
         if self.closing.get().is_some() {
             return;
         }
-        if self.queued_bytes() > self.queue_hard_bytes {
-            self.closing.set(Some(Code::SlowViewer));
+        if self.queued_bytes() + frame.len() > self.queue_hard_bytes.saturating_sub(CLOSE_BYTES) {
+            self.too_slow();
         } else {
-            self.outbox.borrow_mut().push_frame(frame, Counts::default());
-            self.is_clear.set(false);
+            self.push(frame);
         }
-        self.wake.wake();
+    }
+
+    fn push(&self, frame: Bytes) {
+        self.outbox.borrow_mut().push_frame(frame, Counts::default());
+        self.is_clear.set(false);
+        self.fall_behind();
     }
 
     pub(crate) fn send_notice(&self, message: &Message) {
-        let body = String::from_utf8(message.body.to_vec())
-            .ok()
-            .and_then(|b| serde_json::value::RawValue::from_string(b).ok());
-        if let Some(body) = body {
-            self.send(&ServerFrame::Notice(Notice { sequence: message.sequence, body }));
+        if let Some(notice) = crate::poll::notice(message) {
+            self.send(&ServerFrame::Notice(notice));
         }
     }
 
@@ -307,18 +333,56 @@ impl Viewer {
         }
         let code = refusal.code;
         let reason = refusal.message.clone();
-        self.send(&ServerFrame::Error(refusal));
-        self.send_bytes(wire::close(code.close(), &reason));
+        let json = serde_json::to_vec(&ServerFrame::Error(refusal)).expect("frames are plain data");
+        // One that quotes a long frame of the client's is left out; the close frame has its code.
+        if json.len() <= CLOSE_BYTES / 2 {
+            self.push(encode(&json, self.encoding));
+        }
+        self.push(wire::close(code.close(), &reason));
         self.closing.set(Some(code));
         self.wake.wake();
+    }
+
+    /// How long this viewer waits for its next repair.
+    pub(crate) fn repair_wait(&self) -> Duration {
+        self.allowance.get().repairs.wait(now_ms())
+    }
+
+    /// Charges a repair or a part of a resume.
+    pub(crate) fn charge_repair(&self, bytes: usize, config: &GatewayConfig) {
+        let mut allowance = self.allowance.get();
+        allowance.repairs.charge(bytes, config.repair_bytes_per_s, now_ms());
+        self.allowance.set(allowance);
+    }
+
+    /// Ready when the socket takes bytes; an error when it has failed or the viewer closes.
+    pub(crate) async fn writable(&self) -> Result<(), Closing> {
+        std::future::poll_fn(|context| {
+            // Consumed here: the caller looks at what it said.
+            while self.wake.poll(context).is_ready() {}
+            if self.closing.get().is_some() {
+                return Poll::Ready(Err(Closing));
+            }
+            self.socket.poll_write_ready(context).map_err(|_| Closing)
+        })
+        .await
+    }
+
+    /// Waits for the viewer to close.
+    pub(crate) async fn closed(&self) {
+        std::future::poll_fn(|context| {
+            while self.wake.poll(context).is_ready() {}
+            if self.closing.get().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Counts a frame against its limit.
     pub(crate) fn allow(&self, is_control: bool, config: &GatewayConfig) -> Result<(), Refusal> {
         let mut allowance = self.allowance.get();
-        let second = unix_ms() / 1000;
+        let second = (unix_ms() / 1000) as u32;
         if allowance.second != second {
-            allowance = Allowance { second, bad: allowance.bad, ..Allowance::default() };
+            (allowance.second, allowance.frames, allowance.controls) = (second, 0, 0);
         }
         let (count, max, code) = if is_control {
             (&mut allowance.controls, config.control_frames_per_s, Code::ControlFlood)
@@ -360,15 +424,22 @@ impl Viewer {
         if outbox.is_empty() && !self.socket.is_behind() {
             self.behind_since.set(None);
         }
+        let queued_change = outbox.report();
         drop(outbox);
         self.note_clear();
-        Flushed { bytes: bytes_written, messages, result: pushed.and(result) }
+        Flushed { bytes: bytes_written, queued_change, messages, result: pushed.and(result) }
     }
 }
+
+/// The viewer closes, or its socket has failed.
+#[derive(Debug)]
+pub(crate) struct Closing;
 
 /// What one flush wrote.
 pub(crate) struct Flushed {
     pub(crate) bytes: u64,
+    /// Change of the bytes queued, for the gauge of all queues.
+    pub(crate) queued_change: i64,
     /// Messages written to their end.
     pub(crate) messages: Counts,
     /// `Err` when the socket is gone.

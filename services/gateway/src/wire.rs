@@ -95,7 +95,13 @@ pub(crate) fn read(buffer: &mut [u8]) -> Result<Option<(Incoming<'_>, usize)>, C
         127 => (u64::from_be_bytes(buffer[2..10].try_into().expect("eight bytes")), 10),
         short => (u64::from(short), 2),
     };
-    if is_control && len > 125 {
+    // A length is written in the fewest bytes that hold it: RFC 6455, section 5.2.
+    let is_minimal = match header {
+        2 => true,
+        4 => len > 125,
+        _ => len > 0xffff,
+    };
+    if !is_minimal || is_control && len > 125 {
         return Err(Code::ProtocolViolation);
     }
     let len = usize::try_from(len).ok().filter(|len| *len <= CLIENT_FRAME_BYTES_MAX).ok_or(Code::TooLarge)?;
@@ -112,11 +118,26 @@ pub(crate) fn read(buffer: &mut [u8]) -> Result<Option<(Incoming<'_>, usize)>, C
         BINARY => return Err(Code::UnsupportedFrame),
         PING => Incoming::Ping(payload),
         PONG => Incoming::Pong,
-        CLOSE if payload.len() == 1 => return Err(Code::ProtocolViolation),
-        CLOSE => Incoming::Close,
+        CLOSE => check_close(payload)?,
         _ => return Err(Code::ProtocolViolation),
     };
     Ok(Some((incoming, end)))
+}
+
+/// Checks the code and the reason of a client's close frame, either of which may be absent.
+/// Codes that RFC 6455 (section 7.4) and its registry leave open or reserve for use without
+/// a frame are violations.
+fn check_close(payload: &[u8]) -> Result<Incoming<'_>, Code> {
+    let (code, reason) = match payload {
+        [] => return Ok(Incoming::Close),
+        [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+        [_] => return Err(Code::ProtocolViolation),
+    };
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Code::ProtocolViolation);
+    }
+    std::str::from_utf8(reason).map_err(|_| Code::InvalidUtf8)?;
+    Ok(Incoming::Close)
 }
 
 #[cfg(test)]
@@ -160,6 +181,34 @@ mod tests {
         assert_eq!(claim(&[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(Code::TooLarge));
         assert_eq!(claim(&masked(0x89, &[0; 126])), Err(Code::ProtocolViolation), "large ping");
         assert_eq!(claim(&masked(0x81, b"ok")), Ok(true));
+    }
+
+    #[test]
+    fn lengths_in_more_bytes_than_needed_are_violations() {
+        let claim = |length: &[u8]| {
+            let mut bytes = [&[0x81], length, &[0; 4]].concat();
+            read(&mut bytes).map(|frame| frame.is_some())
+        };
+        assert_eq!(claim(&[0x80 | 126, 0, 125]), Err(Code::ProtocolViolation));
+        assert_eq!(claim(&[0x80 | 126, 0, 126]), Ok(false));
+        assert_eq!(claim(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), Err(Code::ProtocolViolation));
+        assert_eq!(claim(&[0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0]), Err(Code::TooLarge));
+    }
+
+    #[test]
+    fn close_codes_and_reasons_are_checked() {
+        let close = |payload: &[u8]| read(&mut masked(0x88, payload)).map(|frame| frame.is_some());
+        let with_code = |code: u16| close(&code.to_be_bytes());
+        assert_eq!(close(b""), Ok(true));
+        assert_eq!(close(&[3]), Err(Code::ProtocolViolation), "half a code");
+        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1014, 3000, 4999] {
+            assert_eq!(with_code(code), Ok(true), "{code}");
+        }
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535] {
+            assert_eq!(with_code(code), Err(Code::ProtocolViolation), "{code}");
+        }
+        assert_eq!(close(&[&1000_u16.to_be_bytes()[..], "再见".as_bytes()].concat()), Ok(true));
+        assert_eq!(close(&[&1000_u16.to_be_bytes()[..], &[0xff]].concat()), Err(Code::InvalidUtf8));
     }
 
     proptest! {

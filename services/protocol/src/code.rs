@@ -106,6 +106,8 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 4021;
     /// Older than what is kept.
     Gone "gone" 410 4022;
+    /// The user opened more connections at this gateway than it allows; the oldest is closed.
+    TooManyConnections "too_many_connections" 429 4023;
     /// Over a limit; the answer says when to come back.
     RateLimited "rate_limited" 429 4100;
     /// Slow mode: one message per named time.

@@ -161,6 +161,14 @@ pub struct Notice {
     pub body: Box<RawValue>,
 }
 
+/// The notices of a poll's answer, which stand beside the fields of its batch.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PollNotices {
+    /// Notices that the user has not acknowledged; absent when there are none.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+}
+
 /// Where and when to go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnect {

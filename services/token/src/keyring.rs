@@ -130,6 +130,12 @@ impl Keyring {
         self.sign(&Minted { claims, iat })
     }
 
+    /// Seconds after a token's end for which it is still accepted.
+    #[must_use]
+    pub fn leeway_secs(&self) -> u64 {
+        self.ring.load().leeway_secs
+    }
+
     /// Whether any key can sign.
     #[must_use]
     pub fn can_sign(&self) -> bool {

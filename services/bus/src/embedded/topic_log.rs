@@ -145,24 +145,36 @@ impl TopicLog {
             covered_to = precious.last().map_or(covered_to, |m| m.sequence);
         }
         let mut chat = slice(&self.chat, after, Sequence(covered_to.0 + 1));
+        let over = chat.len().saturating_sub(limits.chat_max);
+        let too_old: Vec<_> = chat.drain(..over).map(|m| m.sequence).collect();
+        let mut messages = precious;
+        messages.append(&mut chat);
+        messages.sort_unstable_by_key(|m| m.sequence);
+        if let Some(cut) = cut_at(&messages, limits.bytes_max) {
+            messages.truncate(cut);
+            covered_to = messages.last().map_or(covered_to, |m| m.sequence);
+        }
         let first_evicted = self.evicted_chat.partition_point(|s| *s <= after);
         let past_evicted = self.evicted_chat.partition_point(|s| *s <= covered_to);
-        let mut skipped = past_evicted - first_evicted;
-        if chat.len() > limits.chat_max {
-            let over = chat.len() - limits.chat_max;
-            chat.drain(..over);
-            skipped += over;
-        }
+        let skipped = past_evicted - first_evicted + too_old.partition_point(|s| *s <= covered_to);
         let outcome = match (after < self.evicted_precious, skipped) {
             (true, _) => RepairOutcome::Gone,
             (false, 0) => RepairOutcome::Complete,
             (false, _) => RepairOutcome::Partial,
         };
-        let mut messages = precious;
-        messages.append(&mut chat);
-        messages.sort_unstable_by_key(|m| m.sequence);
         Range { outcome, skipped: skipped as u64, messages, covered_to }
     }
+}
+
+/// How many of the messages fit into so many bytes, when not all of them do; at least one.
+fn cut_at(messages: &[Arc<Message>], bytes_max: usize) -> Option<usize> {
+    let mut bytes = 0;
+    let mut fits = |message: &Arc<Message>| {
+        bytes += message.body.len() + RangeLimits::OVERHEAD_BYTES;
+        bytes <= bytes_max
+    };
+    let count = messages.iter().take_while(|message| fits(message)).count().max(1);
+    (count < messages.len()).then_some(count)
 }
 
 /// Messages of a sorted deque within (`after`, `end`).
@@ -209,7 +221,7 @@ mod tests {
         /// Over any history, every range accounts for each message of it: returned,
         /// counted as skipped, or answered `gone`.
         #[test]
-        fn a_range_accounts_for_everything(classes in prop::collection::vec(0_u8..3, 1..60), after in 0_u64..130, limit in 1_usize..10) {
+        fn a_range_accounts_for_everything(classes in prop::collection::vec(0_u8..3, 1..60), after in 0_u64..130, limit in 1_usize..10, bytes_max in 0_usize..1_000) {
             let mut log = TopicLog::default();
             let mut all = Vec::new();
             let mut previous = 0;
@@ -221,7 +233,7 @@ mod tests {
                 log.push(Arc::clone(&m), 0, &config());
                 all.push(m);
             }
-            let limits = RangeLimits { chat_max: limit, precious_max: limit };
+            let limits = RangeLimits { chat_max: limit, precious_max: limit, bytes_max };
             let range = log.range(Sequence(after), None, limits);
             let due: Vec<_> = all.iter().filter(|m| m.sequence.0 > after && m.sequence <= range.covered_to).collect();
             let gifts = |list: &[Sequence]| list.len();
@@ -238,8 +250,26 @@ mod tests {
             } else {
                 prop_assert_eq!(range.outcome, RepairOutcome::Gone);
             }
+            let bytes: usize = range.messages.iter().map(|m| m.body.len() + RangeLimits::OVERHEAD_BYTES).sum();
+            prop_assert!(bytes <= bytes_max || range.messages.len() == 1);
             prop_assert!(range.messages.windows(2).all(|w| w[0].sequence < w[1].sequence));
         }
+    }
+
+    #[test]
+    fn a_range_is_cut_at_its_bytes_and_goes_on_where_it_ended() {
+        let mut log = TopicLog::default();
+        for n in 1..=8 {
+            log.push(message(n, n - 1, Class::Chat, 0), 0, &config());
+        }
+        let each = 2 + RangeLimits::OVERHEAD_BYTES;
+        let limits = RangeLimits { chat_max: 6, bytes_max: 4 * each, ..RangeLimits::default() };
+        let first = log.range(Sequence(0), None, limits);
+        assert_eq!((first.messages.len(), first.skipped, first.covered_to), (4, 2, Sequence(6)));
+        let second = log.range(first.covered_to, None, limits);
+        assert_eq!((second.messages.len(), second.skipped, second.covered_to), (2, 0, Sequence(8)));
+        let none = RangeLimits { bytes_max: 0, ..limits };
+        assert_eq!(log.range(Sequence(6), None, none).covered_to, Sequence(7), "one at least");
     }
 
     #[test]

@@ -269,11 +269,19 @@ impl Follower {
         let end = before.unwrap_or(Sequence::MAX);
         let mut log = TopicLog::starting_at(from);
         let mut left = self.scan_messages_max.max(1);
+        let mut precious_bytes = 0;
         let visit = |message: Message| {
             if message.sequence >= end || left == 0 {
                 return ControlFlow::Break(());
             }
             left -= 1;
+            if message.class.is_precious() {
+                precious_bytes += message.body.len() + RangeLimits::OVERHEAD_BYTES;
+            }
+            // What is newer would be cut off again.
+            if precious_bytes > limits.bytes_max {
+                left = 0;
+            }
             log.push(Arc::new(message), 0, &self.limits);
             ControlFlow::Continue(())
         };

@@ -111,7 +111,7 @@ async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
     let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
     let package = (0..1_000).map(|n| draft("r", "u", &format!("m{n}"), Class::Chat)).collect();
     let last = bus.publish(package).await.unwrap().last().unwrap().sequence;
-    let limits = RangeLimits { chat_max: 10, precious_max: 10 };
+    let limits = RangeLimits { chat_max: 10, precious_max: 10, ..RangeLimits::default() };
     let (mut position, mut parts) = (Sequence::ZERO, 0);
     while position < last {
         let range = bus.range(&topic("r"), position, None, limits).await.unwrap();

@@ -243,7 +243,7 @@ pub(crate) async fn a_repair_keeps_gifts_and_the_newest_chat<E: Engine>() {
         sequences.push(publish_one(&*bus, draft("a", "u", &format!("m{n}"), class)).await);
         publish_one(&*bus, draft("b", "u", &format!("m{n}"), class)).await;
     }
-    let limits = RangeLimits { chat_max: 7, precious_max: 100 };
+    let limits = RangeLimits { chat_max: 7, precious_max: 100, ..RangeLimits::default() };
     let range = bus.range(&topic("a"), Sequence::ZERO, None, limits).await.unwrap();
     assert_eq!((range.outcome, range.skipped, range.messages.len()), (RepairOutcome::Partial, 47, 13));
     assert!(range.messages.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
@@ -264,7 +264,7 @@ pub(crate) async fn a_repair_in_parts_covers_everything<E: Engine>() {
     let bus = engine.bus();
     let package = (0..700).map(|n| draft("a", "u", &format!("m{n}"), Class::Gift)).collect();
     bus.publish(package).await.unwrap();
-    let limits = RangeLimits { chat_max: 10, precious_max: 300 };
+    let limits = RangeLimits { chat_max: 10, precious_max: 300, ..RangeLimits::default() };
     let (mut position, mut seen, mut parts) = (Sequence::ZERO, 0, 0);
     loop {
         let range = bus.range(&topic("a"), position, None, limits).await.unwrap();
