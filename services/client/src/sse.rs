@@ -65,10 +65,15 @@ fn poll_url(url: &str) -> String {
 
 async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incoming>) {
     let mut text = EventText::default();
+    // The last event of a stream that the server ends says why.
+    let mut refused = None;
     let message = loop {
         while let Some(event) = text.next_event() {
             let parsed = parse(&event);
             let is_last = matches!(parsed, Some(Err(_)));
+            if let Some(Ok(ServerFrame::Error(refusal))) = &parsed {
+                refused = Some(refusal.clone());
+            }
             let incoming = match parsed {
                 Some(Ok(frame)) => Incoming::Frame(frame),
                 Some(Err(error)) => Incoming::Closed { code: None, message: error.to_string() },
@@ -87,7 +92,9 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
             Err(error) => break error.to_string(),
         }
     };
-    drop(frames.send(Incoming::Closed { code: None, message }).await);
+    let code = refused.as_ref().and_then(poll::final_code);
+    let message = refused.map_or(message, |refusal| refusal.message);
+    drop(frames.send(Incoming::Closed { code, message }).await);
 }
 
 /// What has come of the stream and is not yet a whole event.

@@ -276,7 +276,7 @@ pub enum GatewayError {
 
 /// A gateway.
 pub struct Gateway {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Vec<std::thread::JoinHandle<()>>,
     online: Arc<dyn Online>,
 }

@@ -7,14 +7,19 @@ use std::time::Duration;
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
 use barrage_flow::Ledger;
 use barrage_http::{AllowedOrigins, Front, HttpConfig};
+use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Class, RoomId};
-use barrage_testkit::RawSocket;
+use barrage_testkit::{Frame, RawSocket};
 use barrage_token::{Keyring, TokenConfig};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway::Shared;
+use crate::shard::Command;
 use crate::viewer::planted;
-use crate::{Access, Gateway, GatewayConfig, GatewayMetrics};
+use crate::{
+    Access, BEAT_AGE_MAX, BeatAge, Beats, Gateway, GatewayConfig, GatewayError, GatewayMetrics,
+};
 
 async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
     let body = serde_json::json!({ "type": "gift", "id": text }).to_string().into();
@@ -30,6 +35,50 @@ async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
     bus.publish(vec![draft]).await.unwrap();
 }
 
+/// A gateway with one shard, served on a port of its own.
+struct Server {
+    bus: Arc<dyn Bus>,
+    ledger: Ledger,
+    shared: Arc<Shared>,
+    beats: Beats,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    running: tokio::task::JoinHandle<Result<(), GatewayError>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    async fn start(config: GatewayConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::new();
+        let ledger = Ledger::new(&registry).unwrap();
+        let file = EmbeddedBus::file(folder.path());
+        let bus: Arc<dyn Bus> =
+            EmbeddedBus::open(&file, BusConfig::default(), BusMetrics::new(&registry).unwrap()).unwrap();
+        bus.change(Change::Room(room(), RoomSettings::default())).await.unwrap();
+        let keyring = Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap();
+        let access =
+            Access { keyring: Arc::new(keyring), anonymous: true, origins: AllowedOrigins::new(&[]) };
+        let shutdown = CancellationToken::new();
+        let metrics = GatewayMetrics::new(&registry, ledger.clone()).unwrap();
+        let config = GatewayConfig { shards: 1, ..config };
+        let gateway = Gateway::start(Arc::clone(&bus), access, config, metrics, shutdown.clone()).unwrap();
+        let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = gateway.router();
+        let front = Front { greeter: Some(gateway.greeter()), tls: None };
+        let http = HttpConfig::default();
+        tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
+        let (shared, beats) = (Arc::clone(&gateway.shared), gateway.beats());
+        let running = tokio::spawn(gateway.run());
+        Server { bus, ledger, shared, beats, address, shutdown, running, _folder: folder }
+    }
+}
+
+fn room() -> RoomId {
+    "demo".parse().unwrap()
+}
+
 /// Settled books say the same twice: what is under way has arrived.
 async fn settled_error(ledger: &Ledger) -> u64 {
     tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -38,42 +87,87 @@ async fn settled_error(ledger: &Ledger) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delivery_that_disappears_without_a_word_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::new();
-    let ledger = Ledger::new(&registry).unwrap();
-    let file = EmbeddedBus::file(folder.path());
-    let bus: Arc<dyn Bus> =
-        EmbeddedBus::open(&file, BusConfig::default(), BusMetrics::new(&registry).unwrap()).unwrap();
-    let room: RoomId = "demo".parse().unwrap();
-    bus.change(Change::Room(room.clone(), RoomSettings::default())).await.unwrap();
-    let keyring = Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap();
-    let access = Access { keyring: Arc::new(keyring), anonymous: true, origins: AllowedOrigins::new(&[]) };
-    let shutdown = CancellationToken::new();
-    let metrics = GatewayMetrics::new(&registry, ledger.clone()).unwrap();
-    let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
-    let gateway = Gateway::start(Arc::clone(&bus), access, config, metrics, shutdown.clone()).unwrap();
-    let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = gateway.router();
-    let front = Front { greeter: Some(gateway.greeter()), tls: None };
-    let http = HttpConfig::default();
-    tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
-    let running = tokio::spawn(gateway.run());
-
+    let server = Server::start(GatewayConfig::default()).await;
+    let (bus, ledger) = (&*server.bus, &server.ledger);
     let mut viewers = Vec::new();
     for _ in 0..3 {
-        viewers.push(RawSocket::joined(address, "demo").await);
+        viewers.push(RawSocket::joined(server.address, "demo").await);
     }
-    publish(&*bus, &room, "g1").await;
+    publish(bus, &room(), "g1").await;
     for viewer in &mut viewers {
         assert_eq!(viewer.next_batch().await.messages.len(), 1);
     }
-    assert_eq!(settled_error(&ledger).await, 0);
+    assert_eq!(settled_error(ledger).await, 0);
 
     planted::lose_the_next();
-    publish(&*bus, &room, "g2").await;
-    assert_eq!(settled_error(&ledger).await, 1, "one of three viewers did not get it");
+    publish(bus, &room(), "g2").await;
+    assert_eq!(settled_error(ledger).await, 1, "one of three viewers did not get it");
     drop(viewers);
-    shutdown.cancel();
-    running.await.unwrap();
+    server.shutdown.cancel();
+    server.running.await.unwrap().unwrap();
+}
+
+/// The shard stands still for longer than a viewer may be silent, while the viewer's pings
+/// arrive in its socket: as in a process that was stopped and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_of_the_process_is_no_silence_of_its_viewers() {
+    let config = GatewayConfig { ping_interval_ms: 1_000, ping_margin_ms: 1_000, ..GatewayConfig::default() };
+    let server = Server::start(config).await;
+    let mut viewers = Vec::new();
+    for _ in 0..20 {
+        viewers.push(RawSocket::joined(server.address, "demo").await);
+    }
+    server.shared.shards[0].send(Command::Stall(Duration::from_secs(6))).await.unwrap();
+    for _ in 0..14 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for viewer in &mut viewers {
+            viewer.send_text(r#"{"type":"ping"}"#).await;
+        }
+    }
+    publish(&*server.bus, &room(), "g1").await;
+    for viewer in &mut viewers {
+        assert_eq!(viewer.next_batch().await.messages.len(), 1);
+    }
+    // Viewers that are silent while the shard runs are closed as ever.
+    assert_eq!(viewers[0].until_closed().await.0.as_deref(), Some("idle"));
+    server.shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_ends_ends_the_gateway_with_an_error_and_refuses_newcomers() {
+    let config = GatewayConfig { drain_secs: 0, ..GatewayConfig::default() };
+    let server = Server::start(config).await;
+    let mut viewer = RawSocket::joined(server.address, "demo").await;
+    assert!(server.beats.is_whole());
+    let parts: Vec<_> = server.beats.ages().into_iter().map(|beat| beat.part).collect();
+    assert_eq!(parts, ["shard-0", "hubs", "evictions", "load", "notices", "report"]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for BeatAge { part, age } in server.beats.ages() {
+        assert!(age < BEAT_AGE_MAX / 2, "{part}: {age:?}");
+    }
+    server.shared.shards[0].send(Command::Panic).await.unwrap();
+    viewer.until_closed().await;
+    let ended = server.running.await.unwrap();
+    assert!(matches!(ended, Err(GatewayError::ShardEnded { index: 0 })), "{ended:?}");
+    assert!(!server.beats.is_whole());
+    let refused = RawSocket::connect(server.address, "/v1/rooms/demo/ws", &[]).await;
+    assert_eq!(refused.unwrap_err(), 503);
+}
+
+/// The gauge of queued bytes must not drift: overload is judged by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backlog_gauge_is_zero_when_all_is_written() {
+    let server = Server::start(GatewayConfig::default()).await;
+    let mut viewers = Vec::new();
+    for n in 0..5 {
+        publish(&*server.bus, &room(), &format!("g{n}")).await;
+        viewers.push(RawSocket::join(server.address, "demo", None, Some(0)).await);
+    }
+    for viewer in &mut viewers {
+        viewer.next_batch().await;
+        viewer.send_text(r#"{"type":"ping"}"#).await;
+        while !matches!(viewer.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
+    }
+    assert_eq!(server.shared.metrics.backlog_bytes.get(), 0);
+    server.shutdown.cancel();
 }

@@ -212,7 +212,7 @@ async fn a_shutdown_moves_everybody_before_the_gateway_ends() {
     let stop = CancellationToken::new();
     let work = async {
         a.shutdown.cancel();
-        a.running.await.unwrap();
+        a.running.await.unwrap().unwrap();
         until(|| b.viewers() == 70).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         stop.cancel();

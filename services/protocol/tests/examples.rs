@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
-use barrage_protocol::frame::{ClientFrame, RepairOutcome, ServerFrame};
+use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
 use barrage_protocol::post::{History, Outcome, Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Advice, Code};
 use serde::Serialize;
@@ -102,6 +102,16 @@ fn every_server_frame_has_an_example() {
 }
 
 #[test]
+fn a_polls_answer_is_a_batch_with_notices() {
+    for (line, text) in tagged("poll-answer") {
+        let batch = ServerFrame::parse(text.as_bytes());
+        assert!(matches!(batch, Ok(ServerFrame::Batch(_))), "line {line}: {batch:?}");
+        let PollNotices { notices } = serde_json::from_str(&text).expect("the example has notices");
+        assert_eq!(notices.len(), 1, "line {line}");
+    }
+}
+
+#[test]
 fn batches_cover_a_range_and_show_every_repair_outcome() {
     let mut outcomes = Vec::new();
     for frame in frames() {
@@ -184,7 +194,7 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 12] = [
+    const TYPED: [&str; 13] = [
         "server-frame",
         "client-frame",
         "post",
@@ -197,6 +207,7 @@ fn every_tag_is_known() {
         "history",
         "tunnel-request",
         "tunnel-answer",
+        "poll-answer",
     ];
     for (line, tag, text) in examples() {
         if TYPED.contains(&tag) {

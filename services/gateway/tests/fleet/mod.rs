@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_flow::Ledger;
-use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayMetrics};
+use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayError, GatewayMetrics};
 use barrage_http::{AdminGate, AllowedOrigins, AuditLog, Front, HttpConfig, Tls};
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, Transport};
 use barrage_protocol::{Class, RoomId};
@@ -28,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(40);
+/// For which an expired token is still accepted.
+pub(crate) const LEEWAY_SECS: u64 = 2;
 
 pub(crate) fn room() -> RoomId {
     "demo".parse().unwrap()
@@ -44,7 +46,7 @@ pub(crate) struct Fleet {
 pub(crate) struct Member {
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) running: JoinHandle<()>,
+    pub(crate) running: JoinHandle<Result<(), GatewayError>>,
     registry: Registry,
     admin: Router,
     token: String,
@@ -61,7 +63,8 @@ impl Fleet {
         let entry = listener.local_addr().unwrap();
         let router = Router::new().route("/v1/entry", get(answer)).with_state(Arc::clone(&bus));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
+        let config = TokenConfig { leeway_secs: LEEWAY_SECS, ..TokenConfig::default() };
+        let keyring = Arc::new(Keyring::from_secret(&[7; 32], &config).unwrap());
         Fleet { bus, keyring, entry, http: HttpPool::new(), _folder: folder }
     }
 
@@ -90,16 +93,41 @@ impl Fleet {
     }
 
     pub(crate) fn token(&self, role: Role) -> String {
+        self.token_of("op", role, 4_000_000_000)
+    }
+
+    pub(crate) fn token_of(&self, user: &str, role: Role, exp: u64) -> String {
         let claims = Claims {
-            sub: "op".parse().unwrap(),
+            sub: user.parse().unwrap(),
             name: None,
             rooms: Rooms(vec!["*".into()]),
             role,
-            exp: 4_000_000_000,
+            exp,
             nbf: None,
             aud: String::new(),
         };
         self.keyring.mint(claims).unwrap()
+    }
+
+    /// Waits until something is on the bus at or after this position of the notices' topic.
+    pub(crate) async fn direct_reaches(&self, sequence: u64) {
+        while self.bus.last(&barrage_bus::Topic::Direct).await.unwrap().0 < sequence {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A notice to a user; returns its sequence.
+    pub(crate) async fn notice(&self, user: &str, text: &str) -> u64 {
+        let draft = Draft {
+            room: room(),
+            class: Class::Signal,
+            sender: None,
+            id: None,
+            fingerprint: 0,
+            to: Some(user.parse().unwrap()),
+            body: serde_json::json!({ "type": "signal", "signal": text }).to_string().into(),
+        };
+        self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
     }
 
     pub(crate) async fn gift(&self, id: &str) -> u64 {

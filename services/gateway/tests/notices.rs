@@ -1,0 +1,92 @@
+//! Notices: read to their end, acknowledged for all gateways at once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fleet;
+mod raw;
+
+use barrage_gateway::GatewayConfig;
+use barrage_protocol::frame::ServerFrame;
+use barrage_testkit::{Frame, RawSocket};
+use barrage_token::Role;
+use fleet::Fleet;
+use raw::RawHttp;
+
+async fn next_notice(socket: &mut RawSocket) -> u64 {
+    loop {
+        match socket.next().await {
+            Frame::Protocol(ServerFrame::Notice(notice), _) => return notice.sequence.0,
+            Frame::Protocol(..) | Frame::Pong(_) => {}
+            other => panic!("no notice, but {other:?}"),
+        }
+    }
+}
+
+fn named(id: &str) -> GatewayConfig {
+    GatewayConfig { id: id.into(), ..GatewayConfig::default() }
+}
+
+/// Waits until a gateway has taken a notice, and so all that was published before it.
+async fn caught_up(fleet: &Fleet, address: std::net::SocketAddr, mark: &str) {
+    let token = fleet.token_of(mark, Role::Viewer, 4_000_000_000);
+    let mut viewer = RawSocket::join(address, "demo", Some(&token), None).await;
+    let sequence = fleet.notice(mark, "mark").await;
+    while next_notice(&mut viewer).await != sequence {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notices_that_were_acknowledged_do_not_come_again_on_another_gateway() {
+    let fleet = Fleet::new().await;
+    let (a, b) = (fleet.start(named("a")).await, fleet.start(named("b")).await);
+    let token = fleet.token_of("u", Role::Viewer, 4_000_000_000);
+    let mut on_a = RawSocket::join(a.address, "demo", Some(&token), None).await;
+    assert!(matches!(on_a.next().await, Frame::Protocol(ServerFrame::Hello(_), _)));
+    let first = fleet.notice("u", "one").await;
+    assert_eq!(next_notice(&mut on_a).await, first);
+    on_a.send_text(&format!(r#"{{"type":"ack","sequences":[{first}]}}"#)).await;
+    // The acknowledgement is on the bus before what follows it there.
+    on_a.send_text(r#"{"type":"ping"}"#).await;
+    while !matches!(on_a.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
+    fleet.direct_reaches(first + 1).await;
+    caught_up(&fleet, b.address, "mark-b").await;
+    let second = fleet.notice("u", "two").await;
+    caught_up(&fleet, b.address, "mark-c").await;
+    let mut on_b = RawSocket::join(b.address, "demo", Some(&token), None).await;
+    assert_eq!(next_notice(&mut on_b).await, second, "the first one was acknowledged on the other gateway");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_reads_all_notices_that_wait_when_it_starts() {
+    let fleet = Fleet::new().await;
+    // More than one range read returns.
+    for n in 0..1_200 {
+        fleet.notice(&format!("u{n}"), "mute").await;
+    }
+    let last = fleet.notice("last", "mute").await;
+    let member = fleet.start(named("a")).await;
+    caught_up(&fleet, member.address, "mark").await;
+    let token = fleet.token_of("last", Role::Viewer, 4_000_000_000);
+    let mut viewer = RawSocket::join(member.address, "demo", Some(&token), None).await;
+    assert_eq!(next_notice(&mut viewer).await, last);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_acknowledges_what_it_names() {
+    let fleet = Fleet::new().await;
+    let member = fleet.start(named("a")).await;
+    let sequence = fleet.notice("u", "mute").await;
+    caught_up(&fleet, member.address, "mark").await;
+    let token = fleet.token_of("u", Role::Viewer, 4_000_000_000);
+    let poll = async |query: &str| {
+        let path = format!("/v1/rooms/demo/poll?{query}");
+        let mut poll = RawHttp::get(member.address, &path, Some(&token)).await;
+        poll.to_end().await;
+        serde_json::from_str::<serde_json::Value>(poll.body()).unwrap()
+    };
+    let waiting = poll("after=0&wait_secs=30&ack=").await;
+    assert_eq!(waiting["notices"][0]["sequence"], sequence, "{waiting}");
+    let acked = poll(&format!("ack={sequence}")).await;
+    assert!(acked["notices"].is_null(), "{acked}");
+    let refused = poll("ack=x").await;
+    assert_eq!(refused["error"]["code"], "bad_request");
+}
