@@ -41,9 +41,10 @@ impl Connections {
     /// Counts a connection; returns the oldest one, which must end, when there are more than
     /// `max`. That one is not counted any more.
     pub(crate) fn enter(&self, user: &UserId, connection: Connection, max: usize) -> Option<Connection> {
+        let key = self.hasher.hash_one(user);
         let mut by_user = self.lock();
-        let Some(held) = by_user.get_mut(&self.hasher.hash_one(user)) else {
-            by_user.insert(self.hasher.hash_one(user), Held::One(connection));
+        let Some(held) = by_user.get_mut(&key) else {
+            by_user.insert(key, Held::One(connection));
             return None;
         };
         let several = match held {

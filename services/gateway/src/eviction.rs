@@ -6,47 +6,60 @@ use std::time::Duration;
 use barrage_bus::{RestrictionKind, Settings};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
+use barrage_token::TokenError;
 
 use crate::beats::BEAT_EVERY;
 use crate::gateway::{Shared, broadcast, unix_ms};
 use crate::shard::Command;
+
+/// Viewers that an eviction concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Everyone,
+    /// All viewers but the anonymous ones.
+    Users,
+    User(UserId),
+}
 
 /// Whose connections end, and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Eviction {
     /// `None` is every room.
     pub(crate) room: Option<RoomId>,
-    /// `None` is every viewer.
-    pub(crate) user: Option<UserId>,
+    pub(crate) whom: Whom,
     pub(crate) refusal: Refusal,
 }
 
 impl Eviction {
     pub(crate) fn kick(room: RoomId, user: UserId) -> Self {
-        Eviction { room: Some(room), user: Some(user), refusal: kicked() }
+        Eviction { room: Some(room), whom: Whom::User(user), refusal: kicked() }
     }
 
     pub(crate) fn close(room: RoomId) -> Self {
-        Eviction { room: Some(room), user: None, refusal: room_closed() }
+        Eviction { room: Some(room), whom: Whom::Everyone, refusal: room_closed() }
     }
 
     /// Ends a room whose hub has failed; its viewers come back with backoff.
     pub(crate) fn failed(room: RoomId) -> Self {
         let refusal = Refusal::new(Code::Internal, "the room failed on this gateway; reconnect and resume");
-        Eviction { room: Some(room), user: None, refusal }
+        Eviction { room: Some(room), whom: Whom::Everyone, refusal }
     }
 
-    /// Ends the connections of a user whose tokens were revoked, or of all users.
-    #[allow(dead_code, reason = "the settings bring revocations")]
-    pub(crate) fn revoked(user: Option<UserId>) -> Self {
-        let refusal = Refusal::new(Code::Unauthorized, "the token was revoked; fetch a new one");
-        Eviction { room: None, user, refusal }
+    /// Ends the connections whose tokens were revoked; those with newer tokens end as well,
+    /// which cannot be told apart, and come back.
+    pub(crate) fn revoked(whom: Whom) -> Self {
+        Eviction { room: None, whom, refusal: TokenError::Revoked.into() }
     }
 
     /// Whether a connection of this user in this room ends.
     pub(crate) fn concerns(&self, room: Option<&RoomId>, user: Option<&UserId>) -> bool {
         let is_room = self.room.as_ref().is_none_or(|evicted| room == Some(evicted));
-        is_room && self.user.as_ref().is_none_or(|evicted| user == Some(evicted))
+        is_room
+            && match &self.whom {
+                Whom::Everyone => true,
+                Whom::Users => user.is_some(),
+                Whom::User(evicted) => user == Some(evicted),
+            }
     }
 }
 
@@ -131,8 +144,10 @@ mod tests {
         assert!(!kick.concerns(Some(&other), Some(&user)));
         let close = Eviction::close(room.clone());
         assert!(close.concerns(Some(&room), None) && !close.concerns(Some(&other), Some(&user)));
-        let revoked = Eviction::revoked(Some(user.clone()));
+        let revoked = Eviction::revoked(Whom::User(user.clone()));
         assert!(revoked.concerns(Some(&other), Some(&user)) && revoked.concerns(None, Some(&user)));
         assert!(!revoked.concerns(Some(&other), None));
+        let all = Eviction::revoked(Whom::Users);
+        assert!(all.concerns(Some(&room), Some(&stranger)) && !all.concerns(Some(&room), None));
     }
 }

@@ -240,13 +240,18 @@ impl Shard {
     }
 
     fn evict(&self, eviction: &Eviction) {
-        let everybody = self.everybody.borrow();
-        let concerned = everybody.values().filter(|viewer| {
+        let concerns = |viewer: &Viewer| {
             let room = viewer.room.borrow();
             eviction.concerns(room.as_ref().map(|room| &room.id), viewer.user.borrow().as_ref())
-        });
-        for viewer in concerned {
-            viewer.close(eviction.refusal.clone());
+        };
+        let close = |viewer: &Rc<Viewer>| viewer.close(eviction.refusal.clone());
+        if let Some(room) = &eviction.room {
+            let rooms = self.rooms.borrow();
+            let audience = rooms.get(room).into_iter().flat_map(Audience::iter);
+            audience.filter(|viewer| concerns(viewer)).for_each(close);
+        } else {
+            let everybody = self.everybody.borrow();
+            everybody.values().filter(|viewer| concerns(viewer)).for_each(close);
         }
     }
 

@@ -8,7 +8,9 @@ mod raw;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use barrage_bus::{Change, Restriction, RestrictionKind, RoomSettings};
+use barrage_client::{Event, Viewer};
 use barrage_gateway::GatewayConfig;
+use barrage_protocol::entry;
 use barrage_protocol::frame::ServerFrame;
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
@@ -165,6 +167,45 @@ async fn every_cause_reaches_every_transport() {
                 assert!(!bystander.text.contains("event: error"), "{case}: others stay");
             }
         }
+    }
+}
+
+async fn next_of(viewer: &mut Viewer, is_it: impl Fn(&Event) -> bool) -> Event {
+    let waiting = async {
+        loop {
+            let event = viewer.next().await.expect("the viewer ended");
+            if is_it(&event) {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), waiting).await.expect("the event did not come")
+}
+
+/// The client library sees the same on all transports: the notice once, and then the kick as
+/// an end for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_noticed_once_and_closed_on_every_transport() {
+    let fleet = Fleet::new().await;
+    let _member = fleet.start(GatewayConfig::default()).await;
+    for transport in [entry::Transport::Ws, entry::Transport::Sse, entry::Transport::Poll] {
+        let user = format!("{transport:?}");
+        let token = fleet.token_of(&user, Role::Viewer, 4_000_000_000);
+        let mut viewer = fleet.viewer_with(transport, token);
+        next_of(&mut viewer, |event| matches!(event, Event::Hello(..))).await;
+        fleet.notice(&user, "one").await;
+        let notice = |event: &Event| matches!(event, Event::Notice(_));
+        let Event::Notice(body) = next_of(&mut viewer, notice).await else { panic!() };
+        assert!(body.get().contains("one"), "{transport:?}");
+        fleet.notice(&user, "two").await;
+        let Event::Notice(body) = next_of(&mut viewer, notice).await else { panic!() };
+        assert!(body.get().contains("two"), "{transport:?}: each once");
+        let restriction =
+            Some(Restriction { kind: RestrictionKind::Kick, until_ms: (unix_secs() + 600) * 1_000 });
+        let change = Change::Restrict { room: fleet::room(), user: user.parse().unwrap(), restriction };
+        fleet.bus.change(change).await.unwrap();
+        let closed = next_of(&mut viewer, |event| matches!(event, Event::Closed { .. })).await;
+        assert!(matches!(closed, Event::Closed { code: Some(4016), .. }), "{transport:?}: {closed:?}");
     }
 }
 

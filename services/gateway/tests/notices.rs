@@ -5,12 +5,21 @@
 mod fleet;
 mod raw;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use barrage_bus::{
+    Bus, BusError, Change, Draft, InstanceReport, PulseDraft, Range, RangeLimits, Receipt, Registered,
+    Settings, Subscription, Topic,
+};
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::frame::ServerFrame;
+use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
 use fleet::Fleet;
 use raw::RawHttp;
+use tokio::sync::watch;
 
 async fn next_notice(socket: &mut RawSocket) -> u64 {
     loop {
@@ -89,4 +98,85 @@ async fn a_poll_acknowledges_what_it_names() {
     assert!(acked["notices"].is_null(), "{acked}");
     let refused = poll("ack=x").await;
     assert_eq!(refused["error"]["code"], "bad_request");
+}
+
+/// A bus whose first subscriptions to notices fail.
+struct Flaky {
+    bus: Arc<dyn Bus>,
+    failures_left: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Bus for Flaky {
+    async fn subscribe(&self, topic: &Topic) -> Result<Subscription, BusError> {
+        let fails = |left: usize| left.checked_sub(1);
+        if *topic == Topic::Direct
+            && self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok()
+        {
+            return Err(BusError::Unavailable("a test says so".into()));
+        }
+        self.bus.subscribe(topic).await
+    }
+
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
+        self.bus.publish(drafts).await
+    }
+
+    fn pulse(&self, room: &RoomId, pulse: PulseDraft) {
+        self.bus.pulse(room, pulse);
+    }
+
+    async fn range(
+        &self,
+        topic: &Topic,
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+    ) -> Result<Range, BusError> {
+        self.bus.range(topic, after, before, limits).await
+    }
+
+    async fn last(&self, topic: &Topic) -> Result<Sequence, BusError> {
+        self.bus.last(topic).await
+    }
+
+    async fn read_all(
+        &self,
+        partition: u16,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Arc<Message>>, BusError> {
+        self.bus.read_all(partition, after, limit).await
+    }
+
+    fn tail(&self, partition: u16) -> watch::Receiver<Sequence> {
+        self.bus.tail(partition)
+    }
+
+    fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.bus.settings()
+    }
+
+    async fn change(&self, change: Change) -> Result<(), BusError> {
+        self.bus.change(change).await
+    }
+
+    async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
+        self.bus.report(report).await
+    }
+
+    fn instances(&self) -> Vec<Registered> {
+        self.bus.instances()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_to_notices_that_fails_is_tried_again() {
+    let mut fleet = Fleet::new().await;
+    fleet.bus = Arc::new(Flaky { bus: Arc::clone(&fleet.bus), failures_left: AtomicUsize::new(3) });
+    let member = fleet.start(named("a")).await;
+    let token = fleet.token_of("u", Role::Viewer, 4_000_000_000);
+    let mut viewer = RawSocket::join(member.address, "demo", Some(&token), None).await;
+    let sequence = fleet.notice("u", "mute").await;
+    assert_eq!(next_notice(&mut viewer).await, sequence);
 }

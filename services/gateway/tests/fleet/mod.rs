@@ -148,6 +148,18 @@ impl Fleet {
         self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
     }
 
+    /// A viewer with a token; the test reads its events.
+    pub(crate) fn viewer_with(&self, transport: Transport, token: String) -> Viewer {
+        let config = ViewerConfig {
+            transports: vec![transport],
+            race: false,
+            token: Some(token),
+            connect_timeout: Duration::from_secs(20),
+            ..ViewerConfig::new(format!("http://{}", self.entry), room())
+        };
+        Viewer::start_with(config, &self.http)
+    }
+
     /// A viewer in the room; its task ends with what it saw, when it has seen `last`.
     pub(crate) fn viewer(&self, transport: Transport) -> JoinHandle<Seen> {
         let config = ViewerConfig {
@@ -239,7 +251,9 @@ async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {
         let url = format!("{}/v1/rooms/demo/ws", base.replacen("http", "ws", 1));
         downlinks.push(Endpoint { transport: Transport::Ws, url, gateway: id.clone() });
         let url = format!("{base}/v1/rooms/demo/sse");
-        downlinks.push(Endpoint { transport: Transport::Sse, url, gateway: id });
+        downlinks.push(Endpoint { transport: Transport::Sse, url, gateway: id.clone() });
+        let url = format!("{base}/v1/rooms/demo/poll");
+        downlinks.push(Endpoint { transport: Transport::Poll, url, gateway: id });
     }
     Json(EntryAnswer {
         downlinks,
