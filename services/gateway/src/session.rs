@@ -77,6 +77,17 @@ enum Woken {
     Told,
 }
 
+/// Also when the task panics: no viewer stays in its room without a task that reads.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+        if let Some(user) = self.viewer.user.borrow().as_ref() {
+            self.shard.shared.connections.leave(user, self.connection());
+        }
+        self.shard.part(&self.viewer);
+    }
+}
+
 /// What is rare is boxed, so that an idle viewer's task holds nothing of it.
 impl Session {
     async fn run(mut self: Box<Self>, request: Box<join::Request>) {
@@ -87,11 +98,6 @@ impl Session {
             self.shard.shared.metrics.closed(code);
             drop(Box::pin(tokio::time::timeout(CLOSE_MAX, self.last_words())).await);
         }
-        self.leave();
-        if let Some(user) = self.viewer.user.borrow().as_ref() {
-            self.shard.shared.connections.leave(user, self.connection());
-        }
-        self.shard.part(&self.viewer);
     }
 
     fn connection(&self) -> Connection {
