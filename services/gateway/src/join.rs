@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crate::batch::{Encoding, repair_json};
 use crate::gateway::{Admission, Shared};
 use crate::room::Seat;
-use crate::shard::Shard;
+use crate::shard::{Settled, Shard};
 use crate::socket::Bare;
 use crate::viewer::Viewer;
 
@@ -165,8 +165,13 @@ async fn resume(
         from = covered;
         // A long resume goes at the pace of the viewer's socket.
         let patience = Duration::from_secs(shared.config.behind_secs_max);
-        if !shard.settle(viewer, patience).await {
-            break;
+        match shard.settle(viewer, patience).await {
+            Settled::Written => {}
+            Settled::Stalled => {
+                viewer.too_slow();
+                break;
+            }
+            Settled::Gone => break,
         }
     }
     position

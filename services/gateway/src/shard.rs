@@ -186,23 +186,24 @@ impl Shard {
         flushed.result
     }
 
-    /// Writes until nothing is queued; false when the socket takes nothing for the time given
-    /// or the viewer closes.
-    pub(crate) async fn settle(&self, viewer: &Viewer, patience: Duration) -> bool {
+    /// Writes until nothing is queued, the socket takes nothing for the time given, or the
+    /// viewer closes.
+    pub(crate) async fn settle(&self, viewer: &Viewer, patience: Duration) -> Settled {
         while viewer.has_unsent() {
-            let writable = tokio::time::timeout(patience, viewer.writable()).await;
-            if !matches!(writable, Ok(Ok(()))) || self.flush(viewer).is_err() {
-                return false;
+            match tokio::time::timeout(patience, viewer.writable()).await {
+                Err(_) => return Settled::Stalled,
+                Ok(Ok(())) if self.flush(viewer).is_ok() => {}
+                Ok(_) => return Settled::Gone,
             }
         }
-        true
+        Settled::Written
     }
 
     /// Waits, and writes meanwhile; ends early when the viewer closes.
     pub(crate) async fn pause(&self, viewer: &Viewer, time: Duration) {
         let until = Instant::now() + time;
         let unsent = self.settle(viewer, time);
-        if tokio::time::timeout_at(until, unsent).await == Ok(true) {
+        if tokio::time::timeout_at(until, unsent).await == Ok(Settled::Written) {
             drop(tokio::time::timeout_at(until, viewer.closed()).await);
         }
     }
@@ -267,6 +268,17 @@ impl Shard {
             viewer.close(Refusal::new(Code::Draining, "this gateway is leaving; ask entry for another"));
         }
     }
+}
+
+/// How a wait for a viewer's socket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Nothing is queued.
+    Written,
+    /// The socket took nothing for too long.
+    Stalled,
+    /// The socket has failed, or the viewer closes.
+    Gone,
 }
 
 /// What a viewer is found by: unique among the viewers that live.

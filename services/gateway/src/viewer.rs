@@ -259,7 +259,8 @@ impl Viewer {
         !self.outbox.borrow().is_empty() || self.socket.is_behind()
     }
 
-    fn too_slow(&self) {
+    /// Closes a viewer that takes less than it must; its resume brings what it lacks.
+    pub(crate) fn too_slow(&self) {
         self.close(Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume"));
     }
 

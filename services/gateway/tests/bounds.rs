@@ -169,5 +169,6 @@ async fn a_thousand_clients_that_never_read_cost_at_most_64_mib() {
     let gone = Instant::now();
     fleet::until(|| member.viewers() == 0).await;
     assert!(gone.elapsed() < Duration::from_secs(20), "WebSockets: {:?}", gone.elapsed());
+    assert_eq!(member.metric_of("barrage_gateway_closes_total", "slow_viewer"), CLIENTS as u64);
     drop(sockets);
 }

@@ -228,6 +228,14 @@ impl Member {
         family.get_metric().iter().map(value).sum::<f64>() as u64
     }
 
+    /// A counter's value under one label.
+    pub(crate) fn metric_of(&self, name: &str, label: &str) -> u64 {
+        let families = self.registry.gather();
+        let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
+        let labelled = metrics.filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
+        labelled.map(|metric| metric.get_counter().get_value()).sum::<f64>() as u64
+    }
+
     pub(crate) fn viewers(&self) -> u64 {
         self.metric("barrage_gateway_connections")
     }
