@@ -38,9 +38,9 @@ fn deny() -> anyhow::Result<()> {
 
 /// Where cargo-deny keeps its copies of the database.
 fn advisory_database() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))
-    })?;
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
     Some(home.join("advisory-dbs"))
 }
 

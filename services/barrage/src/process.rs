@@ -29,12 +29,12 @@ use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::health::{self, Health};
+use crate::page::Page;
 use crate::process_metrics::ProcessMetrics;
 use crate::replay::{self, Replay};
 use crate::roles::Roles;
 use crate::roster::{Stage, Task};
 use crate::stop::{self, Stop};
-use crate::page::Page;
 use crate::supervise::Supervisor;
 use crate::{build_info, cli, ledgers};
 

@@ -332,7 +332,14 @@ mod tests {
     }
 
     fn pace() -> Pace {
-        Pace { window: ms(50), pulse: Some(ms(1000)), messages_max: 3, bytes_max: usize::MAX, chat_share: 1.0, effort: 3 }
+        Pace {
+            window: ms(50),
+            pulse: Some(ms(1000)),
+            messages_max: 3,
+            bytes_max: usize::MAX,
+            chat_share: 1.0,
+            effort: 3,
+        }
     }
 
     fn message(sequence: u64, class: Class) -> Arc<Message> {

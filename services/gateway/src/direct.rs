@@ -211,8 +211,7 @@ pub(crate) async fn run(shared: &Shared) {
 /// Follows the topic from a position until the subscription ends.
 async fn follow(shared: &Shared, position: &mut Sequence) -> Result<(), BusError> {
     let beat = &shared.parts.notices;
-    let mut subscription: Subscription =
-        beat.while_waiting(shared.bus.subscribe(&Topic::Direct)).await?;
+    let mut subscription: Subscription = beat.while_waiting(shared.bus.subscribe(&Topic::Direct)).await?;
     catch_up(shared, position).await?;
     let resend = Duration::from_millis(shared.config.notice_resend_ms.max(100));
     let mut again = tokio::time::interval_at(Instant::now() + resend, resend);

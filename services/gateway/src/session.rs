@@ -11,9 +11,9 @@ use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_token::Identity;
 use tokio::time::Instant;
 
+use crate::connections::Connection;
 use crate::gateway::{Admission, unix_ms};
 use crate::join::{self, Arrival, Joined};
-use crate::connections::Connection;
 use crate::shard::{self, Shard};
 use crate::socket::Socket;
 use crate::viewer::Viewer;

@@ -17,9 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway::Shared;
 use crate::shard::Command;
 use crate::viewer::planted;
-use crate::{
-    Access, BEAT_AGE_MAX, BeatAge, Beats, Gateway, GatewayConfig, GatewayError, GatewayMetrics,
-};
+use crate::{Access, BEAT_AGE_MAX, BeatAge, Beats, Gateway, GatewayConfig, GatewayError, GatewayMetrics};
 
 async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
     let body = serde_json::json!({ "type": "gift", "id": text }).to_string().into();

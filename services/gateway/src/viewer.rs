@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::audience::{Place, Placed};
 use crate::batch::{Encoding, SharedBatch, encode};
-use crate::config::GatewayConfig;
 use crate::beats::now_ms;
+use crate::config::GatewayConfig;
 use crate::eviction::token_expired;
 use crate::gateway::unix_ms;
 use crate::outbox::Outbox;

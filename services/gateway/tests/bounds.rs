@@ -30,7 +30,8 @@ async fn fill(fleet: &Fleet, class: Class, count: usize) -> u64 {
     let text = "x".repeat(TEXT_BYTES);
     let mut last = 0;
     for n in 0..count {
-        let body = serde_json::json!({ "type": "chat", "id": n.to_string(), "text": text }).to_string().into();
+        let body =
+            serde_json::json!({ "type": "chat", "id": n.to_string(), "text": text }).to_string().into();
         let (room, fingerprint) = (room(), 0);
         let draft = Draft { room, class, sender: None, id: None, fingerprint, to: None, body };
         last = fleet.bus.publish(vec![draft]).await.unwrap()[0].sequence.0;
@@ -163,8 +164,7 @@ async fn a_thousand_clients_that_never_read_cost_at_most_64_mib() {
     assert!(grown <= GROWTH_MAX, "event streams: {grown}");
     drop(streams);
     fleet::until(|| member.viewers() == 0).await;
-    let (grown, sockets) =
-        cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await;
+    let (grown, sockets) = cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await;
     assert!(grown <= GROWTH_MAX, "WebSockets: {grown}");
     let gone = Instant::now();
     fleet::until(|| member.viewers() == 0).await;
