@@ -131,6 +131,10 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         public_router = public_router.merge(gateway.router());
         greeter = Some(gateway.greeter());
         admin_routes = admin_routes.merge(gateway.admin_router());
+        let beats = gateway.beats();
+        tasks.watch().roster().parts_of("gateway", move || {
+            beats.ages().into_iter().map(|beat| (beat.part, beat.age)).collect()
+        });
         tasks.spawn(Task::new("gateway", Stage::Front), Pace::Ticks, async move { Ok(gateway.run().await?) });
     }
     if let (Some(counting), Some(store), true) = (&counting, &store, roles.uplink) {

@@ -121,7 +121,6 @@ impl Roster {
     }
 
     /// Adds the parts of a task that beat on their own. They are judged while the task runs.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the parts of a gateway"))]
     pub(crate) fn parts_of(
         &mut self,
         task: &'static str,

@@ -36,7 +36,16 @@ async fn a_task_that_fails_ends_the_process_with_exit_code_1_and_its_name() {
     assert_eq!((status, &vitals["status"]), (200, &"ok".into()), "{vitals}");
     let names: Vec<_> =
         vitals["tasks"].as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
-    for name in ["gateway", "uplink", "entry", "archiver", "public listeners", "admin listener"] {
+    for name in [
+        "gateway",
+        "gateway/shard-0",
+        "gateway/hubs",
+        "uplink",
+        "entry",
+        "archiver",
+        "public listeners",
+        "admin listener",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     assert_eq!(server.metric("barrage_build_info").await, 4.0, "one series for each role");

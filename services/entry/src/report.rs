@@ -13,9 +13,6 @@ use crate::routes::Entry;
 use crate::unix::unix_ms;
 
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// A failure that goes on is logged once for so many failed reports: about once a minute.
-const LOG_EVERY: u64 = 60;
-
 /// Counts newcomers.
 #[derive(Debug, Default)]
 pub(crate) struct Newcomers {
@@ -54,7 +51,6 @@ pub async fn run(entry: Arc<Entry>, shutdown: CancellationToken) {
     let mut tick = tokio::time::interval(REPORT_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = (0, entry.started.elapsed());
-    let mut failed = 0_u64;
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -73,18 +69,9 @@ pub async fn run(entry: Arc<Entry>, shutdown: CancellationToken) {
         let draining = shutdown.is_cancelled();
         let new = InstanceReport::new(Role::Entry, entry.config.id.clone());
         let report = InstanceReport { age_secs: now.as_secs(), draining, entry: Some(load), ..new };
-        match entry.bus.report(report).await {
-            Ok(()) if failed > 0 => {
-                tracing::info!(failed, "the registry takes the reports of this entry again");
-                failed = 0;
-            }
-            Ok(()) => {}
-            Err(error) => {
-                if failed.is_multiple_of(LOG_EVERY) {
-                    tracing::warn!(%error, failed, "the registry did not take the report of this entry");
-                }
-                failed += 1;
-            }
+        if let Err(error) = entry.bus.report(report).await {
+            // The bus logs once that its servers do not answer.
+            tracing::debug!(%error, "the registry was not told of this entry");
         }
         entry.log_attendance(now);
         if draining {
