@@ -87,7 +87,7 @@ async fn answers_are_bounded_in_bytes_and_go_on_where_they_end() {
     while after < last {
         let path = format!("/v1/rooms/demo/poll?after={after}&wait_secs=0");
         let mut poll = RawHttp::get(member.address, &path, None).await;
-        poll.to_end().await;
+        poll.read_to_end().await;
         assert!(poll.body().len() <= ANSWER_BYTES_MAX);
         let ServerFrame::Batch(batch) = ServerFrame::parse(poll.body().as_bytes()).unwrap() else { panic!() };
         after = batch.sequence.0;

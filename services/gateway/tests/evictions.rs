@@ -73,14 +73,14 @@ impl Connection {
             Connection::WebSocket(socket) => socket.until_closed().await.0.unwrap(),
             Connection::EventStream(stream) => {
                 stream.until("event: error").await;
-                stream.to_end().await;
+                stream.read_to_end().await;
                 let last = stream.text.rsplit("event: ").next().unwrap();
                 assert!(last.starts_with("error"), "nothing follows the error: {last}");
                 assert!(stream.text.ends_with("0\r\n\r\n"), "the stream ends in order");
                 code(last)
             }
             Connection::Poll(poll) => {
-                poll.to_end().await;
+                poll.read_to_end().await;
                 code(&poll.text)
             }
         }
@@ -101,7 +101,7 @@ impl Connection {
                 stream.until("mute").await;
             }
             Connection::Poll(poll) => {
-                poll.to_end().await;
+                poll.read_to_end().await;
                 let answer: serde_json::Value = serde_json::from_str(poll.body()).unwrap();
                 assert_eq!(answer["notices"][0]["body"]["signal"], "mute", "{answer}");
                 assert_eq!(answer["repair"]["outcome"], "complete", "{answer}");

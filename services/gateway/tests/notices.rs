@@ -89,7 +89,7 @@ async fn a_poll_acknowledges_what_it_names() {
     let poll = async |query: &str| {
         let path = format!("/v1/rooms/demo/poll?{query}");
         let mut poll = RawHttp::get(member.address, &path, Some(&token)).await;
-        poll.to_end().await;
+        poll.read_to_end().await;
         serde_json::from_str::<serde_json::Value>(poll.body()).unwrap()
     };
     let waiting = poll("after=0&wait_secs=30&ack=").await;

@@ -38,7 +38,7 @@ impl RawHttp {
     }
 
     /// Reads to the end of the connection.
-    pub(crate) async fn to_end(&mut self) {
+    pub(crate) async fn read_to_end(&mut self) {
         let reading = async { while self.read().await {} };
         let came = tokio::time::timeout(PATIENCE, reading).await;
         assert!(came.is_ok(), "the answer did not end: {}", self.text);
