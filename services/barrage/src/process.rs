@@ -13,7 +13,10 @@ use barrage_entry::{Entry, Here};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
-use barrage_http::{AdminGate, AdminRoutes, AllowedOrigins, AuditLog, AuditSink, Front, HttpConfig, Tls};
+use barrage_http::{
+    AddressLimits, AdminGate, AdminRoutes, AllowedOrigins, AuditLog, AuditSink, Front, HttpConfig,
+    HttpMetrics, Tls,
+};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::RoomId;
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
@@ -171,18 +174,26 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         .merge(gate.guard(admin_routes))
         .fallback(barrage_http::error::not_found)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed);
+    let http_metrics = HttpMetrics::new(&ground.registry)?;
     if roles.is_public() {
         let (http, shutdown) = (config.http.clone(), stop.front.clone());
-        let before = Front { greeter, tls };
+        let before = Front {
+            greeter,
+            tls,
+            metrics: Some(http_metrics.clone()),
+            limits: Some(Arc::new(AddressLimits::new(&config.http)?)),
+            origins: Some(ground.origins.clone()),
+        };
         tasks.spawn(Task::new("public listeners", Stage::Front), Pace::Waits, async move {
             barrage_http::serve_public(public, public_router, before, http, shutdown).await;
             Ok(())
         });
     }
     // Health and metrics answer until the end.
+    let before = Front { metrics: Some(http_metrics), ..Front::default() };
     let (http, shutdown) = (config.http.clone(), stop.admin.clone());
     tasks.spawn(Task::new("admin listener", Stage::Admin), Pace::Waits, async move {
-        barrage_http::serve(admin, admin_router, http, shutdown).await;
+        barrage_http::serve_public(admin, admin_router, before, http, shutdown).await;
         Ok(())
     });
     announce(roles, &addresses, admin_address, config)?;
@@ -234,13 +245,20 @@ async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
     Ok(Ground {
         ledger: Ledger::new(&registry)?,
         breakers: BreakerMetrics::new(&registry)?,
-        origins: AllowedOrigins::new(&config.http.allowed_origins),
+        origins: origins(&config),
         stop: Stop::default(),
         config,
         registry,
         keyring,
         bus,
     })
+}
+
+/// A server that nobody reaches but over loopback has no name that a site could take.
+fn origins(config: &Config) -> AllowedOrigins {
+    let is_local = config.listen.iter().all(|address| address.ip().is_loopback());
+    let is_local = is_local && config.http.trusted_proxies.is_empty();
+    AllowedOrigins::new(&config.http.allowed_origins).with_hosts(&config.http.hosts, is_local)
 }
 
 async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

@@ -84,8 +84,11 @@ async fn every_admin_route_refuses_other_roles_and_other_rooms() {
 }
 
 #[tokio::test]
-async fn a_token_for_another_room_is_refused_with_its_own_code() {
-    let server = Server::start(BINARY, ServerOptions::default()).await;
+async fn a_token_for_another_room_is_refused_with_its_own_code_and_a_log_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server =
+        Server::start(BINARY, ServerOptions { log: Some(log.clone()), ..ServerOptions::default() }).await;
     let other = server.token("a", "other", "admin").await;
     let mute = server.admin("POST", "/rooms/demo/mute", &other, &json!({"user": "u", "secs": 9})).await;
     assert_eq!((mute.status, mute.code()), (403, "wrong_room"));
@@ -95,4 +98,10 @@ async fn a_token_for_another_room_is_refused_with_its_own_code() {
     }
     let made = server.admin("PUT", "/rooms/other", &other, &json!({})).await;
     assert_eq!(made.status, 201, "{made:?}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let refused: Vec<_> = log.lines().filter(|line| line.contains("an admin call was refused")).collect();
+    assert_eq!(refused.len(), 4, "{log}");
+    assert!(refused.iter().all(|line| line.contains("127.0.0.0/24") && line.contains("room")), "{log}");
+    let signature = other.rsplit('.').next().unwrap();
+    assert!(!log.contains(signature) && !log.contains("127.0.0.1"), "{log}");
 }

@@ -180,14 +180,14 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
     assert_eq!(idle.until_closed().await, (Some("idle".into()), Some(4200)));
     // A slow header: the first byte starts the clock.
     let mut slow = tokio::net::TcpStream::connect(server.public).await.unwrap();
-    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(10), slow.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "a slow header holds its connection");
     // An idle kept-alive connection outlives the header's deadline.
     let mut kept = tokio::net::TcpStream::connect(server.public).await.unwrap();
     for _ in 0..2 {
-        kept.write_all(b"GET /v1/race HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        kept.write_all(b"GET /v1/race HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut answer = vec![0; 16 * 1024];
         tokio::time::timeout(Duration::from_secs(10), kept.read_exact(&mut answer)).await.unwrap().unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200"));

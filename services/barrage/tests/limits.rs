@@ -168,3 +168,45 @@ async fn a_name_is_checked_by_the_lists_as_texts_are() {
     let nothing = server.post("/v1/guest", "", json!({ "name": "\u{2800}\u{AD}" }).to_string()).await;
     assert_eq!((nothing.status, nothing.code()), (422, "bad_text"));
 }
+
+/// The rule `http.limits.tunnel_per_s` counts what is inside, and that of history, too.
+#[tokio::test]
+async fn a_tunnel_costs_as_much_as_the_requests_that_it_holds() {
+    let environment = [
+        ("UNLIMITED_NETWORKS", "[]"),
+        ("LIMITS__TUNNEL_PER_S", "20"),
+        ("LIMITS__HISTORY_PER_S", "10"),
+        ("LIMITS__BURST_SECS", "1"),
+    ];
+    let environment =
+        environment.map(|(name, value)| (format!("BARRAGE_HTTP__{name}"), value.to_owned())).to_vec();
+    let server = Server::start(BINARY, ServerOptions { environment, ..ServerOptions::default() }).await;
+    let inner = json!({ "method": "GET", "path": "/v1/rooms/demo/history?limit=1" }).to_string();
+    let mut body = Vec::new();
+    for _ in 0..16 {
+        body.extend_from_slice(&u32::try_from(inner.len()).unwrap().to_be_bytes());
+        body.extend_from_slice(inner.as_bytes());
+    }
+    let post = async || {
+        let request = reqwest::Client::new().post(format!("http://{}/v1/tunnel", server.public));
+        request.body(body.clone()).send().await.unwrap()
+    };
+    let first = post().await;
+    assert_eq!(first.status(), 200);
+    let first = String::from_utf8_lossy(&first.bytes().await.unwrap()).into_owned();
+    let passed = first.matches("\"status\":200").count();
+    assert!((10..16).contains(&passed), "{passed} of 16 pages of history, and 10 a second are admitted");
+    assert!(first.contains("\"rule\":\"history_per_s\""), "{first}");
+    // 16 of 20 are spent; a second gives them back.
+    let mut refused = None;
+    for _ in 0..20 {
+        let answer = post().await;
+        if answer.status() == 429 {
+            assert!(answer.headers().contains_key("retry-after"));
+            refused = Some(answer.text().await.unwrap());
+            break;
+        }
+    }
+    let refused = refused.expect("a tunnel is limited");
+    assert!(refused.contains("\"rule\":\"tunnel_per_s\""), "{refused}");
+}

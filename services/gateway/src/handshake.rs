@@ -11,7 +11,7 @@ use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport
 use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
 use barrage_protocol::{Code, Sequence};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::runtime::Handle;
@@ -76,6 +76,51 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
         .collect()
 }
 
+/// Whether any value of the field has the word in its list.
+fn names(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
+}
+
+/// The one value of a field; `None` for none and for several.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut values = headers.get_all(name).into_iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    Some(value.as_bytes())
+}
+
+/// Whether it is the base64 of 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    let [digits @ .., b'=', b'='] = key else { return false };
+    // The last digit carries two bits alone.
+    let ends = digits.last().is_some_and(|last| b"AQgw".contains(last));
+    digits.len() == 22 && ends && digits.iter().all(|c| c.is_ascii_alphanumeric() || b"+/".contains(c))
+}
+
+/// Refuses what RFC 6455, 4.2.1, does not call a handshake. A 101 to anything else would open
+/// a tunnel through a proxy that did not take the request for an upgrade.
+fn check_handshake(method: &Method, version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
+    let upgrade = |why: &str| Err(ApiError::new(Code::UpgradeRequired, why));
+    let bad = |why: &str| Err(ApiError::new(Code::BadRequest, why));
+    if version != Version::HTTP_11 {
+        return upgrade("a WebSocket handshake is HTTP/1.1");
+    }
+    if !names(headers, header::UPGRADE, "websocket") || !names(headers, header::CONNECTION, "upgrade") {
+        return upgrade("this resource takes WebSocket handshakes alone: Upgrade and Connection are missing");
+    }
+    if method != Method::GET {
+        return bad("a WebSocket handshake is a GET");
+    }
+    if only(headers, header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
+        return upgrade("Sec-WebSocket-Version must be 13");
+    }
+    if !only(headers, header::SEC_WEBSOCKET_KEY).is_some_and(is_key) {
+        return bad("Sec-WebSocket-Key must be the base64 of 16 bytes");
+    }
+    Ok(())
+}
+
+/// The check before this one takes what it refuses.
 fn not_a_handshake() -> ApiError {
     ApiError::new(Code::BadRequest, "this resource takes WebSocket handshakes (version 13) alone")
 }
@@ -88,6 +133,7 @@ pub(crate) async fn handle(
     mut http: HttpRequest,
 ) -> Result<Response, ApiError> {
     let shared = &routes.shared;
+    check_handshake(http.method(), http.version(), http.headers())?;
     let Asked { request, ticket, echo } = check(shared, &room_text, query, http.headers())?;
     let (answer, upgraded) = fastwebsockets::upgrade::upgrade(&mut http).map_err(|_| not_a_handshake())?;
     let pass = shared.pass(&request.room, ticket.as_deref())?;
@@ -142,7 +188,7 @@ fn bare(transport: Transport) -> std::io::Result<Bare> {
         Transport::Plain(stream) => Bare { stream: stream.into_std()?, tls: None },
         Transport::Tls(stream) => {
             let (stream, tls) = stream.into_inner();
-            Bare { stream: stream.into_std()?, tls: Some(Box::new(tls)) }
+            Bare { stream: stream.into_inner().into_std()?, tls: Some(Box::new(tls)) }
         }
     })
 }
@@ -248,14 +294,11 @@ impl Head {
             let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
             headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
         }
-        let names = |name, word: &str| {
-            let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-            values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
-        };
-        let is_handshake = names(header::CONNECTION, "upgrade") && names(header::UPGRADE, "websocket");
+        let is_handshake = check_handshake(&Method::GET, Version::HTTP_11, headers).is_ok();
+        let has_one_host = only(headers, header::HOST).is_some();
         let has_body =
             headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
-        (is_handshake && !has_body).then_some((Head { http, room, query }, used))
+        (is_handshake && has_one_host && !has_body).then_some((Head { http, room, query }, used))
     }
 }
 
@@ -296,8 +339,50 @@ mod tests {
             ("Host: h", "Content-Length: 4"),
             ("Host: h", "Transfer-Encoding: chunked"),
             ("Host: h", "Ho st: h"),
+            ("Host: h", "Hos: h"),
+            ("Host: h", "Host: h\r\nHost: h"),
+            ("Version: 13", "Version: 8"),
+            ("Version: 13", "Version: 13\r\nSec-WebSocket-Version: 13"),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "abc"),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR=="),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ"),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j!Q=="),
         ] {
             assert!(Head::read(PLAIN.replacen(from, to, 1).as_bytes()).is_none(), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_handshake_gets_426_or_400() {
+        let whole = [
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let check = |method: Method, version, change: Option<(&str, &str)>| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in whole {
+                let value = change.filter(|(changed, _)| *changed == name).map_or(value, |(_, value)| value);
+                headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            }
+            check_handshake(&method, version, &headers).map_err(|error| error.0.code.status())
+        };
+        assert_eq!(check(Method::GET, Version::HTTP_11, None), Ok(()));
+        assert_eq!(check(Method::HEAD, Version::HTTP_11, None), Err(400));
+        assert_eq!(check(Method::GET, Version::HTTP_10, None), Err(426));
+        for (name, value, status) in [
+            ("upgrade", "h2c", 426),
+            ("connection", "keep-alive", 426),
+            ("sec-websocket-version", "8", 426),
+            ("sec-websocket-key", "YWJj", 400),
+            ("sec-websocket-key", "", 400),
+        ] {
+            assert_eq!(
+                check(Method::GET, Version::HTTP_11, Some((name, value))),
+                Err(status),
+                "{name}: {value}"
+            );
         }
     }
 }

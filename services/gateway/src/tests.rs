@@ -64,7 +64,7 @@ impl Server {
         let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let router = gateway.router();
-        let front = Front { greeter: Some(gateway.greeter()), tls: None };
+        let front = Front { greeter: Some(gateway.greeter()), ..Front::default() };
         let http = HttpConfig::default();
         tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
         let (shared, beats) = (Arc::clone(&gateway.shared), gateway.beats());

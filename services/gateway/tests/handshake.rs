@@ -25,7 +25,11 @@ async fn answer(stream: &mut TcpStream, parts: &[&str]) -> String {
         let byte = tokio::time::timeout(Duration::from_secs(10), stream.read_u8()).await;
         head.push(byte.expect("an answer").unwrap());
     }
-    String::from_utf8(head).unwrap()
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    head
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,4 +53,49 @@ async fn whole_or_in_pieces_or_behind_another_request() {
     let unknown = HANDSHAKE.replace("demo", "elsewhere");
     let head = answer(&mut stream, &[&unknown]).await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
+
+/// By the accept loop's own look, and by HTTP when the head comes in two pieces.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_whole_handshake_gets_no_101() {
+    let fleet = Fleet::new().await;
+    let gateway = fleet.start(GatewayConfig::default()).await;
+    for (from, to, status) in [
+        ("GET", "HEAD", "400"),
+        ("HTTP/1.1", "HTTP/1.0", "426"),
+        ("Connection: Upgrade\r\n", "", "426"),
+        ("Upgrade: websocket\r\n", "", "426"),
+        ("Version: 13", "Version: 8", "426"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "YWJj", "400"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", "400"),
+        ("Host: h\r\n", "", "400"),
+        ("Host: h", "Host: h\r\nHost: h", "400"),
+    ] {
+        let request = HANDSHAKE.replacen(from, to, 1);
+        let (head, tail) = request.split_at(30);
+        for parts in [&[request.as_str()][..], &[head, tail]] {
+            let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+            // An answer to HEAD has no body.
+            let answer = if to == "HEAD" {
+                first_line(&mut stream, parts).await
+            } else {
+                answer(&mut stream, parts).await
+            };
+            assert_eq!(answer.split(' ').nth(1), Some(status), "{from} -> {to}: {answer}");
+            let names_upgrade = answer.contains("upgrade: websocket\r\n");
+            assert!(to == "HEAD" || names_upgrade == (status == "426"), "{answer}");
+        }
+    }
+}
+
+async fn first_line(stream: &mut TcpStream, parts: &[&str]) -> String {
+    for part in parts {
+        stream.write_all(part.as_bytes()).await.unwrap();
+    }
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let byte = tokio::time::timeout(Duration::from_secs(10), stream.read_u8()).await;
+        line.push(byte.expect("an answer").unwrap());
+    }
+    String::from_utf8(line).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Who is calling: the socket's peer, or what a trusted proxy says.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -58,11 +58,33 @@ impl TrustedProxies {
             if !self.trusts(client) {
                 break;
             }
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            let Some(address) = hop_address(hop) else { break };
             client = address.to_canonical();
         }
         ClientAddr(client)
     }
+}
+
+/// The address of one hop. Proxies write it in several forms: bare, with a port
+/// (`192.0.2.1:443`), in brackets with or without a port (`[2001:db8::1]:443`), and any of
+/// these in quotes.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let hop = hop.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(hop).trim();
+    if let Ok(address) = hop.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Some(rest) = hop.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        return (port.is_empty() || is_port(port.strip_prefix(':')?)).then(|| address.parse().ok())?;
+    }
+    let (address, port) = hop.rsplit_once(':')?;
+    let address: Ipv4Addr = address.parse().ok()?;
+    is_port(port).then_some(IpAddr::V4(address))
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -83,5 +105,27 @@ mod tests {
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "1.1.1.1, 2.2.2.2"), "2.2.2.2");
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "1.1.1.1, 2.2.2.2, 10.0.0.7"), "2.2.2.2");
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "nonsense"), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_hop_may_have_a_port_quotes_and_brackets() {
+        for (hop, address) in [
+            ("1.2.3.4:567", "1.2.3.4"),
+            ("\"1.2.3.4:567\"", "1.2.3.4"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("[::ffff:1.2.3.4]:1", "1.2.3.4"),
+        ] {
+            assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", hop), address, "{hop}");
+        }
+        for hop in
+            ["1.2.3.4:", "1.2.3.4:99999", "[2001:db8::1", "[2001:db8::1]443", "[]:1", "\"1.2.3.4", "_hidden"]
+        {
+            assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", hop), "10.0.0.1", "{hop}");
+        }
+        // The right-most hop outside of the proxies, whatever its form.
+        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "6.6.6.6:1, 2.2.2.2:80, 10.0.0.7:9"), "2.2.2.2");
     }
 }

@@ -21,6 +21,13 @@ impl ApiError {
     }
 }
 
+/// Why an answer is an error, for the log; an extension of the answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         ApiError(refusal)
@@ -32,8 +39,17 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after_ms = self.0.retry_after_ms;
         let limit = self.0.limit.clone();
+        let code = self.0.code;
+        let cause = (status.is_server_error()).then(|| Cause { code, message: self.0.message.clone() });
         let mut response = (status, axum::Json(ErrorBody { error: self.0 })).into_response();
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
+        }
         let headers = response.headers_mut();
+        if code == Code::UpgradeRequired {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(ms) = retry_after_ms {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));

@@ -1,5 +1,6 @@
 //! Pages of other hosts: who may use this server from a browser.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,28 +9,67 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::ApiError;
+use crate::edge::foreign_host;
 
 /// How long a browser may remember a preflight's answer.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
-/// Origins that are allowed besides the server's own.
+/// Origins that are allowed besides the server's own, and the names of the server.
 #[derive(Debug, Clone, Default)]
-pub struct AllowedOrigins(Arc<[String]>);
+pub struct AllowedOrigins(Arc<Rules>);
+
+#[derive(Debug, Clone, Default)]
+struct Rules {
+    origins: Vec<String>,
+    /// `None` takes every host.
+    hosts: Option<Vec<String>>,
+}
 
 impl AllowedOrigins {
-    /// From configuration; `*` allows all.
+    /// From configuration; `*` allows all. Every host is the server's.
     #[must_use]
     pub fn new(origins: &[String]) -> Self {
-        AllowedOrigins(origins.into())
+        AllowedOrigins(Arc::new(Rules { origins: origins.to_vec(), hosts: None }))
+    }
+
+    /// The same with `hosts` as the server's names. With none named, a server that is reached
+    /// over loopback alone (`is_local`) has no name but `localhost`, and another takes all.
+    #[must_use]
+    pub fn with_hosts(self, hosts: &[String], is_local: bool) -> Self {
+        let origins = self.0.origins.clone();
+        let of_origins = origins
+            .iter()
+            .filter_map(|origin| origin.split_once("://"))
+            .map(|(_, rest)| name(rest).to_owned());
+        let hosts =
+            (is_local || !hosts.is_empty()).then(|| hosts.iter().cloned().chain(of_origins).collect());
+        AllowedOrigins(Arc::new(Rules { origins, hosts }))
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        self.0.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
+        self.0.origins.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
+    }
+
+    /// Refuses a request for another host: a page of any site can point its own name at this
+    /// server's address, and what it asks then reads as the server's own (DNS rebinding). An IP
+    /// address is nobody's name.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(hosts) = &self.0.hosts else { return Ok(()) };
+        let Some(host) = headers.get(header::HOST) else { return Ok(()) };
+        let host = name(host.to_str().unwrap_or_default());
+        let is_address = host.parse::<IpAddr>().is_ok();
+        let is_local = host.eq_ignore_ascii_case("localhost")
+            || host.len() > 10 && host.as_bytes()[host.len() - 10..].eq_ignore_ascii_case(b".localhost");
+        if is_address || is_local || hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+            return Ok(());
+        }
+        Err(foreign_host())
     }
 
     /// Refuses a WebSocket handshake of another site's page. (Browsers send no
     /// preflight for those.) Callers that are not browsers send no `Origin`.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.check_host(headers)?;
         let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
         let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
         let authority =
@@ -54,7 +94,57 @@ impl AllowedOrigins {
                 header::CONTENT_TYPE,
                 header::HeaderName::from_static("last-event-id"),
             ])
-            .expose_headers([header::RETRY_AFTER])
+            .expose_headers([header::RETRY_AFTER, header::HeaderName::from_static("x-request-id")])
             .max_age(PREFLIGHT)
+    }
+}
+
+/// A host without its port and brackets.
+fn name(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_name_that_points_at_a_local_server_is_not_its_own() {
+        let local = AllowedOrigins::new(&[]).with_hosts(&[], true);
+        for host in
+            ["localhost:8080", "LOCALHOST", "a.localhost", "127.0.0.1:8080", "[::1]:8080", "192.0.2.1"]
+        {
+            assert!(local.check_host(&headers(host, None)).is_ok(), "{host}");
+        }
+        for host in
+            ["evil.example:8080", "notlocalhost", "localhost.evil.example", "", "127.0.0.1.evil.example"]
+        {
+            let origin = format!("http://{host}");
+            assert!(local.check(&headers(host, Some(&origin))).is_err(), "{host}");
+            assert!(local.check_host(&headers(host, None)).is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_server_takes_every_host_unless_it_is_local_or_has_names() {
+        let open = AllowedOrigins::new(&[]).with_hosts(&[], false);
+        assert!(open.check_host(&headers("live.example", None)).is_ok());
+        let named = AllowedOrigins::new(&["https://page.example:8443".into()])
+            .with_hosts(&["live.example".into()], false);
+        for (host, is_ok) in [("live.example:443", true), ("page.example", true), ("evil.example", false)] {
+            assert_eq!(named.check_host(&headers(host, None)).is_ok(), is_ok, "{host}");
+        }
     }
 }

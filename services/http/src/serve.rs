@@ -1,34 +1,37 @@
 //! The accept loop.
 
-use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
-use axum::response::IntoResponse;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use barrage_protocol::Code;
+use barrage_protocol::code::LimitHit;
+use http::HeaderValue;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::activity::Activities;
 use crate::address::TrustedProxies;
+use crate::address_limits::AddressLimits;
 use crate::config::HttpConfig;
+use crate::edge::{self, Edge};
 use crate::error::ApiError;
 use crate::greeter::{Arrived, Greeted, Greeter};
-use crate::guard::{Busy, ConnectionPermit, GuardedStream};
+use crate::guard::ConnectionPermit;
+use crate::metrics::{HttpMetrics, LogBound};
+use crate::origin::AllowedOrigins;
+use crate::place::{AllTaken, Places};
+use crate::request_id::RequestIds;
 use crate::tls::Tls;
-use crate::transport::Transport;
+use crate::transport::{Counted, Transport};
+use crate::{connection, manners, unix};
 
 /// Silence on an established connection after which the kernel asks whether the
 /// other side still lives.
@@ -37,10 +40,15 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections accepted before they are looked at; then other tasks have their turn.
 const ACCEPTS_MAX: usize = 64;
+/// A refused connection is told to come back after this.
+const REFUSED_RETRY_MS: u64 = 2_000;
 /// Bytes of a head that a greeter is shown; one that is larger is HTTP's.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 113\r\nConnection: close\r\n\r\n{\"error\":{\"code\":\"overloaded\",\"message\":\"this server has no free connection; try another\",\"retry_after_ms\":2000}}";
+/// When fewer places than this share of all are free, the longest idle connections are closed.
+const RESERVE_SHARE: usize = 16;
+/// At most so many at a look.
+const RESERVE_MAX: usize = 256;
 
 /// Serves `router` on all `listeners` until `shutdown`, then lets running requests
 /// finish for the configured time. Returns when everything is closed. The router
@@ -61,6 +69,12 @@ pub struct Front {
     pub greeter: Option<Arc<dyn Greeter>>,
     /// Spoken on all listeners.
     pub tls: Option<Tls>,
+    /// Counts requests and refused connections.
+    pub metrics: Option<HttpMetrics>,
+    /// What one address may ask for.
+    pub limits: Option<Arc<AddressLimits>>,
+    /// Refuses requests for other hosts, and changes that a page of another site asks for.
+    pub origins: Option<AllowedOrigins>,
 }
 
 /// The same with something before the router.
@@ -72,10 +86,17 @@ pub async fn serve_public(
     shutdown: CancellationToken,
 ) {
     let renewing = front.tls.clone().map(|tls| tokio::spawn(tls.renew(shutdown.clone())));
+    let edge = Edge { limits: front.limits, origins: front.origins, metrics: front.metrics.clone() };
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(config.connections_max)),
+        places: Places::new(&config),
+        activities: Activities::new(),
         proxies: TrustedProxies::new(&config.trusted_proxies),
-        router,
+        router: edge::layered(router, edge),
+        metrics: front.metrics,
+        request_ids: RequestIds::new(),
+        log_bound: LogBound::new(),
+        hsts: front.tls.as_ref().and_then(|_| manners::hsts(config.hsts_secs)),
         greeter: front.greeter,
         acceptor: front.tls.as_ref().map(Tls::acceptor),
         tasks: TaskTracker::new(),
@@ -101,15 +122,79 @@ pub async fn serve_public(
     }
 }
 
-struct Shared {
+pub(crate) struct Shared {
     permits: Arc<Semaphore>,
-    proxies: TrustedProxies,
-    router: Router,
+    places: Arc<Places>,
+    pub(crate) activities: Arc<Activities>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) router: Router,
+    pub(crate) metrics: Option<HttpMetrics>,
+    pub(crate) request_ids: RequestIds,
+    pub(crate) log_bound: LogBound,
+    /// The value of Strict-Transport-Security.
+    pub(crate) hsts: Option<HeaderValue>,
     greeter: Option<Arc<dyn Greeter>>,
     acceptor: Option<TlsAcceptor>,
     tasks: TaskTracker,
-    shutdown: CancellationToken,
-    config: HttpConfig,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) config: HttpConfig,
+}
+
+impl Shared {
+    /// A place for a new connection, or why there is none. When places run short, the
+    /// connections that have been idle longest are told to close.
+    fn admit(&self, peer: SocketAddr) -> Result<ConnectionPermit, Refused> {
+        let of_address = self.places.take(peer.ip()).map_err(|AllTaken| Refused::Address)?;
+        let reserve = (self.config.connections_max / RESERVE_SHARE).clamp(1, RESERVE_MAX);
+        if self.permits.available_permits() <= reserve {
+            self.activities.make_room(reserve);
+        }
+        let of_all = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Refused::Full)?;
+        Ok(ConnectionPermit::new(of_all, of_address))
+    }
+}
+
+/// Why a connection is refused at once.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    /// The server has as many as it may have.
+    Full,
+    /// The address has.
+    Address,
+    /// Tokens and HTTP dates cannot be handled before 1970.
+    Clock,
+}
+
+impl Refused {
+    /// The metric's label: the setting that refuses.
+    fn reason(self) -> Option<&'static str> {
+        match self {
+            Refused::Full => Some("connections_max"),
+            Refused::Address => Some("address_connections_max"),
+            Refused::Clock => None,
+        }
+    }
+
+    fn error(self, config: &HttpConfig) -> ApiError {
+        match self {
+            Refused::Full => {
+                ApiError::new(Code::Overloaded, "this server has no free connection; try another")
+            }
+            Refused::Address => {
+                let max = config.address_connections_max;
+                let rule = "address_connections_max";
+                let message = format!("this address has {max} connections, which is all that {rule} admits");
+                let mut error = ApiError::new(Code::RateLimited, message);
+                error.0.limit =
+                    Some(Box::new(LimitHit { limit: max as u64, ..LimitHit::rule(rule, "address") }));
+                error
+            }
+            Refused::Clock => {
+                ApiError::new(Code::Unavailable, "the server's clock stands before 1970; set it")
+            }
+        }
+        .retry_after_ms(REFUSED_RETRY_MS)
+    }
 }
 
 /// The listener without the runtime's wrapper, which would register each accepted socket
@@ -165,11 +250,15 @@ async fn accept(listener: AsyncFd<std::net::TcpListener>, shared: Arc<Shared>) {
 /// A new connection: greeted at once if its first bytes are there, else when they come.
 fn arrived(stream: std::net::TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> std::io::Result<()> {
     stream.set_nonblocking(true)?;
-    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
-        refuse(TcpStream::from_std(stream)?);
-        return Ok(());
+    let admitted =
+        if unix::is_after_1970(SystemTime::now()) { shared.admit(peer) } else { Err(Refused::Clock) };
+    let permit = match admitted {
+        Ok(permit) => permit,
+        Err(refused) => {
+            refuse(&stream, peer, refused, shared);
+            return Ok(());
+        }
     };
-    let permit = ConnectionPermit(permit);
     if let Some(acceptor) = &shared.acceptor {
         let (stream, acceptor) = (TcpStream::from_std(stream)?, acceptor.clone());
         shared.tasks.spawn(encrypted(stream, acceptor, permit, peer, Arc::clone(shared)));
@@ -239,13 +328,13 @@ async fn encrypted(
 ) {
     let deadline = Duration::from_secs(shared.config.header_secs);
     let accepted = tokio::select! {
-        accepted = tokio::time::timeout(deadline, acceptor.accept(stream)) => accepted,
+        accepted = tokio::time::timeout(deadline, acceptor.accept(Counted::new(stream))) => accepted,
         () = shared.shutdown.cancelled() => return,
     };
     match accepted {
         Ok(Ok(stream)) => {
             let stream = Transport::Tls(Box::new(stream));
-            Box::pin(connection(stream, permit, Vec::new(), None, peer, shared)).await;
+            Box::pin(connection::serve(stream, permit, Vec::new(), None, peer, shared)).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
@@ -258,81 +347,19 @@ async fn plain(arrived: Arrived, refusal: Option<ApiError>, peer: SocketAddr, sh
     match TcpStream::from_std(stream) {
         Ok(stream) => {
             let stream = Transport::Plain(stream);
-            Box::pin(connection(stream, permit, head, refusal, peer, shared)).await;
+            Box::pin(connection::serve(stream, permit, head, refusal, peer, shared)).await;
         }
         Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
     }
 }
 
-/// Over the bound: one short write, which a new socket's buffer always takes.
-fn refuse(mut stream: TcpStream) {
-    tokio::spawn(async move {
-        let answer = async {
-            stream.write_all(FULL).await?;
-            stream.shutdown().await
-        };
-        if let Ok(Err(error)) = tokio::time::timeout(Duration::from_secs(1), answer).await {
-            tracing::debug!(%error, "refused connection went away");
-        }
-    });
-}
-
-/// HTTP over one connection.
-async fn connection(
-    stream: Transport,
-    permit: ConnectionPermit,
-    head: Vec<u8>,
-    refusal: Option<ApiError>,
-    peer: SocketAddr,
-    shared: Arc<Shared>,
-) {
-    let busy = Busy::default();
-    let header = Duration::from_secs(shared.config.header_secs);
-    let io = TokioIo::new(GuardedStream::new(stream, head.into(), permit, busy.clone(), header));
-    let refusal = Mutex::new(refusal);
-    let service = {
-        let shared = Arc::clone(&shared);
-        service_fn(move |request: Request<Incoming>| {
-            busy.set(true);
-            let busy = busy.clone();
-            let shared = Arc::clone(&shared);
-            let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
-            async move {
-                let response = match refusal {
-                    Some(refusal) => refusal.into_response(),
-                    None => answer(request, peer, &shared).await,
-                };
-                busy.set(false);
-                Ok::<_, Infallible>(response)
-            }
-        })
-    };
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(shared.config.idle_secs))
-        .max_buf_size(shared.config.header_bytes_max.max(8192))
-        .half_close(false);
-    let mut connection = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = shared.shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.as_mut().await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "connection ended");
+/// Counts and answers a connection that has no place. Under TLS it is closed without a word: a
+/// handshake costs more than the place would.
+fn refuse(stream: &std::net::TcpStream, peer: SocketAddr, refused: Refused, shared: &Shared) {
+    if let (Some(metrics), Some(reason)) = (&shared.metrics, refused.reason()) {
+        metrics.refused_connection(reason);
     }
-}
-
-async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -> http::Response<Body> {
-    use tower_service::Service;
-    let mut request = request.map(Body::new);
-    let client = shared.proxies.client(peer.ip(), request.headers());
-    request.extensions_mut().insert(client);
-    match shared.router.clone().call(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+    if shared.acceptor.is_none() {
+        manners::answer_at_once(stream, peer, refused.error(&shared.config));
     }
 }

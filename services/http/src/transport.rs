@@ -14,7 +14,89 @@ pub enum Transport {
     /// As it came.
     Plain(TcpStream),
     /// After its handshake.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Counted>>),
+}
+
+impl Transport {
+    /// Bytes that the socket has taken under TLS; 0 without TLS, where each write that
+    /// succeeds is the socket's.
+    pub(crate) fn taken(&self) -> u64 {
+        match self {
+            Transport::Plain(_) => 0,
+            Transport::Tls(stream) => stream.get_ref().0.taken,
+        }
+    }
+
+    /// The socket.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        match self {
+            Transport::Plain(stream) => stream,
+            Transport::Tls(stream) => &stream.get_ref().0.stream,
+        }
+    }
+}
+
+/// The socket under TLS. It counts what it takes, because a TLS stream takes bytes into a
+/// buffer of its own while the socket takes nothing.
+#[derive(Debug)]
+pub struct Counted {
+    stream: TcpStream,
+    taken: u64,
+}
+
+impl Counted {
+    pub(crate) const fn new(stream: TcpStream) -> Self {
+        Counted { stream, taken: 0 }
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.taken += *bytes as u64;
+        }
+        written
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.count(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
 }
 
 impl AsyncRead for Transport {

@@ -108,6 +108,10 @@ codes! {
     Gone "gone" 410 4022;
     /// The user opened more connections at this gateway than it allows; the oldest is closed.
     TooManyConnections "too_many_connections" 429 4023;
+    /// The resource takes WebSocket handshakes alone, and this request is none.
+    UpgradeRequired "upgrade_required" 426 4030;
+    /// A body in an encoding that this does not take.
+    UnsupportedMedia "unsupported_media" 415 4031;
     /// Over a limit; the answer says when to come back.
     RateLimited "rate_limited" 429 4100;
     /// Slow mode: one message per named time.

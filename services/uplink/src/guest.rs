@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use barrage_http::{ApiError, body};
 use barrage_protocol::Code;
 use barrage_token::{Claims, Keyring, Role, Rooms};
+use http::header;
 use serde::{Deserialize, Serialize};
 
 use crate::config::UplinkConfig;
@@ -47,7 +49,10 @@ pub fn guest_router(keyring: Arc<Keyring>, config: &UplinkConfig, is_open: bool)
     Router::new().route("/v1/guest", post(handle)).with_state(Arc::new(guests))
 }
 
-async fn handle(State(guests): State<Arc<Guests>>, request_body: Body) -> Result<Json<Given>, ApiError> {
+async fn handle(
+    State(guests): State<Arc<Guests>>,
+    request_body: Body,
+) -> Result<impl IntoResponse, ApiError> {
     if !guests.is_open {
         return Err(ApiError::new(Code::Forbidden, "guests are switched off here (token.guests)"));
     }
@@ -69,5 +74,5 @@ async fn handle(State(guests): State<Arc<Guests>>, request_body: Body) -> Result
         tracing::error!(%error, "a guest token could not be signed");
         ApiError::new(Code::Internal, "a token could not be made")
     })?;
-    Ok(Json(Given { token, user }))
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Given { token, user })))
 }

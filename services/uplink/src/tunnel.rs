@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use barrage_http::{ApiError, ClientAddr, body};
+use barrage_http::{ApiError, ClientAddr, ClientLimits, body};
 use barrage_protocol::Code;
 use barrage_protocol::code::ErrorBody;
 use http::{Method, Request, header};
@@ -47,16 +47,21 @@ struct Answer {
 pub(crate) async fn handle(
     State(tunnel): State<Arc<Tunnel>>,
     client: axum::Extension<ClientAddr>,
+    limits: Option<axum::Extension<ClientLimits>>,
     request_body: Body,
 ) -> Result<Response, ApiError> {
     let config = &tunnel.uplink.config;
     let bytes =
         body::read(request_body, config.package_bytes_max, Duration::from_secs(config.body_secs)).await?;
     let requests = parse(&bytes)?;
+    let limits = limits.map(|axum::Extension(limits)| limits);
+    if let Some(limits) = &limits {
+        limits.take_tunnel(requests.len())?;
+    }
     let mut out = Vec::new();
     for inner in requests {
         // A refusal of one request is its own answer: those before it have happened.
-        let answer = match call(&tunnel.inner, inner, *client).await {
+        let answer = match call(&tunnel.inner, inner, *client, limits.as_ref()).await {
             Ok(answer) => answer,
             Err(error) => refusal(error),
         };
@@ -95,12 +100,21 @@ fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
     if requests.is_empty() { Err(bad("it is empty")) } else { Ok(requests) }
 }
 
-async fn call(router: &Router, inner: Inner, client: ClientAddr) -> Result<Answer, ApiError> {
+async fn call(
+    router: &Router,
+    inner: Inner,
+    client: ClientAddr,
+    limits: Option<&ClientLimits>,
+) -> Result<Answer, ApiError> {
     let bad = |error: &dyn std::fmt::Display| {
         ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"))
     };
     if !inner.path.starts_with("/v1/rooms/") {
         return Err(bad(&"its path must begin with /v1/rooms/"));
+    }
+    let is_history = inner.path.split('?').next().is_some_and(|path| path.ends_with("/history"));
+    if let Some(limits) = limits.filter(|_| is_history) {
+        limits.take_history()?;
     }
     let method: Method = inner.method.parse().map_err(|error| bad(&error))?;
     let mut request = Request::builder().method(method).uri(&inner.path).extension(client);

@@ -85,7 +85,8 @@ impl Fleet {
             Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
         let gate = AdminGate::new(Arc::clone(&self.keyring), Arc::new(AuditLog), &registry).unwrap();
         let (router, admin) = (gateway.router(), gate.guard(gateway.admin_router()));
-        let front = Front { greeter: Some(gateway.greeter()), tls: Tls::load(&http).unwrap() };
+        let tls = Tls::load(&http).unwrap();
+        let front = Front { greeter: Some(gateway.greeter()), tls, ..Front::default() };
         tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
         let running = tokio::spawn(gateway.run());
         until(|| self.bus.gateways().iter().any(|gateway| gateway.report.id == id)).await;

@@ -1,5 +1,13 @@
-//! The HTTP shell, on which every role stands.
+//! The HTTP shell, on which every role stands: real sockets against a server of the test's own.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod address_limits;
 mod admin;
+mod early;
+mod failure;
+mod manners;
+mod metrics;
+mod places;
+mod server;
+mod stall;

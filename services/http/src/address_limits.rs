@@ -1,0 +1,234 @@
+//! What one address may ask for.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, RuleError, Subject, Verdict};
+use ipnet::IpNet;
+use prometheus::Registry;
+
+use crate::address::ClientAddr;
+use crate::config::HttpConfig;
+use crate::error::ApiError;
+use crate::limit::rate_limited;
+
+/// Why the limits cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressLimitsError {
+    /// A figure that makes no sense.
+    #[error("http.limits.{rule}: {error}")]
+    Figures {
+        /// Which.
+        rule: &'static str,
+        /// What is wrong with it.
+        error: RuleError,
+    },
+    /// The counts have metrics of their own, which were refused.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// The rules, as the configuration names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressRule {
+    /// Pages of history.
+    History,
+    /// Polls.
+    Poll,
+    /// Guest tokens.
+    Guests,
+    /// Requests inside of tunnels.
+    Tunnel,
+    /// Files of the page.
+    Page,
+    /// Race resources and reports.
+    Race,
+    /// Requests with a bad token.
+    BadTokens,
+}
+
+impl AddressRule {
+    const ALL: [AddressRule; 7] = [
+        AddressRule::History,
+        AddressRule::Poll,
+        AddressRule::Guests,
+        AddressRule::Tunnel,
+        AddressRule::Page,
+        AddressRule::Race,
+        AddressRule::BadTokens,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            AddressRule::History => "history_per_s",
+            AddressRule::Poll => "poll_per_s",
+            AddressRule::Guests => "guests_per_s",
+            AddressRule::Tunnel => "tunnel_per_s",
+            AddressRule::Page => "page_per_s",
+            AddressRule::Race => "race_per_s",
+            AddressRule::BadTokens => "bad_tokens_per_s",
+        }
+    }
+
+    /// The rule of a route; `None` for a route with limits of its own. No route is the page.
+    pub(crate) fn of(route: Option<&str>) -> Option<AddressRule> {
+        match route {
+            None => Some(AddressRule::Page),
+            Some("/v1/rooms/{room}/history") => Some(AddressRule::History),
+            Some("/v1/rooms/{room}/poll") => Some(AddressRule::Poll),
+            Some("/v1/guest") => Some(AddressRule::Guests),
+            Some("/v1/race" | "/v1/entry/race") => Some(AddressRule::Race),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Counts requests by address and refuses what exceeds `http.limits`.
+pub struct AddressLimits {
+    rates: [Rate; 7],
+    site_factor: u32,
+    window_ms: u64,
+    unlimited: Vec<IpNet>,
+    counts: LocalQuota,
+    origin: Instant,
+}
+
+impl AddressLimits {
+    /// The limits of the configuration.
+    ///
+    /// # Errors
+    /// When a figure is 0.
+    pub fn new(config: &HttpConfig) -> Result<Self, AddressLimitsError> {
+        let limits = &config.limits;
+        let burst_secs = limits.burst_secs.max(1);
+        let figures = [
+            limits.history_per_s,
+            limits.poll_per_s,
+            limits.guests_per_s,
+            limits.tunnel_per_s,
+            limits.page_per_s,
+            limits.race_per_s,
+            limits.bad_tokens_per_s,
+        ];
+        let mut rates = [Rate::per_sec(1, 1).map_err(figures_of("burst_secs"))?; 7];
+        for (rule, per_s) in AddressRule::ALL.into_iter().zip(figures) {
+            let rate = Rate::per_sec(per_s, per_s.saturating_mul(burst_secs));
+            rates[rule as usize] = rate.map_err(figures_of(rule.name()))?;
+        }
+        let counts = LocalQuotaConfig { keys_max: limits.addresses_max, ..LocalQuotaConfig::default() };
+        Ok(AddressLimits {
+            rates,
+            site_factor: config.ipv6_site_factor.max(1),
+            window_ms: u64::from(burst_secs) * 1_000,
+            unlimited: config.unlimited_networks.clone(),
+            // The process's quota has the names of the metrics.
+            counts: LocalQuota::new(&counts, FlowMetrics::new(&Registry::new())?),
+            origin: Instant::now(),
+        })
+    }
+
+    /// Counts `cost` against the address, and for IPv6 against its /48.
+    ///
+    /// # Errors
+    /// The refusal, with the rule and the time to come back.
+    pub fn take(&self, rule: AddressRule, client: ClientAddr, cost: u32) -> Result<(), ApiError> {
+        let address = client.0.to_canonical();
+        if self.unlimited.iter().any(|network| network.contains(&address)) {
+            return Ok(());
+        }
+        let rate = self.rates[rule as usize];
+        self.count(rule, Subject::address(address), rate, cost)?;
+        if let IpAddr::V6(_) = address {
+            let widened = rate.units().saturating_mul(self.site_factor);
+            let burst = rate.burst().saturating_mul(self.site_factor);
+            let site = IpNet::new_assert(address, 48).trunc().addr();
+            if let Ok(rate) = Rate::per_sec(widened, burst) {
+                // Bits that no address of a /64 has, so that a /48 is another key than its first /64.
+                self.count(rule, site_subject(site), rate, cost)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, rule: AddressRule, subject: Subject, rate: Rate, cost: u32) -> Result<(), ApiError> {
+        let key = QuotaKey { purpose: rule.name(), subject };
+        let verdict = self.counts.decide(&key, cost, &Rule::Rate(rate), self.origin.elapsed());
+        if let Verdict::Refuse { .. } = verdict {
+            let message = format!(
+                "too many requests from this address: {} admits {} a second",
+                rule.name(),
+                rate.units()
+            );
+            return Err(rate_limited(message, rule.name(), "address", &verdict, self.window_ms));
+        }
+        Ok(())
+    }
+}
+
+fn figures_of(rule: &'static str) -> impl Fn(RuleError) -> AddressLimitsError {
+    move |error| AddressLimitsError::Figures { rule, error }
+}
+
+/// The key of a /48: its lowest bit is set, which [`Subject::address`] clears for a /64.
+fn site_subject(site: IpAddr) -> Subject {
+    match site {
+        IpAddr::V6(site) => Subject::Address(IpAddr::V6((u128::from(site) | 1).into())),
+        site @ IpAddr::V4(_) => Subject::Address(site),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AddressLimitsConfig;
+
+    fn limits() -> AddressLimits {
+        let limits = AddressLimitsConfig {
+            history_per_s: 1,
+            tunnel_per_s: 2,
+            burst_secs: 10,
+            ..AddressLimitsConfig::default()
+        };
+        AddressLimits::new(&HttpConfig { limits, ipv6_site_factor: 2, ..HttpConfig::default() }).unwrap()
+    }
+
+    fn taken(limits: &AddressLimits, rule: AddressRule, address: &str, cost: u32) -> bool {
+        limits.take(rule, ClientAddr(address.parse().unwrap()), cost).is_ok()
+    }
+
+    #[test]
+    fn an_address_has_its_burst_and_others_have_theirs() {
+        let limits = limits();
+        assert_eq!((0..20).filter(|_| taken(&limits, AddressRule::History, "192.0.2.1", 1)).count(), 10);
+        assert!(taken(&limits, AddressRule::History, "192.0.2.2", 1));
+        assert!(taken(&limits, AddressRule::Poll, "192.0.2.1", 1), "another rule");
+        let refusal =
+            limits.take(AddressRule::History, ClientAddr("192.0.2.1".parse().unwrap()), 1).unwrap_err();
+        assert!(refusal.0.retry_after_ms.is_some_and(|ms| ms > 0));
+        assert_eq!(refusal.0.limit.unwrap().rule, "history_per_s");
+    }
+
+    #[test]
+    fn sixteen_requests_in_a_tunnel_cost_sixteen() {
+        let limits = limits();
+        assert!(taken(&limits, AddressRule::Tunnel, "192.0.2.1", 16));
+        assert!(!taken(&limits, AddressRule::Tunnel, "192.0.2.1", 16), "20 at most");
+        assert!(taken(&limits, AddressRule::Tunnel, "192.0.2.1", 4));
+    }
+
+    #[test]
+    fn an_ipv6_site_has_a_multiple_and_loopback_no_limit() {
+        let limits = limits();
+        let of_site = |n: u32| taken(&limits, AddressRule::History, &format!("2001:db8:1:{n:x}::1"), 1);
+        assert_eq!((0..100).filter(|n| of_site(*n)).count(), 20);
+        assert_eq!((0..100).filter(|_| taken(&limits, AddressRule::History, "127.0.0.1", 1)).count(), 100);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_refused_by_its_name() {
+        let limits = AddressLimitsConfig { poll_per_s: 0, ..AddressLimitsConfig::default() };
+        let error = AddressLimits::new(&HttpConfig { limits, ..HttpConfig::default() }).err().unwrap();
+        assert!(error.to_string().starts_with("http.limits.poll_per_s"), "{error}");
+    }
+}

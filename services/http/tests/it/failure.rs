@@ -1,0 +1,73 @@
+//! A request that fails is logged with its cause and the id that the client got.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::routing::get;
+use barrage_http::{ApiError, Front, HttpConfig};
+use barrage_protocol::Code;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::server::{Server, until};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Log;
+
+    fn make_writer(&self) -> Log {
+        self.clone()
+    }
+}
+
+/// The one test that sets the log of this process.
+#[test]
+fn a_failure_is_logged_with_its_cause_and_request_id_and_a_refusal_is_not() {
+    let log = Log::default();
+    tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).init();
+    let fail = |code, message: &'static str| get(move || async move { ApiError::new(code, message) });
+    let router = Router::new()
+        .route("/away", fail(Code::Unavailable, "the-store-is-away"))
+        .route("/defect", fail(Code::Internal, "a-defect"))
+        .route("/full", fail(Code::Overloaded, "no-room"))
+        .route("/missing", fail(Code::NotFound, "not-here"));
+    let server = Server::start(router, HttpConfig::default(), Front::default());
+    let id = |path: &str| {
+        let answer = server.ask(&format!("GET {path}?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        answer.header("x-request-id").unwrap()
+    };
+    for (path, cause) in [("/away", "the-store-is-away"), ("/defect", "a-defect")] {
+        let id = id(path);
+        until("the failure is logged", || {
+            let log = log.text();
+            log.lines().any(|line| {
+                line.contains("ERROR") && line.contains(cause) && line.contains(&id) && line.contains(path)
+            })
+        });
+    }
+    let others = [id("/full"), id("/missing")];
+    // A line of a later failure comes after theirs would.
+    let last = id("/defect");
+    until("the last failure is logged", || log.text().contains(&last));
+    let text = log.text();
+    assert!(others.iter().all(|id| !text.contains(id.as_str())), "{text}");
+    assert!(!text.contains("secret"), "no query in the log: {text}");
+}
