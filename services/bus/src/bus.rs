@@ -8,8 +8,9 @@ use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
+use crate::events::EventReceiver;
 use crate::registry::{InstanceReport, Registered, Role, of_role};
 use crate::settings::{Change, Settings};
 
@@ -95,26 +96,18 @@ pub struct Subscription {
     /// The chain's position when the subscription began; what came before is read
     /// as a range, what comes after arrives here.
     pub start: Sequence,
-    pub(crate) events: broadcast::Receiver<Event>,
+    pub(crate) events: EventReceiver,
 }
 
 impl Subscription {
     /// The next event; `None` when the bus is gone. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
-        match self.events.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some(Event::Lagged),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
+        self.events.next().await
     }
 
     /// An event that has arrived already.
     pub fn try_next(&mut self) -> Option<Event> {
-        match self.events.try_recv() {
-            Ok(event) => Some(event),
-            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Event::Lagged),
-            Err(_) => None,
-        }
+        self.events.try_next()
     }
 }
 
@@ -226,6 +219,13 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Changes whenever something newer is durable in a partition.
     fn tail(&self, partition: u16) -> watch::Receiver<Sequence>;
+
+    /// Whether messages can be accepted and read here, and why not. An engine on servers of
+    /// its own answers `Ok` while they are away: a process survives that, and another one
+    /// could do no better.
+    fn condition(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Rooms and restrictions, as they are and as they change.
     fn settings(&self) -> watch::Receiver<Arc<Settings>>;

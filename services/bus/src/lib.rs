@@ -6,8 +6,11 @@
 //! JetStream stream that all processes share.
 
 mod bus;
+mod clock;
 mod config;
 pub mod embedded;
+mod events;
+mod fault;
 mod metrics;
 pub mod nats;
 mod registry;
@@ -17,6 +20,7 @@ mod switch;
 pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
+pub use fault::{Fault, Report};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
 pub use registry::{EntryLoad, Factor, GatewayLoad, InstanceReport, Registered, Role, entry_load};

@@ -28,9 +28,15 @@ impl BusMetrics {
             Opts::new("barrage_bus_duplicates_total", "Publishes whose id had been seen."),
             &["class"],
         )?;
+        for class in Class::ALL.into_iter().filter(|class| *class != Class::Pulse) {
+            for counted in [&published, &duplicates] {
+                counted.with_label_values(&[class.label()]).inc_by(0);
+            }
+        }
         let publish_duration_seconds = Histogram::with_opts(
             HistogramOpts::new("barrage_bus_publish_duration_seconds", "Publish, from call to durable.")
-                .buckets(prometheus::exponential_buckets(0.000_1, 2.0, 16)?),
+                // To 13 s: a publish is tried for `nats.publish_deadline_ms`, 8 s by default.
+                .buckets(prometheus::exponential_buckets(0.000_1, 2.0, 18)?),
         )?;
         let commit_messages = Histogram::with_opts(
             HistogramOpts::new("barrage_bus_commit_messages", "Messages per commit of the log.")
@@ -78,5 +84,25 @@ impl BusMetrics {
 
     pub(crate) fn duplicate(&self, class: Class) -> IntCounter {
         self.duplicates.with_label_values(&[class.label()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_exist_from_the_start_and_latencies_reach_ten_seconds() {
+        let registry = Registry::new();
+        BusMetrics::new(&registry).unwrap();
+        let families = registry.gather();
+        for name in ["barrage_bus_published_total", "barrage_bus_duplicates_total"] {
+            let family = families.iter().find(|family| family.name() == name).expect(name);
+            assert_eq!(family.get_metric().len(), 3, "{name}: signal, gift, chat");
+        }
+        let name = "barrage_bus_publish_duration_seconds";
+        let family = families.iter().find(|family| family.name() == name).expect(name);
+        let last = family.get_metric()[0].get_histogram().get_bucket().last().unwrap().upper_bound();
+        assert!(last >= 10.0, "{last}");
     }
 }

@@ -108,7 +108,8 @@ pub(crate) async fn run(shared: &Shared) {
             entry: None,
         };
         if let Err(error) = shared.parts.report.while_waiting(shared.bus.report(report)).await {
-            tracing::warn!(%error, "the load report was not taken");
+            // The bus logs once that its servers do not answer.
+            tracing::debug!(%error, "the load report was not taken");
         }
         if has_ended {
             return;

@@ -120,7 +120,8 @@ impl Uplink {
                 ..InstanceReport::new(Role::Uplink, self.config.id.clone())
             };
             if let Err(error) = self.bus.report(report).await {
-                tracing::warn!(%error, "the registry was not told of this uplink");
+                // The bus logs once that its servers do not answer.
+                tracing::debug!(%error, "the registry was not told of this uplink");
             }
             if draining {
                 return;

@@ -9,12 +9,17 @@ use std::sync::Arc;
 use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::bus::Topic;
+use super::file::LogFile;
+use super::mark::Mark;
+use crate::bus::{BusError, Topic};
 use crate::settings::{Change, Restriction, RoomSettings, Settings};
 
 /// Positions reserved ahead, so that a restart never gives one twice even when the
 /// last commits did not reach the disk.
 const RESERVATION: u64 = 65_536;
+/// Bytes that a probe writes while the log fails: a log that takes a few bytes and no message
+/// is not back. A write-ahead log that is used again takes small writes on a full disk.
+const PROBE_BYTES: i64 = 64 * 1024;
 /// Rows removed per sweep, so that a sweep never holds up publishing for long.
 const SWEEP_ROWS: i64 = 5_000;
 
@@ -22,7 +27,7 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS messages (
   sequence INTEGER PRIMARY KEY, direct INTEGER NOT NULL, room TEXT NOT NULL, previous INTEGER NOT NULL,
   class INTEGER NOT NULL, sender TEXT, id TEXT, fingerprint INTEGER NOT NULL, recipient TEXT,
-  at_ms INTEGER NOT NULL, body BLOB NOT NULL);
+  at_ms INTEGER NOT NULL, body BLOB NOT NULL, clock_ms INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS topics (direct INTEGER NOT NULL, room TEXT NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY (direct, room)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
@@ -37,23 +42,119 @@ pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
     pub(crate) topic: Topic,
     pub(crate) fingerprint: u64,
+    /// When it was accepted, by the log's own clock ([`crate::clock::LogClock`]).
+    pub(crate) clock_ms: u64,
 }
 
 pub(crate) struct Journal {
     connection: Connection,
     reserved: u64,
     synced: bool,
+    mark: Mark,
+    // Closed after the connection: fields are dropped in this order.
+    file: Arc<LogFile>,
+}
+
+/// The log was found to end before positions that it had given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// Where the log ends.
+    pub(crate) ends_at: Sequence,
+    /// The newest position that the log's mark or the archive knows of.
+    pub(crate) reached: Sequence,
+    /// Every position up to here counts as given.
+    pub(crate) goes_on_after: Sequence,
 }
 
 impl Journal {
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+    /// Opens the log. `archived` is the archive's newest position.
+    pub(crate) fn open(
+        path: &Path,
+        file: Arc<LogFile>,
+        archived: Sequence,
+    ) -> Result<(Self, Option<Loss>), BusError> {
+        let failed =
+            |error: &dyn std::fmt::Display| BusError::Unavailable(format!("{}: {error}", path.display()));
+        let mark = Mark::open(path).map_err(|error| failed(&error))?;
+        let mut journal = Journal::open_file(path, file, mark).map_err(|error| failed(&error))?;
+        let loss = journal.find_loss(archived).map_err(|error| failed(&error))?;
+        if let Some(loss) = loss {
+            journal.reserved = journal.reserved.max(loss.goes_on_after.0);
+        }
+        Ok((journal, loss))
+    }
+
+    fn open_file(path: &Path, file: Arc<LogFile>, mark: Mark) -> rusqlite::Result<Self> {
         let connection = connect(path)?;
         connection.execute_batch(SCHEMA)?;
+        let has_clock = connection
+            .prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'clock_ms'")?
+            .exists([])?;
+        if !has_clock {
+            // A log of an older version: its clock was the wall's.
+            connection.execute_batch(
+                "BEGIN; ALTER TABLE messages ADD COLUMN clock_ms INTEGER NOT NULL DEFAULT 0;
+                 UPDATE messages SET clock_ms = at_ms; COMMIT;",
+            )?;
+        }
         let reserved = connection
             .query_row("SELECT value FROM meta WHERE key = 'reserved'", [], |row| row.get::<_, i64>(0))
             .optional()?
             .map_or(0, i64::cast_unsigned);
-        Ok(Journal { connection, reserved, synced: true })
+        Ok(Journal { connection, reserved, synced: true, mark, file })
+    }
+
+    /// Whether the log ends before a position that it gave. How much it gave beyond that
+    /// position is not known (the mark and the archive are a moment late): it goes on behind
+    /// all that could have been given since.
+    fn find_loss(&self, archived: Sequence) -> rusqlite::Result<Option<Loss>> {
+        let newest: Option<i64> =
+            self.connection.query_row("SELECT MAX(last) FROM topics", [], |row| row.get(0))?;
+        let ends_at = Sequence(newest.map_or(0, i64::cast_unsigned));
+        let reached = archived.max(self.mark.reached());
+        let goes_on_after = Sequence(reached.0.saturating_add(RESERVATION).max(self.reserved));
+        Ok((reached > ends_at).then_some(Loss { ends_at, reached, goes_on_after }))
+    }
+
+    /// Where the log's clock stood; none in a new log.
+    pub(crate) fn clock_ms(&self) -> rusqlite::Result<Option<u64>> {
+        let newest: Option<i64> = self.connection.query_row(
+            "SELECT MAX((SELECT COALESCE(MAX(value), 0) FROM meta WHERE key = 'clock'),
+                        (SELECT COALESCE(MAX(clock_ms), 0) FROM
+                           (SELECT clock_ms FROM messages ORDER BY sequence DESC LIMIT 1)))",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(newest.filter(|newest| *newest > 0).map(i64::cast_unsigned))
+    }
+
+    /// Writes where the log's clock stands: it goes on from there after a restart, and the
+    /// write shows whether the log can be written. `large` writes more than a message takes.
+    pub(crate) fn probe(&mut self, clock_ms: u64, large: bool) -> rusqlite::Result<()> {
+        self.sync_mode(false)?;
+        self.connection.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('clock', ?1)",
+            [clock_ms.cast_signed()],
+        )?;
+        if large {
+            // Two commits: what one transaction writes and removes never reaches the disk.
+            self.connection.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', zeroblob(?1))",
+                [PROBE_BYTES],
+            )?;
+            self.connection.execute("DELETE FROM meta WHERE key = 'probe'", [])?;
+        }
+        Ok(())
+    }
+
+    /// Why the file is not the one that was opened.
+    pub(crate) fn missing(&self) -> Option<String> {
+        self.file.missing()
+    }
+
+    /// Notes how far the log has come, beside it.
+    pub(crate) fn note_mark(&mut self, reached: Sequence) -> std::io::Result<()> {
+        self.mark.note(reached)
     }
 
     /// The first position that no earlier process can have given.
@@ -70,11 +171,11 @@ impl Journal {
         rows.collect()
     }
 
-    /// Messages accepted at or after `from_ms`, in order.
+    /// Messages accepted at or after `from_ms` of the log's clock, in order.
     pub(crate) fn recent(&self, from_ms: u64, mut each: impl FnMut(Entry)) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare(
-            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body, direct, fingerprint
-             FROM messages WHERE at_ms >= ?1 ORDER BY sequence",
+            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body, direct, fingerprint, clock_ms
+             FROM messages WHERE clock_ms >= ?1 ORDER BY sequence",
         )?;
         let mut rows = statement.query([from_ms.cast_signed()])?;
         while let Some(row) = rows.next()? {
@@ -84,6 +185,7 @@ impl Journal {
                 message: Arc::new(message),
                 topic,
                 fingerprint: row.get::<_, i64>(10)?.cast_unsigned(),
+                clock_ms: row.get::<_, i64>(11)?.cast_unsigned(),
             });
         }
         Ok(())
@@ -123,11 +225,11 @@ impl Journal {
         let mut reserved = self.reserved;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body, clock_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
             let mut lasts: HashMap<&Topic, &Message> = HashMap::new();
-            for Entry { message: m, topic, fingerprint } in entries {
+            for Entry { message: m, topic, fingerprint, clock_ms } in entries {
                 insert.execute(params![
                     m.sequence.0.cast_signed(),
                     i64::from(*topic == Topic::Direct),
@@ -140,6 +242,7 @@ impl Journal {
                     m.to.as_ref().map(UserId::as_str),
                     m.at_ms.cast_signed(),
                     &m.body[..],
+                    clock_ms.cast_signed(),
                 ])?;
                 lasts.insert(topic, m);
             }
@@ -162,6 +265,13 @@ impl Journal {
         }
         transaction.commit()?;
         self.reserved = reserved;
+        if moves_reservation {
+            // The commit is durable; the mark is a second witness, and may fail.
+            let noted = self.mark.note(last.message.sequence).and_then(|()| self.mark.sync());
+            if let Err(error) = noted {
+                tracing::warn!(%error, "the log's high-water mark could not be written");
+            }
+        }
         Ok(())
     }
 
@@ -193,13 +303,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes some of what is older than the log keeps. Positions grow with time,
-    /// so the oldest rows are the first ones.
+    /// Removes some of what is older than the log keeps, by the log's clock. Positions grow
+    /// with it, so the oldest rows are the first ones.
     pub(crate) fn sweep(&mut self, kept_from_ms: u64) -> rusqlite::Result<usize> {
         self.sync_mode(false)?;
         self.connection.execute(
             "DELETE FROM messages WHERE sequence IN
-               (SELECT sequence FROM messages ORDER BY sequence LIMIT ?1) AND at_ms < ?2",
+               (SELECT sequence FROM messages ORDER BY sequence LIMIT ?1) AND clock_ms < ?2",
             params![SWEEP_ROWS, kept_from_ms.cast_signed()],
         )
     }
@@ -214,11 +324,14 @@ impl Journal {
 }
 
 /// Reads for the archiver, on a connection of its own.
-pub(crate) struct JournalReader(Connection);
+pub(crate) struct JournalReader(
+    Connection,
+    #[expect(dead_code, reason = "closed after the connection")] Arc<LogFile>,
+);
 
 impl JournalReader {
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
-        connect(path).map(JournalReader)
+    pub(crate) fn open(path: &Path, file: Arc<LogFile>) -> rusqlite::Result<Self> {
+        Ok(JournalReader(connect(path)?, file))
     }
 
     pub(crate) fn room_messages(&self, after: Sequence, limit: usize) -> rusqlite::Result<Vec<Arc<Message>>> {

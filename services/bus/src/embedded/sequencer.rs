@@ -3,29 +3,41 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use barrage_protocol::{Message, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::condition::Condition;
 use super::engine::{Topics, lock};
 use super::journal::{Entry, Journal};
 use super::topic_log::{DedupKey, Seen, is_sequenced};
 use crate::bus::{BusError, Draft, Event, Receipt, Topic};
+use crate::clock::LogClock;
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
 use crate::settings::{Change, Settings};
 
 /// Commands taken into one commit at most.
 const COMMIT_COMMANDS_MAX: usize = 1_024;
-/// How often old messages are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often old messages are looked for, by the log's clock.
+const SWEEP_EVERY_MS: u64 = 5_000;
+/// How often a log that nobody writes is probed.
+pub(crate) const TICK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, BusError>>;
 
 pub(crate) enum Command {
-    Publish { drafts: Vec<Draft>, reply: Reply<Vec<Receipt>> },
-    Change { change: Change, reply: Reply<()> },
+    Publish {
+        drafts: Vec<Draft>,
+        reply: Reply<Vec<Receipt>>,
+    },
+    Change {
+        change: Change,
+        reply: Reply<()>,
+    },
+    /// Comes every second: see whether the log can be written, and remove what is old.
+    Tick,
 }
 
 pub(crate) struct Sequencer {
@@ -36,7 +48,12 @@ pub(crate) struct Sequencer {
     pub(crate) config: BusConfig,
     pub(crate) metrics: BusMetrics,
     pub(crate) next: u64,
-    pub(crate) swept: std::time::Instant,
+    /// The newest position of a commit of this process; zero before the first.
+    pub(crate) committed: Sequence,
+    pub(crate) clock: LogClock,
+    pub(crate) condition: Arc<Condition>,
+    /// When it last removed old messages, by the log's clock.
+    pub(crate) swept_ms: u64,
 }
 
 /// A publish whose messages are in the open commit.
@@ -59,15 +76,25 @@ impl Sequencer {
     pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMIT_COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMIT_COMMANDS_MAX) > 0 {
-            self.commit(&mut taken);
-            if self.swept.elapsed() > SWEEP_EVERY {
-                self.sweep();
-            }
+            self.turn(&mut taken);
         }
     }
 
-    fn commit(&mut self, taken: &mut Vec<Command>) {
-        let now_ms = unix_ms();
+    /// Takes the commands of one turn.
+    pub(crate) fn turn(&mut self, taken: &mut Vec<Command>) {
+        let ticks = taken.iter().any(|command| matches!(command, Command::Tick));
+        let wrote = self.commit(taken);
+        if ticks {
+            self.tick(wrote);
+        }
+        if self.clock.now_ms().saturating_sub(self.swept_ms) > SWEEP_EVERY_MS {
+            self.sweep();
+        }
+    }
+
+    /// Returns whether messages were written.
+    fn commit(&mut self, taken: &mut Vec<Command>) -> bool {
+        let now_ms = self.clock.unix_ms();
         let mut commit = Commit::default();
         let mut changes = Vec::new();
         for command in taken.drain(..) {
@@ -77,12 +104,28 @@ impl Sequencer {
                     Err(error) => answer(reply, Err(error)),
                 },
                 Command::Change { change, reply } => changes.push((change, reply)),
+                Command::Tick => {}
             }
         }
-        self.finish(commit);
+        let wrote = self.finish(commit);
         for (change, reply) in changes {
             let result = self.change(&change, now_ms);
             answer(reply, result);
+        }
+        wrote
+    }
+
+    /// Looks whether the log is there and can be written, and notes where it stands.
+    fn tick(&mut self, wrote: bool) {
+        self.condition.found(self.journal.missing());
+        if !wrote {
+            match self.journal.probe(self.clock.now_ms(), self.condition.write_fails()) {
+                Ok(()) => self.condition.written(),
+                Err(error) => self.condition.write_failed(&error),
+            }
+        }
+        if let Err(error) = self.journal.note_mark(self.committed) {
+            tracing::debug!(%error, "the log's high-water mark could not be written");
         }
     }
 
@@ -93,6 +136,7 @@ impl Sequencer {
         now_ms: u64,
         commit: &mut Commit,
     ) -> Result<Vec<Receipt>, BusError> {
+        let clock_ms = self.clock.now_ms();
         let mut found = Vec::with_capacity(drafts.len());
         let mut own = HashMap::new();
         for draft in &drafts {
@@ -137,7 +181,7 @@ impl Sequencer {
                 at_ms: now_ms,
                 body: draft.body,
             });
-            commit.entries.push(Entry { message, topic, fingerprint: draft.fingerprint });
+            commit.entries.push(Entry { message, topic, fingerprint: draft.fingerprint, clock_ms });
             receipts.push(Receipt { sequence, at_ms: now_ms, duplicate: false });
         }
         Ok(receipts)
@@ -149,32 +193,39 @@ impl Sequencer {
         self.topics.seen(&topic, &key).or_else(|| commit.seen.get(&(topic, key)).copied())
     }
 
-    /// Makes the commit durable, then visible, then answered: in this order.
-    fn finish(&mut self, commit: Commit) {
+    /// Makes the commit durable, then visible, then answered: in this order. Returns whether
+    /// anything was written.
+    fn finish(&mut self, commit: Commit) -> bool {
         if let Err(error) = self.journal.append(&commit.entries) {
             self.metrics.log_failures.inc();
-            tracing::error!(%error, messages = commit.entries.len(), "the message log could not be written");
+            self.condition.write_failed(&error);
             for Waiting { reply, .. } in commit.waiting {
                 answer(reply, Err(BusError::Unavailable("it could not be written".into())));
             }
-            return;
+            return false;
         }
+        let wrote = !commit.entries.is_empty();
         if let Some(last) = commit.entries.last() {
             self.metrics
                 .commit_messages
                 .observe(f64::from(u32::try_from(commit.entries.len()).unwrap_or(u32::MAX)));
+            self.committed = last.message.sequence;
             self.tail.send_replace(last.message.sequence);
+            self.condition.written();
         }
-        for Entry { message, topic, fingerprint } in commit.entries {
+        for Entry { message, topic, fingerprint, clock_ms } in commit.entries {
             self.metrics.published(message.class).inc();
             let state = self.topics.get_or_create(&topic);
-            lock(&state.log).push(Arc::clone(&message), fingerprint, &self.config);
+            // Under one lock, which a subscriber holds while it reads where it begins.
+            let mut log = lock(&state.log);
+            log.push(Arc::clone(&message), fingerprint, clock_ms, &self.config);
             // No subscriber is fine: the message is in the log.
-            drop(state.events.send(Event::Message(message)));
+            state.events.send(&Event::Message(message));
         }
         for Waiting { receipts, reply } in commit.waiting {
             answer(reply, Ok(receipts));
         }
+        wrote
     }
 
     fn change(&mut self, change: &Change, now_ms: u64) -> Result<(), BusError> {
@@ -206,10 +257,12 @@ impl Sequencer {
     }
 
     fn sweep(&mut self) {
-        self.swept = std::time::Instant::now();
-        let now_ms = unix_ms();
+        let now_ms = self.clock.now_ms();
+        self.swept_ms = now_ms;
         self.topics.expire(now_ms, &self.config);
-        if let Err(error) = self.journal.sweep(now_ms.saturating_sub(self.config.log_secs * 1000)) {
+        if let Err(error) =
+            self.journal.sweep(now_ms.saturating_sub(self.config.log_secs.saturating_mul(1_000)))
+        {
             tracing::warn!(%error, "old messages could not be removed from the log");
         }
     }
@@ -219,11 +272,4 @@ impl Sequencer {
 /// the same id learns so.
 fn answer<T>(reply: Reply<T>, result: Result<T, BusError>) {
     drop(reply.send(result));
-}
-
-/// Unix time in milliseconds.
-pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

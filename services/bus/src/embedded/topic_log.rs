@@ -23,11 +23,19 @@ pub(crate) struct Seen {
     pub(crate) fingerprint: u64,
 }
 
+/// A message, and when it was kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    /// By a clock that never steps; [`Message::at_ms`] is of a wall clock, which does.
+    pub(crate) kept_at_ms: u64,
+    pub(crate) message: Arc<Message>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct TopicLog {
     last: Sequence,
-    chat: VecDeque<Arc<Message>>,
-    precious: VecDeque<Arc<Message>>,
+    chat: VecDeque<Kept>,
+    precious: VecDeque<Kept>,
     evicted_chat: VecDeque<Sequence>,
     /// Highest position of a gift or signal that is no longer here.
     evicted_precious: Sequence,
@@ -51,9 +59,9 @@ impl TopicLog {
     }
 
     /// Everything that is here, in chain order.
-    pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
+    pub(crate) fn messages(&self) -> Vec<Kept> {
         let mut messages: Vec<_> = self.precious.iter().chain(&self.chat).cloned().collect();
-        messages.sort_unstable_by_key(|message| message.sequence);
+        messages.sort_unstable_by_key(|kept| kept.message.sequence);
         messages
     }
 
@@ -61,15 +69,27 @@ impl TopicLog {
         self.seen.get(key).copied()
     }
 
-    /// Adds the next message of the chain.
-    pub(crate) fn push(&mut self, message: Arc<Message>, fingerprint: u64, config: &BusConfig) {
+    /// The chain goes on after `base`; what was between is nowhere, and a range over it is gone.
+    pub(crate) fn break_at(&mut self, base: Sequence) {
+        self.last = self.last.max(base);
+        self.evicted_precious = self.evicted_precious.max(base);
+    }
+
+    /// Adds the next message of the chain, at a moment of the clock that `expire` is asked by.
+    pub(crate) fn push(
+        &mut self,
+        message: Arc<Message>,
+        fingerprint: u64,
+        kept_at_ms: u64,
+        config: &BusConfig,
+    ) {
         debug_assert!(message.sequence > self.last);
         self.last = message.sequence;
-        self.remember(&message, fingerprint, config);
+        self.remember(&message, fingerprint, kept_at_ms, config);
         if message.class.is_precious() {
-            self.precious.push_back(message);
+            self.precious.push_back(Kept { kept_at_ms, message });
         } else {
-            self.chat.push_back(message);
+            self.chat.push_back(Kept { kept_at_ms, message });
         }
         while self.chat.len() > config.chat_per_room_max {
             self.evict_chat();
@@ -80,42 +100,49 @@ impl TopicLog {
     }
 
     /// Remembers an id alone, for messages that are no longer repaired.
-    pub(crate) fn remember(&mut self, message: &Message, fingerprint: u64, config: &BusConfig) {
+    fn remember(&mut self, message: &Message, fingerprint: u64, kept_at_ms: u64, config: &BusConfig) {
         let Some(id) = &message.id else { return };
         let key = (message.sender.clone(), id.clone());
         self.seen.insert(key.clone(), Seen { sequence: message.sequence, fingerprint });
-        self.seen_order.push_back((message.at_ms, key, message.sequence));
+        self.seen_order.push_back((kept_at_ms, key, message.sequence));
         while self.seen_order.len() > config.dedup_per_room_max {
             self.forget_oldest();
         }
     }
 
-    /// Drops what is older than the retention and dedup windows.
+    /// Drops what is older than the retention and dedup windows, and memory that it leaves
+    /// unused.
     pub(crate) fn expire(&mut self, now_ms: u64, config: &BusConfig) {
-        let kept_from = now_ms.saturating_sub(config.retention_secs * 1000);
-        while self.chat.front().is_some_and(|m| m.at_ms < kept_from) {
+        let kept_from = now_ms.saturating_sub(config.retention_secs.saturating_mul(1_000));
+        while self.chat.front().is_some_and(|kept| kept.kept_at_ms < kept_from) {
             self.evict_chat();
         }
-        while self.precious.front().is_some_and(|m| m.at_ms < kept_from) {
+        while self.precious.front().is_some_and(|kept| kept.kept_at_ms < kept_from) {
             self.evict_precious();
         }
-        let known_from = now_ms.saturating_sub(config.dedup_secs * 1000);
-        while self.seen_order.front().is_some_and(|(at_ms, ..)| *at_ms < known_from) {
+        let known_from = now_ms.saturating_sub(config.dedup_secs.saturating_mul(1_000));
+        while self.seen_order.front().is_some_and(|(kept_at_ms, ..)| *kept_at_ms < known_from) {
             self.forget_oldest();
+        }
+        give_back(&mut self.chat);
+        give_back(&mut self.precious);
+        give_back(&mut self.seen_order);
+        if self.seen.is_empty() && self.seen.capacity() > 0 {
+            self.seen = HashMap::new();
         }
     }
 
     fn evict_chat(&mut self) {
-        let Some(message) = self.chat.pop_front() else { return };
-        self.evicted_chat.push_back(message.sequence);
+        let Some(kept) = self.chat.pop_front() else { return };
+        self.evicted_chat.push_back(kept.message.sequence);
         if self.evicted_chat.len() > EVICTED_MAX {
             self.evicted_chat.pop_front();
         }
     }
 
     fn evict_precious(&mut self) {
-        if let Some(message) = self.precious.pop_front() {
-            self.evicted_precious = message.sequence;
+        if let Some(kept) = self.precious.pop_front() {
+            self.evicted_precious = self.evicted_precious.max(kept.message.sequence);
         }
     }
 
@@ -177,11 +204,19 @@ fn cut_at(messages: &[Arc<Message>], bytes_max: usize) -> Option<usize> {
     (count < messages.len()).then_some(count)
 }
 
+/// A queue that was long and has become short gives its places back: a room that was hot once
+/// does not stay big.
+fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.capacity() > 8 * queue.len().max(8) {
+        queue.shrink_to(2 * queue.len());
+    }
+}
+
 /// Messages of a sorted deque within (`after`, `end`).
-fn slice(sorted: &VecDeque<Arc<Message>>, after: Sequence, end: Sequence) -> Vec<Arc<Message>> {
-    let from = sorted.partition_point(|m| m.sequence <= after);
-    let to = sorted.partition_point(|m| m.sequence < end);
-    sorted.range(from..to.max(from)).cloned().collect()
+fn slice(sorted: &VecDeque<Kept>, after: Sequence, end: Sequence) -> Vec<Arc<Message>> {
+    let from = sorted.partition_point(|kept| kept.message.sequence <= after);
+    let to = sorted.partition_point(|kept| kept.message.sequence < end);
+    sorted.range(from..to.max(from)).map(|kept| Arc::clone(&kept.message)).collect()
 }
 
 /// Whether a class is kept in the log at all.
@@ -194,7 +229,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn message(sequence: u64, previous: u64, class: Class, at_ms: u64) -> Arc<Message> {
+    fn message(sequence: u64, previous: u64, class: Class) -> Arc<Message> {
         Arc::new(Message {
             room: "r".parse().unwrap(),
             sequence: Sequence(sequence),
@@ -203,7 +238,7 @@ mod tests {
             sender: Some("u".parse().unwrap()),
             id: Some(format!("m{sequence}").parse().unwrap()),
             to: None,
-            at_ms,
+            at_ms: 0,
             body: "{}".into(),
         })
     }
@@ -228,9 +263,9 @@ mod tests {
             for (i, class) in classes.iter().enumerate() {
                 let sequence = 2 * i as u64 + 1;
                 let class = if *class == 0 { Class::Gift } else { Class::Chat };
-                let m = message(sequence, previous, class, 0);
+                let m = message(sequence, previous, class);
                 previous = sequence;
-                log.push(Arc::clone(&m), 0, &config());
+                log.push(Arc::clone(&m), 0, 0, &config());
                 all.push(m);
             }
             let limits = RangeLimits { chat_max: limit, precious_max: limit, bytes_max };
@@ -260,7 +295,7 @@ mod tests {
     fn a_range_is_cut_at_its_bytes_and_goes_on_where_it_ended() {
         let mut log = TopicLog::default();
         for n in 1..=8 {
-            log.push(message(n, n - 1, Class::Chat, 0), 0, &config());
+            log.push(message(n, n - 1, Class::Chat), 0, 0, &config());
         }
         let each = 2 + RangeLimits::OVERHEAD_BYTES;
         let limits = RangeLimits { chat_max: 6, bytes_max: 4 * each, ..RangeLimits::default() };
@@ -277,7 +312,7 @@ mod tests {
         let mut log = TopicLog::default();
         let key = |n: u64| (Some("u".parse().unwrap()), format!("m{n}").parse().unwrap());
         for n in 1..=12 {
-            log.push(message(n, n - 1, Class::Gift, n * 1000), 7, &config());
+            log.push(message(n, n - 1, Class::Gift), 7, n * 1000, &config());
         }
         assert_eq!(log.seen(&key(2)), None);
         assert_eq!(log.seen(&key(3)), Some(Seen { sequence: Sequence(3), fingerprint: 7 }));
@@ -289,9 +324,9 @@ mod tests {
     #[test]
     fn age_evicts_and_a_resume_from_before_is_gone() {
         let mut log = TopicLog::default();
-        log.push(message(1, 0, Class::Gift, 1_000), 0, &config());
-        log.push(message(2, 1, Class::Chat, 1_000), 0, &config());
-        log.push(message(3, 2, Class::Gift, 900_000_000), 0, &config());
+        log.push(message(1, 0, Class::Gift), 0, 1_000, &config());
+        log.push(message(2, 1, Class::Chat), 0, 1_000, &config());
+        log.push(message(3, 2, Class::Gift), 0, 900_000_000, &config());
         log.expire(900_000_000, &config());
         let gone = log.range(Sequence(0), None, RangeLimits::default());
         assert_eq!((gone.outcome, gone.messages.len()), (RepairOutcome::Gone, 1));

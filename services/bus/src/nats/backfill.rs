@@ -10,9 +10,10 @@ use barrage_protocol::{Message, Sequence};
 use super::followed::{Followed, Kept};
 use super::reader::Reader;
 use crate::bus::BusError;
+use crate::clock::steady_ms;
 use crate::config::BusConfig;
 use crate::embedded::lock;
-use crate::embedded::topic_log::TopicLog;
+use crate::embedded::topic_log::{self, TopicLog};
 
 /// Positions of the stream that are read beyond what was asked for: others stopped a
 /// little earlier. A second or two of a busy cluster.
@@ -60,8 +61,12 @@ pub(crate) async fn backfill(
         return Ok(false);
     }
     let mut log = TopicLog::starting_at(from);
-    for message in older.into_iter().chain(kept.log.messages()) {
-        log.push(message, 0, limits);
+    let newer = kept.log.messages();
+    // Times never fall along the chain.
+    let kept_at_ms = newer.first().map_or_else(steady_ms, |kept| kept.kept_at_ms);
+    let older = older.into_iter().map(|message| topic_log::Kept { kept_at_ms, message });
+    for topic_log::Kept { kept_at_ms, message } in older.chain(newer) {
+        log.push(message, 0, kept_at_ms, limits);
     }
     *kept = Kept { base: from, log };
     Ok(true)

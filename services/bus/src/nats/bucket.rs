@@ -48,7 +48,8 @@ async fn follow_once(
     disturbances: &mut watch::Receiver<Disturbances>,
     tell: &mut impl FnMut(News),
 ) -> Result<(), BusError> {
-    let is_empty = store.status().await.map_err(|e| unavailable(&e))?.values() == 0;
+    // `Store::status` would answer how it was when the bucket was opened.
+    let is_empty = store.stream.get_info().await.map_err(|e| unavailable(&e))?.state.messages == 0;
     let mut entries = store.watch_with_history(">").await.map_err(|e| unavailable(&e))?;
     let mut all = Vec::new();
     let mut complete = is_empty;

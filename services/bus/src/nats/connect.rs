@@ -112,11 +112,12 @@ pub(crate) async fn connect(
                 metrics.disconnects.inc();
                 tracing::warn!("the connection to NATS is lost");
             }
-            Event::LameDuckMode
-            | Event::Draining
-            | Event::Closed
-            | Event::ServerError(_)
-            | Event::ClientError(_) => tracing::warn!(%event, "NATS said something"),
+            Event::LameDuckMode | Event::Draining | Event::Closed | Event::ServerError(_) => {
+                tracing::warn!(%event, "NATS client event");
+            }
+            // One for each attempt to connect again; that the servers do not answer is logged
+            // once by `hearing`.
+            Event::ClientError(_) => tracing::debug!(%event, "NATS client event"),
         }
         std::future::ready(())
     };
@@ -167,9 +168,27 @@ fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
     if servers.is_empty() { Err(NatsError::Config("urls names no server")) } else { Ok(servers) }
 }
 
+/// The configured servers as they may stand in a log: without user and password.
+pub(crate) fn redacted(config: &NatsConfig) -> Result<String, NatsError> {
+    let name = |server: &ServerAddr| format!("{}://{}:{}", server.scheme(), server.host(), server.port());
+    Ok(servers(config)?.iter().map(name).collect::<Vec<_>>().join(", "))
+}
+
 /// Full jitter: all clients of a server that fell lose it in the same moment.
 fn reconnect_pause(attempts: usize, pause_ms_max: u64) -> Duration {
     let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(16);
     let bound = RECONNECT_PAUSE_MS.saturating_mul(1 << doublings).min(pause_ms_max);
     Duration::from_millis(rand::random_range(0..=bound))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logged_server_names_have_no_credentials() {
+        let urls = ["nats://ann:s3cret@one:4222".to_owned(), "tls://two".to_owned()];
+        let config = NatsConfig { urls: urls.into(), ..NatsConfig::default() };
+        assert_eq!(redacted(&config).unwrap(), "nats://one:4222, tls://two:4222");
+    }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::check::{Finding, findings};
 use super::config::NatsConfig;
-use super::connect::{Connection, NatsError, connect};
+use super::connect::{Connection, NatsError, connect, redacted};
 use super::follower::Follower;
 use super::gather::Gatherer;
 use super::link::Pauses;
@@ -24,7 +24,7 @@ use super::publisher::Publisher;
 use super::registry::{self, Instances};
 use super::settings::SettingsKeeper;
 use super::streams::Streams;
-use super::{audit, bucket, setup, tail};
+use super::{audit, bucket, hearing, setup, tail};
 use crate::bus::{Bus, BusError, Draft, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::config::BusConfig;
 use crate::embedded::lock;
@@ -104,6 +104,7 @@ impl NatsBus {
         }));
         let instances = Instances::new(client.clone(), &stores.instances, timeout);
         let reports = instances.reports();
+        tasks.running.spawn(hearing::run(stores.instances.clone(), instances.reports(), redacted(&config)?));
         let listening = client.clone();
         tasks.running.spawn(bucket::follow(stores.instances, disturbances.clone(), move |news| {
             registry::tell(&reports, &listening, news);
@@ -272,5 +273,9 @@ impl Bus for NatsBus {
 
     fn instances(&self) -> Vec<Registered> {
         self.instances.list()
+    }
+
+    fn unheard_for(&self) -> Option<Duration> {
+        self.instances.unheard_for()
     }
 }

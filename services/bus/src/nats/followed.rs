@@ -3,17 +3,18 @@
 use std::sync::Mutex;
 
 use barrage_protocol::Sequence;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::bus::{Event, Subscription};
+use crate::bus::Subscription;
 use crate::embedded::lock;
 use crate::embedded::topic_log::TopicLog;
+use crate::events::EventSender;
 
 /// One topic as far as it has been followed.
 pub(crate) struct Followed {
     pub(crate) kept: Mutex<Kept>,
-    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) events: EventSender,
     /// A position that is stored, though it may not have arrived.
     pub(crate) stored: watch::Sender<Sequence>,
     /// Held while the stream is read for a range: who waits may find it in memory. It says
@@ -26,7 +27,7 @@ impl Followed {
     pub(crate) fn new(start: Sequence, lag_max: usize) -> Self {
         Followed {
             kept: Mutex::new(Kept::from(start)),
-            events: broadcast::Sender::new(lag_max.max(1)),
+            events: EventSender::new(lag_max),
             stored: watch::Sender::new(start),
             reading: tokio::sync::Mutex::default(),
         }

@@ -20,11 +20,13 @@ use super::followed::Followed;
 use super::following::Following;
 use super::link::Pauses;
 use super::reader::unavailable;
+use super::server_time::ServerTime;
 use super::streams::Streams;
 use crate::bus::{BusError, Range, RangeLimits, Subscription, Topic};
+use crate::clock::{steady_ms, unix_ms};
 use crate::config::BusConfig;
+use crate::embedded::lock;
 use crate::embedded::topic_log::TopicLog;
-use crate::embedded::{lock, unix_ms};
 use crate::metrics::BusMetrics;
 
 /// Topics read at once; the rest of them wait, so that a reconnect of a process with
@@ -51,6 +53,7 @@ pub(crate) struct Follower {
     disturbances: watch::Receiver<Disturbances>,
     followed: Mutex<HashMap<Topic, Arc<Followed>>>,
     pub(crate) reads: Semaphore,
+    server_time: Mutex<ServerTime>,
     /// Where topics are followed: where the connection is read.
     runtime: Handle,
 }
@@ -74,6 +77,7 @@ impl Follower {
             disturbances,
             followed: Mutex::default(),
             reads: Semaphore::new(READS_MAX),
+            server_time: Mutex::default(),
             runtime,
         }
     }
@@ -242,7 +246,7 @@ impl Follower {
     ) -> Option<Range> {
         let followed = self.followed(topic)?;
         let mut kept = lock(&followed.kept);
-        kept.log.expire(unix_ms(), &self.limits);
+        kept.log.expire(steady_ms(), &self.limits);
         // Another process may have seen a position that is still on its way here.
         let within = kept.base <= after && after <= kept.log.last();
         within.then(|| kept.log.range(after, before, limits))
@@ -261,7 +265,10 @@ impl Follower {
             let (outcome, messages) = (RepairOutcome::Gone, Vec::new());
             return Ok(Range { outcome, skipped: 0, messages, covered_to: last });
         }
-        let since = SystemTime::now() - Duration::from_secs(self.limits.retention_secs);
+        let newest_ms = newest_ms(&reader.state().await?);
+        let now_ms = lock(&self.server_time).now_ms(newest_ms, steady_ms(), unix_ms());
+        let kept_ms = now_ms.saturating_sub(self.limits.retention_secs.saturating_mul(1_000));
+        let since = SystemTime::UNIX_EPOCH + Duration::from_millis(kept_ms);
         let kept_from = reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
         let oldest = reader.page(&input, after, 1).await?.messages.first().map(|message| message.sequence);
         let is_cut = oldest.is_some_and(|oldest| oldest < kept_from);
@@ -282,7 +289,7 @@ impl Follower {
             if precious_bytes > limits.bytes_max {
                 left = 0;
             }
-            log.push(Arc::new(message), 0, &self.limits);
+            log.push(Arc::new(message), 0, 0, &self.limits);
             ControlFlow::Continue(())
         };
         reader.scan(&input, from, last, visit).await?;
@@ -297,6 +304,11 @@ impl Follower {
         }
         Ok(range)
     }
+}
+
+/// When the newest message was stored, in Unix milliseconds of the servers.
+fn newest_ms(state: &State) -> u64 {
+    u64::try_from(state.last_timestamp.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
 /// Whether messages after a position may have left the stream. It does not say

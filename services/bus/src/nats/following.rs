@@ -21,7 +21,8 @@ use super::followed::{Followed, Kept};
 use super::follower::Follower;
 use super::link::Pauses;
 use crate::bus::{BusError, Event, PulseDraft, Topic};
-use crate::embedded::{lock, unix_ms};
+use crate::clock::steady_ms;
+use crate::embedded::lock;
 
 /// Arrivals taken in one turn, before anything else is looked at.
 const TURN_ARRIVALS_MAX: usize = 64;
@@ -136,7 +137,7 @@ impl Following {
     async fn took(&mut self, arrival: async_nats::Message) {
         match read(arrival) {
             None => tracing::warn!("something that is no message came from the bus"),
-            Some(Arrival::Pulse(pulse)) => drop(self.followed.events.send(Event::Pulse(pulse))),
+            Some(Arrival::Pulse(pulse)) => self.followed.events.send(&Event::Pulse(pulse)),
             Some(Arrival::Message(message)) => self.arrived(message).await,
         }
     }
@@ -156,10 +157,12 @@ impl Following {
             return;
         }
         let message = Arc::new(message);
-        kept.log.push(Arc::clone(&message), 0, &self.follower.limits);
-        kept.log.expire(unix_ms(), &self.follower.limits);
+        // By this process's own time: the publisher's clock and this one may differ by hours.
+        let now_ms = steady_ms();
+        kept.log.push(Arc::clone(&message), 0, now_ms, &self.follower.limits);
+        kept.log.expire(now_ms, &self.follower.limits);
         // Nobody listening is fine: the task ends soon.
-        drop(self.followed.events.send(Event::Message(message)));
+        self.followed.events.send(&Event::Message(message));
     }
 
     /// Reads what was missed up to a position; tries until it has it or nobody listens any
@@ -214,7 +217,7 @@ impl Following {
     fn forget_before(&self, base: Sequence) {
         let mut kept = lock(&self.followed.kept);
         *kept = Kept::from(base);
-        drop(self.followed.events.send(Event::Lagged));
+        self.followed.events.send(&Event::Lagged);
     }
 }
 

@@ -11,11 +11,13 @@ use barrage_protocol::Sequence;
 use tokio::sync::Semaphore;
 
 use super::config::NatsConfig;
+use super::hearing::Publishing;
 use super::link::{Ack, Nack, Pauses, acked};
 use super::package::{Outgoing, Package};
 use super::streams::Streams;
 use crate::bus::{BusError, Draft, Receipt};
-use crate::embedded::{lock, unix_ms};
+use crate::clock::unix_ms;
+use crate::embedded::lock;
 use crate::metrics::BusMetrics;
 
 /// A batch holds an id that the server knows.
@@ -33,6 +35,7 @@ pub(crate) struct Publisher {
     /// Publishes under way at most.
     permits: Semaphore,
     metrics: BusMetrics,
+    publishing: Publishing,
 }
 
 /// How one attempt ended.
@@ -53,7 +56,7 @@ impl Publisher {
         metrics: BusMetrics,
     ) -> Self {
         let permits = Semaphore::new(queue_max.clamp(1, Semaphore::MAX_PERMITS));
-        Publisher { client, streams, config, permits, metrics }
+        Publisher { client, streams, config, permits, metrics, publishing: Publishing::default() }
     }
 
     pub(crate) async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
@@ -70,10 +73,11 @@ impl Publisher {
             Err(_) => {
                 self.metrics.log_failures.inc();
                 let reason = lock(&reason).clone();
-                tracing::error!(%reason, "messages could not be published in time");
+                self.publishing.failed(&reason);
                 return Err(BusError::Unavailable(reason));
             }
         }
+        self.publishing.succeeded();
         Ok(self.answered(&package))
     }
 

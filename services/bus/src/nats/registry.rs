@@ -10,10 +10,12 @@ use async_nats::jetstream::kv::{Entry, Store};
 use async_nats::{Client, HeaderMap};
 
 use super::bucket::{News, is_put};
+use super::hearing::UNHEARD_MIN;
 use super::link::acked;
 use super::names::escape;
 use crate::bus::BusError;
-use crate::embedded::{lock, unix_ms};
+use crate::clock::unix_ms;
+use crate::embedded::lock;
 use crate::registry::{InstanceReport, Registered};
 
 /// An instance that said nothing for this long is gone.
@@ -22,13 +24,25 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
 const INSTANCES_MAX: usize = 1_024;
 
 /// What is known of the others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
     /// By key, each with the moment that it was made.
     reports: HashMap<String, (InstanceReport, Instant)>,
     /// Since when silence means something, and on which connection: nobody is heard
     /// while this process has lost the servers, or has come back and not read yet.
     listening: Option<(Instant, u64)>,
+    /// When the servers were last heard.
+    heard: Instant,
+    /// When they were heard for the first time after a silence: before that nobody could say
+    /// that it is there.
+    hearing_since: Instant,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        let now = Instant::now();
+        Known { reports: HashMap::new(), listening: None, heard: now, hearing_since: now }
+    }
 }
 
 pub(crate) type Reports = Arc<Mutex<Known>>;
@@ -55,7 +69,12 @@ impl Instances {
         let payload = serde_json::to_vec(&report).expect("a report is plain data");
         let subject = format!("{}{key}", self.prefix);
         acked(&self.client, subject, HeaderMap::new(), payload.into(), self.timeout).await?;
+        lock(&self.reports).heard();
         put(&self.reports, key, report, Duration::ZERO).ok_or(BusError::Full("instance"))
+    }
+
+    pub(crate) fn unheard_for(&self) -> Option<Duration> {
+        lock(&self.reports).unheard_for()
     }
 
     pub(crate) fn list(&self) -> Vec<Registered> {
@@ -72,8 +91,34 @@ impl Instances {
 }
 
 impl Known {
+    /// The servers said something.
+    pub(crate) fn heard(&mut self) {
+        self.heard_at(Instant::now());
+    }
+
+    fn heard_at(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.heard) >= UNHEARD_MIN {
+            self.hearing_since = now;
+        }
+        self.heard = now;
+    }
+
+    /// How long ago the servers were last heard.
+    pub(crate) fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// The same, when it is longer than hurry explains.
+    pub(crate) fn unheard_for(&self) -> Option<Duration> {
+        Some(self.silence()).filter(|silence| *silence >= UNHEARD_MIN)
+    }
+
     fn forget_silent(&mut self, connection: u64) {
         let Some((since, _)) = self.listening.filter(|(_, on)| *on == connection) else { return };
+        if self.unheard_for().is_some() {
+            return;
+        }
+        let since = since.max(self.hearing_since);
         self.reports.retain(|_, (_, at)| (*at).max(since).elapsed() < SILENCE_MAX);
     }
 }
@@ -84,6 +129,7 @@ fn connection(client: &Client) -> u64 {
 }
 
 pub(crate) fn tell(reports: &Reports, client: &Client, news: News) {
+    lock(reports).heard();
     match news {
         News::All(entries) => {
             // The first time, or after the connection was lost: those who are there
@@ -128,4 +174,40 @@ fn put(reports: &Reports, key: String, report: InstanceReport, age: Duration) ->
     }
     reports.insert(key, (report, made));
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Role;
+
+    fn known(heard: Duration, reported: Duration) -> Known {
+        let now = Instant::now();
+        let ago = |age| now.checked_sub(age).unwrap();
+        let report = (InstanceReport::new(Role::Gateway, "g"), ago(reported));
+        let (heard, since) = (ago(heard), ago(Duration::from_secs(60)));
+        let reports = HashMap::from([("gateway.g".to_owned(), report)]);
+        Known { reports, listening: Some((since, 1)), heard, hearing_since: since }
+    }
+
+    #[test]
+    fn silent_peer_is_forgotten_only_while_the_servers_are_heard() {
+        let mut heard = known(Duration::from_millis(500), Duration::from_secs(6));
+        heard.forget_silent(1);
+        assert!(heard.reports.is_empty());
+        let mut deaf = known(Duration::from_secs(6), Duration::from_secs(6));
+        deaf.forget_silent(1);
+        assert_eq!((deaf.reports.len(), deaf.unheard_for().is_some()), (1, true));
+    }
+
+    #[test]
+    fn peers_have_their_time_again_after_the_servers_were_silent() {
+        let mut known = known(Duration::from_secs(6), Duration::from_secs(6));
+        known.heard();
+        known.forget_silent(1);
+        assert_eq!((known.reports.len(), known.unheard_for()), (1, None));
+        known.hearing_since = Instant::now().checked_sub(SILENCE_MAX).unwrap();
+        known.forget_silent(1);
+        assert!(known.reports.is_empty());
+    }
 }

@@ -15,8 +15,8 @@ use super::link::{Nack, Pauses, acked};
 use super::names::SettingKey;
 use super::setup::MARKER_AGE;
 use crate::bus::BusError;
+use crate::clock::unix_ms;
 use crate::config::BusConfig;
-use crate::embedded::unix_ms;
 use crate::settings::{Change, Settings};
 
 /// Settings as they are here, and the way to change them.

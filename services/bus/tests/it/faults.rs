@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barrage_bus::nats::{Level, NatsError};
 use barrage_bus::{
-    Bus, BusConfig, BusError, Draft, Event, NatsBus, NatsConfig, RangeLimits, Receipt, Subscription,
+    Bus, BusConfig, BusError, Draft, Event, InstanceReport, NatsBus, NatsConfig, RangeLimits, Receipt, Role,
+    Subscription,
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
@@ -18,6 +19,9 @@ use crate::engine::{connect, metrics, nats_config};
 use crate::server::Server;
 use crate::suite::next_message;
 
+/// Longest wait for servers that come back.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Posts gifts one after the other under new ids; each that was not accepted is
 /// posted again under its own until it is.
 async fn post(bus: Arc<NatsBus>, sender: String, count: usize) -> Vec<(String, Receipt)> {
@@ -25,10 +29,11 @@ async fn post(bus: Arc<NatsBus>, sender: String, count: usize) -> Vec<(String, R
     for n in 0..count {
         let id = format!("{sender}-{n}");
         let mut is_first = true;
+        let began = Instant::now();
         let receipt = loop {
             match bus.publish(vec![draft("r", &sender, &id, Class::Gift)]).await {
                 Ok(receipts) => break receipts[0],
-                Err(error) => assert!(error.is_retryable(), "{error}"),
+                Err(error) => assert!(error.is_retryable() && began.elapsed() < PATIENCE, "{error}"),
             }
             is_first = false;
         };
@@ -38,6 +43,18 @@ async fn post(bus: Arc<NatsBus>, sender: String, count: usize) -> Vec<(String, R
         tokio::time::sleep(Duration::from_millis(4)).await;
     }
     accepted
+}
+
+/// Publishes until the servers take it.
+async fn publish_again(bus: &NatsBus, draft: &Draft) -> Receipt {
+    let published = async {
+        loop {
+            if let Ok(receipts) = bus.publish(vec![draft.clone()]).await {
+                return receipts[0];
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, published).await.expect("the servers do not come back")
 }
 
 /// Every accepted gift, once, in the chain.
@@ -102,6 +119,46 @@ async fn a_stalled_server_loses_and_doubles_nothing() {
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 400);
 }
 
+/// A server that hangs keeps its connections and says nothing. Every bus must go on listing the
+/// instances that it knew, and say for how long it has heard nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hanging_server_expires_no_instance() {
+    let server = Server::start().await;
+    let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
+    let report = |id: &str| InstanceReport::new(Role::Gateway, id);
+    a.report(report("a")).await.unwrap();
+    b.report(report("b")).await.unwrap();
+    let began = Instant::now();
+    while a.gateways().len() < 2 || b.gateways().len() < 2 {
+        assert!(began.elapsed() < PATIENCE, "the instances do not meet");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((a.unheard_for(), b.unheard_for()), (None, None));
+    server.signal("STOP");
+    let stopped = Instant::now();
+    // Longer than an instance may be silent while the servers are heard.
+    while stopped.elapsed() < Duration::from_secs(8) {
+        let listed = (a.gateways().len(), b.gateways().len());
+        assert_eq!(listed, (2, 2), "after {:?}", stopped.elapsed());
+        drop(tokio::time::timeout(Duration::from_millis(300), a.report(report("a"))).await);
+    }
+    assert!(a.unheard_for().is_some_and(|silence| silence > Duration::from_secs(5)));
+    assert!(b.unheard_for().is_some_and(|silence| silence > Duration::from_secs(5)));
+    server.signal("CONT");
+    let (continued, mut a_at) = (Instant::now(), None);
+    // From now on `b` is silent, and `a` is not: it alone stays.
+    while b.gateways().len() > 1 || b.unheard_for().is_some() {
+        assert!(continued.elapsed() < PATIENCE, "{:?}", b.gateways());
+        if a.report(report("a")).await.is_ok() {
+            a_at.get_or_insert_with(Instant::now);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let since = a_at.expect("the server took a report").elapsed();
+    assert!(since > Duration::from_secs(3), "`b` had no time to report: {since:?}");
+    assert_eq!(b.gateways()[0].report.id, "a");
+}
+
 /// Which server of three leads the stream.
 async fn leader(server: &Server) -> Option<usize> {
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.ok()?);
@@ -119,12 +176,15 @@ async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
         ..nats_config(&servers[0])
     };
     // The servers choose a leader among themselves first.
-    loop {
-        match NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await {
-            Ok(bus) => return bus,
-            Err(error) => assert!(matches!(error, NatsError::Setup { .. }), "{error}"),
+    let connected = async {
+        loop {
+            match NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await {
+                Ok(bus) => return bus,
+                Err(error) => assert!(matches!(error, NatsError::Setup { .. }), "{error}"),
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, connected).await.expect("the servers choose no leader")
 }
 
 /// Each of many rooms has something to read when the servers come back, and asks the leader
@@ -148,7 +208,7 @@ async fn many_rooms_are_mended_together() {
         for part in 0..5 {
             for room in &rooms {
                 let gift = draft(room, "u", &format!("{posted}-{part}"), Class::Gift);
-                while publisher.publish(vec![gift.clone()]).await.is_err() {}
+                publish_again(&publisher, &gift).await;
             }
         }
         posted += 5;
@@ -227,11 +287,7 @@ async fn while_the_server_is_away_publishing_says_so_in_time() {
     assert!(refused.is_retryable());
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
     server.start_again().await;
-    let receipt = loop {
-        if let Ok(receipts) = bus.publish(vec![draft("r", "u", "x", Class::Gift)]).await {
-            break receipts[0];
-        }
-    };
+    let receipt = publish_again(&bus, &draft("r", "u", "x", Class::Gift)).await;
     assert_eq!(bus.last(&topic("r")).await.unwrap(), receipt.sequence);
     assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 1);
 }

@@ -1,0 +1,61 @@
+//! The log's file itself: one process at a time, and still the one that was opened.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::bus::BusError;
+
+/// An engine that was dropped in this process ends its thread within this time.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The database file, locked (`flock`) for as long as any connection uses it. SQLite's own
+/// locks are of another kind, and are lost when any descriptor of the file is closed: so this
+/// one is opened before the first connection and closed after the last.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl LogFile {
+    /// Opens the file, made for its owner alone when absent, and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, BusError> {
+        let failed = |error: std::io::Error| BusError::Unavailable(format!("{}: {error}", path.display()));
+        let options =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).clone();
+        let file = options.open(path).map_err(failed)?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(LogFile { file, path: path.to_owned() }),
+                Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_WAIT => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(BusError::Unavailable(format!(
+                        "{} is used by another process; stop that one, or use another data directory",
+                        path.display()
+                    )));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Why the path does not lead to the open file any more.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let opened = self.file.metadata().ok()?;
+        match std::fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == (opened.dev(), opened.ino()) => None,
+            Ok(_) => Some(format!("{} was replaced while in use: restart the process", self.path.display())),
+            Err(error) => Some(format!(
+                "{} is not there any more ({error}): what is accepted now is lost at the end of the process; \
+                 restart it",
+                self.path.display()
+            )),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A failure that lasts is logged when it begins, then once a minute, and when it ends. Pure.
+
+use std::time::Duration;
+
+/// Between two log lines of one failure that lasts.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
+
+/// What to log after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The first failure after a success.
+    Began,
+    /// It still fails; so many attempts have failed since it began.
+    Lasts {
+        /// Failed attempts since it began.
+        failures: u64,
+        /// Since it began.
+        since: Duration,
+    },
+    /// The first success after a failure.
+    Ended {
+        /// Failed attempts since it began.
+        failures: u64,
+        /// How long it lasted.
+        since: Duration,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lasting {
+    began: Duration,
+    reported: Duration,
+    failures: u64,
+}
+
+/// The state of one thing that may fail for a while. Moments are durations since any fixed
+/// moment of the caller's steady clock.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Fault(Option<Lasting>);
+
+impl Fault {
+    /// Whether the last attempt failed.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// An attempt failed; returns what to log, if anything.
+    pub fn failed(&mut self, now: Duration) -> Option<Report> {
+        let Some(lasting) = &mut self.0 else {
+            self.0 = Some(Lasting { began: now, reported: now, failures: 1 });
+            return Some(Report::Began);
+        };
+        lasting.failures += 1;
+        if now.saturating_sub(lasting.reported) < REMIND_EVERY {
+            return None;
+        }
+        lasting.reported = now;
+        Some(Report::Lasts { failures: lasting.failures, since: now.saturating_sub(lasting.began) })
+    }
+
+    /// An attempt succeeded; returns what to log, if anything.
+    pub fn succeeded(&mut self, now: Duration) -> Option<Report> {
+        let lasting = self.0.take()?;
+        Some(Report::Ended { failures: lasting.failures, since: now.saturating_sub(lasting.began) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_reports_its_begin_each_minute_and_its_end() {
+        let at = Duration::from_secs;
+        let mut fault = Fault::default();
+        assert_eq!(fault.succeeded(at(1)), None);
+        assert_eq!(fault.failed(at(2)), Some(Report::Began));
+        let reports: Vec<_> = (3..=130).filter_map(|secs| fault.failed(at(secs))).collect();
+        let lasts = |failures, secs| Report::Lasts { failures, since: at(secs) };
+        assert_eq!(reports, [lasts(61, 60), lasts(121, 120)]);
+        assert!(fault.lasts());
+        assert_eq!(fault.succeeded(at(131)), Some(Report::Ended { failures: 129, since: at(129) }));
+        assert_eq!((fault.succeeded(at(132)), fault.lasts()), (None, false));
+    }
+}
