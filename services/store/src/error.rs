@@ -26,6 +26,9 @@ pub enum StoreError {
         /// Why.
         reason: &'static str,
     },
+    /// The database file is damaged or gone: the process cannot go on with it.
+    #[error("{0}")]
+    Unusable(String),
     /// A row holds what this version does not write.
     #[error("a stored {0} is not readable")]
     Corrupt(&'static str),

@@ -12,6 +12,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("initial", include_str!("../migrations/sqlite/0001_initial.sql")),
         ("audit", include_str!("../migrations/sqlite/0002_audit.sql")),
         ("partitions", include_str!("../migrations/sqlite/0003_partitions.sql")),
+        ("audit_by_time", include_str!("../migrations/sqlite/0004_audit_by_time.sql")),
     ])
 }
 

@@ -7,10 +7,13 @@
 
 mod archive;
 mod audits;
+mod file;
 mod gifts;
 mod mutes;
 mod rooms;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use barrage_protocol::{RoomId, Sequence, UserId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+use self::file::StoreFile;
 use crate::{
     ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig, Store,
     StoreError,
@@ -32,6 +36,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     /// Exactly one connection.
     writer: SqlitePool,
+    file: StoreFile,
 }
 
 impl SqliteStore {
@@ -49,6 +54,7 @@ impl SqliteStore {
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
         };
+        let file = StoreFile::open(path).map_err(|error| StoreError::Open(error.into()))?;
         // Processes that share the file bring it to this version one after the other.
         let migrating = lock(path).await?;
         let writer = pool(1)
@@ -61,7 +67,16 @@ impl SqliteStore {
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(|error| StoreError::Open(error.into()))?;
-        Ok(SqliteStore { readers, writer })
+        file.check(&readers).await?;
+        Ok(SqliteStore { readers, writer, file })
+    }
+
+    /// Reads a row, and writes a number that nothing reads, so that a read-only disk shows.
+    async fn probe(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM archive_positions").execute(&self.readers).await?;
+        // Writes the first page, also when the number stays the same.
+        sqlx::query("PRAGMA user_version = 1").execute(&self.writer).await?;
+        Ok(())
     }
 
     /// A transaction that holds the write lock from its start: one that began
@@ -75,7 +90,7 @@ impl SqliteStore {
 async fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
     let path = path.with_extension("lock");
     let lock = move || {
-        let file = std::fs::File::create(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         file.lock()?;
         Ok(file)
     };
@@ -87,27 +102,27 @@ async fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
 #[async_trait]
 impl Store for SqliteStore {
     async fn put_room(&self, room: &Room) -> Result<(), StoreError> {
-        rooms::put(self, room).await
+        self.file.noted(rooms::put(self, room).await)
     }
 
     async fn room(&self, id: &RoomId) -> Result<Option<Room>, StoreError> {
-        rooms::get(self, id).await
+        self.file.noted(rooms::get(self, id).await)
     }
 
     async fn rooms(&self, after: Option<&RoomId>, limit: usize) -> Result<Vec<Room>, StoreError> {
-        rooms::list(self, after, limit).await
+        self.file.noted(rooms::list(self, after, limit).await)
     }
 
     async fn close_room(&self, id: &RoomId) -> Result<bool, StoreError> {
-        rooms::close(self, id).await
+        self.file.noted(rooms::close(self, id).await)
     }
 
     async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {
-        mutes::put(self, mute).await
+        self.file.noted(mutes::put(self, mute).await)
     }
 
     async fn unmute(&self, room: &RoomId, user: &UserId) -> Result<bool, StoreError> {
-        mutes::remove(self, room, user).await
+        self.file.noted(mutes::remove(self, room, user).await)
     }
 
     async fn muted_until(
@@ -116,7 +131,7 @@ impl Store for SqliteStore {
         user: &UserId,
         now_ms: u64,
     ) -> Result<Option<u64>, StoreError> {
-        mutes::until(self, room, user, now_ms).await
+        self.file.noted(mutes::until(self, room, user, now_ms).await)
     }
 
     async fn active_mutes(
@@ -126,11 +141,11 @@ impl Store for SqliteStore {
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<Mute>, StoreError> {
-        mutes::active(self, room, now_ms, after, limit).await
+        self.file.noted(mutes::active(self, room, now_ms, after, limit).await)
     }
 
     async fn delete_ended_mutes(&self, now_ms: u64, limit: usize) -> Result<u64, StoreError> {
-        mutes::delete_ended(self, now_ms, limit).await
+        self.file.noted(mutes::delete_ended(self, now_ms, limit).await)
     }
 
     async fn record_gifts(&self, gifts: &[GiftRecord]) -> Result<u64, StoreError> {
@@ -146,11 +161,11 @@ impl Store for SqliteStore {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<GiftRecord>, StoreError> {
-        gifts::list(self, room, after, limit).await
+        self.file.noted(gifts::list(self, room, after, limit).await)
     }
 
     async fn gift_sums(&self, room: &RoomId, user: Option<&UserId>) -> Result<Vec<GiftSum>, StoreError> {
-        gifts::sums(self, room, user).await
+        self.file.noted(gifts::sums(self, room, user).await)
     }
 
     async fn gift_ranking(
@@ -159,19 +174,19 @@ impl Store for SqliteStore {
         currency: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(UserId, GiftSum)>, StoreError> {
-        gifts::ranking(self, room, currency, limit).await
+        self.file.noted(gifts::ranking(self, room, currency, limit).await)
     }
 
     async fn append(&self, partition: u16, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
-        archive::append(self, partition, entries).await
+        self.file.noted(archive::append(self, partition, entries).await)
     }
 
     async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError> {
-        archive::up_to(self, partition).await
+        self.file.noted(archive::up_to(self, partition).await)
     }
 
     async fn history(&self, room: &RoomId, range: HistoryRange, limit: usize) -> Result<History, StoreError> {
-        archive::history(self, room, range, limit).await
+        self.file.noted(archive::history(self, room, range, limit).await)
     }
 
     async fn history_by_offset(
@@ -181,7 +196,7 @@ impl Store for SqliteStore {
         to_ms: u64,
         limit: usize,
     ) -> Result<History, StoreError> {
-        archive::history_by_offset(self, room, from_ms, to_ms, limit).await
+        self.file.noted(archive::history_by_offset(self, room, from_ms, to_ms, limit).await)
     }
 
     async fn recall(&self, room: &RoomId, sequence: Sequence) -> Result<bool, StoreError> {
@@ -192,11 +207,11 @@ impl Store for SqliteStore {
     }
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
-        archive::delete(self, before_ms, limit).await
+        self.file.noted(archive::delete(self, before_ms, limit).await)
     }
 
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        audits::append(self, records).await
+        self.file.noted(audits::append(self, records).await)
     }
 
     async fn audit(
@@ -205,16 +220,16 @@ impl Store for SqliteStore {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<AuditLine>, StoreError> {
-        audits::page(self, room, before, limit).await
+        self.file.noted(audits::page(self, room, before, limit).await)
     }
 
     async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
-        audits::delete(self, before_ms, limit).await
+        self.file.noted(audits::delete(self, before_ms, limit).await)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await?;
-        Ok(())
+        self.file.is_usable()?;
+        self.file.noted(self.probe().await)
     }
 
     async fn close(&self) {

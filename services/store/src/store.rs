@@ -124,7 +124,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// how many.
     async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError>;
 
-    /// Whether the database answers, for readiness checks.
+    /// Whether the database can be read and, if it is a file, written; for readiness checks.
+    /// It writes a few bytes.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Finishes what is under way and closes; later calls fail.

@@ -168,3 +168,91 @@ fn an_unknown_key_of_the_configuration_is_refused() {
     assert!(serde_json::from_str::<SqliteConfig>(r#"{"readers": 2}"#).is_ok());
     assert!(serde_json::from_str::<SqliteConfig>(r#"{"reader": 2}"#).is_err());
 }
+
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[tokio::test]
+async fn new_files_are_for_their_owner_alone() {
+    let (folder, store) = open().await;
+    store.append(0, &[chat("demo", 1, 1_000)]).await.unwrap();
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.lock"] {
+        assert_eq!(mode(&folder.path().join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn deleted_or_replaced_file_fails_the_ping() {
+    let (folder, store) = open().await;
+    store.ping().await.unwrap();
+    let path = folder.path().join("store.db");
+    std::fs::remove_file(&path).unwrap();
+    let gone = store.ping().await.unwrap_err();
+    assert!(gone.to_string().contains("not there any more"), "{gone}");
+    std::fs::write(&path, b"another").unwrap();
+    let replaced = store.ping().await.unwrap_err();
+    assert!(replaced.to_string().contains("replaced"), "{replaced}");
+}
+
+/// Overwrites all pages but the first ones, which hold the schema.
+fn damage(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let from = bytes.len() / 2;
+    bytes[from..].fill(0x5a);
+    std::fs::write(path, bytes).unwrap();
+}
+
+async fn filled(folder: &Path) {
+    let store = open_in(folder).await;
+    for batch in 0..20 {
+        let entries: Vec<_> = (1..=100).map(|n| gift_entry("demo", batch * 100 + n)).collect();
+        store.append(0, &entries).await.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn damage_that_is_met_fails_every_later_ping() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path()).await;
+    let store = open_in(folder.path()).await;
+    store.ping().await.unwrap();
+    damage(&folder.path().join("store.db"));
+    // Read into memory when the file was checked: another size of the file is read anew.
+    let connection = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut other = SqliteConnection::connect_with(&connection).await.unwrap();
+    drop(sqlx::query("PRAGMA user_version = 7").execute(&mut other).await);
+    let mut broken = false;
+    for after in (0..2_000).step_by(100) {
+        let range = HistoryRange::After(barrage_protocol::Sequence(after));
+        broken |= store.history(&room("demo"), range, 100).await.is_err();
+    }
+    assert!(broken, "the test damaged nothing");
+    let told = store.ping().await.unwrap_err();
+    assert!(told.to_string().contains("is damaged"), "{told}");
+}
+
+#[tokio::test]
+async fn damage_is_found_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path()).await;
+    damage(&folder.path().join("store.db"));
+    let store = open_in(folder.path()).await;
+    let told = store.ping().await.unwrap_err();
+    assert!(told.to_string().contains("is damaged"), "{told}");
+}
+
+#[tokio::test]
+async fn deletions_of_the_audit_log_use_an_index() {
+    let (folder, _store) = open().await;
+    let options = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let plan: Vec<String> =
+        sqlx::query("EXPLAIN QUERY PLAN SELECT id FROM audit WHERE at_ms < 5 ORDER BY at_ms, id LIMIT 10")
+            .map(|row: sqlx::sqlite::SqliteRow| sqlx::Row::get(&row, "detail"))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    assert!(plan.iter().all(|step| step.contains("audit_by_time")), "{plan:?}");
+}

@@ -44,7 +44,7 @@ pub(super) async fn page(
 
 pub(super) async fn delete(store: &SqliteStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < ? ORDER BY id LIMIT ?)",
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < ? ORDER BY at_ms, id LIMIT ?)",
     )
     .bind(row::int(before_ms))
     .bind(rows(limit))
