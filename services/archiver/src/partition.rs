@@ -1,9 +1,9 @@
 //! The loop from one partition of the bus to the store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use barrage_bus::Bus;
+use barrage_bus::{Bus, Fault, Report};
 use barrage_protocol::{Message, Sequence};
 use barrage_store::{ArchiveEntry, Store, StoreError};
 
@@ -29,6 +29,10 @@ pub(crate) struct Partition {
     archived: u64,
     /// Its share of the metric.
     lag_messages: i64,
+    /// A failure that lasts is logged once, and then once a minute.
+    bus_fault: Fault,
+    store_fault: Fault,
+    started: Instant,
 }
 
 /// Whether there may be more to do at once.
@@ -56,6 +60,9 @@ impl Partition {
             position: None,
             archived: 0,
             lag_messages: 0,
+            bus_fault: Fault::default(),
+            store_fault: Fault::default(),
+            started: Instant::now(),
         }
     }
 
@@ -145,14 +152,23 @@ impl Partition {
     }
 
     /// The next messages, however long the bus takes to give them.
-    async fn read(&self, position: Sequence) -> Vec<Arc<Message>> {
+    async fn read(&mut self, position: Sequence) -> Vec<Arc<Message>> {
         let mut backoff = Backoff::new(&self.config);
         loop {
             match self.bus.read_all(self.number, position, self.config.batch_messages_max.max(1)).await {
-                Ok(batch) => return batch,
+                Ok(batch) => {
+                    if let Some(Report::Ended { since, .. }) =
+                        self.bus_fault.succeeded(self.started.elapsed())
+                    {
+                        tracing::info!(secs = since.as_secs(), "the bus can be read again");
+                    }
+                    return batch;
+                }
                 Err(error) => {
                     self.metrics.bus_failures.inc();
-                    tracing::warn!(%error, "the bus cannot be read; trying again");
+                    if self.bus_fault.failed(self.started.elapsed()).is_some() {
+                        tracing::warn!(%error, "the archiver cannot read the bus; it tries again");
+                    }
                     tokio::time::sleep(backoff.next()).await;
                 }
             }
@@ -168,6 +184,9 @@ impl Partition {
                 self.report_lag(last);
             }
             self.wait_out(error, &mut backoff).await?;
+        }
+        if let Some(Report::Ended { since, .. }) = self.store_fault.succeeded(self.started.elapsed()) {
+            tracing::info!(secs = since.as_secs(), "the store can be written again");
         }
         Ok(())
     }
@@ -201,19 +220,26 @@ impl Partition {
 
     /// Waits after a failure that may pass; hands back one that will not.
     async fn wait_out(
-        &self,
+        &mut self,
         error: impl Into<AppendError>,
         backoff: &mut Backoff,
     ) -> Result<(), ArchiverError> {
         self.metrics.store_failures.inc();
+        let is_logged = self.store_fault.failed(self.started.elapsed()).is_some();
         match error.into() {
             AppendError::Store(error) if !error.is_retryable() => {
                 return Err(ArchiverError::Store(error));
             }
-            AppendError::Store(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store failed; trying again");
+            AppendError::Store(error) if is_logged => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store failed; the archiver tries again"
+                );
             }
-            AppendError::TimedOut => tracing::warn!("the store is too slow; trying again"),
+            AppendError::TimedOut if is_logged => {
+                tracing::warn!("the store is too slow; the archiver tries again");
+            }
+            AppendError::Store(_) | AppendError::TimedOut => {}
         }
         tokio::time::sleep(backoff.next()).await;
         Ok(())

@@ -1,6 +1,8 @@
 //! Dumps as files, so many and no more.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use barrage_protocol::RoomId;
@@ -14,7 +16,7 @@ pub(crate) fn write(
     files_max: usize,
     dump: &[u8],
 ) -> io::Result<PathBuf> {
-    std::fs::create_dir_all(folder)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut known: Vec<(u64, PathBuf)> = std::fs::read_dir(folder)?
         .filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -28,7 +30,9 @@ pub(crate) fn write(
     }
     // A room's name is made of letters, digits, `_` and `-`.
     let path = folder.join(format!("recorder-{source}-{room}-{at_ms}.jsonl"));
-    std::fs::write(&path, dump)?;
+    // For its owner alone: who posted what when, even without texts.
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(dump)?;
     Ok(path)
 }
 
@@ -48,7 +52,11 @@ mod tests {
         let inside = folder.path().join("dumps");
         let room: RoomId = "a-b".parse().unwrap();
         let put = |source, at_ms| write(&inside, source, &room, at_ms, 2, b"{}\n").unwrap();
-        put("uplink", 1);
+        let made = put("uplink", 1);
+        let mode = |path: &Path| {
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+        };
+        assert_eq!((mode(&inside), mode(&made)), (0o700, 0o600));
         std::fs::write(inside.join("notes.jsonl"), "mine").unwrap();
         for at_ms in [9, 10, 100] {
             put("gateway", at_ms);
