@@ -2,14 +2,20 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use barrage_token::{Keyring, TokenConfig};
+use barrage_token::{KeyConfig, Keyring, TokenConfig};
 
 const KEY_FILE: &str = "token.key";
 const KEY_BYTES: usize = 32;
+/// Mode of a new file: read and written by its owner alone.
+const PRIVATE_FILE: u32 = 0o600;
+/// Mode of a new folder.
+const PRIVATE_FOLDER: u32 = 0o700;
+/// Files at most that are looked at for their mode; a data directory has fewer than ten.
+const LOOKED_AT_MAX: usize = 1_000;
 
 /// Held as long as the process uses the directory.
 #[derive(Debug)]
@@ -17,15 +23,18 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-/// Makes the directory if need be and locks it.
+/// Makes the directory, for its owner alone, if need be, and locks it. What is there already and
+/// others may read is warned about.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
-    std::fs::create_dir_all(path)
-        .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+    make(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
     let lock = path.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE_FILE).open(&lock);
     let file = file.with_context(|| format!("{} cannot be opened", lock.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => {
+            warn_of_readers(path);
+            Ok(Lock { _file: file })
+        }
         Err(TryLockError::WouldBlock) => {
             bail!("another barrage runs on {}; stop it, or give another --data-dir", path.display())
         }
@@ -35,9 +44,49 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
     }
 }
 
+/// Makes a folder for its owner alone, and those above it.
+pub(crate) fn make(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
+}
+
+/// Warns of the folder and of each file in it that others than the owner may read: chat,
+/// ledger, mutes, audit log, keys.
+fn warn_of_readers(folder: &Path) {
+    warn_if_others_read(folder);
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.take(LOOKED_AT_MAX).flatten() {
+        let path = entry.path();
+        let holds_data = path.extension().and_then(|it| it.to_str()).is_some_and(|extension| {
+            ["sqlite", "sqlite-wal", "sqlite-shm", "key", "mark"].contains(&extension)
+        });
+        if holds_data {
+            warn_if_others_read(&path);
+        }
+    }
+}
+
+/// Warns when the group or others have access, and says how to end that.
+pub(crate) fn warn_if_others_read(path: &Path) {
+    let Ok(found) = std::fs::metadata(path) else { return };
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let wanted = if found.is_dir() { PRIVATE_FOLDER } else { PRIVATE_FILE };
+        tracing::warn!(
+            "{} has mode {mode:03o}: other users of this machine have access; run `chmod {wanted:03o} {}`",
+            path.display(),
+            path.display()
+        );
+    }
+}
+
 /// The configured keys, or the one in the data directory.
 pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> anyhow::Result<Keyring> {
     if !config.keys.is_empty() {
+        for key in &config.keys {
+            if let KeyConfig::Hs256 { secret_file, .. } = key {
+                warn_if_others_read(secret_file);
+            }
+        }
         return Keyring::load(config).context("the token keys cannot be loaded");
     }
     let path = data_dir.join(KEY_FILE);
@@ -76,7 +125,8 @@ fn make_key(path: &Path) -> anyhow::Result<()> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let draft = path.with_extension("key.new");
     let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(PRIVATE_FILE).open(&draft)?;
         file.write_all(hex.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&draft, path)

@@ -10,13 +10,13 @@ use barrage_bus::{Bus, EntryLoad, InstanceReport, entry_load};
 use barrage_http::{AdminRoutes, ApiError};
 use barrage_protocol::Code;
 use barrage_scaling::FleetPrewarm;
-use barrage_store::Store;
 use http::StatusCode;
 use prometheus::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::autoscale;
+use crate::readiness::Readiness;
 use crate::roles::Roles;
 use crate::roster::Vital;
 use crate::supervise::Watch;
@@ -26,7 +26,7 @@ use crate::supervise::Watch;
 pub(crate) struct Health {
     pub(crate) roles: Roles,
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) readiness: Readiness,
     pub(crate) registry: Registry,
     pub(crate) front: CancellationToken,
     pub(crate) tasks: Watch,
@@ -66,14 +66,14 @@ async fn healthz(State(health): State<Health>) -> (StatusCode, Json<Vitals>) {
     (code, Json(Vitals { status, beat_age_ms_max, tasks }))
 }
 
-/// Ready: takes viewers and messages. Load is never expressed here.
+/// Ready: takes viewers and messages, and can keep them. Load is never expressed here.
 async fn ready(State(health): State<Health>) -> Result<&'static str, ApiError> {
     let refusal = |why: &str| ApiError::new(Code::Unavailable, why).retry_after_ms(1_000);
     if health.front.is_cancelled() {
         return Err(refusal("this process is leaving"));
     }
-    if let Some(store) = &health.store {
-        store.ping().await.map_err(|_| refusal("the store does not answer"))?;
+    if let Some(reason) = health.readiness.why_not() {
+        return Err(refusal(&reason));
     }
     let is_needed = |serves_here: bool| health.roles.entry || serves_here;
     if is_needed(health.roles.gateway) && health.bus.gateways().is_empty() {

@@ -17,6 +17,7 @@ mod probe;
 mod process;
 mod process_metrics;
 mod pseudonym;
+mod readiness;
 mod replay;
 mod roles;
 mod roster;

@@ -18,7 +18,7 @@ use barrage_http::{
     HttpMetrics, Tls,
 };
 use barrage_moderation::{ModerationMetrics, Moderator};
-use barrage_protocol::RoomId;
+use barrage_protocol::{RoomId, Sequence};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
 use barrage_store::{PostgresStore, SqliteStore, Store};
 use barrage_token::Keyring;
@@ -34,6 +34,7 @@ use crate::data_dir::{self, MakeKey};
 use crate::health::{self, Health};
 use crate::page::Page;
 use crate::process_metrics::ProcessMetrics;
+use crate::readiness::{Checks, Readiness};
 use crate::replay::{self, Replay};
 use crate::roles::Roles;
 use crate::roster::{Stage, Task};
@@ -84,6 +85,14 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
              `barrage up` runs all of them in one process"
         );
     }
+    if roles != Roles::ALL && roles.needs_store() && config.postgres.is_none() && config.store.file.is_none()
+    {
+        bail!(
+            "uplinks and the archiver are processes that share one store: set [postgres], or, where all of them \
+             run on this machine, the same store.file for each; a file in each one's own data directory would \
+             leave the history of the uplinks empty"
+        );
+    }
     let tls = Tls::load(&config.http)?;
     let lock = data_dir::open(&config.data_dir)?;
     let public = if roles.is_public() { listen(&config.listen)? } else { Vec::new() };
@@ -97,11 +106,17 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     if let Some(nats) = config.nats.as_mut().filter(|_| roles == Roles::GATEWAY) {
         nats.gather_us_max.get_or_insert(GATHER_US_MAX);
     }
-    let ground = Box::pin(ground(config, roles)).await?;
     let store = match roles.needs_store() {
-        true => Some(store(&ground.config).await.context("the store cannot be opened")?),
+        true => Some(store(&config).await.context("the store cannot be opened")?),
         false => None,
     };
+    let archived = match &store {
+        Some(store) if config.nats.is_none() => {
+            store.archived_up_to(0).await.context("the store cannot be read")?
+        }
+        _ => Sequence::ZERO,
+    };
+    let ground = Box::pin(ground(config, roles, archived)).await?;
     if roles.uplink {
         make_room(&ground.bus, DEMO_ROOM.parse().expect("a valid id")).await?;
         if let Some(replay) = &replay {
@@ -118,10 +133,16 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         false => None,
     };
     let (mut public_router, mut greeter) = (Router::new(), None);
+    let readiness = Readiness::new();
+    let checking = readiness.clone().run(checks(&ground, store.clone()), stop.admin.clone());
+    tasks.spawn(Task::new("readiness", Stage::Admin), Pace::Ticks, async move {
+        checking.await;
+        Ok(())
+    });
     let health = Health {
         roles,
         bus: Arc::clone(&ground.bus),
-        store: store.clone(),
+        readiness,
         registry: ground.registry.clone(),
         front: stop.front.clone(),
         tasks: tasks.watch(),
@@ -230,7 +251,8 @@ fn log_start(
     );
 }
 
-async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
+/// `archived` is where the store beside an embedded message log ends.
+async fn ground(config: Config, roles: Roles, archived: Sequence) -> anyhow::Result<Ground> {
     let make = if roles == Roles::ALL { MakeKey::IfAbsent } else { MakeKey::Never };
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make)?);
     let registry = Registry::new();
@@ -239,8 +261,11 @@ async fn ground(config: Config, roles: Roles) -> anyhow::Result<Ground> {
     let metrics = BusMetrics::new(&registry)?;
     let bus: Arc<dyn Bus> = match &config.nats {
         Some(nats) => NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?,
-        None => EmbeddedBus::open(&EmbeddedBus::file(&config.data_dir), config.bus.clone(), metrics)
-            .context("the message log cannot be opened")?,
+        None => {
+            let path = EmbeddedBus::file(&config.data_dir);
+            EmbeddedBus::open_after(&path, config.bus.clone(), metrics, archived)
+                .context("the message log cannot be opened")?
+        }
     };
     Ok(Ground {
         ledger: Ledger::new(&registry)?,
@@ -261,11 +286,36 @@ fn origins(config: &Config) -> AllowedOrigins {
     AllowedOrigins::new(&config.http.allowed_origins).with_hosts(&config.http.hosts, is_local)
 }
 
+/// What `/readyz` depends on.
+fn checks(ground: &Ground, store: Option<Arc<dyn Store>>) -> Checks {
+    let config = &ground.config;
+    let mut folders = Vec::new();
+    if config.nats.is_none() {
+        folders.push(config.data_dir.clone());
+    }
+    if store.is_some() && config.postgres.is_none() {
+        folders.extend(store_file(config).parent().map(|folder| match folder.as_os_str().is_empty() {
+            true => ".".into(),
+            false => folder.to_owned(),
+        }));
+    }
+    folders.dedup();
+    Checks { bus: Arc::clone(&ground.bus), store, store_is_shared: config.postgres.is_some(), folders }
+}
+
+fn store_file(config: &Config) -> PathBuf {
+    config.store.file.clone().unwrap_or_else(|| config.data_dir.join("store.sqlite"))
+}
+
 async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let file = || config.store.file.clone().unwrap_or_else(|| config.data_dir.join("store.sqlite"));
     Ok(match &config.postgres {
         Some(postgres) => Arc::new(PostgresStore::open(postgres).await?),
-        None => Arc::new(SqliteStore::open(&file(), &config.store).await?),
+        None => {
+            if let Some(file) = &config.store.file {
+                data_dir::warn_if_others_read(file);
+            }
+            Arc::new(SqliteStore::open(&store_file(config), &config.store).await?)
+        }
     })
 }
 

@@ -57,6 +57,13 @@ pub fn certificates(folder: &Path) {
     );
 }
 
+/// The library that gives a program another time, if it is installed (Debian: `faketime`).
+#[must_use]
+pub fn libfaketime() -> Option<PathBuf> {
+    let architectures = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    architectures.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|file| file.is_file())
+}
+
 /// Whether this process is root's.
 #[must_use]
 pub fn is_root() -> bool {

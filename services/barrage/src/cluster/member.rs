@@ -1,6 +1,5 @@
 //! One process of the fleet: its command line and environment.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -122,7 +121,7 @@ impl Site {
 
     fn member(&self, role: &str, name: String) -> anyhow::Result<Member> {
         let data_dir = self.data_dir.join("members").join(&name);
-        fs::create_dir_all(&data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
+        data_dir::make(&data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
         if self.shares_key {
             data_dir::copy_key(&self.data_dir, &data_dir)?;
         }
