@@ -97,7 +97,7 @@ mod tests {
             (Contender::Ours, outcome(19e6, 0.0, 28.0)),
             (Contender::Hpa, Outcome { forced_closes: 5_000.0, ..outcome(1e9, 1e6, 35.0) }),
         ]);
-        let text = verdict(&Result { trace: "t".into(), outcomes, timelines: BTreeMap::new() });
+        let text = verdict(&Result { trace: "t".into(), outcomes, timelines: BTreeMap::new() }).join(" ");
         assert!(
             text.starts_with("ours needs 51 gateways at most and 28.0 gateway hours, 1.40 times"),
             "{text}"

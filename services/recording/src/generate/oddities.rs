@@ -6,8 +6,11 @@ use crate::skipped::Skipped;
 /// Good entries between the odd ones.
 const GOOD: &str = "<d p=\"3.5,1,25,16777215,1700000000,0,0badcafe,1\">between</d>\n";
 
+/// Counts an entry under its reason.
+type CountSkip = fn(&mut Skipped);
+
 /// Odd entries, and the reason for which a correct parser skips each one; `None` is kept.
-const ENTRIES: &[(&[u8], Option<fn(&mut Skipped)>)] = &[
+const ENTRIES: &[(&[u8], Option<CountSkip>)] = &[
     (b"<d>no attributes</d>", Some(|s| s.missing_field += 1)),
     (b"<d p=\"4,1,25\">three fields</d>", Some(|s| s.missing_field += 1)),
     (b"<d p=\"\">no fields</d>", Some(|s| s.missing_field += 1)),
