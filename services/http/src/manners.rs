@@ -15,6 +15,7 @@ const TARGET_BYTES_MAX: usize = 8 * 1024;
 const PLAIN_BYTES_MAX: usize = 1024;
 
 /// Refuses a request that RFC 9110 or 9112 does not allow, or that no route takes.
+#[allow(clippy::result_large_err, reason = "it is built for a request that is refused, and moved once")]
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Response> {
     let bad = |why: &str| Err(ApiError::new(Code::BadRequest, why).into_response());
     let mut hosts = request.headers().get_all(header::HOST).into_iter();
