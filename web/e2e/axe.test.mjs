@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { launch, open } from './browser.mjs';
 import { until } from './server.mjs';
 import { birthday, Source } from './source.mjs';
@@ -19,6 +19,9 @@ before(async () => {
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   source = await Source.start();
   browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();

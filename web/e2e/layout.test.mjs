@@ -1,7 +1,7 @@
 // The page's sizes: what must not be cut, shifted or pushed out, from a phone to a desktop.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { launch, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { birthday, Source } from './source.mjs';
@@ -12,6 +12,9 @@ let browser;
 before(async () => {
   source = await Source.start();
   browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();

@@ -2,7 +2,7 @@
 // why, and a sign-in that outlives a reload.
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { chats, connected, launch, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { Source } from './source.mjs';
@@ -16,6 +16,9 @@ before(async () => {
 beforeEach(async () => {
   await source?.stop();
   source = await Source.start();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();
@@ -103,9 +106,9 @@ test('a kick says so, and the page stays away until it is over', async () => {
   assert.ok(await page.isHidden('#look'));
   const { joins } = source;
   await page.evaluate(() => window.dispatchEvent(new Event('online')));
-  await page.clock.runFor(300_000);
+  await page.clock.fastForward(300_000);
   assert.equal(source.joins, joins, 'not before its time');
-  await page.clock.runFor(310_000);
+  await page.clock.fastForward(310_000);
   await connected(page);
 });
 
@@ -248,6 +251,18 @@ test('a sign-in outlives a reload and never stays in the address bar', async () 
   await connected(page);
   assert.equal(new URL(page.url()).hash, '');
   assert.equal(JSON.parse(await page.evaluate(() => sessionStorage.getItem('barrage.token'))).kind, 'guest');
+});
+
+test('a guest stays the same guest over a reload; another name in the address bar is another guest', async () => {
+  const guests = [];
+  const page = await open(browser, source, { query: '?name=Ann' });
+  page.on('request', (request) => request.url().endsWith('/v1/guest') && guests.push(request.postDataJSON().name));
+  await page.reload();
+  await connected(page);
+  assert.deepEqual(guests, []);
+  await page.goto(`${source.origin}/?name=Bea`);
+  await connected(page);
+  assert.deepEqual(guests, ['Bea']);
 });
 
 test('a sign-in whose time is over is forgotten, and so is one that the server refuses', async () => {

@@ -21,6 +21,8 @@ export class Identity {
   private constructor(
     public name: string,
     private readonly guestPrefix: string,
+    /** The name in the address bar. */
+    private readonly asked: string | null,
   ) {}
 
   /**
@@ -36,10 +38,10 @@ export class Identity {
     }
     const kept = given === null ? keptToken() : null;
     const name = query.get('name');
-    const identity = new Identity(chosenName(name, guestPrefix), guestPrefix);
+    const identity = new Identity(chosenName(name, guestPrefix), guestPrefix, name ?? kept?.asked ?? null);
     if (given) identity.#signIn('token', given);
     // Another name in the address bar is another guest.
-    else if (kept && !(kept.kind === 'guest' && name && name !== readClaims(kept.token).name)) {
+    else if (kept && !(kept.kind === 'guest' && name !== null && name !== kept.asked)) {
       identity.#signIn(kept.kind, kept.token);
     }
     return identity;
@@ -52,7 +54,7 @@ export class Identity {
     this.user = claims.sub ?? this.user;
     this.name = claims.name ?? (kind === 'token' ? claims.sub : undefined) ?? this.name;
     this.#known = true;
-    keep('session', TOKEN_KEY, JSON.stringify({ kind, token }));
+    keep('session', TOKEN_KEY, JSON.stringify({ kind, token, asked: this.asked }));
   }
 
   get canSend(): boolean {
@@ -119,12 +121,13 @@ function randomName(prefix: string): string {
 }
 
 /** The sign-in from before a reload; null when there is none or its time is over. */
-function keptToken(): { kind: 'token' | 'guest'; token: string } | null {
+function keptToken(): { kind: 'token' | 'guest'; token: string; asked: string | null } | null {
   try {
-    const { kind, token } = JSON.parse(recall('session', TOKEN_KEY) ?? '{}') as { kind?: unknown; token?: unknown };
+    const { kind, token, asked } = JSON.parse(recall('session', TOKEN_KEY) ?? '{}') as Record<string, unknown>;
     if (typeof token !== 'string' || (kind !== 'token' && kind !== 'guest')) return null;
     const { exp } = readClaims(token);
-    if (exp === undefined || exp * 1000 > Date.now()) return { kind, token };
+    const holds = exp === undefined || exp * 1000 > Date.now();
+    if (holds) return { kind, token, asked: typeof asked === 'string' ? asked : null };
   } catch {
     // Not of this page's making.
   }
