@@ -125,6 +125,19 @@ test('an own danmaku flies at once in a full room, and a long one stays within t
   await page.context().close();
 });
 
+test('a standing danmaku leaves in time even when the page is too busy to remove it', async () => {
+  const page = await open(browser, source, SIZES.desktop);
+  source.say({ type: 'chat', text: 'stands', style: { mode: 'top', size: 'normal', color: 0xffffff } });
+  await until('it stands', async () => (await boxes(page)).boxes.length === 1);
+  // No turn of the stage comes any more.
+  await page.evaluate(() => {
+    window.requestAnimationFrame = () => 0;
+  });
+  await until('it is out of view', async () => (await boxes(page)).boxes.length === 0, 15_000);
+  assert.equal(await page.$$eval('#flight .danmaku', (found) => found.length), 1);
+  await page.context().close();
+});
+
 test('a recalled danmaku leaves the stage, and reduced motion makes all of them stand', async () => {
   const page = await open(browser, source, { ...SIZES.desktop, reducedMotion: 'reduce' });
   const make = birthday();

@@ -24,6 +24,8 @@ const LINE_SHARE = 0.9;
 const LINES_MAX = 2;
 /** Two lines need a little more than half of one line: words do not break anywhere. */
 const WRAP_SLACK = 1.15;
+/** A standing one leaves so long before its place is free: a busy page may show it a frame longer. */
+const LEAVE_MS = 250;
 /** The count of those that found no lane is about one crowded time; it ends after this without any. */
 const MISSED_KEPT_MS = 10_000;
 /** The count changes at most this often, for the eye and for the layout. */
@@ -155,15 +157,15 @@ export class Stage {
     node.style.width = `${box.widthPx}px`;
     node.style.height = `${box.heightPx}px`;
     const at = (leftPx: number): string => `translate(${leftPx}px, ${box.topPx}px)`;
-    node.style.transform = at(box.leftPx);
     this.flight.append(node);
     this.#nodes.set(box, { node, key: item.key });
-    if (box.speedPxPerMs === 0) return;
+    const endMs = box.speedPxPerMs > 0 ? box.endMs : box.endMs - LEAVE_MS;
     const animation = node.animate(
-      { transform: [at(box.leftPx), at(leftAt(box, box.endMs))] },
-      { duration: box.endMs - box.startMs, fill: 'forwards' },
+      { transform: [at(box.leftPx), at(leftAt(box, endMs))] },
+      { duration: endMs - box.startMs },
     );
-    // All boxes follow one clock from the moment that their places were found for: no two drift.
+    // All boxes follow one clock from the moment that their places were found for: no two drift. After
+    // it a box is out of view (style.css), though its element goes only with the next turn.
     animation.startTime = box.startMs;
   }
 
