@@ -1,6 +1,6 @@
-// What the page costs and shows: CPU time of its main thread, boxes of the danmaku in flight.
+// Measures the page: CPU time of its main thread, and the boxes of the danmaku in flight.
 
-/** Categories that have the thread's tasks with their CPU time, and the frames. */
+/** Trace categories with the thread's tasks, their CPU time, and the frames. */
 const CATEGORIES = ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame'];
 
 /** CPU milliseconds of the main thread while `run` runs, in all and for each of its frames. */
@@ -20,7 +20,7 @@ export async function mainThread(page, run) {
 }
 
 function summed(events) {
-  // The page's process is the one whose main thread evaluated the most script.
+  // The page's process is the one whose main thread used the most CPU time.
   const mains = new Map();
   for (const event of events) {
     if (event.name === 'thread_name' && event.args.name === 'CrRendererMain') mains.set(`${event.pid}/${event.tid}`, []);
@@ -40,7 +40,7 @@ function totals(events) {
   return { cpuMs, frames, cpuMsPerFrame: cpuMs / Math.max(frames, 1), byName };
 }
 
-/** Boxes of the danmaku that are in view, with the stage's own. Run in the page. */
+/** Reads the boxes of the danmaku that are in view, with the stage's own. */
 export function boxes(page) {
   return page.evaluate(() => {
     const flight = document.getElementById('flight');

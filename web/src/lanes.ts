@@ -11,7 +11,7 @@ export interface StageSize {
   rowPx: number;
 }
 
-/** What is to be shown. */
+/** A danmaku that asks for a place. */
 export interface Wish {
   motion: Motion;
   widthPx: number;
@@ -111,7 +111,7 @@ export class Lanes {
     };
   }
 
-  /** Rows on which the box would meet another one, or that are kept for standing ones. */
+  /** Marks the rows on which the box would meet another one, and those kept for standing ones. */
   #takenRows(box: Box, motion: Motion, nowMs: number): boolean[] {
     const { heightPx, rowPx } = this.#size;
     const rows = this.rows;
@@ -143,7 +143,7 @@ export function meets(a: Box, b: Box): boolean {
   const fromMs = Math.max(a.startMs, b.startMs);
   const toMs = Math.min(a.endMs, b.endMs);
   if (fromMs >= toMs) return false;
-  // Both move evenly, so who is on the left at both ends was there all the time.
+  // Both move evenly, so the box that is on the left at both ends was there all the time.
   return !(leftOf(a, b, fromMs) && leftOf(a, b, toMs)) && !(leftOf(b, a, fromMs) && leftOf(b, a, toMs));
 }
 

@@ -1,5 +1,6 @@
 // The chat list: bounded, textContent only, follows the newest row until the
-// reader scrolls up. What a flood makes a screen reader skip, `Spoken` says when it is important.
+// reader scrolls up. While the log is silent, `Spoken`
+// announces gifts, super chats and the page's own sentences.
 
 import { cssColor, element, icon } from './dom.ts';
 import { nextFrame } from './frames.ts';

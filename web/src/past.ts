@@ -1,16 +1,16 @@
-// What was said before this page came.
+// Loads the messages from before the page was opened.
 
 import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { readBody, type Body } from './protocol.ts';
 
-/** How much of the past fills the list when the page opens. */
+/** Messages that fill the list when the page opens. */
 const PAST_MAX = 30;
 const TIMEOUT_MS = 8_000;
 
 export type Past = { body: Exclude<Body, { type: 'signal' }>; sequence: number }[];
 
-/** Up to the sequence; empty when no uplink answers, and the list then starts with the present. */
+/** Returns the messages up to the sequence; none when no uplink answers, and the list then starts empty. */
 export async function past(room: string, sequence: number, identity: Identity, entry: Entry): Promise<Past> {
   const query = `/v1/rooms/${encodeURIComponent(room)}/history?before=${sequence + 1}&limit=${PAST_MAX}`;
   const headers: Record<string, string> = identity.token ? { Authorization: `Bearer ${identity.token}` } : {};

@@ -1,5 +1,5 @@
-// What the page keeps in the browser. A browser that keeps nothing (a sandboxed frame, private
-// settings) is no error: the page then forgets with its end.
+// Values that the page keeps in the browser. A browser that keeps none (a sandboxed frame, private
+// settings) is no error: the values then last as long as the page.
 
 type Kind = 'session' | 'local';
 
