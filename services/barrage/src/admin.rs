@@ -1,4 +1,4 @@
-//! Commands that call the admin API: `barrage switch`, `barrage why`.
+//! Commands that call the admin API: `barrage switch`.
 
 use anyhow::{Context, bail};
 use barrage_bus::SwitchView;
@@ -6,7 +6,7 @@ use barrage_protocol::code::ErrorBody;
 use barrage_token::{Claims, Keyring, Role, Rooms};
 use serde_json::{Value, json};
 
-use crate::cli::{AdminArguments, Switch, SwitchCommand, Why, say};
+use crate::cli::{AdminArguments, Switch, SwitchCommand, say};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 
@@ -16,79 +16,52 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// `barrage switch`.
 pub(crate) fn switch(config: &Config, asked: &Switch) -> anyhow::Result<()> {
-    let admin = Admin::new(config, &asked.admin)?;
-    let answer = match &asked.command {
-        SwitchCommand::List => admin.get("/v1/admin/switches")?,
-        SwitchCommand::Set { name, value } => {
-            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
-            admin.put(&format!("/v1/admin/switches/{name}"), &json!({ "value": value }))?
-        }
-    };
-    let switches: Vec<SwitchView> = serde_json::from_value(answer["switches"].clone())?;
-    for switch in switches {
-        let value = switch.value.as_str().map_or_else(|| switch.value.to_string(), str::to_owned);
-        say(format!("{:<16} {:<7} {} (one of {})", switch.name, value, switch.meaning, switch.values))?;
-    }
-    Ok(())
-}
-
-/// `barrage why`.
-pub(crate) fn why(config: &Config, asked: &Why) -> anyhow::Result<()> {
-    let admin = Admin::new(config, &asked.admin)?;
-    let answer = admin.get(&format!("/v1/admin/why/{}", asked.id))?;
-    for post in answer["posts"].as_array().into_iter().flatten() {
-        let text = |key: &str| post[key].as_str().unwrap_or_default().to_owned();
-        say(format!("{} by {} in {}, at {}", text("class"), text("user"), text("room"), post["at_ms"]))?;
-        for step in post["steps"].as_array().into_iter().flatten() {
-            let text = |key: &str| step[key].as_str().unwrap_or_default();
-            say(format!("  {:<24} {:<8} {}", text("check"), text("word"), text("detail")))?;
-        }
-        let Some(sequence) = post["sequence"].as_u64() else {
-            say(format!("  => {}", text("outcome")))?;
-            continue;
+    runtime()?.block_on(async {
+        let admin = Admin::new(config, &asked.admin)?;
+        let answer = match &asked.command {
+            SwitchCommand::List => admin.get("/v1/admin/switches").await?,
+            SwitchCommand::Set { name, value } => {
+                let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+                admin.put(&format!("/v1/admin/switches/{name}"), &json!({ "value": value })).await?
+            }
         };
-        say(format!("  => {} at position {sequence}", text("outcome")))?;
-        match admin.get(&format!("/v1/admin/rooms/{}/fan-outs/{sequence}", text("room"))) {
-            Ok(found) => say(fanned_out(&found))?,
-            Err(error) => say(format!("  fan-out: {error:#}"))?,
+        let switches: Vec<SwitchView> = serde_json::from_value(answer["switches"].clone())?;
+        for switch in switches {
+            let value = switch.value.as_str().map_or_else(|| switch.value.to_string(), str::to_owned);
+            say(format!("{:<16} {:<7} {} (one of {})", switch.name, value, switch.meaning, switch.values))?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-fn fanned_out(found: &Value) -> String {
-    let fan_out = &found["fan_out"];
-    let text = |key: &str| fan_out[key].as_str().unwrap_or_default();
-    let thinned = match fan_out["thinned"].as_bool() {
-        Some(true) => "left out of its batch (overload)",
-        _ => "in its batch",
-    };
-    format!(
-        "  {}: {thinned} of {} at {}; room {}, level {}; of {} viewers {} got it at once, for {} it was \
-         queued, {} had gone",
-        found["gateway"].as_str().unwrap_or_default(),
-        fan_out["batch_messages"],
-        fan_out["at_ms"],
-        text("heat"),
-        text("overload"),
-        fan_out["viewers"],
-        fan_out["written"],
-        fan_out["queued"],
-        fan_out["gone"]
-    )
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")
+}
+
+/// Why a call has no answer to use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminError {
+    /// The process has no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
 }
 
 /// The admin API of a running process.
-struct Admin {
-    runtime: tokio::runtime::Runtime,
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
     http: reqwest::Client,
-    url: String,
+    pub(crate) url: String,
     token: String,
 }
 
 impl Admin {
-    fn new(config: &Config, asked: &AdminArguments) -> anyhow::Result<Self> {
-        let url = asked.admin.clone().unwrap_or_else(|| format!("http://{}", config.admin_listen));
+    /// The process that the arguments or the configuration name.
+    pub(crate) fn new(config: &Config, asked: &AdminArguments) -> anyhow::Result<Self> {
+        let address = || crate::config::reachable(config.admin_listen).remove(0);
+        let url = asked.admin.clone().unwrap_or_else(|| format!("http://{}", address()));
         let token = match &asked.token_file {
             Some(path) => std::fs::read_to_string(path)
                 .with_context(|| format!("--token-file {}", path.display()))?
@@ -96,35 +69,44 @@ impl Admin {
                 .to_owned(),
             None => own_token(config)?,
         };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Admin { runtime, http, url: url.trim_end_matches('/').to_owned(), token })
+        Ok(Admin { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 
-    fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.call(self.http.get(format!("{}{path}", self.url)))
+    /// Another process of the same fleet.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Admin { url: url.trim_end_matches('/').to_owned(), ..self.clone() }
     }
 
-    fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(self.http.put(format!("{}{path}", self.url)).json(body))
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, AdminError> {
+        self.call(self.http.get(format!("{}{path}", self.url))).await
     }
 
-    fn call(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        self.runtime.block_on(async {
-            let response = request.bearer_auth(&self.token).send().await;
-            let response =
-                response.with_context(|| format!("no answer from {}; is it running?", self.url))?;
-            if response.status().is_success() {
-                return Ok(response.json().await?);
-            }
-            let status = response.status();
-            match response.json::<ErrorBody>().await {
-                Ok(body) => bail!("{}", body.error.message),
-                Err(_) => bail!("status {status} from {}", self.url),
-            }
-        })
+    async fn put(&self, path: &str, body: &Value) -> Result<Value, AdminError> {
+        self.call(self.http.put(format!("{}{path}", self.url)).json(body)).await
     }
+
+    async fn call(&self, request: reqwest::RequestBuilder) -> Result<Value, AdminError> {
+        let response = request.bearer_auth(&self.token).send().await;
+        let response = response.with_context(|| format!("no answer from {}; is it running?", self.url))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.json().await.with_context(|| format!("the answer of {}", self.url))?);
+        }
+        let message = match response.json::<ErrorBody>().await {
+            Ok(body) => body.error.message.to_string(),
+            Err(_) => format!("status {status} from {}", self.url),
+        };
+        if status == reqwest::StatusCode::NOT_FOUND {
+            return Err(AdminError::NotFound(message));
+        }
+        Err(AdminError::Other(anyhow::anyhow!(message)))
+    }
+}
+
+/// Text of another program without what would drive a terminal or begin a line.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn own_token(config: &Config) -> anyhow::Result<String> {
@@ -133,6 +115,9 @@ fn own_token(config: &Config) -> anyhow::Result<String> {
 
 /// A token of the role admin for a command of ours.
 pub(crate) fn mint(keyring: &Keyring) -> anyhow::Result<String> {
+    if !keyring.can_sign() {
+        bail!("no configured key can sign a token for this command: give --token-file");
+    }
     let now_secs = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let claims = Claims {
         sub: "operator".parse().context("the operator's user id")?,

@@ -8,13 +8,16 @@ use barrage_protocol::{RoomId, UserId};
 use barrage_token::Role;
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::parse_address;
+use crate::roles::Roles;
+
 /// Live-stream chat and danmaku.
 ///
 /// `barrage up` starts everything in one process and needs no other server.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about)]
 pub(crate) struct Cli {
-    /// Configuration file (TOML). Flags win over `BARRAGE_*` environment variables
+    /// Configuration file (TOML); `./barrage.toml` when it is there and no other is named. Flags win over `BARRAGE_*` environment variables
     /// (`BARRAGE_GATEWAY__WINDOW_MS=100`), these over the file, the file over defaults.
     #[arg(long, global = true, env = "BARRAGE_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
@@ -35,14 +38,14 @@ pub(crate) enum Command {
     /// Hold viewers' connections, as one of several processes; needs [nats].
     Gateway(RoleArguments),
     /// Take messages and serve the admin API, as one of several processes; needs [nats].
-    Uplink(RoleArguments),
+    Uplink(UplinkArguments),
     /// Tell clients where to go and serve the page, as one of several processes; needs
     /// [nats].
     Entry(RoleArguments),
     /// Take messages off the bus into the store, as one of several processes; needs
     /// [nats].
     Archiver(RoleArguments),
-    /// Mint a token and print it alone.
+    /// Mint a token and print it alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` keeps in the data directory.
     Token(Token),
@@ -51,15 +54,16 @@ pub(crate) enum Command {
     /// Fails (exit 1) when one is lost: for a cron job or a health dashboard. Without
     /// `--token-file` it mints a token with the key of the data directory.
     Probe(ProbeArguments),
-    /// List or set the platform's switches: in force on every instance within a second.
+    /// List or set the platform's switches. A change is in force on every instance within a second.
     Switch(Switch),
-    /// Print a recent message's way: every check, and what became of its batch.
+    /// Explain what happened to a message: every check, and its batch on every gateway.
     ///
-    /// For "where is my message?": the id is the one that its sender gave it.
+    /// Asks all uplinks and gateways of the fleet. The id is the one that its sender gave it.
     Why(Why),
-    /// Look at everything that this configuration stands on, and say what to do.
+    /// Check every dependency and suggest fixes.
     ///
-    /// Changes nothing; fails (exit 1) when something is bad.
+    /// Looks at the configuration, keys, certificates, word lists, clocks, servers and the running
+    /// processes. Changes nothing; fails (exit 1) when something is bad.
     Doctor,
     /// Declare what the bus needs on its servers.
     #[command(subcommand)]
@@ -72,11 +76,12 @@ pub(crate) enum Command {
 /// Where a process listens.
 #[derive(Debug, Args)]
 pub(crate) struct Listeners {
-    /// Public address; may be given several times. Port 0 chooses a free one.
-    #[arg(long, value_name = "ADDR")]
+    /// Public address, as 127.0.0.1:8080 or localhost:8080; may be given several times. Port 0
+    /// chooses a free one.
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// Address of the admin API, metrics and health.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub(crate) admin_listen: Option<SocketAddr>,
 }
 
@@ -141,30 +146,71 @@ pub(crate) struct Up {
 pub(crate) struct RoleArguments {
     #[command(flatten)]
     pub(crate) listeners: Listeners,
-    #[command(flatten)]
-    pub(crate) replay: ReplayArguments,
     /// End when standard input ends: with the process that holds its other side.
     #[arg(long, hide = true)]
     pub(crate) with_stdin: bool,
 }
 
+/// The uplink plays recordings; the other roles have none.
+#[derive(Debug, Args)]
+pub(crate) struct UplinkArguments {
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArguments,
+}
+
 impl Command {
+    /// The roles whose files and addresses are to be looked at before anything is started.
+    pub(crate) fn roles(&self) -> Option<Roles> {
+        match self {
+            Command::Up(_) | Command::Doctor | Command::Config(ConfigCommand::Check) => Some(Roles::ALL),
+            Command::Gateway(_) => Some(Roles::GATEWAY),
+            Command::Uplink(_) => Some(Roles::UPLINK),
+            Command::Entry(_) => Some(Roles::ENTRY),
+            Command::Archiver(_) => Some(Roles::ARCHIVER),
+            _ => None,
+        }
+    }
+
     /// Where the process listens, if it does.
     pub(crate) fn listeners(&self) -> Option<&Listeners> {
         match self {
             Command::Up(up) => Some(&up.listeners),
-            Command::Gateway(role)
-            | Command::Uplink(role)
-            | Command::Entry(role)
-            | Command::Archiver(role) => Some(&role.listeners),
+            Command::Gateway(role) | Command::Entry(role) | Command::Archiver(role) => Some(&role.listeners),
+            Command::Uplink(uplink) => Some(&uplink.role.listeners),
             _ => None,
         }
     }
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Token {
-    /// Whom it speaks for.
+    #[command(subcommand)]
+    pub(crate) command: Option<TokenCommand>,
+    #[command(flatten)]
+    pub(crate) mint: Option<Mint>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Explain a token: its key, its claims, until when it is good, and what is wrong with it.
+    ///
+    /// Exits with 0 when a server with this configuration accepts it, else with 1.
+    Check {
+        /// The token; read from standard input when absent, which keeps it out of the
+        /// shell's history.
+        token: Option<String>,
+        /// Also check that it is good for this room.
+        #[arg(long, value_parser = parse::<RoomId>)]
+        room: Option<RoomId>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mint {
+    /// User id (`sub`).
     #[arg(long, value_parser = parse::<UserId>)]
     pub(crate) user: UserId,
     /// Name to show; the user id when absent.
@@ -176,16 +222,16 @@ pub(crate) struct Token {
     /// viewer, moderator, host or admin.
     #[arg(long, default_value = "viewer")]
     pub(crate) role: Role,
-    /// How long it is good.
+    /// Lifetime in seconds.
     #[arg(long, default_value_t = 3600)]
     pub(crate) ttl_secs: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArguments {
-    /// Base URL of entry.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub(crate) url: String,
+    /// Base URL of entry; the configured public address when absent.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
     /// The room; its viewers see the messages, so give the probe one of its own.
     #[arg(long, default_value = "demo", value_parser = parse::<RoomId>)]
     pub(crate) room: RoomId,
@@ -256,9 +302,16 @@ pub(crate) enum BusCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Say whether the configuration is valid, and if not, everything that is wrong.
+    ///
+    /// Reads keys, certificates, word lists and other files as `up` does before it listens.
+    /// Fails with exit code 64. It asks no server: `barrage doctor` does.
     Check,
-    /// Print the configuration in force, as TOML.
-    Show,
+    /// Print the configuration in force, as TOML. Passwords in URLs are shown as `***`.
+    Show {
+        /// Print every key with its default and its meaning instead, also those that are off.
+        #[arg(long)]
+        defaults: bool,
+    },
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use barrage_token::{KeyConfig, Keyring, TokenConfig};
@@ -89,7 +89,7 @@ pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> a
         }
         return Keyring::load(config).context("the token keys cannot be loaded");
     }
-    let path = data_dir.join(KEY_FILE);
+    let path = key_file(data_dir);
     if !path.exists() {
         match make {
             MakeKey::Never => bail!(
@@ -101,6 +101,11 @@ pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> a
     }
     let secret = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     Keyring::from_secret(&secret, config).with_context(|| format!("the key in {}", path.display()))
+}
+
+/// The key that `up` makes when none is configured.
+pub(crate) fn key_file(data_dir: &Path) -> PathBuf {
+    data_dir.join(KEY_FILE)
 }
 
 /// Gives another process's data directory the key of this one.

@@ -1,5 +1,8 @@
-//! `barrage doctor`: looks at everything that this configuration stands on, changes
-//! nothing, and says what to do. `barrage bus ensure`: declares the streams and buckets.
+//! `barrage doctor`: checks every dependency of a configuration and suggests fixes; changes
+//! nothing. `barrage bus ensure`: declares the streams and buckets.
+
+mod files;
+mod fleet;
 
 use std::time::Duration;
 
@@ -9,16 +12,18 @@ use barrage_bus::{BusMetrics, NatsBus, NatsConfig};
 use prometheus::Registry;
 
 use crate::cli::say;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 
 /// Descriptors besides those of viewers: listeners, servers, files, requests.
 const OTHER_DESCRIPTORS: u64 = 2_000;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs all checks; an error when something is bad.
-pub(crate) fn main(config: &Config) -> anyhow::Result<()> {
+pub(crate) fn main(config: &Config, problems: &[Problem]) -> anyhow::Result<()> {
     let found = runtime()?.block_on(async {
-        let mut found = vec![descriptors(config), data_dir(config)];
+        let mut found = files::findings(config, problems);
+        found.extend([descriptors(config), data_dir(config)]);
+        found.extend(fleet::findings(config).await);
         found.extend(nats(config).await);
         found.extend(redis(config).await);
         found.extend(postgres(config).await);
@@ -107,7 +112,7 @@ async fn nats(config: &Config) -> Vec<Finding> {
         }
     };
     for url in &nats.monitor_urls {
-        found.push(synced(url).await);
+        found.push(synced(url.expose(), &url.redacted()).await);
     }
     found
 }
@@ -118,7 +123,7 @@ async fn check(config: &Config, nats: NatsConfig) -> anyhow::Result<Vec<Finding>
 }
 
 /// What a server's monitoring port says of its writes.
-async fn synced(url: &str) -> Finding {
+async fn synced(url: &str, shown: &str) -> Finding {
     let ask = async {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
         let answer = http.get(format!("{url}/varz")).send().await?.error_for_status()?;
@@ -126,9 +131,9 @@ async fn synced(url: &str) -> Finding {
     };
     let varz = match ask.await {
         Ok(varz) => varz,
-        Err(error) => return finding(Level::Bad, format!("{url}: {error}")),
+        Err(error) => return finding(Level::Bad, format!("{shown}: {}", error.without_url())),
     };
-    let name = varz["server_name"].as_str().unwrap_or(url).to_owned();
+    let name = varz["server_name"].as_str().unwrap_or(shown).to_owned();
     if varz["jetstream"]["config"]["sync_always"].as_bool() == Some(true) {
         return finding(Level::Good, format!("{name} syncs each write"));
     }
@@ -177,13 +182,35 @@ async fn redis(config: &Config) -> Vec<Finding> {
     }
 }
 
+/// The schema of the database against the one of this program.
+fn migrations(seen: &barrage_store::postgres::Seen) -> Finding {
+    let (has, known) = (seen.migration, seen.migration_known);
+    match has.cmp(&known) {
+        std::cmp::Ordering::Equal => {
+            finding(Level::Good, format!("PostgreSQL: schema {has}, as this program's"))
+        }
+        std::cmp::Ordering::Less => {
+            let text = format!("PostgreSQL: schema {has}; the next start of this program makes it {known}");
+            finding(Level::Good, text)
+        }
+        std::cmp::Ordering::Greater => {
+            let text = format!(
+                "PostgreSQL: schema {has} is newer than this program's ({known}): install the newer version, or \
+                 restore a backup"
+            );
+            finding(Level::Bad, text)
+        }
+    }
+}
+
 async fn postgres(config: &Config) -> Vec<Finding> {
     let Some(postgres) = &config.postgres else {
         return vec![finding(Level::Good, "store: SQLite, in the data directory")];
     };
     match tokio::time::timeout(TIMEOUT, barrage_store::postgres::look(postgres)).await {
         Ok(Ok(seen)) => {
-            let mut found = vec![finding(Level::Good, format!("PostgreSQL {}", seen.version))];
+            let mut found =
+                vec![finding(Level::Good, format!("PostgreSQL {}", seen.version)), migrations(&seen)];
             for (setting, is_on) in [("fsync", seen.fsync), ("synchronous_commit", seen.synchronous_commit)] {
                 if !is_on {
                     let text = format!("PostgreSQL: {setting} is off: a crash may lose archived messages");

@@ -19,8 +19,11 @@ pub(crate) fn main(config: &Config, asked: &ProbeArguments) -> anyhow::Result<()
             .to_owned(),
         None => own_token(config, asked)?,
     };
+    let host = || config.listen.first().map(|address| crate::config::reachable(*address).remove(0));
+    let url = asked.url.clone().or_else(|| Some(format!("http://{}", host()?)));
+    let url = url.context("there is no public address: give --url")?;
     let probe = ProbeConfig {
-        url: asked.url.trim_end_matches('/').to_owned(),
+        url: url.trim_end_matches('/').to_owned(),
         room: asked.room.clone(),
         token,
         interval: Duration::from_millis(asked.interval_ms),

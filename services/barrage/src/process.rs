@@ -1,7 +1,6 @@
 //! One process of Barrage: any of its roles, wired together and run until a signal.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +31,7 @@ use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::health::{self, Health};
+use crate::keys::KeyWatch;
 use crate::page::Page;
 use crate::process_metrics::ProcessMetrics;
 use crate::readiness::{Checks, Readiness};
@@ -40,7 +40,7 @@ use crate::roles::Roles;
 use crate::roster::{Stage, Task};
 use crate::stop::{self, Stop};
 use crate::supervise::Supervisor;
-use crate::{build_info, cli, ledgers};
+use crate::{build_info, cli, config, ledgers};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -55,8 +55,6 @@ pub(crate) struct Asked {
     pub(crate) replay: Option<Replay>,
     /// Ends with its standard input.
     pub(crate) with_stdin: bool,
-    /// The configuration file, for the log.
-    pub(crate) config_file: Option<PathBuf>,
 }
 
 /// Builds the runtime and runs until the end is asked for.
@@ -78,21 +76,7 @@ struct Ground {
 }
 
 async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
-    let Asked { roles, replay, with_stdin, config_file } = asked;
-    if roles != Roles::ALL && config.nats.is_none() {
-        bail!(
-            "a process with one role alone needs [nats] to meet the others; \
-             `barrage up` runs all of them in one process"
-        );
-    }
-    if roles != Roles::ALL && roles.needs_store() && config.postgres.is_none() && config.store.file.is_none()
-    {
-        bail!(
-            "uplinks and the archiver are processes that share one store: set [postgres], or, where all of them \
-             run on this machine, the same store.file for each; a file in each one's own data directory would \
-             leave the history of the uplinks empty"
-        );
-    }
+    let Asked { roles, replay, with_stdin } = asked;
     let tls = Tls::load(&config.http)?;
     let lock = data_dir::open(&config.data_dir)?;
     let public = if roles.is_public() { listen(&config.listen)? } else { Vec::new() };
@@ -102,9 +86,14 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     if !roles.entry {
         name_urls(&mut config, &addresses)?;
     }
-    log_start(roles, &config, &addresses, admin_address, config_file);
+    log_start(roles, &config, &addresses, admin_address);
     if let Some(nats) = config.nats.as_mut().filter(|_| roles == Roles::GATEWAY) {
         nats.gather_us_max.get_or_insert(GATHER_US_MAX);
+    }
+    if let Some(nats) = &mut config.nats {
+        // The last one opens from another machine, where there are several.
+        let host = config::reachable(admin_address).pop();
+        nats.admin_url = nats.admin_url.take().or_else(|| host.map(|host| format!("http://{host}")));
     }
     let store = match roles.needs_store() {
         true => Some(store(&config).await.context("the store cannot be opened")?),
@@ -150,6 +139,11 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     };
     let mut admin_routes = health::admin_router(health.clone());
     let mut audit: Arc<dyn AuditSink> = Arc::new(AuditLog);
+    let keys = KeyWatch::new(Arc::clone(&ground.keyring), config).run(stop.front.clone());
+    tasks.spawn(Task::new("token keys", Stage::Front), Pace::Waits, async move {
+        keys.await;
+        Ok(())
+    });
     if roles.gateway {
         let gateway = gateway(&ground)?;
         public_router = public_router.merge(gateway.router());
@@ -185,7 +179,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         admin_routes = admin_routes.merge(of_entry);
         ledgers::follow(Arc::clone(&ground.bus), &ground.registry, &mut tasks)?;
     }
-    let page = Page::new(&[]);
+    let page = Page::new(&config.http.frame_ancestors);
     let public_router = public_router
         .fallback(move |method, uri| page.clone().serve(method, uri))
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
@@ -217,7 +211,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         barrage_http::serve_public(admin, admin_router, before, http, shutdown).await;
         Ok(())
     });
-    announce(roles, &addresses, admin_address, config)?;
+    announce(roles, with_stdin, &addresses, admin_address, config)?;
 
     let ended = tasks.run(stop::asked(with_stdin)).await;
     if let Some(store) = store {
@@ -228,13 +222,7 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
 }
 
 /// One line by which the log of a process is told from those of others.
-fn log_start(
-    roles: Roles,
-    config: &Config,
-    addresses: &[SocketAddr],
-    admin: SocketAddr,
-    config_file: Option<PathBuf>,
-) {
+fn log_start(roles: Roles, config: &Config, addresses: &[SocketAddr], admin: SocketAddr) {
     let names = |which: fn(&(&'static str, &str)) -> String| {
         build_info::instances(roles, config).iter().map(which).collect::<Vec<_>>().join(",")
     };
@@ -246,7 +234,7 @@ fn log_start(
         id = names(|(_, id)| (*id).to_owned()),
         listen,
         %admin,
-        config = %config_file.map_or_else(|| "none".into(), |file| file.display().to_string()),
+        config = %config.file.as_ref().map_or_else(|| "none".into(), |file| file.display().to_string()),
         "barrage starts"
     );
 }
@@ -486,17 +474,26 @@ async fn make_room(bus: &Arc<dyn Bus>, id: RoomId) -> anyhow::Result<()> {
     bus.change(Change::Room(id, settings)).await.context("the room cannot be made")
 }
 
+/// Prints where the process is. A parent process (`up --cluster`) reads the addresses as they
+/// are; a person gets those that open.
 fn announce(
     roles: Roles,
+    for_parent: bool,
     addresses: &[SocketAddr],
     admin: SocketAddr,
     config: &Config,
 ) -> anyhow::Result<()> {
     cli::say("Barrage is up.")?;
     for address in addresses {
-        cli::say(format!("  {:<7} {}://{address}/", roles.label(), scheme(&config.http)))?;
+        let hosts = if for_parent { vec![address.to_string()] } else { config::reachable(*address) };
+        for host in hosts {
+            cli::say(format!("  {:<7} {}://{host}/", roles.label(), scheme(&config.http)))?;
+        }
     }
     cli::say(format!("  admin   http://{admin}/  (/metrics, /healthz, /readyz, /v1/admin)"))?;
+    if let Some(file) = &config.file {
+        cli::say(format!("  config  {}", file.display()))?;
+    }
     cli::say(format!("  data    {}", config.data_dir.display()))?;
     cli::say("  stop    Ctrl-C")
 }

@@ -1,5 +1,6 @@
 //! When a process ends, and in which order its parts do.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::roster::Stage;
@@ -26,11 +27,16 @@ impl Stop {
 }
 
 /// Waits for SIGTERM or Ctrl-C, or for the end of standard input where the process that
-/// started this one holds it.
-pub(crate) async fn asked(with_stdin: bool) {
-    tokio::select! {
-        () = signal() => {}
-        () = end_of_stdin(), if with_stdin => {}
+/// started this one holds it. Signals count from the call on, not from the first poll: a
+/// process calls it before it says that it is up.
+pub(crate) fn asked(with_stdin: bool) -> impl Future<Output = ()> {
+    let (terminate, interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async move {
+        tokio::select! {
+            () = arrives(terminate) => {}
+            () = arrives(interrupt) => {}
+            () = end_of_stdin(), if with_stdin => {}
+        }
     }
 }
 
@@ -45,17 +51,20 @@ async fn end_of_stdin() {
     drop(told.await);
 }
 
-async fn signal() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
+fn listen(kind: SignalKind) -> Option<Signal> {
+    match signal(kind) {
+        Ok(signal) => Some(signal),
         Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be heard; Ctrl-C works");
-            drop(tokio::signal::ctrl_c().await);
-            return;
+            tracing::warn!(%error, ?kind, "a signal cannot be heard");
+            None
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    }
+}
+
+/// Never, where it cannot be heard.
+async fn arrives(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
     }
 }

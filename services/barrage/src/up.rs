@@ -1,8 +1,6 @@
 //! `barrage up`: every role in one process, or a fleet of processes on this machine.
 
-use std::path::Path;
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 use barrage_recording::Limits;
 
 use crate::cli::{self, ReplayArguments, RoleArguments, Up};
@@ -13,14 +11,13 @@ use crate::roles::Roles;
 use crate::{cluster, telemetry};
 
 /// Runs until a signal.
-pub(crate) fn main(config: Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     if asked.cluster || asked.autoscale || asked.gateways.is_some() || asked.uplinks.is_some() {
-        return cluster::main(&config, asked, file);
+        return cluster::main(&config, asked);
     }
     let replay = recording(&asked.replay)?;
-    let config_file = file.map(Path::to_owned);
-    process::main(config, Asked { roles: Roles::ALL, replay, with_stdin: false, config_file })
+    process::main(config, Asked { roles: Roles::ALL, replay, with_stdin: false })
 }
 
 /// Runs one role until a signal.
@@ -28,15 +25,11 @@ pub(crate) fn role(
     config: Config,
     roles: Roles,
     asked: &RoleArguments,
-    file: Option<&Path>,
+    replay: Option<&ReplayArguments>,
 ) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
-    let replay = recording(&asked.replay)?;
-    if replay.is_some() && !roles.uplink {
-        bail!("an uplink plays recordings: give --demo and --replay to `barrage uplink` or `barrage up`");
-    }
-    let config_file = file.map(Path::to_owned);
-    process::main(config, Asked { roles, replay, with_stdin: asked.with_stdin, config_file })
+    let replay = replay.map(recording).transpose()?.flatten();
+    process::main(config, Asked { roles, replay, with_stdin: asked.with_stdin })
 }
 
 /// The recording that the flags ask for, read before anything is started.

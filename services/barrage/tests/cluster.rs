@@ -167,6 +167,30 @@ async fn a_fleet_on_one_machine_survives_the_death_of_a_gateway_and_leaves_nothi
         sees(viewer, "g1").await;
     }
 
+    // Commands beside the fleet find all of its processes.
+    let beside = async |arguments: &[&str]| {
+        let file = format!("{home}/fleet.toml");
+        let output = Command::new(BINARY).args(["--config", &file]).args(arguments).output().await.unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
+    };
+    let why = beside(&["why", "g1"]).await;
+    for part in [
+        "gift by u1 in demo, at 20",
+        "Z\n",
+        "broadcast at position",
+        "gateway-1: in its batch",
+        "gateway-2: in",
+    ] {
+        assert!(why.contains(part), "{part} is not in\n{why}");
+    }
+    assert!(beside(&["why", "never"]).await.contains("(2 uplinks asked)"));
+    let doctor = beside(&["doctor"]).await;
+    for part in
+        ["processes: gateway 2, uplink 2, entry 1", "good  NATS ", "good  Redis ", "token keys: local"]
+    {
+        assert!(doctor.contains(part), "{part} is not in\n{doctor}");
+    }
+
     // Each gateway has some of them, and all know of all.
     let mut late = Viewer::start(ViewerConfig::new(&entry, "demo".parse().unwrap()));
     let all_online = async {
@@ -203,6 +227,44 @@ async fn a_fleet_on_one_machine_survives_the_death_of_a_gateway_and_leaves_nothi
 
     assert_eq!(server.stop("INT").await, Some(0));
     assert_eq!(processes(&home).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_fleet_keeps_history_where_one_process_ran_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = Some(folder.path().join("data"));
+    let alone = ServerOptions { data_dir: data_dir.clone(), ..ServerOptions::default() };
+    let mut alone = Server::start(BINARY, alone).await;
+    let token = alone.token("u1", "demo", "host").await;
+    let post = |id: &str| json!({ "type": "chat", "id": id, "text": format!("the text {id}") }).to_string();
+    for id in ["a1", "a2"] {
+        assert_eq!(alone.post(PATH, &token, post(id)).await.status, 200);
+    }
+    assert_eq!(alone.stop("INT").await, Some(0));
+
+    let options = ServerOptions {
+        arguments: ["--gateways", "1", "--uplinks", "1"].map(str::to_owned).to_vec(),
+        environment: vec![("PATH".into(), programs::path_with_nats())],
+        data_dir,
+        ..ServerOptions::default()
+    };
+    let mut fleet = Server::start(BINARY, options).await;
+    let sender =
+        Sender::new(SenderConfig::through_entry(&format!("http://{}", fleet.public), &token)).unwrap();
+    sender.send(&"demo".parse().unwrap(), &gift("g1")).await.unwrap();
+    let admin = fleet.token("a1", "*", "admin").await;
+    let instances = fleet.admin("GET", "/fleet", &admin, &json!(null)).await.body;
+    let mut instances = instances["instances"].as_array().unwrap().iter();
+    let uplink =
+        instances.find(|it| it["role"] == "uplink").unwrap()["base_urls"][0].as_str().unwrap().to_owned();
+    let archived = async {
+        let history = format!("{uplink}/v1/rooms/demo/history?limit=5");
+        while !reqwest::get(&history).await.unwrap().text().await.unwrap().contains("\"g1\"") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), archived).await.expect("nothing is archived");
+    assert_eq!(fleet.stop("INT").await, Some(0));
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn main() -> Result<(), Failure> {
     let url = std::env::args().nth(1).ok_or("usage: measure nats://HOST:PORT [PARTITIONS]")?;
     let partitions = std::env::args().nth(2).map_or(Ok(1), |count| count.parse())?;
     let config =
-        NatsConfig { urls: vec![url], prefix: "measure".into(), partitions, ..NatsConfig::default() };
+        NatsConfig { urls: vec![url.into()], prefix: "measure".into(), partitions, ..NatsConfig::default() };
     let metrics = BusMetrics::new(&prometheus::Registry::new())?;
     let bus = NatsBus::connect(config, BusConfig::default(), metrics).await?;
     for tasks in [1, 16, 256, 1_024] {

@@ -39,6 +39,10 @@ pub struct InstanceReport {
     /// Base URLs that clients reach it by (`http://host:port`); empty means the
     /// host and port that the client asked entry on.
     pub base_urls: Vec<String>,
+    /// Base URL of its admin API, for commands that ask every instance; absent where none is
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_url: Option<String>,
     /// Seconds since it started.
     pub age_secs: u64,
     /// It takes nobody new.
@@ -92,6 +96,7 @@ impl InstanceReport {
             role,
             id: id.into(),
             base_urls: Vec::new(),
+            admin_url: None,
             age_secs: 0,
             draining: false,
             conservation_error: 0,

@@ -29,10 +29,10 @@ pub struct Switches {
 /// Name, values and meaning of each.
 const TABLE: [(&str, &str, &str); 8] = [
     ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
-    ("no-entries", ON_OFF, "who came in is not summed"),
+    ("no-entries", ON_OFF, "joins are not counted"),
     ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are left out"),
     ("hold-chat", ON_OFF, "chat of viewers is answered `held`: its sender alone sees it"),
-    ("read-only", ON_OFF, "nobody but admins posts anything, gifts included"),
+    ("read-only", ON_OFF, "only admins post; everything else is refused, gifts included"),
     ("history-off", ON_OFF, "history is not read"),
     ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
     ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),

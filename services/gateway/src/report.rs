@@ -101,6 +101,7 @@ pub(crate) async fn run(shared: &Shared) {
             role: Role::Gateway,
             id: shared.config.id.clone(),
             base_urls: shared.config.base_urls.clone(),
+            admin_url: None,
             age_secs: started.elapsed().as_secs(),
             draining: has_ended || shared.departures.is_draining(),
             conservation_error: shared.metrics.ledger.error_of(&["hub", "waves", "fan_out", "viewers"]),

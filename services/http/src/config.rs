@@ -64,6 +64,10 @@ pub struct HttpConfig {
     /// sent when the public listeners speak TLS. Default 15552000, which is 180 days; 0 sends
     /// nothing.
     pub hsts_secs: u64,
+    /// Origins of pages that may show the page of entry in a frame, as `https://live.example`
+    /// or `https://*.live.example`. They are listed in the page's `frame-ancestors`. Default:
+    /// none, which leaves pages of the server's own origin.
+    pub frame_ancestors: Vec<String>,
     /// The public listeners speak TLS with this chain of certificates (PEM). Default: none,
     /// for behind a proxy that speaks it. What renews the files need not restart anything:
     /// they are looked at every minute.
@@ -92,6 +96,7 @@ impl Default for HttpConfig {
             allowed_origins: Vec::new(),
             hosts: Vec::new(),
             hsts_secs: 15_552_000,
+            frame_ancestors: Vec::new(),
             tls_cert_file: None,
             tls_key_file: None,
             shutdown_secs: 5,

@@ -9,6 +9,7 @@ use crate::error::ModerationError;
 use crate::escalation::EscalationConfig;
 use crate::hook::HookConfig;
 use crate::links::LinksConfig;
+use crate::lists::Lists;
 use crate::repeat::RepeatConfig;
 
 /// Each list costs one pass over every text.
@@ -87,40 +88,56 @@ pub enum ListScope {
 impl ModerationConfig {
     /// Checks what types do not; the error names the first wrong key.
     pub fn validate(&self) -> Result<(), ModerationError> {
-        let wrong = |key: &str, problem: &str| {
-            Err(ModerationError::Config { key: format!("moderation.{key}"), problem: problem.to_owned() })
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every wrong key, apart from files.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ModerationError> {
+        let mut found = Vec::new();
+        let mut wrong = |key: &str, problem: &str| {
+            let (key, problem) = (format!("moderation.{key}"), problem.to_owned());
+            found.push(ModerationError::Config { key, problem });
         };
         if self.lists.len() > LISTS_MAX {
-            return wrong("lists", "at most 16 lists");
+            wrong("lists", "at most 16 lists");
         }
         for (at, list) in self.lists.iter().enumerate() {
             if !(1..=LIST_NAME_CHARS_MAX).contains(&list.name.chars().count()) {
-                return wrong("lists.name", "1 to 32 characters");
+                wrong("lists.name", "1 to 32 characters");
             }
             if self.lists[..at].iter().any(|other| other.name == list.name) {
-                return wrong("lists.name", "two lists have the same name");
+                wrong("lists.name", "two lists have the same name");
             }
         }
         if [self.repeat.user_action, self.repeat.room_action].contains(&Action::Mask) {
-            return wrong("repeat", "an action is admit, refuse or hold: a whole text has no part to mask");
+            wrong("repeat", "an action is admit, refuse or hold: a whole text has no part to mask");
         }
         if [self.repeat.user_times_max, self.repeat.room_users_max, self.escalation.hits]
             .iter()
             .any(|count| *count > COUNT_MAX)
         {
-            return wrong("repeat, moderation.escalation", "counts are at most 1000");
+            wrong("repeat, moderation.escalation", "counts are at most 1000");
         }
-        let Some(hook) = &self.hook else { return Ok(()) };
-        if !hook.url.starts_with("http://") {
-            return wrong("hook.url", "must begin with http://");
+        if let Some(hook) = &self.hook {
+            if !hook.url.expose().starts_with("http://") {
+                wrong("hook.url", "must begin with http://");
+            }
+            if hook.fallback == Action::Mask {
+                wrong("hook.fallback", "admit, hold or refuse");
+            }
+            if hook.deadline_ms == 0 || hook.calls_max == 0 {
+                wrong("hook", "deadline_ms and calls_max are at least 1");
+            }
         }
-        if hook.fallback == Action::Mask {
-            return wrong("hook.fallback", "admit, hold or refuse");
-        }
-        if hook.deadline_ms == 0 || hook.calls_max == 0 {
-            return wrong("hook", "deadline_ms and calls_max are at least 1");
-        }
-        Ok(())
+        found
+    }
+
+    /// Every list whose file cannot be read or holds no list. Blocks.
+    #[must_use]
+    pub fn file_problems(&self) -> Vec<ModerationError> {
+        let read = |list| Lists::read(std::slice::from_ref(list)).err();
+        self.lists.iter().filter_map(read).collect()
     }
 }
 

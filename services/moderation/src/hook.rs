@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use barrage_flow::{BreakerConfig, BreakerMetrics, CallError, Guarded};
 use barrage_protocol::{Class, RoomId, UserId};
+use barrage_secret::SecretUrl;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -24,7 +25,7 @@ const REASON_CHARS_MAX: usize = 200;
 pub struct HookConfig {
     /// Where texts are sent: `http://…`. For a service behind TLS, put a proxy beside
     /// the server.
-    pub url: String,
+    pub url: SecretUrl,
     /// Longest wait for an answer. Default 200: a sender waits for it.
     #[serde(default = "default_deadline_ms")]
     pub deadline_ms: u64,
@@ -130,7 +131,7 @@ impl Hook {
     }
 
     async fn answer(&self, question: &Question<'_>) -> Result<Answer, AskError> {
-        let mut response = self.client.post(&self.config.url).json(question).send().await?;
+        let mut response = self.client.post(self.config.url.expose()).json(question).send().await?;
         if response.status() != StatusCode::OK {
             return Err(AskError::Status(response.status()));
         }

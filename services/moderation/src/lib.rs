@@ -36,6 +36,7 @@ pub use config::{ListConfig, ListScope, ModerationConfig};
 pub use decision::{Action, AuditEntry, Decision, Measure, Outcome, RuleHit};
 pub use error::{ListError, ModerationError};
 pub use fold::Folded;
+pub use hook::HookConfig;
 pub use lists::Reloaded;
 pub use mask::Mask;
 pub use metrics::ModerationMetrics;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barrage_flow::{BreakerConfig, LeaseConfig};
+use barrage_secret::SecretUrl;
 use serde::{Deserialize, Serialize};
 
 /// `[quota]` of a cluster: where the counts are kept, and how long one waits for them.
@@ -14,7 +15,7 @@ pub struct RedisQuotaConfig {
     /// with the host's name checked. Default
     /// `redis://127.0.0.1:6379`. All instances that share limits name the same one. It
     /// may hold a password: it is never logged.
-    pub url: String,
+    pub url: SecretUrl,
     /// Certificates to trust instead of the system's, as a PEM file. Default none.
     pub tls_ca_file: Option<PathBuf>,
     /// This client's certificate, as a PEM file; needs `tls_key_file`. Default none.

@@ -95,12 +95,12 @@ pub(crate) fn connection(
 }
 
 pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
-    let info = config.url.as_str().into_connection_info().map_err(QuotaError::Url)?;
+    let info = config.url.expose().into_connection_info().map_err(QuotaError::Url)?;
     let tcp = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(CONNECTION_LOST);
     let info = info.set_tcp_settings(tcp);
-    if !config.url.starts_with("rediss:") {
+    if !config.url.expose().starts_with("rediss:") {
         return Client::open(info).map_err(QuotaError::Url);
     }
     // The process may have chosen already: then it is that one.

@@ -1,8 +1,8 @@
 //! Settings of the engines.
 
-use std::fmt;
 use std::path::PathBuf;
 
+use barrage_secret::SecretUrl;
 use serde::{Deserialize, Serialize};
 
 /// How the SQLite file is opened.
@@ -32,7 +32,7 @@ impl Default for SqliteConfig {
 }
 
 /// How the PostgreSQL database is reached.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PostgresConfig {
     /// The database, as
@@ -41,7 +41,7 @@ pub struct PostgresConfig {
     /// own it or may create tables there. Without `sslmode` the connection is encrypted
     /// if the server can, and the server is not verified. It may hold a password: it is
     /// never logged.
-    pub url: String,
+    pub url: SecretUrl,
     /// Connections of this process. Default 8: one archives, the others serve short
     /// reads; all processes together must stay under the server's `max_connections`
     /// (100 as it comes). At the bound callers wait in line.
@@ -60,22 +60,10 @@ pub struct PostgresConfig {
 impl Default for PostgresConfig {
     fn default() -> Self {
         PostgresConfig {
-            url: "postgres://barrage@127.0.0.1/barrage".to_owned(),
+            url: "postgres://barrage@127.0.0.1/barrage".into(),
             connections: 8,
             acquire_timeout_ms: 5_000,
             call_timeout_ms: 10_000,
         }
-    }
-}
-
-impl fmt::Debug for PostgresConfig {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PostgresConfig")
-            .field("url", &"...")
-            .field("connections", &self.connections)
-            .field("acquire_timeout_ms", &self.acquire_timeout_ms)
-            .field("call_timeout_ms", &self.call_timeout_ms)
-            .finish()
     }
 }

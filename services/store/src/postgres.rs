@@ -43,7 +43,7 @@ impl PostgresStore {
     /// do so at once: they migrate one after the other.
     pub async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
         let open = |error: sqlx::Error| StoreError::Open(error.into());
-        let options = PgConnectOptions::from_str(&config.url).map_err(open)?.application_name("barrage");
+        let options = PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage");
         let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
         migrate(options.clone(), acquire_timeout).await?;
         // The server gives up when the caller has: what a vanished process locked is free
@@ -81,19 +81,36 @@ pub struct Seen {
     pub fsync: bool,
     /// Whether it does so before it answers.
     pub synchronous_commit: bool,
+    /// Newest migration of the database; 0 when it has none.
+    pub migration: i64,
+    /// Newest migration of this program.
+    pub migration_known: i64,
 }
 
 /// Asks the server about itself; changes nothing.
 pub async fn look(config: &PostgresConfig) -> Result<Seen, StoreError> {
     let open = |error: sqlx::Error| StoreError::Open(error.into());
-    let options = PgConnectOptions::from_str(&config.url).map_err(open)?.application_name("barrage doctor");
+    let options = PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage doctor");
     let mut connection = PgConnection::connect_with(&options).await.map_err(open)?;
     let setting = "SELECT current_setting('server_version'), current_setting('fsync'), \
                    current_setting('synchronous_commit')";
     let (version, fsync, commit): (String, String, String) =
         sqlx::query_as(setting).fetch_one(&mut connection).await?;
+    let migration = match sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut connection)
+        .await?
+    {
+        false => 0,
+        true => {
+            sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&mut connection)
+                .await?
+        }
+    };
     connection.close().await?;
-    Ok(Seen { version, fsync: fsync == "on", synchronous_commit: commit != "off" })
+    let migration_known = crate::migrations::postgres().iter().map(|known| known.version).max().unwrap_or(0);
+    let (fsync, synchronous_commit) = (fsync == "on", commit != "off");
+    Ok(Seen { version, fsync, synchronous_commit, migration, migration_known })
 }
 
 /// On a connection of its own, without limits on the statements: a migration

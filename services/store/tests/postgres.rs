@@ -117,7 +117,7 @@ async fn a_connection_that_goes_silent_in_a_call_gives_its_place_to_a_new_one() 
         ..server.database().await
     };
     let store = PostgresStore::open(&config).await.unwrap();
-    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
     let _held = hold_position(&mut other).await;
     let entries = batch(0);
     let started = Instant::now();
@@ -141,7 +141,7 @@ async fn hold_position(connection: &mut PgConnection) -> Transaction<'_, Postgre
 
 /// Until so many statements wait for a lock.
 async fn until_waiting(config: &PostgresConfig, statements: i64) {
-    let mut connection = PgConnection::connect(&config.url).await.unwrap();
+    let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < statements {}
@@ -151,7 +151,7 @@ async fn until_waiting(config: &PostgresConfig, statements: i64) {
 async fn an_append_waits_for_another_archiver_but_not_for_a_stopped_one() {
     let config = PostgresConfig { call_timeout_ms: 1_000, ..shared().await.database().await };
     let store = PostgresStore::open(&config).await.unwrap();
-    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
     let held = hold_position(&mut other).await;
 
     assert!(store.append(0, &batch(0)).await.unwrap_err().is_retryable());
@@ -168,7 +168,7 @@ async fn two_archivers_of_a_new_room_agree_on_its_beginning() {
     let config = shared().await.database().await;
     let (one, two) =
         (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
-    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
     let held = hold_position(&mut other).await;
     let (first, second) = ([chat("new", 1, 5_000)], [chat("new", 2, 5_700)]);
     let (first, second, ()) = tokio::join!(one.append(0, &first), two.append(0, &second), async {
@@ -188,7 +188,7 @@ async fn a_process_that_stops_inside_a_transaction_loses_its_locks() {
     // Nobody polls it any more, as if its process were stopped.
     let entries = batch(0);
     let mut append = std::pin::pin!(stopped.append(0, &entries));
-    let mut watch = PgConnection::connect(&config.url).await.unwrap();
+    let mut watch = PgConnection::connect(config.url.expose()).await.unwrap();
     while held_locks(&mut watch).await == 0 {
         assert!(first_polls(append.as_mut(), 1).await.is_none(), "it ended before it was stopped");
     }
@@ -236,7 +236,7 @@ async fn a_mute_that_is_just_being_prolonged_is_not_deleted() {
     let mute = |id: &str| Mute { room: room("demo"), user: user(id), until_ms: 100 };
     store.mute(&mute("ann")).await.unwrap();
     store.mute(&mute("bob")).await.unwrap();
-    let mut moderator = PgConnection::connect(&config.url).await.unwrap();
+    let mut moderator = PgConnection::connect(config.url.expose()).await.unwrap();
     let mut prolonging = moderator.begin().await.unwrap();
     sqlx::query("UPDATE mutes SET until_ms = 900 WHERE user_id = 'ann'")
         .execute(&mut *prolonging)
@@ -254,7 +254,7 @@ async fn a_silent_rooms_pages_do_not_read_what_others_said_since() {
     let talk =
         |n: u64| if n <= 50 { gift_entry("silent", n) } else { gift_entry(&format!("r{}", n % 40), n) };
     store.append(0, &(1..=4_000).map(talk).collect::<Vec<_>>()).await.unwrap();
-    let mut connection = PgConnection::connect(&config.url).await.unwrap();
+    let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
     sqlx::query("ANALYZE").execute(&mut connection).await.unwrap();
     let silent = room("silent");
     // More often than PostgreSQL looks at the values before it settles on a plan.
@@ -280,7 +280,7 @@ async fn a_silent_rooms_pages_do_not_read_what_others_said_since() {
 #[tokio::test]
 async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
     let config = shared().await.empty_database().await;
-    let mut connection = PgConnection::connect(&config.url).await.unwrap();
+    let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
     let old = conformance::partitions::first_migrations("postgres", 1).await;
     old.run(&mut connection).await.unwrap();
     for statement in conformance::partitions::KEPT_BEFORE {
@@ -295,7 +295,7 @@ async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
 async fn archivers_of_two_partitions_do_not_wait_for_each_other() {
     let config = PostgresConfig { call_timeout_ms: 3_000, ..shared().await.database().await };
     let store = PostgresStore::open(&config).await.unwrap();
-    let mut other = PgConnection::connect(&config.url).await.unwrap();
+    let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
     let held = hold_position(&mut other).await;
     assert_eq!(store.append(1, &batch(0)).await.unwrap(), 10);
     assert_eq!(store.archived_up_to(1).await.unwrap(), Sequence(10));
@@ -316,8 +316,8 @@ fn all_text(error: &StoreError) -> String {
 #[tokio::test]
 async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
     let good = shared().await.database().await;
-    let broken = |url: String| PostgresConfig { url, acquire_timeout_ms: 300, ..PostgresConfig::default() };
-    let wrong_password = broken(good.url.replace(PASSWORD, "another-a-secret-of-the-test"));
+    let broken = |url: String| PostgresConfig { url: url.into(), acquire_timeout_ms: 300, ..PostgresConfig::default() };
+    let wrong_password = broken(good.url.expose().replace(PASSWORD, "another-a-secret-of-the-test"));
     let no_database = broken(shared().await.url("nowhere"));
     let no_server = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:1/demo"));
     let no_port = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:port/demo"));
@@ -339,4 +339,14 @@ async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
 fn an_unknown_key_of_the_configuration_is_refused() {
     assert!(serde_json::from_str::<PostgresConfig>(r#"{"connections": 2}"#).is_ok());
     assert!(serde_json::from_str::<PostgresConfig>(r#"{"connection": 2}"#).is_err());
+}
+
+#[tokio::test]
+async fn a_look_tells_the_schema_of_a_database_from_this_programs() {
+    let server = shared().await;
+    let (migrated, empty) = (server.database().await, server.empty_database().await);
+    let seen = barrage_store::postgres::look(&migrated).await.unwrap();
+    assert!(seen.migration > 0 && seen.migration == seen.migration_known, "{seen:?}");
+    let seen = barrage_store::postgres::look(&empty).await.unwrap();
+    assert!(seen.migration == 0 && seen.migration_known > 0, "{seen:?}");
 }

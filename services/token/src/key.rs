@@ -42,6 +42,9 @@ pub enum KeyringError {
 /// A key that verifies, and perhaps signs.
 pub(crate) struct Key {
     pub(crate) id: String,
+    /// Whether minted tokens name the key (`kid`): not where the other side may know it by
+    /// another id, as a secret that is no part of a configuration.
+    pub(crate) is_named: bool,
     pub(crate) algorithm: Algorithm,
     pub(crate) verify: DecodingKey,
     pub(crate) sign: Option<EncodingKey>,
@@ -58,7 +61,8 @@ impl Key {
             KeyConfig::Hs256 { id, secret_file } => {
                 let secret = read(secret_file)?;
                 refuse_weak(id, secret.trim_ascii())?;
-                Key::hs256(id.clone(), &secret, audience)
+                let key = Key::hs256(id.clone(), &secret, audience)?;
+                Ok(Key { is_named: true, ..key })
             }
             KeyConfig::Eddsa { id, public_key_file, private_key_file } => {
                 let invalid = |path: &Path| {
@@ -74,7 +78,8 @@ impl Key {
                     Some(path) => Some(EncodingKey::from_ed_pem(&read(path)?).map_err(invalid(path))?),
                     None => None,
                 };
-                Ok(Key::new(id.clone(), Algorithm::EdDSA, verify, sign, audience))
+                let key = Key::new(id.clone(), Algorithm::EdDSA, verify, sign, audience);
+                Ok(Key { is_named: true, ..key })
             }
         }
     }
@@ -113,7 +118,7 @@ impl Key {
         for_tickets.set_audience(&[ticket_audience(audience)]);
         for_tickets.set_required_spec_claims(&["aud"]);
         for_tickets.validate_aud = true;
-        Key { id, algorithm, verify, sign, for_tokens, for_tickets }
+        Key { id, is_named: false, algorithm, verify, sign, for_tokens, for_tickets }
     }
 }
 

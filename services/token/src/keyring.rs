@@ -87,7 +87,8 @@ impl Keyring {
         Ok(Keyring::new(keys, config))
     }
 
-    /// A ring of one HS256 secret.
+    /// A ring of one HS256 secret. Its tokens have no `kid`, so that a server accepts them
+    /// whatever id it has for the same secret.
     pub fn from_secret(secret: &[u8], config: &TokenConfig) -> Result<Self, KeyringError> {
         let key = Key::hs256("local".into(), secret, &config.audience)?;
         Ok(Keyring::new(vec![key], config))
@@ -152,7 +153,8 @@ impl Keyring {
         let ring = self.ring.load();
         let signer = ring.keys.iter().find_map(|key| key.sign.as_ref().map(|sign| (key, sign)));
         let (key, sign) = signer.ok_or(KeyringError::NoSigningKey)?;
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(key.algorithm) };
+        let kid = key.is_named.then(|| key.id.clone());
+        let header = Header { kid, ..Header::new(key.algorithm) };
         jsonwebtoken::encode(&header, claims, sign)
             .map_err(|error| KeyringError::Invalid { id: key.id.clone(), reason: error.to_string() })
     }

@@ -103,6 +103,18 @@ fn replaced_keys_are_in_force_at_once_and_revocations_stay() {
     assert_eq!(ring.verify(&new), Err(TokenError::Revoked));
 }
 
+/// The load tester signs with a server's secret, whose id it does not know.
+#[test]
+fn a_secrets_token_verifies_where_the_key_has_another_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret_file = dir.path().join("secret.key");
+    std::fs::write(&secret_file, SECRET).unwrap();
+    let key = KeyConfig::Hs256 { id: "2026-11".into(), secret_file };
+    let server = Keyring::load(&TokenConfig { keys: vec![key], ..TokenConfig::default() }).unwrap();
+    assert!(server.verify(&ring(SECRET).mint(claims(FAR)).unwrap()).is_ok());
+    assert!(ring(OTHER_SECRET).verify(&server.mint(claims(FAR)).unwrap()).is_err());
+}
+
 /// The answer to a bearer is general; the reason is for the log.
 #[test]
 fn the_reason_of_a_bad_signature_is_found() {

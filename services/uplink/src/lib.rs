@@ -26,6 +26,6 @@ mod tunnel;
 
 pub use config::UplinkConfig;
 pub use guest::guest_router;
-pub use limit::{LimitsConfig, LimitsError};
+pub use limit::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use routes::{Parts, Uplink, admin_router, router};

@@ -19,7 +19,7 @@ use crate::send::unix_ms;
 use crate::trace::{Trace, Word};
 
 /// Names of the rules, as the configuration has them.
-pub(crate) const RULES: [&str; 5] =
+pub const RULES: [&str; 5] =
     ["address_per_s", "user_per_s", "platform_per_s", "slow_mode", "room_display_chat_per_s"];
 
 /// `[uplink.limits]`: what senders may do. A rate of `n` a second admits bursts of
@@ -64,6 +64,13 @@ impl Default for LimitsConfig {
     }
 }
 
+impl LimitsConfig {
+    /// Names in `shadow` that are no rules.
+    pub fn unknown_shadow_rules(&self) -> impl Iterator<Item = &str> {
+        self.shadow.iter().map(String::as_str).filter(|name| !RULES.contains(name))
+    }
+}
+
 /// Why the limits are not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitsError {
@@ -94,8 +101,8 @@ impl Limits {
         quota: Arc<dyn Quota>,
         shadowed: IntCounterVec,
     ) -> Result<Self, LimitsError> {
-        if let Some(unknown) = config.shadow.iter().find(|name| !RULES.contains(&name.as_str())) {
-            return Err(LimitsError::Unknown(unknown.clone()));
+        if let Some(unknown) = config.unknown_shadow_rules().next() {
+            return Err(LimitsError::Unknown(unknown.to_owned()));
         }
         let rate = |per_s: u32| Rate::per_sec(per_s, per_s.saturating_mul(config.burst_secs.max(1)));
         let rules = [

@@ -25,7 +25,7 @@ impl Server {
     /// A bus on it, once it answers.
     pub(crate) async fn bus(&self, partitions: u16) -> Arc<dyn Bus> {
         let config = NatsConfig {
-            urls: vec![format!("nats://127.0.0.1:{}", self.port)],
+            urls: vec![format!("nats://127.0.0.1:{}", self.port).into()],
             partitions,
             stream_bytes_max: 64 << 20,
             publish_deadline_ms: 30_000,

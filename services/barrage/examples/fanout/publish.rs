@@ -35,7 +35,7 @@ impl Publish {
     }
 
     async fn publish(self) {
-        let config = NatsConfig { urls: vec![self.nats.clone()], ..NatsConfig::default() };
+        let config = NatsConfig { urls: vec![self.nats.clone().into()], ..NatsConfig::default() };
         let metrics = BusMetrics::new(&prometheus::Registry::new()).unwrap();
         let bus = NatsBus::connect(config, BusConfig::default(), metrics).await.unwrap();
         bus.change(Change::Room(self.room.clone(), RoomSettings::default())).await.unwrap();

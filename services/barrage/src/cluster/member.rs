@@ -1,7 +1,7 @@
 //! One process of the fleet: its command line and environment.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -9,6 +9,10 @@ use super::servers::{Servers, free_port};
 use crate::cli::ReplayArguments;
 use crate::config::Config;
 use crate::data_dir;
+
+/// The store that the fleet's processes share. Not the one of `barrage up` in the same
+/// directory: that one holds positions of another bus, which an archiver refuses.
+pub(super) const STORE_FILE: &str = "fleet.sqlite";
 
 /// A process that is to be started, again and again if need be.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(config: &Config, file: Option<&Path>, servers: &Servers) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &Config, servers: &Servers) -> anyhow::Result<Self> {
         let mut listen = config.listen.clone();
         for address in listen.iter_mut().filter(|address| address.port() == 0) {
             // Chosen now: the others must know the page's origin.
@@ -65,7 +69,7 @@ impl Site {
             set("REDIS__URL", url.clone());
         }
         if config.postgres.is_none() && config.store.file.is_none() {
-            set("STORE__FILE", data_dir.join("store.sqlite").to_string_lossy().into_owned());
+            set("STORE__FILE", data_dir.join(STORE_FILE).to_string_lossy().into_owned());
         }
         // Entry and the autoscaler go by the same knee.
         if let (None, Some(path)) = (&config.entry.capacity_file, &config.autoscale.capacity_file) {
@@ -81,7 +85,7 @@ impl Site {
         Ok(Site {
             program: std::env::current_exe().context("this program cannot be found again")?,
             data_dir,
-            file: file.map(Path::to_owned),
+            file: config.file.as_deref().map(std::path::absolute).transpose()?,
             anywhere: SocketAddr::new(listen[0].ip(), 0),
             listen,
             admin_listen: config.admin_listen,

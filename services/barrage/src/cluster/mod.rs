@@ -1,6 +1,7 @@
 //! `barrage up --cluster`: a fleet of real processes on this machine, for development
 //! and tests.
 
+mod file;
 mod keeper;
 mod member;
 mod servers;
@@ -15,13 +16,15 @@ use anyhow::{Context, bail};
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
+use self::file::FleetFile;
 use self::keeper::{Keeper, Running};
 use self::member::{Member, Site};
 use self::servers::Servers;
 use self::twin::Twin;
 use crate::cli::{self, Up};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::data_dir::{self, MakeKey};
+use crate::keys::KeyWatch;
 use crate::stop;
 
 const GATEWAYS: u16 = 3;
@@ -30,17 +33,17 @@ const UPLINKS: u16 = 2;
 const READY_MAX: Duration = Duration::from_secs(20);
 
 /// Starts the fleet and keeps it running until a signal.
-pub(crate) fn main(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn main(config: &Config, asked: &Up) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(run(config, asked, file))
+    runtime.block_on(run(config, asked))
 }
 
-async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result<()> {
+async fn run(config: &Config, asked: &Up) -> anyhow::Result<()> {
     let _lock = data_dir::open(&config.data_dir)?;
-    let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?;
+    let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
     let keeper = Arc::new(Keeper::new(&config.data_dir.join("log"))?);
     let servers = Servers::start(config, &keeper).await?;
-    let site = Arc::new(Site::new(config, file, &servers)?);
+    let site = Arc::new(Site::new(config, &servers)?);
     let gateways = (1..=asked.gateways.unwrap_or(GATEWAYS)).map(|n| site.gateway(n)).collect();
     let uplinks = (1..=asked.uplinks.unwrap_or(UPLINKS)).map(|n| site.uplink(n, &asked.replay)).collect();
     // They meet in the registry: the order is free.
@@ -52,8 +55,12 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
     )?;
     wait_ready(entry.admin).await?;
     let members = [std::slice::from_ref(&entry), &gateways, &uplinks, &[archiver]].concat();
-    announce(config, &servers, uplinks[0].admin, &members)?;
+    let file = FleetFile { config, servers: &servers, admin: uplinks[0].admin, listen: &entry.public };
+    let file = file.write().context("the fleet's configuration file cannot be written")?;
+    let asked_to_end = stop::asked(false);
+    announce(config, &servers, uplinks[0].admin, &members, &file)?;
     let end = CancellationToken::new();
+    let watch = tokio::spawn(KeyWatch::new(Arc::clone(&keyring), config).run(end.clone()));
     let twin = if asked.autoscale {
         let (site, keeper) = (Arc::clone(&site), Arc::clone(&keeper));
         let nats = servers.nats.as_deref();
@@ -62,8 +69,9 @@ async fn run(config: &Config, asked: &Up, file: Option<&Path>) -> anyhow::Result
     } else {
         None
     };
-    stop::asked(false).await;
+    asked_to_end.await;
     end.cancel();
+    watch.await.context("the watch of the keys failed")?;
     if let Some(twin) = twin {
         twin.await.context("the autoscaler failed")?;
     }
@@ -99,10 +107,13 @@ fn announce(
     servers: &Servers,
     admin: SocketAddr,
     members: &[Running],
+    file: &Path,
 ) -> anyhow::Result<()> {
     cli::say("Barrage is up, as a fleet.")?;
     for address in members.iter().take(1).flat_map(|entry| &entry.public) {
-        cli::say(format!("  page      http://{address}/"))?;
+        for host in config::reachable(*address) {
+            cli::say(format!("  page      http://{host}/"))?;
+        }
     }
     cli::say(format!("  admin     http://{admin}/  (uplink-1: rooms, switches, audit log)"))?;
     for member in members {
@@ -115,5 +126,6 @@ fn announce(
     }
     let data = config.data_dir.display();
     cli::say(format!("  data      {data}  (logs in {data}/log)"))?;
+    cli::say(format!("  doctor    barrage --config {} doctor", file.display()))?;
     cli::say("  stop      Ctrl-C")
 }

@@ -45,7 +45,7 @@ pub(crate) struct Twin {
     site: Arc<Site>,
     keeper: Arc<Keeper>,
     bus: Arc<dyn Bus>,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     http: reqwest::Client,
     /// Entry's admin listener.
     entry: SocketAddr,
@@ -75,10 +75,10 @@ impl Twin {
         keeper: Arc<Keeper>,
         entry: &Running,
         gateways: &[Running],
-        keyring: Keyring,
+        keyring: Arc<Keyring>,
     ) -> anyhow::Result<Self> {
         let mut nats = config.nats.clone().unwrap_or_default();
-        nats.urls = nats_url.map_or(nats.urls, |url| vec![url.to_owned()]);
+        nats.urls = nats_url.map_or(nats.urls, |url| vec![url.into()]);
         let bus = NatsBus::connect(nats, config.bus.clone(), BusMetrics::new(&Registry::new())?).await?;
         let own = |running: &Running| {
             let owned = Owned { created: Instant::now(), running: Some(running.clone()), reported: false };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use barrage_secret::SecretUrl;
 use serde::{Deserialize, Serialize};
 
 /// What the stream of messages is kept on.
@@ -23,10 +24,14 @@ pub struct NatsConfig {
     /// Servers, as `nats://[user:password@]host:port`, or `tls://` to demand
     /// encryption. Default `nats://127.0.0.1:4222`. They may hold a password, the same
     /// for all: they are never logged.
-    pub urls: Vec<String>,
+    pub urls: Vec<SecretUrl>,
     /// Monitoring addresses of the same servers, as `http://host:8222`, for `barrage
     /// doctor` alone. Default none: whether writes are synced is then not checked.
-    pub monitor_urls: Vec<String>,
+    pub monitor_urls: Vec<SecretUrl>,
+    /// Base URL of this process's admin API, told to the others so that `barrage why` asks all
+    /// of them. Default: none, which means the admin listener's address, or this machine's
+    /// address in its network where that listens on all.
+    pub admin_url: Option<String>,
     /// Certificates to trust beside the system's, as a PEM file. Default none.
     pub tls_ca_file: Option<PathBuf>,
     /// This client's certificate, as a PEM file; needs `tls_key_file`. Default none.
@@ -93,6 +98,7 @@ impl Default for NatsConfig {
         NatsConfig {
             urls: vec!["nats://127.0.0.1:4222".into()],
             monitor_urls: Vec::new(),
+            admin_url: None,
             tls_ca_file: None,
             tls_cert_file: None,
             tls_key_file: None,

@@ -141,11 +141,12 @@ pub(crate) async fn connect(
             return Err(NatsError::Config("tls_cert_file and tls_key_file go together"));
         }
     }
-    let servers = servers(config)?;
-    // The client reads credentials in an address and does not use them.
-    if let Some((user, password)) = servers.iter().find_map(|it| it.username().zip(it.password())) {
+    let named = servers(config)?;
+    // The client reads credentials in an address and does not use them, but logs them.
+    if let Some((user, password)) = named.iter().find_map(|it| it.username().zip(it.password())) {
         options = options.user_and_password(user.into(), password.into());
     }
+    let servers = without_credentials(config)?;
     let nap_us_max = config.gather_us_max.unwrap_or_default();
     let (client, gatherer) = if nap_us_max == 0 {
         (options.connect(servers).await?, None)
@@ -163,7 +164,8 @@ pub(crate) async fn connect(
 }
 
 fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
-    let parsed: Result<Vec<_>, _> = config.urls.iter().map(|url| url.parse::<ServerAddr>()).collect();
+    let parsed: Result<Vec<_>, _> =
+        config.urls.iter().map(|url| url.expose().parse::<ServerAddr>()).collect();
     let servers = parsed.map_err(|_| NatsError::Config("urls are nats://[user:password@]host:port"))?;
     if servers.is_empty() { Err(NatsError::Config("urls names no server")) } else { Ok(servers) }
 }
@@ -172,6 +174,16 @@ fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
 pub(crate) fn redacted(config: &NatsConfig) -> Result<String, NatsError> {
     let name = |server: &ServerAddr| format!("{}://{}:{}", server.scheme(), server.host(), server.port());
     Ok(servers(config)?.iter().map(name).collect::<Vec<_>>().join(", "))
+}
+
+/// The same servers by host and port alone.
+fn without_credentials(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
+    let bare = |url: &str| match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
+        None => url.rsplit('@').next().unwrap_or(url).to_owned(),
+    };
+    let parsed: Result<Vec<_>, _> = config.urls.iter().map(|url| bare(url.expose()).parse()).collect();
+    parsed.map_err(|_| NatsError::Config("urls are nats://[user:password@]host:port"))
 }
 
 /// Full jitter: all clients of a server that fell lose it in the same moment.

@@ -102,7 +102,7 @@ impl NatsBus {
             view.tell(news);
             known.send_replace(true);
         }));
-        let instances = Instances::new(client.clone(), &stores.instances, timeout);
+        let instances = Instances::new(client.clone(), &stores.instances, timeout, config.admin_url.clone());
         let reports = instances.reports();
         tasks.running.spawn(hearing::run(stores.instances.clone(), instances.reports(), redacted(&config)?));
         let listening = client.clone();

@@ -53,18 +53,22 @@ pub(crate) struct Instances {
     prefix: String,
     timeout: Duration,
     reports: Reports,
+    /// Told to the others with each report.
+    admin_url: Option<String>,
 }
 
 impl Instances {
-    pub(crate) fn new(client: Client, store: &Store, timeout: Duration) -> Self {
-        Instances { client, prefix: store.prefix.clone(), timeout, reports: Reports::default() }
+    pub(crate) fn new(client: Client, store: &Store, timeout: Duration, admin_url: Option<String>) -> Self {
+        let prefix = store.prefix.clone();
+        Instances { client, prefix, timeout, reports: Reports::default(), admin_url }
     }
 
     pub(crate) fn reports(&self) -> Reports {
         Arc::clone(&self.reports)
     }
 
-    pub(crate) async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
+    pub(crate) async fn report(&self, mut report: InstanceReport) -> Result<(), BusError> {
+        report.admin_url.clone_from(&self.admin_url);
         let key = format!("{}.{}", report.role.label(), escape(&report.id));
         let payload = serde_json::to_vec(&report).expect("a report is plain data");
         let subject = format!("{}{key}", self.prefix);

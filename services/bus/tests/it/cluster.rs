@@ -220,7 +220,7 @@ async fn a_start_that_cannot_work_says_why() {
 async fn a_password_in_the_address_is_used() {
     let server = Server::start_with(&["--user", "u", "--pass", "right"]).await;
     for (credentials, lets_in) in [("u:right@", true), ("u:wrong@", false), ("", false)] {
-        let urls = vec![server.url().replace("//", &format!("//{credentials}"))];
+        let urls = vec![server.url().replace("//", &format!("//{credentials}")).into()];
         let config = NatsConfig { urls, ..nats_config(&server) };
         let opened = NatsBus::connect(config, BusConfig::default(), metrics()).await;
         assert_eq!(opened.is_ok(), lets_in, "{credentials}");
@@ -252,7 +252,7 @@ async fn greet_as(version: &str) -> String {
 #[tokio::test]
 async fn an_old_server_is_refused_by_name() {
     for version in ["2.9.10", "2.11.11", "2.12.1"] {
-        let config = NatsConfig { urls: vec![greet_as(version).await], ..NatsConfig::default() };
+        let config = NatsConfig { urls: vec![greet_as(version).await.into()], ..NatsConfig::default() };
         let refused = NatsBus::connect(config, BusConfig::default(), metrics()).await.err().unwrap();
         assert!(matches!(&refused, NatsError::TooOld { found } if found == version), "{refused}");
     }

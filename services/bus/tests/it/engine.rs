@@ -71,7 +71,7 @@ pub(crate) async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> 
 
 pub(crate) fn nats_config(server: &Server) -> NatsConfig {
     NatsConfig {
-        urls: vec![server.url()],
+        urls: vec![server.url().into()],
         stream_bytes_max: 64 << 20,
         ack_timeout_ms: 500,
         reconnect_pause_ms_max: 100,

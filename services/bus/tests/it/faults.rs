@@ -170,7 +170,7 @@ async fn leader(server: &Server) -> Option<usize> {
 /// A process of a cluster of three that knows some of the servers.
 async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
     let config = NatsConfig {
-        urls: known.iter().map(|n| servers[*n].url()).collect(),
+        urls: known.iter().map(|n| servers[*n].url().into()).collect(),
         replicas: 3,
         publish_deadline_ms: 15_000,
         ..nats_config(&servers[0])

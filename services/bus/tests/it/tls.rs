@@ -18,7 +18,7 @@ async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
         Server::start_with(&["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem")]).await;
     let port = server.url().rsplit(':').next().unwrap().to_owned();
     let trusting = NatsConfig {
-        urls: vec![format!("tls://localhost:{port}")],
+        urls: vec![format!("tls://localhost:{port}").into()],
         tls_ca_file: Some(folder.path().join("ca.pem")),
         ..nats_config(&server)
     };
@@ -26,7 +26,7 @@ async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
         async |config: &NatsConfig| NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await;
     let bus = connect(&trusting).await.unwrap();
     bus.publish(vec![draft("r", "u", "m1", Class::Gift)]).await.unwrap();
-    let by_address = NatsConfig { urls: vec![format!("tls://127.0.0.1:{port}")], ..trusting.clone() };
+    let by_address = NatsConfig { urls: vec![format!("tls://127.0.0.1:{port}").into()], ..trusting.clone() };
     let stranger = NatsConfig { tls_ca_file: None, ..trusting.clone() };
     for (config, what) in [(by_address, "the name"), (stranger, "the authority")] {
         let refused = connect(&config).await.err();

@@ -13,7 +13,7 @@ fn room(name: &str, viewers: u64) -> (RoomId, u64) {
 #[tokio::test]
 async fn gateways_are_summed_and_one_that_left_is_not() {
     let mut server = Server::start().await;
-    let config = RedisQuotaConfig { url: server.url(), ..RedisQuotaConfig::default() };
+    let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
     let (one, other) = (RedisOnline::new(&config).unwrap(), RedisOnline::new(&config).unwrap());
     assert_eq!(one.exchange("a", &[room("r", 3), room("s", 1)]).await, Some(vec![3, 1]));
     assert_eq!(other.exchange("b", &[room("r", 4)]).await, Some(vec![7]));
@@ -35,7 +35,7 @@ async fn gateways_are_summed_and_one_that_left_is_not() {
 #[tokio::test]
 async fn the_count_of_a_gateway_that_died_lapses() {
     let server = Server::start().await;
-    let config = RedisQuotaConfig { url: server.url(), ..RedisQuotaConfig::default() };
+    let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
     let online = RedisOnline::new(&config).unwrap();
     assert_eq!(online.exchange("dead", &[room("r", 8)]).await, Some(vec![8]));
     let mut connection = server.connect().await;

@@ -49,7 +49,7 @@ async fn start() -> TlsServer {
 async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
     let server = start().await;
     let trusting = RedisQuotaConfig {
-        url: format!("rediss://localhost:{}", server.port),
+        url: format!("rediss://localhost:{}", server.port).into(),
         tls_ca_file: Some(server.folder.path().join("ca.pem")),
         ..RedisQuotaConfig::default()
     };
@@ -57,7 +57,7 @@ async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
     let online = RedisOnline::new(&trusting).unwrap();
     assert_eq!(online.exchange("a", &[("r".parse().unwrap(), 3)]).await, Some(vec![3]));
     let by_address =
-        RedisQuotaConfig { url: format!("rediss://127.0.0.1:{}", server.port), ..trusting.clone() };
+        RedisQuotaConfig { url: format!("rediss://127.0.0.1:{}", server.port).into(), ..trusting.clone() };
     assert!(matches!(look(&by_address).await, Err(QuotaError::Away(_))), "the name was not checked");
     let stranger = RedisQuotaConfig { tls_ca_file: None, ..trusting.clone() };
     assert!(matches!(look(&stranger).await, Err(QuotaError::Away(_))), "the authority was not checked");

@@ -44,7 +44,7 @@ pub(crate) async fn shared() -> &'static Server {
             copy(&folder.join("data"), &folder.join("fresh"));
             let server = Server::start_in(folder).await;
             // New databases are copies of this one: they need no migration.
-            let template = PostgresConfig { url: server.url("template1"), ..PostgresConfig::default() };
+            let template = PostgresConfig { url: server.url("template1").into(), ..PostgresConfig::default() };
             PostgresStore::open(&template).await.unwrap().close().await;
             server
         })
@@ -79,7 +79,7 @@ impl Server {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let create = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"));
         sqlx::query(create).execute(&mut self.connect("postgres").await.unwrap()).await.unwrap();
-        PostgresConfig { url: self.url(&name), ..PostgresConfig::default() }
+        PostgresConfig { url: self.url(&name).into(), ..PostgresConfig::default() }
     }
 
     /// A store in a new database.

@@ -1,0 +1,377 @@
+//! What a process does before it listens, done beforehand: keys, certificates, word lists and
+//! other files are read, addresses and origins are looked at. Nothing is changed, and no
+//! server is asked (`barrage doctor` does that).
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::Context;
+use barrage_secret::SecretUrl;
+use barrage_token::{KeyConfig, Keyring, TokenConfig};
+use ipnet::IpNet;
+use reqwest::Url;
+
+use super::{Config, Problem};
+use crate::data_dir;
+use crate::roles::Roles;
+
+/// Networks of proxies with a shorter prefix are a mistake: any client would be a proxy.
+/// 10.0.0.0/8 and fc00::/7 are the largest private ones.
+const PROXY_PREFIX_MIN_V4: u8 = 8;
+const PROXY_PREFIX_MIN_V6: u8 = 7;
+
+/// Parameters of a PostgreSQL URL that its client reads.
+const POSTGRES_PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// Everything that would keep a process with these roles from starting, or from working.
+pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
+    let mut found = Vec::new();
+    topology(config, roles, &mut found);
+    keys(config, roles, &mut found);
+    listeners(config, &mut found);
+    origins(config, &mut found);
+    servers(config, &mut found);
+    if let (true, Err(error)) = (roles.is_public(), barrage_http::Tls::load(&config.http)) {
+        found.push(Problem::error("http.tls_cert_file", &error.into()));
+    }
+    if roles.uplink {
+        let unreadable = config.moderation.file_problems();
+        found.extend(unreadable.into_iter().map(|error| Problem::error("moderation.lists", &error.into())));
+    }
+    if roles.entry {
+        region(config, &mut found);
+        capacity("entry.capacity_file", config.entry.capacity_file.as_deref(), &mut found);
+        capacity("autoscale.capacity_file", config.autoscale.capacity_file.as_deref(), &mut found);
+    }
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
+        found.push(Problem::value(
+            "log.filter",
+            format!("{:?}", config.log.filter),
+            format!("a filter as RUST_LOG has: {error}"),
+        ));
+    }
+    found
+}
+
+fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
+    if config.data_dir.is_file() {
+        found.push(Problem::value("data_dir", config.data_dir.display(), "a folder; it is a file"));
+    }
+    for (key, id) in
+        [("gateway.id", &config.gateway.id), ("uplink.id", &config.uplink.id), ("entry.id", &config.entry.id)]
+    {
+        if id.trim().is_empty() {
+            found.push(Problem::value(key, format!("{id:?}"), "a name that no other instance has"));
+        }
+    }
+    if roles == Roles::ALL {
+        return;
+    }
+    if config.nats.is_none() {
+        let text = "a process with one role alone needs it to meet the others; `barrage up` runs all roles in \
+                    one process";
+        found.push(Problem::new("[nats]", text));
+    }
+    if roles.needs_store() && config.postgres.is_none() && config.store.file.is_none() {
+        let text = "uplinks and archivers need one store: without it, each has a SQLite file of its own, and \
+                    history and audit log stay empty (on one machine, store.file can name one file for all)";
+        found.push(Problem::new("[postgres]", text));
+    }
+}
+
+fn keys(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
+    let token = &config.token;
+    if token.audience.trim().is_empty() {
+        let expected = "the value that tokens have in `aud`; with an empty one, none verifies";
+        found.push(Problem::value("token.audience", format!("{:?}", token.audience), expected));
+    }
+    let mut ids = HashSet::new();
+    let mut can_sign = token.keys.is_empty();
+    for (at, key) in token.keys.iter().enumerate() {
+        let path = format!("token.keys.{at}");
+        let (KeyConfig::Hs256 { id, .. } | KeyConfig::Eddsa { id, .. }) = key;
+        if id.is_empty() || !ids.insert(id) {
+            found.push(Problem::value(
+                format!("{path}.id"),
+                format!("{id:?}"),
+                "an id that no other key has",
+            ));
+        }
+        match Keyring::load(&TokenConfig { keys: vec![key.clone()], ..token.clone() }) {
+            Ok(ring) => can_sign |= ring.can_sign(),
+            Err(error) => {
+                can_sign = true;
+                found.push(Problem::error(path, &error.into()));
+            }
+        }
+    }
+    if token.guests == Some(true) && roles.entry && !can_sign {
+        let expected = "false: no key can sign a guest's token (an eddsa key needs private_key_file)";
+        found.push(Problem::value("token.guests", true, expected));
+    }
+    if token.keys.is_empty() && data_dir::key_file(&config.data_dir).exists() {
+        let read = data_dir::keyring(&config.data_dir, token, data_dir::MakeKey::Never);
+        found.extend(read.err().map(|error| Problem::error("data_dir", &error)));
+    }
+}
+
+fn listeners(config: &Config, found: &mut Vec<Problem>) {
+    let mut taken = HashSet::new();
+    let all = config.listen.iter().map(|address| ("listen", address));
+    for (key, address) in all.chain([("admin_listen", &config.admin_listen)]) {
+        if address.port() != 0 && !taken.insert(address) {
+            found.push(Problem::value(key, address, "an address that no other listener has"));
+        }
+    }
+    for network in &config.http.trusted_proxies {
+        let min = match network {
+            IpNet::V4(_) => PROXY_PREFIX_MIN_V4,
+            IpNet::V6(_) => PROXY_PREFIX_MIN_V6,
+        };
+        if network.prefix_len() < min {
+            let expected = format!(
+                "the network of your proxies, /{min} at the largest: its members choose their address"
+            );
+            found.push(Problem::value("http.trusted_proxies", network, expected));
+        }
+    }
+}
+
+fn origins(config: &Config, found: &mut Vec<Problem>) {
+    for origin in &config.http.allowed_origins {
+        if let Some(expected) = origin_problem(origin) {
+            found.push(Problem::value("http.allowed_origins", format!("{origin:?}"), expected));
+        }
+    }
+    for origin in &config.http.frame_ancestors {
+        if !is_frame_ancestor(origin) {
+            let expected = "an origin as https://live.example, or https://*.live.example";
+            found.push(Problem::value("http.frame_ancestors", format!("{origin:?}"), expected));
+        }
+    }
+    for (key, urls) in [
+        ("gateway.base_urls", &config.gateway.base_urls),
+        ("uplink.base_urls", &config.uplink.base_urls),
+        ("entry.uplink_urls", &config.entry.uplink_urls),
+        ("nats.admin_url", &config.nats.iter().filter_map(|nats| nats.admin_url.clone()).collect()),
+    ] {
+        for url in urls.iter().filter(|url| !is_url(url, &["http", "https"])) {
+            found.push(Problem::value(key, format!("{url:?}"), "a URL as https://chat.example"));
+        }
+    }
+}
+
+/// An origin as browsers send it, if this is not one.
+fn origin_problem(text: &str) -> Option<String> {
+    if text == "*" || text == "null" {
+        return None;
+    }
+    let example = "as browsers send it: scheme, host, and port if it is not the scheme's own, in lower case and \
+                   without a path (https://live.example)";
+    let Ok(url) = Url::parse(text) else { return Some(example.into()) };
+    let sent = url.origin().ascii_serialization();
+    if sent == text {
+        return None;
+    }
+    let is_app = sent == "null"
+        && text == text.to_ascii_lowercase()
+        && text
+            .split_once("://")
+            .is_some_and(|(_, host)| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
+    if is_app {
+        return None;
+    }
+    Some(if sent == "null" { example.into() } else { format!("{example}; perhaps {sent}") })
+}
+
+/// A source of the policy `frame-ancestors`. It stands in a header: nothing may end it.
+fn is_frame_ancestor(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let host = host.strip_prefix("*.").unwrap_or(host);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+    ["http", "https"].contains(&scheme) && !host.is_empty() && host.bytes().all(allowed)
+}
+
+fn servers(config: &Config, found: &mut Vec<Problem>) {
+    let mut check = |key: &str, url: &SecretUrl, schemes: &[&str]| {
+        if !is_url(url.expose(), schemes) {
+            let expected = format!("a URL that begins with {}://", schemes.join(":// or "));
+            found.push(Problem::value(key, format!("{url:?}"), expected));
+        }
+    };
+    if let Some(nats) = &config.nats {
+        nats.urls.iter().for_each(|url| check("nats.urls", url, &["nats", "tls", "ws", "wss"]));
+        nats.monitor_urls.iter().for_each(|url| check("nats.monitor_urls", url, &["http", "https"]));
+    }
+    if let Some(redis) = &config.redis {
+        check("redis.url", &redis.url, &["redis", "rediss"]);
+    }
+    if let Some(postgres) = &config.postgres {
+        check("postgres.url", &postgres.url, &["postgres", "postgresql"]);
+        let unknown = unknown_parameters(postgres.url.expose());
+        found.extend(unknown.iter().map(|name| {
+            let known = POSTGRES_PARAMETERS.join(", ");
+            Problem::new("postgres.url", format!("the client has no parameter `{name}`; it has {known}"))
+        }));
+    }
+    if let Some(nats) = &config.nats {
+        if nats.urls.is_empty() {
+            found.push(Problem::value("nats.urls", "[]", "one server at least"));
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+        if nats.prefix.is_empty() || !nats.prefix.bytes().all(allowed) {
+            let expected = "letters, digits, `_` and `-`";
+            found.push(Problem::value("nats.prefix", format!("{:?}", nats.prefix), expected));
+        }
+        tls_files("nats", [&nats.tls_ca_file, &nats.tls_cert_file, &nats.tls_key_file], found);
+    }
+    if let Some(redis) = &config.redis {
+        tls_files("redis", [&redis.tls_ca_file, &redis.tls_cert_file, &redis.tls_key_file], found);
+    }
+}
+
+/// The client ignores parameters that it does not know, and logs them with their values.
+fn unknown_parameters(url: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let names = url.query_pairs().map(|(name, _)| name.into_owned());
+    let is_known = |name: &String| {
+        POSTGRES_PARAMETERS.contains(&name.as_str()) || name.starts_with("options[") && name.ends_with(']')
+    };
+    names.filter(|name| !is_known(name)).collect()
+}
+
+/// A client's files for TLS: they can be read, and certificate and key go together.
+fn tls_files(part: &str, files: [&Option<std::path::PathBuf>; 3], found: &mut Vec<Problem>) {
+    for (name, file) in ["tls_ca_file", "tls_cert_file", "tls_key_file"].into_iter().zip(files) {
+        let read =
+            file.as_deref().map(|path| std::fs::read(path).with_context(|| path.display().to_string()));
+        if let Some(Err(error)) = read {
+            found.push(Problem::error(format!("{part}.{name}"), &error));
+        }
+    }
+    let [_, cert, key] = files;
+    if cert.is_some() != key.is_some() {
+        found.push(Problem::new(format!("{part}.tls_cert_file"), "it and tls_key_file go together"));
+    }
+}
+
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host())
+}
+
+fn region(config: &Config, found: &mut Vec<Problem>) {
+    let read = config.entry.region_file.as_deref().map(barrage_entry::RegionTable::load);
+    if let Some(Err(error)) = read {
+        found.push(Problem::error("entry.region_file", &error.into()));
+    }
+}
+
+fn capacity(key: &str, path: Option<&Path>, found: &mut Vec<Problem>) {
+    if let Some(Err(error)) = path.map(barrage_scaling::CapacityFile::read) {
+        found.push(Problem::error(key, &error.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(config: &Config, roles: Roles) -> Vec<String> {
+        problems(config, roles).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_defaults_have_no_problem() {
+        assert_eq!(said(&Config::default(), Roles::ALL), Vec::<String>::new());
+    }
+
+    #[test]
+    fn origins_that_no_browser_sends_are_refused_with_the_one_meant() {
+        for good in ["*", "null", "https://live.example", "http://localhost:3000", "capacitor://localhost"] {
+            assert_eq!(origin_problem(good), None, "{good}");
+        }
+        for (bad, meant) in [
+            ("https://live.example/", "perhaps https://live.example"),
+            ("https://live.example/room", "perhaps https://live.example"),
+            ("https://Live.Example", "perhaps https://live.example"),
+            ("https://live.example:443", "perhaps https://live.example"),
+            ("live.example", "(https://live.example)"),
+            ("", "(https://live.example)"),
+        ] {
+            assert!(origin_problem(bad).unwrap().contains(meant), "{bad}");
+        }
+        for (text, is_good) in [
+            ("https://live.example", true),
+            ("https://*.live.example:8443", true),
+            ("*", false),
+            ("https://a;script-src *", false),
+            ("https://a, https://b", false),
+            ("https://", false),
+        ] {
+            assert_eq!(is_frame_ancestor(text), is_good, "{text}");
+        }
+    }
+
+    #[test]
+    fn files_keys_and_addresses_are_looked_at_together() {
+        let mut config = Config::default();
+        config.token.audience = String::new();
+        config.token.keys = ["a", "a"]
+            .map(|id| KeyConfig::Hs256 { id: id.into(), secret_file: "/nowhere/key".into() })
+            .into();
+        config.http.tls_cert_file = Some("/nowhere/cert.pem".into());
+        config.http.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        config.http.allowed_origins = vec!["https://a.example/".into()];
+        config.admin_listen = config.listen[0];
+        config.entry.region_file = Some("/nowhere/regions".into());
+        config.log.filter = "a=b=c".into();
+        config.redis =
+            Some(barrage_quota::RedisQuotaConfig { url: "http://me:canary@x".into(), ..Default::default() });
+        let said = said(&config, Roles::ALL);
+        for key in [
+            "token.audience",
+            "token.keys.0: key file /nowhere/key",
+            "token.keys.1.id",
+            "http.tls_cert_file",
+            "http.trusted_proxies = 0.0.0.0/0",
+            "http.allowed_origins",
+            "admin_listen",
+            "entry.region_file",
+            "log.filter",
+            "redis.url",
+        ] {
+            assert!(said.iter().any(|line| line.starts_with(key)), "{key} is not in {said:#?}");
+        }
+        assert!(!said.concat().contains("canary"), "{said:#?}");
+        assert!(!said.concat().contains("10.0.0.0/8"), "{said:#?}");
+    }
+
+    #[test]
+    fn a_role_alone_needs_nats_and_one_store() {
+        let config = Config::default();
+        let uplink = said(&config, Roles::UPLINK);
+        assert!(uplink.iter().any(|line| line.starts_with("[nats]")), "{uplink:?}");
+        assert!(uplink.iter().any(|line| line.starts_with("[postgres]")), "{uplink:?}");
+        let gateway = said(&config, Roles::GATEWAY);
+        assert!(!gateway.iter().any(|line| line.starts_with("[postgres]")), "{gateway:?}");
+    }
+}
