@@ -1,13 +1,33 @@
-//! The configuration that README shows is one that works, and `config show` prints
-//! what `--config` takes again.
+//! The commands of README and of the documents run, in the order of each page; the configuration
+//! that they show works, and `config show` prints what `--config` takes again.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod pages;
 
 use std::path::Path;
 
 use tokio::process::Command;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
+use crate::pages::{BINARY, Machine};
+
+#[tokio::test]
+async fn the_commands_of_the_readme_run_from_top_to_bottom() {
+    let machine = Machine::new();
+    // The reader brings one; the page does not say where from.
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recording/assets/demo.xml");
+    std::fs::copy(recording, machine.work().join("recording.xml")).unwrap();
+    machine.run("README.md", &pages::page("README.md")).await;
+}
+
+#[tokio::test]
+async fn the_commands_of_the_documents_run_or_say_why_they_cannot() {
+    for name in
+        ["docs/operations.md", "docs/autoscaling.md", "docs/tuning.md", "docs/embed.md", "loadtest/README.md"]
+    {
+        Machine::new().run(name, &pages::page(name)).await;
+    }
+}
 
 /// The blocks of configuration in docs/tuning.md, together.
 #[tokio::test]
@@ -19,6 +39,14 @@ async fn the_configuration_in_the_tuning_guide_works() {
     assert_eq!(blocks.len(), 2);
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("barrage.toml"), blocks.concat()).unwrap();
+    // The reader's word lists.
+    let lists =
+        blocks.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("file = \""));
+    for file in lists.map(|rest| rest.split('"').next().unwrap()) {
+        let path = dir.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "abuse\n").unwrap();
+    }
     let (code, _, error) = barrage(dir.path(), &["--config", "barrage.toml", "config", "check"]).await;
     assert_eq!((code, error.as_str()), (0, ""));
     let secret = "[redis]\nurl = \"redis://me:secret@host\"\n";
