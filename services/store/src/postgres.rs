@@ -43,7 +43,8 @@ impl PostgresStore {
     /// do so at once: they migrate one after the other.
     pub async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
         let open = |error: sqlx::Error| StoreError::Open(error.into());
-        let options = PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage");
+        let options =
+            PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage");
         let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
         migrate(options.clone(), acquire_timeout).await?;
         // The server gives up when the caller has: what a vanished process locked is free
@@ -90,7 +91,8 @@ pub struct Seen {
 /// Asks the server about itself; changes nothing.
 pub async fn look(config: &PostgresConfig) -> Result<Seen, StoreError> {
     let open = |error: sqlx::Error| StoreError::Open(error.into());
-    let options = PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage doctor");
+    let options =
+        PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage doctor");
     let mut connection = PgConnection::connect_with(&options).await.map_err(open)?;
     let setting = "SELECT current_setting('server_version'), current_setting('fsync'), \
                    current_setting('synchronous_commit')";

@@ -316,7 +316,11 @@ fn all_text(error: &StoreError) -> String {
 #[tokio::test]
 async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
     let good = shared().await.database().await;
-    let broken = |url: String| PostgresConfig { url: url.into(), acquire_timeout_ms: 300, ..PostgresConfig::default() };
+    let broken = |url: String| PostgresConfig {
+        url: url.into(),
+        acquire_timeout_ms: 300,
+        ..PostgresConfig::default()
+    };
     let wrong_password = broken(good.url.expose().replace(PASSWORD, "another-a-secret-of-the-test"));
     let no_database = broken(shared().await.url("nowhere"));
     let no_server = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:1/demo"));

@@ -53,11 +53,12 @@ const HOOK: &str = include_str!("../../../moderation/src/hook.rs");
 const ENTRY: &str = include_str!("../../../entry/src/config.rs");
 const AUTOSCALE: &str = include_str!("../autoscale.rs");
 
-const PARTS: [Part; 30] = [
+const PARTS: [Part; 31] = [
     part("", OWN, "Config"),
     part("log", OWN, "LogConfig"),
     part("health", OWN, "HealthConfig"),
     part("http", HTTP, "HttpConfig"),
+    part("http.limits", HTTP, "AddressLimitsConfig"),
     part("token", TOKEN, "TokenConfig"),
     part("bus", BUS, "BusConfig"),
     off("nats", NATS, "NatsConfig"),

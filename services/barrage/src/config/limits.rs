@@ -89,6 +89,24 @@ fn listeners(config: &Config, found: &mut Found) {
     found.range("http.idle_secs", http.idle_secs, 1, 3_600);
     found.range("http.header_bytes_max", http.header_bytes_max, 8_192, 1 << 20);
     found.range("http.connections_max", http.connections_max, 1, 1_000_000);
+    found.range("http.write_stall_secs", http.write_stall_secs, 1, 600);
+    found.range("http.unsent_bytes_max", http.unsent_bytes_max, 1_024, 1 << 30);
+    found.range("http.address_connections_max", http.address_connections_max, 1, 1_000_000);
+    found.range("http.ipv6_site_factor", http.ipv6_site_factor, 1, 65_536);
+    found.range("http.hsts_secs", http.hsts_secs, 0, 10 * 365 * DAY_SECS);
+    for (name, value) in [
+        ("history_per_s", http.limits.history_per_s),
+        ("poll_per_s", http.limits.poll_per_s),
+        ("guests_per_s", http.limits.guests_per_s),
+        ("tunnel_per_s", http.limits.tunnel_per_s),
+        ("page_per_s", http.limits.page_per_s),
+        ("race_per_s", http.limits.race_per_s),
+        ("bad_tokens_per_s", http.limits.bad_tokens_per_s),
+    ] {
+        found.range(&format!("http.limits.{name}"), value, 1, 100_000_000);
+    }
+    found.range("http.limits.burst_secs", http.limits.burst_secs, 1, 3_600);
+    found.range("http.limits.addresses_max", http.limits.addresses_max, 1, 100_000_000);
     found.range("http.shutdown_secs", http.shutdown_secs, 0, 600);
 }
 

@@ -44,7 +44,8 @@ pub(crate) async fn shared() -> &'static Server {
             copy(&folder.join("data"), &folder.join("fresh"));
             let server = Server::start_in(folder).await;
             // New databases are copies of this one: they need no migration.
-            let template = PostgresConfig { url: server.url("template1").into(), ..PostgresConfig::default() };
+            let template =
+                PostgresConfig { url: server.url("template1").into(), ..PostgresConfig::default() };
             PostgresStore::open(&template).await.unwrap().close().await;
             server
         })
