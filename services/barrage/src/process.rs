@@ -1,6 +1,7 @@
 //! One process of Barrage: any of its roles, wired together and run until a signal.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
