@@ -297,7 +297,10 @@ fn json(frame: &ServerFrame) -> Vec<u8> {
 
 /// JSON has no raw newlines, so one `data:` line holds a frame.
 fn event(kind: &str, id: Sequence, json: &[u8]) -> Vec<u8> {
-    let mut out = format!("id: {id}\nevent: {kind}\ndata: ").into_bytes();
+    let head = format!("id: {id}\nevent: {kind}\ndata: ");
+    // Exactly: a slow stream holds this for long.
+    let mut out = Vec::with_capacity(head.len() + json.len() + 2);
+    out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(json);
     out.extend_from_slice(b"\n\n");
     out

@@ -162,8 +162,10 @@ async fn a_thousand_clients_that_never_read_cost_at_most_64_mib() {
     let (grown, streams) =
         cost(&member, |address| RawHttp::get(address, "/v1/rooms/demo/sse?after=0", None)).await;
     assert!(grown <= GROWTH_MAX, "event streams: {grown}");
-    drop(streams);
+    let gone = Instant::now();
     fleet::until(|| member.viewers() == 0).await;
+    assert!(gone.elapsed() < Duration::from_secs(20), "event streams: {:?}", gone.elapsed());
+    drop(streams);
     let (grown, sockets) = cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await;
     assert!(grown <= GROWTH_MAX, "WebSockets: {grown}");
     let gone = Instant::now();
