@@ -205,6 +205,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), BusError
 
 /// Wakes the sequencer every second, until the engine is dropped. A full queue needs no tick:
 /// its commits show whether the log can be written.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own, which does nothing else")]
 fn tick(commands: &mpsc::WeakSender<Command>) {
     loop {
         std::thread::sleep(TICK_EVERY);

@@ -22,6 +22,7 @@ pub(crate) struct LogFile {
 
 impl LogFile {
     /// Opens the file, made for its owner alone when absent, and locks it.
+    #[expect(clippy::disallowed_methods, reason = "at start, before anything is served")]
     pub(crate) fn open(path: &Path) -> Result<Self, BusError> {
         let failed = |error: std::io::Error| BusError::Unavailable(format!("{}: {error}", path.display()));
         let options =

@@ -30,9 +30,9 @@ pub(crate) async fn run(store: Store, reports: Reports, servers: String) {
         if lock(&reports).silence() >= EVERY {
             // Its leader answers: what the others report would arrive here. `Store::status` would not
             // do: it does not ask.
-            match tokio::time::timeout(ANSWER_MAX, store.stream.get_info()).await {
-                Ok(Ok(_)) => lock(&reports).heard(),
-                Ok(Err(_)) | Err(_) => {}
+            let asked = tokio::time::timeout(ANSWER_MAX, store.stream.get_info()).await;
+            if asked.is_ok_and(|answer| answer.is_ok()) {
+                lock(&reports).heard();
             }
         }
         let now = Duration::from_millis(steady_ms());
