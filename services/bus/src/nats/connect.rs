@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn logged_server_names_have_no_credentials() {
         let urls = ["nats://ann:s3cret@one:4222".to_owned(), "tls://two".to_owned()];
-        let config = NatsConfig { urls: urls.into(), ..NatsConfig::default() };
+        let config = NatsConfig { urls: urls.map(Into::into).into(), ..NatsConfig::default() };
         assert_eq!(redacted(&config).unwrap(), "nats://one:4222, tls://two:4222");
     }
 }
