@@ -105,14 +105,16 @@ fn walk(path: &str, value: &mut Value, shape: &Shape, yaml: &str, mistakes: &mut
             unknown(path, map, fields, yaml, mistakes);
             for field in *fields {
                 let path = join(path, field.name);
-                match map.get_mut(field.name) {
-                    Some(value) => {
-                        if !walk(&path, value, &field.shape, yaml, mistakes) {
-                            map.remove(field.name);
-                        }
+                let is_usable = match map.get_mut(field.name) {
+                    Some(value) => walk(&path, value, &field.shape, yaml, mistakes),
+                    None if field.is_required => {
+                        mistakes.push(format!("{path}: is missing"));
+                        true
                     }
-                    None if field.is_required => mistakes.push(format!("{path}: is missing")),
-                    None => {}
+                    None => true,
+                };
+                if !is_usable {
+                    map.remove(field.name);
                 }
             }
             true

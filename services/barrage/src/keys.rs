@@ -72,7 +72,7 @@ impl KeyWatch {
         match self.read() {
             Ok(keyring) => {
                 let ids = keyring.key_ids().join(", ");
-                self.keyring.replace_keys(keyring);
+                self.keyring.replace_keys(&keyring);
                 tracing::info!(keys = ids, "the token keys were read again");
             }
             Err(error) => tracing::error!("the token keys stay those from before: {error:#}"),

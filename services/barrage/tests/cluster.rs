@@ -250,7 +250,7 @@ async fn a_fleet_keeps_history_where_one_process_ran_before() {
     };
     let mut fleet = Server::start(BINARY, options).await;
     let sender =
-        Sender::new(SenderConfig::through_entry(&format!("http://{}", fleet.public), &token)).unwrap();
+        Sender::new(SenderConfig::through_entry(format!("http://{}", fleet.public), &token)).unwrap();
     sender.send(&"demo".parse().unwrap(), &gift("g1")).await.unwrap();
     let admin = fleet.token("a1", "*", "admin").await;
     let instances = fleet.admin("GET", "/fleet", &admin, &json!(null)).await.body;

@@ -2,6 +2,7 @@
 //! that they show works, and `config show` prints what `--config` takes again.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test says which commands it does not run")]
 
 mod pages;
 

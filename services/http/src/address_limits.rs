@@ -139,7 +139,7 @@ impl AddressLimits {
         }
         let rate = self.rates[rule as usize];
         self.count(rule, Subject::address(address), rate, cost)?;
-        if let IpAddr::V6(_) = address {
+        if address.is_ipv6() {
             let widened = rate.units().saturating_mul(self.site_factor);
             let burst = rate.burst().saturating_mul(self.site_factor);
             let site = IpNet::new_assert(address, 48).trunc().addr();

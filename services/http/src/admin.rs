@@ -57,7 +57,6 @@ impl AdminGate {
     }
 
     /// Puts the check before `routes`.
-    #[must_use]
     pub fn guard(self: &Arc<Self>, routes: AdminRoutes) -> Router {
         routes
             .into_router()

@@ -105,7 +105,7 @@ impl Keyring {
 
     /// Takes the keys, the audience and the leeway of another ring. Calls under way end with
     /// those that they began with. Revocations stay.
-    pub fn replace_keys(&self, other: Keyring) {
+    pub fn replace_keys(&self, other: &Keyring) {
         self.ring.store(other.ring.load_full());
     }
 

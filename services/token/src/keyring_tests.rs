@@ -95,11 +95,11 @@ fn minted_tokens_say_when_they_were_made() {
 fn replaced_keys_are_in_force_at_once_and_revocations_stay() {
     let (ring, other) = (ring(SECRET), ring(OTHER_SECRET));
     let (old, new) = (ring.mint(claims(FAR)).unwrap(), other.mint(claims(FAR)).unwrap());
-    ring.replace_keys(other);
+    ring.replace_keys(&other);
     assert_eq!(ring.verify(&old), Err(TokenError::Invalid));
     assert!(ring.verify(&new).is_ok());
     ring.set_revocations(Revocations { all_before: Some(FAR), ..Revocations::default() });
-    ring.replace_keys(self::ring(OTHER_SECRET));
+    ring.replace_keys(&self::ring(OTHER_SECRET));
     assert_eq!(ring.verify(&new), Err(TokenError::Revoked));
 }
 

@@ -64,13 +64,13 @@ impl Payload {
         }
         let exp = required("exp", SECONDS, self.exp)?;
         let expires_at_secs = seconds("exp", &exp)?;
-        let user = user(required("sub", SUB, self.sub)?)?;
+        let user = user(&required("sub", SUB, self.sub)?)?;
         let name = match self.name {
             None => None,
             Some(Value::String(name)) => Some(name),
             Some(other) => return Err(unusable("name", &other, "a string").into()),
         };
-        let rooms = rooms(required("rooms", ROOMS, self.rooms)?)?;
+        let rooms = rooms(&required("rooms", ROOMS, self.rooms)?)?;
         let role = role(&required("role", ROLE, self.role)?)?;
         let issued_at_secs = self.iat.map(|iat| seconds("iat", &iat)).transpose()?;
         let nbf = self.nbf.map(|nbf| seconds("nbf", &nbf)).transpose()?;
@@ -140,19 +140,19 @@ fn seconds(claim: &'static str, value: &Value) -> Result<u64, ClaimProblem> {
     Ok(whole)
 }
 
-fn user(value: Value) -> Result<UserId, ClaimProblem> {
+fn user(value: &Value) -> Result<UserId, ClaimProblem> {
     let parsed = value.as_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| unusable("sub", &value, SUB))
+    parsed.ok_or_else(|| unusable("sub", value, SUB))
 }
 
-fn rooms(value: Value) -> Result<Rooms, ClaimProblem> {
+fn rooms(value: &Value) -> Result<Rooms, ClaimProblem> {
     let as_text = |room: &Value| room.as_str().map(str::to_owned);
-    let rooms = match &value {
+    let rooms = match value {
         Value::String(all) if all == "*" => Some(vec![all.clone()]),
         Value::Array(rooms) => rooms.iter().map(as_text).collect(),
         _ => None,
     };
-    rooms.map(Rooms).ok_or_else(|| unusable("rooms", &value, ROOMS))
+    rooms.map(Rooms).ok_or_else(|| unusable("rooms", value, ROOMS))
 }
 
 fn role(value: &Value) -> Result<Role, ClaimProblem> {

@@ -132,6 +132,7 @@ impl Layer {
         Ok(Layer { name: path.display().to_string(), values })
     }
 
+    #[expect(clippy::result_large_err, reason = "figment's own error, once at start")]
     fn environment() -> Result<Layer, Error> {
         let read = Env::prefixed("BARRAGE_").ignore(&NOT_SETTINGS).split("__").data()?;
         let values = read.into_values().next().unwrap_or_default();
