@@ -1,6 +1,7 @@
 //! The one server binary: parse, build, run, drain, exit code.
 
 mod admin;
+mod audit;
 mod autoscale;
 mod beat;
 mod breakers;
@@ -20,6 +21,7 @@ mod process_metrics;
 mod pseudonym;
 mod readiness;
 mod replay;
+mod revocations;
 mod roles;
 mod roster;
 mod stop;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use barrage_archiver::ArchiverMetrics;
-use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomSettings};
+use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomPatch};
 use barrage_entry::{Entry, Here};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
@@ -21,7 +21,7 @@ use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_protocol::{RoomId, Sequence};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
 use barrage_store::{PostgresStore, SqliteStore, Store};
-use barrage_token::Keyring;
+use barrage_token::{Keyring, Role};
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use prometheus::Registry;
 use tokio::net::TcpListener;
@@ -41,7 +41,7 @@ use crate::roles::Roles;
 use crate::roster::{Stage, Task};
 use crate::stop::{self, Stop};
 use crate::supervise::Supervisor;
-use crate::{build_info, cli, config, ledgers};
+use crate::{audit, build_info, cli, config, ledgers, revocations};
 
 /// The room that is always there.
 const DEMO_ROOM: &str = "demo";
@@ -54,6 +54,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Asked {
     pub(crate) roles: Roles,
     pub(crate) replay: Option<Replay>,
+    /// With `--demo`: viewers may post gifts that cost something.
+    pub(crate) demo: bool,
     /// Ends with its standard input.
     pub(crate) with_stdin: bool,
 }
@@ -77,13 +79,14 @@ struct Ground {
 }
 
 async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
-    let Asked { roles, replay, with_stdin } = asked;
+    let Asked { roles, replay, demo, with_stdin } = asked;
     let tls = Tls::load(&config.http)?;
     let lock = data_dir::open(&config.data_dir)?;
     let public = if roles.is_public() { listen(&config.listen)? } else { Vec::new() };
     let admin = listen(&[config.admin_listen])?;
     let addresses = local_addresses(&public)?;
     let admin_address = local_addresses(&admin)?[0];
+    config.uplink.gift_role_min.get_or_insert(gift_role_min(&addresses, demo));
     if !roles.entry {
         name_urls(&mut config, &addresses)?;
     }
@@ -115,6 +118,8 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     }
     let Ground { config, stop, .. } = &ground;
     let mut tasks = Supervisor::new(stop.clone());
+    let following = revocations::follow(&ground.bus, Arc::clone(&ground.keyring));
+    tasks.spawn(Task::new("revocations", Stage::Background), Pace::Waits, following);
     if let Some(store) = store.as_ref().filter(|_| roles.archiver) {
         archiver(&ground, store, &mut tasks)?;
     }
@@ -145,6 +150,12 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
         keys.await;
         Ok(())
     });
+    if !roles.needs_store()
+        && let Some((queue, writing)) = audit::without_store(&ground.config, &ground.registry, &stop.front)?
+    {
+        audit = queue;
+        tasks.spawn(Task::new("audit log", Stage::Front), Pace::Waits, writing);
+    }
     if roles.gateway {
         let gateway = gateway(&ground)?;
         public_router = public_router.merge(gateway.router());
@@ -296,7 +307,7 @@ fn store_file(config: &Config) -> PathBuf {
     config.store.file.clone().unwrap_or_else(|| config.data_dir.join("store.sqlite"))
 }
 
-async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match &config.postgres {
         Some(postgres) => Arc::new(PostgresStore::open(postgres).await?),
         None => {
@@ -425,6 +436,13 @@ fn entry(
     Ok((barrage_entry::router(entry).merge(guests), admin_routes))
 }
 
+/// The role that gifts with a price need unless one is configured: on loopback and in the demo
+/// nobody pays.
+fn gift_role_min(public: &[SocketAddr], demo: bool) -> Role {
+    let is_local = public.iter().all(|address| address.ip().is_loopback());
+    if demo || is_local { Role::Viewer } else { Role::Admin }
+}
+
 /// Clients find a process without entry by URLs: those of its listeners if none are
 /// configured.
 fn name_urls(config: &mut Config, addresses: &[SocketAddr]) -> anyhow::Result<()> {
@@ -466,13 +484,9 @@ async fn make_room(bus: &Arc<dyn Bus>, id: RoomId) -> anyhow::Result<()> {
     if bus.settings().borrow().rooms.contains_key(&id) {
         return Ok(());
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let settings = RoomSettings {
-        title: id.to_string(),
-        stream_started_at_ms: u64::try_from(now.as_millis())?,
-        ..RoomSettings::default()
-    };
-    bus.change(Change::Room(id, settings)).await.context("the room cannot be made")
+    let ensure = RoomPatch::Ensure { title: id.to_string() };
+    bus.change(Change::Patch(id, ensure)).await.context("the room cannot be made")?;
+    Ok(())
 }
 
 /// Prints where the process is. A parent process (`up --cluster`) reads the addresses as they
@@ -497,4 +511,18 @@ fn announce(
     }
     cli::say(format!("  data    {}", config.data_dir.display()))?;
     cli::say("  stop    Ctrl-C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gifts_with_a_price_need_the_role_admin_unless_on_loopback_or_in_the_demo() {
+        let local: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let public: SocketAddr = "0.0.0.0:8080".parse().unwrap();
+        assert_eq!(gift_role_min(&[local], false), Role::Viewer);
+        assert_eq!(gift_role_min(&[local, public], false), Role::Admin);
+        assert_eq!(gift_role_min(&[public], true), Role::Viewer);
+    }
 }

@@ -138,7 +138,7 @@ async fn play(replay: &Replay, uplink: &Uplink, run_id: u32, round: u64) -> Done
             done.refuse("unreadable");
             continue;
         };
-        match uplink.post(&replay.room, &by, &post).await {
+        match uplink.replay(&replay.room, &by, &post).await {
             Ok(answer) if answer.outcome == Outcome::Held => done.held += 1,
             Ok(_) => done.shown += 1,
             Err(error) => {

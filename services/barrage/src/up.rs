@@ -17,7 +17,8 @@ pub(crate) fn main(config: Config, asked: &Up) -> anyhow::Result<()> {
         return cluster::main(&config, asked);
     }
     let replay = recording(&asked.replay)?;
-    process::main(config, Asked { roles: Roles::ALL, replay, with_stdin: false })
+    let demo = asked.replay.demo;
+    process::main(config, Asked { roles: Roles::ALL, replay, demo, with_stdin: false })
 }
 
 /// Runs one role until a signal.
@@ -28,8 +29,9 @@ pub(crate) fn role(
     replay: Option<&ReplayArguments>,
 ) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
+    let demo = replay.is_some_and(|replay| replay.demo);
     let replay = replay.map(recording).transpose()?.flatten();
-    process::main(config, Asked { roles, replay, with_stdin: asked.with_stdin })
+    process::main(config, Asked { roles, replay, demo, with_stdin: asked.with_stdin })
 }
 
 /// The recording that the flags ask for, read before anything is started.

@@ -71,7 +71,9 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
     let token = one.token("u1", "demo", "viewer").await;
     let admin = one.token("a1", "*", "admin").await;
     let mut viewer = RawSocket::joined(other.public, "demo").await;
-    let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 1 } }).to_string();
+    let gift =
+        json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 1, "price_minor": 100 } })
+            .to_string();
     let first = one.post(PATH, &token, gift.clone()).await;
     assert_eq!(first.body["outcome"], "broadcast");
     // The same gift at the other process is no second one.
@@ -83,6 +85,14 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
     let batch = viewer.next_batch().await;
     assert_eq!(batch.messages.len(), 1);
     assert_eq!(json!(batch.messages[0].sequence), first.body["sequence"]);
+
+    // A broadcast reaches each room, and once under its id, at whatever process.
+    assert_eq!(one.admin("PUT", "/rooms/stage-2", &admin, &json!({})).await.status, 201);
+    let say = json!({ "text": "five minutes", "id": "b-1" });
+    let reached = one.admin("POST", "/broadcast", &admin, &say).await;
+    assert_eq!((reached.status, &reached.body["reached"]), (200, &json!(2)), "{reached:?}");
+    let repeated = other.admin("POST", "/broadcast", &admin, &say).await;
+    assert_eq!((repeated.status, &repeated.body["repeated"]), (200, &json!(2)), "{repeated:?}");
 
     // A switch and a mute-all are in force at the other process within a second.
     assert_eq!(one.admin("POST", "/rooms/demo/mute-all", &admin, &json!({ "on": true })).await.status, 200);
@@ -99,8 +109,10 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
 }
 
 fn gift(id: &str) -> Post {
-    serde_json::from_value(json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1 } }))
-        .unwrap()
+    serde_json::from_value(
+        json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1, "price_minor": 100 } }),
+    )
+    .unwrap()
 }
 
 /// Waits until the viewer is in its room.

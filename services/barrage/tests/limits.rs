@@ -84,7 +84,9 @@ async fn a_room_over_its_display_quota_holds_chat_and_nothing_else() {
         }
     }
     assert!(shown >= 50 && held >= 100, "{shown} shown, {held} held");
-    let gift = json!({ "type": "gift", "id": "g", "gift": { "name": "rose", "count": 1 } }).to_string();
+    let gift =
+        json!({ "type": "gift", "id": "g", "gift": { "name": "rose", "count": 1, "price_minor": 100 } })
+            .to_string();
     assert_eq!(server.post(PATH, &token, gift).await.body["outcome"], "broadcast");
     assert_eq!(server.post(PATH, &moderator, chat("m")).await.body["outcome"], "broadcast");
     // What was held is nowhere: viewers get what was shown, the gift, the moderator.

@@ -92,7 +92,9 @@ async fn gifts_arrive_in_time_under_ten_times_what_can_be_carried() {
     let (mut gifts, mut level) = (0, 0.0_f64);
     while started.elapsed() < Duration::from_secs(8) {
         let id = format!("g{gifts}-{}", now_ms());
-        let gift = json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1 } }).to_string();
+        let gift =
+            json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1, "price_minor": 100 } })
+                .to_string();
         assert_eq!(server.post("/v1/rooms/demo/messages", &token, gift).await.body["outcome"], "broadcast");
         gifts += 1;
         level = level.max(server.metric("barrage_gateway_overload_level").await);

@@ -23,7 +23,8 @@ async fn hello(socket: &mut RawSocket) -> barrage_protocol::frame::Hello {
 }
 
 async fn gift(server: &Server, token: &str, id: &str) -> u64 {
-    let post = json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1 } });
+    let post =
+        json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1, "price_minor": 100 } });
     let answer = server.post("/v1/rooms/demo/messages", token, post.to_string()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body["sequence"].as_u64().unwrap()

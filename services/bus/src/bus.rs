@@ -10,9 +10,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::change::{Change, ChangeError, Changed};
 use crate::events::EventReceiver;
 use crate::registry::{InstanceReport, Registered, Role, of_role};
-use crate::settings::{Change, Settings};
+use crate::settings::Settings;
 
 /// Where a message goes: each topic has a chain of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,6 +164,9 @@ pub enum BusError {
     /// More rooms than configured.
     #[error("no room for another {0}")]
     Full(&'static str),
+    /// The change does not fit the settings as they are.
+    #[error(transparent)]
+    Refused(ChangeError),
 }
 
 impl BusError {
@@ -230,8 +234,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Rooms and restrictions, as they are and as they change.
     fn settings(&self) -> watch::Receiver<Arc<Settings>>;
 
-    /// Changes a setting; returns when it is durable and in force here.
-    async fn change(&self, change: Change) -> Result<(), BusError>;
+    /// Applies a change to the value as it is, and returns when it is durable and in force
+    /// here. Two changes of one value at once, on whatever processes, both take effect.
+    async fn change(&self, change: Change) -> Result<Changed, BusError>;
 
     /// An instance says how it is; silence for 5 s takes it off the list.
     async fn report(&self, report: InstanceReport) -> Result<(), BusError>;

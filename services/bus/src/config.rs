@@ -30,6 +30,9 @@ pub struct BusConfig {
     pub subscriber_lag_max: usize,
     /// Mutes and kicks in force at most; beyond, new ones are refused. Default 100000.
     pub restrictions_max: usize,
+    /// Users whose tokens are revoked at most; beyond, a further one is refused. Tokens of all
+    /// users can still be revoked at once, which empties the list. Default 100000.
+    pub revocations_max: usize,
 }
 
 impl Default for BusConfig {
@@ -45,6 +48,7 @@ impl Default for BusConfig {
             queue_max: 8_192,
             subscriber_lag_max: 4_096,
             restrictions_max: 100_000,
+            revocations_max: 100_000,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! JetStream stream that all processes share.
 
 mod bus;
+mod change;
 mod clock;
 mod config;
 pub mod embedded;
@@ -13,16 +14,20 @@ mod events;
 mod fault;
 mod metrics;
 pub mod nats;
+mod refusal;
 mod registry;
+mod restriction;
 mod settings;
 mod switch;
 
 pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
+pub use change::{Change, ChangeError, Changed, PREWARMS_MAX, RoomPatch, Setting};
 pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
 pub use fault::{Fault, Report};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
 pub use registry::{EntryLoad, Factor, GatewayLoad, InstanceReport, Registered, Role, entry_load};
-pub use settings::{Change, Prewarm, Restriction, RestrictionKind, RoomSettings, Settings};
+pub use restriction::{Restriction, RestrictionKind, Restrictions};
+pub use settings::{Prewarm, Revocations, RoomSettings, Settings};
 pub use switch::{SwitchError, SwitchView, Switches};

@@ -1,10 +1,15 @@
-//! Settings that are in force everywhere at once: rooms, restrictions, switches.
+//! Settings that are in force everywhere at once: rooms, restrictions, switches, revocations.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use barrage_protocol::{RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::bus::BusError;
+use crate::change::{Change, Changed, Setting, SettingKey};
+use crate::config::BusConfig;
+use crate::restriction::{Restriction, Restrictions};
 use crate::switch::Switches;
 
 /// One room's settings.
@@ -45,23 +50,30 @@ impl Prewarm {
     }
 }
 
-/// What a user may not do in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RestrictionKind {
-    /// May watch, may not send.
-    Mute,
-    /// May not be there.
-    Kick,
+/// Tokens that were taken back before their end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revocations {
+    /// By user: tokens minted before this time, in Unix seconds, are refused.
+    pub by_user: HashMap<UserId, u64>,
+    /// Tokens of any user minted before this time, in Unix seconds, are refused.
+    pub all_before: Option<u64>,
 }
 
-/// A mute or a kick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restriction {
-    /// Which.
-    pub kind: RestrictionKind,
-    /// Unix milliseconds when it ends.
-    pub until_ms: u64,
+impl Revocations {
+    /// Sets the time before which a user's tokens (`None`: all tokens) are refused. Entries that
+    /// the time for all users covers are dropped.
+    fn put(&mut self, user: Option<UserId>, before_secs: Option<u64>) {
+        match (user, before_secs) {
+            (Some(user), Some(before)) if self.all_before.is_none_or(|all| all < before) => {
+                self.by_user.insert(user, before);
+            }
+            (Some(user), _) => drop(self.by_user.remove(&user)),
+            (None, before) => {
+                self.all_before = before;
+                self.by_user.retain(|_, of_user| before.is_none_or(|all| all < *of_user));
+            }
+        }
+    }
 }
 
 /// All settings, as one immutable value.
@@ -70,9 +82,11 @@ pub struct Settings {
     /// Rooms that exist.
     pub rooms: HashMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those whose end has passed may still stand here.
-    pub restrictions: HashMap<(RoomId, UserId), Restriction>,
+    pub restrictions: HashMap<(RoomId, UserId), Restrictions>,
     /// What operators turned off.
     pub switches: Switches,
+    /// Tokens that are refused before their end. The same allocation until it changes.
+    pub revocations: Arc<Revocations>,
 }
 
 impl Settings {
@@ -88,28 +102,62 @@ impl Settings {
         live
     }
 
-    /// The restriction in force on a user in a room.
+    /// The gravest restriction in force on a user in a room: a kick before a mute.
     #[must_use]
     pub fn restriction(&self, room: &RoomId, user: &UserId, now_ms: u64) -> Option<Restriction> {
-        let found = self.restrictions.get(&(room.clone(), user.clone()))?;
-        (found.until_ms > now_ms).then_some(*found)
+        // Most installations restrict nobody at a time: no key is built then.
+        if self.restrictions.is_empty() {
+            return None;
+        }
+        self.restrictions.get(&(room.clone(), user.clone()))?.gravest(now_ms)
     }
-}
 
-/// One change of the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Creates or replaces a room's settings.
-    Room(RoomId, RoomSettings),
-    /// Sets or lifts a restriction.
-    Restrict {
-        /// Where.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-        /// `None` lifts it.
-        restriction: Option<Restriction>,
-    },
-    /// Sets all switches.
-    Switches(Switches),
+    /// Applies a change. Pure: engines and tests go by it.
+    pub fn apply(&mut self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<Changed, BusError> {
+        change.admit(self, limits, now_ms)?;
+        if self.restrictions.len() >= limits.restrictions_max {
+            self.restrictions.retain(|_, it| !it.is_over(now_ms));
+        }
+        let key = change.key();
+        let before = self.get(&key);
+        let after = change.apply(before.as_ref(), now_ms).map_err(BusError::Refused)?;
+        self.put(key, after.clone());
+        Ok(Changed { before, after })
+    }
+
+    /// The value under a key, as a change starts from it.
+    pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
+        match key {
+            SettingKey::Switches => Some(Setting::Switches(self.switches)),
+            SettingKey::Room(room) => self.rooms.get(room).cloned().map(Setting::Room),
+            SettingKey::Restriction(room, user) => {
+                self.restrictions.get(&(room.clone(), user.clone())).copied().map(Setting::Restrictions)
+            }
+            SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
+            SettingKey::Revocation(Some(user)) => {
+                self.revocations.by_user.get(user).copied().map(Setting::RevokedBefore)
+            }
+        }
+    }
+
+    /// Puts a value under a key; `None` removes what is there. A value of another kind than its
+    /// key removes, too: no key reads back as such.
+    pub(crate) fn put(&mut self, key: SettingKey, value: Option<Setting>) {
+        match (key, value) {
+            (SettingKey::Switches, Some(Setting::Switches(switches))) => self.switches = switches,
+            (SettingKey::Switches, _) => self.switches = Switches::default(),
+            (SettingKey::Room(room), Some(Setting::Room(settings))) => {
+                self.rooms.insert(room, settings);
+            }
+            (SettingKey::Room(room), _) => drop(self.rooms.remove(&room)),
+            (SettingKey::Restriction(room, user), Some(Setting::Restrictions(restrictions))) => {
+                self.restrictions.insert((room, user), restrictions);
+            }
+            (SettingKey::Restriction(room, user), _) => drop(self.restrictions.remove(&(room, user))),
+            (SettingKey::Revocation(user), value) => {
+                let before = value.and_then(|value| value.revoked_before());
+                Arc::make_mut(&mut self.revocations).put(user, before);
+            }
+        }
+    }
 }

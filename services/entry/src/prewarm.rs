@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use barrage_bus::{BusError, Change, Prewarm, RoomSettings, Settings};
+use barrage_bus::{BusError, Change, Prewarm, RoomPatch, Settings};
 use barrage_http::{ApiError, body};
 use barrage_protocol::{Code, RoomId};
 use http::StatusCode;
@@ -20,8 +20,6 @@ use crate::unix::unix_ms;
 
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Crowds that are announced at a time; more are refused.
-const PREWARMS_MAX: usize = 64;
 /// Gateways are kept for it: a day at most.
 const LASTS_SECS_MAX: u64 = 86_400;
 /// It may be announced a year ahead.
@@ -68,12 +66,8 @@ fn id(room: &RoomId, prewarm: Prewarm) -> String {
     format!("{room}.{}", prewarm.at_ms / 1_000)
 }
 
-/// The room's settings with the crowd announced. Pure: the error is a sentence for who asks.
-fn announce(
-    settings: &Settings,
-    asked: &Announced,
-    now_ms: u64,
-) -> Result<(RoomSettings, Prewarm), ApiError> {
+/// The change that announces the crowd. Pure: the error is a sentence for who asks.
+fn announce(settings: &Settings, asked: &Announced, now_ms: u64) -> Result<(Change, Prewarm), ApiError> {
     let wrong = |why: String| Err(ApiError::new(Code::BadRequest, why));
     let at_ms = u64::try_from(asked.at.unix_timestamp()).unwrap_or(0).saturating_mul(1_000);
     let prewarm = Prewarm { at_ms, lasts_secs: asked.lasts_secs, viewers: asked.viewers };
@@ -86,33 +80,21 @@ fn announce(
     if prewarm.is_over(now_ms) || at_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
         return wrong("at: a time that is not over, within a year".into());
     }
-    let Some(room) = settings.rooms.get(&asked.room) else {
+    if !settings.rooms.contains_key(&asked.room) {
         return Err(ApiError::new(Code::UnknownRoom, "there is no such room; make it first"));
-    };
-    let mut room = room.clone();
-    room.prewarms.retain(|known| !known.is_over(now_ms));
-    match room.prewarms.iter_mut().find(|known| known.at_ms == at_ms) {
-        Some(known) => *known = prewarm,
-        None if settings.prewarms(now_ms).len() >= PREWARMS_MAX => {
-            return Err(ApiError::new(Code::Conflict, format!("at most {PREWARMS_MAX} pre-warms at a time")));
-        }
-        None => room.prewarms.push(prewarm),
     }
-    Ok((room, prewarm))
+    Ok((Change::Patch(asked.room.clone(), RoomPatch::Announce(prewarm)), prewarm))
 }
 
-/// The settings of the room that a pre-warm is taken back from.
-fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<(RoomId, RoomSettings)> {
+/// The change that takes a pre-warm back.
+fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<Change> {
     let live = settings.prewarms(now_ms);
     let (room, found) = live.into_iter().find(|(room, prewarm)| id(room, *prewarm) == wanted)?;
-    let mut kept = settings.rooms.get(room)?.clone();
-    kept.prewarms.retain(|known| known.at_ms != found.at_ms && !known.is_over(now_ms));
-    Some((room.clone(), kept))
+    Some(Change::Patch(room.clone(), RoomPatch::TakeBack { at_ms: found.at_ms }))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "it is made for map_err")]
 fn refused(error: BusError) -> ApiError {
-    ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(500)
+    ApiError(error.into())
 }
 
 /// `POST /v1/admin/prewarm`.
@@ -122,10 +104,9 @@ pub(crate) async fn post(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let asked: Announced = body::json(&bytes)?;
-    let _one_at_a_time = entry.announcing.lock().await;
     let settings = Arc::clone(&entry.bus.settings().borrow());
-    let (room, prewarm) = announce(&settings, &asked, unix_ms())?;
-    entry.bus.change(Change::Room(asked.room.clone(), room)).await.map_err(refused)?;
+    let (change, prewarm) = announce(&settings, &asked, unix_ms())?;
+    entry.bus.change(change).await.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(json!(PrewarmView::of(&asked.room, prewarm)))))
 }
 
@@ -142,18 +123,19 @@ pub(crate) async fn delete(
     State(entry): State<Arc<Entry>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let _one_at_a_time = entry.announcing.lock().await;
     let settings = Arc::clone(&entry.bus.settings().borrow());
-    let Some((room, kept)) = take_back(&settings, &id, unix_ms()) else {
+    let Some(change) = take_back(&settings, &id, unix_ms()) else {
         return Err(ApiError::new(Code::NotFound, "there is no such pre-warm, or it is over"));
     };
-    entry.bus.change(Change::Room(room, kept)).await.map_err(refused)?;
+    entry.bus.change(change).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barrage_bus::{BusConfig, PREWARMS_MAX, RoomSettings};
+    use barrage_protocol::code::Refusal;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -163,9 +145,9 @@ mod tests {
     }
 
     fn apply(settings: &mut Settings, asked: &Announced, now_ms: u64) -> Result<(), Code> {
-        let (room, _) = announce(settings, asked, now_ms).map_err(|error| error.0.code)?;
-        settings.rooms.insert(asked.room.clone(), room);
-        Ok(())
+        let (change, _) = announce(settings, asked, now_ms).map_err(|error| error.0.code)?;
+        let applied = settings.apply(&change, &BusConfig::default(), now_ms);
+        applied.map(drop).map_err(|error| Refusal::from(error).code)
     }
 
     #[test]
@@ -190,8 +172,9 @@ mod tests {
         let both = [("b.1800000060".to_owned(), 60), ("a.1800000600".to_owned(), 120)];
         assert_eq!(live(&settings, NOW_MS), both);
         assert_eq!(live(&settings, NOW_MS + 120_000), both[1..]);
-        let (room, kept) = take_back(&settings, "a.1800000600", NOW_MS).unwrap();
-        assert!((room.as_str(), kept.prewarms.len(), kept.mute_all) == ("a", 0, true));
+        let change = take_back(&settings, "a.1800000600", NOW_MS).unwrap();
+        let kept = settings.clone().apply(&change, &BusConfig::default(), NOW_MS).unwrap().room();
+        assert!((kept.title.as_str(), kept.prewarms.len(), kept.mute_all) == ("a", 0, true));
         assert!(take_back(&settings, "b.1800000060", NOW_MS + 120_000).is_none());
     }
 

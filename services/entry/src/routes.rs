@@ -62,8 +62,6 @@ pub struct Entry {
     /// Locked after the placer.
     hearing: Mutex<Hearing>,
     attendance: Mutex<Attendance>,
-    /// Held while a room's settings are read and changed.
-    pub(crate) announcing: tokio::sync::Mutex<()>,
     /// `None` gives no tickets: in a crowd all come at once.
     door: Option<Door>,
     pub(crate) newcomers: Newcomers,
@@ -123,7 +121,6 @@ impl Entry {
             grants: Mutex::new(grants),
             hearing: Mutex::default(),
             attendance: Mutex::default(),
-            announcing: tokio::sync::Mutex::default(),
             door,
             newcomers: Newcomers::default(),
             resource,

@@ -88,12 +88,23 @@ pub(crate) async fn evict(shared: &Shared, eviction: Eviction) {
 /// Evicts whom a change of the settings concerns, until the gateway ends.
 pub(crate) async fn run(shared: &Shared) {
     let mut settings = shared.bus.settings();
-    let mut before: Arc<Settings> = Arc::default();
+    // What was revoked before the start is refused by the keyring: nobody is here yet.
+    let revocations = Arc::clone(&settings.borrow().revocations);
+    let mut before = Arc::new(Settings { revocations, ..Settings::default() });
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
         let now = settings.borrow_and_update().clone();
         for (room, user) in new_kicks(&before, &now, unix_ms()) {
             evict(shared, Eviction::kick(room, user)).await;
+        }
+        let revoked = new_revocations(&before, &now);
+        if !revoked.is_empty() {
+            // The keyring follows the same settings: it must refuse the tokens before their
+            // bearers can come back.
+            tokio::time::sleep(Duration::from_millis(2 * shared.config.window_ms)).await;
+        }
+        for whom in revoked {
+            evict(shared, Eviction::revoked(whom)).await;
         }
         for room in new_closes(&before, &now) {
             // The signal that says so was published first; it is at most a window behind.
@@ -117,12 +128,24 @@ pub(crate) async fn run(shared: &Shared) {
 
 /// Kicks in force now that were not, or that were others, before.
 fn new_kicks(before: &Settings, now: &Settings, now_ms: u64) -> Vec<(RoomId, UserId)> {
-    let is_new = |(key, restriction): &(&(RoomId, UserId), &barrage_bus::Restriction)| {
-        restriction.kind == RestrictionKind::Kick
-            && restriction.until_ms > now_ms
-            && before.restrictions.get(*key) != Some(*restriction)
+    let is_new = |(key, restrictions): &(&(RoomId, UserId), &barrage_bus::Restrictions)| {
+        restrictions.until_ms(RestrictionKind::Kick, now_ms).is_some()
+            && before.restrictions.get(*key).and_then(|it| it.kick_until_ms) != restrictions.kick_until_ms
     };
     now.restrictions.iter().filter(is_new).map(|(key, _)| key.clone()).collect()
+}
+
+/// Viewers whose tokens are revoked now and were not, or were until an earlier time, before.
+fn new_revocations(before: &Settings, now: &Settings) -> Vec<Whom> {
+    // The same allocation until it changes.
+    if Arc::ptr_eq(&before.revocations, &now.revocations) {
+        return Vec::new();
+    }
+    if now.revocations.all_before > before.revocations.all_before {
+        return vec![Whom::Users];
+    }
+    let is_new = |(user, secs): &(&UserId, &u64)| before.revocations.by_user.get(*user) != Some(*secs);
+    now.revocations.by_user.iter().filter(is_new).map(|(user, _)| Whom::User(user.clone())).collect()
 }
 
 /// Rooms that are closed now and were not before.
@@ -151,5 +174,20 @@ mod tests {
         assert!(!revoked.concerns(Some(&other), None));
         let all = Eviction::revoked(Whom::Users);
         assert!(all.concerns(Some(&room), Some(&stranger)) && !all.concerns(Some(&room), None));
+    }
+
+    #[test]
+    fn a_revocation_ends_connections_once() {
+        let with = |by_user: &[(&str, u64)], all_before| {
+            let by_user = by_user.iter().map(|(user, secs)| (user.parse().unwrap(), *secs)).collect();
+            let revocations = Arc::new(barrage_bus::Revocations { by_user, all_before });
+            Settings { revocations, ..Settings::default() }
+        };
+        let user = |name: &str| Whom::User(name.parse().unwrap());
+        let (before, now) = (with(&[("u", 5)], None), with(&[("u", 5), ("v", 7)], None));
+        assert_eq!(new_revocations(&before, &now), [user("v")]);
+        assert_eq!(new_revocations(&now, &with(&[("u", 9), ("v", 7)], None)), [user("u")]);
+        assert_eq!(new_revocations(&now, &with(&[], Some(9))), [Whom::Users]);
+        assert!(new_revocations(&now, &now.clone()).is_empty());
     }
 }

@@ -23,6 +23,7 @@ enum Cause {
     Close,
     Expiry,
     Notice,
+    Revocation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,7 +121,7 @@ async fn every_cause_reaches_every_transport() {
     let fleet = Fleet::new().await;
     let member = fleet.start(GatewayConfig::default()).await;
     let transports = [Transport::WebSocket, Transport::EventStream, Transport::Poll];
-    let causes = [Cause::Kick, Cause::Close, Cause::Expiry, Cause::Notice];
+    let causes = [Cause::Kick, Cause::Close, Cause::Expiry, Cause::Notice, Cause::Revocation];
     for (number, cause) in causes.into_iter().enumerate() {
         for transport in transports {
             let case = format!("{cause:?} on {transport:?}");
@@ -137,7 +138,7 @@ async fn every_cause_reaches_every_transport() {
             let expected = match cause {
                 Cause::Kick => {
                     let until_ms = (unix_secs() + 600) * 1_000;
-                    let restriction = Some(Restriction { kind: RestrictionKind::Kick, until_ms });
+                    let restriction = Restriction { kind: RestrictionKind::Kick, until_ms };
                     let (room, user) = (room.parse().unwrap(), user.parse().unwrap());
                     fleet.bus.change(Change::Restrict { room, user, restriction }).await.unwrap();
                     "kicked"
@@ -148,6 +149,12 @@ async fn every_cause_reaches_every_transport() {
                     "room_closed"
                 }
                 Cause::Expiry => "token_expired",
+                Cause::Revocation => {
+                    let user = Some(user.parse().unwrap());
+                    let change = Change::Revoke { user, before_secs: unix_secs() + 1 };
+                    fleet.bus.change(change).await.unwrap();
+                    "unauthorized"
+                }
                 Cause::Notice => {
                     fleet.notice(&user, "mute").await;
                     connection.noticed().await;
@@ -200,8 +207,7 @@ async fn a_client_is_noticed_once_and_closed_on_every_transport() {
         fleet.notice(&user, "two").await;
         let Event::Notice(body) = next_of(&mut viewer, notice).await else { panic!() };
         assert!(body.get().contains("two"), "{transport:?}: each once");
-        let restriction =
-            Some(Restriction { kind: RestrictionKind::Kick, until_ms: (unix_secs() + 600) * 1_000 });
+        let restriction = Restriction { kind: RestrictionKind::Kick, until_ms: (unix_secs() + 600) * 1_000 };
         let change = Change::Restrict { room: fleet::room(), user: user.parse().unwrap(), restriction };
         fleet.bus.change(change).await.unwrap();
         let closed = next_of(&mut viewer, |event| matches!(event, Event::Closed { .. })).await;

@@ -71,10 +71,26 @@ impl Moderator {
     /// Checks a text. `now` is monotonic, of one origin for all calls; `at_ms` is Unix
     /// time for the audit. Waits for nothing but the hook, at most its deadline.
     pub async fn check(&self, candidate: &Candidate<'_>, now: Duration, at_ms: u64) -> Decision {
+        self.check_by(candidate, TextKind::Message, now, at_ms).await
+    }
+
+    /// Checks the name of a gift, as [`Moderator::check`] does a text. A name may come any number
+    /// of times: a combo of gifts is no repeated text.
+    pub async fn check_gift(&self, candidate: &Candidate<'_>, now: Duration, at_ms: u64) -> Decision {
+        self.check_by(candidate, TextKind::Gift, now, at_ms).await
+    }
+
+    async fn check_by(
+        &self,
+        candidate: &Candidate<'_>,
+        kind: TextKind,
+        now: Duration,
+        at_ms: u64,
+    ) -> Decision {
         let mut check = Check::new(*candidate, at_ms, &self.metrics);
         {
             let _timer = self.metrics.check.start_timer();
-            self.local(&mut check, now);
+            self.local(&mut check, kind, now);
         }
         if let (Some(hook), None) = (&self.hook, &check.decided) {
             ask(hook, &mut check).await;
@@ -147,7 +163,7 @@ impl Moderator {
         self.hook.as_ref().map(|hook| &hook.guarded)
     }
 
-    fn local(&self, check: &mut Check<'_>, now: Duration) {
+    fn local(&self, check: &mut Check<'_>, kind: TextKind, now: Duration) {
         let text = check.candidate.text;
         if text.len() > self.config.text_bytes_max {
             let detail = format!("longer than {} bytes", self.config.text_bytes_max);
@@ -155,7 +171,9 @@ impl Moderator {
             return check.hit(RuleKind::Length, hit, Mode::Acts);
         }
         let folded = Folded::new(text);
-        self.repeat(check, &folded, now);
+        if kind == TextKind::Message {
+            self.repeat(check, &folded, now);
+        }
         if check.decided.is_none() {
             self.link(check);
         }
@@ -211,6 +229,15 @@ impl Moderator {
         check.hit(RuleKind::Escalation, hit, Mode::Acts);
         Some(mute)
     }
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextKind {
+    /// Somebody's words: repeats are counted.
+    Message,
+    /// The name of a gift, which may come any number of times.
+    Gift,
 }
 
 fn search(list: &NamedList, check: &mut Check<'_>, folded: &Folded) {

@@ -182,13 +182,39 @@ pub struct PackageAnswer {
     pub answers: Vec<PostAnswer>,
 }
 
-/// The answer to `GET /v1/rooms/{room}/history`.
+/// A stretch of a room's history.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
     /// In chain order, oldest first.
     pub messages: Vec<HistoryMessage>,
     /// Whether more lies beyond the limit, in the direction asked.
     pub more: bool,
+}
+
+/// The answer to `GET /v1/rooms/{room}/history`, of bounded size.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryPage {
+    /// In chain order, oldest first.
+    pub messages: Vec<HistoryMessage>,
+    /// Whether more lies beyond this page, in the direction asked.
+    pub more: bool,
+    /// The query that goes on, when there is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<HistoryNext>,
+}
+
+/// Where a history goes on: one of these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryNext {
+    /// Value of `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Sequence>,
+    /// Value of `before`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Sequence>,
+    /// Value of `from_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<u64>,
 }
 
 /// One kept message.

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
-use barrage_protocol::post::{History, Outcome, Package, PackageAnswer, Post, PostAnswer};
+use barrage_protocol::post::{HistoryPage, Outcome, Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Advice, Code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -175,7 +175,7 @@ fn requests_and_answers_parse() {
     read::<EntryAnswer>("entry-answer");
     read::<RaceReport>("race-report");
     read::<ErrorBody>("error");
-    read::<History>("history");
+    read::<HistoryPage>("history");
 }
 
 #[test]

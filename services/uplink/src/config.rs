@@ -20,10 +20,30 @@ pub struct UplinkConfig {
     pub body_secs: u64,
     /// Longest text in characters as a reader counts them. Default 200.
     pub text_chars_max: usize,
-    /// Least role that may post gifts and super chats. Default viewer, which suits a
-    /// demo; where gifts are money, the payment service alone should hold the role
-    /// named here.
-    pub gift_role_min: Role,
+    /// Least role that may post gifts with a price and super chats: where they are money, the
+    /// payment service alone should hold it. Free gifts need no role. Default: absent, which is
+    /// admin; and viewer where the server listens on loopback alone or runs with `--demo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift_role_min: Option<Role>,
+    /// The gifts that there are, with their prices; a post of any other name or price is
+    /// refused. Default: empty, any name will do, and the moderation looks at the names.
+    pub gifts: Vec<crate::gifts::GiftConfig>,
+    /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
+    /// currency. Default 100000000: a million in a currency of two decimals. A larger one is
+    /// refused.
+    pub amount_minor_max: u64,
+    /// Largest answer of the history and of the tunnel, in bytes. A longer page is cut short and
+    /// says where it goes on. Default 262144: what one viewer's queue may hold, too.
+    pub answer_bytes_max: usize,
+    /// Memory for all such answers that are being read or written, in bytes; beyond, requests
+    /// wait for a second and are refused as `overloaded`. Default 33554432: clients that ask
+    /// and read nothing cost no more.
+    pub answers_bytes_total_max: usize,
+    /// Rooms that a broadcast publishes to at the same time. Default 256: enough to share the
+    /// log's commits, few enough to leave its queue to posts.
+    pub broadcast_rooms_at_once: usize,
+    /// A broadcast that takes longer is cut off and says what it reached. Default 60.
+    pub broadcast_secs_max: u64,
     /// How long a guest's token is good. Default 3600.
     pub guest_secs: u64,
     /// Messages that slow mode let pass, and likes, whose ids are remembered so that
@@ -41,6 +61,14 @@ pub struct UplinkConfig {
     pub limits: crate::limit::LimitsConfig,
 }
 
+impl UplinkConfig {
+    /// Why the list of gifts makes no sense; `None` when it does.
+    #[must_use]
+    pub fn gifts_problem(&self) -> Option<crate::LimitsError> {
+        crate::gifts::Gifts::new(self).err()
+    }
+}
+
 impl Default for UplinkConfig {
     fn default() -> Self {
         UplinkConfig {
@@ -50,7 +78,13 @@ impl Default for UplinkConfig {
             package_bytes_max: 64 * 1024,
             body_secs: 10,
             text_chars_max: 200,
-            gift_role_min: Role::Viewer,
+            gift_role_min: None,
+            gifts: Vec::new(),
+            amount_minor_max: 100_000_000,
+            answer_bytes_max: 256 * 1024,
+            answers_bytes_total_max: 32 * 1024 * 1024,
+            broadcast_rooms_at_once: 256,
+            broadcast_secs_max: 60,
             guest_secs: 3_600,
             recent_max: 100_000,
             pulse_ms: 1_000,

@@ -12,11 +12,12 @@ use barrage_http::ApiError;
 use barrage_protocol::{Code, MessageId};
 use barrage_store::HISTORY_LIMIT_MAX;
 use http::header;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::access::room_id;
 use crate::admin::{read, refused};
+use crate::printable::rfc3339;
 use crate::routes::Uplink;
 use crate::send::unix_ms;
 
@@ -41,17 +42,9 @@ pub(crate) async fn set_switch(
     request_body: Body,
 ) -> Answer {
     let SetSwitch { value } = read(request_body).await?;
-    let before = uplink.bus.settings().borrow().switches;
-    let after = before.with(&name, value).map_err(|error| {
-        let code = match error {
-            barrage_bus::SwitchError::Unknown => Code::NotFound,
-            barrage_bus::SwitchError::Value(..) => Code::BadRequest,
-        };
-        ApiError::new(code, error.to_string())
-    })?;
-    uplink.bus.change(Change::Switches(after)).await.map_err(refused)?;
+    let changed = uplink.bus.change(Change::Switch { name: name.clone(), value }).await.map_err(refused)?;
     tracing::warn!(switch = name, "a switch was set");
-    Ok(Json(json!({ "switches": after.list() })))
+    Ok(Json(json!({ "switches": changed.switches().list() })))
 }
 
 /// The way of the newest posts under a message id.
@@ -63,6 +56,7 @@ pub(crate) async fn why(State(uplink): State<Arc<Uplink>>, Path(id): Path<String
                        (by address, user or platform: the answer said so)";
         return Err(ApiError::new(Code::NotFound, message));
     }
+    let posts: Vec<_> = posts.iter().map(|post| Timed { at: rfc3339(post.at_ms()), of: post }).collect();
     Ok(Json(json!({ "posts": posts })))
 }
 
@@ -72,6 +66,14 @@ pub(crate) struct AuditPage {
     room: Option<String>,
     before: Option<u64>,
     limit: Option<usize>,
+}
+
+/// A record with its time for people.
+#[derive(Serialize)]
+struct Timed<'a, T> {
+    at: String,
+    #[serde(flatten)]
+    of: &'a T,
 }
 
 pub(crate) async fn audit(
@@ -89,6 +91,7 @@ pub(crate) async fn audit(
         ApiError::new(Code::Unavailable, "the audit log cannot be read now").retry_after_ms(1_000)
     })?;
     let next_before = (lines.len() == limit).then(|| lines.last().map(|line| line.id)).flatten();
+    let lines: Vec<_> = lines.iter().map(|line| Timed { at: rfc3339(line.record.at_ms), of: line }).collect();
     Ok(Json(json!({ "lines": lines, "next_before": next_before })))
 }
 

@@ -1,5 +1,5 @@
 //! The limits that a post meets, cheapest and most local first: address, user,
-//! platform; then, for chat alone, slow mode and the room's display quota.
+//! platform; then, for chat and free gifts alone, slow mode and the room's display quota.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use barrage_flow::{DisplaySample, Quota, QuotaKey, Rate, Rule, RuleError, Sampled, Subject};
 use barrage_http::{ApiError, rate_limited};
 use barrage_protocol::code::{LimitHit, Refusal};
-use barrage_protocol::{Class, Code, MessageId, RoomId, UserId};
+use barrage_protocol::post::Post;
+use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use barrage_token::{Identity, Role};
 use prometheus::IntCounterVec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::gifts;
 use crate::recent::Recent;
 use crate::send::unix_ms;
 use crate::trace::{Trace, Word};
@@ -80,6 +82,9 @@ pub enum LimitsError {
     /// `shadow` names no rule.
     #[error("shadow: there is no rule {0}; there are {rules}", rules = RULES.join(", "))]
     Unknown(String),
+    /// The list of gifts makes no sense.
+    #[error("uplink.gifts: {0}")]
+    Gifts(String),
 }
 
 /// The limits in force.
@@ -206,12 +211,11 @@ impl Limits {
         &self,
         room: &RoomId,
         by: &Identity,
-        class: Class,
-        id: &MessageId,
+        post: &Post,
         trace: &mut Trace,
     ) -> Option<LimitHit> {
         // Who runs the room is always read.
-        if class != Class::Chat || by.role >= Role::Moderator {
+        if by.role >= Role::Moderator || !gifts::obeys_room(post) {
             return None;
         }
         let now = self.origin.elapsed();
@@ -226,7 +230,7 @@ impl Limits {
         let sample = samples.entry(room.clone()).or_insert_with(|| {
             DisplaySample::new(shown_per_s, now).expect("the same figures were accepted at start")
         });
-        let Sampled::Held { offered_per_s } = sample.offer(hash(by, id), 1, now) else {
+        let Sampled::Held { offered_per_s } = sample.offer(hash(by, post.id()), 1, now) else {
             trace.step("room_display_chat_per_s", Word::Pass, "within the quota, or in the sample");
             return None;
         };

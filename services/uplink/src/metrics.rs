@@ -4,6 +4,8 @@ use barrage_protocol::post::Outcome;
 use barrage_protocol::{Class, Code};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
+use crate::limit::RULES;
+
 /// Handles.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
@@ -33,6 +35,18 @@ impl UplinkMetrics {
         )?;
         let audit_lost =
             IntCounter::new("barrage_uplink_audit_lost_total", "Lines of the audit log that were lost.")?;
+        // Every value from the start, so that the first increase is one.
+        for class in [Class::Gift, Class::Chat, Class::Pulse] {
+            for outcome in [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate] {
+                outcomes.with_label_values(&[class.label(), outcome.label()]);
+            }
+        }
+        for code in Code::ALL {
+            refusals.with_label_values(&[code.label()]);
+        }
+        for rule in RULES {
+            shadowed.with_label_values(&[rule]);
+        }
         registry.register(Box::new(shadowed.clone()))?;
         registry.register(Box::new(audit_lost.clone()))?;
         registry.register(Box::new(outcomes.clone()))?;
@@ -47,5 +61,25 @@ impl UplinkMetrics {
 
     pub(crate) fn refused(&self, code: Code) {
         self.refusals.with_label_values(&[code.label()]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_there_at_zero_before_anything_happened() {
+        let registry = Registry::new();
+        UplinkMetrics::new(&registry).unwrap();
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        for line in [
+            r#"barrage_uplink_refusals_total{code="muted"} 0"#,
+            r#"barrage_uplink_posts_total{class="gift",outcome="held"} 0"#,
+            r#"barrage_uplink_shadow_total{rule="slow_mode"} 0"#,
+            "barrage_uplink_audit_lost_total 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}");
+        }
     }
 }

@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use barrage_bus::{Change, Restriction, RestrictionKind};
 use barrage_http::ApiError;
 use barrage_moderation::{Candidate, Outcome, RuleHit};
 use barrage_protocol::code::LimitHit;
 use barrage_protocol::post::Post;
-use barrage_protocol::{Class, Code, RoomId, UserId};
-use barrage_store::Mute;
+use barrage_protocol::{Code, RoomId, UserId};
 use barrage_token::{Identity, Role};
 
-use crate::compose::Signal;
+use crate::gifts;
+use crate::printable::rfc3339;
 use crate::routes::Uplink;
 use crate::send::unix_ms;
 use crate::trace::{Trace, Word};
@@ -29,7 +28,8 @@ pub(crate) enum Moderated<'a> {
 }
 
 impl Uplink {
-    /// Shows a post's text to the moderation. Who runs the room is not checked.
+    /// Shows a post's text, or the name of its gift unless the platform chose the names, to the
+    /// moderation. Who runs the room is not checked.
     pub(crate) async fn moderate<'a>(
         &self,
         room: &RoomId,
@@ -37,11 +37,20 @@ impl Uplink {
         post: &'a Post,
         trace: &mut Trace,
     ) -> Result<Moderated<'a>, ApiError> {
-        let Some(text) = text(post).filter(|_| by.role < Role::Moderator) else {
+        if by.role >= Role::Moderator {
             return Ok(Moderated::As(Cow::Borrowed(post)));
+        }
+        let (now, at_ms) = (self.started.elapsed(), unix_ms());
+        let candidate = |text| Candidate { room, user: &by.user, id: post.id(), class: post.class(), text };
+        let decision = match post {
+            Post::Chat { text, .. } | Post::SuperChat { text, .. } => {
+                self.moderator.check(&candidate(text), now, at_ms).await
+            }
+            Post::Gift { gift, .. } if !self.gifts.are_listed() => {
+                self.moderator.check_gift(&candidate(&gift.name), now, at_ms).await
+            }
+            Post::Gift { .. } | Post::Like { .. } => return Ok(Moderated::As(Cow::Borrowed(post))),
         };
-        let candidate = Candidate { room, user: &by.user, id: post.id(), class: post.class(), text };
-        let decision = self.moderator.check(&candidate, self.started.elapsed(), unix_ms()).await;
         for entry in decision.audit {
             self.audit.moderated(entry);
         }
@@ -61,7 +70,7 @@ impl Uplink {
                 Ok(Moderated::As(Cow::Owned(with_text(post, text))))
             }
             // Nobody pays for what is not shown.
-            Outcome::Held(hit) if post.class() != Class::Gift => {
+            Outcome::Held(hit) if !gifts::is_paid(post) => {
                 trace.step("moderation", Word::Held, said(&hit));
                 Ok(Moderated::Held(limit(&hit)))
             }
@@ -75,42 +84,19 @@ impl Uplink {
     /// Mutes whom the moderation found out again and again.
     async fn mute_for(&self, room: &RoomId, user: &UserId, mute: Duration, trace: &mut Trace) {
         let until_ms = unix_ms() + u64::try_from(mute.as_millis()).unwrap_or(0);
-        trace.step("moderation", Word::Refused, format!("muted until {until_ms}"));
+        trace.step("moderation", Word::Refused, format!("muted until {}", rfc3339(until_ms)));
         if let Err(error) = self.mute_until(room, user, until_ms).await {
             tracing::warn!(code = error.0.code.label(), "a mute of the moderation is not in force");
         }
-    }
-
-    /// Mutes a user in a room: in force first, then on record, then said.
-    pub(crate) async fn mute_until(
-        &self,
-        room: &RoomId,
-        user: &UserId,
-        until_ms: u64,
-    ) -> Result<(), ApiError> {
-        let restriction = Some(Restriction { kind: RestrictionKind::Mute, until_ms });
-        let change = Change::Restrict { room: room.clone(), user: user.clone(), restriction };
-        self.bus.change(change).await.map_err(crate::admin::refused)?;
-        let record = Mute { room: room.clone(), user: user.clone(), until_ms };
-        if let Err(error) = self.store.mute(&record).await {
-            tracing::error!(%error, "a mute is in force but not in the store");
-        }
-        self.signal(room, &Signal::Mute { user, until_ms }, Some(user.clone())).await?;
-        Ok(())
-    }
-}
-
-fn text(post: &Post) -> Option<&str> {
-    match post {
-        Post::Chat { text, .. } | Post::SuperChat { text, .. } => Some(text),
-        Post::Gift { .. } | Post::Like { .. } => None,
     }
 }
 
 fn with_text(post: &Post, shown: String) -> Post {
     let mut post = post.clone();
-    if let Post::Chat { text, .. } | Post::SuperChat { text, .. } = &mut post {
-        *text = shown;
+    match &mut post {
+        Post::Chat { text, .. } | Post::SuperChat { text, .. } => *text = shown,
+        Post::Gift { gift, .. } => gift.name = shown,
+        Post::Like { .. } => {}
     }
     post
 }
@@ -120,13 +106,31 @@ fn refusal(hit: &RuleHit) -> ApiError {
         let error = ApiError::new(Code::RateLimited, "the same text again and again; say something else");
         return error.retry_after_ms(REPEAT_RETRY_MS);
     }
-    ApiError::new(Code::BadText, format!("this text is not shown here ({})", hit.rule))
+    // Which list or rule it was is in the audit log: it would teach the sender the way round it.
+    ApiError::new(Code::BadText, "this text is not shown here; say it in other words")
 }
 
 fn said(hit: &RuleHit) -> String {
     format!("{}: {} ({})", hit.rule, hit.measure.label(), hit.detail)
 }
 
+/// Names the kind of the rule, and not the list.
 fn limit(hit: &RuleHit) -> LimitHit {
-    LimitHit::rule(format!("moderation:{}", hit.rule), "user")
+    let kind = hit.rule.split(':').next().unwrap_or_default();
+    LimitHit::rule(format!("moderation:{kind}"), "user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_moderation::Measure;
+
+    #[test]
+    fn no_answer_names_a_list() {
+        let hit = RuleHit { rule: "list:ban".into(), measure: Measure::Refuse, detail: "line 7".into() };
+        let refusal = refusal(&hit).0;
+        assert_eq!(refusal.code, Code::BadText);
+        assert!(!refusal.message.contains("ban") && !refusal.message.contains("list"), "{}", refusal.message);
+        assert_eq!(limit(&hit).rule, "moderation:list");
+    }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use barrage_bus::{Bus, InstanceReport, Role};
 use barrage_flow::{Ledger, Quota};
-use barrage_http::{AdminCall, AdminRoutes, ApiError, AuditLog, AuditSink};
+use barrage_http::{AdminCall, AdminRoutes, ApiError, AuditSink};
 use barrage_moderation::Moderator;
 use barrage_protocol::{MessageId, RoomId, UserId};
 use barrage_recorder::Recorder;
@@ -17,15 +17,17 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
+use crate::answers::Answers;
 use crate::audit::Audit;
 use crate::config::UplinkConfig;
+use crate::gifts::Gifts;
 use crate::limit::{Limits, LimitsError};
 use crate::metrics::UplinkMetrics;
 use crate::pulse::Pulses;
 use crate::recent::Recent;
 use crate::record::PostRecord;
 use crate::trace::Traces;
-use crate::{admin, explain, history, send, tunnel};
+use crate::{admin, broadcast, explain, history, restrict, send, tunnel};
 
 /// What an uplink stands on.
 pub struct Parts {
@@ -63,14 +65,19 @@ pub struct Uplink {
     pub(crate) recorder: Arc<Recorder<PostRecord>>,
     pub(crate) started: Instant,
     likes: Mutex<Recent<(RoomId, UserId, MessageId)>>,
+    pub(crate) gifts: Gifts,
+    pub(crate) answers: Answers,
 }
 
 impl Uplink {
-    /// An error when a limit's figures make no sense.
+    /// An error when a limit's figures or the list of gifts make no sense.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
         let shadowed = metrics.shadowed.clone();
         let limits = Limits::new(config.limits.clone(), config.recent_max, parts.quota, shadowed)?;
+        let answers = Answers::new(config.answers_bytes_total_max, config.answer_bytes_max);
         Ok(Arc::new(Uplink {
+            gifts: Gifts::new(&config)?,
+            answers,
             bus: parts.bus,
             store: parts.store,
             keyring: parts.keyring,
@@ -146,8 +153,7 @@ impl Uplink {
 /// Admin calls of all roles of the process go into the audit log.
 impl AuditSink for Uplink {
     fn record(&self, call: AdminCall) {
-        AuditLog.record(call.clone());
-        self.audit.called(call);
+        self.audit.record(call);
     }
 }
 
@@ -171,14 +177,18 @@ pub fn admin_router(uplink: Arc<Uplink>) -> AdminRoutes {
     let routes = Router::new()
         .route("/v1/admin/rooms", get(admin::list_rooms))
         .route("/v1/admin/rooms/{room}", put(admin::put_room))
-        .route("/v1/admin/rooms/{room}/mute", post(admin::mute))
-        .route("/v1/admin/rooms/{room}/unmute", post(admin::unmute))
+        .route("/v1/admin/rooms/{room}/mute", post(restrict::mute))
+        .route("/v1/admin/rooms/{room}/unmute", post(restrict::unmute))
         .route("/v1/admin/rooms/{room}/mute-all", post(admin::mute_all))
         .route("/v1/admin/rooms/{room}/slow-mode", post(admin::slow_mode))
         .route("/v1/admin/rooms/{room}/recall", post(admin::recall))
-        .route("/v1/admin/rooms/{room}/kick", post(admin::kick))
+        .route("/v1/admin/rooms/{room}/kick", post(restrict::kick))
+        .route("/v1/admin/rooms/{room}/unkick", post(restrict::unkick))
+        .route("/v1/admin/rooms/{room}/restrictions", get(restrict::restrictions))
+        .route("/v1/admin/users/{user}/revoke", post(restrict::revoke))
+        .route("/v1/admin/tokens/revoke", post(restrict::revoke_all))
         .route("/v1/admin/rooms/{room}/close", post(admin::close))
-        .route("/v1/admin/broadcast", post(admin::broadcast))
+        .route("/v1/admin/broadcast", post(broadcast::broadcast))
         .route("/v1/admin/switches", get(explain::list_switches))
         .route("/v1/admin/switches/{name}", put(explain::set_switch))
         .route("/v1/admin/why/{id}", get(explain::why))

@@ -9,17 +9,17 @@ use axum::{Extension, Json};
 use barrage_bus::{BusError, Draft, PulseDraft, Receipt, Settings};
 use barrage_flow::Fate;
 use barrage_http::{ApiError, ClientAddr, body};
-use barrage_protocol::code::LimitHit;
+use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::{Outcome, Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Class, Code, RoomId};
-use barrage_token::Identity;
+use barrage_token::{Identity, Role};
 use http::HeaderMap;
 
 use crate::account::Passage;
 use crate::moderate::Moderated;
 use crate::routes::Uplink;
 use crate::trace::{Trace, Word};
-use crate::{access, compose, record, switch};
+use crate::{access, compose, gifts, record, switch};
 
 /// Posts in one package.
 const PACKAGE_MAX: usize = 64;
@@ -61,8 +61,29 @@ async fn post_one(
 impl Uplink {
     /// Takes one post of a verified caller through all checks to the bus.
     pub async fn post(&self, room: &RoomId, by: &Identity, post: &Post) -> Result<PostAnswer, ApiError> {
+        self.post_as(room, by, post, self.gift_role_min()).await
+    }
+
+    /// Takes one post of a recording that the operator plays through all checks to the bus. What
+    /// was paid for in the recording needs no role: no caller chose it.
+    pub async fn replay(&self, room: &RoomId, by: &Identity, post: &Post) -> Result<PostAnswer, ApiError> {
+        self.post_as(room, by, post, Role::Viewer).await
+    }
+
+    fn gift_role_min(&self) -> Role {
+        self.config.gift_role_min.unwrap_or(Role::Admin)
+    }
+
+    async fn post_as(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+        gift_role_min: Role,
+    ) -> Result<PostAnswer, ApiError> {
         let mut way = Way::begin(self, room, by, post);
-        let result = match self.check(room, by, post, Company::Alone, &mut way.trace).await {
+        let checked = self.check(room, by, post, Company::Alone, gift_role_min, &mut way.trace).await;
+        let result = match checked {
             Ok(Checked::Ready(draft)) => match publish(self, vec![draft]).await {
                 Ok(receipts) => answer(post.class(), &receipts, 0),
                 Err(error) => Err(error),
@@ -81,25 +102,26 @@ impl Uplink {
         by: &Identity,
         post: &Post,
         company: Company,
+        gift_role_min: Role,
         trace: &mut Trace,
     ) -> Result<Checked, ApiError> {
         let settings = self.bus.settings().borrow().clone();
         trace.step("limits", Word::Pass, "address, user and platform");
-        if let Some(hit) = switch::held(&settings.switches, by, post.class())? {
+        if let Some(hit) = switch::held(&settings.switches, by, post)? {
             trace.step("switch", Word::Held, hit.rule.clone());
             return Ok(Checked::Answered(held(hit)));
         }
         let now_ms = unix_ms();
-        let class = post.class();
-        let slow_secs = access::may_send(&settings, room, by, class, self.config.gift_role_min, now_ms)?;
+        let slow_secs = access::may_send(&settings, room, by, post, gift_role_min, now_ms)?;
         trace.step("room", Word::Pass, "open, not muted, role");
         if let Post::Like { count, .. } = post {
             compose::body(post, by, self.config.text_chars_max, now_ms)?;
             return Ok(Checked::Answered(self.like(room, by, post, *count)));
         }
         // What cannot be shown is refused before anything is counted.
+        self.gifts.check(post)?;
         compose::body(post, by, self.config.text_chars_max, now_ms)?;
-        if class == Class::Chat && slow_secs > 0 {
+        if slow_secs > 0 && gifts::obeys_room(post) {
             self.limits.slow_mode(room, by, post.id(), slow_secs, trace).await?;
         }
         let shown = match self.moderate(room, by, post, trace).await? {
@@ -107,7 +129,7 @@ impl Uplink {
             Moderated::Held(hit) => return Ok(Checked::Answered(held(hit))),
         };
         if company == Company::Alone
-            && let Some(hit) = self.limits.display(room, by, class, post.id(), trace)
+            && let Some(hit) = self.limits.display(room, by, post, trace)
         {
             return Ok(Checked::Answered(held(hit)));
         }
@@ -156,7 +178,7 @@ impl Uplink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Company {
     Alone,
-    /// In a package with a gift: the display quota does not hold it.
+    /// In a package with a paid gift: the display quota does not hold it.
     Gift,
 }
 
@@ -260,7 +282,7 @@ async fn post_package(
     Ok(PackageAnswer { answers })
 }
 
-/// A package is published whole, held whole, or refused whole; one with a gift in it
+/// A package is published whole, held whole, or refused whole; one with a paid gift in it
 /// is never held.
 async fn checked_package(
     uplink: &Uplink,
@@ -269,12 +291,13 @@ async fn checked_package(
     posts: &[Post],
     ways: &mut [Way<'_>],
 ) -> Result<Vec<PostAnswer>, ApiError> {
-    let has_gift = posts.iter().any(|post| post.class() == Class::Gift);
+    let has_gift = posts.iter().any(gifts::is_paid);
     let company = if has_gift { Company::Gift } else { Company::Alone };
     let mut drafts = Vec::with_capacity(posts.len());
     let mut hold = None;
     for (post, way) in posts.iter().zip(ways) {
-        match uplink.check(room, by, post, company, &mut way.trace).await? {
+        let gift_role_min = uplink.gift_role_min();
+        match uplink.check(room, by, post, company, gift_role_min, &mut way.trace).await? {
             Checked::Ready(draft) => drafts.push(draft),
             Checked::Answered(answer) => hold = answer.limit,
         }
@@ -292,14 +315,14 @@ async fn checked_package(
 
 /// Publishes; the answer comes when the bus has it durably.
 pub(crate) async fn publish(uplink: &Uplink, drafts: Vec<Draft>) -> Result<Vec<Receipt>, ApiError> {
-    uplink.bus.publish(drafts).await.map_err(|error| match error {
-        BusError::Conflict => ApiError::new(Code::Conflict, format!("{error}; choose a new id")),
-        BusError::Unavailable(_) => {
-            ApiError::new(Code::Unavailable, "the message could not be kept; send it again with the same id")
-                .retry_after_ms(RETRY_MS)
+    uplink.bus.publish(drafts).await.map_err(|error| {
+        let is_away = matches!(error, BusError::Unavailable(_));
+        let mut refusal = Refusal::from(error);
+        if is_away {
+            // The cause is in the log; a sender needs to know that the same id is safe.
+            refusal.message = "the message could not be kept; send it again with the same id".into();
         }
-        BusError::Full(_) => ApiError::new(Code::Overloaded, error.to_string()).retry_after_ms(RETRY_MS),
-        BusError::SeveralTopics => ApiError::new(Code::Internal, error.to_string()),
+        ApiError(refusal)
     })
 }
 

@@ -9,19 +9,21 @@ use barrage_protocol::post::{Post, Style};
 use barrage_protocol::{Class, Code};
 use barrage_token::{Identity, Role};
 
+use crate::gifts;
+
 /// When to come back while the platform is read-only.
 const READ_ONLY_RETRY_MS: u64 = 15_000;
 
 /// The switch that holds this post back; an error when it may not be posted at all.
-pub(crate) fn held(switches: &Switches, by: &Identity, class: Class) -> Result<Option<LimitHit>, ApiError> {
+pub(crate) fn held(switches: &Switches, by: &Identity, post: &Post) -> Result<Option<LimitHit>, ApiError> {
     if switches.read_only && by.role < Role::Admin {
         let error = ApiError::new(Code::Unavailable, "posting is switched off just now");
         return Err(error.retry_after_ms(READ_ONLY_RETRY_MS));
     }
-    let name = match class {
+    let name = match post.class() {
         Class::Pulse if switches.no_likes => "no-likes",
         Class::Pulse if switches.text_only => "text-only",
-        Class::Chat if switches.hold_chat && by.role < Role::Moderator => "hold-chat",
+        _ if switches.hold_chat && by.role < Role::Moderator && gifts::obeys_room(post) => "hold-chat",
         Class::Signal | Class::Gift | Class::Chat | Class::Pulse => return Ok(None),
     };
     Ok(Some(hit(name)))

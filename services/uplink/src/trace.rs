@@ -9,6 +9,7 @@ use barrage_protocol::post::{Post, PostAnswer};
 use barrage_protocol::{Class, MessageId, RoomId, Sequence, UserId};
 use serde::Serialize;
 
+use crate::printable::printable_owned;
 use crate::send::unix_ms;
 
 /// Posts remembered; the oldest are forgotten.
@@ -70,7 +71,9 @@ impl Trace {
     }
 
     pub(crate) fn step(&mut self, check: &'static str, word: Word, detail: impl Into<String>) {
-        self.steps.push(Step { check, word, detail: detail.into() });
+        // A hook's reason, or a word of the sender's, must not draw on an operator's terminal.
+        let detail = printable_owned(detail.into());
+        self.steps.push(Step { check, word, detail });
     }
 
     pub(crate) fn at_ms(&self) -> u64 {
@@ -146,6 +149,14 @@ mod tests {
         let mut trace = Trace::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post);
         trace.step("limits", Word::Pass, "");
         trace
+    }
+
+    #[test]
+    fn a_reason_cannot_draw_on_a_terminal() {
+        let mut trace = trace();
+        trace.step("moderation", Word::Refused, "hook: refuse (\u{1b}[2J\nroot#)");
+        let told = serde_json::to_value(&trace).unwrap();
+        assert_eq!(told["steps"][1]["detail"], "hook: refuse (\\u{1b}[2J\\u{a}root#)");
     }
 
     #[test]

@@ -16,11 +16,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower_service::Service;
 
+use crate::history::Within;
 use crate::routes::Uplink;
 
 const REQUESTS_MAX: usize = 16;
-/// Largest answer of one request inside.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Largest answer of one request inside that is no `GET`, in bytes: a package of 64 posts. So
+/// much is set aside for each, so that what was done is always answered.
+const POST_ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an answer beside its body.
+const ANSWER_FRAME_BYTES: usize = 64;
+/// A `GET` for which fewer bytes are left is not done.
+const GET_ANSWER_BYTES_MIN: usize = 4 * 1024;
 
 pub(crate) struct Tunnel {
     pub(crate) inner: Router,
@@ -58,19 +64,42 @@ pub(crate) async fn handle(
     if let Some(limits) = &limits {
         limits.take_tunnel(requests.len())?;
     }
+    let is_get = |inner: &Inner| inner.method == "GET";
+    // Posts are answered from what they set aside: they never wait for memory that readers hold.
+    let reserved = match requests.iter().any(is_get) {
+        true => Some(tunnel.uplink.answers.reserve().await?),
+        false => None,
+    };
+    let posts = requests.iter().filter(|inner| !is_get(inner)).count();
+    let mut left = tunnel.uplink.answers.bytes_max().saturating_sub(posts * POST_ANSWER_BYTES_MAX);
     let mut out = Vec::new();
     for inner in requests {
+        let is_get = is_get(&inner);
+        let bytes_max = if is_get { left } else { POST_ANSWER_BYTES_MAX };
         // A refusal of one request is its own answer: those before it have happened.
-        let answer = match call(&tunnel.inner, inner, *client, limits.as_ref()).await {
-            Ok(answer) => answer,
-            Err(error) => refusal(error),
+        let result = match is_get && left < GET_ANSWER_BYTES_MIN {
+            true => Err(full()),
+            false => call(&tunnel.inner, inner, *client, limits.as_ref(), bytes_max).await,
         };
+        let answer = result.unwrap_or_else(refusal);
         let json = serde_json::to_vec(&answer).expect("answers are plain data");
+        if is_get {
+            left = left.saturating_sub(json.len());
+        }
         let len = u32::try_from(json.len()).expect("answers are bounded");
         out.extend_from_slice(&len.to_be_bytes());
         out.extend_from_slice(&json);
     }
+    let out = match reserved {
+        Some(reserved) => reserved.hold(out),
+        None => out.into(),
+    };
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], out).into_response())
+}
+
+fn full() -> ApiError {
+    let message = "the answers before this one filled the tunnel; send this request again in another body";
+    ApiError::new(Code::Overloaded, message)
 }
 
 fn refusal(error: ApiError) -> Answer {
@@ -105,6 +134,7 @@ async fn call(
     inner: Inner,
     client: ClientAddr,
     limits: Option<&ClientLimits>,
+    bytes_max: usize,
 ) -> Result<Answer, ApiError> {
     let bad = |error: &dyn std::fmt::Display| {
         ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"))
@@ -118,6 +148,8 @@ async fn call(
     }
     let method: Method = inner.method.parse().map_err(|error| bad(&error))?;
     let mut request = Request::builder().method(method).uri(&inner.path).extension(client);
+    // The answer is wrapped: its own length, and a status.
+    request = request.extension(Within { bytes_max: bytes_max.saturating_sub(ANSWER_FRAME_BYTES) });
     if let Some(token) = &inner.token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
@@ -129,7 +161,7 @@ async fn call(
         Err(never) => match never {},
     };
     let status = response.status().as_u16();
-    let bytes = body::read(response.into_body(), ANSWER_BYTES_MAX, Duration::from_secs(10)).await?;
+    let bytes = body::read(response.into_body(), bytes_max, Duration::from_secs(10)).await?;
     let text = String::from_utf8(bytes.to_vec()).unwrap_or_default();
     let body = RawValue::from_string(if text.is_empty() { "null".into() } else { text })
         .map_err(|_| ApiError::new(Code::Internal, "an answer is not JSON"))?;

@@ -71,6 +71,9 @@ impl Site {
         if config.postgres.is_none() && config.store.file.is_none() {
             set("STORE__FILE", data_dir.join(STORE_FILE).to_string_lossy().into_owned());
         }
+        if let Some(role) = config.uplink.gift_role_min {
+            set("UPLINK__GIFT_ROLE_MIN", serde_json::to_value(role)?.as_str().unwrap_or_default().to_owned());
+        }
         // Entry and the autoscaler go by the same knee.
         if let (None, Some(path)) = (&config.entry.capacity_file, &config.autoscale.capacity_file) {
             set("ENTRY__CAPACITY_FILE", path.to_string_lossy().into_owned());

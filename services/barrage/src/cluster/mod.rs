@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use barrage_token::Role;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,12 @@ pub(crate) fn main(config: &Config, asked: &Up) -> anyhow::Result<()> {
 }
 
 async fn run(config: &Config, asked: &Up) -> anyhow::Result<()> {
+    let mut config = config.clone();
+    if asked.replay.demo {
+        // One uplink plays it, and viewers may post to any of them.
+        config.uplink.gift_role_min.get_or_insert(Role::Viewer);
+    }
+    let config = &config;
     let _lock = data_dir::open(&config.data_dir)?;
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
     let keeper = Arc::new(Keeper::new(&config.data_dir.join("log"))?);

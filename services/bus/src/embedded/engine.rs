@@ -17,12 +17,13 @@ use super::topic_log::{DedupKey, Seen, TopicLog};
 use crate::bus::{
     Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic, one_topic,
 };
+use crate::change::{Change, Changed};
 use crate::clock::{Clock, LogClock, SystemClock};
 use crate::config::BusConfig;
 use crate::events::EventSender;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Role};
-use crate::settings::{Change, Settings};
+use crate::settings::Settings;
 
 /// A gateway that said nothing for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -313,7 +314,7 @@ impl Bus for EmbeddedBus {
         self.settings.clone()
     }
 
-    async fn change(&self, change: Change) -> Result<(), BusError> {
+    async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.send(|reply| Command::Change { change, reply }).await
     }
 

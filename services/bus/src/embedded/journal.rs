@@ -12,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::file::LogFile;
 use super::mark::Mark;
 use crate::bus::{BusError, Topic};
-use crate::settings::{Change, Restriction, RoomSettings, Settings};
+use crate::change::{Setting, SettingKey};
+use crate::settings::Settings;
 
 /// Positions reserved ahead, so that a restart never gives one twice even when the
 /// last commits did not reach the disk.
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL, restriction TEXT NOT NULL,
   PRIMARY KEY (room, user)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
@@ -191,27 +193,39 @@ impl Journal {
         Ok(())
     }
 
+    /// All settings, as they were last put.
     pub(crate) fn settings(&self) -> rusqlite::Result<Settings> {
         let mut settings = Settings::default();
-        let mut statement = self.connection.prepare("SELECT room, settings FROM rooms")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let parsed: RoomSettings = json(row, 1)?;
-            settings.rooms.insert(room(row, 0)?, parsed);
-        }
-        let mut statement = self.connection.prepare("SELECT room, user, restriction FROM restrictions")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let user: UserId = parsed(row, 1)?;
-            let restriction: Restriction = json(row, 2)?;
-            settings.restrictions.insert((room(row, 0)?, user), restriction);
-        }
-        let mut statement = self.connection.prepare("SELECT switches FROM switches")?;
-        let mut rows = statement.query([])?;
-        if let Some(row) = rows.next()? {
-            settings.switches = json(row, 0)?;
-        }
+        self.each(&mut settings, "SELECT settings, room FROM rooms", |row| {
+            Ok(SettingKey::Room(room(row, 1)?))
+        })?;
+        self.each(&mut settings, "SELECT restriction, room, user FROM restrictions", |row| {
+            Ok(SettingKey::Restriction(room(row, 1)?, parsed(row, 2)?))
+        })?;
+        self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
+        self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
+            let of_all = row.get_ref(1)?.as_str()?.is_empty();
+            Ok(SettingKey::Revocation(if of_all { None } else { Some(parsed(row, 1)?) }))
+        })?;
         Ok(settings)
+    }
+
+    /// Puts the value that each row's first column has.
+    fn each(
+        &self,
+        settings: &mut Settings,
+        query: &str,
+        key: impl Fn(&Row<'_>) -> rusqlite::Result<SettingKey>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = key(row)?;
+            let json = row.get_ref(0)?.as_str()?.as_bytes();
+            let value = Setting::read(&key, json).map_err(|error| corrupt(0, error))?;
+            settings.put(key, Some(value));
+        }
+        Ok(())
     }
 
     /// Writes all entries in one transaction; afterwards they are durable.
@@ -275,31 +289,39 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes one change of the settings durable.
-    pub(crate) fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
+    /// Makes one setting durable; `None` removes it.
+    pub(crate) fn put(&mut self, key: &SettingKey, value: Option<&Setting>) -> rusqlite::Result<()> {
         self.sync_mode(true)?;
-        match change {
-            Change::Room(room, settings) => self.connection.execute(
+        let connection = &self.connection;
+        let user = |user: &Option<UserId>| user.as_ref().map_or("", UserId::as_str).to_owned();
+        match (key, value.map(Setting::json)) {
+            (SettingKey::Room(room), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO rooms (room, settings) VALUES (?1, ?2)",
-                params![room.as_str(), serde_json::to_string(settings).expect("settings are plain data")],
-            )?,
-            Change::Restrict { room, user, restriction: Some(restriction) } => self.connection.execute(
+                params![room.as_str(), json],
+            ),
+            (SettingKey::Room(room), None) => {
+                connection.execute("DELETE FROM rooms WHERE room = ?1", [room.as_str()])
+            }
+            (SettingKey::Restriction(room, user), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO restrictions (room, user, restriction) VALUES (?1, ?2, ?3)",
-                params![
-                    room.as_str(),
-                    user.as_str(),
-                    serde_json::to_string(restriction).expect("plain data")
-                ],
-            )?,
-            Change::Restrict { room, user, restriction: None } => self.connection.execute(
+                params![room.as_str(), user.as_str(), json],
+            ),
+            (SettingKey::Restriction(room, user), None) => connection.execute(
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
                 params![room.as_str(), user.as_str()],
-            )?,
-            Change::Switches(switches) => self.connection.execute(
-                "INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)",
-                params![serde_json::to_string(switches).expect("switches are plain data")],
-            )?,
-        };
+            ),
+            (SettingKey::Switches, Some(json)) => {
+                connection.execute("INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)", [json])
+            }
+            (SettingKey::Switches, None) => connection.execute("DELETE FROM switches", []),
+            (SettingKey::Revocation(of), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO revocations (user, before_secs) VALUES (?1, ?2)",
+                params![user(of), json],
+            ),
+            (SettingKey::Revocation(of), None) => {
+                connection.execute("DELETE FROM revocations WHERE user = ?1", [user(of)])
+            }
+        }?;
         Ok(())
     }
 
@@ -382,10 +404,6 @@ fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
 fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
     let text = row.get_ref(column)?.as_str()?;
     RoomId::parse(if text.is_empty() { "-" } else { text }).map_err(|error| corrupt(column, error))
-}
-
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| corrupt(column, error))
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

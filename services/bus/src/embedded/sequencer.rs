@@ -13,10 +13,11 @@ use super::engine::{Topics, lock};
 use super::journal::{Entry, Journal};
 use super::topic_log::{DedupKey, Seen, is_sequenced};
 use crate::bus::{BusError, Draft, Event, Receipt, Topic};
+use crate::change::{Change, Changed};
 use crate::clock::LogClock;
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
-use crate::settings::{Change, Settings};
+use crate::settings::Settings;
 
 /// Commands taken into one commit at most.
 const COMMIT_COMMANDS_MAX: usize = 1_024;
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     },
     Change {
         change: Change,
-        reply: Reply<()>,
+        reply: Reply<Changed>,
     },
     /// Comes every second: see whether the log can be written, and remove what is old.
     Tick,
@@ -228,32 +229,15 @@ impl Sequencer {
         wrote
     }
 
-    fn change(&mut self, change: &Change, now_ms: u64) -> Result<(), BusError> {
+    /// Applies one change. This thread alone changes the settings, so nothing comes between what
+    /// the change reads and what it writes.
+    fn change(&mut self, change: &Change, now_ms: u64) -> Result<Changed, BusError> {
         let mut settings = Settings::clone(&self.settings.borrow());
-        match change {
-            Change::Room(room, value) => {
-                if !settings.rooms.contains_key(room) && settings.rooms.len() >= self.config.rooms_max {
-                    return Err(BusError::Full("room"));
-                }
-                settings.rooms.insert(room.clone(), value.clone());
-            }
-            Change::Restrict { room, user, restriction: Some(restriction) } => {
-                if settings.restrictions.len() >= self.config.restrictions_max {
-                    settings.restrictions.retain(|_, r| r.until_ms > now_ms);
-                }
-                if settings.restrictions.len() >= self.config.restrictions_max {
-                    return Err(BusError::Full("restriction"));
-                }
-                settings.restrictions.insert((room.clone(), user.clone()), *restriction);
-            }
-            Change::Restrict { room, user, restriction: None } => {
-                settings.restrictions.remove(&(room.clone(), user.clone()));
-            }
-            Change::Switches(switches) => settings.switches = *switches,
-        }
-        self.journal.change(change).map_err(|error| BusError::Unavailable(error.to_string()))?;
+        let changed = settings.apply(change, &self.config, now_ms)?;
+        let stored = self.journal.put(&change.key(), changed.after.as_ref());
+        stored.map_err(|error| BusError::Unavailable(error.to_string()))?;
         self.settings.send_replace(Arc::new(settings));
-        Ok(())
+        Ok(changed)
     }
 
     fn sweep(&mut self) {

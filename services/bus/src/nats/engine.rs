@@ -26,11 +26,12 @@ use super::settings::SettingsKeeper;
 use super::streams::Streams;
 use super::{audit, bucket, hearing, setup, tail};
 use crate::bus::{Bus, BusError, Draft, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
+use crate::change::{Change, Changed};
 use crate::config::BusConfig;
 use crate::embedded::lock;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered};
-use crate::settings::{Change, Settings};
+use crate::settings::Settings;
 
 /// Pulses waiting for the connection; beyond, they are left out.
 const PULSES_MAX: usize = 1_024;
@@ -263,7 +264,7 @@ impl Bus for NatsBus {
         self.settings.settings()
     }
 
-    async fn change(&self, change: Change) -> Result<(), BusError> {
+    async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.settings.change(change).await
     }
 

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use barrage_protocol::{RoomId, UserId};
-
 use super::partition::partition;
 use crate::bus::Topic;
+use crate::change::SettingKey;
 
 /// All names of one installation. A single partition has no number in them.
 #[derive(Debug, Clone)]
@@ -104,14 +103,8 @@ pub(crate) fn place(topic: &Topic) -> String {
 
 /// Key of the switches.
 pub(crate) const SWITCHES_KEY: &str = "switches";
-
-/// A key of the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SettingKey {
-    Switches,
-    Room(RoomId),
-    Restriction(RoomId, UserId),
-}
+/// Key of the time before which all tokens are revoked; a user's follows after a dot.
+const REVOKED: &str = "revoked";
 
 impl SettingKey {
     pub(crate) fn text(&self) -> String {
@@ -119,6 +112,8 @@ impl SettingKey {
             SettingKey::Switches => SWITCHES_KEY.into(),
             SettingKey::Room(room) => format!("room.{room}"),
             SettingKey::Restriction(room, user) => format!("restriction.{room}.{}", escape(user.as_str())),
+            SettingKey::Revocation(None) => REVOKED.into(),
+            SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
     }
 
@@ -126,6 +121,8 @@ impl SettingKey {
         let mut parts = text.split('.');
         let key = match (parts.next()?, parts.next(), parts.next()) {
             (SWITCHES_KEY, None, None) => SettingKey::Switches,
+            (REVOKED, None, None) => SettingKey::Revocation(None),
+            (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
             ("restriction", Some(room), Some(user)) => {
                 SettingKey::Restriction(room.parse().ok()?, unescape(user)?.parse().ok()?)
@@ -162,6 +159,7 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barrage_protocol::{RoomId, UserId};
     use proptest::prelude::*;
 
     proptest! {
@@ -173,8 +171,10 @@ mod tests {
             prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=.".contains(&b)));
             prop_assert_eq!(text.split('.').count(), 3);
             prop_assert_eq!(SettingKey::parse(&text), Some(key));
-            let key = SettingKey::Room(room);
-            prop_assert_eq!(SettingKey::parse(&key.text()), Some(key));
+            let user: UserId = "u:1".parse().unwrap();
+            for key in [SettingKey::Room(room), SettingKey::Revocation(None), SettingKey::Revocation(Some(user))] {
+                prop_assert_eq!(SettingKey::parse(&key.text()), Some(key));
+            }
         }
 
         #[test]

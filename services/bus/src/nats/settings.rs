@@ -1,28 +1,35 @@
 //! Settings in a bucket: a key each, in force wherever they are watched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::kv::{Entry, Store};
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_nats::{Client, HeaderMap};
-use bytes::Bytes;
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::bucket::{News, is_put};
 use super::config::NatsConfig;
 use super::link::{Nack, Pauses, acked};
-use super::names::SettingKey;
 use super::setup::MARKER_AGE;
 use crate::bus::BusError;
+use crate::change::{Change, Changed, Setting, SettingKey};
 use crate::clock::unix_ms;
 use crate::config::BusConfig;
-use crate::settings::{Change, Settings};
+use crate::settings::Settings;
+
+/// Times that a change is tried again because others changed the same value meanwhile. Each try
+/// waits longer than the one before, and one of those who try at once always succeeds.
+const ATTEMPTS_MAX: usize = 64;
+/// The revision is not the expected one.
+const WRONG_LAST_SEQUENCE: u64 = 10_071;
+/// The same, while another change of the key is on its way through the cluster.
+const WRONG_LAST_SEQUENCE_UNDER_WAY: u64 = 10_164;
 
 /// Settings as they are here, and the way to change them.
 pub(crate) struct SettingsKeeper {
     client: Client,
-    prefix: String,
+    store: Store,
     config: NatsConfig,
     limits: BusConfig,
     settings: watch::Receiver<Arc<Settings>>,
@@ -45,82 +52,88 @@ impl SettingsKeeper {
     ) -> (Self, SettingsView) {
         let view = SettingsView { settings: watch::Sender::default(), applied: watch::Sender::new(0) };
         let (settings, applied) = (view.settings.subscribe(), view.applied.subscribe());
-        let prefix = store.prefix.clone();
-        (SettingsKeeper { client, prefix, config, limits, settings, applied }, view)
+        let store = store.clone();
+        (SettingsKeeper { client, store, config, limits, settings, applied }, view)
     }
 
     pub(crate) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.clone()
     }
 
-    /// Stores the change and waits until it is in force here.
-    pub(crate) async fn change(&self, change: Change) -> Result<(), BusError> {
-        self.admit(&change)?;
-        let (key, value, age) = self.write(change);
+    /// Applies the change to the value that the servers hold, stores it if no other change came
+    /// between, and waits until it is in force here.
+    pub(crate) async fn change(&self, change: Change) -> Result<Changed, BusError> {
+        // Two processes may decide at once: the bounds are soft by as many as there are.
+        change.admit(&self.settings.borrow(), &self.limits, unix_ms())?;
+        let key = change.key();
         let mut pauses = Pauses::new();
         let stored = async {
-            loop {
-                match self.put(&key, value.clone(), age).await {
-                    Ok(revision) => return self.in_force(revision).await,
-                    Err(Nack::Silence(_)) => pauses.pause().await,
-                    Err(Nack::Refused(_, why)) => return Err(BusError::Unavailable(why)),
+            for _ in 0..ATTEMPTS_MAX {
+                match self.attempt(&change, &key).await? {
+                    Some((changed, revision)) => return self.in_force(revision).await.map(|()| changed),
+                    None => pauses.pause().await,
                 }
             }
+            Err(BusError::Unavailable("others change the same setting all the time".into()))
         };
         let timed = tokio::time::timeout(self.config.publish_deadline(), stored).await;
         timed.unwrap_or_else(|_| Err(BusError::Unavailable("the setting was not confirmed in time".into())))
     }
 
-    /// Whether there is room. Two processes may decide at once: the bound is soft by
-    /// as many as there are.
-    fn admit(&self, change: &Change) -> Result<(), BusError> {
-        let settings = self.settings.borrow();
-        match change {
-            Change::Room(room, _) => {
-                let known = settings.rooms.contains_key(room);
-                if !known && settings.rooms.len() >= self.limits.rooms_max {
-                    return Err(BusError::Full("room"));
-                }
-            }
-            Change::Restrict { room, user, restriction: Some(_) } => {
-                let known = settings.restrictions.contains_key(&(room.clone(), user.clone()));
-                if !known && settings.restrictions.len() >= self.limits.restrictions_max {
-                    return Err(BusError::Full("restriction"));
-                }
-            }
-            Change::Restrict { restriction: None, .. } | Change::Switches(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Key, value (none removes it) and age at which the server removes it.
-    fn write(&self, change: Change) -> (String, Option<Bytes>, Option<Duration>) {
-        match change {
-            Change::Room(room, settings) => (SettingKey::Room(room).text(), Some(json(&settings)), None),
-            Change::Restrict { room, user, restriction } => {
-                let key = SettingKey::Restriction(room, user).text();
-                let age = restriction.map(|it| Duration::from_millis(it.until_ms.saturating_sub(unix_ms())));
-                (key, restriction.map(|it| json(&it)), age)
-            }
-            Change::Switches(switches) => (SettingKey::Switches.text(), Some(json(&switches)), None),
-        }
-    }
-
-    async fn put(&self, key: &str, value: Option<Bytes>, age: Option<Duration>) -> Result<u64, Nack> {
+    /// Reads, applies, and stores under the condition that the revision is still the one that was
+    /// read. `None`: another change came between, or the servers did not answer; what was sent
+    /// may be stored then, and a change that is applied twice does no more than once.
+    async fn attempt(&self, change: &Change, key: &SettingKey) -> Result<Option<(Changed, u64)>, BusError> {
+        let subject = format!("{}{}", self.store.prefix, key.text());
+        let Some((before, revision)) = self.read(key, &subject).await? else { return Ok(None) };
+        let now_ms = unix_ms();
+        let after = change.apply(before.as_ref(), now_ms).map_err(BusError::Refused)?;
         let mut headers = HeaderMap::new();
-        let age = if value.is_none() {
-            headers.insert("KV-Operation", "DEL");
-            Some(MARKER_AGE)
-        } else {
-            age
-        };
-        if let Some(age) = age {
-            headers.insert("Nats-TTL", format!("{}s", age.as_secs() + 1));
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
+        match &after {
+            None => {
+                headers.insert("KV-Operation", "DEL");
+                headers.insert("Nats-TTL", format!("{}s", MARKER_AGE.as_secs()));
+            }
+            // The servers remove a restriction at its end.
+            Some(Setting::Restrictions(restrictions)) => {
+                let left_ms = restrictions.ends_ms().unwrap_or(0).saturating_sub(now_ms);
+                headers.insert("Nats-TTL", format!("{}s", left_ms / 1_000 + 1));
+            }
+            Some(_) => {}
         }
-        let subject = format!("{}{key}", self.prefix);
-        let payload = value.unwrap_or_default();
-        let timeout = self.config.ack_timeout();
-        Ok(acked(&self.client, subject, headers, payload, timeout).await?.sequence)
+        let payload = after.as_ref().map(Setting::json).unwrap_or_default().into();
+        match acked(&self.client, subject, headers, payload, self.config.ack_timeout()).await {
+            Ok(ack) => Ok(Some((Changed { before, after }, ack.sequence))),
+            Err(Nack::Silence(_) | Nack::Refused(WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_UNDER_WAY, _)) => {
+                Ok(None)
+            }
+            Err(Nack::Refused(_, why)) => Err(BusError::Unavailable(why)),
+        }
+    }
+
+    /// The value and its revision, as the leader has them: another replica may be behind.
+    /// `None` when the servers do not answer.
+    async fn read(
+        &self,
+        key: &SettingKey,
+        subject: &str,
+    ) -> Result<Option<(Option<Setting>, u64)>, BusError> {
+        let read = self.store.stream.get_last_raw_message_by_subject(subject);
+        let message = match tokio::time::timeout(self.config.request_timeout(), read).await {
+            Ok(Ok(message)) => message,
+            Ok(Err(error)) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+                return Ok(Some((None, 0)));
+            }
+            Ok(Err(_)) | Err(_) => return Ok(None),
+        };
+        // A key that was removed, or has ended, is an empty message.
+        let value = (!message.payload.is_empty()).then(|| Setting::read(key, &message.payload)).transpose();
+        // What a newer version wrote is not overwritten.
+        let value = value.map_err(|_| {
+            BusError::Unavailable(format!("the stored setting {} cannot be read by this version", key.text()))
+        })?;
+        Ok(Some((value, message.sequence)))
     }
 
     async fn in_force(&self, revision: u64) -> Result<(), BusError> {
@@ -132,18 +145,15 @@ impl SettingsKeeper {
     }
 }
 
-fn json(value: &impl Serialize) -> Bytes {
-    serde_json::to_vec(value).expect("settings are plain data").into()
-}
-
 impl SettingsView {
     pub(crate) fn tell(&mut self, news: News) {
         let (mut settings, entries) = match news {
-            // A room never leaves the bucket, so one that is missing was read too early: what is
-            // known of it stands. Restrictions end by themselves.
+            // Rooms and revocations never leave the bucket, so one that is missing was read too
+            // early: what is known of it stands. Restrictions end by themselves.
             News::All(entries) => {
-                let rooms = self.settings.borrow().rooms.clone();
-                (Settings { rooms, ..Settings::default() }, entries)
+                let known = self.settings.borrow();
+                let (rooms, revocations) = (known.rooms.clone(), Arc::clone(&known.revocations));
+                (Settings { rooms, revocations, ..Settings::default() }, entries)
             }
             News::One(entry) => (Settings::clone(&self.settings.borrow()), vec![entry]),
         };
@@ -160,20 +170,10 @@ impl SettingsView {
 
 fn apply(settings: &mut Settings, entry: &Entry) -> Option<()> {
     let key = SettingKey::parse(&entry.key)?;
-    let value = is_put(entry).then_some(&entry.value[..]);
-    match (key, value) {
-        (SettingKey::Switches, Some(value)) => settings.switches = serde_json::from_slice(value).ok()?,
-        (SettingKey::Switches, None) => settings.switches = crate::Switches::default(),
-        (SettingKey::Room(room), Some(value)) => {
-            settings.rooms.insert(room, serde_json::from_slice(value).ok()?);
-        }
-        (SettingKey::Room(room), None) => drop(settings.rooms.remove(&room)),
-        (SettingKey::Restriction(room, user), Some(value)) => {
-            settings.restrictions.insert((room, user), serde_json::from_slice(value).ok()?);
-        }
-        (SettingKey::Restriction(room, user), None) => {
-            settings.restrictions.remove(&(room, user));
-        }
-    }
+    let value = match is_put(entry) {
+        true => Some(Setting::read(&key, &entry.value).ok()?),
+        false => None,
+    };
+    settings.put(key, value);
     Some(())
 }

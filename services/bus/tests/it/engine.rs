@@ -16,6 +16,8 @@ pub(crate) trait Engine: Sized {
     async fn start(config: BusConfig) -> Self;
     /// The bus.
     fn bus(&self) -> Arc<dyn Bus>;
+    /// The bus as another process has it, where there can be one.
+    async fn another(&self) -> Arc<dyn Bus>;
     /// Ends everything at once and starts it on what is stored.
     async fn restart(self) -> Self;
 }
@@ -42,6 +44,10 @@ impl Engine for Embedded {
         Arc::clone(&self.bus) as Arc<dyn Bus>
     }
 
+    async fn another(&self) -> Arc<dyn Bus> {
+        self.bus()
+    }
+
     async fn restart(self) -> Self {
         drop(self.bus);
         Embedded::open(self.folder, self.config)
@@ -56,11 +62,15 @@ pub(crate) struct Nats<const PARTITIONS: u16> {
 
 impl<const PARTITIONS: u16> Nats<PARTITIONS> {
     async fn on(server: Server, config: BusConfig) -> Self {
+        let bus = Self::connect(&server, config.clone()).await;
+        Nats { bus, config, server }
+    }
+
+    async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
         // The suite holds for handfuls, too.
         let gather_us_max = (PARTITIONS > 1).then_some(5_000);
-        let nats = NatsConfig { partitions: PARTITIONS, gather_us_max, ..nats_config(&server) };
-        let bus = NatsBus::connect(nats, config.clone(), metrics()).await.unwrap();
-        Nats { bus, config, server }
+        let nats = NatsConfig { partitions: PARTITIONS, gather_us_max, ..nats_config(server) };
+        NatsBus::connect(nats, config, metrics()).await.unwrap()
     }
 }
 
@@ -87,6 +97,10 @@ impl<const PARTITIONS: u16> Engine for Nats<PARTITIONS> {
 
     fn bus(&self) -> Arc<dyn Bus> {
         Arc::clone(&self.bus) as Arc<dyn Bus>
+    }
+
+    async fn another(&self) -> Arc<dyn Bus> {
+        Self::connect(&self.server, self.config.clone()).await
     }
 
     async fn restart(self) -> Self {

@@ -52,6 +52,9 @@ on_both_engines!(
     a_message_for_one_user_stays_out_of_the_room,
     pulses_reach_the_room_and_have_no_place,
     settings_are_in_force_when_the_change_returns,
+    changes_of_two_moderators_at_once_both_take_effect,
+    a_change_that_does_not_fit_is_refused,
+    a_restriction_can_be_set_again_after_its_end_and_after_it_was_lifted,
     the_archiver_reads_each_partition_in_order,
     a_thousand_rooms_at_once,
 );

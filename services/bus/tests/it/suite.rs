@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{
-    Bus, BusConfig, BusError, Change, Draft, Event, PulseDraft, RangeLimits, Restriction, RestrictionKind,
-    RoomSettings, Subscription, Switches, Topic,
+    Bus, BusConfig, BusError, Change, ChangeError, Draft, Event, Prewarm, PulseDraft, RangeLimits,
+    Restriction, RestrictionKind, RoomPatch, RoomSettings, Subscription, Topic,
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Message, RoomId, Sequence};
@@ -343,29 +343,128 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     let third = Change::Room(room("c"), RoomSettings::default());
     assert_eq!(bus.change(third).await, Err(BusError::Full("room")));
 
-    let restrict = |user: &str, until_ms: Option<u64>| Change::Restrict {
+    let user = |name: &str| name.parse::<barrage_protocol::UserId>().unwrap();
+    let mute = |name: &str, until_ms| Change::Restrict {
         room: room("a"),
-        user: user.parse().unwrap(),
-        restriction: until_ms.map(|until_ms| Restriction { kind: RestrictionKind::Mute, until_ms }),
+        user: user(name),
+        restriction: Restriction { kind: RestrictionKind::Mute, until_ms },
     };
+    let unmute = |name: &str| Change::Lift { room: room("a"), user: user(name), kind: RestrictionKind::Mute };
     let far = 4_102_444_800_000;
-    bus.change(restrict("u:1@x.y", Some(far))).await.unwrap();
-    bus.change(restrict("u:2", Some(far))).await.unwrap();
-    assert_eq!(bus.change(restrict("u:3", Some(far))).await, Err(BusError::Full("restriction")));
-    let found = settings.borrow().restriction(&room("a"), &"u:1@x.y".parse().unwrap(), far - 1);
+    bus.change(mute("u:1@x.y", far)).await.unwrap();
+    bus.change(mute("u:2", far)).await.unwrap();
+    assert_eq!(bus.change(mute("u:3", far)).await, Err(BusError::Full("restriction")));
+    let found = settings.borrow().restriction(&room("a"), &user("u:1@x.y"), far - 1);
     assert_eq!(found.map(|it| it.kind), Some(RestrictionKind::Mute));
-    bus.change(restrict("u:1@x.y", None)).await.unwrap();
-    assert!(settings.borrow().restriction(&room("a"), &"u:1@x.y".parse().unwrap(), 0).is_none());
-    bus.change(restrict("u:3", Some(far))).await.unwrap();
+    bus.change(unmute("u:1@x.y")).await.unwrap();
+    assert!(settings.borrow().restriction(&room("a"), &user("u:1@x.y"), 0).is_none());
+    bus.change(mute("u:3", far)).await.unwrap();
 
-    bus.change(Change::Switches(Switches { hold_chat: true, ..Switches::default() })).await.unwrap();
+    bus.change(Change::Switch { name: "hold-chat".into(), value: true.into() }).await.unwrap();
     assert!(settings.borrow().switches.hold_chat);
-    let before = settings.borrow().restrictions.clone();
+    bus.change(Change::Revoke { user: Some(user("u:1@x.y")), before_secs: 7 }).await.unwrap();
+    bus.change(Change::Revoke { user: None, before_secs: 5 }).await.unwrap();
+    let before = settings.borrow().clone();
+    assert_eq!((before.revocations.all_before, before.revocations.by_user.len()), (Some(5), 1));
     drop((bus, settings));
     let engine = engine.restart().await;
     let settings = engine.bus().settings().borrow().clone();
     assert_eq!((settings.rooms.len(), settings.switches.hold_chat), (2, true));
-    assert_eq!(settings.restrictions, before);
+    assert_eq!(settings.restrictions, before.restrictions);
+    assert_eq!(settings.revocations, before.revocations);
+}
+
+pub(crate) async fn changes_of_two_moderators_at_once_both_take_effect<E: Engine>() {
+    const ROUNDS: u64 = 12;
+    let engine = E::start(BusConfig::default()).await;
+    let (one, other) = (engine.bus(), engine.another().await);
+    let room: RoomId = "a".parse().unwrap();
+    let user: barrage_protocol::UserId = "u".parse().unwrap();
+    one.change(Change::Patch(room.clone(), RoomPatch::Ensure { title: "A".into() })).await.unwrap();
+    let prewarm = |n: u64| Prewarm { at_ms: 4_102_444_800_000 + n, lasts_secs: 60, viewers: 1 };
+    let patches = |bus: Arc<dyn Bus>, offset: u64| {
+        let room = room.clone();
+        async move {
+            for n in 0..ROUNDS {
+                let announce = RoomPatch::Announce(prewarm(2 * n + offset));
+                bus.change(Change::Patch(room.clone(), announce)).await.unwrap();
+            }
+        }
+    };
+    let far = 4_102_444_800_000;
+    let restrict = |bus: Arc<dyn Bus>, kind| {
+        let (room, user) = (room.clone(), user.clone());
+        async move {
+            for n in 0..ROUNDS {
+                let restriction = Restriction { kind, until_ms: far + ROUNDS - n };
+                let (room, user) = (room.clone(), user.clone());
+                bus.change(Change::Restrict { room, user, restriction }).await.unwrap();
+            }
+        }
+    };
+    let switch = |bus: Arc<dyn Bus>, name: &'static str| async move {
+        bus.change(Change::Switch { name: name.into(), value: true.into() }).await.unwrap();
+    };
+    tokio::join!(
+        patches(Arc::clone(&one), 0),
+        patches(Arc::clone(&other), 1),
+        restrict(Arc::clone(&one), RestrictionKind::Mute),
+        restrict(Arc::clone(&other), RestrictionKind::Kick),
+        switch(Arc::clone(&one), "no-likes"),
+        switch(Arc::clone(&other), "text-only"),
+    );
+    for bus in [&one, &other] {
+        let mut settings = bus.settings();
+        let all_here = settings.wait_for(|settings| {
+            let switches = settings.switches;
+            let ends = settings.restrictions.get(&(room.clone(), user.clone()));
+            let ends = ends.map(|it| (it.mute_until_ms, it.kick_until_ms));
+            settings.rooms[&room].prewarms.len() as u64 == 2 * ROUNDS
+                && ends == Some((Some(far + ROUNDS), Some(far + ROUNDS)))
+                && switches.no_likes
+                && switches.text_only
+        });
+        let settings = tokio::time::timeout(PATIENCE, all_here).await.map(drop);
+        assert!(settings.is_ok(), "a change was overwritten: {:?}", bus.settings().borrow());
+    }
+}
+
+pub(crate) async fn a_change_that_does_not_fit_is_refused<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let room: RoomId = "a".parse().unwrap();
+    let close = Change::Patch(room.clone(), RoomPatch::Close);
+    assert_eq!(bus.change(close.clone()).await, Err(BusError::Refused(ChangeError::UnknownRoom)));
+    let unknown = Change::Switch { name: "no-such".into(), value: true.into() };
+    assert!(matches!(bus.change(unknown).await, Err(BusError::Refused(ChangeError::Switch(_)))));
+    let ensure = RoomPatch::Ensure { title: "A".into() };
+    bus.change(Change::Patch(room.clone(), ensure)).await.unwrap();
+    let changed = bus.change(close).await.unwrap();
+    assert!(changed.room().closed && bus.settings().borrow().rooms[&room].closed);
+}
+
+pub(crate) async fn a_restriction_can_be_set_again_after_its_end_and_after_it_was_lifted<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let (room, user): (RoomId, barrage_protocol::UserId) = ("a".parse().unwrap(), "u".parse().unwrap());
+    let far = 4_102_444_800_000;
+    let set = |until_ms| {
+        let (room, user) = (room.clone(), user.clone());
+        let restriction = Restriction { kind: RestrictionKind::Kick, until_ms };
+        Change::Restrict { room, user, restriction }
+    };
+    for _ in 0..3 {
+        bus.change(set(far)).await.unwrap();
+        let lift = Change::Lift { room: room.clone(), user: user.clone(), kind: RestrictionKind::Kick };
+        bus.change(lift).await.unwrap();
+        assert!(bus.settings().borrow().restrictions.is_empty());
+    }
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let soon_ms = u64::try_from(soon.as_millis()).unwrap() + 300;
+    bus.change(set(soon_ms)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let changed = bus.change(set(far)).await.unwrap();
+    assert_eq!(changed.restrictions().kick_until_ms, Some(far));
 }
 
 pub(crate) async fn the_archiver_reads_each_partition_in_order<E: Engine>() {

@@ -33,7 +33,8 @@ impl Instance {
 
     /// One of `instances`, patient: on a busy machine too all that it decides is shared.
     pub(crate) fn shared(server: &Server, instances: usize) -> Self {
-        let config = RedisQuotaConfig { url: server.url().into(), deadline_ms: 500, ..RedisQuotaConfig::default() };
+        let config =
+            RedisQuotaConfig { url: server.url().into(), deadline_ms: 500, ..RedisQuotaConfig::default() };
         Self::with(&config, instances)
     }
 
