@@ -17,7 +17,6 @@ use crate::shard::Command;
 pub(crate) enum Whom {
     Everyone,
     /// All viewers but the anonymous ones.
-    #[cfg_attr(not(test), expect(dead_code, reason = "waits for revocations in the settings"))]
     Users,
     User(UserId),
 }
@@ -48,7 +47,6 @@ impl Eviction {
 
     /// Ends the connections whose tokens were revoked; those with newer tokens end as well,
     /// which cannot be told apart, and come back.
-    #[cfg_attr(not(test), expect(dead_code, reason = "waits for revocations in the settings"))]
     pub(crate) fn revoked(whom: Whom) -> Self {
         Eviction { room: None, whom, refusal: TokenError::Revoked.into() }
     }

@@ -8,11 +8,10 @@ use barrage_protocol::{Class, Sequence};
 
 use super::EmbeddedBus;
 use crate::bus::{Bus, BusError, Draft, RangeLimits, Receipt, Topic};
+use crate::change::Change;
 use crate::clock::test::ManualClock;
 use crate::config::BusConfig;
 use crate::metrics::BusMetrics;
-use crate::settings::Change;
-use crate::switch::Switches;
 
 const START_MS: u64 = 1_700_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -177,7 +176,7 @@ async fn process_that_published_nothing_leaves_no_loss_behind() {
         let bus = open(folder.path(), &clock, first.sequence.0);
         // As the tick of every second does.
         bus.commands().send(super::sequencer::Command::Tick).await.unwrap();
-        bus.change(Change::Switches(Switches::default())).await.unwrap();
+        bus.change(Change::Switch { name: "no-likes".into(), value: false.into() }).await.unwrap();
         assert_eq!(outcome(&bus, Sequence::ZERO).await, (RepairOutcome::Complete, 1));
     }
 }
