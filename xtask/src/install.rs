@@ -7,12 +7,13 @@ use anyhow::bail;
 use crate::run::{command, is_there, note, root, run};
 
 /// Programs that tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("pip3", "python3-pip"),
     ("chromium", "chromium"),
     ("redis-server", "redis-server"),
+    ("faketime", "faketime"),
 ];
 /// Where Debian keeps PostgreSQL's own programs, which are not on the path.
 const POSTGRES_HOME: &str = "/usr/lib/postgresql";

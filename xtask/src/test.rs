@@ -12,7 +12,8 @@ pub(crate) fn all() -> anyhow::Result<()> {
     web_modules()?;
     web_is_current()?;
     lint()?;
-    run(command("cargo", &["build", "--locked", "--bin", "barrage"]))?;
+    // Builds the server binary as well, with the features that the tests are built with.
+    run(command("cargo", &["test", "--locked", "--workspace", "--no-run", "--quiet"]))?;
     run(command("cargo", &["test", "--locked", "--workspace", "--no-fail-fast"]))?;
     browser()?;
     note("\nall tests passed");

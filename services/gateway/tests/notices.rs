@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrage_bus::{
-    Bus, BusError, Change, Draft, InstanceReport, PulseDraft, Range, RangeLimits, Receipt, Registered,
-    Settings, Subscription, Topic,
+    Bus, BusError, Change, Changed, Draft, InstanceReport, PulseDraft, Range, RangeLimits, Receipt,
+    Registered, Settings, Subscription, Topic,
 };
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::frame::ServerFrame;
@@ -157,7 +157,7 @@ impl Bus for Flaky {
         self.bus.settings()
     }
 
-    async fn change(&self, change: Change) -> Result<(), BusError> {
+    async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.bus.change(change).await
     }
 

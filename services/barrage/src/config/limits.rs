@@ -127,6 +127,7 @@ fn bus(config: &Config, found: &mut Found) {
     found.range("bus.queue_max", bus.queue_max, 1, 1 << 20);
     found.range("bus.subscriber_lag_max", bus.subscriber_lag_max, 16, 1 << 20);
     found.range("bus.restrictions_max", bus.restrictions_max, 1, 10_000_000);
+    found.range("bus.revocations_max", bus.revocations_max, 1, 10_000_000);
 }
 
 fn gateway(config: &Config, found: &mut Found) {
@@ -192,6 +193,15 @@ fn uplink(config: &Config, found: &mut Found) {
     found.range("uplink.pulse_ms", uplink.pulse_ms, 10, 60_000);
     found.range("uplink.pulse_likes", uplink.pulse_likes, 1, 1_000_000);
     found.range("uplink.audit_days", uplink.audit_days, 1, 36_500);
+    found.range("uplink.amount_minor_max", uplink.amount_minor_max, 1, 1 << 52);
+    found.range("uplink.answer_bytes_max", uplink.answer_bytes_max as u64, 4_096, 1 << 26);
+    let answer = (uplink.answer_bytes_max as u64).min(1 << 26);
+    found.range("uplink.answers_bytes_total_max", uplink.answers_bytes_total_max as u64, answer, 16 * GIB);
+    found.range("uplink.broadcast_rooms_at_once", uplink.broadcast_rooms_at_once as u64, 1, 65_536);
+    found.range("uplink.broadcast_secs_max", uplink.broadcast_secs_max, 1, 3_600);
+    if let Some(problem) = uplink.gifts_problem() {
+        found.0.push(Problem::new("uplink.gifts", format!("uplink.gifts: {problem}")));
+    }
     found.recorder("uplink.recorder", &uplink.recorder);
     for (name, value) in [
         ("address_per_s", limits.address_per_s),
