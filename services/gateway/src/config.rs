@@ -46,7 +46,7 @@ pub struct GatewayConfig {
     /// Bytes queued for one viewer before it is told to reconnect. Default 262144.
     pub queue_hard_bytes: usize,
     /// JSON bytes of one answer to a poll, a resume, a repair or a lagging event stream; a
-    /// longer range goes on in the next answer. Default 49152: 200 ordinary messages, and
+    /// longer range goes on in the next answer. Default 32768: 130 ordinary messages, and
     /// 1,000 clients that ask and never read cost less than 64 MiB. At most
     /// half of `queue_hard_bytes` counts.
     pub answer_bytes_max: usize,
@@ -132,7 +132,7 @@ impl Default for GatewayConfig {
             linger_secs: 30,
             queue_soft_bytes: 64 * 1024,
             queue_hard_bytes: 256 * 1024,
-            answer_bytes_max: 48 * 1024,
+            answer_bytes_max: 32 * 1024,
             repair_bytes_per_s: 256 * 1024,
             batch_bytes_max: 128 * 1024,
             user_connections_max: 20,

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 const TEXT_BYTES: usize = 12_000;
-const ANSWER_BYTES_MAX: usize = 48 * 1024;
+const ANSWER_BYTES_MAX: usize = 32 * 1024;
 /// Clients of each kind; each has both its ends in this process.
 const CLIENTS: usize = 1_000;
 

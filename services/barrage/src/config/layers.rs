@@ -11,7 +11,7 @@ use super::{Config, DEFAULT_FILE, Problem, limits};
 use crate::cli::Cli;
 
 /// Variables with our prefix that are not settings.
-const NOT_SETTINGS: [&str; 1] = ["config"];
+const NOT_SETTINGS: [&str; 6] = ["config", "recordings", "revision", "bin", "namespace", "token_file"];
 /// Values of a wrong type that are told of; a file with more is no configuration.
 const MISTAKES_MAX: usize = 100;
 
