@@ -10,8 +10,9 @@ use crate::arrivals::Kind;
 use crate::dump::DumpedPost;
 use crate::recordings::Tape;
 
-/// Gifts when no recording is played: mostly cheap ones.
-const GIFTS: [(&str, u64); 4] = [("heart", 0), ("rose", 100), ("rocket", 5_000), ("castle", 100_000)];
+/// Gifts when no recording is played, and their prices. None is free: a room may hold free gifts like
+/// chat, and the tester expects every gift to be shown.
+const GIFTS: [(&str, u64); 4] = [("heart", 10), ("rose", 100), ("rocket", 5_000), ("castle", 100_000)];
 /// Likes of one tap-happy viewer.
 const LIKES_MAX: u32 = 10;
 

@@ -135,23 +135,24 @@ async fn route(mut request: Request<Body>, peer: SocketAddr, shared: &Shared) ->
     }
 }
 
-/// Logs a failure with its cause. A refusal for want of room (`overloaded`, `draining`,
-/// `slow_viewer`) is no failure: it is counted alone.
+/// Logs a failure with its cause: `internal` as an error, `unavailable` as a warning, because the part
+/// that is away logs its own state as an error once. A refusal for want of room (`overloaded`,
+/// `draining`, `slow_viewer`) is no failure: it is counted alone.
 fn report(shared: &Shared, response: &Response, request_id: &HeaderValue, method: &http::Method, path: &str) {
     let cause = response.extensions().get::<Cause>();
+    let is_away = cause.is_some_and(|cause| cause.code == Code::Unavailable);
     if cause.is_some_and(|cause| ![Code::Internal, Code::Unavailable].contains(&cause.code)) {
         return;
     }
     let Some(left_out) = shared.log_bound.admit() else { return };
-    tracing::error!(
-        status = response.status().as_u16(),
-        %method,
-        path,
-        request_id = request_id.to_str().unwrap_or_default(),
-        cause = cause.map_or("not given", |cause| cause.message.as_str()),
-        left_out,
-        "a request failed"
-    );
+    let status = response.status().as_u16();
+    let request_id = request_id.to_str().unwrap_or_default();
+    let cause = cause.map_or("not given", |cause| cause.message.as_str());
+    if is_away {
+        tracing::warn!(status, %method, path, request_id, cause, left_out, "a request failed");
+    } else {
+        tracing::error!(status, %method, path, request_id, cause, left_out, "a request failed");
+    }
 }
 
 /// Ends a request when dropped.

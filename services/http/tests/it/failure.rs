@@ -54,12 +54,12 @@ fn a_failure_is_logged_with_its_cause_and_request_id_and_a_refusal_is_not() {
         let answer = server.ask(&format!("GET {path}?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         answer.header("x-request-id").unwrap()
     };
-    for (path, cause) in [("/away", "the-store-is-away"), ("/defect", "a-defect")] {
+    for (path, cause, level) in [("/away", "the-store-is-away", "WARN"), ("/defect", "a-defect", "ERROR")] {
         let id = id(path);
         until("the failure is logged", || {
             let log = log.text();
             log.lines().any(|line| {
-                line.contains("ERROR") && line.contains(cause) && line.contains(&id) && line.contains(path)
+                line.contains(level) && line.contains(cause) && line.contains(&id) && line.contains(path)
             })
         });
     }
