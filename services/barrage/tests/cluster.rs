@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PATH: &str = "/v1/rooms/demo/messages";
 
 struct Nats {
-    _child: Child,
+    child: Child,
     url: String,
     _folder: tempfile::TempDir,
 }
@@ -45,7 +45,15 @@ async fn nats() -> Nats {
         }
     };
     tokio::time::timeout(PATIENCE, listens).await.expect("nats-server does not listen");
-    Nats { _child: child, url: format!("nats://127.0.0.1:{port}"), _folder: folder }
+    Nats { child, url: format!("nats://127.0.0.1:{port}"), _folder: folder }
+}
+
+impl Nats {
+    /// Sends a signal by name.
+    async fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
+    }
 }
 
 /// A process with the token key of another one.
@@ -106,6 +114,34 @@ async fn what_is_posted_at_one_process_is_seen_at_the_other() {
         id += 1;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A server that hangs keeps its connections open and answers nothing.
+#[tokio::test]
+async fn entry_names_the_last_gateways_while_nats_hangs() {
+    let nats = nats().await;
+    let folder = tempfile::tempdir().unwrap();
+    let one = member(&nats, folder.path(), "one", None).await;
+    nats.signal("STOP").await;
+    // Three times as long as an instance may be silent.
+    let hanging = tokio::time::Instant::now();
+    while hanging.elapsed() < Duration::from_secs(15) {
+        let answer = one.get("/v1/entry?room=demo").await;
+        let secs = hanging.elapsed().as_secs();
+        assert_eq!(answer.status, 200, "after {secs} s: {answer:?}");
+        assert!(!answer.body["downlinks"].as_array().unwrap().is_empty(), "after {secs} s: {answer:?}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    nats.signal("CONT").await;
+    let token = one.token("u1", "demo", "viewer").await;
+    let posts = async {
+        let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 1 } }).to_string();
+        while one.post(PATH, &token, gift.clone()).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, posts).await.expect("posts are not taken after NATS goes on");
+    assert_eq!(one.get("/v1/entry?room=demo").await.status, 200);
 }
 
 fn gift(id: &str) -> Post {
