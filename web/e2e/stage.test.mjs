@@ -17,8 +17,6 @@ const EVERY_MS = 200;
 const FRAME_MS_MAX = 16;
 /** A machine that is too busy for this many frames a second puts the work of several into one. */
 const FRAMES_PER_SECOND_MIN = 12;
-/** The page's work and the scene have 15 frames a second; input and animations may ask for a few more. */
-const FRAMES_PER_SECOND_MAX = 25;
 
 let source;
 let browser;
@@ -80,7 +78,6 @@ test(`the main thread needs at most ${FRAME_MS_MAX} ms a frame at ${PER_SECOND} 
   t.diagnostic(`${cost.cpuMsPerFrame.toFixed(1)} ms a frame, ${perSecond(cost.cpuMs).toFixed(0)} ms and ${perSecond(cost.frames).toFixed(1)} frames a second`);
   assert.ok(cost.frames > 0);
   assert.ok(frameMs <= FRAME_MS_MAX, `${frameMs} ms`);
-  assert.ok(perSecond(cost.frames) <= FRAMES_PER_SECOND_MAX, `${perSecond(cost.frames)} frames a second`);
   await page.context().close();
 });
 

@@ -11,24 +11,39 @@ pub(crate) fn all() -> anyhow::Result<()> {
     install::nats_server()?;
     web_modules()?;
     web_is_current()?;
-    lint()?;
-    // Builds the server binary as well, with the features that the tests are built with.
-    run(command("cargo", &["test", "--locked", "--workspace", "--no-run", "--quiet"]))?;
-    run(command("cargo", &["test", "--locked", "--workspace", "--no-fail-fast"]))?;
+    lint_all_but_rust()?;
+    run(linting_test(&["--no-run", "--quiet"]))?;
+    run(linting_test(&["--no-fail-fast"]))?;
     browser()?;
     note("\nall tests passed");
     Ok(())
 }
 
-/// What the compiler's helpers and TypeScript say.
+/// Format, paths, dependencies, clippy, and the page's types.
 pub(crate) fn lint() -> anyhow::Result<()> {
+    lint_all_but_rust()?;
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    run(command("cargo", &clippy))
+}
+
+fn lint_all_but_rust() -> anyhow::Result<()> {
     lint_paths::check()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     dependencies::check()?;
-    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    run(command("cargo", &clippy))?;
     web_modules()?;
     run(npm(&["run", "--silent", "check"])?)
+}
+
+/// `cargo test` of all targets, compiled by clippy's driver with warnings denied: one build lints
+/// and makes the tests, the examples and the server binary. `cargo clippy` would check all
+/// dependencies a second time. There are no doctests.
+fn linting_test(arguments: &[&str]) -> std::process::Command {
+    let targets = ["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--examples"];
+    let mut test = command("cargo", &[&targets, arguments].concat());
+    test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    // How cargo-clippy passes `-D warnings` to the driver.
+    test.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+    test
 }
 
 /// Rebuilds the embedded page.
