@@ -1,5 +1,5 @@
 // The page's repeated work (stage, list, scene) shares frames, at most 15 a second. The
-// compositor moves what is in flight between them without the main thread.
+// browser's own animations move danmaku in flight between them.
 
 /** Between two frames of the page's own work. */
 export const FRAME_MS = 66;

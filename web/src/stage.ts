@@ -1,5 +1,5 @@
-// Danmaku in flight over the scene. `Admission` says where and when each one flies; the
-// compositor moves it (Web Animations), so that the main thread works only when one comes or goes.
+// Danmaku in flight over the scene. `Admission` says where and when each one flies; a Web Animation
+// moves it. Chromium runs animations that start out of view on the main thread, at every frame.
 
 import { Admission, type Placed, type Rank } from './admission.ts';
 import { cssColor, element } from './dom.ts';

@@ -88,13 +88,13 @@ pub struct CapacityFile {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AtLeast {
-    /// Viewers.
+    /// Whether more viewers were not tried.
     pub connections: bool,
-    /// Joins per second.
+    /// Whether more joins per second were not tried.
     pub joins_per_s: bool,
-    /// Messages handed to viewers per second.
+    /// Whether more messages handed to viewers per second were not tried.
     pub deliveries_per_s: bool,
-    /// Bytes written per second.
+    /// Whether more bytes written per second were not tried.
     pub egress_bytes_per_s: bool,
 }
 

@@ -8,9 +8,9 @@ use toml::{Table, Value};
 pub struct Difference {
     /// Path of the key, as in `scale_in.window_secs`.
     pub key: String,
-    /// Its value before, as TOML.
+    /// The key's value in the default policy, as TOML.
     pub before: String,
-    /// Its value after.
+    /// The key's value in the chosen policy, as TOML.
     pub after: String,
 }
 
