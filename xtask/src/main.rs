@@ -73,6 +73,9 @@ enum Bench {
         /// Runs of gateway and limit by turns; medians are printed.
         #[arg(long, default_value_t = 7)]
         rounds: u32,
+        /// Compare with this `barrage` binary, by turns, instead of with the limit.
+        #[arg(long, value_name = "BINARY")]
+        against: Option<String>,
         /// One JSON object instead of a table.
         #[arg(long)]
         json: bool,
@@ -85,6 +88,9 @@ enum Bench {
         /// The median of so many is printed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
+        /// Compare with this `barrage` binary, by turns, instead of with the limit.
+        #[arg(long, value_name = "BINARY")]
+        against: Option<String>,
         /// One JSON object instead of a sentence.
         #[arg(long)]
         json: bool,
@@ -94,6 +100,12 @@ enum Bench {
         /// Idle viewers.
         #[arg(long, default_value_t = 15_000)]
         viewers: u32,
+        /// Compare with this `barrage` binary, by turns.
+        #[arg(long, value_name = "BINARY")]
+        against: Option<String>,
+        /// Runs of each binary by turns; medians are printed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
         /// One JSON object instead of a sentence.
         #[arg(long)]
         json: bool,
@@ -146,11 +158,18 @@ fn main() -> ExitCode {
         Command::Web => test::web_build(),
         Command::Gen(Gen::Recordings { dir, seed }) => r#gen::recordings(&dir, seed),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
-        Command::Bench(Bench::Fanout { secs, rounds, json }) => bench::fanout::main(secs, rounds, json),
-        Command::Bench(Bench::Handshake { viewers, rounds, json }) => {
-            bench::handshake::main(viewers, rounds, json)
-        }
-        Command::Bench(Bench::Memory { viewers, json }) => bench::memory::main(viewers, json),
+        Command::Bench(Bench::Fanout { secs, rounds, against, json }) => match against {
+            Some(other) => bench::fanout::against(&other, secs, rounds, json),
+            None => bench::fanout::main(secs, rounds, json),
+        },
+        Command::Bench(Bench::Handshake { viewers, rounds, against, json }) => match against {
+            Some(other) => bench::handshake::against(&other, viewers, rounds, json),
+            None => bench::handshake::main(viewers, rounds, json),
+        },
+        Command::Bench(Bench::Memory { viewers, against, rounds, json }) => match against {
+            Some(other) => bench::memory::against(&other, viewers, rounds, json),
+            None => bench::memory::main(viewers, json),
+        },
         Command::Bench(Bench::Wire { recording, speed, secs, json }) => {
             bench::wire::main(recording, speed, secs, json)
         }

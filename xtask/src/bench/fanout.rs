@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-use super::median;
 use super::ready::sleep;
 use super::site::{self, Site};
-use crate::run::{note, say};
+use super::{against_figures, by_turns, median, print_figures};
+use crate::run::note;
 
 /// For the first deliveries, before anything is counted.
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -46,7 +46,7 @@ pub(crate) fn main(secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> 
         let (mut gateway, mut limit, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             note(&format!("{}: round {round} of {rounds}", case.name));
-            let delivered = of_gateway(case, secs)?;
+            let delivered = of_gateway(site::BARRAGE, case, secs)?;
             let bare = of_limit(case, &delivered, secs)?;
             note(&format!(
                 "  {:.0} deliveries per CPU-second, limit {bare:.0}, {:.0} bytes and {:.1} messages a frame, \
@@ -70,10 +70,19 @@ pub(crate) fn main(secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> 
     let (rate, p99_ms) = at_half_saturation(&figures, secs)?;
     figures.insert("half_saturation_messages_per_s".into(), json!(rate));
     figures.insert("p99_ms_at_half_saturation".into(), json!(p99_ms));
-    if as_json {
-        return say(&Value::Object(figures).to_string());
+    print_figures(&figures, as_json)
+}
+
+/// Measures each case by turns with another binary, and prints medians and ratios.
+pub(crate) fn against(other: &str, secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> {
+    site::build()?;
+    let mut figures = Map::new();
+    for case in &CASES {
+        note(case.name);
+        let turns = by_turns(rounds, other, |binary| Ok(of_gateway(binary, case, secs)?.per_cpu_s))?;
+        against_figures(case.name, &turns, &mut figures);
     }
-    figures.iter().try_for_each(|(name, value)| say(&format!("{name:<34} {value}")))
+    print_figures(&figures, as_json)
 }
 
 /// The batched room again, at half of the messages that would fill the core.
@@ -82,13 +91,14 @@ fn at_half_saturation(figures: &Map<String, Value>, secs: u32) -> anyhow::Result
     let per_cpu_s = figures["gateway_window50"].as_f64().context("no figure")?;
     let messages_per_s = (per_cpu_s / f64::from(batched.viewers) / 2.0).round();
     note(&format!("{messages_per_s} messages a second: half of the saturation"));
-    let delivered = of_gateway(&Case { messages_per_s, ..*batched }, secs)?;
+    let delivered = of_gateway(site::BARRAGE, &Case { messages_per_s, ..*batched }, secs)?;
     Ok((messages_per_s, delivered.p99_ms))
 }
 
-fn of_gateway(case: &Case, secs: u32) -> anyhow::Result<Delivered> {
+fn of_gateway(binary: &str, case: &Case, secs: u32) -> anyhow::Result<Delivered> {
     let window_ms = case.window_ms;
-    let site = Site::start("fanout", &format!("window_ms = {window_ms}\nwindow_ms_max = {window_ms}\n"))?;
+    let site =
+        Site::start(binary, "fanout", &format!("window_ms = {window_ms}\nwindow_ms_max = {window_ms}\n"))?;
     let mut crowd = site.crowd(case.viewers, &[])?;
     crowd.says()?;
     let _publisher = site.publish(case.messages_per_s)?;

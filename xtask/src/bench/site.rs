@@ -116,20 +116,21 @@ pub(crate) struct Site {
     pub(crate) gateway: Process,
     _nats: Process,
     folder: PathBuf,
+    binary: String,
 }
 
 impl Site {
-    /// Starts afresh, with lines of configuration behind `[gateway]`.
-    pub(crate) fn start(name: &str, gateway: &str) -> anyhow::Result<Site> {
-        Site::start_with(name, gateway, false)
+    /// Starts a gateway from an empty folder, with lines of configuration behind `[gateway]`.
+    pub(crate) fn start(binary: &str, name: &str, gateway: &str) -> anyhow::Result<Site> {
+        Site::start_with(binary, name, gateway, false)
     }
 
-    /// The same behind TLS.
-    pub(crate) fn start_encrypted(name: &str) -> anyhow::Result<Site> {
-        Site::start_with(name, "", true)
+    /// Starts a gateway that speaks TLS.
+    pub(crate) fn start_encrypted(binary: &str, name: &str) -> anyhow::Result<Site> {
+        Site::start_with(binary, name, "", true)
     }
 
-    fn start_with(name: &str, gateway: &str, is_encrypted: bool) -> anyhow::Result<Site> {
+    fn start_with(binary: &str, name: &str, gateway: &str, is_encrypted: bool) -> anyhow::Result<Site> {
         let folder = root().join("target/bench").join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
@@ -161,10 +162,11 @@ impl Site {
             "--admin-listen",
             ADMIN,
         ];
-        let mut started = pinned(CORES[0], BARRAGE, &arguments);
+        let mut started = pinned(CORES[0], binary, &arguments);
         let log = std::fs::File::create(folder.join("gateway.log"))?;
         let started = started.stdout(Stdio::null()).stderr(log).spawn()?;
-        let site = Site { gateway: Process(started), _nats: nats, folder };
+        let binary = binary.to_owned();
+        let site = Site { gateway: Process(started), _nats: nats, folder, binary };
         ready::wait(ADMIN)?;
         Ok(site)
     }
@@ -188,7 +190,8 @@ impl Site {
 
     /// A token that the gateway takes.
     pub(crate) fn token(&self) -> anyhow::Result<String> {
-        let mut mint = command(BARRAGE, &["token", "--user", "bench", "--room", ROOM, "--role", "viewer"]);
+        let mut mint =
+            command(&self.binary, &["token", "--user", "bench", "--room", ROOM, "--role", "viewer"]);
         let output = mint.arg("--data-dir").arg(self.folder.join("gateway")).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
