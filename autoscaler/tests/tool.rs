@@ -144,7 +144,7 @@ fn crd_prints_the_definition_and_a_controller_needs_a_cluster() {
 
 #[test]
 fn the_manual_names_every_key_of_the_policy_with_its_default() {
-    let manual = include_str!("../../docs/autoscaling.md");
+    let manual = include_str!("../../docs/guide/autoscale.md");
     let policy = toml::to_string(&PolicyConfig::default()).unwrap();
     let mut part = String::new();
     for line in policy.lines().filter(|line| !line.is_empty()) {
@@ -153,7 +153,7 @@ fn the_manual_names_every_key_of_the_policy_with_its_default() {
             None => {
                 let (key, value) = line.split_once(" = ").unwrap();
                 let row = format!("| `{part}{key}` | {} |", value.trim_matches('"').trim_end_matches(".0"));
-                assert!(manual.contains(&row), "docs/autoscaling.md lacks {row}");
+                assert!(manual.contains(&row), "docs/guide/autoscale.md lacks {row}");
             }
         }
     }

@@ -41,9 +41,9 @@ mod tests {
     }
 
     #[test]
-    fn the_readmes_example_is_valid() {
-        let readme = include_str!("../README.md");
-        let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fn the_guides_example_is_valid() {
+        let guide = include_str!("../../docs/guide/load-test.md");
+        let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         Scenario::parse(example).unwrap_or_else(|error| panic!("{error}"));
     }
 

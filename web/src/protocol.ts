@@ -1,4 +1,4 @@
-// What travels, as far as this page reads it. docs/protocol.md is the contract;
+// What travels, as far as this page reads it. docs/reference/protocol.md is the contract;
 // unknown frame types, body types and fields are ignored, so that a newer
 // server does not break an open page.
 

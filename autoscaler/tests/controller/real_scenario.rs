@@ -129,7 +129,7 @@ fn deployment() -> Value {
 
 /// The role that the manual gives.
 fn role() -> Value {
-    let manual = include_str!("../../../docs/autoscaling.md");
+    let manual = include_str!("../../../docs/guide/autoscale.md");
     let text = manual.split("```").find(|block| block.contains("kind: Role")).unwrap();
     serde_saphyr::from_str(text.strip_prefix("yaml").unwrap()).unwrap()
 }

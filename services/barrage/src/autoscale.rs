@@ -19,7 +19,7 @@ pub(crate) struct AutoscaleConfig {
     /// What one gateway carries, as `barrage-loadtest capacity` writes it. Default: none,
     /// which means the limits of `[gateway]`.
     pub(crate) capacity_file: Option<PathBuf>,
-    /// The policy; docs/autoscaling.md has its keys. Default as everywhere, with at most
+    /// The policy; docs/guide/autoscale.md has its keys. Default as everywhere, with at most
     /// 8 gateways.
     pub(crate) policy: PolicyConfig,
 }

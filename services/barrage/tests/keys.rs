@@ -10,7 +10,7 @@ use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_barrage");
 const POSTS: &str = "/v1/rooms/demo/messages";
-/// The promise of docs/operations.md.
+/// The promise of docs/guide/operate.md.
 const IN_FORCE_MAX: Duration = Duration::from_secs(10);
 
 /// Writes the configuration with these keys, the first of which signs.

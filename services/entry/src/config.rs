@@ -15,7 +15,7 @@ pub struct EntryConfig {
     /// reads it; a gateway's own limits bound it. Default: none, which means those limits
     /// alone.
     pub capacity_file: Option<PathBuf>,
-    /// Weights and grants: docs/autoscaling.md has the keys.
+    /// Weights and grants: docs/guide/autoscale.md has the keys.
     pub weights: WeightsConfig,
     /// Gateways named in one answer. Default 3: enough to race, and to fall back on.
     pub gateways_max: usize,

@@ -74,7 +74,7 @@ pub(crate) fn alert(shared: &Shared, room: &Room, heat: Heat) {
 mod tests {
     use super::*;
 
-    /// With its time and room, as docs/tuning.md says.
+    /// With its time and room, as docs/guide/tune.md says.
     #[test]
     fn a_record_is_small() {
         assert_eq!(size_of::<BatchRecord>() + 2 * size_of::<u64>(), 88);

@@ -76,10 +76,13 @@ fn insert_limit(headers: &mut HeaderMap, limit: &LimitHit, retry_after_ms: u64) 
 
 /// Fallback for paths that do not exist.
 pub async fn not_found() -> ApiError {
-    ApiError::new(Code::NotFound, "no such resource; docs/protocol.md lists them")
+    ApiError::new(Code::NotFound, "no such resource; docs/reference/protocol.md lists them")
 }
 
 /// Fallback for methods that a resource does not take.
 pub async fn method_not_allowed() -> ApiError {
-    ApiError::new(Code::MethodNotAllowed, "this resource takes another method; docs/protocol.md lists them")
+    ApiError::new(
+        Code::MethodNotAllowed,
+        "this resource takes another method; docs/reference/protocol.md lists them",
+    )
 }

@@ -71,7 +71,7 @@ pub(crate) async fn documented(response: Response) -> Response {
     let text = text.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
     let message = text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| {
         let reason = status.canonical_reason().unwrap_or("refused");
-        format!("{reason}; docs/protocol.md lists the resources")
+        format!("{reason}; docs/reference/protocol.md lists the resources")
     });
     let (of_error, body) = ApiError::new(code(status), message).into_response().into_parts();
     for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {

@@ -12,7 +12,7 @@ pub const DEFLATE_BYTES_MIN: usize = 128;
 
 /// What every stream may refer back to, as if it had been sent before: the words of this
 /// protocol's frames and some that chats are made of, what is most frequent last.
-/// Part of the protocol: `docs/protocol.md` prints it.
+/// Part of the protocol: `docs/reference/protocol.md` prints it.
 pub const DICTIONARY: &str = include_str!("dictionary.txt");
 
 /// Highest effort.

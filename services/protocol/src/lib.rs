@@ -2,7 +2,7 @@
 //! classes, downlink frames, uplink requests and error codes.
 //!
 //! No I/O, no clock, no async: every other crate stands on this one.
-//! `docs/protocol.md` is the human-readable form; a test parses its examples.
+//! `docs/reference/protocol.md` is the human-readable form; a test parses its examples.
 
 pub mod batch;
 pub mod class;

@@ -1,4 +1,4 @@
-//! docs/protocol.md against the types: every example parses and loses nothing,
+//! docs/reference/protocol.md against the types: every example parses and loses nothing,
 //! every variant has one, and the table of codes is the code's.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-const PAGE: &str = include_str!("../../../docs/protocol.md");
+const PAGE: &str = include_str!("../../../docs/reference/protocol.md");
 
 /// Blocks that services/barrage/tests/pages/protocol.rs runs against a server.
 const PROGRAMS: [&str; 4] = ["js client", "js token", "python token", "sh"];

@@ -83,7 +83,7 @@ pub(crate) fn turned_away(uplink: &Uplink, room: &RoomId, by: &Identity, error: 
 mod tests {
     use super::*;
 
-    /// With its time and room, as docs/tuning.md says: a queue of them is what the memory is for.
+    /// With its time and room, as docs/guide/tune.md says: a queue of them is what the memory is for.
     #[test]
     fn a_record_is_small() {
         assert_eq!(size_of::<PostRecord>() + 2 * size_of::<u64>(), 64);

@@ -90,7 +90,7 @@ const PARTS: [Part; 31] = [
 /// The table that is printed last, and where it is.
 const POLICY: (&str, &str) = ("autoscale", "policy");
 
-/// Tables that stand several times, and the policy, whose numbers docs/autoscaling.md explains.
+/// Tables that stand several times, and the policy, whose numbers docs/guide/autoscale.md explains.
 const EXAMPLES: &str = r##"
 # Keys that verify tokens; the first that can sign makes them.
 # [[token.keys]]
@@ -139,7 +139,11 @@ fn text() -> anyhow::Result<String> {
     }
     let policy = at(&values, "autoscale.policy").context("there is no policy")?;
     let policy = nested("autoscale.policy", policy.clone());
-    write!(file, "\n# docs/autoscaling.md explains the policy.\n{}{EXAMPLES}", toml::to_string(&policy)?)?;
+    write!(
+        file,
+        "\n# docs/guide/autoscale.md explains the policy.\n{}{EXAMPLES}",
+        toml::to_string(&policy)?
+    )?;
     Ok(file)
 }
 
@@ -154,7 +158,7 @@ fn write_part(file: &mut String, part: &Part, values: &Table) -> anyhow::Result<
         writeln!(file, "\n{sign}[{}]", part.path)?;
     }
     if part.name.is_empty() {
-        write!(file, "# docs/autoscaling.md explains these.\n{}", toml::to_string(table)?)?;
+        write!(file, "# docs/guide/autoscale.md explains these.\n{}", toml::to_string(table)?)?;
         return Ok(());
     }
     let mut inner = String::new();

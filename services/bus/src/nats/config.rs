@@ -50,7 +50,7 @@ pub struct NatsConfig {
     /// Streams that the rooms are spread over, 1 to 64, each with a leader and an append rate
     /// of its own. Default 1, which is enough for tens of thousands of accepted messages a
     /// second. It cannot be changed while there are messages: a room's chain is in one
-    /// stream; see docs/operations.md.
+    /// stream; see docs/guide/operate.md.
     pub partitions: u16,
     /// Position that the first message gets in streams that are declared anew. Default 1;
     /// when they take the place of older ones, the first that none of those has given, so

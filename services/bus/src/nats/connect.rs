@@ -37,7 +37,7 @@ pub enum NatsError {
     /// The streams on the servers were made with another number of partitions.
     #[error(
         "nats.partitions is {wanted}, but the streams on NATS were made with {made}, and a room's chain cannot \
-         go on in another stream: set it back, or move as docs/operations.md says under `Partitions` (with \
+         go on in another stream: set it back, or move as docs/guide/operate.md says under `Partitions` (with \
          nats.first_sequence = {next} or more)"
     )]
     Partitions {

@@ -62,7 +62,7 @@ async fn another_number_of_partitions_is_refused() {
                     panic!("{refused}")
                 };
                 assert_eq!((found, wanted, next), (made, other, last.0 + 1));
-                assert!(refused.to_string().contains("docs/operations.md"));
+                assert!(refused.to_string().contains("docs/guide/operate.md"));
             }
         }
         let again = open(config(made)).await.unwrap();
@@ -74,7 +74,7 @@ async fn another_number_of_partitions_is_refused() {
     }
 }
 
-/// As docs/operations.md says it.
+/// As docs/guide/operate.md says it.
 #[tokio::test]
 async fn a_move_goes_on_after_the_newest_position() {
     let server = Server::start().await;
