@@ -32,13 +32,26 @@ async fn the_commands_of_the_documents_run_or_say_why_they_cannot() {
     }
 }
 
-/// The blocks of configuration in docs/guide/tune.md, together.
+/// The Chinese README shows the same commands, with other comments.
+#[test]
+fn the_chinese_readme_has_the_commands_of_the_readme() {
+    let commands = |page: &str| {
+        let blocks = pages::blocks(&pages::page(page)).into_iter();
+        let text: String =
+            blocks.filter(|block| block.info.starts_with("sh")).map(|block| block.text).collect();
+        let lines =
+            text.lines().map(|line| line.split(" # ").next().unwrap_or_default().trim_end().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(commands("README.zh-CN.md"), commands("README.md"));
+}
+
+/// The blocks of configuration in docs/guide/moderate.md and docs/guide/tune.md, together.
 #[tokio::test]
-async fn the_configuration_in_the_tuning_guide_works() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/tune.md");
-    let guide = std::fs::read_to_string(guide).unwrap();
+async fn the_configuration_in_the_guides_works() {
+    let guides = ["docs/guide/moderate.md", "docs/guide/tune.md"].map(pages::page).concat();
     let blocks: Vec<_> =
-        guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        guides.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 2);
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("barrage.toml"), blocks.concat()).unwrap();

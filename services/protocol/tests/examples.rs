@@ -15,9 +15,6 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/reference/protocol.md");
 
-/// Blocks that services/barrage/tests/pages/protocol.rs runs against a server.
-const PROGRAMS: [&str; 4] = ["js client", "js token", "python token", "sh"];
-
 /// The fenced blocks that open with "```json TAG": line, tag, text.
 fn examples() -> Vec<(usize, &'static str, String)> {
     let mut examples = Vec::new();
@@ -25,9 +22,6 @@ fn examples() -> Vec<(usize, &'static str, String)> {
     while let Some((number, line)) = lines.next() {
         let Some(fence) = line.strip_prefix("```") else { continue };
         let body: Vec<_> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
-        if PROGRAMS.contains(&fence) {
-            continue;
-        }
         let tag =
             fence.strip_prefix("json ").unwrap_or_else(|| panic!("line {}: untagged example", number + 1));
         examples.push((number + 1, tag, body.join("\n")));

@@ -1,4 +1,4 @@
-//! The programs of docs/reference/protocol.md run as they stand there.
+//! The programs of docs/guide/write-a-client.md and docs/guide/embed.md run as they are printed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -27,7 +27,7 @@ async fn node() -> Command {
 
 #[tokio::test]
 async fn the_client_in_30_lines_joins_reads_and_sends() {
-    let text = super::block(&super::page("docs/reference/protocol.md"), "js client");
+    let text = super::block(&super::page("docs/guide/write-a-client.md"), "js client");
     assert!(text.lines().count() <= 36, "it is to stay short");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("client.mjs"), text).unwrap();
@@ -62,7 +62,7 @@ async fn made(mut program: Command, folder: &Path) -> String {
 
 #[tokio::test]
 async fn the_tokens_of_both_snippets_are_accepted() {
-    let page = super::page("docs/reference/protocol.md");
+    let page = super::page("docs/guide/embed.md");
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // With a line end, and as base64 would be decoded: neither changes the secret.
