@@ -1,22 +1,30 @@
-// Measures the page: CPU time of its main thread, and the boxes of the danmaku in flight.
+// Measures the page: CPU time of its main thread, where its animations run, and the boxes of the
+// danmaku in flight.
 
-/** Trace categories with the thread's tasks, their CPU time, and the frames. */
-const CATEGORIES = ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame'];
+/** Trace categories with the thread's tasks, their CPU time, the frames, and the animations. */
+const CATEGORIES = ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame', 'blink.animations'];
 
-/** CPU milliseconds of the main thread while `run` runs, in all and for each of its frames. */
-export async function mainThread(page, run) {
+/** Traces the page while `run` runs: the main thread's CPU milliseconds and frames, and the animations. */
+export async function traced(page, run) {
   const session = await page.context().newCDPSession(page);
   const events = [];
   session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
   await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES } });
   const started = performance.now();
-  const result = await run();
+  await run();
   const elapsedMs = performance.now() - started;
   const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
   await session.send('Tracing.end');
   await complete;
   await session.detach();
-  return { ...summed(events), elapsedMs, result };
+  return { ...summed(events), ...animationsOf(events), elapsedMs };
+}
+
+/** Counts the animations that began, and lists Chromium's reasons not to run one on the compositor. */
+function animationsOf(events) {
+  const all = events.filter((event) => event.name === 'Animation');
+  const notComposited = all.map((event) => event.args.data?.compositeFailed ?? 0).filter((reasons) => reasons !== 0);
+  return { animations: all.filter((event) => event.ph === 'b').length, notComposited };
 }
 
 function summed(events) {
@@ -35,9 +43,7 @@ function totals(events) {
   const tasks = events.filter((event) => event.ph === 'X' && event.name === 'ThreadControllerImpl::RunTask');
   const cpuMs = tasks.reduce((sum, event) => sum + (event.tdur ?? 0), 0) / 1000;
   const frames = events.filter((event) => event.name === 'BeginMainThreadFrame').length;
-  const byName = {};
-  for (const event of events) if (event.ph === 'X' && event.tdur) byName[event.name] = (byName[event.name] ?? 0) + event.tdur / 1000;
-  return { cpuMs, frames, cpuMsPerFrame: cpuMs / Math.max(frames, 1), byName };
+  return { cpuMs, frames };
 }
 
 /** Reads the boxes of the danmaku that are in view, with the stage's own. */

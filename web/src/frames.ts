@@ -1,38 +1,32 @@
-// The page's repeated work (stage, list, scene) shares frames, at most 15 a second. The
-// browser's own animations move danmaku in flight between them.
+// Runs the page's repeated work (stage, list, scene) together, at most 15 times a second. The
+// compositor moves danmaku between these frames.
 
-/** Between two frames of the page's own work. */
-export const FRAME_MS = 66;
-/** A hidden page gets no animation frames; its list goes on at this pace. */
+/** Least time between two frames of the page's own work. */
+const FRAME_MS = 66;
+/** The same for a hidden page, which shows nothing but keeps its list. */
 const HIDDEN_MS = 250;
 
 const waiting = new Set<() => void>();
 let timer: number | undefined;
-let asked: number | undefined;
 let lastMs = -Infinity;
 
-/** Runs the work once, with the next frame. Asked for twice before that it still runs once. */
+/** Runs the work once, with the next frame; work that already waits for that frame is not added again. */
 export function nextFrame(work: () => void): void {
   waiting.add(work);
-  if (timer === undefined && asked === undefined) arm();
+  if (timer === undefined) arm();
 }
 
+/**
+ * A timer, not an animation frame: what changes in an animation frame and starts animations makes
+ * the browser render another one at once.
+ */
 function arm(): void {
-  if (document.hidden) {
-    timer = setTimeout(run, HIDDEN_MS);
-    return;
-  }
-  // A timer comes a little late and the frame after it later still: aim at the frame before.
-  const restMs = Math.max(0, lastMs + FRAME_MS - performance.now() - 12);
-  timer = setTimeout(() => {
-    timer = undefined;
-    asked = requestAnimationFrame(run);
-  }, restMs);
+  const restMs = Math.max(0, lastMs + FRAME_MS - performance.now());
+  timer = setTimeout(run, document.hidden ? HIDDEN_MS : restMs);
 }
 
 function run(): void {
   timer = undefined;
-  asked = undefined;
   lastMs = performance.now();
   const works = [...waiting];
   waiting.clear();
@@ -40,9 +34,7 @@ function run(): void {
 }
 
 document.addEventListener('visibilitychange', () => {
-  if (waiting.size === 0) return;
+  if (timer === undefined) return;
   clearTimeout(timer);
-  if (asked !== undefined) cancelAnimationFrame(asked);
-  timer = asked = undefined;
   arm();
 });

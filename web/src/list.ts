@@ -17,6 +17,8 @@ const PENDING_MAX = ROWS_MAX;
 const NEAR_PX = 48;
 /** Above this many rows in a second a screen reader is spared the flood. */
 const SPOKEN_PER_SECOND_MAX = 6;
+/** Above that rate the list changes only this often: layout and paint of a long list are dear. */
+const FLOOD_FLUSH_MS = 200;
 
 export class List {
   #pending: HTMLElement[] = [];
@@ -25,6 +27,7 @@ export class List {
   #leftOut: { node: HTMLElement; count: number } | null = null;
   #second = 0;
   #inSecond = 0;
+  #flushedMs = -Infinity;
 
   constructor(
     private readonly root: HTMLElement,
@@ -91,6 +94,9 @@ export class List {
   }
 
   #flush = (): void => {
+    const nowMs = performance.now();
+    if (this.#silent && nowMs - this.#flushedMs < FLOOD_FLUSH_MS) return nextFrame(this.#flush);
+    this.#flushedMs = nowMs;
     const rows = this.#pending;
     this.#pending = [];
     this.#spareReader(rows.length);

@@ -1,5 +1,6 @@
-// Danmaku in flight over the scene. `Admission` says where and when each one flies; a Web Animation
-// moves it. Chromium runs animations that start out of view on the main thread, at every frame.
+// Shows danmaku over the scene. `Admission` decides where and when each danmaku is shown; one Web
+// Animation for each danmaku moves it on the browser's compositor, so that danmaku go on moving
+// while the main thread is busy.
 
 import { Admission, type Placed, type Rank } from './admission.ts';
 import { cssColor, element } from './dom.ts';
@@ -24,8 +25,15 @@ const LINE_SHARE = 0.9;
 const LINES_MAX = 2;
 /** Two lines need a little more than half of one line: words do not break anywhere. */
 const WRAP_SLACK = 1.15;
-/** A standing one leaves so long before its place is free: a busy page may show it a frame longer. */
+/** A standing danmaku disappears this long before its place is free: a busy page may show it a frame longer. */
 const LEAVE_MS = 250;
+/**
+ * An animation lasts this much longer than its danmaku is in view. Chromium runs main-thread frames
+ * around the end of each animation, so the stage cancels every animation before that end.
+ */
+const TAIL_MS = 10_000;
+/** Left of the stage by this much is out of view on every screen. */
+const AWAY_PX = 20_000;
 /** The count of those that found no lane is about one crowded time; it ends after this without any. */
 const MISSED_KEPT_MS = 10_000;
 /** The count changes at most this often, for the eye and for the layout. */
@@ -42,14 +50,22 @@ interface Flight {
   rowPx: number;
 }
 
+/** A danmaku on the stage. */
+interface Shown {
+  key: number;
+  node: HTMLElement;
+  animation: Animation;
+}
+
 export class Stage {
   visible = true;
   #still = matchMedia('(prefers-reduced-motion: reduce)');
   #admission: Admission<Flight>;
-  #nodes = new Map<Box, { node: HTMLElement; key: number }>();
+  #shown = new Map<Box, Shown>();
   #measure = document.createElement('canvas').getContext('2d')!;
   #family: string;
   #rowPx = ROW_PX.wide;
+  #widthPx = 0;
   #own = 0;
   #missed = 0;
   #missedMs = -Infinity;
@@ -84,7 +100,7 @@ export class Stage {
   /** A moderator took it back. */
   recall(sequence: number): void {
     this.#admission.withdraw((flight) => flight.key === sequence);
-    for (const { node, key } of this.#nodes.values()) if (key === sequence) node.remove();
+    for (const shown of this.#shown.values()) if (shown.key === sequence) takeAway(shown);
   }
 
   show(visible: boolean): void {
@@ -95,20 +111,21 @@ export class Stage {
 
   #size(): { widthPx: number; heightPx: number; rowPx: number } {
     const { clientWidth: widthPx, clientHeight: heightPx } = this.flight;
+    this.#widthPx = widthPx;
     this.#rowPx = widthPx < NARROW_PX ? ROW_PX.narrow : ROW_PX.wide;
     return { widthPx, heightPx, rowPx: this.#rowPx };
   }
 
   #clear(): void {
     this.#admission.clear();
-    for (const { node } of this.#nodes.values()) node.remove();
-    this.#nodes.clear();
+    for (const shown of this.#shown.values()) takeAway(shown);
+    this.#shown.clear();
     this.#missed = 0;
     this.#writeMissed();
   }
 
   #offer(sequence: number | null, words: string, tag: string, style: Style, rank: Rank): void {
-    const stagePx = this.flight.clientWidth;
+    const stagePx = this.#widthPx;
     if (document.hidden || !this.visible || stagePx === 0) return;
     const { rows, letters } = SIZES[style.size];
     const fontPx = Math.round(letters * this.#rowPx);
@@ -136,8 +153,9 @@ export class Stage {
     this.#admission.still = this.#still.matches;
     const { placed, ended, missed } = this.#admission.turn(nowMs);
     for (const box of ended) {
-      this.#nodes.get(box)?.node.remove();
-      this.#nodes.delete(box);
+      const shown = this.#shown.get(box);
+      if (shown) takeAway(shown);
+      this.#shown.delete(box);
     }
     for (const one of placed) this.#launch(one);
     if (missed.length > 0) {
@@ -156,17 +174,11 @@ export class Stage {
     const node = danmakuNode(item);
     node.style.width = `${box.widthPx}px`;
     node.style.height = `${box.heightPx}px`;
-    const at = (leftPx: number): string => `translate(${leftPx}px, ${box.topPx}px)`;
     this.flight.append(node);
-    this.#nodes.set(box, { node, key: item.key });
-    const endMs = box.speedPxPerMs > 0 ? box.endMs : box.endMs - LEAVE_MS;
-    const animation = node.animate(
-      { transform: [at(box.leftPx), at(leftAt(box, endMs))] },
-      { duration: endMs - box.startMs },
-    );
-    // All boxes follow one clock from the moment that their places were found for: no two drift. After
-    // it a box is out of view (style.css), though its element goes only with the next turn.
+    const animation = node.animate(keyframesOf(box), { duration: box.endMs + TAIL_MS - box.startMs });
+    // All boxes use one clock, which starts when their places were chosen: no two boxes drift apart.
     animation.startTime = box.startMs;
+    this.#shown.set(box, { node, key: item.key, animation });
   }
 
   #writeMissed(): void {
@@ -180,6 +192,21 @@ const TAG_PX = 20;
 
 function timelineMs(): number {
   return Number(document.timeline.currentTime ?? performance.now());
+}
+
+/** Cancels first: the animation of an element that is not in the page runs on the main thread. */
+function takeAway({ node, animation }: Shown): void {
+  animation.cancel();
+  node.remove();
+}
+
+/** The way of a box from its start to `TAIL_MS` after its end; a standing box is out of view by then. */
+function keyframesOf(box: Box): Keyframe[] {
+  const at = (leftPx: number, offset: number): Keyframe => ({ transform: `translate(${leftPx}px, ${box.topPx}px)`, offset });
+  const goneMs = box.endMs + TAIL_MS;
+  if (box.speedPxPerMs > 0) return [at(box.leftPx, 0), at(leftAt(box, goneMs), 1)];
+  const leaves = (box.endMs - LEAVE_MS - box.startMs) / (goneMs - box.startMs);
+  return [at(box.leftPx, 0), at(box.leftPx, leaves), at(-AWAY_PX, leaves), at(-AWAY_PX, 1)];
 }
 
 function danmakuNode({ words, tag, style, rank, lines, rowPx }: Flight): HTMLElement {
