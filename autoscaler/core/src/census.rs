@@ -1,7 +1,7 @@
 //! Who can serve, who is on the way, who is silent.
 
 use crate::capacity::Knee;
-use crate::load::{GatewayLoad, LoadReport, Phase};
+use crate::load::{LoadReport, ObservedGateway, Phase};
 use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::policy::PolicyConfig;
@@ -10,11 +10,11 @@ use crate::policy::PolicyConfig;
 #[derive(Debug)]
 pub(crate) struct Census<'a> {
     /// Take newcomers and are heard (or all are taken to, when blind).
-    pub(crate) serving: Vec<&'a GatewayLoad>,
+    pub(crate) serving: Vec<&'a ObservedGateway>,
     /// Ready, and an operator wants them gone.
-    pub(crate) cordoned: Vec<&'a GatewayLoad>,
+    pub(crate) cordoned: Vec<&'a ObservedGateway>,
     /// Their viewers are being moved.
-    pub(crate) draining: Vec<&'a GatewayLoad>,
+    pub(crate) draining: Vec<&'a ObservedGateway>,
     /// On the way: listed as starting, or asked for and not listed yet.
     pub(crate) arriving: u32,
     /// Run and cannot serve.
@@ -32,7 +32,7 @@ impl<'a> Census<'a> {
         memory: &Memory,
         seen: &'a Observation,
     ) -> Census<'a> {
-        let should_report = |g: &&GatewayLoad| matches!(g.phase, Phase::Ready | Phase::Draining);
+        let should_report = |g: &&ObservedGateway| matches!(g.phase, Phase::Ready | Phase::Draining);
         let expected = seen.gateways.iter().filter(should_report).count();
         let silent =
             seen.gateways.iter().filter(should_report).filter(|g| fresh(policy, knee, g).is_none()).count();
@@ -75,7 +75,7 @@ impl<'a> Census<'a> {
 pub(crate) fn fresh<'a>(
     policy: &PolicyConfig,
     knee: &Knee,
-    gateway: &'a GatewayLoad,
+    gateway: &'a ObservedGateway,
 ) -> Option<&'a LoadReport> {
     let young = (0.0..=policy.missing.stale_secs).contains(&gateway.report_age_secs);
     gateway.report.as_ref().filter(|report| young && report.is_sane(knee))

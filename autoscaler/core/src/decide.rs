@@ -91,7 +91,7 @@ fn act(
     decision.moves = drain::moves(policy, knee, memory, census, &decision.undrain);
     decision.moves.extend(rebalance::moves(policy, knee, memory, census, decision.reason.panic));
     if decision.reason.panic {
-        let over = |id: &&crate::load::GatewayLoad| {
+        let over = |id: &&crate::load::ObservedGateway| {
             fresh(policy, knee, id).is_some_and(|report| report.hottest(knee).1 >= 1.0)
         };
         decision.shut = census.serving.iter().copied().filter(over).map(|g| g.id.clone()).collect();

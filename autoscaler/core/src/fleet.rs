@@ -68,36 +68,10 @@ pub struct FleetInstance {
     pub draining: bool,
     /// How hard it works.
     #[serde(default)]
-    pub load: FleetLoad,
+    pub load: LoadReport,
     /// How old the report is.
     #[serde(default)]
     pub report_age_ms: f64,
-}
-
-/// A gateway's load; rates are of the last second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FleetLoad {
-    /// Open viewer connections.
-    pub connections: f64,
-    /// Viewers that came in.
-    pub joins_per_s: f64,
-    /// Messages handed to viewers.
-    pub deliveries_per_s: f64,
-    /// Bytes written to viewers.
-    pub egress_bytes_per_s: f64,
-    /// Writes to viewers' sockets: each is a packet or more.
-    pub writes_per_s: f64,
-    /// Bytes that wait in viewers' queues.
-    pub backlog_bytes: f64,
-    /// Processors in use.
-    pub cpu_cores: f64,
-    /// Resident bytes.
-    pub memory_bytes: f64,
-    /// How late writes or timers are.
-    pub lag_ms: f64,
-    /// 99th percentile from acceptance to write; 0 when nothing was pushed.
-    pub push_p99_ms: f64,
 }
 
 impl FleetReport {
@@ -112,23 +86,6 @@ impl FleetInstance {
     #[must_use]
     pub fn phase(&self) -> Phase {
         if self.draining { Phase::Draining } else { Phase::Ready }
-    }
-}
-
-impl From<FleetLoad> for LoadReport {
-    fn from(load: FleetLoad) -> LoadReport {
-        LoadReport {
-            connections: load.connections,
-            joins_per_s: load.joins_per_s,
-            deliveries_per_s: load.deliveries_per_s,
-            egress_bytes_per_s: load.egress_bytes_per_s,
-            packets_per_s: load.writes_per_s,
-            cpu_cores: load.cpu_cores,
-            memory_bytes: load.memory_bytes,
-            backlog_bytes: load.backlog_bytes,
-            scheduling_lag_ms: load.lag_ms,
-            push_p99_ms: load.push_p99_ms,
-        }
     }
 }
 
@@ -151,8 +108,8 @@ mod tests {
         let report: FleetReport = serde_json::from_str(text).unwrap();
         let gateways: Vec<_> = report.gateways().collect();
         assert_eq!((gateways.len(), gateways[0].phase(), report.entry), (1, Phase::Draining, None));
-        let load = LoadReport::from(gateways[0].load);
-        assert_eq!((load.connections, load.packets_per_s), (7.0, 3.5));
+        let load = &gateways[0].load;
+        assert_eq!((load.connections, load.writes_per_s), (7.0, 3.5));
         let counted: FleetReport =
             serde_json::from_str(r#"{"instances": [], "entry": {"waiting": 3.0}}"#).unwrap();
         assert_eq!(counted.entry.map(|entry| entry.waiting), Some(3.0));

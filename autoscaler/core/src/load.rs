@@ -29,34 +29,71 @@ pub enum Phase {
     Ending,
 }
 
-/// One gateway's load over the last second.
+/// Load of one gateway, as the gateway itself reports it every second: in the registry, at
+/// `GET /v1/admin/fleet`, and in logs of observations. Rates are over the last second. Unknown
+/// keys are ignored, because a gateway may be newer than the reader of its report.
+///
+/// Counts are `f64`, because the simulator moves fractions of viewers; a whole count is written
+/// as an integer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct LoadReport {
     /// Open viewer connections.
+    #[serde(serialize_with = "count")]
     pub connections: f64,
-    /// Viewers that came, per second.
+    /// Open viewer connections at most; 0 when the gateway reports no limit, and then it takes
+    /// no viewer.
+    pub connections_max: u64,
+    /// Rooms that the gateway subscribes to.
+    pub rooms: u64,
+    /// Viewers that joined, per second.
     pub joins_per_s: f64,
-    /// Messages handed to viewers per second.
+    /// Joins per second that the gateway admits at most; 0 when it sets no limit.
+    pub joins_per_s_max: u32,
+    /// Messages delivered to viewers, per second.
     pub deliveries_per_s: f64,
-    /// Bytes written per second.
+    /// Bytes accepted by viewers' sockets, per second.
     pub egress_bytes_per_s: f64,
-    /// Packets sent per second.
-    pub packets_per_s: f64,
-    /// Processors in use.
-    pub cpu_cores: f64,
-    /// Resident bytes.
-    pub memory_bytes: f64,
-    /// Bytes that wait in viewers' queues.
+    /// Writes to viewers' sockets, per second; each is one packet or more.
+    #[serde(alias = "packets_per_s")]
+    pub writes_per_s: f64,
+    /// Bytes in viewers' queues.
+    #[serde(serialize_with = "count")]
     pub backlog_bytes: f64,
-    /// How late its timers fire, in milliseconds.
-    pub scheduling_lag_ms: f64,
-    /// 99th percentile from publish to write over 10 s, in milliseconds; 0 when
-    /// nothing was pushed.
+    /// Processors in use by the whole process.
+    pub cpu_cores: f64,
+    /// Resident bytes of the process.
+    #[serde(serialize_with = "count")]
+    pub memory_bytes: f64,
+    /// Longest time from the creation of a batch to its last write, in milliseconds.
+    #[serde(alias = "scheduling_lag_ms")]
+    pub lag_ms: f64,
+    /// 99th percentile, over viewers, of the time from the acceptance of a batch's oldest
+    /// message to its write, in milliseconds; 0 when nothing was sent.
     pub push_p99_ms: f64,
+    /// Overload level, 0 to 4.
+    pub overload_level: u8,
+}
+
+/// Writes a whole number without a fraction, as readers that count in integers expect it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn count<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match *value {
+        value if value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value) => {
+            serializer.serialize_u64(value as u64)
+        }
+        value => serializer.serialize_f64(value),
+    }
 }
 
 impl LoadReport {
+    /// Whether the gateway has a free connection slot.
+    #[must_use]
+    pub fn has_free_slot(&self) -> bool {
+        self.connections < self.connections_max as f64
+    }
+
     /// The load on an axis.
     #[must_use]
     pub fn on(&self, axis: Axis) -> f64 {
@@ -65,7 +102,7 @@ impl LoadReport {
             Axis::Joins => self.joins_per_s,
             Axis::Deliveries => self.deliveries_per_s,
             Axis::Egress => self.egress_bytes_per_s,
-            Axis::Packets => self.packets_per_s,
+            Axis::Packets => self.writes_per_s,
             Axis::Cpu => self.cpu_cores,
             Axis::Memory => self.memory_bytes,
         }
@@ -90,7 +127,7 @@ impl LoadReport {
     /// a gateway can carry.
     #[must_use]
     pub fn is_sane(&self, knee: &Knee) -> bool {
-        let others = [self.backlog_bytes, self.scheduling_lag_ms, self.push_p99_ms];
+        let others = [self.backlog_bytes, self.lag_ms, self.push_p99_ms];
         others.iter().all(|x| x.is_finite() && *x >= 0.0)
             && Axis::ALL.iter().all(|axis| {
                 let load = self.on(*axis);
@@ -102,7 +139,7 @@ impl LoadReport {
 /// A gateway as the observer knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GatewayLoad {
+pub struct ObservedGateway {
     /// Its name.
     pub id: GatewayId,
     /// Its phase.
@@ -126,7 +163,22 @@ pub struct GatewayLoad {
     pub zone: Option<Arc<str>>,
 }
 
-impl GatewayLoad {
+impl ObservedGateway {
+    /// A gateway that has just been created and has not reported.
+    #[must_use]
+    pub fn new(id: impl Into<GatewayId>, phase: Phase) -> Self {
+        ObservedGateway {
+            id: id.into(),
+            phase,
+            age_secs: 0.0,
+            report: None,
+            report_age_secs: 0.0,
+            cordoned: false,
+            pinned: false,
+            zone: None,
+        }
+    }
+
     /// Connections by the last report; 0 without one, or when the figure is no count.
     #[must_use]
     pub fn connections(&self) -> f64 {
@@ -135,12 +187,31 @@ impl GatewayLoad {
     }
 }
 
-/// What entry counts.
+/// Newcomers at one entry, or at all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct EntryLoad {
-    /// Viewers that hold a ticket for later, or were told to come back.
+    /// Viewers that hold a ticket for later, or that entry asked to come back.
+    #[serde(serialize_with = "count")]
     pub waiting: f64,
     /// Viewers that entry sent to a gateway, per second.
     pub granted_per_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_writes_whole_counts_as_integers_and_reads_older_keys() {
+        let report = LoadReport { connections: 7.0, backlog_bytes: 0.5, ..LoadReport::default() };
+        let text = serde_json::to_string(&report).unwrap();
+        let keys = r#"{"connections":7,"connections_max":0,"rooms":0,"joins_per_s":0.0,"joins_per_s_max":0,"#;
+        assert!(text.starts_with(keys), "{text}");
+        assert!(text.contains(r#""backlog_bytes":0.5,"cpu_cores":0.0,"memory_bytes":0,"#), "{text}");
+        assert_eq!(serde_json::from_str::<LoadReport>(&text).unwrap(), report);
+        let older = r#"{"packets_per_s": 3.5, "scheduling_lag_ms": 2, "younger": 1}"#;
+        let read: LoadReport = serde_json::from_str(older).unwrap();
+        assert_eq!((read.writes_per_s, read.lag_ms), (3.5, 2.0));
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{EntryLoad, GatewayLoad};
+use crate::load::{EntryLoad, ObservedGateway};
 use crate::schedule::Schedule;
 
 /// One look at the fleet. A log of these, one JSON object a line, is what `replay`,
@@ -17,7 +17,7 @@ pub struct Observation {
     /// Gateways that are asked for now, draining ones included.
     pub replicas: u32,
     /// Every gateway that exists.
-    pub gateways: Vec<GatewayLoad>,
+    pub gateways: Vec<ObservedGateway>,
     /// Entry's counters; none when they are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryLoad>,

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::load::GatewayLoad;
+use crate::load::ObservedGateway;
 
 /// At most `max` gateways to drain, the first to go first: cordoned ones, then those
 /// with the fewest viewers, then of the fullest zone, then the youngest. Pinned ones
 /// never.
 #[must_use]
-pub fn victims<'a>(candidates: &[&'a GatewayLoad], max: usize) -> Vec<&'a GatewayLoad> {
+pub fn victims<'a>(candidates: &[&'a ObservedGateway], max: usize) -> Vec<&'a ObservedGateway> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for gateway in candidates {
         *zones.entry(gateway.zone.as_deref().unwrap_or("")).or_default() += 1;
     }
-    let crowd = |gateway: &GatewayLoad| zones[gateway.zone.as_deref().unwrap_or("")];
+    let crowd = |gateway: &ObservedGateway| zones[gateway.zone.as_deref().unwrap_or("")];
     let mut sorted: Vec<_> = candidates.iter().copied().filter(|gateway| !gateway.pinned).collect();
     sorted.sort_by(|a, b| {
         b.cordoned
@@ -34,8 +34,8 @@ mod tests {
     use super::*;
     use crate::load::{LoadReport, Phase};
 
-    fn gateway(n: usize, connections: f64) -> GatewayLoad {
-        GatewayLoad {
+    fn gateway(n: usize, connections: f64) -> ObservedGateway {
+        ObservedGateway {
             id: format!("g{n}").into(),
             phase: Phase::Ready,
             age_secs: 100.0,
@@ -53,14 +53,14 @@ mod tests {
             loads in prop::collection::vec((0_u32..50_000, any::<bool>()), 1..40),
             max in 0_usize..40,
         ) {
-            let gateways: Vec<GatewayLoad> = loads
+            let gateways: Vec<ObservedGateway> = loads
                 .iter()
                 .enumerate()
                 .map(|(n, (connections, pinned))| {
-                    GatewayLoad { pinned: *pinned, ..gateway(n, f64::from(*connections)) }
+                    ObservedGateway { pinned: *pinned, ..gateway(n, f64::from(*connections)) }
                 })
                 .collect();
-            let all: Vec<&GatewayLoad> = gateways.iter().collect();
+            let all: Vec<&ObservedGateway> = gateways.iter().collect();
             let gone = victims(&all, max);
             let free = all.iter().filter(|gateway| !gateway.pinned).count();
             prop_assert_eq!(gone.len(), max.min(free));
@@ -76,10 +76,10 @@ mod tests {
     fn cordoned_first_then_the_fullest_zone_then_the_youngest() {
         let zone = |name: &str| Some(name.into());
         let gateways = [
-            GatewayLoad { zone: zone("a"), ..gateway(0, 5.0) },
-            GatewayLoad { zone: zone("b"), ..gateway(1, 5.0) },
-            GatewayLoad { zone: zone("b"), age_secs: 9.0, ..gateway(2, 5.0) },
-            GatewayLoad { cordoned: true, ..gateway(3, 900.0) },
+            ObservedGateway { zone: zone("a"), ..gateway(0, 5.0) },
+            ObservedGateway { zone: zone("b"), ..gateway(1, 5.0) },
+            ObservedGateway { zone: zone("b"), age_secs: 9.0, ..gateway(2, 5.0) },
+            ObservedGateway { cordoned: true, ..gateway(3, 900.0) },
         ];
         let order: Vec<_> = victims(&gateways.iter().collect::<Vec<_>>(), 4);
         let ids: Vec<_> = order.iter().map(|gateway| &*gateway.id).collect();

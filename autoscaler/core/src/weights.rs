@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::axis::Axis;
 use crate::capacity::Knee;
 use crate::field::part;
-use crate::load::{GatewayId, GatewayLoad, LoadReport, Phase};
+use crate::load::{GatewayId, LoadReport, ObservedGateway, Phase};
 use crate::problem::{Problem, Problems};
 
 part! {
@@ -88,7 +88,7 @@ impl WeightsConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// How it is.
-    pub load: GatewayLoad,
+    pub load: ObservedGateway,
     /// What it carries: gateways need not be alike.
     pub knee: Knee,
 }
@@ -263,7 +263,7 @@ impl Candidate {
     }
 }
 
-fn is_ready(load: &GatewayLoad) -> bool {
+fn is_ready(load: &ObservedGateway) -> bool {
     load.phase == Phase::Ready && !load.cordoned
 }
 

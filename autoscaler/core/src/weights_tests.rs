@@ -9,8 +9,8 @@ fn knee() -> Knee {
     Knee { connections: 50_000.0, joins_per_s: 1_500.0, egress_bytes_per_s: Some(200e6), ..Knee::default() }
 }
 
-fn gateway(number: usize, connections: f64) -> GatewayLoad {
-    GatewayLoad {
+fn gateway(number: usize, connections: f64) -> ObservedGateway {
+    ObservedGateway {
         id: format!("g{number:02}").into(),
         phase: Phase::Ready,
         age_secs: 5_000.0,
@@ -31,16 +31,16 @@ fn weigher() -> Weigher {
 }
 
 /// Gateways that are all alike.
-fn alike(gateways: &[GatewayLoad], knee: &Knee) -> Vec<Candidate> {
+fn alike(gateways: &[ObservedGateway], knee: &Knee) -> Vec<Candidate> {
     gateways.iter().map(|load| Candidate { load: load.clone(), knee: knee.clone() }).collect()
 }
 
-fn tick(weigher: &mut Weigher, gateways: &[GatewayLoad], secs: u64) -> Vec<Weight> {
+fn tick(weigher: &mut Weigher, gateways: &[ObservedGateway], secs: u64) -> Vec<Weight> {
     weigher.tick(&alike(gateways, &knee()), 1, Duration::from_secs(secs))
 }
 
 /// Weights after a minute in which nothing changes.
-fn settled(gateways: &[GatewayLoad]) -> Vec<Weight> {
+fn settled(gateways: &[ObservedGateway]) -> Vec<Weight> {
     let mut weigher = weigher();
     (0..60).map(|secs| tick(&mut weigher, gateways, secs)).last().unwrap()
 }
@@ -127,7 +127,7 @@ fn when_reports_fail_weights_are_flattened_and_own_grants_still_count() {
 #[test]
 fn each_gateway_is_weighed_by_its_own_knee() {
     let small = Knee { connections: 10_000.0, joins_per_s: 300.0, ..knee() };
-    let load = |number, connections| GatewayLoad {
+    let load = |number, connections| ObservedGateway {
         report: Some(LoadReport { connections, ..LoadReport::default() }),
         ..gateway(number, connections)
     };
@@ -185,8 +185,8 @@ fn storm(report_age: usize) -> (f64, f64) {
     for second in 0..60_u64 {
         let now = Duration::from_secs(second);
         let reported = reports[reports.len().saturating_sub(report_age)];
-        let seen: Vec<GatewayLoad> = (0..GATEWAYS)
-            .map(|n| GatewayLoad {
+        let seen: Vec<ObservedGateway> = (0..GATEWAYS)
+            .map(|n| ObservedGateway {
                 age_secs: if n < 4 { 20.0 + second as f64 } else { 5_000.0 },
                 report_age_secs: report_age.min(second as usize) as f64,
                 ..gateway(n, reported[n])

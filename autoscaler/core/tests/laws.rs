@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use barrage_scaling::{
-    Constraint, Decision, EntryLoad, GatewayLoad, Knee, LoadReport, Memory, Mode, Observation, Phase,
+    Constraint, Decision, EntryLoad, Knee, LoadReport, Memory, Mode, Observation, ObservedGateway, Phase,
     PolicyConfig, Schedule, decide,
 };
 use proptest::prelude::*;
@@ -16,8 +16,8 @@ fn report(viewers: f64) -> LoadReport {
     LoadReport { connections: viewers, egress_bytes_per_s: 100.0 * viewers, ..LoadReport::default() }
 }
 
-fn gateway(number: usize, viewers: f64) -> GatewayLoad {
-    GatewayLoad {
+fn gateway(number: usize, viewers: f64) -> ObservedGateway {
+    ObservedGateway {
         id: format!("g{number:03}").into(),
         phase: Phase::Ready,
         age_secs: 5_000.0,
@@ -30,7 +30,7 @@ fn gateway(number: usize, viewers: f64) -> GatewayLoad {
 }
 
 fn fleet(viewers: &[f64]) -> Observation {
-    let gateways: Vec<GatewayLoad> =
+    let gateways: Vec<ObservedGateway> =
         viewers.iter().enumerate().map(|(number, viewers)| gateway(number, *viewers)).collect();
     Observation {
         replicas: u32::try_from(gateways.len()).unwrap(),
@@ -87,9 +87,9 @@ prop_compose! {
         report_age_secs in prop_oneof![6 => Just(1.0), 1 => any_figure()],
         reports in prop::bool::weighted(0.9),
         cordoned in prop::bool::weighted(0.1),
-    ) -> GatewayLoad {
+    ) -> ObservedGateway {
         let report = LoadReport { connections, joins_per_s, ..LoadReport::default() };
-        GatewayLoad {
+        ObservedGateway {
             phase, report_age_secs, cordoned, age_secs: age, report: reports.then_some(report),
             ..gateway(number, 0.0)
         }
@@ -234,7 +234,7 @@ fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_th
     for gateway in seen.gateways.iter_mut().filter(|gateway| small.contains(&gateway.id)) {
         gateway.report = Some(report(0.0));
     }
-    seen.gateways.push(GatewayLoad { phase: Phase::Unready, ..gateway(99, 0.0) });
+    seen.gateways.push(ObservedGateway { phase: Phase::Unready, ..gateway(99, 0.0) });
     seen.at_secs = 202.0;
     let blocked = decide(&policy, &knee(), &mut memory, &seen);
     assert!(blocked.remove.is_empty() && blocked.reason.constraints.contains(&Constraint::NotReady));

@@ -1,6 +1,6 @@
 //! A decision carried out.
 
-use barrage_scaling::{Decision, GatewayId, GatewayLoad, MoveCause, PolicyConfig};
+use barrage_scaling::{Decision, GatewayId, MoveCause, ObservedGateway, PolicyConfig};
 
 use super::error::ControllerError;
 use super::hands::{Cost, Hands};
@@ -73,7 +73,7 @@ pub(super) async fn rebalance(
 ) -> Result<(), ControllerError> {
     for one in decision.moves.iter().filter(|one| one.cause == MoveCause::Rebalance) {
         let gateway = sight.observation.gateways.iter().find(|gateway| gateway.id == one.gateway);
-        let viewers = gateway.map_or(0.0, GatewayLoad::connections);
+        let viewers = gateway.map_or(0.0, ObservedGateway::connections);
         let share = one.viewers_per_s * policy.rebalance.period_secs / viewers;
         let Some(host) = sight.addresses.get(&one.gateway).filter(|_| share > 0.0) else { continue };
         hands.give_back(&format!("{host}:{}", target.admin_port), share.min(1.0)).await?;

@@ -1,6 +1,6 @@
 //! What one pass over a fleet came to, and the status that says so.
 
-use barrage_scaling::{Constraint, Decision, GatewayId, GatewayLoad, Observation, Phase, explain};
+use barrage_scaling::{Constraint, Decision, GatewayId, Observation, ObservedGateway, Phase, explain};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::error::ControllerError;
@@ -90,7 +90,7 @@ fn fill(status: &mut FleetAutoscalerStatus, decided: &Decided) {
 
 /// Gateways that drain, or are told to just now.
 fn victims(decided: &Decided) -> Vec<String> {
-    let drains = |gateway: &&GatewayLoad| gateway.phase == Phase::Draining;
+    let drains = |gateway: &&ObservedGateway| gateway.phase == Phase::Draining;
     let draining = decided.seen.gateways.iter().filter(drains).map(|gateway| &gateway.id);
     let stays = |id: &&GatewayId| !decided.decision.undrain.contains(id);
     draining.chain(&decided.decision.drain).filter(stays).map(ToString::to_string).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use barrage_scaling::{Axis, EntryLoad, FleetInstance, FleetLoad, FleetReport, FleetRole};
+use barrage_scaling::{Axis, EntryLoad, FleetInstance, FleetReport, FleetRole, LoadReport};
 use serde::Deserialize;
 
 use super::error::LoadsError;
@@ -88,7 +88,7 @@ impl Loads for PrometheusLoads {
             role: FleetRole::Gateway,
             id: pod.as_str().into(),
             draining: draining.get(pod).is_some_and(|on| *on > 0.0),
-            load: FleetLoad {
+            load: LoadReport {
                 connections: *connections,
                 joins_per_s: on(Axis::Joins, pod),
                 deliveries_per_s: on(Axis::Deliveries, pod),
@@ -96,7 +96,7 @@ impl Loads for PrometheusLoads {
                 writes_per_s: on(Axis::Packets, pod),
                 cpu_cores: on(Axis::Cpu, pod),
                 memory_bytes: on(Axis::Memory, pod),
-                ..FleetLoad::default()
+                ..LoadReport::default()
             },
             report_age_ms: 1_000.0 * ages.get(pod).copied().unwrap_or(f64::INFINITY),
         };

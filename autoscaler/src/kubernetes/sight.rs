@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barrage_scaling::{GatewayId, GatewayLoad, Observation, Phase, PolicyConfig};
+use barrage_scaling::{GatewayId, Observation, ObservedGateway, Phase, PolicyConfig};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -50,7 +50,7 @@ impl Sight {
         heard.note_pods(&pods.iter().map(|pod| (pod.name_any().as_str().into(), start(pod))).collect());
         let replicas = replicas(deployment);
         let mut marked: Vec<&Pod> = Vec::new();
-        let mut gateways: Vec<GatewayLoad> = Vec::with_capacity(pods.len());
+        let mut gateways: Vec<ObservedGateway> = Vec::with_capacity(pods.len());
         for pod in pods {
             let gateway = gateway(pod, heard, policy, now);
             if gateway.phase != Phase::Ending && cost(pod) == Some(VICTIM_COST) {
@@ -100,17 +100,17 @@ fn is_rolling(deployment: &Deployment) -> bool {
     unseen || status.updated_replicas.unwrap_or(0) < status.replicas.unwrap_or(0)
 }
 
-fn gateway(pod: &Pod, heard: &Heard, policy: &PolicyConfig, now: Duration) -> GatewayLoad {
+fn gateway(pod: &Pod, heard: &Heard, policy: &PolicyConfig, now: Duration) -> ObservedGateway {
     let id = pod.name_any();
     let age_secs = age_secs(pod, now);
     let has = |annotation: &str| pod.annotations().get(annotation).is_some_and(|value| value == "true");
     let young = age_secs < STARTING_TIMES * policy.forecast.provision_secs;
     let starting = young && !heard.has_served(&id);
     let heard = heard.of(&id, now);
-    GatewayLoad {
+    ObservedGateway {
         phase: phase(pod, heard.map(|(gateway, _)| gateway.phase()), starting),
         age_secs,
-        report: heard.map(|(gateway, _)| gateway.load.into()),
+        report: heard.map(|(gateway, _)| gateway.load.clone()),
         report_age_secs: heard.map_or(0.0, |(_, age)| age),
         cordoned: has(CORDON),
         pinned: has(PIN),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use barrage_scaling::{GatewayId, GatewayLoad, Knee, LoadReport, Phase};
+use barrage_scaling::{GatewayId, Knee, LoadReport, ObservedGateway, Phase};
 
 /// How far back an outside metrics pipeline sees, in seconds.
 pub(super) const METRIC_LAG_SECS: usize = 20;
@@ -52,16 +52,12 @@ impl Gateway {
     }
 
     /// What the autoscaler and entry know of it.
-    pub(super) fn seen(&self, now_secs: f64) -> GatewayLoad {
-        GatewayLoad {
-            id: self.id.clone(),
-            phase: self.phase,
+    pub(super) fn seen(&self, now_secs: f64) -> ObservedGateway {
+        ObservedGateway {
             age_secs: now_secs - self.created_secs,
             report: self.report.clone(),
             report_age_secs: now_secs - self.report_secs,
-            cordoned: false,
-            pinned: false,
-            zone: None,
+            ..ObservedGateway::new(self.id.clone(), self.phase)
         }
     }
 }
@@ -73,7 +69,7 @@ fn load(viewers: f64, joins: f64, egress_per_viewer: f64, push_p99_ms: f64) -> L
         joins_per_s: joins,
         deliveries_per_s: egress / DELIVERY_BYTES,
         egress_bytes_per_s: egress,
-        packets_per_s: egress / PACKET_BYTES,
+        writes_per_s: egress / PACKET_BYTES,
         push_p99_ms,
         ..LoadReport::default()
     }

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use barrage_autoscaler::kubernetes::{
     Controller, ControllerMetrics, Election, Fence, HttpError, Loads, LoadsError, Orders,
 };
-use barrage_scaling::{EntryLoad, FleetInstance, FleetLoad, FleetPrewarm, FleetReport, FleetRole, GatewayId};
+use barrage_scaling::{
+    EntryLoad, FleetInstance, FleetPrewarm, FleetReport, FleetRole, GatewayId, LoadReport,
+};
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
@@ -53,11 +55,11 @@ impl Crowd {
             role: FleetRole::Gateway,
             id: self.names[ip].as_str().into(),
             draining: gateway.drain.is_some(),
-            load: FleetLoad {
+            load: LoadReport {
                 connections: gateway.viewers,
                 egress_bytes_per_s: 100.0 * gateway.viewers,
                 push_p99_ms: 20.0,
-                ..FleetLoad::default()
+                ..LoadReport::default()
             },
             report_age_ms: 800.0,
         };

@@ -27,7 +27,7 @@ pub use embedded::EmbeddedBus;
 pub use fault::{Fault, Report};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
-pub use registry::{EntryLoad, Factor, GatewayLoad, InstanceReport, Registered, Role, entry_load};
+pub use registry::{EntryReport, Factor, InstanceReport, Registered, Role, entry_load};
 pub use restriction::{Restriction, RestrictionKind, Restrictions};
 pub use settings::{Prewarm, Revocations, RoomSettings, Settings};
 pub use switch::{SwitchError, SwitchView, Switches};

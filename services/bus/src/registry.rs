@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use barrage_scaling::{EntryLoad, LoadReport};
 use serde::{Deserialize, Serialize};
 
 /// What an instance is for.
@@ -50,20 +51,19 @@ pub struct InstanceReport {
     /// Messages of which a stage of this role cannot say what became of them; 0 unless
     /// there is a defect.
     pub conservation_error: u64,
-    /// How hard a gateway works; all zero for other roles.
-    pub load: GatewayLoad,
-    /// Who waits at an entry; none for other roles.
+    /// Load of a gateway, which the bus does not read; all zero for other roles.
+    pub load: LoadReport,
+    /// Newcomers at an entry and the factors that it received; none for other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<EntryLoad>,
+    pub entry: Option<EntryReport>,
 }
 
-/// Newcomers at an entry.
+/// What one entry shares with all others and with the autoscaler.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct EntryLoad {
-    /// Those who hold a ticket for later or were told lately to come back.
-    pub waiting: u64,
-    /// Those sent to a gateway in the last second.
-    pub granted_per_s: f64,
+pub struct EntryReport {
+    /// Newcomers at this entry.
+    #[serde(flatten)]
+    pub load: EntryLoad,
     /// Factors of gateways' weights that this entry was told, by gateway, for all entries
     /// to go by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -79,13 +79,14 @@ pub struct Factor {
     pub until_ms: u64,
 }
 
-/// The newcomers of all entries, without factors; none when none has reported.
+/// Sum of the newcomers at all entries; none when no entry has reported.
 #[must_use]
 pub fn entry_load(instances: &[Registered]) -> Option<EntryLoad> {
     let loads = instances.iter().filter_map(|instance| instance.report.entry.as_ref());
-    let newcomers = loads.map(|load| (load.waiting, load.granted_per_s));
-    let sum = newcomers.reduce(|sum, load| (sum.0 + load.0, sum.1 + load.1));
-    sum.map(|(waiting, granted_per_s)| EntryLoad { waiting, granted_per_s, ..EntryLoad::default() })
+    loads.map(|entry| entry.load).reduce(|sum, load| EntryLoad {
+        waiting: sum.waiting + load.waiting,
+        granted_per_s: sum.granted_per_s + load.granted_per_s,
+    })
 }
 
 impl InstanceReport {
@@ -100,45 +101,10 @@ impl InstanceReport {
             age_secs: 0,
             draining: false,
             conservation_error: 0,
-            load: GatewayLoad::default(),
+            load: LoadReport::default(),
             entry: None,
         }
     }
-}
-
-/// How hard a gateway works; rates are of the last second.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GatewayLoad {
-    /// Open viewer connections.
-    pub connections: u64,
-    /// Connections that it takes at most.
-    pub connections_max: u64,
-    /// Rooms that it is subscribed to.
-    pub rooms: u64,
-    /// Viewers that came in.
-    pub joins_per_s: f64,
-    /// Viewers that it lets in at most.
-    pub joins_per_s_max: u32,
-    /// Messages handed to viewers.
-    pub deliveries_per_s: f64,
-    /// Bytes taken by viewers' sockets.
-    pub egress_bytes_per_s: f64,
-    /// Writes to viewers' sockets.
-    pub writes_per_s: f64,
-    /// Bytes waiting in viewers' queues.
-    pub backlog_bytes: u64,
-    /// Processors in use, by the whole process.
-    pub cpu_cores: f64,
-    /// Resident bytes of the process.
-    pub memory_bytes: u64,
-    /// Longest time from a batch's making to its last write.
-    pub lag_ms: f64,
-    /// 99th percentile, over viewers, from acceptance of a batch's oldest message to
-    /// its write, in the buckets of the gateway's histogram; 0 when nothing was sent.
-    pub push_p99_ms: f64,
-    /// Overload level, 0 to 4.
-    pub overload_level: u8,
 }
 
 /// A report and its age.

@@ -1,14 +1,14 @@
 //! A gateway's report in the words of the weights. Pure.
 
-use barrage_bus::{GatewayLoad, InstanceReport, Registered};
-use barrage_scaling::{Candidate, GatewayLoad as Seen, Knee, LoadReport, Phase, WeightsConfig};
+use barrage_bus::{InstanceReport, Registered};
+use barrage_scaling::{Candidate, Knee, LoadReport, ObservedGateway, Phase, WeightsConfig};
 
 /// A gateway at this overload level refuses joins.
 const REFUSES_JOINS: u8 = 4;
 
 /// Whether it lets newcomers in, by its own word.
 pub(crate) fn takes_newcomers(report: &InstanceReport) -> bool {
-    phase(report) == Phase::Ready && report.load.connections < report.load.connections_max
+    phase(report) == Phase::Ready && report.load.has_free_slot()
 }
 
 /// One that refuses joins, or says not how many it takes, is not ready for newcomers.
@@ -28,15 +28,11 @@ pub(crate) fn candidate(
     weights: &WeightsConfig,
 ) -> Candidate {
     let report = &registered.report;
-    let load = Seen {
-        id: report.id.as_str().into(),
-        phase: phase(report),
+    let load = ObservedGateway {
         age_secs: report.age_secs as f64,
-        report: Some(load_report(&report.load)),
+        report: Some(report.load.clone()),
         report_age_secs: registered.age.as_secs_f64(),
-        cordoned: false,
-        pinned: false,
-        zone: None,
+        ..ObservedGateway::new(report.id.as_str(), phase(report))
     };
     Candidate { load, knee: knee(&report.load, measured, weights) }
 }
@@ -44,7 +40,7 @@ pub(crate) fn candidate(
 /// What was measured, within the gateway's own limits; without a measurement these are
 /// its knee, and what nobody limits does not count. A limit is where the gateway refuses,
 /// so it is shut there and not before.
-fn knee(load: &GatewayLoad, measured: Option<&Knee>, weights: &WeightsConfig) -> Knee {
+fn knee(load: &LoadReport, measured: Option<&Knee>, weights: &WeightsConfig) -> Knee {
     let connections = load.connections_max.max(1) as f64 / weights.shut_at;
     let joins_per_s = if load.joins_per_s_max > 0 { f64::from(load.joins_per_s_max) } else { f64::INFINITY };
     match measured {
@@ -65,21 +61,6 @@ fn knee(load: &GatewayLoad, measured: Option<&Knee>, weights: &WeightsConfig) ->
     }
 }
 
-fn load_report(load: &GatewayLoad) -> LoadReport {
-    LoadReport {
-        connections: load.connections as f64,
-        joins_per_s: load.joins_per_s,
-        deliveries_per_s: load.deliveries_per_s,
-        egress_bytes_per_s: load.egress_bytes_per_s,
-        packets_per_s: load.writes_per_s,
-        cpu_cores: load.cpu_cores,
-        memory_bytes: load.memory_bytes as f64,
-        backlog_bytes: load.backlog_bytes as f64,
-        scheduling_lag_ms: load.lag_ms,
-        push_p99_ms: load.push_p99_ms,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,14 +68,14 @@ mod tests {
 
     #[test]
     fn the_knee_is_what_was_measured_within_the_gateways_own_limits() {
-        let load = GatewayLoad { connections_max: 17_000, joins_per_s_max: 0, ..GatewayLoad::default() };
+        let load = LoadReport { connections_max: 17_000, joins_per_s_max: 0, ..LoadReport::default() };
         let weights = WeightsConfig::default();
         let own = knee(&load, None, &weights);
         assert_eq!((own.connections * weights.shut_at, own.joins_per_s), (17_000.0, f64::INFINITY));
         assert!(Axis::ALL.into_iter().skip(1).all(|axis| own.of(axis).is_infinite()), "{own:?}");
         let measured = Knee { connections: 12_500.0, joins_per_s: 375.0, ..Knee::default() };
         assert_eq!(knee(&load, Some(&measured), &weights), measured);
-        let small = GatewayLoad { connections_max: 60, joins_per_s_max: 40, ..GatewayLoad::default() };
+        let small = LoadReport { connections_max: 60, joins_per_s_max: 40, ..LoadReport::default() };
         let knee = knee(&small, Some(&measured), &weights);
         assert!((knee.connections * weights.shut_at - 60.0).abs() < 1e-9, "{knee:?}");
         assert_eq!(knee.joins_per_s, 40.0);

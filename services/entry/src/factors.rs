@@ -83,7 +83,7 @@ impl Factors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barrage_bus::{EntryLoad, InstanceReport, Role};
+    use barrage_bus::{EntryReport, InstanceReport, Role};
 
     fn one(gateway: &str, factor: f64) -> BTreeMap<String, f64> {
         [(gateway.to_owned(), factor)].into()
@@ -97,7 +97,7 @@ mod tests {
         let factors_of_other = [("g1", 0.25, 35_000), ("g2", 1.0, 20_000), ("g3", 0.0, 9_000)]
             .map(|(gateway, factor, until_ms)| (gateway.to_owned(), Factor { factor, until_ms }))
             .into();
-        let load = EntryLoad { factors: factors_of_other, ..EntryLoad::default() };
+        let load = EntryReport { factors: factors_of_other, ..EntryReport::default() };
         let other = InstanceReport { entry: Some(load), ..InstanceReport::new(Role::Entry, "entry-2") };
         let entries = [Registered { report: other, age: Duration::ZERO }];
         let advice = |now_ms| factors.advice(&entries, now_ms, Duration::from_secs(100));

@@ -1,4 +1,5 @@
-use barrage_bus::{GatewayLoad, InstanceReport, Role};
+use barrage_bus::{InstanceReport, Role};
+use barrage_scaling::LoadReport;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -8,8 +9,12 @@ use crate::grants::{GrantLimits, Grants};
 
 /// Takes 100 joins a second and 1,000 viewers, and has run for long.
 fn gateway(id: &str, connections: u64) -> Registered {
-    let load =
-        GatewayLoad { connections, connections_max: 1_000, joins_per_s_max: 100, ..GatewayLoad::default() };
+    let load = LoadReport {
+        connections: connections as f64,
+        connections_max: 1_000,
+        joins_per_s_max: 100,
+        ..LoadReport::default()
+    };
     let new = InstanceReport::new(Role::Gateway, id);
     Registered { report: InstanceReport { load, age_secs: 5_000, ..new }, age: Duration::ZERO }
 }
@@ -45,7 +50,7 @@ fn who_takes_nobody_is_not_offered_and_the_list_is_empty_only_when_all_drain() {
     let mut gateways = ["open", "draining", "overloaded", "full", "unlimited"].map(|id| gateway(id, 500));
     gateways[1].report.draining = true;
     gateways[2].report.load.overload_level = 4;
-    gateways[3].report.load.connections = 1_000;
+    gateways[3].report.load.connections = 1_000.0;
     gateways[4].report.load.connections_max = 0;
     let (mut placer, now) = settled(&gateways);
     let mut random = chance(1);
@@ -256,7 +261,7 @@ fn attacked(attackers: u32, address_max: u32, until_secs: u64, secs: u64) -> Vec
         if ms % 1_000 == 0 {
             gateways[0].report.load.joins_per_s =
                 second.checked_sub(1).map_or(0, |last| joins[last as usize]) as f64;
-            gateways[0].report.load.connections = joins[..second as usize].iter().sum();
+            gateways[0].report.load.connections = joins[..second as usize].iter().sum::<u64>() as f64;
             placer.tick(&gateways, 1, now);
         }
         let mut ask = |address: std::net::IpAddr| {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use barrage_bus::{EntryLoad, InstanceReport, Role};
+use barrage_bus::{EntryReport, InstanceReport, Role};
+use barrage_scaling::EntryLoad;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -61,10 +62,10 @@ pub async fn run(entry: Arc<Entry>, shutdown: CancellationToken) {
         let secs = (now - before.1).as_secs_f64().max(0.001);
         let queued = entry.weigh(now);
         let load = EntryLoad {
-            waiting: queued + entry.newcomers.waiting(now),
+            waiting: (queued + entry.newcomers.waiting(now)) as f64,
             granted_per_s: (granted - before.0) as f64 / secs,
-            factors: entry.factors().own(unix_ms()),
         };
+        let load = EntryReport { load, factors: entry.factors().own(unix_ms()) };
         before = (granted, now);
         let draining = shutdown.is_cancelled();
         let new = InstanceReport::new(Role::Entry, entry.config.id.clone());

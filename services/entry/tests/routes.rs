@@ -8,8 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use barrage_bus::{
-    Bus, BusConfig, BusMetrics, Change, EmbeddedBus, EntryLoad, Factor, GatewayLoad, InstanceReport, Role,
-    RoomSettings,
+    Bus, BusConfig, BusMetrics, Change, EmbeddedBus, EntryReport, Factor, InstanceReport, Role, RoomSettings,
 };
 use barrage_entry::{Entry, EntryConfig, Here, admin_router, router};
 use barrage_flow::metrics::FlowMetrics;
@@ -18,6 +17,7 @@ use barrage_http::{AdminGate, AuditLog, ClientAddr};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
 use barrage_protocol::{Code, RoomId};
+use barrage_scaling::LoadReport;
 use barrage_token::{Claims, Keyring, Role as TokenRole, Rooms, TicketError, TokenConfig};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -62,17 +62,18 @@ impl Site {
 
     async fn report(&self, id: &str, base_urls: &[&str], connections: u64, draining: bool) {
         let base_urls: Vec<String> = base_urls.iter().map(|url| (*url).to_owned()).collect();
-        let load = GatewayLoad { connections, connections_max: 100, ..GatewayLoad::default() };
+        let load =
+            LoadReport { connections: connections as f64, connections_max: 100, ..LoadReport::default() };
         self.report_load(id, base_urls, draining, load).await;
     }
 
     /// One that takes so many joins a second, and has so many seats.
     async fn limited(&self, id: &str, joins_per_s_max: u32, connections_max: u64) {
-        let load = GatewayLoad { connections_max, joins_per_s_max, ..GatewayLoad::default() };
+        let load = LoadReport { connections_max, joins_per_s_max, ..LoadReport::default() };
         self.report_load(id, Vec::new(), false, load).await;
     }
 
-    async fn report_load(&self, id: &str, base_urls: Vec<String>, draining: bool, load: GatewayLoad) {
+    async fn report_load(&self, id: &str, base_urls: Vec<String>, draining: bool, load: LoadReport) {
         for role in [Role::Gateway, Role::Uplink] {
             let base_urls = base_urls.clone();
             let new = InstanceReport::new(role, id);
@@ -295,7 +296,7 @@ async fn factors_are_told_by_admins_alone_and_shut_a_gateway_whoever_was_told() 
             site.limited(id, 0, 1_000).await;
         }
         let factor = Factor { factor: 0.0, until_ms: unix_ms() + 60_000 };
-        let load = EntryLoad { factors: [("g2".to_owned(), factor)].into(), ..EntryLoad::default() };
+        let load = EntryReport { factors: [("g2".to_owned(), factor)].into(), ..EntryReport::default() };
         let other = InstanceReport { entry: Some(load), ..InstanceReport::new(Role::Entry, "entry-2") };
         site.bus.report(other).await.unwrap();
     };

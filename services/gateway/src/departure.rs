@@ -68,7 +68,7 @@ impl Others {
                 continue;
             }
             others.count += 1;
-            if report.load.connections < report.load.connections_max {
+            if report.load.has_free_slot() {
                 others.joins_per_s +=
                     (f64::from(report.load.joins_per_s_max) - report.load.joins_per_s).max(0.0);
             }
@@ -81,15 +81,15 @@ impl Others {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barrage_bus::{GatewayLoad, Role};
+    use barrage_bus::Role;
+    use barrage_scaling::LoadReport;
     use proptest::prelude::*;
 
     const LEAST: Duration = Duration::from_secs(3);
     const MOST: Duration = Duration::from_secs(120);
 
     fn gateway(id: &str, joins_per_s: f64, joins_per_s_max: u32) -> InstanceReport {
-        let load =
-            GatewayLoad { connections_max: 100, joins_per_s, joins_per_s_max, ..GatewayLoad::default() };
+        let load = LoadReport { connections_max: 100, joins_per_s, joins_per_s_max, ..LoadReport::default() };
         InstanceReport { load, ..InstanceReport::new(Role::Gateway, id) }
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn what_the_others_have_free_and_share() {
         let draining = InstanceReport { draining: true, ..gateway("c", 0.0, 1_000) };
         let mut full = gateway("d", 0.0, 1_000);
-        full.load.connections = 100;
+        full.load.connections = 100.0;
         let reports = [gateway("own", 0.0, 900), gateway("a", 50.0, 100), gateway("b", 150.0, 100), full];
         assert_eq!(Others::of("own", &reports), Others { count: 3, joins_per_s: 40.0 });
         let with_draining = [gateway("a", 50.0, 100), draining];

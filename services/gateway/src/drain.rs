@@ -165,10 +165,8 @@ impl Shared {
     fn elsewhere(&self) -> Vec<Elsewhere> {
         let gateways = self.bus.gateways();
         let reports = gateways.iter().map(|gateway| &gateway.report);
-        let open = reports.filter(|report| {
-            let has_seats = report.load.connections < report.load.connections_max;
-            report.id != self.config.id && !report.draining && has_seats
-        });
+        let open = reports
+            .filter(|report| report.id != self.config.id && !report.draining && report.load.has_free_slot());
         open.filter_map(|report| {
             let free = f64::from(report.load.joins_per_s_max) - report.load.joins_per_s;
             let base = report.base_urls.first()?.clone();

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use barrage_bus::{GatewayLoad, InstanceReport, Role};
+use barrage_bus::{InstanceReport, Role};
+use barrage_scaling::LoadReport;
 
 use crate::gateway::Shared;
 
@@ -118,11 +119,11 @@ pub(crate) async fn run(shared: &Shared) {
     }
 }
 
-fn load(shared: &Shared, before: &Reading, now: &Reading) -> GatewayLoad {
+fn load(shared: &Shared, before: &Reading, now: &Reading) -> LoadReport {
     let secs = now.at.duration_since(before.at).as_secs_f64().max(0.001);
     let per_s = |before: u64, now: u64| now.saturating_sub(before) as f64 / secs;
-    GatewayLoad {
-        connections: shared.viewers(),
+    LoadReport {
+        connections: shared.viewers() as f64,
         connections_max: shared.config.viewers_max,
         rooms: shared.rooms.len() as u64,
         joins_per_s: per_s(before.joins, now.joins),
@@ -130,9 +131,9 @@ fn load(shared: &Shared, before: &Reading, now: &Reading) -> GatewayLoad {
         deliveries_per_s: per_s(before.deliveries, now.deliveries),
         egress_bytes_per_s: per_s(before.sent_bytes, now.sent_bytes),
         writes_per_s: per_s(before.writes, now.writes),
-        backlog_bytes: u64::try_from(shared.metrics.backlog_bytes.get()).unwrap_or(0),
+        backlog_bytes: shared.metrics.backlog_bytes.get().max(0) as f64,
         cpu_cores: now.cpu.saturating_sub(before.cpu).as_secs_f64() / secs,
-        memory_bytes: usage().map_or(0, |(_, bytes)| bytes),
+        memory_bytes: usage().map_or(0.0, |(_, bytes)| bytes as f64),
         lag_ms: shared.strain.take_lag().as_secs_f64() * 1_000.0,
         push_p99_ms: shared.pushes.take_p99_ms() as f64,
         overload_level: shared.strain.level() as u8,

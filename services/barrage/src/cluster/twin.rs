@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use barrage_bus::{Bus, BusMetrics, NatsBus, Registered, entry_load};
 use barrage_scaling::{
-    Constraint, Decision, EntryLoad, GatewayId, GatewayLoad, Knee, LoadReport, Memory, MoveCause,
-    Observation, Phase, PolicyConfig, Schedule, decide, explain,
+    Constraint, Decision, GatewayId, Knee, Memory, MoveCause, Observation, ObservedGateway, Phase,
+    PolicyConfig, Schedule, decide, explain,
 };
 use barrage_token::Keyring;
 use prometheus::Registry;
@@ -175,8 +175,7 @@ impl Twin {
             at_secs: at.as_secs_f64(),
             replicas: u32::try_from(gateways.len()).unwrap_or(u32::MAX),
             gateways,
-            entry: entry_load(&self.bus.entries())
-                .map(|entry| EntryLoad { waiting: entry.waiting as f64, granted_per_s: entry.granted_per_s }),
+            entry: entry_load(&self.bus.entries()),
             provision_secs: self.start_secs.iter().copied().collect(),
             prewarms: autoscale::prewarms(&self.bus.settings().borrow(), at).map(Schedule::from).collect(),
             rollout: false,
@@ -242,7 +241,7 @@ impl Twin {
         // A gateway that drains paces itself.
         for order in decision.moves.iter().filter(|order| order.cause == MoveCause::Rebalance) {
             let gateway = seen.gateways.iter().find(|gateway| gateway.id == order.gateway);
-            let viewers = gateway.map_or(0.0, GatewayLoad::connections);
+            let viewers = gateway.map_or(0.0, ObservedGateway::connections);
             let share = (order.viewers_per_s * period_secs / viewers.max(1.0)).min(1.0);
             if share > 0.0 {
                 let body = json!({ "share": share });
@@ -284,37 +283,17 @@ fn gateway_load(
     owned: &Owned,
     age: Duration,
     registered: Option<&Registered>,
-) -> GatewayLoad {
+) -> ObservedGateway {
     let phase = match registered {
         Some(registered) if registered.report.draining => Phase::Draining,
         Some(_) => Phase::Ready,
         None if owned.reported => Phase::Unready,
         None => Phase::Starting,
     };
-    GatewayLoad {
-        id: Arc::clone(id),
-        phase,
+    ObservedGateway {
         age_secs: age.as_secs_f64(),
-        report: registered.map(load_report),
+        report: registered.map(|registered| registered.report.load.clone()),
         report_age_secs: registered.map_or(0.0, |registered| registered.age.as_secs_f64()),
-        cordoned: false,
-        pinned: false,
-        zone: None,
-    }
-}
-
-fn load_report(registered: &Registered) -> LoadReport {
-    let load = &registered.report.load;
-    LoadReport {
-        connections: load.connections as f64,
-        joins_per_s: load.joins_per_s,
-        deliveries_per_s: load.deliveries_per_s,
-        egress_bytes_per_s: load.egress_bytes_per_s,
-        packets_per_s: load.writes_per_s,
-        cpu_cores: load.cpu_cores,
-        memory_bytes: load.memory_bytes as f64,
-        backlog_bytes: load.backlog_bytes as f64,
-        scheduling_lag_ms: load.lag_ms,
-        push_p99_ms: load.push_p99_ms,
+        ..ObservedGateway::new(Arc::clone(id), phase)
     }
 }

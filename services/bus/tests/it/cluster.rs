@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use barrage_bus::nats::{Level, NatsError};
 use barrage_bus::{
-    Bus, BusConfig, Change, GatewayLoad, InstanceReport, NatsBus, NatsConfig, RangeLimits, Role, RoomSettings,
+    Bus, BusConfig, Change, InstanceReport, NatsBus, NatsConfig, RangeLimits, Role, RoomSettings,
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
+use barrage_scaling::LoadReport;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
@@ -17,7 +18,7 @@ use crate::server::Server;
 use crate::suite::next_message;
 
 fn report(id: &str) -> InstanceReport {
-    let load = GatewayLoad { connections: 1, deliveries_per_s: 4.0, ..GatewayLoad::default() };
+    let load = LoadReport { connections: 1.0, deliveries_per_s: 4.0, ..LoadReport::default() };
     InstanceReport { load, ..InstanceReport::new(Role::Gateway, id) }
 }
 
