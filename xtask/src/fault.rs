@@ -1,20 +1,30 @@
-//! The fault test at its full size: real processes are killed and stopped while gifts
-//! and chat are sent.
+//! The fault test at its full size: real processes are killed and stopped while gifts and chat are
+//! sent.
 
 use anyhow::Context;
 use serde_json::Value;
 
 use crate::run::{command, root, run, say};
 
-/// Runs it in a release build and prints what it came to; fails when a gift was lost,
-/// doubled or late.
+/// Runs the test in an optimised build and prints its report. Fails when a gift was lost, doubled or
+/// late.
 pub(crate) fn main(minutes: f64, seed: Option<u32>, viewers: u32, as_json: bool) -> anyhow::Result<()> {
     let file = root().join("target/fault.json");
     if file.exists() {
         std::fs::remove_file(&file)?;
     }
-    let arguments =
-        ["test", "--release", "-p", "barrage", "--test", "fault", "--", "--nocapture", "whatever_dies"];
+    let arguments = [
+        "test",
+        "--profile",
+        "dist",
+        "-p",
+        "barrage",
+        "--test",
+        "fault",
+        "--",
+        "--nocapture",
+        "whatever_dies",
+    ];
     let mut test = command("cargo", &arguments);
     test.env("FAULT_SECS", format!("{:.0}", minutes * 60.0))
         .env("FAULT_VIEWERS", viewers.to_string())
@@ -25,7 +35,7 @@ pub(crate) fn main(minutes: f64, seed: Option<u32>, viewers: u32, as_json: bool)
         test.env("FAULT_SEED", seed.to_string());
     }
     let outcome = run(test);
-    let text = std::fs::read_to_string(&file).context("the run ended without a report")?;
+    let text = std::fs::read_to_string(&file).context("the fault test ended without a report")?;
     if as_json {
         say(text.trim())?;
     } else {

@@ -1,20 +1,24 @@
-//! What a developer runs: `cargo xtask test` is what CI runs.
+//! The only entry for developers and CI: setup, tests, lints, generated files, benches.
 
 mod bench;
-mod dependencies;
 mod fault;
 mod r#gen;
-mod install;
-mod lint_paths;
+mod lint;
 mod run;
+mod setup;
+mod shape;
+mod source;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use setup::Hooks;
+use test::Tier;
 
 #[derive(Debug, Parser)]
-#[command(about = "What a developer of Barrage runs")]
+#[command(about = "Commands for developers of Barrage")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,40 +26,68 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything that CI runs: lints, all tests, the page's build, the browser.
-    Test,
-    /// Format, clippy and the page's types.
-    Lint,
-    /// Rebuild the embedded page from its sources.
+    /// Installs the programs that tests and lints need; prints each step first.
+    Setup {
+        /// Adds a git hook as well, which runs the lints before each push.
+        #[arg(long)]
+        hooks: bool,
+    },
+    /// Prints which programs are missing and how to get them; fails when one is.
+    Doctor,
+    /// Formats all code.
+    Fmt,
+    /// Checks format, clippy, paths, layers, licences, prose and the page's types.
+    Lint {
+        /// Leaves clippy out, which compiles the whole workspace.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Runs everything that CI runs: lints, all tests, the page's build, the browser.
+    Test {
+        /// Runs unit tests and integration tests of one process only, in minutes.
+        #[arg(long, conflicts_with = "full")]
+        fast: bool,
+        /// Adds the long fault test.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Measures files, functions, doc comments and imports; prints the ten worst of each and never fails.
+    Shape {
+        /// Prints one JSON object instead of a report.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Rebuilds the page that is embedded in the server.
     Web,
-    /// Generate files that tests and benchmarks read.
-    #[command(subcommand)]
-    Gen(Gen),
-    /// Kill and stop real processes while gifts are sent: none may be lost or doubled.
+    /// Generates the files that are checked in, or recordings for tests.
+    Gen {
+        #[command(subcommand)]
+        what: Option<Gen>,
+    },
+    /// Kills and stops real processes while gifts are sent; fails when one is lost or doubled.
     Fault {
-        /// How long gifts and chat are sent.
+        /// Minutes in which gifts and chat are sent.
         #[arg(long, default_value_t = 3.0)]
         minutes: f64,
-        /// Repeats a run's choice of victims; the run prints its own.
+        /// Repeats a run's choice of victims; each run prints its own seed.
         #[arg(long)]
         seed: Option<u32>,
         /// Viewers in all, a hundred to a room.
         #[arg(long, default_value_t = 2_000)]
         viewers: u32,
-        /// One JSON object instead of a table.
+        /// Prints one JSON object instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Measure, in release builds, on real servers.
-    #[command(subcommand)]
-    Bench(Bench),
+    /// Measures optimised builds on real servers.
+    Bench(bench::Bench),
 }
 
 #[derive(Debug, Subcommand)]
 enum Gen {
-    /// Danmaku files with the rates, repeats and oddities of real ones.
+    /// Writes danmaku files with the rates, repeats and oddities of real ones.
     Recordings {
-        /// Folder that the files are written to.
+        /// Folder to write to.
         dir: std::path::PathBuf,
         /// The same seed gives the same files.
         #[arg(long, default_value_t = 1)]
@@ -63,120 +95,24 @@ enum Gen {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum Bench {
-    /// Fan-out: deliveries per CPU-second beside a bare loop of sends in the same run.
-    Fanout {
-        /// Length of each measurement: short ones by turns see the same machine.
-        #[arg(long, default_value_t = 5)]
-        secs: u32,
-        /// Runs of gateway and limit by turns; medians are printed.
-        #[arg(long, default_value_t = 7)]
-        rounds: u32,
-        /// Compare with this `barrage` binary, by turns, instead of with the limit.
-        #[arg(long, value_name = "BINARY")]
-        against: Option<String>,
-        /// One JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Handshakes with a token per CPU-second.
-    Handshake {
-        /// Joins of each round.
-        #[arg(long, default_value_t = 10_000)]
-        viewers: u32,
-        /// The median of so many is printed.
-        #[arg(long, default_value_t = 3)]
-        rounds: u32,
-        /// Compare with this `barrage` binary, by turns, instead of with the limit.
-        #[arg(long, value_name = "BINARY")]
-        against: Option<String>,
-        /// One JSON object instead of a sentence.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Memory: what an idle viewer costs.
-    Memory {
-        /// Idle viewers.
-        #[arg(long, default_value_t = 15_000)]
-        viewers: u32,
-        /// Compare with this `barrage` binary, by turns.
-        #[arg(long, value_name = "BINARY")]
-        against: Option<String>,
-        /// Runs of each binary by turns; medians are printed.
-        #[arg(long, default_value_t = 3)]
-        rounds: u32,
-        /// One JSON object instead of a sentence.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Bytes on the wire of a recording's messages in a hot room, as JSON and deflated.
-    Wire {
-        /// Danmaku as Bilibili's XML; ours is played if none is named.
-        #[arg(long)]
-        recording: Option<std::path::PathBuf>,
-        /// Times its own pace.
-        #[arg(long, default_value_t = 100.0)]
-        speed: f64,
-        /// How long bytes are counted.
-        #[arg(long, default_value_t = 10)]
-        secs: u32,
-        /// One JSON object instead of a sentence.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Limits: decisions a second, leases in Redis, moderation.
-    Flow {
-        /// Length of each case; the published figures are of 60.
-        #[arg(long, default_value_t = 10)]
-        secs: u32,
-        /// One JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Slow viewers: what one in a hundred that stand still cost the others.
-    Slow {
-        /// Viewers in all.
-        #[arg(long, default_value_t = 5_000)]
-        viewers: u32,
-        /// Length of each run, after a ramp of ten seconds.
-        #[arg(long, default_value_t = 30)]
-        secs: u32,
-        /// Runs without and with slow viewers, by turns; medians are compared.
-        #[arg(long, default_value_t = 3)]
-        rounds: u32,
-        /// One JSON object instead of a sentence.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Test => test::all(),
-        Command::Lint => test::lint(),
-        Command::Web => test::web_build(),
-        Command::Gen(Gen::Recordings { dir, seed }) => r#gen::recordings(&dir, seed),
+        Command::Setup { hooks } => setup::main(if hooks { Hooks::Install } else { Hooks::Leave }),
+        Command::Doctor => setup::doctor(),
+        Command::Fmt => run::run(run::command("cargo", &["fmt", "--all"])),
+        Command::Lint { quick: true } => lint::all_but_clippy(),
+        Command::Lint { quick: false } => lint::main(),
+        Command::Test { fast, full } => test::main(match (fast, full) {
+            (true, _) => Tier::Fast,
+            (_, true) => Tier::Full,
+            _ => Tier::Ci,
+        }),
+        Command::Shape { json } => shape::main(json),
+        Command::Web => web::build(),
+        Command::Gen { what: Some(Gen::Recordings { dir, seed }) } => r#gen::recordings(&dir, seed),
+        Command::Gen { what: None } => r#gen::checked_in(),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
-        Command::Bench(Bench::Fanout { secs, rounds, against, json }) => match against {
-            Some(other) => bench::fanout::against(&other, secs, rounds, json),
-            None => bench::fanout::main(secs, rounds, json),
-        },
-        Command::Bench(Bench::Handshake { viewers, rounds, against, json }) => match against {
-            Some(other) => bench::handshake::against(&other, viewers, rounds, json),
-            None => bench::handshake::main(viewers, rounds, json),
-        },
-        Command::Bench(Bench::Memory { viewers, against, rounds, json }) => match against {
-            Some(other) => bench::memory::against(&other, viewers, rounds, json),
-            None => bench::memory::main(viewers, json),
-        },
-        Command::Bench(Bench::Wire { recording, speed, secs, json }) => {
-            bench::wire::main(recording, speed, secs, json)
-        }
-        Command::Bench(Bench::Flow { secs, json }) => bench::flow::main(secs, json),
-        Command::Bench(Bench::Slow { viewers, secs, rounds, json }) => {
-            bench::slow::main(viewers, secs, rounds, json)
-        }
+        Command::Bench(bench) => bench::main(bench),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

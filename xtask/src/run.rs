@@ -1,4 +1,4 @@
-//! Running commands, and saying which.
+//! Runs commands and prints which.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,29 +7,29 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-/// The workspace's root.
+/// Returns the root of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// A line for the person who watches.
+/// Prints a line about progress, to standard error.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
-/// A line that is the result.
+/// Prints a line of the result, to standard output.
 pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
-/// A command at the root.
+/// Returns a command that runs at the root.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
     command
 }
 
-/// Runs to success, and says how long it took.
+/// Runs a command to success and prints its time.
 pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
     let shown = format!("{command:?}").replace('"', "");
     note(&format!("\n==> {shown}"));
@@ -42,8 +42,20 @@ pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a program is on the path.
-pub(crate) fn is_there(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+/// Returns the file of a program on the path.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Lists the files of the repository, new ones included that git does not ignore.
+pub(crate) fn tracked_files() -> anyhow::Result<Vec<String>> {
+    let listed = command("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .output()
+        .context("git ls-files cannot be started")?;
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let mut names: Vec<_> = listed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
 }

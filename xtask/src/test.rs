@@ -1,86 +1,104 @@
-//! The test tiers, in the order in which they fail fastest.
+//! Test tiers: fast, CI's, full.
 
-use anyhow::bail;
+mod slowest;
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
 
 use crate::run::{command, note, root, run};
-use crate::{dependencies, install, lint_paths};
+use crate::{fault, lint, setup, web};
 
-/// Everything.
-pub(crate) fn all() -> anyhow::Result<()> {
-    install::programs()?;
-    install::nats_server()?;
-    web_modules()?;
-    web_is_current()?;
-    lint_all_but_rust()?;
-    run(linting_test(&["--no-run", "--quiet"]))?;
-    run(linting_test(&["--no-fail-fast"]))?;
-    browser()?;
+/// Minutes of the fault test in the full tier.
+const FAULT_MINUTES: f64 = 3.0;
+/// Viewers of the fault test in the full tier.
+const FAULT_VIEWERS: u32 = 2_000;
+
+/// Which tests run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Unit tests, and integration tests of one process.
+    Fast,
+    /// Everything that CI runs: lints, all tests, the page's build, the browser.
+    Ci,
+    /// CI's tests and the long fault test.
+    Full,
+}
+
+/// Runs a tier and prints the slowest tests.
+pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
+    setup::check()?;
+    if tier == Tier::Fast {
+        run(nextest("fast", &[])?)?;
+        return slowest::print(&["fast"]);
+    }
+    lint::all_but_clippy()?;
+    web::check_current()?;
+    run(nextest("together", &["--no-run"])?)?;
+    let browser = Browser::start()?;
+    let together = run(nextest("together", &["--no-fail-fast"])?);
+    // Tests that measure time begin when the browser has ended.
+    let browser = browser.finish();
+    let alone = run(nextest("alone", &["--no-fail-fast"])?);
+    slowest::print(&["together", "alone"])?;
+    together.and(browser).and(alone)?;
+    if tier == Tier::Full {
+        fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
+    }
     note("\nall tests passed");
     Ok(())
 }
 
-/// Format, paths, dependencies, clippy, and the page's types.
-pub(crate) fn lint() -> anyhow::Result<()> {
-    lint_all_but_rust()?;
-    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    run(command("cargo", &clippy))
-}
-
-fn lint_all_but_rust() -> anyhow::Result<()> {
-    lint_paths::check()?;
-    run(command("cargo", &["fmt", "--all", "--check"]))?;
-    dependencies::check()?;
-    web_modules()?;
-    run(npm(&["run", "--silent", "check"])?)
-}
-
-/// `cargo test` of all targets, compiled by clippy's driver with warnings denied: one build lints
-/// and makes the tests, the examples and the server binary. `cargo clippy` would check all
-/// dependencies a second time. There are no doctests.
-fn linting_test(arguments: &[&str]) -> std::process::Command {
-    let targets = ["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--examples"];
-    let mut test = command("cargo", &[&targets, arguments].concat());
+/// Returns a run of the tests with a profile of `.config/nextest.toml`.
+///
+/// Clippy's driver compiles the workspace with warnings denied: one build lints and makes the tests,
+/// the examples and the programs. `cargo clippy` would check all dependencies a second time.
+fn nextest(profile: &str, arguments: &[&str]) -> anyhow::Result<Command> {
+    let program = setup::program("cargo-nextest")?;
+    let run = ["nextest", "run", "--profile", profile, "--cargo-quiet", "--locked", "--workspace"];
+    let targets = ["--lib", "--bins", "--tests", "--examples"];
+    let mut test = command(&program.to_string_lossy(), &[&run[..], &targets, arguments].concat());
     test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     // How cargo-clippy passes `-D warnings` to the driver.
     test.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
-    test
+    Ok(test)
 }
 
-/// Rebuilds the embedded page.
-pub(crate) fn web_build() -> anyhow::Result<()> {
-    web_modules()?;
-    run(npm(&["run", "--silent", "build"])?)
+/// The tests of the page, which run beside others and print at their end.
+struct Browser {
+    child: Child,
+    began: Instant,
 }
 
-fn npm(arguments: &[&str]) -> anyhow::Result<std::process::Command> {
-    let mut npm = command("npm", arguments);
-    npm.current_dir(root().join("web"));
-    if let Some(newer) = install::newer_node()? {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        npm.env("PATH", std::env::join_paths(std::iter::once(newer).chain(std::env::split_paths(&path)))?);
+impl Browser {
+    const OUTPUT: &'static str = "target/browser-tests.txt";
+
+    fn start() -> anyhow::Result<Browser> {
+        let output = File::create(root().join(Self::OUTPUT))?;
+        let mut tests = web::browser_tests()?;
+        tests.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
+        let child = tests.spawn().context("the browser tests cannot be started")?;
+        note("\n==> npm run e2e, beside the Rust tests");
+        Ok(Browser { child, began: Instant::now() })
     }
-    Ok(npm)
-}
 
-fn web_modules() -> anyhow::Result<()> {
-    if root().join("web/node_modules/.package-lock.json").is_file() {
-        return Ok(());
+    fn finish(mut self) -> anyhow::Result<()> {
+        let status = self.child.wait()?;
+        note(&format!("\n==> npm run e2e\n{}", std::fs::read_to_string(root().join(Self::OUTPUT))?));
+        note(&format!("    {:.1} s", self.began.elapsed().as_secs_f32()));
+        if !status.success() {
+            bail!("the browser tests failed ({status})");
+        }
+        Ok(())
     }
-    run(npm(&["ci", "--no-audit", "--no-fund"])?)
 }
 
-/// The build that is checked in, and embedded, must be the build of the sources.
-fn web_is_current() -> anyhow::Result<()> {
-    web_build()?;
-    let changed = command("git", &["status", "--porcelain", "--", "web/dist"]).output()?;
-    if !changed.stdout.is_empty() {
-        bail!("web/dist is not the build of web/src: run `cargo xtask web` and commit it");
+impl Drop for Browser {
+    /// Ends the tests when an error ended their owner; a kill after the end changes nothing.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
-    Ok(())
-}
-
-fn browser() -> anyhow::Result<()> {
-    let mut e2e = npm(&["run", "--silent", "e2e"])?;
-    e2e.env("BARRAGE_BIN", root().join("target/debug/barrage"));
-    run(e2e)
 }

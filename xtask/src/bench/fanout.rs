@@ -1,20 +1,20 @@
-//! Fan-out: deliveries per second of processor time, beside those of a loop of sends of
-//! frames as large to as many sockets in the same run.
+//! Fan-out: deliveries per second of the gateway's processor time. The limit beside it is a loop of
+//! sends, with frames as large, to as many sockets, in the same run.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-use super::ready::sleep;
-use super::site::{self, Site};
-use super::{against_figures, by_turns, median, print_figures};
+use super::figures::{self, ByTurns, median, thousandths};
+use super::site::admin::sleep;
+use super::site::{Build, Gateway, Part};
 use crate::run::note;
 
-/// For the first deliveries, before anything is counted.
+/// Time between the first delivery and the first count.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// A room and what is said in it.
+/// A room and its traffic.
 struct Case {
     name: &'static str,
     viewers: u32,
@@ -28,7 +28,7 @@ const CASES: [Case; 3] = [
     Case { name: "window50", viewers: 5_000, messages_per_s: 1_000.0, window_ms: 50 },
 ];
 
-/// What one run of the gateway came to.
+/// Figures of one run of a gateway.
 struct Delivered {
     per_cpu_s: f64,
     frame_bytes: f64,
@@ -39,15 +39,14 @@ struct Delivered {
 }
 
 /// Measures each case by turns with its limit, and prints the medians.
-pub(crate) fn main(secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> {
-    site::build()?;
+pub(crate) fn with_limit(build: &Build, secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> {
     let mut figures = Map::new();
     for case in &CASES {
         let (mut gateway, mut limit, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             note(&format!("{}: round {round} of {rounds}", case.name));
-            let delivered = of_gateway(site::BARRAGE, case, secs)?;
-            let bare = of_limit(case, &delivered, secs)?;
+            let delivered = of_gateway(build, &build.barrage(), case, secs)?;
+            let bare = of_limit(build, case, &delivered, secs)?;
             note(&format!(
                 "  {:.0} deliveries per CPU-second, limit {bare:.0}, {:.0} bytes and {:.1} messages a frame, \
                  p50 {:.1} ms, p99 {:.1} ms",
@@ -64,56 +63,58 @@ pub(crate) fn main(secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> 
         for (kind, values) in [("limit", &mut limit), ("gateway", &mut gateway)] {
             figures.insert(format!("{kind}_{}", case.name), json!(median(values).round()));
         }
-        figures
-            .insert(format!("{}_ratio", case.name), json!((median(&mut ratio) * 1_000.0).round() / 1_000.0));
+        figures.insert(format!("{}_ratio", case.name), json!(thousandths(median(&mut ratio))));
     }
-    let (rate, p99_ms) = at_half_saturation(&figures, secs)?;
+    let (rate, p99_ms) = at_half_saturation(build, &figures, secs)?;
     figures.insert("half_saturation_messages_per_s".into(), json!(rate));
     figures.insert("p99_ms_at_half_saturation".into(), json!(p99_ms));
-    print_figures(&figures, as_json)
+    figures::print(&figures, as_json)
 }
 
 /// Measures each case by turns with another binary, and prints medians and ratios.
-pub(crate) fn against(other: &str, secs: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> {
-    site::build()?;
+pub(crate) fn against(
+    build: &Build,
+    other: &str,
+    secs: u32,
+    rounds: u32,
+    as_json: bool,
+) -> anyhow::Result<()> {
     let mut figures = Map::new();
     for case in &CASES {
         note(case.name);
-        let turns = by_turns(rounds, other, |binary| Ok(of_gateway(binary, case, secs)?.per_cpu_s))?;
-        against_figures(case.name, &turns, &mut figures);
+        let measure = |binary: &str| Ok(of_gateway(build, binary, case, secs)?.per_cpu_s);
+        ByTurns::measure(rounds, &build.barrage(), other, measure)?.add_to(&mut figures, case.name);
     }
-    print_figures(&figures, as_json)
+    figures::print(&figures, as_json)
 }
 
-/// The batched room again, at half of the messages that would fill the core.
-fn at_half_saturation(figures: &Map<String, Value>, secs: u32) -> anyhow::Result<(f64, f64)> {
+/// Measures the batched room again, at half of the message rate that would fill the core.
+fn at_half_saturation(build: &Build, figures: &Map<String, Value>, secs: u32) -> anyhow::Result<(f64, f64)> {
     let batched = &CASES[2];
-    let per_cpu_s = figures["gateway_window50"].as_f64().context("no figure")?;
+    let per_cpu_s = figures["gateway_window50"].as_f64().context("window50 was not measured")?;
     let messages_per_s = (per_cpu_s / f64::from(batched.viewers) / 2.0).round();
-    note(&format!("{messages_per_s} messages a second: half of the saturation"));
-    let delivered = of_gateway(site::BARRAGE, &Case { messages_per_s, ..*batched }, secs)?;
+    note(&format!("half of the saturation: {messages_per_s} messages per second"));
+    let delivered = of_gateway(build, &build.barrage(), &Case { messages_per_s, ..*batched }, secs)?;
     Ok((messages_per_s, delivered.p99_ms))
 }
 
-fn of_gateway(binary: &str, case: &Case, secs: u32) -> anyhow::Result<Delivered> {
-    let window_ms = case.window_ms;
-    let site =
-        Site::start(binary, "fanout", &format!("window_ms = {window_ms}\nwindow_ms_max = {window_ms}\n"))?;
-    let mut crowd = site.crowd(case.viewers, &[])?;
-    crowd.says()?;
-    let _publisher = site.publish(case.messages_per_s)?;
+fn of_gateway(build: &Build, binary: &str, case: &Case, secs: u32) -> anyhow::Result<Delivered> {
+    let window = format!("window_ms = {0}\nwindow_ms_max = {0}\n", case.window_ms);
+    let gateway = Gateway::start(build, binary, "fanout", &window)?;
+    let mut viewers = gateway.viewers(case.viewers, &[])?;
+    let _publisher = gateway.publish(case.messages_per_s)?;
     sleep(WARM_UP);
-    let writes = || site.metric("barrage_gateway_writes_total", "");
-    crowd.mark()?;
-    let (cpu_before, writes_before) = (site.gateway.cpu_secs()?, writes()?);
+    let writes = || gateway.metric("barrage_gateway_writes_total", "");
+    viewers.mark()?;
+    let (cpu_before, writes_before) = (gateway.process.cpu_secs()?, writes()?);
     sleep(Duration::from_secs(secs.into()));
-    let (cpu, frames) = (site.gateway.cpu_secs()? - cpu_before, writes()? - writes_before);
-    let read = crowd.mark()?;
-    let number = |key: &str| read[key].as_f64().with_context(|| format!("the crowd says no {key}"));
-    let deliveries = number("messages")? / number("looked_at")? * f64::from(case.viewers);
-    let left_out = site.metric("barrage_gateway_left_out_total", "chat")?;
-    if left_out > 0.0 {
-        note(&format!("  {left_out:.0} messages were left out"));
+    let (cpu, frames) = (gateway.process.cpu_secs()? - cpu_before, writes()? - writes_before);
+    let read = viewers.mark()?;
+    let number = |key: &str| read[key].as_f64().with_context(|| format!("the viewers counted no {key}"));
+    let deliveries = number("messages")? / number("sampled")? * f64::from(case.viewers);
+    let dropped = gateway.metric("barrage_gateway_left_out_total", "chat")?;
+    if dropped > 0.0 {
+        note(&format!("  the gateway dropped {dropped:.0} messages"));
     }
     Ok(Delivered {
         per_cpu_s: deliveries / cpu,
@@ -125,15 +126,13 @@ fn of_gateway(binary: &str, case: &Case, secs: u32) -> anyhow::Result<Delivered>
     })
 }
 
-/// Deliveries per CPU-second of the loop, with the frames that the gateway made.
-fn of_limit(case: &Case, delivered: &Delivered, secs: u32) -> anyhow::Result<f64> {
-    let (mut limit, address) = site::limit(case.viewers, delivered.frame_bytes, delivered.frames_per_s)?;
-    let mut crowd = site::crowd(&address, case.viewers, &[])?;
-    crowd.says()?;
+/// Returns deliveries per CPU-second of the limit, with frames as large as the gateway's.
+fn of_limit(build: &Build, case: &Case, delivered: &Delivered, secs: u32) -> anyhow::Result<f64> {
+    let (frame_bytes, frames_per_s) = (delivered.frame_bytes, delivered.frames_per_s);
+    let (mut limit, address) = Part::limit(build, case.viewers, frame_bytes, frames_per_s)?;
+    let _viewers = Part::viewers(build, &address, case.viewers, &[])?;
     sleep(WARM_UP);
-    let sends = |limit: &mut site::Part| {
-        limit.mark()?["sends"].as_f64().context("the limit does not say what it sent")
-    };
+    let sends = |limit: &mut Part| limit.mark()?["sends"].as_f64().context("the limit counted no sends");
     let (cpu_before, sends_before) = (limit.process.cpu_secs()?, sends(&mut limit)?);
     sleep(Duration::from_secs(secs.into()));
     let (cpu, sent) = (limit.process.cpu_secs()? - cpu_before, sends(&mut limit)? - sends_before);

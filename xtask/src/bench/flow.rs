@@ -1,20 +1,19 @@
-//! Flow control: decisions a second, leases in Redis at 1, 4 and 16 instances, moderation.
-
-use std::process::Stdio;
+//! Flow control: decisions per second, leases in Redis at 1, 4 and 16 instances, moderation.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use crate::run::{command, note, say};
+use super::site::{Build, Part, Server};
+use crate::run::{note, say};
 
-/// Measures, and prints a table or one JSON object.
-pub(crate) fn main(secs: u32, as_json: bool) -> anyhow::Result<()> {
+/// Measures quotas and moderation, and prints a table or one JSON object.
+pub(crate) fn main(build: &Build, secs: u32, as_json: bool) -> anyhow::Result<()> {
     note("measuring the quota; this takes about twelve times --secs");
-    let secs = secs.to_string();
-    let quota = lines("barrage-quota", &["--secs", &secs])?;
+    let redis = Server::redis()?;
+    let quota = Part::output(build, &["quota", "--redis", &redis.url, "--secs", &secs.to_string()])?;
     note("measuring the moderation");
-    let moderation = lines("barrage-moderation", &[])?;
-    let moderation = moderation.last().context("the moderation measured nothing")?;
+    let moderation = Part::output(build, &["moderation"])?;
+    let moderation = moderation.last().context("the moderation printed no figures")?;
 
     let locals = quota.iter().filter_map(|line| Some((line.get("local")?.as_str()?, line)));
     let pure = ["token bucket", "leaky bucket", "sliding window"];
@@ -28,7 +27,7 @@ pub(crate) fn main(secs: u32, as_json: bool) -> anyhow::Result<()> {
         .find_map(|(_, line)| line["local_decision_p99_us"].as_f64());
     let cases: Vec<_> = quota.iter().filter(|line| line.get("instances").is_some()).collect();
     if cases.is_empty() || !slowest.is_finite() {
-        bail!("the quota measured nothing");
+        bail!("the quota printed no figures");
     }
     let worst = |key: &str| cases.iter().filter_map(|case| case[key].as_f64()).fold(0.0, f64::max);
     let summary = json!({
@@ -56,6 +55,7 @@ pub(crate) fn main(secs: u32, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns a case as a row of a Markdown table.
 fn row(case: &Map<String, Value>) -> String {
     let number = |key: &str| case[key].as_f64().unwrap_or_default();
     format!(
@@ -69,16 +69,4 @@ fn row(case: &Map<String, Value>) -> String {
         number("by_share"),
         number("decisions"),
     )
-}
-
-/// The JSON lines that a package's example `measure_*` prints.
-fn lines(package: &str, arguments: &[&str]) -> anyhow::Result<Vec<Map<String, Value>>> {
-    let example = package.replace("barrage-", "measure_");
-    let mut run = command("cargo", &["run", "--release", "-q", "-p", package, "--example", &example, "--"]);
-    let output = run.args(arguments).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        bail!("{package} could not be measured ({})", output.status);
-    }
-    let text = String::from_utf8(output.stdout)?;
-    text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))).collect()
 }

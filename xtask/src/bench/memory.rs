@@ -1,26 +1,25 @@
-//! Memory: what an idle viewer costs the gateway, without the kernel's share.
+//! Memory: resident bytes of the gateway per idle viewer, without the kernel's share.
 
 use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::ready::sleep;
-use super::site::{self, Site};
-use super::{against_figures, by_turns, print_figures};
+use super::figures::{self, ByTurns};
+use super::site::admin::sleep;
+use super::site::{Build, Gateway};
 use crate::run::{note, say};
 
-/// For what only the joining needs to be given back.
+/// Time for memory of the joins themselves to be released.
 const SETTLE: Duration = Duration::from_secs(5);
+/// Viewers before the first reading: they open the room and fill the caches.
+const FIRST: u32 = 100;
 
-/// Lets viewers in and compares the resident memory before and after; then the same
-/// behind TLS.
-pub(crate) fn main(viewers: u32, as_json: bool) -> anyhow::Result<()> {
-    site::build()?;
-    note(&format!("{viewers} viewers come in"));
-    let plain = per_connection(&Site::start(site::BARRAGE, "memory", "")?, viewers, &[])?;
-    note("the same with TLS");
-    let site = Site::start_encrypted(site::BARRAGE, "memory")?;
-    let tls = per_connection(&site, viewers, &["--tls-ca", &site.certificate()])?;
+/// Measures idle viewers without and with TLS.
+pub(crate) fn alone(build: &Build, viewers: u32, as_json: bool) -> anyhow::Result<()> {
+    note(&format!("{viewers} idle viewers"));
+    let plain = plain(build, &build.barrage(), viewers)?;
+    note(&format!("{viewers} idle viewers with TLS"));
+    let tls = encrypted(build, &build.barrage(), viewers)?;
     if as_json {
         let figures = json!({ "user_bytes_per_connection": plain, "tls_user_bytes_per_connection": tls });
         return say(&figures.to_string());
@@ -28,29 +27,36 @@ pub(crate) fn main(viewers: u32, as_json: bool) -> anyhow::Result<()> {
     say(&format!("{plain} bytes of user memory per idle viewer, {tls} with TLS"))
 }
 
-/// Measures this checkout's binary and another by turns.
-pub(crate) fn against(other: &str, viewers: u32, rounds: u32, as_json: bool) -> anyhow::Result<()> {
-    site::build()?;
-    let mut figures = Map::new();
-    let turns =
-        by_turns(rounds, other, |binary| per_connection(&Site::start(binary, "memory", "")?, viewers, &[]))?;
-    against_figures("user_bytes_per_connection", &turns, &mut figures);
-    let turns = by_turns(rounds, other, |binary| {
-        let site = Site::start_encrypted(binary, "memory")?;
-        per_connection(&site, viewers, &["--tls-ca", &site.certificate()])
-    })?;
-    against_figures("tls_user_bytes_per_connection", &turns, &mut figures);
-    print_figures(&figures, as_json)
+/// Measures this checkout's binary by turns with another one.
+pub(crate) fn against(
+    build: &Build,
+    other: &str,
+    viewers: u32,
+    rounds: u32,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let (ours, mut figures) = (build.barrage(), Map::new());
+    ByTurns::measure(rounds, &ours, other, |binary| plain(build, binary, viewers))?
+        .add_to(&mut figures, "user_bytes_per_connection");
+    ByTurns::measure(rounds, &ours, other, |binary| encrypted(build, binary, viewers))?
+        .add_to(&mut figures, "tls_user_bytes_per_connection");
+    figures::print(&figures, as_json)
 }
 
-fn per_connection(site: &Site, viewers: u32, more: &[&str]) -> anyhow::Result<f64> {
-    // The room itself, and what the first joins set up once.
-    let mut first = site.crowd(100, more)?;
-    first.says()?;
+fn plain(build: &Build, binary: &str, viewers: u32) -> anyhow::Result<f64> {
+    per_connection(&Gateway::start(build, binary, "memory", "")?, viewers, &[])
+}
+
+fn encrypted(build: &Build, binary: &str, viewers: u32) -> anyhow::Result<f64> {
+    let gateway = Gateway::start_encrypted(build, binary, "memory")?;
+    per_connection(&gateway, viewers, &["--tls-ca", &gateway.certificate()])
+}
+
+fn per_connection(gateway: &Gateway<'_>, viewers: u32, more: &[&str]) -> anyhow::Result<f64> {
+    let _first = gateway.viewers(FIRST, more)?;
     sleep(SETTLE);
-    let before = site.gateway.resident_bytes()?;
-    let mut crowd = site.crowd(viewers, more)?;
-    crowd.says()?;
+    let before = gateway.process.resident_bytes()?;
+    let _viewers = gateway.viewers(viewers, more)?;
     sleep(SETTLE);
-    Ok(((site.gateway.resident_bytes()? - before) / f64::from(viewers)).round())
+    Ok(((gateway.process.resident_bytes()? - before) / f64::from(viewers)).round())
 }

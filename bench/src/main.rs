@@ -1,0 +1,45 @@
+//! The parts of a bench that are not Barrage: viewers, a publisher, the limit to compare with, and
+//! measurements of one crate. `cargo xtask bench` starts them. Each prints JSON lines.
+
+#![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are its output")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures with the machine's clocks and blocks its own threads"
+)]
+
+mod bus;
+mod fanout;
+mod moderation;
+mod quota;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "Parts of Barrage's benches; `cargo xtask bench` starts them")]
+enum Part {
+    /// Sends one frame to every connection, again and again: the limit of a fan-out.
+    Limit(fanout::Limit),
+    /// Publishes chat to a room over NATS, as uplinks do.
+    Publish(fanout::Publish),
+    /// Holds connections of viewers and reads all that arrives.
+    Read(fanout::Viewers),
+    /// Measures publishes, deliveries and repairs of the bus on a NATS server.
+    Bus(bus::Options),
+    /// Measures shared limits on a Redis server.
+    Quota(quota::Options),
+    /// Measures checks of texts against 100,000 words.
+    Moderation(moderation::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Part::parse() {
+        Part::Limit(limit) => limit.run(),
+        Part::Publish(publish) => publish.run(),
+        Part::Read(viewers) => viewers.run(),
+        Part::Bus(options) => options.run()?,
+        Part::Quota(options) => options.run()?,
+        Part::Moderation(options) => options.run()?,
+    }
+    Ok(())
+}

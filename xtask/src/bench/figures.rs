@@ -1,0 +1,67 @@
+//! Medians and ratios, and how they are printed.
+
+use serde_json::{Map, Value, json};
+
+use crate::run::{note, say};
+
+/// Two binaries, measured by turns.
+pub(crate) struct ByTurns {
+    /// Median of the binary that this checkout builds.
+    ours: f64,
+    /// Median of the other binary.
+    other: f64,
+    /// Median of the rounds' ratios, ours to the other.
+    ratio: f64,
+}
+
+impl ByTurns {
+    /// Measures both binaries in each round, each first in every other round: both meet the same
+    /// load from the rest of the machine.
+    pub(crate) fn measure(
+        rounds: u32,
+        ours: &str,
+        other: &str,
+        mut measure: impl FnMut(&str) -> anyhow::Result<f64>,
+    ) -> anyhow::Result<ByTurns> {
+        let (mut of_ours, mut of_other, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 1..=rounds {
+            let (one, two) = if round % 2 == 0 {
+                let two = measure(other)?;
+                (measure(ours)?, two)
+            } else {
+                (measure(ours)?, measure(other)?)
+            };
+            note(&format!("  round {round} of {rounds}: {one:.0} against {two:.0}, ratio {:.3}", one / two));
+            of_ours.push(one);
+            of_other.push(two);
+            ratios.push(one / two);
+        }
+        Ok(ByTurns { ours: median(&mut of_ours), other: median(&mut of_other), ratio: median(&mut ratios) })
+    }
+
+    /// Adds `NAME`, `NAME_other` and `NAME_ratio`.
+    pub(crate) fn add_to(&self, figures: &mut Map<String, Value>, name: &str) {
+        figures.insert(name.into(), json!(self.ours.round()));
+        figures.insert(format!("{name}_other"), json!(self.other.round()));
+        figures.insert(format!("{name}_ratio"), json!(thousandths(self.ratio)));
+    }
+}
+
+/// Prints figures as one JSON object or as lines.
+pub(crate) fn print(figures: &Map<String, Value>, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return say(&Value::Object(figures.clone()).to_string());
+    }
+    figures.iter().try_for_each(|(name, value)| say(&format!("{name:<34} {value}")))
+}
+
+/// Returns the median; of an even number of values the upper of the middle two.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Rounds to three decimals.
+pub(crate) fn thousandths(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}

@@ -1,0 +1,126 @@
+//! One gateway on NATS with a core of its own; viewers and the publisher share the other core.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+
+use super::admin;
+use super::{Build, Core, Part, Process, ROOM, Server};
+use crate::run::{command, root};
+
+const PUBLIC: &str = "127.0.0.1:18490";
+const ADMIN: &str = "127.0.0.1:18491";
+/// Token key of the gateway and of the viewers.
+const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
+/// Limits above the load, so that only the processor limits the gateway.
+const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\njoins_per_s = 1000000\n\
+    egress_bytes_per_s = 100000000000\n[http]\nconnections_max = 19500\n";
+
+/// A running gateway and its NATS server.
+pub(crate) struct Gateway<'b> {
+    pub(crate) process: Process,
+    nats: Server,
+    folder: PathBuf,
+    binary: String,
+    build: &'b Build,
+}
+
+impl<'b> Gateway<'b> {
+    /// Starts a binary in an empty folder, with lines of configuration behind `[gateway]`.
+    pub(crate) fn start(build: &'b Build, binary: &str, name: &str, gateway: &str) -> anyhow::Result<Self> {
+        let folder = empty_folder(name)?;
+        let config = CONFIG.replacen("[gateway]\n", &format!("[gateway]\n{gateway}"), 1);
+        Self::start_in(build, binary, folder, &config)
+    }
+
+    /// Starts a binary in an empty folder, with TLS on the public listener.
+    pub(crate) fn start_encrypted(build: &'b Build, binary: &str, name: &str) -> anyhow::Result<Self> {
+        let folder = empty_folder(name)?;
+        certify(&folder)?;
+        let file = |name: &str| folder.join(name).display().to_string();
+        let (cert, key) = (file("cert.pem"), file("key.pem"));
+        let config = format!("{CONFIG}tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n");
+        Self::start_in(build, binary, folder, &config)
+    }
+
+    fn start_in(build: &'b Build, binary: &str, folder: PathBuf, config: &str) -> anyhow::Result<Self> {
+        let data = folder.join("gateway");
+        std::fs::create_dir_all(&data)?;
+        std::fs::write(data.join("token.key"), KEY)?;
+        let nats = Server::nats(&folder)?;
+        let file = folder.join("barrage.toml");
+        std::fs::write(&file, format!("{config}[nats]\nurls = [{:?}]\n", nats.url))?;
+        // The room must exist before viewers join.
+        Part::publisher(build, &nats.url, &[])?;
+        let (config, data) = (file.display().to_string(), data.display().to_string());
+        let arguments = [
+            "gateway",
+            "--config",
+            &config,
+            "--data-dir",
+            &data,
+            "--listen",
+            PUBLIC,
+            "--admin-listen",
+            ADMIN,
+        ];
+        let log = std::fs::File::create(folder.join("gateway.log"))?;
+        let mut started = Core::Measured.command(binary, &arguments);
+        let process = Process(started.stdout(Stdio::null()).stderr(log).spawn()?);
+        let gateway = Gateway { process, nats, folder, binary: binary.to_owned(), build };
+        admin::wait_ready(ADMIN)?;
+        Ok(gateway)
+    }
+
+    /// Opens viewers' connections to this gateway and waits until all have joined.
+    pub(crate) fn viewers(&self, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
+        Part::viewers(self.build, PUBLIC, viewers, more)
+    }
+
+    /// Publishes messages at a rate until the part is dropped.
+    pub(crate) fn publish(&self, messages_per_s: f64) -> anyhow::Result<Part> {
+        Part::publisher(self.build, &self.nats.url, &["--per-s", &messages_per_s.to_string()])
+    }
+
+    /// Returns the file of the gateway's self-signed certificate.
+    pub(crate) fn certificate(&self) -> String {
+        self.folder.join("cert.pem").display().to_string()
+    }
+
+    /// Makes a token that the gateway accepts.
+    pub(crate) fn token(&self) -> anyhow::Result<String> {
+        let arguments = ["token", "--user", "bench", "--room", ROOM, "--role", "viewer", "--data-dir"];
+        let output = command(&self.binary, &arguments).arg(self.folder.join("gateway")).output()?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Returns a metric, summed over all series with `label` in their labels.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> anyhow::Result<f64> {
+        admin::metric(ADMIN, name, label)
+    }
+}
+
+/// Makes the folder of a bench, without the files of the last run.
+fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/bench").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Makes `cert.pem` and `key.pem` for the name `localhost`.
+fn certify(folder: &Path) -> anyhow::Result<()> {
+    let line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+                -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+                -keyout key.pem -out cert.pem";
+    let arguments: Vec<_> = line.split(' ').collect();
+    let mut openssl = command("openssl", &arguments);
+    let output = openssl.current_dir(folder).output().context("openssl cannot be started; install it")?;
+    if !output.status.success() {
+        bail!("openssl made no certificate: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Parts of `barrage-bench`: commands on standard input, JSON lines on standard output.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value};
+
+use super::{Build, Core, Process, ROOM};
+use crate::run::command;
+
+/// A running part.
+pub(crate) struct Part {
+    pub(crate) process: Process,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Part {
+    pub(crate) fn start(build: &Build, core: Core, arguments: &[&str]) -> anyhow::Result<Part> {
+        let mut child = core
+            .command(&build.program("barrage-bench"), arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("barrage-bench cannot be started")?;
+        let input = child.stdin.take().context("barrage-bench has no standard input")?;
+        let output = BufReader::new(child.stdout.take().context("barrage-bench has no standard output")?);
+        Ok(Part { process: Process(child), input, output })
+    }
+
+    /// Opens viewers' connections to an address and waits until all have joined.
+    pub(crate) fn viewers(build: &Build, address: &str, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
+        let viewers = viewers.to_string();
+        let arguments = ["read", "--address", address, "--viewers", &viewers, "--room", ROOM];
+        let mut part = Part::start(build, Core::Others, &[&arguments, more].concat())?;
+        part.line()?;
+        Ok(part)
+    }
+
+    /// Starts the limit, which waits for its viewers; returns its address as well.
+    pub(crate) fn limit(
+        build: &Build,
+        viewers: u32,
+        frame_bytes: f64,
+        frames_per_s: f64,
+    ) -> anyhow::Result<(Part, String)> {
+        let (viewers, bytes, rate) =
+            (viewers.to_string(), format!("{frame_bytes:.0}"), frames_per_s.to_string());
+        let arguments = ["limit", "--viewers", &viewers, "--frame-bytes", &bytes, "--frames-per-s", &rate];
+        let mut part = Part::start(build, Core::Measured, &arguments)?;
+        let address = part.line()?["address"].as_str().context("the limit printed no address")?.to_owned();
+        Ok((part, address))
+    }
+
+    /// Starts a publisher over NATS and waits until the room exists.
+    pub(crate) fn publisher(build: &Build, nats: &str, more: &[&str]) -> anyhow::Result<Part> {
+        let arguments = ["publish", "--nats", nats, "--room", ROOM];
+        let mut part = Part::start(build, Core::Others, &[&arguments, more].concat())?;
+        part.line()?;
+        Ok(part)
+    }
+
+    /// Waits for the next line of output.
+    fn line(&mut self) -> anyhow::Result<Value> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("a part of the bench ended before its end; its error is above");
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// Returns the totals since the last mark.
+    pub(crate) fn mark(&mut self) -> anyhow::Result<Value> {
+        writeln!(self.input)?;
+        self.line()
+    }
+
+    /// Runs a part to its end and returns the JSON lines that it prints.
+    pub(crate) fn output(build: &Build, arguments: &[&str]) -> anyhow::Result<Vec<Map<String, Value>>> {
+        let mut part = command(&build.program("barrage-bench"), arguments);
+        let output = part.stderr(Stdio::inherit()).output().context("barrage-bench cannot be started")?;
+        if !output.status.success() {
+            bail!("barrage-bench {} failed ({})", arguments.join(" "), output.status);
+        }
+        let text = String::from_utf8(output.stdout)?;
+        text.lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
+            .collect()
+    }
+}

@@ -1,0 +1,29 @@
+//! Checks without a run of the code: format, clippy, paths, layers, dependencies, prose, the page's
+//! types.
+
+mod dependencies;
+mod layers;
+mod metadata;
+mod paths;
+mod prose;
+
+use crate::run::{command, run};
+use crate::web;
+
+/// Runs all checks.
+pub(crate) fn main() -> anyhow::Result<()> {
+    all_but_clippy()?;
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    run(command("cargo", &clippy))
+}
+
+/// Runs the checks that compile nothing; the build of the tests runs clippy itself.
+pub(crate) fn all_but_clippy() -> anyhow::Result<()> {
+    paths::check()?;
+    prose::check()?;
+    run(command("cargo", &["fmt", "--all", "--check"]))?;
+    let metadata = metadata::Metadata::read()?;
+    layers::check(&metadata)?;
+    dependencies::check(&metadata)?;
+    web::check_types()
+}

@@ -1,0 +1,60 @@
+//! Packages and dependencies, as `cargo metadata` lists them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::run::command;
+
+/// A package of the workspace or of a registry.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) rust_version: Option<String>,
+    /// Whether the package is a member of this workspace.
+    pub(crate) is_ours: bool,
+    pub(crate) manifest: PathBuf,
+    /// Names of its dependencies, without those of tests alone.
+    pub(crate) dependencies: Vec<String>,
+}
+
+/// All packages that the lock file names.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+}
+
+impl Metadata {
+    pub(crate) fn read() -> anyhow::Result<Metadata> {
+        let output = command("cargo", &["metadata", "--locked", "--format-version", "1"]).output()?;
+        if !output.status.success() {
+            bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let value: Value = serde_json::from_slice(&output.stdout)?;
+        let packages = value["packages"].as_array().context("cargo metadata listed no packages")?;
+        Ok(Metadata { packages: packages.iter().map(Package::from_json).collect() })
+    }
+
+    /// Returns the members of the workspace.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.is_ours)
+    }
+}
+
+impl Package {
+    fn from_json(value: &Value) -> Package {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let dependencies = value["dependencies"].as_array().into_iter().flatten();
+        let of_product = dependencies.filter(|dependency| dependency["kind"] != "dev");
+        Package {
+            name: text(&value["name"]),
+            version: text(&value["version"]),
+            rust_version: value["rust_version"].as_str().map(str::to_owned),
+            is_ours: value["source"].is_null(),
+            manifest: text(&value["manifest_path"]).into(),
+            dependencies: of_product.map(|dependency| text(&dependency["name"])).collect(),
+        }
+    }
+}

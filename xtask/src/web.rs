@@ -1,0 +1,43 @@
+//! The page: its build, its types and its tests in a browser.
+
+use anyhow::bail;
+
+use crate::run::{command, root, run};
+use crate::setup::npm;
+
+/// Builds the page that is embedded in the server.
+pub(crate) fn build() -> anyhow::Result<()> {
+    modules()?;
+    run(npm(&["run", "--silent", "build"])?)
+}
+
+/// Checks the types of the page.
+pub(crate) fn check_types() -> anyhow::Result<()> {
+    modules()?;
+    run(npm(&["run", "--silent", "check"])?)
+}
+
+/// Fails when `web/dist`, which is checked in, is not the build of `web/src`.
+pub(crate) fn check_current() -> anyhow::Result<()> {
+    build()?;
+    let changed = command("git", &["status", "--porcelain", "--", "web/dist"]).output()?;
+    if !changed.stdout.is_empty() {
+        bail!("web/dist is not the build of web/src: run `cargo xtask web` and commit web/dist");
+    }
+    Ok(())
+}
+
+/// Returns the command of the tests in a browser, on the server of the development build.
+pub(crate) fn browser_tests() -> anyhow::Result<std::process::Command> {
+    let mut tests = npm(&["run", "--silent", "e2e"])?;
+    tests.env("BARRAGE_BIN", root().join("target/debug/barrage"));
+    Ok(tests)
+}
+
+/// Installs the page's packages when the folder is absent.
+fn modules() -> anyhow::Result<()> {
+    if root().join("web/node_modules/.package-lock.json").is_file() {
+        return Ok(());
+    }
+    run(npm(&["ci", "--no-audit", "--no-fund"])?)
+}
