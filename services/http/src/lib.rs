@@ -1,47 +1,29 @@
-//! The HTTP shell that every service shares: an accept loop with deadlines at
-//! each step, error answers, and the caller's address.
+//! The HTTP server that every role shares: an accept loop with a deadline at each step, documented
+//! error answers, the client's address, limits by address, and the gate of the admin API.
 //!
-//! `axum::serve` has no header timeout and tokio's own bind a backlog of 1024, so
-//! the loop is ours, on hyper; routing is axum's.
+//! The accept loop is this crate's own, on hyper, because `axum::serve` has no header deadline and
+//! tokio's bind has a backlog of 1024. Routing is axum's.
+//!
+//! Folders, from the bottom up: `answer`, `request`, `limits`, `connection`, `server`, `admin`.
 
-mod activity;
-pub mod address;
-pub mod address_limits;
 pub mod admin;
-pub mod bearer;
-pub mod body;
+mod answer;
 pub mod config;
 mod connection;
-mod early;
-mod edge;
-pub mod error;
-pub mod greeter;
-pub mod guard;
-pub mod limit;
-pub mod listen;
-mod manners;
+mod endpoint;
+mod limits;
 pub mod metrics;
-pub mod origin;
-mod place;
-mod request_id;
-pub mod serve;
-pub mod tls;
-pub mod transport;
-pub mod unix;
+mod request;
+mod server;
 
-pub use address::{ClientAddr, TrustedProxies};
-pub use address_limits::{AddressLimits, AddressLimitsError};
 pub use admin::{AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink};
-pub use bearer::bearer;
+pub use answer::error::{self, ApiError};
+pub use answer::rate_limited;
 pub use config::{AddressLimitsConfig, HttpConfig};
-pub use edge::ClientLimits;
-pub use error::ApiError;
-pub use greeter::{Arrived, Greeted, Greeter};
-pub use guard::{ConnectionPermit, GuardedStream};
-pub use limit::rate_limited;
-pub use listen::listen;
+pub use connection::{ConnectionPermit, Counted, GuardedStream, Transport};
+pub use endpoint::endpoint;
+pub use limits::{AddressLimits, AddressLimitsError, AddressRule, ClientLimits};
 pub use metrics::HttpMetrics;
-pub use origin::AllowedOrigins;
-pub use serve::{Front, serve, serve_public};
-pub use tls::{Tls, TlsError};
-pub use transport::Transport;
+pub use request::body;
+pub use request::{AllowedOrigins, ClientAddr, TrustedProxies, bearer};
+pub use server::{Arrived, Front, Greeted, Greeter, ServeError, Tls, TlsError, listen, serve, serve_public};

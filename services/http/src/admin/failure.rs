@@ -1,4 +1,4 @@
-//! Admin calls that were refused: counted, logged and limited by address.
+//! Refused admin calls: counted, logged and limited by address.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
@@ -6,38 +6,39 @@ use std::time::Instant;
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, Subject, Verdict};
 use barrage_protocol::Code;
+use barrage_protocol::code::Refusal;
 use barrage_token::TokenError;
 use http::Method;
 use prometheus::{IntCounterVec, Opts, Registry};
 
-use crate::address::ClientAddr;
-use crate::error::ApiError;
-use crate::limit::rate_limited;
+use crate::answer::error::ApiError;
+use crate::answer::rate_limited;
+use crate::request::ClientAddr;
 
-/// Refused calls of one address that are answered with their reason and logged, each minute.
-/// Further ones get 429, and no log line. A good token is never limited: otherwise anyone
-/// behind the address of an operator could lock the operator out.
+/// Refused calls of one address that are logged and answered with their reason, each minute.
+/// Further ones get 429 and no log line. Calls with a valid token are never limited: otherwise
+/// another client behind an operator's address could lock the operator out.
 const FAILURES_PER_MINUTE: u32 = 10;
 const WINDOW_SECS: u64 = 60;
-/// Addresses that are counted. At the bound the longest unused one is forgotten.
+/// Maximum addresses that are counted. At the bound the longest unused one is forgotten.
 const ADDRESSES_MAX: usize = 10_000;
 
 /// Why an admin call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// No token.
+    /// The call has no token.
     Missing,
-    /// A token that does not verify.
+    /// The token does not verify.
     Token(TokenError),
-    /// Another role.
+    /// The token has another role.
     Role,
-    /// A token for other rooms.
+    /// The token is for other rooms.
     Room,
-    /// A token for some rooms, on a call for the platform.
+    /// The token is for some rooms, and the call is for the whole platform.
     Platform,
 }
 
-/// Labels of the metric, in full: each exists from the start.
+/// All values of the metric's label. Each exists from the start.
 const REASONS: [&str; 7] = ["missing", "invalid", "expired", "revoked", "role", "room", "limited"];
 
 impl Failure {
@@ -53,17 +54,17 @@ impl Failure {
     }
 }
 
-impl From<Failure> for ApiError {
+impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Missing => ApiError::new(
+            Failure::Missing => Refusal::new(
                 Code::Unauthorized,
                 "send a token of the role admin in the header `Authorization: Bearer ...`",
             ),
-            Failure::Token(error) => ApiError(error.into()),
-            Failure::Role => ApiError::new(Code::Forbidden, "the admin API needs a token of the role admin"),
-            Failure::Room => ApiError::new(Code::WrongRoom, "the token's `rooms` do not hold this room"),
-            Failure::Platform => ApiError::new(
+            Failure::Token(error) => error.into(),
+            Failure::Role => Refusal::new(Code::Forbidden, "the admin API needs a token of the role admin"),
+            Failure::Room => Refusal::new(Code::WrongRoom, "the token's `rooms` do not hold this room"),
+            Failure::Platform => Refusal::new(
                 Code::WrongRoom,
                 "this call is for the whole platform: the token's `rooms` must be [\"*\"]",
             ),
@@ -92,15 +93,15 @@ impl Failures {
         let rate =
             Rate::new(FAILURES_PER_MINUTE, std::time::Duration::from_secs(WINDOW_SECS), FAILURES_PER_MINUTE);
         Ok(Failures {
-            // Its own registry: the process's quota has the names.
+            // A registry of its own: the process's quota has registered these names.
             counts: LocalQuota::new(&config, FlowMetrics::new(&Registry::new())?),
             rate: rate.map_err(|error| prometheus::Error::Msg(error.to_string()))?,
             refused,
-            origin: Instant::now(),
+            origin: barrage_clock::now(),
         })
     }
 
-    /// The answer to a call that was refused.
+    /// Counts and logs a refused call, and returns its answer.
     pub(super) fn refuse(
         &self,
         failure: Failure,
@@ -115,7 +116,7 @@ impl Failures {
         self.refused.with_label_values(&[reason]).inc();
         if let Verdict::Refuse { .. } = verdict {
             let message = format!("too many refused calls: {FAILURES_PER_MINUTE} a minute are answered");
-            return rate_limited(message, key.purpose, "address", &verdict, WINDOW_SECS * 1_000);
+            return rate_limited(message, key.purpose, "address", &verdict, WINDOW_SECS * 1_000).into();
         }
         tracing::warn!(
             address = %ClientAddr(address).shortened(),

@@ -2,19 +2,19 @@
 
 use axum::Router;
 
-/// Routes of the admin API that nothing checks yet. [`crate::AdminGate::guard`] makes a router
-/// of them; nothing else does.
+/// Routes of the admin API without a check. Only [`crate::AdminGate::guard`] makes a router of
+/// them.
 #[must_use = "AdminGate::guard serves them"]
 #[derive(Debug, Default)]
 pub struct AdminRoutes(Router);
 
 impl AdminRoutes {
-    /// The routes of one role.
+    /// Wraps the admin routes of one role.
     pub const fn new(router: Router) -> Self {
         AdminRoutes(router)
     }
 
-    /// These routes and those of `other`.
+    /// Adds the routes of `other`.
     pub fn merge(self, other: AdminRoutes) -> Self {
         AdminRoutes(self.0.merge(other.0))
     }

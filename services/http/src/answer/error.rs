@@ -4,33 +4,35 @@ use axum::response::{IntoResponse, Response};
 use barrage_protocol::code::{Code, ErrorBody, LimitHit, Refusal};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-/// A refusal on its way to a client.
+/// A refusal that becomes an HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError(pub Refusal);
 
 impl ApiError {
-    /// A refusal with a sentence that says what to do.
+    /// Makes a refusal. `message` tells the client what was wrong and what to do.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         ApiError(Refusal::new(code, message))
     }
 
-    /// The same with a time to come back, in milliseconds.
+    /// Adds the time in milliseconds after which the client may try again.
     #[must_use]
     pub fn retry_after_ms(self, retry_after_ms: u64) -> Self {
         ApiError(self.0.retry_after_ms(retry_after_ms))
     }
 }
 
-/// Why an answer is an error, for the log; an extension of the answer.
+/// The code and message of an error answer, for the log. An extension of the answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Cause {
     pub(crate) code: Code,
     pub(crate) message: String,
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        ApiError(refusal)
+/// The one conversion of errors into answers: a token error, a bus error or a refusal has a code,
+/// and `?` in a handler makes the answer of it.
+impl<E: Into<Refusal>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        ApiError(error.into())
     }
 }
 
@@ -61,28 +63,47 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The fields of the IETF draft on RateLimit headers. Rule names are our own words
-/// and need no quoting beyond the quotes.
+/// Adds the fields of the IETF draft on RateLimit headers. Rule names come from the configuration
+/// and need no escape inside the quotes.
 fn insert_limit(headers: &mut HeaderMap, limit: &LimitHit, retry_after_ms: u64) {
     let window_secs = limit.window_ms.div_ceil(1000).max(1);
     let policy = format!("\"{}\";q={};w={window_secs}", limit.rule, limit.limit);
-    let now = format!("\"{}\";r={};t={}", limit.rule, limit.remaining, retry_after_ms.div_ceil(1000));
-    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+    let state = format!("\"{}\";r={};t={}", limit.rule, limit.remaining, retry_after_ms.div_ceil(1000));
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
 }
 
-/// Fallback for paths that do not exist.
+/// The fallback for paths that do not exist.
 pub async fn not_found() -> ApiError {
     ApiError::new(Code::NotFound, "no such resource; docs/reference/protocol.md lists them")
 }
 
-/// Fallback for methods that a resource does not take.
+/// The fallback for methods that a resource does not take.
 pub async fn method_not_allowed() -> ApiError {
     ApiError::new(
         Code::MethodNotAllowed,
         "this resource takes another method; docs/reference/protocol.md lists them",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_names_the_time_to_come_back_and_the_limit_in_headers() {
+        let mut error = ApiError::new(Code::RateLimited, "too many").retry_after_ms(1_500);
+        error.0.limit =
+            Some(Box::new(LimitHit { limit: 5, window_ms: 3_000, ..LimitHit::rule("r", "user") }));
+        let response = error.into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        let header = |name: &str| response.headers()[name].to_str().unwrap();
+        assert_eq!(header("retry-after"), "2");
+        assert_eq!(header("ratelimit-policy"), "\"r\";q=5;w=3");
+        assert_eq!(header("ratelimit"), "\"r\";r=0;t=2");
+        assert_eq!(header("cache-control"), "no-store");
+    }
 }

@@ -1,4 +1,4 @@
-//! The record of an admin call.
+//! The record of an admin call, and where records go.
 
 use barrage_protocol::{RoomId, UserId};
 use http::Method;
@@ -23,14 +23,14 @@ pub struct AdminCall {
     pub status: u16,
 }
 
-/// Keeps admin calls. Called on the request's path: must not block.
+/// Keeps admin calls. Called on the request's path, so it must not block.
 pub trait AuditSink: Send + Sync {
     /// Keeps one call that was answered.
     fn record(&self, call: AdminCall);
 }
 
-/// A sink that writes to the log alone, for a process without a store. It leaves the body out:
-/// bodies hold texts, and the log holds none.
+/// A sink that writes to the process's log alone, for a process without a store. It omits the body,
+/// because bodies hold texts, and the log holds none.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditLog;
 

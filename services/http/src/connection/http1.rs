@@ -1,9 +1,9 @@
-//! HTTP over one connection.
+//! HTTP/1.1 over one connection.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,44 +17,51 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use crate::activity::Activity;
-use crate::early::SharedBody;
-use crate::error::{ApiError, Cause};
-use crate::guard::{ConnectionPermit, GuardedStream};
-use crate::manners;
-use crate::serve::Shared;
-use crate::transport::Transport;
+use parking_lot::Mutex;
+use tracing::Instrument;
 
-/// Serves HTTP until either side ends; `refusal` answers the first request.
+use super::activity::Activity;
+use super::context::ConnectionContext;
+use super::guard::{ConnectionPermit, GuardedStream};
+use super::span::{record_route, request_span};
+use super::transport::Transport;
+use crate::answer::documented;
+use crate::answer::error::{ApiError, Cause};
+use crate::request::{SharedBody, check_rules};
+
+/// Route of a connection that a greeter refused.
+const GREETED_ROUTE: &str = "/v1/rooms/{room}/ws";
+
+/// Serves HTTP until either side closes. A `refusal` answers the first request.
 pub(crate) async fn serve(
     stream: Transport,
     permit: ConnectionPermit,
     head: Vec<u8>,
     refusal: Option<ApiError>,
     peer: SocketAddr,
-    shared: Arc<Shared>,
+    context: Arc<ConnectionContext>,
 ) {
-    let config = &shared.config;
-    // Without this the kernel would keep several MiB for a client that never reads.
+    let config = &context.config;
+    // Without this bound the kernel would keep several MiB for a client that never reads.
     if let Err(error) = socket2::SockRef::from(stream.socket()).set_tcp_notsent_lowat(config.unsent_bytes_max)
     {
-        tracing::debug!(%error, "the bound of unsent bytes was refused");
+        tracing::debug!(%error, "the bound of unsent bytes cannot be set");
     }
-    let registered = shared.activities.register();
+    let registered = context.activities.register();
     let activity = Arc::clone(&registered.activity);
     let guarded = GuardedStream::new(stream, head.into(), permit, Arc::clone(&activity), config);
     let refusal = Mutex::new(refusal);
     let service = {
-        let shared = Arc::clone(&shared);
+        let context = Arc::clone(&context);
         let activity = Arc::clone(&activity);
         service_fn(move |request: Request<Incoming>| {
             activity.begin();
-            let shared = Arc::clone(&shared);
-            let ends = Ends(Arc::clone(&activity));
-            let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let context = Arc::clone(&context);
+            let end = EndOnDrop(Arc::clone(&activity));
+            let refusal = refusal.lock().take();
             async move {
-                let response = respond(request, peer, refusal, &shared).await;
-                Ok::<_, Infallible>(response.map(|body| Tracked { body, _ends: ends }))
+                let response = respond(request, peer, refusal, &context).await;
+                Ok::<_, Infallible>(response.map(|body| Tracked { body, _end: end }))
             }
         })
     };
@@ -68,54 +75,66 @@ pub(crate) async fn serve(
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = ended(&shared, &activity) => {
+        () = stop_requested(&context, &activity) => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, "connection ended");
+        tracing::debug!(%error, "an HTTP connection ended with an error");
     }
     drop(registered);
 }
 
 /// Returns when the connection is to take no further request.
-async fn ended(shared: &Shared, activity: &Activity) {
+async fn stop_requested(context: &ConnectionContext, activity: &Activity) {
     tokio::select! {
-        () = shared.shutdown.cancelled() => {}
-        () = activity.told_to_give_way() => {}
+        () = context.shutdown.cancelled() => {}
+        () = activity.close_requested() => {}
     }
 }
 
+/// Answers one request, inside its span.
 async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     refusal: Option<ApiError>,
-    shared: &Shared,
+    context: &ConnectionContext,
 ) -> Response {
-    let request_id = shared.request_ids.next();
+    let request_id = context.request_ids.next();
+    let span = request_span(request.method(), &request_id);
+    answer(request, peer, refusal, request_id, context).instrument(span).await
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    refusal: Option<ApiError>,
+    request_id: HeaderValue,
+    context: &ConnectionContext,
+) -> Response {
     let expects_continue = request.headers().contains_key(header::EXPECT);
     let (parts, incoming) = request.into_parts();
     let shared_body = (!incoming.is_end_stream()).then(|| SharedBody::new(incoming));
     let body = shared_body.clone().map_or_else(Body::empty, Body::new);
     let request = Request::from_parts(parts, body);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = match (refusal, manners::check(&request)) {
+    let response = match (refusal, check_rules(&request)) {
         (_, Err(response)) => response,
         (Some(refusal), Ok(())) => {
+            record_route(GREETED_ROUTE);
             let response = refusal.into_response();
-            if let Some(metrics) = &shared.metrics {
-                metrics.answered(Some("/v1/rooms/{room}/ws"), response.status());
+            if let Some(metrics) = &context.metrics {
+                metrics.answered(Some(GREETED_ROUTE), response.status());
             }
             response
         }
-        (None, Ok(())) => route(request, peer, shared).await,
+        (None, Ok(())) => route(request, peer, context).await,
     };
-    let mut response = manners::documented(response).await;
+    let mut response = documented::document(response).await;
     if response.status().is_server_error() {
-        report(shared, &response, &request_id, &method, &path);
+        log_failure(context, &response);
     }
-    manners::dress(response.headers_mut(), &request_id, shared.hsts.as_ref());
+    documented::add_headers(response.headers_mut(), &request_id, context.hsts.as_ref());
     if let Some(body) = shared_body
         && response.status() != StatusCode::SWITCHING_PROTOCOLS
         && !body.finish(expects_continue).await
@@ -125,49 +144,50 @@ async fn respond(
     response
 }
 
-async fn route(mut request: Request<Body>, peer: SocketAddr, shared: &Shared) -> Response {
+async fn route(mut request: Request<Body>, peer: SocketAddr, context: &ConnectionContext) -> Response {
     use tower_service::Service;
-    let client = shared.proxies.client(peer.ip(), request.headers());
+    let client = context.proxies.client(peer.ip(), request.headers());
     request.extensions_mut().insert(client);
-    match shared.router.clone().call(request).await {
+    match context.router.clone().call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
 }
 
-/// Logs a failure with its cause: `internal` as an error, `unavailable` as a warning, because the part
-/// that is away logs its own state as an error once. A refusal for want of room (`overloaded`,
-/// `draining`, `slow_viewer`) is no failure: it is counted alone.
-fn report(shared: &Shared, response: &Response, request_id: &HeaderValue, method: &http::Method, path: &str) {
+/// Logs a failure with its cause; method, route and request id are in the span.
+///
+/// `internal` is an error. `unavailable` is a warning, because the part that is away logs its own
+/// state once, as an error. A refusal under load (`overloaded`, `draining`, `slow_viewer`) is
+/// counted alone.
+fn log_failure(context: &ConnectionContext, response: &Response) {
     let cause = response.extensions().get::<Cause>();
     let is_away = cause.is_some_and(|cause| cause.code == Code::Unavailable);
     if cause.is_some_and(|cause| ![Code::Internal, Code::Unavailable].contains(&cause.code)) {
         return;
     }
-    let Some(left_out) = shared.log_bound.admit() else { return };
+    let Some(suppressed) = context.log_bound.admit() else { return };
     let status = response.status().as_u16();
-    let request_id = request_id.to_str().unwrap_or_default();
     let cause = cause.map_or("not given", |cause| cause.message.as_str());
     if is_away {
-        tracing::warn!(status, %method, path, request_id, cause, left_out, "a request failed");
+        tracing::warn!(status, cause, suppressed, "a request failed");
     } else {
-        tracing::error!(status, %method, path, request_id, cause, left_out, "a request failed");
+        tracing::error!(status, cause, suppressed, "a request failed");
     }
 }
 
-/// Ends a request when dropped.
-struct Ends(Arc<Activity>);
+/// Marks the end of a request on drop.
+struct EndOnDrop(Arc<Activity>);
 
-impl Drop for Ends {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-/// An answer's body: the connection is busy until it has gone.
+/// An answer's body. The connection is busy until the body was written or dropped.
 struct Tracked {
     body: Body,
-    _ends: Ends,
+    _end: EndOnDrop,
 }
 
 impl HttpBody for Tracked {

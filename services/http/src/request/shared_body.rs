@@ -1,21 +1,23 @@
-//! Answers that are ready before the request's body has come.
+//! Request bodies that are still arriving when the answer is ready.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use parking_lot::Mutex;
 
-/// What is read of a body after its answer is ready. The connection of a longer one is closed.
+/// Maximum bytes that are read of a body after its answer is ready. The connection of a longer body
+/// is closed.
 const BYTES_MAX: usize = 64 * 1024;
-/// How long such an answer waits for the rest of the body.
+/// Maximum time that a ready answer waits for the rest of the body.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// A request's body, which can still be read after its handler has dropped it. Without that the
-/// bytes of an unread body would stand where the next request is due.
+/// A request's body that can be read after its handler has dropped it. The bytes of an unread body
+/// would otherwise be parsed as the next request.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedBody(Arc<Mutex<State>>);
 
@@ -23,7 +25,7 @@ pub(crate) struct SharedBody(Arc<Mutex<State>>);
 struct State {
     body: Incoming,
     is_read: bool,
-    /// Something of it was asked for: a client that waits for `100 Continue` has got it.
+    /// Whether a read was attempted: a client that waits for `100 Continue` has received it.
     is_begun: bool,
 }
 
@@ -32,15 +34,11 @@ impl SharedBody {
         SharedBody(Arc::new(Mutex::new(State { body, is_read: false, is_begun: false })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads what is left, within bounds. Returns whether the connection can take another
+    /// Reads the rest of the body, within bounds. Returns whether the connection can take another
     /// request.
     pub(crate) async fn finish(mut self, expects_continue: bool) -> bool {
         {
-            let state = self.state();
+            let state = self.0.lock();
             if state.is_read || state.body.is_end_stream() {
                 return true;
             }
@@ -59,7 +57,7 @@ impl SharedBody {
             }
         };
         drop(tokio::time::timeout(WAIT_MAX, rest).await);
-        let state = self.state();
+        let state = self.0.lock();
         state.is_read || state.body.is_end_stream()
     }
 }
@@ -72,7 +70,7 @@ impl Body for SharedBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.is_begun = true;
         let polled = Pin::new(&mut state.body).poll_frame(cx);
         if let Poll::Ready(None) = polled {
@@ -82,10 +80,10 @@ impl Body for SharedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.state().body.is_end_stream()
+        self.0.lock().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.state().body.size_hint()
+        self.0.lock().body.size_hint()
     }
 }

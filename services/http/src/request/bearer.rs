@@ -1,4 +1,4 @@
-//! The token of a request.
+//! The bearer token of a request.
 
 use http::{HeaderMap, header};
 
@@ -25,7 +25,7 @@ mod tests {
     }
 
     #[test]
-    fn scheme_is_matched_in_any_case_and_two_fields_are_no_token() {
+    fn scheme_matches_in_any_case_and_two_fields_are_no_token() {
         for field in ["Bearer abc", "bearer abc", "BEARER  abc ", " Bearer abc"] {
             assert_eq!(token(&[field]).as_deref(), Some("abc"), "{field}");
         }

@@ -1,26 +1,27 @@
-//! Which connections are idle, so that the longest idle give way to newcomers.
+//! Idle connections: the longest idle are closed when slots run short.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Connections are looked through at most so often: a look costs some microseconds for each
-/// thousand of them.
-const LOOK_EVERY_MS: u64 = 50;
+/// Minimum period between two scans of all connections, in milliseconds. A scan costs some
+/// microseconds for each thousand connections.
+const SCAN_PERIOD_MS: u64 = 50;
 
-/// One HTTP connection between and during its requests.
+/// The state of one HTTP connection between and during its requests.
 #[derive(Debug)]
 pub(crate) struct Activity {
     origin: Instant,
-    /// A request is being answered: no header is due.
+    /// Whether a request is being answered, so that no header is due.
     busy: AtomicBool,
-    /// Milliseconds after `origin` when the last answer had gone, plus one; 0 while busy and
-    /// before the first request, which has a deadline of its own.
+    /// Milliseconds from `origin` to the end of the last answer, plus one. 0 while busy and before
+    /// the first request, which has a deadline of its own.
     idle_since: AtomicU64,
-    give_way: Notify,
+    close: Notify,
 }
 
 impl Activity {
@@ -28,21 +29,21 @@ impl Activity {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// A request came in.
+    /// Marks the start of a request.
     pub(crate) fn begin(&self) {
         self.busy.store(true, Ordering::Release);
         self.idle_since.store(0, Ordering::Release);
     }
 
-    /// Its answer has gone.
+    /// Marks the end of the answer.
     pub(crate) fn end(&self) {
         self.idle_since.store(millis(self.origin) + 1, Ordering::Release);
         self.busy.store(false, Ordering::Release);
     }
 
-    /// Returns when the connection is to be closed for a newcomer.
-    pub(crate) async fn told_to_give_way(&self) {
-        self.give_way.notified().await;
+    /// Returns when the connection is to close to free its slot.
+    pub(crate) async fn close_requested(&self) {
+        self.close.notified().await;
     }
 }
 
@@ -52,30 +53,30 @@ pub(crate) struct Activities {
     origin: Instant,
     all: Mutex<HashMap<u64, Arc<Activity>>>,
     next: AtomicU64,
-    looked_ms: AtomicU64,
+    scanned_ms: AtomicU64,
 }
 
-/// A connection's entry; forgotten when dropped.
+/// A connection's entry, removed on drop.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) activity: Arc<Activity>,
     id: u64,
-    book: Arc<Activities>,
+    activities: Arc<Activities>,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.book.all().remove(&self.id);
+        self.activities.all.lock().remove(&self.id);
     }
 }
 
 impl Activities {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Activities {
-            origin: Instant::now(),
+            origin: barrage_clock::now(),
             all: Mutex::default(),
             next: AtomicU64::new(0),
-            looked_ms: AtomicU64::new(0),
+            scanned_ms: AtomicU64::new(0),
         })
     }
 
@@ -84,23 +85,23 @@ impl Activities {
             origin: self.origin,
             busy: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
-            give_way: Notify::new(),
+            close: Notify::new(),
         });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.all().insert(id, Arc::clone(&activity));
-        Registered { activity, id, book: Arc::clone(self) }
+        self.all.lock().insert(id, Arc::clone(&activity));
+        Registered { activity, id, activities: Arc::clone(self) }
     }
 
-    /// Tells the `count` longest idle connections to close; does nothing when it did so a
-    /// moment ago.
-    pub(crate) fn make_room(&self, count: usize) {
-        let now_ms = millis(self.origin) + LOOK_EVERY_MS;
-        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
-        if now_ms < looked_ms + LOOK_EVERY_MS {
+    /// Closes the `count` longest idle connections. Does nothing within [`SCAN_PERIOD_MS`] of the
+    /// last scan.
+    pub(crate) fn close_idle(&self, count: usize) {
+        let now_ms = millis(self.origin) + SCAN_PERIOD_MS;
+        let scanned_ms = self.scanned_ms.load(Ordering::Relaxed);
+        if now_ms < scanned_ms + SCAN_PERIOD_MS {
             return;
         }
-        self.looked_ms.store(now_ms, Ordering::Relaxed);
-        let all = self.all();
+        self.scanned_ms.store(now_ms, Ordering::Relaxed);
+        let all = self.all.lock();
         let idle = |activity: &Arc<Activity>| {
             let since = activity.idle_since.load(Ordering::Acquire);
             (since > 0).then(|| (since, Arc::clone(activity)))
@@ -112,12 +113,8 @@ impl Activities {
             idle.truncate(count);
         }
         for (_, activity) in idle {
-            activity.give_way.notify_one();
+            activity.close.notify_one();
         }
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashMap<u64, Arc<Activity>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A connection with its header and write deadlines and its place among the allowed ones.
+//! A connection with its header and write deadlines and its slot.
 
 use std::io;
 use std::pin::Pin;
@@ -11,50 +11,50 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use crate::activity::Activity;
+use super::activity::Activity;
+use super::transport::Transport;
 use crate::config::HttpConfig;
-use crate::place::Place;
-use crate::transport::Transport;
+use crate::limits::Slot;
 
-/// A place among the allowed connections; given back when dropped. A gateway
-/// keeps it as long as it keeps the socket.
+/// A connection's slots of the server and of its address, freed on drop. A gateway keeps the permit
+/// as long as the socket.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     _of_all: OwnedSemaphorePermit,
-    _of_address: Option<Place>,
+    _of_address: Option<Slot>,
 }
 
 impl ConnectionPermit {
-    pub(crate) const fn new(of_all: OwnedSemaphorePermit, of_address: Option<Place>) -> Self {
+    pub(crate) const fn new(of_all: OwnedSemaphorePermit, of_address: Option<Slot>) -> Self {
         ConnectionPermit { _of_all: of_all, _of_address: of_address }
     }
 }
 
-/// The socket under hyper. hyper's own header timeout counts idle time too, so it
-/// serves as the idle limit, and this one starts at a request's first byte.
+/// The socket under hyper, with a header deadline that starts at a request's first byte. hyper's
+/// own header timeout also counts idle time, so it serves as the idle limit.
 pub struct GuardedStream {
     stream: Transport,
-    /// Read from the socket before hyper had it.
+    /// Bytes that were read from the socket before hyper took it.
     head: Bytes,
     permit: ConnectionPermit,
     activity: Arc<Activity>,
     header: Duration,
-    /// Running while a header is due: from the accept, or from a first byte.
+    /// Runs while a header is due: from the accept, or from a request's first byte.
     deadline: Option<Pin<Box<Sleep>>>,
     stall: Stall,
 }
 
-/// The write deadline: runs while bytes wait and the socket takes none.
+/// The write deadline. It runs while bytes wait and the socket takes none.
 struct Stall {
     max: Duration,
     running: Option<Pin<Box<Sleep>>>,
-    /// What the socket had taken under TLS when the deadline was started.
+    /// Bytes that the socket had taken under TLS when the deadline started.
     taken: u64,
 }
 
 impl Stall {
-    /// Looks at the outcome of a write, flush or shutdown: one that is pending is an error
-    /// when the socket has taken nothing for as long as is allowed.
+    /// Checks the outcome of a write, flush or shutdown. A pending outcome becomes an error when the
+    /// socket has taken no byte for `max`.
     fn check<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -63,7 +63,7 @@ impl Stall {
     ) -> Poll<io::Result<T>> {
         let taken = stream.taken();
         if outcome.is_ready() {
-            // Under TLS a write that succeeds may have gone into the buffer alone.
+            // Under TLS a successful write may have filled the TLS buffer alone.
             if matches!(stream, Transport::Plain(_)) || taken != self.taken {
                 self.running = None;
             }
@@ -78,9 +78,9 @@ impl Stall {
         if running.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        // What waits in the kernel goes at once, not when the kernel gives the client up.
+        // Frees the bytes in the kernel at once, not when the kernel gives up on the client.
         if let Err(error) = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO)) {
-            tracing::debug!(%error, "a stalled connection lingers");
+            tracing::debug!(%error, "a stalled connection keeps its bytes in the kernel");
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")))
     }
@@ -101,13 +101,13 @@ impl GuardedStream {
         GuardedStream { stream, head, permit, activity, header, deadline, stall }
     }
 
-    /// The connection, after an upgrade, and its place. The gateway bounds what waits for a
-    /// viewer by itself.
+    /// Returns the connection and its permit, after an upgrade. The gateway bounds the bytes that
+    /// wait for a viewer by itself.
     #[must_use]
     pub fn into_parts(self) -> (Transport, ConnectionPermit) {
-        // 0 is the system's default.
+        // 0 means the system's default.
         if let Err(error) = socket2::SockRef::from(self.stream.socket()).set_tcp_notsent_lowat(0) {
-            tracing::debug!(%error, "the bound of unsent bytes stays");
+            tracing::debug!(%error, "the bound of unsent bytes cannot be removed");
         }
         (self.stream, self.permit)
     }
@@ -134,7 +134,10 @@ impl AsyncRead for GuardedStream {
         }
         let late = this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
         if late {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "header deadline")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the header did not arrive in time",
+            )));
         }
         Poll::Pending
     }
@@ -151,7 +154,7 @@ impl AsyncWrite for GuardedStream {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
         if flushed.is_ready() {
-            // Nothing waits.
+            // No byte waits.
             this.stall.running = None;
             return flushed;
         }

@@ -1,12 +1,11 @@
-//! A name for each request, for logs and for those who report a failure.
+//! The id of each request, for logs and for clients that report a failure.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-/// Makes request ids: 16 hexadecimal digits, of which the first eight differ from process to
-/// process.
+/// Makes request ids of 16 hexadecimal digits. The first eight differ from process to process.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     process: u32,

@@ -1,4 +1,4 @@
-//! Pages of other hosts: who may use this server from a browser.
+//! Origins: which pages may use this server from a browser, and which host names it has.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,32 +8,31 @@ use barrage_protocol::Code;
 use http::{HeaderMap, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::ApiError;
-use crate::edge::foreign_host;
+use crate::answer::error::ApiError;
 
-/// How long a browser may remember a preflight's answer.
+/// Time for which a browser may cache a preflight's answer.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
-/// Origins that are allowed besides the server's own, and the names of the server.
+/// Origins that are allowed besides the server's own, and the host names of the server.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedOrigins(Arc<Rules>);
 
 #[derive(Debug, Clone, Default)]
 struct Rules {
     origins: Vec<String>,
-    /// `None` takes every host.
+    /// Host names of the server; `None` accepts every host.
     hosts: Option<Vec<String>>,
 }
 
 impl AllowedOrigins {
-    /// From configuration; `*` allows all. Every host is the server's.
+    /// Allows `origins`; `*` allows all. Every host name is accepted.
     #[must_use]
     pub fn new(origins: &[String]) -> Self {
         AllowedOrigins(Arc::new(Rules { origins: origins.to_vec(), hosts: None }))
     }
 
-    /// The same with `hosts` as the server's names. With none named, a server that is reached
-    /// over loopback alone (`is_local`) has no name but `localhost`, and another takes all.
+    /// Sets the host names of the server. With none configured, a server that is reached over
+    /// loopback alone (`is_local`) accepts `localhost` only, and any other server accepts all.
     #[must_use]
     pub fn with_hosts(self, hosts: &[String], is_local: bool) -> Self {
         let origins = self.0.origins.clone();
@@ -50,9 +49,9 @@ impl AllowedOrigins {
         self.0.origins.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
     }
 
-    /// Refuses a request for another host: a page of any site can point its own name at this
-    /// server's address, and what it asks then reads as the server's own (DNS rebinding). An IP
-    /// address is nobody's name.
+    /// Refuses a request for a host name that is not the server's (DNS rebinding): any site can
+    /// point its own name at this server's address, and a browser then treats the server as that
+    /// site. An IP address is accepted, because no site can own it.
     pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(hosts) = &self.0.hosts else { return Ok(()) };
         let Some(host) = headers.get(header::HOST) else { return Ok(()) };
@@ -63,11 +62,12 @@ impl AllowedOrigins {
         if is_address || is_local || hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
             return Ok(());
         }
-        Err(foreign_host())
+        let message = "this server is not known by the name in the Host header; name it in http.hosts";
+        Err(ApiError::new(Code::Forbidden, message))
     }
 
-    /// Refuses a WebSocket handshake of another site's page. (Browsers send no
-    /// preflight for those.) Callers that are not browsers send no `Origin`.
+    /// Refuses a request that a page of another site sends, for WebSocket handshakes and forms, for
+    /// which browsers send no preflight. Clients that are not browsers send no `Origin`.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         self.check_host(headers)?;
         let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
@@ -81,9 +81,9 @@ impl AllowedOrigins {
         Err(ApiError::new(Code::Forbidden, "pages of this origin may not connect; see http.allowed_origins"))
     }
 
-    /// Answers preflights and lets allowed origins read answers. Tokens travel in a
-    /// header that a page must set itself, never in a cookie: nothing is sent that
-    /// the page does not have.
+    /// Returns the layer that answers preflights and lets allowed origins read answers. Tokens
+    /// travel in a header that a page sets itself, never in a cookie, so a page of another site
+    /// cannot use a viewer's token.
     pub fn layer(&self) -> CorsLayer {
         let allowed = self.clone();
         CorsLayer::new()
@@ -99,7 +99,7 @@ impl AllowedOrigins {
     }
 }
 
-/// A host without its port and brackets.
+/// Returns the host without its port and brackets.
 fn name(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next().unwrap_or_default();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_points_at_a_local_server_is_not_its_own() {
+    fn local_server_refuses_foreign_host_names() {
         let local = AllowedOrigins::new(&[]).with_hosts(&[], true);
         for host in
             ["localhost:8080", "LOCALHOST", "a.localhost", "127.0.0.1:8080", "[::1]:8080", "192.0.2.1"]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_takes_every_host_unless_it_is_local_or_has_names() {
+    fn server_accepts_every_host_unless_local_or_named() {
         let open = AllowedOrigins::new(&[]).with_hosts(&[], false);
         assert!(open.check_host(&headers("live.example", None)).is_ok());
         let named = AllowedOrigins::new(&["https://page.example:8443".into()])

@@ -1,47 +1,20 @@
-//! What every request and every answer must be, whatever its route.
+//! The form of every answer: the documented error body, and header fields.
 
 use std::net::SocketAddr;
 
 use axum::response::{IntoResponse, Response};
 use barrage_protocol::Code;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
+use barrage_protocol::code::ErrorBody;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 
-use crate::error::ApiError;
+use super::error::ApiError;
 
-/// Longest path and query; a longer one is 414. Room ids and tickets need some hundred bytes.
-const TARGET_BYTES_MAX: usize = 8 * 1024;
-/// What is taken over of a plain text that an answer has instead of the documented body.
+/// Maximum bytes of a plain text that are copied into the documented body.
 const PLAIN_BYTES_MAX: usize = 1024;
 
-/// Refuses a request that RFC 9110 or 9112 does not allow, or that no route takes.
-#[allow(clippy::result_large_err, reason = "it is built for a request that is refused, and moved once")]
-pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Response> {
-    let bad = |why: &str| Err(ApiError::new(Code::BadRequest, why).into_response());
-    let mut hosts = request.headers().get_all(header::HOST).into_iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if request.version() >= Version::HTTP_11 => {
-            return bad("a request needs a Host header (RFC 9112, 3.2)");
-        }
-        (Some(_), Some(_)) => return bad("a request may have one Host header (RFC 9112, 3.2)"),
-        _ => {}
-    }
-    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES_MAX) {
-        let message = format!("a path with its query may have {TARGET_BYTES_MAX} bytes");
-        let mut response = ApiError::new(Code::TooLarge, message).into_response();
-        *response.status_mut() = StatusCode::URI_TOO_LONG;
-        return Err(response);
-    }
-    let codings = request.headers().get_all(header::CONTENT_ENCODING);
-    if codings.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        let message = "a request's body must not be encoded: leave Content-Encoding out";
-        return Err(ApiError::new(Code::UnsupportedMedia, message).into_response());
-    }
-    Ok(())
-}
-
-/// Header fields of every answer.
-pub(crate) fn dress(headers: &mut HeaderMap, request_id: &HeaderValue, hsts: Option<&HeaderValue>) {
+/// Adds the header fields of every answer.
+pub(crate) fn add_headers(headers: &mut HeaderMap, request_id: &HeaderValue, hsts: Option<&HeaderValue>) {
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.insert("x-request-id", request_id.clone());
     if let Some(hsts) = hsts {
@@ -49,14 +22,14 @@ pub(crate) fn dress(headers: &mut HeaderMap, request_id: &HeaderValue, hsts: Opt
     }
 }
 
-/// The value of Strict-Transport-Security; `None` for 0.
+/// Returns the value of Strict-Transport-Security; `None` for 0 seconds.
 pub(crate) fn hsts(secs: u64) -> Option<HeaderValue> {
     (secs > 0).then(|| HeaderValue::from_str(&format!("max-age={secs}")).ok())?
 }
 
-/// Gives an error without the documented body one: the router's own refusals (a query or path
+/// Gives the documented body to an error that has none. The router's own refusals (a query or path
 /// that does not parse) are plain text.
-pub(crate) async fn documented(response: Response) -> Response {
+pub(crate) async fn document(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_json = response
@@ -101,14 +74,13 @@ fn code(status: StatusCode) -> Code {
     }
 }
 
-/// A short answer over a socket that no HTTP server has, at once and as far as its buffer takes
-/// it, which for a new socket is the whole.
+/// Writes an answer straight to a socket that no HTTP server has. A new socket's buffer takes the
+/// whole answer; bytes that it does not take are lost.
 pub(crate) fn answer_at_once(stream: &std::net::TcpStream, peer: SocketAddr, error: ApiError) {
     let status = error.0.code.status();
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let retry_after = error.0.retry_after_ms.map_or(0, |ms| ms.div_ceil(1000));
-    let body =
-        serde_json::to_string(&barrage_protocol::code::ErrorBody { error: error.0 }).unwrap_or_default();
+    let body = serde_json::to_string(&ErrorBody { error: error.0 }).unwrap_or_default();
     let answer = format!(
         "HTTP/1.1 {status} {}\r\nRetry-After: {retry_after}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -118,6 +90,6 @@ pub(crate) fn answer_at_once(stream: &std::net::TcpStream, peer: SocketAddr, err
     let mut stream = stream;
     let written = std::io::Write::write(&mut stream, answer.as_bytes());
     if let Err(error) = written.and_then(|_| stream.shutdown(std::net::Shutdown::Write)) {
-        tracing::debug!(%error, %peer, "a refused connection went away");
+        tracing::debug!(%error, %peer, "a refused connection closed before its answer");
     }
 }

@@ -1,4 +1,4 @@
-//! What one address may ask for.
+//! Limits of the requests of one address.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -8,39 +8,39 @@ use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, RuleError
 use ipnet::IpNet;
 use prometheus::Registry;
 
-use crate::address::ClientAddr;
+use crate::answer::error::ApiError;
+use crate::answer::rate_limited;
 use crate::config::HttpConfig;
-use crate::error::ApiError;
-use crate::limit::rate_limited;
+use crate::request::ClientAddr;
 
 /// Why the limits cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressLimitsError {
-    /// A figure that makes no sense.
+    /// A rate is zero or beyond its range.
     #[error("http.limits.{rule}: {error}")]
     Figures {
-        /// Which.
+        /// Name of the limit.
         rule: &'static str,
-        /// What is wrong with it.
+        /// Why its rate cannot be used.
         error: RuleError,
     },
-    /// The counts have metrics of their own, which were refused.
+    /// The metrics of the counts could not be registered.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
 }
 
-/// The rules, as the configuration names them.
+/// The limits, one for each key of `http.limits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRule {
     /// Pages of history.
     History,
-    /// Polls.
+    /// Long and short polls.
     Poll,
     /// Guest tokens.
     Guests,
     /// Requests inside of tunnels.
     Tunnel,
-    /// Files of the page.
+    /// Files of the player page.
     Page,
     /// Race resources and reports.
     Race,
@@ -71,7 +71,8 @@ impl AddressRule {
         }
     }
 
-    /// The rule of a route; `None` for a route with limits of its own. No route is the page.
+    /// Returns the rule of a route; `None` for a route with limits of its own. A path without a
+    /// route is a file of the page.
     pub(crate) fn of(route: Option<&str>) -> Option<AddressRule> {
         match route {
             None => Some(AddressRule::Page),
@@ -95,10 +96,10 @@ pub struct AddressLimits {
 }
 
 impl AddressLimits {
-    /// The limits of the configuration.
+    /// Takes the limits of the configuration.
     ///
     /// # Errors
-    /// When a figure is 0.
+    /// When a rate is 0.
     pub fn new(config: &HttpConfig) -> Result<Self, AddressLimitsError> {
         let limits = &config.limits;
         let burst_secs = limits.burst_secs.max(1);
@@ -111,10 +112,10 @@ impl AddressLimits {
             limits.race_per_s,
             limits.bad_tokens_per_s,
         ];
-        let mut rates = [Rate::per_sec(1, 1).map_err(figures_of("burst_secs"))?; 7];
+        let mut rates = [Rate::per_sec(1, 1).map_err(error_of("burst_secs"))?; 7];
         for (rule, per_s) in AddressRule::ALL.into_iter().zip(figures) {
             let rate = Rate::per_sec(per_s, per_s.saturating_mul(burst_secs));
-            rates[rule as usize] = rate.map_err(figures_of(rule.name()))?;
+            rates[rule as usize] = rate.map_err(error_of(rule.name()))?;
         }
         let counts = LocalQuotaConfig { keys_max: limits.addresses_max, ..LocalQuotaConfig::default() };
         Ok(AddressLimits {
@@ -122,9 +123,9 @@ impl AddressLimits {
             site_factor: config.ipv6_site_factor.max(1),
             window_ms: u64::from(burst_secs) * 1_000,
             unlimited: config.unlimited_networks.clone(),
-            // The process's quota has the names of the metrics.
+            // A registry of its own: the process's quota has registered these names.
             counts: LocalQuota::new(&counts, FlowMetrics::new(&Registry::new())?),
-            origin: Instant::now(),
+            origin: barrage_clock::now(),
         })
     }
 
@@ -144,7 +145,6 @@ impl AddressLimits {
             let burst = rate.burst().saturating_mul(self.site_factor);
             let site = IpNet::new_assert(address, 48).trunc().addr();
             if let Ok(rate) = Rate::per_sec(widened, burst) {
-                // Bits that no address of a /64 has, so that a /48 is another key than its first /64.
                 self.count(rule, site_subject(site), rate, cost)?;
             }
         }
@@ -160,17 +160,18 @@ impl AddressLimits {
                 rule.name(),
                 rate.units()
             );
-            return Err(rate_limited(message, rule.name(), "address", &verdict, self.window_ms));
+            return Err(rate_limited(message, rule.name(), "address", &verdict, self.window_ms).into());
         }
         Ok(())
     }
 }
 
-fn figures_of(rule: &'static str) -> impl Fn(RuleError) -> AddressLimitsError {
+fn error_of(rule: &'static str) -> impl Fn(RuleError) -> AddressLimitsError {
     move |error| AddressLimitsError::Figures { rule, error }
 }
 
-/// The key of a /48: its lowest bit is set, which [`Subject::address`] clears for a /64.
+/// Returns the key of a /48. Its lowest bit is set, which [`Subject::address`] clears, so that the
+/// key of a /48 differs from that of its first /64.
 fn site_subject(site: IpAddr) -> Subject {
     match site {
         IpAddr::V6(site) => Subject::Address(IpAddr::V6((u128::from(site) | 1).into())),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_burst_and_others_have_theirs() {
+    fn every_address_has_its_own_burst() {
         let limits = limits();
         assert_eq!((0..20).filter(|_| taken(&limits, AddressRule::History, "192.0.2.1", 1)).count(), 10);
         assert!(taken(&limits, AddressRule::History, "192.0.2.2", 1));
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_site_has_a_multiple_and_loopback_no_limit() {
+    fn ipv6_site_has_a_multiple_and_loopback_no_limit() {
         let limits = limits();
         let of_site = |n: u32| taken(&limits, AddressRule::History, &format!("2001:db8:1:{n:x}::1"), 1);
         assert_eq!((0..100).filter(|n| of_site(*n)).count(), 20);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_is_refused_by_its_name() {
+    fn limit_of_zero_is_refused_by_name() {
         let limits = AddressLimitsConfig { poll_per_s: 0, ..AddressLimitsConfig::default() };
         let error = AddressLimits::new(&HttpConfig { limits, ..HttpConfig::default() }).err().unwrap();
         assert!(error.to_string().starts_with("http.limits.poll_per_s"), "{error}");

@@ -1,4 +1,4 @@
-//! The certificate of the public listeners, and its renewal.
+//! The certificate of the public listeners, and its renewal from files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,29 +16,29 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::HttpConfig;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Period of reading the files.
+const RELOAD_PERIOD: Duration = Duration::from_secs(60);
 
-/// Why TLS cannot be spoken.
+/// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// One of the two settings is missing.
+    /// The certificate or the key is not configured.
     #[error("http.tls_cert_file and http.tls_key_file go together")]
     Half,
-    /// A file cannot be read, or is no PEM.
+    /// A file cannot be read, or is not PEM.
     #[error("{file}: {reason}")]
     File {
-        /// Which.
+        /// Path of the file.
         file: String,
-        /// What is wrong with it.
+        /// Why the file cannot be used.
         reason: String,
     },
-    /// They do not go together, or are of a kind that is not known.
+    /// The certificate and the key do not match, or are of an unknown kind.
     #[error("the certificate and its key cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
 }
 
-/// What the public listeners show to whoever connects.
+/// The certificate that the public listeners present.
 #[derive(Debug, Clone)]
 pub struct Tls {
     acceptor_config: Arc<ServerConfig>,
@@ -53,7 +53,7 @@ struct Certificate {
 }
 
 impl Tls {
-    /// Reads what the configuration names; `None` when it names nothing.
+    /// Reads the configured certificate and key. Returns `None` when none are configured.
     ///
     /// # Errors
     /// When a file is missing or cannot be used.
@@ -70,7 +70,7 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Who comes back after a fault is let in without a signature.
+        // Clients that reconnect after a fault resume their session, without a signature.
         server.ticketer = ring::Ticketer::new()?;
         Ok(Some(Tls { acceptor_config: Arc::new(server), certificate }))
     }
@@ -79,22 +79,24 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.acceptor_config))
     }
 
-    /// Takes renewed files over as they come, until the end. What cannot be used is told
-    /// of, and the one before stays.
+    /// Loads renewed files until the shutdown. Files that cannot be used are logged, and the current
+    /// certificate stays.
     pub(crate) async fn renew(self, shutdown: CancellationToken) {
         let Certificate { cert_file, key_file, current } = &*self.certificate;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(RELOAD_PERIOD) => {}
                 () = shutdown.cancelled() => return,
             }
             match read(cert_file, key_file) {
                 Ok(read) if read.cert == current.load().cert => {}
                 Ok(read) => {
                     current.store(Arc::new(read));
-                    tracing::info!("the certificate was renewed");
+                    tracing::info!("the certificate was reloaded");
                 }
-                Err(error) => tracing::warn!(%error, "the certificate stays the one before"),
+                Err(error) => {
+                    tracing::warn!(%error, "the renewed certificate cannot be used; the current one stays")
+                }
             }
         }
     }
@@ -115,7 +117,7 @@ fn read(cert_file: &Path, key_file: &Path) -> Result<CertifiedKey, TlsError> {
         CertificateDer::pem_file_iter(cert_file).and_then(|certificates| certificates.collect());
     let certificates = certificates.map_err(wrong(cert_file))?;
     if certificates.is_empty() {
-        let (file, reason) = (cert_file.display().to_string(), "it holds no certificate".to_owned());
+        let (file, reason) = (cert_file.display().to_string(), "the file holds no certificate".to_owned());
         return Err(TlsError::File { file, reason });
     }
     let key = PrivateKeyDer::from_pem_file(key_file).map_err(wrong(key_file))?;

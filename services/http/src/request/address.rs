@@ -1,4 +1,4 @@
-//! Who is calling: the socket's peer, or what a trusted proxy says.
+//! The client's address: the socket's peer, or the address that a trusted proxy forwards.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// The client's address; a request extension set by the accept loop.
+/// The client's address. A request extension that the server sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddr(pub IpAddr);
 
 impl ClientAddr {
-    /// The network of the address, for logs: an IPv4 /24 or an IPv6 /48, in which no one
-    /// person is known by it.
+    /// Returns the network of the address, for logs: an IPv4 /24 or an IPv6 /48, which does not
+    /// identify a person.
     #[must_use]
     pub fn shortened(self) -> IpNet {
         let address = self.0.to_canonical();
@@ -21,16 +21,15 @@ impl ClientAddr {
     }
 }
 
-/// Networks whose forwarding headers are believed.
+/// Networks of proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
-/// Hops read from the header at most; a longer chain ends there, at the last
-/// address read.
+/// Maximum hops read from the header. The last address read counts as the client of a longer chain.
 const HOPS_MAX: usize = 16;
 
 impl TrustedProxies {
-    /// From configuration.
+    /// Takes the networks of the configuration.
     #[must_use]
     pub fn new(networks: &[IpNet]) -> Self {
         TrustedProxies(networks.into())
@@ -40,8 +39,8 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The right-most address that is not a trusted proxy, so that a client
-    /// cannot choose its own by sending the header.
+    /// Returns the right-most address that is not a trusted proxy. A client cannot choose its own
+    /// address by sending the header.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddr {
         let mut client = peer.to_canonical();
@@ -65,9 +64,8 @@ impl TrustedProxies {
     }
 }
 
-/// The address of one hop. Proxies write it in several forms: bare, with a port
-/// (`192.0.2.1:443`), in brackets with or without a port (`[2001:db8::1]:443`), and any of
-/// these in quotes.
+/// Parses the address of one hop. Proxies write a bare address, one with a port (`192.0.2.1:443`),
+/// one in brackets with or without a port (`[2001:db8::1]:443`), and any of these in quotes.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let hop = hop.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(hop).trim();
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_choose_its_address() {
+    fn client_cannot_choose_its_address() {
         assert_eq!(client(&[], "9.9.9.9", "1.1.1.1"), "9.9.9.9");
         assert_eq!(client(&["10.0.0.0/8"], "9.9.9.9", "1.1.1.1"), "9.9.9.9");
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "1.1.1.1, 2.2.2.2"), "2.2.2.2");
@@ -108,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_may_have_a_port_quotes_and_brackets() {
+    fn hop_may_have_a_port_quotes_and_brackets() {
         for (hop, address) in [
             ("1.2.3.4:567", "1.2.3.4"),
             ("\"1.2.3.4:567\"", "1.2.3.4"),
@@ -125,7 +123,7 @@ mod tests {
         {
             assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", hop), "10.0.0.1", "{hop}");
         }
-        // The right-most hop outside of the proxies, whatever its form.
+        // The right-most hop outside of the proxies counts.
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", "6.6.6.6:1, 2.2.2.2:80, 10.0.0.7:9"), "2.2.2.2");
     }
 }

@@ -1,11 +1,4 @@
-//! The admin API's authorisation: one layer over the admin routes of every role.
-//!
-//! A role returns its admin routes as [`AdminRoutes`], which no server takes. [`AdminGate::guard`]
-//! alone makes a router of them, so that a route without the check does not compile.
-
-mod audit;
-mod failure;
-mod routes;
+//! The check of admin calls: the token, its role and its rooms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +13,18 @@ use barrage_protocol::{Code, RoomId};
 use barrage_token::{Identity, Keyring, Role};
 use http::Method;
 
-pub use audit::{AdminCall, AuditLog, AuditSink};
-use failure::{Failure, Failures};
-pub use routes::AdminRoutes;
+use super::call::{AdminCall, AuditSink};
+use super::failure::{Failure, Failures};
+use super::routes::AdminRoutes;
+use crate::answer::error::{ApiError, method_not_allowed};
+use crate::request::{ClientAddr, bearer, body};
 
-use crate::address::ClientAddr;
-use crate::error::{ApiError, method_not_allowed};
-use crate::{bearer, body, unix};
-
-/// Largest body of an admin call. A larger one is refused as `too_large`: the audit log keeps
-/// the whole body.
+/// Maximum body of an admin call, in bytes. A larger one is refused as `too_large`, because the
+/// audit log keeps the whole body.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lets tokens of the role admin call the admin routes, and records their changes.
+/// Admits calls with a token of the role admin, and records the calls that change something.
 ///
 /// A route with a `{room}` in its path needs a token for that room; every other route needs a
 /// token for all rooms (`["*"]`).
@@ -44,7 +35,7 @@ pub struct AdminGate {
 }
 
 impl AdminGate {
-    /// A gate that records changes in `audit`. Registers `barrage_http_admin_refused_total`.
+    /// Makes a gate that records changes in `audit`. Registers `barrage_http_admin_refused_total`.
     ///
     /// # Errors
     /// When `registry` has a metric of that name already.
@@ -56,7 +47,7 @@ impl AdminGate {
         Ok(Arc::new(AdminGate { keyring, failures: Failures::new(registry)?, audit }))
     }
 
-    /// Puts the check before `routes`.
+    /// Returns `routes` behind the check.
     pub fn guard(self: &Arc<Self>, routes: AdminRoutes) -> Router {
         routes
             .into_router()
@@ -107,7 +98,7 @@ async fn call(
     change(&gate, by, room, request, next).await.into_response()
 }
 
-/// Runs a call that changes something and records it, also when the caller hangs up before the
+/// Runs a call that changes something and records it, even when the client disconnects before the
 /// answer.
 async fn change(
     gate: &Arc<AdminGate>,
@@ -124,7 +115,7 @@ async fn change(
     let running = tokio::spawn(async move {
         let response = next.run(request).await;
         gate.audit.record(AdminCall {
-            at_ms: unix::unix_ms(),
+            at_ms: barrage_clock::unix_ms(),
             actor: by.user,
             method,
             path,
@@ -135,7 +126,7 @@ async fn change(
         response
     });
     running.await.map_err(|error| {
-        tracing::error!(%error, "an admin call ended without an answer");
+        tracing::error!(%error, "the task of an admin call ended without an answer");
         ApiError::new(Code::Internal, "the call ended without an answer; see the server's log")
     })
 }

@@ -6,13 +6,16 @@ use barrage_protocol::Code;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::ApiError;
+use crate::answer::error::ApiError;
 
-/// What is read and thrown away of a body that is too large, so that its sender,
-/// who is still writing, gets the answer and not a reset; a larger one is cut off.
+/// Maximum bytes that are read and discarded of a body that is too large. A client that is still
+/// writing then gets the answer and not a reset. A larger body is cut off.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
 
-/// Reads a whole body of at most `bytes_max` within `deadline`.
+/// Reads a whole body.
+///
+/// # Errors
+/// When the body has more than `bytes_max` bytes, ends early, or does not end within `deadline`.
 pub async fn read(body: axum::body::Body, bytes_max: usize, deadline: Duration) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(deadline, collect(body, bytes_max)).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
@@ -23,7 +26,7 @@ pub async fn read(body: axum::body::Body, bytes_max: usize, deadline: Duration) 
     }
 }
 
-/// `None` is a body over the bound.
+/// Returns `None` for a body over the bound.
 async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
     let mut collected = BytesMut::new();
     let mut seen = 0;
@@ -39,7 +42,10 @@ async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Option<
     Ok((seen <= bytes_max).then(|| collected.freeze()))
 }
 
-/// Parses a JSON body; says where it is wrong.
+/// Parses a JSON body.
+///
+/// # Errors
+/// When the body is not UTF-8, not JSON, or of another shape. The message names the place.
 pub fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if std::str::from_utf8(body).is_err() {
         return Err(ApiError::new(Code::InvalidUtf8, "the body must be UTF-8"));

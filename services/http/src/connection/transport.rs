@@ -1,4 +1,4 @@
-//! A connection's bytes as HTTP sees them: as they are, or under TLS.
+//! The byte stream of a connection: plain TCP, or TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -8,18 +8,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection.
+/// A connection's byte stream.
 #[derive(Debug)]
 pub enum Transport {
-    /// As it came.
+    /// Plain TCP.
     Plain(TcpStream),
-    /// After its handshake.
+    /// TLS, after the handshake.
     Tls(Box<TlsStream<Counted>>),
 }
 
 impl Transport {
-    /// Bytes that the socket has taken under TLS; 0 without TLS, where each write that
-    /// succeeds is the socket's.
+    /// Returns the bytes that the socket has taken under TLS; 0 without TLS, where each successful
+    /// write goes to the socket.
     pub(crate) fn taken(&self) -> u64 {
         match self {
             Transport::Plain(_) => 0,
@@ -27,7 +27,6 @@ impl Transport {
         }
     }
 
-    /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Transport::Plain(stream) => stream,
@@ -36,8 +35,8 @@ impl Transport {
     }
 }
 
-/// The socket under TLS. It counts what it takes, because a TLS stream takes bytes into a
-/// buffer of its own while the socket takes nothing.
+/// The socket under TLS. It counts the bytes that it takes, because a TLS stream takes bytes into a
+/// buffer of its own while the socket takes none.
 #[derive(Debug)]
 pub struct Counted {
     stream: TcpStream,
@@ -49,7 +48,7 @@ impl Counted {
         Counted { stream, taken: 0 }
     }
 
-    /// The socket.
+    /// Returns the socket, without TLS.
     #[must_use]
     pub fn into_inner(self) -> TcpStream {
         self.stream

@@ -1,0 +1,27 @@
+//! What all connections of a server share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
+
+use super::activity::Activities;
+use super::log_bound::LogBound;
+use crate::config::HttpConfig;
+use crate::metrics::HttpMetrics;
+use crate::request::{RequestIds, TrustedProxies};
+
+/// Handles for the connections of a server.
+pub(crate) struct ConnectionContext {
+    pub(crate) router: Router,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) activities: Arc<Activities>,
+    pub(crate) metrics: Option<HttpMetrics>,
+    pub(crate) request_ids: RequestIds,
+    pub(crate) log_bound: LogBound,
+    /// Value of Strict-Transport-Security.
+    pub(crate) hsts: Option<HeaderValue>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) config: HttpConfig,
+}

@@ -1,0 +1,35 @@
+//! Greeters: they take over connections before HTTP. A WebSocket handshake needs one look at its
+//! head, and neither an HTTP server nor a second registration of its socket.
+
+use std::net::TcpStream;
+
+use crate::answer::error::ApiError;
+use crate::connection::ConnectionPermit;
+
+/// A new connection with its first bytes.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The socket: not blocking, and registered with no runtime.
+    pub stream: TcpStream,
+    /// The connection's slots.
+    pub permit: ConnectionPermit,
+    /// Bytes of the first read, which may be a part of a head.
+    pub head: Vec<u8>,
+}
+
+/// What a greeter did with a new connection.
+#[derive(Debug)]
+pub enum Greeted {
+    /// The greeter owns the connection now.
+    Taken,
+    /// HTTP serves the connection.
+    Http(Arrived),
+    /// HTTP serves the connection, and answers its first request with this refusal.
+    Refused(Arrived, ApiError),
+}
+
+/// Sees each new connection first. The accept loop calls the greeter, so it must not block.
+pub trait Greeter: Send + Sync {
+    /// Takes the connection over, or gives it back.
+    fn greet(&self, arrived: Arrived) -> Greeted;
+}
