@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barrage_http::AuditSink;
-use barrage_uplink::Audit;
+use barrage_uplink::AuditQueue;
 use prometheus::{IntCounter, Registry};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ pub(crate) fn without_store(
     }
     let lost = IntCounter::new("barrage_audit_lost_total", "Admin calls that did not reach the audit log.")?;
     registry.register(Box::new(lost.clone()))?;
-    let queue = Arc::new(Audit::new(lost));
+    let queue = Arc::new(AuditQueue::new(lost));
     let (writer, config, shutdown) = (Arc::clone(&queue), config.clone(), shutdown.clone());
     let writing = async move {
         let open = || async { process::store(&config).await };

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::{Bus, BusMetrics, Change, EmbeddedBus, NatsBus, RoomPatch};
-use barrage_entry::{Entry, Here};
+use barrage_entry::{Entry, LocalEndpoints};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{BreakerMetrics, Guarded, Ledger, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
@@ -169,8 +169,8 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
     }
     if let (Some(counting), Some(store), true) = (&counting, &store, roles.uplink) {
         let uplink = uplink(&ground, counting, store, &mut tasks)?;
-        public_router = public_router.merge(barrage_uplink::router(Arc::clone(&uplink)));
-        admin_routes = admin_routes.merge(barrage_uplink::admin_router(Arc::clone(&uplink)));
+        public_router = public_router.merge(barrage_uplink::router(&uplink));
+        admin_routes = admin_routes.merge(barrage_uplink::admin_router(&uplink));
         audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
             let (uplink, shutdown) = (Arc::clone(&uplink), stop.front.clone());
@@ -420,10 +420,10 @@ fn entry(
 ) -> anyhow::Result<(Router, AdminRoutes)> {
     let config = &ground.config;
     let ports = addresses.iter().map(SocketAddr::port).collect();
-    let here = Here { is_tls: config.http.tls_cert_file.is_some(), ports };
+    let local = LocalEndpoints { is_tls: config.http.tls_cert_file.is_some(), ports };
     let (bus, quota) = (Arc::clone(&ground.bus), Arc::clone(&counting.quota));
     let keyring = Arc::clone(&ground.keyring);
-    let entry = Entry::new(bus, quota, here, config.entry.clone(), &ground.registry, keyring)?;
+    let entry = Entry::new(bus, quota, local, config.entry.clone(), &ground.registry, keyring)?;
     let is_local = || addresses.iter().all(|address| address.ip().is_loopback());
     let is_open = config.token.guests.unwrap_or_else(is_local);
     let guests = barrage_uplink::guest_router(Arc::clone(&ground.keyring), &config.uplink, is_open);

@@ -141,9 +141,9 @@ async fn play(replay: &Replay, uplink: &Uplink, run_id: u32, round: u64) -> Done
         match uplink.replay(&replay.room, &by, &post).await {
             Ok(answer) if answer.outcome == Outcome::Held => done.held += 1,
             Ok(_) => done.shown += 1,
-            Err(error) => {
-                tracing::debug!(code = error.0.code.label(), "a recorded message was refused");
-                done.refuse(error.0.code.label());
+            Err(refusal) => {
+                tracing::debug!(code = refusal.code.label(), "a recorded message was refused");
+                done.refuse(refusal.code.label());
             }
         }
     }

@@ -27,7 +27,7 @@ pub struct UplinkConfig {
     pub gift_role_min: Option<Role>,
     /// The gifts that there are, with their prices; a post of any other name or price is
     /// refused. Default: empty, any name will do, and the moderation looks at the names.
-    pub gifts: Vec<crate::gifts::GiftConfig>,
+    pub gifts: Vec<crate::gift_config::GiftConfig>,
     /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
     /// currency. Default 100000000: a million in a currency of two decimals. A larger one is
     /// refused.
@@ -58,14 +58,14 @@ pub struct UplinkConfig {
     /// What is remembered of each post.
     pub recorder: barrage_recorder::RecorderConfig,
     /// What senders may do.
-    pub limits: crate::limit::LimitsConfig,
+    pub limits: crate::limits_config::LimitsConfig,
 }
 
 impl UplinkConfig {
     /// Why the list of gifts makes no sense; `None` when it does.
     #[must_use]
     pub fn gifts_problem(&self) -> Option<crate::LimitsError> {
-        crate::gifts::Gifts::new(self).err()
+        crate::gift_config::prices(&self.gifts, self.amount_minor_max).err()
     }
 }
 
@@ -91,7 +91,7 @@ impl Default for UplinkConfig {
             pulse_likes: 100,
             audit_days: 90,
             recorder: barrage_recorder::RecorderConfig::default(),
-            limits: crate::limit::LimitsConfig::default(),
+            limits: crate::limits_config::LimitsConfig::default(),
         }
     }
 }

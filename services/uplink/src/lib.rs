@@ -1,39 +1,25 @@
-//! The uplink: takes messages over short keep-alive HTTP, checks them, and hands
-//! them to the bus. The business is here; the gateway knows none of it.
+//! The uplink: takes posts over short keep-alive HTTP requests, checks them, and publishes them on
+//! the bus. The rules of the business are here; a gateway has none.
+//!
+//! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
+//! (access and actions), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
 
-mod access;
-mod account;
 mod admin;
-mod answers;
-mod audit;
-mod broadcast;
-mod call;
-mod compose;
 mod config;
-mod explain;
-mod gifts;
-mod guest;
-mod history;
-mod limit;
+mod gift_config;
+mod http;
+mod limits_config;
 mod metrics;
-mod moderate;
-mod name;
-mod printable;
-mod pulse;
-mod recent;
+mod post;
 mod record;
-mod restrict;
-mod routes;
-mod send;
-mod switch;
+mod room;
 mod text;
-mod trace;
-mod tunnel;
+mod uplink;
 
-pub use audit::Audit;
 pub use config::UplinkConfig;
-pub use gifts::GiftConfig;
-pub use guest::guest_router;
-pub use limit::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
+pub use gift_config::GiftConfig;
+pub use http::{admin_router, guest_router, router};
+pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
-pub use routes::{Parts, Uplink, admin_router, router};
+pub use record::AuditQueue;
+pub use uplink::{Parts, Uplink};

@@ -1,12 +1,12 @@
-//! The uplink's metrics.
+//! The Prometheus metrics of an uplink.
 
 use barrage_protocol::post::Outcome;
 use barrage_protocol::{Class, Code};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
-use crate::limit::RULES;
+use crate::limits_config::RULES;
 
-/// Handles.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
     outcomes: IntCounterVec,
@@ -17,25 +17,38 @@ pub struct UplinkMetrics {
 }
 
 impl UplinkMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`. Every label value exists from the start, so that the
+    /// first increase is visible.
+    ///
+    /// # Errors
+    /// When `registry` has metrics of these names already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
-            Opts::new("barrage_uplink_posts_total", "Posts answered, by what became of them."),
+            Opts::new("barrage_uplink_posts_total", "Posts answered, by class and outcome."),
             &["class", "outcome"],
         )?;
-        let refusals =
-            IntCounterVec::new(Opts::new("barrage_uplink_refusals_total", "Requests refused."), &["code"])?;
+        let refusals = IntCounterVec::new(
+            Opts::new("barrage_uplink_refusals_total", "Requests refused, by code."),
+            &["code"],
+        )?;
         let duration = Histogram::with_opts(
-            HistogramOpts::new("barrage_uplink_request_duration_seconds", "Posts, from header to answer.")
-                .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),
+            HistogramOpts::new(
+                "barrage_uplink_request_duration_seconds",
+                "Time from the header of a post to its answer.",
+            )
+            .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),
         )?;
         let shadowed = IntCounterVec::new(
-            Opts::new("barrage_uplink_shadow_total", "What rules in shadow mode would have refused or held."),
+            Opts::new(
+                "barrage_uplink_shadow_total",
+                "Posts that rules in shadow mode would have refused or held.",
+            ),
             &["rule"],
         )?;
-        let audit_lost =
-            IntCounter::new("barrage_uplink_audit_lost_total", "Lines of the audit log that were lost.")?;
-        // Every value from the start, so that the first increase is one.
+        let audit_lost = IntCounter::new(
+            "barrage_uplink_audit_lost_total",
+            "Lines of the audit log that were lost because its queue was full.",
+        )?;
         for class in [Class::Gift, Class::Chat, Class::Pulse] {
             for outcome in [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate] {
                 outcomes.with_label_values(&[class.label(), outcome.label()]);
@@ -69,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_there_at_zero_before_anything_happened() {
+    fn counters_exist_at_zero_from_the_start() {
         let registry = Registry::new();
         UplinkMetrics::new(&registry).unwrap();
         let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();

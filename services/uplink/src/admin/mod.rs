@@ -1,0 +1,45 @@
+//! The admin API: rooms, users, switches, announcements, the audit log. The gate of `barrage-http`
+//! checks tokens before these handlers and records the calls.
+
+mod announce;
+mod audit;
+mod context;
+mod rooms;
+mod switches;
+mod tokens;
+mod users;
+mod why;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use barrage_http::AdminRoutes;
+
+pub(crate) use context::AdminContext;
+
+/// Returns the admin routes of an uplink.
+pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
+    let routes = Router::new()
+        .route("/v1/admin/rooms", get(rooms::list))
+        .route("/v1/admin/rooms/{room}", put(rooms::put))
+        .route("/v1/admin/rooms/{room}/mute", post(users::mute))
+        .route("/v1/admin/rooms/{room}/unmute", post(users::unmute))
+        .route("/v1/admin/rooms/{room}/mute-all", post(rooms::mute_all))
+        .route("/v1/admin/rooms/{room}/slow-mode", post(rooms::slow_mode))
+        .route("/v1/admin/rooms/{room}/recall", post(rooms::recall))
+        .route("/v1/admin/rooms/{room}/kick", post(users::kick))
+        .route("/v1/admin/rooms/{room}/unkick", post(users::unkick))
+        .route("/v1/admin/rooms/{room}/restrictions", get(users::list_restrictions))
+        .route("/v1/admin/users/{user}/revoke", post(tokens::revoke_user))
+        .route("/v1/admin/tokens/revoke", post(tokens::revoke_all))
+        .route("/v1/admin/rooms/{room}/close", post(rooms::close))
+        .route("/v1/admin/broadcast", post(announce::handle))
+        .route("/v1/admin/switches", get(switches::list))
+        .route("/v1/admin/switches/{name}", put(switches::set))
+        .route("/v1/admin/why/{id}", get(why::posts))
+        .route("/v1/admin/audit", get(audit::list))
+        .route("/v1/admin/recorder/uplink", get(why::recorder))
+        .with_state(context);
+    AdminRoutes::new(routes)
+}

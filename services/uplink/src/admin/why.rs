@@ -1,0 +1,48 @@
+//! Admin calls that explain why posts were shown or not: traces and the flight recorder.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::ApiError;
+use barrage_protocol::{Code, MessageId};
+use http::header;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::context::{AdminContext, Answer, Timed, read_query};
+use crate::room::parse_room_id;
+
+/// Returns the traces of the newest posts under a message id.
+pub(super) async fn posts(State(admin): State<Arc<AdminContext>>, Path(id): Path<String>) -> Answer {
+    let id = MessageId::parse(&id).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+    let posts = admin.traces.find(&id);
+    if posts.is_empty() {
+        let message = "this uplink has not seen that id lately, or refused it before it was read \
+                       (by address, user or platform: the answer said so)";
+        return Err(ApiError::new(Code::NotFound, message));
+    }
+    let posts: Vec<_> = posts.iter().map(|post| Timed::new(post.at_ms(), post)).collect();
+    Ok(Json(json!({ "posts": posts })))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecorderQuery {
+    room: String,
+}
+
+/// Returns the posts of a room in the last minutes, as JSON Lines.
+pub(super) async fn recorder(
+    State(admin): State<Arc<AdminContext>>,
+    query: Result<Query<RecorderQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let RecorderQuery { room } = read_query(query)?;
+    let room = parse_room_id(&room)?;
+    let dump =
+        tokio::task::spawn_blocking(move || admin.recorder.dump(&room, "request", barrage_clock::unix_ms()));
+    let dump = dump.await.map_err(|_| ApiError::new(Code::Internal, "the dump failed"))?;
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], dump).into_response())
+}

@@ -1,0 +1,240 @@
+//! The handler of `GET .../history`: pages of stored messages.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::{ApiError, bearer};
+use barrage_protocol::post::History;
+use barrage_protocol::{Code, RoomId, Sequence};
+use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
+use http::{HeaderMap, header};
+use serde::Deserialize;
+
+use super::answer_memory::AnswerMemory;
+use super::caller::caller;
+use crate::room::{parse_room_id, refuse_kicked};
+use crate::uplink::Uplink;
+
+/// Messages of a page when the query has no `limit`.
+const LIMIT_DEFAULT: usize = 100;
+/// Milliseconds after which a client may try again while history is switched off.
+const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
+/// Bytes of a page besides its messages.
+const FRAME_BYTES: usize = 128;
+
+/// The state of the handler.
+#[derive(Clone)]
+pub(super) struct HistoryState {
+    pub(super) uplink: Arc<Uplink>,
+    pub(super) memory: Arc<AnswerMemory>,
+}
+
+/// Memory that the tunnel reserved for the answer of a request inside. A request extension.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TunnelMemory {
+    pub(super) bytes_max: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryQuery {
+    after: Option<u64>,
+    before: Option<u64>,
+    from_ms: Option<u64>,
+    to_ms: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// The part of the history that a query asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Span {
+    After(Sequence),
+    /// Before a sequence, or the newest messages for `None`.
+    Before(Option<Sequence>),
+    Offsets {
+        from_ms: u64,
+        to_ms: u64,
+    },
+}
+
+impl HistoryQuery {
+    fn span(&self) -> Result<Span, ApiError> {
+        match *self {
+            HistoryQuery {
+                from_ms: Some(from_ms), to_ms: Some(to_ms), after: None, before: None, ..
+            } if from_ms < to_ms => Ok(Span::Offsets { from_ms, to_ms }),
+            HistoryQuery { from_ms: None, to_ms: None, after, before, .. } => match (after, before) {
+                (Some(_), Some(_)) => {
+                    Err(ApiError::new(Code::BadRequest, "give `after` or `before`, not both"))
+                }
+                (Some(after), None) => Ok(Span::After(Sequence(after))),
+                (None, before) => Ok(Span::Before(before.map(Sequence))),
+            },
+            _ => {
+                Err(ApiError::new(Code::BadRequest, "give both `from_ms` and `to_ms`, in this order, alone"))
+            }
+        }
+    }
+}
+
+/// Returns one page of the room's history.
+pub(super) async fn handle(
+    State(HistoryState { uplink, memory }): State<HistoryState>,
+    Path(room): Path<String>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+    tunnel: Option<Extension<TunnelMemory>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    let room = parse_room_id(&room)?;
+    authorize(&uplink, &room, &headers)?;
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
+        return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
+    }
+    let span = query.span()?;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    if let Some(Extension(TunnelMemory { bytes_max })) = tunnel {
+        let history = read(&*uplink.store, &room, span, limit).await?;
+        return Ok((json, page(&history, span, bytes_max)).into_response());
+    }
+    let reserved = memory.reserve().await?;
+    let history = read(&*uplink.store, &room, span, limit).await?;
+    let page = page(&history, span, memory.answer_bytes_max());
+    drop(history);
+    Ok((json, reserved.hold(page)).into_response())
+}
+
+/// Checks that the caller may read the room's history. A caller with a token must not be removed
+/// from the room. A caller without one may read where anonymous viewers are allowed.
+fn authorize(uplink: &Uplink, room: &RoomId, headers: &HeaderMap) -> Result<(), ApiError> {
+    let caller = match bearer(headers).is_some() || !uplink.anonymous {
+        true => Some(caller(&uplink.keyring, headers, room)?),
+        false => None,
+    };
+    let settings = uplink.bus.settings().borrow().clone();
+    if !settings.rooms.contains_key(room) {
+        return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
+    }
+    if let Some(by) = caller {
+        refuse_kicked(&settings, room, &by.user, barrage_clock::unix_ms())?;
+    }
+    if settings.switches.history_off {
+        let error = ApiError::new(Code::Unavailable, "history is switched off just now");
+        return Err(error.retry_after_ms(SWITCHED_OFF_RETRY_MS));
+    }
+    Ok(())
+}
+
+async fn read(store: &dyn Store, room: &RoomId, span: Span, limit: usize) -> Result<History, ApiError> {
+    let read = match span {
+        Span::Offsets { from_ms, to_ms } => store.history_by_offset(room, from_ms, to_ms, limit).await,
+        Span::After(after) => store.history(room, HistoryRange::After(after), limit).await,
+        Span::Before(Some(before)) => store.history(room, HistoryRange::Before(before), limit).await,
+        Span::Before(None) => store.history(room, HistoryRange::Latest, limit).await,
+    };
+    read.map_err(|error| {
+        tracing::warn!(%error, "the history cannot be read");
+        ApiError::new(Code::Unavailable, "history cannot be read now").retry_after_ms(1_000)
+    })
+}
+
+/// Writes a page as JSON of at most `bytes_max` bytes, or with one message when that message alone
+/// is longer. Messages over the bound are cut at the end where the next page begins; `more` and
+/// `next` name that place.
+fn page(history: &History, span: Span, bytes_max: usize) -> Vec<u8> {
+    let messages_bytes_max = bytes_max.saturating_sub(FRAME_BYTES);
+    let encode = |message| serde_json::to_vec(message).expect("messages are plain data");
+    let is_backward = matches!(span, Span::Before(_));
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut bytes = 0;
+    for at in 0..history.messages.len() {
+        let index = if is_backward { history.messages.len() - 1 - at } else { at };
+        let message = encode(&history.messages[index]);
+        if bytes + message.len() + 1 > messages_bytes_max && !kept.is_empty() {
+            break;
+        }
+        bytes += message.len() + 1;
+        kept.push(message);
+    }
+    let count = kept.len();
+    let more = history.more || count < history.messages.len();
+    if is_backward {
+        kept.reverse();
+    }
+    let mut out = Vec::with_capacity(bytes + FRAME_BYTES);
+    out.extend_from_slice(br#"{"messages":["#);
+    for (at, message) in kept.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(message);
+    }
+    out.extend_from_slice(format!(r#"],"more":{more}"#).as_bytes());
+    let (first, last) = (history.messages.len() - count, count.saturating_sub(1));
+    let next = match span {
+        Span::After(_) => history.messages.get(last).map(|message| ("after", message.sequence.0)),
+        Span::Before(_) => history.messages.get(first).map(|message| ("before", message.sequence.0)),
+        Span::Offsets { .. } => history.messages.get(last).map(|message| ("from_ms", message.offset_ms)),
+    };
+    if let Some((name, position)) = next.filter(|_| more) {
+        out.extend_from_slice(format!(r#","next":{{"{name}":{position}}}"#).as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::Class;
+    use barrage_protocol::post::{HistoryMessage, HistoryPage};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn history(messages: u64, text_bytes: usize, more: bool) -> History {
+        let message = |n| HistoryMessage {
+            sequence: Sequence(n),
+            class: Class::Chat,
+            at_ms: n,
+            offset_ms: 10 * n,
+            body: serde_json::value::to_raw_value(&"x".repeat(text_bytes)).unwrap(),
+        };
+        History { messages: (1..=messages).map(message).collect(), more }
+    }
+
+    fn read_page(history: &History, span: Span, bytes_max: usize) -> (Vec<u64>, Value) {
+        let bytes = page(history, span, bytes_max);
+        assert!(bytes.len() <= bytes_max.max(1_200), "{} bytes", bytes.len());
+        let mut page: Value = serde_json::from_slice(&bytes).unwrap();
+        let parsed: HistoryPage = serde_json::from_slice(&bytes).unwrap();
+        page["messages"] = Value::Null;
+        (parsed.messages.iter().map(|message| message.sequence.0).collect(), page)
+    }
+
+    #[test]
+    fn long_page_is_cut_and_names_the_next_page() {
+        let history = history(100, 1_000, false);
+        let (kept, page) = read_page(&history, Span::After(Sequence(0)), 4_096);
+        assert_eq!((kept, &page["more"], &page["next"]["after"]), (vec![1, 2, 3], &true.into(), &3.into()));
+        let (kept, page) = read_page(&history, Span::Before(None), 4_096);
+        assert_eq!((kept, &page["next"]["before"]), (vec![98, 99, 100], &98.into()));
+        let (kept, page) = read_page(&history, Span::Offsets { from_ms: 0, to_ms: 9_999 }, 4_096);
+        assert_eq!((kept, &page["next"]["from_ms"]), (vec![1, 2, 3], &30.into()));
+    }
+
+    #[test]
+    fn every_page_has_a_message_and_the_last_page_has_no_next() {
+        let (kept, page) = read_page(&history(2, 1_000, false), Span::After(Sequence(0)), 10);
+        assert_eq!((kept, &page["next"]["after"]), (vec![1], &1.into()));
+        let (kept, page) = read_page(&history(3, 10, false), Span::Before(None), 4_096);
+        assert_eq!((kept.len(), &page["more"], &page["next"]), (3, &false.into(), &Value::Null));
+        let (kept, page) = read_page(&history(3, 10, true), Span::Before(Some(Sequence(9))), 4_096);
+        assert_eq!((kept.len(), &page["more"], &page["next"]["before"]), (3, &true.into(), &1.into()));
+        let (kept, page) = read_page(&history(0, 0, false), Span::Before(None), 4_096);
+        assert_eq!((kept.len(), &page["more"], &page["next"]), (0, &false.into(), &Value::Null));
+    }
+}

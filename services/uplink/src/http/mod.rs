@@ -1,0 +1,12 @@
+//! HTTP on top of the uplink: the public routes and their handlers.
+
+mod answer_memory;
+mod caller;
+mod guest;
+mod history;
+mod posts;
+mod routes;
+mod tunnel;
+
+pub use guest::guest_router;
+pub use routes::{admin_router, router};

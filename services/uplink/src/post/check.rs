@@ -1,0 +1,131 @@
+//! The check of room and role: who may send which post to which room. Pure.
+
+use barrage_bus::{RestrictionKind, Settings};
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::Post;
+use barrage_protocol::{Code, RoomId};
+use barrage_token::{Identity, Role};
+
+use super::gifts;
+use crate::room::open_room;
+
+/// Returns the seconds of slow mode that the sender has to keep in this room; 0 for none.
+///
+/// # Errors
+/// A refusal when the sender may not send this post to the room now.
+pub(super) fn may_send(
+    settings: &Settings,
+    room: &RoomId,
+    by: &Identity,
+    post: &Post,
+    gift_role_min: Role,
+    now_ms: u64,
+) -> Result<u32, Refusal> {
+    let found = open_room(settings, room)?;
+    if let Some(restriction) = settings.restriction(room, &by.user, now_ms) {
+        let left_ms = restriction.until_ms - now_ms;
+        return Err(match restriction.kind {
+            RestrictionKind::Kick => Refusal::new(Code::Kicked, "you were removed from this room"),
+            // Set by a moderator or by moderation; the refusal names neither.
+            RestrictionKind::Mute => {
+                Refusal::new(Code::Muted, "you may not speak in this room for now").retry_after_ms(left_ms)
+            }
+        });
+    }
+    if gifts::is_paid(post) && by.role < gift_role_min {
+        return Err(Refusal::new(Code::Forbidden, "your role may not post gifts that cost something"));
+    }
+    if gifts::obeys_room(post) && found.mute_all && by.role < Role::Moderator {
+        return Err(Refusal::new(Code::RoomMuted, "only the host and moderators may speak now"));
+    }
+    Ok(if by.role < Role::Moderator { found.slow_mode_secs } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_bus::{BusConfig, Change, Restriction, RoomPatch};
+    use barrage_token::Rooms;
+
+    use crate::room::refuse_kicked;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    fn room() -> RoomId {
+        "r".parse().unwrap()
+    }
+
+    fn by(role: Role) -> Identity {
+        let (user, name, issued_at_secs) = ("u".parse().unwrap(), "U".into(), None);
+        Identity { user, name, role, rooms: Rooms(vec!["*".into()]), expires_at_secs: 0, issued_at_secs }
+    }
+
+    fn settings(changes: &[Change]) -> Settings {
+        let mut settings = Settings::default();
+        let ensure = Change::Patch(room(), RoomPatch::Ensure { title: "R".into() });
+        for change in std::iter::once(&ensure).chain(changes) {
+            settings.apply(change, &BusConfig::default(), NOW_MS).unwrap();
+        }
+        settings
+    }
+
+    fn sent(settings: &Settings, role: Role, gift_role_min: Role, post: &str) -> Result<u32, Code> {
+        let post: Post = serde_json::from_str(post).unwrap();
+        let result = may_send(settings, &room(), &by(role), &post, gift_role_min, NOW_MS);
+        result.map_err(|refusal| refusal.code)
+    }
+
+    const CHAT: &str = r#"{"type":"chat","id":"x","text":"hi"}"#;
+    const FREE: &str = r#"{"type":"gift","id":"x","gift":{"name":"rose","count":1}}"#;
+    const PAID: &str = r#"{"type":"gift","id":"x","gift":{"name":"rose","count":1,"price_minor":100}}"#;
+    const SUPER_CHAT: &str =
+        r#"{"type":"super_chat","id":"x","text":"hi","amount_minor":100,"currency":"EUR"}"#;
+
+    #[test]
+    fn free_gifts_obey_mute_all_and_slow_mode_like_chat() {
+        let muted = settings(&[
+            Change::Patch(room(), RoomPatch::MuteAll(true)),
+            Change::Patch(room(), RoomPatch::SlowMode { secs: 5 }),
+        ]);
+        for post in [CHAT, FREE] {
+            assert_eq!(sent(&muted, Role::Viewer, Role::Viewer, post), Err(Code::RoomMuted));
+            assert_eq!(sent(&muted, Role::Moderator, Role::Viewer, post), Ok(0));
+        }
+        for post in [PAID, SUPER_CHAT] {
+            assert_eq!(sent(&muted, Role::Viewer, Role::Viewer, post), Ok(5));
+        }
+    }
+
+    #[test]
+    fn only_paid_posts_need_the_gift_role() {
+        let open = settings(&[]);
+        for post in [PAID, SUPER_CHAT] {
+            assert_eq!(sent(&open, Role::Host, Role::Admin, post), Err(Code::Forbidden));
+            assert_eq!(sent(&open, Role::Admin, Role::Admin, post), Ok(0));
+        }
+        for post in [CHAT, FREE] {
+            assert_eq!(sent(&open, Role::Viewer, Role::Admin, post), Ok(0));
+        }
+    }
+
+    #[test]
+    fn shorter_kick_does_not_end_a_mute_and_no_refusal_names_a_moderator() {
+        let restrict = |kind, secs: u64| {
+            let restriction = Restriction { kind, until_ms: NOW_MS + 1_000 * secs };
+            Change::Restrict { room: room(), user: "u".parse().unwrap(), restriction }
+        };
+        let settings =
+            settings(&[restrict(RestrictionKind::Mute, 86_400), restrict(RestrictionKind::Kick, 1)]);
+        let at = |now_ms| {
+            let post: Post = serde_json::from_str(CHAT).unwrap();
+            may_send(&settings, &room(), &by(Role::Viewer), &post, Role::Viewer, now_ms).unwrap_err()
+        };
+        assert_eq!((at(NOW_MS).code, at(NOW_MS + 2_000).code), (Code::Kicked, Code::Muted));
+        for refusal in [at(NOW_MS), at(NOW_MS + 2_000)] {
+            assert!(!refusal.message.contains("moderator"), "{}", refusal.message);
+        }
+        let kicked = |now_ms| refuse_kicked(&settings, &room(), &by(Role::Viewer).user, now_ms);
+        assert_eq!(kicked(NOW_MS).unwrap_err().code, Code::Kicked);
+        assert!(kicked(NOW_MS + 2_000).is_ok());
+    }
+}

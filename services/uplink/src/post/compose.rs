@@ -1,0 +1,235 @@
+//! From a post to the message body that viewers get. Pure.
+
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::{Gift, Post, Style};
+use barrage_protocol::{Code, MessageId, UserId};
+use barrage_token::{Identity, Role};
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::text::{CleanText, TextError};
+
+/// Maximum characters of the name of a user or a gift.
+const NAME_CHARS_MAX: usize = 40;
+const GIFT_COUNT_MAX: u32 = 1_000_000;
+const COMBO_MAX: u32 = 1_000_000;
+const AMOUNT_MINOR_MAX: u64 = 100_000_000_000;
+/// Maximum likes in one post.
+const LIKES_MAX: u32 = 1_000;
+
+/// A post after its checks of form.
+#[derive(Debug)]
+pub(super) enum Composed<'a> {
+    Content(Content<'a>),
+    /// Likes have no body: their sum travels.
+    Likes(u32),
+}
+
+/// The content of a post, checked and cleaned once. Moderation may replace its text before the
+/// body is written.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Chat { text: CleanText, style: Style },
+    Gift { name: CleanText, gift: &'a Gift },
+    SuperChat { text: CleanText, amount_minor: u64, currency: &'a str },
+}
+
+/// The sender as viewers see it.
+#[derive(Debug)]
+pub(super) struct Sender<'a> {
+    pub(super) user: &'a UserId,
+    pub(super) name: CleanText,
+    pub(super) role: Role,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Body<'a> {
+    Chat {
+        #[serde(flatten)]
+        by: By<'a>,
+        text: &'a CleanText,
+        #[serde(skip_serializing_if = "is_default_style")]
+        style: Style,
+        at_ms: u64,
+    },
+    Gift {
+        #[serde(flatten)]
+        by: By<'a>,
+        gift: Gift,
+        at_ms: u64,
+    },
+    SuperChat {
+        #[serde(flatten)]
+        by: By<'a>,
+        text: &'a CleanText,
+        amount_minor: u64,
+        currency: &'a str,
+        at_ms: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct By<'a> {
+    id: &'a MessageId,
+    user: &'a UserId,
+    name: &'a CleanText,
+    #[serde(skip_serializing_if = "is_viewer")]
+    role: Role,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_viewer(role: &Role) -> bool {
+    *role == Role::Viewer
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_default_style(style: &Style) -> bool {
+    *style == Style::default()
+}
+
+/// Checks the numbers of a post and cleans its text.
+pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>, Refusal> {
+    Ok(Composed::Content(match post {
+        Post::Chat { text, style, .. } => {
+            in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
+            Content::Chat { text: cleaned("text", text, text_chars_max)?, style: *style }
+        }
+        Post::Gift { gift, .. } => {
+            in_range("gift.count", u64::from(gift.count), 1, u64::from(GIFT_COUNT_MAX))?;
+            in_range("gift.combo", u64::from(gift.combo.unwrap_or(1)), 1, u64::from(COMBO_MAX))?;
+            in_range("gift.price_minor", gift.price_minor, 0, AMOUNT_MINOR_MAX)?;
+            Content::Gift { name: cleaned("gift.name", &gift.name, NAME_CHARS_MAX)?, gift }
+        }
+        Post::SuperChat { text, amount_minor, currency, .. } => {
+            in_range("amount_minor", *amount_minor, 1, AMOUNT_MINOR_MAX)?;
+            if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+                let message = "currency: must be three capital letters (ISO 4217)";
+                return Err(Refusal::new(Code::BadRequest, message));
+            }
+            let text = cleaned("text", text, text_chars_max)?;
+            Content::SuperChat { text, amount_minor: *amount_minor, currency }
+        }
+        Post::Like { count, .. } => {
+            in_range("count", u64::from(*count), 1, u64::from(LIKES_MAX))?;
+            return Ok(Composed::Likes(*count));
+        }
+    }))
+}
+
+impl Content<'_> {
+    /// Returns the text that moderation checks. The text of a gift is its name.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Content::Chat { text, .. } | Content::SuperChat { text, .. } => text.as_str(),
+            Content::Gift { name, .. } => name.as_str(),
+        }
+    }
+
+    /// Replaces the text by the one that moderation allows. The new text is cleaned again, because
+    /// a hook may have written it.
+    pub(super) fn replace_text(&mut self, allowed: &str, text_chars_max: usize) -> Result<(), Refusal> {
+        match self {
+            Content::Chat { text, .. } | Content::SuperChat { text, .. } => {
+                *text = cleaned("text", allowed, text_chars_max)?;
+            }
+            Content::Gift { name, .. } => *name = cleaned("gift.name", allowed, NAME_CHARS_MAX)?,
+        }
+        Ok(())
+    }
+
+    /// Removes the style of a chat message, for the switch `text-only`.
+    pub(super) fn remove_style(&mut self) {
+        if let Content::Chat { style, .. } = self {
+            *style = Style::default();
+        }
+    }
+
+    /// Writes the message body.
+    pub(super) fn body(&self, id: &MessageId, sender: &Sender<'_>, at_ms: u64) -> Bytes {
+        let by = By { id, user: sender.user, name: &sender.name, role: sender.role };
+        let body = match self {
+            Content::Chat { text, style } => Body::Chat { by, text, style: *style, at_ms },
+            Content::Gift { name, gift } => {
+                let gift = Gift { name: name.as_str().to_owned(), ..(*gift).clone() };
+                Body::Gift { by, gift, at_ms }
+            }
+            Content::SuperChat { text, amount_minor, currency } => {
+                Body::SuperChat { by, text, amount_minor: *amount_minor, currency, at_ms }
+            }
+        };
+        serde_json::to_vec(&body).expect("bodies are plain data").into()
+    }
+}
+
+/// Cleans a sender's name. A name of which nothing can be shown becomes the user's id.
+pub(super) fn sender_name(name: &str, by: &Identity) -> CleanText {
+    CleanText::new(name, NAME_CHARS_MAX).unwrap_or_else(|_| CleanText::from_user_id(&by.user))
+}
+
+fn cleaned(field: &str, text: &str, chars_max: usize) -> Result<CleanText, Refusal> {
+    CleanText::new(text, chars_max)
+        .map_err(|error: TextError| Refusal::new(Code::BadText, format!("{field}: {error}")))
+}
+
+fn in_range(field: &str, value: u64, min: u64, max: u64) -> Result<(), Refusal> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadRequest, format!("{field}: must be {min} to {max}")))
+}
+
+/// Hashes a post as it was sent. The bus compares the hash to tell a retry from another message
+/// under the same id; moderation and switches do not change it.
+pub(super) fn fingerprint(post: &Post) -> u64 {
+    let bytes = serde_json::to_vec(post).expect("posts are plain data");
+    let digest = Sha256::digest(&bytes);
+    u64::from_be_bytes(digest[..8].try_into().expect("eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(post: &str) -> Result<String, Code> {
+        let post: Post = serde_json::from_str(post).map_err(|_| Code::BadRequest)?;
+        let composed = compose(&post, 200).map_err(|refusal| refusal.code)?;
+        let user = "u1".parse().unwrap();
+        let name = CleanText::new("A\u{202E}nn", NAME_CHARS_MAX).unwrap();
+        let sender = Sender { user: &user, name, role: Role::Viewer };
+        let Composed::Content(content) = composed else { return Ok(String::new()) };
+        Ok(String::from_utf8(content.body(post.id(), &sender, 7).to_vec()).unwrap())
+    }
+
+    #[test]
+    fn body_is_clean_and_has_no_default_fields() {
+        assert_eq!(
+            body(r#"{"type":"chat","id":"x","text":" hi\u0000 "}"#).unwrap(),
+            r#"{"type":"chat","id":"x","user":"u1","name":"Ann","text":"hi","at_ms":7}"#
+        );
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for gift in [
+            r#"{"name":"rose","count":0}"#,
+            r#"{"name":"rose","count":-1}"#,
+            r#"{"name":"rose","count":4294967296}"#,
+            r#"{"name":"rose","count":1.5}"#,
+            r#"{"name":"rose","count":1000001}"#,
+            r#"{"name":"rose","count":1,"price_minor":99999999999999999999}"#,
+            r#"{"name":"rose","count":1,"combo":0}"#,
+            r#"{"name":"rose","count":1,"extra":1}"#,
+        ] {
+            let post = format!(r#"{{"type":"gift","id":"x","gift":{gift}}}"#);
+            assert_eq!(body(&post), Err(Code::BadRequest), "{gift}");
+        }
+        assert_eq!(body(r#"{"type":"like","id":"x","count":1001}"#), Err(Code::BadRequest));
+        assert_eq!(body(r#"{"type":"chat","id":"a b","text":"x"}"#), Err(Code::BadRequest));
+        assert_eq!(
+            body(r#"{"type":"super_chat","id":"x","text":"x","amount_minor":1,"currency":"cny"}"#),
+            Err(Code::BadRequest)
+        );
+    }
+}

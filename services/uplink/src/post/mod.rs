@@ -1,0 +1,16 @@
+//! A post on its way to the bus: check, limit, moderate, compose, commit. Nothing here knows HTTP.
+
+mod check;
+mod commit;
+mod compose;
+mod gifts;
+mod likes;
+mod limit;
+mod moderate;
+mod pipeline;
+mod recent;
+mod switch;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use pipeline::{PipelineParts, PostPipeline};

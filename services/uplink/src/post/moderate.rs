@@ -1,0 +1,177 @@
+//! Moderation of a post's text and of its sender's name.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barrage_bus::{Restriction, RestrictionKind};
+use barrage_moderation::{Candidate, Moderator, Named, Outcome, RuleHit};
+use barrage_protocol::code::{LimitHit, Refusal};
+use barrage_protocol::post::Post;
+use barrage_protocol::{Code, RoomId, UserId};
+use barrage_token::{Identity, Role};
+
+use super::compose::{Content, sender_name};
+use super::gifts;
+use crate::record::{AuditQueue, CheckResult, Trace};
+use crate::room::RoomControl;
+use crate::text::{CleanText, rfc3339};
+
+/// Milliseconds after which the same text may pass again.
+const REPEAT_RETRY_MS: u64 = 30_000;
+
+/// Who chose the names of gifts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GiftNames {
+    /// The platform, in its configuration: moderation does not check them.
+    Platform,
+    Senders,
+}
+
+/// The result of moderation for a post that is not refused.
+#[derive(Debug)]
+pub(super) enum Moderated {
+    Shown,
+    /// Shown to its sender alone.
+    Held(LimitHit),
+}
+
+/// The moderation step of the pipeline.
+pub(super) struct Moderation {
+    moderator: Arc<Moderator>,
+    control: RoomControl,
+    audit: Arc<AuditQueue>,
+    gift_names: GiftNames,
+    text_chars_max: usize,
+    origin: Instant,
+}
+
+impl Moderation {
+    pub(super) fn new(
+        moderator: Arc<Moderator>,
+        control: RoomControl,
+        audit: Arc<AuditQueue>,
+        gift_names: GiftNames,
+        text_chars_max: usize,
+    ) -> Self {
+        Moderation { moderator, control, audit, gift_names, text_chars_max, origin: barrage_clock::now() }
+    }
+
+    /// Checks the text of `post`, and replaces it in `content` when a rule masks it. Posts of those
+    /// who run the room are not checked.
+    pub(super) async fn check(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+        content: &mut Content<'_>,
+        trace: &mut Trace,
+    ) -> Result<Moderated, Refusal> {
+        if by.role >= Role::Moderator {
+            return Ok(Moderated::Shown);
+        }
+        let (now, at_ms) = (self.origin.elapsed(), barrage_clock::unix_ms());
+        let (id, class) = (post.id(), post.class());
+        let candidate = Candidate { room, user: &by.user, id, class, text: content.text() };
+        let decision = match content {
+            Content::Chat { .. } | Content::SuperChat { .. } => {
+                self.moderator.check(&candidate, now, at_ms).await
+            }
+            Content::Gift { .. } if self.gift_names == GiftNames::Senders => {
+                self.moderator.check_gift(&candidate, now, at_ms).await
+            }
+            Content::Gift { .. } => return Ok(Moderated::Shown),
+        };
+        for entry in decision.audit {
+            self.audit.push_moderated(entry);
+        }
+        for hit in &decision.shadow {
+            trace.step("moderation", CheckResult::Shadow, describe(hit));
+        }
+        if let Some(mute) = decision.mute {
+            self.mute(room, &by.user, mute, trace).await;
+        }
+        match decision.outcome {
+            Outcome::Admit => trace.step("moderation", CheckResult::Pass, ""),
+            Outcome::Masked(text) => {
+                trace.step("moderation", CheckResult::Pass, "masked");
+                content.replace_text(&text, self.text_chars_max)?;
+            }
+            // A paid post is shown or refused: nobody pays for a post that others do not see.
+            Outcome::Held(hit) if !gifts::is_paid(post) => {
+                trace.step("moderation", CheckResult::Held, describe(&hit));
+                return Ok(Moderated::Held(limit(&hit)));
+            }
+            Outcome::Held(hit) | Outcome::Refused(hit) => {
+                trace.step("moderation", CheckResult::Refused, describe(&hit));
+                return Err(refusal(&hit));
+            }
+        }
+        Ok(Moderated::Shown)
+    }
+
+    /// Returns the sender's name as viewers see it, checked by the word lists. Names of those who
+    /// run the room are not checked.
+    ///
+    /// # Errors
+    /// A refusal of the post when a list refuses or holds the name.
+    pub(super) fn sender_name(&self, by: &Identity) -> Result<CleanText, Refusal> {
+        let name = sender_name(&by.name, by);
+        if by.role >= Role::Moderator {
+            return Ok(name);
+        }
+        match self.moderator.check_name(name.as_str()) {
+            Named::Plain => Ok(name),
+            Named::Masked(masked) => Ok(sender_name(&masked, by)),
+            Named::Refused(hit) => {
+                let message = format!("your name is not shown here ({}); take another name", hit.rule);
+                Err(Refusal::new(Code::BadText, message))
+            }
+        }
+    }
+
+    /// Mutes a sender whose texts were refused again and again. A failure is logged: the post has
+    /// its own answer.
+    async fn mute(&self, room: &RoomId, user: &UserId, mute: Duration, trace: &mut Trace) {
+        let until_ms = barrage_clock::unix_ms() + u64::try_from(mute.as_millis()).unwrap_or(0);
+        trace.step("moderation", CheckResult::Refused, format!("muted until {}", rfc3339(until_ms)));
+        let restriction = Restriction { kind: RestrictionKind::Mute, until_ms };
+        if let Err(refusal) = self.control.restrict(room, user, restriction).await {
+            tracing::warn!(code = refusal.code.label(), "a mute by moderation is not in force");
+        }
+    }
+}
+
+/// The refusal does not name the list or rule, because that would help the sender to evade it. The
+/// audit log has the name.
+fn refusal(hit: &RuleHit) -> Refusal {
+    if hit.rule.starts_with("repeat") {
+        let message = "the same text again and again; say something else";
+        return Refusal::new(Code::RateLimited, message).retry_after_ms(REPEAT_RETRY_MS);
+    }
+    Refusal::new(Code::BadText, "this text is not shown here; say it in other words")
+}
+
+fn describe(hit: &RuleHit) -> String {
+    format!("{}: {} ({})", hit.rule, hit.measure.label(), hit.detail)
+}
+
+/// Names the kind of the rule, and not the list.
+fn limit(hit: &RuleHit) -> LimitHit {
+    let kind = hit.rule.split(':').next().unwrap_or_default();
+    LimitHit::rule(format!("moderation:{kind}"), "user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_moderation::Measure;
+
+    #[test]
+    fn refusal_does_not_name_the_list() {
+        let hit = RuleHit { rule: "list:ban".into(), measure: Measure::Refuse, detail: "line 7".into() };
+        let refusal = refusal(&hit);
+        assert_eq!(refusal.code, Code::BadText);
+        assert!(!refusal.message.contains("ban") && !refusal.message.contains("list"), "{}", refusal.message);
+        assert_eq!(limit(&hit).rule, "moderation:list");
+    }
+}

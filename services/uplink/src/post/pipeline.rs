@@ -1,0 +1,300 @@
+//! The pipeline: takes a verified sender's posts through all checks to the bus.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_bus::{Bus, Draft, Settings};
+use barrage_flow::Quota;
+use barrage_moderation::Moderator;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::{Post, PostAnswer};
+use barrage_protocol::{Class, Code, RoomId};
+use barrage_token::{Identity, Role};
+use tokio_util::sync::CancellationToken;
+
+use super::compose::{Composed, Content, Sender, compose, fingerprint};
+use super::gifts::{self, GiftList};
+use super::likes::Likes;
+use super::limit::Limits;
+use super::moderate::{GiftNames, Moderated, Moderation};
+use super::{check, commit, switch};
+use crate::config::UplinkConfig;
+use crate::gift_config;
+use crate::limits_config::LimitsError;
+use crate::metrics::UplinkMetrics;
+use crate::record::{AuditQueue, CheckResult, PostContext, PostRecords, Trace};
+use crate::room::RoomControl;
+
+/// Maximum posts in one package.
+const PACKAGE_POSTS_MAX: usize = 64;
+/// Posts of a package that cost as much as one request: a package is one request and one commit.
+const PACKAGE_POSTS_PER_COST: usize = 8;
+/// Milliseconds after which a package may be sent again when a part of it would be held.
+const PACKAGE_RETRY_MS: u64 = 500;
+
+/// What the pipeline is built from.
+pub(crate) struct PipelineParts {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) quota: Arc<dyn Quota>,
+    pub(crate) moderator: Arc<Moderator>,
+    pub(crate) control: RoomControl,
+    pub(crate) audit: Arc<AuditQueue>,
+    pub(crate) records: PostRecords,
+}
+
+/// Checks posts, publishes those that pass, and records all.
+///
+/// The order is: limits, switches, room and role, content, slow mode, moderation, display quota,
+/// commit. Each post's text is cleaned once, and its body is written once.
+pub(crate) struct PostPipeline {
+    bus: Arc<dyn Bus>,
+    limits: Limits,
+    gifts: GiftList,
+    moderation: Moderation,
+    likes: Likes,
+    records: PostRecords,
+    text_chars_max: usize,
+    gift_role_min: Role,
+}
+
+/// One post of a verified sender.
+struct PostRequest<'a> {
+    room: &'a RoomId,
+    by: &'a Identity,
+    post: &'a Post,
+    package: PackageContext,
+    gift_role_min: Role,
+}
+
+/// Whether a post comes alone or in a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PackageContext {
+    Alone,
+    /// In a package with a paid gift: the display quota does not hold the post.
+    WithPaidGift,
+}
+
+/// The result of all checks before the commit.
+enum Checked {
+    Ready(Draft),
+    /// Held, or a like: nothing is to be published.
+    Answered(PostAnswer),
+}
+
+impl PostPipeline {
+    /// Builds a pipeline.
+    ///
+    /// # Errors
+    /// When a limit or the list of gifts in `config` cannot be used.
+    pub(crate) fn new(
+        parts: PipelineParts,
+        config: &UplinkConfig,
+        metrics: &UplinkMetrics,
+    ) -> Result<Self, LimitsError> {
+        let prices = gift_config::prices(&config.gifts, config.amount_minor_max)?;
+        let gifts = GiftList::new(prices, config.amount_minor_max);
+        let gift_names = if gifts.is_fixed() { GiftNames::Platform } else { GiftNames::Senders };
+        let PipelineParts { bus, quota, moderator, control, audit, records } = parts;
+        let limits = config.limits.clone();
+        Ok(PostPipeline {
+            bus,
+            limits: Limits::new(limits, config.recent_max, quota, metrics.shadowed.clone())?,
+            gifts,
+            moderation: Moderation::new(moderator, control, audit, gift_names, config.text_chars_max),
+            likes: Likes::new(config.recent_max, config.pulse_likes),
+            records,
+            text_chars_max: config.text_chars_max,
+            gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
+        })
+    }
+
+    /// Publishes the sums of likes every `period`, until the shutdown.
+    pub(crate) async fn run_likes(&self, period: Duration, shutdown: CancellationToken) {
+        self.likes.run(&*self.bus, period, shutdown).await;
+    }
+
+    /// Compares the sums of the conservation ledger. Called every second.
+    pub(crate) fn settle(&self) {
+        self.records.settle();
+    }
+
+    /// Counts one post against the limits of address, user and platform, before its body is read.
+    ///
+    /// # Errors
+    /// The refusal of the first limit that is exceeded; it is recorded.
+    pub(crate) async fn admit(&self, address: IpAddr, room: &RoomId, by: &Identity) -> Result<(), Refusal> {
+        let admitted = self.limits.take(Some(address), by, 1).await;
+        admitted.inspect_err(|refusal| self.records.refused_early(room, &by.user, refusal))
+    }
+
+    /// Takes one admitted post through all checks to the bus.
+    ///
+    /// # Errors
+    /// The refusal of the first check that the post fails.
+    pub(crate) async fn post(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+    ) -> Result<PostAnswer, Refusal> {
+        self.post_with_gift_role(room, by, post, self.gift_role_min).await
+    }
+
+    /// Takes one post of a recording, which an operator plays, through all checks to the bus. Paid
+    /// posts of a recording need no role.
+    ///
+    /// # Errors
+    /// The refusal of the first check that the post fails.
+    pub(crate) async fn replay(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+    ) -> Result<PostAnswer, Refusal> {
+        self.post_with_gift_role(room, by, post, Role::Viewer).await
+    }
+
+    async fn post_with_gift_role(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        post: &Post,
+        gift_role_min: Role,
+    ) -> Result<PostAnswer, Refusal> {
+        let mut context = self.records.begin(room, &by.user, post);
+        let request = PostRequest { room, by, post, package: PackageContext::Alone, gift_role_min };
+        let result = match self.check(&request, &mut context.trace).await {
+            Ok(Checked::Ready(draft)) => match commit::publish(&*self.bus, vec![draft]).await {
+                Ok(receipts) => commit::answer(&receipts, 0),
+                Err(refusal) => Err(refusal),
+            },
+            Ok(Checked::Answered(answer)) => Ok(answer),
+            Err(refusal) => Err(refusal),
+        };
+        context.end(&result);
+        result
+    }
+
+    /// Takes a package through all checks to the bus. A package is published whole, held whole or
+    /// refused whole; a package with a paid gift is never held.
+    ///
+    /// # Errors
+    /// The refusal of the first check that one of the posts fails.
+    pub(crate) async fn post_package(
+        &self,
+        address: IpAddr,
+        room: &RoomId,
+        by: &Identity,
+        posts: &[Post],
+    ) -> Result<Vec<PostAnswer>, Refusal> {
+        if posts.is_empty() || posts.len() > PACKAGE_POSTS_MAX {
+            let message = format!("messages: 1 to {PACKAGE_POSTS_MAX} posts");
+            return Err(Refusal::new(Code::BadRequest, message));
+        }
+        if posts.iter().any(|post| post.class() == Class::Pulse) {
+            let message = "messages: likes have no order; post them alone";
+            return Err(Refusal::new(Code::BadRequest, message));
+        }
+        let cost = posts.len().div_ceil(PACKAGE_POSTS_PER_COST);
+        self.limits.take(Some(address), by, u32::try_from(cost).unwrap_or(u32::MAX)).await?;
+        let mut contexts: Vec<_> =
+            posts.iter().map(|post| self.records.begin(room, &by.user, post)).collect();
+        let result = self.publish_package(room, by, posts, &mut contexts).await;
+        for (index, context) in contexts.into_iter().enumerate() {
+            context.end(&match &result {
+                Ok(answers) => Ok(answers[index].clone()),
+                Err(refusal) => Err(refusal.clone()),
+            });
+        }
+        result
+    }
+
+    /// Returns one answer for each post.
+    async fn publish_package(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        posts: &[Post],
+        contexts: &mut [PostContext<'_>],
+    ) -> Result<Vec<PostAnswer>, Refusal> {
+        let has_paid_gift = posts.iter().any(gifts::is_paid);
+        let package = if has_paid_gift { PackageContext::WithPaidGift } else { PackageContext::Alone };
+        let mut drafts = Vec::with_capacity(posts.len());
+        let mut hold = None;
+        for (post, context) in posts.iter().zip(contexts) {
+            let request = PostRequest { room, by, post, package, gift_role_min: self.gift_role_min };
+            match self.check(&request, &mut context.trace).await? {
+                Checked::Ready(draft) => drafts.push(draft),
+                Checked::Answered(answer) => hold = answer.limit,
+            }
+        }
+        if let Some(limit) = hold {
+            if has_paid_gift {
+                let message = format!("a part of it would be held by {}; post the gift alone", limit.rule);
+                return Err(Refusal::new(Code::RateLimited, message).retry_after_ms(PACKAGE_RETRY_MS));
+            }
+            return Ok(posts.iter().map(|_| commit::held(limit.clone())).collect());
+        }
+        let receipts = commit::publish(&*self.bus, drafts).await?;
+        (0..posts.len()).map(|index| commit::answer(&receipts, index)).collect()
+    }
+
+    /// Takes one post through all checks before the commit.
+    async fn check(&self, request: &PostRequest<'_>, trace: &mut Trace) -> Result<Checked, Refusal> {
+        let &PostRequest { room, by, post, package, gift_role_min } = request;
+        let settings = self.bus.settings().borrow().clone();
+        trace.step("limits", CheckResult::Pass, "address, user and platform");
+        if let Some(hit) = switch::held(&settings.switches, by, post)? {
+            trace.step("switch", CheckResult::Held, hit.rule.clone());
+            return Ok(Checked::Answered(commit::held(hit)));
+        }
+        let now_ms = barrage_clock::unix_ms();
+        let slow_mode_secs = check::may_send(&settings, room, by, post, gift_role_min, now_ms)?;
+        trace.step("room", CheckResult::Pass, "open, not muted, role");
+        self.gifts.check(post)?;
+        let mut content = match compose(post, self.text_chars_max)? {
+            Composed::Content(content) => content,
+            Composed::Likes(count) => {
+                let id = (room, &by.user, post.id());
+                return Ok(Checked::Answered(self.likes.post(&*self.bus, id, count, now_ms)));
+            }
+        };
+        if slow_mode_secs > 0 && gifts::obeys_room(post) {
+            self.limits.slow_mode(room, by, post.id(), slow_mode_secs, trace).await?;
+        }
+        match self.moderation.check(room, by, post, &mut content, trace).await? {
+            Moderated::Shown => {}
+            Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
+        }
+        if package == PackageContext::Alone
+            && let Some(hit) = self.limits.display(room, by, post, trace)
+        {
+            return Ok(Checked::Answered(commit::held(hit)));
+        }
+        self.draft(request, content, &settings, now_ms).map(Checked::Ready)
+    }
+
+    fn draft(
+        &self,
+        request: &PostRequest<'_>,
+        mut content: Content<'_>,
+        settings: &Settings,
+        now_ms: u64,
+    ) -> Result<Draft, Refusal> {
+        let &PostRequest { room, by, post, .. } = request;
+        if settings.switches.text_only {
+            content.remove_style();
+        }
+        let sender = Sender { user: &by.user, name: self.moderation.sender_name(by)?, role: by.role };
+        Ok(Draft {
+            room: room.clone(),
+            class: post.class(),
+            sender: Some(by.user.clone()),
+            id: Some(post.id().clone()),
+            fingerprint: fingerprint(post),
+            to: None,
+            body: content.body(post.id(), &sender, now_ms),
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! The pipeline over the embedded bus, without HTTP.
+
+use std::sync::Arc;
+
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{BreakerMetrics, Ledger, LocalQuota, LocalQuotaConfig};
+use barrage_moderation::{Action, ListConfig, ListScope, ModerationConfig, ModerationMetrics, Moderator};
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::{Outcome, Post, PostAnswer};
+use barrage_protocol::{Code, RoomId, Sequence};
+use barrage_recorder::Recorder;
+use barrage_store::{SqliteConfig, SqliteStore, Store};
+use barrage_token::{Identity, Role, Rooms};
+use prometheus::Registry;
+use serde_json::{Value, json};
+
+use super::{PipelineParts, PostPipeline};
+use crate::config::UplinkConfig;
+use crate::metrics::UplinkMetrics;
+use crate::record::{AuditQueue, PostRecords, Traces};
+use crate::room::RoomControl;
+
+struct Site {
+    pipeline: PostPipeline,
+    bus: Arc<dyn Bus>,
+    traces: Arc<Traces>,
+    room: RoomId,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new(config: UplinkConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::new();
+        let bus_metrics = BusMetrics::new(&registry).unwrap();
+        let file = EmbeddedBus::file(folder.path());
+        let bus: Arc<dyn Bus> = EmbeddedBus::open(&file, BusConfig::default(), bus_metrics).unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let words = folder.path().join("words.txt");
+        std::fs::write(&words, "darn\n").unwrap();
+        let list = ListConfig {
+            name: "mild".into(),
+            file: Some(words),
+            action: Action::Mask,
+            shadow: false,
+            scope: ListScope::All,
+        };
+        let moderation = ModerationConfig { lists: vec![list], ..ModerationConfig::default() };
+        let breakers = BreakerMetrics::new(&registry).unwrap();
+        let moderator =
+            Moderator::new(moderation, ModerationMetrics::new(&registry).unwrap(), &breakers).unwrap();
+        let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
+        let metrics = UplinkMetrics::new(&registry).unwrap();
+        let traces = Arc::<Traces>::default();
+        let recorder = Recorder::new(config.recorder.clone(), &config.id);
+        let ledger = Ledger::new(&registry).unwrap();
+        let parts = PipelineParts {
+            bus: Arc::clone(&bus),
+            quota: Arc::new(quota),
+            moderator: Arc::new(moderator),
+            control: RoomControl::new(Arc::clone(&bus), store),
+            audit: Arc::new(AuditQueue::new(metrics.audit_lost.clone())),
+            records: PostRecords::new(&ledger, Arc::clone(&traces), recorder, metrics.clone()),
+        };
+        let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
+        let site = Site { pipeline, bus, traces, room: "demo".parse().unwrap(), _folder: folder };
+        site.change(Change::Patch(site.room.clone(), RoomPatch::Ensure { title: "Demo".into() })).await;
+        site
+    }
+
+    async fn change(&self, change: Change) {
+        self.bus.change(change).await.unwrap();
+    }
+
+    async fn post(&self, role: Role, post: Value) -> Result<PostAnswer, Refusal> {
+        let post: Post = serde_json::from_value(post).unwrap();
+        self.pipeline.post(&self.room, &sender(role), &post).await
+    }
+
+    /// Returns the bodies of the room's messages.
+    async fn bodies(&self) -> Vec<Value> {
+        let topic = Topic::Room(self.room.clone());
+        let range = self.bus.range(&topic, Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+        range.messages.iter().map(|message| serde_json::from_slice(&message.body).unwrap()).collect()
+    }
+}
+
+fn sender(role: Role) -> Identity {
+    let (user, name, issued_at_secs) = ("u1".parse().unwrap(), "A\u{202E}nn".into(), None);
+    Identity { user, name, role, rooms: Rooms(vec!["*".into()]), expires_at_secs: u64::MAX, issued_at_secs }
+}
+
+fn chat(id: &str, text: &str) -> Value {
+    json!({ "type": "chat", "id": id, "text": text })
+}
+
+fn gift(id: &str, price_minor: u64) -> Value {
+    json!({ "type": "gift", "id": id, "gift": { "name": "rose", "count": 1, "price_minor": price_minor } })
+}
+
+#[tokio::test]
+async fn text_is_cleaned_then_moderated_then_published_once() {
+    let site = Site::new(UplinkConfig::default()).await;
+    let answer = site.post(Role::Viewer, chat("m1", " da\u{200B}rn  it\u{7} ")).await.unwrap();
+    assert_eq!(answer.outcome, Outcome::Broadcast);
+    let again = site.post(Role::Viewer, chat("m1", " da\u{200B}rn  it\u{7} ")).await.unwrap();
+    assert_eq!((again.outcome, again.sequence), (Outcome::Duplicate, answer.sequence));
+    let bodies = site.bodies().await;
+    assert_eq!(bodies.len(), 1);
+    assert_eq!((&bodies[0]["text"], &bodies[0]["name"]), (&json!("**** it"), &json!("Ann")));
+}
+
+#[tokio::test]
+async fn same_id_with_another_text_is_a_conflict() {
+    let site = Site::new(UplinkConfig::default()).await;
+    site.post(Role::Viewer, chat("m1", "one")).await.unwrap();
+    assert_eq!(site.post(Role::Viewer, chat("m1", "two")).await.unwrap_err().code, Code::Conflict);
+}
+
+#[tokio::test]
+async fn text_only_switch_removes_the_style() {
+    let site = Site::new(UplinkConfig::default()).await;
+    let mut post = chat("m1", "hi");
+    post["style"] = json!({ "mode": "top" });
+    site.post(Role::Viewer, post.clone()).await.unwrap();
+    site.change(Change::Switch { name: "text-only".into(), value: json!(true) }).await;
+    post["id"] = json!("m2");
+    site.post(Role::Viewer, post).await.unwrap();
+    let bodies = site.bodies().await;
+    assert_eq!((&bodies[0]["style"]["mode"], &bodies[1]["style"]), (&json!("top"), &Value::Null));
+}
+
+#[tokio::test]
+async fn read_only_switch_refuses_all_but_admins() {
+    let site = Site::new(UplinkConfig::default()).await;
+    site.change(Change::Switch { name: "read-only".into(), value: json!(true) }).await;
+    let refusal = site.post(Role::Host, chat("m1", "hi")).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Unavailable, Some(15_000)));
+    assert_eq!(site.post(Role::Admin, chat("m2", "hi")).await.unwrap().outcome, Outcome::Broadcast);
+}
+
+#[tokio::test]
+async fn display_quota_holds_viewers_and_a_package_with_a_paid_gift_is_never_held() {
+    let mut config = UplinkConfig::default();
+    config.limits.room_display_chat_per_s = 1;
+    let site = Site::new(config).await;
+    let mut held = 0;
+    for n in 0..20 {
+        let answer = site.post(Role::Viewer, chat(&format!("m{n}"), &format!("text {n}"))).await.unwrap();
+        held += u32::from(answer.outcome == Outcome::Held);
+    }
+    assert!(held >= 15, "{held} of 20 are held");
+    let (address, admin) = ([192, 0, 2, 1].into(), sender(Role::Admin));
+    let posts = |ids: [&str; 2]| -> Vec<Post> {
+        [chat(ids[0], "thanks"), gift(ids[1], 100)].map(|post| serde_json::from_value(post).unwrap()).into()
+    };
+    let answers =
+        site.pipeline.post_package(address, &site.room, &admin, &posts(["p1", "p2"])).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.outcome == Outcome::Broadcast), "{answers:?}");
+    let viewer = sender(Role::Viewer);
+    let refusal = site.pipeline.post_package(address, &site.room, &viewer, &posts(["p3", "p4"])).await;
+    assert_eq!(refusal.unwrap_err().code, Code::Forbidden, "a viewer may not post paid gifts");
+}
+
+#[tokio::test]
+async fn refused_post_is_traced_with_its_code() {
+    let site = Site::new(UplinkConfig::default()).await;
+    let refusal = site.post(Role::Viewer, chat("m1", "\u{200B}")).await.unwrap_err();
+    assert_eq!(refusal.code, Code::BadText);
+    let traces = site.traces.find(&"m1".parse().unwrap());
+    assert_eq!(traces[0].outcome(), "bad_text");
+    assert!(site.bodies().await.is_empty());
+}
+
+#[tokio::test]
+async fn like_is_counted_once_under_its_id() {
+    let site = Site::new(UplinkConfig::default()).await;
+    let like = json!({ "type": "like", "id": "l1", "count": 3 });
+    assert_eq!(site.post(Role::Viewer, like.clone()).await.unwrap().outcome, Outcome::Broadcast);
+    assert_eq!(site.post(Role::Viewer, like).await.unwrap().outcome, Outcome::Duplicate);
+}

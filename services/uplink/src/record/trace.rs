@@ -1,0 +1,176 @@
+//! Traces of the newest posts: the result of each check, for the admin call `why`.
+
+use std::collections::VecDeque;
+
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::{Post, PostAnswer};
+use barrage_protocol::{Class, MessageId, RoomId, Sequence, UserId};
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::text::printable_owned;
+
+/// Maximum posts remembered. The oldest are forgotten.
+const TRACES_MAX: usize = 10_000;
+/// Maximum posts returned for one id, which many users may have used.
+const FOUND_MAX: usize = 20;
+
+/// The last step of a refused post, whichever check refused it.
+const ANSWER: &str = "answer";
+
+/// The result of one check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CheckResult {
+    /// The next check follows.
+    Pass,
+    /// The post is shown to its sender alone.
+    Held,
+    Refused,
+    /// The rule would have refused or held the post, but is in shadow mode.
+    Shadow,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Step {
+    check: &'static str,
+    #[serde(rename = "word")]
+    result: CheckResult,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+/// The checks that one post went through.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Trace {
+    at_ms: u64,
+    room: RoomId,
+    user: UserId,
+    id: MessageId,
+    class: Class,
+    steps: Vec<Step>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<Sequence>,
+}
+
+impl Trace {
+    pub(crate) fn new(room: &RoomId, user: &UserId, post: &Post, at_ms: u64) -> Self {
+        Trace {
+            at_ms,
+            room: room.clone(),
+            user: user.clone(),
+            id: post.id().clone(),
+            class: post.class(),
+            steps: Vec::new(),
+            outcome: "given_up",
+            sequence: None,
+        }
+    }
+
+    /// Adds the result of one check. `detail` is escaped, because a hook's reason may hold any
+    /// character and operators read it in a terminal.
+    pub(crate) fn step(&mut self, check: &'static str, result: CheckResult, detail: impl Into<String>) {
+        let detail = printable_owned(detail.into());
+        self.steps.push(Step { check, result, detail });
+    }
+
+    pub(crate) fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+
+    pub(crate) fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Returns the outcome's label, or the refusal's code; `given_up` before the end.
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.outcome
+    }
+
+    /// Returns the check that held or refused the post; empty when none did.
+    pub(crate) fn rule(&self) -> &'static str {
+        let decided =
+            self.steps.iter().filter(|step| matches!(step.result, CheckResult::Held | CheckResult::Refused));
+        decided.map(|step| step.check).find(|check| *check != ANSWER).unwrap_or_default()
+    }
+
+    pub(crate) fn end(&mut self, result: &Result<PostAnswer, Refusal>) {
+        match result {
+            Ok(answer) => {
+                self.outcome = answer.outcome.label();
+                self.sequence = answer.sequence;
+            }
+            Err(refusal) => {
+                self.outcome = refusal.code.label();
+                self.step(ANSWER, CheckResult::Refused, refusal.message.clone());
+            }
+        }
+    }
+}
+
+/// The traces of the newest posts, shared by all requests.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(Mutex<VecDeque<Trace>>);
+
+impl Traces {
+    pub(crate) fn push(&self, trace: Trace) {
+        let mut newest = self.0.lock();
+        if newest.len() >= TRACES_MAX {
+            newest.pop_front();
+        }
+        newest.push_back(trace);
+    }
+
+    /// Returns the traces of posts under this id, newest first.
+    pub(crate) fn find(&self, id: &MessageId) -> Vec<Trace> {
+        self.0.lock().iter().rev().filter(|trace| trace.id == *id).take(FOUND_MAX).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::Code;
+    use barrage_protocol::post::{Outcome, Style};
+
+    use super::*;
+
+    fn trace() -> Trace {
+        let post = Post::Chat { id: "m1".parse().unwrap(), text: "x".into(), style: Style::default() };
+        let mut trace = Trace::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post, 7);
+        trace.step("limits", CheckResult::Pass, "");
+        trace
+    }
+
+    #[test]
+    fn detail_of_a_step_is_escaped_for_terminals() {
+        let mut trace = trace();
+        trace.step("moderation", CheckResult::Refused, "hook: refuse (\u{1b}[2J\nroot#)");
+        let json = serde_json::to_value(&trace).unwrap();
+        assert_eq!(json["steps"][1]["detail"], "hook: refuse (\\u{1b}[2J\\u{a}root#)");
+        assert_eq!(json["steps"][1]["word"], "refused");
+    }
+
+    #[test]
+    fn rule_is_the_check_that_decided() {
+        let mut held = trace();
+        held.step("room_display_chat_per_s", CheckResult::Shadow, "");
+        held.step("moderation", CheckResult::Held, "");
+        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None }));
+        assert_eq!((held.outcome(), held.rule()), ("held", "moderation"));
+        let mut refused = trace();
+        refused.end(&Err(Refusal::new(Code::Muted, "no")));
+        assert_eq!((refused.outcome(), refused.rule()), ("muted", ""));
+        let mut shown = trace();
+        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None }));
+        assert_eq!((shown.outcome(), shown.rule()), ("broadcast", ""));
+    }
+}

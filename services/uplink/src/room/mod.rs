@@ -1,0 +1,10 @@
+//! A room's settings and restrictions: who may enter, and the actions of those who run it. Each
+//! action is durable before it is answered.
+
+mod access;
+mod control;
+mod signal;
+
+pub(crate) use access::{open_room, parse_room_id, refuse_kicked};
+pub(crate) use control::RoomControl;
+pub(crate) use signal::{Signal, signal_draft};

@@ -1,0 +1,48 @@
+//! Signals: messages of the platform to a room, of the class that is never dropped. Pure.
+
+use barrage_bus::Draft;
+use barrage_protocol::{Class, RoomId, Sequence, UserId};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// A message of the platform to a room.
+#[derive(Debug, Serialize)]
+#[serde(tag = "signal", rename_all = "snake_case")]
+pub(crate) enum Signal<'a> {
+    MuteAll { on: bool },
+    SlowMode { secs: u32 },
+    Recall { sequence: Sequence },
+    Mute { user: &'a UserId, until_ms: u64 },
+    Unmute { user: &'a UserId },
+    Kick { user: &'a UserId, until_ms: u64 },
+    Close,
+    Announcement { text: &'a str },
+}
+
+/// Makes the draft of a signal: for all viewers, or for the devices of the user `to` alone.
+pub(crate) fn signal_draft(room: &RoomId, signal: &Signal<'_>, to: Option<UserId>) -> Draft {
+    let body = body(signal);
+    Draft { room: room.clone(), class: Class::Signal, sender: None, id: None, fingerprint: 0, to, body }
+}
+
+fn body(signal: &Signal<'_>) -> Bytes {
+    #[derive(Serialize)]
+    struct Typed<'a> {
+        r#type: &'static str,
+        #[serde(flatten)]
+        signal: &'a Signal<'a>,
+    }
+    serde_json::to_vec(&Typed { r#type: "signal", signal }).expect("signals are plain data").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signal_body_has_its_type_and_name() {
+        let draft = signal_draft(&"r".parse().unwrap(), &Signal::SlowMode { secs: 5 }, None);
+        assert_eq!(draft.class, Class::Signal);
+        assert_eq!(&*draft.body, br#"{"type":"signal","signal":"slow_mode","secs":5}"#);
+    }
+}

@@ -1,0 +1,173 @@
+//! One uplink: its pipeline, its admin context, and the tasks that run beside the requests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barrage_bus::{Bus, InstanceReport, Role};
+use barrage_flow::{Ledger, Quota};
+use barrage_http::{AdminCall, AuditSink};
+use barrage_moderation::Moderator;
+use barrage_protocol::RoomId;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::post::{Post, PostAnswer};
+use barrage_recorder::Recorder;
+use barrage_store::Store;
+use barrage_token::{Identity, Keyring};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::AdminContext;
+use crate::config::UplinkConfig;
+use crate::limits_config::LimitsError;
+use crate::metrics::UplinkMetrics;
+use crate::post::{PipelineParts, PostPipeline};
+use crate::record::{AuditQueue, PostRecord, PostRecords, Traces};
+use crate::room::RoomControl;
+
+/// Seconds of a day.
+const DAY_SECS: u64 = 86_400;
+/// Minimum period of publishing sums of likes, in milliseconds.
+const PULSE_MS_MIN: u64 = 10;
+
+/// What an uplink is built from.
+pub struct Parts {
+    /// Takes messages, changes and reports.
+    pub bus: Arc<dyn Bus>,
+    /// Has the history, the mutes and the audit log.
+    pub store: Arc<dyn Store>,
+    /// Verifies tokens.
+    pub keyring: Arc<Keyring>,
+    /// Counts the posts of senders.
+    pub quota: Arc<dyn Quota>,
+    /// Checks texts and names.
+    pub moderator: Arc<Moderator>,
+    /// The conservation ledger of the process.
+    pub ledger: Ledger,
+    /// Whether the history may be read without a token.
+    pub anonymous: bool,
+}
+
+/// An uplink.
+pub struct Uplink {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) anonymous: bool,
+    pub(crate) config: UplinkConfig,
+    pub(crate) metrics: UplinkMetrics,
+    pub(crate) pipeline: PostPipeline,
+    moderator: Arc<Moderator>,
+    ledger: Ledger,
+    control: RoomControl,
+    audit: Arc<AuditQueue>,
+    traces: Arc<Traces>,
+    recorder: Arc<Recorder<PostRecord>>,
+    started: Instant,
+}
+
+impl Uplink {
+    /// Builds an uplink; [`Uplink::run`] runs its tasks.
+    ///
+    /// # Errors
+    /// When a limit or the list of gifts in `config` cannot be used.
+    pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
+        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous } = parts;
+        let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
+        let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
+        let traces = Arc::<Traces>::default();
+        let recorder = Recorder::new(config.recorder.clone(), &config.id);
+        let records = PostRecords::new(&ledger, Arc::clone(&traces), Arc::clone(&recorder), metrics.clone());
+        let parts = PipelineParts {
+            bus: Arc::clone(&bus),
+            quota,
+            moderator: Arc::clone(&moderator),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            records,
+        };
+        Ok(Arc::new(Uplink {
+            pipeline: PostPipeline::new(parts, &config, &metrics)?,
+            bus,
+            store,
+            keyring,
+            anonymous,
+            config,
+            metrics,
+            moderator,
+            ledger,
+            control,
+            audit,
+            traces,
+            recorder,
+            started: barrage_clock::now(),
+        }))
+    }
+
+    /// Runs the uplink's tasks until the shutdown: publishes sums of likes, writes the audit log,
+    /// reloads word lists that changed, settles the ledger and reports to the registry.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
+        let keep = Duration::from_secs(u64::from(self.config.audit_days) * DAY_SECS);
+        tokio::join!(
+            self.pipeline.run_likes(pulse_period, shutdown.clone()),
+            self.audit.run(&*self.store, keep, shutdown.clone()),
+            self.every_second(shutdown),
+        );
+    }
+
+    async fn every_second(&self, shutdown: CancellationToken) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = shutdown.cancelled() => {}
+            }
+            self.pipeline.settle();
+            let draining = shutdown.is_cancelled();
+            let report = InstanceReport {
+                base_urls: self.config.base_urls.clone(),
+                age_secs: self.started.elapsed().as_secs(),
+                draining,
+                conservation_error: self.ledger.error_of(&["uplink"]),
+                ..InstanceReport::new(Role::Uplink, self.config.id.clone())
+            };
+            if let Err(error) = self.bus.report(report).await {
+                // The bus logs the loss of its servers once, as an error.
+                tracing::debug!(%error, "the report to the registry failed");
+            }
+            if draining {
+                return;
+            }
+            self.moderator.reload().await;
+        }
+    }
+
+    /// Takes one post of a recording, which an operator plays, through all checks to the bus.
+    ///
+    /// # Errors
+    /// The refusal of the first check that the post fails.
+    pub async fn replay(&self, room: &RoomId, by: &Identity, post: &Post) -> Result<PostAnswer, Refusal> {
+        self.pipeline.replay(room, by, post).await
+    }
+
+    pub(crate) fn admin_context(&self) -> Arc<AdminContext> {
+        Arc::new(AdminContext {
+            bus: Arc::clone(&self.bus),
+            store: Arc::clone(&self.store),
+            control: self.control.clone(),
+            traces: Arc::clone(&self.traces),
+            recorder: Arc::clone(&self.recorder),
+            text_chars_max: self.config.text_chars_max,
+            broadcast_rooms_at_once: self.config.broadcast_rooms_at_once,
+            broadcast_timeout: Duration::from_secs(self.config.broadcast_secs_max),
+        })
+    }
+}
+
+/// Admin calls of all roles of the process go into the audit log.
+impl AuditSink for Uplink {
+    fn record(&self, call: AdminCall) {
+        self.audit.record(call);
+    }
+}

@@ -1,0 +1,117 @@
+//! Admin calls, and their effect on posts.
+
+use barrage_token::Role;
+use barrage_uplink::UplinkConfig;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::site::{Site, until};
+
+const ANN: (&str, Role) = ("ann", Role::Viewer);
+const BOSS: (&str, Role) = ("boss", Role::Admin);
+
+async fn admin(site: &Site, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    site.call(BOSS, method, &format!("/v1/admin/{path}"), body).await
+}
+
+async fn chat(site: &Site, id: &str) -> (StatusCode, Value) {
+    let post = json!({ "type": "chat", "id": id, "text": format!("text {id}") });
+    site.call(ANN, Method::POST, "/v1/rooms/demo/messages", post).await
+}
+
+#[tokio::test]
+async fn muted_or_kicked_user_is_refused_until_the_restriction_is_lifted() {
+    let site = Site::start(UplinkConfig::default()).await;
+    for (set, lift, code) in [("mute", "unmute", "muted"), ("kick", "unkick", "kicked")] {
+        let restrict = json!({ "user": "ann", "secs": 60 });
+        let (status, answer) = admin(&site, Method::POST, &format!("rooms/demo/{set}"), restrict).await;
+        assert_eq!((status, answer.get("sequence").is_some()), (StatusCode::OK, set == "kick"), "{answer}");
+        assert_eq!(chat(&site, set).await.1["error"]["code"], code);
+        let (_, listed) = admin(&site, Method::GET, "rooms/demo/restrictions", Value::Null).await;
+        assert_eq!(listed["restrictions"][0]["user"], "ann", "{listed}");
+        let path = format!("rooms/demo/{lift}");
+        let (status, _) = admin(&site, Method::POST, &path, json!({ "user": "ann" })).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(chat(&site, lift).await.0, StatusCode::OK);
+    }
+    let forever = json!({ "user": "ann", "secs": 400_000_000 });
+    assert_eq!(admin(&site, Method::POST, "rooms/demo/mute", forever).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn room_is_created_muted_and_closed() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let put = async |body| admin(&site, Method::PUT, "rooms/new", body).await;
+    assert_eq!(put(json!({ "title": "New" })).await.0, StatusCode::CREATED);
+    assert_eq!(put(json!({ "title": "Newer" })).await.0, StatusCode::OK);
+    let (_, listed) = admin(&site, Method::GET, "rooms", Value::Null).await;
+    assert_eq!(listed["rooms"][1]["title"], "Newer", "{listed}");
+    admin(&site, Method::POST, "rooms/demo/mute-all", json!({ "on": true })).await;
+    assert_eq!(chat(&site, "m1").await.1["error"]["code"], "room_muted");
+    admin(&site, Method::POST, "rooms/demo/close", Value::Null).await;
+    assert_eq!(chat(&site, "m2").await.1["error"]["code"], "room_closed");
+    let missing = admin(&site, Method::POST, "rooms/nowhere/close", Value::Null).await;
+    assert_eq!(missing.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn recall_needs_a_message_of_the_room() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let sequence = chat(&site, "m1").await.1["sequence"].clone();
+    let recall = async |sequence: Value| {
+        admin(&site, Method::POST, "rooms/demo/recall", json!({ "sequence": sequence })).await.0
+    };
+    assert_eq!(recall(sequence).await, StatusCode::OK);
+    assert_eq!(recall(json!(999)).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn announcement_reaches_open_rooms_once_under_its_id() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let announcement = json!({ "text": "soon", "id": "b1" });
+    let (status, answer) = admin(&site, Method::POST, "broadcast", announcement.clone()).await;
+    assert_eq!((status, &answer["reached"]), (StatusCode::OK, &json!(1)));
+    let (_, again) = admin(&site, Method::POST, "broadcast", announcement).await;
+    assert_eq!((&again["reached"], &again["repeated"]), (&json!(0), &json!(1)));
+    assert_eq!(site.messages().await.len(), 1);
+}
+
+#[tokio::test]
+async fn revoked_tokens_of_a_user_are_named_with_a_time() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let (status, answer) = admin(&site, Method::POST, "users/ann/revoke", Value::Null).await;
+    assert_eq!((status, answer["before"].as_str().unwrap().len()), (StatusCode::OK, 20), "{answer}");
+    let all = admin(&site, Method::POST, "tokens/revoke", json!({ "all": false })).await;
+    assert_eq!(all.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn switch_holds_likes_and_unknown_switch_is_not_found() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let set = admin(&site, Method::PUT, "switches/no-likes", json!({ "value": true })).await;
+    assert_eq!(set.0, StatusCode::OK);
+    let like = json!({ "type": "like", "id": "l1", "count": 1 });
+    let (_, answer) = site.call(ANN, Method::POST, "/v1/rooms/demo/messages", like).await;
+    assert_eq!((&answer["outcome"], &answer["limit"]["rule"]), (&json!("held"), &json!("switch:no-likes")));
+    let unknown = admin(&site, Method::PUT, "switches/nothing", json!({ "value": true })).await;
+    assert_eq!(unknown.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn why_and_audit_explain_posts_and_calls() {
+    let site = Site::start(UplinkConfig::default()).await;
+    chat(&site, "m1").await;
+    let (_, why) = admin(&site, Method::GET, "why/m1", Value::Null).await;
+    assert_eq!(why["posts"][0]["outcome"], "broadcast", "{why}");
+    assert_eq!(why["posts"][0]["steps"][0]["word"], "pass", "{why}");
+    assert_eq!(admin(&site, Method::GET, "why/m2", Value::Null).await.0, StatusCode::NOT_FOUND);
+    let dump = admin(&site, Method::GET, "recorder/uplink?room=demo", Value::Null).await;
+    assert_eq!(dump.0, StatusCode::OK);
+    admin(&site, Method::POST, "rooms/demo/slow-mode", json!({ "secs": 5 })).await;
+    let line = until("the call is in the audit log", async || {
+        let (_, audit) = admin(&site, Method::GET, "audit?room=demo", Value::Null).await;
+        audit["lines"].get(0).cloned()
+    });
+    let line = line.await;
+    assert_eq!((&line["action"], &line["actor"]), (&json!("slow-mode"), &json!("boss")), "{line}");
+}

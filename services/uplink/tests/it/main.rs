@@ -1,0 +1,10 @@
+//! The uplink through its router and a listener, over the embedded bus.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod guests;
+mod history;
+mod posts;
+mod site;
+mod tunnel;

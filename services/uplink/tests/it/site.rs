@@ -1,0 +1,165 @@
+//! An uplink on a free port, with clients of all roles.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{BreakerMetrics, Ledger, LocalQuota, LocalQuotaConfig};
+use barrage_http::{AdminGate, AuditSink, Front, HttpConfig, HttpMetrics};
+use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
+use barrage_protocol::{Message, RoomId, Sequence};
+use barrage_store::{SqliteConfig, SqliteStore, Store};
+use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use barrage_uplink::{Parts, Uplink, UplinkConfig, UplinkMetrics, admin_router, guest_router, router};
+use prometheus::Registry;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Maximum wait for an event.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Site {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) store: Arc<dyn Store>,
+    address: SocketAddr,
+    keyring: Arc<Keyring>,
+    registry: Registry,
+    http: reqwest::Client,
+    // Ends the server before the folder goes.
+    _shutdown: DropGuard,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// Starts an uplink with the room `demo`.
+    pub(crate) async fn start(config: UplinkConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::new();
+        let file = EmbeddedBus::file(folder.path());
+        let metrics = BusMetrics::new(&registry).unwrap();
+        let bus: Arc<dyn Bus> = EmbeddedBus::open(&file, BusConfig::default(), metrics).unwrap();
+        let ensure = RoomPatch::Ensure { title: "Demo".into() };
+        bus.change(Change::Patch(room(), ensure)).await.unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
+        let metrics = FlowMetrics::new(&registry).unwrap();
+        let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
+        let breakers = BreakerMetrics::new(&registry).unwrap();
+        let metrics = ModerationMetrics::new(&registry).unwrap();
+        let moderator = Arc::new(Moderator::new(ModerationConfig::default(), metrics, &breakers).unwrap());
+        let parts = Parts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            keyring: Arc::clone(&keyring),
+            quota,
+            moderator,
+            ledger: Ledger::new(&registry).unwrap(),
+            anonymous: false,
+        };
+        let guests = guest_router(Arc::clone(&keyring), &config, true);
+        let uplink = Uplink::new(parts, config, UplinkMetrics::new(&registry).unwrap()).unwrap();
+        let shutdown = CancellationToken::new();
+        let (running, stop) = (Arc::clone(&uplink), shutdown.clone());
+        tokio::spawn(async move { running.run(stop).await });
+        let audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
+        let gate = AdminGate::new(Arc::clone(&keyring), audit, &registry).unwrap();
+        let routes = router(&uplink).merge(guests).merge(gate.guard(admin_router(&uplink)));
+        let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let front = Front { metrics: Some(HttpMetrics::new(&registry).unwrap()), ..Front::default() };
+        let (http, stop) = (HttpConfig::default(), shutdown.clone());
+        tokio::spawn(async move {
+            barrage_http::serve_public(vec![listener], routes, front, http, stop).await.unwrap();
+        });
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        let _shutdown = shutdown.drop_guard();
+        Site { bus, store, address, keyring, registry, http, _shutdown, _folder: folder }
+    }
+
+    pub(crate) fn token(&self, user: &str, role: Role) -> String {
+        let claims = Claims {
+            sub: user.parse().unwrap(),
+            name: Some(user.into()),
+            rooms: Rooms(vec!["*".into()]),
+            role,
+            exp: u64::from(u32::MAX),
+            nbf: None,
+            aud: String::new(),
+        };
+        self.keyring.mint(claims).unwrap()
+    }
+
+    /// Sends a request with the token of a user of this role, and returns status and JSON body.
+    pub(crate) async fn call(
+        &self,
+        (user, role): (&str, Role),
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let request = self.http.request(method, self.url(path)).bearer_auth(self.token(user, role));
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// Posts bytes with the token of a viewer.
+    pub(crate) async fn post_bytes(&self, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+        let token = self.token("ann", Role::Viewer);
+        let response = self.http.post(self.url(path)).bearer_auth(token).body(body).send().await.unwrap();
+        (response.status(), response.bytes().await.unwrap().to_vec())
+    }
+
+    /// Posts JSON without a token.
+    pub(crate) async fn post_anonymous(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let response = self.http.post(self.url(path)).json(&body).send().await.unwrap();
+        let status = response.status();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// Sends a GET request without a token.
+    pub(crate) async fn get_anonymous(&self, path: &str) -> StatusCode {
+        self.http.get(self.url(path)).send().await.unwrap().status()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Returns the messages of the room `demo`.
+    pub(crate) async fn messages(&self) -> Vec<Arc<Message>> {
+        let topic = Topic::Room(room());
+        self.bus.range(&topic, Sequence::ZERO, None, RangeLimits::default()).await.unwrap().messages
+    }
+
+    /// Returns the value of a counter with a label of this value.
+    pub(crate) fn counter(&self, name: &str, label: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        let has_label =
+            |metric: &&prometheus::proto::Metric| metric.get_label().iter().any(|pair| pair.value() == label);
+        family.get_metric().iter().filter(has_label).map(|metric| metric.get_counter().get_value()).sum()
+    }
+}
+
+pub(crate) fn room() -> RoomId {
+    "demo".parse().unwrap()
+}
+
+/// Waits until `check` returns a value.
+pub(crate) async fn until<T>(event: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(value) = check().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {event}"))
+}
