@@ -1,42 +1,42 @@
-//! Why entry cannot start.
+//! Errors at the start of an entry.
 
 use std::path::PathBuf;
 
-/// Start failures.
+/// Why an entry cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     /// The region file cannot be read.
     #[error("the region file {path} cannot be read")]
     Read {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: std::io::Error,
     },
     /// A line of the region file is not `network,region,carrier`.
     #[error("the region file {path}, line {line}: {reason}")]
     Line {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong.
+        /// Why the line is wrong.
         reason: String,
     },
-    /// The MaxMind-format file is not one.
+    /// The region file is not in the MaxMind format.
     #[error("the region file {path} is not a MaxMind-format file")]
     MaxMind {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: maxminddb::MaxMindDbError,
     },
     /// The capacity file cannot be used.
     #[error("entry.capacity_file")]
     Capacity(#[from] barrage_scaling::ConfigError),
-    /// The limit makes no sense.
+    /// The limit of questions is zero or beyond its range.
     #[error("entry.address_per_s: {0}")]
     Limit(#[from] barrage_flow::RuleError),
     /// A metric could not be registered.

@@ -1,30 +1,23 @@
-//! The entry scheduler: tells a client which gateways and uplinks to try, in
-//! order, how to race them, and, in a crowd, when.
+//! The entry scheduler: it answers a client with the gateways and uplinks to try, in order, how to
+//! race them, and, when more viewers come than the fleet admits, when to connect.
+//!
+//! Folders, from the bottom up: `placement` (which gateway, and when), `newcomers` (grants, tickets,
+//! refusals), `answer` (URLs and regions), `http` (public and admin routes).
 
-mod admin;
-mod attendance;
-mod candidate;
+mod answer;
 mod config;
-mod door;
+mod entry;
 mod error;
-mod factors;
-mod grants;
-mod hearing;
+mod fleet_log;
+mod http;
 mod metrics;
-mod moments;
-mod placer;
-mod prewarm;
-mod race;
-mod region;
+mod newcomers;
+mod placement;
 mod report;
-mod routes;
-mod unix;
-mod urls;
 
-pub use admin::admin_router;
+pub use answer::{LocalEndpoints, Location, RegionTable};
 pub use config::EntryConfig;
+pub use entry::Entry;
 pub use error::EntryError;
-pub use region::{Place, RegionTable};
+pub use http::{admin_router, router};
 pub use report::run;
-pub use routes::{Entry, router};
-pub use urls::Here;

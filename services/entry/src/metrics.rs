@@ -1,18 +1,18 @@
-//! Entry's metrics.
+//! The Prometheus metrics of an entry.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Reasons to turn a newcomer away, as labels.
+/// Reasons for refusing a newcomer: the values of the label `reason`.
 const REASONS: [&str; 3] = ["fleet_full", "queue_full", "address"];
 
-/// Handles, registered once per process.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryMetrics {
     pub(crate) answers: IntCounter,
     pub(crate) empty: IntCounter,
     pub(crate) race_seconds: Histogram,
     pub(crate) race_failures: IntCounter,
-    /// Counts the tickets, too.
+    /// Its count is the number of tickets.
     pub(crate) ticket_wait_seconds: Histogram,
     pub(crate) turned_away: IntCounterVec,
     pub(crate) open_gateways: IntGauge,
@@ -28,18 +28,25 @@ impl EntryMetrics {
             HistogramOpts::new("barrage_entry_race_seconds", "Race times that clients reported.")
                 .buckets(prometheus::exponential_buckets(0.002, 2.0, 12)?),
         )?;
-        let race_failures =
-            IntCounter::new("barrage_entry_race_failures_total", "Racers that did not arrive.")?;
+        let race_failures = IntCounter::new(
+            "barrage_entry_race_failures_total",
+            "Racers that did not arrive, as clients reported.",
+        )?;
         let ticket_wait_seconds = Histogram::with_opts(
-            HistogramOpts::new("barrage_entry_ticket_wait_seconds", "Waits of the tickets given.")
+            HistogramOpts::new("barrage_entry_ticket_wait_seconds", "Waits until the slots of tickets.")
                 .buckets(vec![2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0]),
         )?;
         let turned_away = IntCounterVec::new(
-            Opts::new("barrage_entry_turned_away_total", "Newcomers told to come back later."),
+            Opts::new(
+                "barrage_entry_turned_away_total",
+                "Newcomers refused with a time to come back, by reason.",
+            ),
             &["reason"],
         )?;
-        let open_gateways =
-            IntGauge::new("barrage_entry_open_gateways", "Gateways with a weight and a seat for newcomers.")?;
+        let open_gateways = IntGauge::new(
+            "barrage_entry_open_gateways",
+            "Gateways with a weight and headroom for newcomers.",
+        )?;
         let blind = IntGauge::new(
             "barrage_entry_blind",
             "1 while most load reports are old and the last weights are kept.",
@@ -48,7 +55,7 @@ impl EntryMetrics {
             "barrage_entry_granted_networks",
             "Addresses and IPv6 sites with grants that have not lapsed; at 100000 further ones are not counted.",
         )?;
-        // A rate over a series that begins with its first event misses that event.
+        // A rate misses the first event of a series that starts with it, so each exists at zero.
         for reason in REASONS {
             turned_away.with_label_values(&[reason]).reset();
         }

@@ -10,7 +10,7 @@ use axum::body::Body;
 use barrage_bus::{
     Bus, BusConfig, BusMetrics, Change, EmbeddedBus, EntryReport, Factor, InstanceReport, Role, RoomSettings,
 };
-use barrage_entry::{Entry, EntryConfig, Here, admin_router, router};
+use barrage_entry::{Entry, EntryConfig, LocalEndpoints, admin_router, router};
 use barrage_flow::metrics::FlowMetrics;
 use barrage_flow::{LocalQuota, LocalQuotaConfig};
 use barrage_http::{AdminGate, AuditLog, ClientAddr};
@@ -52,7 +52,7 @@ impl Site {
         }
         let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
-        let (quota, here) = (Arc::new(quota), Here { is_tls: false, ports: vec![8080, 9090] });
+        let (quota, here) = (Arc::new(quota), LocalEndpoints { is_tls: false, ports: vec![8080, 9090] });
         let signing = Arc::clone(&keyring);
         let entry = Entry::new(Arc::clone(&bus), quota, here, config, &registry, signing).unwrap();
         let gate = AdminGate::new(Arc::clone(&keyring), Arc::new(AuditLog), &registry).unwrap();

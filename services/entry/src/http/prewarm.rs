@@ -1,5 +1,5 @@
-//! Pre-warms: crowds that are announced, so that gateways are there before them. They stand
-//! with the settings of their rooms, durable and known everywhere.
+//! Pre-warms: announced flash crowds, for which the autoscaler starts gateways ahead of time. A
+//! pre-warm is a setting of its room, so it is durable and reaches every process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,29 +7,29 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use barrage_bus::{BusError, Change, Prewarm, RoomPatch, Settings};
+use barrage_bus::{Change, Prewarm, RoomPatch, Settings};
 use barrage_http::{ApiError, body};
+use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::routes::Entry;
-use crate::unix::unix_ms;
+use crate::entry::Entry;
 
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Gateways are kept for it: a day at most.
+/// Maximum duration: gateways are kept running for it.
 const LASTS_SECS_MAX: u64 = 86_400;
-/// It may be announced a year ahead.
+/// Maximum time from now to the start.
 const AHEAD_MS_MAX: u64 = 366 * 86_400 * 1_000;
 const VIEWERS_MAX: u64 = 100_000_000;
 
-/// What is asked for.
+/// The body of an announcement.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Announced {
+struct PrewarmRequest {
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
     room: RoomId,
@@ -37,7 +37,7 @@ struct Announced {
     lasts_secs: u64,
 }
 
-/// What is answered.
+/// A pre-warm as it is answered.
 #[derive(Debug, Serialize)]
 struct PrewarmView<'a> {
     id: String,
@@ -61,73 +61,74 @@ impl<'a> PrewarmView<'a> {
     }
 }
 
-/// One for each room and start: to announce it again changes it.
+/// Returns the id: one for each room and start. An announcement under the same id changes the
+/// pre-warm.
 fn id(room: &RoomId, prewarm: Prewarm) -> String {
     format!("{room}.{}", prewarm.at_ms / 1_000)
 }
 
-/// The change that announces the crowd. Pure: the error is a sentence for who asks.
-fn announce(settings: &Settings, asked: &Announced, now_ms: u64) -> Result<(Change, Prewarm), ApiError> {
-    let wrong = |why: String| Err(ApiError::new(Code::BadRequest, why));
-    let at_ms = u64::try_from(asked.at.unix_timestamp()).unwrap_or(0).saturating_mul(1_000);
-    let prewarm = Prewarm { at_ms, lasts_secs: asked.lasts_secs, viewers: asked.viewers };
-    if !(1..=VIEWERS_MAX).contains(&asked.viewers) {
+/// Checks an announcement and returns its change. Pure.
+fn announce(
+    settings: &Settings,
+    request: &PrewarmRequest,
+    now_ms: u64,
+) -> Result<(Change, Prewarm), Refusal> {
+    let wrong = |why: String| Err(Refusal::new(Code::BadRequest, why));
+    let at_ms = u64::try_from(request.at.unix_timestamp()).unwrap_or(0).saturating_mul(1_000);
+    let prewarm = Prewarm { at_ms, lasts_secs: request.lasts_secs, viewers: request.viewers };
+    if !(1..=VIEWERS_MAX).contains(&request.viewers) {
         return wrong(format!("viewers: 1 to {VIEWERS_MAX}"));
     }
-    if !(1..=LASTS_SECS_MAX).contains(&asked.lasts_secs) {
+    if !(1..=LASTS_SECS_MAX).contains(&request.lasts_secs) {
         return wrong(format!("lasts_secs: 1 to {LASTS_SECS_MAX}"));
     }
     if prewarm.is_over(now_ms) || at_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
         return wrong("at: a time that is not over, within a year".into());
     }
-    if !settings.rooms.contains_key(&asked.room) {
-        return Err(ApiError::new(Code::UnknownRoom, "there is no such room; make it first"));
+    if !settings.rooms.contains_key(&request.room) {
+        return Err(Refusal::new(Code::UnknownRoom, "there is no such room; make it first"));
     }
-    Ok((Change::Patch(asked.room.clone(), RoomPatch::Announce(prewarm)), prewarm))
+    Ok((Change::Patch(request.room.clone(), RoomPatch::Announce(prewarm)), prewarm))
 }
 
-/// The change that takes a pre-warm back.
+/// Returns the change that deletes a pre-warm; `None` when none has this id.
 fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<Change> {
     let live = settings.prewarms(now_ms);
     let (room, found) = live.into_iter().find(|(room, prewarm)| id(room, *prewarm) == wanted)?;
     Some(Change::Patch(room.clone(), RoomPatch::TakeBack { at_ms: found.at_ms }))
 }
 
-fn refused(error: BusError) -> ApiError {
-    ApiError(error.into())
-}
-
-/// `POST /v1/admin/prewarm`.
-pub(crate) async fn post(
+/// Announces or changes a pre-warm.
+pub(super) async fn post(
     State(entry): State<Arc<Entry>>,
     request_body: Body,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
-    let asked: Announced = body::json(&bytes)?;
+    let request: PrewarmRequest = body::json(&bytes)?;
     let settings = Arc::clone(&entry.bus.settings().borrow());
-    let (change, prewarm) = announce(&settings, &asked, unix_ms())?;
-    entry.bus.change(change).await.map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(json!(PrewarmView::of(&asked.room, prewarm)))))
+    let (change, prewarm) = announce(&settings, &request, barrage_clock::unix_ms())?;
+    entry.bus.change(change).await?;
+    Ok((StatusCode::CREATED, Json(json!(PrewarmView::of(&request.room, prewarm)))))
 }
 
-/// `GET /v1/admin/prewarm`: those that are not over.
-pub(crate) async fn list(State(entry): State<Arc<Entry>>) -> Json<Value> {
+/// Lists the pre-warms that are not over.
+pub(super) async fn list(State(entry): State<Arc<Entry>>) -> Json<Value> {
     let settings = Arc::clone(&entry.bus.settings().borrow());
-    let live = settings.prewarms(unix_ms());
+    let live = settings.prewarms(barrage_clock::unix_ms());
     let views: Vec<_> = live.into_iter().map(|(room, prewarm)| PrewarmView::of(room, prewarm)).collect();
     Json(json!({ "prewarms": views }))
 }
 
-/// `DELETE /v1/admin/prewarm/{id}`.
-pub(crate) async fn delete(
+/// Deletes a pre-warm.
+pub(super) async fn delete(
     State(entry): State<Arc<Entry>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let settings = Arc::clone(&entry.bus.settings().borrow());
-    let Some(change) = take_back(&settings, &id, unix_ms()) else {
+    let Some(change) = take_back(&settings, &id, barrage_clock::unix_ms()) else {
         return Err(ApiError::new(Code::NotFound, "there is no such pre-warm, or it is over"));
     };
-    entry.bus.change(change).await.map_err(refused)?;
+    entry.bus.change(change).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -135,36 +136,35 @@ pub(crate) async fn delete(
 mod tests {
     use super::*;
     use barrage_bus::{BusConfig, PREWARMS_MAX, RoomSettings};
-    use barrage_protocol::code::Refusal;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
-    fn asked(room: &str, in_secs: i64, lasts_secs: u64) -> Announced {
+    fn request(room: &str, in_secs: i64, lasts_secs: u64) -> PrewarmRequest {
         let at = OffsetDateTime::from_unix_timestamp(1_800_000_000 + in_secs).unwrap();
-        Announced { at, room: room.parse().unwrap(), viewers: 300_000, lasts_secs }
+        PrewarmRequest { at, room: room.parse().unwrap(), viewers: 300_000, lasts_secs }
     }
 
-    fn apply(settings: &mut Settings, asked: &Announced, now_ms: u64) -> Result<(), Code> {
-        let (change, _) = announce(settings, asked, now_ms).map_err(|error| error.0.code)?;
+    fn apply(settings: &mut Settings, request: &PrewarmRequest, now_ms: u64) -> Result<(), Code> {
+        let (change, _) = announce(settings, request, now_ms).map_err(|refusal| refusal.code)?;
         let applied = settings.apply(&change, &BusConfig::default(), now_ms);
         applied.map(drop).map_err(|error| Refusal::from(error).code)
     }
 
     #[test]
-    fn they_stand_with_their_room_until_they_are_over() {
+    fn prewarm_is_a_setting_of_its_room_until_it_is_over() {
         let mut settings = Settings::default();
         for room in ["a", "b"] {
             let title = room.to_owned();
             let made = RoomSettings { title, mute_all: true, ..RoomSettings::default() };
             settings.rooms.insert(room.parse().unwrap(), made);
         }
-        assert_eq!(apply(&mut settings, &asked("c", 60, 60), NOW_MS), Err(Code::UnknownRoom));
+        assert_eq!(apply(&mut settings, &request("c", 60, 60), NOW_MS), Err(Code::UnknownRoom));
         for (at, lasts) in [(-61, 60), (60, 0), (60, 86_401), (400 * 86_400, 60)] {
-            assert_eq!(apply(&mut settings, &asked("a", at, lasts), NOW_MS), Err(Code::BadRequest));
+            assert_eq!(apply(&mut settings, &request("a", at, lasts), NOW_MS), Err(Code::BadRequest));
         }
-        apply(&mut settings, &asked("a", 600, 60), NOW_MS).unwrap();
-        apply(&mut settings, &asked("b", 60, 60), NOW_MS).unwrap();
-        apply(&mut settings, &asked("a", 600, 120), NOW_MS).unwrap();
+        apply(&mut settings, &request("a", 600, 60), NOW_MS).unwrap();
+        apply(&mut settings, &request("b", 60, 60), NOW_MS).unwrap();
+        apply(&mut settings, &request("a", 600, 120), NOW_MS).unwrap();
         let live = |settings: &Settings, now_ms| {
             let live = settings.prewarms(now_ms);
             live.into_iter().map(|(room, one)| (id(room, one), one.lasts_secs)).collect::<Vec<_>>()
@@ -179,15 +179,15 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_bound_and_the_past_makes_room() {
+    fn prewarms_are_bounded_and_those_that_are_over_are_replaced() {
         let mut settings = Settings::default();
         settings.rooms.insert("a".parse().unwrap(), RoomSettings::default());
         for n in 0..PREWARMS_MAX as i64 {
-            apply(&mut settings, &asked("a", 100 * n, 50), NOW_MS).unwrap();
+            apply(&mut settings, &request("a", 100 * n, 50), NOW_MS).unwrap();
         }
-        assert_eq!(apply(&mut settings, &asked("a", 50, 50), NOW_MS), Err(Code::Conflict));
-        apply(&mut settings, &asked("a", 100, 60), NOW_MS).unwrap();
-        apply(&mut settings, &asked("a", 150, 50), NOW_MS + 50_000).unwrap();
+        assert_eq!(apply(&mut settings, &request("a", 50, 50), NOW_MS), Err(Code::Conflict));
+        apply(&mut settings, &request("a", 100, 60), NOW_MS).unwrap();
+        apply(&mut settings, &request("a", 150, 50), NOW_MS + 50_000).unwrap();
         assert_eq!(settings.rooms[&"a".parse::<RoomId>().unwrap()].prewarms.len(), PREWARMS_MAX);
     }
 }

@@ -1,28 +1,28 @@
-//! Grants that nobody has taken up yet, counted by address. Pure: time is passed in.
+//! Outstanding grants, counted by address. Pure: time is an argument.
 //!
-//! Entry does not see who joins, so a grant counts against its address until it lapses: with its
-//! ticket, or a few seconds after a grant without one.
+//! Entry does not see joins, so a grant counts against its address until it lapses: with its ticket,
+//! or a few seconds after a grant without one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Networks that are counted, some 100 bytes each. At the bound further networks get grants that
-/// are not counted: a crowd from so many networks must not be refused for the book's sake.
+/// Maximum networks that are counted, some 100 bytes each. At the bound further networks get grants
+/// that are not counted, because viewers from so many networks must not be refused for memory.
 const NETWORKS_MAX: usize = 100_000;
-/// How often lapsed grants are swept out of the book.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Prefix of a customer's IPv6 network: every address in it is free to take.
+/// Period of removing lapsed grants.
+const SWEEP_PERIOD: Duration = Duration::from_secs(5);
+/// Prefix length of a customer's IPv6 network: the customer may use every address in it.
 const V6_CUSTOMER_BITS: u8 = 64;
-/// Prefix of a site's IPv6 network: whoever has it has 65,536 customers' networks.
+/// Prefix length of a site's IPv6 network, which holds 65,536 networks of customers.
 const V6_SITE_BITS: u8 = 48;
 
-/// Most grants that are outstanding at a time.
+/// Maximum grants that are outstanding at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantLimits {
-    /// Of an IPv4 address or an IPv6 /64.
+    /// For an IPv4 address or an IPv6 /64.
     pub(crate) address_max: u32,
-    /// Of an IPv6 /48.
+    /// For an IPv6 /48.
     pub(crate) site_max: u32,
 }
 
@@ -39,8 +39,8 @@ impl Network {
     }
 }
 
-/// Outstanding grants of one network: seconds in rising order in which some lapse, and how many.
-/// No longer than the seconds of the longest ticket.
+/// Outstanding grants of one network: seconds in rising order, and the grants that lapse in each.
+/// There are as many seconds as the longest ticket has, at most.
 #[derive(Debug, Default)]
 struct Outstanding(Vec<(u64, u32)>);
 
@@ -62,18 +62,18 @@ impl Outstanding {
     }
 }
 
-/// An address has as many grants outstanding as it may.
+/// An address has as many outstanding grants as its limit allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
-    /// The bound.
+    /// The limit.
     pub(crate) max: u32,
-    /// Whether the bound is that of the IPv6 /48.
+    /// Whether the limit is that of the IPv6 /48.
     pub(crate) is_site: bool,
     /// Time until the first of the grants lapses.
     pub(crate) retry_after: Duration,
 }
 
-/// The book of outstanding grants.
+/// Counts outstanding grants by network.
 #[derive(Debug)]
 pub(crate) struct Grants {
     limits: GrantLimits,
@@ -86,8 +86,8 @@ impl Grants {
         Grants { limits, networks: HashMap::new(), swept: Duration::ZERO }
     }
 
-    /// Whether an address may have one more grant. Loopback addresses may: they are those of an
-    /// operator, or of a proxy that is not configured as trusted and has all clients behind it.
+    /// Checks that an address may have one more grant. Loopback addresses have no limit: they belong
+    /// to an operator, or to a proxy that is not configured as trusted and has all clients behind it.
     pub(crate) fn check(&mut self, address: IpAddr, now: Duration) -> Result<(), TooMany> {
         for (network, max) in self.bounds(address) {
             let Some(known) = self.networks.get_mut(&network) else { continue };
@@ -104,14 +104,14 @@ impl Grants {
 
     /// Counts a grant until it lapses.
     pub(crate) fn granted(&mut self, address: IpAddr, now: Duration, lapses: Duration) {
-        if now >= self.swept + SWEEP_EVERY {
+        if now >= self.swept + SWEEP_PERIOD {
             self.swept = now;
             self.networks.retain(|_, known| {
                 known.forget(now.as_secs());
                 !known.0.is_empty()
             });
         }
-        // The next full second: a grant counts for at least its life.
+        // Rounded up to a second: a grant counts for at least its life.
         let lapse = lapses.as_secs() + 1;
         for (network, _) in self.bounds(address) {
             let is_full = self.networks.len() >= NETWORKS_MAX;
@@ -123,12 +123,12 @@ impl Grants {
         }
     }
 
-    /// Networks with outstanding grants, as of the last sweep.
+    /// Returns the networks with outstanding grants at the last sweep.
     pub(crate) fn networks(&self) -> usize {
         self.networks.len()
     }
 
-    /// The networks that an address counts against, each with its bound.
+    /// Returns the networks that an address counts against, each with its limit.
     fn bounds(&self, address: IpAddr) -> impl Iterator<Item = (Network, u32)> + use<> {
         let (address_max, site_max) = (self.limits.address_max, self.limits.site_max);
         let bounds = match address.to_canonical() {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_is_given_back_when_it_lapses() {
+    fn grant_is_given_back_when_it_lapses() {
         let mut grants = Grants::new(LIMITS);
         for at in [0, 2, 2] {
             ask(&mut grants, "192.0.2.1", secs(at)).unwrap();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_site_has_a_bound_above_its_networks() {
+    fn ipv6_site_has_a_limit_above_its_networks() {
         let mut grants = Grants::new(LIMITS);
         for host in 1..=3 {
             ask(&mut grants, &format!("2001:db8:1:1::{host}"), secs(0)).unwrap();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_has_no_bound() {
+    fn loopback_has_no_limit() {
         let mut grants = Grants::new(LIMITS);
         for address in ["127.0.0.1", "::1", "127.8.8.8"].into_iter().cycle().take(100) {
             ask(&mut grants, address, secs(0)).unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_book_is_bounded_and_refuses_nobody_at_its_bound() {
+    fn networks_are_bounded_and_none_is_refused_at_the_bound() {
         let mut grants = Grants::new(LIMITS);
         for n in 0..u32::try_from(NETWORKS_MAX).unwrap() + 1_000 {
             let address = IpAddr::from(n.wrapping_add(0x0a00_0000).to_be_bytes());
@@ -215,12 +215,12 @@ mod tests {
         }
         assert_eq!(grants.networks(), NETWORKS_MAX);
         ask(&mut grants, "10.0.0.0", secs(100)).unwrap();
-        assert_eq!(grants.networks(), 1, "lapsed grants make room");
+        assert_eq!(grants.networks(), 1, "lapsed grants are removed");
     }
 
     proptest! {
-        /// No address ever has more grants outstanding than its bound, and none waits longer
-        /// than the life of a grant.
+        /// No address has more outstanding grants than its limit, and no retry time is longer than the
+        /// life of a grant.
         #[test]
         fn outstanding_grants_are_bounded(asks in prop::collection::vec((0_u64..900, 0_u8..4), 1..300)) {
             let mut grants = Grants::new(LIMITS);

@@ -1,17 +1,18 @@
-//! A gateway's report in the words of the weights. Pure.
+//! Conversion of a gateway's report into a candidate of the weights. Pure.
 
 use barrage_bus::{InstanceReport, Registered};
 use barrage_scaling::{Candidate, Knee, LoadReport, ObservedGateway, Phase, WeightsConfig};
 
-/// A gateway at this overload level refuses joins.
+/// Overload level at which a gateway refuses joins.
 const REFUSES_JOINS: u8 = 4;
 
-/// Whether it lets newcomers in, by its own word.
+/// Whether a gateway admits newcomers, by its own report.
 pub(crate) fn takes_newcomers(report: &InstanceReport) -> bool {
     phase(report) == Phase::Ready && report.load.has_free_slot()
 }
 
-/// One that refuses joins, or says not how many it takes, is not ready for newcomers.
+/// Returns the phase of a gateway. One that refuses joins, or reports no maximum of connections, is
+/// not ready for newcomers.
 fn phase(report: &InstanceReport) -> Phase {
     match report.draining {
         true => Phase::Draining,
@@ -21,7 +22,7 @@ fn phase(report: &InstanceReport) -> Phase {
     }
 }
 
-/// A gateway to be weighed; `measured` is what the capacity file says of every gateway.
+/// Makes a candidate of a gateway. `measured` is the knee of the capacity file.
 pub(crate) fn candidate(
     registered: &Registered,
     measured: Option<&Knee>,
@@ -37,9 +38,9 @@ pub(crate) fn candidate(
     Candidate { load, knee: knee(&report.load, measured, weights) }
 }
 
-/// What was measured, within the gateway's own limits; without a measurement these are
-/// its knee, and what nobody limits does not count. A limit is where the gateway refuses,
-/// so it is shut there and not before.
+/// Returns the measured knee, bounded by the gateway's own limits. Without a measurement the limits
+/// are the knee, and axes without a limit do not count. A gateway refuses at its limit, so its
+/// weight becomes zero there and not before.
 fn knee(load: &LoadReport, measured: Option<&Knee>, weights: &WeightsConfig) -> Knee {
     let connections = load.connections_max.max(1) as f64 / weights.shut_at;
     let joins_per_s = if load.joins_per_s_max > 0 { f64::from(load.joins_per_s_max) } else { f64::INFINITY };
@@ -67,7 +68,7 @@ mod tests {
     use barrage_scaling::Axis;
 
     #[test]
-    fn the_knee_is_what_was_measured_within_the_gateways_own_limits() {
+    fn knee_is_the_measured_one_within_the_gateways_limits() {
         let load = LoadReport { connections_max: 17_000, joins_per_s_max: 0, ..LoadReport::default() };
         let weights = WeightsConfig::default();
         let own = knee(&load, None, &weights);

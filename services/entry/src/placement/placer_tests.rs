@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::super::grants::{GrantLimits, Grants};
 use super::*;
-use crate::grants::{GrantLimits, Grants};
 
 /// Takes 100 joins a second and 1,000 viewers, and has run for long.
 fn gateway(id: &str, connections: u64) -> Registered {

@@ -1,25 +1,27 @@
-//! The autoscaler's factors: what share of its weight a gateway keeps, for a while. An
-//! entry that is told of one says so in its report, so that all entries go by it.
+//! The autoscaler's factors: the share of its weight that a gateway keeps, for a limited time. An
+//! entry puts the factors that it received into its report, so that all entries apply them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barrage_bus::{Factor, Registered};
 
-/// Gateways with a factor at a time; more are refused.
+/// Maximum gateways with a factor at a time. Further ones are refused.
 pub(crate) const FACTORS_MAX: usize = 256;
-/// Longest name of a gateway.
+/// Maximum bytes of a gateway's name.
 const NAME_BYTES_MAX: usize = 253;
 
-/// What this entry was told. Pure: time is passed in, in milliseconds of Unix time.
+/// Factors that this entry received. Pure: time is an argument, in milliseconds of Unix time.
 #[derive(Debug, Default)]
 pub(crate) struct Factors {
-    told: BTreeMap<String, Factor>,
+    received: BTreeMap<String, Factor>,
 }
 
 impl Factors {
-    /// Takes factors that lapse at a time, beside those that are known. All or none; the
-    /// error is a sentence for who sent them.
+    /// Adds factors that lapse at `until_ms` to those that are known: all of them, or none.
+    ///
+    /// # Errors
+    /// A sentence for the caller, when a factor or a name is not valid, or there are too many.
     pub(crate) fn take(
         &mut self,
         factors: BTreeMap<String, f64>,
@@ -32,28 +34,28 @@ impl Factors {
         if factors.keys().any(|gateway| gateway.is_empty() || gateway.len() > NAME_BYTES_MAX) {
             return Err(format!("factors: a gateway's name has 1 to {NAME_BYTES_MAX} bytes"));
         }
-        self.told.retain(|_, known| known.until_ms > now_ms);
-        let new = factors.keys().filter(|gateway| !self.told.contains_key(*gateway)).count();
-        if self.told.len() + new > FACTORS_MAX {
+        self.received.retain(|_, known| known.until_ms > now_ms);
+        let new = factors.keys().filter(|gateway| !self.received.contains_key(*gateway)).count();
+        if self.received.len() + new > FACTORS_MAX {
             return Err(format!("factors: at most {FACTORS_MAX} gateways have one at a time"));
         }
         let factors = factors.into_iter().map(|(gateway, factor)| (gateway, Factor { factor, until_ms }));
-        self.told.extend(factors);
+        self.received.extend(factors);
         Ok(())
     }
 
-    /// Those that this entry was told and that have not lapsed.
+    /// Returns the factors that this entry received and that have not lapsed.
     pub(crate) fn own(&self, now_ms: u64) -> BTreeMap<String, Factor> {
-        let live = self.told.iter().filter(|(_, factor)| factor.until_ms > now_ms);
+        let live = self.received.iter().filter(|(_, factor)| factor.until_ms > now_ms);
         live.map(|(gateway, factor)| (gateway.clone(), *factor)).collect()
     }
 
-    /// Those that any entry was told; of two for one gateway the one that was told last.
+    /// Returns the factors of all entries. Of two factors for one gateway the newer one counts.
     pub(crate) fn all(&self, entries: &[Registered], now_ms: u64) -> BTreeMap<String, Factor> {
         let mut all = self.own(now_ms);
-        let heard =
+        let reported =
             entries.iter().filter_map(|entry| entry.report.entry.as_ref()).flat_map(|load| &load.factors);
-        for (gateway, factor) in heard.filter(|(_, factor)| factor.until_ms > now_ms) {
+        for (gateway, factor) in reported.filter(|(_, factor)| factor.until_ms > now_ms) {
             let newest = all.entry(gateway.clone()).or_insert(*factor);
             if factor.until_ms > newest.until_ms {
                 *newest = *factor;
@@ -61,10 +63,8 @@ impl Factors {
         }
         all
     }
-}
 
-impl Factors {
-    /// The same for the weights, by the clock that `now` is of.
+    /// Returns the factors of all entries for the weights, with their ends on the clock of `now`.
     pub(crate) fn advice(
         &self,
         entries: &[Registered],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn they_lapse_and_the_newest_of_any_entry_counts() {
+    fn factors_lapse_and_the_newest_of_any_entry_counts() {
         let mut factors = Factors::default();
         factors.take(one("g1", 0.0), 30_000, 0).unwrap();
         factors.take(one("g2", 0.5), 40_000, 10_000).unwrap();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_ones_and_too_many_are_refused_as_a_whole() {
+    fn wrong_or_too_many_factors_are_refused_as_a_whole() {
         let mut factors = Factors::default();
         for wrong in [-0.1, 1.5, f64::NAN, f64::INFINITY] {
             let two = [("g1".to_owned(), 0.5), ("g2".to_owned(), wrong)].into();
@@ -120,6 +120,6 @@ mod tests {
         factors.take(one("g7", 1.0), 40_000, 10_000).unwrap();
         assert!(factors.take(one("more", 1.0), 40_000, 10_000).is_err());
         factors.take(one("more", 1.0), 60_000, 30_000).unwrap();
-        assert_eq!(factors.own(30_000).len(), 2, "those that have lapsed make room");
+        assert_eq!(factors.own(30_000).len(), 2, "lapsed factors are removed");
     }
 }

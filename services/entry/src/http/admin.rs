@@ -1,4 +1,4 @@
-//! Entry's admin side: weights, factors, pre-warms.
+//! The admin routes: weights, factors, pre-warms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,13 @@ use barrage_protocol::Code;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::prewarm;
-use crate::routes::Entry;
-use crate::unix::unix_ms;
+use super::prewarm;
+use crate::entry::Entry;
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Entry's routes for the admin listener.
+/// Returns the admin routes.
 pub fn admin_router(entry: Arc<Entry>) -> AdminRoutes {
     let routes = Router::new()
         .route("/v1/admin/weights", get(weights))
@@ -31,11 +30,11 @@ pub fn admin_router(entry: Arc<Entry>) -> AdminRoutes {
     AdminRoutes::new(routes)
 }
 
-/// What every gateway is worth to newcomers.
+/// Returns the weight of every gateway for newcomers.
 async fn weights(State(entry): State<Arc<Entry>>) -> Json<Value> {
-    let now = entry.started.elapsed();
+    let now = entry.now();
     entry.weigh(now);
-    let placer = entry.placer();
+    let placer = entry.placer.lock();
     Json(json!({ "weights": placer.standings(now), "blind": placer.is_blind() }))
 }
 
@@ -45,24 +44,25 @@ struct PutFactors {
     factors: BTreeMap<String, f64>,
 }
 
-/// Takes factors that lapse after `weights.factor_secs`; others stay until they do.
+/// Sets factors that lapse after `weights.factor_secs`. Factors that are not named stay until they
+/// lapse.
 async fn put_factors(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<Json<Value>, ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let PutFactors { factors } = body::json(&bytes)?;
-    let now_ms = unix_ms();
+    let now_ms = barrage_clock::unix_ms();
     let life = Duration::try_from_secs_f64(entry.config.weights.factor_secs).unwrap_or_default();
     let until_ms = now_ms.saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
-    let taken = entry.factors().take(factors, until_ms, now_ms);
-    taken.map_err(|why| ApiError::new(Code::BadRequest, why))?;
-    Ok(answer(&entry))
+    let set = entry.factors.lock().take(factors, until_ms, now_ms);
+    set.map_err(|why| ApiError::new(Code::BadRequest, why))?;
+    Ok(list(&entry))
 }
 
 async fn factors(State(entry): State<Arc<Entry>>) -> Json<Value> {
-    answer(&entry)
+    list(&entry)
 }
 
-/// Those of all entries.
-fn answer(entry: &Entry) -> Json<Value> {
-    let all = entry.factors().all(&entry.bus.entries(), unix_ms());
+/// Lists the factors of all entries.
+fn list(entry: &Entry) -> Json<Value> {
+    let all = entry.factors.lock().all(&entry.bus.entries(), barrage_clock::unix_ms());
     Json(json!({ "factors": all }))
 }

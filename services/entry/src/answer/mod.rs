@@ -1,0 +1,8 @@
+//! Parts of an answer: URLs, and the region of the client.
+
+mod region;
+mod urls;
+
+pub use region::{Location, RegionTable};
+pub use urls::LocalEndpoints;
+pub(crate) use urls::{base_urls, downlinks, request_host};

@@ -1,0 +1,349 @@
+//! The scheduler: it holds the placement state, weighs the gateways, and composes answers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barrage_bus::{Bus, Registered};
+use barrage_flow::{Quota, QuotaKey, Rate, Rule, Subject};
+use barrage_http::rate_limited;
+use barrage_protocol::RoomId;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::entry::{EntryAnswer, RacePlan, RaceReport};
+use barrage_scaling::CapacityFile;
+use barrage_token::Keyring;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prometheus::Registry;
+use rand::seq::SliceRandom;
+use serde::Deserialize;
+
+use crate::answer::{LocalEndpoints, RegionTable, base_urls, downlinks};
+use crate::config::EntryConfig;
+use crate::error::EntryError;
+use crate::fleet_log::{FleetChange, FleetLog};
+use crate::metrics::EntryMetrics;
+use crate::newcomers::{Newcomers, TicketSigner, address_refusal, fleet_refusal};
+use crate::placement::{
+    FAILED_MS, Factors, GrantLimits, Grants, Placed, Placer, PlacerConfig, RaceTimes, Refused,
+    RegistryOutage, TooMany, race_resource,
+};
+
+/// Seconds of the rate that an address may save up for a burst.
+const BURST_SECS: u32 = 3;
+/// Age in report periods at which the weights treat a report as one of a silent gateway.
+const SILENT_PERIODS: f64 = 7.0;
+
+/// The entry scheduler.
+pub struct Entry {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) config: EntryConfig,
+    pub(crate) factors: Mutex<Factors>,
+    pub(crate) newcomers: Newcomers,
+    pub(crate) placer: Mutex<Placer>,
+    quota: Arc<dyn Quota>,
+    /// Questions a second of one address.
+    rate: Rate,
+    started: Instant,
+    metrics: EntryMetrics,
+    regions: RegionTable,
+    races: Mutex<RaceTimes>,
+    /// Locked before `placer`.
+    grants: Mutex<Grants>,
+    /// Locked after `placer`.
+    outage: Mutex<RegistryOutage>,
+    fleet_log: Mutex<FleetLog>,
+    /// `None` when no key can sign: then newcomers get no tickets and connect at once.
+    tickets: Option<TicketSigner>,
+    resource: Bytes,
+    local: LocalEndpoints,
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// `None` asks for a template that stands for any room.
+    pub(crate) room: Option<&'a RoomId>,
+    pub(crate) purpose: Purpose,
+}
+
+/// What the client needs the answer for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// To connect: takes a slot of the join queue.
+    #[default]
+    Watch,
+    /// For the uplinks alone.
+    Send,
+}
+
+/// Why a newcomer gets no slot.
+#[derive(Debug, Clone, Copy)]
+enum NoSlot {
+    Fleet(Refused),
+    Address(TooMany),
+}
+
+impl Entry {
+    /// Builds an entry. `keyring` signs tickets; without a signing key there are none.
+    ///
+    /// # Errors
+    /// When a file or a limit of `config` cannot be used, or a metric is registered already.
+    pub fn new(
+        bus: Arc<dyn Bus>,
+        quota: Arc<dyn Quota>,
+        local: LocalEndpoints,
+        config: EntryConfig,
+        registry: &Registry,
+        keyring: Arc<Keyring>,
+    ) -> Result<Arc<Self>, EntryError> {
+        if !keyring.can_sign() {
+            tracing::warn!("no key of this entry can sign, so newcomers get no tickets in a flash crowd");
+        }
+        let life = Duration::from_secs(config.ticket_life_secs);
+        let tickets = keyring.can_sign().then(|| TicketSigner::new(keyring, life));
+        let regions = match &config.region_file {
+            Some(path) => RegionTable::load(path)?,
+            None => RegionTable::default(),
+        };
+        let rate = Rate::per_sec(config.address_per_s, config.address_per_s.saturating_mul(BURST_SECS))?;
+        let capacity = config.capacity_file.as_deref().map(CapacityFile::read).transpose()?;
+        for warning in capacity.iter().flat_map(CapacityFile::warnings) {
+            tracing::warn!("entry.capacity_file: {warning}");
+        }
+        // A figure that is only a lower bound must not refuse viewers: the gateways' own limits
+        // hold instead.
+        let knee = capacity.map(|file| file.known_knee());
+        let placer = Placer::new(PlacerConfig {
+            gateways_max: config.gateways_max,
+            race_width: config.race_width,
+            wait_max: Duration::from_secs(config.ticket_wait_secs_max),
+            weights: config.weights.clone(),
+            knee,
+        });
+        let grants = Grants::new(GrantLimits {
+            address_max: config.address_grants_max.max(1),
+            site_max: config.site_grants_max.max(1),
+        });
+        let resource = race_resource(config.race_bytes);
+        let metrics = EntryMetrics::new(registry)?;
+        Ok(Arc::new(Entry {
+            bus,
+            config,
+            factors: Mutex::default(),
+            newcomers: Newcomers::default(),
+            placer: Mutex::new(placer),
+            quota,
+            rate,
+            started: barrage_clock::now(),
+            metrics,
+            regions,
+            races: Mutex::default(),
+            grants: Mutex::new(grants),
+            outage: Mutex::default(),
+            fleet_log: Mutex::default(),
+            tickets,
+            resource,
+            local,
+        }))
+    }
+
+    /// Returns the time since this entry started.
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Returns the bytes that clients race for.
+    pub(crate) fn race_resource(&self) -> Bytes {
+        self.resource.clone()
+    }
+
+    /// Counts a question against its address.
+    pub(crate) async fn limit(&self, address: IpAddr) -> Result<(), Refusal> {
+        let key = QuotaKey { purpose: "entry", subject: Subject::address(address) };
+        let verdict = self.quota.take(&key, 1, &Rule::Rate(self.rate), self.now()).await;
+        if verdict.is_admit() {
+            return Ok(());
+        }
+        let message = format!("too many questions: one address has {} a second", self.rate.units());
+        let window_ms = 1_000 * u64::from(BURST_SECS);
+        Err(rate_limited(message, "entry.address_per_s", "address", &verdict, window_ms))
+    }
+
+    /// Counts the race times of a report towards the weights and the metrics.
+    pub(crate) fn take_race_report(&self, report: &RaceReport) {
+        let gateways = self.bus.gateways();
+        let is_known = |id: &str| gateways.iter().any(|gateway| gateway.report.id == id);
+        for result in report.results.iter().filter(|result| is_known(&result.gateway)) {
+            match result.elapsed_ms {
+                // Bounded, because a made-up time would spoil the histogram's sum.
+                Some(ms) => self.metrics.race_seconds.observe((ms as f64).min(FAILED_MS) / 1000.0),
+                None => self.metrics.race_failures.inc(),
+            }
+        }
+        self.races.lock().take(report, is_known);
+    }
+
+    /// Weighs the gateways if that is due, and sets the metrics. Returns the newcomers whose slot
+    /// is in the future.
+    pub(crate) fn weigh(&self, now: Duration) -> u64 {
+        let mut placer = self.placer.lock();
+        self.weigh_if_due(&mut placer, &self.bus.gateways(), now);
+        self.metrics.blind.set(placer.is_blind().into());
+        let open = placer.standings(now).iter().filter(|one| one.weight > 0.0 && one.room > 0.0).count();
+        self.metrics.open_gateways.set(i64::try_from(open).unwrap_or(i64::MAX));
+        placer.queued(now)
+    }
+
+    fn weigh_if_due(&self, placer: &mut Placer, gateways: &[Registered], now: Duration) {
+        if !placer.is_due(gateways, now) {
+            return;
+        }
+        // Each entry gives out its share of the joins that a gateway admits.
+        let entries = self.bus.entries();
+        placer.advise(&self.factors.lock().advice(&entries, barrage_clock::unix_ms(), now));
+        let live = entries.iter().filter(|entry| !entry.report.draining).count();
+        let live = u32::try_from(live).unwrap_or(u32::MAX);
+        if self.is_outage(gateways, now) {
+            // The reports of all gateways are old for the same reason: the last weights are kept,
+            // half flattened.
+            let old = Duration::from_secs_f64(SILENT_PERIODS * self.config.weights.report_secs);
+            let mut gateways = gateways.to_vec();
+            gateways.iter_mut().for_each(|gateway| gateway.age = gateway.age.max(old));
+            placer.tick(&gateways, live, now);
+        } else {
+            placer.tick(gateways, live, now);
+        }
+    }
+
+    fn is_outage(&self, gateways: &[Registered], now: Duration) -> bool {
+        let hears = self.bus.unheard_for().is_none();
+        self.outage.lock().observe(hears, gateways, now)
+    }
+
+    /// Logs the gateways that joined, left, lapsed or returned since the last call.
+    pub(crate) fn log_fleet_changes(&self, now: Duration) {
+        let gateways = self.bus.gateways();
+        self.fleet_log.lock().observe(&gateways, now).iter().for_each(FleetChange::log);
+    }
+
+    /// Returns the base URLs of uplinks: those configured, or else those of the registry, in a
+    /// random order for each client.
+    fn uplinks(&self, host: &str) -> Vec<String> {
+        if !self.config.uplink_urls.is_empty() {
+            return self.config.uplink_urls.clone();
+        }
+        let mut uplinks = self.bus.uplinks();
+        uplinks.retain(|uplink| !uplink.report.draining);
+        uplinks.shuffle(&mut rand::rng());
+        let mut urls = Vec::new();
+        for uplink in uplinks.iter().take(self.config.uplinks_max) {
+            for url in base_urls(&uplink.report.base_urls, host, &self.local) {
+                if !urls.contains(&url) {
+                    urls.push(url);
+                }
+            }
+        }
+        urls
+    }
+
+    /// Takes a slot for a newcomer, and counts the grant against its address until it lapses.
+    fn grant(&self, gateways: &[Registered], address: IpAddr, now: Duration) -> Result<Placed, NoSlot> {
+        let mut grants = self.grants.lock();
+        grants.check(address, now).map_err(NoSlot::Address)?;
+        let race = self.race_factors(gateways);
+        let mut placer = self.placer.lock();
+        self.weigh_if_due(&mut placer, gateways, now);
+        let placed = placer.place(gateways, &race, now, rand::random::<f64>).map_err(NoSlot::Fleet)?;
+        drop(placer);
+        let life_secs =
+            if placed.wait.is_zero() { self.config.grant_secs } else { self.config.ticket_life_secs };
+        grants.granted(address, now, now + placed.wait + Duration::from_secs(life_secs));
+        self.metrics.granted_networks.set(i64::try_from(grants.networks()).unwrap_or(i64::MAX));
+        Ok(placed)
+    }
+
+    /// Lists gateways for a client that takes no slot.
+    fn list(&self, gateways: &[Registered], now: Duration) -> Result<Placed, Refused> {
+        let race = self.race_factors(gateways);
+        let mut placer = self.placer.lock();
+        self.weigh_if_due(&mut placer, gateways, now);
+        let placed = placer.list(gateways, &race, rand::random::<f64>);
+        if placed.order.is_empty() { Err(Refused::NoGateway) } else { Ok(placed) }
+    }
+
+    fn race_factors(&self, gateways: &[Registered]) -> Vec<f64> {
+        self.races.lock().factors(gateways.iter().map(|gateway| gateway.report.id.as_str()))
+    }
+
+    /// Refuses a client for which no gateway is free.
+    fn fleet_refusal(&self, refused: Refused, now: Duration) -> Refusal {
+        let (waiting, outage) = (self.newcomers.waiting(now), self.bus.unheard_for());
+        fleet_refusal(refused, waiting, outage, self.config.ticket_wait_secs_max, &self.metrics)
+    }
+
+    /// Refuses a newcomer, and counts it as waiting until its retry time.
+    fn newcomer_refusal(&self, no_slot: NoSlot, now: Duration) -> Refusal {
+        let refused = match no_slot {
+            NoSlot::Fleet(refused) => refused,
+            NoSlot::Address(too_many) => return address_refusal(too_many, &self.metrics),
+        };
+        let refusal = self.fleet_refusal(refused, now);
+        let retry_after = Duration::from_millis(refusal.retry_after_ms.unwrap_or_default());
+        self.newcomers.count_refused(now, retry_after);
+        refusal
+    }
+
+    /// Answers a question of a client that reached this server as `host`.
+    ///
+    /// # Errors
+    /// A refusal with a time to come back, when no gateway or no slot is free.
+    pub(crate) fn answer(
+        &self,
+        question: Question<'_>,
+        host: &str,
+        address: IpAddr,
+    ) -> Result<EntryAnswer, Refusal> {
+        let (gateways, now) = (self.bus.gateways(), self.now());
+        let newcomer = question.room.filter(|_| question.purpose == Purpose::Watch);
+        let placed = match newcomer {
+            Some(_) => {
+                self.grant(&gateways, address, now).map_err(|no_slot| self.newcomer_refusal(no_slot, now))?
+            }
+            None => self.list(&gateways, now).map_err(|refused| self.fleet_refusal(refused, now))?,
+        };
+        let ticket = match (&self.tickets, newcomer) {
+            (Some(tickets), Some(room)) if !placed.wait.is_zero() => {
+                let ticket = tickets.sign(room, placed.wait)?;
+                self.metrics.ticket_wait_seconds.observe(placed.wait.as_secs_f64());
+                Some(ticket)
+            }
+            _ => None,
+        };
+        if newcomer.is_some() {
+            self.newcomers.count_granted();
+        }
+        self.metrics.answers.inc();
+        let reports = placed.order.iter().map(|index| &gateways[*index].report);
+        let urls: Vec<(&str, Vec<String>)> = reports
+            .map(|report| (report.id.as_str(), base_urls(&report.base_urls, host, &self.local)))
+            .collect();
+        let location = self.regions.locate(address);
+        Ok(EntryAnswer {
+            downlinks: downlinks(&urls, question.room.map_or("{room}", RoomId::as_str)),
+            uplinks: self.uplinks(host),
+            race: RacePlan {
+                width: placed.race_width,
+                timeout_ms: self.config.race_timeout_ms,
+                bytes: self.resource.len() as u64,
+            },
+            ticket,
+            ttl_ms: self.config.ttl_ms,
+            backoff_base_ms: self.config.backoff_base_ms,
+            backoff_max_ms: self.config.backoff_max_ms,
+            region: location.region,
+            carrier: location.carrier,
+        })
+    }
+}
