@@ -53,7 +53,7 @@ async fn control(asked: ControllerArgs) -> anyhow::Result<()> {
     };
     let ran = Box::pin(run(config, &registry, signalled)).await;
     stop.cancel();
-    serving.await?;
+    serving.await??;
     ran
 }
 

@@ -212,16 +212,14 @@ async fn run(mut config: Config, asked: Asked) -> anyhow::Result<()> {
             origins: Some(ground.origins.clone()),
         };
         tasks.spawn(Task::new("public listeners", Stage::Front), Pace::Waits, async move {
-            barrage_http::serve_public(public, public_router, before, http, shutdown).await;
-            Ok(())
+            Ok(barrage_http::serve_public(public, public_router, before, http, shutdown).await?)
         });
     }
     // Health and metrics answer until the end.
     let before = Front { metrics: Some(http_metrics), ..Front::default() };
     let (http, shutdown) = (config.http.clone(), stop.admin.clone());
     tasks.spawn(Task::new("admin listener", Stage::Admin), Pace::Waits, async move {
-        barrage_http::serve_public(admin, admin_router, before, http, shutdown).await;
-        Ok(())
+        Ok(barrage_http::serve_public(admin, admin_router, before, http, shutdown).await?)
     });
     announce(roles, with_stdin, &addresses, admin_address, config)?;
 
