@@ -1,36 +1,35 @@
-//! Checks that no tracked file refers to a path outside the repository: the tests must pass in
-//! a clone with nothing beside it.
+//! Checks that no tracked file refers to a path outside the repository: the tests must pass in a clone
+//! with nothing beside it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::run::{command, root};
+use crate::run::{root, tracked_files};
 
-/// Starts of absolute paths that exist on one machine only.
+/// Prefixes of absolute paths that exist on one machine only.
 const HOMES: [&str; 3] = ["/home/", "/Users/", "/root/"];
-/// Files that hold no paths of this project: lists of dependencies, built pages.
-const LEFT_OUT: [&str; 3] = ["Cargo.lock", "package-lock.json", "web/dist/"];
-/// Folders that exist after a build and are not tracked.
+/// Files without paths of this project: lists of dependencies, built pages.
+const SKIPPED: [&str; 3] = ["Cargo.lock", "package-lock.json", "web/dist/"];
+/// Folders that exist only after a build.
 const BUILT: [&str; 2] = ["target", "node_modules"];
-/// Heads of `../HEAD` that tests of refusals send as hostile input.
+/// First parts of `../PART` in hostile input that tests send.
 const HOSTILE: [&str; 2] = ["x", "etc"];
-/// This file, whose tests are full of such paths.
+/// This file, whose tests contain such paths.
 const THIS: &str = "xtask/src/lint/paths.rs";
 
 /// Fails with the list of all such paths in tracked files.
 pub(crate) fn check() -> anyhow::Result<()> {
-    let listed = command("git", &["ls-files", "-z"]).output().context("git ls-files cannot be started")?;
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let tracked = Tracked::new(listed.split('\0').filter(|name| !name.is_empty()));
+    let names = tracked_files()?;
+    let tracked = Tracked::new(names.iter().map(String::as_str));
     let around = root().parent().and_then(Path::to_str).unwrap_or_default().to_owned();
     let mut found = Vec::new();
     for name in &tracked.files {
-        if *name == THIS || LEFT_OUT.iter().any(|part| name.contains(part)) {
+        if *name == THIS || SKIPPED.iter().any(|part| name.contains(part)) {
             continue;
         }
-        // A picture, or a file that is deleted and still listed, has no text to check.
+        // A picture has no text to check; a deleted file may still be listed.
         let Ok(text) = std::fs::read_to_string(root().join(name)) else { continue };
         for (n, line) in text.lines().enumerate() {
             found
@@ -47,10 +46,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The tracked files and their folders.
+/// Tracked files and their folders.
 struct Tracked<'a> {
     files: Vec<&'a str>,
-    /// All files and folders, and the files without their extensions, as imports name them.
+    /// Files, folders, and files without extension, as imports name them.
     known: BTreeSet<&'a str>,
 }
 
@@ -70,17 +69,17 @@ impl<'a> Tracked<'a> {
         Tracked { files, known }
     }
 
-    /// The paths of a line that are outside. `file` is relative to the root; `around` is the
-    /// folder that the repository lies in.
+    /// Returns the paths of a line that lead outside. `file` is relative to the root; `around` is the
+    /// folder that contains the repository.
     fn outside<'l>(&self, file: &str, line: &'l str, around: &str) -> impl Iterator<Item = &'l str> {
         let words = line.split(|c: char| c.is_whitespace() || "\"'`()<>[]{},;|=*#".contains(c));
         words.filter(move |word| is_of_one_machine(word, around) || self.leads_out(file, word))
     }
 
-    /// Whether a relative path goes up, and from no folder around its file leads to something
-    /// that is there: code names files from its own folder, from its crate's or from the root.
+    /// Reports whether a relative path goes up and leads to no known file from any folder around its
+    /// file: code names files from its own folder, from its crate's or from the root.
     fn leads_out(&self, file: &str, word: &str) -> bool {
-        // The path of a URL is no path of this machine.
+        // A URL is no path of this machine.
         if word.contains("://") || !word.split('/').any(|part| part == "..") {
             return false;
         }
@@ -93,7 +92,7 @@ impl<'a> Tracked<'a> {
         (0..folders.len()).all(|depth| !self.is_there(&folders[..depth], word))
     }
 
-    /// Whether a path, from a folder, stays in the repository and begins with something known.
+    /// Reports whether a path from a folder stays in the repository and begins with a known name.
     fn is_there(&self, folder: &[&str], word: &str) -> bool {
         let mut at = folder.to_vec();
         for part in word.split('/') {
@@ -103,7 +102,7 @@ impl<'a> Tracked<'a> {
                 ".." => {}
                 part => {
                     at.push(part);
-                    // The rest may be made by a test.
+                    // A test may create the rest.
                     return BUILT.contains(&part) || self.known.contains(at.join("/").as_str());
                 }
             }
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn sibling_folders_of_the_repository_are_outside() {
+    fn paths_to_siblings_of_the_repository_are_refused() {
         let test = "services/barrage/tests/recording.rs";
         let line = r#"Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/burst.xml")"#;
         assert_eq!(outside(test, line), ["../../../shared/data/burst.xml"]);
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_one_machine_are_outside() {
+    fn absolute_paths_of_one_machine_are_refused() {
         assert_eq!(outside("README.md", "cd /home/me/barrage && ls"), ["/home/me/barrage"]);
         assert_eq!(outside("README.md", "`~/barrage/data`"), ["~/barrage/data"]);
         assert_eq!(outside("README.md", "/srv/clones/other/x"), ["/srv/clones/other/x"]);
@@ -155,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn no_tracked_file_refers_to_a_path_outside() {
+    fn tracked_files_refer_to_no_path_outside() {
         check().unwrap();
     }
 
     #[test]
-    fn relative_paths_inside_are_allowed() {
+    fn relative_paths_inside_the_repository_are_allowed() {
         for (file, line) in [
             ("services/store/src/migrations.rs", r#"include_str!("../migrations/0001.sql")"#),
             ("services/barrage/tests/recording.rs", r#"root.join("../../README.md")"#),
