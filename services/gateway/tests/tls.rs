@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use barrage_gateway::GatewayConfig;
 use barrage_http::{HttpConfig, Tls, TlsError};
-use barrage_testkit::programs;
+use barrage_testkit::certificates;
 use fleet::{Fleet, until};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -74,7 +74,7 @@ fn frame(stream: &mut Stream) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewer_that_reads_slowly_gets_every_gift() {
     let folder = tempfile::tempdir().unwrap();
-    programs::certificates(folder.path());
+    certificates::make(folder.path());
     let fleet = Fleet::new().await;
     let config = GatewayConfig { queue_hard_bytes: 4 << 20, ..GatewayConfig::default() };
     let gateway = fleet.start_with(config, http(folder.path())).await;
@@ -126,7 +126,7 @@ async fn a_viewer_that_reads_slowly_gets_every_gift() {
 #[test]
 fn files_that_do_not_go_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    programs::certificates(folder.path());
+    certificates::make(folder.path());
     assert!(Tls::load(&http(folder.path())).unwrap().is_some());
     let half = HttpConfig { tls_key_file: None, ..http(folder.path()) };
     assert!(matches!(Tls::load(&half), Err(TlsError::Half)));

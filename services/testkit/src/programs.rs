@@ -1,12 +1,13 @@
-//! Where the servers that tests start are.
+//! Paths of the programs that tests start.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// PostgreSQL refuses to run as root: then it runs as Debian's `nobody`.
+/// User id of Debian's `nobody`. PostgreSQL does not run as root; tests of root run it as this
+/// user.
 pub const NOBODY: u32 = 65_534;
 
-/// `NATS_SERVER`, else the one among the project's tools, else the one on PATH.
+/// Path of nats-server: `NATS_SERVER`, else the copy in target/tools, else the one on PATH.
 #[must_use]
 pub fn nats_server() -> PathBuf {
     if let Some(named) = std::env::var_os("NATS_SERVER") {
@@ -22,14 +23,14 @@ pub fn nats_server() -> PathBuf {
     )
 }
 
-/// The PATH with the folder of [`nats_server`] first.
+/// PATH with the folder of [`nats_server`] first, for `barrage up --cluster`.
 #[must_use]
 pub fn path_with_nats() -> String {
     let folder = nats_server().parent().map(|folder| folder.display().to_string());
     format!("{}:{}", folder.unwrap_or_default(), std::env::var("PATH").unwrap_or_default())
 }
 
-/// One of PostgreSQL's programs, and what makes it run as a user that it accepts.
+/// Command line of a PostgreSQL program, with a change of user before it where tests run as root.
 #[must_use]
 pub fn postgres(program: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -41,30 +42,14 @@ pub fn postgres(program: &str) -> Vec<String> {
     words
 }
 
-/// Makes `ca.pem`, and `cert.pem` with `key.pem` that it signed for the name `localhost`
-/// alone.
-pub fn certificates(folder: &Path) {
-    let openssl = |line: &str| {
-        let made = std::process::Command::new("openssl").args(line.split(' ')).current_dir(folder).output();
-        let made = made.expect("`openssl`");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    };
-    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost").unwrap();
-    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
-    openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem");
-    openssl(
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
-    );
-}
-
-/// The library that gives a program another time, if it is installed (Debian: `faketime`).
+/// Library that gives a program another time (Debian: `faketime`); `None` when not installed.
 #[must_use]
 pub fn libfaketime() -> Option<PathBuf> {
     let architectures = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     architectures.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|file| file.is_file())
 }
 
-/// Whether this process is root's.
+/// Whether the tests run as root.
 #[must_use]
 pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
@@ -75,7 +60,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// On the PATH, else where Debian puts it, the newest version first.
+/// Searches PATH, then Debian's folders, the newest version first.
 fn find_postgres(program: &str) -> PathBuf {
     let version = |entry: std::io::Result<std::fs::DirEntry>| {
         let folder = entry.ok()?.path();

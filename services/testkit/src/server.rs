@@ -1,130 +1,133 @@
-//! A `barrage up` process on free ports.
+//! A `barrage` process on free ports.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How a server is started.
+use crate::answer::Answer;
+use crate::wait;
+
+/// Arguments, environment and files of a server.
 #[derive(Debug, Default, Clone)]
 pub struct ServerOptions {
-    /// More arguments for `up`.
+    /// Further arguments for `barrage up`.
     pub arguments: Vec<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
-    /// Data directory to use again; a fresh temporary one when absent.
+    /// Data directory to reuse; a new temporary one when absent.
     pub data_dir: Option<PathBuf>,
-    /// Where its log goes; to the test's own stderr when absent.
+    /// File for the log; the test's own stderr when absent.
     pub log: Option<PathBuf>,
-    /// Ports to use again, public and admin; free ones when absent.
+    /// Ports to reuse, public and admin; free ones when absent.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// A running server; killed when dropped.
+/// A running server; killed on drop.
 #[derive(Debug)]
 pub struct Server {
     binary: PathBuf,
     child: Child,
-    /// Public address.
+    /// Public address; in a fleet, the one of entry.
     pub public: SocketAddr,
-    /// Admin address.
+    /// Admin address; in a fleet, the one of the first uplink.
     pub admin: SocketAddr,
+    /// Processes of a fleet (`up --cluster`), entry first; empty for a single process.
+    pub members: Vec<Endpoint>,
     data_dir: PathBuf,
     _temporary: Option<TempDir>,
     http: reqwest::Client,
 }
 
-/// Status and JSON body of an answer; `Null` when the body is not JSON.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Body.
-    pub body: Value,
-    /// Value of the `Retry-After` header.
-    pub retry_after: Option<u64>,
-    /// The `RateLimit` header.
-    pub ratelimit: Option<String>,
+/// Addresses of one process of a fleet.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Endpoint {
+    /// Name, such as `gateway-1`.
+    pub name: String,
+    /// Public addresses.
+    pub public: Vec<SocketAddr>,
+    /// Admin address.
+    pub admin: SocketAddr,
 }
 
-impl Answer {
-    /// The refusal's code, or an empty text.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        self.body["error"]["code"].as_str().unwrap_or_default()
-    }
+/// The line that `barrage --ready-fd` writes.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    public: Vec<SocketAddr>,
+    admin: SocketAddr,
+    #[serde(default)]
+    members: Vec<Endpoint>,
 }
 
-/// Limits that are out of the way unless a test is about them.
-const UNLIMITED: [&str; 4] = ["ADDRESS_PER_S", "USER_PER_S", "PLATFORM_PER_S", "ROOM_DISPLAY_CHAT_PER_S"];
+/// Limits that are raised out of the way, because tests post faster than people. A test of a limit
+/// sets its own value.
+const UNLIMITED: [&str; 5] = [
+    "UPLINK__LIMITS__ADDRESS_PER_S",
+    "UPLINK__LIMITS__USER_PER_S",
+    "UPLINK__LIMITS__PLATFORM_PER_S",
+    "UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S",
+    "ENTRY__ADDRESS_PER_S",
+];
 
-/// Longest wait for a start or an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for an answer, for the ready line and for the end of the process.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for the ready line of a fleet, which waits for its servers and members in turn.
+const FLEET_START_MAX: Duration = Duration::from_secs(60);
 
 impl Server {
-    /// Starts and waits until it is ready.
+    /// Starts `barrage up` and waits until `/readyz` answers 200.
     pub async fn start(binary: &str, options: ServerOptions) -> Server {
+        let server = Server::start_unready(binary, options).await;
+        wait::until_true(ANSWER_MAX, "a server that is ready", async || {
+            let answer = server.http.get(format!("http://{}/readyz", server.admin)).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        server
+    }
+
+    /// Starts `barrage up` and waits until it listens. `/readyz` may still answer 503.
+    pub async fn start_unready(binary: &str, options: ServerOptions) -> Server {
         let temporary = options.data_dir.is_none().then(|| TempDir::new().unwrap());
         let data_dir = options.data_dir.unwrap_or_else(|| temporary.as_ref().unwrap().path().join("data"));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (public, admin) = options.addresses.unwrap_or((any, any));
+        let log = options.log.map_or_else(Stdio::inherit, |path| std::fs::File::create(path).unwrap().into());
         let mut child = Command::new(binary)
-            .args(["up", "--listen", &public.to_string(), "--admin-listen", &admin.to_string(), "--data-dir"])
+            .args(["up", "--ready-fd", "1", "--listen", &public.to_string()])
+            .args(["--admin-listen", &admin.to_string(), "--data-dir"])
             .arg(&data_dir)
             .args(&options.arguments)
             .stdout(Stdio::piped())
-            .stderr(
-                options.log.map_or_else(Stdio::inherit, |path| std::fs::File::create(path).unwrap().into()),
-            )
+            .stderr(log)
             .env("RUST_LOG", "warn")
-            // Tests post faster than people; those of the limits set their own.
-            .envs(UNLIMITED.map(|name| (format!("BARRAGE_UPLINK__LIMITS__{name}"), "1000000")))
-            .env("BARRAGE_ENTRY__ADDRESS_PER_S", "1000000")
+            .envs(UNLIMITED.map(|name| (format!("BARRAGE_{name}"), "1000000")))
             .envs(options.environment)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let announced = async {
-            let (mut public, mut admin) = (None, None);
-            while public.is_none() || admin.is_none() {
-                let line = lines.next_line().await.unwrap().expect("the server ended before it was up");
-                let address = |word: &str| {
-                    let rest = line.trim().strip_prefix(word)?.trim().strip_prefix("http://")?;
-                    rest.split('/').next()?.parse::<SocketAddr>().ok()
-                };
-                public = public.or_else(|| address("page"));
-                admin = admin.or_else(|| address("admin"));
-            }
-            (public.unwrap(), admin.unwrap())
-        };
-        let (public, admin) =
-            tokio::time::timeout(PATIENCE, announced).await.expect("the server did not start");
-        // Whatever else it says must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        let binary = PathBuf::from(binary);
-        let server = Server { binary, child, public, admin, data_dir, _temporary: temporary, http };
-        server.wait_ready().await;
-        server
-    }
-
-    async fn wait_ready(&self) {
-        let ready = async {
-            loop {
-                let answer = self.http.get(format!("http://{}/readyz", self.admin)).send().await;
-                if answer.is_ok_and(|answer| answer.status().is_success()) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, ready).await.expect("the server is not ready");
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        let read = wait::within(FLEET_START_MAX, "the ready line of a server", stdout.read_line(&mut line));
+        read.await.unwrap();
+        let ready: Ready = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the server ended before it was up: {error}: {line:?}"));
+        Server {
+            binary: PathBuf::from(binary),
+            child,
+            public: ready.public[0],
+            admin: ready.admin,
+            members: ready.members,
+            data_dir,
+            _temporary: temporary,
+            http: reqwest::Client::builder().timeout(ANSWER_MAX).build().unwrap(),
+        }
     }
 
     /// The data directory.
@@ -133,12 +136,12 @@ impl Server {
         &self.data_dir
     }
 
-    /// Mints a token with `barrage token`.
+    /// Mints a token with `barrage token`, valid for ten minutes.
     pub async fn token(&self, user: &str, room: &str, role: &str) -> String {
         self.token_for(user, room, role, 600).await
     }
 
-    /// Mints a token that is good for so many seconds.
+    /// Mints a token that is valid for `ttl_secs` seconds.
     pub async fn token_for(&self, user: &str, room: &str, role: &str, ttl_secs: u64) -> String {
         let output = Command::new(&self.binary)
             .args(["token", "--user", user, "--room", room, "--role", role])
@@ -153,43 +156,56 @@ impl Server {
 
     /// Posts JSON to the public listener.
     pub async fn post(&self, path: &str, token: &str, body: impl Into<reqwest::Body>) -> Answer {
-        let request = self.http.post(format!("http://{}{path}", self.public)).bearer_auth(token).body(body);
-        answer(request.send().await.unwrap()).await
+        self.try_post(path, token, body).await.expect("an answer from the server")
     }
 
-    /// The same, when the server may not be there.
+    /// Posts JSON to the public listener; `None` when no server answers there.
     pub async fn try_post(&self, path: &str, token: &str, body: impl Into<reqwest::Body>) -> Option<Answer> {
         let request = self.http.post(format!("http://{}{path}", self.public)).bearer_auth(token).body(body);
-        Some(answer(request.send().await.ok()?).await)
+        Some(Answer::read(request.send().await.ok()?).await)
     }
 
-    /// Gets from the public listener.
+    /// Gets a path of the public listener.
     pub async fn get(&self, path: &str) -> Answer {
-        answer(self.http.get(format!("http://{}{path}", self.public)).send().await.unwrap()).await
+        Answer::read(self.http.get(format!("http://{}{path}", self.public)).send().await.unwrap()).await
     }
 
     /// Calls the admin API.
     pub async fn admin(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
-        let method = method.parse().unwrap();
-        let url = format!("http://{}/v1/admin{path}", self.admin);
-        answer(self.http.request(method, url).bearer_auth(token).body(body.to_string()).send().await.unwrap())
-            .await
+        self.admin_of(self.admin, method, path, token, body).await
     }
 
-    /// One metric's value, summed over its labels.
-    pub async fn metric(&self, name: &str) -> f64 {
+    /// Calls the admin API of a member of the fleet, by its admin address.
+    pub async fn admin_of(
+        &self,
+        admin: SocketAddr,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Answer {
+        let method = method.parse().unwrap();
+        let request = self.http.request(method, format!("http://{admin}/v1/admin{path}"));
+        Answer::read(request.bearer_auth(token).body(body.to_string()).send().await.unwrap()).await
+    }
+
+    /// All metrics, in Prometheus' text format.
+    pub async fn metrics(&self) -> String {
         let url = format!("http://{}/metrics", self.admin);
-        let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
-        let of_name = |line: &&str| {
+        self.http.get(url).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// Value of one metric, summed over its labels; 0 when the metric has no value yet.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let has_name = |line: &&str| {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
         };
-        text.lines()
-            .filter(of_name)
-            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-            .sum()
+        let text = self.metrics().await;
+        let values = text.lines().filter(has_name).map(|line| line.rsplit(' ').next().unwrap());
+        values.map(|value| value.parse::<f64>().unwrap()).sum()
     }
 
-    /// The process's id.
+    /// Process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id().unwrap()
@@ -198,50 +214,35 @@ impl Server {
     /// Resident memory in bytes.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id().unwrap());
-        let status = std::fs::read_to_string(path).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    /// `kill -9`.
+    /// Kills the process at once, as `kill -9` does.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// `kill -9`, while others still use it.
-    pub async fn kill_by_id(&self) {
-        let pid = self.child.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-KILL", &pid]).status().await.unwrap();
-        assert!(sent.success());
+    /// Kills the process while other tasks hold a reference to this value.
+    pub fn kill_by_id(&self) {
+        assert!(crate::process::signal("KILL", [self.id().to_string()]), "the server is gone");
     }
 
-    /// Whether the process still runs.
+    /// Whether the process has not ended.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Sends a signal by name and waits for the end; the exit code.
+    /// Sends a signal by its name (`TERM`, `INT`) and returns the exit code.
     pub async fn stop(&mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().unwrap().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().await.unwrap();
-        assert!(sent.success());
+        assert!(crate::process::signal(signal, [self.id().to_string()]), "the server is gone");
         self.ended().await
     }
 
-    /// Waits for the end of the process; the exit code.
+    /// Waits for the end of the process and returns its exit code.
     pub async fn ended(&mut self) -> Option<i32> {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it does not stop");
+        let ended = wait::within(ANSWER_MAX, "the end of the server", self.child.wait()).await;
         ended.unwrap().code()
     }
-}
-
-async fn answer(response: reqwest::Response) -> Answer {
-    let status = response.status().as_u16();
-    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let retry_after = header.and_then(|value| value.parse().ok());
-    let ratelimit =
-        response.headers().get("ratelimit").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let text = response.text().await.unwrap_or_default();
-    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), retry_after, ratelimit }
 }

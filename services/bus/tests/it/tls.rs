@@ -3,7 +3,7 @@
 use barrage_bus::nats::NatsError;
 use barrage_bus::{Bus, BusConfig, NatsBus, NatsConfig};
 use barrage_protocol::Class;
-use barrage_testkit::programs;
+use barrage_testkit::certificates;
 
 use crate::drafts::draft;
 use crate::engine::{metrics, nats_config};
@@ -12,7 +12,7 @@ use crate::server::Server;
 #[tokio::test]
 async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
     let folder = tempfile::tempdir().unwrap();
-    programs::certificates(folder.path());
+    certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
     let server =
         Server::start_with(&["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem")]).await;

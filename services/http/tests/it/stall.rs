@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use barrage_http::{Front, HttpConfig, Tls};
-use barrage_testkit::programs;
+use barrage_testkit::certificates;
 use bytes::Bytes;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
@@ -124,7 +124,7 @@ fn tls(server: &Server, folder: &std::path::Path) -> TlsClient {
 #[test]
 fn the_same_under_tls_whose_buffer_takes_bytes_that_the_socket_does_not() {
     let folder = tempfile::tempdir().unwrap();
-    programs::certificates(folder.path());
+    certificates::make(folder.path());
     let config = HttpConfig {
         tls_cert_file: Some(folder.path().join("cert.pem")),
         tls_key_file: Some(folder.path().join("key.pem")),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrage_flow::Online;
 use barrage_quota::{QuotaError, RedisOnline, RedisQuotaConfig, look};
-use barrage_testkit::programs;
+use barrage_testkit::certificates;
 
 struct TlsServer {
     child: Child,
@@ -25,7 +25,7 @@ impl Drop for TlsServer {
 async fn start() -> TlsServer {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    programs::certificates(at);
+    certificates::make(at);
     let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap().port();
     let child = Command::new("redis-server")
         .args(["--port", "0", "--bind", "127.0.0.1", "--save", "", "--tls-auth-clients", "no"])
