@@ -1,4 +1,4 @@
-//! `[autoscale]`: how `up --autoscale` sizes the fleet on this machine.
+//! Settings of `up --autoscale`, and the prewarms that scaling reads.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use barrage_gateway::GatewayConfig;
 use barrage_scaling::{CapacityFile, FleetPrewarm, Knee, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
-/// Gateways on one machine at most, unless configured.
+/// Default for the largest number of gateways on one machine.
 const REPLICAS_MAX: u32 = 8;
 
 /// `[autoscale]`.
@@ -24,7 +24,8 @@ pub(crate) struct AutoscaleConfig {
     pub(crate) policy: PolicyConfig,
 }
 
-/// The crowds that are announced and not over, as the autoscaler reads them.
+/// Converts the prewarms that are not over to the form that the autoscaler reads. `now` is the time
+/// since the Unix epoch.
 pub(crate) fn prewarms(settings: &Settings, now: Duration) -> impl Iterator<Item = FleetPrewarm> {
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     settings.prewarms(now_ms).into_iter().map(|(room, prewarm)| FleetPrewarm {
@@ -43,13 +44,14 @@ impl Default for AutoscaleConfig {
 }
 
 impl AutoscaleConfig {
-    /// What one gateway carries.
+    /// Returns the capacity of one gateway: the measured one from `capacity_file`, else the limits of
+    /// `[gateway]`.
     pub(crate) fn knee(&self, gateway: &GatewayConfig) -> anyhow::Result<Knee> {
         match &self.capacity_file {
             Some(path) => {
                 let file = CapacityFile::read(path)
                     .with_context(|| format!("autoscale.capacity_file {}", path.display()))?;
-                // A lower bound makes the fleet larger than it has to be, never too small.
+                // A capacity that is a lower bound makes the fleet larger than needed, never too small.
                 for warning in file.warnings() {
                     tracing::warn!(file = %path.display(), "autoscale.capacity_file: {warning}");
                 }

@@ -1,4 +1,4 @@
-//! The data directory: one process at a time, and the key that `up` made.
+//! The data directory: its lock, its file modes, and the token key that `up` makes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -8,31 +8,32 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use barrage_token::{KeyConfig, Keyring, TokenConfig};
 
+/// File of the token key that `up` makes.
 const KEY_FILE: &str = "token.key";
 const KEY_BYTES: usize = 32;
-/// Mode of a new file: read and written by its owner alone.
+/// Mode of a new file: access for its owner alone.
 const PRIVATE_FILE: u32 = 0o600;
-/// Mode of a new folder.
+/// Mode of a new folder: access for its owner alone.
 const PRIVATE_FOLDER: u32 = 0o700;
-/// Files at most that are looked at for their mode; a data directory has fewer than ten.
+/// Largest number of files whose mode is checked; a data directory has fewer than ten.
 const LOOKED_AT_MAX: usize = 1_000;
 
-/// Held as long as the process uses the directory.
+/// Lock on a data directory; released on drop.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Makes the directory, for its owner alone, if need be, and locks it. What is there already and
-/// others may read is warned about.
+/// Locks the directory, and creates it for its owner alone if it does not exist. Fails when another
+/// process holds the lock. Logs a warning for each file that other users may read.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
-    make(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+    create(path).with_context(|| format!("the data directory {} cannot be created", path.display()))?;
     let lock = path.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE_FILE).open(&lock);
     let file = file.with_context(|| format!("{} cannot be opened", lock.display()))?;
     match file.try_lock() {
         Ok(()) => {
-            warn_of_readers(path);
+            warn_if_others_read_any(path);
             Ok(Lock { _file: file })
         }
         Err(TryLockError::WouldBlock) => {
@@ -44,14 +45,14 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-/// Makes a folder for its owner alone, and those above it.
-pub(crate) fn make(path: &Path) -> std::io::Result<()> {
+/// Creates a folder, and the folders above it, for the owner alone.
+pub(crate) fn create(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
 }
 
-/// Warns of the folder and of each file in it that others than the owner may read: chat,
-/// ledger, mutes, audit log, keys.
-fn warn_of_readers(folder: &Path) {
+/// Logs a warning for the folder, and for each of its files with data or keys, that other users than
+/// the owner may read.
+fn warn_if_others_read_any(folder: &Path) {
     warn_if_others_read(folder);
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.take(LOOKED_AT_MAX).flatten() {
@@ -65,7 +66,7 @@ fn warn_of_readers(folder: &Path) {
     }
 }
 
-/// Warns when the group or others have access, and says how to end that.
+/// Logs a warning with a `chmod` command when the group or others have access to a file.
 pub(crate) fn warn_if_others_read(path: &Path) {
     let Ok(found) = std::fs::metadata(path) else { return };
     let mode = found.permissions().mode() & 0o777;
@@ -79,7 +80,7 @@ pub(crate) fn warn_if_others_read(path: &Path) {
     }
 }
 
-/// The configured keys, or the one in the data directory.
+/// Loads the configured keys, or without any the key in the data directory.
 pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> anyhow::Result<Keyring> {
     if !config.keys.is_empty() {
         for key in &config.keys {
@@ -103,12 +104,12 @@ pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> a
     Keyring::from_secret(&secret, config).with_context(|| format!("the key in {}", path.display()))
 }
 
-/// The key that `up` makes when none is configured.
+/// Returns the path of the key that `up` makes when no key is configured.
 pub(crate) fn key_file(data_dir: &Path) -> PathBuf {
     data_dir.join(KEY_FILE)
 }
 
-/// Gives another process's data directory the key of this one.
+/// Copies the key to the data directory of another process.
 pub(crate) fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
     let path = to.join(KEY_FILE);
     // A copy keeps the permissions.
@@ -117,14 +118,14 @@ pub(crate) fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the key {} cannot be written", path.display()))
 }
 
-/// Whether a missing key may be made.
+/// Whether a missing key is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MakeKey {
     Never,
     IfAbsent,
 }
 
-/// Written whole under another name first, so that a crash leaves no half key.
+/// Writes a new random key, under another name first so that a crash leaves no partial key.
 fn make_key(path: &Path) -> anyhow::Result<()> {
     let secret: [u8; KEY_BYTES] = rand::random();
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,6 +1,6 @@
-//! What a process is for.
+//! Roles of a process: the parts that run in it.
 
-/// The roles of one process.
+/// Set of roles of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Roles {
     pub(crate) gateway: bool,
@@ -10,38 +10,37 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    /// `barrage up`.
+    /// Roles of `barrage up`.
     pub(crate) const ALL: Roles = Roles { gateway: true, uplink: true, entry: true, archiver: true };
     const NONE: Roles = Roles { gateway: false, uplink: false, entry: false, archiver: false };
-    /// `barrage gateway`.
+    /// Role of `barrage gateway`.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
-    /// `barrage uplink`.
+    /// Role of `barrage uplink`.
     pub(crate) const UPLINK: Roles = Roles { uplink: true, ..Roles::NONE };
-    /// `barrage entry`.
+    /// Role of `barrage entry`.
     pub(crate) const ENTRY: Roles = Roles { entry: true, ..Roles::NONE };
-    /// `barrage archiver`.
+    /// Role of `barrage archiver`.
     pub(crate) const ARCHIVER: Roles = Roles { archiver: true, ..Roles::NONE };
 
-    /// Whether anything is served to the public.
+    /// Whether the process has public listeners.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
     }
 
-    /// Whether business records are read or written.
+    /// Whether the process reads or writes business records.
     pub(crate) fn needs_store(self) -> bool {
         self.uplink || self.archiver
     }
 
-    /// Whether anything is counted against a limit that instances share.
+    /// Whether the process counts against limits that instances share.
     pub(crate) fn needs_quota(self) -> bool {
         self.uplink || self.entry
     }
 
-    /// As it is announced.
+    /// Label before a public address on standard output.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Roles::ALL => "page",
-            Roles::ENTRY => "page",
+            Roles::ALL | Roles::ENTRY => "page",
             Roles::GATEWAY => "gateway",
             Roles::UPLINK => "uplink",
             _ => "archiver",

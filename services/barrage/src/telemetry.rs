@@ -1,11 +1,11 @@
-//! Structured logs.
+//! Start of structured logging.
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Starts logging to stderr, so that stdout stays for what was asked.
+/// Starts logging to standard error, so that standard output carries results alone.
 pub(crate) fn start(config: &LogConfig) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| config.filter.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.filter = {filter:?}"))?;
@@ -14,5 +14,5 @@ pub(crate) fn start(config: &LogConfig) -> anyhow::Result<()> {
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("logging could not start: {error}"))
+    started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))
 }

@@ -1,4 +1,4 @@
-//! One process of the fleet: its command line and environment.
+//! Command line and environment of each process of a fleet.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,26 +10,27 @@ use crate::cli::ReplayArguments;
 use crate::config::Config;
 use crate::data_dir;
 
-/// The store that the fleet's processes share. Not the one of `barrage up` in the same
-/// directory: that one holds positions of another bus, which an archiver refuses.
+/// File of the store that the processes of the fleet share. The store of `barrage up` in the same
+/// directory cannot serve: it holds positions of another bus, which an archiver refuses.
 pub(super) const STORE_FILE: &str = "fleet.sqlite";
 
-/// A process that is to be started, again and again if need be.
+/// A process that the fleet starts, and starts again when it ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
-    /// Port 0 the first time; afterwards those that it got.
+    /// Addresses with port 0 at the first start; afterwards the ports of the first start.
     pub(crate) public: Vec<SocketAddr>,
     pub(crate) admin: SocketAddr,
 }
 
 impl Member {
-    /// All arguments, those of its addresses last.
+    /// Returns all arguments, with the addresses last.
     pub(crate) fn command_line(&self) -> Vec<String> {
         let mut line = self.arguments.clone();
+        line.extend(["--ready-fd".into(), "1".into()]);
         for address in &self.public {
             line.extend(["--listen".into(), address.to_string()]);
         }
@@ -38,28 +39,28 @@ impl Member {
     }
 }
 
-/// What all members have in common.
+/// Settings that all members share.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct FleetContext {
     program: PathBuf,
     data_dir: PathBuf,
     file: Option<PathBuf>,
     listen: Vec<SocketAddr>,
     admin_listen: SocketAddr,
-    /// A free port of the host that the page is on.
-    anywhere: SocketAddr,
+    /// Host of the page with port 0, for gateways and uplinks.
+    any_port: SocketAddr,
     environment: Vec<(String, String)>,
     shares_key: bool,
 }
 
-impl Site {
+impl FleetContext {
     pub(crate) fn new(config: &Config, servers: &Servers) -> anyhow::Result<Self> {
         let mut listen = config.listen.clone();
         for address in listen.iter_mut().filter(|address| address.port() == 0) {
-            // Chosen now: the others must know the page's origin.
+            // Chosen before the start, because gateways and uplinks must allow the origin of the page.
             address.set_port(free_port()?);
         }
-        let data_dir = config.data_dir.canonicalize().context("the data directory cannot be found")?;
+        let data_dir = config.data_dir.canonicalize().context("the data directory does not exist")?;
         let mut environment = vec![];
         let mut set = |name: &str, value: String| environment.push((format!("BARRAGE_{name}"), value));
         if let Some(url) = &servers.nats {
@@ -74,22 +75,22 @@ impl Site {
         if let Some(role) = config.uplink.gift_role_min {
             set("UPLINK__GIFT_ROLE_MIN", serde_json::to_value(role)?.as_str().unwrap_or_default().to_owned());
         }
-        // Entry and the autoscaler go by the same knee.
+        // Entry and the autoscaler use the same capacity.
         if let (None, Some(path)) = (&config.entry.capacity_file, &config.autoscale.capacity_file) {
             set("ENTRY__CAPACITY_FILE", path.to_string_lossy().into_owned());
         }
-        // The page of entry talks to the gateways and uplinks, which are other origins.
+        // The page of entry calls gateways and uplinks, which have other origins.
         let pages = listen.iter().flat_map(|address| {
             let named = address.ip().is_loopback().then(|| format!("http://localhost:{}", address.port()));
             std::iter::once(format!("http://{address}")).chain(named)
         });
         let origins: Vec<_> = config.http.allowed_origins.iter().cloned().chain(pages).collect();
         set("HTTP__ALLOWED_ORIGINS", serde_json::to_string(&origins)?);
-        Ok(Site {
-            program: std::env::current_exe().context("this program cannot be found again")?,
+        Ok(FleetContext {
+            program: std::env::current_exe().context("the path of this program is unknown")?,
             data_dir,
             file: config.file.as_deref().map(std::path::absolute).transpose()?,
-            anywhere: SocketAddr::new(listen[0].ip(), 0),
+            any_port: SocketAddr::new(listen[0].ip(), 0),
             listen,
             admin_listen: config.admin_listen,
             environment,
@@ -97,38 +98,42 @@ impl Site {
         })
     }
 
+    /// Returns a gateway with a number from 1 on.
     pub(crate) fn gateway(&self, number: u16) -> anyhow::Result<Member> {
         let mut member = self.member("gateway", format!("gateway-{number}"))?;
         member.environment.push(("BARRAGE_GATEWAY__ID".into(), member.name.clone()));
-        member.public = vec![self.anywhere];
+        member.public = vec![self.any_port];
         Ok(member)
     }
 
-    /// The first one has the configured admin address and plays the recording.
+    /// Returns an uplink with a number from 1 on. Uplink 1 has the configured admin address and plays
+    /// the recording.
     pub(crate) fn uplink(&self, number: u16, replay: &ReplayArguments) -> anyhow::Result<Member> {
         let mut member = self.member("uplink", format!("uplink-{number}"))?;
         member.environment.push(("BARRAGE_UPLINK__ID".into(), member.name.clone()));
-        member.public = vec![self.anywhere];
+        member.public = vec![self.any_port];
         if number == 1 {
             member.admin = self.admin_listen;
-            member.arguments.extend(replay.arguments()?);
+            member.arguments.extend(replay.command_line()?);
         }
         Ok(member)
     }
 
+    /// Returns entry, on the configured public addresses.
     pub(crate) fn entry(&self) -> anyhow::Result<Member> {
         let mut member = self.member("entry", "entry".into())?;
         member.public.clone_from(&self.listen);
         Ok(member)
     }
 
+    /// Returns the archiver.
     pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
         self.member("archiver", "archiver".into())
     }
 
     fn member(&self, role: &str, name: String) -> anyhow::Result<Member> {
         let data_dir = self.data_dir.join("members").join(&name);
-        data_dir::make(&data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
+        data_dir::create(&data_dir).with_context(|| format!("{} cannot be created", data_dir.display()))?;
         if self.shares_key {
             data_dir::copy_key(&self.data_dir, &data_dir)?;
         }

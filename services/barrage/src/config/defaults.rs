@@ -9,7 +9,7 @@ use anyhow::Context;
 use toml::{Table, Value};
 
 use super::Config;
-use crate::cli::say;
+use crate::console::print_line;
 
 /// A table of the file: its path, the struct's source and name, and whether it is in force
 /// when it is not written down.
@@ -113,7 +113,7 @@ const EXAMPLES: &str = r##"
 
 /// Prints the file.
 pub(crate) fn show_defaults() -> anyhow::Result<()> {
-    say(text()?)
+    print_line(text()?)
 }
 
 fn text() -> anyhow::Result<String> {

@@ -1,5 +1,6 @@
 //! Merges defaults, file, environment and flags.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind;
@@ -8,29 +9,37 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::{Config, DEFAULT_FILE, Problem, limits};
-use crate::cli::Cli;
 
 /// Variables with our prefix that are not settings.
 const NOT_SETTINGS: [&str; 6] = ["config", "recordings", "revision", "bin", "namespace", "token_file"];
 /// Values of a wrong type that are told of; a file with more is no configuration.
 const MISTAKES_MAX: usize = 100;
 
+/// Values of command line flags, which override all other sources.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overrides {
+    /// Configuration file; `./barrage.toml` when absent.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Public addresses; those of the configuration when empty.
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
 /// The merged configuration, and all that is wrong with its types and numbers. A value that
 /// cannot be read counts as absent, so that the others are looked at as well.
-pub(crate) fn load(cli: &Cli) -> (Config, Vec<Problem>) {
-    let named = cli.config.clone();
+pub(crate) fn load(overrides: &Overrides) -> (Config, Vec<Problem>) {
+    let named = overrides.file.clone();
     let file = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file()));
     let (mut config, mut problems) = merged(file.as_deref());
     config.file = file;
-    if let Some(data_dir) = &cli.data_dir {
+    if let Some(data_dir) = &overrides.data_dir {
         config.data_dir.clone_from(data_dir);
     }
-    if let Some(listeners) = cli.command.listeners() {
-        if !listeners.listen.is_empty() {
-            config.listen.clone_from(&listeners.listen);
-        }
-        config.admin_listen = listeners.admin_listen.unwrap_or(config.admin_listen);
+    if !overrides.listen.is_empty() {
+        config.listen.clone_from(&overrides.listen);
     }
+    config.admin_listen = overrides.admin_listen.unwrap_or(config.admin_listen);
     problems.extend(limits::problems(&config));
     (config, problems)
 }

@@ -15,11 +15,11 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::autoscale::AutoscaleConfig;
-use crate::cli::say;
+use crate::console::print_line;
 
 pub(crate) use address::{parse as parse_address, reachable};
 pub(crate) use defaults::show_defaults;
-pub(crate) use layers::{file_table, load, token};
+pub(crate) use layers::{Overrides, file_table, load, token};
 pub(crate) use parts::problems as part_problems;
 pub(crate) use problem::{Problem, refuse};
 
@@ -135,7 +135,7 @@ impl Default for Config {
 
 /// Prints what is in force. Keys stand in files; types hide the passwords of URLs.
 pub(crate) fn show(config: &Config) -> anyhow::Result<()> {
-    say(toml::to_string_pretty(config).context("the configuration cannot be shown")?)
+    print_line(toml::to_string_pretty(config).context("the configuration cannot be shown")?)
 }
 
 #[cfg(test)]

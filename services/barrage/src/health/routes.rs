@@ -1,0 +1,128 @@
+//! Routes that the admin listener of every process has: health, metrics and the fleet report.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use barrage_bus::{Bus, InstanceReport, entry_load};
+use barrage_http::{AdminRoutes, ApiError};
+use barrage_protocol::Code;
+use barrage_scaling::{EntryLoad, FleetPrewarm};
+use http::StatusCode;
+use prometheus::Registry;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::readiness::Readiness;
+use crate::autoscale;
+use crate::roles::Roles;
+use crate::supervise::{Vital, Watch};
+
+/// State that the handlers read.
+#[derive(Clone)]
+pub(crate) struct HealthContext {
+    pub(crate) roles: Roles,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) readiness: Readiness,
+    pub(crate) registry: Registry,
+    /// Cancelled when the process starts to drain.
+    pub(crate) drain: CancellationToken,
+    pub(crate) tasks: Watch,
+    /// Largest age of a task's heartbeat; a task with an older one is not well.
+    pub(crate) heartbeat_max: Duration,
+}
+
+/// Routes that need no token.
+pub(crate) fn router(health: HealthContext) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(health)
+}
+
+/// Routes that need the role admin.
+pub(crate) fn admin_router(health: HealthContext) -> AdminRoutes {
+    AdminRoutes::new(Router::new().route("/v1/admin/fleet", get(fleet)).with_state(health))
+}
+
+/// Answer of `GET /healthz`: every long-lived task.
+#[derive(Serialize)]
+struct Vitals {
+    status: &'static str,
+    beat_age_ms_max: u64,
+    tasks: Vec<Vital>,
+}
+
+/// Answers 200 while no task has failed and each task has a young heartbeat. A process that drains
+/// answers 200 as well.
+async fn healthz(State(health): State<HealthContext>) -> (StatusCode, Json<Vitals>) {
+    let tasks = health.tasks.roster().vitals(health.heartbeat_max);
+    let (code, status) = match tasks.iter().all(Vital::is_well) {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
+    let beat_age_ms_max = u64::try_from(health.heartbeat_max.as_millis()).unwrap_or(u64::MAX);
+    (code, Json(Vitals { status, beat_age_ms_max, tasks }))
+}
+
+/// Answers 200 while this process accepts viewers and messages, and can store them. Load does not
+/// count: a load balancer must not drop a process because it is busy.
+async fn readyz(State(health): State<HealthContext>) -> Result<&'static str, ApiError> {
+    let not_ready = |why: &str| ApiError::new(Code::Unavailable, why).retry_after_ms(1_000);
+    if health.drain.is_cancelled() {
+        return Err(not_ready("this process drains"));
+    }
+    if let Some(reason) = health.readiness.why_not() {
+        return Err(not_ready(&reason));
+    }
+    // Entry names gateways and uplinks to clients, so it needs one of each.
+    let is_needed = |runs_here: bool| health.roles.entry || runs_here;
+    if is_needed(health.roles.gateway) && health.bus.gateways().is_empty() {
+        return Err(not_ready("no gateway has reported yet"));
+    }
+    if is_needed(health.roles.uplink) && health.bus.uplinks().is_empty() {
+        return Err(not_ready("no uplink has reported yet"));
+    }
+    Ok("ready\n")
+}
+
+async fn metrics(State(health): State<HealthContext>) -> Result<String, ApiError> {
+    prometheus::TextEncoder::new()
+        .encode_to_string(&health.registry.gather())
+        .map_err(|error| ApiError::new(Code::Internal, error.to_string()))
+}
+
+/// Answer of `GET /v1/admin/fleet`: every instance with a recent report.
+#[derive(Serialize)]
+struct Fleet {
+    instances: Vec<Instance>,
+    /// Sum over all entries; absent when no entry has reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<EntryLoad>,
+    /// Prewarms that are announced and not over.
+    prewarms: Vec<FleetPrewarm>,
+}
+
+#[derive(Serialize)]
+struct Instance {
+    #[serde(flatten)]
+    report: InstanceReport,
+    /// Age of the report in milliseconds.
+    report_age_ms: u64,
+}
+
+async fn fleet(State(health): State<HealthContext>) -> Json<Fleet> {
+    let mut instances = health.bus.instances();
+    instances.sort_by(|a, b| (a.report.role, &a.report.id).cmp(&(b.report.role, &b.report.id)));
+    let entry = entry_load(&instances);
+    let instances = instances.into_iter().map(|instance| Instance {
+        report: instance.report,
+        report_age_ms: u64::try_from(instance.age.as_millis()).unwrap_or(u64::MAX),
+    });
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let prewarms = autoscale::prewarms(&health.bus.settings().borrow(), now).collect();
+    Json(Fleet { instances: instances.collect(), entry, prewarms })
+}

@@ -1,0 +1,124 @@
+//! Handles that every part of a process uses: configuration, keys, bus, store and metrics.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use barrage_bus::{Bus, BusMetrics, EmbeddedBus, NatsBus};
+use barrage_flow::{BreakerMetrics, Ledger};
+use barrage_http::AllowedOrigins;
+use barrage_protocol::Sequence;
+use barrage_store::{PostgresStore, SqliteStore, Store};
+use barrage_token::Keyring;
+use prometheus::Registry;
+
+use super::build_info;
+use super::process_metrics::ProcessMetrics;
+use crate::config::Config;
+use crate::data_dir::{self, MakeKey};
+use crate::roles::Roles;
+use crate::supervise::Stop;
+
+/// Shared handles of a process.
+pub(super) struct ProcessContext {
+    pub(super) config: Config,
+    pub(super) roles: Roles,
+    pub(super) registry: Registry,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) bus: Arc<dyn Bus>,
+    /// Present when a role needs the store.
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) ledger: Ledger,
+    pub(super) breakers: BreakerMetrics,
+    pub(super) origins: AllowedOrigins,
+    pub(super) stop: Stop,
+}
+
+impl ProcessContext {
+    /// Opens the store and the bus, and loads the keys.
+    pub(super) async fn open(config: Config, roles: Roles) -> anyhow::Result<Self> {
+        let store = match roles.needs_store() {
+            true => Some(open_store(&config).await.context("the store cannot be opened")?),
+            false => None,
+        };
+        let make_key = if roles == Roles::ALL { MakeKey::IfAbsent } else { MakeKey::Never };
+        let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make_key)?);
+        let registry = Registry::new();
+        registry.register(Box::new(ProcessMetrics::new()?))?;
+        build_info::register(roles, &config, &registry)?;
+        let bus = open_bus(&config, store.as_ref(), &registry).await?;
+        Ok(ProcessContext {
+            ledger: Ledger::new(&registry)?,
+            breakers: BreakerMetrics::new(&registry)?,
+            origins: origins(&config),
+            stop: Stop::default(),
+            config,
+            roles,
+            registry,
+            keyring,
+            bus,
+            store,
+        })
+    }
+
+    /// Folders that the message log and the store write to.
+    pub(super) fn written_folders(&self) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        if self.config.nats.is_none() {
+            folders.push(self.config.data_dir.clone());
+        }
+        if self.store.is_some() && self.config.postgres.is_none() {
+            folders.extend(store_file(&self.config).parent().map(
+                |folder| match folder.as_os_str().is_empty() {
+                    true => ".".into(),
+                    false => folder.to_owned(),
+                },
+            ));
+        }
+        folders.dedup();
+        folders
+    }
+}
+
+/// Connects to NATS where the configuration names servers, else opens the message log of this
+/// process after the last message of the store.
+async fn open_bus(
+    config: &Config,
+    store: Option<&Arc<dyn Store>>,
+    registry: &Registry,
+) -> anyhow::Result<Arc<dyn Bus>> {
+    let metrics = BusMetrics::new(registry)?;
+    if let Some(nats) = &config.nats {
+        return Ok(NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?);
+    }
+    let archived = match store {
+        Some(store) => store.archived_up_to(0).await.context("the store cannot be read")?,
+        None => Sequence::ZERO,
+    };
+    let file = EmbeddedBus::file(&config.data_dir);
+    let bus = EmbeddedBus::open_after(&file, config.bus.clone(), metrics, archived);
+    Ok(bus.context("the message log cannot be opened")?)
+}
+
+/// Opens the store that the configuration names: PostgreSQL or a SQLite file.
+pub(super) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    if let Some(postgres) = &config.postgres {
+        return Ok(Arc::new(PostgresStore::open(postgres).await?));
+    }
+    if let Some(file) = &config.store.file {
+        data_dir::warn_if_others_read(file);
+    }
+    Ok(Arc::new(SqliteStore::open(&store_file(config), &config.store).await?))
+}
+
+fn store_file(config: &Config) -> PathBuf {
+    config.store.file.clone().unwrap_or_else(|| config.data_dir.join("store.sqlite"))
+}
+
+/// Returns the origins and host names that the public listeners accept. A server on loopback alone,
+/// without trusted proxies, accepts no foreign host name (DNS rebinding).
+fn origins(config: &Config) -> AllowedOrigins {
+    let is_local = config.listen.iter().all(|address| address.ip().is_loopback());
+    let is_local = is_local && config.http.trusted_proxies.is_empty();
+    AllowedOrigins::new(&config.http.allowed_origins).with_hosts(&config.http.hosts, is_local)
+}

@@ -1,0 +1,183 @@
+//! One server process: starts the parts of its roles and runs them until a stop is requested.
+
+mod announce;
+mod audit;
+mod breakers;
+mod build_info;
+mod context;
+mod fleet_ledger;
+mod listeners;
+mod page;
+mod process_metrics;
+mod revocations;
+mod services;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use barrage_bus::{Bus, Change, RoomPatch};
+use barrage_http::{AddressLimits, AdminGate, Front, HttpMetrics, Tls};
+use barrage_protocol::RoomId;
+
+use self::context::ProcessContext;
+use self::listeners::Listeners;
+use self::page::Page;
+use self::services::Services;
+use crate::config::Config;
+use crate::data_dir;
+use crate::health::{self, Checks, HealthContext, Readiness};
+use crate::key_watch::KeyWatch;
+use crate::ready::ReadyFd;
+use crate::replay::Replay;
+use crate::roles::Roles;
+use crate::supervise::{self, Stage, Supervisor, Task, Wakeup};
+
+/// Room that every platform has.
+const DEMO_ROOM: &str = "demo";
+
+/// Arguments of a start that are not configuration.
+pub(crate) struct StartOptions {
+    pub(crate) roles: Roles,
+    pub(crate) replay: Option<Replay>,
+    /// Whether viewers may post gifts with a price (`--demo`).
+    pub(crate) demo: bool,
+    /// Whether the process stops at the end of its standard input.
+    pub(crate) stops_with_stdin: bool,
+    pub(crate) ready: Option<ReadyFd>,
+}
+
+/// Builds the runtime and runs the process until a stop is requested.
+pub(crate) fn main(config: Config, options: StartOptions) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be built")?;
+    runtime.block_on(run(config, options))
+}
+
+async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
+    let StartOptions { roles, replay, demo, stops_with_stdin, ready } = options;
+    let tls = Tls::load(&config.http)?;
+    let lock = data_dir::open(&config.data_dir)?;
+    let listeners = Listeners::bind(roles, &config)?;
+    listeners.complete(&mut config, roles, demo)?;
+    build_info::log_start(roles, &config, &listeners);
+    let context = Box::pin(ProcessContext::open(config, roles)).await?;
+    if roles.uplink {
+        ensure_room(&context.bus, DEMO_ROOM.parse().expect("a valid id")).await?;
+        if let Some(replay) = &replay {
+            ensure_room(&context.bus, replay.room.clone()).await?;
+        }
+    }
+    let mut tasks = Supervisor::new(context.stop.clone());
+    follow_keys(&context, &mut tasks);
+    let health = start_health(&context, &mut tasks);
+    let services = Services::start(&context, &listeners, replay, &mut tasks)?;
+    let announcement = listeners.announcement(roles, &context.config, ready);
+    serve(&context, listeners, services, health, tls, &mut tasks)?;
+    // Handlers first: a parent process may send a signal as soon as the process is announced.
+    let stop_requested = supervise::requested(stops_with_stdin);
+    announcement.publish()?;
+    let result = tasks.run(stop_requested).await;
+    if let Some(store) = context.store {
+        store.close().await;
+    }
+    drop(lock);
+    result
+}
+
+/// Creates a room unless it exists.
+async fn ensure_room(bus: &Arc<dyn Bus>, id: RoomId) -> anyhow::Result<()> {
+    if bus.settings().borrow().rooms.contains_key(&id) {
+        return Ok(());
+    }
+    let ensure = RoomPatch::Ensure { title: id.to_string() };
+    let changed = bus.change(Change::Patch(id.clone(), ensure)).await;
+    changed.with_context(|| format!("the room {id} cannot be created"))?;
+    Ok(())
+}
+
+/// Starts the tasks that keep the keyring equal to the key files and to the list of revoked tokens.
+fn follow_keys(context: &ProcessContext, tasks: &mut Supervisor) {
+    let following = revocations::follow(&context.bus, Arc::clone(&context.keyring));
+    tasks.spawn(Task::new("revocations", Stage::Background), Wakeup::Supervisor, following);
+    let watch = KeyWatch::new(Arc::clone(&context.keyring), &context.config).run(context.stop.front.clone());
+    tasks.spawn(Task::new("token keys", Stage::Front), Wakeup::Supervisor, async move {
+        watch.await;
+        Ok(())
+    });
+}
+
+/// Starts the readiness checks, and returns the state of the health routes.
+fn start_health(context: &ProcessContext, tasks: &mut Supervisor) -> HealthContext {
+    let readiness = Readiness::new();
+    let checks = Checks {
+        bus: Arc::clone(&context.bus),
+        store: context.store.clone(),
+        store_is_shared: context.config.postgres.is_some(),
+        folders: context.written_folders(),
+    };
+    let checking = readiness.clone().run(checks, context.stop.admin.clone());
+    tasks.spawn(Task::new("readiness", Stage::Admin), Wakeup::OwnTimer, async move {
+        checking.await;
+        Ok(())
+    });
+    HealthContext {
+        roles: context.roles,
+        bus: Arc::clone(&context.bus),
+        readiness,
+        registry: context.registry.clone(),
+        drain: context.stop.front.clone(),
+        tasks: tasks.watch(),
+        heartbeat_max: Duration::from_secs(context.config.health.beat_secs_max),
+    }
+}
+
+/// Starts the public and the admin listeners.
+fn serve(
+    context: &ProcessContext,
+    listeners: Listeners,
+    services: Services,
+    health: HealthContext,
+    tls: Option<Tls>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<()> {
+    let (config, stop) = (&context.config, &context.stop);
+    let gate = AdminGate::new(Arc::clone(&context.keyring), services.audit, &context.registry)?;
+    let admin_routes = services.admin_routes.merge(health::admin_router(health.clone()));
+    let admin_router = with_fallbacks(health::router(health).merge(gate.guard(admin_routes)));
+    let metrics = HttpMetrics::new(&context.registry)?;
+    if context.roles.is_public() {
+        let page = Page::new(&config.http.frame_ancestors);
+        let router = services
+            .public_router
+            .fallback(move |method, uri| page.clone().serve(method, uri))
+            .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
+            .layer(context.origins.layer());
+        let front = Front {
+            greeter: services.greeter,
+            tls,
+            metrics: Some(metrics.clone()),
+            limits: Some(Arc::new(AddressLimits::new(&config.http)?)),
+            origins: Some(context.origins.clone()),
+        };
+        let (http, shutdown) = (config.http.clone(), stop.front.clone());
+        tasks.spawn(Task::new("public listeners", Stage::Front), Wakeup::Supervisor, async move {
+            Ok(barrage_http::serve_public(listeners.public, router, front, http, shutdown).await?)
+        });
+    }
+    let front = Front { metrics: Some(metrics), ..Front::default() };
+    let (http, shutdown) = (config.http.clone(), stop.admin.clone());
+    tasks.spawn(Task::new("admin listener", Stage::Admin), Wakeup::Supervisor, async move {
+        Ok(barrage_http::serve_public(listeners.admin, admin_router, front, http, shutdown).await?)
+    });
+    Ok(())
+}
+
+fn with_fallbacks(router: Router) -> Router {
+    router
+        .fallback(barrage_http::error::not_found)
+        .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
+}

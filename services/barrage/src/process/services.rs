@@ -1,0 +1,259 @@
+//! Starts the parts of each role: gateway, uplink, entry and archiver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use barrage_archiver::ArchiverMetrics;
+use barrage_bus::Bus;
+use barrage_entry::{Entry, LocalEndpoints};
+use barrage_flow::metrics::FlowMetrics;
+use barrage_flow::{Guarded, LocalQuota, Quota};
+use barrage_gateway::{Access, Gateway, GatewayMetrics};
+use barrage_http::{AdminRoutes, AuditLog, AuditSink, Greeter};
+use barrage_moderation::{ModerationMetrics, Moderator};
+use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
+use barrage_store::Store;
+use barrage_uplink::{Parts, Uplink, UplinkMetrics};
+use tokio::sync::watch;
+
+use super::breakers::Breakers;
+use super::context::ProcessContext;
+use super::listeners::Listeners;
+use super::{audit, fleet_ledger};
+use crate::replay::{self, Replay};
+use crate::supervise::{Stage, Supervisor, Task, Wakeup};
+
+/// Time between two looks at the number of instances that share a limit.
+const INSTANCE_COUNT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Routes of the started roles, and the sink of the audit log.
+pub(super) struct Services {
+    pub(super) public_router: Router,
+    pub(super) admin_routes: AdminRoutes,
+    pub(super) greeter: Option<Arc<dyn Greeter>>,
+    pub(super) audit: Arc<dyn AuditSink>,
+}
+
+/// Quota of this process, and the breaker before a quota that is kept in Redis.
+struct SharedQuota {
+    quota: Arc<dyn Quota>,
+    breaker: Option<Arc<Guarded>>,
+}
+
+impl Services {
+    /// Starts the parts of all roles of the process.
+    pub(super) fn start(
+        context: &ProcessContext,
+        listeners: &Listeners,
+        replay: Option<Replay>,
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<Services> {
+        let mut services = Services {
+            public_router: Router::new(),
+            admin_routes: AdminRoutes::new(Router::new()),
+            greeter: None,
+            audit: audit_sink(context, tasks)?,
+        };
+        let roles = context.roles;
+        if let Some(store) = context.store.as_ref().filter(|_| roles.archiver) {
+            start_archiver(context, store, tasks)?;
+        }
+        let quota = match roles.needs_quota() {
+            true => Some(start_quota(context, tasks)?),
+            false => None,
+        };
+        if roles.gateway {
+            services.start_gateway(context, tasks)?;
+        }
+        if let (Some(quota), Some(store), true) = (&quota, &context.store, roles.uplink) {
+            services.start_uplink(context, quota, store, replay, tasks)?;
+        }
+        if let (Some(quota), true) = (&quota, roles.entry) {
+            services.start_entry(context, quota, listeners, tasks)?;
+        }
+        Ok(services)
+    }
+
+    fn start_gateway(&mut self, context: &ProcessContext, tasks: &mut Supervisor) -> anyhow::Result<()> {
+        let gateway = gateway(context)?;
+        self.add(gateway.router(), gateway.admin_router());
+        self.greeter = Some(gateway.greeter());
+        let heartbeats = gateway.beats();
+        tasks.watch().roster().parts_of("gateway", move || {
+            heartbeats.ages().into_iter().map(|heartbeat| (heartbeat.part, heartbeat.age)).collect()
+        });
+        tasks.spawn(
+            Task::new("gateway", Stage::Front),
+            Wakeup::OwnTimer,
+            async move { Ok(gateway.run().await?) },
+        );
+        Ok(())
+    }
+
+    fn start_uplink(
+        &mut self,
+        context: &ProcessContext,
+        quota: &SharedQuota,
+        store: &Arc<dyn Store>,
+        replay: Option<Replay>,
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<()> {
+        let uplink = uplink(context, quota, store, tasks)?;
+        self.add(
+            barrage_uplink::router(&uplink),
+            barrage_uplink::admin_router(&uplink),
+        );
+        self.audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
+        if let Some(replay) = replay {
+            let (uplink, shutdown) = (Arc::clone(&uplink), context.stop.front.clone());
+            tasks.spawn(Task::new("replay", Stage::Front).may_end(), Wakeup::Supervisor, async move {
+                replay::run(replay, uplink, shutdown).await;
+                Ok(())
+            });
+        }
+        let shutdown = context.stop.front.clone();
+        tasks.spawn(Task::new("uplink", Stage::Front), Wakeup::OwnTimer, async move {
+            uplink.run(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Starts entry, the guest tokens of the page, and the sum of the fleet's ledgers.
+    fn start_entry(
+        &mut self,
+        context: &ProcessContext,
+        quota: &SharedQuota,
+        listeners: &Listeners,
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<()> {
+        let (config, keyring) = (&context.config, &context.keyring);
+        let ports = listeners.addresses.iter().map(|address| address.port()).collect();
+        let local = LocalEndpoints { is_tls: config.http.tls_cert_file.is_some(), ports };
+        let (bus, quota) = (Arc::clone(&context.bus), Arc::clone(&quota.quota));
+        let entry =
+            Entry::new(bus, quota, local, config.entry.clone(), &context.registry, Arc::clone(keyring))?;
+        let guests_are_open = config.token.guests.unwrap_or_else(|| listeners.is_local());
+        let guests = barrage_uplink::guest_router(Arc::clone(keyring), &config.uplink, guests_are_open);
+        let reports = barrage_entry::run(Arc::clone(&entry), context.stop.front.clone());
+        tasks.spawn(Task::new("entry", Stage::Front), Wakeup::OwnTimer, async move {
+            reports.await;
+            Ok(())
+        });
+        self.add(barrage_entry::router(Arc::clone(&entry)).merge(guests), barrage_entry::admin_router(entry));
+        Ok(fleet_ledger::follow(Arc::clone(&context.bus), &context.registry, tasks)?)
+    }
+
+    fn add(&mut self, public: Router, admin: AdminRoutes) {
+        self.public_router = std::mem::take(&mut self.public_router).merge(public);
+        let routes = std::mem::replace(&mut self.admin_routes, AdminRoutes::new(Router::new()));
+        self.admin_routes = routes.merge(admin);
+    }
+}
+
+/// Returns the audit log of a process without an uplink: the store of the uplinks where the
+/// configuration names one, else the log of this process.
+fn audit_sink(context: &ProcessContext, tasks: &mut Supervisor) -> anyhow::Result<Arc<dyn AuditSink>> {
+    if context.roles.needs_store() {
+        return Ok(Arc::new(AuditLog));
+    }
+    let Some((queue, writing)) =
+        audit::without_store(&context.config, &context.registry, &context.stop.front)?
+    else {
+        return Ok(Arc::new(AuditLog));
+    };
+    tasks.spawn(Task::new("audit log", Stage::Front), Wakeup::Supervisor, writing);
+    Ok(queue)
+}
+
+fn start_archiver(
+    context: &ProcessContext,
+    store: &Arc<dyn Store>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<()> {
+    let archiving = barrage_archiver::run(
+        Arc::clone(&context.bus),
+        Arc::clone(store),
+        context.config.archiver.clone(),
+        ArchiverMetrics::new(&context.registry)?,
+        context.stop.archiver.clone(),
+    );
+    tasks.spawn(Task::new("archiver", Stage::Archiver), Wakeup::Supervisor, async move {
+        let report = archiving.await?;
+        tracing::info!(archived = report.archived, positions = ?report.positions, "the archiver stopped");
+        Ok(())
+    });
+    Ok(())
+}
+
+fn start_quota(context: &ProcessContext, tasks: &mut Supervisor) -> anyhow::Result<SharedQuota> {
+    let registry = &context.registry;
+    let Some(redis) = &context.config.redis else {
+        let quota = Arc::new(LocalQuota::new(&context.config.quota, FlowMetrics::new(registry)?));
+        return Ok(SharedQuota { quota, breaker: None });
+    };
+    let (instances, metrics) = (count_uplinks(&context.bus, tasks), QuotaMetrics::new(registry)?);
+    let quota = RedisQuota::new(redis, instances, metrics, &context.breakers).context("redis")?;
+    let breaker = quota.breaker();
+    Ok(SharedQuota { quota: Arc::new(quota), breaker: Some(breaker) })
+}
+
+/// Follows the number of uplinks: while Redis is away, each uplink enforces its share of a limit.
+fn count_uplinks(bus: &Arc<dyn Bus>, tasks: &mut Supervisor) -> watch::Receiver<usize> {
+    let (sender, receiver) = watch::channel(1);
+    let bus = Arc::clone(bus);
+    tasks.spawn(Task::new("count of uplinks", Stage::Background), Wakeup::OwnTimer, async move {
+        let mut tick = tokio::time::interval(INSTANCE_COUNT_INTERVAL);
+        loop {
+            tick.tick().await;
+            let live = bus.uplinks().len().max(1);
+            sender.send_if_modified(|count| std::mem::replace(count, live) != live);
+        }
+    });
+    receiver
+}
+
+fn gateway(context: &ProcessContext) -> anyhow::Result<Gateway> {
+    let access = Access {
+        keyring: Arc::clone(&context.keyring),
+        anonymous: context.config.token.anonymous,
+        origins: context.origins.clone(),
+    };
+    let metrics = GatewayMetrics::new(&context.registry, context.ledger.clone())?;
+    let (bus, config) = (Arc::clone(&context.bus), context.config.gateway.clone());
+    let gateway = Gateway::start(bus, access, config, metrics, context.stop.front.clone())?;
+    Ok(match &context.config.redis {
+        Some(redis) => gateway.with_online(Arc::new(RedisOnline::new(redis).context("redis")?)),
+        None => gateway,
+    })
+}
+
+fn uplink(
+    context: &ProcessContext,
+    quota: &SharedQuota,
+    store: &Arc<dyn Store>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<Arc<Uplink>> {
+    let config = &context.config;
+    let metrics = ModerationMetrics::new(&context.registry)?;
+    let moderator = Arc::new(Moderator::new(config.moderation.clone(), metrics, &context.breakers)?);
+    let parts = Parts {
+        bus: Arc::clone(&context.bus),
+        store: Arc::clone(store),
+        keyring: Arc::clone(&context.keyring),
+        quota: Arc::clone(&quota.quota),
+        moderator: Arc::clone(&moderator),
+        ledger: context.ledger.clone(),
+        anonymous: config.token.anonymous,
+    };
+    let breakers = Breakers { redis: quota.breaker.clone(), moderator };
+    let following = breakers.follow_switches(Arc::clone(&context.bus));
+    tasks.spawn(Task::new("breakers", Stage::Background), Wakeup::Supervisor, async move {
+        following.await;
+        Ok(())
+    });
+    let metrics = UplinkMetrics::new(&context.registry)?;
+    Uplink::new(parts, config.uplink.clone(), metrics).context("uplink.limits")
+}
