@@ -101,10 +101,7 @@ impl Services {
         tasks: &mut Supervisor,
     ) -> anyhow::Result<()> {
         let uplink = uplink(context, quota, store, tasks)?;
-        self.add(
-            barrage_uplink::router(&uplink),
-            barrage_uplink::admin_router(&uplink),
-        );
+        self.add(barrage_uplink::router(&uplink), barrage_uplink::admin_router(&uplink));
         self.audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
             let (uplink, shutdown) = (Arc::clone(&uplink), context.stop.front.clone());

@@ -1,0 +1,30 @@
+//! Integration tests: real `barrage` processes on free ports, with real NATS, Redis and PostgreSQL
+//! servers where a test needs them.
+//!
+//! Tests in modules named `alone` measure time or load; run them without other tests beside them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests report seeds, figures and skipped parts"
+)]
+
+mod admin_access;
+mod alone;
+mod bad_input;
+mod client;
+mod configuration;
+mod durability;
+mod fleet;
+mod flow;
+mod keys;
+mod limits;
+mod moderation;
+mod pages;
+mod readiness;
+mod recording;
+mod room;
+mod supervision;
+mod support;
+mod tokens;
