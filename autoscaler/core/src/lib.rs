@@ -1,63 +1,41 @@
-//! How many gateways a crowd needs, whom to drain, and how newcomers are weighed.
+//! The decision of the autoscaler: how many gateways there should be, which of them drain, and
+//! how entry weighs them.
 //!
-//! - [`decide()`]: load reports in, orders out.
-//! - [`Weigher`], [`pick()`]: what entry works out alone.
+//! - [`decide()`]: an observation in, a decision out. The rooms are `observed` (the input),
+//!   `estimate` (demand, forecast, need) and `scaling` (target, scale-out, scale-in, moves).
+//! - [`Weigher`], [`pick()`]: entry's weights and its choice of gateways, in `placement`.
+//! - [`LoadReport`]: the load of one gateway, from the gateway to every reader.
 //!
-//! Pure: no I/O but reading a configuration file, no clock, no chance. It knows no
-//! Kubernetes, no bus and no process, so whoever observes a fleet can share it.
+//! Pure: no clock, no chance, and no I/O except reading a configuration file. The crate depends on
+//! no Kubernetes, no bus and no process, so every observer of a fleet can use it.
 
-mod alarm;
 mod axis;
 mod capacity;
-mod census;
-mod constraint;
-mod decide;
-mod decision;
-mod demand;
-mod drain;
 mod error;
-mod explain;
+mod estimate;
 mod field;
 pub mod file;
-mod fleet;
-mod forecast;
-mod load;
-mod memory;
-mod need;
-mod observation;
-mod pick;
+mod observed;
+mod placement;
 mod policy;
 mod problem;
-mod rebalance;
-mod scale_in;
+mod scaling;
 mod schedule;
-mod series;
-mod victims;
-mod weights;
 
 pub use axis::Axis;
 pub use capacity::{AtLeast, CapacityFile, Knee};
-pub use census::count;
-pub use constraint::Constraint;
-pub use decide::decide;
-pub use decision::{Decision, Move, MoveCause, Reason};
-pub use demand::Demand;
 pub use error::ConfigError;
-pub use explain::explain;
+pub use estimate::{Demand, Forecast, Memory, Need, Series, count, whole};
 pub use field::{Field, Range};
-pub use fleet::{FleetInstance, FleetPrewarm, FleetReport, FleetRole};
-pub use forecast::Forecast;
-pub use load::{EntryLoad, GatewayId, LoadReport, ObservedGateway, Phase};
-pub use memory::Memory;
-pub use need::{Need, whole};
-pub use observation::Observation;
-pub use pick::pick;
+pub use observed::{
+    EntryLoad, FleetInstance, FleetPrewarm, FleetReport, FleetRole, GatewayId, LoadReport, Observation,
+    ObservedGateway, Phase,
+};
+pub use placement::{Candidate, GRANTS_MAX, Weigher, Weight, WeightsConfig, pick};
 pub use policy::{
     DrainConfig, ForecastConfig, JoinsConfig, MissingConfig, Mode, PanicConfig, PolicyConfig,
     RebalanceConfig, ReserveConfig, ScaleInConfig,
 };
 pub use problem::{Problem, Problems};
+pub use scaling::{Constraint, Decision, Move, MoveCause, Reason, decide, explain, victims};
 pub use schedule::Schedule;
-pub use series::Series;
-pub use victims::victims;
-pub use weights::{Candidate, GRANTS_MAX, Weigher, Weight, WeightsConfig};

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
 use crate::field::{Field, Range, part};
+use crate::placement::WeightsConfig;
 use crate::problem::{Problem, Problems};
 use crate::schedule::Schedule;
-use crate::weights::WeightsConfig;
 
 /// What the autoscaler may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What gateways and entry tell: the core's input.
+//! Reports of gateways and entry.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 use crate::axis::Axis;
 use crate::capacity::Knee;
 
-/// Name of a gateway; cheap to clone.
+/// Name of a gateway.
 pub type GatewayId = Arc<str>;
 
-/// A figure beyond this multiple of its knee is a broken counter, not a load.
-const ABSURD: f64 = 10.0;
+/// A figure beyond this multiple of its knee is a broken counter.
+const CREDIBLE_TIMES_MAX: f64 = 10.0;
 
-/// Where a gateway stands in its life.
+/// Phase in the life of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Created, not useful yet.
+    /// Created, and not yet ready.
     Starting,
-    /// Serves and takes newcomers.
+    /// Serves and admits joins.
     Ready,
-    /// Serves, takes no newcomers, its viewers are being moved.
+    /// Serves, refuses joins, and moves its viewers to other gateways.
     Draining,
     /// Runs and cannot serve.
     Unready,
-    /// Ends by somebody else's will (a rollout, a node that goes).
+    /// Ends for a reason outside of the autoscaler, such as a rollout or a node that is removed.
     Ending,
 }
 
@@ -94,7 +94,7 @@ impl LoadReport {
         self.connections < self.connections_max as f64
     }
 
-    /// The load on an axis.
+    /// Load on an axis.
     #[must_use]
     pub fn on(&self, axis: Axis) -> f64 {
         match axis {
@@ -108,13 +108,13 @@ impl LoadReport {
         }
     }
 
-    /// Load over knee on an axis.
+    /// Load on an axis, divided by the knee.
     #[must_use]
     pub fn utilization(&self, axis: Axis, knee: &Knee) -> f64 {
         self.on(axis) / knee.of(axis)
     }
 
-    /// The greatest utilisation and its axis.
+    /// The axis with the greatest utilisation, and the utilisation.
     #[must_use]
     pub fn hottest(&self, knee: &Knee) -> (Axis, f64) {
         Axis::ALL
@@ -123,42 +123,42 @@ impl LoadReport {
             .fold((Axis::Connections, 0.0), |most, next| if next.1 > most.1 { next } else { most })
     }
 
-    /// Whether the figures can be believed: finite, not negative, not far beyond what
-    /// a gateway can carry.
+    /// Whether the figures are credible: finite, not negative, and not far beyond the capacity of
+    /// a gateway.
     #[must_use]
     pub fn is_sane(&self, knee: &Knee) -> bool {
         let others = [self.backlog_bytes, self.lag_ms, self.push_p99_ms];
         others.iter().all(|x| x.is_finite() && *x >= 0.0)
             && Axis::ALL.iter().all(|axis| {
                 let load = self.on(*axis);
-                load.is_finite() && load >= 0.0 && load <= ABSURD * knee.of(*axis)
+                load.is_finite() && load >= 0.0 && load <= CREDIBLE_TIMES_MAX * knee.of(*axis)
             })
     }
 }
 
-/// A gateway as the observer knows it.
+/// A gateway as an observer sees it: its state, and its newest report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedGateway {
-    /// Its name.
+    /// Name of the gateway.
     pub id: GatewayId,
-    /// Its phase.
+    /// Phase of the gateway.
     pub phase: Phase,
-    /// Seconds since it was created.
+    /// Seconds since its creation.
     pub age_secs: f64,
-    /// Its newest report; none when it never sent one.
+    /// Newest report; absent when the gateway has sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<LoadReport>,
-    /// Seconds since that report.
+    /// Seconds since the newest report.
     #[serde(default)]
     pub report_age_secs: f64,
-    /// An operator took it out, or it runs an old revision: the first to go.
+    /// An operator cordoned the gateway, or it runs an old revision: scale-in drains it first.
     #[serde(default)]
     pub cordoned: bool,
-    /// It holds something that must not move: never drained.
+    /// The gateway is never drained.
     #[serde(default)]
     pub pinned: bool,
-    /// Its failure zone.
+    /// Failure zone of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Arc<str>>,
 }
@@ -179,7 +179,7 @@ impl ObservedGateway {
         }
     }
 
-    /// Connections by the last report; 0 without one, or when the figure is no count.
+    /// Connections in the newest report; 0 without a report, or when the figure is no count.
     #[must_use]
     pub fn connections(&self) -> f64 {
         let connections = self.report.as_ref().map_or(0.0, |report| report.connections);
@@ -194,7 +194,7 @@ pub struct EntryLoad {
     /// Viewers that hold a ticket for later, or that entry asked to come back.
     #[serde(serialize_with = "count")]
     pub waiting: f64,
-    /// Viewers that entry sent to a gateway, per second.
+    /// Viewers that entry sends to gateways, per second.
     pub granted_per_s: f64,
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::decision::Decision;
+use super::decision::Decision;
 
-/// Why the decision was made, for a person.
+/// Explains a decision in several lines of text.
 #[must_use]
 pub fn explain(decision: &Decision) -> String {
     let reason = &decision.reason;
@@ -22,7 +22,7 @@ pub fn explain(decision: &Decision) -> String {
         reason.demand.viewers, reason.demand.waiting, reason.demand.joins_per_s, reason.forecast.growth_per_s
     ));
     line(format_args!(
-        "In {:.0} s, when a gateway asked for now is useful: {:.0} viewers.",
+        "In {:.0} s, when a gateway asked for now is ready: {:.0} viewers.",
         reason.forecast.horizon_secs, reason.forecast.viewers
     ));
     for (axis, gateways) in &reason.need.axes {
@@ -31,23 +31,23 @@ pub fn explain(decision: &Decision) -> String {
     }
     line(format_args!("With the reserve: {}; wanted: {}.", reason.raw, reason.wanted));
     if reason.panic {
-        line(format_args!("Panic: the crowd outgrows the fleet."));
+        line(format_args!("Panic: demand outgrows the fleet."));
     }
     for constraint in &reason.constraints {
         line(format_args!("  {}: {}", constraint.label(), constraint.sentence()));
     }
-    let orders = [
+    let steps = [
         ("Drain", &decision.drain),
-        ("Call off the drain of", &decision.undrain),
+        ("Cancel the drain of", &decision.undrain),
         ("Remove", &decision.remove),
-        ("Send nobody to", &decision.shut),
+        ("Send no viewers to", &decision.shut),
     ];
-    for (order, ids) in orders.into_iter().filter(|(_, ids)| !ids.is_empty()) {
-        line(format_args!("{order}: {}.", ids.join(", ")));
+    for (step, ids) in steps.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+        line(format_args!("{step}: {}.", ids.join(", ")));
     }
     let moving: f64 = decision.moves.iter().map(|one| one.viewers_per_s).sum();
     if moving > 0.0 {
-        line(format_args!("{moving:.0} viewers/s are asked to move; skew {:.2}.", reason.skew));
+        line(format_args!("{moving:.0} viewers/s move; skew {:.2}.", reason.skew));
     }
     text
 }

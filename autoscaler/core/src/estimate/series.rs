@@ -1,23 +1,23 @@
-//! A short memory of one figure over time.
+//! Samples of one figure over a window of time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Samples of the last while, oldest first; older than `keep_secs` are forgotten, and
-/// at a thousand the oldest goes early.
+/// Samples of one figure, oldest first. Samples older than the window are dropped, and the oldest
+/// one when there are more than a thousand.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Series {
     samples: VecDeque<(f64, f64)>,
 }
 
-/// Bound of a series, whatever the tick is.
+/// Most samples of a series.
 const SAMPLES_MAX: usize = 1_000;
 
 impl Series {
-    /// Adds a sample. One that is not after the newest replaces it, so that a clock
-    /// that stands still or steps back adds nothing.
+    /// Adds a sample, and drops samples older than `keep_secs`. A sample that is not later than the
+    /// newest replaces it, so that a clock that stands still or steps back adds none.
     pub fn push(&mut self, now: Duration, value: f64, keep_secs: f64) {
         let at = now.as_secs_f64();
         while self.samples.back().is_some_and(|(newest, _)| *newest >= at) {
@@ -36,8 +36,7 @@ impl Series {
         self.samples.iter().rev().copied().take_while(move |(at, _)| newest - at <= secs)
     }
 
-    /// Growth per second by least squares over the window; 0 with fewer than two
-    /// samples.
+    /// Growth per second over the window, by least squares; 0 with fewer than two samples.
     #[must_use]
     pub fn slope(&self, secs: f64) -> f64 {
         let newest = self.samples.back().map_or(0.0, |(at, _)| *at);
@@ -54,20 +53,20 @@ impl Series {
         if spread > 1e-9 { (n * tv - t * v) / spread } else { 0.0 }
     }
 
-    /// The greatest sample of the window.
+    /// Greatest sample of the window; 0 when there is none.
     #[must_use]
     pub fn max(&self, secs: f64) -> f64 {
         self.within(secs).fold(0.0, |most, (_, value)| most.max(value))
     }
 
-    /// Mean of the window's samples; 0 when there is none.
+    /// Mean of the samples in the window; 0 when there is none.
     #[must_use]
     pub fn mean(&self, secs: f64) -> f64 {
         let (n, sum) = self.within(secs).fold((0.0, 0.0), |(n, sum), (_, value)| (n + 1.0, sum + value));
         if n > 0.0 { sum / n } else { 0.0 }
     }
 
-    /// Seconds from the oldest sample to the newest.
+    /// Time from the oldest sample to the newest, in seconds.
     #[must_use]
     pub fn span_secs(&self) -> f64 {
         match (self.samples.front(), self.samples.back()) {
@@ -76,7 +75,7 @@ impl Series {
         }
     }
 
-    /// The newest value.
+    /// Newest value.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.samples.back().map(|(_, value)| *value)
@@ -91,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_slope_of_a_line_is_its_slope(start in -1e6..1e6, slope in -1e4..1e4_f64, window in 4.0..60.0_f64) {
+        fn slope_of_a_straight_line_is_exact(start in -1e6..1e6, slope in -1e4..1e4_f64, window in 4.0..60.0_f64) {
             let mut series = Series::default();
             for second in (0..100).step_by(2) {
                 series.push(Duration::from_secs(second), start + slope * second as f64, 60.0);
@@ -100,7 +99,7 @@ mod tests {
         }
 
         #[test]
-        fn the_maximum_is_that_of_the_window(values in prop::collection::vec(0.0..1e6_f64, 1..200), window in 0_usize..60) {
+        fn maximum_ignores_samples_outside_the_window(values in prop::collection::vec(0.0..1e6_f64, 1..200), window in 0_usize..60) {
             let mut series = Series::default();
             for (second, value) in values.iter().enumerate() {
                 series.push(Duration::from_secs(second as u64), *value, 60.0);
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_keeps_the_order_and_the_bound() {
+    fn samples_stay_ordered_and_bounded_when_the_clock_steps_back() {
         let mut series = Series::default();
         for at in [5, 6, 7, 3, 4] {
             series.push(Duration::from_secs(at), at as f64, 60.0);

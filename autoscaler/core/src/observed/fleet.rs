@@ -1,34 +1,34 @@
-//! What `GET /v1/admin/fleet` answers: the form in which the loads of a fleet are read.
+//! The answer of `GET /v1/admin/fleet`, as the autoscaler reads it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{EntryLoad, GatewayId, LoadReport, Phase};
+use super::load::{EntryLoad, GatewayId, LoadReport, Phase};
 use crate::schedule::Schedule;
 
-/// Every instance that reported lately. Keys that are not known are let pass: the fleet
-/// may be younger than its reader.
+/// Every instance that reported lately. Unknown keys are ignored, because the fleet may be newer
+/// than its reader.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetReport {
     /// Instances of every role.
     pub instances: Vec<FleetInstance>,
-    /// What entry counts, over all its replicas; absent when nobody is made to wait.
+    /// Newcomers at all replicas of entry; absent when no entry has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryLoad>,
-    /// Crowds that are announced and not over.
+    /// Announced audiences that are not over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prewarms: Vec<FleetPrewarm>,
 }
 
-/// A crowd that a room expects.
+/// An announced audience of a room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetPrewarm {
-    /// Which room, and when.
+    /// Name of the room and time.
     pub name: String,
-    /// When it comes, in seconds of Unix time.
+    /// Start, in seconds of Unix time.
     pub start_secs: f64,
-    /// How long it stays.
+    /// Duration, in seconds.
     pub duration_secs: f64,
-    /// How many come.
+    /// Viewers expected.
     pub viewers: f64,
 }
 
@@ -45,31 +45,31 @@ impl From<FleetPrewarm> for Schedule {
     }
 }
 
-/// What an instance is for, as far as it matters here.
+/// Role of an instance, as far as the autoscaler distinguishes roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FleetRole {
-    /// Holds viewers' connections.
+    /// Holds the viewers' connections.
     Gateway,
-    /// Anything else.
+    /// Any other role.
     #[serde(other)]
     Other,
 }
 
-/// One instance's newest report.
+/// Newest report of one instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetInstance {
-    /// What it is for.
+    /// Role of the instance.
     pub role: FleetRole,
-    /// Its name; in Kubernetes its pod's name.
+    /// Name of the instance; in Kubernetes the name of its pod.
     pub id: GatewayId,
-    /// It takes nobody new.
+    /// The instance refuses joins and moves its viewers.
     #[serde(default)]
     pub draining: bool,
-    /// How hard it works.
+    /// Load of the instance.
     #[serde(default)]
     pub load: LoadReport,
-    /// How old the report is.
+    /// Age of the report, in milliseconds.
     #[serde(default)]
     pub report_age_ms: f64,
 }
@@ -82,7 +82,7 @@ impl FleetReport {
 }
 
 impl FleetInstance {
-    /// Where it stands by its own word.
+    /// Phase by the instance's own report.
     #[must_use]
     pub fn phase(&self) -> Phase {
         if self.draining { Phase::Draining } else { Phase::Ready }
@@ -94,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gateways_are_told_from_others_and_younger_figures_are_let_pass() {
-        // The first as a server gave it, but for its figures.
+    fn fleet_report_reads_gateways_and_ignores_unknown_keys() {
+        // The first instance is the answer of a server, with other figures.
         let text = r#"{"instances": [
             {"role": "gateway", "id": "gateway-1", "base_urls": [], "age_secs": 14, "draining": true,
              "conservation_error": 0, "report_age_ms": 805,

@@ -1,4 +1,4 @@
-//! How many gateways a demand needs; the most loaded axis decides.
+//! The gateways that a load needs. The most loaded axis decides.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,27 +6,36 @@ use crate::axis::Axis;
 use crate::capacity::Knee;
 use crate::policy::PolicyConfig;
 
-/// Gateways needed, in fractions, by axis.
+/// Gateways that a load needs, with fractions, by axis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Need {
-    /// Each measured axis and the gateways it asks for.
+    /// Each measured axis, with the gateways that it asks for.
     pub axes: Vec<(Axis, f64)>,
     /// The axis that asks for most.
     pub limiting: Axis,
-    /// What it asks for.
+    /// Gateways that the limiting axis asks for.
     pub gateways: f64,
 }
 
+/// A load that gateways are needed for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ExpectedLoad {
+    /// Viewers at the horizon.
+    pub(crate) viewers: f64,
+    /// Deliveries, bytes and packets per second, for one viewer.
+    pub(crate) per_viewer: [f64; 3],
+    /// Viewers now, for the axes that a process uses while it stands.
+    pub(crate) connected: f64,
+    /// Processors and bytes of memory, for one connected viewer.
+    pub(crate) standing: [f64; 2],
+    /// Joins per second.
+    pub(crate) joins_per_s: f64,
+}
+
 impl Need {
-    pub(crate) fn of(
-        policy: &PolicyConfig,
-        knee: &Knee,
-        viewers: f64,
-        per_viewer: [f64; 3],
-        standing: f64,
-        cpu_memory: [f64; 2],
-        joins_per_s: f64,
-    ) -> Need {
+    /// Gateways of one knee that carry a load at the policy's target utilisation.
+    pub(crate) fn of(policy: &PolicyConfig, knee: &Knee, expected: &ExpectedLoad) -> Need {
+        let ExpectedLoad { viewers, per_viewer, connected, standing, joins_per_s } = *expected;
         let target = policy.target_utilization;
         let axes: Vec<(Axis, f64)> = Axis::ALL
             .into_iter()
@@ -38,8 +47,8 @@ impl Need {
                     Axis::Deliveries => viewers * per_viewer[0],
                     Axis::Egress => viewers * per_viewer[1],
                     Axis::Packets => viewers * per_viewer[2],
-                    Axis::Cpu => standing * cpu_memory[0],
-                    Axis::Memory => standing * cpu_memory[1],
+                    Axis::Cpu => connected * standing[0],
+                    Axis::Memory => connected * standing[1],
                 };
                 (axis, load / (knee.of(axis) * target))
             })
@@ -51,9 +60,9 @@ impl Need {
         Need { axes, limiting, gateways }
     }
 
-    /// Whole gateways: enough for the target, and enough that the rest stays under the
-    /// reserve's utilisation when the reserve is lost. The room that the target leaves
-    /// in a large fleet is reserve already; a small one needs more.
+    /// Whole gateways: enough for the target, and enough that the others stay under the reserve's
+    /// utilisation when the reserve is lost. In a large fleet the target already leaves that much
+    /// room; a small fleet needs more.
     pub(crate) fn replicas(&self, policy: &PolicyConfig) -> u32 {
         let reserve = &policy.reserve;
         let least = whole(self.gateways * policy.target_utilization / reserve.utilization);
@@ -64,9 +73,9 @@ impl Need {
     }
 }
 
-/// Rounds up, forgiving the last bits of an arithmetic.
+/// Rounds up to a whole number, ignoring rounding errors.
 #[must_use]
 pub fn whole(gateways: f64) -> u32 {
-    // A cast from float saturates, which is the bound wanted here.
+    // A cast from float saturates, which is the intended bound.
     (gateways - 1e-9).ceil().max(0.0) as u32
 }

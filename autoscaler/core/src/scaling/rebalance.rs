@@ -1,32 +1,24 @@
-//! After a scale-out, a bounded share of the viewers moves until the skew is small.
+//! Rebalance: after a scale-out, a bounded share of the viewers moves until the skew is small.
 
-use crate::capacity::Knee;
-use crate::census::{Census, fresh};
-use crate::decision::{Move, MoveCause};
-use crate::memory::Memory;
-use crate::policy::PolicyConfig;
+use super::decision::{Move, MoveCause};
+use crate::estimate::{Census, Memory, Round};
 
 fn mean(census: &Census<'_>) -> f64 {
     let sum: f64 = census.serving.iter().map(|gateway| gateway.connections()).sum();
     sum / census.serving.len().max(1) as f64
 }
 
-/// Connections of the fullest serving gateway over their mean; 1 for an empty fleet.
+/// Connections of the fullest serving gateway, divided by the mean; 1 for an empty fleet.
 pub(crate) fn skew(census: &Census<'_>) -> f64 {
     let mean = mean(census);
     let most = census.serving.iter().map(|gateway| gateway.connections()).fold(0.0, f64::max);
     if mean > 0.0 { most / mean } else { 1.0 }
 }
 
-/// Viewers to move until the next decision.
-pub(crate) fn moves(
-    policy: &PolicyConfig,
-    knee: &Knee,
-    memory: &mut Memory,
-    census: &Census<'_>,
-    panic: bool,
-) -> Vec<Move> {
-    let config = &policy.rebalance;
+/// Moves off hot gateways until the next decision.
+pub(crate) fn moves(round: &Round<'_>, memory: &mut Memory, panic: bool) -> Vec<Move> {
+    let (config, census) = (&round.policy.rebalance, round.census);
+    let given_per_gateway = round.joins_per_gateway();
     let skew = skew(census);
     let mean = mean(census);
     memory.rebalancing = skew > config.skew_enter || memory.rebalancing && skew > config.skew_leave;
@@ -37,12 +29,12 @@ pub(crate) fn moves(
     let mut given = 0.0;
     let mut moves = Vec::new();
     for gateway in &census.serving {
-        let Some(report) = fresh(policy, knee, gateway) else { continue };
+        let Some(report) = round.fresh(gateway) else { continue };
         if report.connections < mean {
-            given += knee.joins_per_s * policy.joins.share;
-            free += (knee.joins_per_s * policy.joins.share - report.joins_per_s).max(0.0);
+            given += given_per_gateway;
+            free += (given_per_gateway - report.joins_per_s).max(0.0);
         }
-        let (_, used) = report.hottest(knee);
+        let (_, used) = report.hottest(round.knee);
         let percent = match used {
             _ if used >= 1.0 => config.over_percent,
             _ if memory.rebalancing && used > config.utilization_min => config.percent,

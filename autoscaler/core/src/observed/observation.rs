@@ -1,40 +1,40 @@
-//! Everything the core is told for one decision.
+//! The input of one decision.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{EntryLoad, ObservedGateway};
+use super::load::{EntryLoad, ObservedGateway};
 use crate::schedule::Schedule;
 
-/// One look at the fleet. A log of these, one JSON object a line, is what `replay`,
-/// `explain` and `compare` read.
+/// One observation of a fleet. `replay`, `explain` and `compare` read a log of these, one JSON
+/// object a line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// When, in seconds since the clock's origin (the Unix epoch in production).
+    /// Time in seconds since the clock's origin, in production the Unix epoch.
     pub at_secs: f64,
-    /// Gateways that are asked for now, draining ones included.
+    /// Gateways that are asked for, draining ones included.
     pub replicas: u32,
     /// Every gateway that exists.
     pub gateways: Vec<ObservedGateway>,
-    /// Entry's counters; none when they are missing.
+    /// Entry's counters; absent when they cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryLoad>,
-    /// How long the last starts took, in seconds, at most twenty.
+    /// Durations of the last starts in seconds, at most twenty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provision_secs: Vec<f64>,
-    /// Crowds of single rooms, announced since the policy was written. They add up, and come on
-    /// top of those who are there before them.
+    /// Announced audiences of single rooms. They add up, and come in addition to the viewers that
+    /// are connected before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prewarms: Vec<Schedule>,
-    /// Somebody replaces the gateways just now.
+    /// Another program replaces or removes gateways at this moment.
     #[serde(default)]
     pub rollout: bool,
 }
 
 impl Observation {
-    /// The time of it; the origin when the figure is no time.
+    /// Time of the observation; the origin when the figure is no time.
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::try_from_secs_f64(self.at_secs).unwrap_or_default()

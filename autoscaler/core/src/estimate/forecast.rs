@@ -1,44 +1,40 @@
-//! What the demand will be when a gateway asked for now is useful.
+//! Demand at the time when a gateway that is asked for now is ready.
 
 use serde::{Deserialize, Serialize};
 
+use super::demand::Demand;
+use super::memory::Memory;
+use super::round::Round;
 use crate::axis::Axis;
-use crate::capacity::Knee;
-use crate::demand::Demand;
-use crate::memory::Memory;
-use crate::observation::Observation;
+use crate::observed::{Observation, Phase};
 use crate::policy::PolicyConfig;
 
-/// From decision to first report: reports, the decision and the order take so long.
+/// Time that reports, the decision and its execution take, in addition to a start.
 const REACTION_SECS: f64 = 4.0;
-/// Starts that must have been measured before they count.
+/// Measured starts from which their 90th percentile replaces the policy's value.
 const STARTS_MIN: usize = 3;
 
-/// The forecast.
+/// A forecast of demand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// How far it looks, in seconds.
+    /// Horizon, in seconds.
     pub horizon_secs: f64,
-    /// Growth that is extrapolated, viewers per second, never negative.
+    /// Growth that is extrapolated, in viewers per second; never negative.
     pub growth_per_s: f64,
-    /// Viewers at the horizon, at least those of now.
+    /// Viewers at the horizon, at least the present ones.
     pub viewers: f64,
-    /// Deliveries, bytes and packets per second and viewer at the horizon.
+    /// Deliveries, bytes and packets per second at the horizon, for one viewer.
     pub per_viewer: [f64; 3],
-    /// Joins per second to provide for.
+    /// Joins per second to provide capacity for.
     pub joins_per_s: f64,
 }
 
 impl Forecast {
-    pub(crate) fn make(
-        policy: &PolicyConfig,
-        knee: &Knee,
-        memory: &mut Memory,
-        demand: &Demand,
-        seen: &Observation,
-    ) -> Forecast {
+    /// Makes a forecast, and adds the demand to the memory.
+    pub(crate) fn make(round: &Round<'_>, memory: &mut Memory, demand: &Demand) -> Forecast {
+        let Round { policy, knee, seen, .. } = *round;
         let config = &policy.forecast;
-        memory.viewers.push(seen.now(), demand.viewers, config.slow_secs);
+        memory.viewers.push(round.now(), demand.viewers, config.slow_secs);
         let growth = growth_per_s(policy, memory, demand.viewers);
         let horizon_secs = horizon_secs(policy, seen);
         let ceiling = config.growth_max * demand.viewers + knee.of(Axis::Connections);
@@ -59,8 +55,8 @@ impl Forecast {
     }
 }
 
-/// A spike shows in the fast slope, its end too; anything smaller than the noise is
-/// left to the slow one.
+/// The fast slope shows a spike and its end. Growth smaller than the noise is left to the slow
+/// slope.
 fn growth_per_s(policy: &PolicyConfig, memory: &Memory, viewers: f64) -> f64 {
     let config = &policy.forecast;
     let fast = memory.viewers.slope(config.fast_secs);
@@ -69,8 +65,8 @@ fn growth_per_s(policy: &PolicyConfig, memory: &Memory, viewers: f64) -> f64 {
     if fast > noise { fast } else { slow.min(noise) }
 }
 
-/// The measured 90th percentile of starts, with a margin; a start that is late already
-/// counts as one that took so long.
+/// The measured 90th percentile of starts, with a margin. A start that is already late counts with
+/// its present age.
 pub(crate) fn horizon_secs(policy: &PolicyConfig, seen: &Observation) -> f64 {
     let mut starts: Vec<f64> =
         seen.provision_secs.iter().copied().filter(|secs| secs.is_finite() && *secs >= 0.0).collect();
@@ -82,10 +78,10 @@ pub(crate) fn horizon_secs(policy: &PolicyConfig, seen: &Observation) -> f64 {
     let waiting_for = seen
         .gateways
         .iter()
-        .filter(|gateway| gateway.phase == crate::load::Phase::Starting && gateway.age_secs.is_finite())
+        .filter(|gateway| gateway.phase == Phase::Starting && gateway.age_secs.is_finite())
         .map(|gateway| gateway.age_secs)
         .fold(0.0, f64::max);
-    // A start that never ends must not stretch the horizon for ever.
+    // A start that never ends must not extend the horizon without a bound.
     let late = waiting_for.min(3.0 * measured);
     measured.max(late) * policy.forecast.provision_margin + REACTION_SECS
 }

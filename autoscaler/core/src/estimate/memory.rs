@@ -1,38 +1,38 @@
-//! What the core remembers between two decisions.
+//! State of the core between two decisions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::GatewayId;
-use crate::series::Series;
+use super::series::Series;
+use crate::observed::GatewayId;
 
-/// A new one knows nothing, and so scales nothing in for a whole window. Everything
-/// in it is bounded: series by their windows, tables by the gateways that exist.
+/// State between two decisions. With a new memory no scale-in happens for a whole scale-in window.
+/// Series are bounded by their windows, tables by the gateways that exist.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Memory {
     pub(crate) viewers: Series,
     pub(crate) joins: Series,
     pub(crate) per_viewer: [Series; 3],
-    /// Processors and bytes of memory per viewer, when last known.
+    /// Last known processors and bytes of memory, for one viewer.
     pub(crate) standing: [f64; 2],
-    /// Share of the viewers that leaves per second, smoothed.
+    /// Smoothed share of the viewers that leaves per second.
     pub(crate) leave_share: f64,
-    /// Gateways that scale-in had to leave, over its window.
+    /// Gateways that scale-in had to leave, within its window.
     pub(crate) kept: Series,
     pub(crate) panic_until: Option<Duration>,
     pub(crate) blind: Option<Blind>,
     pub(crate) last_out: Option<Duration>,
-    /// When drains began, and how many, over the last period.
+    /// Times and numbers of the drains that started within the last period.
     pub(crate) drains_begun: Vec<(Duration, u32)>,
     pub(crate) drains: BTreeMap<GatewayId, Drain>,
-    /// The last believable connections of each gateway, and when they were.
+    /// Connections in the last credible report of each gateway, and its time.
     pub(crate) known: BTreeMap<GatewayId, (f64, Duration)>,
     pub(crate) rebalancing: bool,
 }
 
-/// The reports fail; this is what is guessed meanwhile.
+/// Estimate of the viewers while reports are missing.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Blind {
     pub(crate) since: Duration,
@@ -40,7 +40,7 @@ pub(crate) struct Blind {
     pub(crate) at: Duration,
 }
 
-/// One gateway's drain.
+/// Start of a drain, and the viewers at that time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Drain {
     pub(crate) since: Duration,
@@ -56,8 +56,8 @@ impl Memory {
         self.panic_until.is_some_and(|until| now < until)
     }
 
-    /// Begins a drain, or adopts one that somebody else began.
-    pub(crate) fn drain(&mut self, id: &GatewayId, viewers: f64, now: Duration) {
+    /// Notes a drain that starts, or that another program started.
+    pub(crate) fn note_drain(&mut self, id: &GatewayId, viewers: f64, now: Duration) {
         self.drains.entry(id.clone()).or_insert(Drain { since: now, viewers });
     }
 }

@@ -1,54 +1,45 @@
-//! Fewer gateways: slowly, and never on doubtful grounds.
+//! Scale-in: slow, and never while reports are missing.
 
 use std::time::Duration;
 
-use crate::capacity::Knee;
-use crate::census::{Census, count};
-use crate::constraint::Constraint;
-use crate::decide::push;
-use crate::decision::Decision;
-use crate::demand;
-use crate::drain;
-use crate::memory::Memory;
-use crate::observation::Observation;
-use crate::policy::{Mode, PolicyConfig};
-use crate::victims::victims;
+use super::constraint::{self, Constraint};
+use super::decision::Decision;
+use super::drain;
+use super::victims::victims;
+use crate::estimate::{Memory, Round, count, credible};
+use crate::policy::Mode;
 
-/// Lets drained gateways go and begins new drains, if nothing forbids it.
-pub(crate) fn scale_in(
-    policy: &PolicyConfig,
-    knee: &Knee,
-    memory: &mut Memory,
-    seen: &Observation,
-    census: &Census<'_>,
-    decision: &mut Decision,
-) {
+/// Removes drained gateways and starts new drains, unless a constraint forbids both.
+pub(crate) fn scale_in(round: &Round<'_>, memory: &mut Memory, decision: &mut Decision) {
+    let Round { policy, seen, census, .. } = *round;
     let staying = count(census.serving.len() + census.cordoned.len());
     if staying <= decision.reason.wanted && census.draining.is_empty() {
         return;
     }
-    let forbidden = forbidden(policy, census, seen);
+    let forbidden = forbidden(round);
     if !forbidden.is_empty() {
-        forbidden.into_iter().for_each(|constraint| push(&mut decision.reason.constraints, constraint));
+        let constraints = &mut decision.reason.constraints;
+        forbidden.into_iter().for_each(|constraint| constraint::add(constraints, constraint));
         return;
     }
     let spare = seen.replicas.saturating_sub(policy.replicas_min) as usize;
-    decision.remove = drain::drained(policy, memory, census, seen.now());
+    decision.remove = drain::drained(round, memory);
     decision.remove.truncate(spare);
     decision.replicas = seen.replicas - count(decision.remove.len());
     if staying > decision.reason.wanted {
-        begin(policy, knee, memory, seen, census, staying, decision);
+        start_drains(round, memory, staying, decision);
     }
 }
 
-/// What forbids any scale-in now.
-fn forbidden(policy: &PolicyConfig, census: &Census<'_>, seen: &Observation) -> Vec<Constraint> {
+/// Constraints that forbid any scale-in at this moment.
+fn forbidden(round: &Round<'_>) -> Vec<Constraint> {
+    let Round { policy, seen, census, .. } = *round;
     let blind = census.blind;
     [
         (policy.mode == Mode::ScaleOutOnly, Constraint::ScaleOutOnly),
         (blind, Constraint::Blind),
         (census.silent > 0 && !blind, Constraint::MissingReports),
-        (demand::sane(seen.entry).is_none(), Constraint::EntryGone),
+        (credible(seen.entry).is_none(), Constraint::EntryGone),
         (census.unready > 0 || census.arriving > 0, Constraint::NotReady),
         (seen.rollout, Constraint::Rollout),
     ]
@@ -57,28 +48,22 @@ fn forbidden(policy: &PolicyConfig, census: &Census<'_>, seen: &Observation) -> 
     .collect()
 }
 
-fn begin(
-    policy: &PolicyConfig,
-    knee: &Knee,
-    memory: &mut Memory,
-    seen: &Observation,
-    census: &Census<'_>,
-    staying: u32,
-    decision: &mut Decision,
-) {
+/// Starts the drains that all limits of the policy allow.
+fn start_drains(round: &Round<'_>, memory: &mut Memory, staying: u32, decision: &mut Decision) {
+    let Round { policy, census, .. } = *round;
     let constraints = &mut decision.reason.constraints;
     let config = &policy.scale_in;
-    let now = seen.now();
+    let now = round.now();
     if memory.kept.span_secs() < config.window_secs - 2.0 * policy.tick_secs {
-        return push(constraints, Constraint::Settling);
+        return constraint::add(constraints, Constraint::Settling);
     }
     let after_out = Duration::from_secs_f64(config.after_out_secs);
     if memory.last_out.is_some_and(|at| now.saturating_sub(at) < after_out) {
-        return push(constraints, Constraint::AfterOut);
+        return constraint::add(constraints, Constraint::AfterOut);
     }
     let highest = memory.kept.max(config.window_secs) as u32;
     if highest > memory.kept.last().unwrap_or(0.0) as u32 {
-        push(constraints, Constraint::Window);
+        constraint::add(constraints, Constraint::Window);
     }
     let mut many = staying.saturating_sub(highest.min(policy.replicas_max));
     let period = Duration::from_secs_f64(config.period_secs);
@@ -90,7 +75,7 @@ fn begin(
     many = limit(many, free, Constraint::DrainingLimit, constraints);
     let candidates: Vec<_> = census.serving.iter().chain(&census.cordoned).copied().collect();
     let mut chosen = victims(&candidates, many as usize);
-    let admitted = drain::admitted_in_time(policy, knee, census);
+    let admitted = drain::admitted_in_time(round);
     let mut viewers: f64 = census.draining.iter().map(|gateway| gateway.connections()).sum();
     let fits = chosen.iter().take_while(|victim| {
         viewers += victim.connections();
@@ -98,11 +83,11 @@ fn begin(
     });
     let fitting = fits.count();
     if fitting < chosen.len() {
-        push(constraints, Constraint::DrainPace);
+        constraint::add(constraints, Constraint::DrainPace);
         chosen.truncate(fitting);
     }
     for victim in &chosen {
-        memory.drain(&victim.id, victim.connections(), now);
+        memory.note_drain(&victim.id, victim.connections(), now);
     }
     if !chosen.is_empty() {
         memory.drains_begun.push((now, count(chosen.len())));
@@ -112,7 +97,7 @@ fn begin(
 
 fn limit(many: u32, most: u32, constraint: Constraint, constraints: &mut Vec<Constraint>) -> u32 {
     if many > most {
-        push(constraints, constraint);
+        constraint::add(constraints, constraint);
     }
     many.min(most)
 }

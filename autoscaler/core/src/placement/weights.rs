@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::axis::Axis;
 use crate::capacity::Knee;
 use crate::field::part;
-use crate::load::{GatewayId, LoadReport, ObservedGateway, Phase};
+use crate::observed::{GatewayId, LoadReport, ObservedGateway, Phase};
 use crate::problem::{Problem, Problems};
 
 part! {

@@ -1,25 +1,24 @@
-//! Which gateways leave.
+//! The order in which scale-in drains gateways.
 
 use std::collections::BTreeMap;
 
-use crate::load::ObservedGateway;
+use crate::observed::ObservedGateway;
 
-/// At most `max` gateways to drain, the first to go first: cordoned ones, then those
-/// with the fewest viewers, then of the fullest zone, then the youngest. Pinned ones
-/// never.
+/// Returns at most `max` gateways to drain: cordoned ones first, then those with the fewest
+/// viewers, then those of the fullest zone, then the youngest. Pinned gateways never drain.
 #[must_use]
 pub fn victims<'a>(candidates: &[&'a ObservedGateway], max: usize) -> Vec<&'a ObservedGateway> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for gateway in candidates {
         *zones.entry(gateway.zone.as_deref().unwrap_or("")).or_default() += 1;
     }
-    let crowd = |gateway: &ObservedGateway| zones[gateway.zone.as_deref().unwrap_or("")];
+    let in_zone = |gateway: &ObservedGateway| zones[gateway.zone.as_deref().unwrap_or("")];
     let mut sorted: Vec<_> = candidates.iter().copied().filter(|gateway| !gateway.pinned).collect();
     sorted.sort_by(|a, b| {
         b.cordoned
             .cmp(&a.cordoned)
             .then(a.connections().total_cmp(&b.connections()))
-            .then(crowd(b).cmp(&crowd(a)))
+            .then(in_zone(b).cmp(&in_zone(a)))
             .then(a.age_secs.total_cmp(&b.age_secs))
             .then(a.id.cmp(&b.id))
     });
@@ -32,24 +31,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::load::{LoadReport, Phase};
+    use crate::observed::{LoadReport, Phase};
 
     fn gateway(n: usize, connections: f64) -> ObservedGateway {
         ObservedGateway {
-            id: format!("g{n}").into(),
-            phase: Phase::Ready,
             age_secs: 100.0,
             report: Some(LoadReport { connections, ..LoadReport::default() }),
             report_age_secs: 1.0,
-            cordoned: false,
-            pinned: false,
-            zone: None,
+            ..ObservedGateway::new(format!("g{n}"), Phase::Ready)
         }
     }
 
     proptest! {
         #[test]
-        fn nobody_who_stays_has_fewer_viewers(
+        fn no_staying_gateway_has_fewer_viewers_than_a_victim(
             loads in prop::collection::vec((0_u32..50_000, any::<bool>()), 1..40),
             max in 0_usize..40,
         ) {
@@ -73,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn cordoned_first_then_the_fullest_zone_then_the_youngest() {
+    fn victims_are_cordoned_then_of_the_fullest_zone_then_young() {
         let zone = |name: &str| Some(name.into());
         let gateways = [
             ObservedGateway { zone: zone("a"), ..gateway(0, 5.0) },

@@ -1,27 +1,26 @@
-//! Who can serve, who is on the way, who is silent.
+//! Gateways sorted by what they can do.
 
+use super::memory::Memory;
 use crate::capacity::Knee;
-use crate::load::{LoadReport, ObservedGateway, Phase};
-use crate::memory::Memory;
-use crate::observation::Observation;
+use crate::observed::{LoadReport, Observation, ObservedGateway, Phase};
 use crate::policy::PolicyConfig;
 
-/// The fleet, sorted.
+/// The gateways of a fleet, sorted.
 #[derive(Debug)]
 pub(crate) struct Census<'a> {
-    /// Take newcomers and are heard (or all are taken to, when blind).
+    /// Admit joins and report. When blind, every ready gateway counts.
     pub(crate) serving: Vec<&'a ObservedGateway>,
-    /// Ready, and an operator wants them gone.
+    /// Ready, and cordoned.
     pub(crate) cordoned: Vec<&'a ObservedGateway>,
-    /// Their viewers are being moved.
+    /// Move their viewers to other gateways.
     pub(crate) draining: Vec<&'a ObservedGateway>,
-    /// On the way: listed as starting, or asked for and not listed yet.
+    /// Starting, or asked for and not listed yet.
     pub(crate) arriving: u32,
-    /// Run and cannot serve.
+    /// Running and unable to serve.
     pub(crate) unready: u32,
-    /// Should report and do not, or report nonsense.
+    /// Should report and do not, or their reports are not credible.
     pub(crate) silent: u32,
-    /// So many are silent that it is the reports that fail, not the gateways.
+    /// So many gateways are silent that the reports must be failing, not the gateways.
     pub(crate) blind: bool,
 }
 
@@ -65,13 +64,13 @@ impl<'a> Census<'a> {
         census
     }
 
-    /// Gateways that serve, or will.
+    /// Gateways that serve now or will.
     pub(crate) fn supply(&self) -> u32 {
         count(self.serving.len()) + self.arriving
     }
 }
 
-/// The report that can be believed: young enough and sane.
+/// The gateway's report, if it is young and credible.
 pub(crate) fn fresh<'a>(
     policy: &PolicyConfig,
     knee: &Knee,
@@ -81,7 +80,7 @@ pub(crate) fn fresh<'a>(
     gateway.report.as_ref().filter(|report| young && report.is_sane(knee))
 }
 
-/// A length as the replicas are counted.
+/// Converts a length to a number of replicas.
 #[must_use]
 pub fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)

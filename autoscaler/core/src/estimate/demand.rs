@@ -1,32 +1,31 @@
-//! What the crowd asks for, wherever its viewers are just now.
+//! Demand: what all viewers need, whether they are connected, moving or waiting.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::{Blind, Memory};
+use super::round::Round;
 use crate::axis::Axis;
-use crate::capacity::Knee;
-use crate::census::{Census, fresh};
-use crate::load::EntryLoad;
-use crate::memory::{Blind, Memory};
-use crate::observation::Observation;
-use crate::policy::PolicyConfig;
+use crate::observed::EntryLoad;
 
 /// Weight of a new sample in the smoothed share of leaving viewers.
 const LEAVE_ALPHA: f64 = 0.05;
-/// Fastest leaving that is believed: half of the viewers in a minute.
+/// Greatest credible share of viewers that leaves per second: half of them in a minute.
 const LEAVE_SHARE_MAX: f64 = 0.01;
 
-/// Demand now.
+/// Demand at the time of an observation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// Connected and waiting viewers.
     pub viewers: f64,
-    /// Those of them that wait at entry.
+    /// Viewers among them that wait at entry.
     pub waiting: f64,
     /// Joins per second.
     pub joins_per_s: f64,
-    /// Deliveries, bytes and packets per second and viewer.
+    /// Deliveries, bytes and packets per second, for one viewer.
     pub per_viewer: [f64; 3],
-    /// Processors and bytes of memory per connected viewer.
+    /// Processors and bytes of memory, for one connected viewer.
     pub standing: [f64; 2],
 }
 
@@ -38,22 +37,17 @@ struct Sums {
 }
 
 impl Demand {
-    /// Measures it; the memory learns.
-    pub(crate) fn measure(
-        policy: &PolicyConfig,
-        knee: &Knee,
-        memory: &mut Memory,
-        census: &Census<'_>,
-        seen: &Observation,
-    ) -> Demand {
-        let entry = sane(seen.entry);
+    /// Measures demand, and updates the memory with it.
+    pub(crate) fn measure(round: &Round<'_>, memory: &mut Memory) -> Demand {
+        let census = round.census;
+        let entry = credible(round.seen.entry);
         let waiting = entry.map_or(0.0, |entry| entry.waiting);
-        let known = remember(policy, knee, memory, census, seen);
-        let sums = sum(policy, knee, seen);
+        let known = known_viewers(round, memory);
+        let sums = sum(round);
         if !census.blind {
-            learn(policy, memory, &sums, seen);
+            learn(round, memory, &sums);
         }
-        let connected = blind_or(memory, census, seen, known, entry);
+        let connected = connected(round, memory, known, entry);
         let joins = if census.blind { entry.map_or(0.0, |e| e.granted_per_s) } else { sums.joins };
         let per_viewer = std::array::from_fn(|axis| memory.per_viewer[axis].last().unwrap_or(0.0));
         Demand {
@@ -66,37 +60,31 @@ impl Demand {
     }
 }
 
-/// Entry's counters when they can be believed.
-pub(crate) fn sane(entry: Option<EntryLoad>) -> Option<EntryLoad> {
-    let sound = |x: f64| x.is_finite() && (0.0..1e12).contains(&x);
-    entry.filter(|entry| sound(entry.waiting) && sound(entry.granted_per_s))
+/// Entry's counters, if they are credible.
+pub(crate) fn credible(entry: Option<EntryLoad>) -> Option<EntryLoad> {
+    let is_credible = |x: f64| x.is_finite() && (0.0..1e12).contains(&x);
+    entry.filter(|entry| is_credible(entry.waiting) && is_credible(entry.granted_per_s))
 }
 
-/// Connected viewers by each gateway's last believable report, whatever its phase.
-fn remember(
-    policy: &PolicyConfig,
-    knee: &Knee,
-    memory: &mut Memory,
-    census: &Census<'_>,
-    seen: &Observation,
-) -> f64 {
-    let now = seen.now();
+/// Connected viewers by the last credible report of each gateway, in any phase.
+fn known_viewers(round: &Round<'_>, memory: &mut Memory) -> f64 {
+    let (seen, now) = (round.seen, round.now());
     for gateway in &seen.gateways {
-        if let Some(report) = fresh(policy, knee, gateway) {
+        if let Some(report) = round.fresh(gateway) {
             memory.known.insert(gateway.id.clone(), (report.connections, now));
         }
     }
     if memory.known.len() > seen.gateways.len() {
         memory.known.retain(|id, _| seen.gateways.iter().any(|gateway| gateway.id == *id));
     }
-    let keep = policy.missing.keep_secs;
-    let counts = |at: std::time::Duration| census.blind || now.saturating_sub(at).as_secs_f64() <= keep;
+    let keep = round.policy.missing.keep_secs;
+    let counts = |at: Duration| round.census.blind || now.saturating_sub(at).as_secs_f64() <= keep;
     memory.known.values().filter(|(_, at)| counts(*at)).map(|(connections, _)| connections).sum()
 }
 
-fn sum(policy: &PolicyConfig, knee: &Knee, seen: &Observation) -> Sums {
+fn sum(round: &Round<'_>) -> Sums {
     let mut sums = Sums { connections: 0.0, joins: 0.0, per_viewer: [0.0; 3], standing: [0.0; 2] };
-    for report in seen.gateways.iter().filter_map(|gateway| fresh(policy, knee, gateway)) {
+    for report in round.seen.gateways.iter().filter_map(|gateway| round.fresh(gateway)) {
         sums.connections += report.connections;
         sums.joins += report.joins_per_s;
         for (sum, axis) in sums.per_viewer.iter_mut().zip(Axis::PER_VIEWER) {
@@ -108,8 +96,8 @@ fn sum(policy: &PolicyConfig, knee: &Knee, seen: &Observation) -> Sums {
     sums
 }
 
-fn learn(policy: &PolicyConfig, memory: &mut Memory, sums: &Sums, seen: &Observation) {
-    let now = seen.now();
+fn learn(round: &Round<'_>, memory: &mut Memory, sums: &Sums) {
+    let (policy, now) = (round.policy, round.now());
     memory.joins.push(now, sums.joins, policy.joins.window_secs);
     if sums.connections < 1.0 {
         return;
@@ -123,16 +111,11 @@ fn learn(policy: &PolicyConfig, memory: &mut Memory, sums: &Sums, seen: &Observa
     memory.leave_share += LEAVE_ALPHA * (leaving - memory.leave_share);
 }
 
-/// When blind, the last figure plus what entry granted less those who will have left.
-fn blind_or(
-    memory: &mut Memory,
-    census: &Census<'_>,
-    seen: &Observation,
-    known: f64,
-    entry: Option<EntryLoad>,
-) -> f64 {
-    let now = seen.now();
-    if !census.blind {
+/// Connected viewers. When blind they are estimated: the last count, plus the viewers that entry
+/// granted since, minus the share that usually leaves.
+fn connected(round: &Round<'_>, memory: &mut Memory, known: f64, entry: Option<EntryLoad>) -> f64 {
+    let now = round.now();
+    if !round.census.blind {
         memory.blind = None;
         return known;
     }
