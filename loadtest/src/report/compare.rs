@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
+use barrage_plot::Plot;
 use maud::{Markup, html};
 
-use super::html::{frame, plots};
-use super::plot::Plot;
+use super::html::{STYLE, plots};
 use super::{Report, Verdict};
 use crate::figure::{self, Unit, unit_of};
 
@@ -205,7 +205,7 @@ pub fn compare_text(a: &[Report], b: &[Report]) -> String {
 
 /// The plots that both have, drawn to the same scale.
 fn pairs(a: &[Plot], b: &[Plot]) -> Vec<(Markup, Markup)> {
-    let both = a.iter().filter_map(|a| Some((a, b.iter().find(|b| b.title == a.title)?)));
+    let both = a.iter().filter_map(|a| Some((a, b.iter().find(|b| b.title() == a.title())?)));
     let drawn = both.map(|(a, b)| {
         let extent = a.extent().and(b.extent());
         (a.draw(extent), b.draw(extent))
@@ -252,7 +252,7 @@ pub fn compare_html(a: &[Report], b: &[Report]) -> String {
         @if spreads { p.note { "The first run of each side." } }
         @for (a, b) in pairs(&first_plots(a), &first_plots(b)) { div.pair { (a) (b) } }
     };
-    frame("A and B", &body)
+    barrage_plot::page("A and B", STYLE, &body)
 }
 
 #[cfg(test)]

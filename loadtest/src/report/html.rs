@@ -1,32 +1,14 @@
 //! The report as one page that opens without a network, in a light and a dark form.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use barrage_plot::{Band, Limit, Line, Mark, Plot, XAxis};
+use maud::{Markup, html};
 
-use super::plot::{Band, Limit, Line, Plot, Timeline};
 use super::summary::show;
 use super::{Gateways, Report, Second};
 use crate::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
 
-const STYLE: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("report.js");
-
-/// A whole page around something.
-pub(crate) fn frame(title: &str, body: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main { (body) } script { (PreEscaped(SCRIPT)) } }
-        }
-    };
-    page.into_string()
-}
+/// CSS of the report and of a comparison, beside the common style of pages.
+pub(crate) const STYLE: &str = include_str!("report.css");
 
 /// The report's page.
 #[must_use]
@@ -49,7 +31,7 @@ pub fn page(report: &Report) -> String {
         h2 { "The run" }
         (setting(report))
     };
-    frame(&format!("{} {}", report.scenario.name, report.verdict.label()), &body)
+    barrage_plot::page(&format!("{} {}", report.scenario.name, report.verdict.label()), STYLE, &body)
 }
 
 fn tiles(report: &Report) -> Markup {
@@ -91,20 +73,22 @@ fn thresholds(report: &Report) -> Markup {
 
 /// The plots of a run that have something to show.
 pub(crate) fn plots(report: &Report) -> Vec<Plot> {
-    let line =
-        |name: &str, value: fn(&Second) -> Option<f64>| Line::new(name, report.series.iter().map(value));
+    let line = |name: &str, value: fn(&Second) -> Option<f64>| {
+        Line::by_second(name, report.series.iter().map(value))
+    };
     let count = |name: &str, value: fn(&Second) -> u64| {
-        Line::new(name, report.series.iter().map(move |second| Some(value(second) as f64)))
+        Line::by_second(name, report.series.iter().map(move |second| Some(value(second) as f64)))
     };
     let is_fleet = report.series.iter().any(|s| s.gateways.is_some_and(|it| it.count > 1));
     let fleet = |name: &str, value: fn(&Gateways) -> f64| {
-        Line::new(
+        Line::by_second(
             name,
             report.series.iter().map(move |s| s.gateways.filter(|_| is_fleet).map(|it| value(&it))),
         )
     };
+    let plot = |title, show, lines| Plot::new(title, XAxis::Seconds, show, lines);
     let plots = [
-        Plot::new(
+        plot(
             "Viewers",
             short,
             vec![
@@ -113,13 +97,13 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 count("waiting", |s| s.waiting),
             ],
         ),
-        Plot::new("Deliveries a second", short, vec![count("messages", |s| s.deliveries)]),
-        Plot::new(
+        plot("Deliveries a second", short, vec![count("messages", |s| s.deliveries)]),
+        plot(
             "Latency, intended send to viewer",
             milliseconds,
             vec![line("p50", |s| s.p50_ms), line("p99", |s| s.p99_ms), line("max", |s| s.max_ms)],
         ),
-        Plot::new(
+        plot(
             "Latency of gifts, posts, joins (p99)",
             milliseconds,
             vec![
@@ -128,7 +112,7 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 line("join", |s| s.join_p99_ms),
             ],
         ),
-        Plot::new(
+        plot(
             "Posts a second",
             short,
             vec![
@@ -138,12 +122,12 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 count("failed", |s| s.failed),
             ],
         ),
-        Plot::new(
+        plot(
             "Chat that viewers did not get",
             short,
             vec![count("left out", |s| s.left_out), count("skipped in repairs", |s| s.skipped)],
         ),
-        Plot::new(
+        plot(
             "Connections a second",
             short,
             vec![
@@ -154,12 +138,12 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 count("refused", |s| s.refusals),
             ],
         ),
-        Plot::new(
+        plot(
             "Gateways",
             short,
             vec![fleet("there", |it| it.count as f64), fleet("draining", |it| it.draining as f64)],
         ),
-        Plot::new(
+        plot(
             "Viewers of a gateway",
             short,
             vec![
@@ -167,13 +151,9 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 fleet("the emptiest", |it| it.connections_least as f64),
             ],
         ),
-        Plot::new(
-            "Joins a second at one gateway, at most",
-            short,
-            vec![fleet("joins", |it| it.joins_per_s_most)],
-        ),
-        Plot::new("Bytes a second to viewers", bytes, vec![count("bytes", |s| s.bytes)]),
-        Plot::new(
+        plot("Joins a second at one gateway, at most", short, vec![fleet("joins", |it| it.joins_per_s_most)]),
+        plot("Bytes a second to viewers", bytes, vec![count("bytes", |s| s.bytes)]),
+        plot(
             "CPU, in cores",
             |value| format!("{value:.2}"),
             vec![
@@ -182,22 +162,18 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
                 line("tester", |s| Some(s.tester_cores)),
             ],
         ),
-        Plot::new(
+        plot(
             "Memory of the server",
             bytes,
             vec![line("resident", |s| s.server_memory_bytes), fleet("gateways", |it| it.memory_bytes)],
         ),
-        Plot::new("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
+        plot("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
     ];
-    let timeline = timeline(report);
-    plots
-        .into_iter()
-        .flatten()
-        .map(|plot| {
-            let limits = limits(report, plot.title);
-            plot.annotated(limits, timeline.clone())
-        })
-        .collect()
+    let annotate = |plot: Plot| {
+        let limits = limits(report, plot.title());
+        plot.limits(limits).bands(phases(report)).marks(faults(report))
+    };
+    plots.into_iter().flatten().map(annotate).collect()
 }
 
 /// The thresholds on the figures that a plot shows.
@@ -222,16 +198,20 @@ fn limits(report: &Report, title: &str) -> Vec<Limit> {
     limits
 }
 
-fn timeline(report: &Report) -> Timeline {
-    let mut from_secs = 0.0;
+fn phases(report: &Report) -> Vec<Band> {
+    let mut from = 0.0;
     let bands = report.scenario.phases.iter().map(|phase| {
-        let (name, to_secs) = (phase.phase.label(), from_secs + phase.secs);
-        let band = Band { name, from_secs, to_secs };
-        from_secs = to_secs;
+        let (name, to) = (phase.phase.label(), from + phase.secs);
+        let band = Band { name, from, to };
+        from = to;
         band
     });
-    let bands = bands.collect();
-    Timeline { bands, faults_secs: report.scenario.faults.iter().map(|fault| fault.at_secs).collect() }
+    bands.collect()
+}
+
+fn faults(report: &Report) -> Vec<Mark> {
+    let mark = |at: f64| Mark { at, text: format!("fault at {at} s") };
+    report.scenario.faults.iter().map(|fault| mark(fault.at_secs)).collect()
 }
 
 fn short(value: f64) -> String {

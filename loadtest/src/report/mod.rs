@@ -4,7 +4,6 @@
 pub(crate) mod compare;
 mod gate;
 mod html;
-mod plot;
 mod second;
 mod summary;
 

@@ -1,0 +1,89 @@
+//! Commands to the admin listeners of gateways and entry.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use barrage_scaling::GatewayId;
+use http::Method;
+use serde_json::json;
+
+use crate::http::{HttpClient, HttpError};
+
+/// Commands to gateways and entry. Every command may be repeated.
+#[async_trait]
+pub trait AdminCommands: Send + Sync {
+    /// Makes a gateway refuse joins and send all viewers away within `within_secs`.
+    async fn start_drain(&self, address: &str, within_secs: u64) -> Result<(), HttpError>;
+    /// Makes a gateway admit joins again; viewers not yet notified stay.
+    async fn cancel_drain(&self, address: &str) -> Result<(), HttpError>;
+    /// Makes a gateway send a share of its viewers, 0 to 1, to other gateways.
+    async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError>;
+    /// Sets the weight factor of `gateways` to 0 for a while; `entry` is the base URL of an
+    /// entry's admin listener.
+    async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError>;
+}
+
+/// [`AdminCommands`] over HTTP.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HttpAdminCommands(pub(crate) HttpClient);
+
+#[async_trait]
+impl AdminCommands for HttpAdminCommands {
+    async fn start_drain(&self, address: &str, within_secs: u64) -> Result<(), HttpError> {
+        let body = json!({ "within_secs": within_secs }).to_string().into_bytes();
+        self.0.send(Method::POST, &format!("http://{address}/v1/admin/drain"), body).await.map(drop)
+    }
+
+    async fn cancel_drain(&self, address: &str) -> Result<(), HttpError> {
+        let url = format!("http://{address}/v1/admin/drain");
+        self.0.send(Method::DELETE, &url, Vec::new()).await.map(drop)
+    }
+
+    async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError> {
+        let body = json!({ "share": share }).to_string().into_bytes();
+        self.0.send(Method::POST, &format!("http://{address}/v1/admin/give-back"), body).await.map(drop)
+    }
+
+    async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError> {
+        let factors: BTreeMap<&GatewayId, f64> = gateways.iter().map(|id| (id, 0.0)).collect();
+        let body = json!({ "factors": factors }).to_string().into_bytes();
+        let url = format!("{}/v1/admin/factors", entry.trim_end_matches('/'));
+        self.0.send(Method::PUT, &url, body).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::Request;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::tests::serve;
+
+    #[tokio::test]
+    async fn gateway_commands_go_to_its_admin_listener() {
+        let received: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let receive = {
+            let received = Arc::clone(&received);
+            async move |request: Request| {
+                let route = format!("{} {}", request.method(), request.uri().path());
+                let body = axum::body::to_bytes(request.into_body(), 1_000).await.unwrap();
+                received.lock().unwrap().push((route, serde_json::from_slice(&body).unwrap_or(Value::Null)));
+            }
+        };
+        let address = serve(Router::new().fallback(receive)).await;
+        let commands = HttpAdminCommands(HttpClient::default());
+        commands.start_drain(&address, 96).await.unwrap();
+        commands.cancel_drain(&address).await.unwrap();
+        commands.give_back(&address, 0.25).await.unwrap();
+        let expected = [
+            ("POST /v1/admin/drain".into(), json!({ "within_secs": 96 })),
+            ("DELETE /v1/admin/drain".into(), Value::Null),
+            ("POST /v1/admin/give-back".into(), json!({ "share": 0.25 })),
+        ];
+        assert_eq!(*received.lock().unwrap(), expected);
+    }
+}

@@ -1,0 +1,37 @@
+//! Events for operators, written as Kubernetes events and as log lines.
+
+/// Type of a Kubernetes event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    /// Expected in normal operation.
+    Normal,
+    /// An operator should look at the fleet.
+    Warning,
+}
+
+impl EventKind {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            EventKind::Normal => "Normal",
+            EventKind::Warning => "Warning",
+        }
+    }
+}
+
+/// One event about one fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FleetEvent {
+    pub(crate) kind: EventKind,
+    pub(crate) reason: &'static str,
+    pub(crate) text: String,
+}
+
+impl FleetEvent {
+    pub(crate) fn normal(reason: &'static str, text: String) -> FleetEvent {
+        FleetEvent { kind: EventKind::Normal, reason, text }
+    }
+
+    pub(crate) fn warning(reason: &'static str, text: String) -> FleetEvent {
+        FleetEvent { kind: EventKind::Warning, reason, text }
+    }
+}

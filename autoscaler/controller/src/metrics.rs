@@ -1,0 +1,138 @@
+//! Metrics of the controller. Label values are names of fleets, which are objects of the
+//! cluster, and constants of this program.
+
+use barrage_scaling::{Axis, Decision};
+use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::actuate::Applied;
+
+/// Prometheus handles, registered once per process.
+#[derive(Debug, Clone)]
+pub struct ControllerMetrics {
+    gateways: GaugeVec,
+    recommended: GaugeVec,
+    viewers: GaugeVec,
+    skew: GaugeVec,
+    panic: GaugeVec,
+    actions: IntCounterVec,
+    errors: IntCounterVec,
+    wrong_victims: IntCounterVec,
+    pub(crate) pass_seconds: Histogram,
+    pub(crate) leader: IntGauge,
+}
+
+impl ControllerMetrics {
+    /// Registers all metrics.
+    ///
+    /// # Errors
+    /// When a name is already registered.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let gauge = GaugeVec::new(Opts::new(format!("barrage_autoscaler_{name}"), help), labels)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(format!("barrage_autoscaler_{name}"), help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let pass_seconds = Histogram::with_opts(
+            HistogramOpts::new(
+                "barrage_autoscaler_pass_seconds",
+                "Duration of one pass over all fleets, in seconds.",
+            )
+            .buckets(prometheus::exponential_buckets(0.005, 2.0, 12)?),
+        )?;
+        let leader = IntGauge::new("barrage_autoscaler_leader", "1 while this replica leads.")?;
+        registry.register(Box::new(pass_seconds.clone()))?;
+        registry.register(Box::new(leader.clone()))?;
+        Ok(ControllerMetrics {
+            gateways: gauge("gateways", "Gateways of a fleet by state.", &["fleet", "state"])?,
+            recommended: gauge(
+                "recommended_gateways",
+                "Gateways that each axis requires.",
+                &["fleet", "axis"],
+            )?,
+            viewers: gauge(
+                "viewers",
+                "Viewers: all (connected and waiting), waiting, forecast.",
+                &["fleet", "which"],
+            )?,
+            skew: gauge("skew_ratio", "Viewers of the fullest gateway, divided by the mean.", &["fleet"])?,
+            panic: gauge("panic", "1 while demand outgrows the fleet.", &["fleet"])?,
+            actions: counter(
+                "actions_total",
+                "Actions carried out, by the reason of their event.",
+                &["fleet", "action"],
+            )?,
+            errors: counter(
+                "errors_total",
+                "Passes that ended early, and decisions that were not carried out completely.",
+                &["fleet", "reason"],
+            )?,
+            wrong_victims: counter(
+                "wrong_victims_total",
+                "Gateways that Kubernetes deleted in place of a drained one.",
+                &["fleet"],
+            )?,
+            pass_seconds,
+            leader,
+        })
+    }
+
+    /// Sets the gauges of a fleet after a decision.
+    pub(crate) fn decided(&self, fleet: &str, replicas: u32, decision: &Decision) {
+        let reason = &decision.reason;
+        for (state, many) in [
+            ("asked", replicas),
+            ("desired", decision.replicas),
+            ("serving", reason.serving),
+            ("arriving", reason.arriving),
+            ("draining", reason.draining),
+            ("silent", reason.silent),
+        ] {
+            self.gateways.with_label_values(&[fleet, state]).set(f64::from(many));
+        }
+        for (axis, gateways) in &reason.need.axes {
+            self.recommended.with_label_values(&[fleet, axis.label()]).set(*gateways);
+        }
+        for (which, many) in [
+            ("all", reason.demand.viewers),
+            ("waiting", reason.demand.waiting),
+            ("forecast", reason.forecast.viewers),
+        ] {
+            self.viewers.with_label_values(&[fleet, which]).set(many);
+        }
+        self.skew.with_label_values(&[fleet]).set(reason.skew);
+        self.panic.with_label_values(&[fleet]).set(if reason.panic { 1.0 } else { 0.0 });
+    }
+
+    /// Removes the gauges of a deleted fleet. Gauges that were never set are absent already.
+    pub(crate) fn forget(&self, fleet: &str) {
+        for state in ["asked", "desired", "serving", "arriving", "draining", "silent"] {
+            drop(self.gateways.remove_label_values(&[fleet, state]));
+        }
+        for axis in Axis::ALL {
+            drop(self.recommended.remove_label_values(&[fleet, axis.label()]));
+        }
+        for which in ["all", "waiting", "forecast"] {
+            drop(self.viewers.remove_label_values(&[fleet, which]));
+        }
+        drop(self.skew.remove_label_values(&[fleet]));
+        drop(self.panic.remove_label_values(&[fleet]));
+    }
+
+    /// Counts the effects of a pass.
+    pub(crate) fn applied(&self, fleet: &str, applied: &Applied) {
+        for event in &applied.events {
+            self.actions.with_label_values(&[fleet, event.reason]).inc();
+        }
+        // Created at 0, so that an alert on any other value has a series to watch.
+        self.wrong_victims.with_label_values(&[fleet]).inc_by(applied.wrong_victims as u64);
+    }
+
+    pub(crate) fn failed(&self, fleet: &str, reason: &'static str) {
+        self.errors.with_label_values(&[fleet, reason]).inc();
+    }
+}

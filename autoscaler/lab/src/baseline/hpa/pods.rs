@@ -1,0 +1,91 @@
+//! Groups of pods by readiness and metrics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Age up to which the CPU of a pod counts only when the pod is ready.
+const CPU_INITIALIZATION_SECS: f64 = 300.0;
+/// Time after its start within which an unready pod that was never ready counts as unready.
+const INITIAL_READINESS_SECS: f64 = 30.0;
+
+/// Phase of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not scheduled, or not started.
+    Pending,
+    /// Started.
+    Running,
+    /// Ended with an error.
+    Failed,
+}
+
+/// A pod as the HPA sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pod {
+    /// Number that stands for the name.
+    pub name: u32,
+    /// Phase of the pod.
+    pub phase: PodPhase,
+    /// A deletion timestamp is set.
+    pub deleting: bool,
+    /// The condition `Ready` holds.
+    pub ready: bool,
+    /// Start time, in seconds.
+    pub started_secs: f64,
+    /// Time of the last change of readiness, in seconds.
+    pub turned_secs: f64,
+    /// CPU request, in millicores.
+    pub request: i64,
+}
+
+/// Value of a metric for one pod.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Whole number, as in the metrics API.
+    pub value: i64,
+    /// Time of the sample, in seconds.
+    pub at_secs: f64,
+    /// Window of the sample, in seconds.
+    pub window_secs: f64,
+}
+
+/// Samples by pod number.
+pub type Samples = BTreeMap<u32, Sample>;
+
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    pub(super) ready: usize,
+    pub(super) unready: BTreeSet<u32>,
+    pub(super) missing: BTreeSet<u32>,
+    pub(super) ignored: BTreeSet<u32>,
+}
+
+/// Groups pods as `groupPods` does: readiness matters for CPU alone.
+pub(super) fn group(pods: &[Pod], samples: &Samples, is_cpu: bool, now_secs: f64) -> Groups {
+    let mut groups = Groups::default();
+    for pod in pods {
+        if pod.deleting || pod.phase == PodPhase::Failed {
+            groups.ignored.insert(pod.name);
+        } else if pod.phase == PodPhase::Pending {
+            groups.unready.insert(pod.name);
+        } else {
+            match samples.get(&pod.name) {
+                None => {
+                    groups.missing.insert(pod.name);
+                }
+                Some(sample) if is_cpu && is_cpu_unready(pod, sample, now_secs) => {
+                    groups.unready.insert(pod.name);
+                }
+                Some(_) => groups.ready += 1,
+            }
+        }
+    }
+    groups
+}
+
+fn is_cpu_unready(pod: &Pod, sample: &Sample, now_secs: f64) -> bool {
+    if pod.started_secs + CPU_INITIALIZATION_SECS > now_secs {
+        !pod.ready || sample.at_secs < pod.turned_secs + sample.window_secs
+    } else {
+        !pod.ready && pod.started_secs + INITIAL_READINESS_SECS > pod.turned_secs
+    }
+}

@@ -1,0 +1,12 @@
+//! The policies that a simulation compares.
+
+mod baselines;
+mod contender;
+mod oracle;
+mod ours;
+
+pub(crate) use baselines::{HpaScaler, KpaScaler};
+pub use contender::{Contender, Placement};
+pub(crate) use contender::{Orders, Scaler, View};
+pub(crate) use oracle::{Oracle, needed};
+pub(crate) use ours::{Ours, observe};

@@ -1,0 +1,477 @@
+//! A plot: lines over one x axis, with limits, bands and marks.
+
+use maud::{Markup, html};
+
+use crate::axis::{XAxis, step};
+
+/// Size of a plot, in SVG units.
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 190.0;
+/// Margins of the plotted area; the left one holds the numbers of the y axis.
+const LEFT: f64 = 90.0;
+const BOTTOM: f64 = 22.0;
+const TOP: f64 = 24.0;
+const RIGHT: f64 = 8.0;
+/// A limit is drawn up to this multiple of the largest value. Beyond it, the limit would press
+/// the lines to the bottom, so the caption names it instead.
+const LIMIT_TIMES_MAX: f64 = 3.0;
+/// Width from which a band has room for its name, in SVG units.
+const NAMED_BAND_MIN: f64 = 48.0;
+
+/// Dashes of a line. Colours alone do not distinguish many lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dash {
+    /// No gaps.
+    #[default]
+    Solid,
+    /// Long dashes.
+    Dashed,
+    /// Dots.
+    Dotted,
+    /// A long dash and a dot in turn.
+    DashDot,
+}
+
+impl Dash {
+    /// SVG's `stroke-dasharray`; empty for a solid line.
+    fn array(self) -> &'static str {
+        match self {
+            Dash::Solid => "",
+            Dash::Dashed => "7 3",
+            Dash::Dotted => "2 3",
+            Dash::DashDot => "9 3 2 3",
+        }
+    }
+
+    /// CSS background of the key in a caption.
+    fn swatch(self, color: &str) -> String {
+        let stops = match self {
+            Dash::Solid => return color.to_owned(),
+            Dash::Dashed => "0 7px, transparent 7px 10px",
+            Dash::Dotted => "0 2px, transparent 2px 5px",
+            Dash::DashDot => {
+                return format!(
+                    "repeating-linear-gradient(90deg, {color} 0 9px, transparent 9px 12px, \
+                     {color} 12px 14px, transparent 14px 17px)"
+                );
+            }
+        };
+        format!("repeating-linear-gradient(90deg, {color} {stops})")
+    }
+}
+
+/// How the points of a line are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Joined, in order of x.
+    #[default]
+    Line,
+    /// Each point as a dot.
+    Dots,
+}
+
+/// One line of a plot.
+#[derive(Debug, Clone)]
+pub struct Line {
+    name: String,
+    points: Vec<(f64, Option<f64>)>,
+    color: Option<&'static str>,
+    dash: Dash,
+    shape: Shape,
+}
+
+impl Line {
+    /// A line through points `(x, y)`, in order of x. A point without a y is a hole.
+    #[must_use]
+    pub fn new(name: &str, points: impl IntoIterator<Item = (f64, Option<f64>)>) -> Self {
+        let points = points.into_iter().collect();
+        Line { name: name.into(), points, color: None, dash: Dash::Solid, shape: Shape::Line }
+    }
+
+    /// A line with one value a second, from second 0 on.
+    #[must_use]
+    pub fn by_second(name: &str, values: impl IntoIterator<Item = Option<f64>>) -> Self {
+        Line::new(name, values.into_iter().enumerate().map(|(second, value)| (second as f64, value)))
+    }
+
+    /// Sets a CSS colour. The default is the page's colour for the line's place in its plot; a
+    /// page has five.
+    #[must_use]
+    pub fn color(self, color: &'static str) -> Self {
+        Line { color: Some(color), ..self }
+    }
+
+    /// Sets the dashes.
+    #[must_use]
+    pub fn dash(self, dash: Dash) -> Self {
+        Line { dash, ..self }
+    }
+
+    /// Sets how the points are drawn.
+    #[must_use]
+    pub fn shape(self, shape: Shape) -> Self {
+        Line { shape, ..self }
+    }
+
+    fn values(&self) -> impl Iterator<Item = f64> {
+        self.points.iter().filter_map(|(_, value)| *value)
+    }
+
+    fn color_at(&self, place: usize) -> String {
+        self.color.map_or_else(|| format!("var(--c{place})"), ToOwned::to_owned)
+    }
+}
+
+/// A horizontal limit, for example a threshold.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    /// Text of the caption.
+    pub text: String,
+    /// Value on the y axis.
+    pub value: f64,
+}
+
+/// A named stretch of the x axis, for example a phase.
+#[derive(Debug, Clone)]
+pub struct Band {
+    /// Name above the band.
+    pub name: &'static str,
+    /// Begin on the x axis.
+    pub from: f64,
+    /// End on the x axis.
+    pub to: f64,
+}
+
+/// A vertical mark for something that happened.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Place on the x axis.
+    pub at: f64,
+    /// Text that a pointer over the mark shows.
+    pub text: String,
+}
+
+/// Ranges of both axes. Two plots with one extent can be compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    y: f64,
+    x: f64,
+}
+
+impl Extent {
+    /// Returns the smallest extent that contains both.
+    #[must_use]
+    pub fn and(self, other: Extent) -> Extent {
+        Extent { y: self.y.max(other.y), x: self.x.max(other.x) }
+    }
+
+    /// Largest value on the y axis.
+    #[must_use]
+    pub fn largest(self) -> f64 {
+        self.y
+    }
+}
+
+/// Lines over one x axis. Both axes begin at 0.
+#[derive(Debug, Clone)]
+pub struct Plot {
+    title: String,
+    axis: XAxis,
+    show: fn(f64) -> String,
+    lines: Vec<Line>,
+    limits: Vec<Limit>,
+    bands: Vec<Band>,
+    marks: Vec<Mark>,
+}
+
+impl Plot {
+    /// A plot of the lines that have a value, the most important line first; `None` when no line
+    /// has one. `show` formats values of the y axis.
+    #[must_use]
+    pub fn new(title: &str, axis: XAxis, show: fn(f64) -> String, lines: Vec<Line>) -> Option<Plot> {
+        let lines: Vec<Line> = lines.into_iter().filter(|line| line.values().next().is_some()).collect();
+        let (limits, bands, marks) = (Vec::new(), Vec::new(), Vec::new());
+        (!lines.is_empty()).then(|| Plot { title: title.into(), axis, show, lines, limits, bands, marks })
+    }
+
+    /// Adds limits.
+    #[must_use]
+    pub fn limits(self, limits: Vec<Limit>) -> Plot {
+        Plot { limits, ..self }
+    }
+
+    /// Adds bands, in order of x.
+    #[must_use]
+    pub fn bands(self, bands: Vec<Band>) -> Plot {
+        Plot { bands, ..self }
+    }
+
+    /// Adds marks.
+    #[must_use]
+    pub fn marks(self, marks: Vec<Mark>) -> Plot {
+        Plot { marks, ..self }
+    }
+
+    /// The title, which identifies a plot on its page.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn largest(&self) -> f64 {
+        self.lines.iter().flat_map(Line::values).fold(0.0, f64::max)
+    }
+
+    fn is_drawn(&self, limit: &Limit) -> bool {
+        limit.value <= self.largest() * LIMIT_TIMES_MAX
+    }
+
+    /// Returns the extent that this plot needs by itself.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let limits = self.limits.iter().filter(|limit| self.is_drawn(limit)).map(|limit| limit.value);
+        let x = self.lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x).fold(0.0, f64::max);
+        Extent { y: limits.fold(self.largest(), f64::max), x: if x > 0.0 { x } else { 1.0 } }
+    }
+
+    /// Draws the plot as a figure. Its caption is also the key of the lines.
+    #[must_use]
+    pub fn draw(&self, extent: Extent) -> Markup {
+        let scale = Scale::new(extent);
+        let values = (0..=(scale.top / scale.step).round() as u32).map(|n| f64::from(n) * scale.step);
+        html! {
+            figure.plot {
+                (self.caption())
+                svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(self.title)
+                    data-left=(LEFT) data-right=(WIDTH - RIGHT) data-end=(extent.x) data-xs=(self.xs()) {
+                    (self.draw_bands(&scale))
+                    @for value in values {
+                        line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(px(scale.y(value))) y2=(px(scale.y(value))) {}
+                        text.scale x=(LEFT - 6.0) y=(px(scale.y(value) + 4.0)) text-anchor="end" {
+                            @if value == 0.0 { "0" } @else { ((self.show)(value)) }
+                        }
+                    }
+                    @for at in self.axis.ticks(extent.x) {
+                        text.scale x=(px(scale.x(at))) y=(HEIGHT - 4.0) text-anchor="middle" {
+                            (at) @if at == 0.0 { " " (self.axis.unit()) }
+                        }
+                    }
+                    @for limit in self.limits.iter().filter(|limit| self.is_drawn(limit)) {
+                        @let y = px(scale.y(limit.value));
+                        line.limit x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) { title { (limit.text) } }
+                    }
+                    @for mark in self.marks.iter().filter(|mark| mark.at <= extent.x) {
+                        @let x = px(scale.x(mark.at));
+                        line.mark x1=(x) x2=(x) y1=(TOP) y2=(HEIGHT - BOTTOM) { title { (mark.text) } }
+                    }
+                    // The first line is the most important one: it is drawn over the others.
+                    @for (place, line) in self.lines.iter().enumerate().rev() {
+                        (self.draw_line(place, line, &scale))
+                    }
+                    line.cursor y1=(TOP) y2=(HEIGHT - BOTTOM) {}
+                }
+            }
+        }
+    }
+
+    fn caption(&self) -> Markup {
+        html! {
+            figcaption {
+                strong { (self.title) }
+                @for (place, line) in self.lines.iter().enumerate() {
+                    span.key {
+                        i style={ "background:" (line.dash.swatch(&line.color_at(place))) } {}
+                        (line.name) " " output {}
+                    }
+                }
+                @for limit in &self.limits {
+                    span.key {
+                        i.limit-key {} (limit.text)
+                        @if !self.is_drawn(limit) { " (above this scale)" }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Draws the bands, every second one shaded, with a name above each that has room for one.
+    fn draw_bands(&self, scale: &Scale) -> Markup {
+        html! {
+            @for (n, band) in self.bands.iter().enumerate().filter(|(_, band)| band.from < scale.end) {
+                @let (from, to) = (scale.x(band.from), scale.x(band.to.min(scale.end)));
+                @if n % 2 == 1 {
+                    rect.band x=(px(from)) y=(TOP) width=(px(to - from)) height=(HEIGHT - TOP - BOTTOM) {}
+                }
+                @if to - from >= NAMED_BAND_MIN {
+                    text.phase x=(px(f64::midpoint(from, to))) y=(TOP - 6.0) text-anchor="middle" { (band.name) }
+                }
+            }
+        }
+    }
+
+    fn draw_line(&self, place: usize, line: &Line, scale: &Scale) -> Markup {
+        let color = line.color_at(place);
+        html! {
+            @match line.shape {
+                Shape::Dots => {
+                    @for (x, value) in &line.points {
+                        @if let Some(value) = value {
+                            circle cx=(px(scale.x(*x))) cy=(px(scale.y(*value))) r="3.5" style={ "fill:" (color) } {}
+                        }
+                    }
+                }
+                Shape::Line => {
+                    path.line d=(path(&line.points, scale)) style={ "stroke:" (color) }
+                        stroke-dasharray=(line.dash.array()) data-values=(self.values(line)) {}
+                }
+            }
+        }
+    }
+
+    /// Places on the x axis of the first line's points, for the script; empty for dots.
+    fn xs(&self) -> String {
+        let Some(line) = self.lines.iter().find(|line| line.shape == Shape::Line) else {
+            return String::new();
+        };
+        line.points.iter().map(|(x, _)| trim(&format!("{x:.2}"))).collect::<Vec<_>>().join("|")
+    }
+
+    /// Values of a line as texts, for the script.
+    fn values(&self, line: &Line) -> String {
+        let shown = line.points.iter().map(|(_, value)| value.map_or_else(|| "-".into(), self.show));
+        shown.collect::<Vec<_>>().join("|")
+    }
+}
+
+/// Maps values to SVG units.
+struct Scale {
+    end: f64,
+    step: f64,
+    top: f64,
+}
+
+impl Scale {
+    fn new(extent: Extent) -> Scale {
+        let step = step(extent.y);
+        Scale { end: extent.x, step, top: (extent.y / step).ceil().max(1.0) * step }
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        LEFT + value / self.end * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        TOP + (1.0 - value / self.top) * (HEIGHT - TOP - BOTTOM)
+    }
+}
+
+/// One digit after the point: a screen shows no more.
+fn px(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn trim(number: &str) -> String {
+    number.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Whether fewer than half of the points have a value. Such a line is drawn over its holes.
+fn is_sparse(points: &[(f64, Option<f64>)]) -> bool {
+    points.iter().filter(|(_, value)| value.is_some()).count() * 2 < points.len()
+}
+
+fn path(points: &[(f64, Option<f64>)], scale: &Scale) -> String {
+    let joins_holes = is_sparse(points);
+    let mut path = String::new();
+    let mut pen_is_down = false;
+    for (x, value) in points {
+        if let Some(value) = value {
+            let command = if pen_is_down { 'L' } else { 'M' };
+            path.push_str(&format!("{command}{} {}", px(scale.x(*x)), px(scale.y(*value))));
+            if !pen_is_down {
+                // A point without a neighbour is drawn as a dot.
+                path.push_str("h0");
+            }
+        }
+        pen_is_down = value.is_some() || pen_is_down && joins_holes;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(lines: Vec<Line>) -> Plot {
+        Plot::new("title", XAxis::Seconds, |value| value.to_string(), lines).unwrap()
+    }
+
+    fn drawn(plot: &Plot) -> String {
+        plot.draw(plot.extent()).into_string()
+    }
+
+    /// A scale on which x and y are SVG units, apart from y's direction.
+    fn unit_path(values: &[Option<f64>]) -> String {
+        let scale = Scale { end: WIDTH - LEFT - RIGHT, step: 1.0, top: HEIGHT - TOP - BOTTOM };
+        let points: Vec<_> = values.iter().enumerate().map(|(x, value)| (x as f64, *value)).collect();
+        path(&points, &scale)
+    }
+
+    #[test]
+    fn holes_break_a_line() {
+        let path = unit_path(&[Some(0.0), Some(1.0), None, Some(2.0)]);
+        assert_eq!(path, "M90.0 168.0h0L91.0 167.0M93.0 166.0h0");
+    }
+
+    #[test]
+    fn sparse_points_are_joined_over_holes() {
+        let path = unit_path(&[Some(0.0), None, None, Some(2.0), None]);
+        assert_eq!(path, "M90.0 168.0h0L93.0 166.0");
+    }
+
+    #[test]
+    fn limits_near_the_lines_are_drawn_and_far_ones_named() {
+        let limit = |value: f64| Limit { text: format!("p99 < {value}"), value };
+        let plot = plot(vec![Line::by_second("a", [Some(10.0), Some(20.0)])]);
+        let plot = plot.limits(vec![limit(40.0), limit(1_000.0)]);
+        assert_eq!(plot.extent().largest(), 40.0);
+        let drawn = drawn(&plot);
+        assert_eq!(drawn.matches("class=\"limit\"").count(), 1, "{drawn}");
+        assert!(drawn.contains("p99 &lt; 1000 (above this scale)"), "{drawn}");
+    }
+
+    #[test]
+    fn bands_and_marks_beyond_the_end_are_dropped() {
+        let plot = plot(vec![Line::by_second("a", (0..11).map(|n| Some(f64::from(n))))]);
+        let band = |name, from, to| Band { name, from, to };
+        let mark = |at: f64| Mark { at, text: format!("fault at {at} s") };
+        let plot = plot
+            .bands(vec![band("ramp", 0.0, 4.0), band("hold", 4.0, 8.0), band("leave", 30.0, 40.0)])
+            .marks(vec![mark(5.0), mark(50.0)]);
+        let drawn = drawn(&plot);
+        assert_eq!(drawn.matches("class=\"band\"").count(), 1, "{drawn}");
+        assert_eq!(drawn.matches("class=\"mark\"").count(), 1, "{drawn}");
+        assert!(drawn.contains("hold") && !drawn.contains("leave"), "{drawn}");
+    }
+
+    #[test]
+    fn plot_without_a_value_is_none() {
+        let lines = vec![Line::by_second("a", [None, None])];
+        assert!(Plot::new("nothing", XAxis::Seconds, |_| String::new(), lines).is_none());
+    }
+
+    #[test]
+    fn names_cannot_become_markup() {
+        let drawn = drawn(&plot(vec![Line::by_second("<script>", [Some(1.0)])]));
+        assert!(drawn.contains("&lt;script&gt;") && !drawn.contains("<script>"), "{drawn}");
+    }
+
+    #[test]
+    fn dots_are_circles_and_dashes_are_in_the_key() {
+        let dots = Line::new("tried", [(3.0, Some(5.0)), (4.0, None)]).shape(Shape::Dots);
+        let line = Line::by_second("forecast", [Some(1.0), Some(2.0)]).color("#0a7d4f").dash(Dash::Dotted);
+        let drawn = drawn(&plot(vec![line, dots]));
+        assert_eq!(drawn.matches("<circle").count(), 1, "{drawn}");
+        assert!(drawn.contains("stroke-dasharray=\"2 3\""), "{drawn}");
+        assert!(drawn.contains("gradient(90deg, #0a7d4f 0 2px, transparent 2px 5px)"), "{drawn}");
+    }
+}
