@@ -1,4 +1,4 @@
-//! A run: one loop for each partition of the bus, and the sweep of old messages.
+//! A run: the bus's partitions side by side, and what keeps the archive small.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,29 +9,25 @@ use barrage_store::Store;
 use futures_util::future::{select_all, try_join_all};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ArchiverConfig;
-use crate::error::ArchiverError;
-use crate::metrics::ArchiverMetrics;
 use crate::partition::Partition;
 use crate::sweep;
+use crate::{ArchiverConfig, ArchiverError, ArchiverMetrics};
 
-/// The result of a run.
+/// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Messages written to the store.
+    /// Messages taken into the store.
     pub archived: u64,
-    /// Position of the archive in each partition at the end.
+    /// The archive's position in each partition at the end.
     pub positions: Vec<Sequence>,
-    /// Whether all messages of the bus were archived before the end. The next start archives the
-    /// others.
+    /// Whether everything that the bus held was taken before the end. If not, it
+    /// is taken at the next start.
     pub drained: bool,
 }
 
-/// Archives until `shutdown`, then archives the messages that the bus still holds, and returns.
-/// Failures of store and bus are retried.
-///
-/// # Errors
-/// When only an operator can repair the cause. No message was skipped.
+/// Archives until `shutdown`, then takes what is there, and returns. Failures of
+/// store and bus are waited out; an error is something only a person can mend,
+/// and nothing was skipped.
 pub async fn run(
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
@@ -43,8 +39,8 @@ pub async fn run(
         Partition::new(number, Arc::clone(&bus), Arc::clone(&store), config.clone(), metrics.clone())
     };
     let mut partitions: Vec<_> = (0..bus.partitions()).map(partition).collect();
-    // The shutdown may drop a loop at any await: a transaction is whole or absent, and messages that
-    // are not known to be archived are read again.
+    // Dropped wherever it stands: a transaction is whole or not at all, and what
+    // is not known to be archived is read again.
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
@@ -57,9 +53,7 @@ pub async fn run(
     let drained = match tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), drains).await {
         Ok(done) => done.map(|_| true)?,
         Err(_) => {
-            tracing::warn!(
-                "the shutdown came before all messages were archived; the next start archives the others"
-            );
+            tracing::warn!("shutting down before everything was archived; the next start goes on");
             false
         }
     };

@@ -1,30 +1,30 @@
-//! Errors that stop the archiver. Other failures are retried.
+//! Why the archiver stopped; everything else it waits out.
 
 use barrage_protocol::Sequence;
 use barrage_store::StoreError;
 
-/// A failure that only an operator can repair.
+/// What only a person can mend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiverError {
-    /// The store refuses a message permanently. Skipping the message would lose it.
-    #[error("the store refuses a message of the bus")]
+    /// The store refuses a message for good. Skipping it would lose it.
+    #[error("the store refuses what the bus holds")]
     Store(#[source] StoreError),
-    /// The bus ends before the archive does: the bus was reset, or is another one. Its new messages
-    /// would count as archived.
+    /// The bus ends before the archive does: it was reset, or is another one.
+    /// Its new messages would be taken for archived ones.
     #[error(
         "the bus ends at {tail} in partition {partition} but {archived} is archived; restore the bus or use a \
          new store"
     )]
     BusBehind {
-        /// Number of the partition, from 0.
+        /// Where, from 0.
         partition: u16,
-        /// Newest position of the bus.
+        /// The bus's newest position.
         tail: Sequence,
-        /// Position of the archive.
+        /// The archive's.
         archived: Sequence,
     },
-    /// The bus stopped before the archiver did.
+    /// The bus stopped while it was needed.
     #[error("the bus has stopped")]
     BusStopped,
 }

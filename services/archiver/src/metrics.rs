@@ -1,9 +1,9 @@
-//! The Prometheus metrics of the archiver.
+//! The archiver's metrics.
 
 use barrage_protocol::Class;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Prometheus handles, registered once per process.
+/// Handles, resolved once.
 #[derive(Debug, Clone)]
 pub struct ArchiverMetrics {
     archived: IntCounterVec,
@@ -15,10 +15,7 @@ pub struct ArchiverMetrics {
 }
 
 impl ArchiverMetrics {
-    /// Registers the metrics on `registry`.
-    ///
-    /// # Errors
-    /// When `registry` has metrics of these names already.
+    /// Registers on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let counter = |name, help| {
             let counter = IntCounter::new(name, help)?;
@@ -31,7 +28,7 @@ impl ArchiverMetrics {
         )?;
         let lag_messages = IntGauge::new(
             "barrage_archiver_lag_messages",
-            "Maximum of messages between the archive and the newest durable message, summed over the partitions.",
+            "Positions between the archive and the newest durable message, at most, summed over the partitions.",
         )?;
         registry.register(Box::new(archived.clone()))?;
         registry.register(Box::new(lag_messages.clone()))?;
@@ -43,15 +40,15 @@ impl ArchiverMetrics {
             lag_messages,
             store_failures: counter(
                 "barrage_archiver_store_failures_total",
-                "Calls of the store that failed and were retried.",
+                "Calls of the store that failed and were tried again.",
             )?,
             bus_failures: counter(
                 "barrage_archiver_bus_failures_total",
-                "Reads of the bus that failed and were retried.",
+                "Reads of the bus that failed and were tried again.",
             )?,
             unreadable: counter(
                 "barrage_archiver_unreadable_total",
-                "Archived messages whose body did not have the form of its class.",
+                "Archived messages whose body did not say what its class promises.",
             )?,
             deleted: counter(
                 "barrage_archiver_deleted_total",

@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_backoff::Backoff;
 use barrage_bus::{Bus, Fault, Report};
 use barrage_protocol::{Message, Sequence};
 use barrage_store::{ArchiveEntry, Store, StoreError};
 
-use crate::config::ArchiverConfig;
+use crate::backoff::Backoff;
 use crate::derive::{Readable, entry};
-use crate::error::ArchiverError;
-use crate::metrics::ArchiverMetrics;
 use crate::rooms::RoomMirror;
+use crate::{ArchiverConfig, ArchiverError, ArchiverMetrics};
 
-/// Maximum wait for the bus to reach the position of the archive.
+/// How long the bus may take to say that it holds what is archived.
 const TAIL_WAIT: Duration = Duration::from_secs(2);
 
-/// Archives one partition. Partitions have no room in common, so each has a loop of its own.
+/// Takes one partition over. Those of a bus have no room in common, and so nothing
+/// to do with each other.
 pub(crate) struct Partition {
     number: u16,
     bus: Arc<dyn Bus>,
@@ -25,18 +24,18 @@ pub(crate) struct Partition {
     config: ArchiverConfig,
     metrics: ArchiverMetrics,
     rooms: RoomMirror,
-    /// Position up to which all messages are archived; `None` until the store was asked.
+    /// Everything up to here is archived; `None` until the store said so.
     position: Option<Sequence>,
     archived: u64,
-    /// Share of this partition in the metric.
+    /// Its share of the metric.
     lag_messages: i64,
-    /// Logs a lasting failure once, and then once a minute.
+    /// A failure that lasts is logged once, and then once a minute.
     bus_fault: Fault,
     store_fault: Fault,
     started: Instant,
 }
 
-/// Whether there may be more messages.
+/// Whether there may be more to do at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     More,
@@ -63,26 +62,25 @@ impl Partition {
             lag_messages: 0,
             bus_fault: Fault::default(),
             store_fault: Fault::default(),
-            started: barrage_clock::now(),
+            started: Instant::now(),
         }
     }
 
-    /// Returns the messages written to the store.
+    /// Messages taken into the store.
     pub(crate) fn archived(&self) -> u64 {
         self.archived
     }
 
-    /// Returns the position of the archive, as far as it is known.
+    /// Where the archive ends, as far as it is known.
     pub(crate) fn position(&self) -> Sequence {
         self.position.unwrap_or_default()
     }
 
-    /// Archives until an error that only an operator can repair.
+    /// Archives for ever; returns why it cannot.
     pub(crate) async fn follow(&mut self) -> ArchiverError {
         let mut tail = self.bus.tail(self.number);
         loop {
-            // Marked as seen before the read: a message that arrives during the read wakes the wait
-            // below.
+            // Seen before the read: what arrives during it wakes the wait below.
             drop(tail.borrow_and_update());
             let archived = match self.step().await {
                 Ok(progress) => progress,
@@ -99,13 +97,13 @@ impl Partition {
         }
     }
 
-    /// Archives until the bus has no more messages.
+    /// Archives until the bus has no more.
     pub(crate) async fn drain(&mut self) -> Result<(), ArchiverError> {
         while self.step().await? == Progress::More {}
         Ok(())
     }
 
-    /// Archives one batch.
+    /// Takes one batch over.
     async fn step(&mut self) -> Result<Progress, ArchiverError> {
         let position = match self.position {
             Some(position) => position,
@@ -130,32 +128,32 @@ impl Partition {
         Ok(Progress::More)
     }
 
-    /// Asks the store for the position of the archive, and checks that the bus does not end before.
+    /// Where the archive ends, and that the bus does not end before.
     async fn find_position(&mut self) -> Result<Sequence, ArchiverError> {
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::new(&self.config);
         let archived = loop {
             match self.store.archived_up_to(self.number).await {
                 Ok(archived) => break archived,
-                Err(error) => self.wait_after(error, &mut backoff).await?,
+                Err(error) => self.wait_out(error, &mut backoff).await?,
             }
         };
         let mut tail = self.bus.tail(self.number);
-        // This process may see an older end of the bus than another process archived.
-        let reached = tokio::time::timeout(TAIL_WAIT, tail.wait_for(|tail| *tail >= archived)).await;
-        let is_reached = matches!(reached, Ok(Ok(_)));
-        drop(reached);
-        if !is_reached {
+        // What this process knows of the bus may be older than what another archived.
+        let told = tokio::time::timeout(TAIL_WAIT, tail.wait_for(|tail| *tail >= archived)).await;
+        let holds_it = matches!(told, Ok(Ok(_)));
+        drop(told);
+        if !holds_it {
             let tail = *tail.borrow();
             return Err(ArchiverError::BusBehind { partition: self.number, tail, archived });
         }
-        tracing::info!(partition = self.number, %archived, "archiving starts after this position");
+        tracing::info!(partition = self.number, %archived, "archiving from here");
         self.position = Some(archived);
         Ok(archived)
     }
 
-    /// Reads the next messages, and retries for as long as the bus fails.
+    /// The next messages, however long the bus takes to give them.
     async fn read(&mut self, position: Sequence) -> Vec<Arc<Message>> {
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::new(&self.config);
         loop {
             match self.bus.read_all(self.number, position, self.config.batch_messages_max.max(1)).await {
                 Ok(batch) => {
@@ -169,23 +167,23 @@ impl Partition {
                 Err(error) => {
                     self.metrics.bus_failures.inc();
                     if self.bus_fault.failed(self.started.elapsed()).is_some() {
-                        tracing::warn!(%error, "the archiver cannot read the bus; trying again");
+                        tracing::warn!(%error, "the archiver cannot read the bus; it tries again");
                     }
-                    tokio::time::sleep(backoff.next_ceiling()).await;
+                    tokio::time::sleep(backoff.next()).await;
                 }
             }
         }
     }
 
-    /// Writes a batch, and retries for as long as the store fails.
+    /// Keeps the batch, however often it takes.
     async fn append(&mut self, batch: &[Arc<Message>]) -> Result<(), ArchiverError> {
         let entries: Vec<ArchiveEntry> = batch.iter().map(|message| self.derive(message)).collect();
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::new(&self.config);
         while let Err(error) = self.try_append(batch, &entries).await {
             if let Some(last) = self.position {
                 self.report_lag(last);
             }
-            self.wait_after(error, &mut backoff).await?;
+            self.wait_out(error, &mut backoff).await?;
         }
         if let Some(Report::Ended { since, .. }) = self.store_fault.succeeded(self.started.elapsed()) {
             tracing::info!(secs = since.as_secs(), "the store can be written again");
@@ -215,13 +213,13 @@ impl Partition {
         if readable == Readable::No {
             self.metrics.unreadable.inc();
             let (sequence, class) = (message.sequence, message.class.label());
-            tracing::error!(%sequence, class, "a body does not have the form of its class; the message is archived without effect");
+            tracing::error!(%sequence, class, "a body is not what its class promises; archived without effect");
         }
         entry
     }
 
-    /// Waits after a failure that may pass. Returns one that will not.
-    async fn wait_after(
+    /// Waits after a failure that may pass; hands back one that will not.
+    async fn wait_out(
         &mut self,
         error: impl Into<AppendError>,
         backoff: &mut Backoff,
@@ -235,22 +233,16 @@ impl Partition {
             AppendError::Store(error) if is_logged => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the archiver cannot write to the store; trying again"
+                    "the store failed; the archiver tries again"
                 );
             }
             AppendError::TimedOut if is_logged => {
-                tracing::warn!("a write to the store took too long; trying again");
+                tracing::warn!("the store is too slow; the archiver tries again");
             }
             AppendError::Store(_) | AppendError::TimedOut => {}
         }
-        tokio::time::sleep(backoff.next_ceiling()).await;
+        tokio::time::sleep(backoff.next()).await;
         Ok(())
-    }
-
-    /// One archiver reads one bus, so waits need no jitter.
-    fn backoff(&self) -> Backoff {
-        let ArchiverConfig { backoff_initial_ms, backoff_max_ms, .. } = self.config;
-        Backoff::new(Duration::from_millis(backoff_initial_ms), Duration::from_millis(backoff_max_ms))
     }
 
     fn report_lag(&mut self, position: Sequence) {
@@ -264,7 +256,7 @@ impl Partition {
     }
 }
 
-/// Why a write of a batch failed.
+/// Why a batch was not kept this time.
 enum AppendError {
     Store(StoreError),
     TimedOut,

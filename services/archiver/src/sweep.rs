@@ -1,21 +1,20 @@
-//! Deletes old messages and ended mutes in chunks, so that archiving goes on between two chunks.
+//! Deletes what is too old, a chunk at a time, so that archiving goes on between two.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barrage_store::{Store, StoreError};
 
-use crate::config::ArchiverConfig;
-use crate::metrics::ArchiverMetrics;
+use crate::{ArchiverConfig, ArchiverMetrics};
 
-/// Whether there may be more rows to delete.
+/// Whether there may be more to delete at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     More,
     Done,
 }
 
-/// Sweeps until it is dropped. A failed chunk waits for the next interval, because archiving is more
-/// important.
+/// Sweeps for ever. A failure is not repeated before the next interval: archiving
+/// matters more.
 pub(crate) async fn run(store: &dyn Store, config: &ArchiverConfig, metrics: &ArchiverMetrics) {
     loop {
         match delete_chunk(store, config, metrics).await {
@@ -23,7 +22,7 @@ pub(crate) async fn run(store: &dyn Store, config: &ArchiverConfig, metrics: &Ar
             Ok(Progress::Done) => {}
             Err(error) => {
                 metrics.store_failures.inc();
-                tracing::warn!(error = &error as &dyn std::error::Error, "old messages cannot be deleted");
+                tracing::warn!(error = &error as &dyn std::error::Error, "old messages could not be deleted");
             }
         }
         tokio::time::sleep(Duration::from_secs(config.retention_interval_secs.max(1))).await;
@@ -36,7 +35,7 @@ async fn delete_chunk(
     metrics: &ArchiverMetrics,
 ) -> Result<Progress, StoreError> {
     let limit = config.retention_chunk_rows.clamp(1, barrage_store::HISTORY_LIMIT_MAX);
-    let now_ms = barrage_clock::unix_ms();
+    let now_ms = unix_ms();
     let mut deleted = store.delete_ended_mutes(now_ms, limit).await?;
     if config.retention_hours > 0 {
         let age_ms = config.retention_hours.saturating_mul(3_600_000);
@@ -45,4 +44,9 @@ async fn delete_chunk(
         deleted = deleted.max(messages);
     }
     Ok(if deleted < limit as u64 { Progress::Done } else { Progress::More })
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,8 +3,8 @@
 use barrage_recorder::RecorderConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::heat::HeatConfig;
-use crate::overload::OverloadConfig;
+use crate::load::OverloadConfig;
+use crate::room::HeatConfig;
 
 /// `[gateway]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,56 +1,37 @@
 //! The downlink: long connections, rooms, fan-out.
 //!
-//! The gateway knows no business: it routes by room and class and splices bodies
-//! as opaque bytes. Connections belong to shards (one thread each); a room's hub
-//! builds each batch once, and a shard writes the same bytes to its viewers.
+//! The gateway knows no business: it routes messages by room and class, and splices their bodies as
+//! opaque bytes. A room's [`hub`] builds each batch once. The [`shard`]s, one thread each, own the
+//! viewers and write the same bytes to them.
+//!
+//! Imports between the folders point down this list, never up: `gateway`; `http`; `tasks`; `hub` and
+//! `shard`; `context`; `dispatch`; `viewer`; `metrics` and `config`; `admission`, `room` and `drain`;
+//! `load`; `socket`.
 
-mod admin;
-mod audience;
-mod batch;
-mod batcher;
-mod beats;
+mod admission;
 mod config;
-mod connections;
-mod departure;
-mod direct;
+mod context;
+mod dispatch;
 mod drain;
-mod eviction;
-mod explain;
-mod fan_out;
-mod farewell;
 mod gateway;
-mod handshake;
-mod heat;
+mod health;
+mod http;
 mod hub;
-mod join;
-mod listeners;
+mod load;
 mod metrics;
-mod online;
-mod outbox;
-mod overload;
-mod poll;
-mod record;
-mod repair_debt;
-mod report;
 mod room;
-mod routes;
-mod session;
 mod shard;
 mod socket;
-mod sse;
-mod strain;
-mod tell;
+mod tasks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
-mod tickets;
 mod viewer;
-mod wake;
-mod wire;
 
-pub use beats::{BEAT_AGE_MAX, BeatAge, Beats};
+pub use admission::Access;
 pub use config::GatewayConfig;
-pub use gateway::{Access, Gateway, GatewayError};
-pub use heat::HeatConfig;
+pub use gateway::{Gateway, GatewayError};
+pub use health::{GatewayHealth, HeartbeatAge};
+pub use load::{HEARTBEAT_AGE_MAX, OverloadConfig};
 pub use metrics::GatewayMetrics;
-pub use overload::OverloadConfig;
+pub use room::HeatConfig;

@@ -1,4 +1,4 @@
-//! The gateway's metrics; handles are resolved once.
+//! Metrics of the gateway; handles are resolved once.
 
 use barrage_flow::Ledger;
 use barrage_protocol::frame::RepairOutcome;
@@ -10,13 +10,13 @@ use prometheus::{
 use barrage_token::TicketError;
 
 use crate::drain::Cause;
-use crate::heat::Heat;
-use crate::overload::{Axis, Level};
+use crate::load::{Axis, Level};
+use crate::room::Heat;
 
 /// Upper ends of the buckets of push times, in seconds.
 const PUSH_BUCKETS_S: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Where and why messages are left out; all that [`GatewayMetrics::left_out`] is called with.
-const LEFT_OUT: [(Class, &str, &str); 11] = [
+/// Class, stage and reason of dropped messages: all arguments of [`GatewayMetrics::dropped`].
+const DROPPED: [(Class, &str, &str); 11] = [
     (Class::Chat, "hub", "overload"),
     (Class::Chat, "hub", "backlog"),
     (Class::Chat, "hub", "lagged"),
@@ -29,10 +29,10 @@ const LEFT_OUT: [(Class, &str, &str); 11] = [
     (Class::Signal, "viewer", "gone"),
     (Class::Chat, "fallback", "slow"),
 ];
-/// Why viewers are not let in.
+/// Reasons of refused joins.
 const JOIN_REFUSALS: [&str; 5] = ["overload", "joins_per_s", "overloaded", "draining", "unavailable"];
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of the gateway, registered once per process.
 #[derive(Debug, Clone)]
 pub struct GatewayMetrics {
     pub(crate) connections: IntGauge,
@@ -44,7 +44,7 @@ pub struct GatewayMetrics {
     pub(crate) backlog_bytes: IntGauge,
     pub(crate) client_frames: IntCounter,
     deliveries: [IntCounter; 4],
-    left_out: IntCounterVec,
+    dropped: IntCounterVec,
     closes: IntCounterVec,
     repairs: IntCounterVec,
     pub(crate) overload_level: IntGauge,
@@ -61,7 +61,7 @@ pub struct GatewayMetrics {
 }
 
 impl GatewayMetrics {
-    /// Registers on `registry`; the ledger is the process's.
+    /// Registers on `registry`. `ledger` is the process's account of messages.
     pub fn new(registry: &Registry, ledger: Ledger) -> Result<Self, prometheus::Error> {
         let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
             let counter = IntCounter::new(name, help)?;
@@ -79,33 +79,33 @@ impl GatewayMetrics {
                 registry.register(Box::new(vec.clone()))?;
                 Ok(vec)
             };
-        let heat = Opts::new("barrage_gateway_rooms_by_heat", "Rooms subscribed now, by how hot they are.");
+        let heat = Opts::new("barrage_gateway_rooms_by_heat", "Rooms subscribed now, by heat.");
         let heat = IntGaugeVec::new(heat, &["heat"])?;
         registry.register(Box::new(heat.clone()))?;
         let deliveries = labelled(
             "barrage_gateway_deliveries_total",
-            "Messages handed to viewers' sockets or queues.",
+            "Messages given to viewers' sockets or queues.",
             &["class"],
         )?;
         let push = HistogramOpts::new(
             "barrage_gateway_push_seconds",
-            "From the acceptance of a batch's oldest message until a shard has written the batch.",
+            "Seconds from the acceptance of a batch's oldest message until a shard has written the batch.",
         );
         let push_seconds = Histogram::with_opts(push.buckets(PUSH_BUCKETS_S.to_vec()))?;
         registry.register(Box::new(push_seconds.clone()))?;
         let metrics = GatewayMetrics {
             connections: gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
             rooms: gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
-            joins: counter("barrage_gateway_joins_total", "Viewers that got a hello.")?,
+            joins: counter("barrage_gateway_joins_total", "Viewers that were sent a hello.")?,
             batches: counter("barrage_gateway_batches_total", "Batches built.")?,
             writes: counter("barrage_gateway_writes_total", "Writes to viewers' sockets.")?,
             sent_bytes: counter("barrage_gateway_sent_bytes_total", "Bytes taken by viewers' sockets.")?,
             backlog_bytes: gauge("barrage_gateway_backlog_bytes", "Bytes queued for viewers.")?,
             client_frames: counter("barrage_gateway_client_frames_total", "Frames received from viewers.")?,
             deliveries: Class::ALL.map(|class| deliveries.with_label_values(&[class.label()])),
-            left_out: labelled(
+            dropped: labelled(
                 "barrage_gateway_left_out_total",
-                "Messages left out of viewers' streams.",
+                "Messages dropped from viewers' streams.",
                 &["class", "stage", "reason"],
             )?,
             closes: labelled("barrage_gateway_closes_total", "Connections closed by the server.", &["code"])?,
@@ -116,33 +116,29 @@ impl GatewayMetrics {
             )?,
             overload_level: gauge(
                 "barrage_gateway_overload_level",
-                "0 normal, 1 coarse pulses, 2 no pulses, 3 thin chat, 4 joins refused.",
+                "Overload level: 0 normal, 1 coarse pulses, 2 no pulses, 3 thin chat, 4 joins refused.",
             )?,
             overload_changes: labelled(
                 "barrage_gateway_overload_changes_total",
                 "Changes of the overload level, by the new level and the greatest pressure.",
                 &["level", "pressure"],
             )?,
-            joins_refused: labelled(
-                "barrage_gateway_joins_refused_total",
-                "Viewers not let in.",
-                &["reason"],
-            )?,
+            joins_refused: labelled("barrage_gateway_joins_refused_total", "Joins refused.", &["reason"])?,
             tickets: labelled(
                 "barrage_gateway_tickets_total",
-                "Tickets presented, by what became of them.",
+                "Tickets presented, by outcome.",
                 &["outcome"],
             )?,
-            draining: gauge("barrage_gateway_draining", "1 while all viewers are sent elsewhere.")?,
+            draining: gauge("barrage_gateway_draining", "1 while all viewers are sent to other gateways.")?,
             moved: labelled(
                 "barrage_gateway_viewers_moved_total",
-                "Viewers told to go elsewhere.",
+                "Viewers sent to other gateways.",
                 &["cause"],
             )?,
             heat,
             heat_changes: labelled(
                 "barrage_gateway_heat_changes_total",
-                "Changes of rooms' heat, by the new one.",
+                "Changes of rooms' heat, by the new heat.",
                 &["heat"],
             )?,
             push_seconds,
@@ -152,17 +148,17 @@ impl GatewayMetrics {
             )?,
             ledger,
         };
-        metrics.begin();
+        metrics.create_series();
         Ok(metrics)
     }
 
-    /// Lets every series exist from the start, at 0, so that a rate sees its first event.
-    fn begin(&self) {
+    /// Creates every series at 0, so that a rate sees the first event.
+    fn create_series(&self) {
         for code in Code::ALL {
             self.closes.with_label_values(&[code.label()]);
         }
-        for (class, stage, reason) in LEFT_OUT {
-            self.left_out(class, stage, reason, 0);
+        for (class, stage, reason) in DROPPED {
+            self.dropped(class, stage, reason, 0);
         }
         for outcome in [RepairOutcome::Complete, RepairOutcome::Partial, RepairOutcome::Gone] {
             self.repairs.with_label_values(&[outcome.label()]);
@@ -198,9 +194,9 @@ impl GatewayMetrics {
         self.deliveries[class as usize].inc_by(messages);
     }
 
-    /// The one place where a message that is not delivered is counted.
-    pub(crate) fn left_out(&self, class: Class, stage: &'static str, reason: &'static str, messages: u64) {
-        self.left_out.with_label_values(&[class.label(), stage, reason]).inc_by(messages);
+    /// Counts messages that are not delivered. All drops are counted here.
+    pub(crate) fn dropped(&self, class: Class, stage: &'static str, reason: &'static str, messages: u64) {
+        self.dropped.with_label_values(&[class.label(), stage, reason]).inc_by(messages);
     }
 
     pub(crate) fn overload(&self, level: Level, axis: Axis) {
@@ -220,8 +216,8 @@ impl GatewayMetrics {
         self.moved.with_label_values(&[cause.label()]).inc();
     }
 
-    /// A room's heat is another one; `None` before it is subscribed and after.
-    pub(crate) fn heated(&self, before: Option<Heat>, after: Option<Heat>) {
+    /// Counts a change of a room's heat; `None` is a room that is not subscribed.
+    pub(crate) fn heat_changed(&self, before: Option<Heat>, after: Option<Heat>) {
         if let Some(before) = before {
             self.heat.with_label_values(&[before.label()]).dec();
         }
@@ -241,7 +237,7 @@ impl GatewayMetrics {
         self.repairs.with_label_values(&[outcome.label()]).inc();
     }
 
-    /// Messages delivered so far, all classes; the load report makes a rate of it.
+    /// Messages of all classes delivered so far, for the rate in the load report.
     pub(crate) fn deliveries(&self) -> u64 {
         self.deliveries.iter().map(IntCounter::get).sum()
     }
@@ -252,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn series_exist_from_the_start_at_zero() {
+    fn all_series_exist_from_the_start() {
         let registry = Registry::new();
         let metrics = GatewayMetrics::new(&registry, Ledger::new(&registry).unwrap()).unwrap();
         let series = |name: &str| {
@@ -261,12 +257,12 @@ mod tests {
             family.map_or(0, |family| family.get_metric().len())
         };
         assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len());
-        assert_eq!(series("barrage_gateway_left_out_total"), LEFT_OUT.len());
+        assert_eq!(series("barrage_gateway_left_out_total"), DROPPED.len());
         assert_eq!(series("barrage_gateway_repairs_total"), 3);
         assert_eq!(series("barrage_gateway_joins_refused_total"), JOIN_REFUSALS.len());
         assert_eq!(series("barrage_gateway_overload_changes_total"), Level::ALL.len() * Axis::ALL.len());
         assert_eq!(series("barrage_gateway_push_seconds"), 1);
         metrics.closed(Code::Idle);
-        assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len(), "no series but those");
+        assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len(), "no further series");
     }
 }

@@ -1,4 +1,4 @@
-//! The whole gateway on real sockets, with a defect planted in it.
+//! The whole gateway on real sockets, with planted defects.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,10 +14,13 @@ use barrage_token::{Keyring, TokenConfig};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::Shared;
-use crate::shard::Command;
-use crate::viewer::planted;
-use crate::{Access, BEAT_AGE_MAX, BeatAge, Beats, Gateway, GatewayConfig, GatewayError, GatewayMetrics};
+use crate::context::Context;
+use crate::dispatch::Command;
+use crate::viewer::defect;
+use crate::{
+    Access, Gateway, GatewayConfig, GatewayError, GatewayHealth, GatewayMetrics, HEARTBEAT_AGE_MAX,
+    HeartbeatAge,
+};
 
 async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
     let body = serde_json::json!({ "type": "gift", "id": text }).to_string().into();
@@ -37,8 +40,8 @@ async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
 struct Server {
     bus: Arc<dyn Bus>,
     ledger: Ledger,
-    shared: Arc<Shared>,
-    beats: Beats,
+    context: Arc<Context>,
+    health: GatewayHealth,
     address: SocketAddr,
     shutdown: CancellationToken,
     running: tokio::task::JoinHandle<Result<(), GatewayError>>,
@@ -67,9 +70,9 @@ impl Server {
         let front = Front { greeter: Some(gateway.greeter()), ..Front::default() };
         let http = HttpConfig::default();
         tokio::spawn(barrage_http::serve_public(vec![listener], router, front, http, shutdown.clone()));
-        let (shared, beats) = (Arc::clone(&gateway.shared), gateway.beats());
+        let (context, health) = (Arc::clone(&gateway.context), gateway.health());
         let running = tokio::spawn(gateway.run());
-        Server { bus, ledger, shared, beats, address, shutdown, running, _folder: folder }
+        Server { bus, ledger, context, health, address, shutdown, running, _folder: folder }
     }
 }
 
@@ -84,7 +87,7 @@ async fn settled_error(ledger: &Ledger) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delivery_that_disappears_without_a_word_is_found() {
+async fn a_delivery_that_disappears_uncounted_is_a_conservation_error() {
     let server = Server::start(GatewayConfig::default()).await;
     let (bus, ledger) = (&*server.bus, &server.ledger);
     let mut viewers = Vec::new();
@@ -97,7 +100,7 @@ async fn a_delivery_that_disappears_without_a_word_is_found() {
     }
     assert_eq!(settled_error(ledger).await, 0);
 
-    planted::lose_the_next();
+    defect::lose_next_delivery();
     publish(bus, &room(), "g2").await;
     assert_eq!(settled_error(ledger).await, 1, "one of three viewers did not get it");
     drop(viewers);
@@ -105,17 +108,17 @@ async fn a_delivery_that_disappears_without_a_word_is_found() {
     server.running.await.unwrap().unwrap();
 }
 
-/// The shard stands still for longer than a viewer may be silent, while the viewer's pings
-/// arrive in its socket: as in a process that was stopped and goes on.
+/// The shard stands still for longer than a viewer may be silent, while the viewer's pings arrive in
+/// its socket, as in a process that was stopped and continues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pause_of_the_process_is_no_silence_of_its_viewers() {
+async fn a_pause_of_the_process_closes_no_viewer_as_idle() {
     let config = GatewayConfig { ping_interval_ms: 1_000, ping_margin_ms: 1_000, ..GatewayConfig::default() };
     let server = Server::start(config).await;
     let mut viewers = Vec::new();
     for _ in 0..20 {
         viewers.push(RawSocket::joined(server.address, "demo").await);
     }
-    server.shared.shards[0].send(Command::Stall(Duration::from_secs(6))).await.unwrap();
+    server.context.dispatch.shards()[0].send(Command::Stall(Duration::from_secs(6))).await.unwrap();
     for _ in 0..14 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         for viewer in &mut viewers {
@@ -126,33 +129,33 @@ async fn a_pause_of_the_process_is_no_silence_of_its_viewers() {
     for viewer in &mut viewers {
         assert_eq!(viewer.next_batch().await.messages.len(), 1);
     }
-    // Viewers that are silent while the shard runs are closed as ever.
+    // A viewer that is silent while the shard runs is closed.
     assert_eq!(viewers[0].until_closed().await.0.as_deref(), Some("idle"));
     server.shutdown.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shard_that_ends_ends_the_gateway_with_an_error_and_refuses_newcomers() {
+async fn the_end_of_a_shard_ends_the_gateway_and_refuses_joins() {
     let config = GatewayConfig { drain_secs: 0, ..GatewayConfig::default() };
     let server = Server::start(config).await;
     let mut viewer = RawSocket::joined(server.address, "demo").await;
-    assert!(server.beats.is_whole());
-    let parts: Vec<_> = server.beats.ages().into_iter().map(|beat| beat.part).collect();
+    assert!(server.health.is_whole());
+    let parts: Vec<_> = server.health.ages().into_iter().map(|beat| beat.part).collect();
     assert_eq!(parts, ["shard-0", "hubs", "evictions", "load", "notices", "report"]);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    for BeatAge { part, age } in server.beats.ages() {
-        assert!(age < BEAT_AGE_MAX / 2, "{part}: {age:?}");
+    for HeartbeatAge { part, age } in server.health.ages() {
+        assert!(age < HEARTBEAT_AGE_MAX / 2, "{part}: {age:?}");
     }
-    server.shared.shards[0].send(Command::Panic).await.unwrap();
+    server.context.dispatch.shards()[0].send(Command::Panic).await.unwrap();
     viewer.until_closed().await;
     let ended = server.running.await.unwrap();
     assert!(matches!(ended, Err(GatewayError::ShardEnded { index: 0 })), "{ended:?}");
-    assert!(!server.beats.is_whole());
+    assert!(!server.health.is_whole());
     let refused = RawSocket::connect(server.address, "/v1/rooms/demo/ws", &[]).await;
     assert_eq!(refused.unwrap_err(), 503);
 }
 
-/// The gauge of queued bytes must not drift: overload is judged by it.
+/// The gauge of queued bytes must not drift, because the overload level depends on it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_backlog_gauge_is_zero_when_all_is_written() {
     let server = Server::start(GatewayConfig::default()).await;
@@ -166,6 +169,6 @@ async fn the_backlog_gauge_is_zero_when_all_is_written() {
         viewer.send_text(r#"{"type":"ping"}"#).await;
         while !matches!(viewer.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
     }
-    assert_eq!(server.shared.metrics.backlog_bytes.get(), 0);
+    assert_eq!(server.context.metrics.backlog_bytes.get(), 0);
     server.shutdown.cancel();
 }

@@ -1,50 +1,50 @@
-//! The check of one text: the hits of the rules so far.
+//! One text on its way through the rules.
 
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 
 use crate::decision::{AuditEntry, Decision, EXCERPT_CHARS_MAX, Measure, Outcome, RuleHit};
+use crate::mask::Mask;
 use crate::metrics::{ModerationMetrics, RuleKind};
-use crate::rules::Mask;
 
-/// A text to be checked.
+/// A text that somebody wants to show.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Room of the post.
+    /// Where.
     pub room: &'a RoomId,
-    /// Sender. The caller does not check the posts of those who run the room.
+    /// Who. Whoever runs the room is not checked: the caller leaves them out.
     pub user: &'a UserId,
-    /// Id of the message. A retry under the same id counts once.
+    /// The message; the same one sent again counts as one.
     pub id: &'a MessageId,
-    /// Class of the message, for the hook.
+    /// Its class, for the hook.
     pub class: Class,
-    /// The text.
+    /// The text, cleaned or not.
     pub text: &'a str,
 }
 
-/// Whether a rule acts, or only reports.
+/// Whether a rule watches or acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    Active,
-    Shadow,
+    Acts,
+    Watches,
 }
 
 impl Mode {
     pub(crate) const fn of(shadow: bool) -> Self {
-        if shadow { Mode::Shadow } else { Mode::Active }
+        if shadow { Mode::Watches } else { Mode::Acts }
     }
 }
 
-/// The hits so far.
+/// What was found so far.
 #[derive(Debug)]
 pub(crate) struct Check<'a> {
     pub(crate) candidate: Candidate<'a>,
     pub(crate) mask: Mask,
-    /// The hook's text. It replaces the masked one.
+    /// The hook's text, which outranks the mask.
     pub(crate) rewritten: Option<String>,
-    /// The rule that refused or held the text. Later rules are skipped.
+    /// A rule refused or held: the others are not asked.
     pub(crate) decided: Option<RuleHit>,
-    /// Whether a rule that counts towards a mute acted.
-    pub(crate) counts_as_hit: bool,
+    /// A rule that counts for a mute acted.
+    pub(crate) guilty: bool,
     shadow: Vec<RuleHit>,
     audit: Vec<AuditEntry>,
     at_ms: u64,
@@ -58,7 +58,7 @@ impl<'a> Check<'a> {
             mask: Mask::default(),
             rewritten: None,
             decided: None,
-            counts_as_hit: false,
+            guilty: false,
             shadow: Vec::new(),
             audit: Vec::new(),
             at_ms,
@@ -66,30 +66,30 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Adds a hit: to the metrics, to the audit, and to the decision.
+    /// Takes down that a rule was met.
     pub(crate) fn hit(&mut self, kind: RuleKind, hit: RuleHit, mode: Mode) {
-        self.metrics.hit(kind, hit.measure, mode == Mode::Shadow);
+        self.metrics.hit(kind, hit.measure, mode == Mode::Watches);
         self.audit.push(AuditEntry {
             at_ms: self.at_ms,
             room: self.candidate.room.clone(),
             user: self.candidate.user.clone(),
             message: self.candidate.id.clone(),
             hit: hit.clone(),
-            shadow: mode == Mode::Shadow,
+            shadow: mode == Mode::Watches,
             excerpt: self.candidate.text.chars().take(EXCERPT_CHARS_MAX).collect(),
         });
-        if mode == Mode::Shadow {
+        if mode == Mode::Watches {
             self.shadow.push(hit);
             return;
         }
-        // A hook that is away is no fault of the sender.
-        self.counts_as_hit |= !matches!(kind, RuleKind::HookAway | RuleKind::Escalation);
+        // Not a fault of the sender's: the service was away.
+        self.guilty |= !matches!(kind, RuleKind::HookAway | RuleKind::Escalation);
         if matches!(hit.measure, Measure::Refuse | Measure::Hold) {
             self.decided = Some(hit);
         }
     }
 
-    /// Returns the text with its masks; `None` when it is the original.
+    /// The text as it would be shown now, if that is not the original.
     pub(crate) fn masked(&self) -> Option<String> {
         match &self.rewritten {
             Some(text) => Some(text.clone()),

@@ -1,43 +1,43 @@
-//! The result of a check.
+//! What comes out of a check.
 
 use std::time::Duration;
 
 use barrage_protocol::{MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Maximum characters of a text that an audit entry keeps.
+/// Characters of a text that an audit entry keeps.
 pub const EXCERPT_CHARS_MAX: usize = 500;
 
-/// The configured action of a rule on a text that it hits.
+/// What a rule does with a text that it hits, as configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The rule is off.
+    /// Nothing: the rule is off.
     Admit,
-    /// Replaces each found character by `*`; the rest is shown.
+    /// What it found becomes `*`; the rest is shown.
     Mask,
-    /// Refuses the post.
+    /// The sender is told no.
     Refuse,
-    /// Shows the post to its sender alone.
+    /// The sender alone sees it.
     Hold,
 }
 
-/// What a rule did to a text or its sender.
+/// What was done to a text or its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Parts of the text became `*`.
+    /// Parts became `*`.
     Mask,
-    /// The post was refused.
+    /// Refused.
     Refuse,
-    /// The post was shown to its sender alone.
+    /// Shown to its sender alone.
     Hold,
-    /// The sender was muted in the room.
+    /// The sender may not write in the room for a while.
     Mute,
 }
 
 impl Measure {
-    /// Returns the name, as a metric label.
+    /// Its name as a metric label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Measure {
 }
 
 impl Action {
-    /// Returns the measure of the action; `None` when the rule is off.
+    /// What it comes to; `None` when the rule is off.
     pub(crate) const fn measure(self) -> Option<Measure> {
         match self {
             Action::Admit => None,
@@ -61,60 +61,60 @@ impl Action {
     }
 }
 
-/// A hit of a rule.
+/// A rule that a text met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleHit {
     /// `length`, `repeat:user`, `repeat:room`, `links`, `list:NAME`, `hook`,
     /// `hook:away` (the fallback) or `escalation`.
     pub rule: String,
-    /// Measure that the rule takes, or in shadow mode would have taken.
+    /// What it does, or in shadow mode would have done.
     pub measure: Measure,
-    /// Cause of the hit, without the sender's text: `line 12`, a host, the hook's reason.
+    /// What it saw, without the sender's words: `line 12`, a host, the hook's reason.
     pub detail: String,
 }
 
-/// The outcome of a check.
+/// What becomes of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The text is shown unchanged.
+    /// It is shown as it is.
     Admit,
-    /// This text is shown instead. A hook may have written it, so the caller cleans it like any post.
+    /// This is shown instead. A hook may have written it: clean it like any post.
     Masked(String),
-    /// The sender alone sees the text.
+    /// The sender alone sees it.
     Held(RuleHit),
-    /// The post is refused.
+    /// The sender is told no.
     Refused(RuleHit),
 }
 
-/// One line of the audit log. It holds text of the sender, so it must not go into other logs.
+/// One line of the audit log. Holds a person's words: for the audit log, not for logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Unix time of the check, in milliseconds.
+    /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// Room of the post.
+    /// Where.
     pub room: RoomId,
-    /// Sender of the post.
+    /// Who.
     pub user: UserId,
-    /// Id of the message.
+    /// Which message.
     pub message: MessageId,
-    /// The rule, and what it did.
+    /// By which rule, and what was done.
     #[serde(flatten)]
     pub hit: RuleHit,
-    /// Whether the rule is in shadow mode, so that it did nothing.
+    /// The rule only watches: nothing was done.
     pub shadow: bool,
-    /// Beginning of the text, of at most [`EXCERPT_CHARS_MAX`] characters.
+    /// The text's beginning, at most [`EXCERPT_CHARS_MAX`] characters.
     pub excerpt: String,
 }
 
-/// The decision about one text.
+/// What a check decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Outcome for the text.
+    /// What becomes of the text.
     pub outcome: Outcome,
-    /// Hits of rules in shadow mode.
+    /// What rules in shadow mode would have done.
     pub shadow: Vec<RuleHit>,
-    /// Time for which the caller mutes the sender in the room.
+    /// For how long the sender is to be muted in the room from now on.
     pub mute: Option<Duration>,
-    /// Entries for the audit log: one for each hit, in shadow mode too, and one for a mute.
+    /// For the audit log; one for each hit, in shadow mode or not, and for a mute.
     pub audit: Vec<AuditEntry>,
 }

@@ -1,45 +1,45 @@
-//! Errors at the start of moderation, and at the change of a list.
+//! Why moderation does not start or a list does not change.
 
-use crate::rules::word_list::{FILE_BYTES_MAX, WordListError};
+use crate::word_list::WordListError;
 
-/// Why a moderator cannot be made.
+/// Why a moderator was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum ModerationError {
-    /// A value of the configuration is out of its range, or contradicts another.
+    /// A value of the configuration makes no sense.
     #[error("{key}: {problem}")]
     Config {
-        /// Key of the value.
+        /// Which.
         key: String,
-        /// Description of a right value.
+        /// What would.
         problem: String,
     },
-    /// A word list cannot be read.
+    /// A list could not be read.
     #[error("word list {name}")]
     List {
-        /// Name of the list.
+        /// Which.
         name: String,
-        /// Cause of the failure.
+        /// Why.
         #[source]
         source: ListError,
     },
-    /// The HTTP client of the hook cannot be made.
-    #[error("the HTTP client of the hook cannot be made")]
+    /// The hook's client could not be made.
+    #[error("the hook's client could not be made")]
     Hook(#[source] reqwest::Error),
 }
 
-/// Why the words of a list did not change.
+/// Why a list's words did not change.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// The configuration has no list of that name.
+    /// There is no list of that name.
     #[error("there is no such list; lists are named in the configuration")]
     Unknown,
-    /// The file cannot be read, or is not UTF-8.
+    /// The file could not be read, or is not UTF-8.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
-    /// The file is longer than [`FILE_BYTES_MAX`].
-    #[error("the file is longer than {FILE_BYTES_MAX} bytes")]
+    /// The file is too long.
+    #[error("the file is longer than {} bytes", crate::lists::FILE_BYTES_MAX)]
     TooLong,
-    /// A line of the file is not a word.
+    /// The words are not a list.
     #[error(transparent)]
     Words(#[from] WordListError),
 }

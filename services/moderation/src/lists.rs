@@ -1,39 +1,41 @@
-//! The word lists in force. A list can be replaced while texts are checked.
+//! The lists in force, replaced while they are used.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 
-use crate::config::{ListConfig, ModerationConfig};
+use crate::config::ListConfig;
 use crate::error::{ListError, ModerationError};
-use crate::rules::word_list::{FILE_BYTES_MAX, WordList};
+use crate::word_list::WordList;
 
-/// A word list in force.
+/// Longest file: more than the greatest list of long Chinese words.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// A list in force.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedList {
     pub(crate) config: Arc<ListConfig>,
     pub(crate) words: Arc<WordList>,
 }
 
-/// Time and length of a file when it was read; `None` without a file.
+/// What a file was when it was read; `None` when there was none.
 type Stamp = Option<(SystemTime, u64)>;
 
-/// The result of reading a list whose file had changed.
+/// What became of a list whose file had changed: its words now, or why the older
+/// words stay in force.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// Name of the list.
+    /// The list.
     pub name: String,
-    /// Number of words, or why the older words stay in force.
+    /// How many words it has.
     pub result: Result<usize, ListError>,
 }
 
-/// All word lists. The check of a text uses one state of the lists, also when a list is replaced
-/// meanwhile.
+/// All lists. A text is checked against one state of them, whatever changes meanwhile.
 #[derive(Debug)]
 pub(crate) struct Lists {
     current: ArcSwap<Vec<NamedList>>,
@@ -41,7 +43,7 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Reads every list that has a file. Blocks the thread.
+    /// Reads every list that has a file. Blocks.
     pub(crate) fn read(configs: &[ListConfig]) -> Result<Self, ModerationError> {
         let (mut lists, mut stamps) = (Vec::new(), Vec::new());
         for config in configs {
@@ -72,15 +74,15 @@ impl Lists {
         Ok(())
     }
 
-    /// Reads the files whose length or time changed since the last call. A file that cannot be read
-    /// is reported once for each change. Blocks the thread.
+    /// Reads the files that changed (length or time) since they were last looked at. A
+    /// file that cannot be read is reported once for each change. Blocks.
     pub(crate) fn reload(&self) -> Vec<Reloaded> {
         let mut reloaded = Vec::new();
         for (at, list) in self.current.load_full().iter().enumerate() {
             let Some(file) = &list.config.file else { continue };
             let now = stamp(file);
             {
-                let mut stamps = self.stamps.lock();
+                let mut stamps = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
                 if stamps[at] == now {
                     continue;
                 }
@@ -95,13 +97,6 @@ impl Lists {
         }
         reloaded
     }
-}
-
-/// Returns the lists of `config` whose file cannot be read or parsed. Blocks the thread.
-#[must_use]
-pub fn file_problems(config: &ModerationConfig) -> Vec<ModerationError> {
-    let read = |list| Lists::read(std::slice::from_ref(list)).err();
-    config.lists.iter().filter_map(read).collect()
 }
 
 fn stamp(file: &Path) -> Stamp {

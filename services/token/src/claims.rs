@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub struct Claims {
     /// The user.
     pub sub: UserId,
-    /// Name that viewers see; the user id when absent.
+    /// Name to show; the user id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Rooms that the token is valid for.
+    /// Rooms that it is good for.
     pub rooms: Rooms,
-    /// Role of the bearer in these rooms.
+    /// What its bearer may do there.
     pub role: Role,
-    /// Unix time in seconds after which the token is refused.
+    /// Unix time in seconds after which it is refused.
     pub exp: u64,
-    /// Unix time in seconds before which the token is refused.
+    /// Unix time in seconds before which it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
-    /// Audience. `Keyring::mint` sets the configured one.
+    /// Audience; `Keyring::mint` sets the configured one.
     pub aud: String,
 }
 
@@ -30,30 +30,30 @@ pub struct Claims {
 pub struct Rooms(pub Vec<String>);
 
 impl Rooms {
-    /// Whether the room is one of these rooms.
+    /// Whether the room is among them.
     #[must_use]
     pub fn contain(&self, room: &RoomId) -> bool {
         self.0.iter().any(|r| r == "*" || r == room.as_str())
     }
 }
 
-/// The role of a user. A later role may do everything that an earlier one may.
+/// What a user may do; a later role may do all that an earlier one may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// May watch and send.
+    /// Watch and send.
     #[default]
     Viewer,
-    /// May also send in a muted room.
+    /// Speak in a muted room.
     Moderator,
-    /// The user who streams.
+    /// The one who streams.
     Host,
-    /// May use the admin API.
+    /// Use the admin API.
     Admin,
 }
 
 impl Role {
-    /// Returns the stable name, in tokens and as a metric label.
+    /// Stable name.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -80,15 +80,15 @@ impl std::str::FromStr for Role {
 pub struct Identity {
     /// The user.
     pub user: UserId,
-    /// Name as the token has it. Clean the name before viewers see it.
+    /// Name to show, as the token has it; clean it before it is shown.
     pub name: String,
-    /// Role in these rooms.
+    /// Role.
     pub role: Role,
-    /// Rooms that the token is valid for.
+    /// Rooms.
     pub rooms: Rooms,
     /// Unix time in seconds when the token ends.
     pub expires_at_secs: u64,
-    /// Unix time in seconds when the token was minted (`iat`), if the token has it. A revocation
-    /// refuses older tokens, and tokens without `iat`.
+    /// Unix time in seconds when the token was made (`iat`), if it says so. A revocation
+    /// refuses tokens that are older than it, and those that do not say.
     pub issued_at_secs: Option<u64>,
 }

@@ -80,9 +80,9 @@ impl Services {
         let gateway = gateway(context)?;
         self.add(gateway.router(), gateway.admin_router());
         self.greeter = Some(gateway.greeter());
-        let heartbeats = gateway.beats();
+        let health = gateway.health();
         tasks.watch().roster().parts_of("gateway", move || {
-            heartbeats.ages().into_iter().map(|heartbeat| (heartbeat.part, heartbeat.age)).collect()
+            health.ages().into_iter().map(|heartbeat| (heartbeat.part, heartbeat.age)).collect()
         });
         tasks.spawn(
             Task::new("gateway", Stage::Front),
@@ -220,7 +220,8 @@ fn gateway(context: &ProcessContext) -> anyhow::Result<Gateway> {
     };
     let metrics = GatewayMetrics::new(&context.registry, context.ledger.clone())?;
     let (bus, config) = (Arc::clone(&context.bus), context.config.gateway.clone());
-    let gateway = Gateway::start(bus, access, config, metrics, context.stop.front.clone())?;
+    let gateway = Gateway::start(bus, access, config, metrics, context.stop.front.clone())?
+        .with_retention(Duration::from_secs(context.config.bus.retention_secs));
     Ok(match &context.config.redis {
         Some(redis) => gateway.with_online(Arc::new(RedisOnline::new(redis).context("redis")?)),
         None => gateway,

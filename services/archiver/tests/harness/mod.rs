@@ -1,0 +1,257 @@
+//! A real bus and a real store in a folder, and a store that fails on request.
+
+pub(crate) mod nats;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use barrage_archiver::{ArchiverConfig, ArchiverMetrics};
+use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus};
+use barrage_protocol::post::History;
+use barrage_protocol::{Class, RoomId, Sequence, UserId};
+use barrage_store::{
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig,
+    SqliteStore, Store, StoreError,
+};
+use prometheus::Registry;
+use tokio::sync::watch;
+
+pub(crate) fn room(id: &str) -> RoomId {
+    RoomId::parse(id).unwrap()
+}
+
+pub(crate) fn open_bus(folder: &Path) -> Arc<dyn Bus> {
+    let metrics = BusMetrics::new(&Registry::new()).unwrap();
+    EmbeddedBus::open(&EmbeddedBus::file(folder), BusConfig::default(), metrics).unwrap()
+}
+
+pub(crate) async fn open_store(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default()).await.unwrap()
+}
+
+pub(crate) fn metrics() -> ArchiverMetrics {
+    ArchiverMetrics::new(&Registry::new()).unwrap()
+}
+
+/// Small batches, short waits, nothing deleted.
+pub(crate) fn config() -> ArchiverConfig {
+    ArchiverConfig {
+        batch_messages_max: 7,
+        backoff_initial_ms: 1,
+        backoff_max_ms: 2,
+        retention_hours: 0,
+        ..ArchiverConfig::default()
+    }
+}
+
+pub(crate) fn draft(id: &str, class: Class, body: &str) -> Draft {
+    Draft {
+        room: room(id),
+        class,
+        sender: Some(UserId::parse("ann").unwrap()),
+        id: None,
+        fingerprint: 0,
+        to: None,
+        body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+pub(crate) fn chat(id: &str) -> Draft {
+    draft(id, Class::Chat, r#"{"type":"chat","text":"弹幕"}"#)
+}
+
+pub(crate) fn gift(id: &str) -> Draft {
+    let body = r#"{"type":"gift","user":"ann","gift":{"name":"Rocket","count":2,"price_minor":50}}"#;
+    draft(id, Class::Gift, body)
+}
+
+/// Publishes and returns the positions.
+pub(crate) async fn publish(bus: &Arc<dyn Bus>, drafts: Vec<Draft>) -> Vec<u64> {
+    let receipts = bus.publish(drafts).await.unwrap();
+    receipts.iter().map(|receipt| receipt.sequence.0).collect()
+}
+
+/// The positions of a room's history, all of it.
+pub(crate) async fn history(store: &dyn Store, id: &str) -> Vec<u64> {
+    let range = HistoryRange::After(Sequence::ZERO);
+    let page = store.history(&room(id), range, 1_000).await.unwrap();
+    assert!(!page.more);
+    page.messages.iter().map(|message| message.sequence.0).collect()
+}
+
+/// How the next appends go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing is written, and it says so.
+    Refused,
+    /// Everything is written, but the answer is a failure.
+    AnswerLost,
+    /// Neither written nor answered.
+    Silent,
+    /// The position begins anew, the messages are still there.
+    PositionLost,
+}
+
+/// A store that fails its first appends and tells of those that came through.
+/// Only what the archiver uses is there.
+#[derive(Debug)]
+pub(crate) struct FaultyStore {
+    inner: SqliteStore,
+    fault: Fault,
+    faults_left: AtomicU32,
+    pub(crate) appended: watch::Sender<Sequence>,
+    pub(crate) deleted: watch::Sender<u64>,
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: SqliteStore, fault: Fault, faults: u32) -> Arc<Self> {
+        Arc::new(FaultyStore {
+            inner,
+            fault,
+            faults_left: AtomicU32::new(faults),
+            appended: watch::Sender::new(Sequence::ZERO),
+            deleted: watch::Sender::new(0),
+        })
+    }
+
+    fn fails_now(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        self.faults_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
+    }
+}
+
+fn failure() -> StoreError {
+    StoreError::Query(std::io::Error::other("injected").into())
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn append(&self, partition: u16, entries: &[ArchiveEntry]) -> Result<u64, StoreError> {
+        if self.fault != Fault::PositionLost && self.fails_now() {
+            match self.fault {
+                Fault::Refused | Fault::PositionLost => {}
+                Fault::AnswerLost => drop(self.inner.append(partition, entries).await?),
+                Fault::Silent => std::future::pending().await,
+            }
+            return Err(failure());
+        }
+        let new = self.inner.append(partition, entries).await?;
+        self.appended.send_replace(entries.last().unwrap().message.sequence);
+        Ok(new)
+    }
+
+    async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError> {
+        if self.fault == Fault::PositionLost && self.fails_now() {
+            return Ok(Sequence::ZERO);
+        }
+        self.inner.archived_up_to(partition).await
+    }
+
+    async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
+        let deleted = self.inner.delete_messages(before_ms, limit).await?;
+        self.deleted.send_modify(|total| *total += deleted);
+        Ok(deleted)
+    }
+
+    async fn delete_ended_mutes(&self, now_ms: u64, limit: usize) -> Result<u64, StoreError> {
+        self.inner.delete_ended_mutes(now_ms, limit).await
+    }
+
+    async fn put_room(&self, room: &Room) -> Result<(), StoreError> {
+        self.inner.put_room(room).await
+    }
+
+    async fn room(&self, id: &RoomId) -> Result<Option<Room>, StoreError> {
+        self.inner.room(id).await
+    }
+
+    async fn rooms(&self, _: Option<&RoomId>, _: usize) -> Result<Vec<Room>, StoreError> {
+        unreachable!()
+    }
+
+    async fn close_room(&self, _: &RoomId) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn mute(&self, _: &Mute) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn unmute(&self, _: &RoomId, _: &UserId) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn muted_until(&self, _: &RoomId, _: &UserId, _: u64) -> Result<Option<u64>, StoreError> {
+        unreachable!()
+    }
+
+    async fn active_mutes(
+        &self,
+        _: &RoomId,
+        _: u64,
+        _: Option<&UserId>,
+        _: usize,
+    ) -> Result<Vec<Mute>, StoreError> {
+        unreachable!()
+    }
+
+    async fn record_gifts(&self, _: &[GiftRecord]) -> Result<u64, StoreError> {
+        unreachable!()
+    }
+
+    async fn gifts(&self, _: &RoomId, _: Sequence, _: usize) -> Result<Vec<GiftRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn gift_sums(&self, _: &RoomId, _: Option<&UserId>) -> Result<Vec<GiftSum>, StoreError> {
+        unreachable!()
+    }
+
+    async fn gift_ranking(
+        &self,
+        _: &RoomId,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Vec<(UserId, GiftSum)>, StoreError> {
+        unreachable!()
+    }
+
+    async fn history(&self, _: &RoomId, _: HistoryRange, _: usize) -> Result<History, StoreError> {
+        unreachable!()
+    }
+
+    async fn history_by_offset(&self, _: &RoomId, _: u64, _: u64, _: usize) -> Result<History, StoreError> {
+        unreachable!()
+    }
+
+    async fn recall(&self, _: &RoomId, _: Sequence) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn append_audit(&self, _: &[AuditRecord]) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn audit(
+        &self,
+        _: Option<&RoomId>,
+        _: Option<u64>,
+        _: usize,
+    ) -> Result<Vec<AuditLine>, StoreError> {
+        unreachable!()
+    }
+
+    async fn delete_audit(&self, _: u64, _: usize) -> Result<u64, StoreError> {
+        unreachable!()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

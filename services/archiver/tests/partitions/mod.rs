@@ -1,0 +1,88 @@
+//! From a bus of three partitions.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use barrage_archiver::{ArchiverConfig, run};
+use barrage_bus::Bus;
+use barrage_protocol::Sequence;
+use barrage_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::nats::Server;
+use crate::harness::{Fault, FaultyStore, config, gift, history, metrics, open_store, publish, room};
+
+const ROOMS: usize = 12;
+
+/// What was accepted, by room.
+type Sent = BTreeMap<String, Vec<u64>>;
+
+async fn send(bus: &Arc<dyn Bus>, sent: &mut Sent, count: usize) {
+    for n in 0..ROOMS {
+        let name = format!("r{n}");
+        let places = publish(bus, vec![gift(&name); count]).await;
+        sent.entry(name).or_default().extend(places);
+    }
+}
+
+/// The number of messages that are kept of those sent; they are the first of each room,
+/// and so are their ledger rows.
+async fn kept(folder: &Path, sent: &Sent) -> usize {
+    let store = open_store(folder).await;
+    let mut kept = 0;
+    for (name, sent) in sent {
+        let places = history(&store, name).await;
+        assert_eq!(places, sent[..places.len()], "{name}: out of order or skipped");
+        let ledger = store.gifts(&room(name), Sequence::ZERO, 1_000).await.unwrap();
+        assert_eq!(ledger.len(), places.len(), "{name}: archive and ledger differ");
+        kept += places.len();
+    }
+    store.close().await;
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_it_keeps_everything_of_all_partitions_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start();
+    let bus = server.bus(3).await;
+    let mut sent = Sent::new();
+    let (mut in_between, mut accepted) = (0, 0);
+    for round in 0..8 {
+        send(&bus, &mut sent, 5).await;
+        accepted += ROOMS * 5;
+        let store = FaultyStore::new(open_store(folder.path()).await, Fault::AnswerLost, round % 2);
+        let mut appended = store.appended.subscribe();
+        let config = ArchiverConfig { batch_messages_max: 3, ..config() };
+        let running =
+            tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), CancellationToken::new()));
+        appended.changed().await.unwrap();
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        // A commit that was on its way would land between the reads below.
+        store.close().await;
+        in_between += usize::from(kept(folder.path(), &sent).await < accepted);
+    }
+    assert!(in_between > 0, "no round ended in the middle");
+
+    // The bus is away when it starts, and comes back with more.
+    server.kill();
+    let store = FaultyStore::new(open_store(folder.path()).await, Fault::Refused, 2);
+    let shutdown = CancellationToken::new();
+    let config = ArchiverConfig { drain_timeout_ms: 60_000, ..config() };
+    let running = tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), shutdown.clone()));
+    server.start_again();
+    send(&bus, &mut sent, 2).await;
+    shutdown.cancel();
+    let report = running.await.unwrap().unwrap();
+    assert!(report.drained);
+    store.close().await;
+    assert_eq!(kept(folder.path(), &sent).await, ROOMS * 42);
+    let store = open_store(folder.path()).await;
+    for (partition, position) in (0..).zip(report.positions) {
+        assert_eq!(store.archived_up_to(partition).await.unwrap(), position);
+        assert!(position > Sequence::ZERO, "partition {partition} has no room");
+    }
+    assert!(sent.values().flatten().max() < Some(&(ROOMS as u64 * 42)), "all are in one partition");
+}

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use barrage_protocol::Code;
+use barrage_protocol::code::Refusal;
+use prometheus::IntGauge;
+
+use super::{JoinQueue, Pass};
+use crate::load::Level;
+
+/// Refused joins come back within this time, in milliseconds, each at a random moment.
+const RETRY_SPREAD_MS: u64 = 9_000;
+/// Least wait of a join that the overload level refuses, in milliseconds.
+const OVERLOAD_RETRY_MS: u64 = 1_000;
+
+/// Places of a gateway's viewers, fallbacks included.
+#[derive(Debug)]
+pub(crate) struct Places {
+    taken: AtomicU64,
+    max: u64,
+    gauge: IntGauge,
+}
+
+impl Places {
+    /// `gauge` follows the number of viewers.
+    pub(crate) fn new(max: u64, gauge: IntGauge) -> Arc<Self> {
+        Arc::new(Places { taken: AtomicU64::new(0), max, gauge })
+    }
+
+    /// Number of viewers.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// One of the gateway's places; dropping it frees the place.
+#[derive(Debug)]
+pub(crate) struct Admission(Arc<Places>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.gauge.dec();
+    }
+}
+
+/// Whether a gateway takes new viewers at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Availability {
+    Open,
+    /// The process ends, or the gateway drains.
+    Draining,
+    /// A shard has ended.
+    Failed,
+}
+
+/// Takes a place, or refuses.
+pub(crate) fn admit(places: &Arc<Places>, availability: Availability) -> Result<Admission, Refusal> {
+    match availability {
+        Availability::Open => {}
+        Availability::Draining => {
+            let refusal = Refusal::new(Code::Draining, "this gateway is draining; ask entry for another one");
+            return Err(refusal.retry_after_ms(500));
+        }
+        Availability::Failed => {
+            let refusal =
+                Refusal::new(Code::Unavailable, "this gateway has failed; ask entry for another one");
+            return Err(refusal.retry_after_ms(1_000));
+        }
+    }
+    let before = places.taken.fetch_add(1, Ordering::Relaxed);
+    places.gauge.inc();
+    let admission = Admission(Arc::clone(places));
+    if before >= places.max {
+        let refusal = Refusal::new(Code::Overloaded, "this gateway is full; try the next endpoint");
+        return Err(refusal.retry_after_ms(2_000));
+    }
+    Ok(admission)
+}
+
+/// Refused join, and the label of the reason in metrics.
+#[derive(Debug)]
+pub(crate) struct JoinRefusal {
+    pub(crate) reason: &'static str,
+    pub(crate) refusal: Refusal,
+}
+
+/// Takes a place for a viewer that stays, and a slot in the join queue. Returns the wait until the
+/// slot. The overload level may refuse all joins.
+pub(crate) fn admit_join(
+    places: &Arc<Places>,
+    availability: Availability,
+    level: Level,
+    queue: &JoinQueue,
+    pass: &Pass,
+) -> Result<(Admission, Duration), JoinRefusal> {
+    if level >= Level::RefuseJoins {
+        return Err(at_join_limit("overload", OVERLOAD_RETRY_MS));
+    }
+    let admission = admit(places, availability)
+        .map_err(|refusal| JoinRefusal { reason: refusal.code.label(), refusal })?;
+    match queue.enter(pass) {
+        Ok(wait) => Ok((admission, wait)),
+        Err(retry_after) => {
+            let least_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+            Err(at_join_limit("joins_per_s", least_ms))
+        }
+    }
+}
+
+/// Spreads the retries, so that joins that were refused together do not come back together.
+fn at_join_limit(reason: &'static str, least_ms: u64) -> JoinRefusal {
+    let refusal = Refusal::new(Code::Overloaded, "this gateway is at its join limit; try the next endpoint");
+    let spread_ms = rand::random_range(0..RETRY_SPREAD_MS);
+    JoinRefusal { reason, refusal: refusal.retry_after_ms(least_ms.saturating_add(spread_ms)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(max: u64) -> Arc<Places> {
+        Places::new(max, IntGauge::new("viewers", "Viewers.").unwrap())
+    }
+
+    #[test]
+    fn a_full_gateway_refuses_until_a_place_is_freed() {
+        let places = places(1);
+        let first = admit(&places, Availability::Open).unwrap();
+        assert_eq!(admit(&places, Availability::Open).unwrap_err().code, Code::Overloaded);
+        assert_eq!((places.taken(), places.gauge.get()), (1, 1));
+        drop(first);
+        assert_eq!((places.taken(), places.gauge.get()), (0, 0));
+        assert!(admit(&places, Availability::Open).is_ok());
+    }
+
+    #[test]
+    fn a_gateway_that_drains_or_has_failed_refuses() {
+        let places = places(1);
+        let code = |availability| admit(&places, availability).unwrap_err().code;
+        assert_eq!(code(Availability::Draining), Code::Draining);
+        assert_eq!(code(Availability::Failed), Code::Unavailable);
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[test]
+    fn joins_are_refused_with_their_reason_and_a_time_to_come_back() {
+        let (places, queue) = (places(100), JoinQueue::new(10, 100).unwrap());
+        let join = |level| {
+            let joined = admit_join(&places, Availability::Open, level, &queue, &Pass::None);
+            joined.map(|(_, wait)| wait).map_err(|refused| {
+                assert!(refused.refusal.retry_after_ms.is_some());
+                refused.reason
+            })
+        };
+        assert_eq!(join(Level::RefuseJoins), Err("overload"));
+        assert_eq!(join(Level::ThinChat), Ok(Duration::ZERO));
+        assert_eq!(join(Level::Normal), Err("joins_per_s"));
+        assert_eq!(places.taken(), 0, "a refused join keeps no place");
+    }
+}

@@ -1,0 +1,17 @@
+//! Who may join and who must leave: tokens, tickets, places, the join queue, evictions.
+//!
+//! Everything here decides from values and small books. The HTTP side and the shards apply it.
+
+mod access;
+#[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
+mod admission;
+mod eviction;
+mod join_queue;
+mod tickets;
+
+pub use access::Access;
+pub(crate) use access::{check_room, ends_at_secs};
+pub(crate) use admission::{Admission, Availability, JoinRefusal, Places, admit, admit_join};
+pub(crate) use eviction::{Eviction, Scope, kicked, room_closed, token_expired};
+pub(crate) use join_queue::JoinQueue;
+pub(crate) use tickets::{Pass, UsedTickets, take_ticket};

@@ -1,0 +1,65 @@
+//! Handles that the parts of one gateway share. No behaviour: the rooms below have it.
+
+use std::sync::Arc;
+
+use barrage_bus::Bus;
+use barrage_recorder::Recorder;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::{Access, JoinQueue, Places, UsedTickets};
+use crate::config::GatewayConfig;
+use crate::dispatch::{ConnectionIds, Dispatch};
+use crate::drain::Drains;
+use crate::load::{Heartbeats, Load, PushTimes};
+use crate::metrics::GatewayMetrics;
+use crate::room::{BatchRecord, FanOutLog, RepairSizes, Rooms};
+use crate::viewer::NoticeBook;
+
+/// Handles that the parts of one gateway share.
+pub(crate) struct Context {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) config: GatewayConfig,
+    pub(crate) metrics: GatewayMetrics,
+    pub(crate) gate: Gate,
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) repair_sizes: RepairSizes,
+    pub(crate) dispatch: Dispatch,
+    /// Unacknowledged messages for single users.
+    pub(crate) notices: NoticeBook,
+    /// Drain in force, if any.
+    pub(crate) drains: Drains,
+    pub(crate) load: Load,
+    pub(crate) push_times: PushTimes,
+    pub(crate) history: History,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// State of the admission of viewers.
+pub(crate) struct Gate {
+    pub(crate) access: Access,
+    pub(crate) places: Arc<Places>,
+    pub(crate) used_tickets: UsedTickets,
+    pub(crate) join_queue: JoinQueue,
+    pub(crate) connection_ids: ConnectionIds,
+}
+
+/// Records of the newest batches.
+pub(crate) struct History {
+    pub(crate) fan_outs: FanOutLog,
+    pub(crate) recorder: Arc<Recorder<BatchRecord>>,
+}
+
+/// Start and end of the gateway's parts.
+pub(crate) struct Lifecycle {
+    /// Heartbeats of the parts that live as long as the gateway.
+    pub(crate) heartbeats: Arc<Heartbeats>,
+    /// Cancelled when the gateway must end: new viewers are refused from then on.
+    pub(crate) shutdown: CancellationToken,
+    /// Cancelled when the viewers have gone, or their time is over: all tasks end.
+    pub(crate) ended: CancellationToken,
+    /// Cancelled when a shard ends before the gateway does: the gateway ends with an error.
+    pub(crate) failed: CancellationToken,
+    /// Hubs.
+    pub(crate) tasks: TaskTracker,
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+#[cfg(test)]
+use std::time::Duration;
+
+use barrage_http::ConnectionPermit;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::{Message, RoomId, Sequence, UserId};
+use barrage_token::Identity;
+use bytes::Bytes;
+
+use crate::admission::{Admission, Eviction};
+use crate::drain::Drain;
+use crate::room::{Delivery, FanOut};
+use crate::socket::{DetachedSocket, Encoding};
+
+/// Content of a WebSocket handshake.
+#[derive(Debug)]
+pub(crate) struct JoinRequest {
+    pub(crate) room: RoomId,
+    /// Identity by a token in the handshake; without one the join must come as a frame.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) after: Option<Sequence>,
+    pub(crate) encoding: Encoding,
+}
+
+/// Upgraded connection on its way to a shard.
+pub(crate) struct Arrival {
+    pub(crate) socket: DetachedSocket,
+    pub(crate) permit: ConnectionPermit,
+    pub(crate) admission: Admission,
+    pub(crate) request: JoinRequest,
+    /// Answer to the handshake; empty when it was sent already.
+    pub(crate) answer: Bytes,
+    /// Bytes that came right behind the handshake.
+    pub(crate) leftover: Vec<u8>,
+}
+
+/// Order to a shard.
+pub(crate) enum Command {
+    /// Take a connection over.
+    Adopt(Box<Arrival>),
+    /// Send a batch to one wave of its room's viewers.
+    Deliver(Delivery, Option<Arc<FanOut>>),
+    /// Send a notice to the user's connections.
+    Notice { user: UserId, message: Arc<Message> },
+    /// Close the connections that the eviction concerns.
+    Evict(Arc<Eviction>),
+    /// Close one connection, by its viewer's address.
+    EvictOne { address: usize, refusal: Refusal },
+    /// Send viewers to other gateways.
+    StartDrain(Arc<Drain>),
+    /// Cancel the drain; viewers not yet notified stay.
+    CancelDrain,
+    /// Close all viewers, then end the thread.
+    Shutdown,
+    /// Stop the thread for a while, as a stopped process does.
+    #[cfg(test)]
+    Stall(Duration),
+    /// End the thread by a panic.
+    #[cfg(test)]
+    Panic,
+}

@@ -1,0 +1,124 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, Message, UserId};
+use tokio::sync::mpsc;
+
+use super::{Command, Connection, Listeners, UserConnections};
+use crate::admission::Eviction;
+
+/// Reaches the viewers of all transports: WebSockets through their shards, event streams and polls
+/// through their listeners.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    shards: Box<[mpsc::Sender<Command>]>,
+    next_shard: AtomicUsize,
+    pub(crate) listeners: Arc<Listeners>,
+    connections: UserConnections,
+}
+
+impl Dispatch {
+    pub(crate) fn new(shards: Vec<mpsc::Sender<Command>>) -> Self {
+        Dispatch {
+            shards: shards.into(),
+            next_shard: AtomicUsize::new(0),
+            listeners: Arc::default(),
+            connections: UserConnections::new(),
+        }
+    }
+
+    /// Queues of all shards, by index.
+    pub(crate) fn shards(&self) -> &[mpsc::Sender<Command>] {
+        &self.shards
+    }
+
+    /// Chooses the shard of the next viewer, in turn.
+    pub(crate) fn next_shard(&self) -> &mpsc::Sender<Command> {
+        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+    }
+
+    /// Sends a command to all shards; waits for full queues. A shard that has ended is skipped.
+    pub(crate) async fn broadcast(&self, command: impl Fn() -> Command) {
+        for shard in &self.shards {
+            let _ended = shard.send(command()).await;
+        }
+    }
+
+    /// Closes the connections that the eviction concerns.
+    pub(crate) async fn evict(&self, eviction: Eviction) {
+        let eviction = Arc::new(eviction);
+        self.listeners.evict(&eviction);
+        self.broadcast(|| Command::Evict(Arc::clone(&eviction))).await;
+    }
+
+    /// Sends a notice to the user's WebSockets.
+    pub(crate) async fn notify_sockets(&self, user: &UserId, message: &Arc<Message>) {
+        self.broadcast(|| Command::Notice { user: user.clone(), message: Arc::clone(message) }).await;
+    }
+
+    /// Counts a connection of a user. Over the limit, closes the oldest of the user's connections.
+    pub(crate) fn add_connection(&self, user: &UserId, connection: Connection, max: usize) {
+        let Some(oldest) = self.connections.add(user, connection, max) else { return };
+        let refusal = Refusal::new(
+            Code::TooManyConnections,
+            format!("at most {max} connections of one user at a gateway; this was the oldest"),
+        );
+        match oldest {
+            Connection::Listener(id) => self.listeners.evict_one(id, refusal),
+            Connection::Viewer { shard, address } => {
+                let Some(shard) = self.shards.get(usize::from(shard)).cloned() else { return };
+                // In a task of its own, because the caller may be that shard.
+                let evict = Command::EvictOne { address, refusal };
+                tokio::spawn(async move {
+                    let _ended = shard.send(evict).await;
+                });
+            }
+        }
+    }
+
+    /// Ends the count of a connection.
+    pub(crate) fn remove_connection(&self, user: &UserId, connection: Connection) {
+        self.connections.remove(user, connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dispatch(shards: usize) -> (Dispatch, Vec<mpsc::Receiver<Command>>) {
+        let (senders, receivers) = (0..shards).map(|_| mpsc::channel(4)).unzip();
+        (Dispatch::new(senders), receivers)
+    }
+
+    #[tokio::test]
+    async fn an_eviction_reaches_all_shards_and_the_listeners() {
+        let (dispatch, mut shards) = dispatch(2);
+        let room = "demo".parse().unwrap();
+        let listening = dispatch.listeners.listen(&room, None);
+        // A shard that has ended keeps nothing from the others.
+        drop(shards.remove(0));
+        dispatch.evict(Eviction::close(room)).await;
+        assert!(matches!(shards[0].try_recv(), Ok(Command::Evict(_))));
+        assert!(matches!(listening.next().await, super::super::News::Evicted(_)));
+    }
+
+    #[tokio::test]
+    async fn the_oldest_connection_of_a_user_is_closed_over_the_limit() {
+        let (dispatch, mut shards) = dispatch(2);
+        let user = "u".parse().unwrap();
+        for address in [7, 8] {
+            dispatch.add_connection(&user, Connection::Viewer { shard: 1, address }, 1);
+        }
+        let command = shards[1].recv().await.unwrap();
+        assert!(matches!(command, Command::EvictOne { address: 7, .. }));
+    }
+
+    #[test]
+    fn viewers_are_spread_over_the_shards_in_turn() {
+        let (dispatch, _shards) = dispatch(2);
+        let [first, second, third] = [(); 3].map(|()| dispatch.next_shard());
+        assert!(!first.same_channel(second) && first.same_channel(third));
+    }
+}

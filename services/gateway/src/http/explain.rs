@@ -1,0 +1,30 @@
+//! Admin API: the fan-out of one message at this gateway.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::{Json, Router};
+use barrage_http::{AdminRoutes, ApiError};
+use barrage_protocol::{Code, Sequence};
+use serde_json::{Value, json};
+
+use super::routes::room;
+use crate::context::Context;
+
+pub(super) fn router(context: Arc<Context>) -> AdminRoutes {
+    let routes = Router::new()
+        .route("/v1/admin/rooms/{room}/fan-outs/{sequence}", axum::routing::get(handle))
+        .with_state(context);
+    AdminRoutes::new(routes)
+}
+
+async fn handle(
+    State(context): State<Arc<Context>>,
+    Path((room_text, sequence)): Path<(String, u64)>,
+) -> Result<Json<Value>, ApiError> {
+    let found = context.history.fan_outs.find(&room(&room_text)?, Sequence(sequence));
+    let found = found.ok_or_else(|| {
+        ApiError::new(Code::NotFound, "this gateway has no viewers in the room, or has forgotten that batch")
+    })?;
+    Ok(Json(json!({ "gateway": context.config.id, "fan_out": found })))
+}

@@ -1,0 +1,205 @@
+//! The WebSocket handshake.
+//!
+//! Fast path, from the accept loop to a shard: one read, one look at the head, and the shard answers
+//! together with the hello. Slow path, through hyper and axum: all other requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, Request as HttpRequest, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport, bearer};
+use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
+use barrage_protocol::{Code, Sequence};
+use barrage_ws::handshake::{self, NotAHandshake, Upgrade};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use hyper_util::rt::TokioIo;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::admit;
+use super::request_head::{RequestHead, WsQuery, check_handshake, switching_protocols};
+use super::routes::room;
+use crate::admission::Admission;
+use crate::context::Context;
+use crate::dispatch::{Arrival, Command, JoinRequest};
+use crate::socket::{DetachedSocket, Encoding};
+
+/// Checked handshake, before its admission.
+struct Handshake {
+    request: JoinRequest,
+    ticket: Option<String>,
+    /// Subprotocol of the answer.
+    subprotocol: Option<&'static str>,
+}
+
+/// Checks a handshake before anything is allocated for the viewer, so that a refusal is an HTTP
+/// answer.
+fn check(
+    context: &Context,
+    room_text: &str,
+    query: WsQuery,
+    headers: &HeaderMap,
+) -> Result<Handshake, ApiError> {
+    let room = room(room_text)?;
+    context.gate.access.origins.check(headers)?;
+    let protocols = offered(headers);
+    let encoding = match protocols.iter().find(|p| [SUBPROTOCOL_JSON, SUBPROTOCOL_DEFLATE].contains(p)) {
+        Some(&SUBPROTOCOL_DEFLATE) => Encoding::Deflate { effort: context.config.deflate_effort },
+        _ => Encoding::Json,
+    };
+    let subprotocol = match encoding {
+        Encoding::Deflate { .. } => Some(SUBPROTOCOL_DEFLATE),
+        Encoding::Json => protocols.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON),
+    };
+    let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
+    let identity = match by_protocol.or_else(|| bearer(headers)) {
+        Some(token) => admit::identify(context, &room, Some(token))?,
+        None => {
+            admit::check(context, &room, None)?;
+            None
+        }
+    };
+    let request = JoinRequest { room, identity, after: query.after.map(Sequence), encoding };
+    Ok(Handshake { request, ticket: query.ticket, subprotocol })
+}
+
+fn offered(headers: &HeaderMap) -> Vec<&str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect()
+}
+
+/// Refuses a request that lacks a handshake's key or version, which an earlier check finds first.
+fn not_a_handshake(_: NotAHandshake) -> ApiError {
+    ApiError::new(Code::BadRequest, "expected a WebSocket handshake, version 13")
+}
+
+/// Slow path, through hyper and axum.
+pub(super) async fn handle(
+    State(context): State<Arc<Context>>,
+    Path(room_text): Path<String>,
+    Query(query): Query<WsQuery>,
+    mut http: HttpRequest,
+) -> Result<Response, ApiError> {
+    check_handshake(http.method(), http.version(), http.headers())?;
+    let Handshake { request, ticket, subprotocol } = check(&context, &room_text, query, http.headers())?;
+    let (answer, upgrade) = handshake::accept(&mut http).map_err(not_a_handshake)?;
+    let (admission, wait) = admit::admit_join(&context, &request.room, ticket.as_deref())?;
+    tokio::time::sleep(wait).await;
+    let mut response = answer.into_response();
+    if let Some(subprotocol) = subprotocol {
+        let value = HeaderValue::from_static(subprotocol);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    tokio::spawn(hand_over(context, upgrade, request, admission));
+    Ok(response)
+}
+
+/// Takes the stream out of hyper and sends it to a shard.
+async fn hand_over(context: Arc<Context>, upgrade: Upgrade, request: JoinRequest, admission: Admission) {
+    let Ok(upgraded) = upgrade.stream().await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<GuardedStream>>() else {
+        tracing::error!("upgraded connection does not come from one of the listeners");
+        return;
+    };
+    let (transport, permit) = parts.io.into_inner().into_parts();
+    let socket = match detach(transport) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::debug!(%error, "connection failed during its handshake");
+            return;
+        }
+    };
+    let leftover = parts.read_buf.to_vec();
+    let arrival = Arrival { socket, permit, admission, request, answer: Bytes::new(), leftover };
+    if context.dispatch.next_shard().send(Command::Adopt(Box::new(arrival))).await.is_err() {
+        refuse_at_ended_shard(&context);
+    }
+}
+
+/// Counts a connection that is closed without an answer; its client goes to the next endpoint. Once
+/// the shard's end is noted, new viewers are refused before.
+fn refuse_at_ended_shard(context: &Context) {
+    context.metrics.join_refused(Code::Unavailable.label());
+    tracing::warn!("connection refused: its shard has ended");
+}
+
+/// Detaches the stream from this runtime.
+fn detach(transport: Transport) -> std::io::Result<DetachedSocket> {
+    Ok(match transport {
+        Transport::Plain(stream) => DetachedSocket { stream: stream.into_std()?, tls: None },
+        Transport::Tls(stream) => {
+            let (stream, tls) = stream.into_inner();
+            DetachedSocket { stream: stream.into_inner().into_std()?, tls: Some(Box::new(tls)) }
+        }
+    })
+}
+
+/// Fast path: takes handshakes over from the accept loop.
+pub(crate) struct HandshakeGreeter(pub(crate) Arc<Context>);
+
+/// Handshake with its place, the wait until its slot, and its answer.
+struct Accepted {
+    request: JoinRequest,
+    admission: Admission,
+    wait: Duration,
+    answer: Bytes,
+}
+
+impl Greeter for HandshakeGreeter {
+    fn greet(&self, arrived: Arrived) -> Greeted {
+        let Some((head, used)) = RequestHead::parse(&arrived.head) else { return Greeted::Http(arrived) };
+        match self.accept(head) {
+            Ok(Accepted { request, admission, wait, answer }) => {
+                let Arrived { stream, permit, head } = arrived;
+                let leftover = head[used..].to_vec();
+                let socket = DetachedSocket { stream, tls: None };
+                let arrival = Arrival { socket, permit, admission, request, answer, leftover };
+                self.hand_over(arrival, wait);
+                Greeted::Taken
+            }
+            Err(refusal) => Greeted::Refused(arrived, refusal),
+        }
+    }
+}
+
+impl HandshakeGreeter {
+    fn accept(&self, head: RequestHead) -> Result<Accepted, ApiError> {
+        let context = &self.0;
+        let Handshake { request, ticket, subprotocol } =
+            check(context, &head.room, head.query, &head.headers)?;
+        let answer = handshake::answer_headers(head.headers).map_err(not_a_handshake)?;
+        let (admission, wait) = admit::admit_join(context, &request.room, ticket.as_deref())?;
+        let answer = switching_protocols(&answer, subprotocol);
+        Ok(Accepted { request, admission, wait, answer })
+    }
+
+    /// Sends the connection to a shard. A task of its own waits for a full shard and for the slot,
+    /// because the accept loop must not wait.
+    fn hand_over(&self, arrival: Arrival, wait: Duration) {
+        let shard = self.0.dispatch.next_shard().clone();
+        let adopt = Command::Adopt(Box::new(arrival));
+        let adopt = if wait.is_zero() {
+            match shard.try_send(adopt) {
+                Ok(()) => return,
+                Err(TrySendError::Closed(_)) => return refuse_at_ended_shard(&self.0),
+                Err(TrySendError::Full(adopt)) => adopt,
+            }
+        } else {
+            adopt
+        };
+        let context = Arc::clone(&self.0);
+        Handle::current().spawn(async move {
+            tokio::time::sleep(wait).await;
+            if shard.send(adopt).await.is_err() {
+                refuse_at_ended_shard(&context);
+            }
+        });
+    }
+}

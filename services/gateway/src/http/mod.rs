@@ -1,0 +1,14 @@
+//! The gateway's HTTP: the WebSocket handshake, event streams, long polls, and the admin API.
+
+mod admin;
+mod admit;
+mod explain;
+mod handshake;
+mod poll;
+mod request_head;
+mod routes;
+mod sse;
+mod sse_drain;
+
+pub(crate) use handshake::HandshakeGreeter;
+pub(crate) use routes::{admin_router, router};

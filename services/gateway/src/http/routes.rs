@@ -1,0 +1,27 @@
+use std::sync::Arc;
+
+use axum::routing::get;
+use barrage_http::{AdminRoutes, ApiError};
+use barrage_protocol::{Code, RoomId};
+
+use super::{admin, explain, handshake, poll, sse};
+use crate::context::Context;
+
+/// Public routes.
+pub(crate) fn router(context: Arc<Context>) -> axum::Router {
+    axum::Router::new()
+        .route("/v1/rooms/{room}/ws", get(handshake::handle))
+        .route("/v1/rooms/{room}/sse", get(sse::handle))
+        .route("/v1/rooms/{room}/poll", get(poll::handle))
+        .with_state(context)
+}
+
+/// Admin routes.
+pub(crate) fn admin_router(context: &Arc<Context>) -> AdminRoutes {
+    explain::router(Arc::clone(context)).merge(admin::router(Arc::clone(context)))
+}
+
+/// Parses the room of a path.
+pub(super) fn room(text: &str) -> Result<RoomId, ApiError> {
+    RoomId::parse(text).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
+}

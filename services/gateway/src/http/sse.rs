@@ -1,0 +1,335 @@
+//! Server-sent events: the frames of a WebSocket, one per event, with the position in the chain as
+//! the event id, so that a browser resumes by itself.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use barrage_http::{ApiError, bearer};
+use barrage_protocol::code::Refusal;
+use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
+use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, header};
+use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::time::{Duration, Instant};
+use tracing::Instrument;
+
+use super::admit;
+use super::poll::token_ends;
+use super::routes::room;
+use super::sse_drain::{SseDrain, Step};
+use crate::admission::{Admission, ends_at_secs, token_expired};
+use crate::context::Context;
+use crate::dispatch::{Connection, Listening, News};
+use crate::room::{RepairReader, Seat, SharedBatch, repair_json, skip_json};
+use crate::viewer::frame_of;
+
+/// Notices that wait for one stream; beyond, the oldest comes with the next connect.
+const NOTICES_MAX: usize = 64;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SseQuery {
+    after: Option<u64>,
+    ticket: Option<String>,
+}
+
+pub(super) async fn handle(
+    State(context): State<Arc<Context>>,
+    Path(room_text): Path<String>,
+    Query(query): Query<SseQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let room = room(&room_text)?;
+    let identity = admit::identify(&context, &room, bearer(&headers))?;
+    let (admission, wait) = admit::admit_join(&context, &room, query.ticket.as_deref())?;
+    tokio::time::sleep(wait).await;
+    let seat = context.rooms.seat(&room).await.map_err(Refusal::from)?;
+    let last_event =
+        headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let after = last_event.or(query.after).map(Sequence);
+    let batches = seat.room.fallback.subscribe();
+    let position = seat.room.position();
+    let ends_at_secs = identity.as_ref().map(|identity| ends_at_secs(&context.gate.access, identity));
+    let user = identity.as_ref().map(|identity| identity.user.clone());
+    let listening = context.dispatch.listeners.listen(&room, user.as_ref());
+    // Evictions reach the stream from here on; one may have come since the handshake.
+    admit::check(&context, &room, identity.as_ref())?;
+    let counted = user.clone().map(|user| CountedStream::new(&context, user, listening.id));
+    let waiting = user.as_ref().map(|user| context.notices.take_waiting(user)).unwrap_or_default();
+    let ids = &context.gate.connection_ids;
+    let connection = ids.id(ids.draw());
+    let span = tracing::debug_span!("conn", id = connection, transport = "sse");
+    let hello = ServerFrame::Hello(Hello {
+        room: room.clone(),
+        user,
+        connection,
+        ping_interval_ms: context.config.ping_interval_ms,
+        sequence: position,
+        resume: after.is_some(),
+        online: seat.room.online(),
+    });
+    context.metrics.joins.inc();
+    seat.room.count_entry();
+    let drain = SseDrain::new(context.drains.subscribe(), after.map(|_| Instant::now()));
+    let follower = Follower {
+        first: Some(event("hello", after.unwrap_or(position), &json(&hello))),
+        resume: after,
+        missing: None,
+        position,
+        notices: waiting.into(),
+        batches,
+        kept_alive_at: Instant::now(),
+        token_ends: Box::pin(token_ends(ends_at_secs)),
+        drain,
+        listening,
+        context,
+        room,
+        seat,
+        is_over: false,
+        _places: (admission, counted),
+    };
+    Ok(answer(follower, span))
+}
+
+fn answer(follower: Follower, span: tracing::Span) -> Response {
+    let body = stream::unfold((follower, span), |(mut follower, span)| async move {
+        let bytes = follower.next().instrument(span.clone()).await?;
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(bytes)), (follower, span)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies that buffer would delay every event.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(body)).into_response()
+}
+
+/// Event stream that is counted among its user's connections.
+struct CountedStream {
+    context: Arc<Context>,
+    user: UserId,
+    connection: Connection,
+}
+
+impl CountedStream {
+    fn new(context: &Arc<Context>, user: UserId, listener: u64) -> Self {
+        let connection = Connection::Listener(listener);
+        context.dispatch.add_connection(&user, connection, context.config.user_connections_max);
+        CountedStream { context: Arc::clone(context), user, connection }
+    }
+}
+
+impl Drop for CountedStream {
+    fn drop(&mut self) {
+        self.context.dispatch.remove_connection(&self.user, self.connection);
+    }
+}
+
+/// Range that a stream reads off the bus, because it resumes or lags.
+struct MissingRange {
+    /// Position behind which the stream goes on live.
+    up_to: Sequence,
+    cause: MissingCause,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MissingCause {
+    Resume,
+    Lag,
+}
+
+/// One event stream.
+///
+/// hyper asks for the next event once the socket took the last one. So a slow viewer lags here,
+/// loses its place in the bounded queue of batches, and gets the missing range in answers of bounded
+/// size instead.
+struct Follower {
+    first: Option<Vec<u8>>,
+    /// Position at which the viewer resumes, until the resume begins. The resume comes behind the
+    /// hello, because it may have to wait for the bus.
+    resume: Option<Sequence>,
+    missing: Option<MissingRange>,
+    /// Position in the chain after the last event.
+    position: Sequence,
+    /// Notices that are sent behind the resume.
+    notices: VecDeque<Arc<Message>>,
+    batches: broadcast::Receiver<Arc<SharedBatch>>,
+    kept_alive_at: Instant,
+    token_ends: Pin<Box<dyn Future<Output = ()> + Send>>,
+    drain: SseDrain,
+    listening: Listening,
+    context: Arc<Context>,
+    room: RoomId,
+    seat: Seat,
+    is_over: bool,
+    _places: (Admission, Option<CountedStream>),
+}
+
+impl Follower {
+    /// Waits for the next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        if self.is_over {
+            return None;
+        }
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        if self.resume.is_some() || self.missing.is_some() {
+            return Some(self.catch_up_unless_evicted().await);
+        }
+        let keep_alive = Duration::from_millis(self.context.config.ping_interval_ms);
+        loop {
+            if let Some(notice) = self.notices.pop_front().and_then(|message| frame_of(&message)) {
+                return Some(event("notice", self.position, &json(&ServerFrame::Notice(notice))));
+            }
+            let received = tokio::select! {
+                // Evictions first, so that a stream that has much to send ends at once.
+                biased;
+                news = self.listening.next() => match news {
+                    News::Evicted(refusal) => return Some(self.end(refusal)),
+                    News::Notice(message) => {
+                        keep(&mut self.notices, message);
+                        continue;
+                    }
+                },
+                () = &mut self.token_ends => return Some(self.end(token_expired())),
+                () = self.context.lifecycle.ended.cancelled() => return None,
+                step = self.drain.next(&self.room) => match step {
+                    Step::Notify(drain, frame) => {
+                        self.context.metrics.moved(drain.cause);
+                        let frame = ServerFrame::Reconnect(*frame);
+                        return Some(event("reconnect", self.position, &json(&frame)));
+                    }
+                    Step::Close => return None,
+                },
+                received = self.batches.recv() => received,
+                () = tokio::time::sleep_until(self.kept_alive_at + keep_alive) => {
+                    self.kept_alive_at = Instant::now();
+                    return Some(b": keep\n\n".to_vec());
+                }
+            };
+            match received {
+                Ok(batch) => {
+                    if let Some(event) = self.batch_event(&batch) {
+                        return Some(event);
+                    }
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    let up_to = self.seat.room.position();
+                    self.missing = Some(MissingRange { up_to, cause: MissingCause::Lag });
+                    return Some(self.catch_up_unless_evicted().await);
+                }
+            }
+        }
+    }
+
+    /// Event of a batch; `None` when the viewer has its messages already.
+    fn batch_event(&mut self, batch: &SharedBatch) -> Option<Vec<u8>> {
+        if batch.sequence <= self.position && !batch.messages.is_empty() {
+            return None;
+        }
+        self.position = batch.sequence.max(self.position);
+        for class in [Class::Signal, Class::Gift, Class::Chat] {
+            self.context.metrics.delivered(class, batch.counts[class as usize]);
+        }
+        Some(event("batch", self.position, batch.json()))
+    }
+
+    /// Ends the stream; returns its last event, the reason.
+    fn end(&mut self, refusal: Refusal) -> Vec<u8> {
+        self.is_over = true;
+        self.context.metrics.closed(refusal.code);
+        tracing::debug!(code = refusal.code.label(), "event stream closed by the gateway");
+        event("error", self.position, &json(&ServerFrame::Error(refusal)))
+    }
+
+    async fn catch_up_unless_evicted(&mut self) -> Vec<u8> {
+        // The read itself is bounded by its own deadline.
+        let evicted = tokio::select! {
+            biased;
+            () = &mut self.token_ends => Some(token_expired()),
+            refusal = evicted(&self.listening, &mut self.notices) => Some(refusal),
+            () = std::future::ready(()) => None,
+        };
+        match evicted {
+            Some(refusal) => self.end(refusal),
+            None => self.catch_up().await,
+        }
+    }
+
+    /// Reads the next part of the range that the viewer misses.
+    async fn catch_up(&mut self) -> Vec<u8> {
+        let context = Arc::clone(&self.context);
+        let room = self.room.clone();
+        let reader = RepairReader::new(&*context.bus, &room, context.repair_sizes);
+        if let Some(after) = self.resume.take() {
+            let up_to = reader.resume_at(after, self.position).await;
+            if after > up_to {
+                // A position that this room never had: the viewer starts at the room's position.
+                context.metrics.repaired(RepairOutcome::Gone);
+                self.position = up_to;
+                let gone = Some((RepairOutcome::Gone, 0));
+                return event("batch", up_to, &repair_json(&room, (up_to, up_to), &[], gone));
+            }
+            self.position = after;
+            self.missing = Some(MissingRange { up_to, cause: MissingCause::Resume });
+        }
+        let Some(MissingRange { up_to, cause }) = self.missing.take() else { return Vec::new() };
+        let from = self.position;
+        let Ok(range) = reader.range(from, Some(Sequence(up_to.0 + 1))).await else {
+            // The next batch shows the gap, and the client asks the history for it.
+            return event("batch", from, &skip_json(&room, from, from, 0));
+        };
+        match cause {
+            MissingCause::Resume => context.metrics.repaired(range.outcome),
+            MissingCause::Lag => context.metrics.dropped(Class::Chat, "fallback", "slow", range.skipped),
+        }
+        self.position = range.covered_to.max(from);
+        if self.position < up_to && self.position > from {
+            self.missing = Some(MissingRange { up_to, cause });
+        }
+        let repair = Some((range.outcome, range.skipped));
+        let json = repair_json(&room, (from, range.covered_to), &range.messages, repair);
+        event("batch", self.position, &json)
+    }
+}
+
+/// Waits for an eviction; keeps notices that come before.
+async fn evicted(listening: &Listening, notices: &mut VecDeque<Arc<Message>>) -> Refusal {
+    loop {
+        match listening.next().await {
+            News::Evicted(refusal) => return refusal,
+            News::Notice(message) => keep(notices, message),
+        }
+    }
+}
+
+fn keep(notices: &mut VecDeque<Arc<Message>>, message: Arc<Message>) {
+    if notices.len() >= NOTICES_MAX {
+        notices.pop_front();
+    }
+    notices.push_back(message);
+}
+
+fn json(frame: &ServerFrame) -> Vec<u8> {
+    serde_json::to_vec(frame).expect("frames are plain data")
+}
+
+/// Writes one event. JSON has no raw newlines, so one `data:` line holds a frame.
+fn event(kind: &str, id: Sequence, json: &[u8]) -> Vec<u8> {
+    let head = format!("id: {id}\nevent: {kind}\ndata: ");
+    // The exact size, because a slow stream holds the event for long.
+    let mut out = Vec::with_capacity(head.len() + json.len() + 2);
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(json);
+    out.extend_from_slice(b"\n\n");
+    out
+}

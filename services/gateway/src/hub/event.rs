@@ -1,0 +1,67 @@
+use barrage_bus::Subscription;
+use tokio::time::{Instant, Interval};
+use tokio_util::sync::CancellationToken;
+
+use super::schedule::{Intake, Sending, Waits};
+use crate::room::Room;
+
+/// Event that a hub handles.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The bus delivered an event.
+    Bus(barrage_bus::Event),
+    /// The bus ended the subscription.
+    SubscriptionEnded,
+    /// Events that have come are to be collected.
+    Collect,
+    /// The shards have written the batch in flight.
+    Completed,
+    /// The open batch is due.
+    Due,
+    /// Viewers and rates are to be measured.
+    Measure,
+    /// The gateway ends.
+    GatewayEnded,
+}
+
+/// Sources of a hub's events.
+pub(super) struct Sources<'a> {
+    pub(super) subscription: &'a mut Subscription,
+    pub(super) room: &'a Room,
+    pub(super) measure: &'a mut Interval,
+    pub(super) ended: &'a CancellationToken,
+    /// Start of the hub, from which times count.
+    pub(super) started: Instant,
+}
+
+/// Waits for the next event. Cancel-safe.
+pub(super) async fn next(sources: Sources<'_>, waits: Waits) -> Event {
+    let Sources { subscription, room, measure, ended, started } = sources;
+    let collect_at = match waits.intake {
+        Intake::At(time) => Some(started + time),
+        Intake::AtOnce | Intake::Closed => None,
+    };
+    let due_at = match waits.sending {
+        Sending::At(time) => Some(started + time),
+        Sending::Idle | Sending::OnCompletion => None,
+    };
+    tokio::select! {
+        event = subscription.next(), if waits.intake == Intake::AtOnce => match event {
+            Some(event) => Event::Bus(event),
+            None => Event::SubscriptionEnded,
+        },
+        () = until(collect_at) => Event::Collect,
+        () = room.completed.notified(), if waits.sending == Sending::OnCompletion => Event::Completed,
+        () = until(due_at) => Event::Due,
+        _ = measure.tick() => Event::Measure,
+        () = ended.cancelled() => Event::GatewayEnded,
+    }
+}
+
+/// Waits until a moment; for ever without one.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,13 @@
+//! Hub of one room: takes its messages off the bus, repairs gaps once for all viewers, batches, and
+//! gives each batch to the shards.
+
+mod books;
+mod event;
+#[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
+mod hub;
+mod pace;
+mod record;
+mod run;
+mod schedule;
+
+pub(crate) use run::starter;

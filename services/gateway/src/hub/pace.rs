@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use crate::config::GatewayConfig;
+use crate::load::Level;
+use crate::room::{Heat, Pace};
+
+/// Factor by which the first overload level stretches the time between pulses.
+const COARSE: u32 = 5;
+/// Effort that a celebrity's room adds: its batches are deflated once for very many viewers.
+const CELEBRITY_EFFORT: u8 = 2;
+/// Largest effort of deflate.
+const EFFORT_MAX: u8 = 9;
+
+/// Returns how finely a room of this heat is served at this overload level.
+pub(super) fn pace(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64) -> Pace {
+    let (windows, pulses, effort) = match heat {
+        Heat::Idle => (1, 1, 1),
+        Heat::Warm => (1, 1, config.deflate_effort),
+        Heat::Hot => (2, 2, config.deflate_effort),
+        Heat::Celebrity => (4, 3, config.deflate_effort.saturating_add(CELEBRITY_EFFORT)),
+    };
+    let stretch = match level {
+        Level::Normal | Level::CoarsePulses => 1,
+        Level::NoPulses => 2,
+        Level::ThinChat | Level::RefuseJoins => 4,
+    };
+    let pulse = Duration::from_millis(config.pulse_ms) * pulses;
+    let window_ms = (config.window_ms * windows * stretch).min(config.window_ms_max.max(config.window_ms));
+    Pace {
+        window: Duration::from_millis(window_ms),
+        pulse: match level {
+            Level::Normal => Some(pulse),
+            Level::CoarsePulses => Some(pulse * COARSE),
+            Level::NoPulses | Level::ThinChat | Level::RefuseJoins => None,
+        },
+        messages_max: config.batch_messages_max,
+        bytes_max: config.full_batch_bytes(),
+        chat_share,
+        effort: effort.min(EFFORT_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heat_and_overload_stretch_the_window_up_to_its_maximum() {
+        let config = GatewayConfig::default();
+        let window_ms = |heat, level| pace(&config, heat, level, 1.0).window.as_millis();
+        assert_eq!(window_ms(Heat::Idle, Level::Normal), 50);
+        assert_eq!(window_ms(Heat::Hot, Level::NoPulses), 200);
+        assert_eq!(window_ms(Heat::Celebrity, Level::ThinChat), 500);
+    }
+
+    #[test]
+    fn pulses_are_stretched_and_then_dropped() {
+        let config = GatewayConfig::default();
+        let pulse = |level| pace(&config, Heat::Warm, level, 1.0).pulse;
+        assert_eq!(pulse(Level::Normal), Some(Duration::from_secs(1)));
+        assert_eq!(pulse(Level::CoarsePulses), Some(Duration::from_secs(5)));
+        assert_eq!(pulse(Level::NoPulses), None);
+    }
+
+    #[test]
+    fn the_effort_stays_within_what_deflate_takes() {
+        let config = GatewayConfig { deflate_effort: 9, ..GatewayConfig::default() };
+        let effort = |heat| pace(&config, heat, Level::Normal, 1.0).effort;
+        assert_eq!([effort(Heat::Idle), effort(Heat::Warm), effort(Heat::Celebrity)], [1, 9, 9]);
+    }
+}

@@ -1,0 +1,238 @@
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use barrage_flow::Counts;
+use barrage_protocol::batch::{BatchItem, BatchWriter, LeftOut, Pulse};
+use barrage_protocol::deflate::DEFLATE_BYTES_MIN;
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{Class, Message, RoomId, Sequence};
+use bytes::Bytes;
+
+use crate::socket::{Encoding, encode};
+
+/// Wire encodings of one JSON frame, each made on first use.
+#[derive(Debug, Default)]
+struct Encoded {
+    json: OnceLock<Bytes>,
+    text: OnceLock<Bytes>,
+    deflated: OnceLock<Bytes>,
+}
+
+/// Content of a batch: messages in chain order over the range (`previous`, `sequence`].
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) room: RoomId,
+    pub(crate) previous: Sequence,
+    pub(crate) sequence: Sequence,
+    pub(crate) messages: Vec<Arc<Message>>,
+    /// Chat of the range that was dropped.
+    pub(crate) thinned: u64,
+    pub(crate) pulse: Pulse,
+    /// Compression effort of deflate, 1 to 9.
+    pub(crate) effort: u8,
+}
+
+/// Batch of one room, encoded once per wire encoding and shared by all its viewers.
+#[derive(Debug)]
+pub(crate) struct SharedBatch {
+    contents: Contents,
+    pub(crate) counts: Counts,
+    pub(crate) made_at: Instant,
+    /// Due moment; the time from here to the last write is lag.
+    pub(crate) due_at: Instant,
+    /// Age of the oldest message at `made_at`, by the machines' clocks; `None` without messages.
+    pub(crate) waited_ms: Option<u64>,
+    full: Encoded,
+    thin: Encoded,
+}
+
+impl std::ops::Deref for SharedBatch {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
+}
+
+impl SharedBatch {
+    /// `now_ms` is Unix time.
+    pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
+        let counts = class_counts(&contents.messages);
+        let waited_ms = contents.messages.first().map(|oldest| now_ms.saturating_sub(oldest.at_ms));
+        let (full, thin) = (Encoded::default(), Encoded::default());
+        SharedBatch { contents, counts, made_at: barrage_clock::now(), due_at, waited_ms, full, thin }
+    }
+
+    /// Whether another wave's contents are the same, so that both waves can share this batch.
+    pub(crate) fn has_same_contents(&self, other: &Contents) -> bool {
+        let of = |it: &Contents| (it.previous, it.sequence, it.pulse, it.thinned, it.effort);
+        of(&self.contents) == of(other)
+    }
+
+    /// Chat messages that a slow viewer's queue may still drop.
+    pub(crate) fn chat(&self) -> u64 {
+        self.counts[Class::Chat as usize]
+    }
+
+    /// Whether the batch has signals or gifts.
+    pub(crate) fn has_precious(&self) -> bool {
+        self.counts[0] + self.counts[1] > 0
+    }
+
+    /// JSON of the whole batch.
+    pub(crate) fn json(&self) -> &Bytes {
+        self.full.json.get_or_init(|| self.write(Detail::Full))
+    }
+
+    /// WebSocket frame of the whole batch.
+    pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
+        self.encoded(&self.full, self.json(), encoding)
+    }
+
+    /// WebSocket frame without chat and pulse; the chat is counted as dropped.
+    pub(crate) fn thin_frame(&self, encoding: Encoding) -> &Bytes {
+        let json = self.thin.json.get_or_init(|| self.write(Detail::Thin));
+        self.encoded(&self.thin, json, encoding)
+    }
+
+    fn encoded<'a>(&self, slot: &'a Encoded, json: &[u8], encoding: Encoding) -> &'a Bytes {
+        match encoding {
+            Encoding::Json => slot.text.get_or_init(|| encode(json, encoding)),
+            Encoding::Deflate { .. } if json.len() < DEFLATE_BYTES_MIN => {
+                slot.text.get_or_init(|| encode(json, Encoding::Json))
+            }
+            Encoding::Deflate { .. } => {
+                let encoding = Encoding::Deflate { effort: self.effort };
+                slot.deflated.get_or_init(|| encode(json, encoding))
+            }
+        }
+    }
+
+    fn write(&self, detail: Detail) -> Bytes {
+        let (dropped, pulse) = match detail {
+            Detail::Full => (self.thinned, self.pulse),
+            Detail::Thin => (self.thinned + self.chat(), Pulse::default()),
+        };
+        let left_out = LeftOut { chat: dropped };
+        let writer =
+            BatchWriter { previous: self.previous, sequence: self.sequence, left_out, pulse, repair: None };
+        let is_chosen = |message: &&Arc<Message>| detail == Detail::Full || message.class.is_precious();
+        write(&writer, &self.room, self.messages.iter().filter(is_chosen))
+    }
+}
+
+/// Messages that a frame of a batch has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// All messages and the pulse.
+    Full,
+    /// Signals and gifts.
+    Thin,
+}
+
+/// Counts messages by class. Pulses are never among them.
+pub(super) fn class_counts(messages: &[Arc<Message>]) -> Counts {
+    let mut counts = Counts::default();
+    for message in messages {
+        counts[message.class as usize] += 1;
+    }
+    counts
+}
+
+/// JSON of a batch without messages, which reports the chat dropped from its range.
+pub(crate) fn skip_json(room: &RoomId, previous: Sequence, sequence: Sequence, chat: u64) -> Bytes {
+    let writer = BatchWriter { previous, sequence, left_out: LeftOut { chat }, ..BatchWriter::default() };
+    write(&writer, room, std::iter::empty())
+}
+
+/// JSON of the answer to a resume or a repair, over the range (`previous`, `sequence`].
+pub(crate) fn repair_json(
+    room: &RoomId,
+    (previous, sequence): (Sequence, Sequence),
+    messages: &[Arc<Message>],
+    repair: Option<(RepairOutcome, u64)>,
+) -> Bytes {
+    let chat = repair.map_or(0, |(_, skipped)| skipped);
+    let writer =
+        BatchWriter { previous, sequence, left_out: LeftOut { chat }, pulse: Pulse::default(), repair };
+    write(&writer, room, messages.iter())
+}
+
+/// Bytes of one message's fields around its body, at most.
+const MESSAGE_FRAME_BYTES: usize = 48;
+/// Bytes of a batch's own fields, at most.
+const BATCH_FRAME_BYTES: usize = 192;
+
+fn write<'a>(
+    writer: &BatchWriter,
+    room: &RoomId,
+    messages: impl Iterator<Item = &'a Arc<Message>> + Clone,
+) -> Bytes {
+    let bytes: usize = messages.clone().map(|m| m.body.len() + MESSAGE_FRAME_BYTES).sum();
+    let mut out = Vec::with_capacity(bytes + BATCH_FRAME_BYTES);
+    let items = messages.map(|m| BatchItem { sequence: m.sequence, class: m.class, body: &m.body });
+    writer.write(&mut out, room, items);
+    out.into()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use barrage_protocol::frame::{Batch, ServerFrame};
+
+    use super::*;
+
+    /// A message of the room `demo` whose chain has no gap.
+    pub(crate) fn message(sequence: u64, class: Class) -> Arc<Message> {
+        Arc::new(Message {
+            room: "demo".parse().unwrap(),
+            sequence: Sequence(sequence),
+            previous: Sequence(sequence - 1),
+            class,
+            sender: None,
+            id: None,
+            to: None,
+            at_ms: 0,
+            body: r#"{"type":"chat","text":"hello hello hello"}"#.into(),
+        })
+    }
+
+    /// A batch of the messages behind `previous`.
+    pub(crate) fn batch_of(previous: u64, classes: &[Class]) -> Arc<SharedBatch> {
+        let numbers = previous + 1..;
+        let messages: Vec<_> = numbers.zip(classes).map(|(n, class)| message(n, *class)).collect();
+        let contents = Contents {
+            room: "demo".parse().unwrap(),
+            previous: Sequence(previous),
+            sequence: Sequence(previous + classes.len() as u64),
+            messages,
+            thinned: 0,
+            pulse: Pulse::default(),
+            effort: 3,
+        };
+        Arc::new(SharedBatch::new(contents, 0, barrage_clock::now()))
+    }
+
+    fn read(frame: &[u8]) -> Batch {
+        let place = barrage_ws::client::read(frame, usize::MAX).unwrap().unwrap();
+        match ServerFrame::parse(place.payload_in(frame)).unwrap() {
+            ServerFrame::Batch(batch) => batch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_thin_frame_has_signals_and_gifts_and_counts_the_chat() {
+        let batch = batch_of(4, &[Class::Chat, Class::Gift, Class::Chat]);
+        let (full, thin) = (read(batch.frame(Encoding::Json)), read(batch.thin_frame(Encoding::Json)));
+        assert_eq!((full.messages.len(), full.left_out.chat), (3, 0));
+        assert_eq!((thin.messages.len(), thin.left_out.chat), (1, 2));
+        assert_eq!((thin.previous, thin.sequence), (full.previous, full.sequence));
+    }
+
+    #[test]
+    fn each_encoding_is_made_once() {
+        let batch = batch_of(0, &[Class::Chat]);
+        let frame = batch.frame(Encoding::Json).as_ptr();
+        assert_eq!(batch.frame(Encoding::Json).as_ptr(), frame);
+    }
+}

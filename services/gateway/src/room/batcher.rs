@@ -1,0 +1,314 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_flow::Counts;
+use barrage_protocol::batch::Pulse;
+use barrage_protocol::{Message, RoomId, Sequence};
+
+use super::batch::{Contents, class_counts};
+use super::sample::is_kept;
+
+/// How finely a room is served, by its heat and the overload level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    /// Batching window while the room is busy.
+    pub(crate) window: Duration,
+    /// Time between two pulses; `None` sends no pulse.
+    pub(crate) pulse: Option<Duration>,
+    /// Messages at which a batch is full and is sent before its window ends.
+    pub(crate) messages_max: usize,
+    /// Bytes of bodies at which a batch is full.
+    pub(crate) bytes_max: usize,
+    /// Share of chat that is kept, 0 to 1.
+    pub(crate) chat_share: f64,
+    /// Compression effort of deflate, 1 to 9.
+    pub(crate) effort: u8,
+}
+
+/// Open batch of one room and its waves; decides what is sent when, and which chat is dropped.
+///
+/// Pure: time is passed in, as the time since the hub's start. A quiet room sends at once, a busy
+/// room at the end of its window.
+#[derive(Debug)]
+pub(crate) struct Batcher {
+    pub(crate) pace: Pace,
+    /// Position in the chain after the open messages.
+    open_to: Sequence,
+    /// Messages that no wave has been given yet.
+    open: Vec<Arc<Message>>,
+    /// Bytes of the open messages' bodies.
+    open_bytes: usize,
+    /// Arrival of the first open message.
+    open_since: Option<Duration>,
+    /// Chat dropped from the open messages.
+    thinned: u64,
+    /// Share of chat that is kept in the open batch; each squeeze halves it.
+    squeezed_share: f64,
+    likes: u64,
+    entries: u64,
+    online: Option<u64>,
+    online_sent: Option<u64>,
+    pulse_sent_at: Option<Duration>,
+    /// Parts of the room's viewers that are served in turn: one at least.
+    waves: Vec<Wave>,
+}
+
+/// Messages and sums that one part of the viewers has not been sent yet.
+#[derive(Debug, Clone, Default)]
+struct Wave {
+    /// Position in the chain after what the wave was sent.
+    sent: Sequence,
+    messages: Vec<Arc<Message>>,
+    /// Bytes of the messages' bodies.
+    bytes: usize,
+    thinned: u64,
+    pulse: Pulse,
+    sent_at: Option<Duration>,
+    /// Arrival of the first message that waits here.
+    since: Option<Duration>,
+}
+
+/// Result of a flush: the contents for one wave.
+#[derive(Debug)]
+pub(crate) struct Flushed {
+    pub(crate) wave: usize,
+    pub(crate) contents: Contents,
+    /// Due time of its messages; `None` without messages.
+    pub(crate) due: Option<Duration>,
+    /// Open messages that the flush gave to all waves.
+    pub(crate) gathered: Counts,
+}
+
+/// Result of a change of the number of waves: messages that waited in them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resized {
+    /// Messages that new waves are to be sent as well.
+    pub(crate) took: Counts,
+    /// Messages that are not sent, because all viewers of their wave have gone.
+    pub(crate) gone: Counts,
+}
+
+impl Batcher {
+    pub(crate) fn new(start: Sequence, pace: Pace) -> Self {
+        Batcher {
+            pace,
+            open_to: start,
+            open: Vec::new(),
+            open_bytes: 0,
+            open_since: None,
+            thinned: 0,
+            squeezed_share: 1.0,
+            likes: 0,
+            entries: 0,
+            online: None,
+            online_sent: None,
+            pulse_sent_at: None,
+            waves: vec![Wave { sent: start, ..Wave::default() }],
+        }
+    }
+
+    /// Position in the chain after all messages taken so far.
+    pub(crate) fn position(&self) -> Sequence {
+        self.open_to
+    }
+
+    /// Messages that wait for a flush, by class.
+    pub(crate) fn holds(&self) -> Counts {
+        class_counts(&self.open)
+    }
+
+    /// Messages that wait for their wave's turn, by class, over all waves.
+    pub(crate) fn waves_hold(&self) -> Counts {
+        let mut sum = Counts::default();
+        for wave in &self.waves {
+            add(&mut sum, &class_counts(&wave.messages));
+        }
+        sum
+    }
+
+    pub(crate) fn waves(&self) -> usize {
+        self.waves.len()
+    }
+
+    /// Changes the number of waves. A new wave starts at the position of the last of the others, so
+    /// that its viewers miss nothing.
+    pub(crate) fn resize(&mut self, waves: usize) -> Resized {
+        let mut resized = Resized::default();
+        while self.waves.len() > waves.max(1) {
+            let gone = self.waves.pop().unwrap_or_default();
+            add(&mut resized.gone, &class_counts(&gone.messages));
+        }
+        while self.waves.len() < waves {
+            let last = self.waves.iter().min_by_key(|wave| wave.sent).cloned().unwrap_or_default();
+            add(&mut resized.took, &class_counts(&last.messages));
+            self.waves.push(last);
+        }
+        resized
+    }
+
+    /// Whether the next batch is full, so that it is sent before its window ends.
+    pub(crate) fn is_full(&self) -> bool {
+        let most = |of: fn(&Wave) -> usize| self.waves.iter().map(of).max().unwrap_or_default();
+        self.open.len() + most(|wave| wave.messages.len()) >= self.pace.messages_max
+            || self.open_bytes + most(|wave| wave.bytes) >= self.pace.bytes_max
+    }
+
+    /// Adds the next message of the chain, which came at `now`; false when it is dropped.
+    pub(crate) fn push(&mut self, message: Arc<Message>, now: Duration) -> bool {
+        self.open_to = message.sequence;
+        self.open_since.get_or_insert(now);
+        let is_kept = is_kept(&message, self.pace.chat_share.min(self.squeezed_share));
+        if is_kept {
+            self.open_bytes += message.body.len();
+            self.open.push(message);
+        } else {
+            self.thinned += 1;
+        }
+        is_kept
+    }
+
+    /// Drops about half of the open chat; returns how many messages. Gateways that squeeze as often
+    /// keep the same chat.
+    pub(crate) fn squeeze(&mut self) -> u64 {
+        self.squeezed_share /= 2.0;
+        let before = self.open.len();
+        let share = self.squeezed_share;
+        self.open.retain(|message| is_kept(message, share));
+        self.open_bytes = self.open.iter().map(|message| message.body.len()).sum();
+        let left_out = (before - self.open.len()) as u64;
+        self.thinned += left_out;
+        left_out
+    }
+
+    /// Counts chat of the chain that the bus did not return.
+    pub(crate) fn skip(&mut self, chat: u64) {
+        self.thinned += chat;
+    }
+
+    pub(crate) fn add_likes(&mut self, likes: u64) {
+        self.likes = self.likes.saturating_add(likes);
+    }
+
+    pub(crate) fn add_entries(&mut self, entries: u64) {
+        self.entries = self.entries.saturating_add(entries);
+    }
+
+    /// Sets the number of viewers for the next pulse, which brings it when it has changed.
+    pub(crate) fn set_online(&mut self, online: u64) {
+        self.online = (self.online_sent != Some(online)).then_some(online);
+    }
+
+    /// Whether signals or gifts wait to be sent.
+    pub(crate) fn has_precious(&self) -> bool {
+        let waiting = self.waves.iter().flat_map(|wave| &wave.messages);
+        self.open.iter().chain(waiting).any(|message| message.class.is_precious())
+    }
+
+    /// Whether messages wait to be sent.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.next().is_some()
+    }
+
+    /// Due time of the next batch; `None` when there is nothing to send.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let waves = self.next().map(|(due, _)| due);
+        let has_pulse = self.likes > 0 || self.entries > 0 || self.online.is_some();
+        let pulse = self.pace.pulse.filter(|_| has_pulse).map(|every| after(self.pulse_sent_at, every));
+        match (waves, pulse) {
+            (Some(waves), Some(pulse)) => Some(waves.min(pulse)),
+            (waves, pulse) => waves.or(pulse),
+        }
+    }
+
+    /// Due time and index of the wave whose turn comes first. A wave without news has no turn.
+    fn next(&self) -> Option<(Duration, usize)> {
+        let is_full = self.is_full();
+        let turn = |(index, wave): (usize, &Wave)| {
+            let has_news = self.open_to > wave.sent || !wave.pulse.is_empty();
+            let due = if is_full { Duration::ZERO } else { after(wave.sent_at, self.pace.window) };
+            // Full batches go at once, and still in turn.
+            has_news.then_some((due, wave.sent_at, index))
+        };
+        self.waves.iter().enumerate().filter_map(turn).min().map(|(due, _, index)| (due, index))
+    }
+
+    /// Gives the open messages to all waves, and returns what the wave whose turn it is has not been
+    /// sent. Pulses ride along once their time has come.
+    pub(crate) fn flush(&mut self, now: Duration, room: &RoomId) -> Flushed {
+        let gathered = self.gather(now);
+        let index = self.next().map_or(0, |(_, index)| index);
+        let (effort, open_to) = (self.pace.effort, self.open_to);
+        let wave = &mut self.waves[index];
+        let turn = after(wave.sent_at, self.pace.window);
+        let due = wave.since.take().map(|since| turn.max(since));
+        if open_to > wave.sent {
+            wave.sent_at = Some(now);
+        }
+        let contents = Contents {
+            room: room.clone(),
+            previous: std::mem::replace(&mut wave.sent, open_to),
+            sequence: open_to,
+            messages: {
+                wave.bytes = 0;
+                std::mem::take(&mut wave.messages)
+            },
+            thinned: std::mem::take(&mut wave.thinned),
+            pulse: std::mem::take(&mut wave.pulse),
+            effort,
+        };
+        Flushed { wave: index, contents, due, gathered }
+    }
+
+    fn gather(&mut self, now: Duration) -> Counts {
+        let is_pulse_due =
+            self.pace.pulse.is_some_and(|every| self.pulse_sent_at.is_none_or(|at| now >= at + every));
+        let pulse = if is_pulse_due { self.take_pulse(now) } else { Pulse::default() };
+        let messages = std::mem::take(&mut self.open);
+        let bytes = std::mem::take(&mut self.open_bytes);
+        let thinned = std::mem::take(&mut self.thinned);
+        let since = self.open_since.take();
+        self.squeezed_share = 1.0;
+        for wave in &mut self.waves {
+            wave.since = wave.since.or(since);
+            wave.messages.extend_from_slice(&messages);
+            wave.bytes += bytes;
+            wave.thinned += thinned;
+            wave.pulse.likes += pulse.likes;
+            wave.pulse.entries += pulse.entries;
+            wave.pulse.online = pulse.online.or(wave.pulse.online);
+        }
+        class_counts(&messages)
+    }
+
+    /// Drops the sums that wait; returns the likes and entries in them.
+    pub(crate) fn drop_pulse(&mut self) -> u64 {
+        self.online = None;
+        std::mem::take(&mut self.likes).saturating_add(std::mem::take(&mut self.entries))
+    }
+
+    fn take_pulse(&mut self, now: Duration) -> Pulse {
+        let pulse = Pulse {
+            likes: std::mem::take(&mut self.likes),
+            entries: std::mem::take(&mut self.entries),
+            online: self.online.take(),
+        };
+        if !pulse.is_empty() {
+            self.pulse_sent_at = Some(now);
+            self.online_sent = pulse.online.or(self.online_sent);
+        }
+        pulse
+    }
+}
+
+fn after(at: Option<Duration>, time: Duration) -> Duration {
+    at.map_or(Duration::ZERO, |at| at + time)
+}
+
+fn add(sum: &mut Counts, messages: &Counts) {
+    for (sum, messages) in sum.iter_mut().zip(messages) {
+        *sum += messages;
+    }
+}
+
+#[cfg(test)]
+mod tests;

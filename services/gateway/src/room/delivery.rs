@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use super::{Room, SharedBatch};
+
+/// Batch of one wave on its way to one shard; dropping it completes the delivery.
+///
+/// A room has one batch in flight at most. So a shard that is behind makes the batches of its
+/// rooms larger, and never its queue longer.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) batch: Arc<SharedBatch>,
+    pub(crate) wave: usize,
+    room: Arc<Room>,
+}
+
+impl Delivery {
+    pub(crate) fn new(batch: Arc<SharedBatch>, wave: usize, room: Arc<Room>) -> Self {
+        room.start_delivery();
+        Delivery { batch, wave, room }
+    }
+
+    /// Records that the shard has offered the batch to its viewers.
+    pub(crate) fn delivered(self) {
+        self.room.count_delivered(&self.batch.counts);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.room.end_delivery();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrage_protocol::Class;
+
+    use super::*;
+    use crate::room::batch_of;
+
+    #[tokio::test]
+    async fn the_hub_wakes_when_the_last_shard_has_written() {
+        let room = Arc::new(Room::new("demo".parse().unwrap(), 2));
+        let batch = batch_of(0, &[Class::Gift, Class::Chat]);
+        let deliveries = [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, Arc::clone(&room)));
+        let [first, second] = deliveries;
+        first.delivered();
+        assert!(room.is_in_flight());
+        // A shard that ends drops its delivery unwritten: the hub goes on all the same.
+        drop(second);
+        assert!(!room.is_in_flight());
+        room.completed.notified().await;
+        assert_eq!(room.delivered(), [0, 1, 1]);
+    }
+}

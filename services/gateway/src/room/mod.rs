@@ -1,0 +1,28 @@
+//! Rooms that the gateway is subscribed to, and the batches of their messages.
+
+mod batch;
+mod batch_record;
+mod batcher;
+mod delivery;
+mod fan_out_log;
+mod heat;
+mod repair;
+#[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
+mod room;
+mod sample;
+mod table;
+mod tally;
+
+#[cfg(test)]
+pub(crate) use batch::tests::{batch_of, message};
+pub(crate) use batch::{Contents, SharedBatch, repair_json, skip_json};
+pub(crate) use batch_record::{BatchCircumstances, BatchRecord};
+pub(crate) use batcher::{Batcher, Flushed, Pace};
+pub(crate) use delivery::Delivery;
+pub(crate) use fan_out_log::{FanOut, FanOutLog};
+pub use heat::HeatConfig;
+pub(crate) use heat::{Heat, HeatLadder, rounded};
+pub(crate) use repair::{RepairReader, RepairSizes};
+pub(crate) use room::Room;
+pub(crate) use table::{Rooms, Seat, StartHub};
+pub(crate) use tally::Tally;

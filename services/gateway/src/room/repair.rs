@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use barrage_bus::{Bus, BusError, Range, RangeLimits, Topic};
+use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::{RoomId, Sequence};
+
+/// Longest read of one repair. A viewer gets nothing else meanwhile, and asks again by itself.
+const READ_MAX: Duration = Duration::from_secs(3);
+/// Longest wait for the bus's newest position.
+const LAST_MAX: Duration = Duration::from_secs(1);
+
+/// Bounds of one answer to a repair or a resume.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RepairSizes {
+    pub(crate) chat_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+/// Reads missed ranges of one room off the bus, for a viewer that repairs or resumes.
+#[derive(Clone, Copy)]
+pub(crate) struct RepairReader<'a> {
+    bus: &'a dyn Bus,
+    room: &'a RoomId,
+    sizes: RepairSizes,
+}
+
+impl<'a> RepairReader<'a> {
+    pub(crate) fn new(bus: &'a dyn Bus, room: &'a RoomId, sizes: RepairSizes) -> Self {
+        RepairReader { bus, room, sizes }
+    }
+
+    /// Reads the range (`after`, `before`), or up to the newest message. A range without room for
+    /// a message is complete at once: a viewer that is ahead does not wait for the bus.
+    pub(crate) async fn range(&self, after: Sequence, before: Option<Sequence>) -> Result<Range, BusError> {
+        if before.is_some_and(|before| before.0 <= after.0 + 1) {
+            let (outcome, messages) = (RepairOutcome::Complete, Vec::new());
+            return Ok(Range { outcome, skipped: 0, messages, covered_to: after });
+        }
+        let RepairSizes { chat_max, bytes_max } = self.sizes;
+        let limits = RangeLimits { chat_max, bytes_max, ..RangeLimits::default() };
+        let topic = Topic::Room(self.room.clone());
+        let read = self.bus.range(&topic, after, before, limits);
+        let timely = tokio::time::timeout(READ_MAX, read).await;
+        timely.unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))
+    }
+
+    /// Returns the position at which a viewer resumes that has seen `after`, in a room at
+    /// `position` here.
+    ///
+    /// Another gateway may have shown the viewer messages that are still on their way to this one:
+    /// it then resumes at `after`. A position that the bus never had counts as `position`. When
+    /// the bus does not answer in time, `after` is believed.
+    pub(crate) async fn resume_at(&self, after: Sequence, position: Sequence) -> Sequence {
+        if after <= position {
+            return position;
+        }
+        let topic = Topic::Room(self.room.clone());
+        match tokio::time::timeout(LAST_MAX, self.bus.last(&topic)).await {
+            Ok(Ok(last)) if after > last => position,
+            Ok(Ok(_)) => after,
+            Ok(Err(_)) | Err(_) => {
+                tracing::debug!(room = %self.room, "the bus did not confirm a viewer's position");
+                after
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use barrage_flow::Counts;
+use barrage_protocol::{RoomId, Sequence};
+use tokio::sync::{Notify, SetOnce, broadcast, watch};
+
+use super::SharedBatch;
+use crate::load::Heartbeat;
+
+/// Batches that an event stream may lag behind before it must repair.
+const FALLBACK_LAG_MAX: usize = 256;
+
+/// Room that the gateway is subscribed to: state that its hub, the shards and joins share.
+///
+/// Position, viewers and waves use `SeqCst`, because their order across variables matters. A
+/// shard stores the wave count of a new viewer and then reads the position. The hub stores the
+/// position and then reads the wave counts. One of both sees the other's store, so a new viewer
+/// gets the batch or has its position in the hello.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    /// Position in the chain after the messages that were given to waves.
+    position: AtomicU64,
+    viewers: AtomicUsize,
+    /// Viewers on other gateways, as of the last exchange of counts.
+    viewers_elsewhere: AtomicU64,
+    /// Waves of the room on each shard.
+    waves: Box<[AtomicUsize]>,
+    /// Viewers that joined since the last entry pulse.
+    entries: AtomicU64,
+    /// Shards that have not yet written the newest batch.
+    in_flight: AtomicUsize,
+    /// Messages that shards have delivered, by class.
+    delivered: [AtomicU64; 3],
+    /// Wakes the hub when no batch is in flight any more.
+    pub(crate) completed: Notify,
+    /// Batches for event streams.
+    pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
+    /// Wakes long polls.
+    pub(crate) changed: watch::Sender<Sequence>,
+    /// Set once the hub has subscribed and the position is valid.
+    pub(crate) ready: SetOnce<()>,
+    /// Heartbeat of the hub.
+    pub(crate) heartbeat: Heartbeat,
+}
+
+impl Room {
+    pub(crate) fn new(id: RoomId, shards: usize) -> Self {
+        Room {
+            id,
+            position: AtomicU64::new(0),
+            viewers: AtomicUsize::new(0),
+            viewers_elsewhere: AtomicU64::new(0),
+            waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            entries: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            delivered: Default::default(),
+            completed: Notify::new(),
+            fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
+            changed: watch::Sender::new(Sequence::ZERO),
+            ready: SetOnce::new(),
+            heartbeat: Heartbeat::new(),
+        }
+    }
+
+    pub(crate) fn position(&self) -> Sequence {
+        Sequence(self.position.load(Ordering::SeqCst))
+    }
+
+    /// Moves the position; the hub calls this before it reads the wave counts.
+    pub(crate) fn set_position(&self, position: Sequence) {
+        self.position.store(position.0, Ordering::SeqCst);
+    }
+
+    /// Viewers on this gateway.
+    pub(crate) fn viewers(&self) -> u64 {
+        self.viewers.load(Ordering::SeqCst) as u64
+    }
+
+    pub(super) fn add_viewer(&self) {
+        self.viewers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn remove_viewer(&self) {
+        self.viewers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Viewers on all gateways.
+    pub(crate) fn online(&self) -> u64 {
+        self.viewers() + self.viewers_elsewhere.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_viewers_elsewhere(&self, viewers: u64) {
+        self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
+    }
+
+    /// Counts a join for the next entry pulse.
+    pub(crate) fn count_entry(&self) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_entries(&self) -> u64 {
+        self.entries.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a shard has not yet written the newest batch.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst) > 0
+    }
+
+    pub(super) fn start_delivery(&self) {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn end_delivery(&self) {
+        if self.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.completed.notify_one();
+        }
+    }
+
+    /// Counts messages that one shard has delivered.
+    pub(super) fn count_delivered(&self, messages: &Counts) {
+        for (sum, messages) in self.delivered.iter().zip(messages) {
+            sum.fetch_add(*messages, Ordering::SeqCst);
+        }
+    }
+
+    /// Messages that shards have delivered so far.
+    pub(crate) fn delivered(&self) -> Counts {
+        [0, 1, 2].map(|at| self.delivered[at].load(Ordering::SeqCst))
+    }
+
+    /// Sets the number of waves on a shard; the shard calls this before a new viewer reads the
+    /// position.
+    pub(crate) fn set_waves(&self, shard: usize, waves: usize) {
+        self.waves[shard].store(waves, Ordering::SeqCst);
+    }
+
+    /// Waves of the shard that has most of them.
+    pub(crate) fn waves(&self) -> usize {
+        self.waves.iter().map(|waves| waves.load(Ordering::SeqCst)).max().unwrap_or_default()
+    }
+
+    pub(crate) fn has_wave_on(&self, shard: usize, wave: usize) -> bool {
+        self.waves[shard].load(Ordering::SeqCst) > wave
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_has_the_waves_of_its_largest_shard() {
+        let room = Room::new("demo".parse().unwrap(), 2);
+        assert_eq!(room.waves(), 0);
+        room.set_waves(0, 1);
+        room.set_waves(1, 3);
+        assert_eq!(room.waves(), 3);
+        assert!(room.has_wave_on(1, 2) && !room.has_wave_on(0, 1));
+    }
+
+    #[test]
+    fn viewers_of_other_gateways_count_as_online() {
+        let room = Room::new("demo".parse().unwrap(), 1);
+        room.add_viewer();
+        room.set_viewers_elsewhere(4);
+        assert_eq!((room.viewers(), room.online()), (1, 5));
+    }
+}

@@ -1,0 +1,173 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, RoomId};
+use parking_lot::Mutex;
+
+use super::Room;
+
+/// Longest wait of a join for its room's subscription. Clients give up after 5 s and then blame
+/// the transport, so the refusal must come before.
+const SUBSCRIBE_MAX: Duration = Duration::from_secs(3);
+
+/// Starts the hub of a room. The gateway hands it in, because hubs stand above rooms.
+pub(crate) type StartHub = Box<dyn Fn(Arc<Room>) + Send + Sync>;
+
+/// Seat of a viewer in a room; dropping it leaves the room.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) room: Arc<Room>,
+}
+
+impl Seat {
+    /// The caller holds the lock of the table, so that the room is not forgotten meanwhile.
+    fn take(room: &Arc<Room>) -> Self {
+        room.add_viewer();
+        Seat { room: Arc::clone(room) }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.room.remove_viewer();
+    }
+}
+
+/// The bus did not take the room's subscription in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeatError;
+
+impl From<SeatError> for Refusal {
+    fn from(_: SeatError) -> Self {
+        let refusal = Refusal::new(Code::Unavailable, "the room cannot be subscribed now; try again");
+        refusal.retry_after_ms(1_000)
+    }
+}
+
+/// Rooms that the gateway is subscribed to. Bounded by the rooms that exist on the bus, because
+/// joins check that first.
+pub(crate) struct Rooms {
+    by_id: Mutex<HashMap<RoomId, Arc<Room>>>,
+    shards: usize,
+    start_hub: StartHub,
+}
+
+impl Rooms {
+    pub(crate) fn new(shards: usize, start_hub: StartHub) -> Self {
+        Rooms { by_id: Mutex::default(), shards, start_hub }
+    }
+
+    /// Takes a seat, and waits until the room's hub has subscribed. The first seat starts the hub.
+    pub(crate) async fn seat(&self, id: &RoomId) -> Result<Seat, SeatError> {
+        let seat = self.take(id);
+        if !seat.room.ready.initialized() {
+            let subscribed = tokio::time::timeout(SUBSCRIBE_MAX, seat.room.ready.wait()).await;
+            subscribed.map_err(|_| SeatError)?;
+        }
+        Ok(seat)
+    }
+
+    fn take(&self, id: &RoomId) -> Seat {
+        let mut by_id = self.by_id.lock();
+        if let Some(room) = by_id.get(id) {
+            return Seat::take(room);
+        }
+        let room = Arc::new(Room::new(id.clone(), self.shards));
+        by_id.insert(id.clone(), Arc::clone(&room));
+        let seat = Seat::take(&room);
+        drop(by_id);
+        (self.start_hub)(room);
+        seat
+    }
+
+    /// Forgets a room without viewers; false when it has some. Runs under the lock of
+    /// [`Rooms::seat`], so that no viewer is left in a room without a hub.
+    pub(crate) fn leave_if_empty(&self, room: &Arc<Room>) -> bool {
+        let mut by_id = self.by_id.lock();
+        let is_empty = room.viewers() == 0;
+        if is_empty {
+            by_id.remove(&room.id);
+        }
+        is_empty
+    }
+
+    /// Forgets a room whose hub has ended; leaves a newer room of the same id alone.
+    pub(crate) fn abandon(&self, room: &Arc<Room>) {
+        let mut by_id = self.by_id.lock();
+        if by_id.get(&room.id).is_some_and(|known| Arc::ptr_eq(known, room)) {
+            by_id.remove(&room.id);
+        }
+    }
+
+    /// Returns a snapshot of the subscribed rooms.
+    pub(crate) fn all(&self) -> Vec<Arc<Room>> {
+        self.by_id.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.lock().len()
+    }
+}
+
+impl std::fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rooms").field("rooms", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn id() -> RoomId {
+        "demo".parse().unwrap()
+    }
+
+    /// A table whose hubs subscribe at once, and the number of hubs started.
+    fn table() -> (Rooms, Arc<AtomicUsize>) {
+        let started = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&started);
+        let start_hub = move |room: Arc<Room>| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let _first = room.ready.set(());
+        };
+        (Rooms::new(1, Box::new(start_hub)), started)
+    }
+
+    #[tokio::test]
+    async fn the_first_seat_starts_the_hub_and_later_ones_do_not() {
+        let (rooms, started) = table();
+        let (first, second) = (rooms.seat(&id()).await.unwrap(), rooms.seat(&id()).await.unwrap());
+        assert_eq!((started.load(Ordering::Relaxed), first.room.viewers()), (1, 2));
+        assert!(Arc::ptr_eq(&first.room, &second.room));
+    }
+
+    #[tokio::test]
+    async fn a_room_is_forgotten_once_its_last_seat_is_dropped() {
+        let (rooms, started) = table();
+        let seat = rooms.seat(&id()).await.unwrap();
+        let room = Arc::clone(&seat.room);
+        assert!(!rooms.leave_if_empty(&room));
+        drop(seat);
+        assert!(rooms.leave_if_empty(&room));
+        assert_eq!(rooms.len(), 0);
+        let newer = rooms.seat(&id()).await.unwrap();
+        assert_eq!(started.load(Ordering::Relaxed), 2);
+        rooms.abandon(&room);
+        assert_eq!(rooms.len(), 1, "the newer room of the same id stays");
+        rooms.abandon(&newer.room);
+        assert_eq!(rooms.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_seat_is_refused_when_the_bus_does_not_answer() {
+        let rooms = Rooms::new(1, Box::new(|_| ()));
+        assert_eq!(rooms.seat(&id()).await.unwrap_err(), SeatError);
+        let room = rooms.all().remove(0);
+        assert_eq!(room.viewers(), 0, "the refused join leaves the room");
+    }
+}

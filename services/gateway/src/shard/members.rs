@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use barrage_protocol::{RoomId, UserId};
+
+use crate::admission::Eviction;
+use crate::room::Room;
+use crate::viewer::{Audience, Viewer, address};
+
+/// Viewers of one shard: by room, and all connections by their viewer's address.
+#[derive(Default)]
+pub(super) struct Members {
+    by_room: HashMap<RoomId, Audience<Viewer>>,
+    /// Connections in a room, on their way into one, or on their way out.
+    by_address: HashMap<usize, Rc<Viewer>>,
+}
+
+impl Members {
+    /// Adds a connection that has not joined.
+    pub(super) fn add(&mut self, viewer: &Rc<Viewer>) {
+        self.by_address.insert(address(viewer), Rc::clone(viewer));
+    }
+
+    /// Removes a connection that has left its room.
+    pub(super) fn remove(&mut self, viewer: &Viewer) {
+        self.by_address.remove(&address(viewer));
+    }
+
+    /// Adds a viewer to its room, and announces the shard's waves to the room's hub.
+    pub(super) fn enter(&mut self, shard: usize, room: &Room, viewer: Rc<Viewer>, wave_viewers_max: usize) {
+        let audience = self.by_room.entry(room.id.clone()).or_default();
+        audience.enter(viewer, wave_viewers_max);
+        room.set_waves(shard, audience.waves());
+    }
+
+    /// Removes a viewer from its room.
+    pub(super) fn leave(&mut self, shard: usize, room: &Room, viewer: &Rc<Viewer>) {
+        let Some(audience) = self.by_room.get_mut(&room.id) else { return };
+        audience.leave(viewer);
+        room.set_waves(shard, audience.waves());
+        if audience.waves() == 0 {
+            self.by_room.remove(&room.id);
+        }
+    }
+
+    /// Viewers of one wave of a room.
+    pub(super) fn wave(&self, room: &RoomId, wave: usize) -> &[Rc<Viewer>] {
+        self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))
+    }
+
+    /// Viewers in rooms.
+    pub(super) fn joined(&self) -> impl Iterator<Item = &Rc<Viewer>> {
+        self.by_room.values().flat_map(Audience::iter)
+    }
+
+    /// All connections.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Rc<Viewer>> {
+        self.by_address.values()
+    }
+
+    pub(super) fn by_address(&self, address: usize) -> Option<&Rc<Viewer>> {
+        self.by_address.get(&address)
+    }
+
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Rc<Viewer>> {
+        self.joined().filter(move |viewer| viewer.is_of(user))
+    }
+
+    /// Whether no viewer is in a room.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_room.is_empty()
+    }
+
+    /// Closes the connections that the eviction concerns.
+    pub(super) fn evict(&self, eviction: &Eviction) {
+        let concerns = |viewer: &Viewer| {
+            let room = viewer.room.borrow();
+            eviction.concerns(room.as_ref().map(|room| &room.id), viewer.user.borrow().as_ref())
+        };
+        let close = |viewer: &Rc<Viewer>| viewer.close(eviction.refusal.clone());
+        if let Some(room) = &eviction.room {
+            let audience = self.by_room.get(room).into_iter().flat_map(Audience::iter);
+            audience.filter(|viewer| concerns(viewer)).for_each(close);
+        } else {
+            self.all().filter(|viewer| concerns(viewer)).for_each(close);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use barrage_protocol::Code;
+
+    use super::*;
+    use crate::admission::Scope;
+    use crate::viewer::test_viewer;
+
+    async fn joined(members: &mut Members, room: &Arc<Room>, user: Option<&str>) -> Rc<Viewer> {
+        let viewer = Rc::new(test_viewer(1 << 20).await.0);
+        *viewer.user.borrow_mut() = user.map(|user| user.parse().unwrap());
+        *viewer.room.borrow_mut() = Some(Arc::clone(room));
+        members.add(&viewer);
+        members.enter(0, room, Rc::clone(&viewer), 2);
+        viewer
+    }
+
+    fn room(id: &str) -> Arc<Room> {
+        Arc::new(Room::new(id.parse().unwrap(), 1))
+    }
+
+    #[tokio::test]
+    async fn the_hub_sees_as_many_waves_as_the_shard_has() {
+        let (mut members, room) = (Members::default(), room("demo"));
+        let mut viewers = Vec::new();
+        for _ in 0..3 {
+            viewers.push(joined(&mut members, &room, None).await);
+        }
+        assert_eq!((room.waves(), members.wave(&room.id, 1).len()), (2, 1));
+        for viewer in &viewers {
+            members.leave(0, &room, viewer);
+        }
+        assert_eq!(room.waves(), 0);
+        assert!(members.is_empty() && members.all().count() == 3, "the connections still close");
+    }
+
+    #[tokio::test]
+    async fn an_eviction_closes_its_room_and_scope_alone() {
+        let (mut members, demo, other) = (Members::default(), room("demo"), room("other"));
+        let kicked = joined(&mut members, &demo, Some("u")).await;
+        let elsewhere = joined(&mut members, &other, Some("u")).await;
+        let stranger = joined(&mut members, &demo, Some("v")).await;
+        members.evict(&Eviction::kick(demo.id.clone(), "u".parse().unwrap()));
+        let codes = [&kicked, &elsewhere, &stranger].map(|viewer| viewer.closing.get());
+        assert_eq!(codes, [Some(Code::Kicked), None, None]);
+        members.evict(&Eviction::revoked(Scope::User("u".parse().unwrap())));
+        assert_eq!(elsewhere.closing.get(), Some(Code::Unauthorized));
+    }
+}

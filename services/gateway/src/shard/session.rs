@@ -1,0 +1,389 @@
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use barrage_clock::unix_ms;
+use barrage_http::ConnectionPermit;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
+use barrage_protocol::{Code, RoomId, Sequence};
+use barrage_token::{Identity, Rooms};
+use barrage_ws::server;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::client_frames::{self, Input, JoinFrame, Parsed};
+use super::join::{self, Join, Joined};
+use super::shard::Shard;
+use crate::admission::{Admission, check_room, ends_at_secs};
+use crate::dispatch::{Arrival, Connection, JoinRequest};
+use crate::socket::Socket;
+use crate::viewer::{FrameKind, Viewer, address};
+
+/// Longest wait for a closing connection to take the last bytes.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+/// Acknowledgements in one frame at most.
+const ACKS_MAX: usize = 64;
+/// WebSocket close code of an answered close frame.
+const CLOSE_NORMAL: u16 = 1000;
+
+/// Takes a connection over: starts a task for it on this shard.
+pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
+    let Arrival { socket, permit, admission, request, answer, mut leftover } = arrival;
+    let request = Box::new(request);
+    let socket = match Socket::new(socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(%error, "connection cannot be registered with its shard");
+            return;
+        }
+    };
+    let config = &shard.context.config;
+    let send_bytes = usize::try_from(config.socket_send_bytes).unwrap_or(usize::MAX);
+    if let Err(error) = socket.set_send_buffer_size(send_bytes) {
+        tracing::debug!(%error, "socket keeps the send buffer size of the system");
+    }
+    leftover.extend(socket.decrypted());
+    let viewer = Rc::new(Viewer::new(socket, request.encoding, config.queue_hard_bytes));
+    if !answer.is_empty() {
+        // With the hello behind it, both are one write.
+        viewer.send_bytes(answer);
+    }
+    shard.add(&viewer);
+    let ids = &shard.context.gate.connection_ids;
+    let number = ids.draw();
+    // At debug level: a span costs memory for as long as the connection lives.
+    let span = tracing::debug_span!("conn", id = ids.id(number));
+    let shard = Rc::clone(shard);
+    let places = (permit, admission);
+    let session = Session { shard, viewer, number, joined: None, rest: leftover, _places: places };
+    tokio::task::spawn_local(Box::new(session).run(request).instrument(span));
+}
+
+/// Task of one viewer: reads and answers its frames, writes its queue.
+struct Session {
+    shard: Rc<Shard>,
+    viewer: Rc<Viewer>,
+    /// Number of the connection.
+    number: u64,
+    joined: Option<Joined>,
+    /// Bytes of an incomplete frame; empty while the viewer is idle.
+    rest: Vec<u8>,
+    /// Freed at the end of the session.
+    _places: (ConnectionPermit, Admission),
+}
+
+/// Reason why a session ends.
+enum SessionEnd {
+    /// The client has gone.
+    Gone,
+    /// The gateway refuses the client and closes the connection.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for SessionEnd {
+    fn from(refusal: Refusal) -> Self {
+        SessionEnd::Refused(refusal)
+    }
+}
+
+/// Event that a session waits for.
+enum SessionEvent {
+    Readable,
+    Writable,
+    /// The shard has queued frames, or closes the viewer.
+    Woken,
+}
+
+/// Runs also when the task panics, so that no viewer stays in its room without a task that reads.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+        if let Some(user) = self.viewer.user.borrow().as_ref() {
+            self.shard.context.dispatch.remove_connection(user, self.connection());
+        }
+        self.shard.remove(&self.viewer);
+    }
+}
+
+/// Rare steps are boxed, so that the task of an idle viewer does not hold their memory.
+impl Session {
+    async fn run(mut self: Box<Self>, request: Box<JoinRequest>) {
+        if let Err(SessionEnd::Refused(refusal)) = self.serve(request).await {
+            self.viewer.close(refusal);
+        }
+        if let Some(code) = self.viewer.closing.get() {
+            self.shard.context.metrics.closed(code);
+            tracing::debug!(code = code.label(), "connection closed by the gateway");
+            let _timed_out = Box::pin(tokio::time::timeout(CLOSE_MAX, self.close_gracefully())).await;
+        }
+    }
+
+    fn connection(&self) -> Connection {
+        let shard = u16::try_from(self.shard.index).unwrap_or(u16::MAX);
+        Connection::Viewer { shard, address: address(&self.viewer) }
+    }
+
+    async fn serve(&mut self, request: Box<JoinRequest>) -> Result<(), SessionEnd> {
+        Box::pin(self.join_first(request)).await?;
+        while self.viewer.closing.get().is_none() {
+            match self.next_event().await? {
+                SessionEvent::Readable => {
+                    self.read()?;
+                    let frames = self.cut_frames()?;
+                    if frames.is_empty() {
+                        self.flush()?;
+                    } else {
+                        Box::pin(self.handle_all(frames)).await?;
+                    }
+                }
+                SessionEvent::Writable | SessionEvent::Woken => self.flush()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the first room, by the handshake or by a frame, and answers the frames that came with
+    /// the join.
+    async fn join_first(&mut self, request: Box<JoinRequest>) -> Result<(), SessionEnd> {
+        let mut early = Vec::new();
+        match request.identity {
+            Some(identity) => self.join(&request.room, Some(identity), request.after).await?,
+            None => {
+                self.flush()?;
+                let deadline = Duration::from_secs(self.shard.context.config.join_secs);
+                let first = tokio::time::timeout(deadline, self.first_frame()).await;
+                let (frame, others) = first.map_err(|_| {
+                    Refusal::new(Code::JoinTimeout, "no `join` frame came in time; send it first")
+                        .retry_after_ms(1_000)
+                })??;
+                early = others;
+                let context = &self.shard.context;
+                let identity = context.gate.access.identify(&request.room, frame.token.as_deref())?;
+                let user = identity.as_ref().map(|identity| &identity.user);
+                check_room(&context.bus.settings().borrow(), &request.room, user, unix_ms())?;
+                self.join(&request.room, identity, frame.after.or(request.after)).await?;
+            }
+        }
+        self.handle_all(early).await?;
+        let behind_the_handshake = self.cut_frames()?;
+        self.handle_all(behind_the_handshake).await
+    }
+
+    /// Waits for the join, and returns it with the frames that came together with it.
+    async fn first_frame(&mut self) -> Result<(JoinFrame, Vec<Parsed>), SessionEnd> {
+        loop {
+            let mut frames = self.cut_frames()?.into_iter();
+            if let Some(first) = frames.next() {
+                return Ok((client_frames::join(first)?, frames.collect()));
+            }
+            self.viewer.socket.readable().await.map_err(|_| SessionEnd::Gone)?;
+            self.read()?;
+        }
+    }
+
+    async fn join(
+        &mut self,
+        room: &RoomId,
+        identity: Option<Identity>,
+        after: Option<Sequence>,
+    ) -> Result<(), SessionEnd> {
+        if let Some(identity) = &identity {
+            let context = &self.shard.context;
+            *self.viewer.user.borrow_mut() = Some(identity.user.clone());
+            self.viewer.deadlines.expires_at_secs.set(ends_at_secs(&context.gate.access, identity));
+            let max = context.config.user_connections_max;
+            context.dispatch.add_connection(&identity.user, self.connection(), max);
+        }
+        self.viewer.deadlines.resumed_at.set(after.map(|_| Instant::now()));
+        self.enter(room, after, identity.map(|identity| identity.rooms)).await
+    }
+
+    async fn enter(
+        &mut self,
+        room: &RoomId,
+        after: Option<Sequence>,
+        rooms: Option<Rooms>,
+    ) -> Result<(), SessionEnd> {
+        self.leave();
+        let user = self.viewer.user.borrow().clone();
+        let join = Join { room, after, user, rooms, connection: self.number };
+        self.joined = Some(join::enter(&self.shard, &self.viewer, join).await?);
+        self.shard.release(&self.viewer);
+        self.flush()
+    }
+
+    fn leave(&mut self) {
+        if let Some(joined) = self.joined.take() {
+            self.shard.leave(&joined.seat.room, &self.viewer);
+        }
+    }
+
+    /// Waits for the next event. Polled by hand, because each idle viewer would hold the memory of
+    /// the futures of readiness.
+    async fn next_event(&self) -> Result<SessionEvent, SessionEnd> {
+        let viewer = &self.viewer;
+        let event = std::future::poll_fn(|context| {
+            if viewer.wake.poll(context).is_ready() {
+                return Poll::Ready(Ok(SessionEvent::Woken));
+            }
+            if let Poll::Ready(ready) = viewer.socket.poll_read_ready(context) {
+                return Poll::Ready(ready.map(|()| SessionEvent::Readable));
+            }
+            if !viewer.has_unsent() {
+                return Poll::Pending;
+            }
+            viewer.socket.poll_write_ready(context).map_ok(|()| SessionEvent::Writable)
+        });
+        event.await.map_err(|_| SessionEnd::Gone)
+    }
+
+    fn flush(&self) -> Result<(), SessionEnd> {
+        self.shard.flush(&self.viewer).map_err(|_| SessionEnd::Gone)
+    }
+
+    /// Reads the bytes that have arrived, behind the rest of an incomplete frame.
+    fn read(&mut self) -> Result<(), SessionEnd> {
+        let mut scratch = self.shard.scratch.borrow_mut();
+        match self.viewer.socket.read(&mut scratch) {
+            Ok(0) => Err(SessionEnd::Gone),
+            Ok(read) => {
+                self.viewer.deadlines.heard_at.set(Instant::now());
+                self.rest.extend_from_slice(&scratch[..read]);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(SessionEnd::Gone),
+        }
+    }
+
+    /// Cuts whole frames from the bytes that were read, and answers WebSocket pings.
+    fn cut_frames(&mut self) -> Result<Vec<Parsed>, SessionEnd> {
+        let context = &self.shard.context;
+        let mut frames = Vec::new();
+        let mut used = 0;
+        while let Some((input, taken)) = client_frames::next(&mut self.rest[used..])? {
+            used += taken;
+            context.metrics.client_frames.inc();
+            match input {
+                Input::Frame(frame) => {
+                    self.viewer.count_frame(FrameKind::Text, &context.config)?;
+                    frames.push(frame);
+                }
+                Input::Ping(payload) => {
+                    self.viewer.count_frame(FrameKind::Control, &context.config)?;
+                    self.viewer.send_bytes(server::pong(payload));
+                }
+                Input::Pong => self.viewer.count_frame(FrameKind::Control, &context.config)?,
+                Input::Close => {
+                    self.viewer.send_bytes(server::close(CLOSE_NORMAL, ""));
+                    self.flush()?;
+                    return Err(SessionEnd::Gone);
+                }
+            }
+        }
+        self.rest.drain(..used);
+        if self.rest.is_empty() {
+            self.rest = Vec::new();
+        }
+        Ok(frames)
+    }
+
+    async fn handle_all(&mut self, frames: Vec<Parsed>) -> Result<(), SessionEnd> {
+        for frame in frames {
+            if self.viewer.closing.get().is_some() {
+                break;
+            }
+            match frame {
+                Ok(frame) => self.handle(frame).await?,
+                Err(refusal) => self.viewer.refuse_frame(refusal, &self.shard.context.config),
+            }
+        }
+        self.flush()
+    }
+
+    async fn handle(&mut self, frame: ClientFrame) -> Result<(), SessionEnd> {
+        match frame {
+            ClientFrame::Ping { id } => {
+                self.viewer.send(&ServerFrame::Pong(Pong { id, time_ms: unix_ms() }));
+            }
+            ClientFrame::Ack { sequences } => {
+                let user = self.viewer.user.borrow().clone();
+                if let Some(user) = user {
+                    let acked = &sequences[..sequences.len().min(ACKS_MAX)];
+                    self.shard.context.notices.acknowledge(&user, acked);
+                }
+            }
+            ClientFrame::Repair { after, before } => self.repair(after, before).await,
+            ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
+            ClientFrame::Join { .. } => {
+                let refusal =
+                    Refusal::new(Code::BadFrame, "you have joined already; use `switch` for another room");
+                self.viewer.refuse_frame(refusal, &self.shard.context.config);
+            }
+        }
+        Ok(())
+    }
+
+    async fn repair(&self, after: Sequence, before: Sequence) {
+        let Some(joined) = &self.joined else { return };
+        if before.0 <= after.0 {
+            let refusal = Refusal::new(Code::BadFrame, "`before` must lie after `after`");
+            return self.viewer.refuse_frame(refusal, &self.shard.context.config);
+        }
+        self.wait_for_repairs().await;
+        join::repair(&self.shard.context, &self.viewer, &joined.seat.room.id, after, before).await;
+    }
+
+    /// Waits until earlier repairs are paid for.
+    async fn wait_for_repairs(&self) {
+        let wait = self.viewer.repair_wait();
+        if !wait.is_zero() {
+            self.shard.pause(&self.viewer, wait).await;
+        }
+    }
+
+    /// Moves the viewer to another room. A refusal leaves it where it is.
+    async fn switch(&mut self, room: &RoomId, after: Option<Sequence>) -> Result<(), SessionEnd> {
+        let rooms = self.joined.as_ref().and_then(|joined| joined.rooms.clone());
+        let user = self.viewer.user.borrow().clone();
+        let allowed = match &rooms {
+            Some(rooms) if !rooms.contain(room) => {
+                Err(Refusal::new(Code::WrongRoom, "the token is for another room"))
+            }
+            _ => check_room(&self.shard.context.bus.settings().borrow(), room, user.as_ref(), unix_ms()),
+        };
+        match allowed {
+            Ok(()) => {
+                self.wait_for_repairs().await;
+                self.enter(room, after, rooms).await
+            }
+            Err(refusal) => {
+                self.viewer.send(&ServerFrame::Error(refusal));
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the queue, closes the sending side, and waits for the client to close its side. A
+    /// close at once could reset the connection before the client has read the close frame.
+    async fn close_gracefully(&self) {
+        while self.viewer.has_unsent() {
+            if self.viewer.socket.writable().await.is_err() || self.flush().is_err() {
+                return;
+            }
+        }
+        if self.viewer.socket.shut_down().is_err() {
+            return;
+        }
+        let mut sink = [0; 512];
+        while self.viewer.socket.readable().await.is_ok() {
+            match self.viewer.socket.read(&mut sink) {
+                Ok(0) => return,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::task::{Context, Poll};
+
+use rustix::net::SendFlags;
+use rustls::ServerConnection;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+/// Bytes encrypted between two writes to the kernel: one TLS record. The TLS connection keeps the
+/// record that the kernel refuses.
+const ENCRYPTED_MAX: usize = 16 * 1024;
+
+/// Connection that is registered with no runtime, on its way to a shard.
+pub(crate) struct DetachedSocket {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) tls: Option<Box<ServerConnection>>,
+}
+
+/// Connection of a viewer, plain or under TLS, registered with its shard's runtime.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    tls: Option<Box<RefCell<ServerConnection>>>,
+}
+
+impl Socket {
+    /// Registers the connection with the current runtime.
+    pub(crate) fn new(detached: DetachedSocket) -> io::Result<Self> {
+        let stream = TcpStream::from_std(detached.stream)?;
+        Ok(Socket { stream, tls: detached.tls.map(|tls| Box::new(RefCell::new(*tls))) })
+    }
+
+    pub(crate) fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
+        SockRef::from(&self.stream).set_send_buffer_size(bytes)
+    }
+
+    /// Sends bytes for the fan-out; returns how many the kernel took, `WouldBlock` when it took
+    /// none.
+    ///
+    /// Calls the kernel without asking the runtime about readiness, which would cost another line
+    /// of cache for each viewer. Avoids libc, whose `send` is a cancellation point.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.tls {
+            None => Ok(rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL)?),
+            Some(tls) => self.encrypt(&mut tls.borrow_mut(), bytes),
+        }
+    }
+
+    /// Sends bytes for a viewer's task; returns how many the kernel took, zero when the socket is
+    /// full.
+    ///
+    /// Asks the kernel first, because the runtime has not yet seen a new socket become writable.
+    /// Reports a full socket to the runtime, so that the task can wait for it.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = match &self.tls {
+            None => Direct(&self.stream).write(bytes),
+            Some(_) => self.send(bytes),
+        };
+        taken.or_else(|error| if error.kind() == ErrorKind::WouldBlock { Ok(0) } else { Err(error) })
+    }
+
+    fn encrypt(&self, tls: &mut ServerConnection, bytes: &[u8]) -> io::Result<usize> {
+        self.push(tls)?;
+        let mut taken = 0;
+        while taken < bytes.len() && !tls.wants_write() {
+            let end = bytes.len().min(taken + ENCRYPTED_MAX);
+            taken += tls.writer().write(&bytes[taken..end])?;
+            self.push(tls)?;
+        }
+        if taken == 0 && !bytes.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(taken)
+    }
+
+    /// Writes encrypted records until the kernel takes no more.
+    fn push(&self, tls: &mut ServerConnection) -> io::Result<()> {
+        while tls.wants_write() {
+            match tls.write_tls(&mut Direct(&self.stream)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the encrypted bytes that an earlier call left behind; does nothing without TLS.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match &self.tls {
+            None => Ok(()),
+            Some(tls) => self.push(&mut tls.borrow_mut()),
+        }
+    }
+
+    /// Whether encrypted bytes wait for the kernel: one record at most.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.borrow().wants_write())
+    }
+
+    /// Reads what has arrived; zero at the end of the stream, `WouldBlock` when nothing has.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &self.tls else { return self.stream.try_read(buffer) };
+        let tls = &mut *tls.borrow_mut();
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // The client closed TCP without a TLS close.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                read => return read,
+            }
+            if tls.read_tls(&mut Direct(&self.stream))? == 0 {
+                return Ok(0);
+            }
+            tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        }
+    }
+
+    /// Returns the bytes that were decrypted before the connection came here. The socket does not
+    /// become readable for them.
+    pub(crate) fn decrypted(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Some(tls) = &self.tls {
+            // Ends with `WouldBlock`, which is no failure: the bytes before it are kept.
+            drop(tls.borrow_mut().reader().read_to_end(&mut bytes));
+        }
+        bytes
+    }
+
+    /// Closes the sending side.
+    pub(crate) fn shut_down(&self) -> io::Result<()> {
+        if let Some(tls) = &self.tls {
+            let tls = &mut *tls.borrow_mut();
+            tls.send_close_notify();
+            self.push(tls)?;
+        }
+        SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)
+    }
+
+    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_read_ready(context)
+    }
+
+    pub(crate) fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_write_ready(context)
+    }
+
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        self.stream.writable().await
+    }
+}
+
+/// Stream under TLS. Calls the kernel first, and reports a full socket to the runtime.
+struct Direct<'a>(&'a TcpStream);
+
+impl Read for Direct<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Direct<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match SockRef::from(self.0).send(bytes) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.0.try_write(bytes),
+            taken => taken,
+        }
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match SockRef::from(self.0).send_vectored(parts) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.0.try_write_vectored(parts),
+            taken => taken,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! Loops that run as long as the gateway: reports, notices, evictions, measurements, drains.
+
+mod deliver_notices;
+pub(crate) mod drain;
+mod evict;
+mod measure_load;
+mod online_counts;
+mod report_load;
+
+pub(crate) use deliver_notices::deliver_notices;
+pub(crate) use evict::evict;
+pub(crate) use measure_load::measure_load;
+pub(crate) use online_counts::exchange_counts;
+pub(crate) use report_load::report_load;

@@ -1,0 +1,50 @@
+//! Exchanges the viewers of each room with the other gateways.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_flow::Online;
+
+use crate::context::Context;
+
+/// Time between two exchanges.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(2);
+/// Rooms a second that are exchanged at most. More than twice as many rooms stretch the time
+/// between exchanges: 20,000 rooms take 5 s, and a count lapses after 10.
+const ROOMS_PER_S_MAX: usize = 4_000;
+
+/// Exchanges counts until the shutdown.
+pub(crate) async fn exchange_counts(context: &Context, online: Arc<dyn Online>) {
+    let mut wait = EXCHANGE_EVERY;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = context.lifecycle.shutdown.cancelled() => return,
+            () = context.lifecycle.ended.cancelled() => return,
+        }
+        let rooms = context.rooms.all();
+        let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.viewers())).collect();
+        let sums = online.exchange(&context.config.id, &counts).await;
+        for (at, room) in rooms.iter().enumerate() {
+            let sum = sums.as_ref().and_then(|sums| sums.get(at));
+            room.set_viewers_elsewhere(sum.map_or(0, |sum| sum.saturating_sub(counts[at].1)));
+        }
+        wait = wait_after(rooms.len());
+    }
+}
+
+fn wait_after(rooms: usize) -> Duration {
+    let secs = u64::try_from(rooms / ROOMS_PER_S_MAX).unwrap_or(u64::MAX);
+    EXCHANGE_EVERY.max(Duration::from_secs(secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rooms_stretch_the_time_between_exchanges() {
+        assert_eq!(wait_after(10), Duration::from_secs(2));
+        assert_eq!(wait_after(20_000), Duration::from_secs(5));
+    }
+}

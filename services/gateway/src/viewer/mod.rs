@@ -1,0 +1,22 @@
+//! One viewer: its place in the chain, its queue, its limits, and its notices.
+
+mod allowance;
+mod audience;
+mod deadlines;
+#[cfg(test)]
+pub(crate) mod defect;
+mod notices;
+mod outbox;
+mod repair_debt;
+#[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
+mod viewer;
+
+pub(crate) use allowance::FrameKind;
+pub(crate) use audience::Audience;
+use deadlines::Deadlines;
+pub(crate) use notices::{Ack, NoticeBook, frame_of};
+pub(crate) use outbox::Outbox;
+use viewer::slow_viewer;
+#[cfg(test)]
+pub(crate) use viewer::tests::test_viewer;
+pub(crate) use viewer::{Viewer, address};

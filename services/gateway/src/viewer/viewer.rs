@@ -1,0 +1,421 @@
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
+use std::mem::offset_of;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use barrage_clock::{steady_ms, unix_ms};
+use barrage_flow::Counts;
+use barrage_protocol::code::Refusal;
+use barrage_protocol::frame::ServerFrame;
+use barrage_protocol::{Code, Message, Sequence, UserId};
+use bytes::{Buf, Bytes};
+use tokio::time::Instant;
+
+use super::allowance::Allowance;
+use super::audience::{Place, Placed};
+use super::{Deadlines, FrameKind, Outbox, frame_of};
+use crate::config::GatewayConfig;
+use crate::room::{Room, SharedBatch, Tally};
+use crate::socket::{Encoding, Socket, Wake, encode};
+
+/// Batches held for a viewer while its resume is read; beyond, the viewer must reconnect.
+const HELD_BATCHES_MAX: usize = 256;
+
+/// Bytes of a viewer's queue that are kept for the refusal and the close frame.
+const CLOSE_BYTES: usize = 1_024;
+
+/// Bytes of one line of the processor's cache.
+const LINE_BYTES: usize = 64;
+
+/// Viewer of one room at a time, owned by one shard.
+///
+/// The fields are ordered by use, because each line of cache is missed once for each viewer: first
+/// one line with all that a delivery to a fast viewer touches, then the fields of the sweep.
+#[repr(C, align(64))]
+pub(crate) struct Viewer {
+    /// Position in the chain after what was queued or written.
+    position: Cell<Sequence>,
+    pub(crate) socket: Socket,
+    /// Code of the first refusal that ends the connection.
+    pub(crate) closing: Cell<Option<Code>>,
+    encoding: Encoding,
+    /// Whether nothing is queued and nothing held. A copy in this line of cache: the queue itself
+    /// lies in another one.
+    is_clear: Cell<bool>,
+    outbox: RefCell<Outbox>,
+    /// Batches that came while the join was under way; `None` once it is done.
+    held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) user: RefCell<Option<UserId>>,
+    /// Place among the room's viewers of the shard.
+    place: Cell<Place>,
+    /// Wakes the viewer's task: something is queued, or the viewer must close.
+    pub(crate) wake: Wake,
+    queue_hard_bytes: usize,
+    /// Room of the viewer; `None` before its join.
+    pub(crate) room: RefCell<Option<Arc<Room>>>,
+    allowance: Cell<Allowance>,
+}
+
+const _: () = assert!(align_of::<Viewer>() == LINE_BYTES && offset_of!(Viewer, outbox) <= LINE_BYTES);
+
+impl Placed for Viewer {
+    fn place(&self) -> &Cell<Place> {
+        &self.place
+    }
+}
+
+/// Returns the key of a viewer on its shard: unique among the viewers that live.
+pub(crate) fn address(viewer: &Viewer) -> usize {
+    std::ptr::from_ref(viewer).addr()
+}
+
+impl Viewer {
+    /// Creates a viewer that has not joined.
+    pub(crate) fn new(socket: Socket, encoding: Encoding, queue_hard_bytes: usize) -> Self {
+        Viewer {
+            position: Cell::default(),
+            socket,
+            closing: Cell::default(),
+            encoding,
+            is_clear: Cell::new(true),
+            outbox: RefCell::default(),
+            held: RefCell::default(),
+            deadlines: Deadlines::new(Instant::now()),
+            user: RefCell::default(),
+            place: Cell::default(),
+            wake: Wake::default(),
+            queue_hard_bytes,
+            room: RefCell::default(),
+            allowance: Cell::new(Allowance::new(steady_ms())),
+        }
+    }
+
+    pub(crate) fn is_of(&self, user: &UserId) -> bool {
+        self.user.borrow().as_ref() == Some(user)
+    }
+
+    pub(crate) fn set_position(&self, position: Sequence) {
+        self.position.set(position);
+    }
+
+    /// Holds batches back until the join is answered.
+    pub(crate) fn hold(&self) {
+        *self.held.borrow_mut() = Some(Vec::new());
+        self.is_clear.set(false);
+    }
+
+    /// Ends the holding; returns the held batches, which the caller delivers.
+    pub(crate) fn release(&self) -> Vec<Arc<SharedBatch>> {
+        let held = self.held.borrow_mut().take().unwrap_or_default();
+        self.update_clear();
+        held
+    }
+
+    /// Reads from the line of cache that [`Viewer::deliver`] needs. The processor makes such reads
+    /// for several viewers at the same time, where `deliver` would wait for one after the other.
+    pub(crate) fn touch(&self) -> u64 {
+        self.position.get().0
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.outbox.borrow().bytes()
+    }
+
+    /// Messages that are queued, by class.
+    pub(crate) fn queued(&self) -> Counts {
+        self.outbox.borrow().holds()
+    }
+
+    /// Removes the queue, at the end of the connection.
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        let outbox = std::mem::take(&mut *self.outbox.borrow_mut());
+        self.update_clear();
+        outbox
+    }
+
+    fn update_clear(&self) {
+        self.is_clear.set(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
+    }
+
+    /// Delivers a batch: writes it to the socket, and queues what the kernel does not take. The
+    /// inner step of the fan-out.
+    pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
+        let is_clear = self.is_clear.get();
+        debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && self.held.borrow().is_none()));
+        if !is_clear && let Some(held) = self.held.borrow_mut().as_mut() {
+            if held.len() < HELD_BATCHES_MAX {
+                held.push(Arc::clone(batch));
+            } else {
+                self.close_as_slow();
+            }
+            return;
+        }
+        let is_news =
+            batch.sequence > self.position.get() || (batch.messages.is_empty() && !batch.pulse.is_empty());
+        if self.closing.get().is_some() || !is_news {
+            return;
+        }
+        self.position.set(batch.sequence.max(self.position.get()));
+        tally.viewers += 1;
+        #[cfg(test)]
+        if super::defect::take() {
+            return;
+        }
+        if is_clear {
+            self.write_batch(batch, tally);
+        } else {
+            self.queue_batch(batch, config, tally);
+        }
+    }
+
+    #[inline]
+    fn write_batch(&self, batch: &Arc<SharedBatch>, tally: &mut Tally) {
+        let frame = batch.frame(self.encoding);
+        tally.writes += 1;
+        let taken = match self.socket.send(frame) {
+            Ok(taken) => taken,
+            // The viewer's task then waits by the runtime, which finds the socket full by itself.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            // The viewer's task finds the failure by reading.
+            Err(_) => {
+                tally.gone += 1;
+                return;
+            }
+        };
+        tally.bytes += taken as u64;
+        if taken == frame.len() {
+            tally.written += 1;
+            if self.socket.is_behind() {
+                self.fall_behind();
+            }
+            return;
+        }
+        let mut rest = frame.clone();
+        rest.advance(taken);
+        if rest.len() > self.queue_hard_bytes {
+            // One message is larger than the queue. Part of its frame may be sent, so that no
+            // close frame can follow.
+            tally.gone += 1;
+            self.closing.set(Some(Code::SlowViewer));
+            self.wake.wake();
+            return;
+        }
+        tally.queued += 1;
+        let mut outbox = self.outbox.borrow_mut();
+        outbox.push_frame(rest, batch.counts);
+        tally.queued_bytes += outbox.report();
+        drop(outbox);
+        self.is_clear.set(false);
+        self.fall_behind();
+    }
+
+    fn queue_batch(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
+        let mut outbox = self.outbox.borrow_mut();
+        let pushed = outbox.push_batch(
+            Arc::clone(batch),
+            self.encoding,
+            config.queue_soft_bytes,
+            self.queue_hard_bytes.saturating_sub(CLOSE_BYTES),
+        );
+        tally.queued += 1;
+        tally.queued_bytes += outbox.report();
+        tally.dropped_chat += pushed.dropped_chat;
+        drop(outbox);
+        if pushed.is_overflow {
+            tally.overflowed += 1;
+            self.close_as_slow();
+        } else {
+            self.fall_behind();
+        }
+    }
+
+    /// Lets the viewer's task wait for the socket.
+    fn fall_behind(&self) {
+        if self.deadlines.behind_since.get().is_none() {
+            self.deadlines.behind_since.set(Some(Instant::now()));
+        }
+        self.wake.wake();
+    }
+
+    /// Whether queued or encrypted bytes wait for the socket.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.outbox.borrow().is_empty() || self.socket.is_behind()
+    }
+
+    /// Closes a viewer that reads too slowly; its resume brings the messages that it lacks.
+    pub(crate) fn close_as_slow(&self) {
+        self.close(slow_viewer());
+    }
+
+    /// Closes the viewer when its heartbeat, its reading, its move or its token is overdue. The
+    /// shard calls this once a second.
+    /// `paused` is the time for which the shard did not run before.
+    pub(crate) fn check(&self, now: Instant, paused: Duration, config: &GatewayConfig) {
+        if self.closing.get().is_some() {
+            return;
+        }
+        if !paused.is_zero() {
+            self.deadlines.forgive(paused, now);
+        }
+        if let Some(refusal) = self.deadlines.overdue(now, unix_ms() / 1000, config) {
+            self.close(refusal);
+        }
+    }
+
+    /// Queues a frame.
+    pub(crate) fn send(&self, frame: &ServerFrame) {
+        let json = serde_json::to_vec(frame).expect("frames are plain data");
+        self.send_json(&json);
+    }
+
+    /// Queues a frame's JSON.
+    pub(crate) fn send_json(&self, json: &[u8]) {
+        self.send_bytes(encode(json, self.encoding));
+    }
+
+    /// Queues an encoded frame. A frame beyond the hard bound closes the viewer as slow.
+    pub(crate) fn send_bytes(&self, frame: Bytes) {
+        if self.closing.get().is_some() {
+            return;
+        }
+        if self.queued_bytes() + frame.len() > self.queue_hard_bytes.saturating_sub(CLOSE_BYTES) {
+            self.close_as_slow();
+        } else {
+            self.push(frame);
+        }
+    }
+
+    fn push(&self, frame: Bytes) {
+        self.outbox.borrow_mut().push_frame(frame, Counts::default());
+        self.is_clear.set(false);
+        self.fall_behind();
+    }
+
+    /// Queues a notice for the viewer's user.
+    pub(crate) fn send_notice(&self, message: &Message) {
+        if let Some(notice) = frame_of(message) {
+            self.send(&ServerFrame::Notice(notice));
+        }
+    }
+
+    /// Queues the refusal and a close frame; the viewer's task ends once they are written. Only
+    /// the first refusal counts.
+    pub(crate) fn close(&self, refusal: Refusal) {
+        if self.closing.get().is_some() {
+            return;
+        }
+        let code = refusal.code;
+        let reason = refusal.message.clone();
+        let json = serde_json::to_vec(&ServerFrame::Error(refusal)).expect("frames are plain data");
+        // A refusal that quotes a long frame of the client is skipped: the close frame has its code.
+        if json.len() <= CLOSE_BYTES / 2 {
+            self.push(encode(&json, self.encoding));
+        }
+        self.push(barrage_ws::server::close(code.close(), &reason));
+        self.closing.set(Some(code));
+        self.wake.wake();
+    }
+
+    /// Returns how long this viewer's next repair waits.
+    pub(crate) fn repair_wait(&self) -> Duration {
+        self.allowance.get().repair_wait(steady_ms())
+    }
+
+    /// Charges the answer to a repair, or a part of a resume.
+    pub(crate) fn charge_repair(&self, bytes: usize, config: &GatewayConfig) {
+        let mut allowance = self.allowance.get();
+        allowance.repairs.charge(bytes, config.repair_bytes_per_s, steady_ms());
+        self.allowance.set(allowance);
+    }
+
+    /// Waits until the socket takes bytes; an error when it has failed or the viewer closes.
+    pub(crate) async fn writable(&self) -> Result<(), Closing> {
+        std::future::poll_fn(|context| {
+            self.take_wakes(context);
+            if self.closing.get().is_some() {
+                return Poll::Ready(Err(Closing));
+            }
+            self.socket.poll_write_ready(context).map_err(|_| Closing)
+        })
+        .await
+    }
+
+    /// Waits until the viewer closes.
+    pub(crate) async fn closed(&self) {
+        std::future::poll_fn(|context| {
+            self.take_wakes(context);
+            if self.closing.get().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Takes all wakes, because the caller looks at their causes by itself.
+    fn take_wakes(&self, context: &mut Context<'_>) {
+        while self.wake.poll(context).is_ready() {}
+    }
+
+    /// Counts a client's frame; refuses it when it exceeds its limit.
+    pub(crate) fn count_frame(&self, kind: FrameKind, config: &GatewayConfig) -> Result<(), Refusal> {
+        let mut allowance = self.allowance.get();
+        let counted = allowance.count(kind, config, unix_ms() / 1000);
+        self.allowance.set(allowance);
+        counted
+    }
+
+    /// Refuses a frame; the viewer stays connected unless too many of its frames were refused.
+    pub(crate) fn refuse_frame(&self, refusal: Refusal, config: &GatewayConfig) {
+        let mut allowance = self.allowance.get();
+        let is_last = allowance.count_refused(config);
+        self.allowance.set(allowance);
+        if is_last {
+            self.close(refusal);
+        } else {
+            self.send(&ServerFrame::Error(refusal));
+        }
+    }
+
+    /// Writes queued frames until the socket is full.
+    pub(crate) fn flush(&self) -> Flushed {
+        let mut bytes_written = 0;
+        let pushed = self.socket.flush();
+        let mut outbox = self.outbox.borrow_mut();
+        let (messages, result) = outbox.drain(self.encoding, |bytes| {
+            let taken = self.socket.write(bytes)?;
+            bytes_written += taken as u64;
+            Ok::<_, std::io::Error>(taken)
+        });
+        if outbox.is_empty() && !self.socket.is_behind() {
+            self.deadlines.behind_since.set(None);
+        }
+        let queued_change = outbox.report();
+        drop(outbox);
+        self.update_clear();
+        Flushed { bytes: bytes_written, queued_change, messages, result: pushed.and(result) }
+    }
+}
+
+/// Refusal of a viewer that reads too slowly.
+pub(super) fn slow_viewer() -> Refusal {
+    Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume")
+}
+
+/// The viewer closes, or its socket has failed.
+#[derive(Debug)]
+pub(crate) struct Closing;
+
+/// Result of one flush.
+pub(crate) struct Flushed {
+    pub(crate) bytes: u64,
+    /// Change of the bytes queued, for the gauge of all queues.
+    pub(crate) queued_change: i64,
+    /// Messages written to their end.
+    pub(crate) messages: Counts,
+    /// An error when the socket has failed.
+    pub(crate) result: std::io::Result<()>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

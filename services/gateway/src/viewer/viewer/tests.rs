@@ -1,0 +1,63 @@
+use barrage_protocol::Class;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::room::batch_of;
+use crate::socket::DetachedSocket;
+
+/// A viewer and its client's end of the connection.
+pub(crate) async fn test_viewer(queue_hard_bytes: usize) -> (Viewer, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = listener.accept().await.unwrap().0.into_std().unwrap();
+    let socket = Socket::new(DetachedSocket { stream, tls: None }).unwrap();
+    (Viewer::new(socket, Encoding::Json, queue_hard_bytes), client)
+}
+
+fn deliver(viewer: &Viewer, batch: &Arc<SharedBatch>) -> Tally {
+    let mut tally = Tally::default();
+    viewer.deliver(batch, &GatewayConfig::default(), &mut tally);
+    tally
+}
+
+#[tokio::test]
+async fn a_batch_is_written_once_and_known_batches_are_not() {
+    let (viewer, mut client) = test_viewer(1 << 20).await;
+    let batch = batch_of(0, &[Class::Gift]);
+    let tally = deliver(&viewer, &batch);
+    assert_eq!((tally.viewers, tally.written, tally.queued), (1, 1, 0));
+    assert_eq!(deliver(&viewer, &batch).viewers, 0, "the position is known");
+    let mut received = vec![0; batch.frame(Encoding::Json).len()];
+    client.read_exact(&mut received).await.unwrap();
+    assert_eq!(received[..], batch.frame(Encoding::Json)[..]);
+}
+
+#[tokio::test]
+async fn batches_are_held_until_the_join_is_answered() {
+    let (viewer, _client) = test_viewer(1 << 20).await;
+    viewer.hold();
+    for n in 0..HELD_BATCHES_MAX as u64 {
+        assert_eq!(deliver(&viewer, &batch_of(n, &[Class::Chat])).viewers, 0);
+    }
+    assert_eq!(viewer.closing.get(), None);
+    deliver(&viewer, &batch_of(HELD_BATCHES_MAX as u64, &[Class::Chat]));
+    assert_eq!(viewer.closing.get(), Some(Code::SlowViewer), "one batch too many");
+    assert_eq!(viewer.release().len(), HELD_BATCHES_MAX);
+}
+
+#[tokio::test]
+async fn a_full_socket_queues_and_an_overflow_of_gifts_closes() {
+    let (viewer, _client) = test_viewer(8 * 1024).await;
+    let gifts = [Class::Gift; 20];
+    let (mut written, mut queued, mut position) = (0, 0, 0);
+    while viewer.closing.get().is_none() {
+        let tally = deliver(&viewer, &batch_of(position, &gifts));
+        assert_eq!(tally.viewers, tally.written + tally.queued);
+        (written, queued) = (written + tally.written, queued + tally.queued);
+        position += gifts.len() as u64;
+    }
+    assert!(written > 0 && queued > 1, "{written} {queued}");
+    assert_eq!(viewer.closing.get(), Some(Code::SlowViewer));
+    assert!(viewer.queued_bytes() <= 8 * 1024);
+}

@@ -1,0 +1,152 @@
+//! A service of somebody else's that is asked about a text.
+//!
+//! `POST` of `{"room", "user", "text", "class"}`; the answer is
+//! `{"action": "admit|mask|refuse|hold", "text"?, "reason"?}`, where `mask` comes with
+//! the text to show instead. Anything else, a status other than 200 included, is a
+//! failure. Redirects are not followed.
+
+use std::time::Duration;
+
+use barrage_flow::{BreakerConfig, BreakerMetrics, CallError, Guarded};
+use barrage_protocol::{Class, RoomId, UserId};
+use barrage_secret::SecretUrl;
+use reqwest::{Client, StatusCode};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::Action;
+
+/// Characters kept of the hook's reason.
+const REASON_CHARS_MAX: usize = 200;
+
+/// `[moderation.hook]`: absent by default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookConfig {
+    /// Where texts are sent: `http://…`. For a service behind TLS, put a proxy beside
+    /// the server.
+    pub url: SecretUrl,
+    /// Longest wait for an answer. Default 200: a sender waits for it.
+    #[serde(default = "default_deadline_ms")]
+    pub deadline_ms: u64,
+    /// Texts asked about at a time; the next one gets the fallback. Default 256.
+    #[serde(default = "default_calls_max")]
+    pub calls_max: usize,
+    /// Bytes of an answer; a longer one is a failure. Default 65536.
+    #[serde(default = "default_answer_bytes_max")]
+    pub answer_bytes_max: usize,
+    /// What becomes of a text that the hook could not be asked about: `admit`, `hold`
+    /// or `refuse`. Default `admit`: the chat does not hang on somebody else's service.
+    #[serde(default = "default_fallback")]
+    pub fallback: Action,
+    /// When it counts as down, and is not asked for a while.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
+    /// Ask and report alone, do nothing. Default false.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+const fn default_deadline_ms() -> u64 {
+    200
+}
+
+const fn default_calls_max() -> usize {
+    256
+}
+
+const fn default_answer_bytes_max() -> usize {
+    65_536
+}
+
+const fn default_fallback() -> Action {
+    Action::Admit
+}
+
+/// What is sent.
+#[derive(Debug, Serialize)]
+pub(crate) struct Question<'a> {
+    pub(crate) room: &'a RoomId,
+    pub(crate) user: &'a UserId,
+    pub(crate) text: &'a str,
+    pub(crate) class: Class,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) action: Action,
+    pub(crate) text: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Why a question had no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HookError {
+    #[error("too many questions are open")]
+    Busy,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error("the hook cannot be reached: {0}")]
+    Transport(#[from] reqwest::Error),
+    #[error("the hook answered with status {0}")]
+    Status(StatusCode),
+    #[error("the hook's answer is longer than {0} bytes")]
+    TooLong(usize),
+    #[error("the hook's answer is not understood: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the hook's answer masks, and has no text to show")]
+    NoText,
+}
+
+/// The hook, behind its breaker.
+#[derive(Debug)]
+pub(crate) struct Hook {
+    pub(crate) config: HookConfig,
+    client: Client,
+    calls: Semaphore,
+    pub(crate) guarded: Guarded,
+}
+
+impl Hook {
+    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(config.calls_max)
+            .build()?;
+        let deadline = Duration::from_millis(config.deadline_ms);
+        let guarded = Guarded::new("moderation_hook", config.breaker.clone(), deadline, metrics);
+        let calls = Semaphore::new(config.calls_max.min(Semaphore::MAX_PERMITS));
+        Ok(Hook { config, client, calls, guarded })
+    }
+
+    pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Answer, HookError> {
+        let Ok(_permit) = self.calls.try_acquire() else { return Err(HookError::Busy) };
+        Ok(self.guarded.call(self.answer(question)).await?)
+    }
+
+    async fn answer(&self, question: &Question<'_>) -> Result<Answer, AskError> {
+        let mut response = self.client.post(self.config.url.expose()).json(question).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(AskError::Status(response.status()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if bytes.len() + chunk.len() > self.config.answer_bytes_max {
+                return Err(AskError::TooLong(self.config.answer_bytes_max));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let mut answer: Answer = serde_json::from_slice(&bytes)?;
+        if answer.action == Action::Mask && answer.text.is_none() {
+            return Err(AskError::NoText);
+        }
+        answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
+        Ok(answer)
+    }
+}

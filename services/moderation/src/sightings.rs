@@ -1,0 +1,119 @@
+//! Who was seen in a window of time, and a bounded map of such.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+/// Law: in no window of the given length are more than `max` different ones let by.
+/// One that was let by in the window is let by again and counts once, so that a post
+/// that is sent again under its own id is no repeat.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    /// Those let by, oldest first, at most `max`.
+    seen: VecDeque<(Duration, u64)>,
+}
+
+impl Sightings {
+    /// Whether `who` is let by.
+    pub(crate) fn let_by(&mut self, who: u64, max: u32, window: Duration, now: Duration) -> bool {
+        while self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {
+            self.seen.pop_front();
+        }
+        if self.seen.iter().any(|(_, seen)| *seen == who) {
+            return true;
+        }
+        let free = self.seen.len() < max as usize;
+        if free {
+            self.seen.push_back((now, who));
+        }
+        free
+    }
+}
+
+/// A map of at most `keys_max` keys in two halves: when the young half is full, it
+/// becomes the old one, and what the old one held is forgotten. Every key that was
+/// used since is in the young half, so the longest unused go.
+#[derive(Debug)]
+pub(crate) struct Halves<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    half_max: usize,
+}
+
+impl<K: Hash + Eq, V: Default> Halves<K, V> {
+    pub(crate) fn new(keys_max: usize) -> Self {
+        Halves { young: HashMap::new(), old: HashMap::new(), half_max: (keys_max / 2).max(1) }
+    }
+
+    /// The value of `key`, the default for one that is not known.
+    pub(crate) fn entry(&mut self, key: K) -> &mut V {
+        if self.young.len() >= self.half_max && !self.young.contains_key(&key) {
+            let value = self.old.remove(&key).unwrap_or_default();
+            self.old = std::mem::take(&mut self.young);
+            return self.young.entry(key).or_insert(value);
+        }
+        let old = &mut self.old;
+        self.young.entry(key).or_insert_with_key(|key| old.remove(key).unwrap_or_default())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_longest_unused_half_is_forgotten() {
+        let mut halves = Halves::<u32, u32>::new(10);
+        *halves.entry(1) = 1;
+        for key in 100..103 {
+            *halves.entry(key) += 1;
+        }
+        for key in 200..1_000 {
+            *halves.entry(key) += 1;
+            assert_eq!(*halves.entry(1), 1, "it is used all the time");
+            assert!(halves.len() <= 10);
+        }
+        assert_eq!(*halves.entry(100), 0);
+        assert_eq!(*halves.entry(999), 1);
+    }
+
+    #[test]
+    fn a_key_of_the_old_half_that_fills_the_young_one_keeps_its_value() {
+        let mut halves = Halves::<u32, u32>::new(4);
+        for key in [1, 2, 3, 4] {
+            *halves.entry(key) = key;
+        }
+        assert_eq!(*halves.entry(1), 1);
+        assert_eq!((*halves.entry(2), *halves.entry(4)), (0, 4));
+    }
+
+    proptest! {
+        /// No window holds more than `max` different ones that were let by, and
+        /// nobody is turned away while there is room.
+        #[test]
+        fn windows_hold(
+            steps in prop::collection::vec((0..4_u64, 0..6_u64), 1..80), max in 0..4_u32, secs in 1..8_u64,
+        ) {
+            let window = Duration::from_secs(secs);
+            let (mut sightings, mut now) = (Sightings::default(), 0);
+            let mut first_seen: Vec<(u64, u64)> = Vec::new();
+            for (pause, who) in steps {
+                now += pause;
+                first_seen.retain(|(at, _)| now - at < secs);
+                let known = first_seen.iter().any(|(_, seen)| *seen == who);
+                let expected = known || first_seen.len() < max as usize;
+                if expected && !known {
+                    first_seen.push((now, who));
+                }
+                prop_assert_eq!(sightings.let_by(who, max, window, Duration::from_secs(now)), expected);
+                prop_assert!(sightings.seen.len() <= max as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Words that are found in one pass over a folded text.
+//!
+//! A list has one word a line; blank lines and lines that begin with `#` are skipped,
+//! words that fold to the same are one. Words are matched as [`Folded`] says, and
+//! whole: where a word begins or ends with a letter of a script that puts spaces
+//! between words, or with a digit, the text must not go on with another one. So `ass`
+//! is found in "a s s" and in "你ass啊", not in "class". A line `*ass` is found inside
+//! of words too. Chinese, Japanese, Korean, Thai have no such borders.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::fold::{Folded, Shape};
+
+/// Words in one list; more are an error.
+pub const WORDS_MAX: usize = 200_000;
+/// Characters of one word, folded; a longer one is an error.
+pub const WORD_CHARS_MAX: usize = 64;
+/// Marks a word that is found inside of other words.
+const INSIDE: char = '*';
+const COMMENT: char = '#';
+
+/// Why a list was not built. Lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WordListError {
+    /// A word has neither letters nor digits.
+    #[error("line {line}: no letter and no digit is left of this word")]
+    Nothing {
+        /// Its line.
+        line: usize,
+    },
+    /// A word is too long.
+    #[error("line {line}: a word has at most {WORD_CHARS_MAX} characters")]
+    TooLong {
+        /// Its line.
+        line: usize,
+    },
+    /// There are too many words.
+    #[error("line {line}: a list has at most {WORDS_MAX} words; make two lists")]
+    TooMany {
+        /// The line of the first that is too many.
+        line: usize,
+    },
+    /// The words do not fit in one automaton.
+    #[error("the words are too many bytes for one automaton")]
+    TooLarge,
+}
+
+/// A word as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Word {
+    shape: Shape,
+    whole: bool,
+    /// Its line, for the audit.
+    line: u32,
+}
+
+/// A list that is ready to be searched. Immutable: a change is a new list.
+#[derive(Debug)]
+pub struct WordList {
+    automaton: AhoCorasick,
+    words: Vec<Word>,
+}
+
+/// A word that was found: bytes of the folded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Where it begins.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// The line of the list that it stands on, from 1.
+    pub line: u32,
+}
+
+impl WordList {
+    /// Builds a list from its lines. About a second for 100,000 words: not for a
+    /// thread that serves requests.
+    pub fn build<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Self, WordListError> {
+        let (mut patterns, mut words) = (Vec::<String>::new(), Vec::<Word>::new());
+        let mut known = HashMap::<(String, Shape), usize>::new();
+        for (line, text) in (1..).zip(lines) {
+            let text = text.trim();
+            if text.is_empty() || text.starts_with(COMMENT) {
+                continue;
+            }
+            let folded = Folded::new(text);
+            let shape = folded.shape().ok_or(WordListError::Nothing { line })?;
+            if folded.chars() > WORD_CHARS_MAX {
+                return Err(WordListError::TooLong { line });
+            }
+            let whole = !text.starts_with(INSIDE);
+            let pattern = folded.as_str().to_owned();
+            // Of equal shape too: `l` is not `1`, though they fold to the same.
+            match known.entry((pattern.clone(), shape)) {
+                Entry::Occupied(known) => {
+                    // The wider of two equal words holds.
+                    words[*known.get()].whole &= whole;
+                    continue;
+                }
+                Entry::Vacant(new) => new.insert(words.len()),
+            };
+            if words.len() == WORDS_MAX {
+                return Err(WordListError::TooMany { line });
+            }
+            patterns.push(pattern);
+            words.push(Word { shape, whole, line: u32::try_from(line).unwrap_or(u32::MAX) });
+        }
+        drop(known);
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .match_kind(MatchKind::Standard)
+            .build(&patterns)
+            .map_err(|_| WordListError::TooLarge)?;
+        Ok(WordList { automaton, words })
+    }
+
+    /// How many different words it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether it has no word.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// What it takes in memory, roughly, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.automaton.memory_usage() + self.words.len() * size_of::<Word>()
+    }
+
+    /// Every word in `text`, by where it ends; words may overlap.
+    pub fn find<'a>(&'a self, text: &'a Folded) -> impl Iterator<Item = Found> + 'a {
+        self.automaton.find_overlapping_iter(text.as_str()).filter_map(|found| {
+            let word = &self.words[found.pattern().as_usize()];
+            text.is_match(found.start(), found.end(), word.shape, word.whole).then(|| Found {
+                start: found.start(),
+                end: found.end(),
+                line: word.line,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn finds(words: &str, text: &str) -> bool {
+        WordList::build(words.lines()).unwrap().find(&Folded::new(text)).next().is_some()
+    }
+
+    #[test]
+    fn words_are_found_whole() {
+        for text in [
+            "ass",
+            "a s s",
+            "A.S.S!",
+            "你ass啊",
+            "big ass",
+            "ass2",
+            "a\u{200B}ss",
+            "ａｓｓ",
+            "аѕѕ",
+            "ass🇺🇸",
+            "ass™",
+            "🇦🇸🇸",
+        ] {
+            assert!(finds("ass", text), "{text}");
+        }
+        for text in ["class", "assure", "cl\u{200B}ass", "CLASS", "сlаѕs", "as"] {
+            assert!(!finds("ass", text), "{text}");
+        }
+        assert!(finds("*ass", "class"));
+        assert!(finds("ass\n* ass", "class"), "the wider of two equal words holds");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_are_not_words_by_chance() {
+        assert!(finds("89", "今天89了"));
+        assert!(!finds("89", "1890"));
+        assert!(!finds("lol", "101"), "digits that look like letters are digits among digits");
+        assert!(finds("hello", "he110"));
+        assert!(!finds("加v", "加vx"));
+        assert!(finds("加v", "快加V吧"));
+    }
+
+    #[test]
+    fn a_match_is_whole_characters() {
+        assert!(!finds("क", "क्ष"), "half of what a reader sees as one");
+        assert!(!finds("*it", "ﬁt"));
+        assert!(finds("微信", "微\u{0301}信\u{3099}"));
+    }
+
+    #[test]
+    fn a_list_says_which_line_is_wrong() {
+        let build = |lines: &str| WordList::build(lines.lines()).map(|list| list.len());
+        assert_eq!(build("# comment\n\n bad \nBAD\n坏\n"), Ok(2));
+        assert_eq!(build(""), Ok(0));
+        assert_eq!(build("ok\n。🙂"), Err(WordListError::Nothing { line: 2 }));
+        assert_eq!(build(&"坏".repeat(65)), Err(WordListError::TooLong { line: 1 }));
+        let many: String = (0..=WORDS_MAX).map(|n| format!("词{n}\n")).collect();
+        assert_eq!(build(&many), Err(WordListError::TooMany { line: WORDS_MAX + 1 }));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However it is disguised, and whatever stands around it.
+        #[test]
+        fn a_disguised_word_is_found(
+            words in prop::collection::vec("[a-z]{1,9}|[我你他她它]{1,4}|[a-z0-9我你]{2,6}", 1..8),
+            at in any::<prop::sample::Index>(), seed in any::<u64>(),
+            before in "([a-z他]{0,5} )?", after in "( [a-z他]{0,5})?",
+        ) {
+            let word = at.get(&words);
+            let text = format!("{before}{}{after}", crate::testing::disguised(word, seed));
+            prop_assert!(finds(&words.join("\n"), &text), "{:?}", text);
+        }
+
+        /// The same is found as by looking at every place for every word.
+        #[test]
+        fn the_automaton_agrees_with_a_naive_search(
+            words in prop::collection::vec("[*]?([abl1]{1,3}|[我你a]{1,2})", 1..12),
+            text in "[abl1我你 .ﬁ\u{200B}]{0,24}",
+        ) {
+            let list = WordList::build(words.iter().map(String::as_str)).unwrap();
+            let text = Folded::new(&text);
+            let mut found: Vec<_> = list.find(&text).map(|found| (found.start, found.end)).collect();
+            let mut expected = Vec::new();
+            for word in &words {
+                let folded = Folded::new(word);
+                let pattern = folded.as_str();
+                for (start, _) in text.as_str().char_indices() {
+                    let end = start + pattern.len();
+                    if text.as_str()[start..].starts_with(pattern)
+                        && text.is_match(start, end, folded.shape().unwrap(), !word.starts_with('*'))
+                    {
+                        expected.push((start, end));
+                    }
+                }
+            }
+            found.sort_unstable();
+            found.dedup();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The hook against a real HTTP server that behaves in every way.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use barrage_flow::{BreakerMetrics, BreakerState};
+use barrage_moderation::{
+    Candidate, Decision, Measure, ModerationConfig, ModerationMetrics, Moderator, Outcome, WordList,
+};
+use barrage_protocol::{Class, MessageId, RoomId, UserId};
+use prometheus::Registry;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Notify};
+
+/// What the server does, taken from the text that it is asked about.
+#[derive(Default)]
+struct Server {
+    asked: Mutex<Vec<Value>>,
+    waiting: AtomicUsize,
+    release: Notify,
+}
+
+async fn answer(State(server): State<Arc<Server>>, axum::Json(question): axum::Json<Value>) -> Response {
+    let text = question["text"].as_str().unwrap().to_owned();
+    server.asked.lock().await.push(question);
+    match text.as_str() {
+        "fail" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        "garbage" => "no JSON".into_response(),
+        "strange" => axum::Json(json!({"action": "explode"})).into_response(),
+        "textless" => axum::Json(json!({"action": "mask"})).into_response(),
+        "huge" => axum::Json(json!({"action": "refuse", "reason": "x".repeat(1 << 20)})).into_response(),
+        "elsewhere" => Redirect::temporary("/else").into_response(),
+        "slow" => {
+            server.waiting.fetch_add(1, Ordering::SeqCst);
+            server.release.notified().await;
+            axum::Json(json!({"action": "refuse"})).into_response()
+        }
+        "refuse" | "hold" => {
+            axum::Json(json!({"action": text, "reason": "r".repeat(1_000), "more": 1})).into_response()
+        }
+        "mask" => axum::Json(json!({"action": "mask", "text": "m**k"})).into_response(),
+        _ => axum::Json(json!({"action": "admit"})).into_response(),
+    }
+}
+
+async fn serve(listener: TcpListener) -> Arc<Server> {
+    let server = Arc::new(Server::default());
+    let router = Router::new().route("/check", post(answer)).with_state(Arc::clone(&server));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    server
+}
+
+fn moderator(listener: &TcpListener, more: &str) -> Moderator {
+    let url = format!("http://{}/check", listener.local_addr().unwrap());
+    let config = format!(
+        "[[lists]]\nname = 'mild'\naction = 'mask'\n[repeat]\nuser_times_max = 0\n[hook]\nurl = '{url}'\n{more}"
+    );
+    let config: ModerationConfig = toml::from_str(&config).unwrap();
+    let registry = Registry::new();
+    let (metrics, breakers) =
+        (ModerationMetrics::new(&registry).unwrap(), BreakerMetrics::new(&registry).unwrap());
+    Moderator::new(config, metrics, &breakers).unwrap()
+}
+
+async fn check(moderator: &Moderator, text: &str) -> Decision {
+    let (room, user) = (RoomId::parse("room").unwrap(), UserId::parse("user").unwrap());
+    let id = MessageId::parse("id").unwrap();
+    let candidate = Candidate { room: &room, user: &user, id: &id, class: Class::Chat, text };
+    moderator.check(&candidate, Duration::ZERO, 0).await
+}
+
+fn held_because(decision: &Decision) -> (&str, &str) {
+    match &decision.outcome {
+        Outcome::Held(hit) => (&hit.rule, &hit.detail),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// A breaker that never opens, and time enough for a busy machine.
+const PATIENT: &str = "deadline_ms = 10000\nfallback = 'hold'\nbreaker = { calls_min = 1000 }";
+
+#[tokio::test]
+async fn its_answers_are_carried_out() {
+    let listener = listener().await;
+    let moderator = moderator(&listener, PATIENT);
+    moderator.replace("mild", WordList::build(["darn"]).unwrap()).unwrap();
+    let server = serve(listener).await;
+
+    assert_eq!(check(&moderator, "fine").await.outcome, Outcome::Admit);
+    assert_eq!(check(&moderator, "mask").await.outcome, Outcome::Masked("m**k".into()));
+    assert_eq!(check(&moderator, "darn it").await.outcome, Outcome::Masked("**** it".into()));
+    let held = check(&moderator, "hold").await;
+    assert_eq!(held_because(&held), ("hook", "r".repeat(200).as_str()), "its reason is bounded");
+    let refused = check(&moderator, "refuse").await;
+    assert!(matches!(refused.outcome, Outcome::Refused(ref hit) if hit.measure == Measure::Refuse));
+    assert_eq!(refused.audit.len(), 1);
+
+    let asked = server.asked.lock().await;
+    assert_eq!(asked[0], json!({"room": "room", "user": "user", "text": "fine", "class": "chat"}));
+    assert_eq!(asked[2]["text"], "**** it", "it is asked about what would be shown");
+}
+
+#[tokio::test]
+async fn bad_answers_bring_the_fallback() {
+    let listener = listener().await;
+    let moderator = moderator(&listener, PATIENT);
+    let _server = serve(listener).await;
+    for (text, why) in [
+        ("fail", "status 500"),
+        ("garbage", "not understood"),
+        ("strange", "not understood"),
+        ("textless", "no text"),
+        ("huge", "longer than"),
+        ("elsewhere", "status 307"),
+    ] {
+        let decision = check(&moderator, text).await;
+        let (rule, detail) = held_because(&decision);
+        assert_eq!(rule, "hook:away");
+        assert!(detail.contains(why), "{text}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn in_shadow_mode_it_is_asked_and_does_nothing() {
+    let listener = listener().await;
+    let moderator = moderator(&listener, &format!("shadow = true\n{PATIENT}"));
+    let _server = serve(listener).await;
+    for text in ["refuse", "mask", "fail"] {
+        let decision = check(&moderator, text).await;
+        assert_eq!((decision.outcome, decision.shadow.len()), (Outcome::Admit, 1), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_one_holds_nobody_longer_than_the_deadline() {
+    let listener = listener().await;
+    let moderator = moderator(&listener, "deadline_ms = 50\nfallback = 'refuse'\n[escalation]\nhits = 1");
+    let _server = serve(listener).await;
+    let decision = tokio::time::timeout(Duration::from_secs(5), check(&moderator, "slow")).await.unwrap();
+    assert!(matches!(decision.outcome, Outcome::Refused(ref hit) if hit.rule == "hook:away"));
+    assert_eq!(decision.mute, None, "it is not the sender's fault");
+}
+
+#[tokio::test]
+async fn questions_beyond_the_bound_get_the_fallback_at_once() {
+    let listener = listener().await;
+    let moderator = Arc::new(moderator(&listener, &format!("calls_max = 2\n{PATIENT}")));
+    let server = serve(listener).await;
+    let open: Vec<_> = (0..2)
+        .map(|_| {
+            let moderator = Arc::clone(&moderator);
+            tokio::spawn(async move { check(&moderator, "slow").await })
+        })
+        .collect();
+    while server.waiting.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let third = check(&moderator, "refuse").await;
+    assert_eq!(held_because(&third), ("hook:away", "too many questions are open"));
+    server.release.notify_waiters();
+    for open in open {
+        assert!(matches!(open.await.unwrap().outcome, Outcome::Refused(_)));
+    }
+    assert!(
+        matches!(check(&moderator, "refuse").await.outcome, Outcome::Refused(_)),
+        "places are given back"
+    );
+}
+
+#[tokio::test]
+async fn away_it_opens_the_breaker_and_back_it_is_used_again() {
+    let reserved = listener().await;
+    let address = reserved.local_addr().unwrap();
+    let breaker =
+        "breaker = { calls_min = 3, pause_ms = 20, pause_ms_max = 20, probes = 1, slow_ms = 10000 }";
+    let moderator = moderator(&reserved, &format!("deadline_ms = 10000\nfallback = 'admit'\n{breaker}"));
+    drop(reserved);
+    let breaker = moderator.hook_breaker().unwrap();
+    for _ in 0..3 {
+        assert_eq!(check(&moderator, "refuse").await.outcome, Outcome::Admit);
+    }
+    assert_eq!(breaker.state(), BreakerState::Open);
+    assert_eq!(check(&moderator, "refuse").await.outcome, Outcome::Admit);
+
+    let _server = serve(TcpListener::bind(address).await.unwrap()).await;
+    let recovered = async {
+        while !matches!(check(&moderator, "refuse").await.outcome, Outcome::Refused(_)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}

@@ -1,0 +1,264 @@
+//! The moderator as its callers see it, without a hook.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::time::Duration;
+
+use barrage_flow::BreakerMetrics;
+use barrage_moderation::{
+    Candidate, Decision, ListError, Measure, ModerationConfig, ModerationError, ModerationMetrics, Moderator,
+    Named, Outcome, WordList,
+};
+use barrage_protocol::{Class, MessageId, RoomId, UserId};
+use prometheus::{Registry, TextEncoder};
+
+struct Fixture {
+    moderator: Moderator,
+    registry: Registry,
+}
+
+impl Fixture {
+    fn new(config: &str) -> Self {
+        Self::with(&toml::from_str(config).unwrap()).unwrap()
+    }
+
+    fn with(config: &ModerationConfig) -> Result<Self, ModerationError> {
+        let registry = Registry::new();
+        let metrics = ModerationMetrics::new(&registry).unwrap();
+        let breakers = BreakerMetrics::new(&registry).unwrap();
+        Ok(Fixture { moderator: Moderator::new(config.clone(), metrics, &breakers)?, registry })
+    }
+
+    fn words(&self, list: &str, words: &str) {
+        self.moderator.replace(list, WordList::build(words.lines()).unwrap()).unwrap();
+    }
+
+    async fn check(&self, id: u32, text: &str, secs: u64) -> Decision {
+        let (room, user) = (RoomId::parse("room").unwrap(), UserId::parse("user").unwrap());
+        let id = MessageId::parse(&id.to_string()).unwrap();
+        let candidate = Candidate { room: &room, user: &user, id: &id, class: Class::Chat, text };
+        self.moderator.check(&candidate, Duration::from_secs(secs), 1_000).await
+    }
+
+    async fn outcome(&self, text: &str) -> Outcome {
+        self.check(1, text, 0).await.outcome
+    }
+
+    fn scrape(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap()
+    }
+}
+
+fn rule(outcome: &Outcome) -> (&str, &str) {
+    match outcome {
+        Outcome::Admit => ("admit", ""),
+        Outcome::Masked(text) => ("masked", text),
+        Outcome::Held(hit) => ("held", &hit.rule),
+        Outcome::Refused(hit) => ("refused", &hit.rule),
+    }
+}
+
+const LISTS: &str = r#"
+    [[lists]]
+    name = "mild"
+    action = "mask"
+    [[lists]]
+    name = "watched"
+    action = "refuse"
+    shadow = true
+    [[lists]]
+    name = "grave"
+    action = "refuse"
+    [[lists]]
+    name = "doubtful"
+    action = "hold"
+"#;
+
+#[tokio::test]
+async fn each_list_does_what_it_is_for() {
+    let fixture = Fixture::new(LISTS);
+    for (list, words) in
+        [("mild", "darn\n笨蛋"), ("watched", "new"), ("grave", "slur"), ("doubtful", "加微信")]
+    {
+        fixture.words(list, words);
+    }
+    assert_eq!(fixture.outcome("hello 你好").await, Outcome::Admit);
+    assert_eq!(rule(&fixture.outcome("d a r n, 你这笨.蛋!").await), ("masked", "* * * *, 你这*.*!"));
+    assert_eq!(rule(&fixture.outcome("darn SLUR").await), ("refused", "list:grave"));
+    assert_eq!(rule(&fixture.outcome("加 V微 信 加\u{200B}微-信").await), ("held", "list:doubtful"));
+
+    let decision = fixture.check(2, "darn new", 0).await;
+    assert_eq!(rule(&decision.outcome), ("masked", "**** new"), "a list in shadow mode does nothing");
+    assert_eq!(decision.shadow.len(), 1);
+    assert_eq!(
+        (decision.shadow[0].rule.as_str(), decision.shadow[0].measure),
+        ("list:watched", Measure::Refuse)
+    );
+    let audit: Vec<_> = decision.audit.iter().map(|entry| (entry.hit.rule.as_str(), entry.shadow)).collect();
+    assert_eq!(audit, [("list:mild", false), ("list:watched", true)]);
+    assert_eq!(decision.mute, None);
+
+    let scraped = fixture.scrape();
+    for line in [
+        r#"barrage_moderation_hits_total{action="mask",rule_kind="list",shadow="false"} 3"#,
+        r#"barrage_moderation_hits_total{action="refuse",rule_kind="list",shadow="true"} 1"#,
+        "barrage_moderation_check_duration_seconds_count 5",
+    ] {
+        assert!(scraped.contains(line), "{line}\n{scraped}");
+    }
+    assert!(!scraped.contains("watched"), "no list's name is a label");
+}
+
+#[tokio::test]
+async fn an_audit_entry_says_what_happened_and_is_bounded() {
+    let fixture = Fixture::new(LISTS);
+    fixture.words("grave", "# words\nslur");
+    let decision = fixture.check(7, &format!("slur {}", "长".repeat(1_000)), 0).await;
+    let entry = serde_json::to_value(&decision.audit[0]).unwrap();
+    assert_eq!(entry["excerpt"].as_str().unwrap().chars().count(), 500);
+    for (field, value) in [
+        ("room", "room"),
+        ("user", "user"),
+        ("message", "7"),
+        ("rule", "list:grave"),
+        ("measure", "refuse"),
+        ("detail", "line 2"),
+    ] {
+        assert_eq!(entry[field], value, "{entry}");
+    }
+    assert_eq!((&entry["at_ms"], &entry["shadow"]), (&1_000.into(), &false.into()));
+    assert_eq!(decision.audit, [serde_json::from_value(entry).unwrap()]);
+}
+
+#[tokio::test]
+async fn links_are_masked_and_long_texts_refused() {
+    let fixture = Fixture::new("text_bytes_max = 40\n[links]\naction = 'mask'\nallow = ['ok.com']");
+    assert_eq!(rule(&fixture.outcome("去 bad。com/x 或ok.com").await), ("masked", "去 ********* 或ok.com"));
+    assert_eq!(rule(&fixture.outcome("evil dot net").await), ("masked", "********"));
+    assert_eq!(rule(&fixture.outcome(&"x".repeat(41)).await), ("refused", "length"));
+    let watching = Fixture::new("[links]\naction = 'mask'\nshadow = true");
+    let decision = watching.check(1, "evil.net", 0).await;
+    assert_eq!((decision.outcome, decision.shadow[0].detail.as_str()), (Outcome::Admit, "evil.net"));
+}
+
+#[tokio::test]
+async fn who_goes_on_is_muted() {
+    let fixture = Fixture::new(
+        "[escalation]\nhits = 3\nwindow_mins = 1\nmute_mins = 5\n[repeat]\nuser_times_max = 2\nuser_secs = 30",
+    );
+    for id in 0..2 {
+        assert_eq!(fixture.check(id, "spam", 0).await.outcome, Outcome::Admit);
+    }
+    for id in 2..4 {
+        let decision = fixture.check(id, "SPAM!", 1).await;
+        assert_eq!(rule(&decision.outcome), ("refused", "repeat:user"));
+        assert_eq!(decision.mute, None);
+    }
+    let decision = fixture.check(4, "spam", 2).await;
+    assert_eq!(decision.mute, Some(Duration::from_secs(300)));
+    let last = decision.audit.last().unwrap();
+    assert_eq!((last.hit.rule.as_str(), last.hit.measure), ("escalation", Measure::Mute));
+}
+
+#[tokio::test]
+async fn shadow_hits_mute_nobody() {
+    let fixture = Fixture::new("[escalation]\nhits = 1\n[repeat]\nuser_times_max = 1\nshadow = true");
+    for id in 0..5 {
+        let decision = fixture.check(id, "spam", 0).await;
+        assert_eq!((decision.outcome, decision.mute), (Outcome::Admit, None));
+        assert_eq!(decision.shadow.len(), usize::from(id > 0));
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_is_read_again_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.txt");
+    let config = format!("[[lists]]\nname = 'file'\nfile = '{}'\naction = 'refuse'", path.display());
+    let config: ModerationConfig = toml::from_str(&config).unwrap();
+    let missing = Fixture::with(&config).err().unwrap();
+    assert!(matches!(missing, ModerationError::List { source: ListError::Io(_), .. }), "{missing}");
+
+    fs::write(&path, "\u{FEFF}one\r\n").unwrap();
+    let fixture = Fixture::with(&config).unwrap();
+    assert_eq!(rule(&fixture.outcome("one").await).0, "refused");
+    assert!(fixture.moderator.reload().await.is_empty(), "nothing changed");
+
+    fs::write(&path, "second\n").unwrap();
+    let reloaded = fixture.moderator.reload().await;
+    assert!(matches!(reloaded[..], [ref list] if list.name == "file" && *list.result.as_ref().unwrap() == 1));
+    assert_eq!(rule(&fixture.outcome("one").await).0, "admit");
+    assert_eq!(rule(&fixture.outcome("second").await).0, "refused");
+
+    fs::write(&path, "third\n🙂\n").unwrap();
+    let reloaded = fixture.moderator.reload().await;
+    assert!(matches!(reloaded[0].result, Err(ListError::Words(_))));
+    assert_eq!(rule(&fixture.outcome("second").await).0, "refused", "the older words hold");
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(fixture.moderator.reload().await[0].result, Err(ListError::Io(_))));
+    assert!(fixture.moderator.reload().await.is_empty(), "told once");
+    assert!(fixture.scrape().contains("barrage_moderation_list_failures_total 2"));
+    assert_eq!(fixture.moderator.lists(), [("file".to_owned(), 1)]);
+
+    let unknown = fixture.moderator.replace("other", WordList::build([]).unwrap());
+    assert!(matches!(unknown, Err(ListError::Unknown)));
+}
+
+#[test]
+fn lists_change_under_load_and_each_text_meets_one_state() {
+    let fixture = Fixture::new("[[lists]]\nname = 'a'\naction = 'mask'\n[repeat]\nuser_times_max = 0");
+    fixture.words("a", "cat");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| {
+        let replacing = scope.spawn(|| {
+            for n in 0..200 {
+                fixture.words("a", if n % 2 == 0 { "dog" } else { "cat" });
+            }
+        });
+        while !replacing.is_finished() {
+            let outcome = runtime.block_on(fixture.outcome("cat dog"));
+            let seen = rule(&outcome);
+            assert!([("masked", "*** dog"), ("masked", "cat ***")].contains(&seen), "{seen:?}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn names_are_checked_by_the_lists_whose_scope_has_them() {
+    let fixture = Fixture::new(
+        r#"
+        lists = [
+            { name = "mask", action = "mask" },
+            { name = "hosts", action = "refuse", scope = "names" },
+            { name = "review", action = "hold" },
+            { name = "talk", action = "refuse", scope = "texts" },
+            { name = "trial", action = "refuse", shadow = true },
+        ]
+        "#,
+    );
+    assert_eq!(fixture.moderator.check_name("anything"), Named::Plain);
+    fixture.words("mask", "damn");
+    fixture.words("hosts", "*admin\n夜航船");
+    fixture.words("review", "casino");
+    fixture.words("talk", "spoiler");
+    fixture.words("trial", "rehearsal");
+    let name = |name: &str| match fixture.moderator.check_name(name) {
+        Named::Plain => "plain".to_owned(),
+        Named::Masked(name) => name,
+        Named::Refused(hit) => hit.rule,
+    };
+    assert_eq!(name("Ann"), "plain");
+    assert_eq!(name("Damn Ann"), "**** Ann");
+    // Look-alikes of a name that is kept for others: Cyrillic, boxed, spaced, full-width.
+    for alike in ["Admin", "аdmіn", "a d m i n", "ＡＤＭＩＮ", "🅰🅳🅼🅸🅽", "Admin2", "夜\u{200B}航船"]
+    {
+        assert_eq!(name(alike), "list:hosts", "{alike}");
+    }
+    assert_eq!(name("casino"), "list:review", "a name cannot be held");
+    assert_eq!((name("spoiler"), name("rehearsal")), ("plain".into(), "plain".into()));
+    assert_eq!(rule(&fixture.outcome("ask the admin").await), ("admit", ""));
+    assert_eq!(rule(&fixture.outcome("a spoiler").await).0, "refused");
+    let scraped = fixture.scrape();
+    assert!(scraped.contains(r#"action="refuse",rule_kind="name",shadow="true"} 1"#), "{scraped}");
+}
