@@ -1,13 +1,10 @@
-//! Notices: read to their end, acknowledged for all gateways at once.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod fleet;
-mod raw;
+//! Notices: delivery, acknowledgement at all gateways, and recovery of the subscription.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fleet::Fleet;
+use crate::raw::RawHttp;
 use barrage_bus::{
     Bus, BusError, Change, Changed, Draft, InstanceReport, PulseDraft, Range, RangeLimits, Receipt,
     Registered, Settings, Subscription, Topic,
@@ -17,8 +14,6 @@ use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
-use fleet::Fleet;
-use raw::RawHttp;
 use tokio::sync::watch;
 
 async fn next_notice(socket: &mut RawSocket) -> u64 {
@@ -35,7 +30,7 @@ fn named(id: &str) -> GatewayConfig {
     GatewayConfig { id: id.into(), ..GatewayConfig::default() }
 }
 
-/// Waits until a gateway has taken a notice, and so all that was published before it.
+/// Waits until a gateway has taken a notice, and so all notices that were published before.
 async fn caught_up(fleet: &Fleet, address: std::net::SocketAddr, mark: &str) {
     let token = fleet.token_of(mark, Role::Viewer, 4_000_000_000);
     let mut viewer = RawSocket::join(address, "demo", Some(&token), None).await;
@@ -44,7 +39,7 @@ async fn caught_up(fleet: &Fleet, address: std::net::SocketAddr, mark: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notices_that_were_acknowledged_do_not_come_again_on_another_gateway() {
+async fn acknowledged_notices_are_not_sent_by_another_gateway() {
     let fleet = Fleet::new().await;
     let (a, b) = (fleet.start(named("a")).await, fleet.start(named("b")).await);
     let token = fleet.token_of("u", Role::Viewer, 4_000_000_000);
@@ -53,7 +48,7 @@ async fn notices_that_were_acknowledged_do_not_come_again_on_another_gateway() {
     let first = fleet.notice("u", "one").await;
     assert_eq!(next_notice(&mut on_a).await, first);
     on_a.send_text(&format!(r#"{{"type":"ack","sequences":[{first}]}}"#)).await;
-    // The acknowledgement is on the bus before what follows it there.
+    // The bus has the acknowledgement before the notice that follows.
     on_a.send_text(r#"{"type":"ping"}"#).await;
     while !matches!(on_a.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
     fleet.direct_reaches(first + 1).await;
@@ -65,9 +60,9 @@ async fn notices_that_were_acknowledged_do_not_come_again_on_another_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_reads_all_notices_that_wait_when_it_starts() {
+async fn a_gateway_reads_all_waiting_notices_when_it_starts() {
     let fleet = Fleet::new().await;
-    // More than one range read returns.
+    // More notices than one read of a range returns.
     for n in 0..1_200 {
         fleet.notice(&format!("u{n}"), "mute").await;
     }
@@ -80,7 +75,7 @@ async fn a_gateway_reads_all_notices_that_wait_when_it_starts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_poll_acknowledges_what_it_names() {
+async fn a_poll_acknowledges_the_notices_that_it_names() {
     let fleet = Fleet::new().await;
     let member = fleet.start(named("a")).await;
     let sequence = fleet.notice("u", "mute").await;
@@ -100,7 +95,7 @@ async fn a_poll_acknowledges_what_it_names() {
     assert_eq!(refused["error"]["code"], "bad_request");
 }
 
-/// A bus whose first subscriptions to notices fail.
+/// Bus whose first subscriptions to notices fail.
 struct Flaky {
     bus: Arc<dyn Bus>,
     failures_left: AtomicUsize,
@@ -171,7 +166,7 @@ impl Bus for Flaky {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_to_notices_that_fails_is_tried_again() {
+async fn a_failed_subscription_to_notices_is_tried_again() {
     let mut fleet = Fleet::new().await;
     fleet.bus = Arc::new(Flaky { bus: Arc::clone(&fleet.bus), failures_left: AtomicUsize::new(3) });
     let member = fleet.start(named("a")).await;

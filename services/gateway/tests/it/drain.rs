@@ -1,17 +1,12 @@
-//! Viewers move from one real gateway to another, and miss nothing and see nothing
-//! twice.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fleet;
+//! Drains between real gateways: viewers move, miss nothing, and see nothing twice.
 
 use std::time::{Duration, Instant};
 
+use crate::fleet::{Fleet, Member, Seen, until};
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::entry::Transport;
 use barrage_testkit::RawSocket;
 use barrage_token::Role;
-use fleet::{Fleet, Member, Seen, until};
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -29,15 +24,15 @@ fn gateway(id: &str, joins_per_s: u32) -> GatewayConfig {
     }
 }
 
-/// Viewers that are all at this gateway.
-async fn crowd(fleet: &Fleet, at: &Member, count: u64, transport: Transport) -> Vec<JoinHandle<Seen>> {
+/// Starts viewers that all join this gateway.
+async fn join_viewers(fleet: &Fleet, at: &Member, count: u64, transport: Transport) -> Vec<JoinHandle<Seen>> {
     let before = at.metric(JOINS);
     let viewers = (0..count).map(|_| fleet.viewer(transport)).collect();
     until(|| at.metric(JOINS) == before + count).await;
     viewers
 }
 
-/// Gifts, fifty a second, until told to stop; then the last. Returns their sequences.
+/// Publishes fifty gifts a second until stopped, and then a last one. Returns their sequences.
 async fn give(fleet: &Fleet, stop: CancellationToken) -> Vec<u64> {
     let mut given = Vec::new();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
@@ -49,7 +44,7 @@ async fn give(fleet: &Fleet, stop: CancellationToken) -> Vec<u64> {
     given
 }
 
-/// The highest rate of joins, over any second.
+/// Returns the highest rate of joins over any second.
 async fn joins_per_s_peak(at: &Member, stop: CancellationToken) -> f64 {
     let (mut counts, mut peak) = (Vec::new(), 0.0_f64);
     while !stop.is_cancelled() {
@@ -65,13 +60,13 @@ async fn joins_per_s_peak(at: &Member, stop: CancellationToken) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
+async fn five_hundred_viewers_move_at_the_pace_of_the_peer() {
     const VIEWERS: u64 = 500;
     const JOINS_PER_S: u32 = 250;
     let fleet = Fleet::new().await;
     let a = fleet.start(gateway("a", 2_000)).await;
-    let viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
-    // A second's joins may wait there: told at once, half of the viewers would be refused.
+    let viewers = join_viewers(&fleet, &a, VIEWERS, Transport::Ws).await;
+    // A second's joins may wait there: notified at once, half of the viewers would be refused.
     let b = fleet.start(GatewayConfig { joins_wait_ms_max: 1_000, ..gateway("b", JOINS_PER_S) }).await;
     let stop = CancellationToken::new();
     let work = async {
@@ -100,11 +95,11 @@ async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
         "{VIEWERS} viewers moved in {took:?}; {peak:.0} joins in the busiest second, limit {JOINS_PER_S}; {} gifts",
         given.len()
     );
-    // A join is counted a moment after its turn: a thread that is late by 40 ms counts ten
+    // A join is counted a moment after its slot: a thread that is late by 40 ms counts ten joins
     // of the second before.
     assert!(peak <= f64::from(JOINS_PER_S) * 1.1, "{peak}");
     assert_eq!(b.metric("barrage_gateway_joins_refused_total"), 0);
-    // 0.8 of what the other takes: 2.5 s, and not at once.
+    // 0.8 of the peer's joins: 2.5 s, and not at once.
     assert!((Duration::from_millis(2_200)..Duration::from_secs(30)).contains(&took), "{took:?}");
     assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), VIEWERS);
     let (_, state) = a.admin(Method::GET, "/v1/admin/drain", "").await;
@@ -112,11 +107,11 @@ async fn five_hundred_viewers_move_at_the_pace_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drain_that_is_called_off_keeps_who_was_not_told() {
+async fn a_cancelled_drain_keeps_the_viewers_that_were_not_notified() {
     const VIEWERS: u64 = 100;
     let fleet = Fleet::new().await;
     let a = fleet.start(gateway("a", 2_000)).await;
-    let _viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
+    let _viewers = join_viewers(&fleet, &a, VIEWERS, Transport::Ws).await;
     let b = fleet.start(gateway("b", 2_000)).await;
     let (status, _) = a.admin(Method::POST, "/v1/admin/drain", r#"{"within_secs":30}"#).await;
     assert_eq!(status, StatusCode::OK);
@@ -127,14 +122,14 @@ async fn a_drain_that_is_called_off_keeps_who_was_not_told() {
     until(|| fleet.bus.gateways().iter().all(|gateway| !gateway.report.draining)).await;
     let mut newcomer = RawSocket::join(a.address, "demo", None, None).await;
     assert!(matches!(newcomer.next().await, barrage_testkit::Frame::Protocol(..)));
-    // Nobody else is told, although many a turn would have come. Those told last may
-    // have found this gateway open again.
-    let told = a.metric("barrage_gateway_viewers_moved_total");
-    assert!((5..50).contains(&told), "{told}");
+    // No other viewer is notified, although its turn would have come. The viewers that were
+    // notified last may have joined this gateway again.
+    let notified = a.metric("barrage_gateway_viewers_moved_total");
+    assert!((5..50).contains(&notified), "{notified}");
     tokio::time::sleep(Duration::from_millis(1_000)).await;
-    assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), told);
+    assert_eq!(a.metric("barrage_gateway_viewers_moved_total"), notified);
     assert_eq!(a.viewers() + b.viewers(), VIEWERS + 1);
-    assert!((5..=told).contains(&b.viewers()), "{} of {told}", b.viewers());
+    assert!((5..=notified).contains(&b.viewers()), "{} of {notified}", b.viewers());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +137,7 @@ async fn a_share_is_given_back_and_the_gateway_stays_open() {
     const VIEWERS: u64 = 200;
     let fleet = Fleet::new().await;
     let a = fleet.start(gateway("a", 2_000)).await;
-    let viewers = crowd(&fleet, &a, VIEWERS, Transport::Ws).await;
+    let viewers = join_viewers(&fleet, &a, VIEWERS, Transport::Ws).await;
     let give_back = async |body: &str| a.admin(Method::POST, "/v1/admin/give-back", body).await;
     assert_eq!(give_back(r#"{"share":0.25}"#).await.0, StatusCode::CONFLICT, "nobody else is there");
     let b = fleet.start(gateway("b", 2_000)).await;
@@ -153,10 +148,10 @@ async fn a_share_is_given_back_and_the_gateway_stays_open() {
     let work = async {
         let (status, state) = give_back(r#"{"share":0.25}"#).await;
         assert_eq!((status, &state["draining"]), (StatusCode::OK, &false.into()));
-        // Entry still names `a` first: they were sent to `b` by name.
+        // Entry still names `a` first: the frame named `b`.
         until(|| a.metric("barrage_gateway_viewers_moved_total") >= 49).await;
         until(|| a.viewers() + b.viewers() == VIEWERS && (49..=51).contains(&b.viewers())).await;
-        // Who has just come is not sent on, and does not keep others from it.
+        // Viewers that have just arrived stay, and do not keep the others from moving.
         assert_eq!(b.admin(Method::POST, "/v1/admin/give-back", r#"{"share":1}"#).await.0, StatusCode::OK);
         assert_eq!(give_back(r#"{"share":0.5}"#).await.0, StatusCode::OK);
         until(|| a.viewers() + b.viewers() == VIEWERS && (123..=127).contains(&b.viewers())).await;
@@ -171,10 +166,10 @@ async fn a_share_is_given_back_and_the_gateway_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_an_event_stream_too_who_has_just_come_is_not_sent_on() {
+async fn event_streams_that_have_just_arrived_are_not_given_back() {
     let fleet = Fleet::new().await;
     let a = fleet.start(gateway("a", 2_000)).await;
-    let mut viewers = crowd(&fleet, &a, 20, Transport::Sse).await;
+    let mut viewers = join_viewers(&fleet, &a, 20, Transport::Sse).await;
     let b = fleet.start(gateway("b", 2_000)).await;
     let everybody = async |from: &Member| {
         let given = from.admin(Method::POST, "/v1/admin/give-back", r#"{"share":1}"#).await;
@@ -185,7 +180,7 @@ async fn behind_an_event_stream_too_who_has_just_come_is_not_sent_on() {
         everybody(&a).await;
         until(|| (a.viewers(), b.viewers()) == (0, 20)).await;
         // Entry names `a` first, so these are new there; `b` is asked before `a`.
-        viewers.extend(crowd(&fleet, &a, 20, Transport::Sse).await);
+        viewers.extend(join_viewers(&fleet, &a, 20, Transport::Sse).await);
         everybody(&b).await;
         everybody(&a).await;
         until(|| (a.viewers(), b.viewers()) == (0, 40)).await;
@@ -196,18 +191,18 @@ async fn behind_an_event_stream_too_who_has_just_come_is_not_sent_on() {
     for (n, viewer) in viewers.into_iter().enumerate() {
         let seen = viewer.await.unwrap();
         assert_eq!((seen.hellos, seen.breaks), (2, 0));
-        // The later half came while gifts were given.
+        // The later half joined while gifts were published.
         let misses_none = if n < 20 { seen.gifts == given } else { given.ends_with(&seen.gifts) };
         assert!(misses_none && !seen.gifts.is_empty(), "{n}: {:?} of {given:?}", seen.gifts);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_moves_everybody_before_the_gateway_ends() {
+async fn a_shutdown_moves_all_viewers_before_the_gateway_ends() {
     let fleet = Fleet::new().await;
     let a = fleet.start(GatewayConfig { drain_secs: 4, ..gateway("a", 2_000) }).await;
-    let mut viewers = crowd(&fleet, &a, 60, Transport::Ws).await;
-    viewers.extend(crowd(&fleet, &a, 10, Transport::Sse).await);
+    let mut viewers = join_viewers(&fleet, &a, 60, Transport::Ws).await;
+    viewers.extend(join_viewers(&fleet, &a, 10, Transport::Sse).await);
     let b = fleet.start(gateway("b", 2_000)).await;
     let stop = CancellationToken::new();
     let work = async {
@@ -226,7 +221,7 @@ async fn a_shutdown_moves_everybody_before_the_gateway_ends() {
 }
 
 #[tokio::test]
-async fn only_an_admin_sends_viewers_away() {
+async fn drains_require_the_admin_role() {
     let fleet = Fleet::new().await;
     let a = fleet.start(gateway("a", 100)).await;
     let host = fleet.token(Role::Host);

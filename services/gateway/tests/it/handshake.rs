@@ -1,20 +1,16 @@
-//! A handshake is answered before anything is asked of the viewer, however it comes.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fleet;
+//! Handshakes on the fast and the slow path.
 
 use std::time::Duration;
 
+use crate::fleet::Fleet;
 use barrage_gateway::GatewayConfig;
-use fleet::Fleet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const HANDSHAKE: &str = "GET /v1/rooms/demo/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// Writes the parts with pauses between, and reads one answer's head.
+/// Writes the parts with pauses between them, and reads one answer.
 async fn answer(stream: &mut TcpStream, parts: &[&str]) -> String {
     for part in parts {
         stream.write_all(part.as_bytes()).await.unwrap();
@@ -33,11 +29,11 @@ async fn answer(stream: &mut TcpStream, parts: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whole_or_in_pieces_or_behind_another_request() {
+async fn handshakes_are_answered_whole_in_pieces_and_behind_another_request() {
     let fleet = Fleet::new().await;
     let gateway = fleet.start(GatewayConfig::default()).await;
     let (head, tail) = HANDSHAKE.split_at(40);
-    // Behind one that has gone the way of HTTP, as from a proxy that keeps its connections.
+    // Behind a request on the slow path, as from a proxy that keeps its connections.
     let other = "GET /v1/rooms/demo/nothing HTTP/1.1\r\nHost: h\r\n\r\n";
     for (before, parts) in [(None, &[HANDSHAKE][..]), (None, &[head, tail]), (Some(other), &[HANDSHAKE])] {
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
@@ -55,9 +51,9 @@ async fn whole_or_in_pieces_or_behind_another_request() {
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
 }
 
-/// By the accept loop's own look, and by HTTP when the head comes in two pieces.
+/// On the fast path, and on the slow path when the head comes in two pieces.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_whole_handshake_gets_no_101() {
+async fn incomplete_handshakes_get_no_101() {
     let fleet = Fleet::new().await;
     let gateway = fleet.start(GatewayConfig::default()).await;
     for (from, to, status) in [

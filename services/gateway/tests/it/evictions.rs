@@ -1,12 +1,9 @@
-//! What ends a viewer's connection, and what reaches it alone: the same on every transport.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod fleet;
-mod raw;
+//! Evictions and notices: the same on every transport.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::fleet::{self, Fleet, LEEWAY_SECS, Member, until};
+use crate::raw::RawHttp;
 use barrage_bus::{Change, Restriction, RestrictionKind, RoomSettings};
 use barrage_client::{Event, Viewer};
 use barrage_gateway::GatewayConfig;
@@ -14,8 +11,6 @@ use barrage_protocol::entry;
 use barrage_protocol::frame::ServerFrame;
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
-use fleet::{Fleet, LEEWAY_SECS, Member, until};
-use raw::RawHttp;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cause {
@@ -44,7 +39,7 @@ fn unix_secs() -> u64 {
 }
 
 impl Connection {
-    /// A connection that is established: it has its hello, or its poll waits.
+    /// Opens a connection; returns once it has its hello, or its poll waits.
     async fn open(member: &Member, transport: Transport, room: &str, token: &str) -> Connection {
         let (address, before) = (member.address, member.viewers());
         match transport {
@@ -68,7 +63,7 @@ impl Connection {
         }
     }
 
-    /// Reads to the end, and returns the code that the connection ended with.
+    /// Reads to the end; returns the code with which the connection ended.
     async fn end(&mut self) -> String {
         match self {
             Connection::WebSocket(socket) => socket.until_closed().await.0.unwrap(),
@@ -117,7 +112,7 @@ fn code(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_cause_reaches_every_transport() {
+async fn every_eviction_and_notice_reaches_every_transport() {
     let fleet = Fleet::new().await;
     let member = fleet.start(GatewayConfig::default()).await;
     let transports = [Transport::WebSocket, Transport::EventStream, Transport::Poll];
@@ -189,10 +184,9 @@ async fn next_of(viewer: &mut Viewer, is_it: impl Fn(&Event) -> bool) -> Event {
     tokio::time::timeout(Duration::from_secs(40), waiting).await.expect("the event did not come")
 }
 
-/// The client library sees the same on all transports: the notice once, and then the kick as
-/// an end for good.
+/// On all transports the client library sees the notice once, and then the kick as a final end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_is_noticed_once_and_closed_on_every_transport() {
+async fn a_client_gets_a_notice_once_and_ends_on_a_kick_on_every_transport() {
     let fleet = Fleet::new().await;
     let _member = fleet.start(GatewayConfig::default()).await;
     for transport in [entry::Transport::Ws, entry::Transport::Sse, entry::Transport::Poll] {
@@ -228,7 +222,7 @@ async fn the_oldest_of_too_many_connections_of_one_user_is_closed() {
     assert_eq!(first.end().await, "too_many_connections");
     let _fourth = open(Transport::EventStream).await;
     assert_eq!(second.end().await, "too_many_connections");
-    // One that ends by itself makes room.
+    // A connection that ends by itself frees its place.
     drop(third);
     until(|| member.viewers() == 1).await;
     let _fifth = open(Transport::WebSocket).await;

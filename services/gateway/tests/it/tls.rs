@@ -1,8 +1,4 @@
-//! Viewers behind TLS: the same frames, also for one that reads slowly.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fleet;
+//! Viewers behind TLS: the same frames, also for a viewer that reads slowly.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,21 +6,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fleet::{Fleet, until};
 use barrage_gateway::GatewayConfig;
 use barrage_http::{HttpConfig, Tls, TlsError};
 use barrage_testkit::certificates;
-use fleet::{Fleet, until};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-/// With a join right behind it, masked with zeros.
+/// Handshake with a join right behind it, whose mask is zero.
 const HANDSHAKE: &[u8] = b"GET /v1/rooms/demo/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
     \x81\x8f\0\0\0\0{\"type\":\"join\"}";
-/// Much more than the sockets between them hold.
+/// Gifts of many times the bytes that the sockets hold.
 const GIFTS: u64 = 400;
 const GIFT_BYTES: usize = 2_000;
 
@@ -51,7 +47,7 @@ fn connect(address: SocketAddr, folder: &Path) -> Stream {
     StreamOwned::new(connection, stream)
 }
 
-/// The next text frame; none of these is masked.
+/// Reads the next text frame.
 fn frame(stream: &mut Stream) -> Value {
     let mut header = [0; 2];
     stream.read_exact(&mut header).unwrap();
@@ -72,7 +68,7 @@ fn frame(stream: &mut Stream) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_viewer_that_reads_slowly_gets_every_gift() {
+async fn a_slow_viewer_behind_tls_gets_every_gift() {
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
     let fleet = Fleet::new().await;
@@ -114,7 +110,7 @@ async fn a_viewer_that_reads_slowly_gets_every_gift() {
         seen
     });
     assert_eq!(seen.await.unwrap(), sent);
-    // Who speaks no TLS is let go.
+    // A client that speaks no TLS is disconnected.
     let mut plain = TcpStream::connect(address).unwrap();
     plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     plain.write_all(HANDSHAKE).unwrap();
@@ -124,7 +120,7 @@ async fn a_viewer_that_reads_slowly_gets_every_gift() {
 }
 
 #[test]
-fn files_that_do_not_go_together_are_refused() {
+fn a_key_that_does_not_fit_its_certificate_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
     assert!(Tls::load(&http(folder.path())).unwrap().is_some());

@@ -1,31 +1,26 @@
-//! Bounds in bytes: of each answer, and of what clients that never read cost together.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod fleet;
-mod raw;
+//! Bounds in bytes: of each answer, and of the memory of clients that never read.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::fleet::{self, Fleet, Member, room};
+use crate::raw::RawHttp;
 use barrage_bus::Draft;
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::Class;
 use barrage_protocol::frame::{Batch, ServerFrame};
 use barrage_testkit::{Frame, RawSocket};
-use fleet::{Fleet, Member, room};
-use raw::RawHttp;
 use tokio::sync::Mutex;
 
-/// Resident memory is the whole process's: one test at a time.
+/// One test at a time, because resident memory is that of the whole process.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 const TEXT_BYTES: usize = 12_000;
 const ANSWER_BYTES_MAX: usize = 32 * 1024;
-/// Clients of each kind; each has both its ends in this process.
+/// Clients of each kind. Both ends of each connection are in this process.
 const CLIENTS: usize = 1_000;
 
-/// Fills the room with the largest texts; returns the last position.
+/// Publishes messages with large texts; returns the last position.
 async fn fill(fleet: &Fleet, class: Class, count: usize) -> u64 {
     let text = "x".repeat(TEXT_BYTES);
     let mut last = 0;
@@ -51,7 +46,7 @@ fn frames(text: &str) -> Vec<Batch> {
     batches.collect()
 }
 
-/// Checks that the parts join, and returns how many messages they hold.
+/// Checks that the parts have no gap; returns the number of their messages.
 fn joined(parts: &[Batch], last: u64) -> usize {
     assert!(parts.windows(2).all(|pair| pair[0].sequence == pair[1].previous), "no gap between parts");
     assert_eq!(parts.last().unwrap().sequence.0, last);
@@ -59,7 +54,7 @@ fn joined(parts: &[Batch], last: u64) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_are_bounded_in_bytes_and_go_on_where_they_end() {
+async fn answers_are_bounded_in_bytes_and_the_next_one_continues() {
     let _alone = ALONE.lock().await;
     let fleet = Fleet::new().await;
     let member = fleet.start(GatewayConfig::default()).await;
@@ -104,8 +99,8 @@ async fn answers_are_bounded_in_bytes_and_go_on_where_they_end() {
     assert_eq!(joined(&frames(&stream.text), end), 31, "an event stream");
 }
 
-/// A viewer that never reads, in a hot room of large gifts: they may not be left out, so the
-/// viewer is closed before more than the bound is queued.
+/// A viewer never reads, in a hot room of large gifts. Gifts are never dropped, so the viewer is
+/// closed before more than the bound is queued.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_than_the_hard_bound_is_queued_for_a_viewer() {
     let _alone = ALONE.lock().await;
@@ -123,54 +118,62 @@ async fn no_more_than_the_hard_bound_is_queued_for_a_viewer() {
     fleet::until(|| member.viewers() == 0).await;
 }
 
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
-}
+/// Measures the memory of the whole process, so it must run alone.
+mod alone {
+    use super::*;
 
-/// Opens clients of one kind that never read, and returns by how much memory grew.
-async fn cost<C, F: Future<Output = C>>(member: &Member, open: impl Fn(SocketAddr) -> F) -> (usize, Vec<C>) {
-    let before = resident_bytes();
-    let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
-        clients.push(open(member.address).await);
+    fn resident_bytes() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
-    let (until, mut most) = (Instant::now() + Duration::from_secs(5), 0);
-    while Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        most = most.max(resident_bytes());
+
+    /// Opens clients of one kind that never read; returns the growth of memory in bytes.
+    async fn cost<C, F: Future<Output = C>>(
+        member: &Member,
+        open: impl Fn(SocketAddr) -> F,
+    ) -> (usize, Vec<C>) {
+        let before = resident_bytes();
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            clients.push(open(member.address).await);
+        }
+        let (until, mut most) = (Instant::now() + Duration::from_secs(5), 0);
+        while Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            most = most.max(resident_bytes());
+        }
+        (most.saturating_sub(before), clients)
     }
-    (most.saturating_sub(before), clients)
-}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_clients_that_never_read_cost_at_most_64_mib() {
-    const GROWTH_MAX: usize = 64 << 20;
-    let _alone = ALONE.lock().await;
-    let fleet = Fleet::new().await;
-    let member = fleet.start(GatewayConfig::default()).await;
-    fill(&fleet, Class::Gift, 300).await;
-    // What first requests set up once.
-    drop(cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await);
-    fleet::until(|| member.viewers() == 0).await;
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_thousand_clients_that_never_read_cost_at_most_64_mib() {
+        const GROWTH_MAX: usize = 64 << 20;
+        let _alone = ALONE.lock().await;
+        let fleet = Fleet::new().await;
+        let member = fleet.start(GatewayConfig::default()).await;
+        fill(&fleet, Class::Gift, 300).await;
+        // First requests allocate memory that later ones share.
+        drop(cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await);
+        fleet::until(|| member.viewers() == 0).await;
 
-    let (grown, polls) =
-        cost(&member, |address| RawHttp::get(address, "/v1/rooms/demo/poll?after=0", None)).await;
-    assert!(grown <= GROWTH_MAX, "polls: {grown}");
-    drop(polls);
-    let (grown, streams) =
-        cost(&member, |address| RawHttp::get(address, "/v1/rooms/demo/sse?after=0", None)).await;
-    assert!(grown <= GROWTH_MAX, "event streams: {grown}");
-    let gone = Instant::now();
-    fleet::until(|| member.viewers() == 0).await;
-    assert!(gone.elapsed() < Duration::from_secs(20), "event streams: {:?}", gone.elapsed());
-    drop(streams);
-    let (grown, sockets) = cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await;
-    assert!(grown <= GROWTH_MAX, "WebSockets: {grown}");
-    let gone = Instant::now();
-    fleet::until(|| member.viewers() == 0).await;
-    assert!(gone.elapsed() < Duration::from_secs(20), "WebSockets: {:?}", gone.elapsed());
-    assert_eq!(member.metric_of("barrage_gateway_closes_total", "slow_viewer"), CLIENTS as u64);
-    drop(sockets);
+        let (grown, polls) =
+            cost(&member, |address| RawHttp::get(address, "/v1/rooms/demo/poll?after=0", None)).await;
+        assert!(grown <= GROWTH_MAX, "polls: {grown}");
+        drop(polls);
+        let (grown, streams) =
+            cost(&member, |address| RawHttp::get(address, "/v1/rooms/demo/sse?after=0", None)).await;
+        assert!(grown <= GROWTH_MAX, "event streams: {grown}");
+        let gone = Instant::now();
+        fleet::until(|| member.viewers() == 0).await;
+        assert!(gone.elapsed() < Duration::from_secs(20), "event streams: {:?}", gone.elapsed());
+        drop(streams);
+        let (grown, sockets) = cost(&member, |address| RawSocket::join(address, "demo", None, Some(0))).await;
+        assert!(grown <= GROWTH_MAX, "WebSockets: {grown}");
+        let gone = Instant::now();
+        fleet::until(|| member.viewers() == 0).await;
+        assert!(gone.elapsed() < Duration::from_secs(20), "WebSockets: {:?}", gone.elapsed());
+        assert_eq!(member.metric_of("barrage_gateway_closes_total", "slow_viewer"), CLIENTS as u64);
+        drop(sockets);
+    }
 }

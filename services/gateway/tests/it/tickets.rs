@@ -1,16 +1,12 @@
-//! Tickets at a real gateway's door.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fleet;
+//! Tickets at a real gateway.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::fleet::{self, Fleet, Member};
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::Code;
 use barrage_testkit::RawSocket;
 use barrage_token::{Keyring, Role, Ticket, TokenConfig};
-use fleet::{Fleet, Member};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn ticket(from_secs: i64, id: u64) -> Ticket {
@@ -24,7 +20,7 @@ async fn ws(at: &Member, ticket: &str) -> Result<RawSocket, u16> {
     RawSocket::connect(at.address, &format!("/v1/rooms/demo/ws?ticket={ticket}"), &[]).await
 }
 
-/// The head of the answer and, of a refusal, its body.
+/// Returns the head of the answer and, of a refusal, its body.
 async fn sse(at: &Member, ticket: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(at.address).await.unwrap();
     let request = format!("GET /v1/rooms/demo/sse?ticket={ticket} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -40,7 +36,7 @@ async fn sse(at: &Member, ticket: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_untimely_the_forged_and_the_used_are_turned_away() {
+async fn early_forged_and_used_tickets_are_refused() {
     let fleet = Fleet::new().await;
     let a = fleet.start(GatewayConfig { id: "a".into(), ..GatewayConfig::default() }).await;
     let sign = |ticket| fleet.keyring.sign_ticket(ticket).unwrap();
@@ -66,21 +62,20 @@ async fn the_untimely_the_forged_and_the_used_are_turned_away() {
     let _viewer = ws(&a, &good).await.unwrap();
     assert_eq!(ws(&a, &good).await.unwrap_err(), Code::TicketExpired.status());
     assert!(sse(&a, &sign(ticket(0, 6))).await.starts_with("http/1.1 200"));
-    // Nobody needs one.
+    // A viewer without a ticket joins all the same.
     let _other = RawSocket::connect(a.address, "/v1/rooms/demo/ws", &[]).await.unwrap();
     assert_eq!(a.metric("barrage_gateway_tickets_total"), 16);
 }
 
-/// The door takes one a second and a queue of four, and a crowd without tickets stands
-/// before it.
+/// The gateway admits one join a second and queues four, and many viewers come without tickets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ticket_goes_before_the_crowd_and_is_not_spent_on_a_refusal() {
+async fn a_ticket_goes_before_joins_without_one_and_is_not_spent_on_a_refusal() {
     let config = GatewayConfig { joins_per_s: 1, joins_wait_ms_max: 4_000, ..GatewayConfig::default() };
     let fleet = Fleet::new().await;
     let a = fleet.start(GatewayConfig { id: "a".into(), ..config }).await;
     let sign = |id| fleet.keyring.sign_ticket(ticket(0, id)).unwrap();
     let first = ws(&a, &sign(1)).await.unwrap();
-    // Their waits are given at once: three tickets fill the queue behind the first.
+    // Slots are given at once: three tickets fill the queue behind the first.
     let (second, third, fourth) = (sign(2), sign(3), sign(4));
     let waiting = async { tokio::join!(ws(&a, &second), ws(&a, &third)) };
     let outside = async {
@@ -92,7 +87,7 @@ async fn a_ticket_goes_before_the_crowd_and_is_not_spent_on_a_refusal() {
     let ((second, third), _fourth) = tokio::join!(waiting, outside);
     drop((first, second.unwrap(), third.unwrap()));
 
-    // A queue that is full refuses a ticket too, and the ticket is good later.
+    // A full queue refuses a ticket as well, and the ticket stays valid.
     let (fifth, kept): (Vec<_>, _) = ((5..=12).map(sign).collect(), sign(13));
     let filling = futures_util::future::join_all(fifth.iter().map(|text| ws(&a, text)));
     let refused = async {

@@ -1,6 +1,4 @@
-//! HTTP by hand: requests whose answers are read as late as a test wants.
-
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! HTTP requests whose answers are read as late as a test wants.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,10 +8,10 @@ use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection with one request on its way.
+/// Connection with one request under way.
 pub(crate) struct RawHttp {
     stream: TcpStream,
-    /// What was read so far, with HTTP's own framing.
+    /// Text read so far, with HTTP's own framing.
     pub(crate) text: String,
 }
 
@@ -44,7 +42,7 @@ impl RawHttp {
         assert!(came.is_ok(), "the answer did not end: {}", self.text);
     }
 
-    /// The body of an answer whose length was named.
+    /// Body of an answer with a content length.
     pub(crate) fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").unwrap().1
     }

@@ -1,7 +1,5 @@
-//! Several gateways on one embedded bus, with an entry that names those that do not
-//! drain, in the order of their ids.
-
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! Several gateways on one embedded bus, with an entry that names the gateways that do not drain,
+//! in the order of their ids.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(40);
-/// For which an expired token is still accepted.
+/// Time for which an expired token is still accepted.
 pub(crate) const LEEWAY_SECS: u64 = 2;
 
 pub(crate) fn room() -> RoomId {
@@ -110,14 +108,14 @@ impl Fleet {
         self.keyring.mint(claims).unwrap()
     }
 
-    /// Waits until something is on the bus at or after this position of the notices' topic.
+    /// Waits until the notices' topic has reached this position.
     pub(crate) async fn direct_reaches(&self, sequence: u64) {
         while self.bus.last(&barrage_bus::Topic::Direct).await.unwrap().0 < sequence {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// A notice to a user; returns its sequence.
+    /// Publishes a notice for a user; returns its sequence.
     pub(crate) async fn notice(&self, user: &str, text: &str) -> u64 {
         let draft = Draft {
             room: room(),
@@ -149,7 +147,7 @@ impl Fleet {
         self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
     }
 
-    /// A viewer with a token; the test reads its events.
+    /// Starts a viewer with a token; the test reads its events.
     pub(crate) fn viewer_with(&self, transport: Transport, token: String) -> Viewer {
         let config = ViewerConfig {
             transports: vec![transport],
@@ -161,7 +159,7 @@ impl Fleet {
         Viewer::start_with(config, &self.http)
     }
 
-    /// A viewer in the room; its task ends with what it saw, when it has seen `last`.
+    /// Starts a viewer in the room. Its task ends when it has seen the gift `last`.
     pub(crate) fn viewer(&self, transport: Transport) -> JoinHandle<Seen> {
         let config = ViewerConfig {
             transports: vec![transport],
@@ -190,7 +188,7 @@ impl Fleet {
     }
 }
 
-/// What one viewer was told.
+/// Events that one viewer has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) gifts: Vec<u64>,
@@ -219,7 +217,7 @@ impl Member {
         (parts.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    /// A gauge's or counter's value, all labels together.
+    /// Sum of a gauge or counter over all labels.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let families = self.registry.gather();
         let Some(family) = families.iter().find(|family| family.name() == name) else { return 0 };
@@ -229,7 +227,7 @@ impl Member {
         family.get_metric().iter().map(value).sum::<f64>() as u64
     }
 
-    /// A counter's value under one label.
+    /// Value of a counter under one label.
     pub(crate) fn metric_of(&self, name: &str, label: &str) -> u64 {
         let families = self.registry.gather();
         let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
@@ -242,14 +240,14 @@ impl Member {
     }
 }
 
-/// Waits for what must come.
+/// Waits until a condition holds; fails after 40 s.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("it did not come");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the condition did not hold within 40 s");
 }
 
 async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {

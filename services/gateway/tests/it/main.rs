@@ -1,0 +1,20 @@
+//! Gateways on real sockets: several of them on one embedded bus.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod bounds;
+mod drain;
+mod evictions;
+mod fleet;
+mod handshake;
+mod notices;
+mod raw;
+mod tickets;
+mod tls;
+mod waves;
