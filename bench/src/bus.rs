@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, Event, NatsBus, NatsConfig, RangeLimits, Topic};
+use barrage_bus::{BusConfig, BusMetrics, Draft, Event, Log, NatsBus, NatsConfig, RangeLimits, Topic};
 use barrage_protocol::{Class, Sequence};
 use clap::Args;
 use serde_json::json;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, NatsBus, NatsConfig, RoomSettings};
+use barrage_bus::{
+    BusConfig, BusMetrics, Change, Draft, Log, NatsBus, NatsConfig, RoomSettings, SettingsStore,
+};
 use barrage_protocol::{Class, RoomId};
 use clap::Args;
 use tokio::time::{Instant, MissedTickBehavior};

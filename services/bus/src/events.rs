@@ -1,22 +1,45 @@
-//! The channel from a topic to its subscribers. Each subscriber has a queue of its own, which
-//! is empty, and takes no memory, while nothing waits in it: there are thousands of quiet rooms.
+//! The channel from a topic to its subscribers.
+//!
+//! Each subscriber has a queue of its own. An empty queue holds no memory, because a gateway
+//! subscribes to thousands of quiet rooms.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use barrage_protocol::Message;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::bus::Event;
+/// Sums of a room that travel without a sequence and may be dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulseDraft {
+    /// Likes.
+    pub likes: u64,
+    /// Viewers that joined.
+    pub entries: u64,
+}
 
-/// Queues with more places than this give them back when they are read empty.
-const PLACES_KEPT: usize = 64;
+/// What a subscriber receives.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A message, in chain order.
+    Message(Arc<Message>),
+    /// Sums, outside of the chain.
+    Pulse(PulseDraft),
+    /// Events were dropped: the subscriber reads the range after the last message it has.
+    Lagged,
+}
+
+/// A queue with more capacity than this is freed when it is read empty.
+const CAPACITY_KEPT: usize = 64;
 
 #[derive(Debug, Default)]
 struct Waiting {
     events: VecDeque<Event>,
-    /// Events were dropped since the subscriber last looked.
+    /// Events were dropped since the subscriber last read.
     lagged: bool,
-    /// The topic is gone.
+    /// The sender was dropped.
     closed: bool,
 }
 
@@ -29,15 +52,11 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Topic {
     subscribers: Mutex<Vec<Arc<Queue>>>,
-    /// Tells of the last subscriber's end.
+    /// Notified when the last subscriber leaves.
     left: Notify,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The sending side; its end closes the subscriptions.
+/// The sending side. Dropping it closes all subscriptions.
 #[derive(Debug)]
 pub(crate) struct EventSender {
     topic: Arc<Topic>,
@@ -45,23 +64,23 @@ pub(crate) struct EventSender {
 }
 
 impl EventSender {
-    /// A subscriber that lags behind by more than `lag_max` events gets [`Event::Lagged`] in
-    /// place of the oldest ones.
+    /// Creates a channel whose queues hold `lag_max` events. A queue that is full drops its
+    /// oldest event, and its subscriber receives [`Event::Lagged`].
     pub(crate) fn new(lag_max: usize) -> Self {
         EventSender { topic: Arc::default(), lag_max: lag_max.max(1) }
     }
 
-    /// Subscribes to what is sent from now on.
+    /// Subscribes to the events that are sent from now on.
     pub(crate) fn subscribe(&self) -> EventReceiver {
         let queue = Arc::new(Queue::default());
-        lock(&self.topic.subscribers).push(Arc::clone(&queue));
+        self.topic.subscribers.lock().push(Arc::clone(&queue));
         EventReceiver { topic: Arc::clone(&self.topic), queue }
     }
 
-    /// Hands the event to every subscriber; nothing is kept for later ones.
+    /// Queues the event for every current subscriber.
     pub(crate) fn send(&self, event: &Event) {
-        for queue in &*lock(&self.topic.subscribers) {
-            let mut waiting = lock(&queue.waiting);
+        for queue in &*self.topic.subscribers.lock() {
+            let mut waiting = queue.waiting.lock();
             if waiting.events.len() >= self.lag_max {
                 waiting.events.pop_front();
                 waiting.lagged = true;
@@ -72,12 +91,12 @@ impl EventSender {
         }
     }
 
-    /// How many subscribers there are.
+    /// Returns the number of subscribers.
     pub(crate) fn receiver_count(&self) -> usize {
-        lock(&self.topic.subscribers).len()
+        self.topic.subscribers.lock().len()
     }
 
-    /// Waits until there is no subscriber.
+    /// Waits until there is no subscriber left.
     pub(crate) async fn closed(&self) {
         loop {
             let left = self.topic.left.notified();
@@ -91,14 +110,14 @@ impl EventSender {
 
 impl Drop for EventSender {
     fn drop(&mut self) {
-        for queue in &*lock(&self.topic.subscribers) {
-            lock(&queue.waiting).closed = true;
+        for queue in &*self.topic.subscribers.lock() {
+            queue.waiting.lock().closed = true;
             queue.arrived.notify_one();
         }
     }
 }
 
-/// One subscription.
+/// The receiving side of one subscriber. Dropping it unsubscribes.
 #[derive(Debug)]
 pub(crate) struct EventReceiver {
     topic: Arc<Topic>,
@@ -106,28 +125,28 @@ pub(crate) struct EventReceiver {
 }
 
 impl EventReceiver {
-    /// The next event; `None` when the topic is gone. Cancel-safe.
+    /// Waits for the next event; `None` when the sender was dropped. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.try_next() {
                 return Some(event);
             }
-            if lock(&self.queue.waiting).closed {
+            if self.queue.waiting.lock().closed {
                 return None;
             }
-            // One that arrives before this line leaves its permit.
+            // An event that arrives before this line leaves a permit in `arrived`.
             self.queue.arrived.notified().await;
         }
     }
 
-    /// An event that waits already.
+    /// Returns the next event if one is queued.
     pub(crate) fn try_next(&mut self) -> Option<Event> {
-        let mut waiting = lock(&self.queue.waiting);
+        let mut waiting = self.queue.waiting.lock();
         if std::mem::take(&mut waiting.lagged) {
             return Some(Event::Lagged);
         }
         let event = waiting.events.pop_front();
-        if waiting.events.is_empty() && waiting.events.capacity() > PLACES_KEPT {
+        if waiting.events.is_empty() && waiting.events.capacity() > CAPACITY_KEPT {
             waiting.events = VecDeque::new();
         }
         event
@@ -136,7 +155,7 @@ impl EventReceiver {
 
 impl Drop for EventReceiver {
     fn drop(&mut self) {
-        let mut subscribers = lock(&self.topic.subscribers);
+        let mut subscribers = self.topic.subscribers.lock();
         subscribers.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
         if subscribers.is_empty() {
             *subscribers = Vec::new();
@@ -148,7 +167,6 @@ impl Drop for EventReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::PulseDraft;
 
     fn event(likes: u64) -> Event {
         Event::Pulse(PulseDraft { likes, entries: 0 })
@@ -178,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn lagging_subscriber_is_told_once_and_keeps_the_newest() {
+    fn a_lagging_subscriber_receives_lagged_once_and_then_the_newest_events() {
         let sender = EventSender::new(3);
         let mut receiver = sender.subscribe();
         for n in 0..10 {
@@ -192,18 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn read_queue_gives_its_places_back() {
+    fn an_emptied_queue_frees_its_capacity() {
         let sender = EventSender::new(4_096);
         let mut receiver = sender.subscribe();
         for n in 0..4_096 {
             sender.send(&event(n));
         }
         while receiver.try_next().is_some() {}
-        assert!(lock(&receiver.queue.waiting).events.capacity() <= PLACES_KEPT);
+        assert!(receiver.queue.waiting.lock().events.capacity() <= CAPACITY_KEPT);
     }
 
     #[tokio::test]
-    async fn sender_learns_that_its_last_subscriber_left() {
+    async fn closed_resolves_when_the_last_subscriber_leaves() {
         let sender = Arc::new(EventSender::new(1));
         let (one, two) = (sender.subscribe(), sender.subscribe());
         let waits = tokio::spawn({

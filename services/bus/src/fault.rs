@@ -1,27 +1,27 @@
-//! A failure that lasts is logged when it begins, then once a minute, and when it ends. Pure.
+//! Decides when to log a failure that lasts: when it begins, once a minute, and when it ends. Pure.
 
 use std::time::Duration;
 
-/// Between two log lines of one failure that lasts.
+/// Time between two log lines of one failure.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
 
-/// What to log after an attempt.
+/// Line to log after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// The first failure after a success.
     Began,
-    /// It still fails; so many attempts have failed since it began.
+    /// The failure lasts; logged once a minute.
     Lasts {
         /// Failed attempts since it began.
         failures: u64,
-        /// Since it began.
+        /// Time since it began.
         since: Duration,
     },
     /// The first success after a failure.
     Ended {
         /// Failed attempts since it began.
         failures: u64,
-        /// How long it lasted.
+        /// Time from its begin to its end.
         since: Duration,
     },
 }
@@ -33,19 +33,19 @@ struct Lasting {
     failures: u64,
 }
 
-/// The state of one thing that may fail for a while. Moments are durations since any fixed
-/// moment of the caller's steady clock.
+/// The state of one operation that may fail for a while. Times count from any fixed moment of the
+/// caller's steady clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Fault(Option<Lasting>);
 
 impl Fault {
-    /// Whether the last attempt failed.
+    /// Returns whether the last attempt failed.
     #[must_use]
     pub fn lasts(&self) -> bool {
         self.0.is_some()
     }
 
-    /// An attempt failed; returns what to log, if anything.
+    /// Records a failed attempt; returns the line to log, if any.
     pub fn failed(&mut self, now: Duration) -> Option<Report> {
         let Some(lasting) = &mut self.0 else {
             self.0 = Some(Lasting { began: now, reported: now, failures: 1 });
@@ -59,7 +59,7 @@ impl Fault {
         Some(Report::Lasts { failures: lasting.failures, since: now.saturating_sub(lasting.began) })
     }
 
-    /// An attempt succeeded; returns what to log, if anything.
+    /// Records a successful attempt; returns the line to log, if any.
     pub fn succeeded(&mut self, now: Duration) -> Option<Report> {
         let lasting = self.0.take()?;
         Some(Report::Ended { failures: lasting.failures, since: now.saturating_sub(lasting.began) })

@@ -1,33 +1,41 @@
-//! Room topics, the chain, dedup, repair, settings and the registry, behind one
-//! trait. Nothing above asks which engine is there.
+//! The bus between the roles: messages, settings and the registry of instances.
 //!
-//! The embedded engine keeps recent messages in memory and every accepted one in
-//! a log on disk that survives `kill -9`. The cluster engine keeps them in a NATS
-//! JetStream stream that all processes share.
+//! [`Bus`] is three traits in one: [`Log`] (topics, chain, deduplication, repair),
+//! [`SettingsStore`] and [`Registry`]. Callers cannot see which engine is behind it:
+//!
+//! - [`EmbeddedBus`] keeps recent messages in memory and every accepted one in a log on disk that
+//!   survives `kill -9`.
+//! - [`NatsBus`] keeps them in NATS JetStream streams that all processes share.
 
 mod bus;
-mod change;
-mod clock;
 mod config;
-pub mod embedded;
+mod embedded;
+mod error;
 mod events;
 mod fault;
+mod log;
+mod log_clock;
 mod metrics;
 pub mod nats;
 mod refusal;
 mod registry;
-mod restriction;
 mod settings;
-mod switch;
+mod topic_log;
 
-pub use bus::{Bus, BusError, Draft, Event, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
-pub use change::{Change, ChangeError, Changed, PREWARMS_MAX, RoomPatch, Setting};
+pub use bus::Bus;
 pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
+pub use error::BusError;
+pub use events::{Event, PulseDraft};
 pub use fault::{Fault, Report};
+pub use log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
-pub use registry::{EntryReport, Factor, InstanceReport, Registered, Role, entry_load};
-pub use restriction::{Restriction, RestrictionKind, Restrictions};
-pub use settings::{Prewarm, Revocations, RoomSettings, Settings};
-pub use switch::{SwitchError, SwitchView, Switches};
+pub use registry::{EntryReport, Factor, InstanceReport, Registered, Registry, Role, entry_load};
+pub use settings::change::{Change, Changed, Setting};
+pub use settings::error::{ChangeError, PREWARMS_MAX};
+pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
+pub use settings::revocation::Revocations;
+pub use settings::room::{Prewarm, RoomPatch, RoomSettings};
+pub use settings::switch::{SwitchError, SwitchView, Switches};
+pub use settings::{Settings, SettingsStore};

@@ -1,9 +1,9 @@
-//! The bus's metrics.
+//! Metrics of the bus.
 
 use barrage_protocol::Class;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
-/// Handles, resolved once.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct BusMetrics {
     pub(crate) publish_duration_seconds: Histogram,
@@ -25,7 +25,7 @@ impl BusMetrics {
             &["class"],
         )?;
         let duplicates = IntCounterVec::new(
-            Opts::new("barrage_bus_duplicates_total", "Publishes whose id had been seen."),
+            Opts::new("barrage_bus_duplicates_total", "Publishes of an id that the bus had already."),
             &["class"],
         )?;
         for class in Class::ALL.into_iter().filter(|class| *class != Class::Pulse) {
@@ -34,27 +34,29 @@ impl BusMetrics {
             }
         }
         let publish_duration_seconds = Histogram::with_opts(
-            HistogramOpts::new("barrage_bus_publish_duration_seconds", "Publish, from call to durable.")
-                // To 13 s: a publish is tried for `nats.publish_deadline_ms`, 8 s by default.
-                .buckets(prometheus::exponential_buckets(0.000_1, 2.0, 18)?),
+            HistogramOpts::new(
+                "barrage_bus_publish_duration_seconds",
+                "Time from the call of publish until the messages are durable.",
+            )
+            // Up to 13 s: a publish is tried for `nats.publish_deadline_ms`, 8 s by default.
+            .buckets(prometheus::exponential_buckets(0.000_1, 2.0, 18)?),
         )?;
         let commit_messages = Histogram::with_opts(
             HistogramOpts::new("barrage_bus_commit_messages", "Messages per commit of the log.")
                 .buckets(prometheus::exponential_buckets(1.0, 2.0, 12)?),
         )?;
         let refused_full =
-            IntCounter::new("barrage_bus_refused_total", "Publishes refused: the queue was full.")?;
+            IntCounter::new("barrage_bus_refused_total", "Publishes refused because the queue was full.")?;
         let log_failures =
             IntCounter::new("barrage_bus_log_failures_total", "Commits of the log that failed.")?;
-        let disconnects =
-            IntCounter::new("barrage_bus_disconnects_total", "Times the connection to the bus was lost.")?;
+        let disconnects = IntCounter::new("barrage_bus_disconnects_total", "Lost connections to the bus.")?;
         let slow_subscriptions = IntCounter::new(
             "barrage_bus_slow_subscriptions_total",
-            "Messages of the bus that found their channel full and were read again.",
+            "Messages that found their channel full and were read again from the bus.",
         )?;
         let gaps = IntCounter::new(
             "barrage_bus_gaps_total",
-            "Messages before which others were missing and were read from the bus.",
+            "Gaps before a message whose missing messages were read from the bus.",
         )?;
         registry.register(Box::new(published.clone()))?;
         registry.register(Box::new(duplicates.clone()))?;
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_exist_from_the_start_and_latencies_reach_ten_seconds() {
+    fn counters_are_exported_before_the_first_message_and_latency_buckets_reach_ten_seconds() {
         let registry = Registry::new();
         BusMetrics::new(&registry).unwrap();
         let families = registry.gather();

@@ -1,13 +1,13 @@
-//! What a client is answered when the bus did not do it: one place for all roles.
+//! Answers to clients for errors of the bus, the same for all roles.
 
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 
-use crate::bus::BusError;
-use crate::change::ChangeError;
-use crate::switch::SwitchError;
+use crate::error::BusError;
+use crate::settings::error::ChangeError;
+use crate::settings::switch::SwitchError;
 
-/// When to come back after the log or the settings could not be written.
+/// Retry time in answers when the log or the settings cannot be written.
 const RETRY_MS: u64 = 500;
 
 impl From<BusError> for Refusal {
@@ -26,7 +26,7 @@ impl From<BusError> for Refusal {
 fn code(error: &ChangeError) -> Code {
     match error {
         ChangeError::UnknownRoom => Code::UnknownRoom,
-        ChangeError::Switch(SwitchError::Unknown) | ChangeError::NotAnnounced => Code::NotFound,
+        ChangeError::Switch(SwitchError::Unknown) | ChangeError::UnknownPrewarm => Code::NotFound,
         ChangeError::Switch(SwitchError::Value(..)) => Code::BadRequest,
         ChangeError::PrewarmsFull => Code::Conflict,
     }

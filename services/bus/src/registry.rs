@@ -1,25 +1,28 @@
-//! Who is there: the instances of every role and how they are.
+//! The registry: the instances of every role and their latest reports.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use barrage_scaling::{EntryLoad, LoadReport};
 use serde::{Deserialize, Serialize};
 
-/// What an instance is for.
+use crate::error::BusError;
+
+/// Role of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Holds the viewers' connections.
     Gateway,
-    /// Takes messages.
+    /// Accepts messages.
     Uplink,
-    /// Tells clients where to go.
+    /// Names gateways and uplinks to clients.
     Entry,
 }
 
 impl Role {
-    /// As it is written in keys and metrics.
+    /// Returns the name in keys and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -30,56 +33,54 @@ impl Role {
     }
 }
 
-/// What an instance says of itself every second.
+/// Report that an instance makes of itself every second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceReport {
-    /// What it is for.
+    /// Role of the instance.
     pub role: Role,
-    /// Which one of its role.
+    /// Id, unique within the role.
     pub id: String,
-    /// Base URLs that clients reach it by (`http://host:port`); empty means the
-    /// host and port that the client asked entry on.
+    /// Base URLs by which clients reach the instance (`http://host:port`); empty means the host and
+    /// port on which the client asked entry.
     pub base_urls: Vec<String>,
-    /// Base URL of its admin API, for commands that ask every instance; absent where none is
-    /// known.
+    /// Base URL of the admin API, for commands that ask every instance; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<String>,
-    /// Seconds since it started.
+    /// Seconds since the process started.
     pub age_secs: u64,
-    /// It takes nobody new.
+    /// The instance drains: it admits no new viewers.
     pub draining: bool,
-    /// Messages of which a stage of this role cannot say what became of them; 0 unless
-    /// there is a defect.
+    /// Messages that a stage of this role cannot account for; 0 unless there is a defect.
     pub conservation_error: u64,
     /// Load of a gateway, which the bus does not read; all zero for other roles.
     pub load: LoadReport,
-    /// Newcomers at an entry and the factors that it received; none for other roles.
+    /// Load of an entry and the factors that it received; none for other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryReport>,
 }
 
-/// What one entry shares with all others and with the autoscaler.
+/// Values that one entry shares with all others and with the autoscaler.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EntryReport {
-    /// Newcomers at this entry.
+    /// Joining viewers at this entry.
     #[serde(flatten)]
     pub load: EntryLoad,
-    /// Factors of gateways' weights that this entry was told, by gateway, for all entries
-    /// to go by.
+    /// Factors of gateways' weights that this entry received, by gateway, for all entries to
+    /// apply.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub factors: BTreeMap<String, Factor>,
 }
 
-/// What share of its weight a gateway keeps, for a while.
+/// Share of its weight that a gateway keeps until a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Factor {
-    /// 0 to 1.
+    /// Share, 0 to 1.
     pub factor: f64,
-    /// Unix milliseconds when it lapses.
+    /// End in Unix milliseconds.
     pub until_ms: u64,
 }
 
-/// Sum of the newcomers at all entries; none when no entry has reported.
+/// Sums the load of all entries; `None` when no entry has reported.
 #[must_use]
 pub fn entry_load(instances: &[Registered]) -> Option<EntryLoad> {
     let loads = instances.iter().filter_map(|instance| instance.report.entry.as_ref());
@@ -90,7 +91,7 @@ pub fn entry_load(instances: &[Registered]) -> Option<EntryLoad> {
 }
 
 impl InstanceReport {
-    /// Of one that has just started and has nothing to do.
+    /// Creates the report of an instance that has just started and has no load.
     #[must_use]
     pub fn new(role: Role, id: impl Into<String>) -> Self {
         InstanceReport {
@@ -107,19 +108,51 @@ impl InstanceReport {
     }
 }
 
-/// A report and its age.
+/// The latest report of an instance, and its age.
 #[derive(Debug, Clone)]
 pub struct Registered {
-    /// The newest report.
+    /// Latest report.
     pub report: InstanceReport,
-    /// How old it is.
+    /// Time since the report was made.
     pub age: Duration,
 }
 
-/// Those of one role, in the order of their ids.
+/// Returns the instances of one role in the order of their ids.
 #[must_use]
 pub(crate) fn of_role(mut instances: Vec<Registered>, role: Role) -> Vec<Registered> {
     instances.retain(|instance| instance.report.role == role);
     instances.sort_by(|a, b| a.report.id.cmp(&b.report.id));
     instances
+}
+
+/// Receives reports and lists the instances of every role.
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// Stores a report of an instance. An instance that is silent for 5 s is no longer listed.
+    async fn report(&self, report: InstanceReport) -> Result<(), BusError>;
+
+    /// Returns the instances that reported within the last 5 s.
+    fn instances(&self) -> Vec<Registered>;
+
+    /// Returns the time for which the registry's servers have been silent, once it is longer than
+    /// 2 s; `None` while they answer. While they are silent no instance expires: the last known
+    /// ones stay listed, and their age grows.
+    fn servers_silent_for(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the listed gateways.
+    fn gateways(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Gateway)
+    }
+
+    /// Returns the listed entries.
+    fn entries(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Entry)
+    }
+
+    /// Returns the listed uplinks.
+    fn uplinks(&self) -> Vec<Registered> {
+        of_role(self.instances(), Role::Uplink)
+    }
 }

@@ -1,79 +1,40 @@
-//! Settings that are in force everywhere at once: rooms, restrictions, switches, revocations.
+//! Settings that are in force on all instances at once: rooms, restrictions, switches, revocations.
+
+pub(crate) mod change;
+pub(crate) mod error;
+pub(crate) mod restriction;
+pub(crate) mod revocation;
+pub(crate) mod room;
+pub(crate) mod switch;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use barrage_protocol::{RoomId, UserId};
-use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use crate::bus::BusError;
-use crate::change::{Change, Changed, Setting, SettingKey};
+use self::change::{Change, Changed, Setting, SettingKey};
+use self::error::{ChangeError, PREWARMS_MAX};
+use self::restriction::{Restriction, Restrictions};
+use self::revocation::Revocations;
+use self::room::{Prewarm, RoomPatch, RoomSettings};
+use self::switch::Switches;
 use crate::config::BusConfig;
-use crate::restriction::{Restriction, Restrictions};
-use crate::switch::Switches;
+use crate::error::BusError;
 
-/// One room's settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RoomSettings {
-    /// Name to show.
-    pub title: String,
-    /// Nobody may join or send any more.
-    pub closed: bool,
-    /// Only moderators and above may chat.
-    pub mute_all: bool,
-    /// Seconds between two chats of one viewer; 0 is off.
-    pub slow_mode_secs: u32,
-    /// When the stream began, Unix milliseconds: offsets into it start here.
-    pub stream_started_at_ms: u64,
-    /// Crowds that are announced; those that are over may still stand here.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub prewarms: Vec<Prewarm>,
-}
+/// Stores the settings and applies changes to them.
+#[async_trait]
+pub trait SettingsStore: Send + Sync + 'static {
+    /// Returns the settings in force, as a value that changes with them.
+    fn settings(&self) -> watch::Receiver<Arc<Settings>>;
 
-/// A crowd that a room expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prewarm {
-    /// When it comes, Unix milliseconds.
-    pub at_ms: u64,
-    /// How long it stays.
-    pub lasts_secs: u64,
-    /// How many come.
-    pub viewers: u64,
-}
-
-impl Prewarm {
-    /// Whether it is over.
-    #[must_use]
-    pub fn is_over(&self, now_ms: u64) -> bool {
-        self.at_ms.saturating_add(self.lasts_secs.saturating_mul(1_000)) <= now_ms
-    }
-}
-
-/// Tokens that were taken back before their end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Revocations {
-    /// By user: tokens minted before this time, in Unix seconds, are refused.
-    pub by_user: HashMap<UserId, u64>,
-    /// Tokens of any user minted before this time, in Unix seconds, are refused.
-    pub all_before: Option<u64>,
-}
-
-impl Revocations {
-    /// Sets the time before which a user's tokens (`None`: all tokens) are refused. Entries that
-    /// the time for all users covers are dropped.
-    fn put(&mut self, user: Option<UserId>, before_secs: Option<u64>) {
-        match (user, before_secs) {
-            (Some(user), Some(before)) if self.all_before.is_none_or(|all| all < before) => {
-                self.by_user.insert(user, before);
-            }
-            (Some(user), _) => drop(self.by_user.remove(&user)),
-            (None, before) => {
-                self.all_before = before;
-                self.by_user.retain(|_, of_user| before.is_none_or(|all| all < *of_user));
-            }
-        }
-    }
+    /// Applies a change to the value as it is stored, and returns when the result is durable and
+    /// in force in this process. Two concurrent changes of one value both take effect, whichever
+    /// processes make them.
+    async fn change(&self, change: Change) -> Result<Changed, BusError>;
 }
 
 /// All settings, as one immutable value.
@@ -81,16 +42,16 @@ impl Revocations {
 pub struct Settings {
     /// Rooms that exist.
     pub rooms: HashMap<RoomId, RoomSettings>,
-    /// Restrictions by room and user; those whose end has passed may still stand here.
+    /// Restrictions by room and user; those that are over may still be listed.
     pub restrictions: HashMap<(RoomId, UserId), Restrictions>,
-    /// What operators turned off.
+    /// Switches that operators set.
     pub switches: Switches,
-    /// Tokens that are refused before their end. The same allocation until it changes.
+    /// Tokens that are refused before their end. The same allocation until a revocation changes.
     pub revocations: Arc<Revocations>,
 }
 
 impl Settings {
-    /// The crowds that are announced and not over, the first to come first.
+    /// Returns the pre-warms that are not over, earliest first.
     #[must_use]
     pub fn prewarms(&self, now_ms: u64) -> Vec<(&RoomId, Prewarm)> {
         let all = self
@@ -102,19 +63,19 @@ impl Settings {
         live
     }
 
-    /// The gravest restriction in force on a user in a room: a kick before a mute.
+    /// Returns the gravest restriction in force on a user in a room: a kick before a mute.
     #[must_use]
     pub fn restriction(&self, room: &RoomId, user: &UserId, now_ms: u64) -> Option<Restriction> {
-        // Most installations restrict nobody at a time: no key is built then.
+        // Most installations have no restriction at a time: no key is built then.
         if self.restrictions.is_empty() {
             return None;
         }
         self.restrictions.get(&(room.clone(), user.clone()))?.gravest(now_ms)
     }
 
-    /// Applies a change. Pure: engines and tests go by it.
+    /// Applies a change under the configured limits. Pure: engines and tests share it.
     pub fn apply(&mut self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<Changed, BusError> {
-        change.admit(self, limits, now_ms)?;
+        self.admit(change, limits, now_ms)?;
         if self.restrictions.len() >= limits.restrictions_max {
             self.restrictions.retain(|_, it| !it.is_over(now_ms));
         }
@@ -125,7 +86,37 @@ impl Settings {
         Ok(Changed { before, after })
     }
 
-    /// The value under a key, as a change starts from it.
+    /// Refuses a change that adds a value where the limit is reached.
+    pub(crate) fn admit(&self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<(), BusError> {
+        match change {
+            Change::Room(room, _) | Change::Patch(room, RoomPatch::Put { .. } | RoomPatch::Ensure { .. }) => {
+                let is_new = !self.rooms.contains_key(room);
+                refuse_if(is_new && self.rooms.len() >= limits.rooms_max, BusError::Full("room"))
+            }
+            Change::Restrict { room, user, .. } => {
+                let is_new = !self.restrictions.contains_key(&(room.clone(), user.clone()));
+                let is_full = is_new && self.restrictions.len() >= limits.restrictions_max && {
+                    let live = self.restrictions.values().filter(|it| !it.is_over(now_ms));
+                    live.count() >= limits.restrictions_max
+                };
+                refuse_if(is_full, BusError::Full("restriction"))
+            }
+            Change::Revoke { user: Some(user), .. } => {
+                let known = &self.revocations.by_user;
+                let is_full = !known.contains_key(user) && known.len() >= limits.revocations_max;
+                refuse_if(is_full, BusError::Full("revocation"))
+            }
+            Change::Patch(room, RoomPatch::SetPrewarm(prewarm)) => {
+                let live = self.prewarms(now_ms);
+                let is_new = !live.iter().any(|(of, known)| *of == room && known.at_ms == prewarm.at_ms);
+                let is_full = is_new && live.len() >= PREWARMS_MAX;
+                refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
+            }
+            Change::Patch(..) | Change::Lift { .. } | Change::Switch { .. } | Change::Revoke { .. } => Ok(()),
+        }
+    }
+
+    /// Returns the value under a key: a change starts from it.
     pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
         match key {
             SettingKey::Switches => Some(Setting::Switches(self.switches)),
@@ -140,8 +131,8 @@ impl Settings {
         }
     }
 
-    /// Puts a value under a key; `None` removes what is there. A value of another kind than its
-    /// key removes, too: no key reads back as such.
+    /// Stores a value under a key; `None` removes the stored one, and so does a value of another
+    /// kind than its key, which [`Setting::read`] never returns.
     pub(crate) fn put(&mut self, key: SettingKey, value: Option<Setting>) {
         match (key, value) {
             (SettingKey::Switches, Some(Setting::Switches(switches))) => self.switches = switches,
@@ -160,4 +151,8 @@ impl Settings {
             }
         }
     }
+}
+
+fn refuse_if(is_full: bool, error: BusError) -> Result<(), BusError> {
+    if is_full { Err(error) } else { Ok(()) }
 }

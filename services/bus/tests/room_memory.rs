@@ -1,11 +1,13 @@
-//! What a quiet room costs: thousands of them are open, and nobody writes in most.
+//! Memory of a quiet room: thousands are open, and most receive no messages.
+//!
+//! A binary of its own, because it measures the resident memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, Topic};
+use barrage_bus::{BusConfig, BusMetrics, Draft, EmbeddedBus, Log, Topic};
 use barrage_protocol::Class;
 
-/// Resident bytes of this process, which has no other test.
+/// Returns the resident bytes of this process.
 fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -16,7 +18,7 @@ const ROOMS: usize = 10_000;
 const BYTES_MAX: usize = 4_096;
 
 #[tokio::test]
-async fn quiet_room_with_one_message_and_a_subscriber_costs_at_most_4_kib() {
+async fn a_quiet_room_with_one_message_and_a_subscriber_uses_at_most_4_kib() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = BusMetrics::new(&prometheus::Registry::new()).unwrap();
     let bus = EmbeddedBus::open(&EmbeddedBus::file(folder.path()), BusConfig::default(), metrics).unwrap();
@@ -30,7 +32,7 @@ async fn quiet_room_with_one_message_and_a_subscriber_costs_at_most_4_kib() {
         body: r#"{"type":"chat","user":"user-12345","name":"Ann","text":"a message of the usual length"}"#
             .into(),
     };
-    // What is made once, for all rooms.
+    // Allocates what is allocated once for all rooms.
     bus.publish(vec![chat(ROOMS)]).await.unwrap();
     let before = resident_bytes();
     let mut subscriptions = Vec::with_capacity(ROOMS);

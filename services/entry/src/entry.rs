@@ -218,7 +218,7 @@ impl Entry {
     }
 
     fn is_outage(&self, gateways: &[Registered], now: Duration) -> bool {
-        let hears = self.bus.unheard_for().is_none();
+        let hears = self.bus.servers_silent_for().is_none();
         self.outage.lock().observe(hears, gateways, now)
     }
 
@@ -279,7 +279,7 @@ impl Entry {
 
     /// Refuses a client for which no gateway is free.
     fn fleet_refusal(&self, refused: Refused, now: Duration) -> Refusal {
-        let (waiting, outage) = (self.newcomers.waiting(now), self.bus.unheard_for());
+        let (waiting, outage) = (self.newcomers.waiting(now), self.bus.servers_silent_for());
         fleet_refusal(refused, waiting, outage, self.config.ticket_wait_secs_max, &self.metrics)
     }
 

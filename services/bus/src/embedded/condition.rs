@@ -1,11 +1,10 @@
-//! Whether the log takes and gives messages, as the last attempts showed.
+//! Whether the log accepts and returns messages, by the results of the last attempts.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::ErrorCode;
 
-use crate::clock::steady_ms;
 use crate::fault::{Fault, Report};
 
 #[derive(Debug, Default)]
@@ -13,42 +12,42 @@ struct State {
     fault: Fault,
     /// Why the last write failed.
     write: Option<String>,
-    /// Pages that cannot be read: stays until the process ends.
+    /// Why pages cannot be read. Stays until the process ends.
     damage: Option<String>,
-    /// The file is not the one that was opened.
+    /// Why the file is not the one that was opened.
     missing: Option<String>,
 }
 
-/// Shared by the thread that writes and those that read. A failure that lasts is logged when it
+/// Shared by the thread that writes and the threads that read. Logs a failure that lasts when it
 /// begins, once a minute, and when it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Condition(Mutex<State>);
 
 impl Condition {
-    /// Why messages cannot be accepted or read; `None` while they can.
+    /// Returns why messages cannot be accepted or read; `None` while they can.
     pub(crate) fn why_not(&self) -> Option<String> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.lock();
         let State { write, damage, missing, .. } = &*state;
         damage.clone().or_else(|| missing.clone()).or_else(|| write.clone())
     }
 
-    /// Whether the last write failed.
+    /// Returns whether the last write failed.
     pub(crate) fn write_fails(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fault.lasts()
+        self.0.lock().fault.lasts()
     }
 
-    /// A write reached the log.
+    /// Records a write that succeeded.
     pub(crate) fn written(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.write = None;
         if let Some(Report::Ended { failures, since }) = state.fault.succeeded(now()) {
             tracing::warn!(failures, secs = since.as_secs(), "the message log can be written again");
         }
     }
 
-    /// A write failed.
+    /// Records a write that failed.
     pub(crate) fn write_failed(&self, error: &rusqlite::Error) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.write = Some(format!("the message log cannot be written: {error}"));
         note_damage(&mut state, error);
         match state.fault.failed(now()) {
@@ -63,14 +62,14 @@ impl Condition {
         }
     }
 
-    /// A read failed.
+    /// Records a read that failed.
     pub(crate) fn read_failed(&self, error: &rusqlite::Error) {
-        note_damage(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), error);
+        note_damage(&mut self.0.lock(), error);
     }
 
-    /// Whether the file is still the one that was opened.
-    pub(crate) fn found(&self, missing: Option<String>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Records why the file is not the one that was opened; `None` when it is.
+    pub(crate) fn set_missing(&self, missing: Option<String>) {
+        let mut state = self.0.lock();
         if state.missing != missing {
             if let Some(reason) = &missing {
                 tracing::error!(reason, "the message log's file is missing");
@@ -81,7 +80,7 @@ impl Condition {
 }
 
 fn now() -> Duration {
-    Duration::from_millis(steady_ms())
+    Duration::from_millis(barrage_clock::steady_ms())
 }
 
 fn note_damage(state: &mut State, error: &rusqlite::Error) {

@@ -1,27 +1,30 @@
-//! The log on disk: SQLite, one writer. A commit with a gift or signal in it is
-//! synced; one of chat alone is handed to the kernel (it survives `kill -9`; a
-//! power cut may take the last moments of chat).
+//! The log on disk: SQLite with one writer.
+//!
+//! A commit that holds a gift or a signal is synced to disk. A commit of chat alone is written to
+//! the kernel: it survives `kill -9`, and a power cut may take the last moments of chat.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
+use barrage_protocol::{Message, MessageId, Sequence, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::file::LogFile;
 use super::mark::Mark;
-use crate::bus::{BusError, Topic};
-use crate::change::{Setting, SettingKey};
+use super::row;
+use crate::error::BusError;
+use crate::log::Topic;
 use crate::settings::Settings;
+use crate::settings::change::{Setting, SettingKey};
 
-/// Positions reserved ahead, so that a restart never gives one twice even when the
-/// last commits did not reach the disk.
+/// Positions that are reserved ahead: a restart gives no position twice even when the last
+/// commits did not reach the disk.
 const RESERVATION: u64 = 65_536;
-/// Bytes that a probe writes while the log fails: a log that takes a few bytes and no message
-/// is not back. A write-ahead log that is used again takes small writes on a full disk.
+/// Bytes that a probe writes while the log fails. A write-ahead log that is reused accepts small
+/// writes on a full disk, so only a large write shows that messages can be stored again.
 const PROBE_BYTES: i64 = 64 * 1024;
-/// Rows removed per sweep, so that a sweep never holds up publishing for long.
+/// Rows that one sweep removes at most, so that a sweep delays publishing only briefly.
 const SWEEP_ROWS: i64 = 5_000;
 
 const SCHEMA: &str = "
@@ -39,12 +42,12 @@ CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT 
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// A message with what only the log needs of it.
+/// A message with the fields that only the log needs.
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
     pub(crate) topic: Topic,
     pub(crate) fingerprint: u64,
-    /// When it was accepted, by the log's own clock ([`crate::clock::LogClock`]).
+    /// Time of acceptance, by the log's own clock ([`crate::log_clock::LogClock`]).
     pub(crate) clock_ms: u64,
 }
 
@@ -53,23 +56,32 @@ pub(crate) struct Journal {
     reserved: u64,
     synced: bool,
     mark: Mark,
-    // Closed after the connection: fields are dropped in this order.
+    // Must be closed after the connection: fields are dropped in this order.
     file: Arc<LogFile>,
 }
 
-/// The log was found to end before positions that it had given.
+/// Finding at start: the log ends before positions that it has given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// Where the log ends.
+    /// Newest position in the log.
     pub(crate) ends_at: Sequence,
-    /// The newest position that the log's mark or the archive knows of.
+    /// Newest position in the log's mark or in the archive.
     pub(crate) reached: Sequence,
-    /// Every position up to here counts as given.
+    /// Positions up to this one count as given.
     pub(crate) goes_on_after: Sequence,
 }
 
+/// Size of the write that tests whether the log can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// A few bytes, while the log works.
+    Small,
+    /// [`PROBE_BYTES`], while the log fails.
+    Large,
+}
+
 impl Journal {
-    /// Opens the log. `archived` is the archive's newest position.
+    /// Opens the log. `archived` is the newest position of the archive.
     pub(crate) fn open(
         path: &Path,
         file: Arc<LogFile>,
@@ -87,13 +99,13 @@ impl Journal {
     }
 
     fn open_file(path: &Path, file: Arc<LogFile>, mark: Mark) -> rusqlite::Result<Self> {
-        let connection = connect(path)?;
+        let connection = row::connect(path)?;
         connection.execute_batch(SCHEMA)?;
         let has_clock = connection
             .prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'clock_ms'")?
             .exists([])?;
         if !has_clock {
-            // A log of an older version: its clock was the wall's.
+            // A log of an older version was stamped by the wall clock.
             connection.execute_batch(
                 "BEGIN; ALTER TABLE messages ADD COLUMN clock_ms INTEGER NOT NULL DEFAULT 0;
                  UPDATE messages SET clock_ms = at_ms; COMMIT;",
@@ -106,9 +118,9 @@ impl Journal {
         Ok(Journal { connection, reserved, synced: true, mark, file })
     }
 
-    /// Whether the log ends before a position that it gave. How much it gave beyond that
-    /// position is not known (the mark and the archive are a moment late): it goes on behind
-    /// all that could have been given since.
+    /// Returns the loss when the log ends before a position that it has given. The mark and the
+    /// archive are a moment late, so positions beyond them may have been given too: new ones
+    /// begin behind the whole reservation.
     fn find_loss(&self, archived: Sequence) -> rusqlite::Result<Option<Loss>> {
         let newest: Option<i64> =
             self.connection.query_row("SELECT MAX(last) FROM topics", [], |row| row.get(0))?;
@@ -118,7 +130,7 @@ impl Journal {
         Ok((reached > ends_at).then_some(Loss { ends_at, reached, goes_on_after }))
     }
 
-    /// Where the log's clock stood; none in a new log.
+    /// Returns the last time of the log's clock; `None` in a new log.
     pub(crate) fn clock_ms(&self) -> rusqlite::Result<Option<u64>> {
         let newest: Option<i64> = self.connection.query_row(
             "SELECT MAX((SELECT COALESCE(MAX(value), 0) FROM meta WHERE key = 'clock'),
@@ -130,16 +142,16 @@ impl Journal {
         Ok(newest.filter(|newest| *newest > 0).map(i64::cast_unsigned))
     }
 
-    /// Writes where the log's clock stands: it goes on from there after a restart, and the
-    /// write shows whether the log can be written. `large` writes more than a message takes.
-    pub(crate) fn probe(&mut self, clock_ms: u64, large: bool) -> rusqlite::Result<()> {
+    /// Stores the time of the log's clock, which continues from there after a restart. The write
+    /// also shows whether the log can be written.
+    pub(crate) fn probe(&mut self, clock_ms: u64, size: Probe) -> rusqlite::Result<()> {
         self.sync_mode(false)?;
         self.connection.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES ('clock', ?1)",
             [clock_ms.cast_signed()],
         )?;
-        if large {
-            // Two commits: what one transaction writes and removes never reaches the disk.
+        if size == Probe::Large {
+            // Two commits: data that one transaction writes and removes never reaches the disk.
             self.connection.execute(
                 "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', zeroblob(?1))",
                 [PROBE_BYTES],
@@ -149,31 +161,34 @@ impl Journal {
         Ok(())
     }
 
-    /// Why the file is not the one that was opened.
+    /// Returns why the file is not the one that was opened; `None` when it is.
     pub(crate) fn missing(&self) -> Option<String> {
         self.file.missing()
     }
 
-    /// Notes how far the log has come, beside it.
+    /// Stores the newest position in the mark, a file beside the log.
     pub(crate) fn note_mark(&mut self, reached: Sequence) -> std::io::Result<()> {
         self.mark.note(reached)
     }
 
-    /// The first position that no earlier process can have given.
+    /// Returns the first position that no earlier process can have given.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.reserved + 1
     }
 
-    /// Each topic's newest position.
+    /// Returns the newest position of each topic.
     pub(crate) fn topics(&self) -> rusqlite::Result<Vec<(Topic, Sequence)>> {
         let mut statement = self.connection.prepare("SELECT direct, room, last FROM topics")?;
         let rows = statement.query_map([], |row| {
-            Ok((topic(row.get(0)?, &room(row, 1)?), Sequence(row.get::<_, i64>(2)?.cast_unsigned())))
+            Ok((
+                row::topic(row.get(0)?, &row::room(row, 1)?),
+                Sequence(row.get::<_, i64>(2)?.cast_unsigned()),
+            ))
         })?;
         rows.collect()
     }
 
-    /// Messages accepted at or after `from_ms` of the log's clock, in order.
+    /// Passes the messages accepted at or after `from_ms` of the log's clock to `each`, in order.
     pub(crate) fn recent(&self, from_ms: u64, mut each: impl FnMut(Entry)) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare(
             "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body, direct, fingerprint, clock_ms
@@ -181,8 +196,8 @@ impl Journal {
         )?;
         let mut rows = statement.query([from_ms.cast_signed()])?;
         while let Some(row) = rows.next()? {
-            let message = message(row)?;
-            let topic = topic(row.get(9)?, &message.room);
+            let message = row::message(row)?;
+            let topic = row::topic(row.get(9)?, &message.room);
             each(Entry {
                 message: Arc::new(message),
                 topic,
@@ -193,24 +208,24 @@ impl Journal {
         Ok(())
     }
 
-    /// All settings, as they were last put.
+    /// Returns all settings as they were last stored.
     pub(crate) fn settings(&self) -> rusqlite::Result<Settings> {
         let mut settings = Settings::default();
         self.each(&mut settings, "SELECT settings, room FROM rooms", |row| {
-            Ok(SettingKey::Room(room(row, 1)?))
+            Ok(SettingKey::Room(row::room(row, 1)?))
         })?;
         self.each(&mut settings, "SELECT restriction, room, user FROM restrictions", |row| {
-            Ok(SettingKey::Restriction(room(row, 1)?, parsed(row, 2)?))
+            Ok(SettingKey::Restriction(row::room(row, 1)?, row::parsed(row, 2)?))
         })?;
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
             let of_all = row.get_ref(1)?.as_str()?.is_empty();
-            Ok(SettingKey::Revocation(if of_all { None } else { Some(parsed(row, 1)?) }))
+            Ok(SettingKey::Revocation(if of_all { None } else { Some(row::parsed(row, 1)?) }))
         })?;
         Ok(settings)
     }
 
-    /// Puts the value that each row's first column has.
+    /// Puts the value in the first column of each row under the row's key.
     fn each(
         &self,
         settings: &mut Settings,
@@ -222,17 +237,17 @@ impl Journal {
         while let Some(row) = rows.next()? {
             let key = key(row)?;
             let json = row.get_ref(0)?.as_str()?.as_bytes();
-            let value = Setting::read(&key, json).map_err(|error| corrupt(0, error))?;
+            let value = Setting::read(&key, json).map_err(|error| row::corrupt(0, error))?;
             settings.put(key, Some(value));
         }
         Ok(())
     }
 
-    /// Writes all entries in one transaction; afterwards they are durable.
+    /// Writes all entries in one transaction. They are durable when this returns.
     pub(crate) fn append(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
         let Some(last) = entries.last() else { return Ok(()) };
-        // A reservation must reach the disk too: a position given twice would break
-        // the archive, which may have kept the first one.
+        // A reservation must reach the disk too: a position that is given twice would break the
+        // archive, which may hold the first message under it.
         let moves_reservation = last.message.sequence.0 >= self.reserved;
         self.sync_mode(moves_reservation || entries.iter().any(|e| e.message.class.is_precious()))?;
         let transaction = self.connection.transaction()?;
@@ -249,9 +264,9 @@ impl Journal {
                     i64::from(*topic == Topic::Direct),
                     m.room.as_str(),
                     m.previous.0.cast_signed(),
-                    class_number(m.class),
+                    row::class_number(m.class),
                     m.sender.as_ref().map(UserId::as_str),
-                    m.id.as_ref().map(barrage_protocol::MessageId::as_str),
+                    m.id.as_ref().map(MessageId::as_str),
                     fingerprint.cast_signed(),
                     m.to.as_ref().map(UserId::as_str),
                     m.at_ms.cast_signed(),
@@ -280,7 +295,7 @@ impl Journal {
         transaction.commit()?;
         self.reserved = reserved;
         if moves_reservation {
-            // The commit is durable; the mark is a second witness, and may fail.
+            // The commit is durable; the mark is a second record and may fail.
             let noted = self.mark.note(last.message.sequence).and_then(|()| self.mark.sync());
             if let Err(error) = noted {
                 tracing::warn!(%error, "the log's high-water mark could not be written");
@@ -289,7 +304,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes one setting durable; `None` removes it.
+    /// Stores one setting durably; `None` removes it.
     pub(crate) fn put(&mut self, key: &SettingKey, value: Option<&Setting>) -> rusqlite::Result<()> {
         self.sync_mode(true)?;
         let connection = &self.connection;
@@ -325,8 +340,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes some of what is older than the log keeps, by the log's clock. Positions grow
-    /// with it, so the oldest rows are the first ones.
+    /// Removes up to [`SWEEP_ROWS`] messages that are older than `kept_from_ms` of the log's clock.
+    /// Positions grow with that clock, so the oldest rows are the first ones.
     pub(crate) fn sweep(&mut self, kept_from_ms: u64) -> rusqlite::Result<usize> {
         self.sync_mode(false)?;
         self.connection.execute(
@@ -343,86 +358,4 @@ impl Journal {
         }
         Ok(())
     }
-}
-
-/// Reads for the archiver, on a connection of its own.
-pub(crate) struct JournalReader(
-    Connection,
-    #[expect(dead_code, reason = "closed after the connection")] Arc<LogFile>,
-);
-
-impl JournalReader {
-    pub(crate) fn open(path: &Path, file: Arc<LogFile>) -> rusqlite::Result<Self> {
-        Ok(JournalReader(connect(path)?, file))
-    }
-
-    pub(crate) fn room_messages(&self, after: Sequence, limit: usize) -> rusqlite::Result<Vec<Arc<Message>>> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body
-             FROM messages WHERE sequence > ?1 AND direct = 0 ORDER BY sequence LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![after.0.cast_signed(), limit.cast_signed()], |row| {
-            message(row).map(Arc::new)
-        })?;
-        rows.collect()
-    }
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(connection)
-}
-
-fn topic(direct: i64, room: &RoomId) -> Topic {
-    if direct == 1 { Topic::Direct } else { Topic::Room(room.clone()) }
-}
-
-fn class_number(class: Class) -> i64 {
-    match class {
-        Class::Signal => 0,
-        Class::Gift => 1,
-        Class::Chat => 2,
-        Class::Pulse => 3,
-    }
-}
-
-fn corrupt(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-}
-
-fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<T> {
-    row.get_ref(column)?.as_str()?.parse().map_err(|error| corrupt(column, error))
-}
-
-/// Direct topics store an empty room in `topics`; there it stands for "no room".
-fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
-    let text = row.get_ref(column)?.as_str()?;
-    RoomId::parse(if text.is_empty() { "-" } else { text }).map_err(|error| corrupt(column, error))
-}
-
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let optional = |column: usize| row.get::<_, Option<String>>(column);
-    let class = match row.get::<_, i64>(3)? {
-        0 => Class::Signal,
-        1 => Class::Gift,
-        2 => Class::Chat,
-        other => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
-    };
-    Ok(Message {
-        sequence: Sequence(row.get::<_, i64>(0)?.cast_unsigned()),
-        room: room(row, 1)?,
-        previous: Sequence(row.get::<_, i64>(2)?.cast_unsigned()),
-        class,
-        sender: optional(4)?.map(|s| s.parse().map_err(|e| corrupt(4, e))).transpose()?,
-        id: optional(5)?.map(|s| s.parse().map_err(|e| corrupt(5, e))).transpose()?,
-        to: optional(6)?.map(|s| s.parse().map_err(|e| corrupt(6, e))).transpose()?,
-        at_ms: row.get::<_, i64>(7)?.cast_unsigned(),
-        body: row.get::<_, Vec<u8>>(8)?.into(),
-    })
 }

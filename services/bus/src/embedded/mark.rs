@@ -1,7 +1,7 @@
 //! The high-water mark: the newest position that the log has reached, in a file of its own.
 //!
-//! A log that lost its tail (its write-ahead log was cut or deleted, or it was restored from an
-//! older copy) is whole by its own account. The mark beside it says how far it had come.
+//! A log that lost its newest part looks complete: its write-ahead log was cut or deleted, or it
+//! was restored from an older copy. The mark shows that it had reached a later position.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -10,18 +10,18 @@ use std::path::Path;
 
 use barrage_protocol::Sequence;
 
-/// Every position has so many digits, so that a write replaces the whole text.
+/// Digits of every stored position, so that a write replaces the whole text.
 const DIGITS: usize = 20;
 
-/// The open file.
+/// The open file of the mark.
 pub(crate) struct Mark {
     file: File,
     reached: Sequence,
 }
 
 impl Mark {
-    /// Opens the mark of the log at `log`, made when absent. One that cannot be read counts as
-    /// absent.
+    /// Opens the mark of the log at `log`, and creates it when it is absent. A mark that cannot be
+    /// parsed counts as absent.
     pub(crate) fn open(log: &Path) -> std::io::Result<Self> {
         let path = log.with_extension("mark");
         let mut file =
@@ -34,20 +34,20 @@ impl Mark {
         let reached = match text.trim() {
             "" => 0,
             text => text.parse().unwrap_or_else(|_| {
-                tracing::warn!(path = %path.display(), "the log's high-water mark cannot be read; it is made anew");
+                tracing::warn!(path = %path.display(), "the log's high-water mark cannot be parsed and starts at 0");
                 0
             }),
         };
         Ok(Mark { file, reached: Sequence(reached) })
     }
 
-    /// The newest position that was noted.
+    /// Returns the newest position that was stored.
     pub(crate) fn reached(&self) -> Sequence {
         self.reached
     }
 
-    /// Notes a newer position; it survives the end of the process, and after `sync` that of the
-    /// machine.
+    /// Stores a newer position; smaller ones are ignored. It survives the end of the process, and
+    /// after [`Mark::sync`] a power cut.
     pub(crate) fn note(&mut self, reached: Sequence) -> std::io::Result<()> {
         if reached <= self.reached {
             return Ok(());
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mark_keeps_the_greatest_position_and_survives_nonsense() {
+    fn mark_keeps_the_greatest_position_and_an_invalid_one_reads_as_zero() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("bus.sqlite");
         let mut mark = Mark::open(&log).unwrap();
@@ -75,8 +75,8 @@ mod tests {
         mark.note(Sequence(70_000)).unwrap();
         mark.note(Sequence(9)).unwrap();
         assert_eq!(Mark::open(&log).unwrap().reached(), Sequence(70_000));
-        for nonsense in [&b"\xff\xfe"[..], b"12x", b"-1", b""] {
-            std::fs::write(log.with_extension("mark"), nonsense).unwrap();
+        for invalid in [&b"\xff\xfe"[..], b"12x", b"-1", b""] {
+            std::fs::write(log.with_extension("mark"), invalid).unwrap();
             assert_eq!(Mark::open(&log).unwrap().reached(), Sequence::ZERO);
         }
     }

@@ -1,5 +1,5 @@
-//! The one thread that gives positions: it takes what is waiting, writes it in one
-//! commit, and only then shows it to anybody.
+//! The one thread that gives positions. It takes the queued commands, writes them in one commit,
+//! and shows them to subscribers only when the commit is durable.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,21 +9,23 @@ use barrage_protocol::{Message, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::condition::Condition;
-use super::engine::{Topics, lock};
-use super::journal::{Entry, Journal};
-use super::topic_log::{DedupKey, Seen, is_sequenced};
-use crate::bus::{BusError, Draft, Event, Receipt, Topic};
-use crate::change::{Change, Changed};
-use crate::clock::LogClock;
+use super::journal::{Entry, Journal, Probe};
+use super::topics::Topics;
 use crate::config::BusConfig;
+use crate::error::BusError;
+use crate::events::Event;
+use crate::log::{Draft, Receipt, Topic};
+use crate::log_clock::LogClock;
 use crate::metrics::BusMetrics;
 use crate::settings::Settings;
+use crate::settings::change::{Change, Changed};
+use crate::topic_log::{DedupKey, Seen, is_sequenced};
 
-/// Commands taken into one commit at most.
+/// Maximum number of commands in one commit.
 const COMMIT_COMMANDS_MAX: usize = 1_024;
-/// How often old messages are looked for, by the log's clock.
+/// Time between two sweeps of old messages, by the log's clock.
 const SWEEP_EVERY_MS: u64 = 5_000;
-/// How often a log that nobody writes is probed.
+/// Time between two probes of a log that is not written.
 pub(crate) const TICK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, BusError>>;
@@ -37,7 +39,7 @@ pub(crate) enum Command {
         change: Change,
         reply: Reply<Changed>,
     },
-    /// Comes every second: see whether the log can be written, and remove what is old.
+    /// Tests whether the log can be written. Sent every [`TICK_EVERY`].
     Tick,
 }
 
@@ -49,11 +51,11 @@ pub(crate) struct Sequencer {
     pub(crate) config: BusConfig,
     pub(crate) metrics: BusMetrics,
     pub(crate) next: u64,
-    /// The newest position of a commit of this process; zero before the first.
+    /// Newest position that this process has committed; zero before the first.
     pub(crate) committed: Sequence,
     pub(crate) clock: LogClock,
     pub(crate) condition: Arc<Condition>,
-    /// When it last removed old messages, by the log's clock.
+    /// Time of the last sweep, by the log's clock.
     pub(crate) swept_ms: u64,
 }
 
@@ -63,7 +65,7 @@ struct Waiting {
     reply: Reply<Vec<Receipt>>,
 }
 
-/// What the open commit adds to the chains before it is durable.
+/// Messages of the open commit, which is not durable yet.
 #[derive(Default)]
 struct Commit {
     entries: Vec<Entry>,
@@ -73,7 +75,7 @@ struct Commit {
 }
 
 impl Sequencer {
-    /// Runs until every sender is gone.
+    /// Runs until every sender of commands is dropped.
     pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMIT_COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMIT_COMMANDS_MAX) > 0 {
@@ -81,7 +83,7 @@ impl Sequencer {
         }
     }
 
-    /// Takes the commands of one turn.
+    /// Commits the queued commands, then probes and sweeps the log when that is due.
     pub(crate) fn turn(&mut self, taken: &mut Vec<Command>) {
         let ticks = taken.iter().any(|command| matches!(command, Command::Tick));
         let wrote = self.commit(taken);
@@ -116,11 +118,12 @@ impl Sequencer {
         wrote
     }
 
-    /// Looks whether the log is there and can be written, and notes where it stands.
+    /// Tests whether the log file exists and can be written, and updates the mark.
     fn tick(&mut self, wrote: bool) {
-        self.condition.found(self.journal.missing());
+        self.condition.set_missing(self.journal.missing());
         if !wrote {
-            match self.journal.probe(self.clock.now_ms(), self.condition.write_fails()) {
+            let size = if self.condition.write_fails() { Probe::Large } else { Probe::Small };
+            match self.journal.probe(self.clock.now_ms(), size) {
                 Ok(()) => self.condition.written(),
                 Err(error) => self.condition.write_failed(&error),
             }
@@ -130,7 +133,7 @@ impl Sequencer {
         }
     }
 
-    /// Gives positions to one publish's drafts, all or none.
+    /// Gives positions to the drafts of one publish, to all or to none.
     fn stage(
         &mut self,
         drafts: Vec<Draft>,
@@ -152,7 +155,7 @@ impl Sequencer {
         let mut receipts = Vec::with_capacity(drafts.len());
         for (draft, seen) in drafts.into_iter().zip(found) {
             debug_assert!(is_sequenced(draft.class));
-            // The same id twice within this publish is a duplicate of itself.
+            // The same id twice within this publish: the second one is a duplicate.
             let seen = seen.or_else(|| self.seen(&draft, commit));
             if let Some(seen) = seen {
                 self.metrics.duplicate(draft.class).inc();
@@ -194,8 +197,8 @@ impl Sequencer {
         self.topics.seen(&topic, &key).or_else(|| commit.seen.get(&(topic, key)).copied())
     }
 
-    /// Makes the commit durable, then visible, then answered: in this order. Returns whether
-    /// anything was written.
+    /// Writes the commit, then shows its messages to subscribers, then answers its callers: in
+    /// this order. Returns whether messages were written.
     fn finish(&mut self, commit: Commit) -> bool {
         if let Err(error) = self.journal.append(&commit.entries) {
             self.metrics.log_failures.inc();
@@ -217,10 +220,9 @@ impl Sequencer {
         for Entry { message, topic, fingerprint, clock_ms } in commit.entries {
             self.metrics.published(message.class).inc();
             let state = self.topics.get_or_create(&topic);
-            // Under one lock, which a subscriber holds while it reads where it begins.
-            let mut log = lock(&state.log);
+            // A subscriber reads its start position under the same lock.
+            let mut log = state.log.lock();
             log.push(Arc::clone(&message), fingerprint, clock_ms, &self.config);
-            // No subscriber is fine: the message is in the log.
             state.events.send(&Event::Message(message));
         }
         for Waiting { receipts, reply } in commit.waiting {
@@ -229,8 +231,8 @@ impl Sequencer {
         wrote
     }
 
-    /// Applies one change. This thread alone changes the settings, so nothing comes between what
-    /// the change reads and what it writes.
+    /// Applies one change. This thread alone changes the settings, so the value cannot change
+    /// between read and write.
     fn change(&mut self, change: &Change, now_ms: u64) -> Result<Changed, BusError> {
         let mut settings = Settings::clone(&self.settings.borrow());
         let changed = settings.apply(change, &self.config, now_ms)?;
@@ -252,8 +254,8 @@ impl Sequencer {
     }
 }
 
-/// The caller may have given up; the message stays accepted, and its retry under
-/// the same id learns so.
+/// Answers a caller. One that has given up loses the answer: the message stays accepted, and a
+/// retry under the same id is answered as a duplicate.
 fn answer<T>(reply: Reply<T>, result: Result<T, BusError>) {
     drop(reply.send(result));
 }

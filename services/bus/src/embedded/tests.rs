@@ -3,23 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use barrage_clock::ManualClock;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
 
 use super::EmbeddedBus;
-use crate::bus::{Bus, BusError, Draft, RangeLimits, Receipt, Topic};
-use crate::change::Change;
-use crate::clock::test::ManualClock;
 use crate::config::BusConfig;
+use crate::error::BusError;
+use crate::log::{Draft, Log, RangeLimits, Receipt, Topic};
 use crate::metrics::BusMetrics;
+use crate::settings::SettingsStore;
+use crate::settings::change::Change;
 
 const START_MS: u64 = 1_700_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 
 fn clock() -> ManualClock {
-    let clock = ManualClock::default();
-    clock.step(START_MS.cast_signed());
-    clock
+    ManualClock::at_unix_ms(START_MS)
 }
 
 fn open(folder: &Path, clock: &ManualClock, archived: u64) -> Arc<EmbeddedBus> {
@@ -57,21 +57,21 @@ async fn outcome(bus: &EmbeddedBus, after: Sequence) -> (RepairOutcome, usize) {
     (range.outcome, range.messages.len())
 }
 
-/// A sweep runs once its time has come and a command arrives.
+/// Makes a sweep run: it runs when it is due and a command arrives.
 async fn sweep(bus: &EmbeddedBus, clock: &ManualClock) {
-    clock.pass(6_000);
+    clock.advance(6_000);
     publish(bus, "sweeps").await;
     publish(bus, "sweeps").await;
 }
 
 #[tokio::test]
-async fn wall_clock_steps_neither_double_a_gift_nor_empty_a_resume() {
+async fn wall_clock_steps_keep_ids_and_messages() {
     for by_ms in [180_000, HOUR_MS.cast_signed(), -HOUR_MS.cast_signed()] {
         let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
         let bus = open(folder.path(), &clock, 0);
         let first = publish(&bus, "first").await;
         let second = publish(&bus, "second").await;
-        clock.pass(13_000);
+        clock.advance(13_000);
         clock.step(by_ms);
         sweep(&bus, &clock).await;
         let again = publish(&bus, "second").await;
@@ -82,7 +82,7 @@ async fn wall_clock_steps_neither_double_a_gift_nor_empty_a_resume() {
 }
 
 #[tokio::test]
-async fn wall_clock_steps_before_a_restart_neither_double_a_gift_nor_empty_a_resume() {
+async fn wall_clock_steps_before_a_restart_keep_ids_and_messages() {
     for by_ms in [180_000, HOUR_MS.cast_signed(), -HOUR_MS.cast_signed(), 72 * HOUR_MS.cast_signed()] {
         let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
         let bus = open(folder.path(), &clock, 0);
@@ -100,31 +100,31 @@ async fn wall_clock_steps_before_a_restart_neither_double_a_gift_nor_empty_a_res
 }
 
 #[tokio::test]
-async fn ids_and_messages_expire_by_the_time_that_passes() {
+async fn ids_and_messages_expire_by_steady_time() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let bus = open(folder.path(), &clock, 0);
     let first = publish(&bus, "first").await;
     publish(&bus, "second").await;
-    clock.pass(130_000);
+    clock.advance(130_000);
     sweep(&bus, &clock).await;
     assert!(!publish(&bus, "first").await.duplicate, "an id is remembered for 120 s");
-    clock.pass(1_800_000);
+    clock.advance(1_800_000);
     sweep(&bus, &clock).await;
     assert_eq!(outcome(&bus, first.sequence).await.0, RepairOutcome::Gone);
-    // Also when part of the time passed before a restart.
-    clock.pass(HOUR_MS);
+    // The same when part of the time passed before a restart.
+    clock.advance(HOUR_MS);
     let kept = publish(&bus, "kept").await;
-    clock.pass(1_700_000);
+    clock.advance(1_700_000);
     publish(&bus, "late").await;
     drop(bus);
     let bus = open(folder.path(), &clock, 0);
     assert_eq!(outcome(&bus, Sequence(kept.sequence.0 - 1)).await.0, RepairOutcome::Complete);
-    clock.pass(110_000);
+    clock.advance(110_000);
     sweep(&bus, &clock).await;
     assert_eq!(outcome(&bus, Sequence(kept.sequence.0 - 1)).await.0, RepairOutcome::Gone);
 }
 
-/// What `kill -9` leaves, without its write-ahead log: nothing closes the database.
+/// Copies the files that `kill -9` leaves, without the write-ahead log.
 fn without_wal(from: &Path, to: &Path) {
     for name in ["bus.sqlite", "bus.mark"] {
         std::fs::copy(from.join(name), to.join(name)).unwrap();
@@ -132,7 +132,7 @@ fn without_wal(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn log_without_its_newest_part_repeats_no_position() {
+async fn log_without_its_newest_part_gives_no_position_twice() {
     let (folder, cut, clock) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), clock());
     drop(open(folder.path(), &clock, 0));
     let bus = open(folder.path(), &clock, 0);
@@ -141,40 +141,39 @@ async fn log_without_its_newest_part_repeats_no_position() {
         newest = publish(&bus, &format!("g{n}")).await.sequence;
     }
     without_wal(folder.path(), cut.path());
-    let noticed = open(cut.path(), &clock, 0);
-    let next = publish(&noticed, "new").await;
+    let reopened = open(cut.path(), &clock, 0);
+    let next = publish(&reopened, "new").await;
     assert!(next.sequence > newest, "{} was given twice", next.sequence);
-    let subscription = noticed.subscribe(&room()).await.unwrap();
+    let subscription = reopened.subscribe(&room()).await.unwrap();
     assert_eq!(subscription.start, next.sequence);
-    assert_eq!(outcome(&noticed, newest).await.0, RepairOutcome::Gone, "a resume over what is lost");
-    assert_eq!(*noticed.tail(0).borrow(), next.sequence);
+    assert_eq!(outcome(&reopened, newest).await.0, RepairOutcome::Gone, "a resume over the lost part");
+    assert_eq!(*reopened.tail(0).borrow(), next.sequence);
 }
 
 #[tokio::test]
-async fn new_log_beside_an_older_archive_goes_on_behind_it() {
+async fn new_log_beside_an_older_archive_continues_behind_it() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let bus = open(folder.path(), &clock, 123_456);
-    assert!(bus.tail(0).borrow().0 >= 123_456, "the archiver takes the bus for another one");
+    assert!(bus.tail(0).borrow().0 >= 123_456, "the archiver would take the bus for another one");
     let next = publish(&bus, "new").await;
     assert!(next.sequence.0 > 123_456);
     assert_eq!(outcome(&bus, Sequence(123_456)).await.0, RepairOutcome::Gone);
     assert_eq!(bus.read_all(0, Sequence(123_456), 10).await.unwrap().len(), 1);
     drop(bus);
-    // The second start finds a log that is whole.
+    // The second start finds a complete log.
     let bus = open(folder.path(), &clock, next.sequence.0);
     assert_eq!(outcome(&bus, Sequence(next.sequence.0 - 1)).await, (RepairOutcome::Complete, 1));
 }
 
-/// Positions are reserved far ahead, and those that no message got are no loss.
+/// Reserved positions that no message got do not count as lost.
 #[tokio::test]
-async fn process_that_published_nothing_leaves_no_loss_behind() {
+async fn process_that_published_nothing_reports_no_loss() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let bus = open(folder.path(), &clock, 0);
     let first = publish(&bus, "first").await;
     drop(bus);
     for _ in 0..2 {
         let bus = open(folder.path(), &clock, first.sequence.0);
-        // As the tick of every second does.
         bus.commands().send(super::sequencer::Command::Tick).await.unwrap();
         bus.change(Change::Switch { name: "no-likes".into(), value: false.into() }).await.unwrap();
         assert_eq!(outcome(&bus, Sequence::ZERO).await, (RepairOutcome::Complete, 1));
@@ -186,7 +185,7 @@ async fn second_engine_on_the_same_log_is_refused() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let bus = open(folder.path(), &clock, 0);
     let Err(BusError::Unavailable(reason)) = try_open(folder.path(), &clock, 0) else {
-        panic!("two engines write one log");
+        panic!("two engines opened one log");
     };
     assert!(reason.contains("used by another process"), "{reason}");
     publish(&bus, "still-mine").await;
@@ -195,22 +194,22 @@ async fn second_engine_on_the_same_log_is_refused() {
 }
 
 #[tokio::test]
-async fn deleted_log_file_is_noticed() {
+async fn deleted_log_file_fails_the_condition() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let bus = open(folder.path(), &clock, 0);
     assert_eq!(bus.condition(), Ok(()));
     std::fs::remove_file(EmbeddedBus::file(folder.path())).unwrap();
-    let noticed = async {
+    let failed = async {
         while bus.condition().is_ok() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), noticed).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(20), failed).await.unwrap();
     assert!(bus.condition().unwrap_err().contains("not there any more"));
 }
 
 #[tokio::test]
-async fn log_of_an_older_version_is_brought_to_this_one() {
+async fn log_of_an_older_version_is_migrated() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let path = EmbeddedBus::file(folder.path());
     let old = rusqlite::Connection::open(&path).unwrap();

@@ -1,54 +1,58 @@
-//! The engine's face.
+//! The public face of the engine.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_trait::async_trait;
 use barrage_protocol::{Message, RoomId, Sequence};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::check::{Finding, findings};
 use super::config::NatsConfig;
-use super::connect::{Connection, NatsError, connect, redacted};
-use super::follower::Follower;
-use super::gather::Gatherer;
-use super::link::Pauses;
-use super::names::Names;
-use super::partition::PARTITIONS_MAX;
-use super::publisher::Publisher;
-use super::registry::{self, Instances};
-use super::settings::SettingsKeeper;
-use super::streams::Streams;
-use super::{audit, bucket, hearing, setup, tail};
-use crate::bus::{Bus, BusError, Draft, PulseDraft, Range, RangeLimits, Receipt, Subscription, Topic};
-use crate::change::{Change, Changed};
+use super::connection::check::{Finding, findings};
+use super::connection::connect::{Connection, NatsError, connect, redacted};
+use super::connection::gather::Gatherer;
+use super::connection::link::Pauses;
+use super::follow::follower::Follower;
+use super::key_value::registry::{self, Instances};
+use super::key_value::settings::SettingsKeeper;
+use super::key_value::{bucket, liveness};
+use super::publish::publisher::Publisher;
+use super::setup;
+use super::stream::names::Names;
+use super::stream::partition::PARTITIONS_MAX;
+use super::stream::streams::Streams;
+use super::stream::tail;
 use crate::config::BusConfig;
-use crate::embedded::lock;
+use crate::error::BusError;
+use crate::events::PulseDraft;
+use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::metrics::BusMetrics;
-use crate::registry::{InstanceReport, Registered};
-use crate::settings::Settings;
+use crate::registry::{InstanceReport, Registered, Registry};
+use crate::settings::change::{Change, Changed};
+use crate::settings::{Settings, SettingsStore};
 
-/// Pulses waiting for the connection; beyond, they are left out.
+/// Maximum number of pulses that wait for the connection; further ones are dropped.
 const PULSES_MAX: usize = 1_024;
 
-/// The cluster engine.
+/// The cluster engine: messages, settings and registry on NATS servers.
 pub struct NatsBus {
     streams: Streams,
     publisher: Publisher,
-    follower: Arc<Follower>,
+    follower: Follower,
     settings: SettingsKeeper,
     instances: Instances,
     pulses: mpsc::Sender<(String, Vec<u8>)>,
-    /// One for each partition.
+    /// Newest position of each partition.
     tails: Vec<watch::Sender<Sequence>>,
     config: NatsConfig,
     client: Client,
-    /// Ended with this value.
+    /// Aborted when this is dropped.
     tasks: Mutex<Tasks>,
     _gatherer: Option<Gatherer>,
 }
@@ -56,26 +60,27 @@ pub struct NatsBus {
 #[derive(Default)]
 struct Tasks {
     running: JoinSet<()>,
-    /// Partitions whose tail is followed.
+    /// Partitions whose tail is updated.
     tails: BTreeSet<u16>,
 }
 
 impl NatsBus {
-    /// Connects, declares the streams and the buckets if so configured, and returns
-    /// when the settings are known. Of `limits`, `dedup_per_room_max` does not apply:
-    /// the servers keep every id of the window.
+    /// Connects, declares the streams and buckets if configured, and returns when the settings are
+    /// known. `dedup_per_room_max` of `limits` does not apply: the servers keep every id of the
+    /// window.
     ///
-    /// Servers that are starting themselves, or have no leader yet, are waited for.
+    /// Waits for servers that are still starting, or have no leader yet, up to
+    /// `start_deadline_ms`.
     pub async fn connect(
         config: NatsConfig,
         limits: BusConfig,
         metrics: BusMetrics,
     ) -> Result<Arc<Self>, NatsError> {
-        let (started, mut pauses) = (Instant::now(), Pauses::new());
+        let (started, mut pauses) = (barrage_clock::now(), Pauses::new());
         loop {
             match NatsBus::try_connect(config.clone(), limits.clone(), metrics.clone()).await {
                 Err(error) if error.may_pass() && started.elapsed() < config.start_deadline() => {
-                    tracing::warn!(%error, "NATS is not ready; it is tried again");
+                    tracing::warn!(%error, "NATS is not ready; trying again");
                     pauses.pause().await;
                 }
                 result => return result,
@@ -100,20 +105,24 @@ impl NatsBus {
             SettingsKeeper::new(client.clone(), &stores.settings, config.clone(), limits.clone());
         let (known, mut settings_known) = watch::channel(false);
         tasks.running.spawn(bucket::follow(stores.settings, disturbances.clone(), move |news| {
-            view.tell(news);
+            view.receive(news);
             known.send_replace(true);
         }));
         let instances = Instances::new(client.clone(), &stores.instances, timeout, config.admin_url.clone());
         let reports = instances.reports();
-        tasks.running.spawn(hearing::run(stores.instances.clone(), instances.reports(), redacted(&config)?));
-        let listening = client.clone();
+        tasks.running.spawn(liveness::watch(
+            stores.instances.clone(),
+            instances.reports(),
+            redacted(&config)?,
+        ));
+        let connected = client.clone();
         tasks.running.spawn(bucket::follow(stores.instances, disturbances.clone(), move |news| {
-            registry::tell(&reports, &listening, news);
+            registry::receive(&reports, &connected, news);
         }));
         let (pulses, waiting) = mpsc::channel(PULSES_MAX);
         tasks.running.spawn(send_pulses(client.clone(), waiting));
 
-        let follower = Arc::new(Follower::new(
+        let follower = Follower::new(
             client.clone(),
             streams.clone(),
             &limits,
@@ -121,8 +130,8 @@ impl NatsBus {
             metrics.clone(),
             disturbances,
             gatherer.as_ref().map_or_else(Handle::current, |gatherer| gatherer.runtime.clone()),
-        ));
-        tasks.running.spawn(audit::run(Arc::clone(&follower)));
+        );
+        tasks.running.spawn(follower.audit());
 
         let bus = NatsBus {
             publisher: Publisher::new(
@@ -150,7 +159,7 @@ impl NatsBus {
         }
     }
 
-    /// Looks at the servers for an operator.
+    /// Checks the servers and their streams, for `barrage doctor`.
     pub async fn check(&self) -> Result<Vec<Finding>, BusError> {
         let mut streams = Vec::new();
         for reader in self.streams.readers() {
@@ -168,7 +177,7 @@ fn names(config: &NatsConfig) -> Result<Names, NatsError> {
         .ok_or(NatsError::Config("prefix is letters, digits, `_` and `-`"))
 }
 
-/// The streams, and the newest position of each.
+/// Opens the streams and reads the newest position of each.
 async fn open_streams(
     context: &Context,
     names: &Names,
@@ -192,13 +201,13 @@ async fn open_streams(
 async fn send_pulses(client: Client, mut waiting: mpsc::Receiver<(String, Vec<u8>)>) {
     while let Some((subject, pulse)) = waiting.recv().await {
         if let Err(error) = client.publish(subject, pulse.into()).await {
-            tracing::debug!(%error, "a pulse was left out");
+            tracing::debug!(%error, "a pulse was dropped");
         }
     }
 }
 
 #[async_trait]
-impl Bus for NatsBus {
+impl Log for NatsBus {
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
         self.publisher.publish(drafts).await
     }
@@ -206,7 +215,7 @@ impl Bus for NatsBus {
     fn pulse(&self, room: &RoomId, pulse: PulseDraft) {
         let subject = self.streams.names.output(&Topic::Room(room.clone()));
         let pulse = serde_json::to_vec(&pulse).expect("a pulse is plain data");
-        // No room: a pulse may always be left out.
+        // A full queue drops the pulse.
         drop(self.pulses.try_send((subject, pulse)));
     }
 
@@ -242,24 +251,27 @@ impl Bus for NatsBus {
         let reader = self.streams.reader(partition);
         let (mut messages, mut reached, mut more) = (Vec::new(), after, true);
         while more && messages.len() < limit {
-            let page = reader.page(&rooms, reached, limit - messages.len()).await?;
-            (reached, more) = (page.reached, page.more);
-            // The page chains all rooms together; the one before in a room is not known.
+            let read = reader.read(&rooms, reached, limit - messages.len()).await?;
+            (reached, more) = (read.reached, read.more);
+            // The stream chains all rooms together; the previous message of the room is unknown.
             let unchained = |message| Arc::new(Message { previous: Sequence::ZERO, ..message });
-            messages.extend(page.messages.into_iter().map(unchained));
+            messages.extend(read.messages.into_iter().map(unchained));
         }
         Ok(messages)
     }
 
     fn tail(&self, partition: u16) -> watch::Receiver<Sequence> {
         let tail = &self.tails[usize::from(partition)];
-        let mut tasks = lock(&self.tasks);
+        let mut tasks = self.tasks.lock();
         if tasks.tails.insert(partition) {
             tasks.running.spawn(tail::follow(self.streams.reader(partition).clone(), tail.clone()));
         }
         tail.subscribe()
     }
+}
 
+#[async_trait]
+impl SettingsStore for NatsBus {
     fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.settings()
     }
@@ -267,7 +279,10 @@ impl Bus for NatsBus {
     async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.settings.change(change).await
     }
+}
 
+#[async_trait]
+impl Registry for NatsBus {
     async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
         self.instances.report(report).await
     }
@@ -276,7 +291,7 @@ impl Bus for NatsBus {
         self.instances.list()
     }
 
-    fn unheard_for(&self) -> Option<Duration> {
-        self.instances.unheard_for()
+    fn servers_silent_for(&self) -> Option<Duration> {
+        self.instances.servers_silent_for()
     }
 }

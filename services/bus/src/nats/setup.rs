@@ -1,4 +1,4 @@
-//! The streams and the buckets, declared by the program.
+//! Declares the streams and buckets on the servers, or finds them.
 
 use std::time::Duration;
 
@@ -7,23 +7,21 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Republish, RetentionP
 use async_nats::jetstream::{ErrorCode, kv};
 
 use super::config::{NatsConfig, NatsStorage};
-use super::connect::NatsError;
-use super::names::Names;
-use super::registry::SILENCE_MAX;
+use super::connection::connect::NatsError;
+use super::key_value::bucket::{MARKER_AGE, SILENCE_MAX};
+use super::stream::names::Names;
 use crate::config::BusConfig;
 
-/// How long a lifted setting stays visible to a watcher that was away.
-pub(crate) const MARKER_AGE: Duration = Duration::from_secs(60);
-/// Largest setting or report, in bytes.
+/// Maximum size of a setting or report, in bytes.
 const VALUE_BYTES_MAX: i32 = 64 * 1024;
 
-/// What exists on the servers.
+/// The buckets on the servers.
 pub(crate) struct Stores {
     pub(crate) settings: kv::Store,
     pub(crate) instances: kv::Store,
 }
 
-/// Declares everything, or finds it.
+/// Declares streams and buckets where the configuration asks for it, and returns the buckets.
 pub(crate) async fn stores(
     context: &Context,
     names: &Names,
@@ -54,33 +52,35 @@ async fn bucket(context: &Context, config: &NatsConfig, wanted: kv::Config) -> R
     }
 }
 
-/// Fails when streams of another number of partitions are there: chains that began in
-/// those would not go on in these. Two processes that disagree on new servers both begin
-/// with partition 0, whose subjects the servers give to one stream.
+/// Fails when streams with another number of partitions exist: chains that began in those would not
+/// continue in these. Two processes that disagree on new servers both begin with partition 0, and
+/// the servers give its subjects to only one stream.
 async fn refuse_other_partitions(
     context: &Context,
     names: &Names,
     config: &NatsConfig,
 ) -> Result<(), NatsError> {
-    let there = match context.stream_by_subject(names.every_input()).await {
-        Ok(there) => there,
+    let existing = match context.stream_by_subject(names.every_input()).await {
+        Ok(existing) => existing,
         Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => return Ok(()),
-        // An account that may not declare may not be let look either.
+        // An account that may not declare streams may not be allowed to list them either.
         Err(_) if !config.declare => return Ok(()),
         Err(error) => return Err(refused(&names.stream(0), &error)),
     };
-    let Some(made) = names.as_made(&there).filter(|made| made.partitions() != names.partitions()) else {
+    let Some(declared) =
+        names.of_declared(&existing).filter(|declared| declared.partitions() != names.partitions())
+    else {
         return Ok(());
     };
     let mut newest = 0;
-    for partition in 0..made.partitions() {
-        let name = made.stream(partition);
+    for partition in 0..declared.partitions() {
+        let name = declared.stream(partition);
         newest = newest.max(last_sequence(context, &name).await.map_err(|error| refused(&name, &error))?);
     }
-    Err(NatsError::Partitions { made: made.partitions(), wanted: names.partitions(), next: newest + 1 })
+    Err(NatsError::Partitions { made: declared.partitions(), wanted: names.partitions(), next: newest + 1 })
 }
 
-/// Zero for a stream that was never declared.
+/// Returns the newest position of a stream; zero when it was never declared.
 async fn last_sequence(context: &Context, stream: &str) -> Result<u64, GetStreamError> {
     match context.get_stream(stream).await {
         Ok(stream) => Ok(stream.cached_info().state.last_sequence),
@@ -140,8 +140,8 @@ fn settings(names: &Names, config: &NatsConfig) -> kv::Config {
     }
 }
 
-/// On files, although reports are a second old at most: a bucket in memory is not there
-/// any more when all servers have ended, and nobody could report to it again.
+/// Returns the registry's bucket. It is stored in files although reports live for seconds: a bucket
+/// in memory no longer exists after all servers have ended, and reports to it would fail.
 fn instances(names: &Names, config: &NatsConfig) -> kv::Config {
     kv::Config {
         bucket: names.instances_bucket(),

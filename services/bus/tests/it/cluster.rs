@@ -1,10 +1,11 @@
-//! Several processes on one cluster, as far as the embedded engine cannot be.
+//! Several processes on one cluster: rules that the embedded engine cannot break.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_bus::nats::{Level, NatsError};
 use barrage_bus::{
-    Bus, BusConfig, Change, InstanceReport, NatsBus, NatsConfig, RangeLimits, Role, RoomSettings,
+    BusConfig, Change, InstanceReport, Log, NatsBus, NatsConfig, RangeLimits, Registry, Role, RoomSettings,
+    SettingsStore,
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
@@ -22,17 +23,18 @@ fn report(id: &str) -> InstanceReport {
     InstanceReport { load, ..InstanceReport::new(Role::Gateway, id) }
 }
 
-async fn until(what: &str, within: Duration, is_so: impl Fn() -> bool) {
+/// Waits until a condition holds; panics with its name after `within`.
+async fn until(condition: &str, within: Duration, holds: impl Fn() -> bool) {
     let wait = async {
-        while !is_so() {
+        while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(within, wait).await.unwrap_or_else(|_| panic!("{what} did not come true"));
+    tokio::time::timeout(within, wait).await.unwrap_or_else(|_| panic!("not within {within:?}: {condition}"));
 }
 
 #[tokio::test]
-async fn a_message_has_the_same_place_in_every_process() {
+async fn a_message_has_the_same_position_in_every_process() {
     let server = Server::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     let mut at_a = a.subscribe(&topic("r")).await.unwrap();
@@ -50,7 +52,7 @@ async fn a_message_has_the_same_place_in_every_process() {
 }
 
 #[tokio::test]
-async fn a_setting_is_in_force_everywhere_within_a_second() {
+async fn a_setting_is_in_force_in_every_process_within_a_second() {
     let server = Server::start().await;
     let a = connect(&server, BusConfig::default()).await;
     let mut others = Vec::new();
@@ -59,54 +61,64 @@ async fn a_setting_is_in_force_everywhere_within_a_second() {
     }
     let muted = RoomSettings { mute_all: true, ..RoomSettings::default() };
     a.change(Change::Room("r".parse().unwrap(), muted)).await.unwrap();
-    let began = Instant::now();
+    let began = barrage_clock::now();
     for other in &others {
         let mut settings = other.settings();
         let in_force = settings.wait_for(|settings| settings.rooms.contains_key(&"r".parse().unwrap()));
-        tokio::time::timeout(Duration::from_secs(1), in_force).await.expect("not in force").unwrap();
+        tokio::time::timeout(Duration::from_secs(1), in_force)
+            .await
+            .expect("the setting is not in force within a second")
+            .unwrap();
     }
     println!("in force on 10 others {:?} after the change returned", began.elapsed());
 }
 
 #[tokio::test]
-async fn a_silent_gateway_disappears_within_five_seconds() {
+async fn a_silent_gateway_is_no_longer_listed_after_five_seconds() {
     let server = Server::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     a.report(InstanceReport::new(Role::Uplink, "gateway.1")).await.unwrap();
     a.report(report("gateway.1")).await.unwrap();
     assert_eq!((a.instances().len(), a.uplinks().len()), (2, 1));
-    let reported = Instant::now();
+    let reported = barrage_clock::now();
     assert_eq!(a.gateways()[0].report, report("gateway.1"));
-    until("the other sees it", Duration::from_secs(1), || b.gateways().len() == 1).await;
+    until("the other process lists it", Duration::from_secs(1), || b.gateways().len() == 1).await;
     let late = connect(&server, BusConfig::default()).await;
-    until("a newcomer sees it", Duration::from_secs(1), || late.gateways().len() == 1).await;
+    until("a new process lists it", Duration::from_secs(1), || late.gateways().len() == 1).await;
     assert!(late.gateways()[0].age < Duration::from_secs(5));
     let gone = || b.gateways().is_empty() && late.gateways().is_empty();
-    until("its silence is noticed", Duration::from_secs(6), gone).await;
+    until("no process lists it", Duration::from_secs(6), gone).await;
     assert!(reported.elapsed() > Duration::from_secs(4) && reported.elapsed() < Duration::from_secs(6));
 }
 
 #[tokio::test]
-async fn a_process_that_lost_the_servers_takes_nobody_for_dead() {
+async fn a_process_that_lost_the_servers_removes_no_instance() {
     let mut server = Server::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     a.report(report("gateway.1")).await.unwrap();
-    until("the other sees it", Duration::from_secs(1), || b.gateways().len() == 1).await;
+    until("the other process lists it", Duration::from_secs(1), || b.gateways().len() == 1).await;
     server.kill();
-    // Longer than silence is allowed to be.
-    let deaf = Instant::now();
-    while deaf.elapsed() < Duration::from_secs(6) {
-        assert_eq!(b.gateways().len(), 1, "after {:?}", deaf.elapsed());
+    // Longer than an instance may be silent.
+    let killed = barrage_clock::now();
+    while killed.elapsed() < Duration::from_secs(6) {
+        assert_eq!(b.gateways().len(), 1, "after {:?}", killed.elapsed());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.start_again().await;
-    let back = Instant::now();
-    until("what was missed is known to be over", Duration::from_secs(20), || b.gateways().is_empty()).await;
-    assert!(back.elapsed() > Duration::from_secs(4), "it had no time to speak: {:?}", back.elapsed());
+    let restarted = barrage_clock::now();
+    until("the silent instance is removed after the servers are back", Duration::from_secs(20), || {
+        b.gateways().is_empty()
+    })
+    .await;
+    assert!(
+        restarted.elapsed() > Duration::from_secs(4),
+        "it had no time to report: {:?}",
+        restarted.elapsed()
+    );
 }
 
 #[tokio::test]
-async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
+async fn a_long_repair_from_the_stream_is_cut_and_continues() {
     let server = Server::start().await;
     let config = NatsConfig { scan_messages_max: 250, ..nats_config(&server) };
     let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
@@ -122,10 +134,10 @@ async fn a_long_repair_from_the_stream_is_cut_and_goes_on() {
     assert_eq!(parts, 4);
 }
 
-/// Viewers of a gateway that died resume on another one, all at once: what they missed is
-/// read for the first of them, and is in memory for the others.
+/// Viewers of a gateway that died resume on another one, all at once: the missed messages are read
+/// for the first viewer, and are in memory for the others.
 #[tokio::test]
-async fn what_was_before_the_subscription_is_read_once() {
+async fn messages_before_the_subscription_are_read_once() {
     let mut server = Server::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let mut sequences = Vec::new();
@@ -150,13 +162,13 @@ async fn what_was_before_the_subscription_is_read_once() {
         assert_eq!((range.outcome, range.covered_to), (RepairOutcome::Complete, late));
         assert!(range.messages.windows(2).all(|pair| pair[1].previous == pair[0].sequence));
     }
-    // Nobody is asked any more.
+    // Without servers, memory must answer.
     server.kill();
     let range = gateway.range(&topic("r"), sequences[10], Some(late), RangeLimits::default()).await.unwrap();
     assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 49));
 }
 
-/// The stream keeps a day for the archiver; a repair reaches as far back as retention.
+/// The stream keeps messages for a day, for the archiver; a repair reaches only to the retention time.
 #[tokio::test]
 async fn a_repair_from_the_stream_ends_at_the_retention_time() {
     let server = Server::start().await;
@@ -177,7 +189,9 @@ async fn a_repair_from_the_stream_ends_at_the_retention_time() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let left = tokio::time::timeout(Duration::from_secs(10), old).await.expect("it reaches back for ever");
+    let left = tokio::time::timeout(Duration::from_secs(10), old)
+        .await
+        .expect("the repair still reaches messages older than the retention time");
     assert!(left < 4);
     assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 4);
     bus.publish(vec![draft("new", "u", "m", Class::Gift)]).await.unwrap();
@@ -186,7 +200,7 @@ async fn a_repair_from_the_stream_ends_at_the_retention_time() {
 }
 
 #[tokio::test]
-async fn the_check_names_what_is_risky() {
+async fn the_check_reports_risks_of_the_configuration() {
     let server = Server::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let findings = bus.check().await.unwrap();
@@ -196,14 +210,14 @@ async fn the_check_names_what_is_risky() {
 }
 
 #[tokio::test]
-async fn a_start_that_cannot_work_says_why() {
-    let nobody = NatsConfig {
+async fn a_start_that_cannot_succeed_returns_its_reason() {
+    let absent = NatsConfig {
         urls: vec!["nats://127.0.0.1:1".into()],
         connect_timeout_ms: 500,
         start_deadline_ms: 0,
         ..NatsConfig::default()
     };
-    let refused = NatsBus::connect(nobody, BusConfig::default(), metrics()).await.err().unwrap();
+    let refused = NatsBus::connect(absent, BusConfig::default(), metrics()).await.err().unwrap();
     assert!(matches!(refused, NatsError::Connect(_)), "{refused}");
     let server = Server::start().await;
     let replicated = NatsConfig { replicas: 3, ..nats_config(&server) };
@@ -218,18 +232,18 @@ async fn a_start_that_cannot_work_says_why() {
 }
 
 #[tokio::test]
-async fn a_password_in_the_address_is_used() {
+async fn a_password_in_the_address_is_used_and_never_shown() {
     let server = Server::start_with(&["--user", "u", "--pass", "right"]).await;
-    for (credentials, lets_in) in [("u:right@", true), ("u:wrong@", false), ("", false)] {
+    for (credentials, is_accepted) in [("u:right@", true), ("u:wrong@", false), ("", false)] {
         let urls = vec![server.url().replace("//", &format!("//{credentials}")).into()];
         let config = NatsConfig { urls, ..nats_config(&server) };
         let opened = NatsBus::connect(config, BusConfig::default(), metrics()).await;
-        assert_eq!(opened.is_ok(), lets_in, "{credentials}");
+        assert_eq!(opened.is_ok(), is_accepted, "{credentials}");
         assert!(!opened.err().is_some_and(|error| error.to_string().contains("wrong")));
     }
 }
 
-/// Greets as an old server does.
+/// Starts a fake server that greets with an old version; returns its address.
 async fn greet_as(version: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -251,7 +265,7 @@ async fn greet_as(version: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_old_server_is_refused_by_name() {
+async fn a_server_older_than_2_12_2_is_refused_with_its_version() {
     for version in ["2.9.10", "2.11.11", "2.12.1"] {
         let config = NatsConfig { urls: vec![greet_as(version).await.into()], ..NatsConfig::default() };
         let refused = NatsBus::connect(config, BusConfig::default(), metrics()).await.err().unwrap();

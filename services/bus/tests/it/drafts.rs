@@ -1,4 +1,4 @@
-//! Messages to publish.
+//! Drafts for tests.
 
 use barrage_bus::{Draft, Topic};
 use barrage_protocol::Class;

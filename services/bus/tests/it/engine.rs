@@ -1,4 +1,4 @@
-//! The engines as the suite sees them.
+//! The engines behind one trait, for the suite.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ pub(crate) fn metrics() -> BusMetrics {
     BusMetrics::new(&prometheus::Registry::new()).unwrap()
 }
 
-/// A bus with whatever it needs.
+/// A bus together with its files and servers.
 pub(crate) trait Engine: Sized {
-    /// Starts with nothing stored.
+    /// Starts without stored messages.
     async fn start(config: BusConfig) -> Self;
-    /// The bus.
+    /// Returns the bus.
     fn bus(&self) -> Arc<dyn Bus>;
-    /// The bus as another process has it, where there can be one.
+    /// Returns the bus of another process, for engines that several processes can share.
     async fn another(&self) -> Arc<dyn Bus>;
-    /// Ends everything at once and starts it on what is stored.
+    /// Kills the engine and its servers, and starts them on the stored messages.
     async fn restart(self) -> Self;
 }
 
@@ -67,14 +67,14 @@ impl<const PARTITIONS: u16> Nats<PARTITIONS> {
     }
 
     async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
-        // The suite holds for handfuls, too.
+        // The suite also holds when messages are read in groups.
         let gather_us_max = (PARTITIONS > 1).then_some(5_000);
         let nats = NatsConfig { partitions: PARTITIONS, gather_us_max, ..nats_config(server) };
         NatsBus::connect(nats, config, metrics()).await.unwrap()
     }
 }
 
-/// Another process's view of the same cluster.
+/// Connects another process to the same cluster.
 pub(crate) async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
     NatsBus::connect(nats_config(server), config, metrics()).await.unwrap()
 }

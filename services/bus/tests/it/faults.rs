@@ -1,13 +1,13 @@
-//! What goes wrong on purpose, and that nothing accepted is lost by it.
+//! Faults of the servers: no accepted message may be lost or doubled by them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_bus::nats::{Level, NatsError};
 use barrage_bus::{
-    Bus, BusConfig, BusError, Draft, Event, InstanceReport, NatsBus, NatsConfig, RangeLimits, Receipt, Role,
-    Subscription,
+    BusConfig, BusError, Draft, Event, InstanceReport, Log, NatsBus, NatsConfig, RangeLimits, Receipt,
+    Registry, Role, Subscription,
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
@@ -20,24 +20,24 @@ use crate::server::Server;
 use crate::suite::next_message;
 
 /// Longest wait for servers that come back.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Posts gifts one after the other under new ids; each that was not accepted is
-/// posted again under its own until it is.
+/// Posts gifts one after the other under new ids; posts each again under its id until it is
+/// accepted.
 async fn post(bus: Arc<NatsBus>, sender: String, count: usize) -> Vec<(String, Receipt)> {
     let mut accepted = Vec::new();
     for n in 0..count {
         let id = format!("{sender}-{n}");
         let mut is_first = true;
-        let began = Instant::now();
+        let began = barrage_clock::now();
         let receipt = loop {
             match bus.publish(vec![draft("r", &sender, &id, Class::Gift)]).await {
                 Ok(receipts) => break receipts[0],
-                Err(error) => assert!(error.is_retryable() && began.elapsed() < PATIENCE, "{error}"),
+                Err(error) => assert!(error.is_retryable() && began.elapsed() < WAIT_MAX, "{error}"),
             }
             is_first = false;
         };
-        // The bus's own attempts are no business of the caller.
+        // Retries inside of the bus must not look like duplicates to the caller.
         assert!(!(is_first && receipt.duplicate), "{id} was posted once");
         accepted.push((id, receipt));
         tokio::time::sleep(Duration::from_millis(4)).await;
@@ -54,11 +54,11 @@ async fn publish_again(bus: &NatsBus, draft: &Draft) -> Receipt {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, published).await.expect("the servers do not come back")
+    tokio::time::timeout(WAIT_MAX, published).await.expect("the servers did not come back")
 }
 
-/// Every accepted gift, once, in the chain.
-async fn all_are_shown(
+/// Asserts that the subscriber receives every accepted gift once, in the chain.
+async fn assert_all_are_received(
     mut subscription: Subscription,
     posters: Vec<JoinHandle<Vec<(String, Receipt)>>>,
 ) -> HashMap<String, Sequence> {
@@ -68,17 +68,17 @@ async fn all_are_shown(
             assert!(accepted.insert(id, receipt.sequence).is_none());
         }
     }
-    let (mut shown, mut last) = (HashMap::new(), subscription.start);
-    while shown.len() < accepted.len() {
+    let (mut received, mut last) = (HashMap::new(), subscription.start);
+    while received.len() < accepted.len() {
         let event = tokio::time::timeout(Duration::from_secs(10), subscription.next()).await;
-        let event = event.unwrap_or_else(|_| panic!("{} of {} shown", shown.len(), accepted.len()));
+        let event = event.unwrap_or_else(|_| panic!("{} of {} received", received.len(), accepted.len()));
         let Some(Event::Message(message)) = event else { panic!("{event:?}: the channel was large enough") };
-        assert_eq!(message.previous, last, "a silent gap");
+        assert_eq!(message.previous, last, "a gap without Lagged");
         last = message.sequence;
         let id = message.id.as_ref().unwrap().to_string();
-        assert!(shown.insert(id, message.sequence).is_none(), "shown twice");
+        assert!(received.insert(id, message.sequence).is_none(), "received twice");
     }
-    assert_eq!(shown, accepted);
+    assert_eq!(received, accepted);
     accepted
 }
 
@@ -87,7 +87,7 @@ fn posters(bus: &Arc<NatsBus>, count: usize) -> Vec<JoinHandle<Vec<(String, Rece
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_loses_and_doubles_nothing() {
+async fn a_killed_server_neither_loses_nor_doubles_a_message() {
     let mut server = Server::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
     let gateway = connect(&server, BusConfig::default()).await;
@@ -99,13 +99,13 @@ async fn a_killed_server_loses_and_doubles_nothing() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         server.start_again().await;
     }
-    assert_eq!(all_are_shown(subscription, posters).await.len(), 1_000);
+    assert_eq!(assert_all_are_received(subscription, posters).await.len(), 1_000);
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 1_000);
 }
 
-/// Connections stay open and nothing is answered; then everything is, late.
+/// The connections stay open and nothing is answered; later everything is answered at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stalled_server_loses_and_doubles_nothing() {
+async fn a_stalled_server_neither_loses_nor_doubles_a_message() {
     let server = Server::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
     let gateway = connect(&server, BusConfig::default()).await;
@@ -115,51 +115,51 @@ async fn a_stalled_server_loses_and_doubles_nothing() {
     server.signal("STOP");
     tokio::time::sleep(Duration::from_secs(2)).await;
     server.signal("CONT");
-    assert_eq!(all_are_shown(subscription, posters).await.len(), 400);
+    assert_eq!(assert_all_are_received(subscription, posters).await.len(), 400);
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 400);
 }
 
-/// A server that hangs keeps its connections and says nothing. Every bus must go on listing the
-/// instances that it knew, and say for how long it has heard nothing.
+/// A server that hangs keeps its connections open and sends nothing. Every bus must still list the
+/// instances that it knew, and report how long the servers have been silent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hanging_server_expires_no_instance() {
+async fn a_hanging_server_expires_no_instance() {
     let server = Server::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     let report = |id: &str| InstanceReport::new(Role::Gateway, id);
     a.report(report("a")).await.unwrap();
     b.report(report("b")).await.unwrap();
-    let began = Instant::now();
+    let began = barrage_clock::now();
     while a.gateways().len() < 2 || b.gateways().len() < 2 {
-        assert!(began.elapsed() < PATIENCE, "the instances do not meet");
+        assert!(began.elapsed() < WAIT_MAX, "the processes do not list each other");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!((a.unheard_for(), b.unheard_for()), (None, None));
+    assert_eq!((a.servers_silent_for(), b.servers_silent_for()), (None, None));
     server.signal("STOP");
-    let stopped = Instant::now();
-    // Longer than an instance may be silent while the servers are heard.
+    let stopped = barrage_clock::now();
+    // Longer than an instance may be silent while the servers answer.
     while stopped.elapsed() < Duration::from_secs(8) {
         let listed = (a.gateways().len(), b.gateways().len());
         assert_eq!(listed, (2, 2), "after {:?}", stopped.elapsed());
         drop(tokio::time::timeout(Duration::from_millis(300), a.report(report("a"))).await);
     }
-    assert!(a.unheard_for().is_some_and(|silence| silence > Duration::from_secs(5)));
-    assert!(b.unheard_for().is_some_and(|silence| silence > Duration::from_secs(5)));
+    assert!(a.servers_silent_for().is_some_and(|silence| silence > Duration::from_secs(5)));
+    assert!(b.servers_silent_for().is_some_and(|silence| silence > Duration::from_secs(5)));
     server.signal("CONT");
-    let (continued, mut a_at) = (Instant::now(), None);
-    // From now on `b` is silent, and `a` is not: it alone stays.
-    while b.gateways().len() > 1 || b.unheard_for().is_some() {
-        assert!(continued.elapsed() < PATIENCE, "{:?}", b.gateways());
+    let (continued, mut a_at) = (barrage_clock::now(), None);
+    // From now on only `a` reports, so that only `a` stays listed.
+    while b.gateways().len() > 1 || b.servers_silent_for().is_some() {
+        assert!(continued.elapsed() < WAIT_MAX, "{:?}", b.gateways());
         if a.report(report("a")).await.is_ok() {
-            a_at.get_or_insert_with(Instant::now);
+            a_at.get_or_insert_with(barrage_clock::now);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let since = a_at.expect("the server took a report").elapsed();
+    let since = a_at.expect("the server accepted a report").elapsed();
     assert!(since > Duration::from_secs(3), "`b` had no time to report: {since:?}");
     assert_eq!(b.gateways()[0].report.id, "a");
 }
 
-/// Which server of three leads the stream.
+/// Returns the index of the server that leads the stream.
 async fn leader(server: &Server) -> Option<usize> {
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.ok()?);
     let mut stream = context.get_stream("barrage_messages").await.ok()?;
@@ -167,7 +167,7 @@ async fn leader(server: &Server) -> Option<usize> {
     (0..3).find(|n| format!("n{n}") == name)
 }
 
-/// A process of a cluster of three that knows some of the servers.
+/// Connects a process to some of three servers.
 async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
     let config = NatsConfig {
         urls: known.iter().map(|n| servers[*n].url().into()).collect(),
@@ -175,7 +175,7 @@ async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
         publish_deadline_ms: 15_000,
         ..nats_config(&servers[0])
     };
-    // The servers choose a leader among themselves first.
+    // The servers elect a leader first.
     let connected = async {
         loop {
             match NatsBus::connect(config.clone(), BusConfig::default(), metrics()).await {
@@ -184,13 +184,13 @@ async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, connected).await.expect("the servers choose no leader")
+    tokio::time::timeout(WAIT_MAX, connected).await.expect("the servers elect no leader")
 }
 
-/// Each of many rooms has something to read when the servers come back, and asks the leader
-/// where it stands: none waits for another for ever.
+/// Each of many rooms has messages to read when the servers come back, and asks the leader for its
+/// newest position: no room may block another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_rooms_are_mended_together() {
+async fn gaps_of_many_rooms_are_read_at_once() {
     const ROOMS: usize = 60;
     let mut server = Server::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
@@ -204,7 +204,7 @@ async fn many_rooms_are_mended_together() {
     for _ in 0..3 {
         server.kill();
         server.start_again().await;
-        // The gateway may be back before, among or after these.
+        // The gateway may reconnect before, between or after these.
         for part in 0..5 {
             for room in &rooms {
                 let gift = draft(room, "u", &format!("{posted}-{part}"), Class::Gift);
@@ -216,14 +216,14 @@ async fn many_rooms_are_mended_together() {
     for subscription in &mut subscriptions {
         for _ in 0..posted {
             let event = tokio::time::timeout(Duration::from_secs(20), subscription.next()).await;
-            assert!(matches!(event.expect("a room that waits for ever"), Some(Event::Message(_))));
+            assert!(matches!(event.expect("a room received nothing"), Some(Event::Message(_))));
         }
     }
 }
 
-/// One server of three is left, which cannot lead: what it holds is read nevertheless.
+/// One server of three is left and cannot lead: its messages can be read nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_leader_rooms_are_opened_and_read() {
+async fn without_a_leader_rooms_can_be_subscribed_and_read() {
     let mut servers = Server::start_three().await;
     let publisher = of_three(&servers, &[0, 1, 2]).await;
     let gifts: Vec<_> = (0..20).map(|n| draft("r", "u", &format!("g{n}"), Class::Gift)).collect();
@@ -231,12 +231,12 @@ async fn without_a_leader_rooms_are_opened_and_read() {
     let leader = leader(&servers[0]).await.expect("a leader");
     let left = (leader + 1) % 3;
     let gateway = of_three(&servers, &[left]).await;
-    // A follower looks only every ten seconds whether it may answer reads.
+    // NATS fixes this time: a follower checks only every ten seconds whether it may answer reads.
     tokio::time::sleep(Duration::from_secs(11)).await;
     for n in (0..3).filter(|n| *n != left) {
         servers[n].kill();
     }
-    // Its own connection stays; that the others are gone it has to find out.
+    // The connection to it stays open, and it must detect the loss of the other two.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let (after, last) = (receipts[4].sequence, receipts[19].sequence);
     let read = async {
@@ -244,12 +244,13 @@ async fn without_a_leader_rooms_are_opened_and_read() {
         assert_eq!(subscription.start, last);
         gateway.range(&topic("r"), after, Some(last), RangeLimits::default()).await.unwrap()
     };
-    let range = tokio::time::timeout(Duration::from_secs(5), read).await.expect("a leader was waited for");
+    let range =
+        tokio::time::timeout(Duration::from_secs(5), read).await.expect("the read waited for a leader");
     assert_eq!((range.outcome, range.messages.len()), (RepairOutcome::Complete, 14));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
+async fn a_killed_leader_of_three_neither_loses_nor_doubles_a_message() {
     let mut servers = Server::start_three().await;
     let publisher = of_three(&servers, &[0, 1, 2]).await;
     let gateway = of_three(&servers, &[0, 1, 2]).await;
@@ -262,7 +263,7 @@ async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let victim = leader(&servers[0]).await.expect("a leader");
     servers[victim].kill();
-    assert_eq!(all_are_shown(subscription, posters).await.len(), 600);
+    assert_eq!(assert_all_are_received(subscription, posters).await.len(), 600);
     let again = publisher.publish(package()).await.unwrap();
     assert!(again.iter().zip(&first).all(|(a, f)| a.duplicate && a.sequence == f.sequence));
     let other = Draft { fingerprint: 2, ..package().remove(3) };
@@ -277,12 +278,12 @@ async fn a_killed_leader_of_three_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_server_is_away_publishing_says_so_in_time() {
+async fn publishing_without_a_server_fails_within_its_deadline() {
     let mut server = Server::start().await;
     let config = NatsConfig { publish_deadline_ms: 700, ack_timeout_ms: 200, ..nats_config(&server) };
     let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
     server.kill();
-    let began = std::time::Instant::now();
+    let began = barrage_clock::now();
     let refused = bus.publish(vec![draft("r", "u", "x", Class::Gift)]).await.unwrap_err();
     assert!(refused.is_retryable());
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
@@ -292,9 +293,9 @@ async fn while_the_server_is_away_publishing_says_so_in_time() {
     assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 1);
 }
 
-/// The client drops what its channel cannot take; the chain must show no hole.
+/// The client drops messages that its channel cannot hold; subscribers must see no gap.
 #[tokio::test]
-async fn an_overrun_subscription_is_mended() {
+async fn messages_dropped_by_a_full_channel_are_read_again() {
     let server = Server::start().await;
     let tiny = BusConfig { subscriber_lag_max: 2, ..BusConfig::default() };
     let registry = prometheus::Registry::new();
@@ -310,9 +311,9 @@ async fn an_overrun_subscription_is_mended() {
     let (mut position, mut seen) = (subscription.start, 0);
     while position < newest {
         let event = tokio::time::timeout(Duration::from_secs(10), subscription.next()).await;
-        match event.expect("a silent gap at the end").unwrap() {
+        match event.expect("messages are missing at the end").unwrap() {
             Event::Message(message) if message.sequence > position => {
-                assert_eq!(message.previous, position, "a silent gap");
+                assert_eq!(message.previous, position, "a gap without Lagged");
                 (position, seen) = (message.sequence, seen + 1);
             }
             Event::Message(_) | Event::Pulse(_) => {}
@@ -325,26 +326,26 @@ async fn an_overrun_subscription_is_mended() {
     }
     assert_eq!(seen, 1_000);
     let slow = registry.gather().into_iter().find(|it| it.name() == "barrage_bus_slow_subscriptions_total");
-    assert!(slow.unwrap().get_metric()[0].get_counter().get_value() > 0.0, "nothing was overrun");
+    assert!(slow.unwrap().get_metric()[0].get_counter().get_value() > 0.0, "no channel was full");
 }
 
-/// Messages that are stored and never republished: the next one shows the hole, and
-/// where none follows it is found all the same.
+/// Messages that are stored and never republished: the next message shows the gap, and the audit
+/// finds it where no message follows.
 #[tokio::test]
-async fn messages_lost_without_a_sign_are_found() {
+async fn messages_that_were_never_republished_are_found() {
     let server = Server::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let mut subscription = bus.subscribe(&topic("r")).await.unwrap();
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
     let mut stream = context.get_stream("barrage_messages").await.unwrap();
-    let speaking = stream.info().await.unwrap().config.clone();
-    let mute = async_nats::jetstream::stream::Config { republish: None, ..speaking.clone() };
+    let republishing = stream.info().await.unwrap().config.clone();
+    let mute = async_nats::jetstream::stream::Config { republish: None, ..republishing.clone() };
     let gifts =
         |from: usize| (from..from + 3).map(|n| draft("r", "u", &format!("m{n}"), Class::Gift)).collect();
 
     context.update_stream(&mute).await.unwrap();
     bus.publish(gifts(0)).await.unwrap();
-    context.update_stream(&speaking).await.unwrap();
+    context.update_stream(&republishing).await.unwrap();
     bus.publish(gifts(3)).await.unwrap();
     context.update_stream(&mute).await.unwrap();
     bus.publish(gifts(6)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What every bus engine must do, run on each; and what only the cluster's can suffer.
+//! The rules that every bus engine must keep, run on each engine, and the faults of the cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,50 +11,50 @@ mod server;
 mod suite;
 mod tls;
 
-/// Runs each test of the suite on both engines, the cluster's with one partition and
-/// with three.
+/// Runs each test of the suite on both engines, and on the cluster's with one and with three
+/// partitions.
 macro_rules! on_both_engines {
-    ($($test:ident),* $(,)?) => {
+    ($($part:ident::$test:ident),* $(,)?) => {
         mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                crate::suite::$test::<crate::engine::Embedded>().await;
+                crate::suite::$part::$test::<crate::engine::Embedded>().await;
             })*
         }
         mod nats {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                crate::suite::$test::<crate::engine::Nats<1>>().await;
+                crate::suite::$part::$test::<crate::engine::Nats<1>>().await;
             })*
         }
         mod nats_in_three {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                crate::suite::$test::<crate::engine::Nats<3>>().await;
+                crate::suite::$part::$test::<crate::engine::Nats<3>>().await;
             })*
         }
     };
 }
 
 on_both_engines!(
-    the_chain_of_each_room_closes_and_a_subscriber_gets_all_in_order,
-    an_id_is_one_message_for_its_sender_and_room_alone,
-    a_thousand_posts_under_one_id_are_one_message,
-    a_package_is_consecutive_or_not_there_at_all,
-    a_package_posted_again_is_all_duplicates,
-    drafts_of_several_topics_are_refused,
-    a_restart_keeps_the_chain_settings_and_what_can_be_repaired,
-    a_slow_subscriber_is_told_and_can_repair,
-    a_subscription_while_publishing_misses_nothing,
-    a_repair_keeps_gifts_and_the_newest_chat,
-    a_repair_in_parts_covers_everything,
-    what_is_older_than_kept_is_gone,
-    a_message_for_one_user_stays_out_of_the_room,
-    pulses_reach_the_room_and_have_no_place,
-    settings_are_in_force_when_the_change_returns,
-    changes_of_two_moderators_at_once_both_take_effect,
-    a_change_that_does_not_fit_is_refused,
-    a_restriction_can_be_set_again_after_its_end_and_after_it_was_lifted,
-    the_archiver_reads_each_partition_in_order,
-    a_thousand_rooms_at_once,
+    messages::a_subscriber_receives_all_messages_of_its_room_as_a_closed_chain,
+    messages::an_id_identifies_a_message_of_its_sender_in_its_room_only,
+    messages::a_thousand_posts_under_one_id_are_one_message,
+    messages::a_package_gets_consecutive_positions_or_none,
+    messages::a_package_posted_again_is_answered_as_duplicates,
+    messages::drafts_of_several_topics_are_refused,
+    repair::a_restart_keeps_chain_settings_and_repairable_messages,
+    repair::a_slow_subscriber_receives_lagged_and_can_repair,
+    repair::a_subscription_made_while_publishing_misses_nothing,
+    repair::a_repair_returns_all_gifts_and_the_newest_chat,
+    repair::a_repair_in_parts_covers_the_whole_range,
+    repair::messages_older_than_retention_are_gone,
+    messages::a_message_for_one_user_is_not_in_the_room,
+    messages::pulses_reach_the_room_without_a_position,
+    settings::settings_are_in_force_when_the_change_returns,
+    settings::concurrent_changes_of_two_processes_both_take_effect,
+    settings::a_change_of_something_unknown_is_refused,
+    settings::a_restriction_can_be_set_again_after_it_ended_or_was_lifted,
+    messages::read_all_returns_each_partition_in_order,
+    messages::a_thousand_rooms_are_served_at_once,
 );

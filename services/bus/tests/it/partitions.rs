@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use barrage_bus::nats::{Level, NatsError};
-use barrage_bus::{Bus, BusConfig, NatsBus, NatsConfig, RangeLimits, Topic};
+use barrage_bus::{BusConfig, Log, NatsBus, NatsConfig, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
 
@@ -22,10 +22,10 @@ async fn post(bus: &NatsBus, room: &str, id: &str) -> Sequence {
 }
 
 #[tokio::test]
-async fn each_partition_counts_for_itself_and_none_mixes_with_another() {
+async fn partitions_have_positions_and_messages_of_their_own() {
     let server = Server::start().await;
     let bus = open(NatsConfig { partitions: 3, ..nats_config(&server) }).await.unwrap();
-    let mut places = HashSet::new();
+    let mut positions = HashSet::new();
     for n in 0..30 {
         let room = format!("r{n}");
         let mut subscription = bus.subscribe(&topic(&room)).await.unwrap();
@@ -34,9 +34,9 @@ async fn each_partition_counts_for_itself_and_none_mixes_with_another() {
         assert_eq!((message.room.as_str(), message.sequence), (room.as_str(), sequence));
         let range = bus.range(&topic(&room), Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
         assert_eq!((range.messages.len(), range.covered_to), (1, sequence));
-        places.insert(sequence);
+        positions.insert(sequence);
     }
-    assert!(places.len() < 30, "all positions differ: there is one stream");
+    assert!(positions.len() < 30, "all positions differ: there is only one stream");
     assert_eq!((bus.partitions(), read_all(&*bus, 100).await.len()), (3, 30));
     let findings = bus.check().await.unwrap();
     assert!(findings.iter().all(|finding| finding.level != Level::Bad), "{findings:?}");
@@ -44,7 +44,7 @@ async fn each_partition_counts_for_itself_and_none_mixes_with_another() {
 }
 
 #[tokio::test]
-async fn another_number_of_partitions_is_refused() {
+async fn another_number_of_partitions_is_refused_with_the_way_to_move() {
     let server = Server::start().await;
     let with = |partitions| NatsConfig { partitions, ..nats_config(&server) };
     for (made, others) in [(1, [2, 3, 64]), (3, [1, 2, 4])] {
@@ -74,9 +74,9 @@ async fn another_number_of_partitions_is_refused() {
     }
 }
 
-/// As docs/guide/operate.md says it.
+/// Follows the steps in docs/guide/operate.md.
 #[tokio::test]
-async fn a_move_goes_on_after_the_newest_position() {
+async fn a_move_to_more_partitions_continues_after_the_newest_position() {
     let server = Server::start().await;
     let one = open(nats_config(&server)).await.unwrap();
     for n in 0..40 {
@@ -102,14 +102,14 @@ async fn a_move_goes_on_after_the_newest_position() {
     let first = post(&moved, "r3", "m0").await;
     assert!(first > old);
     assert_eq!(next_message(&mut subscription).await.previous, Sequence::ZERO);
-    // One that had seen the last of all has missed nothing; of the others nobody knows.
+    // A client with the newest position of all has missed nothing; for others it is unknown.
     let resumed = moved.range(&topic("r3"), old, None, RangeLimits::default()).await.unwrap();
     assert_eq!((resumed.outcome, resumed.messages.len()), (RepairOutcome::Complete, 1));
     post(&moved, "r0", "m0").await;
     let resumed = moved.range(&topic("r0"), older, None, RangeLimits::default()).await.unwrap();
     assert_eq!((resumed.outcome, resumed.messages.len()), (RepairOutcome::Gone, 1));
 
-    // The setting may stay as it is, and may be taken away.
+    // Later starts work with and without the setting.
     for first_sequence in [next, 1] {
         let later = open(NatsConfig { first_sequence, ..wanted.clone() }).await.unwrap();
         assert_eq!(later.last(&topic("r3")).await.unwrap(), first);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Longest wait for a start.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_WAIT_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     child: Child,
@@ -28,14 +28,14 @@ impl Server {
         Server::start_with(&[]).await
     }
 
-    /// With more arguments.
+    /// Starts a server with additional arguments.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let server = Server::spawn(arguments.iter().map(ToString::to_string).collect());
         server.ready().await;
         server
     }
 
-    /// Three that hold each message together, named `n0` to `n2`.
+    /// Starts a cluster of three servers, named `n0` to `n2`.
     pub(crate) async fn start_three() -> Vec<Self> {
         let links: Vec<_> = (0..3).map(|_| format!("nats://{}", free_address())).collect();
         let arguments = |n: usize| {
@@ -59,19 +59,19 @@ impl Server {
         format!("nats://{}", self.address)
     }
 
-    /// Kills it at once, as `kill -9` does.
+    /// Kills the server at once, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Stops its process where it stands (`STOP`), or lets it go on (`CONT`).
+    /// Stops the process (`STOP`) or continues it (`CONT`).
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
-    /// Starts it where it was, on what it has stored.
+    /// Starts the server again, on the same port and the same files.
     pub(crate) async fn start_again(&mut self) {
         self.child = spawn(self.address, &self.arguments, self.folder.path());
         self.ready().await;
@@ -90,7 +90,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, greeted).await.expect("the NATS server did not start");
+        tokio::time::timeout(START_WAIT_MAX, greeted).await.expect("the NATS server did not start");
     }
 }
 

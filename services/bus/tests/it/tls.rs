@@ -1,7 +1,7 @@
-//! NATS behind TLS: the server's name is checked, and nothing is said to another one.
+//! NATS behind TLS: name and authority of the server are checked before anything is sent.
 
 use barrage_bus::nats::NatsError;
-use barrage_bus::{Bus, BusConfig, NatsBus, NatsConfig};
+use barrage_bus::{BusConfig, Log, NatsBus, NatsConfig};
 use barrage_protocol::Class;
 use barrage_testkit::certificates;
 
@@ -10,7 +10,7 @@ use crate::engine::{metrics, nats_config};
 use crate::server::Server;
 
 #[tokio::test]
-async fn only_a_server_with_the_right_name_and_authority_is_spoken_to() {
+async fn a_server_with_another_name_or_authority_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();

@@ -88,14 +88,14 @@ fn announce(
     if !settings.rooms.contains_key(&request.room) {
         return Err(Refusal::new(Code::UnknownRoom, "there is no such room; make it first"));
     }
-    Ok((Change::Patch(request.room.clone(), RoomPatch::Announce(prewarm)), prewarm))
+    Ok((Change::Patch(request.room.clone(), RoomPatch::SetPrewarm(prewarm)), prewarm))
 }
 
 /// Returns the change that deletes a pre-warm; `None` when none has this id.
 fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<Change> {
     let live = settings.prewarms(now_ms);
     let (room, found) = live.into_iter().find(|(room, prewarm)| id(room, *prewarm) == wanted)?;
-    Some(Change::Patch(room.clone(), RoomPatch::TakeBack { at_ms: found.at_ms }))
+    Some(Change::Patch(room.clone(), RoomPatch::CancelPrewarm { at_ms: found.at_ms }))
 }
 
 /// Announces or changes a pre-warm.

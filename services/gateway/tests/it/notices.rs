@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::fleet::Fleet;
 use crate::raw::RawHttp;
 use barrage_bus::{
-    Bus, BusError, Change, Changed, Draft, InstanceReport, PulseDraft, Range, RangeLimits, Receipt,
-    Registered, Settings, Subscription, Topic,
+    Bus, BusError, Change, Changed, Draft, InstanceReport, Log, PulseDraft, Range, RangeLimits, Receipt,
+    Registered, Registry, Settings, SettingsStore, Subscription, Topic,
 };
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::frame::ServerFrame;
@@ -102,7 +102,7 @@ struct Flaky {
 }
 
 #[async_trait::async_trait]
-impl Bus for Flaky {
+impl Log for Flaky {
     async fn subscribe(&self, topic: &Topic) -> Result<Subscription, BusError> {
         let fails = |left: usize| left.checked_sub(1);
         if *topic == Topic::Direct
@@ -147,7 +147,10 @@ impl Bus for Flaky {
     fn tail(&self, partition: u16) -> watch::Receiver<Sequence> {
         self.bus.tail(partition)
     }
+}
 
+#[async_trait::async_trait]
+impl SettingsStore for Flaky {
     fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.bus.settings()
     }
@@ -155,7 +158,10 @@ impl Bus for Flaky {
     async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.bus.change(change).await
     }
+}
 
+#[async_trait::async_trait]
+impl Registry for Flaky {
     async fn report(&self, report: InstanceReport) -> Result<(), BusError> {
         self.bus.report(report).await
     }

@@ -1,0 +1,15 @@
+//! The embedded engine: one sequencer thread, memory for repair, SQLite for the log.
+
+mod condition;
+mod engine;
+mod file;
+mod journal;
+mod mark;
+mod reader;
+mod row;
+mod sequencer;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+pub use engine::EmbeddedBus;

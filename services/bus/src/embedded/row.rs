@@ -1,0 +1,71 @@
+//! Rows of the log, and connections to it.
+
+use std::path::Path;
+
+use barrage_protocol::{Class, Message, RoomId, Sequence};
+use rusqlite::{Connection, Row};
+
+use crate::log::Topic;
+
+/// Opens a connection in WAL mode.
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+pub(crate) fn topic(direct: i64, room: &RoomId) -> Topic {
+    if direct == 1 { Topic::Direct } else { Topic::Room(room.clone()) }
+}
+
+pub(crate) fn class_number(class: Class) -> i64 {
+    match class {
+        Class::Signal => 0,
+        Class::Gift => 1,
+        Class::Chat => 2,
+        Class::Pulse => 3,
+    }
+}
+
+pub(crate) fn corrupt(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+pub(crate) fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| corrupt(column, error))
+}
+
+/// Reads a room id. Direct topics store an empty one in the table `topics`: it reads as `-`.
+pub(crate) fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
+    let text = row.get_ref(column)?.as_str()?;
+    RoomId::parse(if text.is_empty() { "-" } else { text }).map_err(|error| corrupt(column, error))
+}
+
+pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let optional = |column: usize| row.get::<_, Option<String>>(column);
+    let class = match row.get::<_, i64>(3)? {
+        0 => Class::Signal,
+        1 => Class::Gift,
+        2 => Class::Chat,
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
+    };
+    Ok(Message {
+        sequence: Sequence(row.get::<_, i64>(0)?.cast_unsigned()),
+        room: room(row, 1)?,
+        previous: Sequence(row.get::<_, i64>(2)?.cast_unsigned()),
+        class,
+        sender: optional(4)?.map(|s| s.parse().map_err(|e| corrupt(4, e))).transpose()?,
+        id: optional(5)?.map(|s| s.parse().map_err(|e| corrupt(5, e))).transpose()?,
+        to: optional(6)?.map(|s| s.parse().map_err(|e| corrupt(6, e))).transpose()?,
+        at_ms: row.get::<_, i64>(7)?.cast_unsigned(),
+        body: row.get::<_, Vec<u8>>(8)?.into(),
+    })
+}

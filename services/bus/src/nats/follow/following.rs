@@ -1,0 +1,209 @@
+//! The task of one topic: stores messages as they arrive, and reads missing ones from the stream.
+//!
+//! Any replica may answer those reads, and the chain shows whether an answer was complete: a stream
+//! without a leader, which takes some seconds to elect one, can therefore be read too.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
+use barrage_clock::steady_ms;
+use barrage_protocol::{Message, Sequence};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::followed::{Followed, Kept};
+use super::newest::Newest;
+use super::source::Source;
+use super::topics::FollowedTopics;
+use crate::error::BusError;
+use crate::events::{Event, PulseDraft};
+use crate::log::Topic;
+use crate::nats::connection::connect::Disturbances;
+use crate::nats::connection::link::Pauses;
+use crate::nats::stream::envelope::{Envelope, number};
+
+/// Maximum number of messages in one turn, before other events are looked at.
+const TURN_ARRIVALS_MAX: usize = 64;
+
+/// Age at which an open gap is logged.
+const LONG_GAP: Duration = Duration::from_secs(3);
+
+/// A message on a topic's subject.
+enum Arrival {
+    Message(Message),
+    Pulse(PulseDraft),
+}
+
+/// How reading a gap ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Mended {
+    /// Memory holds all messages up to the position.
+    Complete,
+    /// Given up, because the last subscriber has left.
+    Abandoned,
+}
+
+/// Whether messages may have been stored before the subscription and after the start position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The leader named the position after it had the subscription: nothing is missing.
+    Exact,
+    /// A replica named the position: the leader must be asked.
+    Approximate,
+}
+
+/// The task of one topic.
+pub(crate) struct Following {
+    pub(crate) source: Arc<Source>,
+    pub(crate) topics: Arc<FollowedTopics>,
+    pub(crate) topic: Topic,
+    pub(crate) followed: Arc<Followed>,
+    pub(crate) arrivals: Subscriber,
+}
+
+impl Following {
+    /// Runs until the last subscriber leaves or the connection's client ends. `disturbances` must
+    /// be taken before the subscription was made.
+    pub(crate) async fn run(mut self, mut disturbances: watch::Receiver<Disturbances>, start: Start) {
+        let followed = Arc::clone(&self.followed);
+        let (events, mut stored) = (&followed.events, followed.stored.subscribe());
+        let mut newest = (start == Start::Approximate).then(|| self.newest());
+        loop {
+            tokio::select! {
+                biased;
+                () = events.closed() => {
+                    if self.topics.leave(&self.topic) {
+                        return;
+                    }
+                }
+                Ok(()) = disturbances.changed() => newest = Some(self.newest()),
+                last = Newest::answer(&mut newest), if newest.is_some() => {
+                    newest = None;
+                    self.mend(last).await;
+                }
+                Ok(()) = stored.changed() => {
+                    let last = *stored.borrow_and_update();
+                    self.mend(last).await;
+                }
+                arrival = self.arrivals.next() => {
+                    let Some(arrival) = arrival else {
+                        // Dropping the sender tells subscribers that the bus has ended.
+                        self.topics.remove(&self.topic);
+                        return;
+                    };
+                    self.receive(arrival).await;
+                    for _ in 1..TURN_ARRIVALS_MAX {
+                        let Some(Some(arrival)) = self.arrivals.next().now_or_never() else { break };
+                        self.receive(arrival).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the leader for the newest position. Messages that arrive meanwhile are shown.
+    fn newest(&self) -> Newest {
+        Newest::ask(Arc::clone(&self.source), self.topic.clone())
+    }
+
+    async fn receive(&mut self, arrival: async_nats::Message) {
+        match read(arrival) {
+            None => tracing::warn!("the bus delivered something that is no message"),
+            Some(Arrival::Pulse(pulse)) => self.followed.events.send(&Event::Pulse(pulse)),
+            Some(Arrival::Message(message)) => self.receive_message(message).await,
+        }
+    }
+
+    async fn receive_message(&mut self, message: Message) {
+        // After an abandoned gap the next subscriber has this message read again, together with
+        // those that are missing before it.
+        if self.mend(message.previous).await == Mended::Complete {
+            self.keep(message);
+        }
+    }
+
+    /// Stores the next message and shows it to subscribers; ignores one that is stored already.
+    fn keep(&self, message: Message) {
+        let mut kept = self.followed.kept.lock();
+        if message.sequence <= kept.log.last() {
+            return;
+        }
+        let message = Arc::new(message);
+        // By this process's own clock: the publisher's clock and this one may differ by hours.
+        let now_ms = steady_ms();
+        kept.log.push(Arc::clone(&message), 0, now_ms, &self.source.limits);
+        kept.log.expire(now_ms, &self.source.limits);
+        self.followed.events.send(&Event::Message(message));
+    }
+
+    /// Reads the missing messages up to a position; tries until memory holds them or the last
+    /// subscriber leaves. Meanwhile arrivals wait in their channel, and a channel that overflows
+    /// counts as a disturbance.
+    async fn mend(&self, last: Sequence) -> Mended {
+        if last <= self.followed.last() {
+            return Mended::Complete;
+        }
+        self.source.metrics.gaps.inc();
+        let (mut pauses, began, mut is_long) = (Pauses::new(), Instant::now(), false);
+        let topic = &self.topic;
+        while let Err(error) = self.source.while_connected(self.try_mend(last)).await {
+            if self.followed.events.receiver_count() == 0 {
+                return Mended::Abandoned;
+            }
+            if !is_long && began.elapsed() > LONG_GAP {
+                is_long = true;
+                tracing::warn!(
+                    %error, ?topic, after = %self.followed.last(), %last,
+                    "a gap cannot be read yet: newer messages are not shown until it is"
+                );
+            }
+            pauses.pause().await;
+        }
+        if is_long {
+            let secs = began.elapsed().as_secs_f32();
+            tracing::warn!(?topic, secs, "a gap was read after many attempts");
+        }
+        Mended::Complete
+    }
+
+    async fn try_mend(&self, last: Sequence) -> Result<(), BusError> {
+        let streams = &self.source.streams;
+        let reader = streams.of(&self.topic);
+        let _permit = self.source.reads.acquire().await;
+        let input = streams.names.input(&self.topic);
+        let after = self.followed.last();
+        if reader.first().await?.is_none_or(|first| first.0 > after.0 + 1) {
+            // Only the leader's answer counts for messages that have left the stream.
+            let first = reader.state().await?.first_sequence;
+            if first > after.0 + 1 {
+                self.forget_before(Sequence(first - 1));
+            }
+        }
+        let visit = |message| {
+            self.keep(message);
+            ControlFlow::Continue(())
+        };
+        reader.scan(&input, self.followed.last(), last, visit).await
+    }
+
+    /// Empties memory: some of the missing messages have left the stream, so that the messages in
+    /// memory and those to come have a gap between them.
+    fn forget_before(&self, base: Sequence) {
+        let mut kept = self.followed.kept.lock();
+        *kept = Kept::from(base);
+        self.followed.events.send(&Event::Lagged);
+    }
+}
+
+fn read(arrival: async_nats::Message) -> Option<Arrival> {
+    let Some(headers) = arrival.headers else {
+        return serde_json::from_slice(&arrival.payload).ok().map(Arrival::Pulse);
+    };
+    let sequence = Sequence(number(&headers, NATS_SEQUENCE)?);
+    let previous = Sequence(number(&headers, NATS_LAST_SEQUENCE)?);
+    Some(Arrival::Message(Envelope::read(&headers)?.message(sequence, previous, arrival.payload)))
+}

@@ -1,0 +1,8 @@
+//! The streams of messages: their names, and reads of what they hold.
+
+pub(crate) mod envelope;
+pub(crate) mod names;
+pub(crate) mod partition;
+pub(crate) mod reader;
+pub(crate) mod streams;
+pub(crate) mod tail;

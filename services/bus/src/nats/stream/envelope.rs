@@ -1,0 +1,88 @@
+//! The metadata of a stored message, in one header.
+
+use async_nats::HeaderMap;
+use async_nats::header::{IntoHeaderName, NATS_MESSAGE_ID};
+use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::names::topic_tokens;
+use crate::log::Draft;
+
+/// Name of the header.
+const HEADER: &str = "Barrage";
+
+/// A message without position and body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    room: RoomId,
+    pub(crate) class: Class,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<UserId>,
+    /// Time of acceptance by the publisher's clock, which its answer holds too.
+    pub(crate) at_ms: u64,
+    pub(crate) fingerprint: u64,
+    /// Random per call of `publish`: distinguishes a call's own retry from another call's message.
+    pub(crate) call: u64,
+}
+
+impl Envelope {
+    pub(crate) fn new(draft: &Draft, at_ms: u64, call: u64) -> Self {
+        Envelope {
+            room: draft.room.clone(),
+            class: draft.class,
+            sender: draft.sender.clone(),
+            id: draft.id.clone(),
+            to: draft.to.clone(),
+            at_ms,
+            fingerprint: draft.fingerprint,
+            call,
+        }
+    }
+
+    pub(crate) fn headers(&self, message_id: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, message_id);
+        headers.insert(HEADER, serde_json::to_string(self).expect("an envelope is plain data"));
+        headers
+    }
+
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        serde_json::from_str(headers.get(HEADER)?.as_str()).ok()
+    }
+
+    pub(crate) fn message(self, sequence: Sequence, previous: Sequence, body: Bytes) -> Message {
+        Message {
+            room: self.room,
+            sequence,
+            previous,
+            class: self.class,
+            sender: self.sender,
+            id: self.id,
+            to: self.to,
+            at_ms: self.at_ms,
+            body,
+        }
+    }
+}
+
+/// Returns the id by which the server recognises duplicates. Its window spans the whole stream, so
+/// topic and sender are part of the id: two senders may choose the same one. A draft without an id
+/// gets one for its own retries.
+pub(crate) fn message_id(draft: &Draft, call: u64, index: usize) -> String {
+    let topic = topic_tokens(&draft.topic());
+    let sender = draft.sender.as_ref().map_or("", UserId::as_str);
+    match &draft.id {
+        Some(id) => format!("{topic}/{sender}/{id}"),
+        None => format!("{topic}/{sender}/~{call:x}.{index}"),
+    }
+}
+
+/// Parses a number in a header.
+pub(crate) fn number(headers: &HeaderMap, name: impl IntoHeaderName) -> Option<u64> {
+    headers.get(name)?.as_str().parse().ok()
+}

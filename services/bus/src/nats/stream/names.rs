@@ -1,0 +1,227 @@
+//! Names of subjects, streams, buckets and keys.
+
+use std::fmt::Write;
+
+use super::partition::partition;
+use crate::log::Topic;
+use crate::settings::change::SettingKey;
+
+/// All names of one installation. The names of a single partition have no number.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    prefix: String,
+    partitions: u16,
+}
+
+impl Names {
+    /// Returns `None` when the prefix cannot be part of a name.
+    pub(crate) fn new(prefix: &str, partitions: u16) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        let valid = !prefix.is_empty() && prefix.len() <= 64 && prefix.bytes().all(allowed);
+        valid.then(|| Names { prefix: prefix.into(), partitions })
+    }
+
+    pub(crate) fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
+    pub(crate) fn partition(&self, topic: &Topic) -> u16 {
+        partition(topic, self.partitions)
+    }
+
+    /// Returns the name of a partition's stream. It contains the number of partitions: streams of
+    /// another number are other streams, and servers refuse two that store the same subjects.
+    pub(crate) fn stream(&self, partition: u16) -> String {
+        match self.partitions {
+            1 => format!("{}_messages", self.prefix),
+            count => format!("{}_messages_{partition}_of_{count}", self.prefix),
+        }
+    }
+
+    /// Returns the names that an existing stream of this installation was declared with.
+    pub(crate) fn of_declared(&self, stream: &str) -> Option<Self> {
+        let rest = stream.strip_prefix(&self.prefix)?.strip_prefix("_messages")?;
+        let partitions = match rest.strip_prefix('_') {
+            None => 1,
+            Some(numbers) => numbers.split_once("_of_")?.1.parse().ok()?,
+        };
+        let made = Names { prefix: self.prefix.clone(), partitions };
+        (0..partitions).any(|partition| made.stream(partition) == stream).then_some(made)
+    }
+
+    pub(crate) fn settings_bucket(&self) -> String {
+        format!("{}_settings", self.prefix)
+    }
+
+    pub(crate) fn instances_bucket(&self) -> String {
+        format!("{}_instances", self.prefix)
+    }
+
+    /// Returns the subject on which a topic's messages are published and stored.
+    pub(crate) fn input(&self, topic: &Topic) -> String {
+        format!("{}{}", self.input_of(self.partition(topic)), topic_tokens(topic))
+    }
+
+    /// Returns the subject on which a topic's stored messages are republished, and its pulses sent.
+    pub(crate) fn output(&self, topic: &Topic) -> String {
+        format!("{}.out.{}", self.prefix, topic_tokens(topic))
+    }
+
+    /// Returns the first tokens of the subjects of a partition.
+    fn input_of(&self, partition: u16) -> String {
+        match self.partitions {
+            1 => format!("{}.in.", self.prefix),
+            _ => format!("{}.in.{partition}.", self.prefix),
+        }
+    }
+
+    /// Returns the wildcard over the subjects of all streams.
+    pub(crate) fn every_input(&self) -> String {
+        format!("{}.in.>", self.prefix)
+    }
+
+    pub(crate) fn every_input_of(&self, partition: u16) -> String {
+        format!("{}>", self.input_of(partition))
+    }
+
+    pub(crate) fn every_output(&self) -> String {
+        format!("{}.out.>", self.prefix)
+    }
+
+    pub(crate) fn every_room_input_of(&self, partition: u16) -> String {
+        format!("{}room.*", self.input_of(partition))
+    }
+}
+
+/// Returns a topic as the last tokens of a subject. A room id has neither dots nor wildcards.
+pub(crate) fn topic_tokens(topic: &Topic) -> String {
+    match topic {
+        Topic::Room(room) => format!("room.{room}"),
+        Topic::Direct => "direct".into(),
+    }
+}
+
+/// Key of the switches.
+pub(crate) const SWITCHES_KEY: &str = "switches";
+/// Key of the revocation of all tokens; a user's key has the user after a dot.
+const REVOKED: &str = "revoked";
+
+impl SettingKey {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            SettingKey::Switches => SWITCHES_KEY.into(),
+            SettingKey::Room(room) => format!("room.{room}"),
+            SettingKey::Restriction(room, user) => format!("restriction.{room}.{}", escape(user.as_str())),
+            SettingKey::Revocation(None) => REVOKED.into(),
+            SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let key = match (parts.next()?, parts.next(), parts.next()) {
+            (SWITCHES_KEY, None, None) => SettingKey::Switches,
+            (REVOKED, None, None) => SettingKey::Revocation(None),
+            (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
+            ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
+            ("restriction", Some(room), Some(user)) => {
+                SettingKey::Restriction(room.parse().ok()?, unescape(user)?.parse().ok()?)
+            }
+            _ => return None,
+        };
+        parts.next().is_none().then_some(key)
+    }
+}
+
+/// Writes bytes that a key may not contain as `=` and two hexadecimal digits.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
+            escaped.push(char::from(byte));
+        } else {
+            write!(escaped, "={byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    escaped
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut parts = text.split('=');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrage_protocol::{RoomId, UserId};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_read_back(room in "[A-Za-z0-9_-]{1,64}", user in "[A-Za-z0-9_.:@-]{1,64}") {
+            let room: RoomId = room.parse().unwrap();
+            let key = SettingKey::Restriction(room.clone(), user.parse().unwrap());
+            let text = key.text();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=.".contains(&b)));
+            prop_assert_eq!(text.split('.').count(), 3);
+            prop_assert_eq!(SettingKey::parse(&text), Some(key));
+            let user: UserId = "u:1".parse().unwrap();
+            for key in [SettingKey::Room(room), SettingKey::Revocation(None), SettingKey::Revocation(Some(user))] {
+                prop_assert_eq!(SettingKey::parse(&key.text()), Some(key));
+            }
+        }
+
+        #[test]
+        fn unknown_keys_do_not_panic(text in "[a-z=.0-9A-Zä]{0,30}") {
+            SettingKey::parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_one_token() {
+        assert!(Names::new("barrage-2", 1).is_some());
+        for bad in ["", "a.b", "*", ">", "a b"] {
+            assert!(Names::new(bad, 1).is_none(), "{bad:?}");
+        }
+    }
+
+    /// These names are stored: a change would lose the messages of existing installations.
+    #[test]
+    fn names_of_a_single_partition_have_no_number() {
+        let one = Names::new("p", 1).unwrap();
+        assert_eq!(
+            (one.stream(0).as_str(), one.input(&Topic::Direct).as_str()),
+            ("p_messages", "p.in.direct")
+        );
+        assert_eq!(
+            (one.every_input_of(0).as_str(), one.every_room_input_of(0).as_str()),
+            ("p.in.>", "p.in.room.*")
+        );
+        let three = Names::new("p", 3).unwrap();
+        assert_eq!(
+            (three.stream(2).as_str(), three.every_input_of(2).as_str()),
+            ("p_messages_2_of_3", "p.in.2.>")
+        );
+        let room = Topic::Room("demo".parse().unwrap());
+        assert_eq!(three.input(&room), format!("p.in.{}.room.demo", three.partition(&room)));
+        assert_eq!(three.output(&room), one.output(&room));
+    }
+
+    #[test]
+    fn a_streams_name_contains_the_number_of_partitions() {
+        let names = Names::new("p", 5).unwrap();
+        let declared = |stream: &str| names.of_declared(stream).map(|names| names.partitions());
+        assert_eq!((declared("p_messages"), declared("p_messages_2_of_3")), (Some(1), Some(3)));
+        for other in
+            ["p_messages_3_of_3", "p_messages_0_of_1", "q_messages", "p_messages_x", "p_messages_0_of_x"]
+        {
+            assert_eq!(declared(other), None, "{other}");
+        }
+    }
+}

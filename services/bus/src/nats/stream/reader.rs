@@ -1,0 +1,268 @@
+//! Reads of the messages that a stream holds.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime};
+
+use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE, NATS_SUBJECT};
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, State, Stream};
+use async_nats::{Client, HeaderMap, StatusCode, Subject, Subscriber};
+use barrage_protocol::{Message, Sequence};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::envelope::{Envelope, number};
+use crate::error::BusError;
+use crate::nats::connection::link::{Pauses, unavailable};
+
+/// Maximum number of messages of one read; the answer must fit into a subscription's channel.
+const READ_MESSAGES_MAX: usize = 512;
+
+/// Longest time of a read, as a multiple of the longest wait for one of its messages.
+const READ_TIMEOUTS_MAX: u32 = 4;
+
+/// Status of the answer that ends a batch of direct reads.
+const END_OF_BATCH: u16 = 204;
+
+/// Answer to one read: the messages that could be parsed, in order.
+pub(crate) struct ReadResult {
+    pub(crate) messages: Vec<Message>,
+    /// Position of the last message that was read.
+    pub(crate) reached: Sequence,
+    /// Whether the stream held more messages behind it.
+    pub(crate) more: bool,
+}
+
+/// Reads from one stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    client: Client,
+    stream: Stream<()>,
+    queries: Subject,
+    timeout: Duration,
+    read_messages_max: usize,
+}
+
+impl Reader {
+    pub(crate) async fn new(
+        context: &Context,
+        stream: &str,
+        timeout: Duration,
+        channel: usize,
+    ) -> Result<Self, BusError> {
+        Ok(Reader {
+            client: context.client(),
+            stream: context.get_stream_no_info(stream).await.map_err(|e| unavailable(&e))?,
+            queries: format!("$JS.API.DIRECT.GET.{stream}").into(),
+            timeout,
+            read_messages_max: READ_MESSAGES_MAX.min(channel / 2).max(1),
+        })
+    }
+
+    /// Returns the state of the stream, from its leader.
+    pub(crate) async fn state(&self) -> Result<State, BusError> {
+        self.info().await.map(|info| info.state)
+    }
+
+    /// Returns configuration and state of the stream, from its leader.
+    pub(crate) async fn info(&self) -> Result<Info, BusError> {
+        self.stream.get_info().await.map_err(|e| unavailable(&e))
+    }
+
+    /// Returns the newest position of a subject; zero when nothing is stored. The leader answers
+    /// after earlier subscriptions of this client have reached it: messages that are stored later
+    /// arrive on those.
+    pub(crate) async fn last(&self, subject: &str) -> Result<Sequence, BusError> {
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => Ok(Sequence(message.sequence)),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
+                Ok(Sequence::ZERO)
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Returns the envelope of the message at a position; `None` when the message has left the stream.
+    pub(crate) async fn envelope(&self, sequence: Sequence) -> Result<Option<Envelope>, BusError> {
+        match self.stream.get_raw_message(sequence.0).await {
+            Ok(message) => Ok(Envelope::read(&message.headers)),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Reads up to `limit` messages of a subject after a position. Any replica may answer, and may
+    /// be a moment behind. An answer that ends half-way counts up to there: on busy servers,
+    /// reading the whole again would never end.
+    pub(crate) async fn read(
+        &self,
+        subject: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<ReadResult, BusError> {
+        #[derive(Serialize)]
+        struct Query<'a> {
+            seq: u64,
+            batch: usize,
+            next_by_subj: &'a str,
+        }
+        let limit = limit.clamp(1, self.read_messages_max);
+        let query = Query { seq: after.0 + 1, batch: limit, next_by_subj: subject };
+        let mut answers = within(self.timeout, self.query(&query)).await?;
+        let mut read = ReadResult { messages: Vec::new(), reached: after, more: false };
+        let deadline = Instant::now() + self.timeout * READ_TIMEOUTS_MAX;
+        loop {
+            let Answer { sequence, headers, payload } = match within(self.timeout, answers.next()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => break read.more = answers.more,
+                Err(_) if read.reached > after => break read.more = true,
+                Err(error) => return Err(error),
+            };
+            match Envelope::read(&headers) {
+                Some(envelope) => read.messages.push(envelope.message(sequence, read.reached, payload)),
+                None => tracing::warn!(%sequence, "the stream holds a message that Barrage did not write"),
+            }
+            read.reached = sequence;
+            if Instant::now() > deadline {
+                break read.more = true;
+            }
+        }
+        Ok(read)
+    }
+
+    /// Returns the newest positions of the subjects that have messages, from any replica.
+    pub(crate) async fn lasts(&self, subjects: &[&str]) -> Result<HashMap<String, Sequence>, BusError> {
+        #[derive(Serialize)]
+        struct Query<'a> {
+            multi_last: &'a [&'a str],
+        }
+        let read = async {
+            let mut lasts = HashMap::new();
+            for some in subjects.chunks(self.read_messages_max) {
+                let mut answers = self.query(&Query { multi_last: some }).await?;
+                while let Some(Answer { sequence, headers, .. }) = answers.next().await? {
+                    let subject = headers.get(NATS_SUBJECT).map(ToString::to_string);
+                    lasts.insert(subject.unwrap_or_default(), sequence);
+                }
+            }
+            Ok(lasts)
+        };
+        within(self.timeout, read).await
+    }
+
+    /// Returns the first position that the stream still holds, from any replica; `None` when it is
+    /// empty.
+    pub(crate) async fn first(&self) -> Result<Option<Sequence>, BusError> {
+        let reached = self.read(">", Sequence::ZERO, 1).await?.reached;
+        Ok((reached > Sequence::ZERO).then_some(reached))
+    }
+
+    async fn query(&self, query: &impl Serialize) -> Result<Answers, BusError> {
+        let query = serde_json::to_vec(query).expect("a query is plain data");
+        let inbox = Subject::from(self.client.new_inbox());
+        let answers = self.client.subscribe(inbox.clone()).await.map_err(|e| unavailable(&e))?;
+        let sent = self.client.publish_with_reply(self.queries.clone(), inbox, query.into()).await;
+        sent.map_err(|e| unavailable(&e))?;
+        Ok(Answers { answers, before: 0, more: false })
+    }
+
+    /// Returns the first position of a subject that was stored since a time.
+    pub(crate) async fn first_since(
+        &self,
+        subject: &str,
+        since: SystemTime,
+    ) -> Result<Option<Sequence>, BusError> {
+        #[derive(Serialize)]
+        struct Query<'a> {
+            start_time: String,
+            batch: usize,
+            next_by_subj: &'a str,
+        }
+        let start_time = humantime::format_rfc3339_millis(since).to_string();
+        let read = async {
+            let mut answers = self.query(&Query { start_time, batch: 1, next_by_subj: subject }).await?;
+            Ok(answers.next().await?.map(|answer| answer.sequence))
+        };
+        within(self.timeout, read).await
+    }
+
+    /// Passes a subject's messages after a position to `visit` in order, until it breaks or `last`,
+    /// a position that the leader has named, is reached.
+    pub(crate) async fn scan(
+        &self,
+        subject: &str,
+        after: Sequence,
+        last: Sequence,
+        mut visit: impl FnMut(Message) -> ControlFlow<()>,
+    ) -> Result<(), BusError> {
+        let deadline = Instant::now() + self.timeout;
+        let (mut reached, mut pauses) = (after, Pauses::new());
+        while reached < last {
+            let read = self.read(subject, reached, self.read_messages_max).await?;
+            for message in read.messages {
+                if visit(message).is_break() {
+                    return Ok(());
+                }
+            }
+            if read.reached > reached {
+                reached = read.reached;
+            } else if self.state().await.is_ok_and(|state| state.first_sequence > last.0) {
+                // The message at `last` has left the stream in the meantime.
+                return Ok(());
+            } else if Instant::now() > deadline {
+                return Err(BusError::Unavailable("a replica stays behind".into()));
+            } else {
+                pauses.pause().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One stored message of an answer.
+struct Answer {
+    sequence: Sequence,
+    headers: HeaderMap,
+    payload: Bytes,
+}
+
+/// The messages that answer one query; each names the one before it.
+struct Answers {
+    answers: Subscriber,
+    before: u64,
+    /// Whether the stream held more messages behind them.
+    more: bool,
+}
+
+impl Answers {
+    async fn next(&mut self) -> Result<Option<Answer>, BusError> {
+        let Some(answer) = self.answers.next().await else {
+            return Err(BusError::Unavailable("the client has stopped".into()));
+        };
+        let headers = answer.headers.unwrap_or_default();
+        if answer.status == Some(StatusCode::NOT_FOUND) {
+            return Ok(None);
+        }
+        if number(&headers, NATS_LAST_SEQUENCE) != Some(self.before) {
+            return Err(BusError::Unavailable("an answer was lost on the way".into()));
+        }
+        match answer.status.map(|status| status.as_u16()) {
+            None => {}
+            Some(END_OF_BATCH) => {
+                self.more = number(&headers, "Nats-Num-Pending").is_some_and(|pending| pending > 0);
+                return Ok(None);
+            }
+            Some(status) => return Err(BusError::Unavailable(format!("a read was answered {status}"))),
+        }
+        self.before = number(&headers, NATS_SEQUENCE).unwrap_or_default();
+        Ok(Some(Answer { sequence: Sequence(self.before), headers, payload: answer.payload }))
+    }
+}
+
+async fn within<T>(time: Duration, read: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
+    let timed = tokio::time::timeout(time, read).await;
+    timed.unwrap_or_else(|_| Err(BusError::Unavailable("a read got no answer in time".into())))
+}

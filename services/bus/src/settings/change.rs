@@ -1,0 +1,258 @@
+//! Changes of the settings, as patches.
+//!
+//! A change names the one thing that it changes and is applied to the value that is stored at
+//! that moment, so that two concurrent changes never overwrite each other. The arithmetic here is
+//! pure; the engines apply a change under compare-and-swap on the value's revision.
+
+use barrage_protocol::{RoomId, UserId};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::ChangeError;
+use super::restriction::{Restriction, RestrictionKind, Restrictions};
+use super::room::{RoomPatch, RoomSettings};
+use super::switch::Switches;
+
+/// One change of the settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Replaces all settings of a room, for tools and tests that own the room. Where others may
+    /// change the room at the same time, use [`Change::Patch`].
+    Room(RoomId, RoomSettings),
+    /// Changes one setting of a room.
+    Patch(RoomId, RoomPatch),
+    /// Adds a mute or a kick. Of this one and the one in force the later end counts.
+    Restrict {
+        /// Room in which the restriction holds.
+        room: RoomId,
+        /// Restricted user.
+        user: UserId,
+        /// Kind and end of the restriction.
+        restriction: Restriction,
+    },
+    /// Lifts a mute or a kick; the other kind stays.
+    Lift {
+        /// Room in which the restriction holds.
+        room: RoomId,
+        /// Restricted user.
+        user: UserId,
+        /// Kind to lift.
+        kind: RestrictionKind,
+    },
+    /// Sets one switch.
+    Switch {
+        /// Name of the switch, see [`Switches::list`].
+        name: String,
+        /// New value.
+        value: Value,
+    },
+    /// Refuses tokens that were minted before a time. Of two such times the later one counts.
+    Revoke {
+        /// User whose tokens are refused; `None` means all users.
+        user: Option<UserId>,
+        /// Unix seconds.
+        before_secs: u64,
+    },
+}
+
+/// Result of a change: the one value that it is about, before and after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Value before the change; `None` when there was none.
+    pub before: Option<Setting>,
+    /// Value after the change; `None` when the change removed it.
+    pub after: Option<Setting>,
+}
+
+impl Changed {
+    /// Returns the room's settings after the change; the default for changes of other things.
+    #[must_use]
+    pub fn room(&self) -> RoomSettings {
+        self.after.as_ref().and_then(Setting::room).cloned().unwrap_or_default()
+    }
+
+    /// Returns the user's restrictions after the change; none for changes of other things.
+    #[must_use]
+    pub fn restrictions(&self) -> Restrictions {
+        self.after.as_ref().and_then(Setting::restrictions).unwrap_or_default()
+    }
+
+    /// Returns the switches after the change; the default for changes of other things.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        self.after.as_ref().and_then(Setting::switches).unwrap_or_default()
+    }
+}
+
+/// Name of a value that is stored and changed on its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum SettingKey {
+    Switches,
+    Room(RoomId),
+    Restriction(RoomId, UserId),
+    /// A user's revocation; `None` is the one of all users.
+    Revocation(Option<UserId>),
+}
+
+/// A value that is stored and changed on its own, as JSON without its kind: the key has the kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Setting {
+    /// Settings of a room.
+    Room(RoomSettings),
+    /// Restrictions of a user in a room.
+    Restrictions(Restrictions),
+    /// Switches of the platform.
+    Switches(Switches),
+    /// Tokens minted before this time, in Unix seconds, are refused.
+    RevokedBefore(u64),
+}
+
+impl Setting {
+    fn room(&self) -> Option<&RoomSettings> {
+        if let Setting::Room(room) = self { Some(room) } else { None }
+    }
+
+    fn restrictions(&self) -> Option<Restrictions> {
+        if let Setting::Restrictions(restrictions) = self { Some(*restrictions) } else { None }
+    }
+
+    fn switches(&self) -> Option<Switches> {
+        if let Setting::Switches(switches) = self { Some(*switches) } else { None }
+    }
+
+    pub(crate) fn revoked_before(&self) -> Option<u64> {
+        if let Setting::RevokedBefore(secs) = self { Some(*secs) } else { None }
+    }
+
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("settings are plain data")
+    }
+
+    /// Parses the output of [`Setting::json`].
+    pub(crate) fn read(key: &SettingKey, json: &[u8]) -> serde_json::Result<Setting> {
+        Ok(match key {
+            SettingKey::Room(_) => Setting::Room(serde_json::from_slice(json)?),
+            SettingKey::Restriction(..) => Setting::Restrictions(serde_json::from_slice(json)?),
+            SettingKey::Switches => Setting::Switches(serde_json::from_slice(json)?),
+            SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
+        })
+    }
+}
+
+impl Change {
+    /// Returns the key of the value that the change is about.
+    pub(crate) fn key(&self) -> SettingKey {
+        match self {
+            Change::Room(room, _) | Change::Patch(room, _) => SettingKey::Room(room.clone()),
+            Change::Restrict { room, user, .. } | Change::Lift { room, user, .. } => {
+                SettingKey::Restriction(room.clone(), user.clone())
+            }
+            Change::Switch { .. } => SettingKey::Switches,
+            Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
+        }
+    }
+
+    /// Returns the value after the change; `None` removes it. Applying a change twice gives the
+    /// same value as once.
+    pub(crate) fn apply(
+        &self,
+        current: Option<&Setting>,
+        now_ms: u64,
+    ) -> Result<Option<Setting>, ChangeError> {
+        let restrictions = || current.and_then(Setting::restrictions).unwrap_or_default();
+        let in_force = |changed: Restrictions| {
+            let left = Restrictions {
+                mute_until_ms: changed.until_ms(RestrictionKind::Mute, now_ms),
+                kick_until_ms: changed.until_ms(RestrictionKind::Kick, now_ms),
+            };
+            (!left.is_over(now_ms)).then_some(Setting::Restrictions(left))
+        };
+        Ok(match self {
+            Change::Room(_, settings) => Some(Setting::Room(settings.clone())),
+            Change::Patch(_, patch) => {
+                Some(Setting::Room(patch.apply(current.and_then(Setting::room), now_ms)?))
+            }
+            Change::Restrict { restriction, .. } => in_force(restrictions().with(*restriction)),
+            Change::Lift { kind, .. } => in_force(restrictions().without(*kind)),
+            Change::Switch { name, value } => {
+                let switches = current.and_then(Setting::switches).unwrap_or_default();
+                Some(Setting::Switches(switches.with(name, value.clone())?))
+            }
+            Change::Revoke { before_secs, .. } => {
+                let known = current.and_then(Setting::revoked_before).unwrap_or_default();
+                Some(Setting::RevokedBefore(known.max(*before_secs)))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::room::Prewarm;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    fn room() -> RoomId {
+        "r".parse().unwrap()
+    }
+
+    fn patched(current: Option<&RoomSettings>, patch: RoomPatch) -> Result<RoomSettings, ChangeError> {
+        let current = current.cloned().map(Setting::Room);
+        let after = Change::Patch(room(), patch).apply(current.as_ref(), NOW_MS)?;
+        Ok(after.unwrap().room().cloned().unwrap())
+    }
+
+    #[test]
+    fn a_patch_changes_one_thing_and_keeps_the_others() {
+        let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
+        let put =
+            |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
+        let mut room = patched(None, put(Some("A"))).unwrap();
+        let patches = [
+            RoomPatch::MuteAll(true),
+            RoomPatch::SlowMode { secs: 5 },
+            RoomPatch::SetPrewarm(prewarm),
+            RoomPatch::Close,
+        ];
+        for patch in patches {
+            room = patched(Some(&room), patch).unwrap();
+        }
+        let expected = RoomSettings {
+            title: "A".into(),
+            closed: true,
+            mute_all: true,
+            slow_mode_secs: 5,
+            stream_started_at_ms: NOW_MS,
+            prewarms: vec![prewarm],
+        };
+        assert_eq!(room, expected);
+        let opened = patched(Some(&room), put(None)).unwrap();
+        assert_eq!(opened, RoomSettings { closed: false, ..expected.clone() });
+        let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
+        assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
+        let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
+        assert_eq!(cancelled, RoomSettings { prewarms: vec![], ..expected });
+        let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
+        assert_eq!(again, Err(ChangeError::UnknownPrewarm));
+    }
+
+    #[test]
+    fn a_patch_of_an_unknown_room_is_refused() {
+        for patch in [RoomPatch::MuteAll(true), RoomPatch::SlowMode { secs: 5 }, RoomPatch::Close] {
+            assert_eq!(patched(None, patch), Err(ChangeError::UnknownRoom));
+        }
+    }
+
+    #[test]
+    fn a_restriction_that_is_over_is_removed() {
+        let user: UserId = "u".parse().unwrap();
+        let mute = Restriction { kind: RestrictionKind::Mute, until_ms: NOW_MS };
+        let change = Change::Restrict { room: room(), user: user.clone(), restriction: mute };
+        assert_eq!(change.apply(None, NOW_MS), Ok(None));
+        let both = Restrictions { mute_until_ms: Some(NOW_MS - 1), kick_until_ms: Some(NOW_MS + 1) };
+        let lift = Change::Lift { room: room(), user, kind: RestrictionKind::Kick };
+        assert_eq!(lift.apply(Some(&Setting::Restrictions(both)), NOW_MS), Ok(None));
+    }
+}

@@ -1,0 +1,23 @@
+//! Why a change does not fit the settings.
+
+use super::switch::SwitchError;
+
+/// Maximum number of pre-warms of all rooms that are not over; a further one is refused.
+pub const PREWARMS_MAX: usize = 64;
+
+/// Why a change does not fit the settings as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The room does not exist.
+    #[error("there is no such room; PUT /v1/admin/rooms/{{room}} makes one")]
+    UnknownRoom,
+    /// The switch does not exist, or does not take the value.
+    #[error(transparent)]
+    Switch(#[from] SwitchError),
+    /// [`PREWARMS_MAX`] pre-warms are announced already.
+    #[error("at most {PREWARMS_MAX} pre-warms at a time; take one back, or wait until one is over")]
+    PrewarmsFull,
+    /// The room has no pre-warm for this time.
+    #[error("there is no such pre-warm, or it is over")]
+    UnknownPrewarm,
+}

@@ -1,0 +1,119 @@
+//! One room's settings, and patches that change one of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ChangeError;
+
+/// One room's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoomSettings {
+    /// Name that pages show.
+    pub title: String,
+    /// Closed: joins and posts are refused.
+    pub closed: bool,
+    /// Only moderators and above may chat.
+    pub mute_all: bool,
+    /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
+    pub slow_mode_secs: u32,
+    /// Start of the stream in Unix milliseconds: offsets into the stream count from here.
+    pub stream_started_at_ms: u64,
+    /// Announced pre-warms; those that are over may still be listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prewarms: Vec<Prewarm>,
+}
+
+/// An announcement of many viewers at a known time: the fleet is scaled out before they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prewarm {
+    /// Expected arrival, Unix milliseconds.
+    pub at_ms: u64,
+    /// Expected stay in seconds, from `at_ms`.
+    pub lasts_secs: u64,
+    /// Expected number of viewers.
+    pub viewers: u64,
+}
+
+impl Prewarm {
+    /// Returns whether the announced stay has ended.
+    #[must_use]
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.at_ms.saturating_add(self.lasts_secs.saturating_mul(1_000)) <= now_ms
+    }
+}
+
+/// A change of one setting of a room. All but [`RoomPatch::Put`] and [`RoomPatch::Ensure`] need
+/// an existing room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomPatch {
+    /// Creates the room, or opens it when it was closed; sets the fields that are given.
+    Put {
+        /// New title; `None` keeps the old one.
+        title: Option<String>,
+        /// Start of the stream, Unix milliseconds; `None` keeps the old one, or takes the current
+        /// time for a new room.
+        stream_started_at_ms: Option<u64>,
+    },
+    /// Creates the room under this title; changes nothing when the room exists.
+    Ensure {
+        /// Title of a new room.
+        title: String,
+    },
+    /// Sets [`RoomSettings::mute_all`].
+    MuteAll(bool),
+    /// Sets [`RoomSettings::slow_mode_secs`].
+    SlowMode {
+        /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
+        secs: u32,
+    },
+    /// Closes the room: joins and posts are refused from now on.
+    Close,
+    /// Adds a pre-warm, or replaces the one for the same time.
+    SetPrewarm(Prewarm),
+    /// Removes the pre-warm for this time.
+    CancelPrewarm {
+        /// [`Prewarm::at_ms`] of the pre-warm to remove.
+        at_ms: u64,
+    },
+}
+
+impl RoomPatch {
+    /// Returns the room's settings after the patch; `room` is `None` for a room that does not exist.
+    pub(crate) fn apply(
+        &self,
+        room: Option<&RoomSettings>,
+        now_ms: u64,
+    ) -> Result<RoomSettings, ChangeError> {
+        let creates = matches!(self, RoomPatch::Put { .. } | RoomPatch::Ensure { .. });
+        let mut after = match room {
+            Some(room) => room.clone(),
+            None if creates => RoomSettings { stream_started_at_ms: now_ms, ..RoomSettings::default() },
+            None => return Err(ChangeError::UnknownRoom),
+        };
+        match self {
+            RoomPatch::Put { title, stream_started_at_ms } => {
+                after.title = title.clone().unwrap_or(after.title);
+                after.stream_started_at_ms = stream_started_at_ms.unwrap_or(after.stream_started_at_ms);
+                after.closed = false;
+            }
+            RoomPatch::Ensure { title } if room.is_none() => after.title.clone_from(title),
+            RoomPatch::Ensure { .. } => {}
+            RoomPatch::MuteAll(on) => after.mute_all = *on,
+            RoomPatch::SlowMode { secs } => after.slow_mode_secs = *secs,
+            RoomPatch::Close => after.closed = true,
+            RoomPatch::SetPrewarm(prewarm) => {
+                after.prewarms.retain(|known| known.at_ms != prewarm.at_ms && !known.is_over(now_ms));
+                after.prewarms.push(*prewarm);
+            }
+            RoomPatch::CancelPrewarm { at_ms } => {
+                after.prewarms.retain(|known| !known.is_over(now_ms));
+                let count = after.prewarms.len();
+                after.prewarms.retain(|known| known.at_ms != *at_ms);
+                if after.prewarms.len() == count {
+                    return Err(ChangeError::UnknownPrewarm);
+                }
+            }
+        }
+        Ok(after)
+    }
+}

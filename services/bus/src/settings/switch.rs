@@ -1,0 +1,114 @@
+//! Switches that operators set on all instances at once: features to turn off, breakers to force.
+
+use barrage_flow::Forced;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// All switches; the default is the value of a switch that was never set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Switches {
+    /// Uplinks answer likes `held` and do not count them.
+    pub no_likes: bool,
+    /// Gateways do not count joins.
+    pub no_entries: bool,
+    /// Chat is shown in the plain style; likes and entries are dropped.
+    pub text_only: bool,
+    /// Uplinks answer chat of viewers `held` in every room.
+    pub hold_chat: bool,
+    /// Uplinks refuse all posts but those of admins.
+    pub read_only: bool,
+    /// Uplinks refuse to read history.
+    pub history_off: bool,
+    /// Forces the breaker before Redis.
+    pub redis: Forced,
+    /// Forces the breaker before the moderation hook.
+    pub moderation_hook: Forced,
+}
+
+/// Name, values and meaning of each switch, as operators see them.
+const TABLE: [(&str, &str, &str); 8] = [
+    ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
+    ("no-entries", ON_OFF, "joins are not counted"),
+    ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are dropped"),
+    ("hold-chat", ON_OFF, "chat of viewers is answered `held`: its sender alone sees it"),
+    ("read-only", ON_OFF, "only admins post; everything else is refused, gifts included"),
+    ("history-off", ON_OFF, "history is not read"),
+    ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
+    ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),
+];
+const ON_OFF: &str = "true, false";
+const BREAKER: &str = "no, open, closed";
+
+/// One switch, as the admin API and the console show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SwitchView {
+    /// Name of the switch.
+    pub name: String,
+    /// Current value.
+    pub value: Value,
+    /// Values that the switch takes, for people.
+    pub values: String,
+    /// Effect of the switch, for people.
+    pub meaning: String,
+}
+
+/// Why a switch was not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchError {
+    /// The switch does not exist.
+    #[error("there is no such switch; there are {}", TABLE.map(|(name, ..)| name).join(", "))]
+    Unknown,
+    /// The switch, named first, takes only the values named second.
+    #[error("{0} takes one of {1}")]
+    Value(&'static str, &'static str),
+}
+
+impl Switches {
+    /// Lists all switches with their current values.
+    #[must_use]
+    pub fn list(&self) -> Vec<SwitchView> {
+        let values = serde_json::to_value(self).expect("switches are plain data");
+        let view = |(name, kind, meaning): (&str, &str, &str)| SwitchView {
+            name: name.into(),
+            value: values[name].clone(),
+            values: kind.into(),
+            meaning: meaning.into(),
+        };
+        TABLE.map(view).into()
+    }
+
+    /// Returns the switches with one of them set.
+    pub fn with(&self, name: &str, value: Value) -> Result<Switches, SwitchError> {
+        let (name, kind, _) = TABLE.into_iter().find(|row| row.0 == name).ok_or(SwitchError::Unknown)?;
+        let mut values = serde_json::to_value(self).expect("switches are plain data");
+        values[name] = value;
+        serde_json::from_value(values).map_err(|_| SwitchError::Value(name, kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_every_field_of_the_struct() {
+        let fields = serde_json::to_value(Switches::default()).unwrap();
+        let mut names: Vec<_> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut table = TABLE.map(|row| row.0).to_vec();
+        names.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(names, table);
+    }
+
+    #[test]
+    fn a_switch_takes_only_its_own_values() {
+        let set = Switches::default().with("no-likes", true.into()).unwrap();
+        assert!(set.no_likes);
+        let set = set.with("redis", "open".into()).unwrap();
+        assert_eq!((set.redis, set.no_likes), (Forced::Open, true));
+        assert_eq!(set.with("no-like", true.into()), Err(SwitchError::Unknown));
+        assert!(matches!(set.with("no-likes", "open".into()), Err(SwitchError::Value("no-likes", _))));
+        assert!(set.with("redis", true.into()).is_err());
+    }
+}

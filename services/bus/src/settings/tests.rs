@@ -1,0 +1,50 @@
+//! Changes applied to all settings: limits, and revocations of all users.
+
+use super::change::Change;
+use super::error::PREWARMS_MAX;
+use super::room::{Prewarm, RoomPatch, RoomSettings};
+use super::*;
+
+const NOW_MS: u64 = 1_800_000_000_000;
+
+fn room() -> RoomId {
+    "r".parse().unwrap()
+}
+
+#[test]
+fn a_prewarm_for_the_same_time_is_replaced_and_those_that_are_over_free_their_slots() {
+    let mut settings = Settings::default();
+    let set_prewarm = |at_secs: u64| {
+        let at_ms = NOW_MS + at_secs * 1_000;
+        Change::Patch(room(), RoomPatch::SetPrewarm(Prewarm { at_ms, lasts_secs: 50, viewers: 1 }))
+    };
+    settings.rooms.insert(room(), RoomSettings::default());
+    let mut apply = |change: &Change, now_ms: u64| {
+        settings.apply(change, &BusConfig::default(), now_ms)?;
+        Ok(settings.rooms[&room()].prewarms.len())
+    };
+    for n in 0..PREWARMS_MAX as u64 {
+        apply(&set_prewarm(100 * n), NOW_MS).unwrap();
+    }
+    let full = Err(BusError::Refused(ChangeError::PrewarmsFull));
+    assert_eq!(apply(&set_prewarm(50), NOW_MS), full);
+    assert_eq!(apply(&set_prewarm(100), NOW_MS), Ok(PREWARMS_MAX));
+    assert_eq!(apply(&set_prewarm(150), NOW_MS + 50_000), Ok(PREWARMS_MAX));
+}
+
+#[test]
+fn a_revocation_keeps_the_later_time_and_one_of_all_users_covers_earlier_ones() {
+    let mut settings = Settings::default();
+    let mut revoke = |user: Option<&str>, before_secs| {
+        let change = Change::Revoke { user: user.map(|user| user.parse().unwrap()), before_secs };
+        settings.apply(&change, &BusConfig::default(), NOW_MS).unwrap();
+        settings.revocations.clone()
+    };
+    revoke(Some("a"), 10);
+    revoke(Some("b"), 30);
+    assert_eq!(revoke(Some("a"), 5).by_user[&"a".parse().unwrap()], 10);
+    let revoked = revoke(None, 20);
+    assert_eq!((revoked.all_before, revoked.by_user.len()), (Some(20), 1));
+    assert_eq!(revoke(None, 10).all_before, Some(20));
+    assert_eq!(revoke(Some("a"), 15).by_user.len(), 1, "the revocation of all users covers it");
+}

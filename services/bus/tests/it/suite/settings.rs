@@ -1,0 +1,150 @@
+//! Changes of the settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_bus::{
+    Bus, BusConfig, BusError, Change, ChangeError, Prewarm, Restriction, RestrictionKind, RoomPatch,
+    RoomSettings,
+};
+use barrage_protocol::{RoomId, UserId};
+
+use super::WAIT_MAX;
+use crate::engine::Engine;
+
+pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
+    let config = BusConfig { rooms_max: 2, restrictions_max: 2, ..BusConfig::default() };
+    let engine = E::start(config).await;
+    let bus = engine.bus();
+    let settings = bus.settings();
+    let room = |name: &str| name.parse::<RoomId>().unwrap();
+    for (n, name) in ["a", "b", "a"].iter().enumerate() {
+        let value = RoomSettings { slow_mode_secs: u32::try_from(n).unwrap(), ..RoomSettings::default() };
+        bus.change(Change::Room(room(name), value.clone())).await.unwrap();
+        assert_eq!(settings.borrow().rooms[&room(name)], value);
+    }
+    let third = Change::Room(room("c"), RoomSettings::default());
+    assert_eq!(bus.change(third).await, Err(BusError::Full("room")));
+
+    let user = |name: &str| name.parse::<UserId>().unwrap();
+    let mute = |name: &str, until_ms| Change::Restrict {
+        room: room("a"),
+        user: user(name),
+        restriction: Restriction { kind: RestrictionKind::Mute, until_ms },
+    };
+    let unmute = |name: &str| Change::Lift { room: room("a"), user: user(name), kind: RestrictionKind::Mute };
+    let far = 4_102_444_800_000;
+    bus.change(mute("u:1@x.y", far)).await.unwrap();
+    bus.change(mute("u:2", far)).await.unwrap();
+    assert_eq!(bus.change(mute("u:3", far)).await, Err(BusError::Full("restriction")));
+    let found = settings.borrow().restriction(&room("a"), &user("u:1@x.y"), far - 1);
+    assert_eq!(found.map(|it| it.kind), Some(RestrictionKind::Mute));
+    bus.change(unmute("u:1@x.y")).await.unwrap();
+    assert!(settings.borrow().restriction(&room("a"), &user("u:1@x.y"), 0).is_none());
+    bus.change(mute("u:3", far)).await.unwrap();
+
+    bus.change(Change::Switch { name: "hold-chat".into(), value: true.into() }).await.unwrap();
+    assert!(settings.borrow().switches.hold_chat);
+    bus.change(Change::Revoke { user: Some(user("u:1@x.y")), before_secs: 7 }).await.unwrap();
+    bus.change(Change::Revoke { user: None, before_secs: 5 }).await.unwrap();
+    let before = settings.borrow().clone();
+    assert_eq!((before.revocations.all_before, before.revocations.by_user.len()), (Some(5), 1));
+    drop((bus, settings));
+    let engine = engine.restart().await;
+    let settings = engine.bus().settings().borrow().clone();
+    assert_eq!((settings.rooms.len(), settings.switches.hold_chat), (2, true));
+    assert_eq!(settings.restrictions, before.restrictions);
+    assert_eq!(settings.revocations, before.revocations);
+}
+
+pub(crate) async fn concurrent_changes_of_two_processes_both_take_effect<E: Engine>() {
+    const ROUNDS: u64 = 12;
+    let engine = E::start(BusConfig::default()).await;
+    let (one, other) = (engine.bus(), engine.another().await);
+    let room: RoomId = "a".parse().unwrap();
+    let user: UserId = "u".parse().unwrap();
+    one.change(Change::Patch(room.clone(), RoomPatch::Ensure { title: "A".into() })).await.unwrap();
+    let prewarm = |n: u64| Prewarm { at_ms: 4_102_444_800_000 + n, lasts_secs: 60, viewers: 1 };
+    let patches = |bus: Arc<dyn Bus>, offset: u64| {
+        let room = room.clone();
+        async move {
+            for n in 0..ROUNDS {
+                let patch = RoomPatch::SetPrewarm(prewarm(2 * n + offset));
+                bus.change(Change::Patch(room.clone(), patch)).await.unwrap();
+            }
+        }
+    };
+    let far = 4_102_444_800_000;
+    let restrict = |bus: Arc<dyn Bus>, kind| {
+        let (room, user) = (room.clone(), user.clone());
+        async move {
+            for n in 0..ROUNDS {
+                let restriction = Restriction { kind, until_ms: far + ROUNDS - n };
+                let (room, user) = (room.clone(), user.clone());
+                bus.change(Change::Restrict { room, user, restriction }).await.unwrap();
+            }
+        }
+    };
+    let switch = |bus: Arc<dyn Bus>, name: &'static str| async move {
+        bus.change(Change::Switch { name: name.into(), value: true.into() }).await.unwrap();
+    };
+    tokio::join!(
+        patches(Arc::clone(&one), 0),
+        patches(Arc::clone(&other), 1),
+        restrict(Arc::clone(&one), RestrictionKind::Mute),
+        restrict(Arc::clone(&other), RestrictionKind::Kick),
+        switch(Arc::clone(&one), "no-likes"),
+        switch(Arc::clone(&other), "text-only"),
+    );
+    for bus in [&one, &other] {
+        let mut settings = bus.settings();
+        let all_here = settings.wait_for(|settings| {
+            let switches = settings.switches;
+            let ends = settings.restrictions.get(&(room.clone(), user.clone()));
+            let ends = ends.map(|it| (it.mute_until_ms, it.kick_until_ms));
+            settings.rooms[&room].prewarms.len() as u64 == 2 * ROUNDS
+                && ends == Some((Some(far + ROUNDS), Some(far + ROUNDS)))
+                && switches.no_likes
+                && switches.text_only
+        });
+        let settings = tokio::time::timeout(WAIT_MAX, all_here).await.map(drop);
+        assert!(settings.is_ok(), "a change was overwritten: {:?}", bus.settings().borrow());
+    }
+}
+
+pub(crate) async fn a_change_of_something_unknown_is_refused<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let room: RoomId = "a".parse().unwrap();
+    let close = Change::Patch(room.clone(), RoomPatch::Close);
+    assert_eq!(bus.change(close.clone()).await, Err(BusError::Refused(ChangeError::UnknownRoom)));
+    let unknown = Change::Switch { name: "no-such".into(), value: true.into() };
+    assert!(matches!(bus.change(unknown).await, Err(BusError::Refused(ChangeError::Switch(_)))));
+    let ensure = RoomPatch::Ensure { title: "A".into() };
+    bus.change(Change::Patch(room.clone(), ensure)).await.unwrap();
+    let changed = bus.change(close).await.unwrap();
+    assert!(changed.room().closed && bus.settings().borrow().rooms[&room].closed);
+}
+
+pub(crate) async fn a_restriction_can_be_set_again_after_it_ended_or_was_lifted<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let (room, user): (RoomId, UserId) = ("a".parse().unwrap(), "u".parse().unwrap());
+    let far = 4_102_444_800_000;
+    let set = |until_ms| {
+        let (room, user) = (room.clone(), user.clone());
+        let restriction = Restriction { kind: RestrictionKind::Kick, until_ms };
+        Change::Restrict { room, user, restriction }
+    };
+    for _ in 0..3 {
+        bus.change(set(far)).await.unwrap();
+        let lift = Change::Lift { room: room.clone(), user: user.clone(), kind: RestrictionKind::Kick };
+        bus.change(lift).await.unwrap();
+        assert!(bus.settings().borrow().restrictions.is_empty());
+    }
+    let soon_ms = barrage_clock::unix_ms() + 300;
+    bus.change(set(soon_ms)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let changed = bus.change(set(far)).await.unwrap();
+    assert_eq!(changed.restrictions().kick_until_ms, Some(far));
+}
