@@ -1,4 +1,4 @@
-//! A run: the bus's partitions side by side, and what keeps the archive small.
+//! A run: one loop for each partition of the bus, and the sweep of old messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +9,29 @@ use barrage_store::Store;
 use futures_util::future::{select_all, try_join_all};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::ArchiverConfig;
+use crate::error::ArchiverError;
+use crate::metrics::ArchiverMetrics;
 use crate::partition::Partition;
 use crate::sweep;
-use crate::{ArchiverConfig, ArchiverError, ArchiverMetrics};
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Messages taken into the store.
+    /// Messages written to the store.
     pub archived: u64,
-    /// The archive's position in each partition at the end.
+    /// Position of the archive in each partition at the end.
     pub positions: Vec<Sequence>,
-    /// Whether everything that the bus held was taken before the end. If not, it
-    /// is taken at the next start.
+    /// Whether all messages of the bus were archived before the end. The next start archives the
+    /// others.
     pub drained: bool,
 }
 
-/// Archives until `shutdown`, then takes what is there, and returns. Failures of
-/// store and bus are waited out; an error is something only a person can mend,
-/// and nothing was skipped.
+/// Archives until `shutdown`, then archives the messages that the bus still holds, and returns.
+/// Failures of store and bus are retried.
+///
+/// # Errors
+/// When only an operator can repair the cause. No message was skipped.
 pub async fn run(
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
@@ -39,8 +43,8 @@ pub async fn run(
         Partition::new(number, Arc::clone(&bus), Arc::clone(&store), config.clone(), metrics.clone())
     };
     let mut partitions: Vec<_> = (0..bus.partitions()).map(partition).collect();
-    // Dropped wherever it stands: a transaction is whole or not at all, and what
-    // is not known to be archived is read again.
+    // The shutdown may drop a loop at any await: a transaction is whole or absent, and messages that
+    // are not known to be archived are read again.
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
@@ -53,7 +57,9 @@ pub async fn run(
     let drained = match tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), drains).await {
         Ok(done) => done.map(|_| true)?,
         Err(_) => {
-            tracing::warn!("shutting down before everything was archived; the next start goes on");
+            tracing::warn!(
+                "the shutdown came before all messages were archived; the next start archives the others"
+            );
             false
         }
     };

@@ -1,4 +1,4 @@
-//! What a message changes besides the archive, read from its body. Pure.
+//! The archive entry of a message, with the effect that its body describes. Pure.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use barrage_store::{ArchiveEntry, Effect, GiftKind, GiftRecord};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A gift's body, as far as the ledger needs it. Other fields are none of the
-/// archiver's business, so that a new one needs no release of it.
+/// The fields of a gift's body that the ledger needs. Other fields are ignored, so that a new field
+/// needs no release of the archiver.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Paid {
@@ -31,17 +31,17 @@ struct Signal {
     sequence: Option<Sequence>,
 }
 
-/// Whether a body said what its class promises.
+/// Whether a body has the form of its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readable {
-    /// It did.
+    /// The body has the form of its class.
     Yes,
-    /// It did not: the message is archived, its effect is not known.
+    /// The body has another form. The message is archived without an effect.
     No,
 }
 
-/// The archive's entry for a message. Never fails: a body that cannot be read
-/// must not stop those behind it.
+/// Makes the archive entry of a message. Never fails, because an unreadable body must not stop the
+/// messages behind it.
 #[must_use]
 pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
     if serde_json::from_slice::<&RawValue>(&message.body).is_err() {
@@ -57,7 +57,7 @@ pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
     (ArchiveEntry { message, effect: effect.unwrap_or(Effect::None) }, readable)
 }
 
-/// The message with a body that is JSON, and keeps what can be kept of the old.
+/// Returns the message with a JSON body that quotes the unreadable one.
 fn quoted(message: &Message) -> Message {
     let text = String::from_utf8_lossy(&message.body);
     let body = serde_json::json!({ "type": "unreadable", "text": text });
@@ -69,7 +69,7 @@ fn gift(message: &Message) -> Option<GiftRecord> {
         Some(GiftRecord {
             sequence: message.sequence,
             room: message.room.clone(),
-            // The sender is who the token named; the body repeats it.
+            // The token named the sender; the body only repeats the user.
             user: message.sender.clone().or(user)?,
             kind,
             name: gift.name,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_kept_without_effect() {
+    fn unreadable_body_is_archived_without_effect() {
         for body in [
             &br#"{"type":"gift","gift":{"name":"x","count":-1}}"#[..],
             br#"{"type":"gift","gift":{"name":"x","count":99999999999}}"#,

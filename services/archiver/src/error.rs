@@ -1,30 +1,30 @@
-//! Why the archiver stopped; everything else it waits out.
+//! Errors that stop the archiver. Other failures are retried.
 
 use barrage_protocol::Sequence;
 use barrage_store::StoreError;
 
-/// What only a person can mend.
+/// A failure that only an operator can repair.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiverError {
-    /// The store refuses a message for good. Skipping it would lose it.
-    #[error("the store refuses what the bus holds")]
+    /// The store refuses a message permanently. Skipping the message would lose it.
+    #[error("the store refuses a message of the bus")]
     Store(#[source] StoreError),
-    /// The bus ends before the archive does: it was reset, or is another one.
-    /// Its new messages would be taken for archived ones.
+    /// The bus ends before the archive does: the bus was reset, or is another one. Its new messages
+    /// would count as archived.
     #[error(
         "the bus ends at {tail} in partition {partition} but {archived} is archived; restore the bus or use a \
          new store"
     )]
     BusBehind {
-        /// Where, from 0.
+        /// Number of the partition, from 0.
         partition: u16,
-        /// The bus's newest position.
+        /// Newest position of the bus.
         tail: Sequence,
-        /// The archive's.
+        /// Position of the archive.
         archived: Sequence,
     },
-    /// The bus stopped while it was needed.
+    /// The bus stopped before the archiver did.
     #[error("the bus has stopped")]
     BusStopped,
 }

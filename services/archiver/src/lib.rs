@@ -1,12 +1,10 @@
-//! Takes durable messages off the bus into the store, in order, skipping none.
+//! The archiver: copies durable messages from the bus to the store, in order, without gaps.
 //!
-//! It is not on a message's way to the viewers: when it stands still, history
-//! grows old and nothing else happens. Its only state is the store's high-water
-//! position in each partition of the bus, which moves in the transaction that keeps the messages, so a crash
-//! at any moment loses nothing and keeps nothing twice.
+//! Messages reach viewers without the archiver: while it is down, only the history gets older. Its
+//! state is the position of the archive in each partition of the bus. The position moves in the
+//! transaction that writes the messages, so that a crash loses no message and writes none twice.
 
 pub mod archiver;
-mod backoff;
 pub mod config;
 pub mod derive;
 pub mod error;

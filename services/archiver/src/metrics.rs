@@ -1,9 +1,9 @@
-//! The archiver's metrics.
+//! The Prometheus metrics of the archiver.
 
 use barrage_protocol::Class;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Handles, resolved once.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct ArchiverMetrics {
     archived: IntCounterVec,
@@ -15,7 +15,10 @@ pub struct ArchiverMetrics {
 }
 
 impl ArchiverMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`.
+    ///
+    /// # Errors
+    /// When `registry` has metrics of these names already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let counter = |name, help| {
             let counter = IntCounter::new(name, help)?;
@@ -28,7 +31,7 @@ impl ArchiverMetrics {
         )?;
         let lag_messages = IntGauge::new(
             "barrage_archiver_lag_messages",
-            "Positions between the archive and the newest durable message, at most, summed over the partitions.",
+            "Maximum of messages between the archive and the newest durable message, summed over the partitions.",
         )?;
         registry.register(Box::new(archived.clone()))?;
         registry.register(Box::new(lag_messages.clone()))?;
@@ -40,15 +43,15 @@ impl ArchiverMetrics {
             lag_messages,
             store_failures: counter(
                 "barrage_archiver_store_failures_total",
-                "Calls of the store that failed and were tried again.",
+                "Calls of the store that failed and were retried.",
             )?,
             bus_failures: counter(
                 "barrage_archiver_bus_failures_total",
-                "Reads of the bus that failed and were tried again.",
+                "Reads of the bus that failed and were retried.",
             )?,
             unreadable: counter(
                 "barrage_archiver_unreadable_total",
-                "Archived messages whose body did not say what its class promises.",
+                "Archived messages whose body did not have the form of its class.",
             )?,
             deleted: counter(
                 "barrage_archiver_deleted_total",

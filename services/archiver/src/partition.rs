@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use barrage_backoff::Backoff;
 use barrage_bus::{Bus, Fault, Report};
 use barrage_protocol::{Message, Sequence};
 use barrage_store::{ArchiveEntry, Store, StoreError};
 
-use crate::backoff::Backoff;
+use crate::config::ArchiverConfig;
 use crate::derive::{Readable, entry};
+use crate::error::ArchiverError;
+use crate::metrics::ArchiverMetrics;
 use crate::rooms::RoomMirror;
-use crate::{ArchiverConfig, ArchiverError, ArchiverMetrics};
 
-/// How long the bus may take to say that it holds what is archived.
+/// Maximum wait for the bus to reach the position of the archive.
 const TAIL_WAIT: Duration = Duration::from_secs(2);
 
-/// Takes one partition over. Those of a bus have no room in common, and so nothing
-/// to do with each other.
+/// Archives one partition. Partitions have no room in common, so each has a loop of its own.
 pub(crate) struct Partition {
     number: u16,
     bus: Arc<dyn Bus>,
@@ -24,18 +25,18 @@ pub(crate) struct Partition {
     config: ArchiverConfig,
     metrics: ArchiverMetrics,
     rooms: RoomMirror,
-    /// Everything up to here is archived; `None` until the store said so.
+    /// Position up to which all messages are archived; `None` until the store was asked.
     position: Option<Sequence>,
     archived: u64,
-    /// Its share of the metric.
+    /// Share of this partition in the metric.
     lag_messages: i64,
-    /// A failure that lasts is logged once, and then once a minute.
+    /// Logs a lasting failure once, and then once a minute.
     bus_fault: Fault,
     store_fault: Fault,
     started: Instant,
 }
 
-/// Whether there may be more to do at once.
+/// Whether there may be more messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     More,
@@ -62,25 +63,26 @@ impl Partition {
             lag_messages: 0,
             bus_fault: Fault::default(),
             store_fault: Fault::default(),
-            started: Instant::now(),
+            started: barrage_clock::now(),
         }
     }
 
-    /// Messages taken into the store.
+    /// Returns the messages written to the store.
     pub(crate) fn archived(&self) -> u64 {
         self.archived
     }
 
-    /// Where the archive ends, as far as it is known.
+    /// Returns the position of the archive, as far as it is known.
     pub(crate) fn position(&self) -> Sequence {
         self.position.unwrap_or_default()
     }
 
-    /// Archives for ever; returns why it cannot.
+    /// Archives until an error that only an operator can repair.
     pub(crate) async fn follow(&mut self) -> ArchiverError {
         let mut tail = self.bus.tail(self.number);
         loop {
-            // Seen before the read: what arrives during it wakes the wait below.
+            // Marked as seen before the read: a message that arrives during the read wakes the wait
+            // below.
             drop(tail.borrow_and_update());
             let archived = match self.step().await {
                 Ok(progress) => progress,
@@ -97,13 +99,13 @@ impl Partition {
         }
     }
 
-    /// Archives until the bus has no more.
+    /// Archives until the bus has no more messages.
     pub(crate) async fn drain(&mut self) -> Result<(), ArchiverError> {
         while self.step().await? == Progress::More {}
         Ok(())
     }
 
-    /// Takes one batch over.
+    /// Archives one batch.
     async fn step(&mut self) -> Result<Progress, ArchiverError> {
         let position = match self.position {
             Some(position) => position,
@@ -128,32 +130,32 @@ impl Partition {
         Ok(Progress::More)
     }
 
-    /// Where the archive ends, and that the bus does not end before.
+    /// Asks the store for the position of the archive, and checks that the bus does not end before.
     async fn find_position(&mut self) -> Result<Sequence, ArchiverError> {
-        let mut backoff = Backoff::new(&self.config);
+        let mut backoff = self.backoff();
         let archived = loop {
             match self.store.archived_up_to(self.number).await {
                 Ok(archived) => break archived,
-                Err(error) => self.wait_out(error, &mut backoff).await?,
+                Err(error) => self.wait_after(error, &mut backoff).await?,
             }
         };
         let mut tail = self.bus.tail(self.number);
-        // What this process knows of the bus may be older than what another archived.
-        let told = tokio::time::timeout(TAIL_WAIT, tail.wait_for(|tail| *tail >= archived)).await;
-        let holds_it = matches!(told, Ok(Ok(_)));
-        drop(told);
-        if !holds_it {
+        // This process may see an older end of the bus than another process archived.
+        let reached = tokio::time::timeout(TAIL_WAIT, tail.wait_for(|tail| *tail >= archived)).await;
+        let is_reached = matches!(reached, Ok(Ok(_)));
+        drop(reached);
+        if !is_reached {
             let tail = *tail.borrow();
             return Err(ArchiverError::BusBehind { partition: self.number, tail, archived });
         }
-        tracing::info!(partition = self.number, %archived, "archiving from here");
+        tracing::info!(partition = self.number, %archived, "archiving starts after this position");
         self.position = Some(archived);
         Ok(archived)
     }
 
-    /// The next messages, however long the bus takes to give them.
+    /// Reads the next messages, and retries for as long as the bus fails.
     async fn read(&mut self, position: Sequence) -> Vec<Arc<Message>> {
-        let mut backoff = Backoff::new(&self.config);
+        let mut backoff = self.backoff();
         loop {
             match self.bus.read_all(self.number, position, self.config.batch_messages_max.max(1)).await {
                 Ok(batch) => {
@@ -167,23 +169,23 @@ impl Partition {
                 Err(error) => {
                     self.metrics.bus_failures.inc();
                     if self.bus_fault.failed(self.started.elapsed()).is_some() {
-                        tracing::warn!(%error, "the archiver cannot read the bus; it tries again");
+                        tracing::warn!(%error, "the archiver cannot read the bus; trying again");
                     }
-                    tokio::time::sleep(backoff.next()).await;
+                    tokio::time::sleep(backoff.next_ceiling()).await;
                 }
             }
         }
     }
 
-    /// Keeps the batch, however often it takes.
+    /// Writes a batch, and retries for as long as the store fails.
     async fn append(&mut self, batch: &[Arc<Message>]) -> Result<(), ArchiverError> {
         let entries: Vec<ArchiveEntry> = batch.iter().map(|message| self.derive(message)).collect();
-        let mut backoff = Backoff::new(&self.config);
+        let mut backoff = self.backoff();
         while let Err(error) = self.try_append(batch, &entries).await {
             if let Some(last) = self.position {
                 self.report_lag(last);
             }
-            self.wait_out(error, &mut backoff).await?;
+            self.wait_after(error, &mut backoff).await?;
         }
         if let Some(Report::Ended { since, .. }) = self.store_fault.succeeded(self.started.elapsed()) {
             tracing::info!(secs = since.as_secs(), "the store can be written again");
@@ -213,13 +215,13 @@ impl Partition {
         if readable == Readable::No {
             self.metrics.unreadable.inc();
             let (sequence, class) = (message.sequence, message.class.label());
-            tracing::error!(%sequence, class, "a body is not what its class promises; archived without effect");
+            tracing::error!(%sequence, class, "a body does not have the form of its class; the message is archived without effect");
         }
         entry
     }
 
-    /// Waits after a failure that may pass; hands back one that will not.
-    async fn wait_out(
+    /// Waits after a failure that may pass. Returns one that will not.
+    async fn wait_after(
         &mut self,
         error: impl Into<AppendError>,
         backoff: &mut Backoff,
@@ -233,16 +235,22 @@ impl Partition {
             AppendError::Store(error) if is_logged => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the store failed; the archiver tries again"
+                    "the archiver cannot write to the store; trying again"
                 );
             }
             AppendError::TimedOut if is_logged => {
-                tracing::warn!("the store is too slow; the archiver tries again");
+                tracing::warn!("a write to the store took too long; trying again");
             }
             AppendError::Store(_) | AppendError::TimedOut => {}
         }
-        tokio::time::sleep(backoff.next()).await;
+        tokio::time::sleep(backoff.next_ceiling()).await;
         Ok(())
+    }
+
+    /// One archiver reads one bus, so waits need no jitter.
+    fn backoff(&self) -> Backoff {
+        let ArchiverConfig { backoff_initial_ms, backoff_max_ms, .. } = self.config;
+        Backoff::new(Duration::from_millis(backoff_initial_ms), Duration::from_millis(backoff_max_ms))
     }
 
     fn report_lag(&mut self, position: Sequence) {
@@ -256,7 +264,7 @@ impl Partition {
     }
 }
 
-/// Why a batch was not kept this time.
+/// Why a write of a batch failed.
 enum AppendError {
     Store(StoreError),
     TimedOut,

@@ -1,5 +1,5 @@
-//! Rooms as the archive needs them: before a room's messages are kept, the store
-//! must know when its stream began, or their offsets would count from elsewhere.
+//! Rooms in the store. The store needs the start of a room's stream before its first message,
+//! because offsets of messages count from that start.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use barrage_bus::{RoomSettings, Settings};
 use barrage_protocol::{Message, RoomId};
 use barrage_store::{Room, Store, StoreError};
 
-/// What was last written of each room. Bounded by the rooms that the bus lets
-/// exist.
+/// The settings of each room as they were last written to the store. Bounded by the rooms of the
+/// bus.
 #[derive(Debug, Default)]
 pub(crate) struct RoomMirror {
     written: HashMap<RoomId, RoomSettings>,
 }
 
 impl RoomMirror {
-    /// Writes those rooms of the batch that changed since they were written.
+    /// Writes the rooms of a batch whose settings changed since they were written.
     pub(crate) async fn write(
         &mut self,
         store: &dyn Store,
         settings: &Settings,
         batch: &[Arc<Message>],
     ) -> Result<(), StoreError> {
-        let mut looked_at = HashSet::new();
+        let mut checked = HashSet::new();
         for message in batch {
             let id = &message.room;
-            if !looked_at.insert(id) {
+            if !checked.insert(id) {
                 continue;
             }
             let Some(now) = settings.rooms.get(id) else {
                 continue;
             };
-            // Without a start the store counts from the room's first message.
+            // Without a start, the store counts offsets from the room's first message.
             if now.stream_started_at_ms == 0 || self.written.get(id) == Some(now) {
                 continue;
             }

@@ -1,50 +1,50 @@
-//! One text on its way through the rules.
+//! The check of one text: the hits of the rules so far.
 
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 
 use crate::decision::{AuditEntry, Decision, EXCERPT_CHARS_MAX, Measure, Outcome, RuleHit};
-use crate::mask::Mask;
 use crate::metrics::{ModerationMetrics, RuleKind};
+use crate::rules::Mask;
 
-/// A text that somebody wants to show.
+/// A text to be checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Where.
+    /// Room of the post.
     pub room: &'a RoomId,
-    /// Who. Whoever runs the room is not checked: the caller leaves them out.
+    /// Sender. The caller does not check the posts of those who run the room.
     pub user: &'a UserId,
-    /// The message; the same one sent again counts as one.
+    /// Id of the message. A retry under the same id counts once.
     pub id: &'a MessageId,
-    /// Its class, for the hook.
+    /// Class of the message, for the hook.
     pub class: Class,
-    /// The text, cleaned or not.
+    /// The text.
     pub text: &'a str,
 }
 
-/// Whether a rule watches or acts.
+/// Whether a rule acts, or only reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    Acts,
-    Watches,
+    Active,
+    Shadow,
 }
 
 impl Mode {
     pub(crate) const fn of(shadow: bool) -> Self {
-        if shadow { Mode::Watches } else { Mode::Acts }
+        if shadow { Mode::Shadow } else { Mode::Active }
     }
 }
 
-/// What was found so far.
+/// The hits so far.
 #[derive(Debug)]
 pub(crate) struct Check<'a> {
     pub(crate) candidate: Candidate<'a>,
     pub(crate) mask: Mask,
-    /// The hook's text, which outranks the mask.
+    /// The hook's text. It replaces the masked one.
     pub(crate) rewritten: Option<String>,
-    /// A rule refused or held: the others are not asked.
+    /// The rule that refused or held the text. Later rules are skipped.
     pub(crate) decided: Option<RuleHit>,
-    /// A rule that counts for a mute acted.
-    pub(crate) guilty: bool,
+    /// Whether a rule that counts towards a mute acted.
+    pub(crate) counts_as_hit: bool,
     shadow: Vec<RuleHit>,
     audit: Vec<AuditEntry>,
     at_ms: u64,
@@ -58,7 +58,7 @@ impl<'a> Check<'a> {
             mask: Mask::default(),
             rewritten: None,
             decided: None,
-            guilty: false,
+            counts_as_hit: false,
             shadow: Vec::new(),
             audit: Vec::new(),
             at_ms,
@@ -66,30 +66,30 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Takes down that a rule was met.
+    /// Adds a hit: to the metrics, to the audit, and to the decision.
     pub(crate) fn hit(&mut self, kind: RuleKind, hit: RuleHit, mode: Mode) {
-        self.metrics.hit(kind, hit.measure, mode == Mode::Watches);
+        self.metrics.hit(kind, hit.measure, mode == Mode::Shadow);
         self.audit.push(AuditEntry {
             at_ms: self.at_ms,
             room: self.candidate.room.clone(),
             user: self.candidate.user.clone(),
             message: self.candidate.id.clone(),
             hit: hit.clone(),
-            shadow: mode == Mode::Watches,
+            shadow: mode == Mode::Shadow,
             excerpt: self.candidate.text.chars().take(EXCERPT_CHARS_MAX).collect(),
         });
-        if mode == Mode::Watches {
+        if mode == Mode::Shadow {
             self.shadow.push(hit);
             return;
         }
-        // Not a fault of the sender's: the service was away.
-        self.guilty |= !matches!(kind, RuleKind::HookAway | RuleKind::Escalation);
+        // A hook that is away is no fault of the sender.
+        self.counts_as_hit |= !matches!(kind, RuleKind::HookAway | RuleKind::Escalation);
         if matches!(hit.measure, Measure::Refuse | Measure::Hold) {
             self.decided = Some(hit);
         }
     }
 
-    /// The text as it would be shown now, if that is not the original.
+    /// Returns the text with its masks; `None` when it is the original.
     pub(crate) fn masked(&self) -> Option<String> {
         match &self.rewritten {
             Some(text) => Some(text.clone()),

@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Action;
 use crate::error::ModerationError;
-use crate::escalation::EscalationConfig;
-use crate::hook::HookConfig;
-use crate::links::LinksConfig;
-use crate::lists::Lists;
-use crate::repeat::RepeatConfig;
+use crate::rules::escalation::EscalationConfig;
+use crate::rules::hook::HookConfig;
+use crate::rules::links::LinksConfig;
+use crate::rules::repeat::RepeatConfig;
 
 /// Each list costs one pass over every text.
 const LISTS_MAX: usize = 16;
@@ -131,13 +130,6 @@ impl ModerationConfig {
             }
         }
         found
-    }
-
-    /// Every list whose file cannot be read or holds no list. Blocks.
-    #[must_use]
-    pub fn file_problems(&self) -> Vec<ModerationError> {
-        let read = |list| Lists::read(std::slice::from_ref(list)).err();
-        self.lists.iter().filter_map(read).collect()
     }
 }
 

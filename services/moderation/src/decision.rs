@@ -1,43 +1,43 @@
-//! What comes out of a check.
+//! The result of a check.
 
 use std::time::Duration;
 
 use barrage_protocol::{MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Characters of a text that an audit entry keeps.
+/// Maximum characters of a text that an audit entry keeps.
 pub const EXCERPT_CHARS_MAX: usize = 500;
 
-/// What a rule does with a text that it hits, as configured.
+/// The configured action of a rule on a text that it hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Nothing: the rule is off.
+    /// The rule is off.
     Admit,
-    /// What it found becomes `*`; the rest is shown.
+    /// Replaces each found character by `*`; the rest is shown.
     Mask,
-    /// The sender is told no.
+    /// Refuses the post.
     Refuse,
-    /// The sender alone sees it.
+    /// Shows the post to its sender alone.
     Hold,
 }
 
-/// What was done to a text or its sender.
+/// What a rule did to a text or its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Parts became `*`.
+    /// Parts of the text became `*`.
     Mask,
-    /// Refused.
+    /// The post was refused.
     Refuse,
-    /// Shown to its sender alone.
+    /// The post was shown to its sender alone.
     Hold,
-    /// The sender may not write in the room for a while.
+    /// The sender was muted in the room.
     Mute,
 }
 
 impl Measure {
-    /// Its name as a metric label.
+    /// Returns the name, as a metric label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Measure {
 }
 
 impl Action {
-    /// What it comes to; `None` when the rule is off.
+    /// Returns the measure of the action; `None` when the rule is off.
     pub(crate) const fn measure(self) -> Option<Measure> {
         match self {
             Action::Admit => None,
@@ -61,60 +61,60 @@ impl Action {
     }
 }
 
-/// A rule that a text met.
+/// A hit of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleHit {
     /// `length`, `repeat:user`, `repeat:room`, `links`, `list:NAME`, `hook`,
     /// `hook:away` (the fallback) or `escalation`.
     pub rule: String,
-    /// What it does, or in shadow mode would have done.
+    /// Measure that the rule takes, or in shadow mode would have taken.
     pub measure: Measure,
-    /// What it saw, without the sender's words: `line 12`, a host, the hook's reason.
+    /// Cause of the hit, without the sender's text: `line 12`, a host, the hook's reason.
     pub detail: String,
 }
 
-/// What becomes of a text.
+/// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is shown as it is.
+    /// The text is shown unchanged.
     Admit,
-    /// This is shown instead. A hook may have written it: clean it like any post.
+    /// This text is shown instead. A hook may have written it, so the caller cleans it like any post.
     Masked(String),
-    /// The sender alone sees it.
+    /// The sender alone sees the text.
     Held(RuleHit),
-    /// The sender is told no.
+    /// The post is refused.
     Refused(RuleHit),
 }
 
-/// One line of the audit log. Holds a person's words: for the audit log, not for logs.
+/// One line of the audit log. It holds text of the sender, so it must not go into other logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// When, in Unix milliseconds.
+    /// Unix time of the check, in milliseconds.
     pub at_ms: u64,
-    /// Where.
+    /// Room of the post.
     pub room: RoomId,
-    /// Who.
+    /// Sender of the post.
     pub user: UserId,
-    /// Which message.
+    /// Id of the message.
     pub message: MessageId,
-    /// By which rule, and what was done.
+    /// The rule, and what it did.
     #[serde(flatten)]
     pub hit: RuleHit,
-    /// The rule only watches: nothing was done.
+    /// Whether the rule is in shadow mode, so that it did nothing.
     pub shadow: bool,
-    /// The text's beginning, at most [`EXCERPT_CHARS_MAX`] characters.
+    /// Beginning of the text, of at most [`EXCERPT_CHARS_MAX`] characters.
     pub excerpt: String,
 }
 
-/// What a check decided.
+/// The decision about one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What becomes of the text.
+    /// Outcome for the text.
     pub outcome: Outcome,
-    /// What rules in shadow mode would have done.
+    /// Hits of rules in shadow mode.
     pub shadow: Vec<RuleHit>,
-    /// For how long the sender is to be muted in the room from now on.
+    /// Time for which the caller mutes the sender in the room.
     pub mute: Option<Duration>,
-    /// For the audit log; one for each hit, in shadow mode or not, and for a mute.
+    /// Entries for the audit log: one for each hit, in shadow mode too, and one for a mute.
     pub audit: Vec<AuditEntry>,
 }

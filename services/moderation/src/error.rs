@@ -1,45 +1,45 @@
-//! Why moderation does not start or a list does not change.
+//! Errors at the start of moderation, and at the change of a list.
 
-use crate::word_list::WordListError;
+use crate::rules::word_list::{FILE_BYTES_MAX, WordListError};
 
-/// Why a moderator was not made.
+/// Why a moderator cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ModerationError {
-    /// A value of the configuration makes no sense.
+    /// A value of the configuration is out of its range, or contradicts another.
     #[error("{key}: {problem}")]
     Config {
-        /// Which.
+        /// Key of the value.
         key: String,
-        /// What would.
+        /// Description of a right value.
         problem: String,
     },
-    /// A list could not be read.
+    /// A word list cannot be read.
     #[error("word list {name}")]
     List {
-        /// Which.
+        /// Name of the list.
         name: String,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: ListError,
     },
-    /// The hook's client could not be made.
-    #[error("the hook's client could not be made")]
+    /// The HTTP client of the hook cannot be made.
+    #[error("the HTTP client of the hook cannot be made")]
     Hook(#[source] reqwest::Error),
 }
 
-/// Why a list's words did not change.
+/// Why the words of a list did not change.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// There is no list of that name.
+    /// The configuration has no list of that name.
     #[error("there is no such list; lists are named in the configuration")]
     Unknown,
-    /// The file could not be read, or is not UTF-8.
+    /// The file cannot be read, or is not UTF-8.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
-    /// The file is too long.
-    #[error("the file is longer than {} bytes", crate::lists::FILE_BYTES_MAX)]
+    /// The file is longer than [`FILE_BYTES_MAX`].
+    #[error("the file is longer than {FILE_BYTES_MAX} bytes")]
     TooLong,
-    /// The words are not a list.
+    /// A line of the file is not a word.
     #[error(transparent)]
     Words(#[from] WordListError),
 }

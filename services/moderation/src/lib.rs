@@ -1,44 +1,37 @@
-//! Moderation: whether a text may be shown, decided from cheap checks to dear ones.
+//! Moderation: decides whether a text may be shown, by cheap rules before expensive ones.
 //!
-//! - [`Folded`]: a text as it is matched: letters and digits alone, look-alikes made
-//!   equal, with the way back to the bytes of the original.
+//! - [`Folded`]: a text as it is matched. It has letters and digits alone, look-alikes are made
+//!   equal, and each character knows its bytes in the original.
 //! - [`WordList`]: up to 200,000 words, found in one pass over a folded text.
-//! - [`Moderator`]: puts repeats, links, lists and an outside hook together, and mutes
-//!   those who go on. It stores nothing: the caller keeps the [`AuditEntry`]s and
-//!   carries the mute out.
+//! - [`Moderator`]: applies repeats, links, lists and an outside hook, and mutes senders who go on. It
+//!   stores nothing: the caller keeps the [`AuditEntry`]s and applies the mute.
 //!
-//! A mask replaces what a reader sees as one character by one `*`; the rest of the
-//! text stays as it was. A rule in shadow mode reports and does nothing.
+//! A mask replaces each character, as a reader counts them, by one `*`; the rest of the text stays.
+//! A rule in shadow mode reports and does nothing.
+//!
+//! Folders, from the bottom up: `text` (characters and folding), `rules` (each rule by itself).
 
-mod characters;
-pub mod check;
-pub mod config;
-pub mod decision;
-pub mod error;
-pub mod escalation;
-pub mod fold;
-mod fold_table;
-pub mod glyph;
-pub mod hook;
-pub mod links;
-pub mod lists;
-pub mod mask;
-pub mod metrics;
-pub mod moderator;
-pub mod repeat;
-mod sightings;
-#[cfg(test)]
-mod testing;
-pub mod word_list;
+mod check;
+mod config;
+mod decision;
+mod error;
+mod lists;
+mod metrics;
+mod moderator;
+mod rules;
+mod text;
 
 pub use check::Candidate;
 pub use config::{ListConfig, ListScope, ModerationConfig};
-pub use decision::{Action, AuditEntry, Decision, Measure, Outcome, RuleHit};
+pub use decision::{Action, AuditEntry, Decision, EXCERPT_CHARS_MAX, Measure, Outcome, RuleHit};
 pub use error::{ListError, ModerationError};
-pub use fold::Folded;
-pub use hook::HookConfig;
-pub use lists::Reloaded;
-pub use mask::Mask;
+pub use lists::{Reloaded, file_problems};
 pub use metrics::ModerationMetrics;
 pub use moderator::{Moderator, Named};
-pub use word_list::{WordList, WordListError};
+pub use rules::Mask;
+pub use rules::escalation::EscalationConfig;
+pub use rules::hook::HookConfig;
+pub use rules::links::LinksConfig;
+pub use rules::repeat::RepeatConfig;
+pub use rules::word_list::{FILE_BYTES_MAX, Found, WORD_CHARS_MAX, WORDS_MAX, WordList, WordListError};
+pub use text::{Folded, glyph};

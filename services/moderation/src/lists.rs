@@ -1,41 +1,39 @@
-//! The lists in force, replaced while they are used.
+//! The word lists in force. A list can be replaced while texts are checked.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
-use crate::config::ListConfig;
+use crate::config::{ListConfig, ModerationConfig};
 use crate::error::{ListError, ModerationError};
-use crate::word_list::WordList;
+use crate::rules::word_list::{FILE_BYTES_MAX, WordList};
 
-/// Longest file: more than the greatest list of long Chinese words.
-pub const FILE_BYTES_MAX: u64 = 64 << 20;
-
-/// A list in force.
+/// A word list in force.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedList {
     pub(crate) config: Arc<ListConfig>,
     pub(crate) words: Arc<WordList>,
 }
 
-/// What a file was when it was read; `None` when there was none.
+/// Time and length of a file when it was read; `None` without a file.
 type Stamp = Option<(SystemTime, u64)>;
 
-/// What became of a list whose file had changed: its words now, or why the older
-/// words stay in force.
+/// The result of reading a list whose file had changed.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// The list.
+    /// Name of the list.
     pub name: String,
-    /// How many words it has.
+    /// Number of words, or why the older words stay in force.
     pub result: Result<usize, ListError>,
 }
 
-/// All lists. A text is checked against one state of them, whatever changes meanwhile.
+/// All word lists. The check of a text uses one state of the lists, also when a list is replaced
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Lists {
     current: ArcSwap<Vec<NamedList>>,
@@ -43,7 +41,7 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Reads every list that has a file. Blocks.
+    /// Reads every list that has a file. Blocks the thread.
     pub(crate) fn read(configs: &[ListConfig]) -> Result<Self, ModerationError> {
         let (mut lists, mut stamps) = (Vec::new(), Vec::new());
         for config in configs {
@@ -74,15 +72,15 @@ impl Lists {
         Ok(())
     }
 
-    /// Reads the files that changed (length or time) since they were last looked at. A
-    /// file that cannot be read is reported once for each change. Blocks.
+    /// Reads the files whose length or time changed since the last call. A file that cannot be read
+    /// is reported once for each change. Blocks the thread.
     pub(crate) fn reload(&self) -> Vec<Reloaded> {
         let mut reloaded = Vec::new();
         for (at, list) in self.current.load_full().iter().enumerate() {
             let Some(file) = &list.config.file else { continue };
             let now = stamp(file);
             {
-                let mut stamps = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut stamps = self.stamps.lock();
                 if stamps[at] == now {
                     continue;
                 }
@@ -97,6 +95,13 @@ impl Lists {
         }
         reloaded
     }
+}
+
+/// Returns the lists of `config` whose file cannot be read or parsed. Blocks the thread.
+#[must_use]
+pub fn file_problems(config: &ModerationConfig) -> Vec<ModerationError> {
+    let read = |list| Lists::read(std::slice::from_ref(list)).err();
+    config.lists.iter().filter_map(read).collect()
 }
 
 fn stamp(file: &Path) -> Stamp {

@@ -1,10 +1,10 @@
-//! Moderation's metrics.
+//! The Prometheus metrics of moderation.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::decision::Measure;
 
-/// Handles; the labels are kinds of rules, never names of lists.
+/// Prometheus handles, registered once per process. Labels are kinds of rules, never names of lists.
 #[derive(Debug, Clone)]
 pub struct ModerationMetrics {
     hits: IntCounterVec,
@@ -12,7 +12,7 @@ pub struct ModerationMetrics {
     pub(crate) list_failures: IntCounter,
 }
 
-/// Kinds of rules.
+/// The kind of a rule: the value of the label `rule_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RuleKind {
     Length,
@@ -41,16 +41,22 @@ impl RuleKind {
 }
 
 impl ModerationMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`.
+    ///
+    /// # Errors
+    /// When `registry` has metrics of these names already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let hits = IntCounterVec::new(
-            Opts::new("barrage_moderation_hits_total", "Texts that met a rule, by what it did or would do."),
+            Opts::new(
+                "barrage_moderation_hits_total",
+                "Hits of rules, by kind of rule, action and shadow mode.",
+            ),
             &["rule_kind", "action", "shadow"],
         )?;
         let check = Histogram::with_opts(
             HistogramOpts::new(
                 "barrage_moderation_check_duration_seconds",
-                "Time of one text's checks in this process; the hook's calls are its breaker's.",
+                "Time of the checks of one text in this process, without calls of the hook.",
             )
             .buckets(vec![2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2]),
         )?;

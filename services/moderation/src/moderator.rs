@@ -1,41 +1,41 @@
-//! All rules together, cheapest first.
+//! The moderator: all rules in their order, cheap ones first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_flow::{BreakerMetrics, Guarded};
+use parking_lot::Mutex;
 
 use crate::check::{Candidate, Check, Mode};
 use crate::config::{ListScope, ModerationConfig};
 use crate::decision::{Decision, Measure, RuleHit};
 use crate::error::{ListError, ModerationError};
-use crate::escalation::Escalation;
-use crate::fold::Folded;
-use crate::fold_table;
-use crate::hook::{Answer, Hook, Question};
-use crate::links::Links;
 use crate::lists::{Lists, NamedList, Reloaded};
-use crate::mask::Mask;
 use crate::metrics::{ModerationMetrics, RuleKind};
-use crate::repeat::{Repeated, Repeats};
-use crate::word_list::WordList;
+use crate::rules::Mask;
+use crate::rules::escalation::Escalation;
+use crate::rules::hook::{Answer, Hook, Question};
+use crate::rules::links::Links;
+use crate::rules::repeat::{Repeated, Repeats};
+use crate::rules::word_list::WordList;
+use crate::text::{self, Folded};
 
-/// What becomes of a sender's name.
+/// The outcome of the check of a sender's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
-    /// It is shown as it is.
+    /// The name is shown unchanged.
     Plain,
-    /// It is shown like this.
+    /// This name is shown instead.
     Masked(String),
-    /// It is not shown: a list refuses or holds it.
+    /// A list refuses or holds the name, so it is not shown.
     Refused(RuleHit),
 }
 
-/// Decides about texts. One for a process, shared.
+/// Decides about texts. A process has one moderator, shared by all requests.
 ///
-/// The order is: length, repeats, links, lists in their configured order, the hook.
-/// The first rule that refuses or holds decides, and the later ones are not asked;
-/// masks add up. Rules in shadow mode see what got as far as them.
+/// The order is: length, repeats, links, lists in their configured order, the hook. The first rule
+/// that refuses or holds decides, and the later ones are skipped. Masks add up. Rules in shadow mode
+/// check the texts that reach them.
 #[derive(Debug)]
 pub struct Moderator {
     config: ModerationConfig,
@@ -48,14 +48,17 @@ pub struct Moderator {
 }
 
 impl Moderator {
-    /// Reads the lists' files; blocks for as long as they take to build.
+    /// Reads the files of the lists. Blocks the thread while the lists are built.
+    ///
+    /// # Errors
+    /// When a value of `config` is wrong, a file cannot be read, or the hook's client cannot be made.
     pub fn new(
         config: ModerationConfig,
         metrics: ModerationMetrics,
         breakers: &BreakerMetrics,
     ) -> Result<Self, ModerationError> {
         config.validate()?;
-        fold_table::prepare();
+        text::prepare();
         let hook = config.hook.clone().map(|hook| Hook::new(hook, breakers)).transpose();
         Ok(Moderator {
             lists: Arc::new(Lists::read(&config.lists)?),
@@ -68,14 +71,14 @@ impl Moderator {
         })
     }
 
-    /// Checks a text. `now` is monotonic, of one origin for all calls; `at_ms` is Unix
-    /// time for the audit. Waits for nothing but the hook, at most its deadline.
+    /// Checks a text. `now` is the time since one origin for all calls; `at_ms` is Unix time for the
+    /// audit. Waits for the hook alone, at most for its deadline.
     pub async fn check(&self, candidate: &Candidate<'_>, now: Duration, at_ms: u64) -> Decision {
         self.check_by(candidate, TextKind::Message, now, at_ms).await
     }
 
-    /// Checks the name of a gift, as [`Moderator::check`] does a text. A name may come any number
-    /// of times: a combo of gifts is no repeated text.
+    /// Checks the name of a gift like [`Moderator::check`], without the rule of repeats, because a
+    /// combo of gifts repeats its name.
     pub async fn check_gift(&self, candidate: &Candidate<'_>, now: Duration, at_ms: u64) -> Decision {
         self.check_by(candidate, TextKind::Gift, now, at_ms).await
     }
@@ -95,12 +98,12 @@ impl Moderator {
         if let (Some(hook), None) = (&self.hook, &check.decided) {
             ask(hook, &mut check).await;
         }
-        let mute = check.guilty.then(|| self.escalate(&mut check, now)).flatten();
+        let mute = check.counts_as_hit.then(|| self.escalate(&mut check, now)).flatten();
         check.finish(mute)
     }
 
-    /// Checks a sender's name by the lists. A list that holds a text refuses a name: nobody can
-    /// look through names that are held.
+    /// Checks a sender's name by the lists. A list that holds texts refuses a name, because a held
+    /// name cannot be reviewed.
     #[must_use]
     pub fn check_name(&self, name: &str) -> Named {
         let lists = self.lists.current();
@@ -126,38 +129,45 @@ impl Moderator {
         if mask.is_empty() { Named::Plain } else { Named::Masked(mask.apply(name)) }
     }
 
-    /// Replaces a list's words. Until its file changes again, they hold. The new list
-    /// is built by the caller, off the threads that serve requests.
+    /// Replaces the words of a list, until its file changes again. The caller builds the new list, off
+    /// the threads that serve requests.
+    ///
+    /// # Errors
+    /// When the configuration has no list of this name.
     pub fn replace(&self, name: &str, words: WordList) -> Result<(), ListError> {
         self.lists.replace(name, words)
     }
 
-    /// Reads the files that changed since they were last read; to be called every
-    /// second or so. Builds on the runtime's blocking threads; until a list is built,
-    /// and when its file cannot be read, its older words stay in force.
+    /// Reads the files that changed since they were last read. Called every second. Lists are built on
+    /// the runtime's blocking threads. Until a list is built, and when its file cannot be read, the
+    /// older words stay in force.
     pub async fn reload(&self) -> Vec<Reloaded> {
         let lists = Arc::clone(&self.lists);
         let reloaded = tokio::task::spawn_blocking(move || lists.reload()).await.unwrap_or_default();
         for list in &reloaded {
             match &list.result {
-                Ok(words) => tracing::info!(list = list.name, words, "a word list was read"),
+                Ok(words) => tracing::info!(list = list.name, words, "a word list was reloaded"),
                 Err(error) => {
                     self.metrics.list_failures.inc();
                     let error = error as &dyn std::error::Error;
-                    tracing::warn!(list = list.name, error, "a word list was not read; its older words hold");
+                    tracing::warn!(
+                        list = list.name,
+                        error,
+                        "a word list cannot be read; its older words stay in force"
+                    );
                 }
             }
         }
         reloaded
     }
 
-    /// The lists in force: name, and how many words each has.
+    /// Returns the lists in force, each with its number of words.
     #[must_use]
     pub fn lists(&self) -> Vec<(String, usize)> {
         self.lists.current().iter().map(|list| (list.config.name.clone(), list.words.len())).collect()
     }
 
-    /// The hook's breaker, to be watched and forced.
+    /// Returns the breaker of the hook, for the switches and the metrics.
     #[must_use]
     pub fn hook_breaker(&self) -> Option<&Guarded> {
         self.hook.as_ref().map(|hook| &hook.guarded)
@@ -168,7 +178,7 @@ impl Moderator {
         if text.len() > self.config.text_bytes_max {
             let detail = format!("longer than {} bytes", self.config.text_bytes_max);
             let hit = RuleHit { rule: "length".into(), measure: Measure::Refuse, detail };
-            return check.hit(RuleKind::Length, hit, Mode::Acts);
+            return check.hit(RuleKind::Length, hit, Mode::Active);
         }
         let folded = Folded::new(text);
         if kind == TextKind::Message {
@@ -187,7 +197,7 @@ impl Moderator {
 
     fn repeat(&self, check: &mut Check<'_>, folded: &Folded, now: Duration) {
         let Candidate { room, user, id, .. } = check.candidate;
-        let repeated = locked(&self.repeats).check(room, user, id, folded, now);
+        let repeated = self.repeats.lock().check(room, user, id, folded, now);
         let config = &self.config.repeat;
         let (rule, action, detail) = match repeated {
             None => return,
@@ -223,20 +233,20 @@ impl Moderator {
 
     fn escalate(&self, check: &mut Check<'_>, now: Duration) -> Option<Duration> {
         let Candidate { room, user, id, .. } = check.candidate;
-        let mute = locked(&self.escalation).hit(room, user, id, now)?;
+        let mute = self.escalation.lock().hit(room, user, id, now)?;
         let detail = format!("muted for {} s", mute.as_secs());
         let hit = RuleHit { rule: "escalation".into(), measure: Measure::Mute, detail };
-        check.hit(RuleKind::Escalation, hit, Mode::Acts);
+        check.hit(RuleKind::Escalation, hit, Mode::Active);
         Some(mute)
     }
 }
 
-/// What a text is.
+/// The kind of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextKind {
-    /// Somebody's words: repeats are counted.
+    /// A message: repeats are counted.
     Message,
-    /// The name of a gift, which may come any number of times.
+    /// The name of a gift: repeats are allowed.
     Gift,
 }
 
@@ -270,9 +280,4 @@ async fn ask(hook: &Hook, check: &mut Check<'_>) {
         check.rewritten = rewritten;
     }
     check.hit(kind, RuleHit { rule: rule.into(), measure, detail }, Mode::of(hook.config.shadow));
-}
-
-/// A panic cannot leave a count half taken; what it left is as good as any.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub struct Claims {
     /// The user.
     pub sub: UserId,
-    /// Name to show; the user id when absent.
+    /// Name that viewers see; the user id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Rooms that it is good for.
+    /// Rooms that the token is valid for.
     pub rooms: Rooms,
-    /// What its bearer may do there.
+    /// Role of the bearer in these rooms.
     pub role: Role,
-    /// Unix time in seconds after which it is refused.
+    /// Unix time in seconds after which the token is refused.
     pub exp: u64,
-    /// Unix time in seconds before which it is refused.
+    /// Unix time in seconds before which the token is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
-    /// Audience; `Keyring::mint` sets the configured one.
+    /// Audience. `Keyring::mint` sets the configured one.
     pub aud: String,
 }
 
@@ -30,30 +30,30 @@ pub struct Claims {
 pub struct Rooms(pub Vec<String>);
 
 impl Rooms {
-    /// Whether the room is among them.
+    /// Whether the room is one of these rooms.
     #[must_use]
     pub fn contain(&self, room: &RoomId) -> bool {
         self.0.iter().any(|r| r == "*" || r == room.as_str())
     }
 }
 
-/// What a user may do; a later role may do all that an earlier one may.
+/// The role of a user. A later role may do everything that an earlier one may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Watch and send.
+    /// May watch and send.
     #[default]
     Viewer,
-    /// Speak in a muted room.
+    /// May also send in a muted room.
     Moderator,
-    /// The one who streams.
+    /// The user who streams.
     Host,
-    /// Use the admin API.
+    /// May use the admin API.
     Admin,
 }
 
 impl Role {
-    /// Stable name.
+    /// Returns the stable name, in tokens and as a metric label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -80,15 +80,15 @@ impl std::str::FromStr for Role {
 pub struct Identity {
     /// The user.
     pub user: UserId,
-    /// Name to show, as the token has it; clean it before it is shown.
+    /// Name as the token has it. Clean the name before viewers see it.
     pub name: String,
-    /// Role.
+    /// Role in these rooms.
     pub role: Role,
-    /// Rooms.
+    /// Rooms that the token is valid for.
     pub rooms: Rooms,
     /// Unix time in seconds when the token ends.
     pub expires_at_secs: u64,
-    /// Unix time in seconds when the token was made (`iat`), if it says so. A revocation
-    /// refuses tokens that are older than it, and those that do not say.
+    /// Unix time in seconds when the token was minted (`iat`), if the token has it. A revocation
+    /// refuses older tokens, and tokens without `iat`.
     pub issued_at_secs: Option<u64>,
 }

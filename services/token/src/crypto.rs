@@ -1,7 +1,8 @@
-//! The signatures that tokens use, by `ring`: HMAC-SHA256 and Ed25519, and no other algorithm.
+//! The signatures of tokens, computed by `ring`: HMAC-SHA256 and Ed25519, and no other algorithm.
 //!
 //! `jsonwebtoken` leaves cryptography to a provider. Its own providers bring RSA and the NIST curves
-//! (and RUSTSEC-2023-0071 with them), which no key of this project can name. `ring` is linked for TLS anyway.
+//! (and RUSTSEC-2023-0071 with them), which no key of this project can name. `ring` is linked for
+//! TLS in any case.
 
 use std::sync::Once;
 
@@ -18,10 +19,11 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes `ring` the process's provider of JWT signatures. Every constructor of a key calls it first.
+/// Makes `ring` the process's provider of JWT signatures. Every constructor of a key calls this
+/// function first.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
-    // Another provider that was installed before stays: it verifies the same two algorithms.
+    // A provider that was installed before stays: it verifies the same two algorithms.
     INSTALLED.call_once(|| {
         let _installed_before = PROVIDER.install_default();
     });

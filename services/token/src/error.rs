@@ -1,28 +1,28 @@
-//! Why a token is refused.
+//! Why a token is refused: for its bearer, and for the log.
 
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 
-/// Why a token is refused, as its bearer may know it.
+/// Why a token is refused, as its bearer learns it.
 ///
-/// A token whose signature is not right gets one general answer, whatever is wrong with it;
-/// the log has the reason. With a right signature its maker is one who holds a key, and the
-/// answer names the claim.
+/// A token with a wrong signature gets one general answer, and the log has the reason. A token with
+/// a right signature was made by a holder of a key, so the answer names the wrong claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not there, not a JWT, of an unknown key, or with a wrong algorithm or signature.
+    /// The token is missing, is not a JWT, names an unknown key, or has a wrong algorithm or
+    /// signature.
     #[error("the token is missing or does not verify; fetch a new one")]
     Invalid,
     /// The signature is right, but a claim is missing or cannot be used.
     #[error("the token's signature is right, but {0}")]
     Claim(#[from] ClaimProblem),
-    /// The time of its `exp` is over.
+    /// The time in `exp` has passed.
     #[error("the token has expired; fetch a new one")]
     Expired,
-    /// It was revoked after it was made.
+    /// The token was revoked after it was minted.
     #[error("the token was revoked; sign in again")]
     Revoked,
-    /// It is for other rooms.
+    /// The token is for other rooms.
     #[error("the token is for another room")]
     WrongRoom,
 }
@@ -44,69 +44,93 @@ pub enum ClaimProblem {
     /// The payload is not a JSON object.
     #[error("its claims are not a JSON object")]
     NotAnObject,
-    /// A required claim is not there.
+    /// A required claim is missing.
     #[error("the claim `{claim}` is missing: it must be {expected}")]
     Missing {
-        /// The claim's name.
+        /// Name of the claim.
         claim: &'static str,
-        /// A value that is right.
+        /// Description of a right value.
         expected: &'static str,
     },
     /// A claim has a value that cannot be used.
     #[error("the claim `{claim}` is {found}: it must be {expected}")]
     Unusable {
-        /// The claim's name.
+        /// Name of the claim.
         claim: &'static str,
         /// The value, cut to a length that fits a log line.
         found: String,
-        /// A value that is right.
+        /// Description of a right value.
         expected: String,
     },
-    /// `nbf` has not come.
-    #[error("it is not good yet: `nbf` is {wait_secs} s ahead; compare the clocks")]
+    /// The time in `nbf` has not come.
+    #[error("it is not valid yet: `nbf` is {wait_secs} s ahead; compare the clocks")]
     NotYet {
-        /// Seconds until it is.
+        /// Seconds until the token is valid.
         wait_secs: u64,
     },
 }
 
-/// Why no key vouches for a token. For the log and for `barrage token check` alone.
+/// Why no key verifies a token. For the log and for `barrage token check` alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureProblem {
     /// There is no token.
     #[error("there is no token")]
     Missing,
-    /// Too long to be looked at.
+    /// The token is too long and was not parsed.
     #[error("it is {len} bytes long, more than {max}")]
     TooLong {
-        /// Its length in bytes.
+        /// Length in bytes.
         len: usize,
-        /// Greatest length in bytes.
+        /// Maximum length in bytes.
         max: usize,
     },
-    /// Not three parts of base64url, or no JSON header.
-    #[error("it is no JWT: {0}")]
+    /// The token has not three parts of base64url, or no JSON header.
+    #[error("it is not a JWT: {0}")]
     NotAJwt(&'static str),
     /// No key has the header's `kid`.
     #[error("its key id (kid) {kid} is unknown; the keys are {known}")]
     UnknownKey {
-        /// The header's, escaped and cut.
+        /// Value in the header, escaped and cut.
         kid: String,
-        /// The ids of the keys.
+        /// Ids of the keys.
         known: String,
     },
-    /// The algorithm is not the key's.
+    /// No key with this `kid` has the header's algorithm.
     #[error("algorithm {algorithm} is not allowed; the keys take {allowed}")]
     Algorithm {
-        /// The header's, escaped and cut.
+        /// Value in the header, escaped and cut.
         algorithm: String,
-        /// The algorithms of the keys that the `kid` leaves.
+        /// Algorithms of the keys with this `kid`.
         allowed: String,
     },
-    /// A signature that no key made.
+    /// No key made the signature.
     #[error("the signature does not match (tried: {tried})")]
     Mismatch {
-        /// The ids of the keys that were tried.
+        /// Ids of the keys that were tried.
         tried: String,
     },
+}
+
+/// Why a token is refused, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error(transparent)]
+    Signature(#[from] SignatureProblem),
+    #[error(transparent)]
+    Claim(#[from] ClaimProblem),
+    #[error("it expired {since_secs} s ago")]
+    Expired { since_secs: u64 },
+    #[error("it was revoked")]
+    Revoked,
+}
+
+impl From<Refused> for TokenError {
+    fn from(refused: Refused) -> TokenError {
+        match refused {
+            Refused::Signature(_) => TokenError::Invalid,
+            Refused::Claim(problem) => TokenError::Claim(problem),
+            Refused::Expired { .. } => TokenError::Expired,
+            Refused::Revoked => TokenError::Revoked,
+        }
+    }
 }

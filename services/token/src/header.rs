@@ -8,16 +8,16 @@ use crate::error::SignatureProblem;
 use crate::key::Key;
 use crate::payload::cut;
 
-/// The JSON of the header or of the claims, whoever signed it.
+/// Returns the JSON of the header (0) or of the claims (1), without a check of the signature.
 pub(crate) fn part(token: &str, index: usize) -> Option<Value> {
     let part = token.split('.').nth(index)?;
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-/// What is wrong with a header that cannot be read, or that names an algorithm of no use.
+/// Returns what is wrong with a header that cannot be read or names a useless algorithm.
 pub(crate) fn problem(token: &str, keys: &[Key]) -> SignatureProblem {
     if token.split('.').count() != 3 {
-        return SignatureProblem::NotAJwt("it has not three parts with dots between them");
+        return SignatureProblem::NotAJwt("it does not have three parts with dots between them");
     }
     let Some(header) = part(token, 0) else {
         return SignatureProblem::NotAJwt("its first part is not a JSON object in base64url");

@@ -6,12 +6,14 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 
 use crate::{KeyConfig, crypto};
 
-/// HS256 secrets below this length are refused at start.
+/// Minimum length of HS256 secrets. Shorter ones are refused at start.
 const SECRET_BYTES_MIN: usize = 32;
-/// Secrets of fewer different bytes than this are refused: a word or a letter, repeated.
-/// 16 random bytes in hexadecimal have fewer once in 10^9 times.
+/// Minimum number of different bytes of a secret. A repeated word or letter has fewer; 16 random
+/// bytes in hexadecimal have fewer once in 10^9 times.
 const SECRET_DISTINCT_MIN: usize = 8;
-/// Largest key file that is read, in bytes; a larger one is refused.
+/// Advice in refusals of a secret.
+const HOW_TO_MAKE: &str = "make one with `head -c 32 /dev/urandom | base64 > FILE`";
+/// Maximum bytes of a key file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why a key cannot be used.
@@ -20,21 +22,21 @@ pub enum KeyringError {
     /// A key file could not be read.
     #[error("key file {path} cannot be read")]
     Read {
-        /// Which.
+        /// Path of the file.
         path: std::path::PathBuf,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: std::io::Error,
     },
-    /// A key file holds something else.
+    /// A key file does not hold a usable key.
     #[error("key {id}: {reason}")]
     Invalid {
-        /// Which key.
+        /// Id of the key.
         id: String,
-        /// What is wrong.
+        /// Why the key cannot be used.
         reason: String,
     },
-    /// Nothing can sign.
+    /// No key has a private part.
     #[error("no key that can sign is configured")]
     NoSigningKey,
 }
@@ -42,19 +44,19 @@ pub enum KeyringError {
 /// A key that verifies, and perhaps signs.
 pub(crate) struct Key {
     pub(crate) id: String,
-    /// Whether minted tokens name the key (`kid`): not where the other side may know it by
-    /// another id, as a secret that is no part of a configuration.
+    /// Whether minted tokens name the key (`kid`). A secret without a configuration is not named,
+    /// because the server may know it by another id.
     pub(crate) is_named: bool,
     pub(crate) algorithm: Algorithm,
     pub(crate) verify: DecodingKey,
     pub(crate) sign: Option<EncodingKey>,
-    /// The signature alone: the claims are checked after it, one by one.
+    /// Checks the signature alone. The claims are checked after it, one by one.
     pub(crate) for_tokens: Validation,
     pub(crate) for_tickets: Validation,
 }
 
 impl Key {
-    /// Reads a key's files. An HS256 secret that is easy to guess is refused.
+    /// Reads the files of a key. An HS256 secret that is easy to guess is refused.
     pub(crate) fn load(config: &KeyConfig, audience: &str) -> Result<Key, KeyringError> {
         crypto::install();
         match config {
@@ -69,7 +71,7 @@ impl Key {
                     let (id, path) = (id.clone(), path.display().to_string());
                     move |error: jsonwebtoken::errors::Error| KeyringError::Invalid {
                         id,
-                        reason: format!("{path} is no Ed25519 key in PEM: {error}"),
+                        reason: format!("{path} is not an Ed25519 key in PEM: {error}"),
                     }
                 };
                 let verify = DecodingKey::from_ed_pem(&read(public_key_file)?);
@@ -84,7 +86,7 @@ impl Key {
         }
     }
 
-    /// A key of a secret, whose blanks and line ends on both sides do not count.
+    /// Makes a key of a secret, without the blanks and line ends on both sides.
     pub(crate) fn hs256(id: String, secret: &[u8], audience: &str) -> Result<Key, KeyringError> {
         crypto::install();
         let secret = secret.trim_ascii();
@@ -92,7 +94,7 @@ impl Key {
             let reason = format!(
                 "an HS256 secret needs at least {SECRET_BYTES_MIN} bytes, and this one has {}; {}",
                 secret.len(),
-                how_to_make()
+                HOW_TO_MAKE
             );
             return Err(KeyringError::Invalid { id, reason });
         }
@@ -114,7 +116,7 @@ impl Key {
     ) -> Key {
         let for_tokens = signature_alone(algorithm);
         let mut for_tickets = signature_alone(algorithm);
-        // A ticket's times are in milliseconds and in claims of its own.
+        // A ticket has its times in milliseconds, in claims of its own.
         for_tickets.set_audience(&[ticket_audience(audience)]);
         for_tickets.set_required_spec_claims(&["aud"]);
         for_tickets.validate_aud = true;
@@ -156,11 +158,7 @@ fn refuse_weak(id: &str, secret: &[u8]) -> Result<(), KeyringError> {
     let reason = format!(
         "the secret has {distinct} different bytes, so it can be guessed (at least {SECRET_DISTINCT_MIN} are \
          needed); {}",
-        how_to_make()
+        HOW_TO_MAKE
     );
     Err(KeyringError::Invalid { id: id.to_owned(), reason })
-}
-
-fn how_to_make() -> &'static str {
-    "make one with `head -c 32 /dev/urandom | base64 > FILE`"
 }

@@ -1,8 +1,7 @@
-//! The keys of a process: minting and verifying.
+//! The keys of a process: minting and verifying of tokens and tickets.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use barrage_protocol::RoomId;
@@ -11,29 +10,33 @@ use jsonwebtoken::errors::ErrorKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ClaimProblem, SignatureProblem, TokenError};
+use crate::claims::{Claims, Identity};
+use crate::config::TokenConfig;
+use crate::error::{ClaimProblem, Refused, SignatureProblem, TokenError};
+use crate::explain::{self, Explanation};
+use crate::header;
 use crate::key::{Key, KeyringError, ticket_audience};
 use crate::payload::{Payload, PayloadError, Rules, cut};
 use crate::refusal_log::RefusalLog;
 use crate::revocations::Revocations;
-use crate::{Claims, Identity, TokenConfig, header};
+use crate::ticket::{Ticket, TicketClaims, TicketError};
 
-/// Longest token looked at, in bytes; a longer one is refused unread.
-pub(crate) const TOKEN_BYTES_MAX: usize = 4096;
-/// Greatest allowance for clocks that differ, whatever the configuration says.
+/// Maximum bytes of a token. A longer one is refused unread.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Maximum allowed clock difference. A larger configured value counts as this one.
 const LEEWAY_SECS_MAX: u64 = 60;
 
-/// All keys of a process, and the tokens that are revoked. Both can be replaced while it runs.
-/// Its `Debug` shows the ids of the keys alone.
+/// All keys of a process, and the revoked tokens. Both can be replaced while the process runs. The
+/// `Debug` output has the ids of the keys alone.
 pub struct Keyring {
     ring: ArcSwap<Ring>,
     revocations: ArcSwap<Revocations>,
     log: RefusalLog,
 }
 
-/// What a configuration says, with its keys.
-pub(crate) struct Ring {
-    pub(crate) keys: Vec<Key>,
+/// The keys and rules of a configuration.
+struct Ring {
+    keys: Vec<Key>,
     audience: String,
     leeway_secs: u64,
 }
@@ -46,32 +49,8 @@ struct Minted {
     iat: u64,
 }
 
-/// Why a token is refused, as the log has it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error(transparent)]
-    Signature(#[from] SignatureProblem),
-    #[error(transparent)]
-    Claim(#[from] ClaimProblem),
-    #[error("it expired {since_secs} s ago")]
-    Expired { since_secs: u64 },
-    #[error("it was revoked")]
-    Revoked,
-}
-
-impl From<Refused> for TokenError {
-    fn from(refused: Refused) -> TokenError {
-        match refused {
-            Refused::Signature(_) => TokenError::Invalid,
-            Refused::Claim(problem) => TokenError::Claim(problem),
-            Refused::Expired { .. } => TokenError::Expired,
-            Refused::Revoked => TokenError::Revoked,
-        }
-    }
-}
-
-/// The key that signed a token, and whom the token names.
-pub(crate) type Examined = (Option<String>, Result<Identity, Refused>);
+/// The id of the key that signed a token, and the caller that the token names.
+type Examined = (Option<String>, Result<Identity, Refused>);
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,14 +60,20 @@ impl fmt::Debug for Keyring {
 
 impl Keyring {
     /// Reads every key that the configuration names.
+    ///
+    /// # Errors
+    /// When a file cannot be read or does not hold a usable key.
     pub fn load(config: &TokenConfig) -> Result<Self, KeyringError> {
         let load = |key| Key::load(key, &config.audience);
         let keys = config.keys.iter().map(load).collect::<Result<_, _>>()?;
         Ok(Keyring::new(keys, config))
     }
 
-    /// A ring of one HS256 secret. Its tokens have no `kid`, so that a server accepts them
-    /// whatever id it has for the same secret.
+    /// Makes a keyring of one HS256 secret. Its tokens have no `kid`, so that a server accepts them
+    /// under any id of the same secret.
+    ///
+    /// # Errors
+    /// When the secret is shorter than 32 bytes.
     pub fn from_secret(secret: &[u8], config: &TokenConfig) -> Result<Self, KeyringError> {
         let key = Key::hs256("local".into(), secret, &config.audience)?;
         Ok(Keyring::new(vec![key], config))
@@ -103,35 +88,41 @@ impl Keyring {
         }
     }
 
-    /// Takes the keys, the audience and the leeway of another ring. Calls under way end with
-    /// those that they began with. Revocations stay.
+    /// Takes the keys, the audience and the leeway of another keyring. Calls in progress end with the
+    /// keys with which they started. Revocations stay.
     pub fn replace_keys(&self, other: &Keyring) {
         self.ring.store(other.ring.load_full());
     }
 
-    /// Refuses these tokens from now on, and no longer those of the list before.
+    /// Replaces the revocations.
     pub fn set_revocations(&self, revocations: Revocations) {
         self.revocations.store(Arc::new(revocations));
     }
 
-    /// Whether the token of a caller that was let in before is revoked now.
+    /// Whether the token of a caller that was verified before is revoked now.
     #[must_use]
     pub fn is_revoked(&self, identity: &Identity) -> bool {
         self.revocations.load().refuse(&identity.user, identity.issued_at_secs)
     }
 
-    /// Signs claims with the first key that can; sets the audience, and `iat` to now.
+    /// Mints a token with the first key that can sign. Sets the audience, and `iat` to now.
+    ///
+    /// # Errors
+    /// When no key can sign.
     pub fn mint(&self, claims: Claims) -> Result<String, KeyringError> {
         self.mint_at(claims, unix_secs())
     }
 
-    /// As [`Keyring::mint`], with a given `iat` in Unix seconds.
+    /// Mints a token like [`Keyring::mint`], with a given `iat` in Unix seconds.
+    ///
+    /// # Errors
+    /// When no key can sign.
     pub fn mint_at(&self, mut claims: Claims, iat: u64) -> Result<String, KeyringError> {
         claims.aud.clone_from(&self.ring.load().audience);
         self.sign(&Minted { claims, iat })
     }
 
-    /// Seconds after a token's end for which it is still accepted.
+    /// Returns the seconds after a token's end for which it is still accepted.
     #[must_use]
     pub fn leeway_secs(&self) -> u64 {
         self.ring.load().leeway_secs
@@ -143,13 +134,13 @@ impl Keyring {
         self.ring.load().keys.iter().any(|key| key.sign.is_some())
     }
 
-    /// The ids of the keys, in the order of the configuration.
+    /// Returns the ids of the keys, in the order of the configuration.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
         self.ring.load().keys.iter().map(|key| key.id.clone()).collect()
     }
 
-    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, KeyringError> {
+    fn sign(&self, claims: &impl Serialize) -> Result<String, KeyringError> {
         let ring = self.ring.load();
         let signer = ring.keys.iter().find_map(|key| key.sign.as_ref().map(|sign| (key, sign)));
         let (key, sign) = signer.ok_or(KeyringError::NoSigningKey)?;
@@ -159,12 +150,11 @@ impl Keyring {
             .map_err(|error| KeyringError::Invalid { id: key.id.clone(), reason: error.to_string() })
     }
 
-    pub(crate) fn ticket_audience(&self) -> String {
-        ticket_audience(&self.ring.load().audience)
-    }
-
-    /// Verifies a token for any room. A refusal is logged with its reason (at most 10 lines
-    /// in 10 s).
+    /// Verifies a token for any room. A refusal is logged with its reason, in at most 10 lines in
+    /// 10 s.
+    ///
+    /// # Errors
+    /// Why the token is refused, as its bearer may learn it.
     pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
         let (_, outcome) = self.examine(token, unix_secs());
         outcome.map_err(|refused| {
@@ -174,6 +164,9 @@ impl Keyring {
     }
 
     /// Verifies a token for one room.
+    ///
+    /// # Errors
+    /// Why the token is refused, as its bearer may learn it.
     pub fn verify_for(&self, token: &str, room: &RoomId) -> Result<Identity, TokenError> {
         let identity = self.verify(token)?;
         if identity.rooms.contain(room) {
@@ -203,21 +196,44 @@ impl Keyring {
         }
     }
 
-    pub(crate) fn ring(&self) -> Arc<Ring> {
-        self.ring.load_full()
+    /// Explains a token, for a holder of the keys.
+    #[must_use]
+    pub fn explain(&self, token: &str) -> Explanation {
+        let (key, outcome) = self.examine(token, unix_secs());
+        explain::explain(token, &self.ring.load().keys, key, outcome)
+    }
+
+    /// Signs a ticket with the first key that can sign.
+    ///
+    /// # Errors
+    /// When no key can sign.
+    pub fn sign_ticket(&self, ticket: Ticket) -> Result<String, KeyringError> {
+        let aud = ticket_audience(&self.ring.load().audience);
+        self.sign(&TicketClaims { aud, ticket })
+    }
+
+    /// Verifies a ticket for a room, at this Unix time.
+    ///
+    /// # Errors
+    /// Why the ticket is refused.
+    pub fn check_ticket(&self, text: &str, room: &RoomId, now_ms: u64) -> Result<Ticket, TicketError> {
+        let ring = self.ring.load();
+        let opened = ring.open::<TicketClaims>(text, |key| &key.for_tickets);
+        let (_, TicketClaims { ticket, .. }) = opened.map_err(|_| TicketError::Forged)?;
+        ticket.check(room, now_ms)
     }
 }
 
-/// Why a JWT was not opened.
-pub(crate) enum OpenError {
+/// Why a JWT cannot be opened.
+enum OpenError {
     Signature(SignatureProblem),
-    /// The key with this id signed it, but the payload cannot be read.
+    /// The key with this id signed the JWT, but the payload cannot be read.
     Payload(String),
 }
 
 impl Ring {
-    /// What a JWT says, and the key that signed it, if one did for this purpose.
-    pub(crate) fn open<C: DeserializeOwned>(
+    /// Returns the claims of a JWT, and the key that signed it for this purpose.
+    fn open<C: DeserializeOwned>(
         &self,
         token: &str,
         purpose: fn(&Key) -> &jsonwebtoken::Validation,
@@ -254,8 +270,8 @@ impl Ring {
     }
 }
 
-pub(crate) fn unix_secs() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn unix_secs() -> u64 {
+    barrage_clock::since_unix_epoch().as_secs()
 }
 
 #[cfg(test)]

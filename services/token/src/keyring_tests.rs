@@ -24,7 +24,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const OTHER_SECRET: &str = "another secret of thirty-two byt";
 
 #[test]
-fn good_for_its_room_alone() {
+fn token_is_valid_for_its_room_alone() {
     let ring = ring(SECRET);
     let token = ring.mint(claims(FAR)).unwrap();
     assert_eq!(ring.verify_for(&token, &"demo".parse().unwrap()).unwrap().user.as_str(), "u1");
@@ -49,7 +49,7 @@ fn forged_expired_and_unsigned_are_refused() {
 }
 
 #[test]
-fn an_ed25519_key_verifies_and_is_not_taken_for_an_hmac_secret() {
+fn ed25519_key_verifies_and_is_not_used_as_hmac_secret() {
     let dir = tempfile::tempdir().unwrap();
     let (private, public) = (dir.path().join("private.pem"), dir.path().join("public.pem"));
     std::fs::write(&private, include_str!("../tests/ed25519-private.pem")).unwrap();
@@ -67,7 +67,7 @@ fn an_ed25519_key_verifies_and_is_not_taken_for_an_hmac_secret() {
 }
 
 #[test]
-fn a_revoked_users_tokens_are_refused_until_newer_ones_are_made() {
+fn tokens_of_a_revoked_user_are_refused_until_newer_ones_are_minted() {
     let ring = ring(SECRET);
     let (old, new) = (ring.mint_at(claims(FAR), 99).unwrap(), ring.mint_at(claims(FAR), 100).unwrap());
     let before = ring.verify(&old).unwrap();
@@ -83,7 +83,7 @@ fn a_revoked_users_tokens_are_refused_until_newer_ones_are_made() {
 }
 
 #[test]
-fn minted_tokens_say_when_they_were_made() {
+fn minted_tokens_have_the_time_of_minting() {
     let ring = ring(SECRET);
     let before = unix_secs();
     let identity = ring.verify(&ring.mint(claims(FAR)).unwrap()).unwrap();
@@ -105,7 +105,7 @@ fn replaced_keys_are_in_force_at_once_and_revocations_stay() {
 
 /// The load tester signs with a server's secret, whose id it does not know.
 #[test]
-fn a_secrets_token_verifies_where_the_key_has_another_id() {
+fn token_of_a_secret_verifies_under_another_key_id() {
     let dir = tempfile::tempdir().unwrap();
     let secret_file = dir.path().join("secret.key");
     std::fs::write(&secret_file, SECRET).unwrap();
@@ -117,7 +117,7 @@ fn a_secrets_token_verifies_where_the_key_has_another_id() {
 
 /// The answer to a bearer is general; the reason is for the log.
 #[test]
-fn the_reason_of_a_bad_signature_is_found() {
+fn reason_of_a_bad_signature_is_found() {
     let ring = ring(SECRET);
     let good = ring.mint(claims(FAR)).unwrap();
     let (header, rest) = good.split_once('.').unwrap();
@@ -144,7 +144,7 @@ fn the_reason_of_a_bad_signature_is_found() {
 }
 
 #[test]
-fn a_payload_that_is_no_object_is_told_from_a_bad_signature() {
+fn payload_that_is_not_an_object_differs_from_a_bad_signature() {
     let ring = ring(SECRET);
     for payload in [serde_json::json!([1]), serde_json::json!("text")] {
         let token = ring.sign(&payload).unwrap();
@@ -153,7 +153,7 @@ fn a_payload_that_is_no_object_is_told_from_a_bad_signature() {
 }
 
 #[test]
-fn a_configured_secret_that_can_be_guessed_is_refused_with_how_to_make_one() {
+fn guessable_secret_is_refused_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("secret.key");
     for (secret, is_good) in [

@@ -1,6 +1,6 @@
-//! Tokens: JWTs (HS256 or EdDSA) that name a connection's or a request's user. The algorithm
-//! belongs to the key, never to the token. Tickets are signed with the same keys: they hold
-//! the moment at which a viewer may join.
+//! Tokens: JWTs (HS256 or EdDSA) that name the user of a connection or a request. The algorithm
+//! belongs to the key, never to the token. Tickets are signed with the same keys and hold the
+//! earliest moment at which a viewer may join.
 
 mod claims;
 mod config;

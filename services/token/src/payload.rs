@@ -7,15 +7,15 @@ use serde_json::Value;
 use crate::error::ClaimProblem;
 use crate::{Identity, Role, Rooms};
 
-/// Greatest part of a claim's value that an answer or a log line repeats, in characters.
+/// Maximum characters of a claim's value that an answer or a log line repeats.
 const FOUND_CHARS_MAX: usize = 60;
-/// The forms of claims that more than one message names.
+/// Descriptions of right values, for messages.
 const SECONDS: &str = "a Unix time in seconds, as a number";
 const SUB: &str = "a user id: a string of 1 to 64 characters out of A-Z a-z 0-9 _-.:@";
 const ROOMS: &str = "an array of room ids, or \"*\" for all rooms";
 const ROLE: &str = "\"viewer\", \"moderator\", \"host\" or \"admin\"";
 
-/// What a token's time and audience are compared with.
+/// The values with which a token's times and audience are compared.
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) audience: &'a str,
@@ -23,7 +23,7 @@ pub(crate) struct Rules<'a> {
     pub(crate) now_secs: u64,
 }
 
-/// The payload as it came. Claims of other names are ignored; `null` counts as absent.
+/// The payload as it arrived. Other claims are ignored; `null` counts as absent.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Payload {
     sub: Option<Value>,
@@ -50,7 +50,7 @@ impl From<ClaimProblem> for PayloadError {
 }
 
 impl Payload {
-    /// The caller that the claims name.
+    /// Checks the claims and returns the caller that they name.
     pub(crate) fn check(self, rules: &Rules<'_>) -> Result<Identity, PayloadError> {
         let expected_audience = format!("{:?}, or an array with it", rules.audience);
         match &self.aud {
@@ -112,10 +112,11 @@ fn unusable(claim: &'static str, found: &Value, expected: impl Into<String>) -> 
     ClaimProblem::Unusable { claim, found, expected: expected.into() }
 }
 
-/// At most so many characters, none of which breaks a line or drives a terminal.
+/// Cuts a text to [`FOUND_CHARS_MAX`] characters and escapes those that break a line or control a
+/// terminal.
 pub(crate) fn cut(text: &str) -> String {
     let mut kept: String = text.chars().take(FOUND_CHARS_MAX).flat_map(char::escape_default).collect();
-    // Quotes stay as they are: JSON is read by people here.
+    // Quotes stay as they are, because operators read the JSON.
     kept = kept.replace("\\\"", "\"").replace("\\'", "'");
     if text.chars().nth(FOUND_CHARS_MAX).is_some() {
         kept.push_str("...");
@@ -123,7 +124,7 @@ pub(crate) fn cut(text: &str) -> String {
     kept
 }
 
-/// A time; a fraction is cut off, a time before 1970 is 0.
+/// Parses a time. A fraction is cut off, and a time before 1970 becomes 0.
 fn seconds(claim: &'static str, value: &Value) -> Result<u64, ClaimProblem> {
     let Value::Number(number) = value else { return Err(unusable(claim, value, SECONDS)) };
     if let Some(whole) = number.as_u64() {
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_named_with_its_claim() {
+    fn wrong_claim_is_named_with_its_value() {
         for claim in ["sub", "rooms", "role", "exp", "aud"] {
             let mut claims = good();
             claims.as_object_mut().unwrap().remove(claim);
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_value_is_short_and_cannot_break_a_log_line() {
+    fn repeated_value_is_short_and_cannot_break_a_log_line() {
         let long = cut(&format!("\u{1b}[2J\n{}", "x".repeat(5_000)));
         assert!(long.len() < 200 && !long.contains(['\u{1b}', '\n']), "{long}");
     }

@@ -1,4 +1,4 @@
-//! Revoked tokens: by user, or all of them, made before a moment.
+//! Revoked tokens: of one user or of all, minted before a moment.
 
 use std::collections::HashMap;
 
@@ -6,22 +6,22 @@ use barrage_protocol::UserId;
 
 /// Tokens that are refused although their signature and their claims are right.
 ///
-/// A token is revoked when it was made (`iat`) before the moment given here, or when it does
-/// not say when it was made. Moments are Unix times in seconds: a token of the same second
-/// as the revocation stays good, so that a user can sign in again at once.
+/// A token is revoked when it was minted (`iat`) before the moment given here, or has no `iat`.
+/// Moments are Unix times in seconds. A token of the same second as the revocation stays valid, so
+/// that a user can sign in again at once.
 ///
-/// The caller of [`Keyring::set_revocations`](crate::Keyring::set_revocations) bounds the
-/// number of users. An entry may go when every token made before its moment has expired.
+/// The caller of [`Keyring::set_revocations`](crate::Keyring::set_revocations) bounds the number of
+/// users. An entry may be removed when every token minted before its moment has expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revocations {
-    /// The moment before which a user's tokens are refused.
+    /// The moments before which the tokens of a user are refused.
     pub by_user: HashMap<UserId, u64>,
-    /// The moment before which every user's tokens are refused: for a leaked key.
+    /// The moment before which the tokens of all users are refused, for a leaked key.
     pub all_before: Option<u64>,
 }
 
 impl Revocations {
-    /// Whether a user's token that was made at this time (`iat`) is refused.
+    /// Whether a user's token that was minted at this time (`iat`) is refused.
     #[must_use]
     pub fn refuse(&self, user: &UserId, issued_at_secs: Option<u64>) -> bool {
         let moment = self.by_user.get(user).copied().max(self.all_before);
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_of_the_two_moments_counts() {
+    fn later_of_the_two_moments_counts() {
         let by_user = [(user("ann"), 100), (user("bob"), 300)].into();
         let revocations = Revocations { by_user, all_before: Some(200) };
         assert!(revocations.refuse(&user("ann"), Some(199)));

@@ -46,10 +46,10 @@ const RECORDER: &str = include_str!("../../../recorder/src/config.rs");
 const UPLINK: &str = include_str!("../../../uplink/src/config.rs");
 const LIMITS: &str = include_str!("../../../uplink/src/limits_config.rs");
 const MODERATION: &str = include_str!("../../../moderation/src/config.rs");
-const REPEAT: &str = include_str!("../../../moderation/src/repeat.rs");
-const LINKS: &str = include_str!("../../../moderation/src/links.rs");
-const ESCALATION: &str = include_str!("../../../moderation/src/escalation.rs");
-const HOOK: &str = include_str!("../../../moderation/src/hook.rs");
+const REPEAT: &str = include_str!("../../../moderation/src/rules/repeat.rs");
+const LINKS: &str = include_str!("../../../moderation/src/rules/links.rs");
+const ESCALATION: &str = include_str!("../../../moderation/src/rules/escalation.rs");
+const HOOK: &str = include_str!("../../../moderation/src/rules/hook.rs");
 const ENTRY: &str = include_str!("../../../entry/src/config.rs");
 const AUTOSCALE: &str = include_str!("../autoscale.rs");
 

@@ -54,7 +54,7 @@ pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
         found.push(Problem::error("http.tls_cert_file", &error.into()));
     }
     if roles.uplink {
-        let unreadable = config.moderation.file_problems();
+        let unreadable = barrage_moderation::file_problems(&config.moderation);
         found.extend(unreadable.into_iter().map(|error| Problem::error("moderation.lists", &error.into())));
     }
     if roles.entry {

@@ -72,7 +72,8 @@ fn open_to_others(path: &Path) -> Option<Finding> {
 }
 
 fn lists(config: &Config) -> Vec<Finding> {
-    if config.moderation.lists.is_empty() || !config.moderation.file_problems().is_empty() {
+    if config.moderation.lists.is_empty() || !barrage_moderation::file_problems(&config.moderation).is_empty()
+    {
         return Vec::new();
     }
     let names: Vec<_> = config.moderation.lists.iter().map(|list| list.name.as_str()).collect();

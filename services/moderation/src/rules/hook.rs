@@ -1,9 +1,8 @@
-//! A service of somebody else's that is asked about a text.
+//! The hook: an outside service that decides about texts.
 //!
-//! `POST` of `{"room", "user", "text", "class"}`; the answer is
-//! `{"action": "admit|mask|refuse|hold", "text"?, "reason"?}`, where `mask` comes with
-//! the text to show instead. Anything else, a status other than 200 included, is a
-//! failure. Redirects are not followed.
+//! The request is a `POST` of `{"room", "user", "text", "class"}`. The answer is
+//! `{"action": "admit|mask|refuse|hold", "text"?, "reason"?}`, where `mask` comes with the text to
+//! show instead. Any other answer or status is a failure. Redirects are not followed.
 
 use std::time::Duration;
 
@@ -14,35 +13,35 @@ use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::Action;
+use crate::decision::Action;
 
-/// Characters kept of the hook's reason.
+/// Maximum characters of the hook's reason.
 const REASON_CHARS_MAX: usize = 200;
 
 /// `[moderation.hook]`: absent by default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookConfig {
-    /// Where texts are sent: `http://…`. For a service behind TLS, put a proxy beside
-    /// the server.
+    /// URL to which texts are posted: `http://…`. For a service behind TLS, run a proxy beside the
+    /// server.
     pub url: SecretUrl,
-    /// Longest wait for an answer. Default 200: a sender waits for it.
+    /// Maximum wait for an answer, in milliseconds. Default 200: the sender waits for it.
     #[serde(default = "default_deadline_ms")]
     pub deadline_ms: u64,
-    /// Texts asked about at a time; the next one gets the fallback. Default 256.
+    /// Maximum calls at a time. A further text gets the fallback. Default 256.
     #[serde(default = "default_calls_max")]
     pub calls_max: usize,
-    /// Bytes of an answer; a longer one is a failure. Default 65536.
+    /// Maximum bytes of an answer. A longer one is a failure. Default 65536.
     #[serde(default = "default_answer_bytes_max")]
     pub answer_bytes_max: usize,
-    /// What becomes of a text that the hook could not be asked about: `admit`, `hold`
-    /// or `refuse`. Default `admit`: the chat does not hang on somebody else's service.
+    /// Action on a text when the hook fails: `admit`, `hold` or `refuse`. Default `admit`, so that
+    /// the chat does not depend on an outside service.
     #[serde(default = "default_fallback")]
     pub fallback: Action,
-    /// When it counts as down, and is not asked for a while.
+    /// When the hook counts as down and is not called for a while.
     #[serde(default)]
     pub breaker: BreakerConfig,
-    /// Ask and report alone, do nothing. Default false.
+    /// Shadow mode: call and report, and do nothing. Default false.
     #[serde(default)]
     pub shadow: bool,
 }
@@ -63,7 +62,7 @@ const fn default_fallback() -> Action {
     Action::Admit
 }
 
-/// What is sent.
+/// The body of the request.
 #[derive(Debug, Serialize)]
 pub(crate) struct Question<'a> {
     pub(crate) room: &'a RoomId,
@@ -72,7 +71,7 @@ pub(crate) struct Question<'a> {
     pub(crate) class: Class,
 }
 
-/// What is answered.
+/// The body of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) action: Action,
@@ -80,7 +79,7 @@ pub(crate) struct Answer {
     pub(crate) reason: Option<String>,
 }
 
-/// Why a question had no answer.
+/// Why a call had no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookError {
     #[error("too many questions are open")]

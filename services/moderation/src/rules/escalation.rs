@@ -1,4 +1,4 @@
-//! Who goes on is muted.
+//! Escalation: senders whose messages hit rules again and again are muted.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use barrage_protocol::{MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::sightings::{Halves, Sightings};
+use super::sightings::{Halves, Sightings};
 
-/// `[moderation.escalation]`: so many messages that met a rule (in shadow mode they do
-/// not count) within a time mute their sender in that room.
+/// `[moderation.escalation]`: a number of messages that hit a rule within a time mute their sender in
+/// that room. Hits of rules in shadow mode do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EscalationConfig {
-    /// The message with which the mute begins. Default 0: off.
+    /// Number of the message with which the mute begins. Default 0: off.
     pub hits: u32,
-    /// Within this time. Default 10.
+    /// Time within which messages are counted. Default 10.
     pub window_mins: u64,
     /// Length of the mute. Default 10.
     pub mute_mins: u64,
-    /// Senders whose hits are counted. Default 50000, about 10 MB. At the bound the
-    /// half that hit nothing for the longest starts anew.
+    /// Senders whose hits are counted. Default 50000, about 10 MB. At the bound the half with the
+    /// oldest hits is forgotten.
     pub keys_max: usize,
 }
 
@@ -30,7 +30,7 @@ impl Default for EscalationConfig {
     }
 }
 
-/// The counts.
+/// Counts hits by room and sender.
 #[derive(Debug)]
 pub(crate) struct Escalation {
     config: EscalationConfig,
@@ -44,8 +44,8 @@ impl Escalation {
         Escalation { config, hasher: RandomState::new(), hits }
     }
 
-    /// Counts a message that met a rule, once; how long its sender is muted by it.
-    /// A mute wipes the slate.
+    /// Counts a message that hit a rule, once. Returns the length of the mute that the message causes.
+    /// A mute resets the count.
     pub(crate) fn hit(
         &mut self,
         room: &RoomId,
@@ -56,7 +56,7 @@ impl Escalation {
         let before = self.config.hits.checked_sub(1)?;
         let window = Duration::from_secs(self.config.window_mins.saturating_mul(60));
         let hits = self.hits.entry(self.hasher.hash_one((room, user)));
-        if hits.let_by(self.hasher.hash_one(id), before, window, now) {
+        if hits.admit(self.hasher.hash_one(id), before, window, now) {
             return None;
         }
         *hits = Sightings::default();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_third_hit_in_the_window_mutes() {
+    fn third_hit_in_the_window_mutes() {
         let config =
             EscalationConfig { hits: 3, window_mins: 1, mute_mins: 2, ..EscalationConfig::default() };
         let mut escalation = Escalation::new(config);
@@ -85,7 +85,7 @@ mod tests {
         );
         assert_eq!(hit("other", "3", 2), None, "rooms are counted apart");
         assert_eq!(hit("r", "3", 59), mute);
-        assert_eq!([hit("r", "4", 60), hit("r", "5", 60)], [None; 2], "the slate is clean");
+        assert_eq!([hit("r", "4", 60), hit("r", "5", 60)], [None; 2], "the count was reset");
         assert_eq!([hit("r", "6", 120), hit("r", "7", 121)], [None; 2], "the older ones are forgotten");
         assert_eq!(hit("r", "8", 122), mute);
         let mut off = Escalation::new(EscalationConfig::default());

@@ -1,38 +1,39 @@
-//! Who was seen in a window of time, and a bounded map of such.
+//! Distinct items in a window of time, and a bounded map of such windows.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
-/// Law: in no window of the given length are more than `max` different ones let by.
-/// One that was let by in the window is let by again and counts once, so that a post
-/// that is sent again under its own id is no repeat.
+/// Admits a limited number of distinct items in a window.
+///
+/// Law: no window of the given length admits more than `max` distinct items. An item that was
+/// admitted in the window is admitted again and counts once, so that a retry of a post is no repeat.
 #[derive(Debug, Default)]
 pub(crate) struct Sightings {
-    /// Those let by, oldest first, at most `max`.
+    /// Admitted items, oldest first, at most `max`.
     seen: VecDeque<(Duration, u64)>,
 }
 
 impl Sightings {
-    /// Whether `who` is let by.
-    pub(crate) fn let_by(&mut self, who: u64, max: u32, window: Duration, now: Duration) -> bool {
+    /// Whether `item` is admitted.
+    pub(crate) fn admit(&mut self, item: u64, max: u32, window: Duration, now: Duration) -> bool {
         while self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {
             self.seen.pop_front();
         }
-        if self.seen.iter().any(|(_, seen)| *seen == who) {
+        if self.seen.iter().any(|(_, seen)| *seen == item) {
             return true;
         }
         let free = self.seen.len() < max as usize;
         if free {
-            self.seen.push_back((now, who));
+            self.seen.push_back((now, item));
         }
         free
     }
 }
 
-/// A map of at most `keys_max` keys in two halves: when the young half is full, it
-/// becomes the old one, and what the old one held is forgotten. Every key that was
-/// used since is in the young half, so the longest unused go.
+/// A map of at most `keys_max` keys in two halves. When the young half is full, it becomes the old
+/// half, and the keys of the previous old half are forgotten. A key that is used moves to the young
+/// half, so that the longest unused keys are forgotten.
 #[derive(Debug)]
 pub(crate) struct Halves<K, V> {
     young: HashMap<K, V>,
@@ -45,7 +46,7 @@ impl<K: Hash + Eq, V: Default> Halves<K, V> {
         Halves { young: HashMap::new(), old: HashMap::new(), half_max: (keys_max / 2).max(1) }
     }
 
-    /// The value of `key`, the default for one that is not known.
+    /// Returns the value of `key`; the default for an unknown key.
     pub(crate) fn entry(&mut self, key: K) -> &mut V {
         if self.young.len() >= self.half_max && !self.young.contains_key(&key) {
             let value = self.old.remove(&key).unwrap_or_default();
@@ -68,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_longest_unused_half_is_forgotten() {
+    fn longest_unused_half_is_forgotten() {
         let mut halves = Halves::<u32, u32>::new(10);
         *halves.entry(1) = 1;
         for key in 100..103 {
@@ -76,7 +77,7 @@ mod tests {
         }
         for key in 200..1_000 {
             *halves.entry(key) += 1;
-            assert_eq!(*halves.entry(1), 1, "it is used all the time");
+            assert_eq!(*halves.entry(1), 1, "the key is used all the time");
             assert!(halves.len() <= 10);
         }
         assert_eq!(*halves.entry(100), 0);
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_old_half_that_fills_the_young_one_keeps_its_value() {
+    fn key_that_moves_to_a_full_young_half_keeps_its_value() {
         let mut halves = Halves::<u32, u32>::new(4);
         for key in [1, 2, 3, 4] {
             *halves.entry(key) = key;
@@ -94,24 +95,23 @@ mod tests {
     }
 
     proptest! {
-        /// No window holds more than `max` different ones that were let by, and
-        /// nobody is turned away while there is room.
+        /// No window admits more than `max` distinct items, and no item is refused below `max`.
         #[test]
-        fn windows_hold(
+        fn windows_admit_at_most_max_distinct_items(
             steps in prop::collection::vec((0..4_u64, 0..6_u64), 1..80), max in 0..4_u32, secs in 1..8_u64,
         ) {
             let window = Duration::from_secs(secs);
             let (mut sightings, mut now) = (Sightings::default(), 0);
             let mut first_seen: Vec<(u64, u64)> = Vec::new();
-            for (pause, who) in steps {
+            for (pause, item) in steps {
                 now += pause;
                 first_seen.retain(|(at, _)| now - at < secs);
-                let known = first_seen.iter().any(|(_, seen)| *seen == who);
+                let known = first_seen.iter().any(|(_, seen)| *seen == item);
                 let expected = known || first_seen.len() < max as usize;
                 if expected && !known {
-                    first_seen.push((now, who));
+                    first_seen.push((now, item));
                 }
-                prop_assert_eq!(sightings.let_by(who, max, window, Duration::from_secs(now)), expected);
+                prop_assert_eq!(sightings.admit(item, max, window, Duration::from_secs(now)), expected);
                 prop_assert!(sightings.seen.len() <= max as usize);
             }
         }

@@ -1,11 +1,11 @@
-//! Addresses in a text.
+//! Links: addresses in a text.
 //!
-//! Found are `scheme://…`, host names whose last or middle label is a known top-level
-//! domain, names that begin with `www.`, and dotted IPv4 addresses; also when written
-//! full-width, with invisible characters, with `。` for the dot, or with a dot that is
-//! written out: `example dot com`, `example[.]com`, `example(dot)com`, `example点com`.
-//! Not found are a space around a bare dot (`I like it. Me too`), top-level domains
-//! outside of the list, and internationalised ones.
+//! The search finds `scheme://…`, host names with a known top-level domain as last or middle label,
+//! names that begin with `www.`, and dotted IPv4 addresses. It also finds them in full-width letters,
+//! with invisible characters, with `。` for the dot, and with the dot in words: `example dot com`,
+//! `example[.]com`, `example(dot)com`, `example点com`. It does not find names with a space beside a
+//! bare dot (`I like it. Me too`), top-level domains that are not in the list, and internationalised
+//! ones.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -15,20 +15,20 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::Action;
-use crate::characters::{characters, is_simple};
-use crate::fold_table::is_invisible;
+use crate::decision::Action;
+use crate::text::{characters, is_invisible, is_simple};
 
-/// Top-level domains of bare names: the large ones, and those that spam comes from.
-/// Left out are those that are words of a sentence (`in`, `is`, `it`, `so`, `to`, `us`).
+/// Top-level domains of bare names: the large ones, and those of much spam. Domains that are common
+/// words (`in`, `is`, `it`, `so`, `to`, `us`) are excluded.
 const TOP_LEVEL: [&str; 44] = [
     "app", "biz", "cc", "click", "cn", "co", "com", "de", "dev", "edu", "fr", "fun", "gg", "gov", "hk",
     "icu", "info", "io", "jp", "kr", "link", "live", "ly", "me", "net", "online", "org", "pro", "pw", "ru",
     "shop", "site", "store", "tk", "top", "tv", "tw", "uk", "vip", "vn", "wang", "win", "xin", "xyz",
 ];
 
-/// A label of a host name; letters of other alphabets too, so that a name that mixes
-/// them is not taken for its Latin half. Han is not among them: text stands around names.
+/// A label of a host name. Letters of other alphabets are included, so that a name of mixed alphabets
+/// is not cut to its Latin half. Han is excluded, because Han text stands beside names without a
+/// space.
 const LABEL: &str = r"[a-z0-9\u{C0}-\u{2AF}\u{370}-\u{52F}-]+";
 
 static WRITTEN_DOT: LazyLock<Regex> =
@@ -49,10 +49,10 @@ fn regex(pattern: &str) -> Regex {
 pub struct LinksConfig {
     /// `admit`, `mask`, `refuse` or `hold`. Default `admit`: off.
     pub action: Action,
-    /// Hosts that may be named, with all under them: `example.com` admits
-    /// `www.example.com` too. Default none.
+    /// Allowed hosts, with all their subdomains: `example.com` allows `www.example.com` too. Default
+    /// none.
     pub allow: Vec<String>,
-    /// Report alone, do nothing. Default false.
+    /// Shadow mode: report and do nothing. Default false.
     pub shadow: bool,
 }
 
@@ -62,22 +62,22 @@ impl Default for LinksConfig {
     }
 }
 
-/// An address that is not allowed: bytes of the original, and its host.
+/// An address that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// What a reader sees as characters, each as a byte range.
+    /// Byte ranges of its characters in the original, as a reader counts characters.
     pub(crate) characters: Vec<(usize, usize)>,
     pub(crate) host: String,
 }
 
-/// The allowed hosts.
+/// Finds addresses whose host is not allowed.
 #[derive(Debug)]
 pub(crate) struct Links {
     allow: HashSet<String>,
 }
 
-/// A text with the forms of one letter made one; for every byte, the character that
-/// it came from.
+/// A text with one form of each letter, in lower case. Each byte has the range of its original
+/// character.
 #[derive(Debug, Default)]
 struct Plain {
     text: String,
@@ -89,10 +89,10 @@ impl Links {
         Links { allow: config.allow.iter().map(|host| host.to_lowercase()).collect() }
     }
 
-    /// Every address in `text` whose host is not allowed.
+    /// Returns the addresses in `text` whose host is not allowed.
     pub(crate) fn find(&self, text: &str) -> Vec<Link> {
         let plain = Plain::new(text);
-        // Cheap searches first: most texts have none of these.
+        // Cheap searches first: most texts have no address.
         let written = ["dot", "点", "點", "."].iter().any(|dot| plain.text.contains(dot));
         if !written && !plain.text.contains("://") {
             return Vec::new();
@@ -120,7 +120,7 @@ impl Links {
     }
 }
 
-/// Without who logs in and the port.
+/// Returns the host of an authority, without user and port.
 fn host_of(authority: &str) -> &str {
     let host = authority.rsplit('@').next().unwrap_or(authority);
     let port = host.rfind(':').filter(|at| host[at + 1..].bytes().all(|b| b.is_ascii_digit()));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_is_allowed_is_left_alone() {
+    fn other_texts_and_allowed_hosts_are_not_found() {
         for text in [
             "",
             "hello",
@@ -237,7 +237,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the text, ranges are those of characters, in order.
+        /// Ranges are on the borders of characters and in order, for any text.
         #[test]
         fn ranges_are_valid(text in "(\\PC{0,10}|[a-z点。.:/ ﬁ\u{301}]{0,10}|http://|\\.com){0,4}") {
             for link in Links::new(&LinksConfig::default()).find(&text) {

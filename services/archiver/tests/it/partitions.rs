@@ -1,4 +1,4 @@
-//! From a bus of three partitions.
+//! Archiving from a NATS bus with three partitions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::harness::{Fault, FaultyStore, config, gift, history, metrics, open_st
 
 const ROOMS: usize = 12;
 
-/// What was accepted, by room.
+/// Positions of the accepted messages, by room.
 type Sent = BTreeMap<String, Vec<u64>>;
 
 async fn send(bus: &Arc<dyn Bus>, sent: &mut Sent, count: usize) {
@@ -26,8 +26,8 @@ async fn send(bus: &Arc<dyn Bus>, sent: &mut Sent, count: usize) {
     }
 }
 
-/// The number of messages that are kept of those sent; they are the first of each room,
-/// and so are their ledger rows.
+/// Returns the number of archived messages. They are the first of each room, and each has a ledger
+/// row.
 async fn kept(folder: &Path, sent: &Sent) -> usize {
     let store = open_store(folder).await;
     let mut kept = 0;
@@ -43,7 +43,7 @@ async fn kept(folder: &Path, sent: &Sent) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_moment_it_keeps_everything_of_all_partitions_once() {
+async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partition() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start();
     let bus = server.bus(3).await;
@@ -60,13 +60,13 @@ async fn killed_at_any_moment_it_keeps_everything_of_all_partitions_once() {
         appended.changed().await.unwrap();
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
-        // A commit that was on its way would land between the reads below.
+        // A commit in progress would otherwise change the store between the reads below.
         store.close().await;
         in_between += usize::from(kept(folder.path(), &sent).await < accepted);
     }
     assert!(in_between > 0, "no round ended in the middle");
 
-    // The bus is away when it starts, and comes back with more.
+    // The bus is away when the archiver starts, and comes back with more messages.
     server.kill();
     let store = FaultyStore::new(open_store(folder.path()).await, Fault::Refused, 2);
     let shutdown = CancellationToken::new();

@@ -1,9 +1,9 @@
-//! A text as it is matched.
+//! Folding of a text for matching.
 //!
-//! Folded are: compatibility forms (full-width, circled, mathematical letters: NFKC),
-//! case, letters of other scripts that look Latin, accents on Latin, Greek and Cyrillic letters.
-//! Gone are: spaces, punctuation, symbols, emoji, invisible characters, and marks on
-//! letters of a script that is not theirs. What is left are letters and digits.
+//! Folding makes equal: compatibility forms (full-width, circled, mathematical letters: NFKC), case,
+//! letters of other scripts that look Latin, and accents on Latin, Greek and Cyrillic letters.
+//! Folding removes: spaces, punctuation, symbols, emoji, invisible characters, and marks on letters
+//! of another script. Letters and digits are left.
 //!
 //! Not folded: letters written as digits of another shape (`3` for `e`), repeated
 //! letters, and look-alikes among Han characters.
@@ -12,40 +12,49 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::UnicodeScript;
 
-use crate::characters::characters;
-use crate::fold_table::{CharFold, Kind, folded, is_invisible};
+use super::characters::characters;
+use super::fold_table::{CharFold, Kind, folded, is_invisible};
 
-/// One folded character and where it came from.
+/// One folded character, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unit {
-    /// Where it begins in the folded text, in bytes.
+    /// Position in the folded text, in bytes.
     at: u32,
-    /// What a reader sees as the character it came from, in bytes of the original.
+    /// Byte range of the original character, as a reader counts characters.
     start: u32,
     end: u32,
     kind: Kind,
-    /// Nothing visible lies between this one's character and the one before.
+    /// Whether nothing visible is between this original character and the one before.
     joined: bool,
 }
 
-/// A folded text with the way back.
+/// A folded text. Each folded character has its byte range in the original.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folded {
     text: String,
     units: Vec<Unit>,
 }
 
-/// Which ends of a match must not lie inside a word, and what a match must hold.
+/// The shape of a word: it decides which ends of a match must be ends of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
     first: Kind,
     last: Kind,
-    /// It has something else than digits.
+    /// Whether the word has a character that is not a digit.
     worded: bool,
 }
 
+/// Where a word may be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boundary {
+    /// Only as a whole word.
+    WholeWord,
+    /// Also inside of a longer word.
+    Anywhere,
+}
+
 impl Folded {
-    /// Folds `text`. Positions are 32 bits wide: only the first 4 GiB are read.
+    /// Folds `text`. Positions have 32 bits, so only the first 4 GiB are read.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut folded = Folded { text: String::with_capacity(text.len()), units: Vec::new() };
@@ -67,7 +76,7 @@ impl Folded {
         folded
     }
 
-    /// Adds what one grapheme folds to; whether anything of it can be seen.
+    /// Adds the fold of one grapheme. Returns whether the grapheme is visible.
     fn push(&mut self, grapheme: &str, start: u32, end: u32) -> bool {
         let mut chars = grapheme.chars();
         if let (Some(c), None) = (chars.next(), chars.next()) {
@@ -82,7 +91,7 @@ impl Folded {
     }
 
     fn push_char(&mut self, c: char, base: Option<char>, start: u32, end: u32) -> bool {
-        // Vowel signs and the like belong to their letters; others are scribble.
+        // Vowel signs belong to the letters of their script; marks on other letters are removed.
         if is_combining_mark(c) && base.is_none_or(|base| base.script() != c.script()) {
             return false;
         }
@@ -106,28 +115,28 @@ impl Folded {
         self.text.push(c);
     }
 
-    /// The folded text.
+    /// Returns the folded text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Its length in characters.
+    /// Returns the number of folded characters.
     #[must_use]
     pub fn chars(&self) -> usize {
         self.units.len()
     }
 
-    /// The shape of a word that is this text; `None` for a text that folds to nothing.
+    /// Returns the shape of this text as a word; `None` for a text that folds to nothing.
     pub(crate) fn shape(&self) -> Option<Shape> {
         let (first, last) = (self.units.first()?.kind, self.units.last()?.kind);
         Some(Shape { first, last, worded: self.units.iter().any(|unit| unit.kind != Kind::Digit) })
     }
 
-    /// Whether the bytes `start..end` of the folded text, which spell a word of the
-    /// given shape, stand for it: they are whole characters of the original, not all
-    /// digits by chance and, if `whole_word`, not a part of a longer word or number.
-    pub(crate) fn is_match(&self, start: usize, end: usize, shape: Shape, whole_word: bool) -> bool {
+    /// Whether the bytes `start..end` of the folded text, which spell a word of this shape, match the
+    /// word. They must be whole characters of the original, not digits alone unless the word is, and
+    /// for [`Boundary::WholeWord`] not a part of a longer word or number.
+    pub(crate) fn is_match(&self, start: usize, end: usize, shape: Shape, boundary: Boundary) -> bool {
         let units = self.units_of(start, end);
         let (Some(first), Some(last)) = (self.units[units.clone()].first(), self.units[units.clone()].last())
         else {
@@ -144,13 +153,13 @@ impl Folded {
             return false;
         }
         let goes_on = |kind: Kind, neighbour: Kind| kind != Kind::Unspaced && kind == neighbour;
-        !whole_word
+        boundary == Boundary::Anywhere
             || !(before.is_some_and(|unit| first.joined && goes_on(shape.first, unit.kind))
                 || after.is_some_and(|unit| unit.joined && goes_on(shape.last, unit.kind)))
     }
 
-    /// The characters of the original that `start..end` of the folded text came from,
-    /// as byte ranges; what lies between them and folds to nothing is not among them.
+    /// Returns the byte ranges of the original characters of `start..end` of the folded text.
+    /// Characters between them that fold to nothing are not included.
     pub(crate) fn originals(&self, start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
         self.units[self.units_of(start, end)].iter().map(|unit| (unit.start as usize, unit.end as usize))
     }
@@ -203,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_in_meaning_stays_apart() {
+    fn texts_of_different_meaning_stay_different() {
         for (one, other) in
             [("ばか", "はか"), ("가나", "각나"), ("末", "未"), ("corn", "com"), ("की", "कि"), ("v5", "vs")]
         {
@@ -216,8 +225,7 @@ mod tests {
     }
 
     proptest! {
-        /// Positions are in order, on the borders of characters, and cover each
-        /// folded character; folding a folded text changes nothing that matters.
+        /// Positions are in order, on the borders of characters, and cover each folded character.
         #[test]
         fn positions_are_valid(text in "\\PC{0,40}|.{0,40}|[a-cｱ-ﾞﬁ각\u{300}\u{200d}\u{3099}我 .]{0,30}") {
             let folded = Folded::new(&text);
@@ -237,7 +245,7 @@ mod tests {
         /// Case, width, spaces and invisible characters make no difference.
         #[test]
         fn disguise_makes_no_difference(word in "[a-zA-Z0-9我你他]{1,12}", seed in any::<u64>()) {
-            let disguised = crate::testing::disguised(&word, seed);
+            let disguised = crate::text::testing::disguised(&word, seed);
             prop_assert_eq!(fold(&disguised), fold(&word), "{:?}", disguised);
         }
     }

@@ -1,6 +1,6 @@
-//! Characters by their Unicode properties: which show nothing, which join others, which are blank.
+//! Unicode properties of characters: invisible, joining, blank.
 //!
-//! The tables are those of ICU4X, of one Unicode version with the normalisation's.
+//! The tables come from ICU4X, with the Unicode version of the normalisation's tables.
 
 use icu_properties::props::{
     CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, ExtendedPictographic,
@@ -8,20 +8,20 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-use crate::characters::is_simple;
+use super::characters::is_simple;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
 const TEXT_STYLE: char = '\u{FE0E}';
 const EMOJI_STYLE: char = '\u{FE0F}';
 const KEYCAP: char = '\u{20E3}';
-/// Stands for an object that is not there.
+/// Placeholder of an embedded object.
 const OBJECT: char = '\u{FFFC}';
-/// Letters and symbols by their category that fonts draw as nothing.
+/// Letters and symbols that fonts draw as nothing.
 const BLANK: [char; 4] = ['\u{2800}', '\u{1D159}', '\u{13441}', '\u{13442}'];
 
-/// Whether `c` is drawn by itself, is in NFC whatever is beside it within these ranges, is one
-/// grapheme cluster beside others of them, and is at most two cells wide. Most texts have no others.
+/// Whether `c` is drawn by itself, stays in NFC and one grapheme cluster beside others of these
+/// ranges, and is at most two cells wide. Most texts have only such characters.
 #[must_use]
 pub const fn is_plain(c: char) -> bool {
     is_simple(c)
@@ -32,7 +32,7 @@ pub const fn is_plain(c: char) -> bool {
 
 /// Whether `c` shows nothing by itself: default-ignorable and format characters, controls other
 /// than white space, private use, unassigned and noncharacters. Unassigned code points that are
-/// reserved for emoji are not among them: new telephones have them before these tables do.
+/// reserved for emoji count as visible, because new telephones have them before these tables.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     if is_simple(c) {
@@ -47,15 +47,15 @@ pub fn is_invisible(c: char) -> bool {
     by_category || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Whether `c` takes room and shows nothing.
+/// Whether `c` takes space and shows nothing.
 #[must_use]
 pub fn is_blank(c: char) -> bool {
     c.is_whitespace() || BLANK.contains(&c)
 }
 
-/// Whether an invisible character has a use between these neighbours: it joins emoji, chooses
-/// their style, or forms letters of Indic, Arabic and Mongolian scripts as Unicode's rules for
-/// identifiers (UAX 31, 2.3) allow it. `before` ends with the character before it.
+/// Whether an invisible character has a use between its neighbours: it joins emoji, selects their
+/// style, or forms letters of Indic, Arabic and Mongolian scripts as Unicode's rules for identifiers
+/// (UAX 31, 2.3) allow. `before` is the text before the character.
 #[must_use]
 pub fn is_needed(c: char, before: &str, after: Option<char>) -> bool {
     let Some(last) = before.chars().next_back() else { return false };
@@ -81,8 +81,8 @@ pub fn is_needed(c: char, before: &str, after: Option<char>) -> bool {
     }
 }
 
-/// Number of characters at the start of `text` that are one of the flags of England, Scotland and
-/// Wales; 0 if there is none. No other flag is made of tags.
+/// Returns the number of code points at the start of `text` that form the flag of England, Scotland
+/// or Wales; 0 without one. No other flag consists of tags.
 #[must_use]
 pub fn tag_flag(text: &[char]) -> usize {
     const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
@@ -99,7 +99,7 @@ fn is_pictographic(c: char) -> bool {
     CodePointSetData::new::<ExtendedPictographic>().contains(c)
 }
 
-/// Combining marks at the end of `text` may stand in any order.
+/// Whether a virama is among the combining marks at the end of `text`, in any order.
 fn ends_with_virama(text: &str) -> bool {
     let classes = CodePointMapData::<CanonicalCombiningClass>::new();
     let marks = text.chars().rev().map(|c| classes.get(c));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_show_nothing_are_found_by_property() {
+    fn invisible_characters_are_found_by_property() {
         for c in "\u{AD}\u{34F}\u{61C}\u{115F}\u{17B4}\u{180B}\u{180E}\u{200B}\u{200D}\u{2028}\u{202E}\u{2060}\u{2066}\
                   \u{3164}\u{FE0F}\u{FEFF}\u{FFA0}\u{FFF9}\u{FFFC}\u{FDD0}\u{FFFF}\u{E000}\u{600}\u{13430}\u{1BCA0}\
                   \u{1D173}\u{E0001}\u{E0100}\u{F0000}\u{10FFFF}\u{30000}\u{0}\u{7F}\u{9F}"
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn joiners_are_needed_in_valid_sequences_alone() {
+    fn joiners_are_needed_only_in_valid_sequences() {
         for (before, c, after) in [
             ("👩", '\u{200D}', Some('🚀')),
             ("👩🏽", '\u{200D}', Some('🚀')),

@@ -1,4 +1,4 @@
-//! A real bus and a real store in a folder, and a store that fails on request.
+//! A bus and a store in a folder, and a store that fails on request.
 
 pub(crate) mod nats;
 
@@ -35,7 +35,7 @@ pub(crate) fn metrics() -> ArchiverMetrics {
     ArchiverMetrics::new(&Registry::new()).unwrap()
 }
 
-/// Small batches, short waits, nothing deleted.
+/// Returns a configuration with small batches, short waits and no deletion.
 pub(crate) fn config() -> ArchiverConfig {
     ArchiverConfig {
         batch_messages_max: 7,
@@ -67,13 +67,13 @@ pub(crate) fn gift(id: &str) -> Draft {
     draft(id, Class::Gift, body)
 }
 
-/// Publishes and returns the positions.
+/// Publishes drafts and returns their positions.
 pub(crate) async fn publish(bus: &Arc<dyn Bus>, drafts: Vec<Draft>) -> Vec<u64> {
     let receipts = bus.publish(drafts).await.unwrap();
     receipts.iter().map(|receipt| receipt.sequence.0).collect()
 }
 
-/// The positions of a room's history, all of it.
+/// Returns the positions of a room's whole history.
 pub(crate) async fn history(store: &dyn Store, id: &str) -> Vec<u64> {
     let range = HistoryRange::After(Sequence::ZERO);
     let page = store.history(&room(id), range, 1_000).await.unwrap();
@@ -81,21 +81,21 @@ pub(crate) async fn history(store: &dyn Store, id: &str) -> Vec<u64> {
     page.messages.iter().map(|message| message.sequence.0).collect()
 }
 
-/// How the next appends go.
+/// How the first appends of a store fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing is written, and it says so.
+    /// Nothing is written, and the answer is a failure.
     Refused,
-    /// Everything is written, but the answer is a failure.
+    /// The batch is written, and the answer is a failure.
     AnswerLost,
-    /// Neither written nor answered.
+    /// Nothing is written, and there is no answer.
     Silent,
-    /// The position begins anew, the messages are still there.
+    /// The position is reset, and the messages are still there.
     PositionLost,
 }
 
-/// A store that fails its first appends and tells of those that came through.
-/// Only what the archiver uses is there.
+/// A store that fails its first appends and publishes its progress. It has only the methods that the
+/// archiver uses.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: SqliteStore,

@@ -1,4 +1,4 @@
-//! A real NATS server on a port of its own, killed on drop.
+//! A NATS server on a free port, killed on drop.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -22,7 +22,7 @@ impl Server {
         Server { child: spawn(port, folder.path()), port, folder }
     }
 
-    /// A bus on it, once it answers.
+    /// Connects a bus to the server.
     pub(crate) async fn bus(&self, partitions: u16) -> Arc<dyn Bus> {
         let config = NatsConfig {
             urls: vec![format!("nats://127.0.0.1:{}", self.port).into()],
@@ -36,13 +36,13 @@ impl Server {
         NatsBus::connect(config, BusConfig::default(), metrics).await.unwrap()
     }
 
-    /// Kills it at once, as `kill -9` does.
+    /// Kills the server at once, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it on what it has stored.
+    /// Starts the server again on its stored messages.
     pub(crate) fn start_again(&mut self) {
         self.child = spawn(self.port, self.folder.path());
     }

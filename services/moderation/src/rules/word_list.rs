@@ -1,46 +1,47 @@
-//! Words that are found in one pass over a folded text.
+//! Word lists: all words are found in one pass over a folded text.
 //!
-//! A list has one word a line; blank lines and lines that begin with `#` are skipped,
-//! words that fold to the same are one. Words are matched as [`Folded`] says, and
-//! whole: where a word begins or ends with a letter of a script that puts spaces
-//! between words, or with a digit, the text must not go on with another one. So `ass`
-//! is found in "a s s" and in "你ass啊", not in "class". A line `*ass` is found inside
-//! of words too. Chinese, Japanese, Korean, Thai have no such borders.
+//! A list has one word a line. Blank lines and lines that begin with `#` are skipped, and words with
+//! the same fold count as one. Words match whole: beside a first or last letter of a script with
+//! spaces between words, or beside a digit, the text must not continue with another one. So `ass` is
+//! found in "a s s" and in "你ass啊", and not in "class". A line `*ass` is also found inside of words.
+//! Chinese, Japanese, Korean and Thai have no such borders.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::fold::{Folded, Shape};
+use crate::text::{Boundary, Folded, Shape};
 
-/// Words in one list; more are an error.
+/// Maximum bytes of the file of a list: more than the largest list of long Chinese words has.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Maximum words in one list. More are an error.
 pub const WORDS_MAX: usize = 200_000;
-/// Characters of one word, folded; a longer one is an error.
+/// Maximum characters of one folded word. A longer one is an error.
 pub const WORD_CHARS_MAX: usize = 64;
-/// Marks a word that is found inside of other words.
+/// First character of a word that is also found inside of other words.
 const INSIDE: char = '*';
 const COMMENT: char = '#';
 
-/// Why a list was not built. Lines count from 1.
+/// Why a list cannot be built. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordListError {
     /// A word has neither letters nor digits.
     #[error("line {line}: no letter and no digit is left of this word")]
     Nothing {
-        /// Its line.
+        /// Line of the word.
         line: usize,
     },
     /// A word is too long.
     #[error("line {line}: a word has at most {WORD_CHARS_MAX} characters")]
     TooLong {
-        /// Its line.
+        /// Line of the word.
         line: usize,
     },
-    /// There are too many words.
+    /// The list has too many words.
     #[error("line {line}: a list has at most {WORDS_MAX} words; make two lists")]
     TooMany {
-        /// The line of the first that is too many.
+        /// Line of the first word over the maximum.
         line: usize,
     },
     /// The words do not fit in one automaton.
@@ -48,36 +49,39 @@ pub enum WordListError {
     TooLarge,
 }
 
-/// A word as it is kept.
+/// A word of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
     shape: Shape,
-    whole: bool,
-    /// Its line, for the audit.
+    boundary: Boundary,
+    /// Line in the list, for the audit.
     line: u32,
 }
 
-/// A list that is ready to be searched. Immutable: a change is a new list.
+/// A list that is ready to be searched. Immutable: a change makes a new list.
 #[derive(Debug)]
 pub struct WordList {
     automaton: AhoCorasick,
     words: Vec<Word>,
 }
 
-/// A word that was found: bytes of the folded text.
+/// A found word, as a byte range of the folded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Where it begins.
+    /// Start of the word.
     pub start: usize,
-    /// Where it ends.
+    /// End of the word.
     pub end: usize,
-    /// The line of the list that it stands on, from 1.
+    /// Line of the word in the list, from 1.
     pub line: u32,
 }
 
 impl WordList {
-    /// Builds a list from its lines. About a second for 100,000 words: not for a
-    /// thread that serves requests.
+    /// Builds a list from its lines. The call takes about a second for 100,000 words, so threads that
+    /// serve requests must not make it.
+    ///
+    /// # Errors
+    /// When a line is not a word, or there are too many words.
     pub fn build<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Self, WordListError> {
         let (mut patterns, mut words) = (Vec::<String>::new(), Vec::<Word>::new());
         let mut known = HashMap::<(String, Shape), usize>::new();
@@ -91,13 +95,15 @@ impl WordList {
             if folded.chars() > WORD_CHARS_MAX {
                 return Err(WordListError::TooLong { line });
             }
-            let whole = !text.starts_with(INSIDE);
+            let boundary = if text.starts_with(INSIDE) { Boundary::Anywhere } else { Boundary::WholeWord };
             let pattern = folded.as_str().to_owned();
-            // Of equal shape too: `l` is not `1`, though they fold to the same.
+            // Equal words have an equal shape, too: `l` is not `1`, though both have the same fold.
             match known.entry((pattern.clone(), shape)) {
                 Entry::Occupied(known) => {
-                    // The wider of two equal words holds.
-                    words[*known.get()].whole &= whole;
+                    // The wider of two equal words is kept.
+                    if boundary == Boundary::Anywhere {
+                        words[*known.get()].boundary = boundary;
+                    }
                     continue;
                 }
                 Entry::Vacant(new) => new.insert(words.len()),
@@ -106,7 +112,7 @@ impl WordList {
                 return Err(WordListError::TooMany { line });
             }
             patterns.push(pattern);
-            words.push(Word { shape, whole, line: u32::try_from(line).unwrap_or(u32::MAX) });
+            words.push(Word { shape, boundary, line: u32::try_from(line).unwrap_or(u32::MAX) });
         }
         drop(known);
         let automaton = AhoCorasick::builder()
@@ -117,29 +123,29 @@ impl WordList {
         Ok(WordList { automaton, words })
     }
 
-    /// How many different words it has.
+    /// Returns the number of distinct words.
     #[must_use]
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether it has no word.
+    /// Whether the list has no word.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// What it takes in memory, roughly, in bytes.
+    /// Returns the approximate memory of the list, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.automaton.memory_usage() + self.words.len() * size_of::<Word>()
     }
 
-    /// Every word in `text`, by where it ends; words may overlap.
+    /// Returns the words in `text`, in the order of their ends. Words may overlap.
     pub fn find<'a>(&'a self, text: &'a Folded) -> impl Iterator<Item = Found> + 'a {
         self.automaton.find_overlapping_iter(text.as_str()).filter_map(|found| {
             let word = &self.words[found.pattern().as_usize()];
-            text.is_match(found.start(), found.end(), word.shape, word.whole).then(|| Found {
+            text.is_match(found.start(), found.end(), word.shape, word.boundary).then(|| Found {
                 start: found.start(),
                 end: found.end(),
                 line: word.line,
@@ -179,11 +185,11 @@ mod tests {
             assert!(!finds("ass", text), "{text}");
         }
         assert!(finds("*ass", "class"));
-        assert!(finds("ass\n* ass", "class"), "the wider of two equal words holds");
+        assert!(finds("ass\n* ass", "class"), "the wider of two equal words is kept");
     }
 
     #[test]
-    fn numbers_are_whole_and_are_not_words_by_chance() {
+    fn numbers_match_whole_and_not_as_words() {
         assert!(finds("89", "今天89了"));
         assert!(!finds("89", "1890"));
         assert!(!finds("lol", "101"), "digits that look like letters are digits among digits");
@@ -193,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_whole_characters() {
+    fn match_covers_whole_characters() {
         assert!(!finds("क", "क्ष"), "half of what a reader sees as one");
         assert!(!finds("*it", "ﬁt"));
         assert!(finds("微信", "微\u{0301}信\u{3099}"));
     }
 
     #[test]
-    fn a_list_says_which_line_is_wrong() {
+    fn wrong_line_is_named() {
         let build = |lines: &str| WordList::build(lines.lines()).map(|list| list.len());
         assert_eq!(build("# comment\n\n bad \nBAD\n坏\n"), Ok(2));
         assert_eq!(build(""), Ok(0));
@@ -213,21 +219,21 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// However it is disguised, and whatever stands around it.
+        /// A disguised word is found between other words.
         #[test]
-        fn a_disguised_word_is_found(
+        fn disguised_word_is_found(
             words in prop::collection::vec("[a-z]{1,9}|[我你他她它]{1,4}|[a-z0-9我你]{2,6}", 1..8),
             at in any::<prop::sample::Index>(), seed in any::<u64>(),
             before in "([a-z他]{0,5} )?", after in "( [a-z他]{0,5})?",
         ) {
             let word = at.get(&words);
-            let text = format!("{before}{}{after}", crate::testing::disguised(word, seed));
+            let text = format!("{before}{}{after}", crate::text::testing::disguised(word, seed));
             prop_assert!(finds(&words.join("\n"), &text), "{:?}", text);
         }
 
-        /// The same is found as by looking at every place for every word.
+        /// The automaton finds the words that a search at every position finds.
         #[test]
-        fn the_automaton_agrees_with_a_naive_search(
+        fn automaton_equals_a_naive_search(
             words in prop::collection::vec("[*]?([abl1]{1,3}|[我你a]{1,2})", 1..12),
             text in "[abl1我你 .ﬁ\u{200B}]{0,24}",
         ) {
@@ -238,10 +244,12 @@ mod tests {
             for word in &words {
                 let folded = Folded::new(word);
                 let pattern = folded.as_str();
+                let boundary =
+                    if word.starts_with('*') { Boundary::Anywhere } else { Boundary::WholeWord };
                 for (start, _) in text.as_str().char_indices() {
                     let end = start + pattern.len();
                     if text.as_str()[start..].starts_with(pattern)
-                        && text.is_match(start, end, folded.shape().unwrap(), !word.starts_with('*'))
+                        && text.is_match(start, end, folded.shape().unwrap(), boundary)
                     {
                         expected.push((start, end));
                     }

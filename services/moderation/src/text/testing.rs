@@ -1,7 +1,7 @@
-//! What the tests share.
+//! A disguise of words, for tests.
 
-/// `word` with separators, invisible characters, full-width forms and other case put
-/// in, as `seed` says.
+/// Returns `word` with separators, invisible characters, full-width forms and changed case, chosen by
+/// `seed`.
 pub(crate) fn disguised(word: &str, mut seed: u64) -> String {
     const BETWEEN: [&str; 12] =
         ["", "", "", " ", ".", "-", "\u{200B}", "\u{200D}", "\u{FEFF}", "\u{3000}", "，", "\u{AD}*"];

@@ -1,24 +1,19 @@
-//! From a real bus into a real store.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod harness;
-mod partitions;
+//! Archiving from an embedded bus to SQLite.
 
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::harness::{
+    Fault, FaultyStore, chat, config, draft, gift, history, metrics, open_bus, open_store, publish, room,
+};
 use barrage_archiver::{ArchiverConfig, ArchiverError, ArchiverMetrics, Report, run};
 use barrage_bus::{Bus, Change, RoomSettings};
 use barrage_protocol::{Class, Message, Sequence};
 use barrage_store::{ArchiveEntry, Effect, Mute, Store, StoreError};
-use harness::{
-    Fault, FaultyStore, chat, config, draft, gift, history, metrics, open_bus, open_store, publish, room,
-};
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio_util::sync::CancellationToken;
 
-/// A run that finds its shutdown asked for already: it only drains.
+/// Runs an archiver whose shutdown was requested before: it only drains.
 async fn drain(bus: &Arc<dyn Bus>, store: Arc<dyn Store>) -> Result<Report, ArchiverError> {
     let shutdown = CancellationToken::new();
     shutdown.cancel();
@@ -26,7 +21,7 @@ async fn drain(bus: &Arc<dyn Bus>, store: Arc<dyn Store>) -> Result<Report, Arch
 }
 
 #[tokio::test]
-async fn it_catches_up_and_goes_on_where_it_ended() {
+async fn next_run_continues_at_the_position_of_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let store = Arc::new(open_store(folder.path()).await);
@@ -48,12 +43,12 @@ async fn it_catches_up_and_goes_on_where_it_ended() {
 }
 
 #[tokio::test]
-async fn it_follows_the_bus_and_drains_on_shutdown() {
+async fn archiver_follows_the_bus_and_drains_at_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let store = FaultyStore::new(open_store(folder.path()).await, Fault::Refused, 0);
     let shutdown = CancellationToken::new();
-    // A poll would hide a lost wake-up.
+    // A poll would hide a lost wake-up of the bus.
     let config = ArchiverConfig { poll_interval_ms: 3_600_000, ..config() };
     let running = tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), shutdown.clone()));
     let mut appended = store.appended.subscribe();
@@ -72,7 +67,7 @@ async fn it_follows_the_bus_and_drains_on_shutdown() {
 }
 
 #[tokio::test]
-async fn a_failing_store_is_waited_out_and_nothing_is_skipped_or_doubled() {
+async fn failing_store_is_retried_without_gaps_or_doubles() {
     for fault in [Fault::Refused, Fault::AnswerLost, Fault::Silent] {
         let folder = tempfile::tempdir().unwrap();
         let bus = open_bus(folder.path());
@@ -103,7 +98,7 @@ async fn a_failing_store_is_waited_out_and_nothing_is_skipped_or_doubled() {
 }
 
 #[tokio::test]
-async fn a_store_that_stays_away_ends_the_drain_and_the_next_start_goes_on() {
+async fn drain_ends_without_a_store_and_the_next_run_continues() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let inner = open_store(folder.path()).await;
@@ -119,7 +114,7 @@ async fn a_store_that_stays_away_ends_the_drain_and_the_next_start_goes_on() {
     assert_eq!(history(&*inner, "a").await, sent);
 }
 
-/// Polls the future at most `polls` times, then drops it where it stands.
+/// Polls the future at most `polls` times, then drops it.
 async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     let mut left = polls;
@@ -129,14 +124,14 @@ async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::Output> {
         }
         left -= 1;
         let polled = future.as_mut().poll(context).map(Some);
-        // The last poll's wake-up would find nothing left to do.
+        // A wake-up after the last poll would find no poll left.
         if polled.is_pending() && left == 0 { Poll::Ready(None) } else { polled }
     })
     .await
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_it_keeps_everything_once() {
+async fn archiver_dropped_at_any_await_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let mut sent = Vec::new();
@@ -144,11 +139,11 @@ async fn killed_at_any_moment_it_keeps_everything_once() {
     for round in 0..40 {
         sent.extend(publish(&bus, vec![gift("a"); 20]).await);
         let store = FaultyStore::new(open_store(folder.path()).await, Fault::AnswerLost, round % 2);
-        // It has no end of its own: it is dropped where it stands.
+        // Without a shutdown the run ends when it is dropped.
         let config = ArchiverConfig { poll_interval_ms: 1, ..config() };
         let running = run(bus.clone(), store.clone(), config, metrics(), CancellationToken::new());
         assert!(first_polls(running, round * 2).await.is_none());
-        // A commit that was on its way would land between the reads below.
+        // A commit in progress would otherwise change the store between the reads below.
         store.close().await;
         let reopened = open_store(folder.path()).await;
         let kept = history(&reopened, "a").await;
@@ -165,7 +160,7 @@ async fn killed_at_any_moment_it_keeps_everything_once() {
 }
 
 #[tokio::test]
-async fn recalls_hide_super_chats_count_and_offsets_follow_the_room() {
+async fn recalls_hide_messages_super_chats_are_booked_and_offsets_follow_the_room() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let store = Arc::new(open_store(folder.path()).await);
@@ -201,7 +196,7 @@ async fn recalls_hide_super_chats_count_and_offsets_follow_the_room() {
     assert_eq!(store.room(&room("a")).await.unwrap().unwrap().title, "B");
 }
 
-/// A message that no bus published, accepted in 1970.
+/// Makes an entry of a message that no bus published, accepted in 1970.
 fn stray(sequence: u64) -> ArchiveEntry {
     let message = Message {
         room: room("a"),
@@ -218,7 +213,7 @@ fn stray(sequence: u64) -> ArchiveEntry {
 }
 
 #[tokio::test]
-async fn a_bus_and_a_store_that_do_not_belong_together_are_refused() {
+async fn bus_and_store_of_different_origin_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let sent = publish(&bus, vec![chat("a"); 3]).await;
@@ -227,7 +222,7 @@ async fn a_bus_and_a_store_that_do_not_belong_together_are_refused() {
     let error = drain(&bus, store).await.unwrap_err();
     assert!(matches!(error, ArchiverError::BusBehind { .. }), "{error:?}");
 
-    // Another bus's message stands where one of this bus belongs.
+    // The store has a message of another bus at a position of this bus.
     let other = tempfile::tempdir().unwrap();
     let inner = open_store(other.path()).await;
     inner.append(0, &[stray(sent[1])]).await.unwrap();
@@ -239,7 +234,7 @@ async fn a_bus_and_a_store_that_do_not_belong_together_are_refused() {
 }
 
 #[tokio::test]
-async fn old_messages_and_ended_mutes_leave() {
+async fn old_messages_and_ended_mutes_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open_bus(folder.path());
     let sent = publish(&bus, vec![chat("a"); 50]).await;
@@ -263,7 +258,7 @@ async fn old_messages_and_ended_mutes_leave() {
 }
 
 #[test]
-fn an_unknown_key_of_the_configuration_is_refused() {
+fn unknown_key_of_the_configuration_is_refused() {
     let parse = serde_json::from_str::<ArchiverConfig>;
     assert!(parse(r#"{"batch_messages_max": 2}"#).is_ok());
     assert!(parse(r#"{"retention_days": 2}"#).is_err());

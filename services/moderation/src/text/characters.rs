@@ -1,17 +1,16 @@
-//! What a reader sees as characters (extended grapheme clusters), with a short cut.
+//! Characters as a reader counts them (extended grapheme clusters), with a fast path.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Whether `c` is one of the many that join nothing before or after them and that NFKC
-/// leaves alone: printable ASCII, Han, kana, CJK stops. Two such in a row are two
-/// characters for certain.
+/// Whether `c` joins no neighbour and is unchanged by NFKC: printable ASCII, Han, kana, CJK stops.
+/// Two such code points in a row are two characters.
 pub(crate) const fn is_simple(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{3001}'..='\u{3029}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FE}')
         || matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }
 
-/// The characters of `text` and where they begin; what
-/// [`UnicodeSegmentation::grapheme_indices`] gives, several times as fast for most texts.
+/// Returns the characters of `text` with their positions. The result equals
+/// [`UnicodeSegmentation::grapheme_indices`], several times as fast for most texts.
 pub(crate) fn characters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -33,16 +32,16 @@ mod tests {
     use unicode_normalization::UnicodeNormalization;
 
     #[test]
-    fn simple_characters_are_left_alone_by_nfkc() {
+    fn simple_characters_are_unchanged_by_nfkc() {
         for c in ('\0'..=char::MAX).filter(|c| is_simple(*c)) {
             assert!(std::iter::once(c).nfkc().eq([c]), "{c}");
         }
     }
 
     proptest! {
-        /// The short cut is one.
+        /// The fast path gives the result of the standard's algorithm.
         #[test]
-        fn as_the_standard_says(
+        fn characters_equal_grapheme_clusters(
             text in "\\PC{0,20}|.{0,20}|([a我カ。 \r\n]|[\u{300}\u{200d}\u{3099}\u{fe0f}ﾞ]|[👩🚀🇨🇳👍🏽]|[ᄀ각क्ष\u{600}]){0,20}",
         ) {
             let expected: Vec<_> = text.grapheme_indices(true).collect();

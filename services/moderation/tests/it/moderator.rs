@@ -1,6 +1,4 @@
-//! The moderator as its callers see it, without a hook.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The moderator without a hook.
 
 use std::fs;
 use std::time::Duration;
@@ -76,7 +74,7 @@ const LISTS: &str = r#"
 "#;
 
 #[tokio::test]
-async fn each_list_does_what_it_is_for() {
+async fn each_list_takes_its_action() {
     let fixture = Fixture::new(LISTS);
     for (list, words) in
         [("mild", "darn\n笨蛋"), ("watched", "new"), ("grave", "slur"), ("doubtful", "加微信")]
@@ -111,7 +109,7 @@ async fn each_list_does_what_it_is_for() {
 }
 
 #[tokio::test]
-async fn an_audit_entry_says_what_happened_and_is_bounded() {
+async fn audit_entry_names_the_hit_and_is_bounded() {
     let fixture = Fixture::new(LISTS);
     fixture.words("grave", "# words\nslur");
     let decision = fixture.check(7, &format!("slur {}", "长".repeat(1_000)), 0).await;
@@ -143,7 +141,7 @@ async fn links_are_masked_and_long_texts_refused() {
 }
 
 #[tokio::test]
-async fn who_goes_on_is_muted() {
+async fn sender_with_repeated_hits_is_muted() {
     let fixture = Fixture::new(
         "[escalation]\nhits = 3\nwindow_mins = 1\nmute_mins = 5\n[repeat]\nuser_times_max = 2\nuser_secs = 30",
     );
@@ -162,7 +160,7 @@ async fn who_goes_on_is_muted() {
 }
 
 #[tokio::test]
-async fn shadow_hits_mute_nobody() {
+async fn hits_in_shadow_mode_do_not_mute() {
     let fixture = Fixture::new("[escalation]\nhits = 1\n[repeat]\nuser_times_max = 1\nshadow = true");
     for id in 0..5 {
         let decision = fixture.check(id, "spam", 0).await;
@@ -172,7 +170,7 @@ async fn shadow_hits_mute_nobody() {
 }
 
 #[tokio::test]
-async fn a_changed_file_is_read_again_and_a_broken_one_changes_nothing() {
+async fn changed_file_is_reloaded_and_a_broken_one_keeps_the_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("words.txt");
     let config = format!("[[lists]]\nname = 'file'\nfile = '{}'\naction = 'refuse'", path.display());
@@ -194,10 +192,10 @@ async fn a_changed_file_is_read_again_and_a_broken_one_changes_nothing() {
     fs::write(&path, "third\n🙂\n").unwrap();
     let reloaded = fixture.moderator.reload().await;
     assert!(matches!(reloaded[0].result, Err(ListError::Words(_))));
-    assert_eq!(rule(&fixture.outcome("second").await).0, "refused", "the older words hold");
+    assert_eq!(rule(&fixture.outcome("second").await).0, "refused", "the older words stay in force");
     fs::remove_file(&path).unwrap();
     assert!(matches!(fixture.moderator.reload().await[0].result, Err(ListError::Io(_))));
-    assert!(fixture.moderator.reload().await.is_empty(), "told once");
+    assert!(fixture.moderator.reload().await.is_empty(), "a failure is reported once");
     assert!(fixture.scrape().contains("barrage_moderation_list_failures_total 2"));
     assert_eq!(fixture.moderator.lists(), [("file".to_owned(), 1)]);
 
@@ -206,7 +204,7 @@ async fn a_changed_file_is_read_again_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
-fn lists_change_under_load_and_each_text_meets_one_state() {
+fn each_text_is_checked_against_one_state_of_the_lists() {
     let fixture = Fixture::new("[[lists]]\nname = 'a'\naction = 'mask'\n[repeat]\nuser_times_max = 0");
     fixture.words("a", "cat");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -225,7 +223,7 @@ fn lists_change_under_load_and_each_text_meets_one_state() {
 }
 
 #[tokio::test]
-async fn names_are_checked_by_the_lists_whose_scope_has_them() {
+async fn names_are_checked_by_lists_with_their_scope() {
     let fixture = Fixture::new(
         r#"
         lists = [
@@ -250,7 +248,7 @@ async fn names_are_checked_by_the_lists_whose_scope_has_them() {
     };
     assert_eq!(name("Ann"), "plain");
     assert_eq!(name("Damn Ann"), "**** Ann");
-    // Look-alikes of a name that is kept for others: Cyrillic, boxed, spaced, full-width.
+    // Look-alikes of a reserved name: Cyrillic, boxed, spaced, full-width.
     for alike in ["Admin", "аdmіn", "a d m i n", "ＡＤＭＩＮ", "🅰🅳🅼🅸🅽", "Admin2", "夜\u{200B}航船"]
     {
         assert_eq!(name(alike), "list:hosts", "{alike}");

@@ -1,4 +1,4 @@
-//! The same text again and again, by one sender or by many.
+//! Repeats: the same text again and again, by one sender or by many.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -6,38 +6,37 @@ use std::time::Duration;
 use barrage_protocol::{MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::Action;
-use crate::fold::Folded;
-use crate::sightings::{Halves, Sightings};
+use super::sightings::{Halves, Sightings};
+use crate::decision::Action;
+use crate::text::Folded;
 
 /// `[moderation.repeat]`: texts are the same when they fold to the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RepeatConfig {
-    /// How often one user may post the same text in one room within `user_secs`.
-    /// Default 5: a cheer is repeated, a script goes on. 0 turns the rule off.
+    /// Times that one user may post the same text in one room within `user_secs`. Default 5: cheers
+    /// are repeated a few times, scripts more often. 0 turns the rule off.
     pub user_times_max: u32,
-    /// Default 30.
+    /// Window of the user's rule, in seconds. Default 30.
     pub user_secs: u64,
-    /// What becomes of the next one: `refuse` or `hold`. Default `refuse`.
+    /// Action on the next repeat: `refuse` or `hold`. Default `refuse`.
     pub user_action: Action,
-    /// How many users may post the same text in one room within `room_secs`. Default
-    /// 30: more at once are a raid with a text to paste. 0 turns the rule off.
+    /// Users that may post the same text in one room within `room_secs`. Default 30: more at once are
+    /// a raid with a pasted text. 0 turns the rule off.
     pub room_users_max: u32,
-    /// Default 10.
+    /// Window of the room's rule, in seconds. Default 10.
     pub room_secs: u64,
-    /// Texts with fewer letters and digits than this are a crowd's laughter and never
-    /// hit the room's rule. Default 12.
+    /// Minimum letters and digits of a text for the room's rule. Shorter texts are common laughter.
+    /// Default 12.
     pub room_chars_min: usize,
-    /// What becomes of the next one: `refuse` or `hold`. Default `hold`: those who
-    /// join in mean no harm.
+    /// Action on the next repeat: `refuse` or `hold`. Default `hold`, because many senders of a raid
+    /// mean no harm.
     pub room_action: Action,
-    /// Counts kept by each of the two rules. Default 100000: some 15 MB for the user's
-    /// rule, 60 MB for the room's if every text is at its bound. At the
-    /// bound the half that was not used for the longest is forgotten: a flood of
-    /// different texts wins a repeater a fresh start, and locks nobody out.
+    /// Counts kept by each of the two rules. Default 100000: some 15 MB for the user's rule, and 60 MB
+    /// for the room's rule if every text is at its limit. At the bound the longest unused half is
+    /// forgotten: a flood of different texts then resets counts, and refuses no other sender.
     pub keys_max: usize,
-    /// Report alone, do nothing. Default false.
+    /// Shadow mode: report and do nothing. Default false.
     pub shadow: bool,
 }
 
@@ -57,16 +56,16 @@ impl Default for RepeatConfig {
     }
 }
 
-/// Which rule a text met.
+/// The rule that a text hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeated {
-    /// One user, too often.
+    /// One user posted the text too often.
     User,
-    /// Too many users.
+    /// Too many users posted the text.
     Room,
 }
 
-/// The counts. A text that folds to nothing (emoji alone) is never a repeat.
+/// Counts texts by user and by room. A text that folds to nothing (emoji alone) is never a repeat.
 #[derive(Debug)]
 pub(crate) struct Repeats {
     config: RepeatConfig,
@@ -86,7 +85,7 @@ impl Repeats {
         }
     }
 
-    /// Counts a text; the rule that it met, the user's before the room's.
+    /// Counts a text. Returns the rule that it hit, the user's before the room's.
     pub(crate) fn check(
         &mut self,
         room: &RoomId,
@@ -103,7 +102,7 @@ impl Repeats {
             let key = self.hasher.hash_one((room, user, text.as_str()));
             let window = Duration::from_secs(config.user_secs);
             let id = self.hasher.hash_one(id);
-            if !self.by_user.entry(key).let_by(id, config.user_times_max, window, now) {
+            if !self.by_user.entry(key).admit(id, config.user_times_max, window, now) {
                 return Some(Repeated::User);
             }
         }
@@ -112,7 +111,7 @@ impl Repeats {
             let key = self.hasher.hash_one((room, text.as_str()));
             let window = Duration::from_secs(config.room_secs);
             let user = self.hasher.hash_one(user);
-            if !self.by_room.entry(key).let_by(user, config.room_users_max, window, now) {
+            if !self.by_room.entry(key).admit(user, config.room_users_max, window, now) {
                 return Some(Repeated::Room);
             }
         }
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_again_and_again() {
+    fn repeats_of_one_user_are_limited() {
         let mut check = repeats(RepeatConfig { user_times_max: 2, ..RepeatConfig::default() });
         assert_eq!(check("a", "1", "buy now", 0), None);
         assert_eq!(check("a", "1", "buy now", 0), None, "the same message, sent again");
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn many_users_with_one_text() {
+    fn users_with_one_text_are_limited() {
         let config = RepeatConfig { room_users_max: 2, room_chars_min: 4, ..RepeatConfig::default() };
         let mut check = repeats(config);
         for user in ["a", "b", "a"] {

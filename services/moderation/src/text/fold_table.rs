@@ -1,4 +1,4 @@
-//! What one character folds to.
+//! The folding of one character.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -7,41 +7,40 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use unicode_security::skeleton;
 
-use crate::glyph;
+use super::glyph;
 
-/// What stands next to a match decides whether it is a whole word.
+/// The kind of a folded character. The kinds beside a match decide whether it is a whole word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// A letter of a script that puts spaces between words: Latin to Sinhala.
+    /// A letter of a script with spaces between words: Latin to Sinhala.
     Letter,
-    /// 0 to 9, whatever they look like.
+    /// A digit, in any form.
     Digit,
-    /// Han, kana, Hangul, Thai and what comes after.
+    /// A letter of a script without spaces between words: Han, kana, Hangul, Thai and later ones.
     Unspaced,
 }
 
-/// Everything that one character folds to.
+/// The result of folding one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CharFold {
-    /// Nothing, and nobody sees that it is there.
+    /// Folds to nothing, and is not visible.
     Invisible,
-    /// Nothing: a space, a punctuation mark, a symbol.
+    /// Folds to nothing, and is visible: a space, a punctuation mark, a symbol.
     Separator,
-    /// Most characters.
+    /// Folds to one character, as most do.
     One(char, Kind),
-    /// Ligatures, squared words.
+    /// Folds to several: a ligature, a squared word.
     Many(Box<[(char, Kind)]>),
 }
 
-/// First code point that the table does not hold; those beyond are rare and folded
-/// when they are met.
+/// First code point that is not in the table. Code points from here on are rare and folded when they
+/// occur.
 const TABLE_END: u32 = 0x1_0000;
-/// Ideographs fold to themselves: many are look-alikes of another of different
-/// meaning (末 and 未).
+/// Ideographs fold to themselves, because many look like another of different meaning (末 and 未).
 const HAN: RangeInclusive<char> = '\u{3400}'..='\u{9FFF}';
 const KATAKANA: RangeInclusive<char> = '\u{30A1}'..='\u{30FA}';
-/// Where look-alikes are looked up: scripts that Latin is imitated with. Left out are
-/// those from Hebrew to Tibetan, where letters are told apart by less than a glance sees.
+/// Scripts that imitate Latin, for which look-alikes are folded. The scripts from Hebrew to Tibetan
+/// are excluded, because their letters differ by small details.
 const LOOKED_UP: [RangeInclusive<char>; 6] = [
     '\u{30}'..='\u{58F}',
     '\u{10A0}'..='\u{1FFF}',
@@ -53,17 +52,17 @@ const LOOKED_UP: [RangeInclusive<char>; 6] = [
 /// First character after the scripts with spaces between words.
 const UNSPACED_FIRST: char = '\u{0E00}';
 
-/// About 2 MB, made at first use (some 30 ms).
+/// The folds of the first 65,536 code points: about 2 MB, computed at first use in some 30 ms.
 static TABLE: LazyLock<Box<[CharFold]>> = LazyLock::new(|| {
     (0..TABLE_END).map(|code| char::from_u32(code).map_or(CharFold::Invisible, compute)).collect()
 });
 
-/// Makes the table now, not while the first text waits.
+/// Computes the table now, so that the first text does not wait for it.
 pub(crate) fn prepare() {
     LazyLock::force(&TABLE);
 }
 
-/// Calls `with` on what `c` folds to.
+/// Calls `with` on the fold of `c`.
 pub(crate) fn folded<T>(c: char, with: impl FnOnce(&CharFold) -> T) -> T {
     match TABLE.get(c as usize) {
         Some(known) => with(known),
@@ -71,7 +70,7 @@ pub(crate) fn folded<T>(c: char, with: impl FnOnce(&CharFold) -> T) -> T {
     }
 }
 
-/// Whether `c` shows nothing, by the table where it has `c`.
+/// Whether `c` shows nothing. Faster than [`glyph::is_invisible`] for characters of the table.
 pub(crate) fn is_invisible(c: char) -> bool {
     match TABLE.get(c as usize) {
         Some(known) => *known == CharFold::Invisible,
@@ -83,7 +82,7 @@ fn compute(c: char) -> CharFold {
     if glyph::is_invisible(c) {
         return CharFold::Invisible;
     }
-    // A flag or a trade mark after a word is not part of it, though it folds to letters.
+    // A flag or a trade mark after a word is not part of the word, though it folds to letters.
     let is_letter = c.is_alphabetic();
     let mut all = Vec::new();
     for c in std::iter::once(boxed_letter(c)).nfkc() {
@@ -103,7 +102,7 @@ fn compute(c: char) -> CharFold {
     }
 }
 
-/// Letters in circles and squares, which normalisation leaves alone.
+/// Returns the letter inside a circle or square, which normalisation does not change.
 fn boxed_letter(c: char) -> char {
     let first = match c {
         '\u{1F150}'..='\u{1F169}' => 0x1F150,
@@ -114,11 +113,13 @@ fn boxed_letter(c: char) -> char {
     char::from_u32(u32::from('a') + (c as u32 - first)).unwrap_or(c)
 }
 
-/// Calls `emit` on what the lower-case letter or digit `c` looks like: Unicode's table
-/// of confusables, where it leads to Latin letters, and from katakana to Han (ロ, 口).
-/// The rest of the table would make く vanish and 강 be 가 with an o. Changed in it: `m`
-/// is not `rn`, so that "corn" is not "com"; `i` is `l` (I and l); Cyrillic letters whose
-/// capitals look Latin are those. Accents fall off Latin, Greek and Cyrillic letters.
+/// Calls `emit` on the letters that the lower-case letter or digit `c` looks like.
+///
+/// Used is Unicode's table of confusables where it leads to Latin letters, and from katakana to Han
+/// (ロ, 口). The rest of the table would remove く and make 강 equal 가 with an o. Three things
+/// differ from the table: `m` is not `rn`, so that "corn" is not "com"; `i` equals `l` (I and l);
+/// Cyrillic letters whose capitals look Latin equal those. Accents are removed from Latin, Greek and
+/// Cyrillic letters.
 fn look_alikes(c: char, mut emit: impl FnMut(char)) {
     match c {
         'i' => return emit('l'),
@@ -132,7 +133,7 @@ fn look_alikes(c: char, mut emit: impl FnMut(char)) {
         bare.push(c);
     }
     let is_katakana = KATAKANA.contains(&c);
-    // パ is not ハ: only what falls off Latin letters is left out.
+    // パ is not ハ: marks are removed from letters of other scripts only.
     let kept = |part: &char| is_katakana || !is_combining_mark(*part);
     let look: String = if LOOKED_UP.iter().any(|range| range.contains(&c)) {
         skeleton(&bare).filter(kept).map(|c| latin(c.to_ascii_lowercase())).collect()
@@ -150,7 +151,7 @@ fn is_one_han(text: &str) -> bool {
     chars.next().is_some_and(|c| HAN.contains(&c)) && chars.next().is_none()
 }
 
-/// `i` as everywhere; small capitals, which stand in the table for Cyrillic letters.
+/// Maps `i` to `l`, and the small capitals of the table for Cyrillic letters to Latin letters.
 fn latin(c: char) -> char {
     match c {
         'i' => 'l',
@@ -169,9 +170,9 @@ mod tests {
 
     use super::*;
 
-    /// A table that is made for comparing names must not eat other languages.
+    /// The table is made for comparing names; it must not remove or merge letters of other scripts.
     #[test]
-    fn letters_of_unspaced_scripts_neither_vanish_nor_become_each_other() {
+    fn letters_of_unspaced_scripts_stay_and_differ() {
         let scripts = [
             '\u{E01}'..='\u{E2E}',
             '\u{3041}'..='\u{3094}',
@@ -189,9 +190,9 @@ mod tests {
         }
     }
 
-    /// An unassigned or private character must not make one text into another.
+    /// An unassigned or private character must not change the folded text.
     #[test]
-    fn what_shows_nothing_folds_to_nothing() {
+    fn invisible_characters_fold_to_nothing() {
         for c in
             ['\u{378}', '\u{E000}', '\u{FFFC}', '\u{FDD0}', '\u{10FFFF}', '\u{AD}', '\u{13430}', '\u{E0100}']
         {

@@ -1,23 +1,22 @@
-//! Masking: what was found is replaced, everything else stays.
+//! Masking: each found character is replaced, and all others stay.
 
-use crate::fold::Folded;
-use crate::word_list::Found;
+use super::word_list::Found;
+use crate::text::Folded;
 
-/// What stands for a character that was taken out.
+/// Replaces a found character.
 const MASK: char = '*';
 
-/// Parts of a text that are to be masked, in bytes of the original.
+/// The parts of a text to mask, as byte ranges of the original.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mask {
     ranges: Vec<(usize, usize)>,
 }
 
 impl Mask {
-    /// Adds the characters that what was found in a list stands for; what lies between
-    /// them and folds to nothing stays. `found` is in order of the ends, as
-    /// [`WordList::find`](crate::WordList::find) gives it.
+    /// Adds the original characters of found words. Characters between them that fold to nothing stay.
+    /// `found` is in the order of the ends, as [`WordList::find`](crate::WordList::find) returns it.
     pub fn add(&mut self, folded: &Folded, found: impl IntoIterator<Item = Found>) {
-        // Words that overlap are one span: however many words, no more than the text.
+        // Overlapping words become one span, so that the spans are never longer than the text.
         let mut spans: Vec<(usize, usize)> = Vec::new();
         for Found { mut start, end, .. } in found {
             while let Some((before, _)) = spans.pop_if(|(_, until)| *until > start) {
@@ -30,18 +29,18 @@ impl Mask {
         }
     }
 
-    /// Adds one range of the original: one `*`.
+    /// Adds one range of the original, which becomes one `*`.
     pub(crate) fn add_range(&mut self, start: usize, end: usize) {
         self.ranges.push((start, end));
     }
 
-    /// Whether nothing is to be masked.
+    /// Whether there is no part to mask.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// `text` with one `*` for each range; overlapping ranges are one.
+    /// Returns `text` with one `*` for each range. Overlapping ranges count as one.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut ranges = self.ranges.clone();
@@ -63,7 +62,7 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::word_list::WordList;
+    use crate::rules::word_list::WordList;
     use proptest::prelude::*;
     use unicode_segmentation::UnicodeSegmentation;
 
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_sees_one_star_for_each_character() {
+    fn each_character_becomes_one_star() {
         assert_eq!(masked("bad", "so BAD, b a d!"), "so ***, * * *!");
         assert_eq!(masked("坏人", "他是坏，人。"), "他是*，*。");
         assert_eq!(masked("bad", "ｂａｄ́ 👩\u{200D}🚀"), "*** 👩\u{200D}🚀");
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_overlapping_words_take_no_more_than_the_text() {
+    fn overlapping_words_mask_no_more_than_the_text() {
         let words: String = (1..=64).map(|n| format!("*{}\n", "a".repeat(n))).collect();
         let text = "a".repeat(2_000);
         let (list, folded) = (WordList::build(words.lines()).unwrap(), Folded::new(&text));
@@ -96,9 +95,9 @@ mod tests {
     }
 
     proptest! {
-        /// A character is either as it was or one star, and nothing is found any more.
+        /// Each character is unchanged or one star, and a text changes only when a word is found.
         #[test]
-        fn everything_else_stays(
+        fn characters_that_are_not_found_stay(
             words in prop::collection::vec("[ab]{1,3}|[我你]{1,2}", 1..6),
             text in "[abc我你他 .\u{300}\u{200D}👩🚀ﬁ]{0,30}",
         ) {
