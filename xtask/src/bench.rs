@@ -54,7 +54,7 @@ enum Measured {
     },
     /// Memory: resident bytes of the gateway per idle viewer.
     Memory {
-        /// Idle viewers.
+        /// Idle viewers whose memory is measured.
         #[arg(long, default_value_t = 15_000)]
         viewers: u32,
         /// Runs of each binary by turns, with --against; medians are printed.
@@ -83,7 +83,7 @@ enum Measured {
     },
     /// Slow viewers: how much one stalled viewer in a hundred delays the others.
     Slow {
-        /// Viewers in all.
+        /// Viewers in all, slow ones included.
         #[arg(long, default_value_t = 5_000)]
         viewers: u32,
         /// Seconds of each run, after a ramp of ten seconds.

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::run::{command, root, run, say};
 
+/// The test in `services/barrage/tests/it`.
+const TEST: &str = "alone::fault::no_gift_is_lost_or_duplicated_over_faults";
+
 /// Runs the test in an optimised build and prints its report. Fails when a gift was lost, doubled or
 /// late.
 pub(crate) fn main(minutes: f64, seed: Option<u32>, viewers: u32, as_json: bool) -> anyhow::Result<()> {
@@ -13,18 +16,8 @@ pub(crate) fn main(minutes: f64, seed: Option<u32>, viewers: u32, as_json: bool)
     if file.exists() {
         std::fs::remove_file(&file)?;
     }
-    let arguments = [
-        "test",
-        "--profile",
-        "dist",
-        "-p",
-        "barrage",
-        "--test",
-        "fault",
-        "--",
-        "--nocapture",
-        "whatever_dies",
-    ];
+    let target = ["test", "--profile", "dist", "--package", "barrage", "--test", "it"];
+    let arguments = [&target[..], &["--", "--nocapture", TEST]].concat();
     let mut test = command("cargo", &arguments);
     test.env("FAULT_SECS", format!("{:.0}", minutes * 60.0))
         .env("FAULT_VIEWERS", viewers.to_string())

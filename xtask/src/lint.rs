@@ -10,7 +10,7 @@ mod prose;
 use crate::run::{command, run};
 use crate::web;
 
-/// Runs all checks.
+/// Runs all checks; the first failure ends them.
 pub(crate) fn main() -> anyhow::Result<()> {
     all_but_clippy()?;
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];

@@ -34,7 +34,7 @@ enum Command {
     },
     /// Prints which programs are missing and how to get them; fails when one is.
     Doctor,
-    /// Formats all code.
+    /// Formats all Rust code with rustfmt.
     Fmt,
     /// Checks format, clippy, paths, layers, licences, prose and the page's types.
     Lint {

@@ -16,7 +16,7 @@ const FAULT_MINUTES: f64 = 3.0;
 /// Viewers of the fault test in the full tier.
 const FAULT_VIEWERS: u32 = 2_000;
 
-/// Which tests run.
+/// Set of tests that one command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
     /// Unit tests, and integration tests of one process.

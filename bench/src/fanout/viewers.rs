@@ -44,7 +44,7 @@ pub(crate) struct Viewers {
     /// Room that all viewers join.
     #[arg(long, default_value = "bench")]
     room: String,
-    /// Number of connections.
+    /// Connections to open in this process.
     #[arg(long)]
     viewers: usize,
     /// Sample: one connection in this many is parsed.

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(2);
 /// Spread of the load over the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Skew {
-    /// Equal shares.
+    /// All instances get equal shares.
     Even,
     /// The first instance gets 80 %.
     First,

@@ -35,11 +35,11 @@ pub(crate) struct SourceFile {
     pub(crate) lines: usize,
     pub(crate) functions: Vec<Function>,
     pub(crate) docs: Vec<DocBlock>,
-    /// Outside test code.
+    /// Modules declared outside test code.
     pub(crate) modules: Vec<Module>,
     /// Names of items outside test code, at any depth.
     pub(crate) items: Vec<String>,
-    /// Outside test code.
+    /// Paths used outside test code.
     pub(crate) imports: Vec<Import>,
 }
 

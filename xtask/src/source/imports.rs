@@ -20,9 +20,9 @@ pub(crate) enum Role {
     Named(String),
     /// `pub use`, which offers the path under a name and uses nothing itself.
     Offered(String),
-    /// `use path::*`.
+    /// `use path::*`, which names nothing.
     Glob,
-    /// `pub use path::*`.
+    /// `pub use path::*`, which offers a whole module.
     OfferedGlob,
     /// A path in an expression or a type.
     InCode,

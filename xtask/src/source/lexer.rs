@@ -5,7 +5,7 @@
 pub(crate) enum Kind<'a> {
     /// Identifier or keyword, without `r#`.
     Word(&'a str),
-    /// One punctuation character.
+    /// One character of punctuation.
     Punct(char),
     /// String, character or number.
     Literal(&'a str),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Build, Core, Process, ROOM};
 use crate::run::command;
 
-/// A running part.
+/// A running part; killed when it is dropped.
 pub(crate) struct Part {
     pub(crate) process: Process,
     input: ChildStdin,
