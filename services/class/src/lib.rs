@@ -17,7 +17,7 @@ pub struct ByClass<T> {
     pub signal: T,
     /// Value for gifts and super chats.
     pub gift: T,
-    /// Value for danmaku.
+    /// Value for danmaku, the droppable class.
     pub chat: T,
 }
 
@@ -55,7 +55,7 @@ impl<T> ByClass<T> {
         [(Class::Signal, &self.signal), (Class::Gift, &self.gift), (Class::Chat, &self.chat)].into_iter()
     }
 
-    /// Borrows each value.
+    /// Borrows the value of each class.
     pub const fn as_ref(&self) -> ByClass<&T> {
         ByClass { signal: &self.signal, gift: &self.gift, chat: &self.chat }
     }

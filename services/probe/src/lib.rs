@@ -1,5 +1,5 @@
-//! Loops a message through the public path, entry to viewer, and says whether it
-//! works and how long it took. The only part that sees what a viewer sees.
+//! Sends a message through the public path, from entry to a viewer, and measures its time. No other
+//! part measures the path as a viewer does.
 
 mod metrics;
 
@@ -12,31 +12,31 @@ use tokio_util::sync::CancellationToken;
 
 pub use metrics::ProbeMetrics;
 
-/// What is probed, and how often.
+/// Target and pace of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeConfig {
     /// Base URL of entry.
     pub url: String,
-    /// A room of its own, so that nobody sees the messages.
+    /// Room of the probe alone, so that no viewer sees the messages.
     pub room: RoomId,
-    /// A viewer's token for it.
+    /// Token of a viewer of this room.
     pub token: String,
-    /// Between two messages.
+    /// Time between two messages.
     pub interval: Duration,
-    /// A message that is not shown by then counts as lost.
+    /// Time after which a message that was not shown counts as lost.
     pub deadline: Duration,
 }
 
-/// Why a probe failed.
+/// Cause of a failed probe.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// The room cannot be watched.
+    /// The viewer could not join the room.
     #[error("the room cannot be watched: {0}")]
     Watch(String),
-    /// The message was not taken.
+    /// The uplink did not accept the message.
     #[error("the message was not taken")]
     Send(#[source] SendError),
-    /// The message was taken and not shown.
+    /// The uplink accepted the message, and the viewer did not receive it.
     #[error("the message was taken, and not shown within {0:?}")]
     Lost(Duration),
 }
@@ -81,7 +81,7 @@ impl Probe {
         Ok(Probe { config, viewer, sender, run_id, sent: 0 })
     }
 
-    /// Sends one message and waits until it is shown; the time between.
+    /// Sends one message, waits until it is shown, and returns the time between.
     pub async fn once(&mut self) -> Result<Duration, ProbeError> {
         let id = format!("probe-{:x}-{}", self.run_id, self.sent);
         self.sent += 1;

@@ -1,8 +1,8 @@
-//! The probe's metrics.
+//! Prometheus metrics of the probe.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
 
-/// Handles.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct ProbeMetrics {
     pub(crate) succeeded: IntCounter,
@@ -11,7 +11,7 @@ pub struct ProbeMetrics {
 }
 
 impl ProbeMetrics {
-    /// Registers on `registry`.
+    /// Registers all metrics on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let succeeded = IntCounter::new("barrage_probe_succeeded_total", "Probe messages that were shown.")?;
         let failed = IntCounter::new("barrage_probe_failed_total", "Probes that failed.")?;

@@ -1,37 +1,37 @@
-//! Building a `batch` frame by splicing opaque bodies.
+//! Builds a `batch` frame from bodies that are copied as they are.
 
 use serde::{Deserialize, Serialize};
 
 use crate::frame::RepairOutcome;
 use crate::{Class, RoomId, Sequence};
 
-/// One message for the splice: position, class and the body's bytes as they are.
+/// One message of a batch: position, class and the bytes of its body.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchItem<'a> {
-    /// Position.
+    /// Position in the room's chain.
     pub sequence: Sequence,
-    /// Class.
+    /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// A JSON object.
+    /// JSON object that the uplink made.
     pub body: &'a [u8],
 }
 
-/// How many messages of each droppable class the range holds beyond those shown.
+/// Number of messages of each droppable class that the server dropped from the range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// Chat messages.
+    /// Dropped chat messages of the range.
     #[serde(default)]
     pub chat: u64,
 }
 
-/// Sums of what has no place in the chain.
+/// Totals of events without a place in the chain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulse {
     /// Likes since the last pulse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub likes: u64,
-    /// Viewers that came in since the last pulse.
+    /// Viewers that joined since the last pulse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub entries: u64,
     /// Viewers in the room now; absent when unchanged.
@@ -45,7 +45,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Pulse {
-    /// Whether there is nothing to say.
+    /// Reports whether the pulse carries no figure.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Pulse::default()
@@ -59,9 +59,9 @@ pub struct BatchWriter {
     pub previous: Sequence,
     /// The chain's position after it.
     pub sequence: Sequence,
-    /// What the range holds but the batch does not.
+    /// Messages of the range that the batch lacks, because the server dropped them.
     pub left_out: LeftOut,
-    /// Sums.
+    /// Totals that travel with this batch.
     pub pulse: Pulse,
     /// Set on the answer to a resume or a repair.
     pub repair: Option<(RepairOutcome, u64)>,

@@ -1,4 +1,4 @@
-//! The class of a message: the only thing that decides what is dropped first.
+//! The class of a message: under load, the class alone decides which message is dropped first.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,9 @@ pub enum Class {
     Signal,
     /// Gift or super chat: money.
     Gift,
-    /// A danmaku.
+    /// Danmaku; the server may drop it under load.
     Chat,
-    /// Likes, entries, exits: only their sums travel, and they have no sequence.
+    /// Likes, entries, exits: viewers receive their totals only, without a sequence.
     Pulse,
 }
 
@@ -21,7 +21,7 @@ impl Class {
     /// All classes, most precious first.
     pub const ALL: [Class; 4] = [Class::Signal, Class::Gift, Class::Chat, Class::Pulse];
 
-    /// Stable name, used on the wire and as a metric label.
+    /// Returns the stable name on the wire and in metric labels.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -32,8 +32,8 @@ impl Class {
         }
     }
 
-    /// Whether the server must never leave it out between acceptance and a
-    /// viewer that stays connected.
+    /// Reports whether the server must never drop it between acceptance and a viewer that stays
+    /// connected.
     #[must_use]
     pub const fn is_precious(self) -> bool {
         matches!(self, Class::Signal | Class::Gift)

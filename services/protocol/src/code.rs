@@ -1,24 +1,24 @@
-//! Every refusal has one code; the code decides the HTTP status, the WebSocket
-//! close code, and what a client should do next.
+//! Each refusal has one code. The code decides the HTTP status, the WebSocket close code and the next
+//! action of a client.
 
 use serde::{Deserialize, Serialize};
 
-/// What a client does after a refusal; the range of the close code says it too.
+/// Action of a client after a refusal; the range of the close code gives the same advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
-    /// 4000-4099: do not come back with the same request or token.
+    /// 4000-4099: do not retry with the same request or token.
     Never,
-    /// 4100-4199: come back with backoff and full jitter.
+    /// 4100-4199: retry with backoff and full jitter.
     Backoff,
-    /// 4200-4299: come back at once and resume.
+    /// 4200-4299: reconnect at once and resume.
     Now,
-    /// 4300-4399: come back at the time and place that the frame before named.
+    /// 4300-4399: reconnect at the time and endpoint of the frame before.
     Named,
 }
 
 impl Advice {
-    /// Advice for a WebSocket close code, whoever sent it; unknown codes back off.
+    /// Returns the advice for a WebSocket close code of any sender; unknown codes mean backoff.
     #[must_use]
     pub const fn of_close(close: u16) -> Advice {
         match close {
@@ -32,28 +32,28 @@ impl Advice {
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident $label:literal $status:literal $close:literal;)+) => {
-        /// Stable error code.
+        /// Stable error code of an HTTP refusal, an error frame or a close frame.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
 
         impl Code {
-            /// Every code.
+            /// All codes, in the order of the documentation.
             pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
 
-            /// Stable name, on the wire and as a metric label.
+            /// Returns the stable name on the wire and in metric labels.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self { $(Code::$variant => $label,)+ }
             }
 
-            /// HTTP status.
+            /// Returns the HTTP status of a refusal.
             #[must_use]
             pub const fn status(self) -> u16 {
                 match self { $(Code::$variant => $status,)+ }
             }
 
-            /// WebSocket close code.
+            /// Returns the close code of a WebSocket.
             #[must_use]
             pub const fn close(self) -> u16 {
                 match self { $(Code::$variant => $close,)+ }
@@ -87,9 +87,9 @@ codes! {
     WrongRoom "wrong_room" 403 4012;
     /// The role may not do this.
     Forbidden "forbidden" 403 4013;
-    /// No such room.
+    /// No room with this id exists.
     UnknownRoom "unknown_room" 404 4014;
-    /// The room is closed.
+    /// The room is closed and takes no posts.
     RoomClosed "room_closed" 410 4015;
     /// A moderator removed this user.
     Kicked "kicked" 403 4016;
@@ -100,7 +100,7 @@ codes! {
     /// The same message id with another content, or an admin request that does not fit
     /// the state of things.
     Conflict "conflict" 409 4019;
-    /// No such resource.
+    /// No resource has this path.
     NotFound "not_found" 404 4020;
     /// The resource takes another method.
     MethodNotAllowed "method_not_allowed" 405 4021;
@@ -116,7 +116,7 @@ codes! {
     RateLimited "rate_limited" 429 4100;
     /// Slow mode: one message per named time.
     SlowMode "slow_mode" 429 4101;
-    /// No capacity now.
+    /// No capacity now; another endpoint may have some.
     Overloaded "overloaded" 503 4102;
     /// A part that this needs is away.
     Unavailable "unavailable" 503 4103;
@@ -141,13 +141,13 @@ codes! {
 }
 
 impl Code {
-    /// What the client should do.
+    /// Returns the action that the client should take.
     #[must_use]
     pub const fn advice(self) -> Advice {
         Advice::of_close(self.close())
     }
 
-    /// Whether the same request may be sent again later.
+    /// Reports whether the client may send the same request again later.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         !matches!(self.advice(), Advice::Never)
@@ -158,46 +158,45 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
-    /// The refusal.
+    /// Refusal with its code and advice.
     pub error: Refusal,
 }
 
 /// Why, in a stable code and a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Stable code.
+    /// Stable code, for programs.
     pub code: Code,
-    /// What to do, for a person.
+    /// Sentence for a person: the cause and the action to take.
     pub message: String,
-    /// When to come back, in milliseconds; absent when coming back is no use.
+    /// Milliseconds until a retry may succeed; absent when no retry can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// The limit that stood in the way, when it was one.
+    /// Limit that the request exceeded, if the cause is a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Box<LimitHit>>,
 }
 
-/// A limit that something met.
+/// Limit that a request exceeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitHit {
-    /// Which rule, as the configuration names it.
+    /// Name of the rule in the configuration.
     pub rule: String,
-    /// Whose count: `address`, `user`, `user_in_room`, `room` or `platform`.
+    /// Subject of the count: `address`, `user`, `user_in_room`, `room` or `platform`.
     pub scope: String,
-    /// What it admits at once, or per window.
+    /// Units that the rule admits at once, or per window.
     pub limit: u64,
-    /// What is left of it.
+    /// Units that remain in the window.
     pub remaining: u64,
-    /// Length of its window, in milliseconds.
+    /// Length of the window, in milliseconds.
     pub window_ms: u64,
-    /// What was asked of it within its window, where it is a quota that is shared
-    /// by sample.
+    /// Units requested within the window, for a quota that is shared by sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
 }
 
 impl LimitHit {
-    /// A rule that is no count.
+    /// Makes a hit of a rule without a count.
     pub fn rule(rule: impl Into<String>, scope: &str) -> Self {
         LimitHit {
             rule: rule.into(),
@@ -211,12 +210,12 @@ impl LimitHit {
 }
 
 impl Refusal {
-    /// A refusal without a time to come back.
+    /// Makes a refusal without a retry time.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Refusal { code, message: message.into(), retry_after_ms: None, limit: None }
     }
 
-    /// The same with a time to come back, in milliseconds.
+    /// Adds the time until a retry may succeed, in milliseconds.
     #[must_use]
     pub fn retry_after_ms(mut self, retry_after_ms: u64) -> Self {
         self.retry_after_ms = Some(retry_after_ms);

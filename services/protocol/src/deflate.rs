@@ -6,8 +6,8 @@ use std::cell::RefCell;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// Frames of a deflated connection below this size travel as plain text frames:
-/// deflate has nothing to gain there.
+/// Frames below this size travel as plain text frames on a deflated connection: deflate would not
+/// make them smaller.
 pub const DEFLATE_BYTES_MIN: usize = 128;
 
 /// What every stream may refer back to, as if it had been sent before: the words of this
@@ -15,12 +15,12 @@ pub const DEFLATE_BYTES_MIN: usize = 128;
 /// Part of the protocol: `docs/reference/protocol.md` prints it.
 pub const DICTIONARY: &str = include_str!("dictionary.txt");
 
-/// Highest effort.
+/// Highest compression effort of deflate.
 const EFFORT_MAX: u32 = 9;
-/// Opened bytes are taken in pieces of this.
+/// Size of the pieces in which inflated bytes are copied.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// Why a frame could not be opened.
+/// Cause for which a frame could not be inflated.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
     /// Not a raw deflate stream.

@@ -1,31 +1,31 @@
-//! What the entry scheduler answers, and what a client reports back.
+//! Answers of the entry scheduler and race reports of clients.
 
 use serde::{Deserialize, Serialize};
 
-/// How a downlink endpoint is spoken to.
+/// Protocol of a downlink endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
-    /// WebSocket.
+    /// WebSocket, the first choice.
     Ws,
-    /// Server-sent events.
+    /// Server-sent events over HTTP.
     Sse,
     /// Long polling, and short polling with `wait_secs=0`.
     Poll,
 }
 
-/// One place to try.
+/// Downlink endpoint that a client may try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// How.
+    /// Protocol of this endpoint.
     pub transport: Transport,
-    /// Full URL of the room's resource there, without a token.
+    /// Full URL of the room at this endpoint, without a token.
     pub url: String,
-    /// Which gateway it belongs to.
+    /// Name of the gateway behind the endpoint.
     pub gateway: String,
 }
 
-/// How to race the first endpoints.
+/// Plan for a race between the first endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RacePlan {
     /// Race this many of the first WebSocket endpoints.
@@ -43,9 +43,9 @@ pub struct EntryAnswer {
     pub downlinks: Vec<Endpoint>,
     /// Base URLs of uplinks, in the order to try.
     pub uplinks: Vec<String>,
-    /// How to race.
+    /// Plan for a race between the endpoints.
     pub race: RacePlan,
-    /// When more want in than the fleet admits: when to connect, and with what.
+    /// Ticket of the join queue, present when more viewers join than the fleet admits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<EntryTicket>,
     /// Ask again after this many milliseconds.
@@ -57,21 +57,21 @@ pub struct EntryAnswer {
     /// Region and carrier that the caller's address was found in, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Carrier, if known.
+    /// Network carrier of the caller's address, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
 }
 
-/// A place in the queue: wait, then connect with `?ticket=TOKEN`, once.
+/// Slot in the join queue: the client waits, then connects once with `?ticket=TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryTicket {
     /// Opaque; goes into the URL of a WebSocket or an event stream.
     pub token: String,
-    /// Its moment, in milliseconds from the answer.
+    /// Milliseconds from the answer to the start of the slot.
     pub wait_ms: u64,
 }
 
-/// `POST /v1/entry/race`: what the client measured.
+/// Body of `POST /v1/entry/race`: times that the client measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RaceReport {
@@ -79,11 +79,11 @@ pub struct RaceReport {
     pub results: Vec<RaceResult>,
 }
 
-/// One racer's time.
+/// Time of one gateway in a race.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RaceResult {
-    /// Which gateway.
+    /// Name of the measured gateway.
     pub gateway: String,
     /// Time to the whole race resource, in milliseconds; absent when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -29,11 +29,11 @@ pub enum ServerFrame {
     Batch(Batch),
     /// A message for this user alone; acknowledge it with `ack`.
     Notice(Notice),
-    /// Go elsewhere: when and where.
+    /// Request to move to another endpoint, with time and endpoints.
     Reconnect(Reconnect),
     /// A refusal; the connection stays open unless a close frame follows.
     Error(Refusal),
-    /// Answer to `ping`.
+    /// Answer to a client's `ping`.
     Pong(Pong),
 }
 
@@ -65,10 +65,10 @@ impl ServerFrame {
     }
 }
 
-/// What a viewer learns when it is in.
+/// State of the connection after a join or a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The room joined.
+    /// Room that the viewer joined.
     pub room: RoomId,
     /// The user that the token named; absent for an anonymous viewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,19 +88,19 @@ pub struct Hello {
 /// Messages in chain order, covering the range (`previous`, `sequence`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Batch {
-    /// The room.
+    /// Room of all messages in this batch.
     pub room: RoomId,
     /// The chain's position before this batch. Greater than the last position
     /// seen means that something is missing: ask with `repair`.
     pub previous: Sequence,
     /// The chain's position after this batch.
     pub sequence: Sequence,
-    /// The messages.
+    /// Messages in chain order.
     pub messages: Vec<BatchMessage>,
-    /// What the range holds but the server left out under pressure.
+    /// Messages of the range that the server dropped under load.
     #[serde(default)]
     pub left_out: LeftOut,
-    /// Sums of likes and the online count.
+    /// Totals of likes and entries, and the online count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulse: Option<Pulse>,
     /// Set on the answer to a resume or a repair.
@@ -111,9 +111,9 @@ pub struct Batch {
 /// One message of a batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BatchMessage {
-    /// Position.
+    /// Position in the room's chain.
     pub sequence: Sequence,
-    /// Class.
+    /// Class, by which the gateway drops under load.
     pub class: Class,
     /// The body that the uplink made.
     pub body: Box<RawValue>,
@@ -132,16 +132,16 @@ pub struct RepairAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairOutcome {
-    /// Everything of the range is here.
+    /// All messages of the range are present.
     Complete,
-    /// All gifts and signals are here, old chat was skipped.
+    /// All gifts and signals are present; old chat was skipped.
     Partial,
-    /// The range starts before what is kept: gifts may be missing.
+    /// The range starts before the oldest stored message: gifts may be missing.
     Gone,
 }
 
 impl RepairOutcome {
-    /// Stable name, on the wire and as a metric label.
+    /// Returns the stable name on the wire and in metric labels.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -157,7 +157,7 @@ impl RepairOutcome {
 pub struct Notice {
     /// Acknowledge this; the same notice may come again until then.
     pub sequence: Sequence,
-    /// What it says.
+    /// Body for the client, as JSON.
     pub body: Box<RawValue>,
 }
 
@@ -169,24 +169,24 @@ pub struct PollNotices {
     pub notices: Vec<Notice>,
 }
 
-/// Where and when to go.
+/// Request to move to another endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnect {
     /// Open the new connection after this many milliseconds, then leave this one.
     pub after_ms: u64,
     /// This connection is closed by then, in milliseconds.
     pub deadline_ms: u64,
-    /// Where; empty means: ask entry.
+    /// Endpoints to move to; when empty, the client asks entry.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
-    /// Why, for a person.
+    /// Reason, as a sentence for a person.
     pub message: String,
 }
 
-/// Answer to `ping`.
+/// Answer to a client's `ping`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pong {
-    /// The ping's number.
+    /// Number of the answered ping.
     pub id: u64,
     /// Server's Unix time in milliseconds.
     pub time_ms: u64,
@@ -205,9 +205,9 @@ pub enum ClientFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
     },
-    /// Heartbeat.
+    /// Heartbeat of the client.
     Ping {
-        /// Comes back in the pong.
+        /// Number that the pong repeats.
         #[serde(default)]
         id: u64,
     },
@@ -218,13 +218,13 @@ pub enum ClientFrame {
     },
     /// Leave this room for another, on the same connection.
     Switch {
-        /// The other room.
+        /// Room to switch to.
         room: RoomId,
         /// Resume there after this position.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
     },
-    /// Ask for what is missing: the range (`after`, `before`).
+    /// Request for the missing messages of the range (`after`, `before`).
     Repair {
         /// Last position seen before the gap.
         after: Sequence,

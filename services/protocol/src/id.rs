@@ -35,7 +35,7 @@ macro_rules! identifier {
                 Ok(Self(text.into()))
             }
 
-            /// The text.
+            /// Returns the id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -1,7 +1,7 @@
-//! What travels between Barrage's parts and its clients: identifiers, message
-//! classes, downlink frames, uplink requests and error codes.
+//! Types that travel between Barrage's parts and its clients: identifiers, message classes, downlink
+//! frames, uplink requests and error codes.
 //!
-//! No I/O, no clock, no async: every other crate stands on this one.
+//! No I/O, no clock, no async: all other crates depend on this one.
 //! `docs/reference/protocol.md` is the human-readable form; a test parses its examples.
 
 pub mod batch;

@@ -14,9 +14,9 @@ pub struct Message {
     pub sequence: Sequence,
     /// The position of the room's message before it, zero when nothing older exists.
     pub previous: Sequence,
-    /// What may be dropped first.
+    /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// Who sent it; `None` for the platform itself.
+    /// Sender; `None` for the platform itself.
     pub sender: Option<UserId>,
     /// The sender's id of it; with sender and room it makes a send idempotent.
     pub id: Option<MessageId>,
@@ -24,6 +24,6 @@ pub struct Message {
     pub to: Option<UserId>,
     /// Unix time of acceptance, in milliseconds.
     pub at_ms: u64,
-    /// A JSON object.
+    /// JSON object that the uplink made.
     pub body: Bytes,
 }

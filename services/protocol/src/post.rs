@@ -5,50 +5,50 @@ use serde_json::value::RawValue;
 
 use crate::{Class, MessageId, Sequence};
 
-/// `POST /v1/rooms/{room}/messages`. Unknown fields are refused, so that a
-/// misspelt one is not lost in silence.
+/// Body of `POST /v1/rooms/{room}/messages`. Unknown fields are refused: a misspelt field must not
+/// be ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Post {
-    /// A danmaku.
+    /// Danmaku that flies over the video.
     Chat {
-        /// The sender's id of it.
+        /// Id of the message, chosen by the sender.
         id: MessageId,
         /// 1 to 200 characters after cleaning.
         text: String,
-        /// How it flies.
+        /// Appearance over the video.
         #[serde(default)]
         style: Style,
     },
-    /// A gift.
+    /// Gift with its count.
     Gift {
-        /// The sender's id of it.
+        /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// What and how many.
+        /// Name, count and price.
         gift: Gift,
     },
-    /// A paid message that stays.
+    /// Paid message that stays on the screen.
     SuperChat {
-        /// The sender's id of it.
+        /// Id of the message, chosen by the sender.
         id: MessageId,
         /// 1 to 200 characters after cleaning.
         text: String,
         /// Price in the currency's smallest unit.
         amount_minor: u64,
-        /// ISO 4217 code.
+        /// Currency as an ISO 4217 code.
         currency: String,
     },
-    /// Likes; only their sum travels.
+    /// Likes; viewers receive their total only.
     Like {
-        /// The sender's id of it.
+        /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// 1 to 1,000.
+        /// Number of likes, 1 to 1,000.
         count: u32,
     },
 }
 
 impl Post {
-    /// The sender's id of the message.
+    /// Returns the id that the sender chose.
     #[must_use]
     pub fn id(&self) -> &MessageId {
         match self {
@@ -59,7 +59,7 @@ impl Post {
         }
     }
 
-    /// Its class.
+    /// Returns the class of the message.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
@@ -70,15 +70,15 @@ impl Post {
     }
 }
 
-/// How a danmaku flies.
+/// Appearance of a danmaku.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Style {
-    /// Where.
+    /// Place and movement on the screen.
     pub mode: Mode,
     /// RGB, 0 to 16,777,215.
     pub color: u32,
-    /// How large.
+    /// Size relative to the player's setting.
     pub size: Size,
 }
 
@@ -88,11 +88,11 @@ impl Default for Style {
     }
 }
 
-/// Where a danmaku flies.
+/// Place and movement of a danmaku.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// From right to left.
+    /// Moves from right to left.
     #[default]
     Scroll,
     /// Stands at the top.
@@ -101,26 +101,26 @@ pub enum Mode {
     Bottom,
 }
 
-/// How large a danmaku is.
+/// Size of a danmaku, relative to the player's setting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
-    /// Three quarters.
+    /// Three quarters of the player's size.
     Small,
-    /// The player's own.
+    /// The size that the player sets.
     #[default]
     Normal,
-    /// Half as large again.
+    /// One and a half times the player's size.
     Large,
 }
 
-/// A gift.
+/// Gift as sent: name, count, price and combo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gift {
     /// Its name, 1 to 40 characters after cleaning.
     pub name: String,
-    /// 1 to 1,000,000.
+    /// Number of gifts, 1 to 1,000,000.
     pub count: u32,
     /// Price of one in the smallest unit of the platform's coin.
     #[serde(default)]
@@ -130,28 +130,28 @@ pub struct Gift {
     pub combo: Option<u32>,
 }
 
-/// `POST /v1/rooms/{room}/packages`: all of them in order, or none.
+/// Body of `POST /v1/rooms/{room}/packages`: all posts in order, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
-    /// 1 to 64 posts; likes are not taken here.
+    /// 1 to 64 posts, without likes.
     pub messages: Vec<Post>,
 }
 
-/// What became of a post.
+/// Result of an accepted post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Every viewer of the room gets it.
+    /// All viewers of the room receive the message.
     Broadcast,
-    /// Over the room's display quota: the sender alone sees it.
+    /// Over the room's display quota: only the sender sees the message.
     Held,
-    /// This id was posted before; the first one's sequence stands beside it.
+    /// The id was posted before; `sequence` is the first message's.
     Duplicate,
 }
 
 impl Outcome {
-    /// Stable name, on the wire and as a metric label.
+    /// Returns the stable name on the wire and in metric labels.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -162,67 +162,67 @@ impl Outcome {
     }
 }
 
-/// The answer to a post.
+/// Answer to one post: outcome and position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostAnswer {
-    /// What became of it.
+    /// Result of the post.
     pub outcome: Outcome,
-    /// Its position; absent for likes and for `held`, which have none.
+    /// Position in the chain; absent for likes and for `held`, which have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
-    /// The quota that a `held` message was over.
+    /// Quota that a `held` message exceeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<crate::code::LimitHit>,
 }
 
-/// The answer to a package.
+/// Answers to all posts of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageAnswer {
     /// One answer per post, in order.
     pub answers: Vec<PostAnswer>,
 }
 
-/// A stretch of a room's history.
+/// Part of a room's history.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
-    /// In chain order, oldest first.
+    /// Messages in chain order, oldest first.
     pub messages: Vec<HistoryMessage>,
-    /// Whether more lies beyond the limit, in the direction asked.
+    /// Whether more messages exist beyond the limit, in the requested direction.
     pub more: bool,
 }
 
 /// The answer to `GET /v1/rooms/{room}/history`, of bounded size.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryPage {
-    /// In chain order, oldest first.
+    /// Messages in chain order, oldest first.
     pub messages: Vec<HistoryMessage>,
-    /// Whether more lies beyond this page, in the direction asked.
+    /// Whether more messages exist beyond this page, in the requested direction.
     pub more: bool,
-    /// The query that goes on, when there is more.
+    /// Query for the next page, when there is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<HistoryNext>,
 }
 
-/// Where a history goes on: one of these.
+/// Parameter of the query for the next page; one of them is set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryNext {
-    /// Value of `after`.
+    /// Value of the parameter `after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Sequence>,
-    /// Value of `before`.
+    /// Value of the parameter `before`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Sequence>,
-    /// Value of `from_ms`.
+    /// Value of the parameter `from_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<u64>,
 }
 
-/// One kept message.
+/// One message of the history.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryMessage {
-    /// Position.
+    /// Position in the room's chain.
     pub sequence: Sequence,
-    /// Class.
+    /// Class of the message.
     pub class: Class,
     /// Unix time of acceptance, in milliseconds.
     pub at_ms: u64,

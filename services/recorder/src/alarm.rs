@@ -1,21 +1,21 @@
-//! How often trouble makes a file. Pure: time is passed in.
+//! Limits how often an alarm writes a file. Pure: time is a parameter.
 
 use std::collections::HashMap;
 
-/// Between two files of one room.
+/// Shortest time between two files of one room.
 const EVERY_MS: u64 = 300_000;
-/// Rooms remembered; beyond, those whose time is over are forgotten, and with none of
-/// them no further room gets a file.
+/// Rooms with a remembered alarm. Above this number, expired entries are removed; without an expired
+/// entry, no further room gets a file.
 const ROOMS_MAX: usize = 1_024;
 
-/// Law: a room rings at most once in five minutes.
+/// Invariant: a room has at most one alarm in five minutes.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
     rang_ms: HashMap<u64, u64>,
 }
 
 impl Alarm {
-    /// Whether a file is to be written for the room now.
+    /// Reports whether a file is due for the room now.
     pub(crate) fn rings(&mut self, room: u64, now_ms: u64) -> bool {
         let is_over = |at_ms: u64| now_ms >= at_ms.saturating_add(EVERY_MS);
         if self.rang_ms.get(&room).is_some_and(|at_ms| !is_over(*at_ms)) {

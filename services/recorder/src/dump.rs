@@ -1,4 +1,4 @@
-//! A room's records as JSON Lines: one header, then one record a line.
+//! Records of a room as JSON Lines: one header, then one record per line.
 
 use barrage_protocol::RoomId;
 use serde::Serialize;
@@ -6,25 +6,25 @@ use serde::Serialize;
 use crate::recorder::Record;
 use crate::ring::Kept;
 
-/// Version of the form.
+/// Version of the dump format.
 pub const VERSION: u32 = 1;
 
-/// The first line.
+/// First line of a dump.
 #[derive(Debug, Serialize)]
 pub(crate) struct Header<'a> {
-    /// Marks the form, and says its version.
+    /// Name and version of the format.
     pub(crate) barrage_recorder: u32,
-    /// Whose records these are: `gateway` or `uplink`.
+    /// Process kind that recorded: `gateway` or `uplink`.
     pub(crate) source: &'static str,
-    /// Its id.
+    /// Id of the process that recorded.
     pub(crate) instance: &'a str,
     pub(crate) room: &'a RoomId,
-    /// Why it was made: `request`, or what the trouble was.
+    /// Cause of the dump: `request`, or the name of the alarm.
     pub(crate) cause: &'a str,
     pub(crate) dumped_at_ms: u64,
-    /// The time that it covers.
+    /// Time that the records cover.
     pub(crate) minutes: u32,
-    /// Older records of that time had to make room.
+    /// Whether older records of that time were overwritten.
     pub(crate) cut: bool,
     pub(crate) records: usize,
 }
@@ -36,7 +36,7 @@ struct Line<R> {
     record: R,
 }
 
-/// The whole text.
+/// Returns the whole dump as text.
 pub(crate) fn write<R: Record>(header: &Header<'_>, kept: &[Kept<R>]) -> Vec<u8> {
     let mut out = Vec::new();
     line(&mut out, header);

@@ -1,4 +1,4 @@
-//! Dumps as files, so many and no more.
+//! Dumps as files, up to a maximum number.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barrage_protocol::RoomId;
 
-/// Writes a dump, and removes the oldest ones of its source beyond `files_max`.
+/// Writes a dump and removes the oldest files of its source above `files_max`.
 pub(crate) fn write(
     folder: &Path,
     source: &str,
@@ -36,7 +36,7 @@ pub(crate) fn write(
     Ok(path)
 }
 
-/// When one of our files was made.
+/// Returns the time in the name of a dump file.
 fn made_ms(name: &str, source: &str) -> Option<u64> {
     let rest = name.strip_prefix("recorder-")?.strip_prefix(source)?.strip_prefix('-')?;
     rest.strip_suffix(".jsonl")?.rsplit_once('-')?.1.parse().ok()

@@ -1,8 +1,8 @@
-//! The flight recorder: the last minutes of what a process decided, as metadata, in a ring of
-//! bounded size, for whoever asks afterwards what happened to a room.
+//! The flight recorder: decisions of the last minutes as metadata, in a ring of bounded size. An
+//! operator reads them to find the cause of an incident in a room.
 //!
-//! It holds no text and no user's name. What a record says is its owner's business; here is the
-//! ring, the dump, and the files that are written when a room is in trouble.
+//! Records hold no text and no user name. The process that records defines their fields; this crate
+//! has the ring, the dump, and the files that an alarm writes.
 
 mod alarm;
 mod config;

@@ -1,4 +1,4 @@
-//! The recorder of one process.
+//! Recorder of one process, shared by its tasks.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -14,27 +14,27 @@ use crate::dump::{self, Header, VERSION};
 use crate::folder;
 use crate::ring::{Kept, Ring};
 
-/// What is kept of one event.
+/// Record of one event.
 pub trait Record: Copy + Serialize + Send + Sync + 'static {
-    /// Whose records these are, as the dump says it.
+    /// Process kind, written into dumps.
     const SOURCE: &'static str;
 }
 
-/// Keeps records, and tells those of a room.
+/// Stores records and dumps those of a room.
 #[derive(Debug)]
 pub struct Recorder<R> {
     config: RecorderConfig,
     instance: String,
     ring: Mutex<Ring<R>>,
     alarm: Mutex<Alarm>,
-    /// A file is being written; one at a time.
+    /// Set while a file is written: one file at a time.
     is_writing: AtomicBool,
-    /// Its key is of this process alone, so that no list of names turns a hash back.
+    /// Keyed per process, so that a list of names does not reveal the hashed ones.
     hasher: RandomState,
 }
 
 impl<R: Record> Recorder<R> {
-    /// An empty one; `instance` is what dumps call this process.
+    /// Makes an empty recorder; `instance` is the name of this process in dumps.
     #[must_use]
     pub fn new(config: RecorderConfig, instance: &str) -> Arc<Self> {
         Arc::new(Recorder {
@@ -47,20 +47,20 @@ impl<R: Record> Recorder<R> {
         })
     }
 
-    /// A name's stand-in: the same for the same name until the process ends.
+    /// Returns the pseudonym of a name: constant until the process ends.
     #[must_use]
     pub fn hash(&self, name: &str) -> u64 {
         self.hasher.hash_one(name)
     }
 
-    /// Keeps a record; the oldest one goes where there is no room.
+    /// Stores a record and overwrites the oldest when the memory is full.
     pub fn push(&self, room: &RoomId, at_ms: u64, record: R) {
         let kept = Kept { at_ms, room: self.hash(room.as_str()), record };
         self.ring.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
     }
 
-    /// A room's last minutes as JSON Lines: up to twice the recorder's memory, so do not call it
-    /// where nothing may block.
+    /// Returns the last minutes of a room as JSON Lines. The text takes up to twice the recorder's
+    /// memory; callers must be allowed to block.
     #[must_use]
     pub fn dump(&self, room: &RoomId, cause: &str, now_ms: u64) -> Vec<u8> {
         let since_ms = now_ms.saturating_sub(u64::from(self.config.minutes) * 60_000);
@@ -82,8 +82,8 @@ impl<R: Record> Recorder<R> {
         dump::write(&header, &kept)
     }
 
-    /// A room is in trouble: its dump is written into the folder, if there is one, unless that
-    /// was done within five minutes or another file is under way (then the next call may).
+    /// Writes the dump of a room in trouble into the folder, if one is configured. Does nothing within
+    /// five minutes of the last file of the room, or while another file is written.
     pub fn alert(self: &Arc<Self>, room: &RoomId, cause: &'static str, now_ms: u64) {
         let Some(folder) = &self.config.folder else { return };
         if self.is_writing.swap(true, Ordering::SeqCst) {

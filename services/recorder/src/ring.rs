@@ -1,22 +1,22 @@
-//! Records of all rooms in the order in which they came. Pure.
+//! Records of all rooms in order of arrival. Pure.
 
 use std::collections::VecDeque;
 
-/// One record.
+/// Record with its room and time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Kept<R> {
     pub(crate) at_ms: u64,
-    /// A hash of the room's name.
+    /// Hash of the room's name.
     pub(crate) room: u64,
     pub(crate) record: R,
 }
 
-/// Holds so many and forgets the oldest; its memory is reserved at the start.
+/// Holds a fixed number of records and overwrites the oldest. The memory is reserved at the start.
 #[derive(Debug)]
 pub(crate) struct Ring<R> {
     kept: VecDeque<Kept<R>>,
     records_max: usize,
-    /// When the newest of the forgotten was kept: from there on it is complete.
+    /// Time of the newest overwritten record: from this time on, the ring is complete.
     forgotten_ms: Option<u64>,
 }
 
@@ -37,8 +37,8 @@ impl<R: Copy> Ring<R> {
         self.kept.push_back(kept);
     }
 
-    /// A room's records since a moment, oldest first, and whether older ones of that time were
-    /// forgotten.
+    /// Returns a room's records since a time, oldest first, and whether older ones of that time were
+    /// overwritten.
     pub(crate) fn of(&self, room: u64, since_ms: u64) -> (Vec<Kept<R>>, bool) {
         let of_room = self.kept.iter().filter(|kept| kept.room == room && kept.at_ms >= since_ms);
         (of_room.copied().collect(), self.forgotten_ms.is_some_and(|forgotten| forgotten >= since_ms))
@@ -54,7 +54,7 @@ mod tests {
     type Small = Kept<u32>;
 
     proptest! {
-        /// Against a list that forgets nothing.
+        /// Compares the ring with a list that overwrites nothing.
         #[test]
         fn it_holds_the_newest_of_every_room(
             pushes in prop::collection::vec((0_u64..4, 0_u64..50), 0..300), records_max in 0_usize..100,

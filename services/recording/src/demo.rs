@@ -1,5 +1,4 @@
-//! A small recording that ships inside the binary, so that a first run has
-//! something to show without any file.
+//! A small recording inside the binary, so that a first run shows messages without any file.
 
 /// Two minutes of chat over a rocket launch, in the form of a live recorder's
 /// file, with gifts, memberships and super chats. Written for this project.

@@ -1,10 +1,10 @@
 //! One entry: the attributes of its tag, then its text.
 //!
-//! Three writers are read. The site writes `<d p="...">`. BililiveRecorder
+//! The parser reads the files of three writers. The site writes `<d p="...">`. BililiveRecorder
 //! (录播姬) adds `user` to it and writes `<sc ts user price time>text</sc>` with
 //! the price in yuan, `<gift ts user giftname giftcount>` and `<guard ts user
 //! level count>`. blrec writes the same names with `uid`, and prices in
-//! thousandths of a yuan; its `<toast>` repeats a `<guard>` and is passed over.
+//! thousandths of a yuan; its `<toast>` repeats a `<guard>` and is ignored.
 
 use quick_xml::escape::unescape;
 use quick_xml::events::BytesStart;
@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::number::{scaled, whole};
 use crate::skipped::Skip;
 
-/// What stands for bytes that were not UTF-8; no XML file may hold it itself.
+/// Replacement of bytes that were not UTF-8; no XML file may contain this character.
 pub(crate) const NOT_UTF8: char = '\u{ffff}';
 
 /// Largest count of a gift and price of one, as for a post.
@@ -25,7 +25,7 @@ const SIZE_PX_MAX: u32 = 1_000;
 /// Prices of the three memberships in fen, and their names, by `level`.
 const GUARDS: [(&str, u64); 3] = [("总督", 1_999_800), ("提督", 199_800), ("舰长", 19_800)];
 
-/// The elements that are entries.
+/// Elements that are entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
     Danmaku,
@@ -45,13 +45,13 @@ impl Tag {
         }
     }
 
-    /// Whether the text inside is part of it.
+    /// Whether the text inside belongs to the entry.
     fn has_text(self) -> bool {
         matches!(self, Tag::Danmaku | Tag::SuperChat)
     }
 }
 
-/// In what unit a file's super chats are priced.
+/// Unit of the prices of a file's super chats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum PriceUnit {
     /// Thousandths of a yuan, as the site counts; the default.
@@ -70,7 +70,7 @@ impl PriceUnit {
     }
 }
 
-/// The attributes that mean something, as they stand in the file.
+/// Attributes that the parser reads, as text.
 #[derive(Default)]
 struct Fields {
     p: Option<String>,
@@ -244,8 +244,8 @@ fn sender(text: &str, limits: &Limits) -> Result<String, Skip> {
     }
 }
 
-/// Text as it may be shown: white space is one kind of space, and what is not
-/// for showing is a reason to skip, not to guess what was meant.
+/// Returns the text as shown: all white space becomes a plain space. Characters that must not be
+/// shown are a reason to skip the entry.
 fn shown(text: &str, chars_max: usize) -> Result<String, Skip> {
     if text.contains(NOT_UTF8) {
         return Err(Skip::InvalidUtf8);
@@ -262,7 +262,7 @@ fn shown(text: &str, chars_max: usize) -> Result<String, Skip> {
     }
 }
 
-/// Bidirectional embeddings, overrides and isolates: they reach beyond the text.
+/// Bidirectional embeddings, overrides and isolates: they change text behind the message.
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

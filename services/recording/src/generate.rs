@@ -30,7 +30,7 @@ use profile::{Share, Writer};
 pub struct Generated {
     /// File name, with its extension.
     pub file_name: String,
-    /// The file's content.
+    /// Content of the file, in its encoding.
     pub bytes: Vec<u8>,
     /// The parser's expected result.
     pub expected: Expected,
@@ -45,9 +45,9 @@ pub struct Expected {
     pub top: usize,
     /// Danmaku at the bottom.
     pub bottom: usize,
-    /// Gifts, memberships included.
+    /// Gifts, with memberships counted as well.
     pub gifts: usize,
-    /// Super chats.
+    /// Super chats of the file.
     pub super_chats: usize,
     /// Entries that the parser skips, by reason.
     pub skipped: Skipped,
@@ -91,7 +91,7 @@ pub fn recording(profile: &Profile, seed: u64) -> Generated {
     Generated { file_name: format!("{}.xml", profile.name), bytes: text.into_bytes(), expected }
 }
 
-/// Every danmaku of a profile, in the order of their seconds.
+/// Generates all danmaku of a profile, in the order of their seconds.
 fn danmaku(profile: &Profile, rng: &mut StdRng) -> Vec<Element> {
     let total = profile.messages as usize;
     let seconds = rates::seconds(profile, rng);

@@ -1,11 +1,10 @@
-//! Reads recorded danmaku: the XML that Bilibili serves for a video, and that
-//! recorders of its live rooms write.
+//! Reads recorded danmaku: XML as Bilibili serves it for a video, and as recorders of its live rooms
+//! write it.
 //!
-//! A recording comes from a stranger, so everything about it is bounded (see
-//! [`Limits`]) and nothing in it is expanded, fetched or run: a document type is
-//! passed over unread, and an entity other than XML's own five is a reason to
-//! skip. What cannot be read is skipped and counted ([`Skipped`]), because old
-//! files are full of oddities and one of them must not cost the rest.
+//! A recording is untrusted input. All sizes are bounded (see [`Limits`]), and the parser expands,
+//! fetches and runs nothing: it ignores a document type, and skips an entry with an entity beside
+//! XML's own five. Entries that it cannot read are skipped and counted ([`Skipped`]): old files have
+//! many oddities, and one bad entry must not make the whole file unreadable.
 
 pub mod demo;
 mod entry;
@@ -23,12 +22,12 @@ pub use item::{Item, ItemKind, Mode};
 pub use limits::Limits;
 pub use skipped::Skipped;
 
-/// What a file held.
+/// Content of a parsed file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
-    /// By offset, oldest first; of one offset in the file's order.
+    /// Items by offset, oldest first; equal offsets keep the file's order.
     pub items: Vec<Item>,
-    /// What was left behind, by reason.
+    /// Number of skipped entries, by reason.
     pub skipped: Skipped,
     /// Whether any entry has a user name. Without one, senders are the site's hashes.
     pub has_names: bool,
@@ -42,30 +41,30 @@ impl Recording {
     }
 }
 
-/// Why a file is refused as a whole.
+/// Cause for which a whole file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// Over [`Limits::file_bytes_max`].
+    /// The file exceeds [`Limits::file_bytes_max`].
     #[error("the file is larger than {0} bytes")]
     TooLarge(usize),
-    /// Over [`Limits::depth_max`].
+    /// The nesting exceeds [`Limits::depth_max`].
     #[error("elements are nested more than {0} deep")]
     TooDeep(usize),
-    /// Over [`Limits::items_max`].
+    /// The number of items exceeds [`Limits::items_max`].
     #[error("the file holds more than {0} items")]
     TooManyItems(usize),
-    /// Declares an encoding other than UTF-8.
+    /// The file declares an encoding other than UTF-8.
     #[error("the file is not in UTF-8, convert it first")]
     Encoding,
     /// The first element is not `<i>`.
     #[error("this is not a danmaku file: its first element must be <i>")]
     NotARecording,
-    /// The source failed.
+    /// Reading from the source failed.
     #[error("the file cannot be read")]
     Read(#[source] std::io::Error),
 }
 
-/// Parses a whole file's bytes.
+/// Parses the bytes of a whole file.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Recording, RecordingError> {
     if bytes.len() > limits.file_bytes_max {
         return Err(RecordingError::TooLarge(limits.file_bytes_max));

@@ -1,9 +1,8 @@
-//! The walk over a file's elements.
+//! Walks over the elements of a file.
 //!
-//! The reader's own checks of nesting are off, because they end at the first
-//! fault; a stack of open names (bounded by `depth_max`) finds the way back, as
-//! browsers do: an end tag closes the nearest element of its name, or nothing,
-//! and an entry inside an entry means that the outer one was never closed.
+//! The reader's own checks of nesting are off, because they end at the first fault. A stack of open
+//! names (bounded by `depth_max`) recovers as browsers do: an end tag closes the nearest element of
+//! its name, or nothing. An entry inside an entry means that the outer one was never closed.
 
 use std::borrow::Cow;
 
@@ -38,7 +37,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Recording, Recordin
     parser.finish()
 }
 
-/// The text, with a mark in place of each run of bytes that is not UTF-8.
+/// Returns the text, with a mark in place of each run of bytes that is not UTF-8.
 fn marked(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -55,11 +54,11 @@ fn marked(bytes: &[u8]) -> Cow<'_, str> {
 
 /// The entry being read.
 struct Open {
-    /// How many elements are open around it.
+    /// Number of open elements around the entry.
     depth: usize,
-    /// Its tag, or why it will be skipped.
+    /// Tag of the entry, or the reason to skip it.
     draft: Result<Draft, Skip>,
-    /// At most a little over `text_chars_max` characters.
+    /// Text so far, at most slightly over `text_chars_max` characters.
     text: String,
 }
 
@@ -70,7 +69,7 @@ struct Parser<'a> {
     /// Names of the elements that are open; at most `depth_max`.
     names: Vec<String>,
     open: Option<Open>,
-    /// `</i>` was there.
+    /// Whether the end tag `</i>` was read.
     is_over: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What was left behind, and why.
+//! Number of skipped entries, by reason.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ macro_rules! reasons {
         pub(crate) enum Skip { $($variant,)+ }
 
         impl Skipped {
-            /// All of them.
+            /// Returns the number of all skipped entries.
             #[must_use]
             pub fn total(&self) -> u64 {
                 [$(self.$field,)+].into_iter().sum()
@@ -24,7 +24,7 @@ macro_rules! reasons {
         }
 
         impl fmt::Display for Skipped {
-            /// `12 positioned, 1 empty`, or `nothing`.
+            /// Writes `12 positioned, 1 empty`, or `nothing` without a skipped entry.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut comma = "";
                 $(if self.$field > 0 {
@@ -42,7 +42,7 @@ reasons! {
     positioned Positioned "positioned";
     /// Mode 8: a script.
     scripted Scripted "scripted";
-    /// A mode that nobody wrote down.
+    /// A mode that no writer documents.
     unknown_mode UnknownMode "of an unknown mode";
     /// An attribute, or a field of `p`, that must be there and is not.
     missing_field MissingField "with a field missing";
@@ -52,7 +52,7 @@ reasons! {
     attributes Attributes "with too many attributes";
     /// A text or name longer than allowed.
     too_long TooLong "too long";
-    /// Blank text or name.
+    /// A text or a name that is blank.
     empty Empty "empty";
     /// Control characters, or such as turn the direction of what follows.
     control_characters ControlCharacters "with control characters";
@@ -62,6 +62,6 @@ reasons! {
     entity Entity "with a foreign entity";
     /// Elements inside an entry, an entry that is not closed, broken attributes.
     malformed Malformed "malformed";
-    /// 1 when the file ends, or stops being XML, before `</i>`: what came before is kept.
+    /// 1 when the file ends, or stops being XML, before `</i>`; the items before are kept.
     truncated Truncated "cut off at the end";
 }

@@ -1,9 +1,9 @@
-//! The figures that a generated recording has.
+//! Figures of a generated recording.
 
 /// A value and its share of all, 0 to 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Share<T> {
-    /// The value.
+    /// Value that a part of the items has.
     pub value: T,
     /// Its share. The first share of a list takes the remainder, whatever it says.
     pub part: f64,
@@ -16,22 +16,22 @@ const fn share<T>(value: T, part: f64) -> Share<T> {
 /// Mode of a danmaku, by the site's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// 1.
+    /// Moves to the left: mode 1.
     Scroll,
-    /// 4.
+    /// At the bottom: mode 4.
     Bottom,
-    /// 4, with a drawing of several lines that is longer than a message may be.
+    /// Mode 4, with a drawing of several lines that is longer than a message may be.
     Drawing,
-    /// 5.
+    /// At the top: mode 5.
     Top,
-    /// 6.
+    /// Moves to the right: mode 6.
     Reverse,
-    /// 7: the text is a JSON array of position, opacity, duration, text and rotation.
+    /// Mode 7: the text is a JSON array of position, opacity, duration, text and rotation.
     Positioned,
 }
 
 impl Mode {
-    /// The number in the file.
+    /// Returns the mode as the file writes it.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -47,9 +47,9 @@ impl Mode {
 /// Form of an offset in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetForm {
-    /// `12.34500`.
+    /// Five decimals, as in `12.34500`.
     FiveDecimals,
-    /// `12.3`.
+    /// As short as possible, as in `12.3`.
     OneDecimal,
     /// `12.340000152588`: a float of 32 bits, printed as one of 64.
     Float32,
@@ -74,11 +74,11 @@ pub enum Writer {
 /// Number of paid items in a recording.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paid {
-    /// Gifts, in combos.
+    /// Gifts, which come in combos.
     pub gifts: u32,
-    /// Super chats.
+    /// Super chats of the recording.
     pub super_chats: u32,
-    /// Memberships.
+    /// Memberships of the recording.
     pub guards: u32,
 }
 
@@ -112,7 +112,7 @@ pub struct Profile {
     pub peak_10s: u32,
     /// The rise to the busiest 10 s, where it is not sudden.
     pub spike: Option<Spike>,
-    /// Distinct senders.
+    /// Number of distinct senders.
     pub senders: u32,
     /// Share of the messages that come from the most active sender.
     pub first_sender_share: f64,
