@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use super::super::grants::{GrantLimits, Grants};
 use super::*;
 
-/// Takes 100 joins a second and 1,000 viewers, and has run for long.
+/// Makes a gateway that admits 100 joins a second and 1,000 viewers, and is past its slow start.
 fn gateway(id: &str, connections: u64) -> Registered {
     let load = LoadReport {
         connections: connections as f64,
@@ -29,7 +29,7 @@ fn placer() -> Placer {
     })
 }
 
-/// After the slow start of everybody.
+/// Returns a placer after the slow start of all gateways, and its time.
 fn settled(gateways: &[Registered]) -> (Placer, Duration) {
     let mut placer = placer();
     (0..20).for_each(|secs| placer.tick(gateways, 1, Duration::from_secs(secs)));
@@ -46,7 +46,7 @@ fn chance(seed: u64) -> impl FnMut() -> f64 {
 }
 
 #[test]
-fn who_takes_nobody_is_not_offered_and_the_list_is_empty_only_when_all_drain() {
+fn gateways_that_refuse_are_not_used_and_the_list_is_empty_only_when_all_drain() {
     let mut gateways = ["open", "draining", "overloaded", "full", "unlimited"].map(|id| gateway(id, 500));
     gateways[1].report.draining = true;
     gateways[2].report.load.overload_level = 4;
@@ -74,7 +74,7 @@ fn newcomers_spread_by_headroom_and_race_among_equals_alone() {
     let (mut first, mut rounds) = ([0; 3], 0);
     for _ in 0..400 {
         now += Duration::from_millis(50);
-        // The connections do not grow: these tests are about the order.
+        // The connections stay the same: only the order is tested.
         placer.tick(&gateways, 1, now);
         let placed = placer.place(&gateways, &even(&gateways), now, &mut random).unwrap();
         assert!(placed.wait.is_zero() && placed.order.len() == 3);
@@ -82,7 +82,7 @@ fn newcomers_spread_by_headroom_and_race_among_equals_alone() {
         first[placed.order[0]] += 1;
         rounds += 1;
     }
-    // By headroom 1 to 0.28 to 0.03.
+    // The shares of headroom are 1 to 0.28 to 0.03.
     assert!((275..340).contains(&first[0]) && first[2] < 20, "{first:?} of {rounds}");
     let alike = [gateway("a", 100), gateway("b", 120), gateway("c", 900)];
     let (mut placer, now) = settled(&alike);
@@ -97,7 +97,7 @@ fn newcomers_spread_by_headroom_and_race_among_equals_alone() {
 }
 
 #[test]
-fn a_gateway_that_the_autoscaler_shuts_gets_nobody_until_that_lapses() {
+fn gateway_with_factor_zero_gets_no_newcomer_until_the_factor_lapses() {
     let gateways = [gateway("hot", 100), gateway("other", 100)];
     let (mut placer, now) = settled(&gateways);
     let mut random = chance(2);
@@ -111,7 +111,7 @@ fn a_gateway_that_the_autoscaler_shuts_gets_nobody_until_that_lapses() {
 }
 
 #[test]
-fn race_times_count() {
+fn gateway_with_short_race_times_comes_first() {
     let gateways = [gateway("near", 100), gateway("far", 100)];
     let (mut placer, now) = settled(&gateways);
     let mut random = chance(3);
@@ -121,7 +121,7 @@ fn race_times_count() {
 }
 
 #[test]
-fn a_full_gateway_has_no_more_seats_than_it_has() {
+fn slots_of_a_gateway_end_with_its_headroom() {
     let gateways = [gateway("a", 900), gateway("b", 940)];
     let (mut placer, now) = settled(&gateways);
     let mut random = chance(5);
@@ -136,16 +136,16 @@ fn a_full_gateway_has_no_more_seats_than_it_has() {
             Err(refused) => break refused,
         }
     };
-    // Tickets count as those who come at once: nobody is sent where no seat is.
+    // Tickets use headroom like newcomers that connect at once.
     assert_eq!(refused, Refused::FleetFull);
     assert_eq!(sent, [100, 60]);
     assert!(longest > Duration::from_millis(500), "{longest:?}");
 }
 
-/// Joins of each gateway in each second: `asking_per_s` ask for `secs`, gateways report
-/// every second, `entries` replicas share them, and everybody is where he was sent to up
-/// to 400 ms after his turn.
-fn crowd(start: &[u64], asking_per_s: u64, entries: u32, secs: u64) -> Vec<Vec<u64>> {
+/// Returns the joins of each gateway in each second. `asking_per_s` newcomers ask for `secs`, gateways
+/// report every second, and `entries` replicas share them. Each newcomer connects up to 400 ms after
+/// its slot.
+fn flash_crowd(start: &[u64], asking_per_s: u64, entries: u32, secs: u64) -> Vec<Vec<u64>> {
     let mut connections = start.to_vec();
     let mut joins = vec![vec![0_u64; 200]; start.len()];
     let mut placers: Vec<Placer> = (0..entries).map(|_| placer()).collect();
@@ -181,10 +181,10 @@ fn crowd(start: &[u64], asking_per_s: u64, entries: u32, secs: u64) -> Vec<Vec<u
 }
 
 #[test]
-fn no_gateway_gets_more_joins_in_any_second_than_its_knee_and_the_fleets_joins_are_used() {
+fn joins_of_a_gateway_never_exceed_its_knee_and_use_the_fleet() {
     for entries in [1, 2, 4] {
-        // Three are a third full and two are new and empty.
-        let joins = crowd(&[6_000, 6_000, 6_000, 0, 0], 2_000, entries, 20);
+        // Three gateways are a third full, and two are new and empty.
+        let joins = flash_crowd(&[6_000, 6_000, 6_000, 0, 0], 2_000, entries, 20);
         for (n, joins) in joins.iter().enumerate() {
             assert!(joins.iter().all(|joins| *joins <= 100), "{entries} entries, gateway {n}: {joins:?}");
             let used = joins.iter().skip(5).sum::<u64>() as f64 / 15.0;
@@ -194,7 +194,7 @@ fn no_gateway_gets_more_joins_in_any_second_than_its_knee_and_the_fleets_joins_a
 }
 
 #[test]
-fn who_comes_by_himself_takes_turns_from_those_who_are_sent() {
+fn joins_that_entry_did_not_send_reduce_its_slots() {
     let mut stormed = gateway("a", 0);
     let config = WeightsConfig::default();
     let of = |gateway: &Registered, own_per_s, entries| {
@@ -203,17 +203,17 @@ fn who_comes_by_himself_takes_turns_from_those_who_are_sent() {
     assert_eq!((of(&stormed, 0.0, 1), of(&stormed, 0.0, 4)), (80.0, 20.0));
     stormed.report.load.joins_per_s = 60.0;
     assert_eq!(of(&stormed, 0.0, 1), 32.0);
-    assert_eq!((of(&stormed, 60.0, 1), of(&stormed, 30.0, 2)), (80.0, 40.0), "they were sent");
+    assert_eq!((of(&stormed, 60.0, 1), of(&stormed, 30.0, 2)), (80.0, 40.0), "entry sent them");
     stormed.report.load.joins_per_s = 5_000.0;
-    assert_eq!(of(&stormed, 0.0, 1), 4.0, "a wrong report never shuts the door");
+    assert_eq!(of(&stormed, 0.0, 1), 4.0, "a wrong report never closes a gateway");
     stormed.age = Duration::from_secs(4);
-    assert_eq!(of(&stormed, 0.0, 1), 80.0, "nor does an old one");
+    assert_eq!(of(&stormed, 0.0, 1), 80.0, "an old report does not either");
     stormed.report.load.joins_per_s_max = 0;
     assert_eq!(of(&stormed, 0.0, 1), f64::INFINITY);
 }
 
 #[test]
-fn when_all_reports_grow_old_newcomers_are_still_placed() {
+fn newcomers_are_placed_when_all_reports_are_old() {
     let mut gateways = [gateway("a", 100), gateway("b", 800)];
     let (mut placer, now) = settled(&gateways);
     assert!(!placer.is_blind());
@@ -223,7 +223,7 @@ fn when_all_reports_grow_old_newcomers_are_still_placed() {
     assert!(placer.is_blind());
     let placed = placer.place(&gateways, &even(&gateways), now, chance(1)).unwrap();
     assert_eq!((placed.order.len(), placed.wait), (2, Duration::ZERO));
-    // Who has left is not known: they are placed at the rate of joins, whoever came before.
+    // Departures are unknown, so newcomers are placed at the rate of joins.
     let mut random = chance(4);
     for second in 0..60 {
         let now = now + Duration::from_secs(second);
@@ -236,7 +236,7 @@ fn when_all_reports_grow_old_newcomers_are_still_placed() {
     }
     gateways[0].age = Duration::from_secs(30);
     let now = now + Duration::from_secs(60);
-    // One of two is silent: that is no failure of the reports.
+    // One silent gateway of two is no failure of the reports.
     gateways[1].age = Duration::ZERO;
     placer.tick(&gateways, 1, now);
     assert!(!placer.is_blind());
@@ -246,8 +246,8 @@ fn when_all_reports_grow_old_newcomers_are_still_placed() {
     }
 }
 
-/// Waits of honest newcomers, one each 100 ms, each from an address of its own, with the time at
-/// which each asked. `attackers` addresses ask 200 times a second until `until_secs` and never
+/// Returns the waits of honest newcomers with the times at which they asked: one every 100 ms, each
+/// from a new address. `attackers` addresses ask 200 times a second until `until_secs` and never
 /// connect. One gateway admits 400 joins a second and reports the honest ones.
 fn attacked(attackers: u32, address_max: u32, until_secs: u64, secs: u64) -> Vec<(f64, Option<f64>)> {
     let mut grants = Grants::new(GrantLimits { address_max, site_max: 4 * address_max });
@@ -289,19 +289,19 @@ fn attacked(attackers: u32, address_max: u32, until_secs: u64, secs: u64) -> Vec
 }
 
 #[test]
-fn four_addresses_that_never_connect_make_nobody_wait_over_2_s() {
+fn four_addresses_that_never_connect_delay_others_by_2_s_at_most() {
     for (at, wait) in attacked(4, 100, 60, 70) {
         let wait = wait.unwrap_or(f64::INFINITY);
         assert!(wait < 2.0, "asked at {at} s, waits {wait} s");
     }
 }
 
-/// Without a bound by address it takes more of them, and what they were granted is given back.
+/// Without a limit by address the attack delays newcomers, and unused grants are given back after it.
 #[test]
-fn grants_that_nobody_takes_up_are_given_back() {
+fn unused_grants_are_given_back() {
     let waits = attacked(4, 1_000_000, 40, 60);
     let longest = waits.iter().filter_map(|(_, wait)| *wait).fold(0.0, f64::max);
-    assert!(longest > 5.0, "the attack is felt while it lasts: {longest} s");
+    assert!(longest > 5.0, "the attack delays newcomers while it lasts: {longest} s");
     for (at, wait) in waits.into_iter().filter(|(at, _)| (42.0..44.0).contains(at)) {
         let wait = wait.unwrap_or(f64::INFINITY);
         assert!(wait < 2.0, "asked {at} s after the start, 2 s after the attack, waits {wait} s");
@@ -309,7 +309,7 @@ fn grants_that_nobody_takes_up_are_given_back() {
 }
 
 #[test]
-fn old_reports_give_nothing_back() {
+fn old_reports_give_no_slot_back() {
     let mut gateways = [gateway("a", 100)];
     let (mut placer, now) = settled(&gateways);
     gateways[0].age = Duration::from_secs(30);
@@ -321,12 +321,12 @@ fn old_reports_give_nothing_back() {
         }
     }
     let placed = placer.place(&gateways, &[1.0], now + Duration::from_secs(20), chance(4)).unwrap();
-    assert!(placed.wait > Duration::from_secs(5), "nobody can tell that they did not come: {placed:?}");
+    assert!(placed.wait > Duration::from_secs(5), "the joins are unknown: {placed:?}");
 }
 
 proptest! {
     #[test]
-    fn placed_are_distinct_takers_with_seats(
+    fn placed_gateways_are_distinct_and_admit_newcomers(
         seen in prop::collection::vec((0_u64..1_100, any::<bool>(), 0_u8..6), 1..12),
         seed: u64,
     ) {

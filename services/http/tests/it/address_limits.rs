@@ -1,4 +1,4 @@
-//! Limits by address, over sockets.
+//! Limits of the requests of one address.
 
 use std::sync::Arc;
 
@@ -9,7 +9,14 @@ use barrage_protocol::Code;
 
 use crate::server::Server;
 
-fn server(unlimited: bool) -> Server {
+/// Whether loopback has limits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loopback {
+    Limited,
+    Unlimited,
+}
+
+fn server(loopback: Loopback) -> Server {
     let limits = AddressLimitsConfig {
         history_per_s: 1,
         poll_per_s: 2,
@@ -21,9 +28,12 @@ fn server(unlimited: bool) -> Server {
         burst_secs: 1,
         ..AddressLimitsConfig::default()
     };
-    // One a second is too many for a test that may take seconds: the burst is what is counted.
+    // The test may take seconds, in which buckets refill, so only the burst is exact.
     let config = HttpConfig { limits, ..HttpConfig::default() };
-    let config = if unlimited { config } else { HttpConfig { unlimited_networks: Vec::new(), ..config } };
+    let config = match loopback {
+        Loopback::Limited => HttpConfig { unlimited_networks: Vec::new(), ..config },
+        Loopback::Unlimited => config,
+    };
     let here = || get(|| async { "here" });
     let router = Router::new()
         .route("/v1/rooms/{room}/history", here())
@@ -53,12 +63,12 @@ const ROUTES: [(&str, &str, &str, usize); 7] = [
 ];
 
 #[test]
-fn what_exceeds_a_limit_gets_429_with_the_rule_and_the_time() {
-    let server = server(false);
+fn request_over_a_limit_gets_429_with_the_rule_and_the_time() {
+    let server = server(Loopback::Limited);
     for (method, path, rule, burst) in ROUTES {
         let mut client = server.connect();
         let mut refused = None;
-        // More than a refilling bucket gives while the test runs.
+        // More requests than a refilling bucket admits while the test runs.
         for asked in 0..10_000 {
             client.send(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"));
             let answer = client.answer().unwrap();
@@ -77,7 +87,7 @@ fn what_exceeds_a_limit_gets_429_with_the_rule_and_the_time() {
 
 #[test]
 fn loopback_has_no_limits_by_default() {
-    let server = server(true);
+    let server = server(Loopback::Unlimited);
     for (method, path, _, burst) in ROUTES {
         let mut client = server.connect();
         for _ in 0..burst + 50 {

@@ -1,8 +1,8 @@
-//! The admin layer over routes of this test's own.
+//! The gate of the admin API.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +14,7 @@ use barrage_http::{AdminCall, AdminGate, AdminRoutes, AuditSink, ClientAddr};
 use barrage_token::{Claims, Keyring, Role, TokenConfig};
 use http::StatusCode;
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use prometheus::Registry;
 use serde_json::{Value, json};
 use tower_service::Service;
@@ -23,7 +24,7 @@ struct Kept(Mutex<Vec<AdminCall>>);
 
 impl AuditSink for Kept {
     fn record(&self, call: AdminCall) {
-        self.0.lock().unwrap().push(call);
+        self.0.lock().push(call);
     }
 }
 
@@ -76,7 +77,7 @@ impl Site {
     }
 
     async fn call(&self, method: &str, path: &str, token: &str) -> (u16, String) {
-        // Each from an address of its own: the limit has a test of its own.
+        // Each call comes from a new address, because refused calls of one address are limited.
         let (status, body, _) =
             self.from(&new_address(), self.request(method, path, token, r#"{"user":"u"}"#)).await;
         (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
@@ -90,14 +91,14 @@ impl Site {
     }
 }
 
-/// An address that no call came from yet.
+/// Returns an address that was not used before.
 fn new_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0x0a00_0001);
     IpAddr::from(NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes()).to_string()
 }
 
 #[tokio::test]
-async fn a_token_calls_its_rooms_and_the_platform_needs_all_rooms() {
+async fn token_is_valid_for_its_rooms_and_platform_calls_need_all_rooms() {
     let site = Site::new();
     let other = site.token(Role::Admin, &["other"]);
     let both = site.token(Role::Admin, &["other", "demo"]);
@@ -164,7 +165,7 @@ async fn every_change_is_recorded_with_its_body_and_reads_are_not() {
         site.call(method, path, &token).await;
     }
     site.call("POST", "/v1/admin/broadcast", "bad").await;
-    let kept = site.kept.0.lock().unwrap().clone();
+    let kept = site.kept.0.lock().clone();
     let short: Vec<_> = kept.iter().map(|call| (call.path.as_str(), call.status)).collect();
     let (mute, sent) = ("/v1/admin/rooms/demo/mute", "/v1/admin/broadcast");
     assert_eq!(short, [(mute, 200), (sent, 200), (sent, 405)]);
@@ -174,14 +175,14 @@ async fn every_change_is_recorded_with_its_body_and_reads_are_not() {
 }
 
 #[tokio::test]
-async fn a_change_is_recorded_although_the_caller_hangs_up() {
+async fn change_is_recorded_although_the_client_disconnects() {
     let site = Site::new();
     let request = site.request("POST", "/v1/admin/slow", &site.token(Role::Admin, &["*"]), "{}");
     let mut router = site.router.clone();
     let hung_up = tokio::time::timeout(Duration::from_millis(10), router.call(request)).await;
     assert!(hung_up.is_err());
     let recorded = async {
-        while site.kept.0.lock().unwrap().is_empty() {
+        while site.kept.0.lock().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -189,7 +190,7 @@ async fn a_change_is_recorded_although_the_caller_hangs_up() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_bound_is_refused() {
+async fn body_over_the_maximum_is_refused() {
     let site = Site::new();
     let token = site.token(Role::Admin, &["*"]);
     let body = "x".repeat(ADMIN_BODY_BYTES_MAX + 1);

@@ -1,12 +1,13 @@
-//! A request that fails is logged with its cause and the id that the client got.
+//! A failed request is logged with its cause, inside of a span with method, route and request id.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use barrage_http::{ApiError, Front, HttpConfig};
 use barrage_protocol::Code;
+use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::server::{Server, until};
@@ -16,13 +17,13 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        self.0.lock().write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -38,15 +39,16 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// The one test that sets the log of this process.
+/// The only test that sets the log of this process.
 #[test]
-fn a_failure_is_logged_with_its_cause_and_request_id_and_a_refusal_is_not() {
+fn failure_is_logged_with_cause_and_span_and_a_refusal_is_not() {
     let log = Log::default();
     tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).init();
     let fail = |code, message: &'static str| get(move || async move { ApiError::new(code, message) });
     let router = Router::new()
         .route("/away", fail(Code::Unavailable, "the-store-is-away"))
         .route("/defect", fail(Code::Internal, "a-defect"))
+        .route("/rooms/{room}/defect", fail(Code::Internal, "a-room-defect"))
         .route("/full", fail(Code::Overloaded, "no-room"))
         .route("/missing", fail(Code::NotFound, "not-here"));
     let server = Server::start(router, HttpConfig::default(), Front::default());
@@ -64,10 +66,14 @@ fn a_failure_is_logged_with_its_cause_and_request_id_and_a_refusal_is_not() {
         });
     }
     let others = [id("/full"), id("/missing")];
-    // A line of a later failure comes after theirs would.
+    id("/rooms/private-name/defect");
+    // The line of a later failure would follow theirs.
     let last = id("/defect");
     until("the last failure is logged", || log.text().contains(&last));
     let text = log.text();
     assert!(others.iter().all(|id| !text.contains(id.as_str())), "{text}");
-    assert!(!text.contains("secret"), "no query in the log: {text}");
+    let span = [r#"request{method="GET""#, r#"route="/rooms/{room}/defect""#];
+    let line = text.lines().find(|line| line.contains("a-room-defect")).unwrap();
+    assert!(span.iter().all(|part| line.contains(part)), "{line}");
+    assert!(!text.contains("secret") && !text.contains("private-name"), "client text in the log: {text}");
 }

@@ -1,14 +1,15 @@
-//! The HTTP shell, on which every role stands: real sockets against a server of the test's own.
+//! The HTTP server of every role, over sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "sockets that block, on threads that serve nothing else")]
+#![allow(clippy::disallowed_methods, reason = "the clients block, on threads of their own")]
 
+mod accept;
 mod address_limits;
 mod admin;
-mod early;
 mod failure;
-mod manners;
+mod form;
+mod late_bodies;
 mod metrics;
-mod places;
 mod server;
+mod slots;
 mod stall;

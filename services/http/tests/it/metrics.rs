@@ -1,4 +1,4 @@
-//! Requests are counted by route and class of status.
+//! Metrics of requests, by route and class of status.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::server::Server;
 const REQUESTS: &str = "barrage_http_requests_total";
 
 #[test]
-fn every_count_exists_from_the_start_and_no_path_becomes_a_label() {
+fn every_count_exists_from_the_start_and_no_path_is_a_label() {
     let router = Router::new()
         .route("/v1/race", get(|| async { "bytes" }))
         .route("/v1/entry", get(|| async { ApiError::new(Code::Unavailable, "the store is away") }))
@@ -37,7 +37,7 @@ fn every_count_exists_from_the_start_and_no_path_becomes_a_label() {
     assert_eq!(family.get_metric().len(), ROUTES.len() * 5);
 }
 
-/// Every public route that a role's source names has a label of its own.
+/// Reads the sources of all roles: every public route has a label.
 #[test]
 fn every_route_of_every_role_is_listed() {
     let services = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -63,5 +63,5 @@ fn every_route_of_every_role_is_listed() {
             }
         }
     }
-    assert!(found >= 12, "the sources are not read as they are written: {found}");
+    assert!(found >= 12, "the search does not find the routes of the sources: {found}");
 }

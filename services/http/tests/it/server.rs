@@ -1,4 +1,4 @@
-//! A server on a free port, and sockets that speak to it by hand.
+//! A server on a free port, and clients that write raw bytes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,14 +10,14 @@ use prometheus::Registry;
 use socket2::{Domain, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
-/// Longest wait for what must come.
+/// Maximum wait for an event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) registry: Registry,
     shutdown: CancellationToken,
-    // Its own, so that tests may block.
+    // A runtime of its own, so that tests may block.
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -48,7 +48,7 @@ impl Server {
         Client(stream)
     }
 
-    /// One whose kernel takes little.
+    /// Connects a client whose kernel buffers little.
     pub(crate) fn connect_narrow(&self) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
@@ -58,30 +58,30 @@ impl Server {
         stream
     }
 
-    /// A request on a connection of its own.
+    /// Sends a request on a new connection, and returns its answer.
     pub(crate) fn ask(&self, request: &str) -> Answer {
         let mut client = self.connect();
         client.send(request);
         client.answer().unwrap()
     }
 
-    /// A metric's value by its labels' values.
+    /// Returns the sum of a metric over the series with these label values.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name).unwrap();
-        let is_it = |metric: &&prometheus::proto::Metric| {
+        let has_labels = |metric: &&prometheus::proto::Metric| {
             labels.iter().all(|label| metric.get_label().iter().any(|pair| pair.value() == *label))
         };
         let value = |metric: &prometheus::proto::Metric| {
             metric.get_counter().get_value() + metric.get_gauge().get_value()
         };
-        let found: Vec<_> = family.get_metric().iter().filter(is_it).collect();
+        let found: Vec<_> = family.get_metric().iter().filter(has_labels).collect();
         assert!(!found.is_empty(), "{name} {labels:?} does not exist");
         found.into_iter().map(value).sum::<f64>() as u64
     }
 }
 
-/// A plain connection.
+/// A plain TCP connection.
 pub(crate) struct Client(pub(crate) TcpStream);
 
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Answer {
         values.next().map(|(_, value)| value.trim().to_owned())
     }
 
-    /// The code of the documented error body.
+    /// Returns the code of the documented error body.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type").as_deref(), Some("application/json"), "{self:?}");
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
@@ -112,7 +112,7 @@ impl Client {
         self.0.write_all(bytes.as_bytes()).unwrap();
     }
 
-    /// The next answer; `None` when the server has closed instead.
+    /// Reads the next answer; `None` when the server closed the connection.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -134,7 +134,7 @@ impl Client {
         Some(answer)
     }
 
-    /// Whether the server closes within the time.
+    /// Whether the server closes the connection within `max`.
     pub(crate) fn closes_within(&mut self, max: Duration) -> bool {
         self.0.set_read_timeout(Some(max)).unwrap();
         let mut buffer = [0; 4_096];
@@ -149,11 +149,11 @@ impl Client {
     }
 }
 
-/// Waits for what must come.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until `is_so` holds.
+pub(crate) fn until(event: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < end, "{what}");
+        assert!(Instant::now() < end, "not in time: {event}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

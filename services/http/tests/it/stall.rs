@@ -1,4 +1,4 @@
-//! A connection whose socket takes nothing while bytes wait is cut; every other one lives.
+//! The write deadline: a connection whose socket takes no bytes while bytes wait is closed.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -21,10 +21,10 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::server::{PATIENCE, Server, until};
 
-/// Much more than the kernel and a TLS buffer hold.
+/// More bytes than the kernel and a TLS buffer hold.
 const LARGE: usize = 24 << 20;
 
-/// Counts the answers that are alive: a large one is dropped with its connection.
+/// Counts the answers in progress. An answer is dropped with its connection.
 struct Alive(Arc<AtomicUsize>);
 
 impl Drop for Alive {
@@ -64,14 +64,14 @@ fn request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
-/// Whether the server has given the connection up, which a write finds out without a read.
+/// Whether the server closed the connection. A write finds out without a read.
 fn is_cut(stream: &TcpStream) -> bool {
     let mut stream = stream;
     stream.write(b"x").is_err() || stream.take_error().unwrap().is_some()
 }
 
 #[test]
-fn a_client_that_never_reads_is_cut_and_its_answer_freed() {
+fn client_that_never_reads_is_closed_and_its_answer_freed() {
     let alive = Arc::new(AtomicUsize::new(0));
     let server = Server::start(router(&alive), config(), Front::default());
     let begun = Instant::now();
@@ -87,11 +87,11 @@ fn a_client_that_never_reads_is_cut_and_its_answer_freed() {
     until("an endless answer begins", || alive.load(Ordering::SeqCst) > 0);
     until("the clients are cut", || clients.iter().all(is_cut));
     until("their answers are freed", || alive.load(Ordering::SeqCst) == 0);
-    assert!(begun.elapsed() >= Duration::from_secs(1), "not before its time");
+    assert!(begun.elapsed() >= Duration::from_secs(1), "not before the deadline");
 }
 
 #[test]
-fn a_slow_reader_that_takes_some_bytes_lives_as_does_a_stream_with_nothing_to_send() {
+fn slow_reader_and_silent_stream_stay_open() {
     let alive = Arc::new(AtomicUsize::new(0));
     let server = Server::start(router(&alive), config(), Front::default());
     let mut silent = server.connect();
@@ -122,7 +122,7 @@ fn tls(server: &Server, folder: &std::path::Path) -> TlsClient {
 }
 
 #[test]
-fn the_same_under_tls_whose_buffer_takes_bytes_that_the_socket_does_not() {
+fn client_that_never_reads_is_closed_under_tls_too() {
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
     let config = HttpConfig {
@@ -145,10 +145,10 @@ fn the_same_under_tls_whose_buffer_takes_bytes_that_the_socket_does_not() {
     let begun = Instant::now();
     let mut buffer = vec![0; 16 * 1024];
     while begun.elapsed() < Duration::from_secs(4) || alive.load(Ordering::SeqCst) > 1 {
-        assert!(begun.elapsed() < PATIENCE, "the one that never reads is not cut");
+        assert!(begun.elapsed() < PATIENCE, "the client that never reads is not closed");
         slow.read_exact(&mut buffer).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(alive.load(Ordering::SeqCst), 1, "the slow one lives");
+    assert_eq!(alive.load(Ordering::SeqCst), 1, "the slow reader stays open");
     assert!(is_cut(&dead.sock));
 }

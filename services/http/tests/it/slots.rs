@@ -1,4 +1,4 @@
-//! Places of connections: by address, and for newcomers.
+//! Connection slots: by address, and of the server.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn router() -> Router {
 
 const ASK: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A connection that has had its answer and is kept.
+/// Opens a connection, has one answer, and keeps it idle.
 fn idle(server: &Server) -> Client {
     let mut client = server.connect();
     client.send(ASK);
@@ -29,7 +29,7 @@ fn idle(server: &Server) -> Client {
 }
 
 #[test]
-fn an_address_has_its_connections_and_the_next_gets_429_with_the_rule() {
+fn address_without_a_free_slot_gets_429_with_the_rule() {
     let config =
         HttpConfig { address_connections_max: 3, unlimited_networks: Vec::new(), ..HttpConfig::default() };
     let server = Server::start(router(), config, Front::default());
@@ -42,7 +42,7 @@ fn an_address_has_its_connections_and_the_next_gets_429_with_the_rule() {
     assert_eq!(server.metric(refusals, &["address_connections_max"]), 1);
     assert_eq!(server.metric(refusals, &["connections_max"]), 0);
     kept.pop();
-    until("a place is free again", || {
+    until("a slot is free again", || {
         let mut client = server.connect();
         client.send(ASK);
         client.answer().is_some_and(|answer| answer.status == 200)
@@ -50,16 +50,16 @@ fn an_address_has_its_connections_and_the_next_gets_429_with_the_rule() {
 }
 
 #[test]
-fn the_longest_idle_connections_give_way_to_newcomers() {
+fn longest_idle_connections_are_closed_for_new_ones() {
     let config = HttpConfig { connections_max: 16, ..HttpConfig::default() };
     let server = Server::start(router(), config, Front::default());
     let mut busy = server.connect();
     busy.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut kept: Vec<_> = (0..14).map(|_| idle(&server)).collect();
-    // Each newcomer finds a place, as often as they come.
+    // Each new connection gets a slot, however many come.
     let mut newcomers = Vec::new();
     for _ in 0..10 {
-        until("a newcomer has a place", || {
+        until("a new connection has a slot", || {
             let mut client = server.connect();
             client.send(ASK);
             let is_in = client.answer().is_some_and(|answer| answer.status == 200);

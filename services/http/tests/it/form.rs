@@ -1,4 +1,4 @@
-//! What every request and answer must be.
+//! The form of every request and answer.
 
 use axum::Router;
 use axum::extract::{Path, Query};
@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::server::{Answer, Server};
 
 #[derive(Deserialize)]
-struct Asked {
-    #[allow(dead_code, reason = "it is parsed alone")]
+struct PollQuery {
+    #[allow(dead_code, reason = "only its parsing is tested")]
     after: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ fn server() -> Server {
     let router = Router::new()
         .route(
             "/v1/rooms/{room}/poll",
-            get(|Path(_): Path<String>, Query(_): Query<Asked>| async { "batch" }),
+            get(|Path(_): Path<String>, Query(_): Query<PollQuery>| async { "batch" }),
         )
         .route("/v1/guest", post(|| async { "token" }))
         .route("/defect", get(|| async { ApiError::new(Code::Internal, "the cause") }))
@@ -76,7 +76,7 @@ fn every_refusal_has_the_documented_body() {
 }
 
 #[test]
-fn what_is_well_formed_passes() {
+fn well_formed_requests_pass() {
     let server = server();
     let host = format!("Host: {}\r\n", server.address);
     let own = format!("Origin: http://{}\r\n", server.address);
@@ -102,5 +102,5 @@ fn request_ids_differ() {
     let id = || ask(&server, "GET /defect", "Host: localhost\r\n").header("x-request-id").unwrap();
     let (first, second) = (id(), id());
     assert_ne!(first, second);
-    assert_eq!(first[..8], second[..8], "one process");
+    assert_eq!(first[..8], second[..8], "the first half names the process");
 }

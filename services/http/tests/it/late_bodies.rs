@@ -1,4 +1,4 @@
-//! An answer that is ready before the request's body has come.
+//! Answers that are ready before the body of their request has arrived.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn post_head(length: usize) -> String {
 }
 
 #[test]
-fn the_next_request_works_after_a_refusal_whose_body_comes_late() {
+fn next_request_works_after_a_refusal_with_a_late_body() {
     let server = server();
     let mut client = server.connect();
     for pause_ms in [0, 50, 200] {
@@ -34,14 +34,14 @@ fn the_next_request_works_after_a_refusal_whose_body_comes_late() {
         client.send(NEXT);
         assert_eq!(client.answer().unwrap().body, "here", "after {pause_ms} ms");
     }
-    // In one piece, with the next request right behind.
+    // The body and the next request arrive in one piece.
     client.send(&format!("{}{}{NEXT}", post_head(3), "abc"));
     assert_eq!(client.answer().unwrap().status, 401);
     assert_eq!(client.answer().unwrap().status, 200);
 }
 
 #[test]
-fn a_refusal_whose_body_is_long_or_never_comes_says_that_it_closes() {
+fn refusal_with_a_long_or_missing_body_closes_the_connection() {
     let server = server();
     for length in [10, 1 << 20] {
         let mut client = server.connect();
@@ -62,6 +62,6 @@ fn a_refusal_whose_body_is_long_or_never_comes_says_that_it_closes() {
     assert_eq!(
         (refused.status, refused.header("connection").as_deref()),
         (401, Some("close")),
-        "no 100 before"
+        "without a 100 Continue before"
     );
 }
