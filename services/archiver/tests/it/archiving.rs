@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::harness::{
-    Fault, FaultyStore, chat, config, draft, gift, history, metrics, open_bus, open_store, publish, room,
-};
 use barrage_archiver::{ArchiverConfig, ArchiverError, ArchiverMetrics, Report, run};
 use barrage_bus::{Bus, Change, RoomSettings};
 use barrage_protocol::{Class, Message, Sequence};
 use barrage_store::{ArchiveEntry, Effect, Mute, Store, StoreError};
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio_util::sync::CancellationToken;
+
+use crate::harness::{
+    Fault, FaultyStore, chat, config, draft, gift, history, metrics, open_bus, open_store, publish, room,
+    within,
+};
 
 /// Runs an archiver whose shutdown was requested before: it only drains.
 async fn drain(bus: &Arc<dyn Bus>, store: Arc<dyn Store>) -> Result<Report, ArchiverError> {
@@ -56,11 +58,11 @@ async fn archiver_follows_the_bus_and_drains_at_shutdown() {
     for _ in 0..20 {
         all.extend(publish(&bus, vec![chat("a"), gift("a")]).await);
         let newest = Sequence(*all.last().unwrap());
-        appended.wait_for(|position| *position >= newest).await.unwrap();
+        within("the newest message", appended.wait_for(|position| *position >= newest)).await.unwrap();
     }
     all.extend(publish(&bus, vec![gift("a"); 50]).await);
     shutdown.cancel();
-    let report = running.await.unwrap().unwrap();
+    let report = within("the end of the run", running).await.unwrap().unwrap();
     assert!(report.drained);
     assert_eq!(report.archived, 90);
     assert_eq!(history(&open_store(folder.path()).await, "a").await, all);
@@ -250,9 +252,9 @@ async fn old_messages_and_ended_mutes_are_deleted() {
     let config = ArchiverConfig { retention_hours: 1, retention_chunk_rows: 8, ..config() };
     let mut deleted = store.deleted.subscribe();
     let running = tokio::spawn(run(bus, store.clone(), config, metrics(), shutdown.clone()));
-    deleted.wait_for(|deleted| *deleted == 40).await.unwrap();
+    within("40 deletions", deleted.wait_for(|deleted| *deleted == 40)).await.unwrap();
     shutdown.cancel();
-    assert_eq!(running.await.unwrap().unwrap().archived, 10);
+    assert_eq!(within("the end of the run", running).await.unwrap().unwrap().archived, 10);
     assert_eq!(history(&inner, "a").await, sent[40..]);
     assert_eq!(inner.active_mutes(&room("a"), 0, None, 10).await.unwrap(), []);
 }

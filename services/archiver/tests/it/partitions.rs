@@ -8,10 +8,12 @@ use barrage_archiver::{ArchiverConfig, run};
 use barrage_bus::Bus;
 use barrage_protocol::Sequence;
 use barrage_store::Store;
+use barrage_testkit::NatsServer;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::nats::Server;
-use crate::harness::{Fault, FaultyStore, config, gift, history, metrics, open_store, publish, room};
+use crate::harness::{
+    Fault, FaultyStore, config, connect_bus, gift, history, metrics, open_store, publish, room, within,
+};
 
 const ROOMS: usize = 12;
 
@@ -45,8 +47,8 @@ async fn kept(folder: &Path, sent: &Sent) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partition() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start();
-    let bus = server.bus(3).await;
+    let mut server = NatsServer::start().await;
+    let bus = connect_bus(&server, 3).await;
     let mut sent = Sent::new();
     let (mut in_between, mut accepted) = (0, 0);
     for round in 0..8 {
@@ -57,7 +59,7 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
         let config = ArchiverConfig { batch_messages_max: 3, ..config() };
         let running =
             tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), CancellationToken::new()));
-        appended.changed().await.unwrap();
+        within("a first batch", appended.changed()).await.unwrap();
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
         // A commit in progress would otherwise change the store between the reads below.
@@ -72,10 +74,10 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
     let shutdown = CancellationToken::new();
     let config = ArchiverConfig { drain_timeout_ms: 60_000, ..config() };
     let running = tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), shutdown.clone()));
-    server.start_again();
+    server.restart().await;
     send(&bus, &mut sent, 2).await;
     shutdown.cancel();
-    let report = running.await.unwrap().unwrap();
+    let report = within("the end of the run", running).await.unwrap().unwrap();
     assert!(report.drained);
     store.close().await;
     assert_eq!(kept(folder.path(), &sent).await, ROOMS * 42);

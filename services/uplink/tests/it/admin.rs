@@ -1,11 +1,12 @@
 //! Admin calls, and their effect on posts.
 
+use barrage_testkit::wait;
 use barrage_token::Role;
 use barrage_uplink::UplinkConfig;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::site::{Site, until};
+use crate::site::{PATIENCE, Site};
 
 const ANN: (&str, Role) = ("ann", Role::Viewer);
 const BOSS: (&str, Role) = ("boss", Role::Admin);
@@ -108,7 +109,7 @@ async fn why_and_audit_explain_posts_and_calls() {
     let dump = admin(&site, Method::GET, "recorder/uplink?room=demo", Value::Null).await;
     assert_eq!(dump.0, StatusCode::OK);
     admin(&site, Method::POST, "rooms/demo/slow-mode", json!({ "secs": 5 })).await;
-    let line = until("the call is in the audit log", async || {
+    let line = wait::until(PATIENCE, "a line of the audit log", async || {
         let (_, audit) = admin(&site, Method::GET, "audit?room=demo", Value::Null).await;
         audit["lines"].get(0).cloned()
     });

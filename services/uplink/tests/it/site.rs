@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Maximum wait for an event.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Site {
     pub(crate) bus: Arc<dyn Bus>,
@@ -149,17 +149,4 @@ impl Site {
 
 pub(crate) fn room() -> RoomId {
     "demo".parse().unwrap()
-}
-
-/// Waits until `check` returns a value.
-pub(crate) async fn until<T>(event: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let waiting = async {
-        loop {
-            if let Some(value) = check().await {
-                return value;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {event}"))
 }

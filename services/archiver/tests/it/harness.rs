@@ -1,20 +1,20 @@
 //! A bus and a store in a folder, and a store that fails on request.
 
-pub(crate) mod nats;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use barrage_archiver::{ArchiverConfig, ArchiverMetrics};
-use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus};
+use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsConfig};
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
     ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig,
     SqliteStore, Store, StoreError,
 };
+use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;
 use tokio::sync::watch;
 
@@ -25,6 +25,25 @@ pub(crate) fn room(id: &str) -> RoomId {
 pub(crate) fn open_bus(folder: &Path) -> Arc<dyn Bus> {
     let metrics = BusMetrics::new(&Registry::new()).unwrap();
     EmbeddedBus::open(&EmbeddedBus::file(folder), BusConfig::default(), metrics).unwrap()
+}
+
+/// Connects a bus to a NATS server.
+pub(crate) async fn connect_bus(server: &NatsServer, partitions: u16) -> Arc<dyn Bus> {
+    let config = NatsConfig {
+        urls: vec![server.url().into()],
+        partitions,
+        stream_bytes_max: 64 << 20,
+        publish_deadline_ms: 30_000,
+        reconnect_pause_ms_max: 100,
+        ..NatsConfig::default()
+    };
+    let metrics = BusMetrics::new(&Registry::new()).unwrap();
+    NatsBus::connect(config, BusConfig::default(), metrics).await.unwrap()
+}
+
+/// Awaits an event with a deadline that a busy machine meets.
+pub(crate) async fn within<T>(expected: &str, work: impl Future<Output = T>) -> T {
+    wait::within(Duration::from_secs(60), expected, work).await
 }
 
 pub(crate) async fn open_store(folder: &Path) -> SqliteStore {
