@@ -18,7 +18,7 @@ use crate::sweep;
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Messages written to the store.
+    /// Number of messages written to the store.
     pub archived: u64,
     /// Position of the archive in each partition at the end.
     pub positions: Vec<Sequence>,

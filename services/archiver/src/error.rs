@@ -19,9 +19,9 @@ pub enum ArchiverError {
     BusBehind {
         /// Number of the partition, from 0.
         partition: u16,
-        /// Newest position of the bus.
+        /// Newest position of the bus in the partition.
         tail: Sequence,
-        /// Position of the archive.
+        /// Position of the archive in the partition.
         archived: Sequence,
     },
     /// The bus stopped before the archiver did.

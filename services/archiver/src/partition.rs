@@ -105,7 +105,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Archives one batch.
+    /// Reads and writes one batch.
     async fn step(&mut self) -> Result<Progress, ArchiverError> {
         let position = match self.position {
             Some(position) => position,

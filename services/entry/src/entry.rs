@@ -34,7 +34,7 @@ const BURST_SECS: u32 = 3;
 /// Age in report periods at which the weights treat a report as one of a silent gateway.
 const SILENT_PERIODS: f64 = 7.0;
 
-/// The entry scheduler.
+/// The entry scheduler of a process, shared by its request handlers and its report task.
 pub struct Entry {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) config: EntryConfig,
@@ -42,15 +42,15 @@ pub struct Entry {
     pub(crate) newcomers: Newcomers,
     pub(crate) placer: Mutex<Placer>,
     quota: Arc<dyn Quota>,
-    /// Questions a second of one address.
+    /// Maximum questions a second of one client address.
     rate: Rate,
     started: Instant,
     metrics: EntryMetrics,
     regions: RegionTable,
     races: Mutex<RaceTimes>,
-    /// Locked before `placer`.
+    /// Lock order: before `placer`.
     grants: Mutex<Grants>,
-    /// Locked after `placer`.
+    /// Lock order: after `placer`.
     outage: Mutex<RegistryOutage>,
     fleet_log: Mutex<FleetLog>,
     /// `None` when no key can sign: then newcomers get no tickets and connect at once.
@@ -59,7 +59,7 @@ pub struct Entry {
     local: LocalEndpoints,
 }
 
-/// What a client asks.
+/// A question of a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question<'a> {
     /// `None` asks for a template that stands for any room.
@@ -74,7 +74,7 @@ pub(crate) enum Purpose {
     /// To connect: takes a slot of the join queue.
     #[default]
     Watch,
-    /// For the uplinks alone.
+    /// For the uplinks alone: takes no slot.
     Send,
 }
 

@@ -2,34 +2,34 @@
 
 use std::path::PathBuf;
 
-/// Why an entry cannot start.
+/// Why an entry cannot start with its configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     /// The region file cannot be read.
     #[error("the region file {path} cannot be read")]
     Read {
-        /// Path of the file.
+        /// Path of the region file.
         path: PathBuf,
-        /// Cause of the failure.
+        /// Error of the system or the parser.
         #[source]
         source: std::io::Error,
     },
     /// A line of the region file is not `network,region,carrier`.
     #[error("the region file {path}, line {line}: {reason}")]
     Line {
-        /// Path of the file.
+        /// Path of the region file.
         path: PathBuf,
-        /// Number of the line, from 1.
+        /// Number of the wrong line, from 1.
         line: usize,
-        /// Why the line is wrong.
+        /// Description of what is wrong with the line.
         reason: String,
     },
     /// The region file is not in the MaxMind format.
     #[error("the region file {path} is not a MaxMind-format file")]
     MaxMind {
-        /// Path of the file.
+        /// Path of the region file.
         path: PathBuf,
-        /// Cause of the failure.
+        /// Error of the system or the parser.
         #[source]
         source: maxminddb::MaxMindDbError,
     },
@@ -39,7 +39,7 @@ pub enum EntryError {
     /// The limit of questions is zero or beyond its range.
     #[error("entry.address_per_s: {0}")]
     Limit(#[from] barrage_flow::RuleError),
-    /// A metric could not be registered.
+    /// The registry has a metric of the same name.
     #[error("metrics")]
     Metrics(#[from] prometheus::Error),
 }

@@ -12,11 +12,11 @@ const LAPSED_MAX: usize = 1_024;
 /// A change of the fleet between two observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FleetChange {
-    /// A new gateway reported.
+    /// A gateway reported for the first time.
     Joined(String),
     /// A gateway reported again, after the time since it lapsed.
     Returned(String, Duration),
-    /// A draining gateway is gone.
+    /// A gateway stopped reporting after its drain.
     Left(String),
     /// A gateway that did not drain stopped reporting.
     Lapsed(String),
@@ -60,7 +60,6 @@ impl FleetLog {
 }
 
 impl FleetChange {
-    /// Writes the change to the log.
     pub(crate) fn log(&self) {
         match self {
             FleetChange::Joined(id) => tracing::info!(gateway = id, "a gateway joined the fleet"),

@@ -6,10 +6,10 @@ use crate::decision::{AuditEntry, Decision, EXCERPT_CHARS_MAX, Measure, Outcome,
 use crate::metrics::{ModerationMetrics, RuleKind};
 use crate::rules::Mask;
 
-/// A text to be checked.
+/// A text to be checked, with its sender and room.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Room of the post.
+    /// Room to which the text is posted.
     pub room: &'a RoomId,
     /// Sender. The caller does not check the posts of those who run the room.
     pub user: &'a UserId,
@@ -17,7 +17,7 @@ pub struct Candidate<'a> {
     pub id: &'a MessageId,
     /// Class of the message, for the hook.
     pub class: Class,
-    /// The text.
+    /// Text that viewers would see.
     pub text: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl Mode {
     }
 }
 
-/// The hits so far.
+/// One check in progress: the hits so far.
 #[derive(Debug)]
 pub(crate) struct Check<'a> {
     pub(crate) candidate: Candidate<'a>,

@@ -12,11 +12,11 @@ pub const EXCERPT_CHARS_MAX: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The rule is off.
+    /// Does nothing: the rule is off.
     Admit,
     /// Replaces each found character by `*`; the rest is shown.
     Mask,
-    /// Refuses the post.
+    /// Refuses the post with a reason.
     Refuse,
     /// Shows the post to its sender alone.
     Hold,
@@ -26,7 +26,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Parts of the text became `*`.
+    /// Characters of the text were replaced by `*`.
     Mask,
     /// The post was refused.
     Refuse,
@@ -61,7 +61,7 @@ impl Action {
     }
 }
 
-/// A hit of a rule.
+/// A hit of a rule on one text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleHit {
     /// `length`, `repeat:user`, `repeat:room`, `links`, `list:NAME`, `hook`,
@@ -73,16 +73,16 @@ pub struct RuleHit {
     pub detail: String,
 }
 
-/// The outcome of a check.
+/// The outcome of a check for the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The text is shown unchanged.
+    /// The text is shown to viewers unchanged.
     Admit,
     /// This text is shown instead. A hook may have written it, so the caller cleans it like any post.
     Masked(String),
-    /// The sender alone sees the text.
+    /// The text is shown to its sender alone.
     Held(RuleHit),
-    /// The post is refused.
+    /// The post is refused with an answer to the sender.
     Refused(RuleHit),
 }
 
@@ -91,13 +91,13 @@ pub enum Outcome {
 pub struct AuditEntry {
     /// Unix time of the check, in milliseconds.
     pub at_ms: u64,
-    /// Room of the post.
+    /// Room to which the text was posted.
     pub room: RoomId,
-    /// Sender of the post.
+    /// User that posted the text.
     pub user: UserId,
-    /// Id of the message.
+    /// Id that the sender chose for the message.
     pub message: MessageId,
-    /// The rule, and what it did.
+    /// The rule that was hit, and its measure.
     #[serde(flatten)]
     pub hit: RuleHit,
     /// Whether the rule is in shadow mode, so that it did nothing.
@@ -109,9 +109,9 @@ pub struct AuditEntry {
 /// The decision about one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Outcome for the text.
+    /// How the text is shown, if at all.
     pub outcome: Outcome,
-    /// Hits of rules in shadow mode.
+    /// Hits of rules in shadow mode, which changed nothing.
     pub shadow: Vec<RuleHit>,
     /// Time for which the caller mutes the sender in the room.
     pub mute: Option<Duration>,

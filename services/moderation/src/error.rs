@@ -2,23 +2,23 @@
 
 use crate::rules::word_list::{FILE_BYTES_MAX, WordListError};
 
-/// Why a moderator cannot be made.
+/// Why a moderator cannot be made of a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ModerationError {
     /// A value of the configuration is out of its range, or contradicts another.
     #[error("{key}: {problem}")]
     Config {
-        /// Key of the value.
+        /// Key of the value, below the table `moderation`.
         key: String,
-        /// Description of a right value.
+        /// Description of a right value, for the message.
         problem: String,
     },
-    /// A word list cannot be read.
+    /// A word list of the configuration cannot be read.
     #[error("word list {name}")]
     List {
-        /// Name of the list.
+        /// Name of the list in the configuration.
         name: String,
-        /// Cause of the failure.
+        /// Why the list cannot be read.
         #[source]
         source: ListError,
     },

@@ -13,7 +13,7 @@ use crate::config::{ListConfig, ModerationConfig};
 use crate::error::{ListError, ModerationError};
 use crate::rules::word_list::{FILE_BYTES_MAX, WordList};
 
-/// A word list in force.
+/// A word list in force, with its configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedList {
     pub(crate) config: Arc<ListConfig>,
@@ -26,7 +26,7 @@ type Stamp = Option<(SystemTime, u64)>;
 /// The result of reading a list whose file had changed.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// Name of the list.
+    /// Name of the list in the configuration.
     pub name: String,
     /// Number of words, or why the older words stay in force.
     pub result: Result<usize, ListError>,

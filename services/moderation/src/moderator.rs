@@ -23,9 +23,9 @@ use crate::text::{self, Folded};
 /// The outcome of the check of a sender's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
-    /// The name is shown unchanged.
+    /// The name is shown to viewers unchanged.
     Plain,
-    /// This name is shown instead.
+    /// This name is shown to viewers instead.
     Masked(String),
     /// A list refuses or holds the name, so it is not shown.
     Refused(RuleHit),
@@ -241,7 +241,6 @@ impl Moderator {
     }
 }
 
-/// The kind of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextKind {
     /// A message: repeats are counted.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The JWT's claims, as this project mints them. `Keyring::mint` adds `aud` and `iat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user.
+    /// Id of the user.
     pub sub: UserId,
     /// Name that viewers see; the user id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct Claims {
     pub aud: String,
 }
 
-/// Room ids, or `*` for all.
+/// Room ids of a token, or `*` for all rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rooms(pub Vec<String>);
@@ -41,14 +41,14 @@ impl Rooms {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// May watch and send.
+    /// May watch rooms and send messages.
     #[default]
     Viewer,
     /// May also send in a muted room.
     Moderator,
     /// The user who streams.
     Host,
-    /// May use the admin API.
+    /// May also call the admin API.
     Admin,
 }
 
@@ -75,14 +75,14 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// A verified caller.
+/// The caller that a verified token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// Name as the token has it. Clean the name before viewers see it.
     pub name: String,
-    /// Role in these rooms.
+    /// Role of the user in these rooms.
     pub role: Role,
     /// Rooms that the token is valid for.
     pub rooms: Rooms,

@@ -22,7 +22,7 @@ pub enum TokenError {
     /// The token was revoked after it was minted.
     #[error("the token was revoked; sign in again")]
     Revoked,
-    /// The token is for other rooms.
+    /// The token does not name the room.
     #[error("the token is for another room")]
     WrongRoom,
 }
@@ -44,22 +44,22 @@ pub enum ClaimProblem {
     /// The payload is not a JSON object.
     #[error("its claims are not a JSON object")]
     NotAnObject,
-    /// A required claim is missing.
+    /// A claim that every token needs is missing.
     #[error("the claim `{claim}` is missing: it must be {expected}")]
     Missing {
-        /// Name of the claim.
+        /// Name of the claim in the token.
         claim: &'static str,
-        /// Description of a right value.
+        /// Description of a right value, for the message.
         expected: &'static str,
     },
     /// A claim has a value that cannot be used.
     #[error("the claim `{claim}` is {found}: it must be {expected}")]
     Unusable {
-        /// Name of the claim.
+        /// Name of the claim in the token.
         claim: &'static str,
         /// The value, cut to a length that fits a log line.
         found: String,
-        /// Description of a right value.
+        /// Description of a right value, for the message.
         expected: String,
     },
     /// The time in `nbf` has not come.
@@ -73,26 +73,26 @@ pub enum ClaimProblem {
 /// Why no key verifies a token. For the log and for `barrage token check` alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureProblem {
-    /// There is no token.
+    /// The request has no token.
     #[error("there is no token")]
     Missing,
     /// The token is too long and was not parsed.
     #[error("it is {len} bytes long, more than {max}")]
     TooLong {
-        /// Length in bytes.
+        /// Length of the token in bytes.
         len: usize,
-        /// Maximum length in bytes.
+        /// Maximum length of a token in bytes.
         max: usize,
     },
     /// The token has not three parts of base64url, or no JSON header.
     #[error("it is not a JWT: {0}")]
     NotAJwt(&'static str),
-    /// No key has the header's `kid`.
+    /// No key of the process has the header's `kid`.
     #[error("its key id (kid) {kid} is unknown; the keys are {known}")]
     UnknownKey {
         /// Value in the header, escaped and cut.
         kid: String,
-        /// Ids of the keys.
+        /// Ids of the keys of the process.
         known: String,
     },
     /// No key with this `kid` has the header's algorithm.
@@ -103,7 +103,7 @@ pub enum SignatureProblem {
         /// Algorithms of the keys with this `kid`.
         allowed: String,
     },
-    /// No key made the signature.
+    /// No key of the process made the signature.
     #[error("the signature does not match (tried: {tried})")]
     Mismatch {
         /// Ids of the keys that were tried.

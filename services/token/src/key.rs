@@ -1,4 +1,4 @@
-//! One key, read from its files.
+//! One key, read from its files and checked for weakness.
 
 use std::path::Path;
 
@@ -16,27 +16,27 @@ const HOW_TO_MAKE: &str = "make one with `head -c 32 /dev/urandom | base64 > FIL
 /// Maximum bytes of a key file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Why a key cannot be used.
+/// Why a configured key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// A key file could not be read.
     #[error("key file {path} cannot be read")]
     Read {
-        /// Path of the file.
+        /// Path of the key file.
         path: std::path::PathBuf,
-        /// Cause of the failure.
+        /// Error of the system.
         #[source]
         source: std::io::Error,
     },
     /// A key file does not hold a usable key.
     #[error("key {id}: {reason}")]
     Invalid {
-        /// Id of the key.
+        /// Id of the key in the configuration.
         id: String,
-        /// Why the key cannot be used.
+        /// Description of what is wrong with the key.
         reason: String,
     },
-    /// No key has a private part.
+    /// No key of the process has a private part.
     #[error("no key that can sign is configured")]
     NoSigningKey,
 }

@@ -94,7 +94,7 @@ impl Keyring {
         self.ring.store(other.ring.load_full());
     }
 
-    /// Replaces the revocations.
+    /// Replaces the set of revoked tokens.
     pub fn set_revocations(&self, revocations: Revocations) {
         self.revocations.store(Arc::new(revocations));
     }
@@ -128,7 +128,7 @@ impl Keyring {
         self.ring.load().leeway_secs
     }
 
-    /// Whether any key can sign.
+    /// Whether any key can sign, so that tokens can be minted.
     #[must_use]
     pub fn can_sign(&self) -> bool {
         self.ring.load().keys.iter().any(|key| key.sign.is_some())
@@ -224,7 +224,7 @@ impl Keyring {
     }
 }
 
-/// Why a JWT cannot be opened.
+/// Why the claims of a JWT cannot be read.
 enum OpenError {
     Signature(SignatureProblem),
     /// The key with this id signed the JWT, but the payload cannot be read.

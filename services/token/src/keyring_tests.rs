@@ -74,7 +74,7 @@ fn tokens_of_a_revoked_user_are_refused_until_newer_ones_are_minted() {
     let by_user = [("u1".parse().unwrap(), 100)].into();
     ring.set_revocations(Revocations { by_user, all_before: None });
     assert_eq!(ring.verify(&old), Err(TokenError::Revoked));
-    assert!(ring.is_revoked(&before), "a caller who is connected is found as well");
+    assert!(ring.is_revoked(&before), "the token of a connected caller is revoked, too");
     assert!(!ring.is_revoked(&ring.verify(&new).unwrap()));
     ring.set_revocations(Revocations { all_before: Some(101), ..Revocations::default() });
     assert_eq!(ring.verify(&new), Err(TokenError::Revoked));

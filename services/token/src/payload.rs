@@ -36,7 +36,7 @@ pub(crate) struct Payload {
     aud: Option<Value>,
 }
 
-/// Why a payload is refused.
+/// Why a payload with a right signature is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PayloadError {
     Claim(ClaimProblem),

@@ -10,7 +10,7 @@ pub const TICKET_LEEWAY_MS: u64 = 1_000;
 /// Milliseconds after which a viewer with a bad or used ticket may ask entry for another.
 const ASK_AGAIN_MS: u64 = 500;
 
-/// A slot of the join queue.
+/// A slot of the join queue, as a gateway reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticket {
@@ -24,7 +24,7 @@ pub struct Ticket {
     pub id: u64,
 }
 
-/// Why a ticket was refused.
+/// Why a gateway refused a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
     /// The text is not a ticket, or no known key signed it.
@@ -33,16 +33,16 @@ pub enum TicketError {
     /// The ticket is for another room.
     #[error("the ticket is for another room; ask entry for one of this room")]
     WrongRoom,
-    /// The ticket's time is over.
+    /// The time after the slot is over.
     #[error("the ticket has expired; ask entry for another")]
     Expired,
-    /// This gateway accepted the ticket before.
+    /// This gateway accepted the same ticket before.
     #[error("the ticket was used already; ask entry for another")]
     Used,
-    /// The ticket's moment has not come.
+    /// The slot of the ticket is in the future.
     #[error("the ticket's moment has not come; come back then, with the same ticket")]
     TooEarly {
-        /// Milliseconds until the moment.
+        /// Milliseconds until the slot of the ticket.
         wait_ms: u64,
     },
 }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits_config::LimitsError;
 
-/// Maximum gifts in the list.
+/// Maximum gifts in the list. A longer list is refused at start.
 const GIFTS_MAX: usize = 1_000;
 
-/// One of `[[uplink.gifts]]`.
+/// One gift of the list `[[uplink.gifts]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiftConfig {
-    /// Name, as posts give it.
+    /// Name of the gift, exactly as posts have it.
     pub name: String,
     /// Price of one gift in the smallest unit of the platform's coin; 0 is free.
     pub price_minor: u64,

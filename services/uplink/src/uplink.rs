@@ -24,30 +24,29 @@ use crate::post::{PipelineParts, PostPipeline};
 use crate::record::{AuditQueue, PostRecord, PostRecords, Traces};
 use crate::room::RoomControl;
 
-/// Seconds of a day.
 const DAY_SECS: u64 = 86_400;
 /// Minimum period of publishing sums of likes, in milliseconds.
 const PULSE_MS_MIN: u64 = 10;
 
-/// What an uplink is built from.
+/// The parts that an uplink is built from; the caller shares them with other roles.
 pub struct Parts {
     /// Takes messages, changes and reports.
     pub bus: Arc<dyn Bus>,
     /// Has the history, the mutes and the audit log.
     pub store: Arc<dyn Store>,
-    /// Verifies tokens.
+    /// Verifies the tokens of senders and readers.
     pub keyring: Arc<Keyring>,
-    /// Counts the posts of senders.
+    /// Counts the posts of senders, in this process or in Redis.
     pub quota: Arc<dyn Quota>,
-    /// Checks texts and names.
+    /// Checks the texts and names of senders.
     pub moderator: Arc<Moderator>,
-    /// The conservation ledger of the process.
+    /// The conservation ledger of the process, shared by all roles.
     pub ledger: Ledger,
     /// Whether the history may be read without a token.
     pub anonymous: bool,
 }
 
-/// An uplink.
+/// One uplink of a process, shared by its request handlers and its tasks.
 pub struct Uplink {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,

@@ -10,15 +10,15 @@ use crate::error::EntryError;
 
 /// Maximum lines of a CIDR file. A longer file is refused.
 const LINES_MAX: usize = 2_000_000;
-/// Maximum bytes of either file.
+/// Maximum bytes of a file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// Region and carrier of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Location {
-    /// Region, as the file names it.
+    /// Region of the address, as the file names it.
     pub region: Option<String>,
-    /// Carrier, as the file names it.
+    /// Carrier of the address, as the file names it.
     pub carrier: Option<String>,
 }
 

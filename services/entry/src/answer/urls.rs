@@ -12,9 +12,9 @@ const HOST_BYTES_MAX: usize = 255;
 /// How gateways and uplinks without a base URL are reached: on the host that the client asked.
 #[derive(Debug, Clone)]
 pub struct LocalEndpoints {
-    /// Whether the listeners serve TLS.
+    /// Whether the public listeners serve TLS.
     pub is_tls: bool,
-    /// Ports of the listeners.
+    /// Ports of the public listeners, in order.
     pub ports: Vec<u16>,
 }
 

@@ -26,7 +26,7 @@ const LASTS_SECS_MAX: u64 = 86_400;
 const AHEAD_MS_MAX: u64 = 366 * 86_400 * 1_000;
 const VIEWERS_MAX: u64 = 100_000_000;
 
-/// The body of an announcement.
+/// The body of a request that announces a flash crowd.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PrewarmRequest {
@@ -37,7 +37,7 @@ struct PrewarmRequest {
     lasts_secs: u64,
 }
 
-/// A pre-warm as it is answered.
+/// A pre-warm as answers and lists have it.
 #[derive(Debug, Serialize)]
 struct PrewarmView<'a> {
     id: String,
@@ -98,7 +98,7 @@ fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<Change> {
     Some(Change::Patch(room.clone(), RoomPatch::CancelPrewarm { at_ms: found.at_ms }))
 }
 
-/// Announces or changes a pre-warm.
+/// Announces a pre-warm, or changes one with the same id.
 pub(super) async fn post(
     State(entry): State<Arc<Entry>>,
     request_body: Body,
@@ -119,7 +119,7 @@ pub(super) async fn list(State(entry): State<Arc<Entry>>) -> Json<Value> {
     Json(json!({ "prewarms": views }))
 }
 
-/// Deletes a pre-warm.
+/// Deletes a pre-warm that is not over.
 pub(super) async fn delete(
     State(entry): State<Arc<Entry>>,
     Path(id): Path<String>,

@@ -86,7 +86,7 @@ async fn resource(State(entry): State<Arc<Entry>>) -> Response {
     (headers, entry.race_resource()).into_response()
 }
 
-/// Takes the results of a race.
+/// Takes the race times that a client measured.
 async fn report(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<StatusCode, ApiError> {
     let bytes = body::read(request_body, REPORT_BYTES_MAX, REPORT_TIMEOUT).await?;
     let report: RaceReport = body::json(&bytes)?;

@@ -11,7 +11,7 @@ use barrage_token::{Keyring, Ticket};
 /// Milliseconds after which a client may ask again when its ticket cannot be signed.
 const RETRY_MS: u64 = 1_000;
 
-/// Signs tickets.
+/// Signs tickets with the keys of this process.
 pub(crate) struct TicketSigner {
     keyring: Arc<Keyring>,
     /// Time for which a ticket is valid after its slot.

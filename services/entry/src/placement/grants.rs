@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Maximum networks that are counted, some 100 bytes each. At the bound further networks get grants
 /// that are not counted, because viewers from so many networks must not be refused for memory.
 const NETWORKS_MAX: usize = 100_000;
-/// Period of removing lapsed grants.
+/// Period of removing lapsed grants of all networks.
 const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 /// Prefix length of a customer's IPv6 network: the customer may use every address in it.
 const V6_CUSTOMER_BITS: u8 = 64;
@@ -22,11 +22,11 @@ const V6_SITE_BITS: u8 = 48;
 pub(crate) struct GrantLimits {
     /// For an IPv4 address or an IPv6 /64.
     pub(crate) address_max: u32,
-    /// For an IPv6 /48.
+    /// For an IPv6 /48, the network of a site.
     pub(crate) site_max: u32,
 }
 
-/// A network prefix.
+/// A network by its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Network {
     bits: u128,
@@ -65,7 +65,7 @@ impl Outstanding {
 /// An address has as many outstanding grants as its limit allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
-    /// The limit.
+    /// Limit that was reached.
     pub(crate) max: u32,
     /// Whether the limit is that of the IPv6 /48.
     pub(crate) is_site: bool,

@@ -44,7 +44,7 @@ pub(crate) struct JoinQueue {
     spare: f64,
 }
 
-/// Slots of one second.
+/// The slots of one second, given and used.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     second: u64,
@@ -124,7 +124,7 @@ impl JoinQueue {
         past.map(|(_, count)| *count).max().unwrap_or(0) as f64
     }
 
-    /// Returns the slots after this second.
+    /// Returns the number of slots after this second.
     pub(crate) fn queued(&self, now: Duration) -> u64 {
         let later = self.given.iter().filter(|(second, _)| *second > now.as_secs());
         later.map(|(_, count)| count).sum()

@@ -25,17 +25,17 @@ const REPORTS_OLD: f64 = 3.0;
 /// Two gateways are alike when the quotient of their weights is in this range.
 const COMPARABLE: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 
-/// The settings of placement.
+/// The settings of placement, from the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct PlacerConfig {
-    /// Maximum gateways in a list.
+    /// Maximum gateways in the list of one answer.
     pub(crate) gateways_max: usize,
-    /// Maximum endpoints in a race.
+    /// Maximum endpoints that a client races.
     pub(crate) race_width: u32,
-    /// Maximum wait for a slot.
+    /// Maximum wait for a slot; without one in reach newcomers are refused.
     pub(crate) wait_max: Duration,
     pub(crate) weights: WeightsConfig,
-    /// The knee of the capacity file.
+    /// The measured knee of the capacity file, for all gateways.
     pub(crate) knee: Option<Knee>,
 }
 
@@ -50,12 +50,12 @@ pub(crate) struct Placed {
     pub(crate) wait: Duration,
 }
 
-/// Why a newcomer is not placed.
+/// Why a newcomer gets no gateway and no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Every live gateway drains, or there is none.
     NoGateway,
-    /// No gateway has headroom.
+    /// No gateway has headroom for another viewer.
     FleetFull,
     /// Every slot within the maximum wait is taken.
     QueueFull,
@@ -79,9 +79,9 @@ struct GatewayState {
 pub(crate) struct Standing {
     pub(crate) gateway: GatewayId,
     pub(crate) weight: f64,
-    /// The estimated utilisation.
+    /// Utilisation of the gateway, as estimated.
     pub(crate) estimate: f64,
-    /// Viewers that may still be sent.
+    /// Number of viewers that may still be sent.
     pub(crate) room: f64,
     /// Joins a second that are given out; `None` without a limit.
     pub(crate) grants_per_s: Option<f64>,
@@ -251,7 +251,7 @@ enum Joined {
     },
     /// The newest report was counted already.
     Known,
-    /// The newest report is old.
+    /// The newest report is too old to be used.
     Unknown,
 }
 

@@ -17,7 +17,7 @@ const HALVING_MS: f64 = 50.0;
 /// Minimum factor of a weight by race times: any client may report, and reports alone must not take
 /// a gateway out of use.
 const FACTOR_MIN: f64 = 0.05;
-/// Maximum racers in one report.
+/// Maximum racers in one report. A longer report is refused.
 pub(crate) const RESULTS_MAX: usize = 16;
 
 /// Returns random bytes, which no proxy can compress.
@@ -25,7 +25,7 @@ pub(crate) fn race_resource(bytes: usize) -> Bytes {
     (0..bytes).map(|_| rand::random::<u8>()).collect()
 }
 
-/// Averaged race times by gateway.
+/// Moving averages of race times, by gateway.
 #[derive(Debug, Default)]
 pub(crate) struct RaceTimes {
     ms_by_gateway: HashMap<String, f64>,

@@ -9,23 +9,23 @@ use serde_json::Value;
 pub struct AdminCall {
     /// Unix time of the answer, in milliseconds.
     pub at_ms: u64,
-    /// The token's user.
+    /// User that the token names.
     pub actor: UserId,
-    /// Method: never GET.
+    /// Method of the call; never GET.
     pub method: Method,
-    /// Path, without the query.
+    /// Path of the call, without its query.
     pub path: String,
-    /// The room in the path.
+    /// Room in the path; `None` for calls on the platform.
     pub room: Option<RoomId>,
     /// The body; `None` when the call had none, or one that is not JSON.
     pub body: Option<Value>,
-    /// Status of the answer.
+    /// HTTP status of the answer.
     pub status: u16,
 }
 
 /// Keeps admin calls. Called on the request's path, so it must not block.
 pub trait AuditSink: Send + Sync {
-    /// Keeps one call that was answered.
+    /// Keeps one call, after its answer was made.
     fn record(&self, call: AdminCall);
 }
 

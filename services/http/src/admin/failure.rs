@@ -23,16 +23,16 @@ const WINDOW_SECS: u64 = 60;
 /// Maximum addresses that are counted. At the bound the longest unused one is forgotten.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// Why an admin call was refused.
+/// Why the gate refused an admin call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The call has no token.
+    /// The call has no bearer token.
     Missing,
-    /// The token does not verify.
+    /// The token does not verify, or was revoked.
     Token(TokenError),
-    /// The token has another role.
+    /// The token has another role than admin.
     Role,
-    /// The token is for other rooms.
+    /// The token is not for the room of the call.
     Room,
     /// The token is for some rooms, and the call is for the whole platform.
     Platform,

@@ -14,7 +14,7 @@ impl AdminRoutes {
         AdminRoutes(router)
     }
 
-    /// Adds the routes of `other`.
+    /// Adds the routes of another role.
     pub fn merge(self, other: AdminRoutes) -> Self {
         AdminRoutes(self.0.merge(other.0))
     }

@@ -29,13 +29,13 @@ impl Activity {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// Marks the start of a request.
+    /// Marks the start of a request: the connection is busy.
     pub(crate) fn begin(&self) {
         self.busy.store(true, Ordering::Release);
         self.idle_since.store(0, Ordering::Release);
     }
 
-    /// Marks the end of the answer.
+    /// Marks the end of the answer: the connection is idle.
     pub(crate) fn end(&self) {
         self.idle_since.store(millis(self.origin) + 1, Ordering::Release);
         self.busy.store(false, Ordering::Release);

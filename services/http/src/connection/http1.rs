@@ -1,4 +1,4 @@
-//! HTTP/1.1 over one connection.
+//! HTTP/1.1 over one connection, until either side closes.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -11,9 +11,9 @@ use tokio_rustls::server::TlsStream;
 /// A connection's byte stream.
 #[derive(Debug)]
 pub enum Transport {
-    /// Plain TCP.
+    /// Plain TCP, without encryption.
     Plain(TcpStream),
-    /// TLS, after the handshake.
+    /// TLS over TCP, after the handshake.
     Tls(Box<TlsStream<Counted>>),
 }
 
@@ -48,7 +48,7 @@ impl Counted {
         Counted { stream, taken: 0 }
     }
 
-    /// Returns the socket, without TLS.
+    /// Returns the socket and drops the TLS state.
     #[must_use]
     pub fn into_inner(self) -> TcpStream {
         self.stream

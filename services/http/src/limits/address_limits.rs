@@ -13,15 +13,15 @@ use crate::answer::rate_limited;
 use crate::config::HttpConfig;
 use crate::request::ClientAddr;
 
-/// Why the limits cannot be used.
+/// Why the limits of the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressLimitsError {
     /// A rate is zero or beyond its range.
     #[error("http.limits.{rule}: {error}")]
     Figures {
-        /// Name of the limit.
+        /// Name of the limit in `http.limits`.
         rule: &'static str,
-        /// Why its rate cannot be used.
+        /// Why the rate of the limit cannot be used.
         error: RuleError,
     },
     /// The metrics of the counts could not be registered.
@@ -32,19 +32,19 @@ pub enum AddressLimitsError {
 /// The limits, one for each key of `http.limits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRule {
-    /// Pages of history.
+    /// Pages of the message history.
     History,
-    /// Long and short polls.
+    /// Polls of a room, long or short.
     Poll,
-    /// Guest tokens.
+    /// Guest tokens for viewers without login.
     Guests,
-    /// Requests inside of tunnels.
+    /// Requests inside of the bodies of tunnels.
     Tunnel,
     /// Files of the player page.
     Page,
-    /// Race resources and reports.
+    /// Downloads of the race resource, and race reports.
     Race,
-    /// Requests with a bad token.
+    /// Answers to requests with a bad token.
     BadTokens,
 }
 

@@ -19,13 +19,13 @@ pub(crate) struct Slots {
     counts: Mutex<HashMap<Network, u32>>,
 }
 
-/// Addresses that share a count.
+/// A network whose addresses share one count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Network {
     V4([u8; 4]),
-    /// A /64 by its bits.
+    /// The network of one customer, an IPv6 /64, by its bits.
     V6Customer(u64),
-    /// A /48 by its bits.
+    /// The network of one site, an IPv6 /48, by its bits.
     V6Site(u64),
 }
 

@@ -29,7 +29,7 @@ pub struct TrustedProxies(Arc<[IpNet]>);
 const HOPS_MAX: usize = 16;
 
 impl TrustedProxies {
-    /// Takes the networks of the configuration.
+    /// Trusts the networks that the configuration names.
     #[must_use]
     pub fn new(networks: &[IpNet]) -> Self {
         TrustedProxies(networks.into())

@@ -13,7 +13,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::greeter::{Arrived, Greeted, Greeter};
-use super::refused::{Refused, refuse};
+use super::refused::Refused;
+use crate::answer::documented;
 use crate::answer::error::ApiError;
 use crate::connection::{self, ConnectionContext, ConnectionPermit, Counted, Transport};
 use crate::limits::{NoFreeSlot, Slots};
@@ -37,7 +38,7 @@ pub(super) struct AcceptContext {
     pub(super) slots: Arc<Slots>,
     pub(super) greeter: Option<Arc<dyn Greeter>>,
     pub(super) tls: Option<TlsAcceptor>,
-    /// Tasks of connections.
+    /// One task for each open connection.
     pub(super) tasks: TaskTracker,
     pub(super) connections: Arc<ConnectionContext>,
 }
@@ -154,6 +155,17 @@ fn handle(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Counts and answers a refused connection. Under TLS the connection is closed without an answer,
+/// because a handshake costs more than the slot would.
+fn refuse(stream: &std::net::TcpStream, peer: SocketAddr, refused: Refused, context: &AcceptContext) {
+    if let (Some(metrics), Some(reason)) = (&context.connections.metrics, refused.reason()) {
+        metrics.refused_connection(reason);
+    }
+    if context.tls.is_none() {
+        documented::answer_at_once(stream, peer, refused.error(&context.connections.config));
+    }
 }
 
 async fn wait_for_head(

@@ -11,7 +11,7 @@ use crate::connection::ConnectionPermit;
 pub struct Arrived {
     /// The socket: not blocking, and registered with no runtime.
     pub stream: TcpStream,
-    /// The connection's slots.
+    /// Slots of the connection, freed on drop.
     pub permit: ConnectionPermit,
     /// Bytes of the first read, which may be a part of a head.
     pub head: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct Arrived {
 pub enum Greeted {
     /// The greeter owns the connection now.
     Taken,
-    /// HTTP serves the connection.
+    /// HTTP serves the connection from its first byte.
     Http(Arrived),
     /// HTTP serves the connection, and answers its first request with this refusal.
     Refused(Arrived, ApiError),

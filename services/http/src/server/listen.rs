@@ -1,4 +1,4 @@
-//! Listening sockets.
+//! Listening sockets with a deep backlog.
 
 use std::net::SocketAddr;
 

@@ -1,12 +1,8 @@
-//! Connections that are refused before their first request.
-
-use std::net::SocketAddr;
+//! Reasons to refuse a connection before its first request.
 
 use barrage_protocol::Code;
 use barrage_protocol::code::LimitHit;
 
-use super::accept::AcceptContext;
-use crate::answer::documented;
 use crate::answer::error::ApiError;
 use crate::config::HttpConfig;
 
@@ -16,7 +12,7 @@ const RETRY_MS: u64 = 2_000;
 /// Why a connection is refused at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// The server has no free slot.
+    /// The server has as many connections as `http.connections_max` allows.
     Full,
     /// The client's address has no free slot.
     Address,
@@ -26,7 +22,7 @@ pub(super) enum Refused {
 
 impl Refused {
     /// Returns the metric's label, the setting that refuses; `None` is not counted.
-    fn reason(self) -> Option<&'static str> {
+    pub(super) fn reason(self) -> Option<&'static str> {
         match self {
             Refused::Full => Some("connections_max"),
             Refused::Address => Some("address_connections_max"),
@@ -34,7 +30,8 @@ impl Refused {
         }
     }
 
-    fn error(self, config: &HttpConfig) -> ApiError {
+    /// Makes the answer, with a time to come back.
+    pub(super) fn error(self, config: &HttpConfig) -> ApiError {
         match self {
             Refused::Full => {
                 ApiError::new(Code::Overloaded, "this server has no free connection; try another")
@@ -53,21 +50,5 @@ impl Refused {
             }
         }
         .retry_after_ms(RETRY_MS)
-    }
-}
-
-/// Counts and answers a refused connection. Under TLS the connection is closed without an answer,
-/// because a handshake costs more than the slot would.
-pub(super) fn refuse(
-    stream: &std::net::TcpStream,
-    peer: SocketAddr,
-    refused: Refused,
-    context: &AcceptContext,
-) {
-    if let (Some(metrics), Some(reason)) = (&context.connections.metrics, refused.reason()) {
-        metrics.refused_connection(reason);
-    }
-    if context.tls.is_none() {
-        documented::answer_at_once(stream, peer, refused.error(&context.connections.config));
     }
 }

@@ -37,11 +37,11 @@ pub enum ServeError {
 pub struct Front {
     /// Sees each connection first, where there is no TLS.
     pub greeter: Option<Arc<dyn Greeter>>,
-    /// The certificate of all listeners.
+    /// The certificate of all listeners; without one they serve plain HTTP.
     pub tls: Option<Tls>,
     /// Counts requests and refused connections.
     pub metrics: Option<HttpMetrics>,
-    /// Limits the requests of each address.
+    /// Limits the requests of each client address.
     pub limits: Option<Arc<AddressLimits>>,
     /// Refuses requests for other hosts, and changes that a page of another site asks for.
     pub origins: Option<AllowedOrigins>,

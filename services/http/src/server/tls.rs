@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::HttpConfig;
 
-/// Period of reading the files.
+/// Period of reading the files of the certificate.
 const RELOAD_PERIOD: Duration = Duration::from_secs(60);
 
-/// Why TLS cannot be served.
+/// Why the configured certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate or the key is not configured.
@@ -28,9 +28,9 @@ pub enum TlsError {
     /// A file cannot be read, or is not PEM.
     #[error("{file}: {reason}")]
     File {
-        /// Path of the file.
+        /// Path of the certificate or key file.
         file: String,
-        /// Why the file cannot be used.
+        /// Why the file cannot be read or parsed.
         reason: String,
     },
     /// The certificate and the key do not match, or are of an unknown kind.

@@ -62,7 +62,7 @@ const fn default_fallback() -> Action {
     Action::Admit
 }
 
-/// The body of the request.
+/// The body of the request to the hook.
 #[derive(Debug, Serialize)]
 pub(crate) struct Question<'a> {
     pub(crate) room: &'a RoomId,
@@ -71,7 +71,7 @@ pub(crate) struct Question<'a> {
     pub(crate) class: Class,
 }
 
-/// The body of the answer.
+/// The body of the hook's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) action: Action,
@@ -102,7 +102,7 @@ enum AskError {
     NoText,
 }
 
-/// The hook, behind its breaker.
+/// The client of the hook, behind its breaker.
 #[derive(Debug)]
 pub(crate) struct Hook {
     pub(crate) config: HookConfig,

@@ -56,7 +56,7 @@ impl Default for RepeatConfig {
     }
 }
 
-/// The rule that a text hit.
+/// The rule of repeats that a text hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeated {
     /// One user posted the text too often.

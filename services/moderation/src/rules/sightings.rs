@@ -15,7 +15,7 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
-    /// Whether `item` is admitted.
+    /// Whether `item` is admitted now. An admitted item is remembered for `window`.
     pub(crate) fn admit(&mut self, item: u64, max: u32, window: Duration, now: Duration) -> bool {
         while self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {
             self.seen.pop_front();

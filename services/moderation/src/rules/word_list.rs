@@ -29,16 +29,16 @@ pub enum WordListError {
     /// A word has neither letters nor digits.
     #[error("line {line}: no letter and no digit is left of this word")]
     Nothing {
-        /// Line of the word.
+        /// Line of the word in the list, from 1.
         line: usize,
     },
-    /// A word is too long.
+    /// A word has more than [`WORD_CHARS_MAX`] characters.
     #[error("line {line}: a word has at most {WORD_CHARS_MAX} characters")]
     TooLong {
-        /// Line of the word.
+        /// Line of the word in the list, from 1.
         line: usize,
     },
-    /// The list has too many words.
+    /// The list has more than [`WORDS_MAX`] words.
     #[error("line {line}: a list has at most {WORDS_MAX} words; make two lists")]
     TooMany {
         /// Line of the first word over the maximum.
@@ -68,9 +68,9 @@ pub struct WordList {
 /// A found word, as a byte range of the folded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Start of the word.
+    /// Start of the word, in bytes.
     pub start: usize,
-    /// End of the word.
+    /// End of the word, in bytes.
     pub end: usize,
     /// Line of the word in the list, from 1.
     pub line: u32,
@@ -123,7 +123,7 @@ impl WordList {
         Ok(WordList { automaton, words })
     }
 
-    /// Returns the number of distinct words.
+    /// Returns the number of distinct words of the list.
     #[must_use]
     pub fn len(&self) -> usize {
         self.words.len()

@@ -44,12 +44,12 @@ pub(crate) struct Shape {
     worded: bool,
 }
 
-/// Where a word may be found.
+/// Whether a word is also found inside of longer words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Boundary {
-    /// Only as a whole word.
+    /// The word is found only as a whole word.
     WholeWord,
-    /// Also inside of a longer word.
+    /// The word is also found inside of longer words.
     Anywhere,
 }
 

@@ -14,7 +14,7 @@ use super::glyph;
 pub(crate) enum Kind {
     /// A letter of a script with spaces between words: Latin to Sinhala.
     Letter,
-    /// A digit, in any form.
+    /// A digit from 0 to 9, in any form.
     Digit,
     /// A letter of a script without spaces between words: Han, kana, Hangul, Thai and later ones.
     Unspaced,

@@ -1,4 +1,4 @@
-//! `Keyring::explain`.
+//! The explanation of tokens by `Keyring::explain`.
 
 use barrage_token::{Keyring, TokenConfig};
 use base64::Engine;

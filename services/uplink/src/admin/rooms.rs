@@ -114,7 +114,7 @@ pub(super) async fn recall(
     Ok(Json(json!({ "recalled": sequence, "sequence": signalled })))
 }
 
-/// Closes a room.
+/// Closes a room; its viewers are disconnected.
 pub(super) async fn close(State(admin): State<Arc<AdminContext>>, Path(room): Path<String>) -> Answer {
     let id = admin.control.known_room(&room)?;
     let sequence = admin.control.close(&id).await?;

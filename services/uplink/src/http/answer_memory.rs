@@ -16,7 +16,7 @@ const RETRY_MS: u64 = 2_000;
 /// Bytes of one permit.
 const UNIT_BYTES: usize = 1_024;
 
-/// A pool of bytes.
+/// A pool of bytes that large answers reserve before they are built.
 #[derive(Debug)]
 pub(super) struct AnswerMemory {
     units: Arc<Semaphore>,
@@ -46,7 +46,6 @@ impl AnswerMemory {
         AnswerMemory { units: Arc::new(Semaphore::new(total)), answer_bytes_max }
     }
 
-    /// Maximum bytes of one answer.
     pub(super) fn answer_bytes_max(&self) -> usize {
         self.answer_bytes_max
     }

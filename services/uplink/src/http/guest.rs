@@ -32,7 +32,7 @@ struct GuestAnswer {
     user: String,
 }
 
-/// The state of the handler.
+/// The state of the handler: the key that signs, and the bounds of a request.
 #[derive(Debug)]
 struct Guests {
     keyring: Arc<Keyring>,

@@ -25,7 +25,7 @@ const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
 /// Bytes of a page besides its messages.
 const FRAME_BYTES: usize = 128;
 
-/// The state of the handler.
+/// The state of the handler: the uplink, and memory for answers.
 #[derive(Clone)]
 pub(super) struct HistoryState {
     pub(super) uplink: Arc<Uplink>,

@@ -14,7 +14,7 @@ use super::caller::caller;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
-/// Takes one post.
+/// Takes one post of a sender.
 pub(super) async fn message(
     State(uplink): State<Arc<Uplink>>,
     Path(room): Path<String>,

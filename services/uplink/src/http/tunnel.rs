@@ -31,7 +31,7 @@ const ANSWER_FRAME_BYTES: usize = 64;
 /// Minimum bytes for the answer of a `GET`. With fewer left the request is refused.
 const GET_ANSWER_BYTES_MIN: usize = 4 * 1024;
 
-/// The state of the handler.
+/// The state of the handler: inner routes, memory for answers, bounds of bodies.
 pub(super) struct Tunnel {
     /// The routes that a request inside may call.
     inner: Router,

@@ -146,7 +146,7 @@ impl Content<'_> {
         }
     }
 
-    /// Writes the message body.
+    /// Writes the message body as JSON. Called once for each post.
     pub(super) fn body(&self, id: &MessageId, sender: &Sender<'_>, at_ms: u64) -> Bytes {
         let by = By { id, user: sender.user, name: &sender.name, role: sender.role };
         let body = match self {

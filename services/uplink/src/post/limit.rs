@@ -21,7 +21,7 @@ use super::recent::Recent;
 use crate::limits_config::{LimitsConfig, LimitsError};
 use crate::record::{CheckResult, Trace};
 
-/// The limits in force.
+/// The limits in force, shared by all requests of an uplink.
 pub(super) struct Limits {
     quota: Arc<dyn Quota>,
     config: LimitsConfig,

@@ -31,7 +31,7 @@ pub(super) enum GiftNames {
 #[derive(Debug)]
 pub(super) enum Moderated {
     Shown,
-    /// Shown to its sender alone.
+    /// The post is shown to its sender alone.
     Held(LimitHit),
 }
 

@@ -33,7 +33,7 @@ const PACKAGE_POSTS_PER_COST: usize = 8;
 /// Milliseconds after which a package may be sent again when a part of it would be held.
 const PACKAGE_RETRY_MS: u64 = 500;
 
-/// What the pipeline is built from.
+/// The parts that a pipeline is built from.
 pub(crate) struct PipelineParts {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) quota: Arc<dyn Quota>,

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 pub(crate) struct PostRecord {
     /// Absent when the post was refused before its body was read.
     pub(super) class: Option<Class>,
-    /// Length of the text in bytes.
+    /// Length of the post's text in bytes.
     pub(super) bytes: u32,
     #[serde(serialize_with = "hex")]
     pub(super) user: u64,

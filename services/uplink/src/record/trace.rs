@@ -18,11 +18,11 @@ const FOUND_MAX: usize = 20;
 /// The last step of a refused post, whichever check refused it.
 const ANSWER: &str = "answer";
 
-/// The result of one check.
+/// The result of one check of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CheckResult {
-    /// The next check follows.
+    /// The post goes on to the next check.
     Pass,
     /// The post is shown to its sender alone.
     Held,

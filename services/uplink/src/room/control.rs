@@ -22,12 +22,12 @@ pub(crate) struct RoomControl {
     store: Arc<dyn Store>,
 }
 
-/// A restriction in force.
+/// The restriction in force after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Restricted {
     /// End of the restriction: later than asked when a longer one was set before.
     pub(crate) until_ms: u64,
-    /// Sequence of the signal.
+    /// Sequence of the signal that announced it.
     pub(crate) sequence: Sequence,
 }
 

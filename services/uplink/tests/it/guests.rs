@@ -1,4 +1,4 @@
-//! Guest tokens.
+//! Guest tokens over HTTP.
 
 use barrage_uplink::UplinkConfig;
 use reqwest::StatusCode;

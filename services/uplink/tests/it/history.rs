@@ -1,4 +1,4 @@
-//! Pages of history.
+//! Pages of history over HTTP.
 
 use barrage_store::{ArchiveEntry, Effect};
 use barrage_token::Role;

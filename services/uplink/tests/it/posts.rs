@@ -1,4 +1,4 @@
-//! Posts and packages.
+//! Posts and packages over HTTP.
 
 use barrage_token::Role;
 use barrage_uplink::UplinkConfig;
