@@ -13,7 +13,6 @@ mod axis;
 mod capacity;
 mod error;
 mod estimate;
-mod field;
 pub mod file;
 mod observed;
 mod placement;
@@ -23,10 +22,10 @@ mod scaling;
 mod schedule;
 
 pub use axis::Axis;
+pub use barrage_part::{Field, Kind, Range};
 pub use capacity::{AtLeast, CapacityFile, Knee};
 pub use error::ConfigError;
 pub use estimate::{Demand, Forecast, Memory, Need, Series, count, whole};
-pub use field::{Field, Range};
 pub use observed::{
     EntryLoad, FleetInstance, FleetPrewarm, FleetReport, FleetRole, GatewayId, LoadReport, Observation,
     ObservedGateway, Phase,

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
+use barrage_part::{Field, Kind, Setting, part};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
-use crate::field::{Field, Range, part};
 use crate::placement::WeightsConfig;
 use crate::problem::{Problem, Problems};
 use crate::schedule::Schedule;
@@ -25,70 +25,56 @@ pub enum Mode {
     ScaleOutOnly,
 }
 
-/// The whole policy. Every part has defaults; an empty file is a valid policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyConfig {
-    /// What it may do. Default active.
-    pub mode: Mode,
-    /// Never fewer gateways. Default 2: one may die.
-    pub replicas_min: u32,
-    /// Never more gateways, draining ones included; entry paces joins at the ceiling.
-    /// Default 120.
-    pub replicas_max: u32,
-    /// Share of the knee that the fleet is planned for. Default 0.95: a higher one
-    /// waits longer in a spike, a lower one costs gateway hours.
-    pub target_utilization: f64,
-    /// Seconds between decisions. Default 2: gateways report every second, and a
-    /// decision takes microseconds.
-    pub tick_secs: f64,
-    /// Spare gateways.
-    pub reserve: ReserveConfig,
-    /// How far it looks ahead.
-    pub forecast: ForecastConfig,
-    /// How joins count.
-    pub joins: JoinsConfig,
-    /// When it panics.
-    pub panic: PanicConfig,
-    /// How it scales in.
-    pub scale_in: ScaleInConfig,
-    /// How a gateway drains.
-    pub drain: DrainConfig,
-    /// How viewers are moved off hot gateways.
-    pub rebalance: RebalanceConfig,
-    /// What it does when reports are missing.
-    pub missing: MissingConfig,
-    /// Crowds that are known beforehand. Default none.
-    pub schedules: Vec<Schedule>,
-    /// Entry's weights.
-    pub weights: WeightsConfig,
+part! {
+    /// The whole policy. Every part has defaults; an empty file is a valid policy.
+    pub struct PolicyConfig {
+        /// What it may do. Default active.
+        mode: Mode = Mode::Active;
+        /// Never fewer gateways. Default 2: one may die.
+        replicas_min: u32 = 2, ONE;
+        /// Never more gateways, draining ones included; entry paces joins at the ceiling.
+        /// Default 120.
+        replicas_max: u32 = 120, ONE;
+        /// Share of the knee that the fleet is planned for. Default 0.95: a higher one
+        /// waits longer in a spike, a lower one costs gateway hours.
+        target_utilization: f64 = 0.95, SHARE;
+        /// Seconds between decisions. Default 2: gateways report every second, and a
+        /// decision takes microseconds.
+        tick_secs: f64 = 2.0, POSITIVE;
+        /// Spare gateways.
+        reserve: ReserveConfig = ReserveConfig::default();
+        /// How far it looks ahead.
+        forecast: ForecastConfig = ForecastConfig::default();
+        /// How joins count.
+        joins: JoinsConfig = JoinsConfig::default();
+        /// When it panics.
+        panic: PanicConfig = PanicConfig::default();
+        /// How it scales in.
+        scale_in: ScaleInConfig = ScaleInConfig::default();
+        /// How a gateway drains.
+        drain: DrainConfig = DrainConfig::default();
+        /// How viewers are moved off hot gateways.
+        rebalance: RebalanceConfig = RebalanceConfig::default();
+        /// What it does when reports are missing.
+        missing: MissingConfig = MissingConfig::default();
+        /// Crowds that are known beforehand. Default none.
+        schedules: Vec<Schedule> = Vec::new();
+        /// Entry's weights.
+        weights: WeightsConfig = WeightsConfig::default();
+    }
 }
 
-impl Default for PolicyConfig {
-    fn default() -> Self {
-        PolicyConfig {
-            mode: Mode::Active,
-            replicas_min: 2,
-            replicas_max: 120,
-            target_utilization: 0.95,
-            tick_secs: 2.0,
-            reserve: ReserveConfig::default(),
-            forecast: ForecastConfig::default(),
-            joins: JoinsConfig::default(),
-            panic: PanicConfig::default(),
-            scale_in: ScaleInConfig::default(),
-            drain: DrainConfig::default(),
-            rebalance: RebalanceConfig::default(),
-            missing: MissingConfig::default(),
-            schedules: Vec::new(),
-            weights: WeightsConfig::default(),
-        }
-    }
+impl Setting for Mode {
+    const KIND: Kind = Kind::Choice(&["active", "dry_run", "paused", "scale_out_only"]);
+}
+
+impl Setting for Schedule {
+    const KIND: Kind = Kind::Named("schedule");
 }
 
 part! {
     /// Gateways that may be lost.
-    ReserveConfig in "reserve" {
+    pub struct ReserveConfig {
         /// So many may die, and nobody waits at entry for new ones. Default 0.
         replicas: u32 = 0, ANY;
         /// Failure zones of which one may be lost, two or more. Default 0: none.
@@ -100,7 +86,7 @@ part! {
 
 part! {
     /// The forecast reaches over the time that a new gateway takes to be useful.
-    ForecastConfig in "forecast" {
+    pub struct ForecastConfig {
         /// Window of the fast slope. Default 10: sees a spike within seconds.
         fast_secs: f64 = 10.0, POSITIVE;
         /// Window of the slow slope. Default 60: sees steady growth through noise.
@@ -125,7 +111,7 @@ part! {
 
 part! {
     /// Joins are an axis of their own: accepting is what hurts first.
-    JoinsConfig in "joins" {
+    pub struct JoinsConfig {
         /// Share of the join knee that a gateway is given. Default 0.8.
         share: f64 = 0.8, SHARE;
         /// The greatest rate within this window counts. Default 4.
@@ -138,7 +124,7 @@ part! {
 part! {
     /// Panic: a celebrity is here. No scale-in, drains called off, no step limit, hot
     /// gateways get no newcomers.
-    PanicConfig in "panic" {
+    pub struct PanicConfig {
         /// Need over what is ready at which it begins. Default 1.3.
         enter: f64 = 1.3, OVER_ONE;
         /// Share of gateways at or over their knee at which it begins. Default 0.2.
@@ -153,7 +139,7 @@ part! {
 
 part! {
     /// Scale-in is slow on purpose: a drained gateway is dear to bring back.
-    ScaleInConfig in "scale_in" {
+    pub struct ScaleInConfig {
         /// The greatest need of this window decides. Default 45.
         window_secs: f64 = 45.0, POSITIVE;
         /// A gateway more than needed must be spare by this margin, in percent of the
@@ -175,7 +161,7 @@ part! {
 
 part! {
     /// A drain: entry sends nobody, viewers are moved, then the process goes.
-    DrainConfig in "drain" {
+    pub struct DrainConfig {
         /// Viewers are moved over this time at the fastest. Default 30.
         spread_secs: f64 = 30.0, POSITIVE;
         /// After this time whoever is left is cut. Default 120.
@@ -189,7 +175,7 @@ part! {
 
 part! {
     /// Viewers stay where they are; after a scale-out some are asked to move.
-    RebalanceConfig in "rebalance" {
+    pub struct RebalanceConfig {
         /// Share of a hot gateway's viewers that moves in a period, in percent. 0
         /// turns it off. Default 6, by which a skew of 2.7 was 1.25 in 98 s.
         percent: f64 = 6.0, PERCENT;
@@ -211,7 +197,7 @@ part! {
 
 part! {
     /// Reports that are late, absent or absurd.
-    MissingConfig in "missing" {
+    pub struct MissingConfig {
         /// A gateway without a report for so long is silent. Default 6.
         stale_secs: f64 = 6.0, OVER_ONE;
         /// A silent gateway's viewers stay demand for so long. Default 60.
@@ -229,38 +215,18 @@ part! {
 }
 
 impl PolicyConfig {
-    /// Its own numbers, described; `replicas_max` beside `replicas_min` is checked apart.
-    const OWN: [Field; 4] = [
-        own("replicas_min", 2.0, Range::ONE, "Never fewer gateways. Default 2: one may die."),
-        own(
-            "replicas_max",
-            120.0,
-            Range::ONE,
-            "Never more gateways, draining ones included; entry paces joins at the ceiling. Default 120.",
-        ),
-        own(
-            "target_utilization",
-            0.95,
-            Range::SHARE,
-            "Share of the knee that the fleet is planned for. Default 0.95.",
-        ),
-        own("tick_secs", 2.0, Range::POSITIVE, "Seconds between decisions. Default 2."),
-    ];
-
-    /// Every number of the policy, described.
-    pub fn fields() -> impl Iterator<Item = Field> {
-        let parts = [
-            ReserveConfig::FIELDS,
-            ForecastConfig::FIELDS,
-            JoinsConfig::FIELDS,
-            PanicConfig::FIELDS,
-            ScaleInConfig::FIELDS,
-            DrainConfig::FIELDS,
-            RebalanceConfig::FIELDS,
-            MissingConfig::FIELDS,
-            WeightsConfig::FIELDS,
-        ];
-        Self::OWN.into_iter().chain(parts.into_iter().flatten().copied())
+    /// Returns every number of the policy with the name of its table, which is empty for the
+    /// numbers outside of tables.
+    pub fn fields() -> impl Iterator<Item = (&'static str, Field)> {
+        let fields = Self::KIND.fields().iter();
+        fields.flat_map(|field| {
+            let (part, numbers) = match field.table() {
+                Some(table) => (field.key, table.fields),
+                None => ("", std::slice::from_ref(field)),
+            };
+            let is_number = |field: &&Field| matches!(field.kind, Kind::Integer | Kind::Number);
+            numbers.iter().filter(is_number).map(move |field| (part, *field))
+        })
     }
 
     /// Reads and checks a file.
@@ -275,22 +241,7 @@ impl PolicyConfig {
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();
         let p = &mut problems;
-        let own = [
-            f64::from(self.replicas_min),
-            f64::from(self.replicas_max),
-            self.target_utilization,
-            self.tick_secs,
-        ];
-        Self::OWN.iter().zip(own).for_each(|(field, value)| field.check(value, p));
-        self.reserve.check(p);
-        self.forecast.check(p);
-        self.joins.check(p);
-        self.panic.check(p);
-        self.scale_in.check(p);
-        self.drain.check(p);
-        self.rebalance.check(p);
-        self.missing.check(p);
-        self.weights.check(p);
+        p.0.extend(self.out_of_range(""));
         self.relations(p);
         for (index, schedule) in self.schedules.iter().enumerate() {
             schedule.problems(&format!("schedules[{index}]"), p);
@@ -323,11 +274,6 @@ impl PolicyConfig {
     }
 }
 
-const fn own(key: &'static str, default: f64, range: Range, meaning: &'static str) -> Field {
-    let whole = matches!(key.as_bytes(), [b'r', ..]);
-    Field { part: "", key, default, whole, range, meaning }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,20 +299,23 @@ mod tests {
     }
 
     #[test]
-    fn every_number_is_described_with_its_default() {
+    fn every_number_has_a_range_with_its_default() {
         let policy = toml::Table::try_from(PolicyConfig::default()).unwrap();
         let mut described = 0;
-        for field in PolicyConfig::fields() {
-            let part = if field.part.is_empty() { &policy } else { policy[field.part].as_table().unwrap() };
-            let value = &part[field.key];
-            let number = value.as_float().or(value.as_integer().map(|whole| whole as f64));
-            assert_eq!(number, Some(field.default), "{}", field.path());
-            assert_eq!(value.is_integer(), field.whole, "{}", field.path());
-            assert!(field.range.holds(field.default) && !field.meaning.is_empty(), "{}", field.path());
+        for (part, field) in PolicyConfig::fields() {
+            let table = if part.is_empty() { &policy } else { policy[part].as_table().unwrap() };
+            let value = &table[field.key];
+            let number = value.as_float().or(value.as_integer().map(|whole| whole as f64)).unwrap();
+            assert!(
+                field.range.unwrap().contains(number) && !field.meaning.is_empty(),
+                "{part}.{}",
+                field.key
+            );
+            assert_eq!(value.is_integer(), matches!(field.kind, Kind::Integer), "{part}.{}", field.key);
             described += 1;
         }
         let parts = policy.values().filter_map(toml::Value::as_table).map(toml::Table::len);
-        // All but the mode and the schedules, which are no numbers.
+        // All but the mode and the schedules, which are not numbers.
         assert_eq!(described, parts.sum::<usize>() + 4);
     }
 

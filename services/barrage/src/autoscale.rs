@@ -6,22 +6,21 @@ use std::time::Duration;
 use anyhow::Context;
 use barrage_bus::Settings;
 use barrage_gateway::GatewayConfig;
+use barrage_part::part;
 use barrage_scaling::{CapacityFile, FleetPrewarm, Knee, PolicyConfig};
-use serde::{Deserialize, Serialize};
 
 /// Default for the largest number of gateways on one machine.
 const REPLICAS_MAX: u32 = 8;
 
-/// `[autoscale]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct AutoscaleConfig {
-    /// What one gateway carries, as `barrage-loadtest capacity` writes it. Default: none,
-    /// which means the limits of `[gateway]`.
-    pub(crate) capacity_file: Option<PathBuf>,
-    /// The policy; docs/guide/autoscale.md has its keys. Default as everywhere, with at most
-    /// 8 gateways.
-    pub(crate) policy: PolicyConfig,
+part! {
+    /// Autoscaling of the fleet on this machine (`up --autoscale`).
+    pub(crate) struct AutoscaleConfig {
+        /// Capacity of one gateway, as `barrage-loadtest capacity` writes it. Without it, the limits of
+        /// `[gateway]` count.
+        capacity_file: Option<PathBuf> = None;
+        /// The policy, as in Kubernetes, with at most 8 gateways by default.
+        policy: PolicyConfig = PolicyConfig { replicas_max: REPLICAS_MAX, ..PolicyConfig::default() };
+    }
 }
 
 /// Converts the prewarms that are not over to the form that the autoscaler reads. `now` is the time
@@ -34,13 +33,6 @@ pub(crate) fn prewarms(settings: &Settings, now: Duration) -> impl Iterator<Item
         duration_secs: prewarm.lasts_secs as f64,
         viewers: prewarm.viewers as f64,
     })
-}
-
-impl Default for AutoscaleConfig {
-    fn default() -> Self {
-        let policy = PolicyConfig { replicas_max: REPLICAS_MAX, ..PolicyConfig::default() };
-        AutoscaleConfig { capacity_file: None, policy }
-    }
 }
 
 impl AutoscaleConfig {

@@ -343,6 +343,8 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         defaults: bool,
     },
+    /// Print a table of every key as Markdown: type, default, range and meaning.
+    Reference,
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Doctor => doctor::main(&config, &problems),
         Command::Bus(BusCommand::Ensure) => doctor::ensure(&config),
         Command::Config(ConfigCommand::Check) => console::print_line("the configuration is valid"),
+        Command::Config(ConfigCommand::Reference) => config::show_reference(),
         Command::Config(ConfigCommand::Show { defaults: true }) => config::show_defaults(),
         Command::Config(ConfigCommand::Show { defaults: false }) => config::show(&config),
     };

@@ -1,54 +1,34 @@
-//! What the bus keeps, and for how long.
+//! Retention and bounds of the bus.
 
-use serde::{Deserialize, Serialize};
-
-/// `[bus]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BusConfig {
-    /// How long a message can be repaired or resumed over. Default 1800: longer
-    /// than a tunnel, a lift or a restart of the player.
-    pub retention_secs: u64,
-    /// Chat messages kept per room for repair; the oldest leave first and are
-    /// answered as skipped. Default 1000: 20 s of a hot room, and nobody reads more.
-    pub chat_per_room_max: usize,
-    /// Gifts and signals kept per room for repair; beyond, repairs over the oldest
-    /// are answered `gone` (the store still has them). Default 20000.
-    pub precious_per_room_max: usize,
-    /// How long an id is remembered. Default 120: a client's retry horizon.
-    pub dedup_secs: u64,
-    /// Ids remembered per room; beyond, the oldest are forgotten early. Default 200000.
-    pub dedup_per_room_max: usize,
-    /// How long the log on disk keeps messages for the archiver. Default 86400.
-    pub log_secs: u64,
-    /// Rooms at most; beyond, creating one is refused. Default 20000.
-    pub rooms_max: usize,
-    /// Publishes waiting for the log; beyond, they are refused with a time to come
-    /// back. Default 8192.
-    pub queue_max: usize,
-    /// Events a subscriber may lag behind before it has to repair. Default 4096.
-    pub subscriber_lag_max: usize,
-    /// Mutes and kicks in force at most; beyond, new ones are refused. Default 100000.
-    pub restrictions_max: usize,
-    /// Users whose tokens are revoked at most; beyond, a further one is refused. Tokens of all
-    /// users can still be revoked at once, which empties the list. Default 100000.
-    pub revocations_max: usize,
-}
-
-impl Default for BusConfig {
-    fn default() -> Self {
-        BusConfig {
-            retention_secs: 1_800,
-            chat_per_room_max: 1_000,
-            precious_per_room_max: 20_000,
-            dedup_secs: 120,
-            dedup_per_room_max: 200_000,
-            log_secs: 86_400,
-            rooms_max: 20_000,
-            queue_max: 8_192,
-            subscriber_lag_max: 4_096,
-            restrictions_max: 100_000,
-            revocations_max: 100_000,
-        }
+barrage_part::part! {
+    /// Retention and bounds of messages on the bus.
+    @[derive(Eq)]
+    pub struct BusConfig {
+        /// Time during which a message can be repaired or resumed, in seconds. Longer than a tunnel, a
+        /// lift or a restart of the player.
+        retention_secs: u64 = 1_800, between(1, 30 * 86_400);
+        /// Chat messages per room that are kept for repair. Beyond, the oldest are dropped, and a
+        /// repair reports them as skipped. The default is 20 s of a hot room.
+        chat_per_room_max: usize = 1_000, between(1, 1 << 24);
+        /// Gifts and signals per room that are kept for repair. Beyond, a repair over the oldest is
+        /// answered `gone`; the store still has them.
+        precious_per_room_max: usize = 20_000, between(1, 1 << 24);
+        /// Time during which a message id is remembered, in seconds. At least as long as clients retry.
+        dedup_secs: u64 = 120, between(1, 86_400);
+        /// Message ids remembered per room. Beyond, the oldest are forgotten early.
+        dedup_per_room_max: usize = 200_000, between(1, 1 << 26);
+        /// Time for which the log on disk keeps messages for the archiver, in seconds.
+        log_secs: u64 = 86_400, between(1, 365 * 86_400);
+        /// Maximum rooms. Beyond, the creation of a room is refused.
+        rooms_max: usize = 20_000, between(1, 10_000_000);
+        /// Publishes that wait for the log. Beyond, a publish is refused with a retry time.
+        queue_max: usize = 8_192, between(1, 1 << 20);
+        /// Events that a subscriber may lag behind before it must repair.
+        subscriber_lag_max: usize = 4_096, between(16, 1 << 20);
+        /// Maximum mutes and kicks in force. Beyond, a new one is refused.
+        restrictions_max: usize = 100_000, between(1, 10_000_000);
+        /// Maximum users whose tokens are revoked. Beyond, a further one is refused. A revocation of
+        /// all tokens is always possible and empties the list.
+        revocations_max: usize = 100_000, between(1, 10_000_000);
     }
 }

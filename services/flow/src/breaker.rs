@@ -7,41 +7,25 @@ use serde::{Deserialize, Serialize};
 /// Buckets of the rolling window.
 const BUCKETS: usize = 10;
 
-/// When a dependency counts as down. Every breaker of the configuration has these.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerConfig {
-    /// Length of the rolling window of calls. Default 10000.
-    pub window_ms: u64,
-    /// Fewer calls than this in the window decide nothing. Default 10.
-    pub calls_min: u32,
-    /// Share of calls that failed or came late, at which it opens. Default 0.5.
-    pub failure_share: f64,
-    /// A call that took longer counts as slow, even if it succeeded. Default 1000.
-    pub slow_ms: u64,
-    /// Share of slow calls at which it opens. Default 0.8.
-    pub slow_share: f64,
-    /// First pause before the dependency is tried again; doubled after each probe
-    /// that failed. Default 500.
-    pub pause_ms: u64,
-    /// Longest pause. Default 15000.
-    pub pause_ms_max: u64,
-    /// Calls let through to try; so many must succeed to close. Default 3.
-    pub probes: u32,
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        BreakerConfig {
-            window_ms: 10_000,
-            calls_min: 10,
-            failure_share: 0.5,
-            slow_ms: 1_000,
-            slow_share: 0.8,
-            pause_ms: 500,
-            pause_ms_max: 15_000,
-            probes: 3,
-        }
+barrage_part::part! {
+    /// Circuit breaker: conditions under which a dependency is not asked.
+    pub struct BreakerConfig {
+        /// Length of the rolling window of calls, in milliseconds.
+        window_ms: u64 = 10_000, between(100, 600_000);
+        /// Calls in the window below which the breaker stays closed.
+        calls_min: u32 = 10, between(1, 1_000_000);
+        /// Share of calls that failed or timed out at which the breaker opens.
+        failure_share: f64 = 0.5, SHARE;
+        /// Time after which a call counts as slow, even if it succeeds, in milliseconds.
+        slow_ms: u64 = 1_000, between(1, 600_000);
+        /// Share of slow calls at which the breaker opens.
+        slow_share: f64 = 0.8, SHARE;
+        /// Pause before the first probe, in milliseconds; doubled after each failed probe.
+        pause_ms: u64 = 500, between(1, 600_000);
+        /// Longest pause, in milliseconds; at least `pause_ms`.
+        pause_ms_max: u64 = 15_000, between(1, 3_600_000);
+        /// Calls that the breaker lets through as probes; all must succeed to close the breaker.
+        probes: u32 = 3, between(1, 1_000);
     }
 }
 

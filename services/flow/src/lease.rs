@@ -22,8 +22,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::quota::Rule;
 use crate::verdict::Verdict;
 
@@ -39,26 +37,18 @@ const DECISIONS_PER_ASK: f64 = 64.0;
 /// An ask that was not answered for so long never will be.
 const ASK_LOST: Duration = Duration::from_secs(1);
 
-/// `[quota.lease]`: how much of a shared limit an instance takes at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LeaseConfig {
-    /// Longest life of a leased batch. Default 500: at a few hundred decisions a
-    /// second that is a hundred of them per call. Longer saves calls; it takes more of
-    /// a burst away from everybody and leaves more with an instance that falls silent.
-    pub length_ms: u64,
-    /// Largest share of what a limit earns in one lease that one instance takes at
-    /// once. Default 0.5: one that has nearly all of the load asks twice as often.
-    pub share_max: f64,
-    /// Smallest such share, in units, that is worth a lease; limits below are asked
-    /// for each decision. Default 32: with the other defaults, limits of less than 128
-    /// a second (a user's, not a room's) stay exact.
-    pub batch_min: u32,
-}
-
-impl Default for LeaseConfig {
-    fn default() -> Self {
-        LeaseConfig { length_ms: 500, share_max: 0.5, batch_min: 32 }
+barrage_part::part! {
+    /// Share of a limit that an instance leases at once.
+    pub struct LeaseConfig {
+        /// Longest life of a lease, in milliseconds. A longer one saves calls, takes more of a burst
+        /// from the other instances, and leaves more with an instance that stops.
+        length_ms: u64 = 500, between(0, 60_000);
+        /// Largest share of the tokens of one lease time that one instance takes at once. An instance
+        /// with nearly all of the load asks twice as often.
+        share_max: f64 = 0.5, SHARE;
+        /// Smallest lease in tokens. Below, each decision asks Redis, so that small limits stay exact:
+        /// with the other defaults, limits below 128 a second.
+        batch_min: u32 = 32;
     }
 }
 

@@ -5,33 +5,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::metrics::FlowMetrics;
 use crate::quota::{Quota, QuotaKey, Rule};
 use crate::shard::{Change, Shard};
 use crate::verdict::Verdict;
 
-/// `[quota]`: bounds of the counts that this process keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LocalQuotaConfig {
-    /// Keys with a count, over all shards. Default 200000: about 60 MB when
-    /// full. At the bound a new key takes the place of one that is idle (a full
-    /// bucket, an empty window: forgetting it changes nothing); when none of the
-    /// longest unused is idle, the longest unused is forgotten all the same and
-    /// starts anew, full, if it comes back. So a flood of made-up keys can win
-    /// an abuser one burst more, but never lock anybody out. Watch
-    /// `barrage_flow_quota_forgotten_total{state="live"}`: above zero, raise this.
-    pub keys_max: usize,
-    /// Locks that the keys are spread over. Default 32: decisions take well under
-    /// a microsecond, so this is far more than the cores that could meet.
-    pub shards: usize,
-}
-
-impl Default for LocalQuotaConfig {
-    fn default() -> Self {
-        LocalQuotaConfig { keys_max: 200_000, shards: 32 }
+barrage_part::part! {
+    /// Bounds of the limits that this process counts itself.
+    @[derive(Eq)]
+    pub struct LocalQuotaConfig {
+        /// Keys with a count; about 60 MB when full. At the bound an idle key is forgotten, which
+        /// changes nothing. Without an idle key, the key that was unused for the longest is forgotten
+        /// and starts full when it comes back: made-up keys can win one more burst, and never lock a
+        /// sender out. Raise this when `barrage_flow_quota_forgotten_total{state="live"}` grows.
+        keys_max: usize = 200_000, between(1, 1 << 30);
+        /// Locks that the keys are spread over; more than the cores that can meet.
+        shards: usize = 32, between(1, 1_024);
     }
 }
 

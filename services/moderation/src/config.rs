@@ -1,7 +1,8 @@
-//! `[moderation]`.
+//! Settings of the moderation.
 
 use std::path::PathBuf;
 
+use barrage_part::{Kind, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::decision::Action;
@@ -11,71 +12,63 @@ use crate::rules::hook::HookConfig;
 use crate::rules::links::LinksConfig;
 use crate::rules::repeat::RepeatConfig;
 
-/// Each list costs one pass over every text.
+/// Maximum word lists; each costs one pass over every text.
 const LISTS_MAX: usize = 16;
+/// Longest name of a word list, in characters.
 const LIST_NAME_CHARS_MAX: usize = 32;
-/// Counts are kept one by one, and looked through.
+/// Largest count in a rule: hits are kept one by one, and scanned.
 const COUNT_MAX: u32 = 1_000;
 
-/// `[moderation]`: what texts meet. By default the limits of repeats alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModerationConfig {
-    /// A text longer than this is refused unread. Default 16384: far above what a
-    /// post may have, so that it holds only for callers without a limit of their own.
-    pub text_bytes_max: usize,
-    /// Word lists, in the order in which they are searched; the first that refuses or
-    /// holds a text decides. Default none, at most 16.
-    pub lists: Vec<ListConfig>,
-    /// The same text again and again.
-    pub repeat: RepeatConfig,
-    /// Addresses.
-    pub links: LinksConfig,
-    /// Mutes for those who go on.
-    pub escalation: EscalationConfig,
-    /// An outside service that is asked. Default none.
-    pub hook: Option<HookConfig>,
-}
-
-impl Default for ModerationConfig {
-    fn default() -> Self {
-        ModerationConfig {
-            text_bytes_max: 16_384,
-            lists: Vec::new(),
-            repeat: RepeatConfig::default(),
-            links: LinksConfig::default(),
-            escalation: EscalationConfig::default(),
-            hook: None,
-        }
+barrage_part::part! {
+    /// Rules for texts and names. By default only repeated texts are limited.
+    pub struct ModerationConfig {
+        /// Largest text in bytes; a larger one is refused unread. Far above the texts of posts, for
+        /// callers without a limit of their own.
+        text_bytes_max: usize = 16_384, between(1, 16 << 20);
+        /// Word lists, at most 16, in the order of search. The first list that refuses or holds a text
+        /// decides.
+        lists: Vec<ListConfig> = Vec::new();
+        /// Repeated texts.
+        repeat: RepeatConfig = RepeatConfig::default();
+        /// Addresses in texts.
+        links: LinksConfig = LinksConfig::default();
+        /// Mutes after several hits.
+        escalation: EscalationConfig = EscalationConfig::default();
+        /// Outside service that decides about texts.
+        hook: Option<HookConfig> = None;
     }
 }
 
-/// `[[moderation.lists]]`.
+impl Setting for ListConfig {
+    const KIND: Kind = Kind::Named("word list");
+}
+
+/// One of `[[moderation.lists]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListConfig {
-    /// Its name, 1 to 32 characters.
+    /// Name of the list, 1 to 32 characters.
     pub name: String,
-    /// One word a line. Without a file the list is empty until its words are set.
+    /// File with one word a line. Without a file the list is empty until its words are set.
     #[serde(default)]
     pub file: Option<PathBuf>,
-    /// `mask`, `refuse`, `hold`, or `admit` to turn it off.
+    /// Action for a hit: `mask`, `refuse` or `hold`; `admit` turns the list off.
     pub action: Action,
-    /// Report alone, do nothing. Default false.
+    /// Whether hits are only reported. Default false.
     #[serde(default)]
     pub shadow: bool,
-    /// Texts and names (`all`), `texts` alone, or `names` alone. Default `all`. A list of names
-    /// keeps those of hosts and moderators from others: look-alikes of a word are found, too, and
-    /// those who run a room are not checked.
+    /// Where the list is searched: texts and names (`all`), `texts` alone or `names` alone. Default
+    /// `all`. A list for names reserves the names of hosts and moderators: it finds look-alikes, and
+    /// moderators themselves are not checked.
     #[serde(default)]
     pub scope: ListScope,
 }
 
-/// What a list is searched in.
+/// Texts that a word list is searched in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListScope {
-    /// Texts and the names of their senders.
+    /// Texts, and the names of their senders.
     #[default]
     All,
     /// Texts alone.
@@ -85,12 +78,12 @@ pub enum ListScope {
 }
 
 impl ModerationConfig {
-    /// Checks what types do not; the error names the first wrong key.
+    /// Checks relations that types and ranges do not express. The error names the first wrong key.
     pub fn validate(&self) -> Result<(), ModerationError> {
         self.problems().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Every wrong key, apart from files.
+    /// Returns every wrong key, apart from files.
     #[must_use]
     pub fn problems(&self) -> Vec<ModerationError> {
         let mut found = Vec::new();
@@ -138,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documented_form_is_read_and_unknown_keys_are_errors() {
+    fn documented_form_is_valid_and_unknown_keys_are_errors() {
         let config: ModerationConfig = toml::from_str(
             r#"
             [[lists]]
@@ -165,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_its_key() {
+    fn contradictions_are_refused_with_their_key() {
         for (text, key) in [
             ("[repeat]\nuser_action = 'mask'", "repeat"),
             ("[escalation]\nhits = 1001", "escalation"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use barrage_part::{Kind, Setting};
 use barrage_protocol::{MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,10 @@ pub enum Action {
     Refuse,
     /// Shows the post to its sender alone.
     Hold,
+}
+
+impl Setting for Action {
+    const KIND: Kind = Kind::Choice(&["admit", "mask", "refuse", "hold"]);
 }
 
 /// What a rule did to a text or its sender.

@@ -58,6 +58,12 @@ macro_rules! codes {
             pub const fn close(self) -> u16 {
                 match self { $(Code::$variant => $close,)+ }
             }
+
+            /// Documentation of the code, with a blank before each line.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc),+),)+ }
+            }
         }
     };
 }

@@ -1,29 +1,20 @@
-//! The recorder's bounds.
+//! Bounds of a recorder.
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
-/// `[gateway.recorder]`, `[uplink.recorder]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RecorderConfig {
-    /// Memory for the records of all rooms together; at the bound the oldest go, whichever
-    /// room's they are. Default 8388608: some 100,000 messages or batches. It is taken when it
-    /// is first written. 0 turns the recorder off.
-    pub bytes_max: usize,
-    /// Older records are not told. Default 10.
-    pub minutes: u32,
-    /// Folder that dumps are written into when a room is in trouble. Default: none, which
-    /// means that dumps are given on request alone.
-    pub folder: Option<PathBuf>,
-    /// Files of one process kind there at most; one more takes the place of the oldest.
-    /// Default 20.
-    pub files_max: usize,
-}
-
-impl Default for RecorderConfig {
-    fn default() -> Self {
-        RecorderConfig { bytes_max: 8 << 20, minutes: 10, folder: None, files_max: 20 }
+barrage_part::part! {
+    /// Records of recent posts or batches, for `barrage why` and for dumps.
+    @[derive(Eq)]
+    pub struct RecorderConfig {
+        /// Memory for the records of all rooms, in bytes. At the bound the oldest records go, of any
+        /// room. The default holds about 100,000 records. The memory is taken at the first write; 0
+        /// turns the recorder off.
+        bytes_max: usize = 8 << 20, between(0, 16 << 30);
+        /// Largest age of a record in an answer, in minutes.
+        minutes: u32 = 10, between(1, 1_440);
+        /// Folder for dumps when a room is in trouble. Without it, dumps are given on request alone.
+        folder: Option<PathBuf> = None;
+        /// Maximum files of one kind of process in the folder; a further file replaces the oldest.
+        files_max: usize = 20, between(1, 10_000);
     }
 }

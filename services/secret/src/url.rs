@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use barrage_part::{Kind, Setting};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Shown in the place of a secret.
@@ -18,6 +19,10 @@ const PLAIN_PARAMETERS: [&str; 9] =
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct SecretUrl(String);
+
+impl Setting for SecretUrl {
+    const KIND: Kind = Kind::Url;
+}
 
 impl SecretUrl {
     /// The whole URL. It must not be logged, nor be part of an error.

@@ -1,60 +1,60 @@
-//! Where keys come from, and what tokens must say.
+//! Token keys, and the claims that tokens must have.
 
 use std::path::PathBuf;
 
+use barrage_part::{Kind, Setting};
 use serde::{Deserialize, Serialize};
 
-/// `[token]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokenConfig {
-    /// Keys that verify; the first one that can sign mints. Several at once allow
-    /// a rotation. Default: none, and `up` makes one in its data directory.
-    pub keys: Vec<KeyConfig>,
-    /// Value that `aud` must contain. Default `barrage`.
-    pub audience: String,
-    /// Clock difference allowed on `exp` and `nbf`. Default 30, at most 60.
-    pub leeway_secs: u64,
-    /// Whether viewers without a token may watch (never send). Default true.
-    pub anonymous: bool,
-    /// Whether `POST /v1/guest` gives anybody a viewer token for an hour. Default:
-    /// absent, which means on in `up` while it listens on loopback alone.
-    pub guests: Option<bool>,
-}
+use crate::claims::Role;
 
-impl Default for TokenConfig {
-    fn default() -> Self {
-        TokenConfig {
-            keys: Vec::new(),
-            audience: "barrage".into(),
-            leeway_secs: 30,
-            anonymous: true,
-            guests: None,
-        }
+barrage_part::part! {
+    /// Keys of tokens, and the claims that tokens must have.
+    @[derive(Eq)]
+    pub struct TokenConfig {
+        /// Keys that verify tokens; the first one that can sign mints them. Several keys at once allow
+        /// a rotation. Without any, `up` makes a key in its data directory.
+        keys: Vec<KeyConfig> = Vec::new();
+        /// Value that `aud` must contain.
+        audience: String = "barrage".into();
+        /// Largest clock difference that `exp` and `nbf` allow, in seconds.
+        leeway_secs: u64 = 30, between(0, 60);
+        /// Whether viewers without a token may watch. They may never send.
+        anonymous: bool = true;
+        /// Whether `POST /v1/guest` gives a viewer token to any caller. Without it, guests are allowed
+        /// in `up` while all its addresses are on loopback.
+        guests: Option<bool> = None;
     }
 }
 
-/// One key: its id (matched with a token's `kid` when it has one), its algorithm and
-/// its files. A relative path starts at the folder of the configuration file. Files are looked
-/// at every few seconds; a change is in force without a restart.
+impl Setting for KeyConfig {
+    const KIND: Kind = Kind::Named("key");
+}
+
+impl Setting for Role {
+    const KIND: Kind = Kind::Choice(&["viewer", "moderator", "host", "admin"]);
+}
+
+/// One key: id, algorithm and files. A token with a `kid` is verified by the key with this id. A
+/// relative path starts at the folder of the configuration file. A changed file is in force within
+/// seconds, without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "algorithm", rename_all = "snake_case", deny_unknown_fields)]
 pub enum KeyConfig {
-    /// HMAC-SHA256. The secret is the text of the file without blanks and line ends on both
-    /// sides (it is not decoded): at least 32 bytes, at least 8 different ones.
+    /// HMAC-SHA256. The secret is the text of the file without surrounding white space, and is not
+    /// decoded: at least 32 bytes, with at least 8 different ones.
     Hs256 {
-        /// Key id.
+        /// Id of the key.
         id: String,
-        /// Secret file.
+        /// File with the secret.
         secret_file: PathBuf,
     },
-    /// Ed25519, PEM.
+    /// Ed25519, with keys in PEM.
     Eddsa {
-        /// Key id.
+        /// Id of the key.
         id: String,
-        /// Public key file, for verifying.
+        /// File with the public key, which verifies.
         public_key_file: PathBuf,
-        /// Private key file, for minting; absent on services that only verify.
+        /// File with the private key, which mints; absent where tokens are only verified.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         private_key_file: Option<PathBuf>,
     },

@@ -1,64 +1,67 @@
-//! The uplink's limits.
+//! Limits of an uplink.
 
+use barrage_recorder::RecorderConfig;
 use barrage_token::Role;
-use serde::{Deserialize, Serialize};
 
-/// `[uplink]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct UplinkConfig {
-    /// Name in the registry. Default `uplink-1`.
-    pub id: String,
-    /// Base URLs that clients reach this uplink by. Default: none, which means the
-    /// host that the client asked entry on, with each of the listeners' ports.
-    pub base_urls: Vec<String>,
-    /// Largest body of a post, in bytes. Default 16384.
-    pub post_bytes_max: usize,
-    /// Largest body of a package or a tunnel request, in bytes. Default 65536.
-    pub package_bytes_max: usize,
-    /// A body that takes longer is refused. Default 10.
-    pub body_secs: u64,
-    /// Longest text in characters as a reader counts them. Default 200.
-    pub text_chars_max: usize,
-    /// Least role that may post gifts with a price and super chats: where they are money, the
-    /// payment service alone should hold it. Free gifts need no role. Default: absent, which is
-    /// admin; and viewer where the server listens on loopback alone or runs with `--demo`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gift_role_min: Option<Role>,
-    /// The gifts that there are, with their prices; a post of any other name or price is
-    /// refused. Default: empty, any name will do, and the moderation looks at the names.
-    pub gifts: Vec<crate::gift_config::GiftConfig>,
-    /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
-    /// currency. Default 100000000: a million in a currency of two decimals. A larger one is
-    /// refused.
-    pub amount_minor_max: u64,
-    /// Largest answer of the history and of the tunnel, in bytes. A longer page is cut short and
-    /// says where it goes on. Default 262144: what one viewer's queue may hold, too.
-    pub answer_bytes_max: usize,
-    /// Memory for all such answers that are being read or written, in bytes; beyond, requests
-    /// wait for a second and are refused as `overloaded`. Default 33554432: clients that ask
-    /// and read nothing cost no more.
-    pub answers_bytes_total_max: usize,
-    /// Rooms that a broadcast publishes to at the same time. Default 256: enough to share the
-    /// log's commits, few enough to leave its queue to posts.
-    pub broadcast_rooms_at_once: usize,
-    /// A broadcast that takes longer is cut off and says what it reached. Default 60.
-    pub broadcast_secs_max: u64,
-    /// How long a guest's token is good. Default 3600.
-    pub guest_secs: u64,
-    /// Messages that slow mode let pass, and likes, whose ids are remembered so that
-    /// their retries are known; beyond, the oldest are forgotten early. Default 100000.
-    pub recent_max: usize,
-    /// Likes of a room are summed for this long before they travel. Default 1000.
-    pub pulse_ms: u64,
-    /// So many likes travel at once, before the time is over. Default 100.
-    pub pulse_likes: u64,
-    /// How long the audit log is kept. Default 90.
-    pub audit_days: u32,
-    /// What is remembered of each post.
-    pub recorder: barrage_recorder::RecorderConfig,
-    /// What senders may do.
-    pub limits: crate::limits_config::LimitsConfig,
+use crate::gift_config::GiftConfig;
+use crate::limits_config::LimitsConfig;
+
+barrage_part::part! {
+    /// Limits of an uplink.
+    @[derive(Eq)]
+    pub struct UplinkConfig {
+        /// Name in the registry.
+        id: String = "uplink-1".into();
+        /// Base URLs by which clients reach this uplink. Without any: the host that the client asked
+        /// entry on, with the port of each listener.
+        base_urls: Vec<String> = Vec::new();
+        /// Largest body of a post, in bytes.
+        post_bytes_max: usize = 16 * 1024, between(64, 1 << 20);
+        /// Largest body of a package or a tunnel request, in bytes.
+        package_bytes_max: usize = 64 * 1024, between(64, 16 << 20);
+        /// Longest time for a request body, in seconds; a slower one is refused.
+        body_secs: u64 = 10, between(1, 600);
+        /// Longest text, in characters as a reader counts them.
+        text_chars_max: usize = 200, between(1, 10_000);
+        /// Lowest role that may post gifts with a price and super chats. Where they cost money, only the
+        /// payment service should have this role. Free gifts need no role. Without it: viewer where
+        /// the server listens on loopback alone or runs with `--demo`, else admin.
+        @[serde(skip_serializing_if = "Option::is_none")]
+        gift_role_min: Option<Role> = None;
+        /// List of the gifts with their prices; a post with another name or price is refused. Without
+        /// any, every name is allowed, and the moderation checks the names.
+        gifts: Vec<GiftConfig> = Vec::new();
+        /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
+        /// currency. The default is a million in a currency with two decimals.
+        amount_minor_max: u64 = 100_000_000, between(1, 1 << 52);
+        /// Largest answer of the history and of the tunnel, in bytes. A longer page is cut short and
+        /// names where it continues.
+        answer_bytes_max: usize = 256 * 1024, between(4_096, 1 << 26);
+        /// Memory for all such answers that are read or written, in bytes; at least `answer_bytes_max`.
+        /// Beyond, a request waits for a second and is then refused as `overloaded`.
+        answers_bytes_total_max: usize = 32 * 1024 * 1024, between(4_096, 16 << 30);
+        /// Rooms that a broadcast publishes to at the same time. Enough to share the commits of the log,
+        /// few enough to leave its queue to posts.
+        broadcast_rooms_at_once: usize = 256, between(1, 65_536);
+        /// Longest broadcast, in seconds. A longer one is cut off, and its answer lists the rooms that
+        /// it reached.
+        broadcast_secs_max: u64 = 60, between(1, 3_600);
+        /// Lifetime of the token of a guest, in seconds. A single guest token cannot be revoked.
+        guest_secs: u64 = 3_600, between(1, 30 * 86_400);
+        /// Ids of likes and of messages under slow mode that are remembered, so that a retry is
+        /// recognised. Beyond, the oldest are forgotten early.
+        recent_max: usize = 100_000, between(1, 100_000_000);
+        /// Time over which the likes of a room are summed, in milliseconds.
+        pulse_ms: u64 = 1_000, between(10, 60_000);
+        /// Number of likes that are published before the time is over.
+        pulse_likes: u64 = 100, between(1, 1_000_000);
+        /// Retention of the audit log, in days.
+        audit_days: u32 = 90, between(1, 36_500);
+        /// Records of posts.
+        recorder: RecorderConfig = RecorderConfig::default();
+        /// Limits of senders.
+        limits: LimitsConfig = LimitsConfig::default();
+    }
 }
 
 impl UplinkConfig {
@@ -66,32 +69,5 @@ impl UplinkConfig {
     #[must_use]
     pub fn gifts_problem(&self) -> Option<crate::LimitsError> {
         crate::gift_config::prices(&self.gifts, self.amount_minor_max).err()
-    }
-}
-
-impl Default for UplinkConfig {
-    fn default() -> Self {
-        UplinkConfig {
-            id: "uplink-1".into(),
-            base_urls: Vec::new(),
-            post_bytes_max: 16 * 1024,
-            package_bytes_max: 64 * 1024,
-            body_secs: 10,
-            text_chars_max: 200,
-            gift_role_min: None,
-            gifts: Vec::new(),
-            amount_minor_max: 100_000_000,
-            answer_bytes_max: 256 * 1024,
-            answers_bytes_total_max: 32 * 1024 * 1024,
-            broadcast_rooms_at_once: 256,
-            broadcast_secs_max: 60,
-            guest_secs: 3_600,
-            recent_max: 100_000,
-            pulse_ms: 1_000,
-            pulse_likes: 100,
-            audit_days: 90,
-            recorder: barrage_recorder::RecorderConfig::default(),
-            limits: crate::limits_config::LimitsConfig::default(),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use barrage_part::{Kind, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::limits_config::LimitsError;
@@ -17,6 +18,10 @@ pub struct GiftConfig {
     pub name: String,
     /// Price of one gift in the smallest unit of the platform's coin; 0 is free.
     pub price_minor: u64,
+}
+
+impl Setting for GiftConfig {
+    const KIND: Kind = Kind::Named("gift");
 }
 
 /// Returns the prices by name.

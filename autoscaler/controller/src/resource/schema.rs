@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use barrage_scaling::{Field, PolicyConfig};
+use barrage_scaling::{Field, Kind, PolicyConfig};
 use kube::CustomResourceExt;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -25,8 +25,8 @@ pub fn crd_yaml() -> Result<String, serde_saphyr::ser::Error> {
 /// Returns the schema of `spec.policy`, built from the list of the policy's numbers.
 pub(crate) fn policy(_: &mut SchemaGenerator) -> Schema {
     let mut parts: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for field in PolicyConfig::fields().filter(|field| !OUTSIDE.contains(&field.key)) {
-        parts.entry(field.part).or_default().insert(camel(field.key), number(&field));
+    for (part, field) in PolicyConfig::fields().filter(|(_, field)| !OUTSIDE.contains(&field.key)) {
+        parts.entry(part).or_default().insert(camel(field.key), number(&field));
     }
     let mut properties = parts.remove("").unwrap_or_default();
     for (part, numbers) in parts {
@@ -41,14 +41,15 @@ pub(crate) fn policy(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn number(field: &Field) -> Value {
-    let kind = if field.whole { "integer" } else { "number" };
-    let mut schema =
-        json!({ "type": kind, "description": field.meaning.trim(), "minimum": field.range.least });
-    if field.range.above {
+    let kind = if matches!(field.kind, Kind::Integer) { "integer" } else { "number" };
+    let mut schema = json!({ "type": kind, "description": field.text() });
+    let Some(range) = field.range else { return schema };
+    schema["minimum"] = range.least.into();
+    if range.is_least_excluded {
         schema["exclusiveMinimum"] = true.into();
     }
-    if field.range.most.is_finite() {
-        schema["maximum"] = field.range.most.into();
+    if range.most.is_finite() {
+        schema["maximum"] = range.most.into();
     }
     schema
 }
@@ -112,8 +113,8 @@ mod tests {
 
     #[test]
     fn policy_keys_round_trip_between_camel_and_snake_case() {
-        for field in PolicyConfig::fields() {
-            for key in [field.part, field.key] {
+        for (part, field) in PolicyConfig::fields() {
+            for key in [part, field.key] {
                 assert_eq!(snake(&camel(key)), key);
             }
         }

@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use barrage_part::part;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
 use crate::capacity::Knee;
-use crate::field::part;
 use crate::observed::{GatewayId, LoadReport, ObservedGateway, Phase};
-use crate::problem::{Problem, Problems};
+use crate::problem::Problem;
 
 part! {
     /// Entry's weights and grants.
-    WeightsConfig in "weights" {
+    pub struct WeightsConfig {
         /// Utilisation at which the headroom is 0. Default 0.95.
         full_at: f64 = 0.95, SHARE;
         /// A gateway is shut to newcomers at this estimate. Default 0.98.
@@ -64,9 +64,7 @@ impl WeightsConfig {
     /// Everything in it that cannot be.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Problems::default();
-        self.check(&mut problems);
-        problems.0
+        self.out_of_range("weights")
     }
 
     /// Joins per second that one of `entries` replicas may grant on a gateway that takes

@@ -1,98 +1,17 @@
-//! `barrage config show --defaults`: every key with its default and its meaning, as a file.
-//!
-//! The meanings are the doc comments of the configuration's structs, read from their source as
-//! it was compiled: there is no second text to keep in step.
+//! `barrage config show --defaults`: a file with every key, its default and its meaning.
 
 use std::fmt::Write;
 
 use anyhow::Context;
+use barrage_part::{Field, Kind, Setting};
 use toml::{Table, Value};
 
 use super::Config;
 use crate::console::print_line;
 
-/// A table of the file: its path, the struct's source and name, and whether it is in force
-/// when it is not written down.
-struct Part {
-    path: &'static str,
-    source: &'static str,
-    name: &'static str,
-    is_on: bool,
-}
-
-const fn part(path: &'static str, source: &'static str, name: &'static str) -> Part {
-    Part { path, source, name, is_on: true }
-}
-
-const fn off(path: &'static str, source: &'static str, name: &'static str) -> Part {
-    Part { path, source, name, is_on: false }
-}
-
-const OWN: &str = include_str!("mod.rs");
-const HTTP: &str = include_str!("../../../http/src/config.rs");
-const TOKEN: &str = include_str!("../../../token/src/config.rs");
-const BUS: &str = include_str!("../../../bus/src/config.rs");
-const NATS: &str = include_str!("../../../bus/src/nats/config.rs");
-const STORE: &str = include_str!("../../../store/src/config.rs");
-const ARCHIVER: &str = include_str!("../../../archiver/src/config.rs");
-const QUOTA: &str = include_str!("../../../flow/src/local_quota.rs");
-const REDIS: &str = include_str!("../../../quota/src/config.rs");
-const LEASE: &str = include_str!("../../../flow/src/lease.rs");
-const BREAKER: &str = include_str!("../../../flow/src/breaker.rs");
-const GATEWAY: &str = include_str!("../../../gateway/src/config.rs");
-const HEAT: &str = include_str!("../../../gateway/src/room/heat.rs");
-const OVERLOAD: &str = include_str!("../../../gateway/src/load/overload.rs");
-const RECORDER: &str = include_str!("../../../recorder/src/config.rs");
-const UPLINK: &str = include_str!("../../../uplink/src/config.rs");
-const LIMITS: &str = include_str!("../../../uplink/src/limits_config.rs");
-const MODERATION: &str = include_str!("../../../moderation/src/config.rs");
-const REPEAT: &str = include_str!("../../../moderation/src/rules/repeat.rs");
-const LINKS: &str = include_str!("../../../moderation/src/rules/links.rs");
-const ESCALATION: &str = include_str!("../../../moderation/src/rules/escalation.rs");
-const HOOK: &str = include_str!("../../../moderation/src/rules/hook.rs");
-const ENTRY: &str = include_str!("../../../entry/src/config.rs");
-const AUTOSCALE: &str = include_str!("../autoscale.rs");
-
-const PARTS: [Part; 31] = [
-    part("", OWN, "Config"),
-    part("log", OWN, "LogConfig"),
-    part("health", OWN, "HealthConfig"),
-    part("http", HTTP, "HttpConfig"),
-    part("http.limits", HTTP, "AddressLimitsConfig"),
-    part("token", TOKEN, "TokenConfig"),
-    part("bus", BUS, "BusConfig"),
-    off("nats", NATS, "NatsConfig"),
-    part("store", STORE, "SqliteConfig"),
-    off("postgres", STORE, "PostgresConfig"),
-    part("archiver", ARCHIVER, "ArchiverConfig"),
-    part("quota", QUOTA, "LocalQuotaConfig"),
-    off("redis", REDIS, "RedisQuotaConfig"),
-    off("redis.lease", LEASE, "LeaseConfig"),
-    off("redis.breaker", BREAKER, "BreakerConfig"),
-    part("gateway", GATEWAY, "GatewayConfig"),
-    part("gateway.heat", HEAT, "HeatConfig"),
-    part("gateway.overload", OVERLOAD, "OverloadConfig"),
-    part("gateway.recorder", RECORDER, "RecorderConfig"),
-    part("uplink", UPLINK, "UplinkConfig"),
-    part("uplink.recorder", RECORDER, "RecorderConfig"),
-    part("uplink.limits", LIMITS, "LimitsConfig"),
-    part("moderation", MODERATION, "ModerationConfig"),
-    part("moderation.repeat", REPEAT, "RepeatConfig"),
-    part("moderation.links", LINKS, "LinksConfig"),
-    part("moderation.escalation", ESCALATION, "EscalationConfig"),
-    off("moderation.hook", HOOK, "HookConfig"),
-    off("moderation.hook.breaker", BREAKER, "BreakerConfig"),
-    part("entry", ENTRY, "EntryConfig"),
-    part("entry.weights", "", ""),
-    part("autoscale", AUTOSCALE, "AutoscaleConfig"),
-];
-
-/// The table that is printed last, and where it is.
-const POLICY: (&str, &str) = ("autoscale", "policy");
-
-/// Tables that stand several times, and the policy, whose numbers docs/guide/autoscale.md explains.
+/// Lists of tables, which cannot be shown as keys with a default.
 const EXAMPLES: &str = r##"
-# Keys that verify tokens; the first that can sign makes them.
+# Keys that verify tokens; the first that can sign mints them.
 # [[token.keys]]
 # id = "2026-11"
 # algorithm = "hs256"          # secret_file: its text, 32 bytes at least
@@ -101,7 +20,7 @@ const EXAMPLES: &str = r##"
 # id = "backend"
 # algorithm = "eddsa"          # Ed25519 in PEM
 # public_key_file = "public.pem"
-# private_key_file = "private.pem"   # only where tokens are made
+# private_key_file = "private.pem"   # only where tokens are minted
 
 # Word lists, searched in this order.
 # [[moderation.lists]]
@@ -109,131 +28,118 @@ const EXAMPLES: &str = r##"
 # file = "abuse.txt"           # one word a line
 # action = "mask"              # mask, refuse, hold or admit
 # shadow = false
+
+# Gifts with their prices; others are refused.
+# [[uplink.gifts]]
+# name = "rose"
+# price_minor = 100
+
+# Events with a known start, for which the fleet grows beforehand.
+# [[autoscale.policy.schedules]]
+# name = "show"
+# start_secs = 1795966200.0
+# duration_secs = 7200.0
+# viewers = 100000.0
 "##;
+
+/// URL of the moderation hook in the file: the key has no default.
+const HOOK_URL: &str = "http://127.0.0.1:9000/check";
 
 /// Prints the file.
 pub(crate) fn show_defaults() -> anyhow::Result<()> {
     print_line(text()?)
 }
 
-fn text() -> anyhow::Result<String> {
-    let config = Config {
+/// Default of every key. Optional tables are present with the defaults of their keys.
+pub(super) fn default_values() -> anyhow::Result<Table> {
+    let mut config = Config {
         nats: Some(Default::default()),
         redis: Some(Default::default()),
         postgres: Some(Default::default()),
         ..Config::default()
     };
-    let mut values = Table::try_from(&config).context("the defaults cannot be shown")?;
-    let hook: barrage_moderation::HookConfig = toml::from_str("url = \"http://127.0.0.1:9000/check\"")?;
-    let mut hook = Table::try_from(&hook)?;
-    hook.insert("url".into(), "http://127.0.0.1:9000/check".into());
-    if let Some(Value::Table(moderation)) = values.get_mut("moderation") {
-        moderation.insert("hook".into(), hook.into());
+    config.moderation.hook = Some(Default::default());
+    Table::try_from(&config).context("the defaults cannot be written as TOML")
+}
+
+fn text() -> anyhow::Result<String> {
+    let mut values = default_values()?;
+    if let Some(hook) = at(&mut values, "moderation.hook") {
+        hook.insert("url".into(), HOOK_URL.into());
     }
     let mut file = String::from(
-        "# Every key of the configuration with its default. Lines with `#` before a key are off\n\
-         # until they are written. `barrage config check` looks at a file made from this one.\n",
+        "# Every key of the configuration with its default. A line with `#` before a key is off until the `#`\n\
+         # is removed. `barrage config check` checks a file that is made from this one.\n",
     );
-    for part in &PARTS {
-        write_part(&mut file, part, &values)?;
-    }
-    let policy = at(&values, "autoscale.policy").context("there is no policy")?;
-    let policy = nested("autoscale.policy", policy.clone());
-    write!(
-        file,
-        "\n# docs/guide/autoscale.md explains the policy.\n{}{EXAMPLES}",
-        toml::to_string(&policy)?
-    )?;
+    write_table(&mut file, "", Config::KIND.fields(), &values, State::On)?;
+    file.push_str(EXAMPLES);
     Ok(file)
 }
 
-fn at<'a>(values: &'a Table, path: &str) -> Option<&'a Table> {
-    path.split('.').filter(|key| !key.is_empty()).try_fold(values, |table, key| table.get(key)?.as_table())
+fn at<'a>(values: &'a mut Table, path: &str) -> Option<&'a mut Table> {
+    path.split('.').try_fold(values, |table, key| table.get_mut(key)?.as_table_mut())
 }
 
-fn write_part(file: &mut String, part: &Part, values: &Table) -> anyhow::Result<()> {
-    let sign = if part.is_on { "" } else { "# " };
-    let table = at(values, part.path).with_context(|| format!("there is no table {}", part.path))?;
-    if !part.path.is_empty() {
-        writeln!(file, "\n{sign}[{}]", part.path)?;
-    }
-    if part.name.is_empty() {
-        write!(file, "# docs/guide/autoscale.md explains these.\n{}", toml::to_string(table)?)?;
-        return Ok(());
-    }
-    let mut inner = String::new();
-    for field in fields(part.source, part.name) {
-        if has_part(part.path, &field.key) || (part.path, field.key.as_str()) == POLICY {
-            continue;
-        }
-        let value = table.get(&field.key);
-        if let Some(Value::Table(values)) = value {
-            // Its keys' meanings are in the struct's source, which is not read here.
-            let path = [part.path, &field.key].join(".");
-            let doc: String = field.doc.iter().map(|line| format!("#{line}\n")).collect();
-            let only = nested(path.trim_matches('.'), values.clone());
-            write!(inner, "\n{doc}{}", toml::to_string(&only)?)?;
-            continue;
-        }
-        for line in &field.doc {
-            writeln!(file, "#{line}")?;
-        }
-        let several = format!("[[{}.{}]]", part.path, field.key);
-        match value {
-            // Written as tables of their own: beside an empty list they would be a second value.
-            Some(Value::Array(none)) if none.is_empty() && EXAMPLES.contains(&several) => {
-                writeln!(file, "# {several}: see the end of this file")?;
+/// Whether a table is in force when the file does not contain it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    On,
+    Off,
+}
+
+/// Writes the keys of a table, then its inner tables.
+fn write_table(
+    file: &mut String,
+    path: &str,
+    fields: &[Field],
+    values: &Table,
+    state: State,
+) -> anyhow::Result<()> {
+    let sign = if state == State::On { "" } else { "# " };
+    for field in fields.iter().filter(|field| field.table().is_none()) {
+        writeln!(file, "# {}", wrapped(&field.text()))?;
+        match values.get(field.key) {
+            // A list of tables beside an empty list would be a second value.
+            Some(Value::Array(items)) if items.is_empty() && is_list_of_tables(field) => {
+                writeln!(
+                    file,
+                    "# [[{}]]: see the end of this file",
+                    super::reference::join(path, field.key)
+                )?;
             }
             Some(value) => writeln!(file, "{sign}{} = {value}", field.key)?,
             None => writeln!(file, "# {} =", field.key)?,
         }
     }
-    file.push_str(&inner);
+    for field in fields {
+        let Some(table) = field.table() else { continue };
+        let (path, none) = (super::reference::join(path, field.key), Table::new());
+        let values = values.get(field.key).and_then(Value::as_table).unwrap_or(&none);
+        let state = if field.is_optional() { State::Off } else { state };
+        let sign = if state == State::On { "" } else { "# " };
+        writeln!(file, "\n# {}\n{sign}[{path}]", wrapped(&table.text()))?;
+        write_table(file, &path, table.fields, values, state)?;
+    }
     Ok(())
 }
 
-/// The table at its place in an otherwise empty file.
-fn nested(path: &str, values: Table) -> Table {
-    let wrap = |inner, key: &str| Table::from_iter([(key.to_owned(), Value::Table(inner))]);
-    path.rsplit('.').fold(values, wrap)
+fn is_list_of_tables(field: &Field) -> bool {
+    matches!(field.kind, Kind::List(Kind::Named(_)))
 }
 
-/// Whether the key is a table with a part of its own.
-fn has_part(parent: &str, key: &str) -> bool {
-    PARTS.iter().any(|other| is_child(other.path, parent, key))
-}
-
-fn is_child(path: &str, parent: &str, key: &str) -> bool {
-    path.strip_suffix(key).is_some_and(|rest| rest.trim_end_matches('.') == parent)
-}
-
-struct DocField {
-    key: String,
-    doc: Vec<String>,
-}
-
-/// The fields of a struct that serde reads, with their doc comments.
-fn fields(source: &str, name: &str) -> Vec<DocField> {
-    let start = format!("struct {name} {{");
-    let body = source.split_once(&start).map(|(_, rest)| rest).unwrap_or_default();
-    let (mut found, mut doc, mut is_skipped) = (Vec::new(), Vec::new(), false);
-    for line in body.lines().skip(1).take_while(|line| *line != "}") {
-        let line = line.trim();
-        if let Some(text) = line.strip_prefix("///") {
-            doc.push(text.to_owned());
-        } else if line.starts_with("#[") {
-            is_skipped |= line.contains("serde(skip)");
-        } else if let Some((key, _)) =
-            line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").split_once(':')
-        {
-            if !is_skipped {
-                found.push(DocField { key: key.to_owned(), doc: std::mem::take(&mut doc) });
-            }
-            doc.clear();
-            is_skipped = false;
+/// Breaks a text into comment lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), String::new());
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= 98 {
+            lines.push_str(&std::mem::take(&mut line));
+            lines.push_str("\n# ");
+        } else if !line.is_empty() {
+            line.push(' ');
         }
+        line.push_str(word);
     }
-    found
+    lines + &line
 }
 
 #[cfg(test)]
@@ -241,14 +147,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_of_defaults_is_valid_and_changes_nothing() {
+    fn file_of_defaults_is_valid_and_changes_nothing() {
         let text = text().unwrap();
         let read: Config = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(read, Config::default());
     }
 
     #[test]
-    fn keys_that_are_off_are_shown_with_their_meaning() {
+    fn file_with_every_table_on_is_valid() {
+        let text = text().unwrap();
+        let on: String = text
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.starts_with('[')).unwrap_or(line))
+            .filter(|line| !line.starts_with("[["))
+            .fold(String::new(), |file, line| file + line + "\n");
+        let config: Config = toml::from_str(&on).unwrap_or_else(|error| panic!("{error}\n{on}"));
+        assert!(config.nats.is_some() && config.redis.is_some() && config.postgres.is_some());
+    }
+
+    #[test]
+    fn optional_tables_and_keys_are_shown_as_comments_with_their_meaning() {
         let text = text().unwrap();
         for line in [
             "# [nats]",
@@ -263,24 +181,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        assert!(text.contains("# A room's batching window"), "{text}");
-    }
-
-    /// A field that is added without a place here would not be shown.
-    #[test]
-    fn every_key_of_the_defaults_is_shown() {
-        let text = text().unwrap();
-        for part in PARTS.iter().filter(|part| !part.name.is_empty()) {
-            let fields = fields(part.source, part.name);
-            assert!(!fields.is_empty(), "{} is not in its source", part.name);
-            for field in &fields {
-                let (shown, inner) = (format!("{} =", field.key), format!("{}.{}", part.path, field.key));
-                let several = text.contains(&format!("[[{inner}]]"));
-                let is_table =
-                    several || has_part(part.path, &field.key) || text.contains(&format!("[{inner}"));
-                assert!(is_table || text.contains(&shown), "{inner}");
-                assert!(!field.doc.is_empty() || is_table, "{inner} has no meaning");
-            }
-        }
+        assert!(text.contains("# Batching window of a busy room"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Merges defaults, file, environment and flags.
+//! Merge of defaults, file, environment and flags.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
-use super::{Config, DEFAULT_FILE, Problem, limits};
+use super::{Config, DEFAULT_FILE, Problem, relations};
 
-/// Variables with our prefix that are not settings.
+/// Variables with the prefix `BARRAGE_` that are not settings.
 const NOT_SETTINGS: [&str; 6] = ["config", "recordings", "revision", "bin", "namespace", "token_file"];
-/// Values of a wrong type that are told of; a file with more is no configuration.
+/// Maximum values of a wrong type that are reported.
 const MISTAKES_MAX: usize = 100;
 
 /// Values of command line flags, which override all other sources.
@@ -26,8 +26,8 @@ pub(crate) struct Overrides {
     pub(crate) admin_listen: Option<SocketAddr>,
 }
 
-/// The merged configuration, and all that is wrong with its types and numbers. A value that
-/// cannot be read counts as absent, so that the others are looked at as well.
+/// Returns the merged configuration, and all mistakes in its types and numbers. A value that cannot be
+/// read counts as absent, so that the other values are checked as well.
 pub(crate) fn load(overrides: &Overrides) -> (Config, Vec<Problem>) {
     let named = overrides.file.clone();
     let file = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file()));
@@ -40,17 +40,19 @@ pub(crate) fn load(overrides: &Overrides) -> (Config, Vec<Problem>) {
         config.listen.clone_from(&overrides.listen);
     }
     config.admin_listen = overrides.admin_listen.unwrap_or(config.admin_listen);
-    problems.extend(limits::problems(&config));
+    problems.extend(relations::problems(&config));
     (config, problems)
 }
 
-/// The section `[token]` as the file and the environment have it now; for a running process.
+/// Reads the section `[token]` of the file and the environment again, for a running process.
 pub(crate) fn token(file: Option<&Path>) -> anyhow::Result<barrage_token::TokenConfig> {
     let (config, problems) = merged(file);
     super::refuse(&problems)?;
     Ok(config.token)
 }
 
+/// Merges all sources. Removes a value of a wrong type from its source and tries again, so that every
+/// mistake is reported.
 fn merged(file: Option<&Path>) -> (Config, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut layers = Vec::new();
@@ -82,8 +84,8 @@ fn merged(file: Option<&Path>) -> (Config, Vec<Problem>) {
     }
 }
 
-/// A file's values, with absolute paths: for another file that is made from it. Passwords are
-/// in it as they are.
+/// Reads a file as a table with absolute paths, for a file that is made from it. The table contains
+/// passwords.
 pub(crate) fn file_table(path: &Path) -> anyhow::Result<toml::Table> {
     let mut table = parse(path)?;
     let folder = std::path::absolute(path)?;
@@ -91,7 +93,7 @@ pub(crate) fn file_table(path: &Path) -> anyhow::Result<toml::Table> {
     Ok(table)
 }
 
-/// A file's values. An error names the line, without its text, which may hold a password.
+/// Reads a file as a table. An error names the line without its text, which may contain a password.
 fn parse(path: &Path) -> anyhow::Result<toml::Table> {
     let text = std::fs::read_to_string(path)?;
     toml::from_str(&text).map_err(|error: toml::de::Error| {
@@ -101,7 +103,7 @@ fn parse(path: &Path) -> anyhow::Result<toml::Table> {
     })
 }
 
-/// What is wrong, without the value where it may hold a password.
+/// Describes a mistake, without a value that may contain a password.
 fn mistake(error: &Error, path: &[String]) -> String {
     let is_secret = path.iter().any(|key| key.starts_with("url") || key.ends_with("_urls"));
     match &error.kind {
@@ -112,7 +114,7 @@ fn mistake(error: &Error, path: &[String]) -> String {
     }
 }
 
-/// Where the mistake is, with the name of a field that does not exist.
+/// Returns the path of a mistake, with the name of an unknown key.
 fn path_of(error: &Error) -> Vec<String> {
     let mut path = error.path.clone();
     if let Kind::UnknownField(field, _) = &error.kind
@@ -123,7 +125,7 @@ fn path_of(error: &Error) -> Vec<String> {
     path
 }
 
-/// The values of one source.
+/// Values of one source.
 #[derive(Debug, Clone)]
 struct Layer {
     name: String,
@@ -133,7 +135,7 @@ struct Layer {
 impl Layer {
     fn file(path: &Path) -> anyhow::Result<Layer> {
         let mut table = parse(path)?;
-        // Of a file in the working directory the paths are right as they are.
+        // Paths of a file in the working directory need no change.
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             resolve(&mut table, &std::path::absolute(folder)?);
         }
@@ -148,7 +150,8 @@ impl Layer {
         Ok(Layer { name: "the environment, BARRAGE_*".into(), values })
     }
 
-    /// Removes the value at the path, or the nearest one around it that is there.
+    /// Removes the value at a path, or the nearest table or list around it. Returns whether anything was
+    /// removed.
     fn remove(&mut self, path: &[String]) -> bool {
         (1..=path.len()).rev().any(|len| remove(&mut self.values, &path[..len]))
     }
@@ -190,7 +193,7 @@ fn remove_item(items: &mut Vec<Value>, path: &[String]) -> bool {
     }
 }
 
-/// Makes the relative paths of a file start at its folder.
+/// Makes relative paths of a file start at its folder.
 fn resolve(table: &mut toml::Table, folder: &Path) {
     for (key, value) in table {
         let is_path = key.ends_with("_file") || ["file", "folder", "data_dir"].contains(&key.as_str());
@@ -220,8 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn every_value_of_a_wrong_type_is_named_with_its_key() {
-        let (config, said) = read(
+    fn every_value_of_a_wrong_type_is_reported_with_its_key() {
+        let (config, errors) = read(
             "colour = 1\nlisten = [\"nowhere\"]\n[gateway]\nwindow_ms = \"50ms\"\nwindow_seconds = 1\n\
              shards = 3\n[[token.keys]]\nid = \"k\"\nalgorithm = \"hs256\"\nsecret_flie = \"x\"\n\
              [http]\ntrusted_proxies = [\"10.0.0.0/99\"]\n[uplink]\ngift_role_min = \"boss\"\n",
@@ -236,20 +239,20 @@ mod tests {
             "http.trusted_proxies.0",
             "uplink.gift_role_min",
         ] {
-            assert!(said.contains(named), "{named} is not in\n{said}");
+            assert!(errors.contains(named), "{named} is not in\n{errors}");
         }
         assert_eq!(config.gateway.shards, 3, "values beside a mistake are read");
     }
 
     #[test]
     fn relative_paths_start_at_the_files_folder() {
-        let (config, said) = read(
+        let (config, errors) = read(
             "data_dir = \"data\"\n[store]\nfile = \"/abs/s.sqlite\"\n[[token.keys]]\nid = \"k\"\n\
              algorithm = \"hs256\"\nsecret_file = \"secret.key\"\n[http]\ntls_cert_file = \"c.pem\"\n\
              [gateway.recorder]\nfolder = \"dumps\"\n[[moderation.lists]]\nname = \"a\"\nfile = \"a.txt\"\n\
              action = \"mask\"\n",
         );
-        assert_eq!(said, "");
+        assert_eq!(errors, "");
         let barrage_token::KeyConfig::Hs256 { secret_file, .. } = &config.token.keys[0] else { panic!() };
         let paths = [
             &config.data_dir,
@@ -271,8 +274,8 @@ mod tests {
             "[redis]\nurl = [\"redis://me:canary@host\"]\n",
             "[redis]\nurl = \"redis://me:canary@host\n",
         ] {
-            let (_, said) = read(text);
-            assert!(!said.is_empty() && !said.contains("canary"), "{said}");
+            let (_, errors) = read(text);
+            assert!(!errors.is_empty() && !errors.contains("canary"), "{errors}");
         }
     }
 

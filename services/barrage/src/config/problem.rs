@@ -1,8 +1,8 @@
-//! One mistake of the configuration.
+//! A mistake in the configuration.
 
 use std::fmt;
 
-/// A key, its value, and the values that are right.
+/// Key of a mistake, and the text that describes the mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     key: String,
@@ -10,12 +10,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A mistake in words.
+    /// Describes a mistake in words.
     pub(crate) fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
         Problem { key: key.into(), text: text.into() }
     }
 
-    /// A value that is not one of those expected.
+    /// Describes a value that is not one of those expected.
     pub(crate) fn value(
         key: impl Into<String>,
         value: impl fmt::Display,
@@ -26,9 +26,15 @@ impl Problem {
         Problem { key, text }
     }
 
-    /// A mistake with the error's causes.
+    /// Describes an error with its causes.
     pub(crate) fn error(key: impl Into<String>, error: &anyhow::Error) -> Self {
         Problem::new(key, format!("{error:#}"))
+    }
+}
+
+impl From<barrage_part::Problem> for Problem {
+    fn from(problem: barrage_part::Problem) -> Self {
+        Problem { text: problem.to_string(), key: problem.key }
     }
 }
 
@@ -42,7 +48,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// An error that lists all of them, each in a line; none when there are none.
+/// Returns an error that lists all problems, one in each line; succeeds when there are none.
 pub(crate) fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
     if problems.is_empty() {
         return Ok(());

@@ -24,6 +24,7 @@ mod moderation;
 mod pages;
 mod readiness;
 mod recording;
+mod reference;
 mod room;
 mod supervision;
 mod support;

@@ -1,124 +1,94 @@
-//! Where NATS is and how it is used.
+//! Settings of the NATS client.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use barrage_part::{Kind, Setting};
 use barrage_secret::SecretUrl;
 use serde::{Deserialize, Serialize};
 
-/// What the stream of messages is kept on.
+/// Storage of the streams of messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NatsStorage {
-    /// Survives restarts of the servers.
+    /// On disk; survives restarts of the servers.
     #[default]
     File,
-    /// Lost when all servers that hold a replica end at once; gifts with it.
+    /// In memory; lost, gifts included, when all servers with a replica stop.
     Memory,
 }
 
-/// `[nats]`: the cluster's bus.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NatsConfig {
-    /// Servers, as `nats://[user:password@]host:port`, or `tls://` to demand
-    /// encryption. Default `nats://127.0.0.1:4222`. They may hold a password, the same
-    /// for all: they are never logged.
-    pub urls: Vec<SecretUrl>,
-    /// Monitoring addresses of the same servers, as `http://host:8222`, for `barrage
-    /// doctor` alone. Default none: whether writes are synced is then not checked.
-    pub monitor_urls: Vec<SecretUrl>,
-    /// Base URL of this process's admin API, told to the others so that `barrage why` asks all
-    /// of them. Default: none, which means the admin listener's address, or this machine's
-    /// address in its network where that listens on all.
-    pub admin_url: Option<String>,
-    /// Certificates to trust beside the system's, as a PEM file. Default none.
-    pub tls_ca_file: Option<PathBuf>,
-    /// This client's certificate, as a PEM file; needs `tls_key_file`. Default none.
-    pub tls_cert_file: Option<PathBuf>,
-    /// The key of `tls_cert_file`, as a PEM file. Default none.
-    pub tls_key_file: Option<PathBuf>,
-    /// First token of every subject, stream and bucket name, so that installations can
-    /// share servers. Letters, digits, `_` and `-`. Default `barrage`.
-    pub prefix: String,
-    /// Declares stream and buckets at start, and changes them to what stands here.
-    /// Default true; turn it off where an operator declares them and clients may not.
-    pub declare: bool,
-    /// Servers that hold each message before it counts as accepted, 1 to 5. Default 1,
-    /// for a single server; 3 in production: with 1 a lost disk is a lost gift.
-    pub replicas: usize,
-    /// Streams that the rooms are spread over, 1 to 64, each with a leader and an append rate
-    /// of its own. Default 1, which is enough for tens of thousands of accepted messages a
-    /// second. It cannot be changed while there are messages: a room's chain is in one
-    /// stream; see docs/guide/operate.md.
-    pub partitions: u16,
-    /// Position that the first message gets in streams that are declared anew. Default 1;
-    /// when they take the place of older ones, the first that none of those has given, so
-    /// that no position of a room repeats.
-    pub first_sequence: u64,
-    /// What messages are kept on. Default `file`; `memory` was measured to be no
-    /// faster where it matters.
-    pub storage: NatsStorage,
-    /// Bytes that each stream holds at most; beyond, the oldest messages leave early,
-    /// archived or not. Default 4 GiB: a day of 100 messages a second.
-    pub stream_bytes_max: u64,
-    /// Longest wait for one acknowledgement before the same message is sent again under
-    /// the same id. Default 1500: longer than a loaded server's disk, shorter than a
-    /// change of leader.
-    pub ack_timeout_ms: u64,
-    /// How long a publish is tried before it is answered as unavailable. Default 8000:
-    /// a change of leader takes some 5 s.
-    pub publish_deadline_ms: u64,
-    /// Longest wait for any other answer. Default 2000.
-    pub request_timeout_ms: u64,
-    /// Longest wait for a connection. Default 5000.
-    pub connect_timeout_ms: u64,
-    /// How long servers are waited for at start, because they may be starting too.
-    /// Default 30000.
-    pub start_deadline_ms: u64,
-    /// Silence after which the connection is probed; twice unanswered, it is given up.
-    /// Default 10.
-    pub ping_interval_secs: u64,
-    /// Longest pause between two attempts to connect; each pause is random up to its
-    /// bound. Default 2000.
-    pub reconnect_pause_ms_max: u64,
-    /// Stored messages that one repair reads at most when they are not in memory;
-    /// beyond, the range is cut short and says where. Default 20000: seven minutes of
-    /// a hot room.
-    pub scan_messages_max: usize,
-    /// While messages come faster than 500 a second, the connection is read this many
-    /// microseconds apart at most, so that not every one of them takes the core from whoever
-    /// writes to viewers. 0: each message is taken as it comes. Default 5000 in a process
-    /// that is a gateway alone, 0 in others, because a publish waits for it, too.
-    pub gather_us_max: Option<u64>,
+impl Setting for NatsStorage {
+    const KIND: Kind = Kind::Choice(&["file", "memory"]);
 }
 
-impl Default for NatsConfig {
-    fn default() -> Self {
-        NatsConfig {
-            urls: vec!["nats://127.0.0.1:4222".into()],
-            monitor_urls: Vec::new(),
-            admin_url: None,
-            tls_ca_file: None,
-            tls_cert_file: None,
-            tls_key_file: None,
-            prefix: "barrage".into(),
-            declare: true,
-            replicas: 1,
-            partitions: 1,
-            first_sequence: 1,
-            storage: NatsStorage::File,
-            stream_bytes_max: 4 << 30,
-            ack_timeout_ms: 1_500,
-            publish_deadline_ms: 8_000,
-            request_timeout_ms: 2_000,
-            connect_timeout_ms: 5_000,
-            start_deadline_ms: 30_000,
-            ping_interval_secs: 10,
-            reconnect_pause_ms_max: 2_000,
-            scan_messages_max: 20_000,
-            gather_us_max: None,
-        }
+barrage_part::part! {
+    /// Messages, settings and the registry on NATS JetStream. Without this table they are in the
+    /// process and its data directory.
+    @[derive(Eq)]
+    pub struct NatsConfig {
+        /// Servers, as `nats://[user:password@]host:port`, or `tls://` to require encryption. All use
+        /// the same password. Logs never contain the password.
+        urls: Vec<SecretUrl> = vec!["nats://127.0.0.1:4222".into()];
+        /// Monitoring addresses of the same servers, as `http://host:8222`. `barrage doctor` checks
+        /// there whether the servers sync each write.
+        monitor_urls: Vec<SecretUrl> = Vec::new();
+        /// Base URL of the admin API of this process, for `barrage why` on other machines. Without it,
+        /// the address of the admin listener, or the address of this machine in its network.
+        admin_url: Option<String> = None;
+        /// Certificates to trust besides those of the system, as a PEM file.
+        tls_ca_file: Option<PathBuf> = None;
+        /// Certificate of this client, as a PEM file; requires `tls_key_file`.
+        tls_cert_file: Option<PathBuf> = None;
+        /// Key of `tls_cert_file`, as a PEM file.
+        tls_key_file: Option<PathBuf> = None;
+        /// First token of every subject, stream and bucket name, so that installations can share
+        /// servers. Letters, digits, `_` and `-`.
+        prefix: String = "barrage".into();
+        /// Whether a process declares streams and buckets at start, and changes them to these
+        /// settings. Turn this off where an operator declares them and clients may not.
+        declare: bool = true;
+        /// Servers that hold each message before it is accepted. 3 in production: with 1, a lost disk
+        /// is a lost gift.
+        replicas: usize = 1, between(1, 5);
+        /// Streams that the rooms are spread over, each with a leader and an append rate of its own.
+        /// One stream carries tens of thousands of messages a second. The number can be changed only
+        /// while there are no messages; see docs/guide/operate.md.
+        partitions: u16 = 1, between(1, 64);
+        /// Sequence of the first message in newly declared streams. When streams replace older ones,
+        /// the first sequence that the older ones have not assigned, so that none repeats.
+        first_sequence: u64 = 1, between(1, (1 << 53) - 1);
+        /// Storage of messages. `memory` was not faster in measurements, and loses messages when all
+        /// servers stop.
+        storage: NatsStorage = NatsStorage::File;
+        /// Maximum bytes per stream. Beyond, the oldest messages are deleted, archived or not. The
+        /// default is a day of 100 messages a second.
+        stream_bytes_max: u64 = 4 << 30, between(1 << 20, 1 << 50);
+        /// Longest wait for an acknowledgement, in milliseconds; then the message is sent again with
+        /// the same id. Longer than the disk of a loaded server, shorter than a change of leader.
+        ack_timeout_ms: u64 = 1_500, between(1, 600_000);
+        /// Longest publish with all attempts, in milliseconds; then the answer is `unavailable`. A
+        /// change of leader takes about 5 s.
+        publish_deadline_ms: u64 = 8_000, between(1, 600_000);
+        /// Longest wait for any other answer, in milliseconds.
+        request_timeout_ms: u64 = 2_000, between(1, 600_000);
+        /// Longest wait for a connection, in milliseconds.
+        connect_timeout_ms: u64 = 5_000, between(1, 600_000);
+        /// Longest wait for servers at start, in milliseconds, because they may be starting too.
+        start_deadline_ms: u64 = 30_000, between(0, 3_600_000);
+        /// Silence after which the client probes the connection, in seconds. Two unanswered probes end
+        /// the connection.
+        ping_interval_secs: u64 = 10, between(1, 3_600);
+        /// Longest pause between two attempts to connect, in milliseconds. Each pause is random up to
+        /// its bound.
+        reconnect_pause_ms_max: u64 = 2_000, between(1, 600_000);
+        /// Stored messages that one repair reads when they are not in memory. Beyond, the answer is cut
+        /// short and names where it ends. The default is seven minutes of a hot room.
+        scan_messages_max: usize = 20_000, between(1, 100_000_000);
+        /// Longest interval between two reads of the connection, in microseconds, while more than 500
+        /// messages a second arrive. Reads in bulk leave the core to the fan-out. A publish waits as
+        /// long. Without it, 5000 in a process that is a gateway alone, and 0 in others.
+        gather_us_max: Option<u64> = None, between(0, 100_000);
     }
 }
 

@@ -1,40 +1,24 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-/// `[gateway.overload]`: bounds of the pressure. Each pressure counts relative to its bound here,
-/// and the greatest decides the overload level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OverloadConfig {
-    /// Bytes queued for all viewers. Default 268435456: a gateway of 1 GiB can spare as much beside
-    /// the kernel buffers of 17,000 viewers.
-    pub backlog_bytes_max: u64,
-    /// Time from a batch's due moment to its last write, or by which a timer is late. Default 300.
-    pub lag_ms_max: u64,
-    /// Share of time for which the busiest shard is busy. Default 0.97: a shard is well used up to
-    /// there. By itself it raises the level to `no_pulses` at most, because a shard that is busy
-    /// and in time is no reason to drop chat.
-    pub busy_share_max: f64,
-    /// Time for which the pressure must last before the level rises by one. Default 400.
-    pub raise_ms: u64,
-    /// Time for which the pressure must stay below 0.7 of its bounds before the level falls by one.
-    /// Default 3000.
-    pub lower_ms: u64,
-    /// Least share of chat that is kept while chat is thinned. Default 0.02.
-    pub chat_share_min: f64,
-}
-
-impl Default for OverloadConfig {
-    fn default() -> Self {
-        OverloadConfig {
-            backlog_bytes_max: 256 << 20,
-            lag_ms_max: 300,
-            busy_share_max: 0.97,
-            raise_ms: 400,
-            lower_ms: 3_000,
-            chat_share_min: 0.02,
-        }
+barrage_part::part! {
+    /// Bounds of the overload signals. The signal that is highest against its bound decides.
+    pub struct OverloadConfig {
+        /// Bytes queued for all viewers. Beside the kernel buffers of 17,000 viewers, the default is
+        /// the memory that a gateway of 1 GiB can spare.
+        backlog_bytes_max: u64 = 256 << 20, between(1, 1 << 40);
+        /// Scheduling lag in milliseconds: from the turn of a batch to its last write, or from the due
+        /// time of a timer to its run.
+        lag_ms_max: u64 = 300, between(1, 60_000);
+        /// Share of time that the busiest worker works. Alone, this signal raises the level to
+        /// `no_pulses` at most: a worker that is busy and in time is no reason to drop chat.
+        busy_share_max: f64 = 0.97, SHARE;
+        /// Time for which the pressure must last before the level rises by one, in milliseconds.
+        raise_ms: u64 = 400, between(1, 600_000);
+        /// Time for which the pressure must stay below 0.7 of the bounds before the level falls by one,
+        /// in milliseconds.
+        lower_ms: u64 = 3_000, between(1, 600_000);
+        /// Smallest share of chat that is kept while chat is thinned.
+        chat_share_min: f64 = 0.02, SHARE;
     }
 }
 

@@ -1,23 +1,15 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-/// `[gateway.heat]`: figures from which a room on this gateway is warm, hot, or a celebrity's. The
-/// hotter of viewers and messages a second counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HeatConfig {
-    /// Viewers from which a room is warm, hot, a celebrity's. Default 100, 1000, 10000.
-    pub viewers: [u64; 3],
-    /// Messages a second from which a room is warm, hot, a celebrity's. Default 5, 50, 200.
-    pub messages_per_s: [u64; 3],
-    /// Time for which a room must be cooler before its heat falls by a step. Default 10000.
-    pub cool_ms: u64,
-}
-
-impl Default for HeatConfig {
-    fn default() -> Self {
-        HeatConfig { viewers: [100, 1_000, 10_000], messages_per_s: [5, 50, 200], cool_ms: 10_000 }
+barrage_part::part! {
+    /// Thresholds of the heat of a room: by viewers or by messages a second, the hotter of both.
+    @[derive(Eq)]
+    pub struct HeatConfig {
+        /// Viewers from which a room is warm, hot, and a celebrity's.
+        viewers: [u64; 3] = [100, 1_000, 10_000];
+        /// Messages a second from which a room is warm, hot, and a celebrity's.
+        messages_per_s: [u64; 3] = [5, 50, 200];
+        /// Time for which a room must be cooler before its heat falls by one level, in milliseconds.
+        cool_ms: u64 = 10_000, between(1, 3_600_000);
     }
 }
 

@@ -3,30 +3,22 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use barrage_protocol::{MessageId, RoomId, UserId};
-use serde::{Deserialize, Serialize};
-
 use super::sightings::{Halves, Sightings};
+use barrage_protocol::{MessageId, RoomId, UserId};
 
-/// `[moderation.escalation]`: a number of messages that hit a rule within a time mute their sender in
-/// that room. Hits of rules in shadow mode do not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EscalationConfig {
-    /// Number of the message with which the mute begins. Default 0: off.
-    pub hits: u32,
-    /// Time within which messages are counted. Default 10.
-    pub window_mins: u64,
-    /// Length of the mute. Default 10.
-    pub mute_mins: u64,
-    /// Senders whose hits are counted. Default 50000, about 10 MB. At the bound the half with the
-    /// oldest hits is forgotten.
-    pub keys_max: usize,
-}
-
-impl Default for EscalationConfig {
-    fn default() -> Self {
-        EscalationConfig { hits: 0, window_mins: 10, mute_mins: 10, keys_max: 50_000 }
+barrage_part::part! {
+    /// Mute of a sender in a room after several hits of rules. Hits in shadow mode do not count.
+    @[derive(Eq)]
+    pub struct EscalationConfig {
+        /// Number of the hit that mutes the sender; 0 turns the mute off.
+        hits: u32 = 0;
+        /// Window of the hits, in minutes.
+        window_mins: u64 = 10, between(1, 1_440);
+        /// Length of the mute, in minutes.
+        mute_mins: u64 = 10, between(1, 525_600);
+        /// Senders whose hits are counted; about 10 MB when full. At the bound the half without hits for
+        /// the longest starts again.
+        keys_max: usize = 50_000, between(1, 1 << 26);
     }
 }
 

@@ -18,48 +18,26 @@ use crate::decision::Action;
 /// Maximum characters of the hook's reason.
 const REASON_CHARS_MAX: usize = 200;
 
-/// `[moderation.hook]`: absent by default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookConfig {
-    /// URL to which texts are posted: `http://…`. For a service behind TLS, run a proxy beside the
-    /// server.
-    pub url: SecretUrl,
-    /// Maximum wait for an answer, in milliseconds. Default 200: the sender waits for it.
-    #[serde(default = "default_deadline_ms")]
-    pub deadline_ms: u64,
-    /// Maximum calls at a time. A further text gets the fallback. Default 256.
-    #[serde(default = "default_calls_max")]
-    pub calls_max: usize,
-    /// Maximum bytes of an answer. A longer one is a failure. Default 65536.
-    #[serde(default = "default_answer_bytes_max")]
-    pub answer_bytes_max: usize,
-    /// Action on a text when the hook fails: `admit`, `hold` or `refuse`. Default `admit`, so that
-    /// the chat does not depend on an outside service.
-    #[serde(default = "default_fallback")]
-    pub fallback: Action,
-    /// When the hook counts as down and is not called for a while.
-    #[serde(default)]
-    pub breaker: BreakerConfig,
-    /// Shadow mode: call and report, and do nothing. Default false.
-    #[serde(default)]
-    pub shadow: bool,
-}
-
-const fn default_deadline_ms() -> u64 {
-    200
-}
-
-const fn default_calls_max() -> usize {
-    256
-}
-
-const fn default_answer_bytes_max() -> usize {
-    65_536
-}
-
-const fn default_fallback() -> Action {
-    Action::Admit
+barrage_part::part! {
+    /// Outside service that decides about texts. Without this table no service is asked.
+    pub struct HookConfig {
+        /// URL that receives the texts, beginning with `http://`. For a service behind TLS, run a proxy
+        /// beside the server.
+        url: SecretUrl = "".into();
+        /// Longest wait for an answer, in milliseconds. The sender waits as long.
+        deadline_ms: u64 = 200, between(1, 60_000);
+        /// Questions at the same time; a further text gets the fallback.
+        calls_max: usize = 256, between(1, 100_000);
+        /// Largest answer in bytes; a larger one counts as a failure.
+        answer_bytes_max: usize = 65_536, between(2, 16 << 20);
+        /// Action for a text that the hook could not be asked about: `admit`, `hold` or `refuse`. With
+        /// `admit`, the chat does not depend on the service.
+        fallback: Action = Action::Admit;
+        /// Circuit breaker before the hook.
+        breaker: BreakerConfig = BreakerConfig::default();
+        /// Whether answers are only reported.
+        shadow: bool = false;
+    }
 }
 
 /// The body of the request to the hook.

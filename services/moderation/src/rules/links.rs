@@ -12,7 +12,6 @@ use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::decision::Action;
@@ -43,22 +42,16 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is constant, and every test of links uses it")
 }
 
-/// `[moderation.links]`: addresses in texts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinksConfig {
-    /// `admit`, `mask`, `refuse` or `hold`. Default `admit`: off.
-    pub action: Action,
-    /// Allowed hosts, with all their subdomains: `example.com` allows `www.example.com` too. Default
-    /// none.
-    pub allow: Vec<String>,
-    /// Shadow mode: report and do nothing. Default false.
-    pub shadow: bool,
-}
-
-impl Default for LinksConfig {
-    fn default() -> Self {
-        LinksConfig { action: Action::Admit, allow: Vec::new(), shadow: false }
+barrage_part::part! {
+    /// Rule against addresses in texts.
+    @[derive(Eq)]
+    pub struct LinksConfig {
+        /// Action for a text with an address; `admit` turns the rule off.
+        action: Action = Action::Admit;
+        /// Hosts that are allowed with all hosts below them: `example.com` allows `www.example.com`.
+        allow: Vec<String> = Vec::new();
+        /// Whether hits are only reported.
+        shadow: bool = false;
     }
 }
 

@@ -3,56 +3,37 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use barrage_protocol::{MessageId, RoomId, UserId};
-use serde::{Deserialize, Serialize};
-
 use super::sightings::{Halves, Sightings};
 use crate::decision::Action;
 use crate::text::Folded;
+use barrage_protocol::{MessageId, RoomId, UserId};
 
-/// `[moderation.repeat]`: texts are the same when they fold to the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RepeatConfig {
-    /// Times that one user may post the same text in one room within `user_secs`. Default 5: cheers
-    /// are repeated a few times, scripts more often. 0 turns the rule off.
-    pub user_times_max: u32,
-    /// Window of the user's rule, in seconds. Default 30.
-    pub user_secs: u64,
-    /// Action on the next repeat: `refuse` or `hold`. Default `refuse`.
-    pub user_action: Action,
-    /// Users that may post the same text in one room within `room_secs`. Default 30: more at once are
-    /// a raid with a pasted text. 0 turns the rule off.
-    pub room_users_max: u32,
-    /// Window of the room's rule, in seconds. Default 10.
-    pub room_secs: u64,
-    /// Minimum letters and digits of a text for the room's rule. Shorter texts are common laughter.
-    /// Default 12.
-    pub room_chars_min: usize,
-    /// Action on the next repeat: `refuse` or `hold`. Default `hold`, because many senders of a raid
-    /// mean no harm.
-    pub room_action: Action,
-    /// Counts kept by each of the two rules. Default 100000: some 15 MB for the user's rule, and 60 MB
-    /// for the room's rule if every text is at its limit. At the bound the longest unused half is
-    /// forgotten: a flood of different texts then resets counts, and refuses no other sender.
-    pub keys_max: usize,
-    /// Shadow mode: report and do nothing. Default false.
-    pub shadow: bool,
-}
-
-impl Default for RepeatConfig {
-    fn default() -> Self {
-        RepeatConfig {
-            user_times_max: 5,
-            user_secs: 30,
-            user_action: Action::Refuse,
-            room_users_max: 30,
-            room_secs: 10,
-            room_chars_min: 12,
-            room_action: Action::Hold,
-            keys_max: 100_000,
-            shadow: false,
-        }
+barrage_part::part! {
+    /// Rules against repeated texts. Two texts are equal when they fold to the same characters.
+    @[derive(Eq)]
+    pub struct RepeatConfig {
+        /// Times that one user may post the same text in one room within `user_secs`; 0 turns the rule
+        /// off. A cheer is repeated a few times, a script goes on.
+        user_times_max: u32 = 5;
+        /// Window of the rule for one user, in seconds.
+        user_secs: u64 = 30, between(1, 86_400);
+        /// Action for the next repetition by one user: `refuse` or `hold`.
+        user_action: Action = Action::Refuse;
+        /// Users that may post the same text in one room within `room_secs`; 0 turns the rule off. More
+        /// users at once are a raid with a copied text.
+        room_users_max: u32 = 30;
+        /// Window of the rule for a room, in seconds.
+        room_secs: u64 = 10, between(1, 86_400);
+        /// Letters and digits below which a text never meets the rule for a room, such as laughter.
+        room_chars_min: usize = 12;
+        /// Action for the next repetition in a room: `refuse` or `hold`. `hold`, because users who join
+        /// in mean no harm.
+        room_action: Action = Action::Hold;
+        /// Counts kept by each of the two rules; about 15 MB for users and 60 MB for rooms when full. At
+        /// the bound the half that was unused for the longest is forgotten.
+        keys_max: usize = 100_000, between(1, 1 << 26);
+        /// Whether hits are only reported.
+        shadow: bool = false;
     }
 }
 
