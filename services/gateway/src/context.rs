@@ -60,6 +60,6 @@ pub(crate) struct Lifecycle {
     pub(crate) ended: CancellationToken,
     /// Cancelled when a shard ends before the gateway does: the gateway ends with an error.
     pub(crate) failed: CancellationToken,
-    /// Hubs.
+    /// Tasks of the hubs, which the gateway awaits at its end.
     pub(crate) tasks: TaskTracker,
 }

@@ -28,7 +28,7 @@ impl Places {
         Arc::new(Places { taken: AtomicU64::new(0), max, gauge })
     }
 
-    /// Number of viewers.
+    /// Number of viewers on all transports.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }

@@ -11,7 +11,7 @@ pub(crate) enum Scope {
     User(UserId),
 }
 
-/// Close of all connections in a scope, on every transport, whatever the cause.
+/// Close of all connections in a scope, on every transport. All causes use it.
 #[derive(Debug, Clone)]
 pub(crate) struct Eviction {
     /// `None` is every room.

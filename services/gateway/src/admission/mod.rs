@@ -1,6 +1,6 @@
-//! Who may join and who must leave: tokens, tickets, places, the join queue, evictions.
+//! Decides joins and evictions: tokens, tickets, places, the join queue.
 //!
-//! Everything here decides from values and small books. The HTTP side and the shards apply it.
+//! All decisions are made from values and small books; `http` and `shard` apply them.
 
 mod access;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]

@@ -13,7 +13,7 @@ const USED_MAX: usize = 262_144;
 pub(crate) enum Pass {
     /// Valid ticket: the join goes before those without.
     Ticket(Ticket),
-    /// No ticket.
+    /// No ticket: the join finds less room in the queue while tickets come.
     None,
 }
 

@@ -13,7 +13,7 @@ const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Why viewers are sent to other gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The process ends.
+    /// The process ends: all viewers go.
     Shutdown,
     /// An operator or the autoscaler drains the gateway, and may cancel that.
     Drain,

@@ -33,10 +33,10 @@ const TOKEN_SLEEP_MS_MAX: u64 = 3_600_000;
 pub(super) struct PollQuery {
     after: Option<u64>,
     wait_secs: Option<u64>,
-    /// Short for `wait_secs`.
+    /// Short name of `wait_secs`, which counts when both are there.
     wait: Option<u64>,
-    /// Sequences of received notices, with commas; may be empty. Its presence tells that the
-    /// client acknowledges, so that waiting notices are answered at once.
+    /// Sequences of received notices, with commas; may be empty. Its presence means
+    /// that the client acknowledges, so that waiting notices are answered at once.
     ack: Option<String>,
 }
 

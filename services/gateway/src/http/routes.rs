@@ -7,7 +7,7 @@ use barrage_protocol::{Code, RoomId};
 use super::{admin, explain, handshake, poll, sse};
 use crate::context::Context;
 
-/// Public routes.
+/// Builds the public routes: WebSocket, event stream and poll of a room.
 pub(crate) fn router(context: Arc<Context>) -> axum::Router {
     axum::Router::new()
         .route("/v1/rooms/{room}/ws", get(handshake::handle))
@@ -16,7 +16,7 @@ pub(crate) fn router(context: Arc<Context>) -> axum::Router {
         .with_state(context)
 }
 
-/// Admin routes.
+/// Builds the admin routes: drains, flight records and fan-outs.
 pub(crate) fn admin_router(context: &Arc<Context>) -> AdminRoutes {
     explain::router(Arc::clone(context)).merge(admin::router(Arc::clone(context)))
 }

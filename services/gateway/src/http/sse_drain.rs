@@ -21,9 +21,9 @@ pub(super) struct SseDrain {
 
 /// Step of a drain that has become due.
 pub(super) enum Step {
-    /// Send this frame.
+    /// Send the viewer this frame, on behalf of this drain.
     Notify(Arc<Drain>, Box<Reconnect>),
-    /// Close the stream.
+    /// Close the stream: the viewer has not moved in time.
     Close,
 }
 

@@ -16,11 +16,11 @@ pub(super) enum Event {
     Collect,
     /// The shards have written the batch in flight.
     Completed,
-    /// The open batch is due.
+    /// The due time of the open batch has come.
     Due,
     /// Viewers and rates are to be measured.
     Measure,
-    /// The gateway ends.
+    /// The gateway ends, and with it all hubs.
     GatewayEnded,
 }
 

@@ -142,8 +142,8 @@ impl Hub {
         }
     }
 
-    /// Adapts the pace to heat and load, holds a due batch for the egress limit, and decides what
-    /// comes next.
+    /// Adapts the pace to heat and load, holds a due batch for the egress limit, and decides the next
+    /// step.
     fn plan(&mut self) -> Plan {
         let (config, load) = (&self.context.config, &self.context.load);
         self.batcher.pace = pace(config, self.heat.heat(), load.level(), load.chat_share());

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_effort_stays_within_what_deflate_takes() {
+    fn the_effort_stays_within_the_range_of_deflate() {
         let config = GatewayConfig { deflate_effort: 9, ..GatewayConfig::default() };
         let effort = |heat| pace(&config, heat, Level::Normal, 1.0).effort;
         assert_eq!([effort(Heat::Idle), effort(Heat::Warm), effort(Heat::Celebrity)], [1, 9, 9]);

@@ -14,7 +14,7 @@ use crate::room::{Room, StartHub};
 
 /// First pause before the bus is asked for a subscription again; each pause is twice as long.
 const RETRY_MIN: Duration = Duration::from_millis(200);
-/// Longest such pause.
+/// Longest pause before the bus is asked for a subscription again.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Returns the function that starts a room's hub on the main runtime: a shard's own runtime only

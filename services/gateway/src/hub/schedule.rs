@@ -41,7 +41,7 @@ pub(super) enum Sending {
     OnCompletion,
 }
 
-/// What a hub waits for.
+/// Events that a hub waits for, beside measurements and the gateway's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waits {
     pub(super) intake: Intake,

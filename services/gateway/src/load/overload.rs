@@ -26,7 +26,7 @@ barrage_part::part! {
 /// levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// Nothing is dropped.
+    /// All messages are delivered at the usual pace.
     Normal,
     /// Pulses are summed over a time that is five times as long.
     CoarsePulses,
@@ -35,7 +35,7 @@ pub(crate) enum Level {
     /// Batching windows are four times as long. When fewer bytes would help, part of the chat is
     /// dropped, the same part for every viewer.
     ThinChat,
-    /// Joins are refused.
+    /// Joins are refused, with a time to come back.
     RefuseJoins,
 }
 

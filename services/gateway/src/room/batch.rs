@@ -126,7 +126,7 @@ impl SharedBatch {
 enum Detail {
     /// All messages and the pulse.
     Full,
-    /// Signals and gifts.
+    /// Signals and gifts; chat is counted as dropped.
     Thin,
 }
 

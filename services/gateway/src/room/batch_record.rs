@@ -22,7 +22,7 @@ pub(crate) struct BatchRecord {
     left_out: u32,
     /// Bytes queued for the viewers of all rooms.
     queued_bytes: u64,
-    /// Overload level.
+    /// Label of the overload level.
     level: &'static str,
     heat: &'static str,
 }
@@ -65,7 +65,7 @@ impl BatchRecord {
 mod tests {
     use super::*;
 
-    /// As docs/guide/tune.md says.
+    /// docs/guide/tune.md states this figure.
     #[test]
     fn a_record_with_its_time_and_room_has_88_bytes_as_documented() {
         assert_eq!(size_of::<BatchRecord>() + 2 * size_of::<u64>(), 88);

@@ -25,7 +25,7 @@ pub(crate) struct Pace {
     pub(crate) effort: u8,
 }
 
-/// Open batch of one room and its waves; decides what is sent when, and which chat is dropped.
+/// Open batch of one room and its waves; decides when a batch is sent, and which chat is dropped.
 ///
 /// Pure: time is passed in, as the time since the hub's start. A quiet room sends at once, a busy
 /// room at the end of its window.
@@ -56,7 +56,7 @@ pub(crate) struct Batcher {
 /// Messages and sums that one part of the viewers has not been sent yet.
 #[derive(Debug, Clone, Default)]
 struct Wave {
-    /// Position in the chain after what the wave was sent.
+    /// Position in the chain after the messages that the wave was sent.
     sent: Sequence,
     messages: Vec<Arc<Message>>,
     /// Bytes of the messages' bodies.
@@ -232,8 +232,8 @@ impl Batcher {
         self.waves.iter().enumerate().filter_map(turn).min().map(|(due, _, index)| (due, index))
     }
 
-    /// Gives the open messages to all waves, and returns what the wave whose turn it is has not been
-    /// sent. Pulses ride along once their time has come.
+    /// Gives the open messages to all waves. Returns the messages that the wave whose turn it is has
+    /// not been sent, and the pulse once its time has come.
     pub(crate) fn flush(&mut self, now: Duration, room: &RoomId) -> Flushed {
         let gathered = self.gather(now);
         let index = self.next().map_or(0, |(_, index)| index);

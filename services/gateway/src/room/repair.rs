@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use barrage_bus::{Bus, BusError, Range, RangeLimits, Topic};
+use barrage_bus::{BusError, Log, Range, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{RoomId, Sequence};
 
@@ -19,14 +19,14 @@ pub(crate) struct RepairSizes {
 /// Reads missed ranges of one room off the bus, for a viewer that repairs or resumes.
 #[derive(Clone, Copy)]
 pub(crate) struct RepairReader<'a> {
-    bus: &'a dyn Bus,
+    log: &'a dyn Log,
     room: &'a RoomId,
     sizes: RepairSizes,
 }
 
 impl<'a> RepairReader<'a> {
-    pub(crate) fn new(bus: &'a dyn Bus, room: &'a RoomId, sizes: RepairSizes) -> Self {
-        RepairReader { bus, room, sizes }
+    pub(crate) fn new(log: &'a dyn Log, room: &'a RoomId, sizes: RepairSizes) -> Self {
+        RepairReader { log, room, sizes }
     }
 
     /// Reads the range (`after`, `before`), or up to the newest message. A range without room for
@@ -39,7 +39,7 @@ impl<'a> RepairReader<'a> {
         let RepairSizes { chat_max, bytes_max } = self.sizes;
         let limits = RangeLimits { chat_max, bytes_max, ..RangeLimits::default() };
         let topic = Topic::Room(self.room.clone());
-        let read = self.bus.range(&topic, after, before, limits);
+        let read = self.log.range(&topic, after, before, limits);
         let timely = tokio::time::timeout(READ_MAX, read).await;
         timely.unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))
     }
@@ -55,7 +55,7 @@ impl<'a> RepairReader<'a> {
             return position;
         }
         let topic = Topic::Room(self.room.clone());
-        match tokio::time::timeout(LAST_MAX, self.bus.last(&topic)).await {
+        match tokio::time::timeout(LAST_MAX, self.log.last(&topic)).await {
             Ok(Ok(last)) if after > last => position,
             Ok(Ok(_)) => after,
             Ok(Err(_)) | Err(_) => {

@@ -35,9 +35,9 @@ pub(crate) struct Room {
     delivered: [AtomicU64; 3],
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
-    /// Batches for event streams.
+    /// Queue of batches for event streams.
     pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
-    /// Wakes long polls.
+    /// Newest position, whose changes wake long polls.
     pub(crate) changed: watch::Sender<Sequence>,
     /// Set once the hub has subscribed and the position is valid.
     pub(crate) ready: SetOnce<()>,

@@ -9,7 +9,7 @@ pub(crate) struct Tally {
     pub(crate) queued: u64,
     /// Viewers whose sockets have failed.
     pub(crate) gone: u64,
-    /// Writes to sockets.
+    /// Writes to sockets, successful or not.
     pub(crate) writes: u64,
     /// Bytes that the sockets took.
     pub(crate) bytes: u64,

@@ -2,7 +2,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_clock::unix_ms;
+use barrage_clock::{steady_ms, unix_ms};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
@@ -152,7 +152,7 @@ pub(super) async fn repair(
             context.metrics.repaired(range.outcome);
             let covered = (after, range.covered_to);
             let json = repair_json(room, covered, &range.messages, Some((range.outcome, range.skipped)));
-            viewer.charge_repair(json.len(), &context.config);
+            viewer.allowance.charge_repair(json.len(), &context.config, steady_ms());
             viewer.send_json(&json);
             range.covered_to
         }

@@ -48,12 +48,12 @@ impl Members {
         self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))
     }
 
-    /// Viewers in rooms.
+    /// Viewers that have joined a room.
     pub(super) fn joined(&self) -> impl Iterator<Item = &Rc<Viewer>> {
         self.by_room.values().flat_map(Audience::iter)
     }
 
-    /// All connections.
+    /// Connections in rooms and outside of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &Rc<Viewer>> {
         self.by_address.values()
     }

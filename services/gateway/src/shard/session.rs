@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use barrage_clock::unix_ms;
+use barrage_clock::{steady_ms, unix_ms};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
@@ -53,12 +53,17 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     shard.add(&viewer);
     let ids = &shard.context.gate.connection_ids;
     let number = ids.draw();
-    // At debug level: a span costs memory for as long as the connection lives.
     let span = tracing::debug_span!("conn", id = ids.id(number));
     let shard = Rc::clone(shard);
     let places = (permit, admission);
     let session = Session { shard, viewer, number, joined: None, rest: leftover, _places: places };
-    tokio::task::spawn_local(Box::new(session).run(request).instrument(span));
+    let task = Box::new(session).run(request);
+    // A span costs memory for as long as the connection lives: there is none above debug level.
+    if span.is_disabled() {
+        tokio::task::spawn_local(task);
+    } else {
+        tokio::task::spawn_local(task.instrument(span));
+    }
 }
 
 /// Task of one viewer: reads and answers its frames, writes its queue.
@@ -261,6 +266,7 @@ impl Session {
     /// Cuts whole frames from the bytes that were read, and answers WebSocket pings.
     fn cut_frames(&mut self) -> Result<Vec<Parsed>, SessionEnd> {
         let context = &self.shard.context;
+        let unix_secs = unix_ms() / 1000;
         let mut frames = Vec::new();
         let mut used = 0;
         while let Some((input, taken)) = client_frames::next(&mut self.rest[used..])? {
@@ -268,14 +274,14 @@ impl Session {
             context.metrics.client_frames.inc();
             match input {
                 Input::Frame(frame) => {
-                    self.viewer.count_frame(FrameKind::Text, &context.config)?;
+                    self.viewer.allowance.count(FrameKind::Text, &context.config, unix_secs)?;
                     frames.push(frame);
                 }
                 Input::Ping(payload) => {
-                    self.viewer.count_frame(FrameKind::Control, &context.config)?;
+                    self.viewer.allowance.count(FrameKind::Control, &context.config, unix_secs)?;
                     self.viewer.send_bytes(server::pong(payload));
                 }
-                Input::Pong => self.viewer.count_frame(FrameKind::Control, &context.config)?,
+                Input::Pong => self.viewer.allowance.count(FrameKind::Control, &context.config, unix_secs)?,
                 Input::Close => {
                     self.viewer.send_bytes(server::close(CLOSE_NORMAL, ""));
                     self.flush()?;
@@ -338,7 +344,7 @@ impl Session {
 
     /// Waits until earlier repairs are paid for.
     async fn wait_for_repairs(&self) {
-        let wait = self.viewer.repair_wait();
+        let wait = self.viewer.allowance.repair_wait(steady_ms());
         if !wait.is_zero() {
             self.shard.pause(&self.viewer, wait).await;
         }

@@ -266,7 +266,7 @@ impl Shard {
 /// Result of the attempt to write a viewer's whole queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteOut {
-    /// Nothing is queued.
+    /// Nothing is queued any more.
     Written,
     /// The socket took nothing for too long.
     Stalled,

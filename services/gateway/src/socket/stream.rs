@@ -98,7 +98,7 @@ impl Socket {
         self.tls.as_ref().is_some_and(|tls| tls.borrow().wants_write())
     }
 
-    /// Reads what has arrived; zero at the end of the stream, `WouldBlock` when nothing has.
+    /// Reads the bytes that have arrived; zero at the end of the stream, `WouldBlock` without any.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &self.tls else { return self.stream.try_read(buffer) };
         let tls = &mut *tls.borrow_mut();

@@ -18,7 +18,7 @@ use crate::viewer::Ack;
 const ACKS_TOGETHER: usize = 64;
 /// First pause before the bus is asked again; each pause is twice as long.
 const RETRY_MIN: Duration = Duration::from_millis(200);
-/// Longest such pause.
+/// Longest pause before the bus is asked again.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Least time between two sends of one notice.
 const RESEND_MIN_MS: u64 = 100;

@@ -5,7 +5,6 @@ use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use tokio::time::Instant;
 
-use super::slow_viewer;
 use crate::admission::token_expired;
 use crate::config::GatewayConfig;
 
@@ -57,6 +56,11 @@ impl Deadlines {
             (unix_secs > self.expires_at_secs.get()).then(token_expired)
         }
     }
+}
+
+/// Refusal of a viewer that reads too slowly.
+pub(super) fn slow_viewer() -> Refusal {
+    Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume")
 }
 
 #[cfg(test)]

@@ -13,10 +13,8 @@ mod viewer;
 
 pub(crate) use allowance::FrameKind;
 pub(crate) use audience::Audience;
-use deadlines::Deadlines;
 pub(crate) use notices::{Ack, NoticeBook, frame_of};
 pub(crate) use outbox::Outbox;
-use viewer::slow_viewer;
 #[cfg(test)]
 pub(crate) use viewer::tests::test_viewer;
 pub(crate) use viewer::{Viewer, address};

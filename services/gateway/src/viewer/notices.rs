@@ -103,7 +103,7 @@ impl NoticeBook {
         pending.filter(|p| p.message.sequence == sequence).for_each(|p| p.sends = p.sends.max(1));
     }
 
-    /// Returns the notices for a user who connects, and counts their sends anew. A notice that is
+    /// Returns the notices for a user that connects, and counts their sends anew. A notice that is
     /// being sent is not among them: the new connection gets it like the others.
     pub(crate) fn take_waiting(&self, user: &UserId) -> Vec<Arc<Message>> {
         let mut by_user = self.by_user.lock();

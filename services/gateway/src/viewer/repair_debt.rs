@@ -30,7 +30,7 @@ impl RepairDebt {
         self.0 = (now_ms as u32).wrapping_add_signed(owed);
     }
 
-    /// Charges an answer.
+    /// Charges an answer, at this rate, to the viewer's debt.
     pub(crate) fn charge(&mut self, bytes: usize, bytes_per_s: u32, now_ms: u64) {
         let cost_ms = (bytes as u64 * 1_000).div_ceil(u64::from(bytes_per_s.max(1)));
         let cost_ms = i32::try_from(cost_ms).unwrap_or(i32::MAX);

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::allowance::Allowance;
 use super::audience::{Place, Placed};
-use super::{Deadlines, FrameKind, Outbox, frame_of};
+use super::deadlines::{Deadlines, slow_viewer};
+use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
 use crate::room::{Room, SharedBatch, Tally};
 use crate::socket::{Encoding, Socket, Wake, encode};
@@ -35,7 +36,7 @@ const LINE_BYTES: usize = 64;
 /// one line with all that a delivery to a fast viewer touches, then the fields of the sweep.
 #[repr(C, align(64))]
 pub(crate) struct Viewer {
-    /// Position in the chain after what was queued or written.
+    /// Position in the chain after the messages that were queued or written.
     position: Cell<Sequence>,
     pub(crate) socket: Socket,
     /// Code of the first refusal that ends the connection.
@@ -56,7 +57,7 @@ pub(crate) struct Viewer {
     queue_hard_bytes: usize,
     /// Room of the viewer; `None` before its join.
     pub(crate) room: RefCell<Option<Arc<Room>>>,
-    allowance: Cell<Allowance>,
+    pub(crate) allowance: Allowance,
 }
 
 const _: () = assert!(align_of::<Viewer>() == LINE_BYTES && offset_of!(Viewer, outbox) <= LINE_BYTES);
@@ -89,7 +90,7 @@ impl Viewer {
             wake: Wake::default(),
             queue_hard_bytes,
             room: RefCell::default(),
-            allowance: Cell::new(Allowance::new(steady_ms())),
+            allowance: Allowance::new(steady_ms()),
         }
     }
 
@@ -140,8 +141,8 @@ impl Viewer {
         self.is_clear.set(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
     }
 
-    /// Delivers a batch: writes it to the socket, and queues what the kernel does not take. The
-    /// inner step of the fan-out.
+    /// Delivers a batch: writes it to the socket, and queues the bytes that the kernel does not take.
+    /// This is the inner step of the fan-out.
     pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
         let is_clear = self.is_clear.get();
         debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && self.held.borrow().is_none()));
@@ -265,7 +266,7 @@ impl Viewer {
         }
     }
 
-    /// Queues a frame.
+    /// Queues a frame of the protocol.
     pub(crate) fn send(&self, frame: &ServerFrame) {
         let json = serde_json::to_vec(frame).expect("frames are plain data");
         self.send_json(&json);
@@ -319,18 +320,6 @@ impl Viewer {
         self.wake.wake();
     }
 
-    /// Returns how long this viewer's next repair waits.
-    pub(crate) fn repair_wait(&self) -> Duration {
-        self.allowance.get().repair_wait(steady_ms())
-    }
-
-    /// Charges the answer to a repair, or a part of a resume.
-    pub(crate) fn charge_repair(&self, bytes: usize, config: &GatewayConfig) {
-        let mut allowance = self.allowance.get();
-        allowance.repairs.charge(bytes, config.repair_bytes_per_s, steady_ms());
-        self.allowance.set(allowance);
-    }
-
     /// Waits until the socket takes bytes; an error when it has failed or the viewer closes.
     pub(crate) async fn writable(&self) -> Result<(), Closing> {
         std::future::poll_fn(|context| {
@@ -357,20 +346,9 @@ impl Viewer {
         while self.wake.poll(context).is_ready() {}
     }
 
-    /// Counts a client's frame; refuses it when it exceeds its limit.
-    pub(crate) fn count_frame(&self, kind: FrameKind, config: &GatewayConfig) -> Result<(), Refusal> {
-        let mut allowance = self.allowance.get();
-        let counted = allowance.count(kind, config, unix_ms() / 1000);
-        self.allowance.set(allowance);
-        counted
-    }
-
     /// Refuses a frame; the viewer stays connected unless too many of its frames were refused.
     pub(crate) fn refuse_frame(&self, refusal: Refusal, config: &GatewayConfig) {
-        let mut allowance = self.allowance.get();
-        let is_last = allowance.count_refused(config);
-        self.allowance.set(allowance);
-        if is_last {
+        if self.allowance.count_refused(config) {
             self.close(refusal);
         } else {
             self.send(&ServerFrame::Error(refusal));
@@ -395,11 +373,6 @@ impl Viewer {
         self.update_clear();
         Flushed { bytes: bytes_written, queued_change, messages, result: pushed.and(result) }
     }
-}
-
-/// Refusal of a viewer that reads too slowly.
-pub(super) fn slow_viewer() -> Refusal {
-    Refusal::new(Code::SlowViewer, "you read too slowly; reconnect and resume")
 }
 
 /// The viewer closes, or its socket has failed.

@@ -173,7 +173,7 @@ mod alone {
         let gone = Instant::now();
         fleet::until(|| member.viewers() == 0).await;
         assert!(gone.elapsed() < Duration::from_secs(20), "WebSockets: {:?}", gone.elapsed());
-        assert_eq!(member.metric_of("barrage_gateway_closes_total", "slow_viewer"), CLIENTS as u64);
+        assert_eq!(member.metric_of("barrage_gateway_closes_total", &["slow_viewer"]), CLIENTS as u64);
         drop(sockets);
     }
 }

@@ -110,9 +110,11 @@ impl Fleet {
 
     /// Waits until the notices' topic has reached this position.
     pub(crate) async fn direct_reaches(&self, sequence: u64) {
-        while self.bus.last(&barrage_bus::Topic::Direct).await.unwrap().0 < sequence {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let reached = async || {
+            let last = self.bus.last(&barrage_bus::Topic::Direct).await.unwrap();
+            (last.0 >= sequence).then_some(())
+        };
+        barrage_testkit::wait::until(PATIENCE, "the notice is on the bus", reached).await;
     }
 
     /// Publishes a notice for a user; returns its sequence.
@@ -227,12 +229,22 @@ impl Member {
         family.get_metric().iter().map(value).sum::<f64>() as u64
     }
 
-    /// Value of a counter under one label.
-    pub(crate) fn metric_of(&self, name: &str, label: &str) -> u64 {
+    /// Sum of a counter over the series that have all these label values.
+    pub(crate) fn metric_of(&self, name: &str, labels: &[&str]) -> u64 {
         let families = self.registry.gather();
         let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
-        let labelled = metrics.filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
+        let has = |metric: &prometheus::proto::Metric, label: &str| {
+            metric.get_label().iter().any(|pair| pair.value() == label)
+        };
+        let labelled = metrics.filter(|metric| labels.iter().all(|label| has(metric, label)));
         labelled.map(|metric| metric.get_counter().get_value()).sum::<f64>() as u64
+    }
+
+    /// Waits until the books of the viewers' stage are settled; returns the conservation error.
+    pub(crate) async fn settled_error(&self) -> u64 {
+        let took = || self.metric_of("barrage_ledger_messages_total", &["viewers", "took"]);
+        until(|| took() == self.metric("barrage_gateway_deliveries_total")).await;
+        self.metric("barrage_conservation_error")
     }
 
     pub(crate) fn viewers(&self) -> u64 {
@@ -242,12 +254,7 @@ impl Member {
 
 /// Waits until a condition holds; fails after 40 s.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("the condition did not hold within 40 s");
+    barrage_testkit::wait::until_true(PATIENCE, "the condition of the test", async || is_so()).await;
 }
 
 async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {

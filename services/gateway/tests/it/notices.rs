@@ -108,7 +108,7 @@ impl Log for Flaky {
         if *topic == Topic::Direct
             && self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok()
         {
-            return Err(BusError::Unavailable("a test says so".into()));
+            return Err(BusError::Unavailable("refused by the test".into()));
         }
         self.bus.subscribe(topic).await
     }

@@ -92,13 +92,15 @@ async fn a_ticket_goes_before_joins_without_one_and_is_not_spent_on_a_refusal() 
     let filling = futures_util::future::join_all(fifth.iter().map(|text| ws(&a, text)));
     let refused = async {
         fleet::until(|| a.metric("barrage_gateway_joins_refused_total") >= 4).await;
-        loop {
-            match ws(&a, &kept).await {
-                Ok(viewer) => return viewer,
-                Err(status) => assert_eq!(status, Code::Overloaded.status()),
+        let join = async || match ws(&a, &kept).await {
+            Ok(viewer) => Some(viewer),
+            Err(status) => {
+                assert_eq!(status, Code::Overloaded.status());
+                None
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        };
+        let patience = std::time::Duration::from_secs(40);
+        barrage_testkit::wait::until(patience, "the kept ticket is admitted", join).await
     };
     let (filled, _kept) = tokio::join!(filling, refused);
     assert!(filled.iter().any(Result::is_err));

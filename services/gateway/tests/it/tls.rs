@@ -120,7 +120,7 @@ async fn a_slow_viewer_behind_tls_gets_every_gift() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_its_certificate_is_refused() {
+fn tls_files_that_do_not_belong_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
     assert!(Tls::load(&http(folder.path())).unwrap().is_some());

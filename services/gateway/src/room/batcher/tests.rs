@@ -101,7 +101,7 @@ fn waves_are_served_in_turn_up_to_the_newest_message() {
     let first = batcher.flush(ms(0), &room);
     assert_eq!((first.wave, first.gathered[2]), (0, 1));
     assert_eq!(batcher.waves_hold()[2], 1);
-    // The other one's turn is at once, and brings what has come meanwhile.
+    // The other wave's turn is at once, with the message that has come meanwhile.
     assert_eq!(batcher.due(), Some(Duration::ZERO));
     batcher.push(chat(2), ms(5));
     let second = batcher.flush(ms(8), &room);
