@@ -1,5 +1,5 @@
-//! One machine's monotonic clock, which its processes share: a message names the moment
-//! that it was meant to be sent, and whichever process receives it knows how late it is.
+//! The monotonic clock of one machine, which its processes share. A message carries its intended
+//! send time, so that any process that receives it can compute the latency.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use rustix::time::{ClockId, clock_gettime};
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Now.
+    /// Returns the present moment.
     #[must_use]
     pub fn now() -> Moment {
         Moment(nanoseconds(ClockId::Monotonic))
     }
 
-    /// This much later.
+    /// Returns the moment `secs` later.
     #[must_use]
     pub fn after(self, secs: f64) -> Moment {
         Moment(self.0.saturating_add((secs.max(0.0) * 1e9) as u64))
     }
 
-    /// How much later than `earlier` this is; zero when it is not.
+    /// Time since `earlier`; zero when `earlier` is not earlier.
     #[must_use]
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The same moment on tokio's clock.
+    /// Converts the moment to tokio's clock.
     #[must_use]
     pub fn instant(self) -> tokio::time::Instant {
         let (now, instant) = (Moment::now(), tokio::time::Instant::now());

@@ -1,15 +1,16 @@
-//! How many sockets a process may hold, and so how many processes a crowd needs.
+//! Limits on sockets: how many viewers one process can hold, and how many processes a scenario
+//! needs.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::error::LoadtestError;
 
-/// Descriptors of a process that no viewer may use: posts, entry, pipes, files.
+/// Descriptors of a process that viewers cannot use: posts, entry, pipes, files.
 pub const RESERVED: u64 = 768;
-/// Where there is no limit at all, a process takes no more viewers than this.
+/// Viewers of one process at most where the system sets no limit.
 const UNLIMITED: u64 = 1 << 20;
 
-/// Raises the limit as far as this process may; the number of viewers that fit.
+/// Raises the descriptor limit as far as allowed, and returns the number of viewers that fit.
 pub fn raise() -> Result<u32, LoadtestError> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -19,8 +20,8 @@ pub fn raise() -> Result<u32, LoadtestError> {
     Ok(descriptors.saturating_sub(RESERVED) as u32)
 }
 
-/// The number of processes: as asked, or as few as the limit allows. `fit` is the number
-/// of viewers that one process can hold.
+/// Returns the number of processes: the one asked for, or the smallest that the limit allows. `fit`
+/// is the number of viewers that one process can hold.
 pub fn processes(viewers: u32, fit: u32, asked: Option<u32>) -> Result<u32, LoadtestError> {
     if fit == 0 {
         return Err(LoadtestError::cannot(format!(
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_names_the_number_that_is_possible() {
+    fn descriptor_error_names_the_possible_number_of_viewers() {
         assert_eq!(processes(100_000, 19_232, None).unwrap(), 6);
         assert_eq!(processes(10, 19_232, None).unwrap(), 1);
         assert_eq!(processes(10, 19_232, Some(3)).unwrap(), 3);

@@ -1,4 +1,4 @@
-//! `barrage-loadtest`: parse, do, exit code.
+//! The binary `barrage-loadtest`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,14 +7,14 @@ use barrage_loadtest::cli::Cli;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Wrong usage.
+/// Exit code for wrong usage.
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed terminal leaves nobody to tell.
+            // A failed write to a closed terminal has nowhere to be reported.
             drop(error.print());
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if asked { 0 } else { USAGE });

@@ -1,82 +1,82 @@
-//! What travels between the conductor and its workers, over pipes, one JSON object a line.
+//! Messages between the conductor and its workers: one JSON object a line, over pipes.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
-use crate::interval::Interval;
-use crate::ledger::{Balance, Ledger};
+use crate::measure::interval::Interval;
+use crate::measure::ledger::{Balance, Ledger};
 use crate::scenario::Scenario;
 
-/// After an interruption, for messages on their way to the viewers. Shorter than a scenario's
-/// own settling time, because a person waits.
+/// Time after an interruption in which messages may still arrive. It is shorter than a scenario's
+/// settling time, because a user waits for the end.
 pub const INTERRUPTED_SETTLE_SECS: f64 = 1.0;
 
-/// What a worker is to do.
+/// Task of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
-    /// The scenario, with what the command line changed.
+    /// Scenario with the changes of the command line.
     pub scenario: Scenario,
-    /// Host and port of entry, as the `Host` header has it.
+    /// Host and port of entry, for the `Host` header.
     pub host: String,
     /// Address of entry.
     pub address: SocketAddr,
-    /// Which worker this is, from 0.
+    /// Number of this worker, from 0.
     pub worker: u32,
-    /// How many there are.
+    /// Number of workers.
     pub workers: u32,
     /// Threads of each worker.
     pub threads: u32,
-    /// Seed of everything random that decides the load.
+    /// Seed of all randomness that decides the load.
     pub seed: u64,
-    /// When the first phase begins.
+    /// Time at which the first phase begins.
     pub start: Moment,
     /// Tokens of the senders.
     pub tokens: Vec<String>,
-    /// Whether faults cut connections; they do not when a hook does the harm.
+    /// Whether faults reset connections; false when a hook of the user causes the fault.
     pub cut: bool,
 }
 
-/// Which part of the load is whose: viewer `n` belongs to shard `n % shards`.
+/// Part of the load of one thread: viewer `n` belongs to shard `n % shards`.
 #[derive(Debug, Clone, Copy)]
 pub struct Share {
-    /// This one, from 0.
+    /// Number of this shard, from 0.
     pub shard: u32,
-    /// Threads of all workers.
+    /// Number of shards: threads of all workers.
     pub shards: u32,
 }
 
-/// Conductor to worker.
+/// A message from the conductor to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToWorker {
-    /// The first line.
+    /// The first message.
     Plan(Box<Plan>),
-    /// The person interrupted the run: no more posts; what is under way has
-    /// [`INTERRUPTED_SETTLE_SECS`] to arrive, then the viewers leave.
+    /// The user interrupted the run: posting stops, messages have [`INTERRUPTED_SETTLE_SECS`] to
+    /// arrive, then the viewers leave.
     Stop,
-    /// What all workers together know to have been sent; the worker answers with the balance.
+    /// Sent messages known to all workers together; the worker answers with its balance.
     Ledger(Ledger),
 }
 
-/// Worker to conductor.
+/// A message from a worker to the conductor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWorker {
-    /// One second is over.
+    /// One second has passed.
     Tick {
-        /// Which, from 0.
+        /// Number of the second, from 0.
         second: u32,
-        /// What it brought.
+        /// Counts and latencies of the second.
         interval: Box<Interval>,
-        /// CPU time of the worker since the second before.
+        /// CPU time of the worker since the last second.
         cpu_secs: f64,
     },
-    /// Everything is over; what this worker knows to have been sent.
+    /// The run is over; sent messages known to this worker.
     Ledger(Ledger),
-    /// The last line.
+    /// The last message.
     Balance(Balance),
-    /// It cannot go on.
+    /// The worker cannot continue; the text is the reason.
     Failed(String),
 }

@@ -1,46 +1,46 @@
-//! The axes that are searched, and the scenario that tries a load on one of them.
+//! The axes of the search, and the scenario of a trial on each of them.
 
-use crate::population::{Kind, Phase};
+use crate::load::population::{Kind, Phase};
 use crate::report::Report;
+use crate::scenario::threshold::Threshold;
 use crate::scenario::{Encoding, RoomsConfig, Scenario};
-use crate::threshold::Threshold;
 
 use super::config::CapacityConfig;
 
-/// Gifts of every trial, while its load is held: by them latency and loss are measured where
-/// nothing else is sent. They come at random, and none at all would be no measurement.
+/// Gifts in every trial while its load is held. They measure latency and loss where nothing else is
+/// posted; they come at random, and a trial without any would measure nothing.
 const GIFTS: f64 = 16.0;
-/// Characters of a chat message of three bytes each: ordinary ones, and the longest that an
-/// uplink takes by default.
+/// Length of a chat message in characters of three bytes: an ordinary one, and the longest that an
+/// uplink accepts by default.
 const TEXT_CHARS: u32 = 30;
 const LONG_TEXT_CHARS: u32 = 200;
-/// Messages a second that no search goes beyond.
+/// Most messages per second of any search.
 const MESSAGES_PER_S_MAX: f64 = 20_000.0;
-/// Nor beyond so many for each viewer: a scenario has no greater rate.
+/// Most messages per second and viewer: a scenario has no greater rate.
 const MESSAGES_PER_S_EACH_MAX: f64 = 100.0;
-/// Shortest ramp of a joins trial; a rate whose ramp would be shorter is not tried.
+/// Shortest ramp of a joins trial, in seconds; a rate with a shorter ramp is not tried.
 const JOINS_SECS_MIN: f64 = 1.0;
-/// After the last phase, for what is under way.
+/// Time after the last phase in which messages may still arrive, in seconds.
 const SETTLE_SECS: f64 = 1.5;
 
-/// What a gateway can run out of.
+/// A resource of a gateway that the search loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Axis {
-    /// Viewers that watch and say nothing.
+    /// Idle viewers.
     Connections,
-    /// Viewers that come, a second.
+    /// Joins per second.
     Joins,
-    /// Messages that reach viewers, a second.
+    /// Messages delivered to viewers per second.
     Deliveries,
-    /// Bytes that reach viewers, a second.
+    /// Bytes delivered to viewers per second.
     Egress,
 }
 
 impl Axis {
-    /// All, in the order in which they are searched.
+    /// Every axis, in the order of the searches.
     pub const ALL: [Axis; 4] = [Axis::Connections, Axis::Joins, Axis::Deliveries, Axis::Egress];
 
-    /// The key of the capacity file.
+    /// Key in the capacity file.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Axis {
         }
     }
 
-    /// What a load counts.
+    /// Unit of a load.
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Axis {
         }
     }
 
-    /// First load.
+    /// First load of a search.
     #[must_use]
     pub fn start(self, config: &CapacityConfig) -> f64 {
         let viewers = f64::from(config.viewers_max);
@@ -73,7 +73,7 @@ impl Axis {
         }
     }
 
-    /// Greatest load.
+    /// Greatest load of a search.
     #[must_use]
     pub fn ceiling(self, config: &CapacityConfig) -> f64 {
         match self {
@@ -85,7 +85,7 @@ impl Axis {
         }
     }
 
-    /// The trial of a load.
+    /// Returns the scenario that tries a load.
     #[must_use]
     pub fn scenario(self, load: f64, config: &CapacityConfig) -> Scenario {
         let hold = config.hold_secs;
@@ -117,7 +117,7 @@ impl Axis {
             chat_per_viewer_per_min: per_viewer_per_min(chat_per_s),
             gifts_per_viewer_per_min: per_viewer_per_min(GIFTS / hold),
             text_chars: Some(text_chars),
-            // Bytes are counted as they are, whatever the texts.
+            // Without compression, bytes do not depend on the texts.
             encoding: Encoding::Json,
             settle_secs: SETTLE_SECS,
             tester_lag_p99_ms_max: config.tester_lag_p99_ms_max,
@@ -126,7 +126,7 @@ impl Axis {
         }
     }
 
-    /// How long viewers come at this rate: until no more fit.
+    /// Time for which viewers join at this rate until the gateway is full, in seconds.
     fn join_secs(self, load: f64, config: &CapacityConfig) -> f64 {
         (f64::from(config.viewers_max) / load).clamp(JOINS_SECS_MIN, config.hold_secs)
     }
@@ -146,7 +146,7 @@ impl Axis {
         conditions.iter().map(|text| text.parse().expect("of figures that exist")).collect()
     }
 
-    /// The load as the capacity file counts it, where it held.
+    /// Converts a load that held to the figure of the capacity file.
     #[must_use]
     pub fn measured(self, load: f64, report: &Report) -> f64 {
         let hold_secs = report.scenario.phases.last().map_or(1.0, |hold| hold.secs);
@@ -168,7 +168,7 @@ fn phase(phase: Kind, secs: f64) -> Phase {
 mod tests {
     use super::*;
 
-    /// From the first load to the greatest, every trial is a scenario that can be run.
+    /// From the first load to the greatest, every trial is a valid scenario.
     #[test]
     fn every_load_is_a_valid_scenario() {
         for config in [
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_joins_is_offered_as_it_is_named() {
+    fn joins_trial_offers_its_rate() {
         let config = CapacityConfig { viewers_max: 10_000, hold_secs: 6.0, ..CapacityConfig::default() };
         for load in [10.0, 1_000.0, 5_000.0, 10_000.0] {
             let scenario = Axis::Joins.scenario(load, &config);

@@ -1,35 +1,35 @@
-//! Why a trial broke: at the server's own limits, or because there was too much to do.
+//! Why a trial broke: through a limit of the server's configuration, or through overload.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::figure::{Unit, unit_of};
-use crate::http::{Call, Pool};
+use crate::measure::figure::{Unit, unit_of};
+use crate::net::http::{Call, Pool};
 use crate::report::{Report, Verdict};
 
-/// Where the answers to posts take more than this share of the time that deliveries take, the
-/// gateway is not what was too slow.
+/// Share of the delivery latency above which the answers to posts show that the uplink was too
+/// slow, not the gateway.
 const UPLINK_SHARE: f64 = 0.5;
 
 /// What ended a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "by", content = "what")]
 pub enum Cause {
-    /// A figure left its limits: the knee.
+    /// A figure left its limits: this is the knee.
     Limits(String),
-    /// A setting of the server turned the load away before that.
+    /// A setting of the server refused the load before that.
     Configuration(String),
-    /// The tester was the bottleneck.
+    /// The load tester was the bottleneck.
     Tester(String),
-    /// The uplink was: messages were late before they came to the gateway.
+    /// The uplink was the bottleneck: messages were late before they reached the gateway.
     Uplink(String),
-    /// Nothing: the greatest load that is tried held.
+    /// The greatest load of the search held.
     Ceiling(String),
 }
 
 impl Cause {
-    /// For a person.
+    /// Describes the cause for the output.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -48,10 +48,10 @@ impl Cause {
     }
 }
 
-/// Counters of the server that say why it turned something away: `name{labels}` and value.
+/// Counters of refusals: `name{labels}` and value.
 pub type Counters = BTreeMap<String, f64>;
 
-/// Beginnings of their names, and the settings that they tell of.
+/// Prefixes of the counters, and the settings that they belong to.
 const TELLING: [(&str, &str); 5] = [
     ("barrage_gateway_joins_refused_total{reason=\"joins_per_s\"}", "gateway.joins_per_s"),
     ("barrage_gateway_joins_refused_total{reason=\"overloaded\"}", "gateway.viewers_max"),
@@ -60,7 +60,7 @@ const TELLING: [(&str, &str); 5] = [
     ("barrage_gateway_overload_changes_total{", "gateway.egress_bytes_per_s"),
 ];
 
-/// Reads them; nothing when the server does not answer.
+/// Reads the counters; empty when the server does not answer.
 pub async fn counters(pool: &Pool, path: &str) -> Counters {
     match pool.call(&Call::get(path)).await {
         Ok((status, body)) if status.is_success() => parse(&String::from_utf8_lossy(&body)),
@@ -78,7 +78,7 @@ fn parse(text: &str) -> Counters {
     told.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
 }
 
-/// Why a trial did not hold; none when it did.
+/// Returns why a trial broke; `None` when it held.
 #[must_use]
 pub fn cause(report: &Report, before: &Counters, after: &Counters) -> Option<Cause> {
     let totals = &report.totals;
@@ -117,7 +117,7 @@ pub fn cause(report: &Report, before: &Counters, after: &Counters) -> Option<Cau
     Some(Cause::Limits(said.join("; ")))
 }
 
-/// The setting that turned something away.
+/// Returns the setting that refused the load.
 fn configured(report: &Report, before: &Counters, after: &Counters) -> Option<String> {
     let totals = &report.totals;
     if totals.posts.held > 0 {
@@ -132,7 +132,7 @@ fn configured(report: &Report, before: &Counters, after: &Counters) -> Option<St
     });
     match grown {
         Some((_, key)) => Some((*key).into()),
-        // Entry spreads newcomers over what the gateways admit.
+        // Entry limits joins to the rate that the gateways admit.
         None if totals.refusals.contains_key("entry: overloaded") => {
             Some("gateway.viewers_max or gateway.joins_per_s (entry turned newcomers away)".into())
         }
@@ -150,7 +150,7 @@ mod tests {
         barrage_gateway_joins_total 7\nbarrage_gateway_overload_changes_total{level=\"thin_chat\",pressure=\"lag\"} 4\n";
 
     #[test]
-    fn a_clean_trial_has_no_cause_and_a_late_one_says_what_was_late() {
+    fn cause_is_none_for_a_clean_trial_and_names_late_figures() {
         let (held, late) = (Report::new(run(1, 20)), Report::new(run(1, 1_700)));
         assert_eq!(cause(&held, &Counters::new(), &Counters::new()), None);
         let Some(Cause::Limits(said)) = cause(&late, &Counters::new(), &Counters::new()) else { panic!() };
@@ -164,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_setting_that_it_comes_from() {
+    fn cause_of_a_refusal_names_the_setting() {
         let mut report = Report::new(run(1, 20));
         report.totals.refusals.insert("overloaded".into(), 4);
         let before = parse(BEFORE);
         assert_eq!(before.len(), 1, "{before:?}");
-        // Nothing grew: too much to do.
+        // No counter grew: the cause is overload.
         assert!(matches!(cause(&report, &before, &before), Some(Cause::Limits(_))));
         let after = parse(&BEFORE.replace("} 3", "} 9"));
         let found = cause(&report, &before, &after).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn tickets_and_held_posts_are_the_configuration_s_doing() {
+    fn cause_of_tickets_and_held_posts_is_the_configuration() {
         let mut report = Report::new(run(1, 20));
         report.totals.tickets = 1;
         let found = cause(&report, &Counters::new(), &Counters::new()).unwrap();

@@ -1,31 +1,32 @@
-//! How a capacity is searched.
+//! Settings of the search.
 
 /// Limits and sizes of the search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapacityConfig {
-    /// Room that is watched.
+    /// Room that the viewers watch.
     pub room: String,
-    /// Searches of each axis; they differ by what the machine does beside.
+    /// Searches of each axis. They differ by other load on the machine.
     pub repeats: u32,
-    /// How long a load is held.
+    /// Time for which a load is held, in seconds.
     pub hold_secs: f64,
-    /// Viewers at most: what the tester's descriptors allow.
+    /// Most viewers: what the load tester's descriptors allow.
     pub viewers_max: u32,
     /// Viewers of the room in the searches of deliveries and bytes.
     pub room_viewers: u32,
-    /// How fast they come before the load begins.
+    /// Joins per second before the load begins.
     pub ramp_joins_per_s: f64,
-    /// Deliveries may take so long, the 99th percentile.
+    /// Greatest 99th percentile of the delivery latency, in milliseconds.
     pub p99_ms: u32,
-    /// Joins may take so long, the 99th percentile.
+    /// Greatest 99th percentile of the join latency, in milliseconds.
     pub join_p99_ms: u32,
-    /// Chat that may be left out, in percent.
+    /// Chat that may be dropped, in percent.
     pub chat_loss_percent: f64,
-    /// The tester's own lateness beyond which a trial says nothing.
+    /// Greatest delay of the load tester's own timers, in milliseconds; above it a trial is
+    /// invalid.
     pub tester_lag_p99_ms_max: f64,
-    /// The search ends when the load that broke is this part above the one that held.
+    /// The search ends when the load that broke is at most this share above the one that held.
     pub precision: f64,
-    /// Trials of one search at most.
+    /// Most trials of one search.
     pub trials_max: u32,
 }
 

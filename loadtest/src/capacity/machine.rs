@@ -1,6 +1,6 @@
-//! What a figure was measured on, in a line.
+//! Description of the machine on which a figure was measured.
 
-/// Processors, memory and kernel of this machine.
+/// Describes the processors, the memory and the kernel of this machine in one line.
 #[must_use]
 pub fn describe() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
@@ -14,7 +14,7 @@ pub fn describe() -> String {
     format!("{cores} cores ({model}){}, {system} {}", memory.unwrap_or_default(), kernel.trim())
 }
 
-/// A value of `name : value`.
+/// Returns the value of a line `name : value`.
 fn field(text: &str, name: &str) -> Option<String> {
     let values = text.lines().filter_map(|line| line.split_once(':'));
     let mut values = values.filter(|(known, _)| known.trim() == name);
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_found_by_its_whole_name() {
+    fn field_is_found_by_its_whole_name() {
         let text = "processor\t: 0\nmodel name\t: Some CPU @ 2:1\nMemTotal:  2048 kB\n";
         assert_eq!(field(text, "model name").as_deref(), Some("Some CPU @ 2:1"));
         assert_eq!(field(text, "MemTotal").as_deref(), Some("2048 kB"));

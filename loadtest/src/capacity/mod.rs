@@ -1,4 +1,4 @@
-//! The search for a gateway's knee, axis by axis: the highest load that it carries with
+//! The search for the capacity of a gateway, axis by axis: the highest load that it carries with
 //! latency and loss within limits.
 
 pub mod axis;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::LoadtestError;
-use crate::http::{Call, Pool, Target};
+use crate::net::http::{Call, Pool, Target};
 use crate::run::{self, RunOptions};
 
 use axis::Axis;
@@ -25,14 +25,14 @@ use outcome::{Capacity, Sample, Searched, Trial};
 use progress::Progress;
 use search::{Bounds, KneeSearch, Verdict};
 
-/// Between the loads of a search while none, or every one, has broken.
+/// Factor between two loads while no load, or every load, has broken.
 const GROWTH: f64 = 2.0;
-/// The same where a search before has found the neighbourhood, and how far below it begins.
+/// The same factor when an earlier search has found a knee; the search begins this factor below it.
 const GROWTH_NEAR: f64 = 1.4;
 const START_NEAR: f64 = 0.75;
-/// Longest wait after a trial for the server to be as it was before.
+/// Longest wait after a trial until the server has recovered.
 const CALM_MAX: Duration = Duration::from_secs(90);
-/// How often that is looked at.
+/// Time between two checks whether the server has recovered.
 const CALM_EVERY: Duration = Duration::from_millis(500);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -42,7 +42,7 @@ struct Survey<'a> {
     config: &'a CapacityConfig,
     entry: Pool,
     metrics: Option<(Pool, String)>,
-    /// Viewers that are not ours: those before the first trial.
+    /// Viewers of other clients: those before the first trial.
     others: OnceCell<f64>,
     progress: Progress,
 }
@@ -116,7 +116,7 @@ impl Survey<'_> {
         let same = |load: f64| move |trial: &&Trial| (trial.load - load).abs() < f64::EPSILON * load;
         let knee = last(true).find(same(found.held)).map_or(0.0, |trial| trial.measured);
         let broke = found.broke.and_then(|broke| last(false).find(same(broke)));
-        // Out of trials, the last one may have broken once.
+        // When the trials are used up, the last load may have broken only once.
         let last = broke.or_else(|| trials.last()).and_then(|trial| trial.broke.clone());
         let ended = last.unwrap_or_else(|| {
             Cause::Ceiling(format!("{:.0} {} held, and more was not tried", found.held, axis.unit()))
@@ -124,7 +124,7 @@ impl Survey<'_> {
         Ok(Sample { load: found.held, knee, ended, trials })
     }
 
-    /// One load, once the server has forgotten the one before.
+    /// Tries one load, after the server has recovered from the last one.
     async fn attempt(&self, axis: Axis, load: f64) -> Result<Trial, LoadtestError> {
         self.calm().await;
         let before = self.counters().await;
@@ -140,8 +140,8 @@ impl Survey<'_> {
         }
     }
 
-    /// Waits until newcomers get no tickets, the viewers before have gone and the gateway is at
-    /// its normal level; not for ever.
+    /// Waits until entry issues no tickets, the last viewers have left, and the gateway is at its
+    /// normal level; at most for a limited time.
     async fn calm(&self) {
         let deadline = Instant::now() + CALM_MAX;
         while Instant::now() < deadline {

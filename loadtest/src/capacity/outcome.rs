@@ -1,4 +1,4 @@
-//! What a search of all axes leaves: the capacity file, the details, a table.
+//! Results of the search: the capacity file, the details, and a table.
 
 use std::fmt::Write;
 
@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::axis::Axis;
 use super::cause::Cause;
-use crate::figure::thousands;
+use crate::measure::figure::thousands;
 
 /// One trial.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
-    /// What was offered, in the axis's own unit.
+    /// Offered load, in the unit of the axis.
     pub load: f64,
-    /// What that came to, as the capacity file counts.
+    /// The figure of the capacity file that this load came to.
     pub measured: f64,
-    /// Why it did not hold; absent when it did.
+    /// Why the load broke; absent when it held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broke: Option<Cause>,
 }
@@ -23,35 +23,35 @@ pub struct Trial {
 /// One search of an axis.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sample {
-    /// The greatest load that held, in the axis's own unit.
+    /// Greatest load that held, in the unit of the axis.
     pub load: f64,
-    /// What that came to, as the capacity file counts.
+    /// The figure of the capacity file that this load came to.
     pub knee: f64,
     /// What ended the search.
     pub ended: Cause,
-    /// All that was tried.
+    /// All trials of the search.
     pub trials: Vec<Trial>,
 }
 
 /// All searches of an axis.
 #[derive(Debug, Clone, Serialize)]
 pub struct Searched {
-    /// Key of the capacity file.
+    /// Key in the capacity file.
     pub axis: &'static str,
-    /// One by one.
+    /// The searches, one by one.
     pub samples: Vec<Sample>,
-    /// The least of the knees, which the capacity file holds.
+    /// Lowest knee, which the capacity file holds.
     pub least: f64,
-    /// The middle one.
+    /// Median of the knees.
     pub median: f64,
-    /// The greatest.
+    /// Highest knee.
     pub most: f64,
-    /// No search met the gateway's own knee: it lies at this or above.
+    /// Whether no search reached the gateway's own knee, so that the figure is a lower bound.
     pub at_least: bool,
 }
 
 impl Searched {
-    /// Of one search at least.
+    /// Summarises the searches of an axis, at least one.
     #[must_use]
     pub fn new(axis: Axis, samples: Vec<Sample>) -> Self {
         let mut knees: Vec<f64> = samples.iter().map(|sample| sample.knee).collect();
@@ -63,14 +63,14 @@ impl Searched {
     }
 }
 
-/// Everything that was found.
+/// Everything that the search found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Capacity {
-    /// The gateway's build.
+    /// Build of the gateway.
     pub build: String,
-    /// The machine that it ran on.
+    /// Machine of the gateway.
     pub machine: String,
-    /// The axes.
+    /// Results by axis.
     pub searched: Vec<Searched>,
 }
 
@@ -79,13 +79,13 @@ struct File<'a> {
     build: &'a str,
     machine: &'a str,
     knee: serde_json::Map<String, serde_json::Value>,
-    /// `true` for each axis whose knee lies at the figure or above: more was not tried.
+    /// `true` for each axis whose figure is a lower bound.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     at_least: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Capacity {
-    /// The capacity file: the least knee of each axis, and whether it is a lower bound alone.
+    /// Returns the capacity file: the lowest knee of each axis, and whether it is a lower bound.
     #[must_use]
     pub fn file(&self) -> String {
         let knees =
@@ -96,13 +96,13 @@ impl Capacity {
         json(&file)
     }
 
-    /// The same with every trial.
+    /// Returns the capacity file with every trial.
     #[must_use]
     pub fn details(&self) -> String {
         json(self)
     }
 
-    /// For a person.
+    /// Returns a table for the terminal.
     #[must_use]
     pub fn table(&self) -> String {
         const MEMORY: &str = "writing to memory cannot fail";
@@ -148,9 +148,9 @@ mod tests {
         Capacity { build: "0.1.0".into(), machine: "two cores".into(), searched: searched.to_vec() }
     }
 
-    /// By the very type that the autoscaler reads it with.
+    /// The test reads the file with the type that the autoscaler uses.
     #[test]
-    fn the_autoscaler_reads_what_is_written() {
+    fn capacity_file_is_readable_by_the_autoscaler() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("capacity.json");
         std::fs::write(&path, capacity().file()).unwrap();
@@ -159,13 +159,14 @@ mod tests {
         assert_eq!((read.knee.connections, read.knee.joins_per_s), (16_999.0, 70.0));
         assert_eq!((read.knee.deliveries_per_s, read.knee.egress_bytes_per_s), (Some(70.0), Some(70.0)));
         assert_eq!(read.knee.packets_per_s, None);
-        // Every search of the viewers ended at the gateway's configuration: its knee is not known.
+        // Every search of connections ended at the gateway's configuration, so its knee is a lower
+        // bound.
         assert!(read.at_least.connections && !read.at_least.joins_per_s);
         assert_eq!(read.warnings().len(), 1);
     }
 
     #[test]
-    fn the_table_says_the_spread_and_what_ended_it() {
+    fn capacity_table_shows_the_spread_and_the_end() {
         let table = capacity().table();
         assert!(table.contains(">= 16,999"), "{table}");
         assert!(table.contains("limited by configuration gateway.viewers_max"), "{table}");

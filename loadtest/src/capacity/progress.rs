@@ -1,4 +1,4 @@
-//! What a person sees while knees are searched: a bar on a terminal, a line a trial elsewhere.
+//! Progress of the search: a bar on a terminal, a line for each trial elsewhere.
 
 use std::io::{IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::axis::Axis;
 use super::outcome::{Sample, Trial};
 use super::search::Found;
-use crate::figure::thousands;
+use crate::measure::figure::thousands;
 
 pub(crate) enum Progress {
     Bar(ProgressBar),
@@ -16,7 +16,7 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// `searches` is the number of all.
+    /// `searches` is the number of all searches.
     pub(crate) fn new(quiet: bool, searches: u32) -> Self {
         if quiet {
             return Progress::Quiet;
@@ -74,7 +74,7 @@ impl Progress {
     fn line(&self, text: &str) {
         match self {
             Progress::Bar(bar) => bar.println(text),
-            // A closed stderr leaves nobody to tell.
+            // A failed write to standard error has nowhere to be reported.
             Progress::Lines => drop(writeln!(std::io::stderr().lock(), "{text}")),
             Progress::Quiet => {}
         }

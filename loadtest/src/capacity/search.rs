@@ -1,70 +1,70 @@
 //! The search for a knee: verdicts in, the next load out. Pure.
 
-/// What a trial said of its load.
+/// Verdict of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything stayed within its limits.
+    /// Every figure stayed within its limits.
     Held,
-    /// Something did not.
+    /// A figure left its limits.
     Broke,
 }
 
-/// Where a search begins and ends.
+/// Bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     /// First load.
     pub start: f64,
-    /// Greatest load; one that holds ends the search.
+    /// Greatest load; when it holds, the search ends.
     pub ceiling: f64,
-    /// From trial to trial while none, or every one, has broken: over 1.
+    /// Factor from trial to trial while no load, or every load, has broken; above 1.
     pub growth: f64,
-    /// The search ends when the broken load is at most this part above the one that held.
+    /// The search ends when the load that broke is at most this share above the one that held.
     pub precision: f64,
-    /// Trials at most.
+    /// Most trials.
     pub trials_max: u32,
 }
 
-/// A load that held, and what is known of those above it.
+/// A load that held, and the lowest load above it that broke.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
-    /// The greatest load that held.
+    /// Greatest load that held.
     pub held: f64,
-    /// The least load that broke; absent when none did: the knee is at least `held`.
+    /// Lowest load that broke; absent when none did, and then the knee is at least `held`.
     pub broke: Option<f64>,
 }
 
-/// Loads below the start by more than this factor are not tried.
+/// Greatest factor by which the search goes below the first load.
 const FLOOR: f64 = 256.0;
 
-/// Law: a load counts as held when one trial held, and as broken when two in a row broke, so
-/// that a hiccup does not pass for a knee. Every load that is tried lies between the greatest that
-/// held and the least that broke.
+/// Search for a knee. A load has held when one trial held, and has broken when two in a row broke,
+/// so that a hiccup is no knee. Every load that is tried lies between the greatest that held and
+/// the lowest that broke.
 #[derive(Debug)]
 pub struct KneeSearch {
     bounds: Bounds,
     held: Option<f64>,
     broke: Option<f64>,
     next: Option<f64>,
-    /// The load has broken once.
+    /// The present load has broken once.
     is_doubted: bool,
     trials: u32,
 }
 
 impl KneeSearch {
-    /// A search that has tried nothing.
+    /// A search without trials.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let next = Some(bounds.start.min(bounds.ceiling));
         KneeSearch { bounds, held: None, broke: None, next, is_doubted: false, trials: 0 }
     }
 
-    /// The load to try; none when the search is over.
+    /// Returns the load to try next; `None` when the search is over.
     #[must_use]
     pub fn next(&self) -> Option<f64> {
         self.next
     }
 
-    /// Takes the verdict on [`KneeSearch::next`].
+    /// Takes the verdict on the load of [`KneeSearch::next`].
     pub fn tell(&mut self, verdict: Verdict) {
         let Some(load) = self.next else { return };
         self.trials += 1;
@@ -86,7 +86,7 @@ impl KneeSearch {
         }
     }
 
-    /// What is known so far; none while nothing has held.
+    /// Returns the result so far; `None` while no load has held.
     #[must_use]
     pub fn found(&self) -> Option<Found> {
         self.held.map(|held| Found { held, broke: self.broke })
@@ -112,7 +112,7 @@ mod tests {
     const BOUNDS: Bounds =
         Bounds { start: 100.0, ceiling: 20_000.0, growth: 2.0, precision: 0.1, trials_max: 40 };
 
-    /// Runs a search against an oracle; all loads that it tried.
+    /// Runs a search against an oracle, and returns all loads that it tried.
     fn search(bounds: Bounds, mut oracle: impl FnMut(f64) -> Verdict) -> (Option<Found>, Vec<f64>) {
         let (mut search, mut tried) = (KneeSearch::new(bounds), Vec::new());
         while let Some(load) = search.next() {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     proptest! {
-        /// Near the knee verdicts are a matter of luck; elsewhere they are true.
+        /// Near the knee the oracle is random; elsewhere it is right.
         #[test]
         fn the_knee_is_found_however_the_luck_falls_near_it(
             knee in 5.0..40_000.0_f64, noise in 0.0..0.1_f64, luck in prop::collection::vec(any::<bool>(), 64),
@@ -151,7 +151,7 @@ mod tests {
             }
         }
 
-        /// A hiccup here and there, never twice in a row, changes no result.
+        /// Single failures, never two in a row, change no result.
         #[test]
         fn a_hiccup_is_no_knee(knee in 5.0..40_000.0_f64, every in 2_usize..7) {
             let (calm, _) = search(BOUNDS, |load| verdict(load <= knee));
@@ -174,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_holds_nothing_has_no_knee() {
+    fn server_that_holds_no_load_has_no_knee() {
         let (found, tried) = search(BOUNDS, |_| Verdict::Broke);
         assert_eq!(found, None);
         assert!(tried.last().unwrap() >= &(BOUNDS.start / FLOOR) && tried.len() < 25);
     }
 
     #[test]
-    fn what_holds_at_the_ceiling_is_at_least_that() {
+    fn load_held_at_the_ceiling_is_a_lower_bound() {
         let (found, tried) = search(BOUNDS, |_| Verdict::Held);
         assert_eq!(found, Some(Found { held: 20_000.0, broke: None }));
         assert_eq!(tried.len(), 9);

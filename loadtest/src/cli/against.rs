@@ -1,4 +1,4 @@
-//! Flags that every command has that makes a crowd: against which server, and from where.
+//! Flags of every command that sends load: the server, and the processes that send.
 
 use std::path::PathBuf;
 
@@ -13,24 +13,24 @@ pub(crate) struct Against {
     /// Base URL of entry.
     #[arg(long, value_name = "URL", visible_alias = "entry", default_value = "http://127.0.0.1:8080")]
     pub(crate) target: String,
-    /// Key file that signs tokens (`token.key` in the server's data directory). Without it,
-    /// the server must give guest tokens where something is posted.
+    /// Key file that signs tokens (`token.key` in the server's data directory). Without it, the
+    /// server must issue guest tokens when the load contains posts.
     #[arg(long, value_name = "FILE")]
     token_key: Option<PathBuf>,
-    /// Base URL of the admin listener: rooms are made there, with --token-key, and its
-    /// metrics are read.
+    /// Base URL of the admin listener. The load tester creates rooms there, with --token-key, and
+    /// reads metrics.
     #[arg(long, value_name = "URL")]
     admin: Option<String>,
-    /// URL of the server's metrics, when it is not the admin listener's.
+    /// URL of the server's metrics, when they are not on the admin listener.
     #[arg(long, value_name = "URL")]
     metrics: Option<String>,
-    /// Worker processes; as few as the descriptor limit allows when absent.
+    /// Worker processes. When absent, as few as the descriptor limit allows.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) processes: Option<u32>,
-    /// Threads of each process; when absent, the machine's cores shared among them.
+    /// Threads of each process. When absent, the cores of the machine divided among the processes.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
-    /// The same seed makes the same arrivals and rooms.
+    /// Seed of the load. Equal seeds give equal arrivals and rooms.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Show no progress.
@@ -55,12 +55,12 @@ impl Against {
     }
 }
 
-/// Runs something to its end on a runtime of its own.
+/// Runs a future to its end on a new runtime.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, LoadtestError>>) -> Result<T, LoadtestError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| LoadtestError::cannot_run("no runtime", error))?;
+        .map_err(|error| LoadtestError::cannot_run("the runtime cannot start", error))?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, work)
 }

@@ -1,4 +1,4 @@
-//! `capacity`: what one gateway carries.
+//! `capacity`: measures the capacity of one gateway.
 
 use std::path::PathBuf;
 
@@ -14,21 +14,22 @@ use crate::descriptors;
 use crate::error::LoadtestError;
 use crate::run::RunOptions;
 
-/// Find what one gateway carries, and write the capacity file that the autoscaler reads.
+/// Measure the capacity of one gateway, and write the capacity file that the autoscaler reads.
 ///
 /// Searches the knee of one gateway, the highest load that it carries with latency and loss
-/// within limits, on four axes: viewers that only watch, joins a second, and deliveries and
-/// bytes a second to the viewers of one room.
+/// within limits, on four axes: idle viewers, joins a second, and deliveries and bytes a second
+/// to the viewers of one room.
 ///
-/// Each load is a run of its own: the viewers come, the load is held, and the run is judged. It
-/// is doubled until it breaks (twice, so that a hiccup is no knee), then bisected. Every search
-/// is repeated; the file holds the least knee, the table at the end shows the spread.
+/// Each load is a run of its own: viewers join, the load is held, and the run is judged. The
+/// load doubles until it breaks (twice, so that a hiccup is no knee), then the search bisects.
+/// Every search is repeated; the file holds the lowest knee, and the table at the end shows the
+/// spread.
 ///
-/// Let the gateway run alone, with the tester on other cores or on another machine, and its own
-/// limits (gateway.viewers_max, gateway.joins_per_s, gateway.egress_bytes_per_s) out of the way:
-/// where one of them ends a search, the output says so, and the knee is at least that. With
+/// Let the gateway run alone, with the load tester on other cores or on another machine, and
+/// raise its own limits (gateway.viewers_max, gateway.joins_per_s, gateway.egress_bytes_per_s):
+/// where one of them ends a search, the output says so, and the knee is a lower bound. With
 /// --token-key the senders are moderators, whose chat a room's display quota never holds. With
-/// --admin or --metrics a refusal is told from too much to do.
+/// --admin or --metrics the load tester distinguishes a refusal from overload.
 ///
 ///   barrage-loadtest capacity --target http://HOST:8080 --admin http://HOST:8081 \
 ///       --token-key data/token.key --out capacity.json
@@ -37,49 +38,50 @@ use crate::run::RunOptions;
 pub(crate) struct Capacity {
     #[command(flatten)]
     against: Against,
-    /// The capacity file to write, as JSON.
+    /// Capacity file to write, as JSON.
     #[arg(long, value_name = "FILE", default_value = "capacity.json")]
     out: PathBuf,
-    /// Write every trial of every search, too.
+    /// Also write every trial of every search.
     #[arg(long, value_name = "FILE")]
     details: Option<PathBuf>,
     /// Searches of each axis.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     repeats: u32,
-    /// Room that is watched.
+    /// Room that the viewers watch.
     #[arg(long, default_value = "demo")]
     room: String,
-    /// Seconds that a load is held.
+    /// Time for which a load is held, in seconds.
     #[arg(long, default_value_t = 8, value_parser = RangedU64ValueParser::<u32>::new().range(1..=600))]
     hold_secs: u32,
-    /// Viewers at most; what the descriptors of one process allow when absent.
+    /// Most viewers. When absent, as many as the descriptors of one process allow.
     #[arg(long, value_parser = clap::value_parser!(u32).range(8..=1_000_000))]
     viewers_max: Option<u32>,
-    /// Viewers of the room that deliveries and bytes are measured in.
+    /// Viewers of the room in the searches of deliveries and bytes.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     room_viewers: u32,
-    /// How many a second come before a load begins.
+    /// Joins per second before a load begins.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     ramp_joins_per_s: u32,
-    /// Longest delivery, from its intended send: the 99th percentile.
+    /// Greatest 99th percentile of the delivery latency, from the intended send, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     p99_ms: u32,
-    /// Longest join, from the intended arrival: the 99th percentile.
+    /// Greatest 99th percentile of the join latency, from the intended join, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     join_p99_ms: u32,
-    /// Chat that viewers may miss, in percent. Of gifts they may miss none.
+    /// Chat that viewers may miss, in percent. They may miss no gift.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.1)]
     chat_loss_percent: f64,
-    /// A trial says nothing when the tester's own timers are later than this.
+    /// Greatest delay of the load tester's own timers, in milliseconds; above it a trial is
+    /// invalid.
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     tester_lag_ms: u32,
-    /// Trials of one search at most.
+    /// Most trials of one search.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     trials_max: u32,
-    /// The gateway's build, for the file; the load tester's version when absent.
+    /// Build of the gateway, for the file. When absent, the version of the load tester.
     #[arg(long)]
     build: Option<String>,
-    /// The gateway's machine, for the file; the load tester's own when absent.
+    /// Machine of the gateway, for the file. When absent, the machine of the load tester.
     #[arg(long)]
     machine: Option<String>,
 }
@@ -111,7 +113,7 @@ impl Capacity {
         let capacity = block_on(async {
             tokio::select! {
                 measured = measure(&options, &config, quiet, build, machine) => measured,
-                // A knee needs all of its trials: half a search is no measurement.
+                // A knee needs all of its trials, so an interrupted search gives none.
                 _ = tokio::signal::ctrl_c() => Err(LoadtestError::Interrupted),
             }
         })?;

@@ -1,4 +1,4 @@
-//! `compare`: the runs of one build beside those of another.
+//! `compare`: compares the runs of two builds.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use super::{say, write};
 use crate::error::LoadtestError;
 use crate::report::{self, Gate, Report, Verdict};
 
-/// A comparison that fails.
+/// Exit code of a comparison that meets a condition of --fail-on.
 const FAILED: u8 = 1;
-/// One that says nothing, because a run is invalid or was interrupted.
+/// Exit code of a comparison with an invalid or interrupted run.
 const SAYS_NOTHING: u8 = 2;
 
-/// Show two builds side by side, from the JSON files of their runs.
+/// Compare two builds, from the JSON files of their runs.
 ///
-/// With three runs or more of each, medians are compared, and a difference is called better or
-/// worse only where it is larger than the spread of either side.
+/// With three or more runs of each, medians are compared, and a difference is called better or
+/// worse only when it is larger than the spread of either side.
 ///
 ///   barrage-loadtest run celebrity --repeat 5 --json before.json
 ///   barrage-loadtest compare before-*.json --to after-*.json --fail-on 'p99 > +10%'
@@ -26,17 +26,18 @@ const SAYS_NOTHING: u8 = 2;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Compare {
-    /// Runs before. Without --to: one run before and one after.
+    /// Runs of the first build. Without --to: one run of each build.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Runs after.
+    /// Runs of the second build.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     to: Vec<PathBuf>,
-    /// Exit with 1 when this is met: a change, as in `p99 > +10%` or `deliveries_per_s < -5%`,
-    /// that is also beyond the spread; or a condition on the runs after, as in `loss.gift > 0`.
+    /// Exit with 1 when this condition is met: a change, as in `p99 > +10%` or `deliveries_per_s <
+    /// -5%`, that is also larger than the spread; or a condition on the second build, as in
+    /// `loss.gift > 0`.
     #[arg(long, value_name = "CONDITION")]
     fail_on: Vec<Gate>,
-    /// Write a page too.
+    /// Also write a page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -46,7 +47,7 @@ impl Compare {
         let (before, after) = match (self.files.as_slice(), self.to.as_slice()) {
             ([before, after], []) => (vec![before], vec![after]),
             (_, []) => {
-                let usage = "name the runs after with --to: compare BEFORE... --to AFTER...";
+                let usage = "name the runs of the second build with --to: compare BEFORE... --to AFTER...";
                 return Err(LoadtestError::Usage(usage.into()));
             }
             (before, after) => (before.iter().collect(), after.iter().collect()),
@@ -65,7 +66,7 @@ impl Compare {
     fn judge(&self, a: &[Report], b: &[Report]) -> u8 {
         let failed: Vec<_> = self.fail_on.iter().filter_map(|gate| gate.fails(a, b)).collect();
         for failure in &failed {
-            // A closed stderr leaves nobody to tell.
+            // A failed write to standard error has nowhere to be reported.
             drop(writeln!(std::io::stderr().lock(), "fails on {failure}"));
         }
         let says_nothing =

@@ -12,21 +12,22 @@ mod run;
 use clap::{Parser, Subcommand};
 
 use crate::error::LoadtestError;
-use crate::figure;
+use crate::measure::figure;
 use crate::scenario::Scenario;
-use crate::{shipped, worker};
+use crate::scenario::shipped;
+use crate::worker;
 
 use capacity::Capacity;
 use compare::Compare;
 use replay::Replay;
 use run::Run;
 
-/// Load tester for Barrage: makes a crowd come, and says what each viewer got, how late,
-/// and what was lost.
+/// Load tester for Barrage: makes viewers join and post, and reports what each viewer received,
+/// how late, and what was lost.
 ///
-/// Exit codes: 0 all thresholds hold, 1 one is broken, 2 the test could not be run or says
-/// nothing (the tester itself was the bottleneck), 64 wrong usage, 130 interrupted: the report
-/// is that of the part that ran.
+/// Exit codes: 0 all thresholds hold, 1 a threshold is broken, 2 the test could not run or is
+/// invalid (the load tester itself was the bottleneck), 64 wrong usage, 130 interrupted: the
+/// report covers the part that ran.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about)]
 pub struct Cli {
@@ -34,23 +35,23 @@ pub struct Cli {
     command: Command,
 }
 
-/// What `Replay` and `Capacity` do stands at their types, where there is room for it.
+/// The docs of `Replay` and `Capacity` are at their types, which are long.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a scenario: a shipped one by its name, or a file.
+    /// Run a scenario: the name of a built-in one, or a file.
     Run(Run),
     Replay(Replay),
     Capacity(Box<Capacity>),
-    /// List the shipped scenarios.
+    /// List the built-in scenarios.
     List,
-    /// Print a shipped scenario, to begin one's own from.
+    /// Print a built-in scenario, as a start for your own.
     Show {
-        /// Its name.
+        /// Name of the scenario.
         name: String,
     },
-    /// Say whether a scenario file is valid, and if not, all that is wrong.
+    /// Check a scenario file, and list every mistake.
     Check {
-        /// The file.
+        /// Scenario file.
         file: PathBuf,
     },
     /// List the figures that a threshold can name.
@@ -62,7 +63,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what was asked; the exit code.
+    /// Runs the command, and returns the exit code.
     pub fn execute(self) -> Result<u8, LoadtestError> {
         match self.command {
             Command::Run(asked) => asked.execute(),
@@ -100,7 +101,7 @@ fn parse(name: &str, text: &str) -> Result<Scenario, LoadtestError> {
 
 fn unknown(name: &str) -> String {
     let shipped: Vec<_> = shipped::SHIPPED.iter().map(|(name, _)| *name).collect();
-    format!("{name} is neither a file nor a shipped scenario ({})", shipped.join(", "))
+    format!("{name} is neither a file nor a built-in scenario ({})", shipped.join(", "))
 }
 
 fn figures() -> String {
@@ -128,5 +129,5 @@ fn say(text: &str) -> Result<u8, LoadtestError> {
         .lock()
         .write_all(text.as_bytes())
         .map(|()| 0)
-        .map_err(|error| LoadtestError::cannot_run("nobody listens", error))
+        .map_err(|error| LoadtestError::cannot_run("standard output is closed", error))
 }

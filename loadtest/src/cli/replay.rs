@@ -1,4 +1,4 @@
-//! `replay`: what an uplink's flight recorder kept, again.
+//! `replay`: posts the dump of an uplink's flight recorder again.
 
 use std::path::PathBuf;
 
@@ -7,23 +7,23 @@ use clap::Args;
 use super::against::Against;
 use super::run::{Files, conclude};
 use super::say;
-use crate::arrivals::Kind;
-use crate::dump::Dump;
 use crate::error::LoadtestError;
-use crate::population::{self, Phase};
-use crate::recordings::{self, Tape};
+use crate::load::arrivals::Kind;
+use crate::load::population::{self, Phase};
+use crate::recording::dump::Dump;
+use crate::recording::tape::{self, Tape};
 use crate::scenario::{ReplayConfig, RoomsConfig, Scenario};
 
-/// Between the crowd's coming and the first post, and after the last one.
+/// Time between the joins and the first post, and after the last post, in seconds.
 const MARGIN_SECS: f64 = 1.0;
 
-/// Play a dump of an uplink's flight recorder again, before a crowd.
+/// Replay a dump of an uplink's flight recorder to viewers.
 ///
-/// Posts of the same kinds and sizes, by as many senders, at the same distances. The dump has
-/// neither texts nor names, so that texts are made up; what was held or refused is posted too,
-/// since the server is to decide again. The report is the same as that of `run`.
+/// Posts have the same kinds, sizes and intervals, and come from as many senders. The dump has no
+/// texts and no names, so texts are generated. Posts that were held or refused are sent, too,
+/// because the server decides again. The report is the same as that of `run`.
 ///
-/// For a recorded danmaku file, with its texts, use the scenario `replay`:
+/// To replay a recorded danmaku file with its texts, use the scenario `replay`:
 /// `run replay --recording FILE`.
 ///
 ///   curl -H "Authorization: Bearer $TOKEN" \
@@ -32,20 +32,20 @@ const MARGIN_SECS: f64 = 1.0;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Replay {
-    /// The dump: the answer of `GET /v1/admin/recorder/uplink?room=R`, or a file of the
-    /// recorder's folder.
+    /// The dump: the answer of `GET /v1/admin/recorder/uplink?room=R`, or a file of the recorder's
+    /// folder.
     dump: PathBuf,
-    /// How many times as fast as it was, 1 to 10. Limits of users and rooms are met sooner then.
+    /// Factor on the recorded pace, 1 to 10. Limits of users and rooms are reached sooner then.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// Viewers that watch.
+    /// Viewers of the room.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     viewers: u32,
-    /// How many of them come a second, before the first post.
+    /// Joins per second, before the first post.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     ramp_joins_per_s: u32,
-    /// Room to play it into; the dump's own when absent. It must be there, or be made with
-    /// --admin and --token-key.
+    /// Room to replay into. When absent, the room of the dump. The room must exist, or be created
+    /// with --admin and --token-key.
     #[arg(long)]
     room: Option<String>,
     #[command(flatten)]
@@ -61,7 +61,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 impl Replay {
     pub(crate) fn execute(self) -> Result<u8, LoadtestError> {
-        let Tape::Dump(dump) = recordings::load(Some(&self.dump))? else {
+        let Tape::Dump(dump) = tape::load(Some(&self.dump))? else {
             let name = self.dump.display();
             return Err(LoadtestError::Usage(format!(
                 "{name} is a danmaku file, not a dump: use `run replay --recording {name}`"
@@ -72,7 +72,7 @@ impl Replay {
         conclude(&scenario, &self.against.options(), &self.files)
     }
 
-    /// The crowd comes, and then the dump is played.
+    /// Returns the scenario: the viewers join, then the dump is replayed.
     fn scenario(&self, dump: &Dump) -> Scenario {
         let ramp_secs = (f64::from(self.viewers) / f64::from(self.ramp_joins_per_s)).max(0.5);
         let play_secs = dump.duration_ms() as f64 / 1_000.0 / self.speed;
@@ -86,7 +86,7 @@ impl Replay {
         let name = self.room.clone().unwrap_or_else(|| dump.room.clone());
         Scenario {
             name: "dump".into(),
-            about: format!("{} at {} times its pace", self.dump.display(), self.speed),
+            about: format!("{} at {} times its recorded pace", self.dump.display(), self.speed),
             viewers: self.viewers,
             phases: vec![
                 phase(population::Kind::Ramp, ramp_secs, Some(1.0)),
@@ -105,11 +105,11 @@ impl Replay {
     }
 }
 
-/// What there is to play, in a line.
+/// Describes the dump in one line.
 fn told(dump: &Dump) -> String {
     let retries = match dump.retries {
         0 => String::new(),
-        retries => format!("; {retries} retries are left out"),
+        retries => format!("; {retries} retries are not sent"),
     };
     format!(
         "{} s of the room {}: {} chat, {} gifts, {} likes by {} senders{retries}{}\n",
@@ -119,6 +119,6 @@ fn told(dump: &Dump) -> String {
         dump.count(Kind::Gift),
         dump.count(Kind::Like),
         dump.users,
-        if dump.cut { "; older posts of its time were forgotten" } else { "" },
+        if dump.cut { "; the recorder had dropped older posts" } else { "" },
     )
 }

@@ -1,4 +1,4 @@
-//! `run`: a scenario to its end, and its report.
+//! `run`: runs a scenario, and reports it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,20 +10,20 @@ use crate::error::LoadtestError;
 use crate::report::{self, Verdict};
 use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
-use crate::shipped;
+use crate::scenario::shipped;
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// A shipped scenario's name, or a file.
+    /// Name of a built-in scenario, or a file.
     scenario: String,
-    /// All viewers, instead of the scenario's number.
+    /// Number of all viewers, instead of the scenario's.
     #[arg(long)]
     viewers: Option<u32>,
-    /// Danmaku file whose texts are written, instead of the scenario's.
+    /// Danmaku file whose texts are posted, instead of the scenario's.
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
-    /// Shell command to run at each fault of the scenario, instead of cutting connections:
-    /// `kill -9 PID` of a gateway.
+    /// Shell command to run at each fault of the scenario, instead of resetting connections: `kill
+    /// -9 PID` of a gateway.
     #[arg(long, value_name = "COMMAND")]
     hook: Option<String>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(crate) struct Run {
     files: Files,
 }
 
-/// Where the report goes.
+/// Files of the report.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
     /// Write the report as JSON.
@@ -41,14 +41,14 @@ pub(crate) struct Files {
     /// Write the report as a page that opens without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Run it so many times, for `compare`: the files are FILE-1.json, FILE-2.json and on. The
-    /// exit code is the worst one.
+    /// Number of runs, for `compare`. The files are FILE-1.json, FILE-2.json and so on; the exit
+    /// code is the worst of all runs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
 }
 
 impl Files {
-    /// The file of a run: `report.json` of one, `report-2.json` of the second of several.
+    /// File of a run: `report.json` for a single run, `report-2.json` for the second of several.
     fn of_run(&self, path: &Path, run: u32) -> PathBuf {
         if self.repeat == 1 {
             return path.to_owned();
@@ -69,7 +69,8 @@ impl Run {
     }
 }
 
-/// Runs, writes the report, prints the summary, as often as asked; the worst exit code.
+/// Runs as often as asked, writes the reports, prints the summaries, and returns the worst exit
+/// code.
 pub(crate) fn conclude(
     scenario: &Scenario,
     options: &RunOptions,
@@ -93,7 +94,7 @@ pub(crate) fn conclude(
     Ok(worst)
 }
 
-/// A shipped scenario or a file.
+/// Reads a built-in scenario or a file.
 fn load(name: &str) -> Result<Scenario, LoadtestError> {
     match shipped::text(name) {
         Some(text) => parse(name, text),

@@ -1,5 +1,5 @@
-//! Two builds side by side, from one or several runs of each. A difference counts only when it
-//! is larger than the spread of the runs of one build.
+//! Comparison of two builds, from one or several runs of each. A difference counts only when it is
+//! larger than the spread of the runs of one build.
 
 use std::fmt::Write;
 
@@ -8,19 +8,19 @@ use maud::{Markup, html};
 
 use super::html::{STYLE, plots};
 use super::{Report, Verdict};
-use crate::figure::{self, Unit, unit_of};
+use crate::measure::figure::{self, Unit, unit_of};
 
 /// Runs of each side from which a spread is known.
 const RUNS_MIN: usize = 3;
-/// A change of this share or less is not coloured, however small the spread is.
+/// Greatest change that is not coloured, however small the spread is.
 const NOISE: f64 = 0.05;
 
 /// One figure of one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Measured {
-    /// The middle value; of an even number of runs the mean of the middle two.
+    /// Median; for an even number of runs the mean of the middle two.
     pub(crate) median: f64,
-    /// The largest value minus the smallest.
+    /// Difference of the largest and the smallest value.
     pub(crate) spread: f64,
 }
 
@@ -74,7 +74,8 @@ impl Row {
         Row { a: sides.0, b: sides.1, judgement, name }
     }
 
-    /// B over A, minus one; infinite when A is 0 and B is not, absent when one was not measured.
+    /// B divided by A, minus one; infinite when A is 0 and B is not, absent when one was not
+    /// measured.
     pub(crate) fn change(&self) -> Option<f64> {
         let (a, b) = (self.a?.median, self.b?.median);
         match (a > 0.0, b > 0.0) {
@@ -84,7 +85,7 @@ impl Row {
         }
     }
 
-    /// Whether the difference is larger than the spread, where a spread is known.
+    /// Whether the difference is larger than the spread, when the spread is known.
     pub(crate) fn is_beyond_spread(&self) -> bool {
         self.a.zip(self.b).is_some_and(|(a, b)| (b.median - a.median).abs() > a.spread.max(b.spread))
     }
@@ -103,7 +104,7 @@ impl Row {
     }
 }
 
-/// For deliveries and viewers more is better, for all else less.
+/// For deliveries and viewers more is better, for all other figures less.
 fn judged(name: &str, a: Measured, b: Measured) -> Judgement {
     let difference = b.median - a.median;
     if difference.abs() <= a.spread.max(b.spread) || difference.abs() <= NOISE * a.median {
@@ -113,13 +114,13 @@ fn judged(name: &str, a: Measured, b: Measured) -> Judgement {
     if (difference > 0.0) == more_is_better { Judgement::Better } else { Judgement::Worse }
 }
 
-/// The figures that one side has at least.
+/// Returns the figures that at least one side has.
 pub(crate) fn rows(a: &[Report], b: &[Report]) -> Vec<Row> {
     let measured = |name: &String| a.iter().chain(b).any(|run| run.figures.contains_key(name));
     figure::names().into_iter().filter(measured).map(|name| Row::new(name, a, b)).collect()
 }
 
-/// `3 runs: celebrity, 2 passed, 1 failed`.
+/// Describes a side: `3 runs: celebrity, 2 passed, 1 failed`.
 fn heading(runs: &[Report]) -> String {
     let name = runs.first().map_or("", |run| run.scenario.name.as_str());
     let labels = ["passed", "failed", "invalid", "interrupted"];
@@ -159,7 +160,7 @@ fn note(a: &[Report], b: &[Report]) -> String {
     note
 }
 
-/// For a terminal. A is the build before, B the one after.
+/// Returns the comparison for a terminal. A is the first build, B the second.
 #[must_use]
 pub fn compare_text(a: &[Report], b: &[Report]) -> String {
     let spreads = a.len() > 1 || b.len() > 1;
@@ -203,7 +204,7 @@ pub fn compare_text(a: &[Report], b: &[Report]) -> String {
     out
 }
 
-/// The plots that both have, drawn to the same scale.
+/// Draws the plots that both sides have, on the same scale.
 fn pairs(a: &[Plot], b: &[Plot]) -> Vec<(Markup, Markup)> {
     let both = a.iter().filter_map(|a| Some((a, b.iter().find(|b| b.title() == a.title())?)));
     let drawn = both.map(|(a, b)| {
@@ -213,7 +214,7 @@ fn pairs(a: &[Plot], b: &[Plot]) -> Vec<(Markup, Markup)> {
     drawn.collect()
 }
 
-/// As a page. The plots are those of each side's first run.
+/// Returns the comparison as a page, with the plots of each side's first run.
 #[must_use]
 pub fn compare_html(a: &[Report], b: &[Report]) -> String {
     let spreads = a.len() > 1 || b.len() > 1;
@@ -260,7 +261,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::report::tests::run;
 
-    /// Runs whose latencies are these.
+    /// Runs with the given latencies.
     pub(crate) fn runs(late_ms: &[u64]) -> Vec<Report> {
         late_ms.iter().map(|late_ms| Report::new(run(1, *late_ms))).collect()
     }
@@ -271,7 +272,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_became_worse_is_said() {
+    fn comparison_names_figures_that_became_worse() {
         let (a, b) = (runs(&[20, 20, 20]), runs(&[40, 40, 40]));
         let text = compare_text(&a, &b);
         let p99 = text.lines().find(|line| line.starts_with("p99 ")).unwrap();
@@ -300,7 +301,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn columns_do_not_touch() {
+    fn comparison_columns_are_separated() {
         for (a, b) in [(&[20_u64][..], &[40_u64][..]), (&[20, 1_700, 30], &[20, 30, 40])] {
             let text = compare_text(&runs(a), &runs(b));
             let table: Vec<_> = text.lines().skip(3).take_while(|line| !line.is_empty()).collect();

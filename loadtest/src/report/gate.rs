@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::Report;
 use super::compare::{Row, rows};
-use crate::figure::{nearest, unit_of};
-use crate::threshold::{Threshold, ThresholdError};
+use crate::measure::figure::{nearest, unit_of};
+use crate::scenario::threshold::{Threshold, ThresholdError};
 
 /// A condition under which a comparison fails.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,33 +17,33 @@ pub struct Gate {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Condition {
-    /// B's median is this share above A's, or more.
+    /// The median of B is this share above that of A, or more.
     Rises { figure: String, share: f64 },
-    /// B's median is this share below A's, or more.
+    /// The median of B is this share below that of A, or more.
     Falls { figure: String, share: f64 },
-    /// On B's median alone.
+    /// A condition on the median of B alone.
     Absolute(Threshold),
 }
 
 /// Why a text is not a gate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
-    /// Not a change in percent.
+    /// The right side is not a change in percent.
     #[error(
         "`{0}`: write FIGURE > +N% or FIGURE < -N%, as in `p99 > +10%`, or a condition on B, as in `loss.gift > 0`"
     )]
     Form(String),
-    /// Not a figure.
-    #[error("`{0}` is no figure (`barrage-loadtest figures` lists them){hint}", hint = nearest(.0))]
+    /// The left side is not a figure.
+    #[error("`{0}` is not a figure (`barrage-loadtest figures` lists them){hint}", hint = nearest(.0))]
     Figure(String),
-    /// Not a condition on B.
+    /// The text is not a condition on B.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
 }
 
 impl Gate {
-    /// Why the comparison fails by this gate; `None` when it passes. A change counts when it is
-    /// beyond the condition, and beyond the spread of the runs. A figure that one side has not
+    /// Returns why the comparison fails; `None` when it passes. A change counts when it is larger
+    /// than the condition and larger than the spread of the runs. A figure that one side has not
     /// measured fails.
     #[must_use]
     pub fn fails(&self, a: &[Report], b: &[Report]) -> Option<String> {
@@ -129,28 +129,28 @@ mod tests {
         assert!(fails("p99 > +10%", &[20, 20, 20], &[40, 40, 40]));
         assert!(!fails("p99 > +10%", &[20, 20, 20], &[21, 21, 21]));
         assert!(!fails("p99 > +10%", &[40, 40, 40], &[20, 20, 20]));
-        // +33 %, and each side differs from itself by as much.
+        // The change is +33 %, and the runs of each side differ by as much.
         assert!(!fails("p99 > +10%", &[20, 30, 45], &[28, 40, 44]));
-        // One run each has no spread: the condition alone decides.
+        // One run of each side has no spread, so the condition alone decides.
         assert!(fails("p99 > +10%", &[20], &[40]));
         assert!(fails("p99 < -10%", &[40, 40, 40], &[20, 20, 20]));
     }
 
     #[test]
-    fn absolute_condition_is_on_the_runs_after() {
+    fn absolute_condition_applies_to_the_second_build() {
         assert!(fails("p99 > 30ms", &[20], &[40]));
         assert!(!fails("p99 > 30ms", &[40], &[20]));
         assert!(!fails("loss.gift > 0", &[20], &[20]));
     }
 
     #[test]
-    fn figure_that_was_not_measured_fails() {
+    fn unmeasured_figure_fails_the_gate() {
         assert!(fails("gateways.peak > +1%", &[20], &[20]));
         assert!(fails("reconnect.p99 > 1s", &[20], &[20]));
     }
 
     #[test]
-    fn nonsense_is_refused_with_its_reason() {
+    fn malformed_condition_is_refused_with_the_reason() {
         let refused = |text: &str| text.parse::<Gate>().unwrap_err();
         assert!(matches!(refused("p99 > +10"), GateError::Form(_)));
         assert!(matches!(refused("p99 > -10%"), GateError::Form(_)));

@@ -5,12 +5,12 @@ use maud::{Markup, html};
 
 use super::summary::show;
 use super::{Gateways, Report, Second};
-use crate::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
+use crate::measure::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
 
 /// CSS of the report and of a comparison, beside the common style of pages.
 pub(crate) const STYLE: &str = include_str!("report.css");
 
-/// The report's page.
+/// Returns the page of a report.
 #[must_use]
 pub fn page(report: &Report) -> String {
     let body = html! {
@@ -26,7 +26,7 @@ pub fn page(report: &Report) -> String {
         div.plots { @for plot in plots(report) { (plot.draw(plot.extent())) } }
         h2 { "Latencies" }
         (latencies(report))
-        h2 { "What became of it" }
+        h2 { "Balance" }
         (balance(report))
         h2 { "The run" }
         (setting(report))
@@ -71,7 +71,7 @@ fn thresholds(report: &Report) -> Markup {
     }
 }
 
-/// The plots of a run that have something to show.
+/// Returns the plots of a run that have a value.
 pub(crate) fn plots(report: &Report) -> Vec<Plot> {
     let line = |name: &str, value: fn(&Second) -> Option<f64>| {
         Line::by_second(name, report.series.iter().map(value))
@@ -123,9 +123,9 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
             ],
         ),
         plot(
-            "Chat that viewers did not get",
+            "Chat that viewers did not receive",
             short,
-            vec![count("left out", |s| s.left_out), count("skipped in repairs", |s| s.skipped)],
+            vec![count("dropped", |s| s.left_out), count("skipped in repairs", |s| s.skipped)],
         ),
         plot(
             "Connections a second",
@@ -141,7 +141,7 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
         plot(
             "Gateways",
             short,
-            vec![fleet("there", |it| it.count as f64), fleet("draining", |it| it.draining as f64)],
+            vec![fleet("all", |it| it.count as f64), fleet("draining", |it| it.draining as f64)],
         ),
         plot(
             "Viewers of a gateway",
@@ -176,7 +176,7 @@ pub(crate) fn plots(report: &Report) -> Vec<Plot> {
     plots.into_iter().flatten().map(annotate).collect()
 }
 
-/// The thresholds on the figures that a plot shows.
+/// Returns the thresholds on the figures of a plot.
 fn limits(report: &Report, title: &str) -> Vec<Limit> {
     let shows = |figure: &str| match title {
         "Viewers" => figure == "viewers.peak",
@@ -304,7 +304,7 @@ fn setting(report: &Report) -> Markup {
     }
 }
 
-/// When the run began, as ISO 8601 has it.
+/// Start time of the run in ISO 8601.
 fn started(report: &Report, between: char, zone: &str) -> String {
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(report.started_unix_secs);
     let text = humantime::format_rfc3339_seconds(at).to_string();
@@ -317,7 +317,7 @@ mod tests {
     use crate::report::tests::run;
 
     #[test]
-    fn the_page_holds_the_data_and_needs_nothing_else() {
+    fn page_contains_the_data_and_loads_nothing() {
         let report = Report::new(run(1, 20));
         let page = page(&report);
         for wanted in ["Viewers", "1,234", "p99 &lt; 1s", "a note", "0.50", "50.0 MB", "The tester's own lag"]
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_has_no_plot() {
+    fn unmeasured_figure_has_no_plot() {
         let mut report = Report::new(run(1, 20));
         let all = plots(&report).len();
         report.series.iter_mut().for_each(|second| second.server_memory_bytes = None);

@@ -1,5 +1,5 @@
-//! What a run showed, as its JSON file has it. Everything else (the summary, the page, a
-//! comparison) is made from this alone.
+//! The report of a run, as in its JSON file. The summary, the page and comparisons are built from
+//! it alone.
 
 pub(crate) mod compare;
 mod gate;
@@ -18,68 +18,67 @@ pub use second::{Gateways, Second};
 pub use summary::summary;
 
 use crate::error::LoadtestError;
-use crate::figure::{Figures, Unit};
-use crate::interval::{ByClass, Interval, Posts};
-use crate::ledger::Balance;
+use crate::measure::figure::{Figures, Unit};
+use crate::measure::interval::{ByClass, Interval, Posts};
+use crate::measure::ledger::Balance;
 use crate::scenario::Scenario;
-use crate::threshold::Threshold;
+use crate::scenario::threshold::Threshold;
 
-/// Version of the form.
+/// Version of the format.
 const FORMAT: u32 = 1;
 
-/// A run's report.
+/// Report of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
-    /// Version of this form, 1.
+    /// Version of the format, 1.
     pub format: u32,
-    /// What was run.
+    /// Scenario of the run.
     pub scenario: Scenario,
-    /// Against what.
+    /// Base URL of entry.
     pub target: String,
-    /// When, in Unix seconds.
+    /// Start time, in Unix seconds.
     pub started_unix_secs: u64,
-    /// Worker processes.
+    /// Number of worker processes.
     pub processes: u32,
-    /// Threads of each.
+    /// Threads of each process.
     pub threads: u32,
     /// Seed of the load.
     pub seed: u64,
-    /// Seconds after the start at which the person interrupted the run; absent when it ran to
-    /// its end.
+    /// Seconds after the start at which the user interrupted the run; absent for a complete run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted_at_secs: Option<f64>,
-    /// What came of it.
+    /// Verdict on the run.
     pub verdict: Verdict,
-    /// Each threshold, what was measured, and whether it holds.
+    /// Each threshold, its measured value, and whether it holds.
     pub thresholds: Vec<Checked>,
     /// All figures that were measured.
     pub figures: Figures,
-    /// What viewers were owed, and what they got.
+    /// Deliveries owed to viewers, and deliveries missing.
     pub balance: Balance,
     /// Sums over the run.
     pub totals: Totals,
-    /// Second by second.
+    /// The run, second by second.
     pub series: Vec<Second>,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// What came of a run.
+/// Verdict on a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "because")]
 pub enum Verdict {
     /// All thresholds hold.
     Passed,
-    /// Some do not.
+    /// A threshold is broken.
     Failed,
-    /// The tester was the bottleneck: the figures are not the server's.
+    /// The load tester was the bottleneck, so the figures are not the server's.
     Invalid(String),
-    /// The person ended the run before its end: the figures are those of its beginning.
+    /// The user ended the run early, so the figures cover its beginning.
     Interrupted(String),
 }
 
 impl Verdict {
-    /// 0, 1, 2 for a run that says nothing, and 130 for one that was interrupted.
+    /// Exit code: 0, 1, 2 for an invalid run, and 130 for an interrupted one.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -90,7 +89,7 @@ impl Verdict {
         }
     }
 
-    /// In a word.
+    /// Name of the verdict.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -101,7 +100,7 @@ impl Verdict {
         }
     }
 
-    /// Why the thresholds say nothing of the server; `None` where they do.
+    /// Why the thresholds are not judged; `None` when they are.
     #[must_use]
     pub fn because(&self) -> Option<&str> {
         match self {
@@ -111,48 +110,48 @@ impl Verdict {
     }
 }
 
-/// A threshold and what became of it.
+/// A threshold and its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checked {
     /// The condition.
     pub threshold: Threshold,
-    /// What was measured; absent when nothing was.
+    /// Measured value; absent when nothing was measured.
     pub value: Option<f64>,
-    /// Whether it holds.
+    /// Whether the threshold holds.
     pub holds: bool,
 }
 
-/// Sums over the run.
+/// Sums over a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
-    /// Messages that reached viewers.
+    /// Messages delivered to viewers.
     pub delivered: ByClass,
-    /// Posts.
+    /// Posts by kind and outcome.
     pub posts: Posts,
-    /// First hellos.
+    /// Viewers that joined.
     pub joins: u64,
-    /// Hellos of viewers that came back.
+    /// Viewers that reconnected.
     pub reconnects: u64,
-    /// Hellos of viewers that moved to another gateway before they left theirs.
+    /// Viewers that moved to another gateway before they left the old one.
     pub moves: u64,
-    /// Tickets that entry gave out.
+    /// Tickets that entry issued.
     pub tickets: u64,
-    /// Connections that did not come about, by reason.
+    /// Connections that could not be opened, by reason.
     pub refusals: std::collections::BTreeMap<String, u64>,
-    /// Connections that ended without our doing, by reason.
+    /// Connections that ended unintentionally, by reason.
     pub closes: std::collections::BTreeMap<String, u64>,
-    /// Chat left out of batches.
+    /// Chat dropped from batches.
     pub left_out: u64,
     /// Chat skipped by repairs.
     pub skipped: u64,
-    /// Gaps in viewers' chains.
+    /// Gaps in the message chains of viewers.
     pub gaps: u64,
     /// Frames read.
     pub frames: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// Likes that pulses told, over all viewers.
+    /// Likes in pulses, over all viewers.
     pub likes: u64,
 }
 
@@ -177,35 +176,35 @@ impl From<&Interval> for Totals {
     }
 }
 
-/// What a run brought, before it is judged.
+/// Measurements of a run, before the verdict.
 #[derive(Debug)]
 pub struct Run {
-    /// What was run.
+    /// Scenario of the run.
     pub scenario: Scenario,
-    /// Against what.
+    /// Base URL of entry.
     pub target: String,
-    /// When.
+    /// Start time, in Unix seconds.
     pub started_unix_secs: u64,
-    /// Worker processes.
+    /// Number of worker processes.
     pub processes: u32,
-    /// Threads of each.
+    /// Threads of each process.
     pub threads: u32,
     /// Seed of the load.
     pub seed: u64,
-    /// Second by second.
+    /// The run, second by second.
     pub gathered_series: Vec<Second>,
-    /// All of it together.
+    /// Sum of all seconds.
     pub total: Interval,
-    /// What viewers were owed, and what they got.
+    /// Deliveries owed to viewers, and deliveries missing.
     pub balance: Balance,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
-    /// Seconds after the start at which the person interrupted the run.
+    /// Seconds after the start at which the user interrupted the run.
     pub interrupted_at_secs: Option<f64>,
 }
 
 impl Report {
-    /// Judges a run.
+    /// Builds the report, with its verdict.
     #[must_use]
     pub fn new(run: Run) -> Self {
         let figures = figures(&run);
@@ -258,16 +257,16 @@ impl Report {
         }
     }
 
-    /// Reads a report's file.
+    /// Reads the file of a report.
     pub fn read(path: &Path) -> Result<Report, LoadtestError> {
         let name = path.display();
         let bytes = std::fs::read(path)
             .map_err(|error| LoadtestError::cannot_run(format!("{name} cannot be read"), error))?;
         serde_json::from_slice(&bytes)
-            .map_err(|error| LoadtestError::Usage(format!("{name} is no report: {error}")))
+            .map_err(|error| LoadtestError::Usage(format!("{name} is not a report: {error}")))
     }
 
-    /// Its JSON.
+    /// Returns the report as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("reports are plain data");
@@ -276,7 +275,7 @@ impl Report {
     }
 }
 
-/// A part of a whole; nothing when the whole is nothing.
+/// Returns a part as a share; `None` when the whole is 0.
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
@@ -286,7 +285,7 @@ fn figures(run: &Run) -> Figures {
     let mut figures = Figures::new();
     total.deliveries().figures("", &mut figures);
     let latencies = [&total.chat, &total.gift, &total.post, &total.join, &total.reconnect].into_iter();
-    for (name, latency) in crate::figure::LATENCIES.into_iter().zip(latencies) {
+    for (name, latency) in crate::measure::figure::LATENCIES.into_iter().zip(latencies) {
         latency.figures(name, &mut figures);
     }
     let posts = &total.posts;
@@ -329,9 +328,10 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A run of ten seconds; `lag_ms` is the tester's own, `late_ms` the server's.
+    /// A run of ten seconds; `lag_ms` is the delay of the load tester, `late_ms` that of the
+    /// server.
     pub(crate) fn run(lag_ms: u64, late_ms: u64) -> Run {
-        let mut scenario = crate::shipped::scenario("smoke").unwrap().unwrap();
+        let mut scenario = crate::scenario::shipped::scenario("smoke").unwrap().unwrap();
         scenario.name = "<b>smoke & co</b>".into();
         let mut total = Interval::default();
         let mut series = Vec::new();
@@ -367,11 +367,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_verdict_follows_thresholds_and_the_testers_own_lag() {
+    fn verdict_follows_thresholds_and_the_load_testers_own_lag() {
         let judged = |lag_ms, late_ms| Report::new(run(lag_ms, late_ms)).verdict;
         assert_eq!(judged(1, 20), Verdict::Passed);
         assert_eq!(judged(1, 1_700), Verdict::Failed);
-        // Whatever it measured, it measured itself.
+        // The run measured mostly the load tester itself.
         assert_eq!(judged(600, 20).exit_code(), 2);
         assert_eq!(judged(600, 1_700).exit_code(), 2);
     }
@@ -384,12 +384,12 @@ pub(crate) mod tests {
         assert!(matches!(&report.verdict, Verdict::Interrupted(because) if because.contains("after 5 s")));
         assert_eq!(report.verdict.exit_code(), 130);
         assert!(report.json().contains("\"interrupted_at_secs\": 5.0"));
-        // 12,340 deliveries within 5 s, not within the scenario's length.
+        // 12,340 deliveries within 5 s, not within the length of the scenario.
         assert_eq!(report.figures["deliveries_per_s"], 2_468.0);
     }
 
     #[test]
-    fn a_lost_gift_fails() {
+    fn lost_gift_fails_the_run() {
         let mut run = run(1, 20);
         run.balance.gifts_lost = 1;
         let report = Report::new(run);
@@ -400,7 +400,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_it_was_written() {
+    fn report_file_round_trips() {
         let report = Report::new(run(1, 20));
         let again: Report = serde_json::from_str(&report.json()).unwrap();
         assert_eq!(again.json(), report.json());

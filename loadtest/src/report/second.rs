@@ -2,25 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::Interval;
+use crate::measure::interval::Interval;
 
-/// The gateways of a fleet within a second, by their own load reports.
+/// Load reports of the gateways within a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gateways {
-    /// How many there are.
+    /// Number of gateways.
     pub count: u64,
-    /// Those that drain.
+    /// Gateways that drain.
     pub draining: u64,
-    /// Viewers of the emptiest.
+    /// Viewers of the emptiest gateway.
     pub connections_least: u64,
-    /// Viewers of the fullest.
+    /// Viewers of the fullest gateway.
     pub connections_most: u64,
-    /// Viewers a second that came to the one to which most came.
+    /// Greatest joins per second at one gateway.
     pub joins_per_s_most: f64,
-    /// CPU of all, in cores.
+    /// CPU of all gateways, in cores.
     pub cores: f64,
-    /// Memory of all.
+    /// Memory of all gateways, in bytes.
     pub memory_bytes: f64,
 }
 
@@ -28,65 +28,65 @@ pub struct Gateways {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
-    /// Which, from 0.
+    /// Number of the second, from 0.
     pub second: u32,
-    /// Viewers that should be there at its end.
+    /// Intended viewers at its end.
     pub wanted: f64,
-    /// Viewers that were.
+    /// Connected viewers at its end.
     pub viewers: u64,
-    /// Viewers that wanted in and were told when to come.
+    /// Viewers that waited for their turn to join.
     pub waiting: u64,
     /// Viewers that moved to another gateway.
     pub moves: u64,
-    /// Messages that reached viewers.
+    /// Messages delivered to viewers.
     pub deliveries: u64,
-    /// Gifts of those.
+    /// Gifts among those.
     pub gifts: u64,
-    /// Bytes that reached viewers.
+    /// Bytes delivered to viewers.
     pub bytes: u64,
     /// Posts that were due.
     pub posts: u64,
-    /// Posts over the room's display quota.
+    /// Posts held because the room was over its display quota.
     pub held: u64,
-    /// Posts refused.
+    /// Refused posts.
     pub refused: u64,
     /// Posts without an answer.
     pub failed: u64,
-    /// Median from intended send to viewer; absent when nothing came.
+    /// Median from intended send to viewer, in milliseconds; absent when nothing came.
     pub p50_ms: Option<f64>,
-    /// The 99th percentile.
+    /// 99th percentile from intended send to viewer, in milliseconds.
     pub p99_ms: Option<f64>,
-    /// The longest.
+    /// Longest time from intended send to viewer, in milliseconds.
     pub max_ms: Option<f64>,
-    /// The 99th percentile of gifts alone.
+    /// 99th percentile of gifts alone, in milliseconds.
     pub gift_p99_ms: Option<f64>,
-    /// The 99th percentile from intended send to the uplink's answer.
+    /// 99th percentile from intended send to the uplink's answer, in milliseconds.
     pub post_p99_ms: Option<f64>,
-    /// The 99th percentile from intended arrival to hello.
+    /// 99th percentile from intended join to hello, in milliseconds.
     pub join_p99_ms: Option<f64>,
-    /// Viewers that came.
+    /// Viewers that joined.
     pub joins: u64,
-    /// Viewers that came back.
+    /// Viewers that reconnected.
     pub reconnects: u64,
-    /// Connections that did not come about.
+    /// Connections that could not be opened.
     pub refusals: u64,
-    /// Connections that ended without our doing.
+    /// Connections that ended unintentionally.
     pub closes: u64,
-    /// Chat left out of batches.
+    /// Chat dropped from batches.
     pub left_out: u64,
     /// Chat skipped by repairs.
     pub skipped: u64,
-    /// Gaps in viewers' chains.
+    /// Gaps in the message chains of viewers.
     pub gaps: u64,
-    /// How late the tester's own timers fired, the 99th percentile.
+    /// 99th percentile of the load tester's own delay, in milliseconds.
     pub tester_lag_p99_ms: Option<f64>,
-    /// CPU of the tester, in cores.
+    /// CPU of the load tester, in cores.
     pub tester_cores: f64,
     /// CPU of the server, in cores.
     pub server_cores: Option<f64>,
-    /// Memory of the server.
+    /// Memory of the server, in bytes.
     pub server_memory_bytes: Option<f64>,
-    /// The gateways; absent when the fleet was not asked.
+    /// The gateways; absent when the fleet report was not read.
     pub gateways: Option<Gateways>,
 }
 

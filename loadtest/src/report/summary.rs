@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Report;
-use crate::figure::{LATENCIES, STATISTICS, thousands, unit_of};
+use crate::measure::figure::{LATENCIES, STATISTICS, thousands, unit_of};
 
 const MEMORY: &str = "writing to memory cannot fail";
 
-/// The summary that ends a run.
+/// Returns the summary at the end of a run.
 #[must_use]
 pub fn summary(report: &Report) -> String {
     let mut out = String::new();
@@ -42,7 +42,7 @@ pub fn summary(report: &Report) -> String {
     let chat = [
         ("owed", n(balance.chats_owed)),
         ("lost", n(balance.chats_lost)),
-        ("left out", n(totals.left_out)),
+        ("dropped", n(totals.left_out)),
         ("skipped in repairs", n(totals.skipped)),
     ];
     row(&mut out, "chat", &chat);
@@ -74,7 +74,7 @@ pub fn summary(report: &Report) -> String {
         let measured = checked.value.zip(unit_of(checked.threshold.figure()));
         let measured = measured.map_or_else(|| "not measured".into(), |(value, unit)| unit.show(value));
         let holds = match checked.holds {
-            // The figures are not the server's, or not of the whole run.
+            // The figures are not those of the server, or not of the whole run.
             _ if report.verdict.because().is_some() => "-",
             true => "holds",
             false => "BROKEN",
@@ -105,7 +105,7 @@ fn latencies(out: &mut String, report: &Report) {
     }
 }
 
-/// A figure for a person.
+/// Formats a figure for a reader.
 pub(crate) fn show(report: &Report, name: &str) -> String {
     let value = report.figures.get(name).copied().zip(unit_of(name));
     value.map_or_else(|| "-".into(), |(value, unit)| unit.show(value))
@@ -138,7 +138,7 @@ mod tests {
     use crate::report::tests::run;
 
     #[test]
-    fn it_says_what_holds_and_what_does_not() {
+    fn summary_shows_which_thresholds_hold() {
         let text = summary(&Report::new(run(1, 1_700)));
         assert!(text.contains("failed\n") && text.contains("BROKEN  p99 < 1s"), "{text}");
         assert!(text.contains("holds   loss.gift == 0"), "{text}");

@@ -1,4 +1,4 @@
-//! The worker processes: this very program, started again.
+//! The worker processes: this program, started again.
 
 use std::process::Stdio;
 
@@ -9,22 +9,22 @@ use tokio::sync::mpsc;
 use crate::error::LoadtestError;
 use crate::plan::{FromWorker, Plan, ToWorker};
 
-/// Lines under way from the workers; beyond, they wait in their pipes.
+/// Lines of workers in the queue; further lines wait in their pipes.
 const LINES_MAX: usize = 64;
 
-/// All workers; killed when dropped.
+/// All workers. Dropping the value kills them.
 pub(crate) struct Crew {
-    /// Held for the end: each is killed when it is dropped.
+    /// Kept because dropping a child kills it.
     _children: Vec<Child>,
     inputs: Vec<ChildStdin>,
     told: mpsc::Receiver<Result<FromWorker, LoadtestError>>,
 }
 
 impl Crew {
-    /// Starts as many as the plan says.
+    /// Starts the workers of a plan.
     pub(crate) async fn start(plan: &Plan) -> Result<Self, LoadtestError> {
         let program = std::env::current_exe()
-            .map_err(|error| LoadtestError::cannot_run("this program cannot be found again", error))?;
+            .map_err(|error| LoadtestError::cannot_run("the path of this program is unknown", error))?;
         let (told_in, told) = mpsc::channel(LINES_MAX);
         let (mut children, mut inputs) = (Vec::new(), Vec::new());
         for worker in 0..plan.workers {
@@ -32,7 +32,7 @@ impl Crew {
                 .arg("worker")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
-                // Ctrl-C goes to this process alone, which ends the workers in order.
+                // Ctrl-C goes to this process alone, which then ends the workers in order.
                 .process_group(0)
                 .kill_on_drop(true)
                 .spawn()
@@ -44,18 +44,18 @@ impl Crew {
             input
                 .write_all(&plan)
                 .await
-                .map_err(|error| LoadtestError::cannot_run("a worker does not take its plan", error))?;
+                .map_err(|error| LoadtestError::cannot_run("a worker did not read its plan", error))?;
             inputs.push(input);
         }
         Ok(Crew { _children: children, inputs, told })
     }
 
-    /// The next line of any worker.
+    /// Returns the next message of any worker.
     pub(crate) async fn next(&mut self) -> Result<FromWorker, LoadtestError> {
         self.told.recv().await.unwrap_or_else(|| Err(LoadtestError::cannot("the workers are gone")))
     }
 
-    /// Tells all workers the same.
+    /// Sends a message to all workers.
     pub(crate) async fn tell(&mut self, what: &ToWorker) -> Result<(), LoadtestError> {
         let line = line(what);
         for input in &mut self.inputs {

@@ -1,26 +1,27 @@
-//! The fleet's view of itself, read from the admin listener twice a second: gateways
-//! report once, and none of their reports is to be missed.
+//! Load reports of the fleet, read from the admin listener twice a second: gateways report once a
+//! second, and no report may be missed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use crate::clock::Moment;
-use crate::http::{Call, Pool, Target};
+use crate::net::http::{Call, Pool, Target};
 use crate::report::Gateways;
 
 const TIMEOUT: Duration = Duration::from_millis(400);
 const READS_PER_S: u32 = 2;
 
-/// Where the fleet tells of itself, and with which token.
+/// Address of the admin listener, and the token for it.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct FleetAccess {
     /// Base URL of the admin listener.
     pub(crate) admin: String,
-    /// A token of the role admin.
+    /// Token of the role admin.
     pub(crate) token: String,
 }
 
@@ -31,15 +32,15 @@ pub(crate) struct FleetReader {
 }
 
 impl FleetReader {
-    pub(crate) fn start(asked: Option<Asked>, start: Moment) -> Self {
+    pub(crate) fn start(asked: Option<FleetAccess>, start: Moment) -> Self {
         let seconds = Arc::default();
         let task = tokio::task::spawn_local(read(asked, start, Arc::clone(&seconds)));
         FleetReader { seconds, task }
     }
 
-    /// What the gateways said within a second.
+    /// Returns the gateways' reports within a second.
     pub(crate) fn at(&self, second: u32) -> Option<Gateways> {
-        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).get(&second).copied()
+        self.seconds.lock().get(&second).copied()
     }
 }
 
@@ -49,7 +50,7 @@ impl Drop for FleetReader {
     }
 }
 
-async fn read(asked: Option<Asked>, start: Moment, seconds: Arc<Mutex<BTreeMap<u32, Gateways>>>) {
+async fn read(asked: Option<FleetAccess>, start: Moment, seconds: Arc<Mutex<BTreeMap<u32, Gateways>>>) {
     let Some(asked) = asked else { return };
     let url = format!("{}/v1/admin/fleet", asked.admin.trim_end_matches('/'));
     let Ok((target, uri)) = Target::resolve(&url).await else { return };
@@ -62,7 +63,7 @@ async fn read(asked: Option<Asked>, start: Moment, seconds: Arc<Mutex<BTreeMap<u
             && status.is_success()
             && let Some(gateways) = parse(&body)
         {
-            let mut seconds = seconds.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seconds = seconds.lock();
             let second = seconds.entry(number / READS_PER_S).or_insert(gateways);
             let joins = second.joins_per_s_most.max(gateways.joins_per_s_most);
             *second = Gateways { joins_per_s_most: joins, ..gateways };
@@ -93,7 +94,7 @@ struct Load {
     memory_bytes: f64,
 }
 
-/// `None` when it is not the answer of a fleet, or of one without gateways.
+/// Parses an answer; `None` when it is no fleet report, or has no gateways.
 fn parse(body: &[u8]) -> Option<Gateways> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let gateways: Vec<_> = answer.instances.iter().filter(|it| it.role == "gateway").collect();
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gateways_are_told_apart_from_the_rest() {
+    fn fleet_report_counts_gateways_alone() {
         let body = br#"{"instances": [
             {"role": "gateway", "id": "g1", "draining": true,
              "load": {"connections": 7, "joins_per_s": 3.5, "cpu_cores": 0.25, "memory_bytes": 100, "rooms": 2}},

@@ -1,12 +1,12 @@
-//! Puts together what the workers tell, second by second.
+//! Joins the messages of the workers, second by second.
 
 use std::collections::BTreeMap;
 
 use super::fleet::FleetReader;
 use super::scrape::Scraper;
-use crate::interval::Interval;
+use crate::load::population::Population;
+use crate::measure::interval::Interval;
 use crate::plan::Plan;
-use crate::population::Population;
 use crate::report::Second;
 
 /// A run so far.
@@ -14,7 +14,7 @@ pub(crate) struct Gathered {
     workers: u32,
     population: Population,
     end_secs: f64,
-    /// Seconds that some workers have told.
+    /// Seconds for which some workers have reported.
     open: BTreeMap<u32, Open>,
     pub(crate) series: Vec<Second>,
     pub(crate) total: Interval,
@@ -39,7 +39,7 @@ impl Gathered {
         }
     }
 
-    /// Takes a worker's second; the seconds that are whole now.
+    /// Adds a worker's second, and returns the seconds that are now complete.
     pub(crate) fn tick(
         &mut self,
         second: u32,
@@ -59,8 +59,7 @@ impl Gathered {
         &self.series[before..]
     }
 
-    /// Closes all seconds up to this one: those before that a worker left out are as whole as
-    /// they will be.
+    /// Closes all seconds up to this one, including those for which a worker has not reported.
     pub(crate) fn close(&mut self, second: u32, scraped: &Scraper, fleet: &FleetReader) {
         let later = self.open.split_off(&second.saturating_add(1));
         for (second, open) in std::mem::replace(&mut self.open, later) {

@@ -1,5 +1,5 @@
-//! One run: prepares rooms and tokens, starts the workers, gathers what they tell, and
-//! makes the report.
+//! One run: prepares rooms and tokens, starts the workers, joins their messages, and builds the
+//! report.
 
 mod crew;
 mod fleet;
@@ -9,7 +9,7 @@ mod scrape;
 mod setup;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -17,44 +17,46 @@ use tokio::time::Instant;
 use barrage_token::Role;
 
 use crate::clock::Moment;
+use crate::descriptors;
 use crate::error::LoadtestError;
-use crate::ledger::{Balance, Ledger};
+use crate::measure::ledger::{Balance, Ledger};
 use crate::plan::{FromWorker, Plan, ToWorker};
+use crate::recording::tape;
 use crate::report::{Report, Run};
 use crate::scenario::{Identity, Scenario};
-use crate::{descriptors, recordings};
 
 use crew::Crew;
 use gather::Gathered;
 use progress::Progress;
 
-/// From the workers' start to the first phase: they connect their pipes and ask entry.
+/// Time between the start of the workers and the first phase, in seconds: they connect their pipes
+/// and ask entry.
 const LEAD_SECS: f64 = 1.0;
-/// After the end, for the workers' last words; then the run has failed.
+/// Time after the end for the workers' last messages; then the run has failed.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How a scenario is run.
+/// Options of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Base URL of entry.
     pub target: String,
     /// Key file that signs tokens.
     pub token_key: Option<PathBuf>,
-    /// Base URL of the admin listener, where rooms are made.
+    /// Base URL of the admin listener, where rooms are created.
     pub admin: Option<String>,
     /// URL of the server's metrics.
     pub metrics: Option<String>,
-    /// Worker processes; as few as the descriptor limit allows when absent.
+    /// Worker processes; when absent, as few as the descriptor limit allows.
     pub processes: Option<u32>,
-    /// Threads of each; when absent, the machine's cores shared among the processes.
+    /// Threads of each process; when absent, the machine's cores divided among the processes.
     pub threads: Option<u32>,
-    /// Shell command that does the harm at each fault.
+    /// Shell command that causes each fault.
     pub hook: Option<String>,
-    /// Seed of the load: the same one makes the same arrivals.
+    /// Seed of the load: equal seeds give equal arrivals.
     pub seed: u64,
-    /// Role of the senders, where their tokens are signed here.
+    /// Role of the senders, when this process signs their tokens.
     pub senders: Role,
-    /// Whether no progress is shown.
+    /// Whether progress is hidden.
     pub quiet: bool,
 }
 
@@ -64,7 +66,7 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     if scenario.viewer_identity == Identity::Token && options.token_key.is_none() {
         return Err(LoadtestError::Usage("viewers with tokens need --token-key".into()));
     }
-    let tape = recordings::load(scenario.recording.as_deref())?;
+    let tape = tape::load(scenario.recording.as_deref())?;
     let users = tape.users().filter(|_| scenario.replay.is_some());
     let fit = descriptors::raise()?;
     let workers = descriptors::processes(scenario.population().peak(), fit, options.processes)?;
@@ -88,7 +90,7 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
         cut: options.hook.is_none(),
         scenario,
     };
-    let started_unix_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let started_unix_secs = barrage_clock::since_unix_epoch().as_secs();
     let Conducted { gathered, balance, notes, interrupted_at_secs } =
         conduct(&plan, options, ready.fleet, ready.notes, &mut interrupts).await?;
     Ok(Report::new(Run {
@@ -106,21 +108,21 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     }))
 }
 
-/// What the workers brought.
+/// Results of the workers.
 struct Conducted {
     gathered: Gathered,
     balance: Balance,
     notes: Vec<String>,
-    /// Seconds after the start at which the person interrupted the run.
+    /// Seconds after the start at which the user interrupted the run.
     interrupted_at_secs: Option<f64>,
 }
 
-/// From the workers' start to the balance of the last one. The first Ctrl-C ends the load and
-/// keeps what was measured; the second ends the run at once.
+/// Conducts a run from the start of the workers to the balance of the last one. The first Ctrl-C
+/// ends the load and keeps the measurements; the second ends the run at once.
 async fn conduct(
     plan: &Plan,
     options: &RunOptions,
-    fleet: Option<fleet::Asked>,
+    fleet: Option<fleet::FleetAccess>,
     mut notes: Vec<String>,
     interrupts: &mut Signal,
 ) -> Result<Conducted, LoadtestError> {
@@ -181,7 +183,7 @@ async fn conduct(
     Ok(Conducted { gathered, balance, notes, interrupted_at_secs })
 }
 
-/// Runs the hook at each fault; what there is to say of it.
+/// Runs the hook at each fault, and returns notes for the report.
 async fn hooks(plan: Plan, hook: Option<String>) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(hook) = hook else { return notes };

@@ -1,10 +1,10 @@
-//! What a person sees while it runs: a bar on a terminal, a line now and then elsewhere.
+//! Progress of a run: a bar on a terminal, a line every few seconds elsewhere.
 
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::figure::{Unit, thousands};
+use crate::measure::figure::{Unit, thousands};
 use crate::report::Second;
 use crate::scenario::Scenario;
 
@@ -39,7 +39,7 @@ impl Progress {
                 bar.set_message(lines(second).join("\n"));
             }
             Progress::Lines if (second.second + 1).is_multiple_of(LINE_EVERY_SECS) => {
-                // A closed stderr leaves nobody to tell.
+                // A failed write to standard error has nowhere to be reported.
                 drop(writeln!(
                     std::io::stderr().lock(),
                     "{:>4} s  {}",
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// A line of its own, above the bar.
+    /// Prints a line above the bar.
     pub(crate) fn note(&self, text: &str) {
         match self {
             Progress::Bar(bar) => bar.println(text),
@@ -66,7 +66,7 @@ impl Progress {
     }
 }
 
-/// The second in three short lines: a terminal of 80 columns shows all of them.
+/// Describes a second in three short lines, which fit into 80 columns.
 fn lines(second: &Second) -> [String; 3] {
     let p99 = second.p99_ms.map_or_else(|| "-".into(), |p99| Unit::Ms.show(p99));
     [

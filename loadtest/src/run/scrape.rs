@@ -1,22 +1,23 @@
-//! The server's own view of itself, read from its metrics once a second.
+//! CPU and memory of the server, read from its metrics once a second.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::clock::Moment;
-use crate::http::{Call, Pool, Target};
+use crate::net::http::{Call, Pool, Target};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is read.
+/// One reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sample {
-    /// When the answer was there, in seconds after the start of the run.
+    /// Time of the answer, in seconds after the start of the run.
     pub(crate) at_secs: f64,
-    /// CPU time since the process started, with fractions.
+    /// CPU time since the start of the process, in seconds.
     pub(crate) cpu_secs: Option<f64>,
     pub(crate) memory_bytes: Option<f64>,
 }
@@ -35,17 +36,17 @@ impl Scraper {
         Scraper { samples, asked: url, task }
     }
 
-    /// What the server said at the end of a second: CPU as cores in use, and memory.
+    /// Returns CPU in cores, and memory, at the end of a second.
     pub(crate) fn at(&self, second: u32) -> (Option<f64>, Option<f64>) {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.samples.lock();
         let Some(sample) = samples.get(&second) else { return (None, None) };
         let before = samples.range(..second).next_back();
         (before.and_then(|(_, before)| cores(before, sample)), sample.memory_bytes)
     }
 
-    /// What a reader of the report should know.
+    /// Returns a note for the report, if the metrics lack something.
     pub(crate) fn note(&self) -> Option<String> {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.samples.lock();
         match &self.asked {
             None => Some(
                 "neither --admin nor --metrics was given: the server's CPU and memory are not known".into(),
@@ -78,7 +79,7 @@ async fn read(url: Option<String>, start: Moment, samples: Arc<Mutex<BTreeMap<u3
         {
             let at_secs = Moment::now().since(start).as_secs_f64();
             let sample = Sample { at_secs, ..parse(&String::from_utf8_lossy(&body)) };
-            samples.lock().unwrap_or_else(PoisonError::into_inner).insert(second, sample);
+            samples.lock().insert(second, sample);
         }
     }
 }
@@ -96,7 +97,7 @@ fn parse(text: &str) -> Sample {
     Sample { at_secs: 0.0, cpu_secs, memory_bytes }
 }
 
-/// Cores in use between two samples. A server that was restarted counts from 0.
+/// Returns the cores in use between two readings. A server that restarted counts from 0.
 fn cores(before: &Sample, after: &Sample) -> Option<f64> {
     let secs = after.at_secs - before.at_secs;
     let used = after.cpu_secs? - before.cpu_secs?;
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_with_and_without_labels() {
+    fn metrics_are_found_with_and_without_labels() {
         let text = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n\
                     process_resident_memory_bytes{pod=\"a b\"} 3\nprocess_resident_memory_bytes{pod=\"c\"} 4\n\
                     process_cpu_seconds_total_x 99\n";
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_fractions_by_the_time_between_the_answers() {
+    fn cores_use_the_time_between_two_readings() {
         let sample = |at_secs: f64, text: &str| Sample {
             at_secs,
             ..parse(&format!("process_cpu_seconds_total {text}\n"))

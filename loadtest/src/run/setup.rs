@@ -1,6 +1,6 @@
-//! Before a run: where the server is, its rooms, and tokens for the senders.
+//! Preparation of a run: the server's address, its rooms, and tokens for the senders.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use barrage_protocol::code::ErrorBody;
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
@@ -11,35 +11,36 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::RunOptions;
-use super::fleet::Asked;
+use super::fleet::FleetAccess;
 use crate::error::LoadtestError;
-use crate::http::{Call, HttpError, Pool, Target};
-use crate::popularity::Popularity;
+use crate::net::http::{Call, HttpError, Pool, Target};
+use crate::scenario::popularity::Popularity;
 use crate::scenario::{Identity, Scenario};
 
-/// Posts a second that one sender may be asked for, on average; servers limit a user.
+/// Posts per second of one sender, on average; servers limit each user.
 const POSTS_PER_SENDER_PER_S: f64 = 2.0;
 const SENDERS_MIN: f64 = 50.0;
-/// Senders with tokens of our own; more cost memory and time.
+/// Most senders with tokens signed here; more cost memory and time.
 const SENDERS_MAX: f64 = 10_000.0;
-/// Senders with guests' tokens: each one costs a request.
+/// Most senders with guest tokens: each one costs a request.
 const GUESTS_MAX: f64 = 200.0;
-/// A token outlives the run by this much.
+/// Time by which a token outlives the run, in seconds.
 const TOKEN_MARGIN_SECS: u64 = 600;
-/// Requests at once.
+/// Most requests at a time.
 const CALLS_MAX: usize = 32;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a run needs.
+/// Everything that a run needs.
 pub(crate) struct Ready {
     pub(crate) target: Target,
     pub(crate) tokens: Vec<String>,
-    /// Where the fleet can be asked, when there is an admin's token for it.
-    pub(crate) fleet: Option<Asked>,
+    /// Access to the fleet report, when there is an admin token.
+    pub(crate) fleet: Option<FleetAccess>,
     pub(crate) notes: Vec<String>,
 }
 
-/// Finds, makes and signs it. `users` is the number of senders, where that is known.
+/// Resolves the server, creates the rooms and signs the tokens. `users` is the number of senders,
+/// where it is known.
 pub(crate) async fn prepare(
     scenario: &Scenario,
     users: Option<u32>,
@@ -54,7 +55,7 @@ pub(crate) async fn prepare(
     if let (Some(admin), Some(keyring)) = (&options.admin, &keyring) {
         let token = mint(keyring, "load-admin", Role::Admin, run_secs)?;
         make_rooms(admin, &token, &rooms).await?;
-        fleet = Some(Asked { admin: admin.clone(), token });
+        fleet = Some(FleetAccess { admin: admin.clone(), token });
     }
     look_at(&entry, &rooms.rooms()[0].to_string()).await?;
     let mut notes = Vec::new();
@@ -87,7 +88,7 @@ fn keyring(path: &std::path::Path) -> Result<Keyring, LoadtestError> {
 }
 
 fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, LoadtestError> {
-    let now_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now_secs = barrage_clock::since_unix_epoch().as_secs();
     let claims = Claims {
         sub: user.parse().expect("made of letters and digits"),
         name: None,
@@ -100,7 +101,7 @@ fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, 
     keyring.mint(claims).map_err(|error| LoadtestError::cannot_run("a token cannot be signed", error))
 }
 
-/// Whether the server is there and knows the room.
+/// Checks that the server answers and that the room exists.
 async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     let path = format!("/v1/entry?room={room}");
     let (status, body) = match entry.call(&Call::get(&path)).await {
@@ -163,8 +164,8 @@ async fn guests(entry: &Pool, count: usize) -> Result<Vec<String>, LoadtestError
     Ok(tokens)
 }
 
-/// Why a call had no answer: the kind of failure, and the operating system's cause, which a
-/// second connection finds.
+/// Returns why a call had no answer: the kind of failure, and the cause from the operating system,
+/// which a second connection finds.
 async fn why(target: &Target, error: HttpError) -> String {
     match error {
         HttpError::Timeout => format!("no answer within {} s", CALL_TIMEOUT.as_secs()),

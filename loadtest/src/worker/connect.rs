@@ -1,4 +1,4 @@
-//! From a viewer's wish to an open WebSocket: entry, then the handshake by hand.
+//! From entry to an open WebSocket; the handshake is written by hand.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,34 +9,36 @@ use barrage_protocol::entry::{Endpoint, EntryAnswer, EntryTicket, Transport};
 use barrage_protocol::frame::{
     ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX, ServerFrame,
 };
+use barrage_ws::Opcode;
+use barrage_ws::client::{self, Mask};
 use hyper::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::frame::{Opcode, client, cut};
+use super::context::Context;
+use super::seen::FRAME_BYTES_MAX;
 use super::seen::Said;
-use super::source::{self, Pace};
-use super::thread::Thread;
-use crate::http::Call;
-use crate::interval::tally;
+use crate::measure::interval::tally;
+use crate::net::http::Call;
+use crate::net::source::{self, Pace};
 use crate::scenario::{Encoding, Identity};
 
-/// For the handshake's answer.
+/// Time limit for the answer to the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the hello of a connection that is to take over from another one.
+/// Time limit for the hello of a connection that takes over from another one.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest answer to a handshake.
+/// Greatest size of an answer to a handshake.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Why there is no connection.
+/// Why a connection could not be opened.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// For the tallies.
+    /// Reason in counts.
     pub(crate) reason: String,
-    /// The server's, if it gave one.
+    /// Code of the server, if it sent one.
     pub(crate) code: Option<Code>,
     pub(crate) advice: Advice,
-    /// The server's word; zero when it gave none.
+    /// Retry time of the server; zero when it sent none.
     pub(crate) retry_after: Duration,
 }
 
@@ -61,7 +63,7 @@ impl Failure {
         }
     }
 
-    /// Whether no other endpoint would say otherwise.
+    /// Whether every other endpoint would answer the same.
     fn is_final(&self) -> bool {
         match self.code {
             Some(Code::TooEarly | Code::TicketExpired | Code::BadTicket) => true,
@@ -71,28 +73,28 @@ impl Failure {
     }
 }
 
-/// An upgraded connection and what came right behind the handshake.
+/// An upgraded connection, and the bytes that followed the handshake.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     pub(crate) leftover: Vec<u8>,
 }
 
-/// Where to go and how to come back.
+/// Answer of entry: endpoints, and how to reconnect.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
-    /// Endpoints of the WebSocket, in order.
+    /// WebSocket endpoints, in order.
     pub(crate) endpoints: Vec<Endpoint>,
-    /// When to come, and with what.
+    /// The ticket, with its earliest time.
     pub(crate) ticket: Option<EntryTicket>,
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_max: Duration,
 }
 
-/// Asks entry.
-pub(crate) async fn ask(thread: &Thread, room: usize) -> Result<EntryAnswer, Failure> {
-    let path = format!("/v1/entry?room={}", thread.popularity.rooms()[room]);
-    let answer = thread.entry.call(&Call::get(&path)).await;
+/// Asks entry for a route.
+pub(crate) async fn ask(context: &Context, room: usize) -> Result<EntryAnswer, Failure> {
+    let path = format!("/v1/entry?room={}", context.popularity.rooms()[room]);
+    let answer = context.entry.call(&Call::get(&path)).await;
     let (status, body) = answer.map_err(|error| Failure::network(&format!("entry: {error}")))?;
     if !status.is_success() {
         let refused = Failure::answered(status.as_u16(), &body);
@@ -113,26 +115,26 @@ impl From<EntryAnswer> for Route {
     }
 }
 
-/// Who connects, and what for.
+/// A viewer that connects, and its resume position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
     pub(crate) viewer: u32,
     pub(crate) room: usize,
     pub(crate) pace: Pace,
-    /// Resume after this position.
+    /// Position after which to resume.
     pub(crate) after: Option<u64>,
 }
 
-/// Connects to the first endpoint that takes the viewer; the hello is still to come. Each
-/// one that does not is tallied.
-pub(crate) async fn first_of(thread: &Thread, route: &Route, wish: Wish) -> Result<Connection, Failure> {
+/// Connects to the first endpoint that accepts the viewer; the hello is still to come. Each refusal
+/// is counted.
+pub(crate) async fn first_of(context: &Context, route: &Route, wish: Wish) -> Result<Connection, Failure> {
     let ticket = route.ticket.as_ref().map(|ticket| ticket.token.as_str());
     let mut last = Failure::network("entry: no gateway");
     for endpoint in &route.endpoints {
-        match open(thread, endpoint, ticket, wish).await {
+        match open(context, endpoint, ticket, wish).await {
             Ok(connection) => return Ok(connection),
             Err(failure) => {
-                tally(&mut thread.interval.borrow_mut().refusals, &failure.reason, 1);
+                tally(&mut context.interval.borrow_mut().refusals, &failure.reason, 1);
                 let is_final = failure.is_final();
                 last = failure;
                 if is_final {
@@ -144,29 +146,30 @@ pub(crate) async fn first_of(thread: &Thread, route: &Route, wish: Wish) -> Resu
     Err(last)
 }
 
-/// Opens the connection that is to take over from one that still serves: at a named
-/// endpoint, else by way of entry, in its turn. It is here when its hello is.
-pub(crate) async fn successor(thread: Rc<Thread>, named: Vec<Endpoint>, wish: Wish) -> Option<Connection> {
+/// Opens the connection that takes over from one that still serves: at a named endpoint, or at one
+/// of entry, in turn. It is returned when its hello is there.
+pub(crate) async fn successor(context: Rc<Context>, named: Vec<Endpoint>, wish: Wish) -> Option<Connection> {
     let route = Route { endpoints: named, ..Route::default() };
-    if let Ok(connection) = greeted(&thread, &route, wish).await {
+    if let Ok(connection) = greeted(&context, &route, wish).await {
         return Some(connection);
     }
-    let route: Route = ask(&thread, wish.room).await.ok()?.into();
+    let route: Route = ask(&context, wish.room).await.ok()?.into();
     if let Some(ticket) = &route.ticket {
         tokio::time::sleep(Duration::from_millis(ticket.wait_ms)).await;
     }
-    greeted(&thread, &route, wish).await.ok()
+    greeted(&context, &route, wish).await.ok()
 }
 
-/// Connects, and reads until the hello is there; it stays in what is left over.
-async fn greeted(thread: &Thread, route: &Route, wish: Wish) -> Result<Connection, Failure> {
-    let mut connection = first_of(thread, route, wish).await?;
+/// Connects, and reads until the hello is there; the hello stays in the remaining bytes.
+async fn greeted(context: &Context, route: &Route, wish: Wish) -> Result<Connection, Failure> {
+    let mut connection = first_of(context, route, wish).await?;
     let hello = async {
         loop {
-            let frame = cut(&connection.leftover).map_err(|_| Failure::network("not WebSocket"))?;
+            let frame = client::read(&connection.leftover, FRAME_BYTES_MAX)
+                .map_err(|_| Failure::network("not WebSocket"))?;
             if let Some(frame) = frame {
-                let payload = &connection.leftover[frame.header..frame.header + frame.payload];
-                return match thread.seen.borrow_mut().read(wish.room, frame.opcode, payload) {
+                let payload = frame.payload_in(&connection.leftover);
+                return match context.seen.borrow_mut().read(wish.room, frame.opcode, payload) {
                     Ok(Said::Other(said)) => match *said {
                         ServerFrame::Hello(_) => Ok(()),
                         ServerFrame::Error(refusal) => Err(Failure::refused(&refusal)),
@@ -187,28 +190,28 @@ async fn greeted(thread: &Thread, route: &Route, wish: Wish) -> Result<Connectio
 
 /// Connects to an endpoint and asks to join; the hello is still to come.
 async fn open(
-    thread: &Thread,
+    context: &Context,
     endpoint: &Endpoint,
     ticket: Option<&str>,
     wish: Wish,
 ) -> Result<Connection, Failure> {
     let Wish { viewer, pace, after, .. } = wish;
-    let (target, uri) = thread.resolve(&endpoint.url).await.map_err(|error| Failure::network(&error))?;
+    let (target, uri) = context.resolve(&endpoint.url).await.map_err(|error| Failure::network(&error))?;
     let connected = source::connect(target.address, viewer, pace).await;
     let mut stream = connected.map_err(|error| Failure::network(&format!("connect: {}", error.kind())))?;
-    let token = match thread.plan.scenario.viewer_identity {
+    let token = match context.plan.scenario.viewer_identity {
         Identity::Anonymous => None,
-        Identity::Token => Some(&thread.plan.tokens[viewer as usize % thread.plan.tokens.len()]),
+        Identity::Token => Some(&context.plan.tokens[viewer as usize % context.plan.tokens.len()]),
     };
     let query = query(ticket, after.filter(|_| token.is_some()));
-    let request = request(&uri, &target.host, thread.plan.scenario.encoding, token, &query);
+    let request = request(&uri, &target.host, context.plan.scenario.encoding, token, &query);
     let shake = async {
         stream.write_all(request.as_bytes()).await.map_err(|_| Failure::network("handshake: broken"))?;
         let leftover = read_answer(&mut stream).await?;
         if token.is_none() {
             let join = ClientFrame::Join { token: None, after: after.map(Sequence) };
             let json = serde_json::to_vec(&join).expect("frames are plain data");
-            let sent = stream.write_all(&client(Opcode::Text, &json)).await;
+            let sent = stream.write_all(&client::frame(Opcode::Text, &json, Mask::Zero)).await;
             sent.map_err(|_| Failure::network("handshake: broken"))?;
         }
         Ok(leftover)
@@ -219,7 +222,7 @@ async fn open(
     Ok(Connection { stream, leftover })
 }
 
-/// The URL's query; a viewer without a token says `after` in its first frame.
+/// Query of the URL; a viewer without a token sends `after` in its first frame.
 fn query(ticket: Option<&str>, after: Option<u64>) -> String {
     let ticket = ticket.map(|ticket| format!("ticket={ticket}"));
     let after = after.map(|after| format!("after={after}"));
@@ -241,7 +244,7 @@ fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, qu
     )
 }
 
-/// Reads the answer's header; what came behind it.
+/// Reads the head of the answer, and returns the bytes behind it.
 async fn read_answer(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
     let mut buffer = Vec::with_capacity(512);
     let end = loop {
@@ -261,8 +264,8 @@ async fn read_answer(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
         .and_then(|head| head.split(' ').nth(1)?.parse::<u16>().ok())
         .ok_or_else(|| Failure::network("handshake: nonsense"))?;
     if status != 101 {
-        // The body of a refusal is small: it came in one piece with the header, or is not
-        // worth a wait. Then the header alone says when to come back.
+        // The body of a refusal is small. It is used only when it came together with the head;
+        // otherwise the head gives the retry time.
         let failure = Failure::answered(status, &buffer[end..]);
         return Err(match failure.code {
             Some(_) => failure,
@@ -272,7 +275,7 @@ async fn read_answer(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
     Ok(buffer.split_off(end))
 }
 
-/// The `Retry-After` header, in seconds; zero without one.
+/// Returns the `Retry-After` header, in seconds; zero without one.
 fn retry_after(head: &[u8]) -> Duration {
     let secs = std::str::from_utf8(head).ok().and_then(|head| {
         let values = head.lines().filter_map(|line| line.split_once(':'));
@@ -287,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_stands_in_the_subprotocol_and_never_in_the_url() {
+    fn token_is_in_the_subprotocol_and_never_in_the_url() {
         let uri: Uri = "ws://h:1/v1/rooms/demo/ws".parse().unwrap();
         let with = request(&uri, "h:1", Encoding::Deflate, Some(&"T".to_owned()), &query(None, Some(7)));
         assert!(with.starts_with("GET /v1/rooms/demo/ws?after=7 HTTP/1.1\r\n"), "{with}");
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_back_in_its_body_or_its_header() {
+    fn retry_time_comes_from_the_refusals_body_or_header() {
         let body = br#"{"error":{"code":"overloaded","message":"full","retry_after_ms":1500}}"#;
         let told = Failure::answered(503, body);
         assert_eq!((told.reason.as_str(), told.retry_after), ("overloaded", Duration::from_millis(1_500)));

@@ -1,5 +1,4 @@
-//! The id of a message that this tester sends: it carries the moment when the message was
-//! meant to be sent.
+//! Ids of the load tester's messages. An id carries the intended send time of its message.
 
 use crate::clock::Moment;
 
@@ -18,14 +17,14 @@ impl Marker {
         Marker { run, shard, count: 0 }
     }
 
-    /// The next id.
+    /// Returns the next id.
     pub(crate) fn next(&mut self, intended: Moment) -> String {
         self.count += 1;
         format!("{PREFIX}{}.{:x}.{:x}.{:x}", intended.0, self.run & 0xffff_ffff, self.shard, self.count)
     }
 }
 
-/// The moment in an id; none when it is not of a load tester.
+/// Returns the intended send time in an id; `None` for an id of another sender.
 pub(crate) fn intended(id: &str) -> Option<Moment> {
     let (nanoseconds, _) = id.strip_prefix(PREFIX)?.split_once('.')?;
     nanoseconds.parse().ok().map(Moment)
@@ -36,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_valid_and_carries_its_moment() {
+    fn marker_is_a_valid_id_and_carries_its_time() {
         let mut marker = Marker::new(u64::MAX, u32::MAX);
         let id = marker.next(Moment(u64::MAX));
         assert!(barrage_protocol::MessageId::parse(&id).is_ok(), "{id}");

@@ -1,12 +1,12 @@
-//! A worker process: so many threads, each with its share of the load. It is told its plan
-//! on standard input and answers on standard output.
+//! A worker process: several threads, each with a share of the load. Its plan comes on standard
+//! input, and its reports go to standard output.
 
 mod connect;
-mod frame;
+mod context;
 mod marker;
 mod poster;
 mod seen;
-pub(crate) mod source;
+mod stay;
 mod texts;
 mod thread;
 mod track;
@@ -19,43 +19,43 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::clock;
+use crate::descriptors;
 use crate::error::LoadtestError;
-use crate::interval::Interval;
-use crate::ledger::{Ledger, Record};
+use crate::measure::interval::Interval;
+use crate::measure::ledger::{Ledger, Record};
 use crate::plan::{FromWorker, Plan, Share, ToWorker};
-use crate::worker::thread::Stop;
-use crate::{descriptors, recordings};
+use crate::recording::tape;
 
-use thread::Told;
+use thread::{Report, Stop};
 
-/// Reports under way from the threads; a thread keeps what does not fit.
-const TOLD_MAX: usize = 256;
+/// Reports of threads in the queue; a thread keeps a report that does not fit.
+const REPORTS_MAX: usize = 256;
 
-/// What the worker waits for.
+/// An event that the worker waits for.
 enum Event {
-    Told(Told),
+    Report(Report),
     /// The conductor's union of all ledgers.
     Ledger(Ledger),
-    /// The conductor is gone, and with it the reason to go on.
+    /// The conductor has ended, so the worker ends.
     Orphaned,
 }
 
-/// Works until everything is told.
+/// Works until the last report is written.
 pub fn run() -> Result<(), LoadtestError> {
     descriptors::raise()?;
     let mut first = String::new();
     let read = std::io::stdin().read_line(&mut first);
     let plan = match read.map(|_| serde_json::from_str(&first)) {
         Ok(Ok(ToWorker::Plan(plan))) => Arc::new(*plan),
-        _ => return Err(LoadtestError::Usage("a worker is started by `run`, not by hand".into())),
+        _ => return Err(LoadtestError::Usage("`worker` is an internal command; use `run`".into())),
     };
-    let tape = Arc::new(recordings::load(plan.scenario.recording.as_deref())?);
-    let (events_in, events) = sync_channel(TOLD_MAX);
+    let tape = Arc::new(tape::load(plan.scenario.recording.as_deref())?);
+    let (events_in, events) = sync_channel(REPORTS_MAX);
     let (stop_in, stop) = tokio::sync::watch::channel(false);
     for thread in 0..plan.threads {
         let share = Share { shard: plan.worker * plan.threads + thread, shards: plan.workers * plan.threads };
         let (plan, tape, events) = (Arc::clone(&plan), Arc::clone(&tape), events_in.clone());
-        let (told_in, told) = sync_channel(TOLD_MAX);
+        let (told_in, told) = sync_channel(REPORTS_MAX);
         let stop: Stop = stop.clone();
         std::thread::spawn(move || thread::run(plan, share, &tape, &told_in, stop));
         std::thread::spawn(move || forward(&told, &events));
@@ -64,9 +64,9 @@ pub fn run() -> Result<(), LoadtestError> {
     Shift::new(&plan).work(&events)
 }
 
-fn forward(told: &Receiver<Told>, events: &SyncSender<Event>) {
+fn forward(told: &Receiver<Report>, events: &SyncSender<Event>) {
     while let Ok(told) = told.recv() {
-        if events.send(Event::Told(told)).is_err() {
+        if events.send(Event::Report(told)).is_err() {
             return;
         }
     }
@@ -89,11 +89,11 @@ fn listen(events: &SyncSender<Event>, stop: &tokio::sync::watch::Sender<bool>) {
     drop(events.send(Event::Orphaned));
 }
 
-/// One run, as the worker's own thread sees it.
+/// One run, as the worker's main thread sees it.
 struct Shift {
     threads: u32,
     done: u32,
-    /// Seconds that some threads have told, and how many.
+    /// Seconds that some threads have reported, and how many of them.
     open: BTreeMap<u32, (u32, Interval)>,
     records: Vec<Record>,
     ledger: Ledger,
@@ -115,8 +115,8 @@ impl Shift {
     fn work(mut self, events: &Receiver<Event>) -> Result<(), LoadtestError> {
         while let Ok(event) = events.recv() {
             match event {
-                Event::Told(Told::Tick { second, interval }) => self.tick(second, &interval)?,
-                Event::Told(Told::Done { records, ledger }) => {
+                Event::Report(Report::Tick { second, interval }) => self.tick(second, &interval)?,
+                Event::Report(Report::Done { records, ledger }) => {
                     self.records.extend(records);
                     self.ledger.add(ledger);
                     self.done += 1;
@@ -125,19 +125,19 @@ impl Shift {
                         tell(&FromWorker::Ledger(std::mem::take(&mut self.ledger)))?;
                     }
                 }
-                Event::Told(Told::Failed(message)) => {
-                    // The conductor says it to the person.
+                Event::Report(Report::Failed(message)) => {
+                    // The conductor shows the message to the user.
                     return tell(&FromWorker::Failed(message));
                 }
                 Event::Ledger(ledger) => return tell(&FromWorker::Balance(ledger.balance(&self.records))),
                 Event::Orphaned => break,
             }
         }
-        Err(LoadtestError::cannot("the run was given up"))
+        Err(LoadtestError::cannot("the conductor ended, so the run was given up"))
     }
 
-    /// Tells a second when all threads have, and with it those before that some thread left
-    /// out.
+    /// Reports a second when all threads have reported it, and with it earlier seconds that a
+    /// thread omitted.
     fn tick(&mut self, second: u32, interval: &Interval) -> Result<(), LoadtestError> {
         let (told, sum) = self.open.entry(second).or_default();
         *told += 1;
@@ -148,8 +148,8 @@ impl Shift {
         self.flush(second)
     }
 
-    /// Tells all open seconds up to this one. After an interruption the threads end in
-    /// different seconds, so that the last ones stay open.
+    /// Reports all open seconds up to this one. After an interruption the threads end in different
+    /// seconds, so that the last ones stay open.
     fn flush(&mut self, second: u32) -> Result<(), LoadtestError> {
         let later = self.open.split_off(&second.saturating_add(1));
         for (second, (_, interval)) in std::mem::replace(&mut self.open, later) {
@@ -168,5 +168,5 @@ fn tell(what: &FromWorker) -> Result<(), LoadtestError> {
     let mut out = std::io::stdout().lock();
     out.write_all(&line)
         .and_then(|()| out.flush())
-        .map_err(|error| LoadtestError::cannot_run("the conductor does not listen", error))
+        .map_err(|error| LoadtestError::cannot_run("the conductor does not read the reports", error))
 }

@@ -1,5 +1,5 @@
-//! Sends this thread's share of the posts, each at its moment, whatever became of the ones
-//! before.
+//! Sends this thread's share of the posts, each at its due time, independent of the answers to
+//! earlier ones.
 
 use std::iter::Peekable;
 use std::rc::Rc;
@@ -15,27 +15,27 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
 use super::connect;
+use super::context::Context;
 use super::marker::Marker;
 use super::texts::{Texts, dumped, recorded};
-use super::thread::Thread;
-use crate::arrivals::{Arrivals, Kind};
 use crate::clock::Moment;
-use crate::http::{Call, Pool, Target};
-use crate::interval::tally;
-use crate::recordings::Tape;
+use crate::load::arrivals::{Arrivals, Kind};
+use crate::measure::interval::tally;
+use crate::net::http::{Call, Pool, Target};
+use crate::recording::tape::Tape;
 
-/// Connections for posts of one worker; they are kept, and each has an address of its own.
+/// Connections for posts of one worker; they are kept open, and each has its own source address.
 const CONNECTIONS_MAX: u32 = 256;
-/// Posts that wait for an answer, or for a connection, per thread. One more is not sent,
-/// and counts as failed.
+/// Posts of one thread that wait for an answer or a connection. A further post is not sent, and
+/// counts as failed.
 const WAITING_MAX: usize = 4_096;
-/// For an answer, the wait for a connection included.
+/// Time limit for an answer, including the wait for a connection.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// From an uplink's answer to the viewers a message needs a batching window, and more on a
-/// busy machine.
+/// Time that a message needs from the uplink's answer to the viewers: a batching window, and more
+/// on a busy machine.
 const LAST_SECS: f64 = 0.5;
 
-/// Something to send.
+/// A post that is due.
 struct Due {
     secs: f64,
     what: What,
@@ -44,12 +44,12 @@ struct Due {
 #[derive(Clone, Copy)]
 enum What {
     Drawn(Kind),
-    /// An item of the recording, by its place.
+    /// An item of the recording, by its index.
     Recorded(usize),
 }
 
 struct Poster {
-    thread: Rc<Thread>,
+    context: Rc<Context>,
     uplink: Rc<Pool>,
     texts: Texts,
     tape: Arc<Tape>,
@@ -58,31 +58,31 @@ struct Poster {
 }
 
 /// Sends until the last phase ends, then waits for the answers.
-pub(crate) async fn run(thread: Rc<Thread>, tape: Arc<Tape>) -> Result<(), String> {
-    let scenario = &thread.plan.scenario;
-    if !scenario.posts() || thread.plan.tokens.is_empty() {
+pub(crate) async fn run(context: Rc<Context>, tape: Arc<Tape>) -> Result<(), String> {
+    let scenario = &context.plan.scenario;
+    if !scenario.posts() || context.plan.tokens.is_empty() {
         return Ok(());
     }
-    let uplink = uplink(&thread).await?;
-    let shard = thread.share.shard;
-    let seed = thread.plan.seed ^ (u64::from(shard) + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    let uplink = uplink(&context).await?;
+    let shard = context.share.shard;
+    let seed = context.plan.seed ^ (u64::from(shard) + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
     let dues: Box<dyn Iterator<Item = Due>> = if scenario.replay.is_some() {
-        Box::new(replay(&thread, &tape))
+        Box::new(replay(&context, &tape))
     } else {
-        Box::new(drawn(&thread, seed))
+        Box::new(drawn(&context, seed))
     };
     let mut poster = Poster {
         uplink,
         texts: Texts::new(&tape, scenario.text_chars),
         tape: Arc::clone(&tape),
-        marker: Marker::new(thread.plan.seed ^ thread.plan.start.0, shard),
+        marker: Marker::new(context.plan.seed ^ context.plan.start.0, shard),
         random: SmallRng::seed_from_u64(seed),
-        thread: Rc::clone(&thread),
+        context: Rc::clone(&context),
     };
     let mut waiting = JoinSet::new();
     for due in dues {
-        let intended = thread.plan.start.after(due.secs);
-        thread.until(intended).await;
+        let intended = context.plan.start.after(due.secs);
+        context.until(intended).await;
         while waiting.try_join_next().is_some() {}
         poster.post(&due, intended, &mut waiting);
     }
@@ -90,26 +90,26 @@ pub(crate) async fn run(thread: Rc<Thread>, tape: Arc<Tape>) -> Result<(), Strin
     Ok(())
 }
 
-/// Connections to the first uplink that entry names.
-async fn uplink(thread: &Thread) -> Result<Rc<Pool>, String> {
-    let answer = connect::ask(thread, 0).await.map_err(|failure| format!("entry: {}", failure.reason))?;
-    let url = answer.uplinks.first().ok_or("entry names no uplink")?;
+/// Connections to the first uplink that entry returns.
+async fn uplink(context: &Context) -> Result<Rc<Pool>, String> {
+    let answer = connect::ask(context, 0).await.map_err(|failure| format!("entry: {}", failure.reason))?;
+    let url = answer.uplinks.first().ok_or("entry returned no uplink")?;
     let (target, _) = Target::resolve(url).await?;
-    let connections = (CONNECTIONS_MAX / thread.plan.threads).max(8);
-    let first_source = u32::MAX / 4 + thread.share.shard * CONNECTIONS_MAX;
+    let connections = (CONNECTIONS_MAX / context.plan.threads).max(8);
+    let first_source = u32::MAX / 4 + context.share.shard * CONNECTIONS_MAX;
     Ok(Rc::new(Pool::new(target, connections as usize, first_source, TIMEOUT)))
 }
 
-/// The three kinds, in order of time.
-fn drawn(thread: &Thread, seed: u64) -> impl Iterator<Item = Due> + use<> {
-    let scenario = &thread.plan.scenario;
-    let shards = f64::from(thread.share.shards);
+/// Posts of the three kinds, in order of time.
+fn drawn(context: &Context, seed: u64) -> impl Iterator<Item = Due> + use<> {
+    let scenario = &context.plan.scenario;
+    let shards = f64::from(context.share.shards);
     let mut kinds: Vec<(Kind, Peekable<Arrivals>)> = Kind::ALL
         .into_iter()
         .map(|kind| {
             let random = SmallRng::seed_from_u64(seed.rotate_left(kind as u32 + 1));
             let rate = scenario.rate(kind) / shards;
-            (kind, Arrivals::new(thread.population.clone(), &scenario.phases, kind, rate, random).peekable())
+            (kind, Arrivals::new(context.population.clone(), &scenario.phases, kind, rate, random).peekable())
         })
         .collect();
     std::iter::from_fn(move || {
@@ -120,11 +120,11 @@ fn drawn(thread: &Thread, seed: u64) -> impl Iterator<Item = Due> + use<> {
     })
 }
 
-/// The recording at its own pace: this thread's share of it.
-fn replay(thread: &Thread, tape: &Tape) -> impl Iterator<Item = Due> + use<> {
-    let replay = thread.plan.scenario.replay.clone().unwrap_or_default();
-    let end = thread.population.secs();
-    let (shard, shards) = (thread.share.shard as usize, thread.share.shards as usize);
+/// This thread's share of the recording, at its own pace.
+fn replay(context: &Context, tape: &Tape) -> impl Iterator<Item = Due> + use<> {
+    let replay = context.plan.scenario.replay.clone().unwrap_or_default();
+    let end = context.population.secs();
+    let (shard, shards) = (context.share.shard as usize, context.share.shards as usize);
     tape.offsets_ms().into_iter().enumerate().skip(shard).step_by(shards).filter_map(
         move |(at, offset_ms)| {
             let secs = (offset_ms as f64 / 1_000.0 - replay.from_secs) / replay.speed;
@@ -137,7 +137,7 @@ fn replay(thread: &Thread, tape: &Tape) -> impl Iterator<Item = Due> + use<> {
 impl Poster {
     fn post(&mut self, due: &Due, intended: Moment, waiting: &mut JoinSet<()>) {
         let Ok(id) = self.marker.next(intended).parse() else { return };
-        let tokens = self.thread.plan.tokens.len();
+        let tokens = self.context.plan.tokens.len();
         let anybody = self.random.random_range(0..tokens);
         let (room, sender, (kind, post)) = match (due.what, &*self.tape) {
             (What::Recorded(at), Tape::Danmaku(recording)) => {
@@ -151,29 +151,29 @@ impl Poster {
                 (self.room(due.secs), anybody, (kind, self.texts.draw(kind, id, &mut self.random)))
             }
         };
-        self.thread.interval.borrow_mut().posts.due(kind);
+        self.context.interval.borrow_mut().posts.due(kind);
         if waiting.len() >= WAITING_MAX {
-            tally(&mut self.thread.interval.borrow_mut().posts.failed, "too many wait", 1);
+            tally(&mut self.context.interval.borrow_mut().posts.failed, "queue full", 1);
             return;
         }
-        let (thread, uplink) = (Rc::clone(&self.thread), Rc::clone(&self.uplink));
-        waiting.spawn_local(async move { send(&thread, &uplink, room, sender, &post, intended).await });
+        let (context, uplink) = (Rc::clone(&self.context), Rc::clone(&self.uplink));
+        waiting.spawn_local(async move { send(&context, &uplink, room, sender, &post, intended).await });
     }
 
-    /// The room of one of the viewers that should be there.
+    /// The room of one of the viewers that should be present.
     fn room(&mut self, secs: f64) -> usize {
-        let present = self.thread.population.at(secs).map_or(1.0, |(viewers, _)| viewers);
-        self.thread.popularity.room_of(self.random.random_range(0..(present as u32).max(1)))
+        let present = self.context.population.at(secs).map_or(1.0, |(viewers, _)| viewers);
+        self.context.popularity.room_of(self.random.random_range(0..(present as u32).max(1)))
     }
 }
 
-async fn send(thread: &Thread, uplink: &Pool, room: usize, sender: usize, post: &Post, intended: Moment) {
-    let path = format!("/v1/rooms/{}/messages", thread.popularity.rooms()[room]);
+async fn send(context: &Context, uplink: &Pool, room: usize, sender: usize, post: &Post, intended: Moment) {
+    let path = format!("/v1/rooms/{}/messages", context.popularity.rooms()[room]);
     let body = Bytes::from(serde_json::to_vec(post).expect("posts are plain data"));
-    let token = Some(thread.plan.tokens[sender].as_str());
+    let token = Some(context.plan.tokens[sender].as_str());
     let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body }).await;
     let latency = Moment::now().since(intended);
-    let mut interval = thread.interval.borrow_mut();
+    let mut interval = context.interval.borrow_mut();
     let (status, body) = match answer {
         Ok(answer) => answer,
         Err(error) => return tally(&mut interval.posts.failed, &error.to_string(), 1),
@@ -187,12 +187,12 @@ async fn send(thread: &Thread, uplink: &Pool, room: usize, sender: usize, post: 
     match serde_json::from_slice::<PostAnswer>(&body) {
         Ok(answer) => {
             interval.posts.answered(answer.outcome);
-            // What is answered when the viewers are about to leave is owed to nobody, unless
-            // one of them saw it.
-            let in_time = Moment::now() < thread.plan.start.after(thread.end_secs() - LAST_SECS);
+            // A post answered just before the viewers leave is owed to no viewer, unless one of
+            // them received it.
+            let in_time = Moment::now() < context.plan.start.after(context.end_secs() - LAST_SECS);
             if let Some(sequence) = answer.sequence.filter(|_| in_time) {
                 let id = post.id().as_str();
-                thread.seen.borrow_mut().accepted(room, post.class(), sequence.0, id);
+                context.seen.borrow_mut().accepted(room, post.class(), sequence.0, id);
             }
         }
         Err(_) => tally(&mut interval.posts.failed, "nonsense", 1),

@@ -1,6 +1,6 @@
-//! Frames that this thread has seen. All viewers of a room get the same bytes, so that a
-//! batch is parsed once, and for the next viewer compared: what the tester spends on a
-//! delivery must not be what is measured.
+//! Frames that this thread has read. All viewers of a room receive the same bytes, so a batch is
+//! parsed once and compared for the other viewers: the load tester's own cost for a delivery must
+//! stay small.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,20 +9,22 @@ use std::rc::Rc;
 use barrage_protocol::Class;
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::frame::{Batch, RepairOutcome, ServerFrame};
+use barrage_ws::Opcode;
 use serde::Deserialize;
 
-use super::frame::{FRAME_BYTES_MAX, Opcode};
 use super::marker::intended;
 use crate::clock::Moment;
-use crate::ledger::{Ledger, mix};
+use crate::measure::ledger::{Ledger, mix};
 
-/// Frames remembered, shared among the rooms: a viewer that lags by more has its own parsed
-/// again. One room of a large fleet has some hundred at a time: each gateway makes its own,
-/// and each wave of its viewers is sent another.
+/// Greatest size of a frame of the server, in bytes, also after inflation.
+pub(crate) const FRAME_BYTES_MAX: usize = 8 << 20;
+/// Frames that are kept, shared among the rooms; a viewer that lags by more has its frames parsed
+/// again. A room of a large fleet has some hundred at a time: each gateway makes its own, and each
+/// wave of viewers is sent another.
 const FRAMES_MAX: usize = 2_048;
-/// Of one room.
+/// Frames that are kept for one room.
 const ROOM_FRAMES: std::ops::RangeInclusive<usize> = 8..=512;
-/// A frame's first bytes name its place in the chain.
+/// Bytes at the beginning of a frame that contain its position in the chain.
 const KEY_BYTES: usize = 128;
 
 /// A batch, reduced to what is checked.
@@ -36,23 +38,23 @@ pub(crate) struct SeenBatch {
     pub(crate) repair: Option<(RepairOutcome, u64)>,
 }
 
-/// One message of it.
+/// One message of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeenMessage {
     pub(crate) sequence: u64,
     pub(crate) class: Class,
-    /// When it was meant to be sent; none for a message that is not ours.
+    /// Intended send time; absent for a message of another sender.
     pub(crate) intended: Option<Moment>,
 }
 
-/// What a frame says.
+/// Content of a frame.
 #[derive(Debug)]
 pub(crate) enum Said {
     Batch(Rc<SeenBatch>),
     Other(Box<ServerFrame>),
 }
 
-/// A thread's memory of frames, and with it of everything that was sent.
+/// A thread's store of frames, and of everything that was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     rooms: Vec<Frames>,
@@ -63,7 +65,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, Default)]
 struct Frames {
     by_key: HashMap<u64, (Vec<u8>, Rc<SeenBatch>)>,
-    /// The oldest first.
+    /// Keys, the oldest first.
     keys: VecDeque<u64>,
 }
 
@@ -82,7 +84,7 @@ impl Frames {
     }
 }
 
-/// What a body must have to be recognised.
+/// Fields of a message body that identify it.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow, default)]
@@ -116,7 +118,7 @@ impl Seen {
             other => return Ok(Said::Other(Box::new(other))),
         };
         let seen = Rc::new(self.reduce(room, &batch));
-        // A repair is for one viewer.
+        // A repair is for one viewer, so it is not kept.
         if batch.repair.is_none() {
             let frames_max = (FRAMES_MAX / self.rooms.len()).clamp(*ROOM_FRAMES.start(), *ROOM_FRAMES.end());
             self.rooms[room].insert(key, payload, Rc::clone(&seen), frames_max);
@@ -131,7 +133,7 @@ impl Seen {
             let id = body.as_ref().and_then(|body| body.id.as_deref()).unwrap_or_default();
             let intended = intended(id);
             let user = body.as_ref().and_then(|body| body.user.as_deref()).unwrap_or_default();
-            // Ours are unique by themselves.
+            // Ids of the load tester are unique without the sender.
             let name = hash(if intended.is_some() { "" } else { user }, id);
             self.sent(room, message.class, message.sequence.0, name);
             messages.push(SeenMessage { sequence: message.sequence.0, class: message.class, intended });
@@ -155,13 +157,13 @@ impl Seen {
         }
     }
 
-    /// A post of ours was answered with a position.
+    /// Notes that a post of this load tester was answered with a position.
     pub(crate) fn accepted(&mut self, room: usize, class: Class, sequence: u64, id: &str) {
         self.sent(room, class, sequence, hash("", id));
     }
 }
 
-/// A message's name: its sender and id.
+/// Hash of a message's sender and id.
 fn hash(user: &str, id: &str) -> u64 {
     user.bytes().chain([0]).chain(id.bytes()).fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
 }
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_parsed_once_whatever_it_is_wrapped_in() {
+    fn frame_is_parsed_once_in_any_encoding() {
         let mut seen = Seen::new(1);
         let text = batch(seen.read(0, Opcode::Text, BATCH.as_bytes()).unwrap());
         let again = batch(seen.read(0, Opcode::Text, BATCH.as_bytes()).unwrap());
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_an_error() {
+    fn malformed_frame_is_an_error() {
         assert!(Seen::new(1).read(0, Opcode::Text, b"nonsense").is_err());
         assert!(Seen::new(1).read(0, Opcode::Binary, b"nonsense").is_err());
     }

@@ -1,4 +1,4 @@
-//! What is written: texts and gifts of a recording.
+//! Texts and gifts of posts.
 
 use barrage_protocol::MessageId;
 use barrage_protocol::post::{Gift, Post, Style};
@@ -6,30 +6,30 @@ use barrage_recording::{Item, ItemKind};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use crate::arrivals::Kind;
-use crate::dump::DumpedPost;
-use crate::recordings::Tape;
+use crate::load::arrivals::Kind;
+use crate::recording::dump::DumpedPost;
+use crate::recording::tape::Tape;
 
-/// Gifts when no recording is played, and their prices. None is free: a room may hold free gifts like
-/// chat, and the tester expects every gift to be shown.
+/// Gifts without a recording, and their prices. None is free: a room may hold free gifts like chat,
+/// while the load tester expects every gift to be shown.
 const GIFTS: [(&str, u64); 4] = [("heart", 10), ("rose", 100), ("rocket", 5_000), ("castle", 100_000)];
-/// Likes of one tap-happy viewer.
+/// Most likes in one post.
 const LIKES_MAX: u32 = 10;
 
-/// First and last character of a text of a given length: three bytes each.
+/// First and last character of generated texts: three bytes each.
 const CHARS: std::ops::RangeInclusive<char> = '一'..='龥';
 
-/// Longest text that is made up again: 200 characters.
+/// Longest generated text, in bytes: 200 characters.
 const TEXT_BYTES_MAX: u32 = 600;
-/// A gift whose text is longer than this was a super chat: names are short.
+/// Longest name of a gift, in bytes; a recorded gift with a longer text was a super chat.
 const GIFT_NAME_BYTES_MAX: u32 = 60;
 
-/// Draws posts at random.
+/// Source of random texts.
 #[derive(Debug)]
 pub(crate) enum Texts {
-    /// One of these.
+    /// One of the recorded texts.
     Written(Vec<String>),
-    /// So many characters.
+    /// Generated texts of this many characters.
     Long(u32),
 }
 
@@ -71,14 +71,14 @@ impl Texts {
     }
 }
 
-/// A text of exactly so many bytes, one at the least.
+/// Generates a text of exactly `bytes` bytes, at least one.
 fn text(bytes: u32, random: &mut SmallRng) -> String {
     let bytes = bytes.clamp(1, TEXT_BYTES_MAX);
     let wide = (0..bytes / 3).map(|_| random.random_range(CHARS));
     wide.chain((0..bytes % 3).map(|_| 'a')).collect()
 }
 
-/// A post of the kind and size that was recorded.
+/// Returns a post of the recorded kind and size.
 pub(crate) fn dumped(post: &DumpedPost, id: MessageId, random: &mut SmallRng) -> Post {
     let text = text(post.bytes, random);
     match post.kind {
@@ -91,7 +91,7 @@ pub(crate) fn dumped(post: &DumpedPost, id: MessageId, random: &mut SmallRng) ->
     }
 }
 
-/// A recorded item as a post.
+/// Returns a recorded item as a post.
 pub(crate) fn recorded(item: &Item, id: MessageId) -> (Kind, Post) {
     match &item.kind {
         ItemKind::Chat { text, color, .. } => {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_as_long_as_it_was() {
+    fn generated_text_has_the_recorded_length() {
         let mut random = SmallRng::seed_from_u64(1);
         for bytes in 1..=TEXT_BYTES_MAX {
             let text = text(bytes, &mut random);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gift_with_a_long_text_was_a_super_chat() {
+    fn gift_with_a_long_text_becomes_a_super_chat() {
         let mut random = SmallRng::seed_from_u64(1);
         let mut made = |kind, bytes| {
             let post = DumpedPost { offset_ms: 0, kind, bytes, user: 0 };

@@ -1,4 +1,4 @@
-//! One viewer's place in its room's chain, and what it saw.
+//! One viewer's position in the chain of its room, and what it received.
 
 use std::rc::Rc;
 
@@ -7,24 +7,24 @@ use barrage_protocol::frame::RepairOutcome;
 
 use super::seen::SeenBatch;
 use crate::clock::Moment;
-use crate::interval::Interval;
-use crate::ledger::{Record, mix};
+use crate::measure::interval::Interval;
+use crate::measure::ledger::{Record, mix};
 
-/// Batches held while a gap is mended; beyond, the gap is given up.
+/// Batches that are kept while a gap is repaired; beyond, the gap is given up.
 const HELD_MAX: usize = 64;
-/// A repair that is not answered by then is given up.
+/// Time after which an unanswered repair is given up, in seconds.
 const REPAIR_SECS_MAX: u64 = 5;
 
-/// Whether a delivery's lateness is the server's.
+/// Whether the lateness of a delivery counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lateness {
-    /// It is, and counts.
+    /// The lateness is the server's, and counts.
     Measured,
-    /// We read slowly, or had cut the connection ourselves.
+    /// The load tester reads slowly or had reset the connection, so the lateness does not count.
     Ours,
 }
 
-/// The range (`after`, `before`) is missing: ask for it.
+/// A repair request: the range (`after`, `before`) is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ask {
     pub(crate) after: u64,
@@ -40,18 +40,18 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// The chain begins.
+    /// Begins the chain.
     pub(crate) fn begin(&mut self, sequence: u64) {
         (self.record.first, self.record.last) = (sequence, sequence);
     }
 
-    /// A new connection: what was held comes again with the resume.
+    /// Notes a new connection: kept batches come again with the resume.
     pub(crate) fn reconnected(&mut self) {
         self.held = Vec::new();
         self.asked = None;
     }
 
-    /// Takes a batch that came at `now`.
+    /// Takes a batch that arrived at `now`.
     pub(crate) fn take(
         &mut self,
         batch: &Rc<SeenBatch>,
@@ -64,7 +64,8 @@ impl Track {
                 interval.skipped += skipped;
                 self.deliver(batch, now, lateness, interval);
                 if outcome == RepairOutcome::Gone {
-                    // Nothing older is kept, or the room has another history: go on from there.
+                    // The server keeps nothing older, or the room has another history: continue
+                    // from here.
                     self.record.last = batch.sequence;
                     return self.go_on(now, lateness, interval, Gap::GivenUp);
                 }
@@ -85,7 +86,7 @@ impl Track {
         }
     }
 
-    /// Delivers what is held as far as the chain reaches.
+    /// Delivers the kept batches as far as the chain reaches.
     fn go_on(&mut self, now: Moment, lateness: Lateness, interval: &mut Interval, gap: Gap) -> Option<Ask> {
         let held = std::mem::take(&mut self.held);
         for batch in held {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_counts_everything_once_from_the_intended_moment() {
+    fn chain_counts_each_message_once_from_its_intended_time() {
         let mut viewer = Viewer::at(5);
         assert_eq!(viewer.take(3, 8, None), None);
         assert_eq!(viewer.take(3, 8, None), None);
@@ -183,19 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_asked_for_once_and_closed_in_order() {
+    fn gap_is_requested_once_and_closed_in_order() {
         let mut viewer = Viewer::at(0);
         assert_eq!(viewer.take(3, 5, None), Some(Ask { after: 0, before: 4 }));
         assert_eq!(viewer.take(5, 7, None), None);
         assert_eq!(viewer.0.record.gifts, 0);
-        // Only a part of it came: the rest is asked for.
+        // Only a part of the range came: the rest is requested.
         assert_eq!(viewer.take(0, 2, Some(RepairOutcome::Complete)), Some(Ask { after: 2, before: 4 }));
         assert_eq!(viewer.take(2, 3, Some(RepairOutcome::Complete)), None);
         assert_eq!((viewer.0.record.gifts, viewer.0.record.last, viewer.1.gaps), (7, 7, 1));
     }
 
     #[test]
-    fn a_gap_that_cannot_be_mended_is_given_up() {
+    fn gap_that_cannot_be_repaired_is_given_up() {
         let mut viewer = Viewer::at(0);
         assert!(viewer.take(3, 5, None).is_some());
         assert_eq!(viewer.take(3, 3, Some(RepairOutcome::Gone)), None);
@@ -207,11 +208,11 @@ mod tests {
         assert!(stuck.0.record.last > 300, "{:?}", stuck.0.record);
     }
 
-    /// The server says that the chain is closed, and still one viewer was not shown a gift.
+    /// The server reports that the chain is closed, and one viewer still lacks a gift.
     #[test]
-    fn a_gift_that_one_of_two_viewers_was_not_shown_is_lost() {
-        use crate::worker::frame::Opcode;
+    fn gift_that_one_viewer_did_not_receive_is_lost() {
         use crate::worker::seen::{Said, Seen};
+        use barrage_ws::Opcode;
 
         let gift = r#"{"sequence":2,"class":"gift","body":{"type":"gift","id":"lt.5.1.1.1"}}"#;
         let frame = |messages: &str| {

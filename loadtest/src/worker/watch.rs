@@ -9,54 +9,55 @@ use barrage_protocol::Sequence;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::{ClientFrame, Hello, ServerFrame};
+use barrage_ws::Opcode;
+use barrage_ws::client::{self, Mask};
 use rand::RngExt;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::connect::{self, Connection};
-use super::frame::{Opcode, client, cut};
-use super::seen::Said;
-use super::source::Pace;
+use super::seen::{FRAME_BYTES_MAX, Said};
 use super::track::Lateness;
 use super::viewer::{Coming, Viewer};
 use crate::clock::Moment;
+use crate::net::source::Pace;
 
-/// Read at once.
+/// Size of one read.
 const READ_BYTES: usize = 64 * 1024;
-/// A connection without a hello is given up after this.
+/// Time after which a connection without a hello is given up.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
-/// Between two attempts to move, on average.
+/// Mean time between two attempts to move.
 const MOVE_AGAIN: Duration = Duration::from_secs(2);
-/// Far away: no timer.
+/// A time so far away that it needs no timer.
 const NEVER: Duration = Duration::from_secs(7 * 86_400);
 
 /// How a connection ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was time to leave.
+    /// The viewer left at its time.
     Left,
-    /// The scenario cut it.
+    /// The scenario reset the connection.
     Cut,
-    /// The server sent it elsewhere, where it is now.
+    /// The server sent the viewer to another gateway, where it is now.
     Moved,
-    /// The server or the network ended it.
+    /// The server or the network ended the connection.
     Closed { reason: String, advice: Advice, retry_after: Duration },
 }
 
-/// The same, and what else is known.
+/// How a connection ended, and the connection that takes over.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) had_hello: bool,
-    /// The connection that takes over.
+    /// Connection that takes over, if one is open.
     pub(crate) successor: Option<Connection>,
 }
 
 /// The connection that is to take over, while it opens.
 type Opening = Pin<Box<dyn Future<Output = Option<Connection>>>>;
 
-/// Where and when the server sent this viewer.
+/// Endpoints and time of the server's order to move.
 struct Sent {
     named: Vec<Endpoint>,
     at: Instant,
@@ -66,7 +67,7 @@ struct Sent {
 pub(crate) struct Watch<'a> {
     viewer: &'a mut Viewer,
     stream: TcpStream,
-    /// The beginning of a frame whose rest is still to come; mostly empty.
+    /// Beginning of a frame whose rest is still to come; mostly empty.
     leftover: Vec<u8>,
     had_hello: bool,
     ping_interval: Duration,
@@ -74,11 +75,11 @@ pub(crate) struct Watch<'a> {
     cut: Instant,
     sent: Option<Box<Sent>>,
     successor: Option<Connection>,
-    /// A slow reader reads again then.
+    /// Time at which a slow reader reads again.
     read: Option<Instant>,
     hello_by: Instant,
     heard: Instant,
-    /// Code and patience of the refusal that came before the close.
+    /// Code and retry time of the refusal before the close.
     refusal: Option<(String, Duration)>,
 }
 
@@ -86,7 +87,7 @@ impl<'a> Watch<'a> {
     pub(crate) fn new(viewer: &'a mut Viewer, connection: Connection) -> Self {
         let now = Instant::now();
         Watch {
-            cut: viewer.thread.next_cut(viewer.number).unwrap_or(now + NEVER),
+            cut: viewer.context.next_cut(viewer.number).unwrap_or(now + NEVER),
             viewer,
             stream: connection.stream,
             leftover: connection.leftover,
@@ -111,14 +112,14 @@ impl<'a> Watch<'a> {
         }
         self.viewer.is_connected = false;
         if self.had_hello {
-            let connected = &self.viewer.thread.connected;
+            let connected = &self.viewer.context.connected;
             connected.set(connected.get() - 1);
         }
         let end = end.expect("the loop ends with one");
         match end {
-            // Reset, as by a machine that is gone.
+            // A reset, as by a machine that has failed.
             End::Cut => drop(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))),
-            // The next connection is under way already: there is no other to ask for.
+            // The next connection is already opening, so no other is requested.
             End::Closed { .. } => {
                 let opening = self.sent.take().and_then(|sent| sent.opening);
                 if let Some(opening) = opening {
@@ -131,7 +132,7 @@ impl<'a> Watch<'a> {
         Ended { end, had_hello: self.had_hello, successor: self.successor }
     }
 
-    /// The next moment when something is to be done without being told.
+    /// Next time at which an action is due without input.
     fn due(&self) -> Instant {
         let sent = self.sent.as_ref().filter(|sent| sent.opening.is_none()).map(|sent| sent.at);
         let hello = (!self.had_hello).then_some(self.hello_by);
@@ -139,7 +140,7 @@ impl<'a> Watch<'a> {
         optional.fold(self.viewer.leave.min(self.cut).min(self.ping), Instant::min)
     }
 
-    /// Reads what is there, or does what is due; `None` asks to be called again.
+    /// Reads available bytes, or does what is due. `None` asks the caller to call again.
     fn poll(&mut self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>) -> Poll<Option<End>> {
         if self.read.is_none()
             && let Poll::Ready(end) = self.poll_read(cx)
@@ -159,7 +160,7 @@ impl<'a> Watch<'a> {
 
     fn timer(&mut self, now: Instant) -> Option<End> {
         if now >= self.viewer.leave {
-            // A viewer that has no hello by then was not connected.
+            // A viewer without a hello by that time was not connected.
             let waited = || closed("no hello", Advice::Backoff);
             return Some(if self.had_hello { End::Left } else { waited() });
         }
@@ -168,8 +169,8 @@ impl<'a> Watch<'a> {
         }
         if let Some(sent) = self.sent.as_mut().filter(|sent| sent.opening.is_none() && now >= sent.at) {
             // Make before break: this connection serves until the next one does.
-            let (thread, named) = (std::rc::Rc::clone(&self.viewer.thread), sent.named.clone());
-            sent.opening = Some(Box::pin(connect::successor(thread, named, self.viewer.wish())));
+            let (context, named) = (std::rc::Rc::clone(&self.viewer.context), sent.named.clone());
+            sent.opening = Some(Box::pin(connect::successor(context, named, self.viewer.wish())));
         }
         if !self.had_hello && now >= self.hello_by {
             return Some(closed("no hello", Advice::Backoff));
@@ -187,7 +188,7 @@ impl<'a> Watch<'a> {
         None
     }
 
-    /// Ready when the next connection is; one that cannot be opened is tried again.
+    /// Ready when the next connection is open; an attempt that fails is repeated.
     fn poll_successor(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sent) = &mut self.sent else { return Poll::Pending };
         let Some(opening) = &mut sent.opening else { return Poll::Pending };
@@ -201,9 +202,9 @@ impl<'a> Watch<'a> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
-        let thread = std::rc::Rc::clone(&self.viewer.thread);
-        let mut scratch = thread.scratch.borrow_mut();
-        let slow_bytes = thread.plan.scenario.slow.bytes_per_s;
+        let context = std::rc::Rc::clone(&self.viewer.context);
+        let mut scratch = context.scratch.borrow_mut();
+        let slow_bytes = context.plan.scenario.slow.bytes_per_s;
         loop {
             let kept = self.leftover.len();
             let most = match self.viewer.pace {
@@ -220,7 +221,7 @@ impl<'a> Watch<'a> {
                 Ok(()) => buffer.filled().len(),
                 Err(_) => return Poll::Ready(Some(self.gone("reset"))),
             };
-            thread.interval.borrow_mut().bytes += read as u64;
+            context.interval.borrow_mut().bytes += read as u64;
             let end = self.frames(&scratch[..kept + read]);
             if end.is_some() {
                 return Poll::Ready(end);
@@ -233,24 +234,24 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes all whole frames and keeps the rest.
+    /// Processes all whole frames, and keeps the rest.
     fn frames(&mut self, mut bytes: &[u8]) -> Option<End> {
         let now = Moment::now();
         self.heard = Instant::now();
         loop {
-            let frame = match cut(bytes) {
+            let frame = match client::read(bytes, FRAME_BYTES_MAX) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(_) => return Some(closed("not WebSocket", Advice::Never)),
             };
-            let (head, rest) = bytes.split_at(frame.header + frame.payload);
-            let end = self.frame(frame.opcode, &head[frame.header..], now);
+            let (head, rest) = bytes.split_at(frame.bytes());
+            let end = self.frame(frame.opcode, frame.payload_in(head), now);
             if end.is_some() {
                 return end;
             }
             bytes = rest;
         }
-        // Given back when empty: an idle viewer has no buffer.
+        // An empty buffer is freed, so that an idle viewer has none.
         self.leftover = bytes.to_vec();
         None
     }
@@ -259,7 +260,7 @@ impl<'a> Watch<'a> {
         match opcode {
             Opcode::Text | Opcode::Binary => {
                 let said = {
-                    let mut seen = self.viewer.thread.seen.borrow_mut();
+                    let mut seen = self.viewer.context.seen.borrow_mut();
                     seen.read(self.viewer.room, opcode, payload)
                 };
                 match said {
@@ -270,11 +271,11 @@ impl<'a> Watch<'a> {
                             (Pace::Full, None) => Lateness::Measured,
                         };
                         if batch.repair.is_none() {
-                            // The resume is over: what comes now is live.
+                            // The resume is over: what follows is live.
                             self.viewer.resume = Lateness::Measured;
                         }
                         let ask = {
-                            let mut interval = self.viewer.thread.interval.borrow_mut();
+                            let mut interval = self.viewer.context.interval.borrow_mut();
                             interval.frames += 1;
                             self.viewer.track.take(&batch, now, lateness, &mut interval)
                         };
@@ -289,7 +290,7 @@ impl<'a> Watch<'a> {
                 }
             }
             Opcode::Close => {
-                let code = payload.get(..2).map_or(1_005, |code| u16::from_be_bytes([code[0], code[1]]));
+                let code = client::close_code(payload);
                 let (reason, retry_after) =
                     self.refusal.take().unwrap_or_else(|| (format!("close {code}"), Duration::ZERO));
                 Some(End::Closed { reason, advice: Advice::of_close(code), retry_after })
@@ -313,7 +314,7 @@ impl<'a> Watch<'a> {
                 let at = Instant::now() + Duration::from_millis(go.after_ms);
                 let ws = go.endpoints.into_iter().filter(|endpoint| endpoint.transport == Transport::Ws);
                 let named = ws.collect();
-                // A second one while the first is obeyed says nothing new.
+                // A second order while the first is carried out adds nothing.
                 self.sent.get_or_insert_with(|| Box::new(Sent { named, at, opening: None }));
             }
             ServerFrame::Notice(notice) => {
@@ -331,12 +332,12 @@ impl<'a> Watch<'a> {
         self.had_hello = true;
         self.viewer.is_connected = true;
         self.ping_interval = Duration::from_millis(hello.ping_interval_ms.max(1_000));
-        // Not all at once.
+        // Spread at random, so that viewers do not move at the same time.
         let part = rand::rng().random_range(0.5..1.0);
         self.ping = Instant::now() + self.ping_interval.mul_f64(part);
-        let thread = &self.viewer.thread;
-        thread.connected.set(thread.connected.get() + 1);
-        let mut interval = thread.interval.borrow_mut();
+        let context = &self.viewer.context;
+        context.connected.set(context.connected.get() + 1);
+        let mut interval = context.interval.borrow_mut();
         match self.viewer.coming {
             Coming::New => {
                 interval.joins += 1;
@@ -355,7 +356,7 @@ impl<'a> Watch<'a> {
         self.viewer.coming = Coming::Back;
     }
 
-    /// The connection ended without a close frame.
+    /// Returns the end of a connection without a close frame.
     fn gone(&mut self, reason: &str) -> End {
         match self.refusal.take() {
             Some((reason, retry_after)) => End::Closed { reason, advice: Advice::Backoff, retry_after },
@@ -367,9 +368,9 @@ impl<'a> Watch<'a> {
         self.send_frame(Opcode::Text, &serde_json::to_vec(frame).expect("frames are plain data"));
     }
 
-    /// What a full socket does not take is not sent: the next one will be.
+    /// Sends a frame. When the socket is full, the frame is dropped.
     fn send_frame(&self, opcode: Opcode, payload: &[u8]) {
-        drop(self.stream.try_write(&client(opcode, payload)));
+        drop(self.stream.try_write(&client::frame(opcode, payload, Mask::Zero)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which room a viewer watches: room popularity follows Zipf's law.
+//! The room of each viewer: the popularity of rooms follows Zipf's law.
 
 use barrage_protocol::RoomId;
 use rand::SeedableRng;
@@ -7,7 +7,7 @@ use rand_distr::{Distribution, Zipf};
 
 use crate::scenario::RoomsConfig;
 
-/// The rooms of a run.
+/// Rooms of a run and their popularity.
 #[derive(Debug, Clone)]
 pub struct Popularity {
     rooms: Vec<RoomId>,
@@ -16,7 +16,7 @@ pub struct Popularity {
 }
 
 impl Popularity {
-    /// Rooms `NAME`, or `NAME-1` (the most popular one) to `NAME-COUNT`.
+    /// Rooms `NAME`, or `NAME-1` (the most popular) to `NAME-COUNT`.
     #[must_use]
     pub fn new(config: &RoomsConfig, seed: u64) -> Self {
         let name = |n: u32| {
@@ -28,14 +28,13 @@ impl Popularity {
         Popularity { rooms, zipf, seed }
     }
 
-    /// All rooms.
+    /// All rooms, the most popular first.
     #[must_use]
     pub fn rooms(&self) -> &[RoomId] {
         &self.rooms
     }
 
-    /// The room of a viewer, by its place in [`Popularity::rooms`]; always the same one,
-    /// whichever process asks.
+    /// Index of a viewer's room in [`Popularity::rooms`]; equal in every process.
     #[must_use]
     pub fn room_of(&self, viewer: u32) -> usize {
         let mut random = SmallRng::seed_from_u64(self.seed ^ u64::from(viewer).wrapping_mul(0x9e37_79b9));
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_room_is_as_popular_as_zipf_says() {
+    fn popularity_of_the_first_room_follows_zipf() {
         let law: f64 = (1..=100).map(|rank| 1.0 / f64::from(rank)).sum();
         let counts = counts(1.0);
         for (rank, count) in [(1.0, counts[0]), (2.0, counts[1]), (10.0, counts[9])] {
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exponent_of_zero_is_even() {
+    fn zipf_exponent_of_zero_is_uniform() {
         assert!(counts(0.0).iter().all(|count| (800.0..1_200.0).contains(count)));
     }
 }

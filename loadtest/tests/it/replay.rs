@@ -1,16 +1,13 @@
 //! What a real server's flight recorder keeps, and that it can be played again.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod site;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barrage_loadtest::http::{Call, Pool, Target};
+use barrage_loadtest::net::http::{Call, Pool, Target};
 use bytes::Bytes;
 use serde_json::Value;
-use site::{LOADTEST, Site, said};
+
+use crate::site::{LOADTEST, Site, said};
 
 /// The lines of a dump: its header, and its records.
 async fn dump(site: &Site, of: &str) -> (Bytes, Value, Vec<Value>) {
@@ -47,7 +44,7 @@ const RUN: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs:
                    thresholds: [loss.gift == 0]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_is_what_was_decided_and_can_be_played_again() {
+async fn dump_records_decisions_and_can_be_replayed() {
     let site = Site::with(&[("BARRAGE_UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", "20")]).await;
     let (output, report) = site.run(&site.scenario(RUN), &[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -96,7 +93,7 @@ async fn a_dump_is_what_was_decided_and_can_be_played_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_in_trouble_is_dumped_into_the_folder() {
+async fn recorder_dumps_a_room_in_trouble_to_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let site = Site::with(&[
@@ -128,7 +125,7 @@ async fn a_room_in_trouble_is_dumped_into_the_folder() {
 }
 
 #[tokio::test]
-async fn what_is_no_dump_is_refused_with_what_to_do() {
+async fn file_that_is_no_dump_is_refused_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("danmaku.xml");
     std::fs::write(&file, barrage_recording::DEMO).unwrap();
@@ -143,7 +140,7 @@ async fn what_is_no_dump_is_refused_with_what_to_do() {
 
 /// What is refused before it is read is in the record all the same, and is played.
 #[tokio::test(flavor = "multi_thread")]
-async fn posts_that_were_refused_unread_are_recorded() {
+async fn posts_refused_before_parsing_are_recorded_and_replayed() {
     let site = Site::with(&[("BARRAGE_UPLINK__LIMITS__USER_PER_S", "1")]).await;
     let token = site.server.token("u1", "demo", "viewer").await;
     let mut refused = 0;
@@ -157,6 +154,6 @@ async fn posts_that_were_refused_unread_are_recorded() {
     let tallied = tally(&records, &["class", "outcome", "rule"]);
     assert_eq!(tallied["null \"rate_limited\" \"user_per_s\""], refused, "{tallied:?}");
     assert_eq!(tallied["\"gift\" \"broadcast\" \"\""], 20 - refused, "{tallied:?}");
-    let played = barrage_loadtest::dump::Dump::parse(&text).unwrap();
+    let played = barrage_loadtest::recording::dump::Dump::parse(&text).unwrap();
     assert_eq!((played.posts.len(), played.users), (20, 1));
 }

@@ -1,71 +1,71 @@
-//! A dump of an uplink's flight recorder: who posted what kind of thing when, without texts and
-//! names, read so that it can be posted again.
+//! A dump of an uplink's flight recorder: senders, kinds and times of posts, without texts and
+//! names. The load tester can post it again.
 
 use std::collections::HashMap;
 
 use barrage_protocol::Class;
 use serde::Deserialize;
 
-use crate::arrivals::Kind;
+use crate::load::arrivals::Kind;
 
-/// Version of the form that is understood.
+/// Version of the format that this load tester reads.
 const VERSION: u32 = 1;
-/// Largest file.
+/// Greatest size of a file.
 const BYTES_MAX: usize = 1 << 30;
 
-/// What can be posted again.
+/// The posts of a dump.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dump {
-    /// The room that it is of.
+    /// Room of the dump.
     pub room: String,
-    /// In order of time.
+    /// Posts in order of time.
     pub posts: Vec<DumpedPost>,
-    /// Different senders.
+    /// Number of different senders.
     pub users: u32,
-    /// Records that are not posted again: retries, whose first post is.
+    /// Records that are not posted again, because they are retries of a post in the dump.
     pub retries: u64,
-    /// Older records of its time were forgotten.
+    /// Whether the recorder had already dropped older records.
     pub cut: bool,
 }
 
-/// One post of it.
+/// One recorded post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpedPost {
-    /// After the first one.
+    /// Time after the first post, in milliseconds.
     pub offset_ms: u64,
-    /// What it was; one that was refused unread counts as chat.
+    /// Kind of the post; a post that was refused before it was parsed counts as chat.
     pub kind: Kind,
-    /// Bytes of its text.
+    /// Length of its text, in bytes.
     pub bytes: u32,
-    /// Its sender, from 0.
+    /// Number of its sender, from 0.
     pub user: u32,
 }
 
-/// Why a file is no dump that can be played.
+/// Why a file cannot be replayed as a dump.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// Larger than is read.
-    #[error("it is larger than {} MiB", BYTES_MAX >> 20)]
+    /// The file is larger than the limit.
+    #[error("the dump is larger than {} MiB", BYTES_MAX >> 20)]
     TooLarge,
-    /// The first line is something else.
-    #[error("its first line is no header of a flight recorder")]
+    /// The first line is no header.
+    #[error("the first line is not the header of a flight recorder's dump")]
     NoHeader,
-    /// Of a later version of Barrage.
-    #[error("it is of version {0}, and this is a load tester of version {VERSION}")]
+    /// The format is that of a later version of Barrage.
+    #[error("the dump has format version {0}; this load tester reads version {VERSION}")]
     Version(u32),
-    /// A gateway's.
-    #[error("it is of a {0}, which saw batches; the posts are in the dump of an uplink")]
+    /// The dump is that of a gateway.
+    #[error("the dump is of a {0}, which records batches; use the dump of an uplink, which records posts")]
     Source(String),
-    /// A line that is no record.
-    #[error("line {line} is no record: {error}")]
+    /// A line is no record.
+    #[error("line {line} is not a record: {error}")]
     Line {
-        /// Which, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong.
+        /// Error of the parser.
         error: serde_json::Error,
     },
-    /// Nothing to play.
-    #[error("it holds no post")]
+    /// The dump contains no post.
+    #[error("the dump contains no post")]
     Empty,
 }
 
@@ -88,13 +88,13 @@ struct Line {
 }
 
 impl Dump {
-    /// Whether a file begins as a dump does.
+    /// Whether a file begins with the header of a dump.
     #[must_use]
     pub fn is_one(bytes: &[u8]) -> bool {
         header(bytes).is_some()
     }
 
-    /// Reads a whole file.
+    /// Parses a whole file.
     pub fn parse(bytes: &[u8]) -> Result<Dump, DumpError> {
         if bytes.len() > BYTES_MAX {
             return Err(DumpError::TooLarge);
@@ -116,7 +116,7 @@ impl Dump {
         let recorded = lines.len();
         lines.retain(|line| line.outcome != "duplicate");
         let retries = (recorded - lines.len()) as u64;
-        // A record is written when its post is answered, and says when it came.
+        // A record is written when the post is answered, but carries the time of its arrival.
         lines.sort_by_key(|line| line.at_ms);
         let first_ms = lines.first().ok_or(DumpError::Empty)?.at_ms;
         let mut users = HashMap::new();
@@ -133,13 +133,13 @@ impl Dump {
         Ok(Dump { room: header.room, posts, users: users.len() as u32, retries, cut: header.cut })
     }
 
-    /// From the first post to the last, in milliseconds.
+    /// Time from the first post to the last, in milliseconds.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.posts.last().map_or(0, |post| post.offset_ms)
     }
 
-    /// Posts of a kind.
+    /// Number of posts of a kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
         self.posts.iter().filter(|post| post.kind == kind).count()
@@ -172,7 +172,7 @@ mod tests {
 "#;
 
     #[test]
-    fn posts_keep_their_distances_their_kinds_and_their_senders() {
+    fn dump_keeps_intervals_kinds_and_senders() {
         let text = format!("{HEADER}{RECORDS}");
         assert!(Dump::is_one(text.as_bytes()) && !Dump::is_one(barrage_recording::DEMO));
         let dump = Dump::parse(text.as_bytes()).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_played_says_why() {
+    fn dump_that_cannot_be_replayed_names_the_reason() {
         let said = |text: &str| Dump::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(said("<i></i>").contains("header"));
         assert!(said(&HEADER.replace("\"uplink\"", "\"gateway\"")).contains("dump of an uplink"));

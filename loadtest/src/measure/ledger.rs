@@ -1,7 +1,7 @@
-//! What was sent, and what each viewer saw of it.
+//! Sent messages, and what each viewer received of them.
 //!
-//! A message counts as sent when its post was answered, or when any viewer saw it: what one
-//! viewer was shown is owed to all of them.
+//! A message counts as sent when its post was answered or when any viewer received it: a message
+//! that one viewer received is owed to all viewers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,44 +10,44 @@ use serde::{Deserialize, Serialize};
 /// Sent messages of all rooms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// By the room's place in the scenario.
+    /// Ledgers by the room's index in the scenario.
     pub rooms: BTreeMap<u32, RoomLedger>,
 }
 
 /// Sent messages of one room.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoomLedger {
-    /// Position of each gift, and a hash of its sender's id.
+    /// Position of each gift, with a hash of the sender's id.
     pub gifts: BTreeMap<u64, u64>,
     /// Positions of chat.
     pub chats: BTreeSet<u64>,
 }
 
-/// What one viewer saw of its room in one stay.
+/// What one viewer received in one stay.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Record {
-    /// The room.
+    /// Index of the room.
     pub room: u32,
-    /// The chain's position when it came.
+    /// Position of the chain when the viewer joined.
     pub first: u64,
-    /// The chain's position when it left.
+    /// Position of the chain when the viewer left.
     pub last: u64,
-    /// Whether it stayed to the end, so that all that was sent since it came is owed.
+    /// Whether the viewer stayed to the end, so that every message since its join is owed.
     pub stayed: bool,
-    /// Whether it came in vain, or was lost before its time.
+    /// Whether the viewer could not join, or lost its connection before its time.
     pub lost: bool,
-    /// Gifts seen.
+    /// Number of gifts received.
     pub gifts: u64,
-    /// Sum of [`mix`] of their positions: tells which ones.
+    /// Sum of [`mix`] over their positions, which identifies the set of gifts.
     pub gifts_mixed: u64,
-    /// Chat seen.
+    /// Number of chat messages received.
     pub chats: u64,
 }
 
-/// The balance of all viewers.
+/// Balance of all viewers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Balance {
-    /// Stays.
+    /// Number of stays.
     pub stays: u64,
     /// Stays that never began, or ended before their time.
     pub stays_lost: u64,
@@ -55,16 +55,16 @@ pub struct Balance {
     pub gifts_owed: u64,
     /// Gift deliveries missing.
     pub gifts_lost: u64,
-    /// Gift deliveries too many.
+    /// Gift deliveries in excess.
     pub gifts_doubled: u64,
     /// Chat deliveries owed.
     pub chats_owed: u64,
-    /// Chat deliveries missing, left out ones included.
+    /// Chat deliveries missing, including reported drops.
     pub chats_lost: u64,
 }
 
 impl Balance {
-    /// Adds another one.
+    /// Adds the balance of another worker.
     pub fn add(&mut self, other: &Balance) {
         self.stays += other.stays;
         self.stays_lost += other.stays_lost;
@@ -76,7 +76,7 @@ impl Balance {
     }
 }
 
-/// Spreads a position over 64 bits (SplitMix64), so that sums of different sets differ.
+/// Spreads a position over 64 bits (SplitMix64), so that different sets have different sums.
 #[must_use]
 pub fn mix(position: u64) -> u64 {
     let mut z = position.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -86,7 +86,7 @@ pub fn mix(position: u64) -> u64 {
 }
 
 impl Ledger {
-    /// Adds what another one knows.
+    /// Adds the ledger of another worker.
     pub fn add(&mut self, other: Ledger) {
         for (room, theirs) in other.rooms {
             let ours = self.rooms.entry(room).or_default();
@@ -95,7 +95,7 @@ impl Ledger {
         }
     }
 
-    /// Compares what viewers saw with what was sent.
+    /// Compares what viewers received with what was sent.
     #[must_use]
     pub fn balance<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Balance {
         let sums: BTreeMap<u32, RoomSums> =
@@ -123,7 +123,7 @@ impl Ledger {
         balance
     }
 
-    /// Gifts that stand at two positions.
+    /// Number of gifts that have two positions.
     fn ids_doubled(&self) -> u64 {
         let doubled = |room: &RoomLedger| {
             let ids: BTreeSet<_> = room.gifts.values().collect();
@@ -133,7 +133,7 @@ impl Ledger {
     }
 }
 
-/// Sums up to each position, so that a range costs two look-ups.
+/// Prefix sums over positions, so that a range costs two look-ups.
 struct RoomSums {
     gifts: Vec<u64>,
     mixed: Vec<u64>,
@@ -192,8 +192,8 @@ mod tests {
     }
 
     proptest! {
-        /// A viewer that saw exactly its range owes nothing; one with a hole, a double or a
-        /// swap does.
+        /// A viewer that received exactly its range has nothing missing; a viewer with a hole, a
+        /// duplicate or a swap has.
         #[test]
         fn holes_and_doubles_are_found(
             gifts in prop::collection::btree_set(1..500_u64, 3..60), first in 0..250_u64, len in 0..250_u64,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn one_gift_at_two_positions_is_doubled() {
+    fn gift_at_two_positions_counts_as_doubled() {
         let mut ledger = ledger(&BTreeSet::from([1, 2]));
         ledger.rooms.get_mut(&0).unwrap().gifts.insert(3, mix(1));
         assert_eq!(ledger.balance(&[record(0, 3, true, &[1, 2, 3])]).gifts_doubled, 1);

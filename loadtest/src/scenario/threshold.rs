@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::figure::{Figures, Unit, nearest, unit_of};
+use crate::measure::figure::{Figures, Unit, nearest, unit_of};
 
 /// A condition on one figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ enum Comparison {
     Greater,
 }
 
-/// Longer ones first: `<=` begins with `<`.
+/// Longer operators come first, because `<=` begins with `<`.
 const COMPARISONS: [(&str, Comparison); 5] = [
     ("<=", Comparison::LessOrEqual),
     (">=", Comparison::GreaterOrEqual),
@@ -38,27 +38,27 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 /// Why a text is not a threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdError {
-    /// No comparison in it.
+    /// The text contains no comparison.
     #[error("`{0}`: write FIGURE, one of < <= == >= >, and a value, as in `p99 < 500ms`")]
     Form(String),
-    /// Not a figure.
-    #[error("`{0}` is no figure (`barrage-loadtest figures` lists them){hint}", hint = nearest(.0))]
+    /// The left side is not a figure.
+    #[error("`{0}` is not a figure (`barrage-loadtest figures` lists them){hint}", hint = nearest(.0))]
     Figure(String),
-    /// Not a value of the figure.
+    /// The right side is not a value of the figure.
     #[error("`{value}` is no value for {figure}: {wanted}")]
     Value {
-        /// The figure.
+        /// Name of the figure.
         figure: String,
-        /// What stands there.
+        /// Text of the value.
         value: String,
-        /// What should.
+        /// Expected form of the value.
         wanted: &'static str,
     },
 }
 
 impl Threshold {
-    /// The figure's value and whether the condition holds. A figure that was not measured
-    /// fulfils no condition.
+    /// Returns the value of the figure, and whether the condition holds. It does not hold when the
+    /// figure was not measured.
     #[must_use]
     pub fn check(&self, figures: &Figures) -> (Option<f64>, bool) {
         let value = figures.get(&self.figure).copied();
@@ -72,13 +72,13 @@ impl Threshold {
         (value, holds)
     }
 
-    /// The value on the condition's right side, in the figure's own unit.
+    /// Value on the right side of the condition, in the unit of the figure.
     #[must_use]
     pub fn value(&self) -> f64 {
         self.value
     }
 
-    /// The figure that it is about.
+    /// Name of the figure.
     #[must_use]
     pub fn figure(&self) -> &str {
         &self.figure
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_fulfils_nothing() {
+    fn unmeasured_figure_fulfils_no_threshold() {
         let threshold: Threshold = "gift.p99 < 1s".parse().unwrap();
         assert_eq!(threshold.check(&Figures::new()), (None, false));
     }
 
     #[test]
-    fn nonsense_is_refused_with_its_reason() {
+    fn malformed_condition_is_refused_with_the_reason() {
         let refused = |text: &str| text.parse::<Threshold>().unwrap_err();
         assert!(matches!(refused("p99"), ThresholdError::Form(_)));
         assert!(matches!(refused("p98 < 1ms"), ThresholdError::Figure(_)));

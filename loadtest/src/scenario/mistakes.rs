@@ -1,19 +1,19 @@
-//! All mistakes of a scenario's text at once: unknown keys, missing ones, values of the wrong
-//! kind, each with its path and, where a name is misspelt, the nearest one.
+//! Finds all mistakes in the text of a scenario at once: unknown keys, missing keys, and values of
+//! the wrong type. Each has its path and, where a name is misspelt, the nearest valid name.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::population::Kind;
+use crate::load::population::Kind;
+use crate::measure::spelling;
+use crate::scenario::threshold::Threshold;
 use crate::scenario::{Encoding, Identity, Scenario};
-use crate::spelling;
-use crate::threshold::Threshold;
 
-/// Form of a value.
+/// Expected form of a value.
 enum Shape {
     Fields(&'static [Field]),
     List(&'static Shape),
-    /// A value that its type checks.
+    /// A value that is checked by parsing it.
     One(fn(Value) -> Result<(), String>),
 }
 
@@ -39,7 +39,7 @@ const TEXT: Shape = Shape::One(one::<String>);
 const WHOLE: Shape = Shape::One(one::<u32>);
 const NUMBER: Shape = Shape::One(one::<f64>);
 
-/// The same keys as [`Scenario`] has; a test compares both.
+/// The keys of [`Scenario`]; a test compares both.
 const SCENARIO: Shape = Shape::Fields(&[
     required("name", TEXT),
     field("about", TEXT),
@@ -73,8 +73,8 @@ const PHASE: Shape = Shape::Fields(&[
 ]);
 const FAULT: Shape = Shape::Fields(&[required("at_secs", NUMBER), required("cut_share", NUMBER)]);
 
-/// The mistakes of a text that is YAML; empty when its form is right. A scenario without the
-/// wrong parts comes with them, so that the ranges of the others can be checked.
+/// Returns the mistakes of a YAML text, and the scenario without the wrong parts, so that the
+/// ranges of the other values can be checked.
 pub(crate) fn of(yaml: &str) -> (Vec<String>, Option<Scenario>) {
     let Ok(mut value) = serde_saphyr::from_str::<Value>(yaml) else { return (Vec::new(), None) };
     let mut mistakes = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn of(yaml: &str) -> (Vec<String>, Option<Scenario>) {
     (mistakes, rest)
 }
 
-/// Notes what is wrong in a value and removes it. Whether the value itself can stay.
+/// Notes and removes the mistakes in a value. Returns whether the value itself can stay.
 fn walk(path: &str, value: &mut Value, shape: &Shape, yaml: &str, mistakes: &mut Vec<String>) -> bool {
     match (shape, value) {
         (Shape::One(check), value) => match check(value.clone()) {
@@ -98,7 +98,8 @@ fn walk(path: &str, value: &mut Value, shape: &Shape, yaml: &str, mistakes: &mut
             for (n, item) in items.iter_mut().enumerate() {
                 walk(&format!("{path}[{n}]"), item, of, yaml, mistakes);
             }
-            // A list without its wrong items would be another list.
+            // A list without its wrong items would be a different list, so it is removed as a
+            // whole.
             mistakes.len() == before
         }
         (Shape::Fields(fields), Value::Object(map)) => {
@@ -119,7 +120,7 @@ fn walk(path: &str, value: &mut Value, shape: &Shape, yaml: &str, mistakes: &mut
             }
             true
         }
-        // A key without a value is its default.
+        // A key without a value has its default.
         (Shape::Fields(_) | Shape::List(_), Value::Null) => false,
         (Shape::List(_), _) => {
             mistakes.push(format!("{path}{}: must be a list", line(path, yaml)));
@@ -154,7 +155,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.into() } else { format!("{path}.{key}") }
 }
 
-/// ` (line N)` where one line alone has the path's last key.
+/// Returns ` (line N)` when only one line contains the last key of the path.
 fn line(path: &str, yaml: &str) -> String {
     let key = path.rsplit('.').next().unwrap_or(path);
     let key = key.split('[').next().unwrap_or(key);
@@ -173,7 +174,7 @@ fn line(path: &str, yaml: &str) -> String {
     }
 }
 
-/// Adds the nearest name to an error that lists those allowed: "unknown variant `a`, expected
+/// Adds the nearest name to an error that lists the allowed names: "unknown variant `a`, expected
 /// one of `b`, `c`".
 pub(crate) fn with_hint(error: &str) -> String {
     let named: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
@@ -194,7 +195,7 @@ mod tests {
         of(yaml).0
     }
 
-    /// Every listed key is one of the scenario's, and every key of a scenario is listed.
+    /// Every listed key is a key of the scenario, and every key of a scenario is listed.
     #[test]
     fn listed_keys_are_those_of_a_scenario() {
         let full = "name: a\nabout: b\nviewers: 10\nphases: [{phase: ramp, secs: 1, to: 1, chat_times: 1, \
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn shipped_scenarios_have_no_mistakes() {
-        for (name, text) in crate::shipped::SHIPPED {
+        for (name, text) in crate::scenario::shipped::SHIPPED {
             assert_eq!(mistakes(text), [""; 0], "{name}");
         }
     }
@@ -237,7 +238,7 @@ mod tests {
             "rooms.cout (line 6): unknown key; did you mean `count`?",
             "slow (line 7): must be a group of keys",
             "; did you mean `deflate`?",
-            "`p9999` is no figure",
+            "`p9999` is not a figure",
             "lists them); did you mean `loss.gift`?",
         ];
         for expected in expected {

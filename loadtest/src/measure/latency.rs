@@ -8,14 +8,14 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as HdrWriter, V2DeflateSerializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::figure::{Figures, STATISTICS};
+use crate::measure::figure::{Figures, STATISTICS};
 
-/// Greatest latency that is told apart, in microseconds; a longer one counts as this.
+/// Greatest latency that the histogram distinguishes, in microseconds. A longer one counts as this.
 const MAX_US: u64 = 600_000_000;
-/// Significant digits.
+/// Significant digits of the histogram.
 const DIGITS: u8 = 3;
 
-/// Latencies in microseconds, in HdrHistogram's form.
+/// Latencies in microseconds, as an HdrHistogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency(Histogram<u64>);
 
@@ -26,34 +26,34 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts one.
+    /// Adds one latency.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(latency.as_micros() as u64);
     }
 
-    /// Adds another one's counts.
+    /// Adds the counts of another histogram.
     pub fn add(&mut self, other: &Latency) {
         self.0.add(&other.0).expect("all have the same bounds");
     }
 
-    /// Forgets all counts and keeps the memory.
+    /// Removes all counts, and keeps the memory.
     pub fn reset(&mut self) {
         self.0.reset();
     }
 
-    /// How many were counted.
+    /// Number of latencies.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// A quantile in milliseconds; none when nothing was counted.
+    /// Quantile in milliseconds; `None` for an empty histogram.
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
         (!self.0.is_empty()).then(|| self.0.value_at_quantile(quantile) as f64 / 1_000.0)
     }
 
-    /// Adds all statistics to the figures, under `PREFIX.` when there is one.
+    /// Adds all statistics to the figures, with the prefix `PREFIX.` unless it is empty.
     pub fn figures(&self, prefix: &str, figures: &mut Figures) {
         for (name, quantile) in STATISTICS {
             let name = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_travels_and_adds_up() {
+    fn latencies_serialise_and_add_up() {
         let mut one = Latency::default();
         (1..=100).for_each(|ms| one.record(Duration::from_millis(ms)));
         let json = serde_json::to_string(&one).unwrap();

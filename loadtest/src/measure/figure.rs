@@ -1,26 +1,26 @@
-//! The figures of a run: their names, as thresholds and comparisons use them.
+//! Figures of a run, and their names in thresholds and comparisons.
 
 use std::collections::BTreeMap;
 
-/// A run's figures by name; one that was not measured is absent. Times are in
-/// milliseconds, shares from 0 to 1.
+/// Figures of a run by name. A figure that was not measured is absent. Times are in milliseconds,
+/// shares from 0 to 1.
 pub type Figures = BTreeMap<String, f64>;
 
-/// What a figure counts in.
+/// Unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Milliseconds.
     Ms,
     /// Microseconds.
     Us,
-    /// 0 to 1; thresholds may say percent.
+    /// Share, 0 to 1; thresholds may use percent.
     Share,
-    /// A plain number.
+    /// Number without a unit.
     Number,
 }
 
 impl Unit {
-    /// A value for a person.
+    /// Formats a value with its unit.
     #[must_use]
     pub fn show(self, value: f64) -> String {
         match self {
@@ -35,7 +35,7 @@ impl Unit {
     }
 }
 
-/// A number with its thousands apart.
+/// Formats a number with separators between thousands.
 #[must_use]
 pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -49,36 +49,39 @@ pub fn thousands(value: f64) -> String {
     out
 }
 
-/// The statistics of a latency: their names and quantiles.
+/// Statistics of a latency, with their quantiles.
 pub const STATISTICS: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)];
 
-/// What has a latency. Without one of these names before it, a statistic is that of all
-/// deliveries.
+/// Latencies, as prefixes of a statistic. A statistic without a prefix covers all deliveries.
 pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
 
-/// The other figures.
+/// Figures other than latencies, with their units and descriptions.
 pub const OTHERS: [(&str, Unit, &str); 17] = [
-    ("loss.gift", Unit::Share, "gifts that viewers should have got and did not"),
-    ("loss.chat", Unit::Share, "chat that viewers should have got and did not, left out ones included"),
-    ("doubled.gift", Unit::Number, "gifts that were shown twice, over all viewers"),
+    ("loss.gift", Unit::Share, "gifts that viewers should have received and did not"),
+    (
+        "loss.chat",
+        Unit::Share,
+        "chat that viewers should have received and did not, including reported drops",
+    ),
+    ("doubled.gift", Unit::Number, "gifts that viewers received twice, over all viewers"),
     ("viewers.lost", Unit::Share, "stays that never began, or ended before their time"),
     ("posts.failed", Unit::Share, "posts without an answer"),
     ("posts.refused", Unit::Share, "posts refused with a code"),
     ("posts.held", Unit::Share, "posts over the room's display quota"),
     ("viewers.peak", Unit::Number, "most viewers connected at once"),
     ("viewers.moved_twice", Unit::Number, "moves of viewers that had moved within five minutes"),
-    ("waiting.peak", Unit::Number, "most viewers at once that were told when to come"),
-    ("deliveries_per_s", Unit::Number, "messages that reached viewers, a second, on average"),
-    ("deliveries_per_s.max", Unit::Number, "the same in the busiest second"),
+    ("waiting.peak", Unit::Number, "most viewers at once that waited for their turn to join"),
+    ("deliveries_per_s", Unit::Number, "messages delivered to viewers per second, on average"),
+    ("deliveries_per_s.max", Unit::Number, "messages delivered to viewers in the busiest second"),
     ("gateways.peak", Unit::Number, "most gateways at once"),
     ("gateways.end", Unit::Number, "gateways at the end"),
-    ("gateway.joins_per_s.max", Unit::Number, "most joins a second at one gateway, by its own load reports"),
-    ("tester.cpu_per_delivery", Unit::Us, "CPU that the tester itself spent for each delivery"),
-    ("tester.lag.p99", Unit::Ms, "how late the tester's own timers fired"),
+    ("gateway.joins_per_s.max", Unit::Number, "most joins per second at one gateway, by its load reports"),
+    ("tester.cpu_per_delivery", Unit::Us, "CPU of the load tester for each delivery"),
+    ("tester.lag.p99", Unit::Ms, "delay of the load tester's own timers"),
 ];
 
-/// The unit of a figure; none when there is no such figure.
+/// Unit of a figure; `None` when no figure has the name.
 #[must_use]
 pub fn unit_of(name: &str) -> Option<Unit> {
     if let Some((_, unit, _)) = OTHERS.iter().find(|(other, ..)| *other == name) {
@@ -92,7 +95,7 @@ pub fn unit_of(name: &str) -> Option<Unit> {
     STATISTICS.iter().any(|(known, _)| *known == statistic).then_some(Unit::Ms)
 }
 
-/// All figures, in the order in which they are shown.
+/// Names of all figures, in the order of reports.
 #[must_use]
 pub fn names() -> Vec<String> {
     let statistics = |prefix: &str| {
@@ -104,10 +107,10 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// `; did you mean `p99`?` for a name that is nearly one of the figures, else nothing.
+/// Returns `; did you mean `p99`?` for a name close to that of a figure, and nothing otherwise.
 #[must_use]
 pub fn nearest(name: &str) -> String {
-    crate::spelling::hint(name, names().iter().map(String::as_str))
+    crate::measure::spelling::hint(name, names().iter().map(String::as_str))
 }
 
 #[cfg(test)]

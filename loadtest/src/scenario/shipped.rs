@@ -1,27 +1,27 @@
-//! The scenarios that ship inside the binary.
+//! The scenarios inside the binary.
 
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Names and texts.
 pub const SHIPPED: [(&str, &str); 9] = [
-    ("smoke", include_str!("../scenarios/smoke.yaml")),
-    ("steady", include_str!("../scenarios/steady.yaml")),
-    ("celebrity", include_str!("../scenarios/celebrity.yaml")),
-    ("autoscale", include_str!("../scenarios/autoscale.yaml")),
-    ("storm", include_str!("../scenarios/storm.yaml")),
-    ("stampede", include_str!("../scenarios/stampede.yaml")),
-    ("hundred-thousand", include_str!("../scenarios/hundred-thousand.yaml")),
-    ("thousand-rooms", include_str!("../scenarios/thousand-rooms.yaml")),
-    ("replay", include_str!("../scenarios/replay.yaml")),
+    ("smoke", include_str!("../../scenarios/smoke.yaml")),
+    ("steady", include_str!("../../scenarios/steady.yaml")),
+    ("celebrity", include_str!("../../scenarios/celebrity.yaml")),
+    ("autoscale", include_str!("../../scenarios/autoscale.yaml")),
+    ("storm", include_str!("../../scenarios/storm.yaml")),
+    ("stampede", include_str!("../../scenarios/stampede.yaml")),
+    ("hundred-thousand", include_str!("../../scenarios/hundred-thousand.yaml")),
+    ("thousand-rooms", include_str!("../../scenarios/thousand-rooms.yaml")),
+    ("replay", include_str!("../../scenarios/replay.yaml")),
 ];
 
-/// The text of a shipped scenario.
+/// Text of a built-in scenario.
 #[must_use]
 pub fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
-/// A shipped scenario.
+/// A built-in scenario.
 #[must_use]
 pub fn scenario(name: &str) -> Option<Result<Scenario, ScenarioError>> {
     text(name).map(Scenario::parse)
@@ -41,14 +41,14 @@ mod tests {
     }
 
     #[test]
-    fn the_guides_example_is_valid() {
-        let guide = include_str!("../../docs/guide/load-test.md");
+    fn example_of_the_guide_is_valid() {
+        let guide = include_str!("../../../docs/guide/load-test.md");
         let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         Scenario::parse(example).unwrap_or_else(|error| panic!("{error}"));
     }
 
     #[test]
-    fn the_celebrity_comes_within_ten_seconds() {
+    fn celebrity_scenario_joins_within_ten_seconds() {
         let population = scenario("celebrity").unwrap().unwrap().population();
         let full = f64::from(population.peak());
         let reached = |share: f64| {

@@ -1,6 +1,6 @@
-//! Addresses that connections come from. On loopback they are spread over 127.0.0.0/8, as
-//! viewers are spread over the world: no limit of an address, and no shortage of ports,
-//! stands in the way.
+//! Source addresses of connections. On loopback they are spread over 127.0.0.0/8, as real viewers
+//! are spread over many addresses, so that no limit of one address and no shortage of ports
+//! applies.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,27 +8,27 @@ use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 
-/// For a TCP connect; the kernel's own is minutes.
+/// Time limit for a TCP connect; the kernel's own is minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Receive buffer of a slow reader, so that it is the server's side that fills.
+/// Receive buffer of a slow reader, so that the buffers of the server fill.
 const SLOW_BUFFER_BYTES: u32 = 4_096;
 
-/// How fast a connection is read.
+/// Reading speed of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     Full,
     Slow,
 }
 
-/// The address of viewer or sender `n`.
+/// Address of viewer or sender `n`.
 fn source(n: u32) -> Ipv4Addr {
-    // 127.0.x.x is left to the machine's own; the rest is larger than any crowd here.
+    // 127.0.x.x stays free for the machine itself; the rest is larger than any scenario.
     let n = n % (250 << 16);
     let [_, high, middle, low] = n.to_be_bytes();
     Ipv4Addr::new(127, 1 + high, middle, low.max(1))
 }
 
-/// Connects.
+/// Opens a connection.
 pub(crate) async fn connect(address: SocketAddr, n: u32, pace: Pace) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if address.ip().is_loopback() && address.is_ipv4() {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_many_and_all_on_loopback() {
+    fn sources_are_many_and_all_on_loopback() {
         let mut addresses: Vec<_> = (0..200_000).map(source).collect();
         assert!(addresses.iter().all(Ipv4Addr::is_loopback));
         addresses.dedup();

@@ -1,26 +1,27 @@
-//! How many viewers there should be at any moment, and so when each one comes and goes.
-//! Pure, and blind to the server: what it does changes nothing here (open loop).
+//! The number of viewers over time, and the join and leave times that follow from it. Pure: no
+//! action of the server changes them (open loop).
 
 use serde::{Deserialize, Serialize};
 
-/// One part of a scenario's time.
+/// One phase of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
-    /// How the number of viewers moves.
+    /// Change of the number of viewers.
     pub phase: Kind,
-    /// How long, in seconds: over 0, at most 86400.
+    /// Duration in seconds: above 0, at most 86400.
     pub secs: f64,
-    /// Share of all viewers present at the end, 0 to 1. `hold` has none: it keeps.
+    /// Share of all viewers that is present at the end, 0 to 1. `hold` has none, because the number
+    /// stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<f64>,
-    /// Chat comes this many times as often as the scenario's rate says. Default 1.
+    /// Factor on the scenario's chat rate. Default 1.
     #[serde(default = "once")]
     pub chat_times: f64,
-    /// The same for gifts. Default 1.
+    /// Factor on the scenario's gift rate. Default 1.
     #[serde(default = "once")]
     pub gift_times: f64,
-    /// The same for likes. Default 1.
+    /// Factor on the scenario's like rate. Default 1.
     #[serde(default = "once")]
     pub like_times: f64,
 }
@@ -29,23 +30,23 @@ fn once() -> f64 {
     1.0
 }
 
-/// How the number of viewers moves in a phase.
+/// Change of the number of viewers in a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Grows evenly.
+    /// Grows linearly.
     Ramp,
-    /// Grows by a steady factor, as a crowd does in which each one tells others: the
-    /// last tenth of the time brings a third of the viewers.
+    /// Grows by a constant factor per second, as when viewers invite others: the last tenth of the
+    /// time brings a third of the viewers.
     Spike,
-    /// Stays.
+    /// Stays constant.
     Hold,
-    /// Shrinks evenly; who came last goes first.
+    /// Shrinks linearly; the last viewers to join leave first.
     Leave,
 }
 
 impl Kind {
-    /// Its name, as a scenario has it.
+    /// Name in scenarios.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -57,7 +58,7 @@ impl Kind {
     }
 }
 
-/// Steepness of a spike: e to this is the factor between its last and first moments.
+/// Steepness of a spike: e to this power is the ratio of the last growth rate to the first.
 const STEEPNESS: f64 = 4.0;
 
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// Viewers at `secs`, which lies within.
+    /// Viewers at `secs` within the phase.
     fn at(&self, secs: f64) -> f64 {
         let part = (secs - self.begin_secs) / (self.end_secs - self.begin_secs);
         let grown = match self.phase.phase {
@@ -80,7 +81,7 @@ impl Segment {
         self.from + (self.to - self.from) * grown
     }
 
-    /// When the number passes `viewers`, which lies between `from` and `to`.
+    /// Time at which the number passes `viewers`, which lies between `from` and `to`.
     fn when(&self, viewers: f64) -> f64 {
         let grown = (viewers - self.from) / (self.to - self.from);
         let part = match self.phase.phase {
@@ -91,7 +92,7 @@ impl Segment {
     }
 }
 
-/// The curve of a scenario's phases for a given number of viewers.
+/// The number of viewers over the phases of a scenario.
 #[derive(Debug, Clone)]
 pub struct Population {
     segments: Vec<Segment>,
@@ -100,16 +101,16 @@ pub struct Population {
 /// One stay of one viewer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stay {
-    /// Which viewer, from 0.
+    /// Number of the viewer, from 0.
     pub viewer: u32,
-    /// Seconds after the start.
+    /// Join time, in seconds after the start.
     pub join_secs: f64,
-    /// Seconds after the start; absent when it stays to the end.
+    /// Leave time, in seconds after the start; absent when the viewer stays to the end.
     pub leave_secs: Option<f64>,
 }
 
 impl Population {
-    /// The curve; it begins with nobody.
+    /// The curve over the phases; it begins with 0 viewers.
     #[must_use]
     pub fn new(phases: &[Phase], viewers: u32) -> Self {
         let (mut clock, mut present) = (0.0, 0.0);
@@ -122,32 +123,32 @@ impl Population {
         Population { segments: segments.collect() }
     }
 
-    /// Length of all phases.
+    /// Length of all phases, in seconds.
     #[must_use]
     pub fn secs(&self) -> f64 {
         self.segments.last().map_or(0.0, |segment| segment.end_secs)
     }
 
-    /// Viewers that should be present, and the phase, at a moment; none after the end.
+    /// Intended viewers and the phase at a time; `None` after the end.
     #[must_use]
     pub fn at(&self, secs: f64) -> Option<(f64, &Phase)> {
         let segment = self.segments.iter().find(|segment| secs < segment.end_secs)?;
         Some((segment.at(secs), &segment.phase))
     }
 
-    /// Viewers that should be present at the end, and stay while what is under way arrives.
+    /// Intended viewers at the end. They stay while messages may still arrive.
     #[must_use]
     pub fn at_end(&self) -> f64 {
         self.segments.last().map_or(0.0, |segment| segment.to)
     }
 
-    /// Viewers that are present at some moment.
+    /// Greatest intended number of viewers.
     #[must_use]
     pub fn peak(&self) -> u32 {
         self.segments.iter().map(|segment| segment.to).fold(0.0, f64::max) as u32
     }
 
-    /// A viewer's stays. Viewer `n` is present while the curve is at `n + 1` or above.
+    /// Stays of a viewer. Viewer `n` is present while the curve is at `n + 1` or above.
     #[must_use]
     pub fn stays(&self, viewer: u32) -> Vec<Stay> {
         let level = f64::from(viewer) + 1.0;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spike_brings_most_at_its_end() {
+    fn spike_brings_most_viewers_at_its_end() {
         let population = Population::new(&[phase(Kind::Spike, 10.0, Some(1.0))], 1_000);
         let at = |secs| population.at(secs).unwrap().0;
         assert!(at(5.0) < 150.0, "{}", at(5.0));
@@ -202,7 +203,7 @@ mod tests {
     }
 
     proptest! {
-        /// The stays, counted at any moment, are the curve.
+        /// The number of stays at any time is the curve.
         #[test]
         fn stays_add_up_to_the_curve(phases in phases(), viewers in 1..300_u32, part in 0.0..1.0_f64) {
             let population = Population::new(&phases, viewers);

@@ -1,4 +1,4 @@
-//! What one second brought, on one thread or all over.
+//! Counts and latencies of one second, on one thread or over all of them.
 
 use std::collections::BTreeMap;
 
@@ -6,74 +6,74 @@ use barrage_protocol::Class;
 use barrage_protocol::post::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::arrivals::Kind;
-use crate::latency::Latency;
+use crate::load::arrivals::Kind;
+use crate::measure::latency::Latency;
 
-/// Counts and latencies of a stretch of time.
+/// Counts and latencies of an interval.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Interval {
-    /// Viewers connected at its end.
+    /// Viewers connected at the end of the interval.
     pub viewers: u64,
-    /// Viewers at its end that want in and were told when to come: by a ticket, or by the
-    /// time to come back of a refusal.
+    /// Viewers that wait at the end of the interval, for the time in their ticket or for the retry
+    /// time of a refusal.
     pub waiting: u64,
-    /// Tickets that entry gave out.
+    /// Tickets that entry issued.
     pub tickets: u64,
-    /// Viewers that moved to another gateway before they left theirs.
+    /// Viewers that moved to another gateway before they left the old one.
     pub moves: u64,
-    /// Those of them whose viewer had moved less than five minutes before.
+    /// Moves of viewers that had moved less than five minutes before.
     pub moved_twice: u64,
-    /// Viewers that got their first hello.
+    /// Viewers that received their first hello.
     pub joins: u64,
-    /// Viewers that came back with a resume.
+    /// Viewers that reconnected with a resume.
     pub reconnects: u64,
-    /// Connections that did not come about, by reason.
+    /// Connections that could not be opened, by reason.
     pub refusals: BTreeMap<String, u64>,
-    /// Connections that ended without our doing, by reason.
+    /// Connections that ended unintentionally, by reason.
     pub closes: BTreeMap<String, u64>,
     /// Frames read.
     pub frames: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// Messages that reached a viewer.
+    /// Messages delivered to viewers.
     pub delivered: ByClass,
-    /// Likes summed up in pulses.
+    /// Likes, summed over pulses.
     pub likes: u64,
-    /// Chat that batches said they left out.
+    /// Chat that batches reported as dropped.
     pub left_out: u64,
-    /// Chat that repairs said they skipped.
+    /// Chat that repairs reported as skipped.
     pub skipped: u64,
-    /// Gaps in viewers' chains.
+    /// Gaps in the message chains of viewers.
     pub gaps: u64,
-    /// Posts.
+    /// Posts by kind and outcome.
     pub posts: Posts,
-    /// From intended send to the viewer.
+    /// Latency of chat, from the intended send to the viewer.
     pub chat: Latency,
-    /// The same for gifts.
+    /// Latency of gifts, from the intended send to the viewer.
     pub gift: Latency,
-    /// From intended send to the uplink's answer.
+    /// Latency of posts, from the intended send to the uplink's answer.
     pub post: Latency,
-    /// From intended arrival to the hello.
+    /// Latency of joins, from the intended join to the hello.
     pub join: Latency,
-    /// From the loss of a connection to the next hello.
+    /// Time from the loss of a connection to the next hello.
     pub reconnect: Latency,
-    /// How late our own timers fired.
+    /// Delay of the load tester's own timers.
     pub lag: Latency,
 }
 
-/// Messages by class.
+/// Numbers of messages by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByClass {
     /// Signals.
     pub signal: u64,
     /// Gifts and super chats.
     pub gift: u64,
-    /// Chat.
+    /// Chat messages.
     pub chat: u64,
 }
 
 impl ByClass {
-    /// Counts messages.
+    /// Adds messages of a class.
     pub fn count(&mut self, class: Class, messages: u64) {
         match class {
             Class::Signal => self.signal += messages,
@@ -83,14 +83,14 @@ impl ByClass {
         }
     }
 
-    /// All classes together.
+    /// Sum over all classes.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.signal + self.gift + self.chat
     }
 }
 
-/// Posts by kind and by what became of them.
+/// Numbers of posts, by kind and by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posts {
     /// Chat that was due.
@@ -99,20 +99,20 @@ pub struct Posts {
     pub gift: u64,
     /// Likes that were due.
     pub like: u64,
-    /// Shown to everybody.
+    /// Posts that were broadcast.
     pub broadcast: u64,
-    /// Over the room's display quota.
+    /// Posts held because the room was over its display quota.
     pub held: u64,
-    /// Posted before; only a retry can be.
+    /// Posts that the uplink had received before; only a retry can be one.
     pub duplicate: u64,
-    /// Refused, by code.
+    /// Refused posts, by code.
     pub refused: BTreeMap<String, u64>,
-    /// Without an answer, by reason.
+    /// Posts without an answer, by reason.
     pub failed: BTreeMap<String, u64>,
 }
 
 impl Posts {
-    /// One was due.
+    /// Counts a post that was due.
     pub fn due(&mut self, kind: Kind) {
         match kind {
             Kind::Chat => self.chat += 1,
@@ -121,7 +121,7 @@ impl Posts {
         }
     }
 
-    /// One was answered.
+    /// Counts an answer.
     pub fn answered(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Broadcast => self.broadcast += 1,
@@ -130,19 +130,19 @@ impl Posts {
         }
     }
 
-    /// All that were due.
+    /// Number of posts that were due.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.chat + self.gift + self.like
     }
 
-    /// All that were refused.
+    /// Number of refused posts.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// All that were not answered.
+    /// Number of posts without an answer.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failed.values().sum()
@@ -167,7 +167,7 @@ pub fn add_counts(counts: &mut BTreeMap<String, u64>, others: &BTreeMap<String, 
     }
 }
 
-/// Adds to the count of a name; names are few and ours.
+/// Adds 1 to the count of a name. The names are constants of this program.
 pub fn tally(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     match counts.get_mut(name) {
         Some(known) => *known += count,
@@ -176,8 +176,8 @@ pub fn tally(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
 }
 
 impl Interval {
-    /// Adds what another thread or process saw, or another second; `viewers` and `waiting`
-    /// add up too, which makes sense for the former alone.
+    /// Adds the interval of another thread, process or second. `viewers` and `waiting` add up, too,
+    /// which is meaningful only for threads and processes.
     pub fn add(&mut self, other: &Interval) {
         self.viewers += other.viewers;
         self.waiting += other.waiting;

@@ -1,13 +1,13 @@
-//! When posts are due: a Poisson process whose rate follows the crowd. Nothing that the
-//! server does moves a due time (open loop).
+//! Due times of posts: a Poisson process whose rate follows the number of viewers. No action of the
+//! server moves a due time (open loop).
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, Exp};
 
-use crate::population::{Phase, Population};
+use crate::load::population::{Phase, Population};
 
-/// What is due.
+/// Kind of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A danmaku.
@@ -19,7 +19,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
+    /// Every kind.
     pub const ALL: [Kind; 3] = [Kind::Chat, Kind::Gift, Kind::Like];
 
     fn times(self, phase: &Phase) -> f64 {
@@ -42,7 +42,7 @@ pub struct Arrivals {
     secs: f64,
 }
 
-/// The greatest rate per second that a kind reaches.
+/// Returns the greatest rate of a kind, in posts per second.
 #[must_use]
 pub fn rate_max(population: &Population, phases: &[Phase], kind: Kind, per_viewer_per_s: f64) -> f64 {
     let times = phases.iter().map(|phase| kind.times(phase)).fold(0.0, f64::max);
@@ -50,8 +50,8 @@ pub fn rate_max(population: &Population, phases: &[Phase], kind: Kind, per_viewe
 }
 
 impl Arrivals {
-    /// Arrivals over all phases. A share of the load has its share of `per_viewer_per_s`
-    /// and randomness of its own: together they are the same process.
+    /// Returns the arrivals over all phases. A share of the load has its share of
+    /// `per_viewer_per_s` and its own randomness; all shares together are one process.
     #[must_use]
     pub fn new(
         population: Population,
@@ -68,8 +68,8 @@ impl Arrivals {
 impl Iterator for Arrivals {
     type Item = f64;
 
-    /// Thinning: candidates at the greatest rate, each kept with the share that the rate
-    /// of its moment has of it.
+    /// Thinning: candidates come at the greatest rate, and each is kept with the probability of the
+    /// present rate over the greatest.
     fn next(&mut self) -> Option<f64> {
         let gaps = Exp::new(self.rate_max).ok().filter(|_| self.rate_max > 0.0)?;
         loop {
@@ -89,7 +89,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::population::Kind as Move;
+    use crate::load::population::Kind as Move;
 
     fn phase(phase: Move, secs: f64, to: Option<f64>, chat_times: f64) -> Phase {
         Phase { phase, secs, to, chat_times, gift_times: 1.0, like_times: 1.0 }
@@ -98,8 +98,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// A ramp, a hold and a peak: as many as the area under the rate says, within six
-        /// standard deviations, each phase for itself; in order, and none outside.
+        /// For a ramp, a hold and a peak: in each phase, the number of arrivals is the area under
+        /// the rate within six standard deviations; arrivals are in order, and none lies outside.
         #[test]
         fn counts_follow_the_rate(
             seed in any::<u64>(), viewers in 100..5_000_u32, times in 0.0..5.0_f64, shards in 1..5_u32,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_is_no_arrival() {
+    fn rate_of_zero_gives_no_arrivals() {
         let phases = [phase(Move::Ramp, 10.0, Some(1.0), 1.0)];
         let population = Population::new(&phases, 10);
         let random = SmallRng::seed_from_u64(1);

@@ -1,23 +1,23 @@
-//! What posts come from: a danmaku file, or a dump of a flight recorder.
+//! Sources of posts: a danmaku file, or a dump of a flight recorder.
 
 use std::path::Path;
 
 use barrage_recording::{Limits, Recording};
 
-use crate::dump::Dump;
 use crate::error::LoadtestError;
+use crate::recording::dump::Dump;
 
-/// Something that can be played, or whose texts can be drawn.
+/// A recording that can be replayed, or whose texts can be drawn at random.
 #[derive(Debug)]
 pub enum Tape {
-    /// Texts and gifts as people sent them.
+    /// Texts and gifts of a danmaku file.
     Danmaku(Recording),
-    /// Who posted what kind of thing when, without texts.
+    /// Senders, kinds and times of a flight recorder's dump, without texts.
     Dump(Dump),
 }
 
 impl Tape {
-    /// When each item is due, in milliseconds after the beginning.
+    /// Due time of each item, in milliseconds after the beginning.
     #[must_use]
     pub fn offsets_ms(&self) -> Vec<u64> {
         match self {
@@ -26,7 +26,7 @@ impl Tape {
         }
     }
 
-    /// Different senders, where they are known.
+    /// Number of different senders; `None` when the recording has no senders.
     #[must_use]
     pub fn users(&self) -> Option<u32> {
         match self {
@@ -36,9 +36,9 @@ impl Tape {
     }
 }
 
-/// Reads a file, or the small recording that ships.
+/// Reads a file; without one, returns the recording inside the binary.
 pub fn load(path: Option<&Path>) -> Result<Tape, LoadtestError> {
-    let name = path.map_or_else(|| "the recording that ships".into(), |path| path.display().to_string());
+    let name = path.map_or_else(|| "the built-in recording".into(), |path| path.display().to_string());
     let cannot = || format!("{name} cannot be read");
     let bytes = match path {
         Some(path) => std::fs::read(path).map_err(|error| LoadtestError::cannot_run(cannot(), error))?,

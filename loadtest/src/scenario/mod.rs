@@ -1,78 +1,82 @@
-//! A scenario: who comes when, what they say, what goes wrong, and what must hold.
+//! A scenario: when viewers come, what they post, what fails, and which thresholds must hold.
+
+mod mistakes;
+pub mod popularity;
+pub mod shipped;
+pub mod threshold;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::arrivals::{self, Kind};
-use crate::mistakes;
-use crate::population::{self, Phase, Population};
-use crate::threshold::Threshold;
+use self::threshold::Threshold;
+use crate::load::arrivals::{self, Kind};
+use crate::load::population::{self, Phase, Population};
 
-/// One scenario, as its YAML file has it.
+/// A scenario, as in its YAML file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name.
+    /// Name of the scenario.
     pub name: String,
-    /// What it is for, in a sentence.
+    /// Purpose of the scenario, in one sentence.
     #[serde(default)]
     pub about: String,
-    /// All viewers: shares in the phases are shares of this. 1 to 1,000,000.
+    /// All viewers: the shares in the phases are shares of this number. 1 to 1,000,000.
     pub viewers: u32,
-    /// What happens, one after the other.
+    /// The phases, one after the other.
     pub phases: Vec<Phase>,
     /// The rooms. Default: the one room `demo`.
     #[serde(default)]
     pub rooms: RoomsConfig,
-    /// Chat messages that a viewer writes in a minute, on average. Default 0.
+    /// Chat messages of one viewer in a minute, on average. Default 0.
     #[serde(default)]
     pub chat_per_viewer_per_min: f64,
-    /// The same for gifts. Default 0.
+    /// Gifts of one viewer in a minute, on average. Default 0.
     #[serde(default)]
     pub gifts_per_viewer_per_min: f64,
-    /// The same for likes. Default 0.
+    /// Likes of one viewer in a minute, on average. Default 0.
     #[serde(default)]
     pub likes_per_viewer_per_min: f64,
-    /// Danmaku file whose texts are written, or a flight recorder's dump, for `replay`; a
-    /// relative path starts at the working directory. Default: a small danmaku file that ships.
+    /// Danmaku file whose texts are posted, or a flight recorder's dump for `replay`. A relative
+    /// path starts at the working directory. Default: a small danmaku file inside the binary.
     #[serde(default)]
     pub recording: Option<PathBuf>,
-    /// Chat texts of this many characters of three bytes each, instead of the recording's: 1
-    /// to 1000. Default: the recording's texts.
+    /// Length of generated chat texts in characters of three bytes each, 1 to 1000. Default: the
+    /// texts of the recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_chars: Option<u32>,
-    /// Play the recording at its own pace into the (first) room, instead of drawing
-    /// random texts at the rates above.
+    /// Replay the recording at its own pace into the first room, instead of drawing random texts at
+    /// the rates above.
     #[serde(default)]
     pub replay: Option<ReplayConfig>,
     /// Viewers that read slowly. Default: none.
     #[serde(default)]
     pub slow: SlowConfig,
-    /// What goes wrong. Default: nothing.
+    /// Faults during the run. Default: none.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// How viewers say who they are. Default anonymous.
+    /// How viewers identify themselves. Default anonymous.
     #[serde(default)]
     pub viewer_identity: Identity,
-    /// What viewers ask for. Default deflate, as the page does.
+    /// Encoding that viewers request. Default deflate, like the player page.
     #[serde(default)]
     pub encoding: Encoding,
-    /// After the last phase nothing more is posted, and what is under way has this long to
-    /// arrive. Default 3, 1 to 60: what arrives later counts as lost.
+    /// Time after the last phase in which messages may still arrive, while nothing is posted.
+    /// Default 3, 1 to 60: a message that arrives later counts as lost.
     #[serde(default = "settle_secs")]
     pub settle_secs: f64,
-    /// The run is invalid when the 99th percentile of the tester's own lateness is over
-    /// this: its figures would be those of the tester. Default 100.
+    /// Greatest 99th percentile of the load tester's own delay, in milliseconds. Above it the run
+    /// is invalid, because its figures would be those of the load tester. Default 100.
     #[serde(default = "tester_lag_p99_ms_max")]
     pub tester_lag_p99_ms_max: f64,
-    /// What must hold; otherwise the exit code is 1.
+    /// Conditions on figures; if one does not hold, the exit code is 1.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
 }
 
 impl Default for Scenario {
-    /// One viewer, who does nothing and has no phase yet.
+    /// One viewer that posts nothing, without a phase.
     fn default() -> Self {
         Scenario {
             name: String::new(),
@@ -109,12 +113,13 @@ fn tester_lag_p99_ms_max() -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomsConfig {
-    /// How many. Default 1, at most 20,000. More than one are made through the admin API.
+    /// Number of rooms. Default 1, at most 20,000. More than one room is created through the admin
+    /// API.
     pub count: u32,
-    /// The room's name, or the beginning of the names (`NAME-1`, the most popular one, and
-    /// on). Default `demo`.
+    /// Name of the room, or the beginning of the names (`NAME-1`, the most popular, and so on).
+    /// Default `demo`.
     pub name: String,
-    /// Exponent of Zipf's law: 0 is even, 1 gives the first room twice the viewers of the
+    /// Exponent of Zipf's law: 0 is uniform, 1 gives the first room twice the viewers of the
     /// second. Default 1.
     pub zipf: f64,
 }
@@ -125,15 +130,15 @@ impl Default for RoomsConfig {
     }
 }
 
-/// How a recording is played.
+/// How a recording is replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayConfig {
-    /// Multiple of the recorded pace, 0.01 to 1000. Default 1.
+    /// Factor on the recorded pace, 0.01 to 1000. Default 1.
     pub speed: f64,
-    /// Begin so many seconds into the recording. Default 0.
+    /// Offset into the recording at which the replay begins, in seconds. Default 0.
     pub from_secs: f64,
-    /// Begin so many seconds after the start of the scenario. Default 0.
+    /// Time after the start of the scenario at which the replay begins, in seconds. Default 0.
     pub at_secs: f64,
 }
 
@@ -143,14 +148,14 @@ impl Default for ReplayConfig {
     }
 }
 
-/// Viewers that read slowly. Their deliveries are late by our own doing, so they are not in
-/// the latencies; their gifts are checked as everybody's.
+/// Viewers that read slowly. Their deliveries are late because of the load tester, so they are not
+/// in the latencies; their gifts are checked like those of other viewers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlowConfig {
     /// Share of the viewers, 0 to 1. Default 0.
     pub share: f64,
-    /// How fast they read. Default 2000, at least 1.
+    /// Reading speed in bytes per second. Default 2000, at least 1.
     pub bytes_per_s: u32,
 }
 
@@ -160,29 +165,29 @@ impl Default for SlowConfig {
     }
 }
 
-/// A moment when things go wrong.
+/// A fault at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Seconds after the start.
+    /// Time after the start, in seconds.
     pub at_secs: f64,
-    /// Share of the connections that are reset, as when their gateway dies; their viewers
-    /// come back with a resume. Not done when the run was given a hook, which is run instead.
+    /// Share of the connections that are reset, as when a gateway dies; their viewers reconnect
+    /// with a resume. When the run has a hook, the hook runs instead.
     pub cut_share: f64,
 }
 
-/// How viewers say who they are.
+/// How viewers identify themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
     /// Without a token.
     #[default]
     Anonymous,
-    /// With a token in the handshake, which the gateway has to check.
+    /// With a token in the handshake, which the gateway verifies.
     Token,
 }
 
-/// What viewers ask for.
+/// Encoding that viewers request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
@@ -196,23 +201,22 @@ pub enum Encoding {
 /// Why a text is not a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// Not YAML, or not of the scenario's form.
+    /// The text is not YAML, or lacks the form of a scenario.
     #[error("{0}")]
     Form(String),
-    /// All mistakes: keys and values of the wrong form or out of their ranges.
+    /// All mistakes: unknown keys, wrong types, and values out of range.
     #[error("the scenario is not valid:\n  {}", .0.join("\n  "))]
     Values(Vec<String>),
 }
 
-/// Posts of one run at most: each one is remembered to the end, for the check of what
-/// arrived.
+/// Most posts of one run. Each one is stored to the end, for the check of what arrived.
 const POSTS_MAX: f64 = 5_000_000.0;
-/// Longest phase.
+/// Longest phase, in seconds.
 const PHASE_SECS_MAX: f64 = 86_400.0;
 
 impl Scenario {
-    /// Parses and checks. The error has all mistakes: those of the form, and values out of
-    /// their ranges.
+    /// Parses and checks a text. The error lists all mistakes: wrong types, and values out of
+    /// range.
     pub fn parse(yaml: &str) -> Result<Scenario, ScenarioError> {
         let error = match serde_saphyr::from_str::<Scenario>(yaml) {
             Ok(scenario) => return scenario.check().map(|()| scenario),
@@ -223,20 +227,20 @@ impl Scenario {
             mistakes.extend(values);
         }
         match mistakes.len() {
-            // One mistake is shown in its line, with a caret.
+            // For a single mistake, the error shows the line with a caret.
             0 => Err(ScenarioError::Form(error)),
             1 => Err(ScenarioError::Form(format!("{error}\n{}", mistakes[0]))),
             _ => Err(ScenarioError::Values(mistakes)),
         }
     }
 
-    /// The curve of its viewers.
+    /// The number of viewers over time.
     #[must_use]
     pub fn population(&self) -> Population {
         Population::new(&self.phases, self.viewers)
     }
 
-    /// Rate of a kind, per viewer and second; none while a recording is played.
+    /// Rate of a kind, per viewer and second; 0 while a recording is replayed.
     #[must_use]
     pub fn rate(&self, kind: Kind) -> f64 {
         let per_min = match kind {
@@ -248,7 +252,7 @@ impl Scenario {
         per_min / 60.0
     }
 
-    /// The greatest number of posts a second, all kinds together.
+    /// Greatest number of posts per second, over all kinds.
     #[must_use]
     pub fn posts_per_s_max(&self) -> f64 {
         let population = self.population();
@@ -256,13 +260,13 @@ impl Scenario {
         Kind::ALL.into_iter().map(rate).sum()
     }
 
-    /// Whether anything is posted.
+    /// Whether the scenario posts anything.
     #[must_use]
     pub fn posts(&self) -> bool {
         self.replay.is_some() || self.posts_per_s_max() > 0.0
     }
 
-    /// All that is wrong, not only the first.
+    /// Checks all values, and returns every mistake.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let mut wrong = Vec::new();
         let mut range = |key: &str, value: f64, min: f64, max: f64| {
@@ -323,7 +327,7 @@ mod tests {
     const SMALL: &str = "name: a\nviewers: 10\nphases:\n  - {phase: ramp, secs: 1, to: 1}\n";
 
     #[test]
-    fn defaults_fill_what_is_not_said() {
+    fn absent_keys_have_defaults() {
         let scenario = Scenario::parse(SMALL).unwrap();
         assert_eq!(scenario.rooms, RoomsConfig::default());
         assert!(!scenario.posts());
@@ -331,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused_by_its_name() {
+    fn unknown_key_is_refused_by_name() {
         for extra in
             ["viewer: 3", "rooms: {cout: 3}", "slow: {shares: 0.5}", "faults: [{at: 3, cut_share: 1}]"]
         {
@@ -343,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_out_of_range_is_said_at_once() {
+    fn all_values_out_of_range_are_reported_at_once() {
         let text = format!("{SMALL}  - {{phase: ramp, secs: 0, to: 0.5}}\nslow: {{share: 2}}\n");
         let error = Scenario::parse(&text).unwrap_err().to_string();
         for key in ["phases[1].secs", "phases[1].to", "slow.share"] {
@@ -352,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_of_form_and_of_range_are_said_together() {
+    fn type_and_range_mistakes_are_reported_together() {
         let text = format!("{SMALL}slow: {{share: 2}}\nsetle_secs: 3\nencoding: jsno\n");
         let error = Scenario::parse(&text).unwrap_err().to_string();
         for part in ["slow.share = 2", "did you mean `settle_secs`", "did you mean `json`"] {
@@ -367,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_on_no_figure_is_refused() {
+    fn threshold_on_an_unknown_figure_is_refused() {
         let error = Scenario::parse(&format!("{SMALL}thresholds: [\"p42 < 1ms\"]\n")).unwrap_err();
         assert!(error.to_string().contains("p42"), "{error}");
     }

@@ -1,17 +1,14 @@
 //! The load tester against the real server: what it counts is what the server did, and what
 //! goes wrong is said.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod site;
-
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use site::{LOADTEST, Site, said};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
+
+use crate::site::{LOADTEST, Site, said};
 
 const RAMP_AND_HOLD: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 1.5}]\n";
 
@@ -47,7 +44,7 @@ async fn a_broken_threshold_exits_with_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn viewers_that_are_cut_come_back_and_miss_no_gift() {
+async fn reset_viewers_reconnect_and_miss_no_gift() {
     let site = Site::start().await;
     let scenario = site.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 3}]\n\
@@ -63,7 +60,7 @@ async fn viewers_that_are_cut_come_back_and_miss_no_gift() {
 
 /// While the server stands still, posts stay due, and the wait is in the latencies.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stands_still_is_seen_in_full() {
+async fn server_stall_counts_in_full_in_latencies() {
     let site = Site::start().await;
     let scenario = site.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 4}]\n\
@@ -83,7 +80,7 @@ async fn a_server_that_stands_still_is_seen_in_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_dies_fails_the_run() {
+async fn dead_server_fails_the_run() {
     let site = Site::start().await;
     let scenario = site.scenario(&format!(
         "{RAMP_AND_HOLD}faults: [{{at_secs: 1, cut_share: 0}}]\nthresholds: [viewers.lost == 0]\n"
@@ -116,7 +113,7 @@ async fn interrupt(child: &Child) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn interrupted_run_keeps_what_it_measured() {
+async fn interrupted_run_keeps_its_measurements() {
     let site = Site::start().await;
     let child = long_run(&site).await;
     interrupt(&child).await;
@@ -137,7 +134,7 @@ async fn interrupted_run_keeps_what_it_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn second_interrupt_ends_the_run_at_once_and_keeps_nothing() {
+async fn second_interrupt_ends_the_run_without_a_report() {
     let site = Site::start().await;
     let mut child = long_run(&site).await;
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -179,7 +176,7 @@ async fn repeated_runs_are_compared_and_a_condition_fails_the_comparison() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_rooms_are_made_and_watched() {
+async fn many_rooms_are_created_and_watched() {
     let site = Site::start().await;
     let rest =
         format!("{RAMP_AND_HOLD}rooms: {{count: 20, name: r, zipf: 1}}\nthresholds: [loss.gift == 0]\n");
@@ -193,7 +190,7 @@ async fn many_rooms_are_made_and_watched() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_says_why() {
+async fn scenario_that_cannot_run_names_the_reason() {
     let dir = TempDir::new().unwrap();
     let bad = dir.path().join("bad.yaml");
     std::fs::write(&bad, "name: bad\nviewrs: 3\n").unwrap();

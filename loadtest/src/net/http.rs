@@ -12,36 +12,36 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 
-use crate::worker::source::{self, Pace};
+use super::source::{self, Pace};
 
-/// Largest answer taken.
+/// Greatest size of an answer.
 const BODY_BYTES_MAX: usize = 8 << 20;
 
-/// Why there is no answer; a short name, for the tallies.
+/// Why a request has no answer. The text is the reason in counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The connection did not come about.
+    /// The connection could not be opened.
     #[error("connect")]
     Connect,
     /// The connection ended before the answer.
     #[error("broken")]
     Broken,
-    /// No answer in time.
+    /// The time limit passed.
     #[error("timeout")]
     Timeout,
 }
 
-/// Where requests go.
+/// Target of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Value of the `Host` header.
     pub host: String,
-    /// Where that is.
+    /// Address of the host.
     pub address: SocketAddr,
 }
 
 impl Target {
-    /// Resolves the host of a URL; http and ws alone.
+    /// Resolves the host of a URL with the scheme http or ws.
     pub async fn resolve(url: &str) -> Result<(Target, Uri), String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         if !matches!(uri.scheme_str(), Some("http" | "ws")) {
@@ -57,29 +57,29 @@ impl Target {
     }
 }
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    /// Method.
+    /// Method of the request.
     pub method: Method,
     /// Path and query.
     pub path: &'a str,
-    /// Bearer.
+    /// Bearer token, if one is sent.
     pub token: Option<&'a str>,
-    /// JSON; empty for none.
+    /// JSON body; empty when there is none.
     pub body: Bytes,
 }
 
 impl<'a> Call<'a> {
-    /// A GET.
+    /// A GET request without a token.
     #[must_use]
     pub fn get(path: &'a str) -> Self {
         Call { method: Method::GET, path, token: None, body: Bytes::new() }
     }
 }
 
-/// Connections to one target, each from an address of its own. At most so many are open
-/// as the pool was made for; a call beyond waits for one, and its wait counts.
+/// Connections to one target, each from its own source address. The pool opens a limited number of
+/// connections; a call beyond waits for a free one, and its waiting counts as latency.
 #[derive(Debug)]
 pub struct Pool {
     target: Target,
@@ -90,7 +90,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// An empty pool; sources count from `first_source`.
+    /// An empty pool. Its connections use the sources from number `first_source` on.
     #[must_use]
     pub fn new(target: Target, connections_max: usize, first_source: u32, timeout: Duration) -> Self {
         Pool {
@@ -102,18 +102,19 @@ impl Pool {
         }
     }
 
-    /// Where its connections go.
+    /// Target of the pool's connections.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Asks and waits for the whole answer.
+    /// Sends a request, and returns the whole answer.
     pub async fn call(&self, call: &Call<'_>) -> Result<(StatusCode, Bytes), HttpError> {
         let work = async {
             let _permit = self.permits.acquire().await.map_err(|_| HttpError::Broken)?;
-            // A kept connection may have been closed meanwhile: that is no answer, but no
-            // failure either. Posts carry an id, so that asking again is harmless.
+            // The server may have closed an idle connection meanwhile. That is no failure: the
+            // request is sent again on a new connection. Posts carry an id, so repeating one is
+            // harmless.
             let kept = self.idle.borrow_mut().pop_front();
             if let Some(kept) = kept.filter(|kept| !kept.is_closed())
                 && let Ok(answer) = self.send(kept, call).await

@@ -1,15 +1,15 @@
-//! The nearest of some names to one that is misspelt.
+//! The valid name nearest to a misspelt one.
 
-/// Largest distance at which a name is offered: a third of its length, 3 at most.
+/// Greatest edit distance at which a name is offered: a third of its length, but at most this.
 const DISTANCE_MAX: usize = 3;
 
-/// `; did you mean `NAME`?` with the nearest name, or nothing when none is near.
+/// Returns `; did you mean `NAME`?` with the nearest name, and nothing when no name is near.
 #[must_use]
 pub fn hint<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
-/// The name with the smallest edit distance, if it is near enough.
+/// Returns the name with the smallest edit distance, if it is near enough.
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.chars().count() / 3).clamp(1, DISTANCE_MAX);
@@ -18,7 +18,8 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     near.filter(|(distance, _)| *distance <= most).map(|(_, other)| other)
 }
 
-/// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.
+/// Distance by optimal string alignment: insertions, deletions, substitutions, and swaps of
+/// neighbours.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();

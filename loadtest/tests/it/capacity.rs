@@ -1,16 +1,13 @@
 //! The knee of a real gateway, as far as its own settings let it come.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod site;
-
 use barrage_scaling::CapacityFile;
 use serde_json::Value;
-use site::{LOADTEST, Site, said};
+
+use crate::site::{LOADTEST, Site, said};
 
 /// A busy machine may make a figure smaller, never larger than the gateway's settings.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_knee_is_found_and_what_limits_it_is_named() {
+async fn capacity_search_finds_a_knee_and_names_its_limit() {
     let site = Site::with(&[("BARRAGE_GATEWAY__VIEWERS_MAX", "60")]).await;
     let [out, details] = ["capacity.json", "details.json"].map(|name| site.dir.path().join(name));
     let mut command = tokio::process::Command::new(LOADTEST);

@@ -1,20 +1,17 @@
 //! The load tester's viewers wait their turn at the door, and move when they are told to.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod site;
-
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use barrage_testkit::{ServerOptions, programs};
 use serde_json::json;
-use site::{Site, said};
 use tokio::process::{Child, Command};
+
+use crate::site::{Site, said};
 
 /// Sixty joins a second at most, and a hundred viewers within half a second: most get tickets.
 #[tokio::test(flavor = "multi_thread")]
-async fn viewers_with_tickets_come_at_their_moments_and_owe_nothing_before() {
+async fn viewers_with_tickets_join_at_their_time_and_are_owed_nothing_before() {
     let site = Site::with(&[("BARRAGE_GATEWAY__JOINS_PER_S", "60")]).await;
     let scenario = site.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 9}]\n\
@@ -82,7 +79,7 @@ async fn member(nats: &Nats, name: &str, key_of: Option<&Site>) -> Site {
 
 /// One of two gateways drains while gifts rain.
 #[tokio::test(flavor = "multi_thread")]
-async fn viewers_that_are_sent_elsewhere_get_every_gift_once() {
+async fn moved_viewers_receive_every_gift_once() {
     let nats = nats().await;
     let one = member(&nats, "one", None).await;
     let other = member(&nats, "other", Some(&one)).await;

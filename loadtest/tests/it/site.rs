@@ -1,7 +1,5 @@
 //! A real server, and the load tester against it.
 
-#![allow(dead_code, reason = "no test file uses all of it")]
-
 use std::path::{Path, PathBuf};
 use std::process::Output;
 

@@ -1,0 +1,4 @@
+//! Connections: source addresses, and short HTTP requests.
+
+pub mod http;
+pub(crate) mod source;

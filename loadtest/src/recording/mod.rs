@@ -1,0 +1,4 @@
+//! Recordings that can be posted again.
+
+pub mod dump;
+pub mod tape;

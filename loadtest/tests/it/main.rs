@@ -1,0 +1,9 @@
+//! The load tester as a process, against real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod capacity;
+mod queue;
+mod replay;
+mod run;
+mod site;
