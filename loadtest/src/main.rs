@@ -24,8 +24,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let code = error.exit_code();
-            let told = anyhow::Error::new(error);
-            drop(writeln!(std::io::stderr().lock(), "barrage-loadtest: {told:#}"));
+            let error = anyhow::Error::new(error);
+            drop(writeln!(std::io::stderr().lock(), "barrage-loadtest: {error:#}"));
             ExitCode::from(code)
         }
     }

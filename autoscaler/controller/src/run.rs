@@ -1,7 +1,7 @@
 //! The controller's loop: leader election beside the passes.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -75,7 +75,7 @@ pub async fn run(
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            controller.pass(now()).await;
+            controller.pass(barrage_clock::since_unix_epoch()).await;
         }
     };
     tokio::select! {
@@ -85,9 +85,4 @@ pub async fn run(
     }
     election.resign().await;
     Ok(())
-}
-
-fn now() -> Duration {
-    // A clock before 1970 is not set; the core then changes nothing.
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

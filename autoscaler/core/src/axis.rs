@@ -1,8 +1,8 @@
-//! What can run out in a gateway.
+//! The resources of a gateway.
 
 use serde::{Deserialize, Serialize};
 
-/// A resource with a knee. `Joins` is a rate of events; the others are states.
+/// A resource of a gateway that has a knee. `Joins` is a rate of events; the others are states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -10,11 +10,11 @@ pub enum Axis {
     Connections,
     /// Joins per second.
     Joins,
-    /// Messages handed to viewers per second.
+    /// Messages delivered to viewers, per second.
     Deliveries,
-    /// Bytes written per second.
+    /// Bytes written, per second.
     Egress,
-    /// Packets sent per second.
+    /// Packets sent, per second.
     Packets,
     /// Processors in use.
     Cpu,
@@ -34,10 +34,10 @@ impl Axis {
         Axis::Memory,
     ];
 
-    /// Axes whose load is a multiple of the viewers: each viewer brings his share.
+    /// Axes whose load grows in proportion to the viewers.
     pub const PER_VIEWER: [Axis; 3] = [Axis::Deliveries, Axis::Egress, Axis::Packets];
 
-    /// The name in metrics, files and tables.
+    /// Name in metrics, files and tables.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The capacity file: where one gateway's knee lies on each axis.
+//! The capacity file: the knee of one gateway on each axis.
 
 use std::path::Path;
 
@@ -8,25 +8,25 @@ use crate::axis::Axis;
 use crate::error::ConfigError;
 use crate::problem::{Problem, Problems};
 
-/// The largest load that a gateway carries with its latency in limits and nothing
-/// left out, axis by axis. An axis that is absent was not measured and never limits.
+/// The greatest load that a gateway carries with its latency within limits and without drops, axis
+/// by axis. An absent axis was not measured and never limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Knee {
-    /// Viewers.
+    /// Open viewer connections.
     pub connections: f64,
     /// Joins per second.
     pub joins_per_s: f64,
-    /// Messages handed to viewers per second.
+    /// Messages delivered to viewers, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_per_s: Option<f64>,
-    /// Bytes written per second.
+    /// Bytes written, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_bytes_per_s: Option<f64>,
-    /// Packets sent per second.
+    /// Packets sent, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_per_s: Option<f64>,
-    /// Processors in use, 1 for one core.
+    /// Processors in use; 1 is one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<f64>,
     /// Resident bytes.
@@ -35,7 +35,7 @@ pub struct Knee {
 }
 
 impl Knee {
-    /// The knee of an axis; infinite where it was not measured.
+    /// Knee on an axis; infinite where it was not measured.
     #[must_use]
     pub fn of(&self, axis: Axis) -> f64 {
         match axis {
@@ -51,8 +51,8 @@ impl Knee {
 }
 
 impl Default for Knee {
-    /// A cautious guess for a gateway nobody has measured: 10,000 viewers, 300 joins
-    /// per second, 40 MB/s.
+    /// A cautious guess for a gateway that was not measured: 10,000 viewers, 300 joins per second,
+    /// 40 MB/s.
     fn default() -> Self {
         Knee {
             connections: 10_000.0,
@@ -66,35 +66,35 @@ impl Default for Knee {
     }
 }
 
-/// What a capacity measurement leaves behind. TOML or JSON, by the file's ending.
+/// Result of a capacity measurement. The file is TOML or JSON, by its extension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityFile {
-    /// The gateway's build that was measured.
+    /// Build of the gateway that was measured.
     #[serde(default)]
     pub build: String,
-    /// The machine that it ran on.
+    /// Machine of the measurement.
     #[serde(default)]
     pub machine: String,
-    /// The knee.
+    /// Knee on each axis.
     pub knee: Knee,
-    /// The axes whose knee is a lower bound.
+    /// Axes whose knee is a lower bound.
     #[serde(default, skip_serializing_if = "AtLeast::is_empty")]
     pub at_least: AtLeast,
 }
 
-/// For each axis that `barrage-loadtest capacity` searches, whether the gateway carried the
-/// figure and more was not tried: the real knee lies at the figure or above.
+/// For each axis that `barrage-loadtest capacity` searches, whether the figure is a lower bound:
+/// the gateway carried it, and more was not tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AtLeast {
-    /// Whether more viewers were not tried.
+    /// Whether the knee of connections is a lower bound.
     pub connections: bool,
-    /// Whether more joins per second were not tried.
+    /// Whether the knee of joins is a lower bound.
     pub joins_per_s: bool,
-    /// Whether more messages handed to viewers per second were not tried.
+    /// Whether the knee of deliveries is a lower bound.
     pub deliveries_per_s: bool,
-    /// Whether more bytes written per second were not tried.
+    /// Whether the knee of egress is a lower bound.
     pub egress_bytes_per_s: bool,
 }
 
@@ -112,8 +112,8 @@ impl CapacityFile {
         if problems.is_empty() { Ok(file) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    /// The knee without the axes whose figure is a lower bound alone: nobody knows their knee,
-    /// so that nothing may be turned away because of it.
+    /// Returns the knee without the axes whose figure is only a lower bound. Their knee is unknown,
+    /// so entry must refuse no viewer because of it.
     #[must_use]
     pub fn known_knee(&self) -> Knee {
         let AtLeast { connections, joins_per_s, deliveries_per_s, egress_bytes_per_s } = self.at_least;
@@ -127,7 +127,7 @@ impl CapacityFile {
         }
     }
 
-    /// One sentence for each axis whose figure is a lower bound alone.
+    /// Returns one sentence for each axis whose figure is only a lower bound.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let AtLeast { connections, joins_per_s, deliveries_per_s, egress_bytes_per_s } = self.at_least;
@@ -148,7 +148,7 @@ impl CapacityFile {
         open.map(sentence).collect()
     }
 
-    /// Everything in it that cannot be.
+    /// Returns every invalid value.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();

@@ -1,31 +1,31 @@
-//! Why a file could not be used.
+//! Errors of configuration files.
 
 use std::path::PathBuf;
 
 use crate::problem::Problem;
 
-/// A file that cannot be read, parsed or believed.
+/// A file that cannot be read or parsed, or that has invalid values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// It is not what it should be.
+    /// The file has the wrong form.
     #[error("cannot understand {}: {reason}", path.display())]
     Parse {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the parser said, with the place.
+        /// Error of the parser, with the place in the file.
         reason: String,
     },
-    /// Some values cannot be; all of them are listed.
+    /// Some values are invalid; the list has all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Problem>),
 }

@@ -1,4 +1,4 @@
-//! Reading a configuration file: JSON when it is called so, TOML otherwise.
+//! Reads configuration files: JSON when the extension is `.json`, TOML otherwise.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ConfigError;
 
-/// The whole text of a file.
+/// Reads the text of a file.
 pub fn text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })
 }
 
-/// The value in a file.
+/// Reads and parses a file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = text(path)?;
     let parsed = if path.extension().is_some_and(|ending| ending == "json") {

@@ -1,4 +1,4 @@
-//! Crowds that are known beforehand.
+//! Audiences that are known beforehand.
 
 use std::time::Duration;
 
@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problems;
 
-/// "At 20:00, room 42, 300,000 viewers": it raises the floor and never lowers it.
+/// An announced audience, for example "at 20:00, room 42, 300,000 viewers". It raises the floor and
+/// never lowers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// What it is called in explanations.
+    /// Name in explanations.
     pub name: String,
-    /// When the crowd comes, in seconds since the clock's origin (the Unix epoch in
-    /// production).
+    /// Start, in seconds since the clock's origin, in production the Unix epoch.
     pub start_secs: f64,
-    /// How long it is expected.
+    /// Duration, in seconds.
     pub duration_secs: f64,
-    /// Repeats after so many seconds (86400: daily). Default 0: once.
+    /// Time after which it repeats, in seconds (86400: daily). Default 0: never.
     #[serde(default)]
     pub every_secs: f64,
     /// Viewers expected in all. Default 0.
     #[serde(default)]
     pub viewers: f64,
-    /// Gateways at least. Default 0.
+    /// Fewest gateways. Default 0.
     #[serde(default)]
     pub replicas_min: u32,
 }
 
 impl Schedule {
-    /// Whether it raises the floor now, when gateways take `lead_secs` to be useful.
+    /// Whether it raises the floor at a time, when gateways take `lead_secs` to become ready.
     #[must_use]
     pub fn is_active(&self, now: Duration, lead_secs: f64) -> bool {
         let since = now.as_secs_f64() - self.start_secs + lead_secs;
@@ -37,7 +37,7 @@ impl Schedule {
         since >= 0.0 && since < lead_secs + self.duration_secs
     }
 
-    /// Notes everything in it that cannot be; `at` is its place in the file.
+    /// Adds every invalid value; `at` is the place in the file.
     pub fn problems(&self, at: &str, p: &mut Problems) {
         p.expect(self.start_secs.is_finite(), &format!("{at}.start_secs"), self.start_secs, "a number");
         let lasts = self.duration_secs.is_finite() && self.duration_secs > 0.0;

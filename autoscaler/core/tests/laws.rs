@@ -1,4 +1,4 @@
-//! Laws of the core, whatever it is told.
+//! Laws of the decision, for arbitrary input.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -40,7 +40,7 @@ fn fleet(viewers: &[f64]) -> Observation {
     }
 }
 
-/// One gateway may be lost, and all is planned with room.
+/// A policy with room: one gateway may fail.
 fn cautious() -> PolicyConfig {
     let mut policy = PolicyConfig { target_utilization: 0.9, ..PolicyConfig::default() };
     policy.reserve.replicas = 1;
@@ -50,7 +50,7 @@ fn cautious() -> PolicyConfig {
     policy
 }
 
-/// Decides every two seconds over a span in which nothing changes.
+/// Decides every two seconds over a time without changes.
 fn settle(policy: &PolicyConfig, memory: &mut Memory, seen: &Observation, from: u32, to: u32) -> Decision {
     let at = |secs: u32| Observation { at_secs: f64::from(secs), ..seen.clone() };
     let decisions = (from..=to).step_by(2).map(|secs| decide(policy, &knee(), memory, &at(secs)));
@@ -194,7 +194,7 @@ proptest! {
 }
 
 #[test]
-fn the_most_loaded_axis_decides() {
+fn most_loaded_axis_decides() {
     let mut seen = fleet(&[500.0; 4]);
     let policy = cautious();
     let first = decide(&policy, &knee(), &mut Memory::default(), &seen);
@@ -209,7 +209,7 @@ fn the_most_loaded_axis_decides() {
 }
 
 #[test]
-fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_them() {
+fn scale_in_waits_for_the_window_then_removes_exactly_the_smallest() {
     let policy = PolicyConfig { replicas_min: 2, ..cautious() };
     let mut memory = Memory::default();
     let mut seen = fleet(&[90.0, 300.0, 20.0, 310.0, 305.0, 50.0, 320.0, 330.0]);
@@ -224,7 +224,7 @@ fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_th
             gateway.phase = Phase::Draining;
             drained.push(gateway.connections());
         }
-        assert!(decision.remove.is_empty(), "viewers are still there");
+        assert!(decision.remove.is_empty(), "the viewers have not moved yet");
     }
     // 1,725 viewers need two gateways at 0.9 and three when one is lost.
     assert_eq!(drained[..3], [20.0, 50.0, 90.0]);
@@ -245,7 +245,7 @@ fn scale_in_waits_for_the_window_then_drains_the_smallest_and_removes_exactly_th
 }
 
 #[test]
-fn a_crowd_that_comes_back_calls_drains_off_before_anything_is_created() {
+fn returning_viewers_cancel_drains_before_gateways_are_created() {
     let policy = cautious();
     let mut memory = Memory::default();
     let mut seen = fleet(&[200.0; 6]);
@@ -265,7 +265,7 @@ fn a_crowd_that_comes_back_calls_drains_off_before_anything_is_created() {
 }
 
 #[test]
-fn blind_it_holds_counts_what_entry_grants_and_falls_back_in_the_end() {
+fn blind_fleet_stays_adds_grants_and_falls_back_after_the_limit() {
     let mut policy = cautious();
     policy.missing.fallback_replicas = 30;
     let mut memory = Memory::default();
@@ -283,14 +283,14 @@ fn blind_it_holds_counts_what_entry_grants_and_falls_back_in_the_end() {
 }
 
 #[test]
-fn one_silent_gateway_is_replaced_and_forbids_scale_in() {
+fn silent_gateway_is_replaced_and_forbids_scale_in() {
     let policy = cautious();
     let mut memory = Memory::default();
     let mut seen = fleet(&[800.0; 6]);
     assert_eq!(settle(&policy, &mut memory, &seen, 0, 200).replicas, 6);
     seen.gateways[0].report_age_secs = 10.0;
     let decision = settle(&policy, &mut memory, &seen, 202, 202);
-    assert_eq!(decision.replicas, 7, "its viewers are demand, its capacity is not");
+    assert_eq!(decision.replicas, 7, "the viewers of a silent gateway are demand, and its capacity is not");
     let mut idle = fleet(&[10.0; 6]);
     idle.gateways[0].report = Some(LoadReport { connections: f64::NAN, ..LoadReport::default() });
     let held = settle(&policy, &mut Memory::default(), &idle, 0, 1_000);
@@ -298,7 +298,7 @@ fn one_silent_gateway_is_replaced_and_forbids_scale_in() {
 }
 
 #[test]
-fn a_known_crowd_is_provided_for_before_it_comes() {
+fn schedule_scales_out_before_its_start() {
     let show = Schedule {
         name: "show".into(),
         start_secs: 1_000.0,
@@ -319,7 +319,7 @@ fn a_known_crowd_is_provided_for_before_it_comes() {
 }
 
 #[test]
-fn modes_hold_what_they_forbid_and_dry_run_decides_like_active() {
+fn modes_forbid_their_actions_and_dry_run_decides_like_active() {
     let with = |mode| PolicyConfig { mode, ..cautious() };
     let busy = fleet(&[2_000.0; 3]);
     let idle = fleet(&[10.0; 8]);
@@ -332,7 +332,7 @@ fn modes_hold_what_they_forbid_and_dry_run_decides_like_active() {
 }
 
 #[test]
-fn the_explanation_names_the_axis_and_every_constraint() {
+fn explanation_names_the_axis_and_every_constraint() {
     let policy = PolicyConfig { replicas_max: 4, ..cautious() };
     let decision = decide(&policy, &knee(), &mut Memory::default(), &fleet(&[3_000.0; 3]));
     let text = barrage_scaling::explain(&decision);
@@ -344,7 +344,7 @@ fn the_explanation_names_the_axis_and_every_constraint() {
 }
 
 #[test]
-fn an_observation_survives_its_log() {
+fn observation_round_trips_through_its_log() {
     let seen = fleet(&[1.0, 2.5]);
     let line = serde_json::to_string(&seen).unwrap();
     assert_eq!(serde_json::from_str::<Observation>(&line).unwrap(), seen);
@@ -352,7 +352,7 @@ fn an_observation_survives_its_log() {
 }
 
 #[test]
-fn crowds_announced_for_rooms_add_up_and_come_on_top_of_who_is_there() {
+fn prewarms_of_rooms_add_up_and_add_to_present_viewers() {
     let room = |start_secs: f64| Schedule {
         name: "room".into(),
         start_secs,
@@ -365,7 +365,7 @@ fn crowds_announced_for_rooms_add_up_and_come_on_top_of_who_is_there() {
         let seen = Observation { at_secs, prewarms: prewarms.to_vec(), ..fleet(&[500.0; 4]) };
         decide(policy, &knee(), &mut Memory::default(), &seen).reason.wanted
     };
-    // What a schedule of so many viewers in all asks for.
+    // The target for a schedule of this many viewers.
     let for_viewers = |viewers: f64| {
         let always = Schedule { start_secs: 0.0, duration_secs: 1e6, viewers, ..room(0.0) };
         wanted(&PolicyConfig { schedules: vec![always], ..cautious() }, &[], 1_000.0)
@@ -374,7 +374,7 @@ fn crowds_announced_for_rooms_add_up_and_come_on_top_of_who_is_there() {
     let two = [room(1_000.0), room(1_020.0)];
     let none = wanted(&policy, &[], 990.0);
     assert!(none < for_viewers(6_000.0));
-    assert_eq!(wanted(&policy, &two, 500.0), none, "not yet");
+    assert_eq!(wanted(&policy, &two, 500.0), none, "the lead has not begun");
     assert_eq!(wanted(&policy, &two, 990.0), for_viewers(8_000.0), "both on top of 2,000");
     assert_eq!(wanted(&policy, &two, 1_010.0), for_viewers(6_000.0), "one is due, one is to come");
     assert_eq!(wanted(&policy, &two, 1_030.0), for_viewers(6_000.0), "both may be there already");

@@ -70,12 +70,12 @@ pub async fn counters(pool: &Pool, path: &str) -> Counters {
 
 fn parse(text: &str) -> Counters {
     let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
-    let told = lines.filter(|(name, _)| {
+    let counters = lines.filter(|(name, _)| {
         let is_pressure = name.starts_with("barrage_gateway_overload_changes_total{");
         let is_egress = name.contains("pressure=\"egress\"") && !name.contains("level=\"normal\"");
         TELLING.iter().any(|(telling, _)| name.starts_with(telling)) && (!is_pressure || is_egress)
     });
-    told.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
+    counters.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
 }
 
 /// Returns why a trial broke; `None` when it held.

@@ -67,7 +67,7 @@ impl Replay {
                 "{name} is a danmaku file, not a dump: use `run replay --recording {name}`"
             )));
         };
-        say(&told(&dump))?;
+        say(&describe(&dump))?;
         let scenario = self.scenario(&dump);
         conclude(&scenario, &self.against.options(), &self.files)
     }
@@ -106,7 +106,7 @@ impl Replay {
 }
 
 /// Describes the dump in one line.
-fn told(dump: &Dump) -> String {
+fn describe(dump: &Dump) -> String {
     let retries = match dump.retries {
         0 => String::new(),
         retries => format!("; {retries} retries are not sent"),

@@ -17,7 +17,7 @@ pub(crate) struct Crew {
     /// Kept because dropping a child kills it.
     _children: Vec<Child>,
     inputs: Vec<ChildStdin>,
-    told: mpsc::Receiver<Result<FromWorker, LoadtestError>>,
+    messages: mpsc::Receiver<Result<FromWorker, LoadtestError>>,
 }
 
 impl Crew {
@@ -25,7 +25,7 @@ impl Crew {
     pub(crate) async fn start(plan: &Plan) -> Result<Self, LoadtestError> {
         let program = std::env::current_exe()
             .map_err(|error| LoadtestError::cannot_run("the path of this program is unknown", error))?;
-        let (told_in, told) = mpsc::channel(LINES_MAX);
+        let (sender, messages) = mpsc::channel(LINES_MAX);
         let (mut children, mut inputs) = (Vec::new(), Vec::new());
         for worker in 0..plan.workers {
             let mut child = Command::new(&program)
@@ -38,7 +38,7 @@ impl Crew {
                 .spawn()
                 .map_err(|error| LoadtestError::cannot_run("a worker cannot be started", error))?;
             let (mut input, output) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
-            tokio::spawn(listen(output, told_in.clone()));
+            tokio::spawn(read_messages(output, sender.clone()));
             children.push(child);
             let plan = line(&ToWorker::Plan(Box::new(Plan { worker, ..plan.clone() })));
             input
@@ -47,45 +47,45 @@ impl Crew {
                 .map_err(|error| LoadtestError::cannot_run("a worker did not read its plan", error))?;
             inputs.push(input);
         }
-        Ok(Crew { _children: children, inputs, told })
+        Ok(Crew { _children: children, inputs, messages })
     }
 
     /// Returns the next message of any worker.
     pub(crate) async fn next(&mut self) -> Result<FromWorker, LoadtestError> {
-        self.told.recv().await.unwrap_or_else(|| Err(LoadtestError::cannot("the workers are gone")))
+        self.messages.recv().await.unwrap_or_else(|| Err(LoadtestError::cannot("all workers have ended")))
     }
 
     /// Sends a message to all workers.
-    pub(crate) async fn tell(&mut self, what: &ToWorker) -> Result<(), LoadtestError> {
-        let line = line(what);
+    pub(crate) async fn send(&mut self, message: &ToWorker) -> Result<(), LoadtestError> {
+        let line = line(message);
         for input in &mut self.inputs {
             input
                 .write_all(&line)
                 .await
-                .map_err(|error| LoadtestError::cannot_run("a worker does not listen", error))?;
+                .map_err(|error| LoadtestError::cannot_run("a worker does not read messages", error))?;
         }
         Ok(())
     }
 }
 
-fn line(what: &ToWorker) -> Vec<u8> {
-    let mut line = serde_json::to_vec(what).expect("plans are plain data");
+fn line(message: &ToWorker) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).expect("plans are plain data");
     line.push(b'\n');
     line
 }
 
-async fn listen(output: ChildStdout, told: mpsc::Sender<Result<FromWorker, LoadtestError>>) {
+async fn read_messages(output: ChildStdout, messages: mpsc::Sender<Result<FromWorker, LoadtestError>>) {
     let mut lines = BufReader::new(output).lines();
     let mut finished = false;
     while let Ok(Some(line)) = lines.next_line().await {
         let parsed = serde_json::from_str::<FromWorker>(&line)
             .map_err(|error| LoadtestError::cannot_run("a worker tells nonsense", error));
         finished = matches!(parsed, Ok(FromWorker::Balance(_) | FromWorker::Failed(_)));
-        if told.send(parsed).await.is_err() {
+        if messages.send(parsed).await.is_err() {
             return;
         }
     }
     if !finished {
-        drop(told.send(Err(LoadtestError::cannot("a worker died before the end"))).await);
+        drop(messages.send(Err(LoadtestError::cannot("a worker ended before the run did"))).await);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Gathered {
 
 #[derive(Default)]
 struct Open {
-    told: u32,
+    workers_reported: u32,
     interval: Interval,
     cpu_secs: f64,
 }
@@ -49,11 +49,11 @@ impl Gathered {
         fleet: &FleetReader,
     ) -> &[Second] {
         let open = self.open.entry(second).or_default();
-        open.told += 1;
+        open.workers_reported += 1;
         open.interval.add(interval);
         open.cpu_secs += cpu_secs;
         let before = self.series.len();
-        if open.told == self.workers {
+        if open.workers_reported == self.workers {
             self.close(second, scraped, fleet);
         }
         &self.series[before..]

@@ -137,8 +137,8 @@ async fn conduct(
     let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
     let mut deadline = plan.start.after(end_secs).instant() + GRACE;
     while balances < plan.workers {
-        let told = tokio::select! {
-            told = crew.next() => told?,
+        let message = tokio::select! {
+            message = crew.next() => message?,
             () = tokio::time::sleep_until(deadline) => {
                 return Err(LoadtestError::cannot(format!(
                     "the workers have not finished {} s after the end", GRACE.as_secs()
@@ -150,12 +150,12 @@ async fn conduct(
                 }
                 interrupted_at_secs = Some(Moment::now().since(plan.start).as_secs_f64());
                 deadline = Instant::now() + GRACE;
-                progress.note("interrupted: the report of what was measured follows; Ctrl-C again ends at once");
-                crew.tell(&ToWorker::Stop).await?;
+                progress.note("interrupted: the report of the measurements follows; a second Ctrl-C ends the run without one");
+                crew.send(&ToWorker::Stop).await?;
                 continue;
             }
         };
-        match told {
+        match message {
             FromWorker::Tick { second, interval, cpu_secs } => {
                 for second in gathered.tick(second, &interval, cpu_secs, &scraped, &fleet) {
                     progress.show(second);
@@ -165,7 +165,7 @@ async fn conduct(
                 ledger.add(theirs);
                 ledgers += 1;
                 if ledgers == plan.workers {
-                    crew.tell(&ToWorker::Ledger(std::mem::take(&mut ledger))).await?;
+                    crew.send(&ToWorker::Ledger(std::mem::take(&mut ledger))).await?;
                 }
             }
             FromWorker::Balance(theirs) => {

@@ -134,8 +134,8 @@ async fn make_rooms(admin: &str, token: &str, rooms: &Popularity) -> Result<(), 
             }
         });
         for answer in join_all(made).await {
-            let what = format!("a room cannot be made at {} (--admin)", pool.target().host);
-            accepted(pool.target(), answer, &what).await?;
+            let failure = format!("a room cannot be created at {} (--admin)", pool.target().host);
+            accepted(pool.target(), answer, &failure).await?;
         }
     }
     Ok(())
@@ -184,12 +184,12 @@ async fn why(target: &Target, error: HttpError) -> String {
 async fn accepted(
     target: &Target,
     answer: Result<(StatusCode, Bytes), HttpError>,
-    what: &str,
+    failure: &str,
 ) -> Result<Bytes, LoadtestError> {
     match answer {
         Ok((status, body)) if status.is_success() => Ok(body),
-        Ok((status, body)) => Err(LoadtestError::cannot(format!("{what} ({} {status})", refusal(&body)))),
-        Err(error) => Err(LoadtestError::cannot(format!("{what}: {}", why(target, error).await))),
+        Ok((status, body)) => Err(LoadtestError::cannot(format!("{failure} ({} {status})", refusal(&body)))),
+        Err(error) => Err(LoadtestError::cannot(format!("{failure}: {}", why(target, error).await))),
     }
 }
 

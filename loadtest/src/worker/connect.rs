@@ -304,9 +304,12 @@ mod tests {
     #[test]
     fn retry_time_comes_from_the_refusals_body_or_header() {
         let body = br#"{"error":{"code":"overloaded","message":"full","retry_after_ms":1500}}"#;
-        let told = Failure::answered(503, body);
-        assert_eq!((told.reason.as_str(), told.retry_after), ("overloaded", Duration::from_millis(1_500)));
-        assert!(!told.is_final());
+        let failure = Failure::answered(503, body);
+        assert_eq!(
+            (failure.reason.as_str(), failure.retry_after),
+            ("overloaded", Duration::from_millis(1_500))
+        );
+        assert!(!failure.is_final());
         let early = br#"{"error":{"code":"too_early","message":"wait","retry_after_ms":9}}"#;
         assert!(Failure::answered(425, early).is_final());
         assert_eq!(retry_after(b"HTTP/1.1 503 x\r\nretry-After:  7\r\n\r\n"), Duration::from_secs(7));

@@ -37,7 +37,7 @@ enum Event {
     /// The conductor's union of all ledgers.
     Ledger(Ledger),
     /// The conductor has ended, so the worker ends.
-    Orphaned,
+    ConductorGone,
 }
 
 /// Works until the last report is written.
@@ -55,18 +55,18 @@ pub fn run() -> Result<(), LoadtestError> {
     for thread in 0..plan.threads {
         let share = Share { shard: plan.worker * plan.threads + thread, shards: plan.workers * plan.threads };
         let (plan, tape, events) = (Arc::clone(&plan), Arc::clone(&tape), events_in.clone());
-        let (told_in, told) = sync_channel(REPORTS_MAX);
+        let (sender, reports) = sync_channel(REPORTS_MAX);
         let stop: Stop = stop.clone();
-        std::thread::spawn(move || thread::run(plan, share, &tape, &told_in, stop));
-        std::thread::spawn(move || forward(&told, &events));
+        std::thread::spawn(move || thread::run(plan, share, &tape, &sender, stop));
+        std::thread::spawn(move || forward(&reports, &events));
     }
     std::thread::spawn(move || listen(&events_in, &stop_in));
     Shift::new(&plan).work(&events)
 }
 
-fn forward(told: &Receiver<Report>, events: &SyncSender<Event>) {
-    while let Ok(told) = told.recv() {
-        if events.send(Event::Report(told)).is_err() {
+fn forward(reports: &Receiver<Report>, events: &SyncSender<Event>) {
+    while let Ok(report) = reports.recv() {
+        if events.send(Event::Report(report)).is_err() {
             return;
         }
     }
@@ -86,7 +86,7 @@ fn listen(events: &SyncSender<Event>, stop: &tokio::sync::watch::Sender<bool>) {
             Ok(ToWorker::Plan(_)) | Err(_) => {}
         }
     }
-    drop(events.send(Event::Orphaned));
+    drop(events.send(Event::ConductorGone));
 }
 
 /// One run, as the worker's main thread sees it.
@@ -122,15 +122,15 @@ impl Shift {
                     self.done += 1;
                     if self.done == self.threads {
                         self.flush(u32::MAX)?;
-                        tell(&FromWorker::Ledger(std::mem::take(&mut self.ledger)))?;
+                        write(&FromWorker::Ledger(std::mem::take(&mut self.ledger)))?;
                     }
                 }
                 Event::Report(Report::Failed(message)) => {
                     // The conductor shows the message to the user.
-                    return tell(&FromWorker::Failed(message));
+                    return write(&FromWorker::Failed(message));
                 }
-                Event::Ledger(ledger) => return tell(&FromWorker::Balance(ledger.balance(&self.records))),
-                Event::Orphaned => break,
+                Event::Ledger(ledger) => return write(&FromWorker::Balance(ledger.balance(&self.records))),
+                Event::ConductorGone => break,
             }
         }
         Err(LoadtestError::cannot("the conductor ended, so the run was given up"))
@@ -139,10 +139,10 @@ impl Shift {
     /// Reports a second when all threads have reported it, and with it earlier seconds that a
     /// thread omitted.
     fn tick(&mut self, second: u32, interval: &Interval) -> Result<(), LoadtestError> {
-        let (told, sum) = self.open.entry(second).or_default();
-        *told += 1;
+        let (threads, sum) = self.open.entry(second).or_default();
+        *threads += 1;
         sum.add(interval);
-        if *told < self.threads {
+        if *threads < self.threads {
             return Ok(());
         }
         self.flush(second)
@@ -156,14 +156,14 @@ impl Shift {
             let cpu = clock::process_cpu();
             let cpu_secs = (cpu - self.cpu).as_secs_f64();
             self.cpu = cpu;
-            tell(&FromWorker::Tick { second, interval: Box::new(interval), cpu_secs })?;
+            write(&FromWorker::Tick { second, interval: Box::new(interval), cpu_secs })?;
         }
         Ok(())
     }
 }
 
-fn tell(what: &FromWorker) -> Result<(), LoadtestError> {
-    let mut line = serde_json::to_vec(what).expect("reports are plain data");
+fn write(message: &FromWorker) -> Result<(), LoadtestError> {
+    let mut line = serde_json::to_vec(message).expect("reports are plain data");
     line.push(b'\n');
     let mut out = std::io::stdout().lock();
     out.write_all(&line)

@@ -38,11 +38,11 @@ const LAST_SECS: f64 = 0.5;
 /// A post that is due.
 struct Due {
     secs: f64,
-    what: What,
+    source: Source,
 }
 
 #[derive(Clone, Copy)]
-enum What {
+enum Source {
     Drawn(Kind),
     /// An item of the recording, by its index.
     Recorded(usize),
@@ -116,7 +116,7 @@ fn drawn(context: &Context, seed: u64) -> impl Iterator<Item = Due> + use<> {
         let next = kinds.iter_mut().filter_map(|(kind, arrivals)| Some((*arrivals.peek()?, *kind, arrivals)));
         let (secs, kind, arrivals) = next.min_by(|a, b| a.0.total_cmp(&b.0))?;
         arrivals.next();
-        Some(Due { secs, what: What::Drawn(kind) })
+        Some(Due { secs, source: Source::Drawn(kind) })
     })
 }
 
@@ -128,7 +128,7 @@ fn replay(context: &Context, tape: &Tape) -> impl Iterator<Item = Due> + use<> {
     tape.offsets_ms().into_iter().enumerate().skip(shard).step_by(shards).filter_map(
         move |(at, offset_ms)| {
             let secs = (offset_ms as f64 / 1_000.0 - replay.from_secs) / replay.speed;
-            let due = Due { secs: replay.at_secs + secs, what: What::Recorded(at) };
+            let due = Due { secs: replay.at_secs + secs, source: Source::Recorded(at) };
             (secs >= 0.0 && due.secs < end).then_some(due)
         },
     )
@@ -139,15 +139,15 @@ impl Poster {
         let Ok(id) = self.marker.next(intended).parse() else { return };
         let tokens = self.context.plan.tokens.len();
         let anybody = self.random.random_range(0..tokens);
-        let (room, sender, (kind, post)) = match (due.what, &*self.tape) {
-            (What::Recorded(at), Tape::Danmaku(recording)) => {
+        let (room, sender, (kind, post)) = match (due.source, &*self.tape) {
+            (Source::Recorded(at), Tape::Danmaku(recording)) => {
                 (0, anybody, recorded(&recording.items[at], id))
             }
-            (What::Recorded(at), Tape::Dump(dump)) => {
+            (Source::Recorded(at), Tape::Dump(dump)) => {
                 let known = dump.posts[at];
                 (0, known.user as usize % tokens, (known.kind, dumped(&known, id, &mut self.random)))
             }
-            (What::Drawn(kind), _) => {
+            (Source::Drawn(kind), _) => {
                 (self.room(due.secs), anybody, (kind, self.texts.draw(kind, id, &mut self.random)))
             }
         };

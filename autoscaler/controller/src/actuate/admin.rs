@@ -54,10 +54,11 @@ impl AdminCommands for HttpAdminCommands {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use axum::Router;
     use axum::extract::Request;
+    use parking_lot::Mutex;
     use serde_json::Value;
 
     use super::*;
@@ -71,7 +72,7 @@ mod tests {
             async move |request: Request| {
                 let route = format!("{} {}", request.method(), request.uri().path());
                 let body = axum::body::to_bytes(request.into_body(), 1_000).await.unwrap();
-                received.lock().unwrap().push((route, serde_json::from_slice(&body).unwrap_or(Value::Null)));
+                received.lock().push((route, serde_json::from_slice(&body).unwrap_or(Value::Null)));
             }
         };
         let address = serve(Router::new().fallback(receive)).await;
@@ -84,6 +85,6 @@ mod tests {
             ("DELETE /v1/admin/drain".into(), Value::Null),
             ("POST /v1/admin/give-back".into(), json!({ "share": 0.25 })),
         ];
-        assert_eq!(*received.lock().unwrap(), expected);
+        assert_eq!(*received.lock(), expected);
     }
 }

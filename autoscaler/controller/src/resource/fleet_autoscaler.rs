@@ -19,7 +19,7 @@ use super::schema;
     shortname = "fas",
     status = "FleetAutoscalerStatus",
     derive = "PartialEq",
-    doc = "Keeps as many gateways as the crowd needs, and drains those that it does not.",
+    doc = "Keeps as many gateways as the viewers need, and drains the others.",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Current", type_ = "integer", json_path = ".status.replicas"),
     printcolumn(name = "Desired", type_ = "integer", json_path = ".status.recommendation.replicas"),
@@ -47,25 +47,25 @@ use super::schema;
 pub struct FleetAutoscalerSpec {
     /// The gateways' Deployment, in the same namespace.
     pub target: TargetSpec,
-    /// What the autoscaler may do. Default Active.
+    /// Permissions of the autoscaler. Default Active.
     #[serde(default)]
     pub mode: FleetMode,
-    /// Never fewer gateways. Default 2: one may die.
+    /// Fewest gateways. Default 2: one of them may fail.
     #[serde(default = "min_replicas")]
     #[schemars(range(min = 1, max = 10_000))]
     pub min_replicas: u32,
-    /// Never more gateways, draining ones included. Default 120.
+    /// Most gateways, draining ones included. Default 120.
     #[serde(default = "max_replicas")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_replicas: u32,
-    /// One gateway's knee on each axis, from `barrage-loadtest capacity`. Default: a
-    /// cautious guess, and the condition `CapacityUnverified`.
+    /// One gateway's knee on each axis, from `barrage-loadtest capacity`. Default: a cautious
+    /// guess, and the condition `CapacityUnverified`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacitySpec>,
-    /// Where load reports come from.
+    /// Source of load reports.
     pub loads: LoadsSpec,
-    /// Numbers of the policy that differ from the defaults, by the keys of the policy
-    /// file in camel case.
+    /// Numbers of the policy that differ from the defaults, by the keys of the policy file in camel
+    /// case.
     #[serde(default)]
     #[schemars(schema_with = "schema::policy")]
     pub policy: Map<String, Value>,
@@ -79,14 +79,14 @@ fn max_replicas() -> u32 {
     120
 }
 
-/// What is scaled.
+/// The Deployment that is scaled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetSpec {
-    /// The Deployment's name.
+    /// Name of the Deployment.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Port of the gateways' admin listener, which takes drain orders. Default 8081.
+    /// Port of the gateways' admin listener, which takes commands to drain. Default 8081.
     #[serde(default = "admin_port")]
     #[schemars(range(min = 1))]
     pub admin_port: u16,
@@ -96,22 +96,22 @@ fn admin_port() -> u16 {
     8081
 }
 
-/// What the autoscaler may do.
+/// Permissions of the autoscaler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FleetMode {
     /// Decides and acts.
     #[default]
     Active,
-    /// Decides as if active and touches nothing.
+    /// Decides as in `Active`, and writes nothing.
     DryRun,
     /// Leaves the fleet as it is.
     Paused,
-    /// Adds gateways, drains none.
+    /// Adds gateways and drains none.
     ScaleOutOnly,
 }
 
 impl FleetMode {
-    /// Whether the fleet may be touched at all.
+    /// Whether the controller may write.
     #[must_use]
     pub fn acts(self) -> bool {
         matches!(self, FleetMode::Active | FleetMode::ScaleOutOnly)
@@ -129,24 +129,24 @@ impl From<FleetMode> for Mode {
     }
 }
 
-/// One gateway's knee. An axis that is left out was not measured and never limits.
+/// One gateway's knee. An absent axis was not measured and never limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacitySpec {
-    /// Viewers.
+    /// Open viewer connections.
     pub connections: f64,
     /// Joins per second.
     pub joins_per_s: f64,
-    /// Messages handed to viewers per second.
+    /// Messages delivered to viewers, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_per_s: Option<f64>,
-    /// Bytes written per second.
+    /// Bytes written, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_bytes_per_s: Option<f64>,
-    /// Packets sent per second.
+    /// Packets sent, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_per_s: Option<f64>,
-    /// Processors in use, 1 for one core.
+    /// Processors in use; 1 is one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<f64>,
     /// Resident bytes.
@@ -168,14 +168,14 @@ impl From<&CapacitySpec> for Knee {
     }
 }
 
-/// Where load reports come from: one of the two.
+/// Source of load reports: exactly one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadsSpec {
-    /// An entry's admin listener: the fleet's own registry, a second old.
+    /// An entry's admin listener, which has the fleet's own registry, a second old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntrySpec>,
-    /// Prometheus: as old as its scrapes.
+    /// Prometheus, as old as its scrapes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusSpec>,
 }
@@ -183,24 +183,24 @@ pub struct LoadsSpec {
 /// Entry's admin listener.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntrySpec {
-    /// Its base URL, `http://entry-admin:8081`.
+    /// Base URL, `http://entry-admin:8081`.
     #[schemars(regex(pattern = "^http://"))]
     pub url: String,
 }
 
-/// Prometheus and what it is asked. Each query gives one sample for each gateway, with
-/// the label `pod`; `waiting` and `granted` give one sample.
+/// Prometheus and the queries to it. Each query returns one sample for each gateway, with the label
+/// `pod`; `waiting` and `granted` return one sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusSpec {
-    /// Its base URL, `http://prometheus:9090`.
+    /// Base URL, `http://prometheus:9090`.
     #[schemars(regex(pattern = "^http://"))]
     pub url: String,
     /// Seconds since each gateway's sample was scraped.
     pub age: String,
     /// Open connections.
     pub connections: String,
-    /// Joins per second. Default: none are known.
+    /// Joins per second. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joins: Option<String>,
     /// Deliveries per second. Default: never limits.
@@ -218,11 +218,11 @@ pub struct PrometheusSpec {
     /// Resident bytes. Default: never limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
-    /// 1 for each gateway that drains. Default: a drain is never seen to have begun, and
-    /// so no gateway is removed.
+    /// 1 for each gateway that drains. Default: the controller never sees a drain begin, so it
+    /// removes no gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draining: Option<String>,
-    /// Viewers that wait at entry. Default: nobody does.
+    /// Viewers that wait at entry. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
     /// Viewers that entry sends to gateways per second. Default 0.
@@ -231,7 +231,7 @@ pub struct PrometheusSpec {
 }
 
 impl PrometheusSpec {
-    /// The query of an axis.
+    /// Query of an axis; absent when the spec has none.
     #[must_use]
     pub fn query(&self, axis: Axis) -> Option<&str> {
         match axis {
@@ -246,18 +246,18 @@ impl PrometheusSpec {
     }
 }
 
-/// What the autoscaler last saw and decided. Figures of single gateways are not here:
-/// `explain` has them.
+/// The last observation and decision. Figures of single gateways are not here; `explain` prints
+/// them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FleetAutoscalerStatus {
-    /// Generation of the spec that this is about.
+    /// Generation of the spec that this status describes.
     #[serde(default)]
     pub observed_generation: i64,
     /// Gateways that are asked for.
     #[serde(default)]
     pub replicas: u32,
-    /// Gateways that take newcomers.
+    /// Gateways that admit joins.
     #[serde(default)]
     pub serving: u32,
     /// Gateways that drain.
@@ -266,17 +266,16 @@ pub struct FleetAutoscalerStatus {
     /// Connected and waiting viewers.
     #[serde(default)]
     pub viewers: u64,
-    /// Those of them that wait at entry.
+    /// Viewers among them that wait at entry.
     #[serde(default)]
     pub waiting: u64,
     /// The last decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Recommendation>,
-    /// When the replicas were last changed by this autoscaler.
+    /// Time at which this autoscaler last changed the replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_scale_time: Option<Time>,
-    /// Ready, Conflict, MetricsAvailable, Panic, ScalingLimited, Unschedulable,
-    /// CapacityUnverified.
+    /// Ready, Conflict, MetricsAvailable, Panic, ScalingLimited, Unschedulable, CapacityUnverified.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }
@@ -291,11 +290,11 @@ pub struct Recommendation {
     pub raw: u32,
     /// Gateways that should serve, after floor, ceiling and schedules.
     pub wanted: u32,
-    /// The axis that asks for most.
+    /// Axis that asks for the most gateways.
     pub limiting_axis: String,
-    /// Viewers when a gateway that is asked for now is useful.
+    /// Viewers at the time when a gateway that is asked for now is ready.
     pub forecast_viewers: u64,
-    /// What changed or held back the result.
+    /// Why the result differs from the need.
     pub constraints_applied: Vec<String>,
     /// Gateways that drain.
     #[serde(default)]

@@ -1,8 +1,8 @@
-//! A small API server in memory: objects, versions, merge patches, subresources, label
-//! selectors, and the part of the controller manager that makes and deletes pods.
+//! A small API server in memory: objects, versions, merge patches, subresources, label selectors,
+//! and the part of the controller manager that creates and deletes pods.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use k8s_openapi::jiff::Timestamp;
 use kube::client::Body;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use tower_service::Service;
 
@@ -19,21 +20,21 @@ const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 #[derive(Default)]
 pub struct State {
-    /// By `plural/name`.
+    /// Objects by `plural/name`.
     objects: BTreeMap<String, Value>,
     version: u64,
     names: u64,
     /// Every write: method and path within the namespace.
     pub writes: Vec<String>,
-    /// Nobody answers.
+    /// The server answers no request.
     pub down: bool,
-    /// Nobody may read these.
+    /// Resource that the server forbids to read.
     pub forbidden: Option<&'static str>,
-    /// Somebody else changes the Deployment just before its scale is patched, so often.
+    /// Number of times that another client changes the Deployment just before its scale is patched.
     pub conflicts: u32,
-    /// Pods are deleted without a look at their costs.
+    /// Pods are deleted regardless of their deletion costs.
     pub careless: bool,
-    /// No pod is made or deleted.
+    /// No pod is created or deleted.
     pub stopped: bool,
 }
 
@@ -50,7 +51,7 @@ fn failure(code: u16, reason: &str) -> (u16, Value) {
     (code, status)
 }
 
-/// RFC 7386.
+/// Applies a merge patch (RFC 7386).
 fn merge(target: &mut Value, patch: &Value) {
     let Some(patch) = patch.as_object() else {
         *target = patch.clone();
@@ -70,10 +71,10 @@ fn merge(target: &mut Value, patch: &Value) {
 
 impl FakeApi {
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock()
     }
 
-    /// Writes since the last call, without those about the lease, status and events.
+    /// Returns the writes since the last call, except those of the lease, status and events.
     pub fn fleet_writes(&self) -> Vec<String> {
         let writes = std::mem::take(&mut self.state().writes);
         let own = |write: &String| {
@@ -149,7 +150,7 @@ impl State {
     fn create(&mut self, plural: &str, mut object: Value) -> (u16, Value) {
         if object["metadata"]["name"].is_null() {
             self.names += 1;
-            // A prefix must be a name itself but for a last hyphen.
+            // A prefix must be a valid name itself, except for a final hyphen.
             let prefix = object["metadata"]["generateName"].as_str().unwrap().to_owned();
             if prefix.trim_end_matches('-').ends_with(|last: char| !last.is_ascii_alphanumeric()) {
                 return failure(422, "Invalid");
@@ -202,8 +203,9 @@ impl State {
         (200, if part == Some("scale") { scale } else { new })
     }
 
-    /// What the controller manager and the kubelets do: deleted pods end, new ones are
-    /// made, a pod is ready after `ready_secs`, too many are deleted in Kubernetes' order.
+    /// Does the work of the controller manager and the kubelets: deleted pods end, missing ones are
+    /// created, a pod is ready after `ready_secs`, and surplus ones are deleted in Kubernetes'
+    /// order.
     pub fn settle(&mut self, now: Duration, ready_secs: u64) {
         if self.stopped {
             return;
@@ -276,7 +278,7 @@ impl Service<Request<Body>> for FakeApi {
             let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
             let mut state = api.state();
             if state.down {
-                return Err(std::io::Error::other("nobody answers"));
+                return Err(std::io::Error::other("the server is down"));
             }
             let query = head.uri.query().unwrap_or("").to_owned();
             let (code, answer) = state.answer(&head.method, head.uri.path(), &query, &body);

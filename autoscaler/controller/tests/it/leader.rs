@@ -30,14 +30,14 @@ async fn standby_writes_nothing_then_takes_over_and_the_old_leader_is_fenced() {
         waited += world::TICK;
         assert!(waited <= Duration::from_secs(19), "{waited:?}");
     }
-    assert!(!old.fence.is_leader(), "it gave up before another could begin");
+    assert!(!old.fence.is_leader(), "the old leader gave up before the new one began");
     world.set_viewers(950.0);
     world.api.state().writes.clear();
     old.controller.pass(world.now).await;
     assert_eq!(world.api.state().writes, [""; 0]);
     new.controller.pass(world.now).await;
     assert_eq!(world.api.fleet_writes(), [SCALE]);
-    // One that still believes in its term is stopped by the lease itself.
+    // A leader that is past its term by the lease, and does not know, is stopped by the lease.
     world.set_viewers(1_900.0);
     world.api.state().edit(
         "leases",
@@ -71,7 +71,7 @@ async fn api_server_outage_changes_nothing_and_scaling_continues_after_it() {
     world.api.state().down = true;
     world.set_viewers(950.0);
     world.steps(&mut replica, 6).await;
-    assert!(!replica.fence.is_leader(), "after 10 s it no longer counts itself the leader");
+    assert!(!replica.fence.is_leader(), "the leader gives up after 10 s");
     world.steps(&mut replica, 10).await;
     assert_eq!(world.replicas(), 4);
     world.api.state().down = false;

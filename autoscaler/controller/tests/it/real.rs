@@ -1,10 +1,10 @@
-//! The same on real servers: etcd, kube-apiserver and kube-controller-manager from the
-//! folder that `KUBE_BIN` names. Only the nodes are played.
+//! Real servers: etcd, kube-apiserver and kube-controller-manager from the folder that `KUBE_BIN`
+//! names. Only the nodes are simulated.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -41,7 +41,7 @@ fn free_port() -> u16 {
 }
 
 impl Cluster {
-    /// None, and the reason printed, when there are no servers.
+    /// Starts the servers. Returns `None`, and prints the reason, when they are not installed.
     pub async fn start() -> Option<Cluster> {
         let Some(bin) = std::env::var_os("KUBE_BIN").map(PathBuf::from) else {
             println!("skipped: KUBE_BIN does not name a folder with kube-apiserver");
@@ -78,7 +78,7 @@ impl Cluster {
             &kubeconfig,
         ];
         if cluster.help("kube-controller-manager").contains("--port int") {
-            // An old one opens a plain port as well.
+            // An old controller manager also opens a plain port.
             args.push("--port=0");
         }
         let manager = cluster.spawn("kube-controller-manager", &args);
@@ -120,7 +120,7 @@ impl Cluster {
     }
 
     pub async fn start_server(&mut self) {
-        // The server makes this pair by itself; its key signs service accounts as well.
+        // The server creates this key pair by itself; the key signs service accounts, too.
         let key = self.path("pki/apiserver.key");
         let server = self.spawn(
             "kube-apiserver",
@@ -142,7 +142,7 @@ impl Cluster {
         );
         self.server = Some(server);
         let client = self.client("admin-token");
-        let began = Instant::now();
+        let began = barrage_clock::now();
         while client.request_text(http::Request::get("/readyz").body(Vec::new()).unwrap()).await.is_err() {
             let log = std::fs::read_to_string(self.path("kube-apiserver.log")).unwrap_or_default();
             assert!(began.elapsed() < Duration::from_secs(60), "no API server: {log}");
@@ -162,7 +162,7 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// Objects of any kind, in the namespace unless there is none.
+    /// Objects of any kind, in the namespace when the kind has one.
     pub fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -173,14 +173,14 @@ impl Cluster {
         }
     }
 
-    /// Creates an object; the error of the server when it is refused.
+    /// Creates an object. Returns the server's error when it is refused.
     pub async fn create(&self, object: Value) -> kube::Result<DynamicObject> {
         let text = |key: &str| object[key].as_str().unwrap().to_owned();
         let api = self.objects(&text("apiVersion"), &text("kind"));
         api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await
     }
 
-    /// What nodes do: new pods run, deleted ones end. The pods that there are then.
+    /// Does the work of nodes: new pods run, deleted pods end. Returns the remaining pods.
     pub async fn play_nodes(&self) -> Vec<Value> {
         let pods: Api<Pod> = Api::namespaced(self.client("admin-token"), NAMESPACE);
         let Ok(list) = pods.list(&ListParams::default()).await else { return Vec::new() };
@@ -206,7 +206,7 @@ impl Cluster {
         values
     }
 
-    /// Has a pod's node call it ready, or not.
+    /// Sets the condition `Ready` of a pod.
     pub async fn set_ready(&self, name: &str, is_ready: bool) {
         let pods: Api<Pod> = Api::namespaced(self.client("admin-token"), NAMESPACE);
         let condition = json!({ "type": "Ready", "status": if is_ready { "True" } else { "False" } });
@@ -214,7 +214,7 @@ impl Cluster {
         pods.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
     }
 
-    /// An address of its own for each name.
+    /// Returns a separate address for each name.
     fn address(&self, name: &str) -> String {
         let path = Path::new(&self.path("addresses")).join(name);
         let folder = path.parent().unwrap();

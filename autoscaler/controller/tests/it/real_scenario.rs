@@ -1,7 +1,7 @@
-//! One life of a fleet on a real API server, with the role of the manual and no more.
+//! The life of a fleet on a real API server, with the role of the guide and no further permission.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -11,7 +11,7 @@ use super::fake::NAMESPACE;
 use super::real::Cluster;
 use super::world::{Reach, Replica, fleet, replica_of};
 
-/// A fast policy: passes every 200 ms.
+/// Interval of a fast policy.
 const TICK: Duration = Duration::from_millis(200);
 
 struct Stage {
@@ -43,22 +43,22 @@ impl Stage {
         replica_of(self.cluster.client("scaler-token"), &self.reach, TICK, identity)
     }
 
-    /// Everything takes a step.
+    /// Advances everything by one step.
     async fn step(&self, replica: &mut Replica) {
-        let began = Instant::now();
-        // A lease that cannot be renewed is one of the things that are tried here.
+        let began = barrage_clock::now();
+        // An election that cannot renew the lease is part of this test.
         drop(replica.election.tick().await);
-        replica.controller.pass(SystemTime::now().duration_since(UNIX_EPOCH).unwrap()).await;
+        replica.controller.pass(barrage_clock::since_unix_epoch()).await;
         let pods = self.cluster.play_nodes().await;
         if !pods.is_empty() {
-            self.reach.0.lock().unwrap().step(&pods, began.elapsed().max(TICK).as_secs_f64());
+            self.reach.0.lock().step(&pods, began.elapsed().max(TICK).as_secs_f64());
         }
         tokio::time::sleep(TICK.saturating_sub(began.elapsed())).await;
     }
 
-    /// Steps until something holds.
+    /// Steps until a condition holds, at most for a time.
     async fn until(&self, replica: &mut Replica, secs: u64, what: &str, holds: impl AsyncFn() -> bool) {
-        let began = Instant::now();
+        let began = barrage_clock::now();
         while !holds().await {
             assert!(
                 began.elapsed() < Duration::from_secs(secs),
@@ -115,7 +115,7 @@ impl Stage {
     }
 
     fn set_viewers(&self, viewers: f64) {
-        self.reach.0.lock().unwrap().gateways.values_mut().for_each(|one| one.viewers = viewers);
+        self.reach.0.lock().gateways.values_mut().for_each(|one| one.viewers = viewers);
     }
 }
 
@@ -127,7 +127,7 @@ fn deployment() -> Value {
                 "spec": { "containers": [container] } } } })
 }
 
-/// The role that the manual gives.
+/// The role in the guide.
 fn role() -> Value {
     let manual = include_str!("../../../../docs/guide/autoscale.md");
     let text = manual.split("```").find(|block| block.contains("kind: Role")).unwrap();
@@ -153,9 +153,9 @@ async fn a_fleets_life_on_a_real_api_server() {
     let Some(mut stage) = Stage::new().await else { return };
     let mut wrong = fast();
     wrong["spec"]["policy"]["panic"]["enter"] = 0.5.into();
-    let made = Instant::now();
+    let made = barrage_clock::now();
     loop {
-        // The new resource takes a moment to be served.
+        // The server serves the new resource after a moment.
         match stage.cluster.create(wrong.clone()).await {
             Err(kube::Error::Api(status)) if status.code == 422 => break,
             other => assert!(made.elapsed() < Duration::from_secs(20), "{other:?}"),
@@ -169,11 +169,12 @@ async fn a_fleets_life_on_a_real_api_server() {
     stage
         .until(&mut replica, 30, "four gateways report", async || stage.status().await["serving"] == 4)
         .await;
-    // Twice somebody else is faster: the write is refused, and decided on anew.
+    // Another client changes the Deployment twice before the write, so the write is refused and
+    // decided again.
     let deployments = stage.cluster.objects("apps/v1", "Deployment");
-    stage.reach.0.lock().unwrap().meddler = Some((deployments.clone(), 2));
+    stage.reach.0.lock().other_client = Some((deployments.clone(), 2));
     stage.set_viewers(900.0);
-    let grown = Instant::now();
+    let grown = barrage_clock::now();
     stage.until(&mut replica, 5, "scale-out", async || stage.replicas().await >= 5).await;
     println!("scaled out {} ms after the report", grown.elapsed().as_millis());
     let metrics = prometheus::TextEncoder::new().encode_to_string(&replica.registry.gather()).unwrap();
@@ -183,7 +184,7 @@ async fn a_fleets_life_on_a_real_api_server() {
         .await;
     assert!(stage.events().await.contains(&"ScaledUp".to_owned()));
 
-    // The server dies and comes back.
+    // The server stops and starts again.
     stage.cluster.stop_server();
     for _ in 0..5 {
         stage.step(&mut replica).await;
@@ -191,9 +192,9 @@ async fn a_fleets_life_on_a_real_api_server() {
     stage.cluster.start_server().await;
     stage.until(&mut replica, 20, "back", async || stage.condition("Ready").await == "True/Deciding").await;
 
-    // The smallest go, after their drain.
+    // The smallest gateways drain and are deleted.
     let smallest: BTreeSet<String> = {
-        let mut crowd = stage.reach.0.lock().unwrap();
+        let mut crowd = stage.reach.0.lock();
         for (n, gateway) in crowd.gateways.values_mut().enumerate() {
             let few = n == 1 || n == 3;
             gateway.viewers = n as f64 + if few { 30.0 } else { 300.0 };
@@ -201,7 +202,7 @@ async fn a_fleets_life_on_a_real_api_server() {
         let few = crowd.gateways.iter().filter(|(_, gateway)| gateway.viewers < 100.0);
         few.map(|(ip, _)| crowd.names[ip].clone()).collect()
     };
-    // But none while a pod is not ready.
+    // No gateway drains while a pod is not ready.
     let before = stage.pods().await;
     let sick = before.first().unwrap().clone();
     stage.cluster.set_ready(&sick, false).await;
@@ -214,11 +215,11 @@ async fn a_fleets_life_on_a_real_api_server() {
     stage.cluster.set_ready(&sick, true).await;
     stage.until(&mut replica, 60, "scale-in", async || stage.pods().await.len() + 2 <= before.len()).await;
     let gone: BTreeSet<String> = before.difference(&stage.pods().await).cloned().collect();
-    let drained: BTreeSet<String> = stage.reach.0.lock().unwrap().drained.iter().cloned().collect();
+    let drained: BTreeSet<String> = stage.reach.0.lock().drained.iter().cloned().collect();
     assert!(smallest.is_subset(&gone) && gone.is_subset(&drained), "{gone:?} of {drained:?}");
     assert!(!stage.events().await.contains(&"WrongVictim".to_owned()));
 
-    // A second autoscaler stops it, and a mode is followed.
+    // A second autoscaler stops the controller, and a mode is followed.
     let hpa = json!({ "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler",
         "metadata": { "name": "old" }, "spec": { "maxReplicas": 9, "minReplicas": 1,
             "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "gateway" } } });
@@ -233,7 +234,7 @@ async fn a_fleets_life_on_a_real_api_server() {
         .until(&mut replica, 10, "paused", async || stage.condition("ScalingLimited").await == "True/Paused")
         .await;
 
-    // The target is deleted, and made again.
+    // The target is deleted and created again.
     deployments.delete("gateway", &DeleteParams::default()).await.unwrap();
     stage
         .until(&mut replica, 10, "told", async || stage.condition("Ready").await == "False/TargetMissing")

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Viewers that differ, in an order that means nothing.
+/// Different viewers in an arbitrary order.
 fn uneven(seed: u64) -> Vec<f64> {
     let mix = |n: u64| (n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed * 977) >> 33) % 300;
     (1..=8).map(|n| (mix(n + seed) * 8 + n) as f64 / 8.0).collect()
@@ -26,12 +26,12 @@ async fn scale_in_deletes_exactly_the_drained_gateways_smallest_first() {
             world.step(&mut replica).await;
             let after: BTreeSet<String> = world.pods().into_iter().collect();
             died.extend(before.into_iter().filter(|pod| !after.contains(pod)));
-            let crowd = world.reach.0.lock().unwrap();
+            let crowd = world.reach.0.lock();
             let all: f64 = crowd.gateways.values().map(|gateway| gateway.viewers).sum();
-            // At most ten are left when a gateway goes.
+            // A gateway has at most ten viewers when it is deleted.
             assert!(all > viewers.iter().sum::<f64>() - 10.0 * (died.len() as f64) - 1e-6, "seed {seed}");
         }
-        let drained: BTreeSet<String> = world.reach.0.lock().unwrap().drained.iter().cloned().collect();
+        let drained: BTreeSet<String> = world.reach.0.lock().drained.iter().cloned().collect();
         let dead: BTreeSet<String> = died.iter().cloned().collect();
         let smallest: BTreeSet<String> =
             ranked.iter().take(died.len()).map(|(_, name)| name.clone()).collect();
@@ -54,7 +54,7 @@ async fn cordoned_pod_drains_first_and_pinned_pod_never() {
     }
     let mut replica = world.replica("a");
     world.steps(&mut replica, 120).await;
-    let crowd = world.reach.0.lock().unwrap();
+    let crowd = world.reach.0.lock();
     assert_eq!(crowd.drained.first(), Some(&cordoned));
     assert!(crowd.drained.len() >= 2 && !crowd.drained.contains(&pinned), "{:?}", crowd.drained);
 }
@@ -80,7 +80,7 @@ async fn next_leader_does_not_repeat_a_removal_under_way() {
     let mut replica = world.replica("a");
     while world.replicas() == 8 {
         world.step(&mut replica).await;
-        // From the patch on nothing deletes the pods.
+        // After the patch, no controller manager deletes the pods.
         let lower = world.replicas() < 8;
         world.api.state().stopped = lower;
     }
@@ -94,8 +94,8 @@ async fn next_leader_does_not_repeat_a_removal_under_way() {
     assert!(standing <= asked && world.pods().len() == pods);
     world.api.state().stopped = false;
     world.steps(&mut next, 100).await;
-    let drained: BTreeSet<String> = world.reach.0.lock().unwrap().drained.iter().cloned().collect();
-    assert!(world.pods().iter().all(|pod| !drained.contains(pod)), "whoever drained is gone");
+    let drained: BTreeSet<String> = world.reach.0.lock().drained.iter().cloned().collect();
+    assert!(world.pods().iter().all(|pod| !drained.contains(pod)), "every drained gateway is deleted");
     assert_eq!((world.replicas(), world.pods().len()), (2, 2));
 }
 
@@ -107,7 +107,7 @@ async fn wrong_victim_is_an_event_and_a_metric() {
     let before: BTreeSet<String> = world.pods().into_iter().collect();
     world.steps(&mut replica, 100).await;
     let after: BTreeSet<String> = world.pods().into_iter().collect();
-    let drained: BTreeSet<String> = world.reach.0.lock().unwrap().drained.iter().cloned().collect();
+    let drained: BTreeSet<String> = world.reach.0.lock().drained.iter().cloned().collect();
     let wrong = before.difference(&after).filter(|pod| !drained.contains(*pod)).count();
     assert!(wrong > 0 && world.events().contains(&"WrongVictim".to_owned()));
     let text = prometheus::TextEncoder::new().encode_to_string(&replica.registry.gather()).unwrap();
@@ -120,12 +120,12 @@ async fn missing_reports_block_scale_in_and_set_a_condition() {
     let mut world = World::new(&[100.0; 8]);
     let mut replica = world.replica("a");
     world.steps(&mut replica, 2).await;
-    world.reach.0.lock().unwrap().silent = true;
+    world.reach.0.lock().silent = true;
     world.steps(&mut replica, 60).await;
     assert_eq!((world.replicas(), world.api.fleet_writes()), (8, vec![]));
     assert_eq!(world.condition("MetricsAvailable"), ("False".into(), "SourceFailed".into()));
     assert!(world.events().contains(&"MetricsLost".to_owned()));
-    world.reach.0.lock().unwrap().silent = false;
+    world.reach.0.lock().silent = false;
     world.steps(&mut replica, 150).await;
     assert_eq!(world.condition("MetricsAvailable").0, "True");
     assert_eq!(world.replicas(), 2);

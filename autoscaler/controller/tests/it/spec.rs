@@ -27,7 +27,11 @@ async fn deleted_deployment_is_one_event_and_a_new_one_is_scaled() {
     world.steps(&mut replica, 3).await;
     assert_eq!(world.condition("Ready"), ("False".into(), "TargetMissing".into()));
     assert_eq!(world.api.fleet_writes(), [""; 0]);
-    assert_eq!(world.events().iter().filter(|reason| *reason == "TargetMissing").count(), 1, "told once");
+    assert_eq!(
+        world.events().iter().filter(|reason| *reason == "TargetMissing").count(),
+        1,
+        "one event only"
+    );
     world.api.state().put("deployments", deployment(4));
     world.set_viewers(950.0);
     world.steps(&mut replica, 2).await;
@@ -37,7 +41,10 @@ async fn deleted_deployment_is_one_event_and_a_new_one_is_scaled() {
     assert!(metrics().contains("barrage_autoscaler_gateways{fleet=\"show\",state=\"serving\"} 4"));
     world.api.state().remove("fleetautoscalers", "show");
     replica.controller.pass(world.now).await;
-    assert!(!metrics().contains("barrage_autoscaler_gateways{fleet=\"show\""), "its gauges go with it");
+    assert!(
+        !metrics().contains("barrage_autoscaler_gateways{fleet=\"show\""),
+        "the gauges of a deleted fleet are removed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +83,7 @@ async fn second_autoscaler_is_a_conflict_and_blocks_writes() {
         assert_eq!(world.condition("Conflict").0, "True");
         assert_eq!(world.api.fleet_writes(), [""; 0], "{plural}");
         assert!(world.events().contains(&"ConflictDetected".to_owned()));
-        assert_eq!(world.status()["recommendation"]["replicas"], 5, "what it would do is still said");
+        assert_eq!(world.status()["recommendation"]["replicas"], 5, "the status still shows the decision");
         world.api.state().remove(plural, &name);
         world.steps(&mut replica, 2).await;
         assert_eq!((world.condition("Conflict").0.as_str(), world.replicas()), ("False", 5), "{plural}");
@@ -106,12 +113,12 @@ async fn each_mode_does_only_what_it_allows() {
         world.set_viewers(10.0);
         world.steps(&mut replica, 150).await;
         assert_eq!(world.replicas() < out, within, "{mode}");
-        assert_eq!(!world.reach.0.lock().unwrap().drained.is_empty(), within, "{mode}");
+        assert_eq!(!world.reach.0.lock().drained.is_empty(), within, "{mode}");
         if out == 4 {
             assert_eq!(world.api.fleet_writes(), [""; 0], "{mode}");
         }
     }
-    // A dry run beside another autoscaler is what it is for.
+    // Beside another autoscaler, a dry run is no conflict.
     let mut world = World::new(&[900.0; 4]);
     world.edit_fleet(&json!({ "mode": "DryRun" }));
     world.api.state().put("fleetautoscalers", fleet("acting", &json!({ "mode": "Active" })));

@@ -1,4 +1,4 @@
-//! The binary as its users run it.
+//! The binary as users run it.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -19,7 +19,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn simulate_prints_a_table_json_and_a_page_and_its_record_explains_itself() {
+fn simulate_writes_table_json_page_and_a_log_that_can_be_explained() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     std::fs::write(at.join("show.toml"), TRACE).unwrap();
@@ -60,21 +60,21 @@ fn simulate_prints_a_table_json_and_a_page_and_its_record_explains_itself() {
 }
 
 #[test]
-fn tune_writes_a_policy_that_is_sound() {
+fn tune_writes_a_valid_policy() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     std::fs::write(at.join("show.toml"), TRACE).unwrap();
     let args = ["tune", "--trace", "show.toml", "--seeds", "1", "--trials", "4", "--out", "best.toml"];
     let out = text(&run(at, &[&args[..], &["--html", "page.html"]].concat()));
     assert!(out.contains("before") && out.contains("after"));
-    // The numbers that differ, not all sixty.
+    // The output lists the numbers that differ, not all sixty.
     assert!(out.lines().filter(|line| line.contains(" = ")).count() <= 12, "{out}");
     assert!(PolicyConfig::read(&at.join("best.toml")).is_ok());
     assert!(std::fs::read_to_string(at.join("page.html")).unwrap().contains("<circle"));
 }
 
 #[test]
-fn tune_shows_its_progress_where_there_is_no_terminal() {
+fn tune_prints_progress_without_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("show.toml"), TRACE).unwrap();
     let output = run(folder.path(), &["tune", "--trace", "show.toml", "--seeds", "1", "--trials", "3"]);
@@ -83,7 +83,7 @@ fn tune_shows_its_progress_where_there_is_no_terminal() {
 }
 
 #[test]
-fn unknown_trace_lists_the_built_in_ones_and_one_point_is_no_curve() {
+fn unknown_trace_and_single_point_curve_are_refused_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |trace: &str| {
         let output = run(folder.path(), &["simulate", "--trace", trace]);
@@ -101,7 +101,7 @@ fn unknown_trace_lists_the_built_in_ones_and_one_point_is_no_curve() {
 }
 
 #[test]
-fn capacity_file_with_a_lower_bound_is_warned_of() {
+fn lower_bound_in_a_capacity_file_prints_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("show.toml"), TRACE).unwrap();
     let file = r#"{"knee": {"connections": 3000, "joins_per_s": 900}, "at_least": {"connections": true}}"#;
@@ -113,7 +113,7 @@ fn capacity_file_with_a_lower_bound_is_warned_of() {
 }
 
 #[test]
-fn a_bad_policy_names_every_key_and_exits_with_64() {
+fn invalid_policy_names_every_key_and_exits_with_64() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.toml"), "replicas_min = 0\n[panic]\nenter = 0.5\n").unwrap();
     let output = run(folder.path(), &["policy", "--config", "bad.toml"]);
@@ -124,7 +124,7 @@ fn a_bad_policy_names_every_key_and_exits_with_64() {
 }
 
 #[test]
-fn crd_prints_the_definition_and_a_controller_needs_a_cluster() {
+fn crd_prints_the_definition_and_controller_fails_without_a_cluster() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(
         text(&run(folder.path(), &["crd"])),
@@ -141,7 +141,7 @@ fn crd_prints_the_definition_and_a_controller_needs_a_cluster() {
 }
 
 #[test]
-fn the_manual_names_every_key_of_the_policy_with_its_default() {
+fn guide_names_every_key_of_the_policy_with_its_default() {
     let manual = include_str!("../../../../docs/guide/autoscale.md");
     let policy = toml::to_string(&PolicyConfig::default()).unwrap();
     let mut part = String::new();

@@ -1,8 +1,7 @@
-//! A cluster with a fleet in it: pods, the gateways in them, their viewers, and replicas
-//! of the controller.
+//! A simulated cluster: pods, their gateways and viewers, and replicas of the controller.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,23 +16,24 @@ use barrage_scaling::{
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use prometheus::Registry;
 use serde_json::{Value, json};
 
 use super::fake::{FakeApi, NAMESPACE};
 
 pub const TICK: Duration = Duration::from_secs(2);
-/// A pod is ready after so long.
+/// Age at which a pod becomes ready, in seconds.
 pub const READY_SECS: u64 = 6;
 
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub viewers: f64,
-    /// Time that a drain still has.
+    /// Remaining time of a drain, in seconds.
     pub drain: Option<f64>,
 }
 
-/// The gateways, by address, and what was ordered of them.
+/// The gateways by address, and the commands to them.
 #[derive(Default)]
 pub struct Crowd {
     pub gateways: BTreeMap<String, Gateway>,
@@ -42,13 +42,13 @@ pub struct Crowd {
     pub cancelled: Vec<String>,
     pub given_back: f64,
     pub prewarms: Vec<FleetPrewarm>,
-    /// Gateways that entry was told to send nobody to.
+    /// Gateways whose weight the controller set to 0 at entry.
     pub shut: BTreeSet<String>,
     pub silent: bool,
     pub entry: EntryLoad,
-    /// Somebody else, who changes the Deployment between a pass's look at it and its writes:
-    /// the Deployments, and how often.
-    pub meddler: Option<(Api<DynamicObject>, u32)>,
+    /// Another client that changes the Deployment between a pass's reads and writes: its API, and
+    /// the number of changes left.
+    pub other_client: Option<(Api<DynamicObject>, u32)>,
 }
 
 impl Crowd {
@@ -72,7 +72,8 @@ impl Crowd {
         }
     }
 
-    /// Every pod that runs has a gateway, which reports before the pod is ready; a draining gateway's viewers go to the others.
+    /// Gives every running pod a gateway, which reports before the pod is ready, and moves the
+    /// viewers of draining gateways to the others.
     pub fn step(&mut self, pods: &[Value], secs: f64) {
         let runs = |pod: &&Value| pod["status"]["phase"] == "Running";
         let ip = |pod: &Value| pod["status"]["podIP"].as_str().unwrap().to_owned();
@@ -102,16 +103,16 @@ impl Crowd {
 pub struct Reach(pub Arc<Mutex<Crowd>>);
 
 impl Reach {
-    async fn meddle(&self) {
+    async fn write_as_other_client(&self) {
         let turn = {
-            let mut crowd = self.0.lock().unwrap();
-            crowd.meddler.as_mut().filter(|(_, left)| *left > 0).map(|(deployments, left)| {
+            let mut crowd = self.0.lock();
+            crowd.other_client.as_mut().filter(|(_, left)| *left > 0).map(|(deployments, left)| {
                 *left -= 1;
                 (deployments.clone(), *left)
             })
         };
         if let Some((deployments, left)) = turn {
-            let annotations = json!({ "metadata": { "annotations": { "meddled": left.to_string() } } });
+            let annotations = json!({ "metadata": { "annotations": { "changed": left.to_string() } } });
             let patch = Patch::Merge(annotations);
             deployments.patch("gateway", &PatchParams::default(), &patch).await.unwrap();
         }
@@ -121,8 +122,8 @@ impl Reach {
 #[async_trait]
 impl LoadSource for Reach {
     async fn read(&self) -> Result<FleetReport, LoadsError> {
-        self.meddle().await;
-        let crowd = self.0.lock().unwrap();
+        self.write_as_other_client().await;
+        let crowd = self.0.lock();
         if crowd.silent {
             return Err(LoadsError::Query { query: "all".into(), reason: "the registry is gone".into() });
         }
@@ -133,7 +134,7 @@ impl LoadSource for Reach {
 #[async_trait]
 impl AdminCommands for Reach {
     async fn start_drain(&self, address: &str, within_secs: u64) -> Result<(), HttpError> {
-        let mut crowd = self.0.lock().unwrap();
+        let mut crowd = self.0.lock();
         let ip = address.strip_suffix(":8081").expect("the admin port");
         let name = crowd.names[ip].clone();
         crowd.drained.push(name);
@@ -142,7 +143,7 @@ impl AdminCommands for Reach {
     }
 
     async fn cancel_drain(&self, address: &str) -> Result<(), HttpError> {
-        let mut crowd = self.0.lock().unwrap();
+        let mut crowd = self.0.lock();
         let ip = address.strip_suffix(":8081").expect("the admin port");
         let name = crowd.names[ip].clone();
         crowd.cancelled.push(name);
@@ -151,7 +152,7 @@ impl AdminCommands for Reach {
     }
 
     async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError> {
-        let mut crowd = self.0.lock().unwrap();
+        let mut crowd = self.0.lock();
         let ip = address.strip_suffix(":8081").expect("the admin port");
         let moved = share * crowd.gateways[ip].viewers;
         crowd.gateways.get_mut(ip).unwrap().viewers -= moved;
@@ -164,7 +165,7 @@ impl AdminCommands for Reach {
 
     async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError> {
         assert_eq!(entry, "http://entry:8081");
-        self.0.lock().unwrap().shut.extend(gateways.iter().map(ToString::to_string));
+        self.0.lock().shut.extend(gateways.iter().map(ToString::to_string));
         Ok(())
     }
 }
@@ -177,7 +178,7 @@ pub struct Replica {
     pub registry: Registry,
 }
 
-/// A replica that reaches the gateways directly.
+/// A replica whose load source and commands reach the simulated gateways directly.
 pub fn replica_of(client: Client, reach: &Reach, interval: Duration, identity: &str) -> Replica {
     let leases = Api::namespaced(client.clone(), NAMESPACE);
     let (election, fence) = Election::new(leases, "barrage-autoscaler", identity);
@@ -197,7 +198,7 @@ pub struct World {
 }
 
 impl World {
-    /// A fleet whose gateways have so many viewers.
+    /// A fleet whose gateways have the given viewers.
     pub fn new(viewers: &[f64]) -> World {
         let world = World {
             api: FakeApi::default(),
@@ -214,7 +215,7 @@ impl World {
             }
         }
         world.cluster();
-        for (gateway, viewers) in world.reach.0.lock().unwrap().gateways.values_mut().zip(viewers) {
+        for (gateway, viewers) in world.reach.0.lock().gateways.values_mut().zip(viewers) {
             gateway.viewers = *viewers;
         }
         world
@@ -224,19 +225,19 @@ impl World {
         replica_of(Client::new(self.api.clone(), NAMESPACE), &self.reach, TICK, identity)
     }
 
-    /// What the cluster does by itself until now.
+    /// Advances the cluster to the present time, without the controller.
     pub fn cluster(&self) {
         let pods: Vec<Value> = {
             let mut state = self.api.state();
             state.settle(self.now, READY_SECS);
             state.list("pods").into_iter().cloned().collect()
         };
-        self.reach.0.lock().unwrap().step(&pods, TICK.as_secs_f64());
+        self.reach.0.lock().step(&pods, TICK.as_secs_f64());
     }
 
-    /// One tick of everything.
+    /// Advances everything by one tick.
     pub async fn step(&mut self, replica: &mut Replica) {
-        // A lease that cannot be renewed is one of the things that are tried here.
+        // An election that cannot renew the lease is part of some tests.
         let _ = replica.election.tick().await;
         replica.controller.pass(self.now).await;
         tokio::time::advance(TICK).await;
@@ -256,7 +257,7 @@ impl World {
     }
 
     pub fn set_viewers(&self, viewers: f64) {
-        self.reach.0.lock().unwrap().gateways.values_mut().for_each(|one| one.viewers = viewers);
+        self.reach.0.lock().gateways.values_mut().for_each(|one| one.viewers = viewers);
     }
 
     pub fn replicas(&self) -> u64 {
@@ -267,7 +268,7 @@ impl World {
         self.api.state().get("fleetautoscalers", "show").unwrap()["status"].clone()
     }
 
-    /// A condition's status and reason.
+    /// Status and reason of a condition.
     pub fn condition(&self, kind: &str) -> (String, String) {
         let status = self.status();
         let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
@@ -276,7 +277,7 @@ impl World {
         (text("status"), text("reason"))
     }
 
-    /// Reasons of the events so far.
+    /// Reasons of all events.
     pub fn events(&self) -> Vec<String> {
         let state = self.api.state();
         state.list("events").iter().map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
@@ -297,7 +298,7 @@ pub fn deployment(replicas: usize) -> Value {
     })
 }
 
-/// A gateway carries 1,000 viewers; scale-in waits for 20 s.
+/// A gateway carries 1,000 viewers; the scale-in window is 20 s.
 pub fn fleet(name: &str, more: &Value) -> Value {
     let mut spec = json!({
         "target": { "name": "gateway" },

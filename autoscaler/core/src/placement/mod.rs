@@ -1,4 +1,4 @@
-//! Entry's part: weights of gateways, and the choice of gateways for one newcomer.
+//! Entry's part: the weights of gateways, and the choice of gateways for one newcomer.
 
 mod pick;
 mod weights;

@@ -1,12 +1,12 @@
-//! Which gateways one newcomer is sent to try.
+//! The choice of gateways for one newcomer.
 //!
-//! Each gateway's joins are bounded by a bucket at every entry replica (the rate is
-//! [`crate::WeightsConfig::grants_per_s`], the depth as many as come in
-//! [`crate::WeightsConfig::burst_secs`]); the first picked gateway that has room in its
-//! bucket gets the newcomer, and when none has any he gets a ticket for later.
+//! A bucket at every entry replica limits the joins of each gateway. Its rate is
+//! [`crate::WeightsConfig::grants_per_s`]; its depth is the joins of
+//! [`crate::WeightsConfig::burst_secs`]. The first picked gateway with room in its bucket gets the
+//! newcomer. When no bucket has room, the newcomer gets a ticket for a later time.
 
-/// Indices of at most `max` gateways by weighted sampling without replacement: each
-/// draws `-ln(u)/weight`, the least first. `random` gives numbers in [0, 1).
+/// Returns the indices of at most `max` gateways, by weighted sampling without replacement: each
+/// gateway draws `-ln(u)/weight`, and the smallest come first. `random` returns numbers in [0, 1).
 pub fn pick(weights: &[f64], max: usize, mut random: impl FnMut() -> f64) -> Vec<usize> {
     let mut drawn: Vec<(f64, usize)> = weights
         .iter()
@@ -43,7 +43,7 @@ mod tests {
                 (first[n] - expected) * (first[n] - expected) / expected
             })
             .sum();
-        // Three degrees of freedom: one in a thousand lies above 16.27.
+        // With three degrees of freedom, one value in a thousand is above 16.27.
         assert!(chi < 16.27, "chi-square {chi}, picks {first:?}");
     }
 }

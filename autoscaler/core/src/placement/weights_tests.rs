@@ -30,7 +30,7 @@ fn weigher() -> Weigher {
     Weigher::new(WeightsConfig::default())
 }
 
-/// Gateways that are all alike.
+/// Candidates with one knee.
 fn alike(gateways: &[ObservedGateway], knee: &Knee) -> Vec<Candidate> {
     gateways.iter().map(|load| Candidate { load: load.clone(), knee: knee.clone() }).collect()
 }
@@ -39,7 +39,7 @@ fn tick(weigher: &mut Weigher, gateways: &[ObservedGateway], secs: u64) -> Vec<W
     weigher.tick(&alike(gateways, &knee()), 1, Duration::from_secs(secs))
 }
 
-/// Weights after a minute in which nothing changes.
+/// Weights after a minute without changes.
 fn settled(gateways: &[ObservedGateway]) -> Vec<Weight> {
     let mut weigher = weigher();
     (0..60).map(|secs| tick(&mut weigher, gateways, secs)).last().unwrap()
@@ -137,7 +137,7 @@ fn each_gateway_is_weighed_by_its_own_knee() {
     ];
     let mut weigher = weigher();
     let weights = (0..60).map(|secs| weigher.tick(&half, 1, Duration::from_secs(secs))).last().unwrap();
-    // Both are half full: one has five times the seats, and takes five times the joins.
+    // Both are half full: the first has five times the slots, and gets five times the joins.
     assert!((weights[0].weight / weights[1].weight - 5.0).abs() < 1e-6, "{weights:?}");
     assert!((weights[0].room / 24_000.0 - 1.0).abs() < 1e-3, "{weights:?}");
     assert!((weights[1].room / 4_800.0 - 1.0).abs() < 1e-3, "{weights:?}");
@@ -154,7 +154,7 @@ fn who_comes_with_a_ticket_counts_until_a_report_has_seen_him() {
     tick(&mut weigher, &gateways, 1);
     let moment = Duration::from_secs(30);
     (0..3).for_each(|_| weigher.granted(&gateways[0].id, 10_000.0, moment));
-    // Reports are a second old.
+    // The reports are a second old.
     for (secs, room) in [(2, 19_000.0), (30, 19_000.0), (31, 19_000.0), (32, 49_000.0)] {
         assert!((tick(&mut weigher, &gateways, secs)[0].room - room).abs() < 50.0, "at {secs}");
     }
@@ -169,9 +169,9 @@ fn an_idle_process_is_not_its_few_viewers_doing() {
     assert!(weights[0].room > 20_000.0, "{weights:?}");
 }
 
-/// Four entry replicas, joins at a third of what twenty gateways can take, reports of an
-/// age: the greatest joins of a gateway in a second over its knee, and how full the four
-/// new ones are after a minute, over the mean.
+/// Four entry replicas, joins at a third of the knees of twenty gateways, and reports of a given
+/// age. Returns the greatest joins of a gateway in a second divided by its knee, and the
+/// connections of the four new gateways after a minute divided by the mean.
 fn storm(report_age: usize) -> (f64, f64) {
     const GATEWAYS: usize = 20;
     let config = WeightsConfig { report_secs: report_age as f64, ..WeightsConfig::default() };

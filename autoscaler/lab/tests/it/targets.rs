@@ -29,22 +29,22 @@ fn judge(traces: &[&str], contenders: &[Contender], seeds: u64) -> Vec<BTreeMap<
 }
 
 #[test]
-fn a_celebrity_hurts_hardly_anybody() {
+fn celebrity_costs_a_tenth_of_hpa_with_entry_and_a_fiftieth_of_hpa() {
     let outcomes = &judge(&["celebrity"], &[Contender::Ours, Contender::Hpa], 3)[0];
     let (ours, hpa) = (outcomes[&Contender::Ours], outcomes[&Contender::Hpa]);
     let others = [Contender::Ours, Contender::OursPrewarm, Contender::HpaEntry];
     let outcomes = &judge(&["celebrity"], &others, 1)[0];
-    let (told, entry) = (outcomes[&Contender::OursPrewarm], outcomes[&Contender::HpaEntry]);
+    let (prewarmed, entry) = (outcomes[&Contender::OursPrewarm], outcomes[&Contender::HpaEntry]);
     assert!(ours.penalty() <= 0.1 * entry.penalty(), "{} of {}", ours.penalty(), entry.penalty());
     assert!(ours.penalty() <= 0.02 * hpa.penalty(), "{} of {}", ours.penalty(), hpa.penalty());
     assert!(ours.gateway_hours <= hpa.gateway_hours, "{} of {}", ours.gateway_hours, hpa.gateway_hours);
     assert!(ours.gateway_hours <= 1.65 * ours.lower_bound_gateway_hours);
-    assert_eq!((told.overload_viewer_s, told.wrong_victims), (0.0, 0.0));
+    assert_eq!((prewarmed.overload_viewer_s, prewarmed.wrong_victims), (0.0, 0.0));
     assert!(ours.forced_closes < 1.0);
 }
 
 #[test]
-fn calm_crowds_cost_no_more_and_nobody_is_cut() {
+fn calm_traces_cost_at_most_2_percent_more_than_hpa_and_cut_no_viewer() {
     for outcomes in judge(&["diurnal", "saw"], &[Contender::Ours, Contender::Hpa], 1) {
         let (ours, hpa) = (outcomes[&Contender::Ours], outcomes[&Contender::Hpa]);
         assert_eq!(ours.overload_viewer_s, 0.0);
@@ -60,14 +60,14 @@ fn calm_crowds_cost_no_more_and_nobody_is_cut() {
 }
 
 #[test]
-fn a_hot_chat_is_spread_over_new_gateways() {
+fn hot_chat_overloads_for_a_tenth_of_the_time_of_hpa() {
     let outcomes = &judge(&["hot_chat"], &[Contender::Ours, Contender::Hpa], 1)[0];
     let (ours, hpa) = (outcomes[&Contender::Ours], outcomes[&Contender::Hpa]);
     assert!(ours.overload_s <= 0.1 * hpa.overload_s, "{} of {}", ours.overload_s, hpa.overload_s);
 }
 
 #[test]
-fn a_blackout_in_the_spike_costs_little() {
+fn blackout_in_the_spike_costs_at_most_half_more() {
     let outcomes = judge(&["celebrity", "blackout"], &[Contender::Ours], 1);
     let [without, with] = [&outcomes[0], &outcomes[1]].map(|outcomes| outcomes[&Contender::Ours].penalty());
     assert!(with <= 1.5 * without, "{with} of {without}");

@@ -80,9 +80,9 @@ fn answer(metric: &Metric, pods: &[Pod], current: u32) -> Result<u32, MetricErro
     replicas_for(metric, pods, current, Tolerance::default(), NOW)
 }
 
-/// Averages over pods, target 100, `current` replicas: what the rules give.
+/// Averages over pods, target 100, `current` replicas.
 #[test]
-fn plain_metrics() {
+fn averages_over_pods_give_the_documented_replicas() {
     type Case = (&'static str, u32, &'static str, &'static [i64], Result<u32, MetricError>);
     let cases: [Case; 20] = [
         ("on target", 2, "rr", &[100, 100], Ok(2)),
@@ -119,7 +119,7 @@ fn plain_metrics() {
 
 /// CPU in percent of 1,000 millicores, target 50.
 #[test]
-fn cpu() {
+fn cpu_utilisation_gives_the_documented_replicas() {
     type Case = (&'static str, u32, &'static str, &'static [i64], u32);
     let cases: [Case; 13] = [
         ("on target", 2, "rr", &[500, 500], 2),
@@ -147,7 +147,7 @@ fn cpu() {
 }
 
 #[test]
-fn single_values() {
+fn single_values_give_the_documented_replicas() {
     let object = |value| Metric::Object { target: 100, value };
     let external = |value| Metric::ExternalAverage { target: 100, value };
     let fleet = pods("rrdp");
@@ -169,13 +169,13 @@ fn hpa(replicas_min: u32, replicas_max: u32) -> Hpa {
     Hpa::new(HpaConfig { replicas_min, replicas_max, tolerance: Tolerance::default(), behavior })
 }
 
-/// An external metric that asks for exactly so many.
+/// An external metric that asks for exactly this number.
 fn asks(replicas: i64) -> Metric {
     Metric::ExternalAverage { target: 1, value: Some(replicas) }
 }
 
 #[test]
-fn at_most_four_pods_or_twice_as_many_in_fifteen_seconds() {
+fn scale_out_adds_at_most_four_pods_or_doubles_in_fifteen_seconds() {
     for (current, asked, expected) in [(1, 100, 5), (3, 100, 7), (4, 100, 8), (5, 100, 10), (50, 100, 100)] {
         let outcome = hpa(1, 1_000).reconcile(&[asks(asked)], &pods("r"), current, 0.0);
         assert_eq!(outcome, HpaOutcome::Scale(expected), "from {current}");
@@ -188,7 +188,7 @@ fn at_most_four_pods_or_twice_as_many_in_fifteen_seconds() {
 }
 
 #[test]
-fn down_only_after_five_minutes_of_lower_recommendations() {
+fn scale_in_needs_five_minutes_of_lower_recommendations() {
     let mut hpa = hpa(2, 100);
     let fleet = pods("r");
     assert_eq!(hpa.reconcile(&[asks(10)], &fleet, 10, 0.0), HpaOutcome::Keep);
@@ -200,7 +200,7 @@ fn down_only_after_five_minutes_of_lower_recommendations() {
 }
 
 #[test]
-fn the_greatest_metric_wins_and_a_broken_one_forbids_going_down() {
+fn greatest_metric_wins_and_a_missing_one_forbids_scale_in() {
     let fleet = pods("r");
     let broken = Metric::ExternalAverage { target: 1, value: None };
     let pass = |metrics: &[Metric]| hpa(1, 100).reconcile(metrics, &fleet, 4, 0.0);
@@ -211,7 +211,7 @@ fn the_greatest_metric_wins_and_a_broken_one_forbids_going_down() {
 }
 
 #[test]
-fn outside_of_floor_and_ceiling_metrics_are_not_asked() {
+fn metrics_are_ignored_outside_of_floor_and_ceiling() {
     let fleet = pods("r");
     assert_eq!(hpa(5, 100).reconcile(&[asks(50)], &fleet, 2, 0.0), HpaOutcome::Scale(5));
     assert_eq!(hpa(1, 8).reconcile(&[asks(1)], &fleet, 20, 0.0), HpaOutcome::Scale(8));
