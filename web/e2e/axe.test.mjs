@@ -1,5 +1,5 @@
-// axe-core's rules for WCAG 2.2 A and AA and its best practices on the page's main states, and what
-// axe cannot see: where the focus goes, and what a screen reader hears in a flood.
+// Accessibility: axe-core's rules for WCAG 2.2 A and AA and its best practices in the main states of
+// the page, the order of the focus, and the announcements for screen readers in a flood.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -28,9 +28,9 @@ after(async () => {
   await source?.stop();
 });
 
-/** The rules that the page breaks now, each with the elements that break it. */
+/** Returns the rules that the page breaks now, each with the elements that break it. */
 async function violations(page) {
-  // Not as a script element: the page's policy forbids it.
+  // Evaluated, because the page's policy forbids an added script element.
   await page.evaluate(axe);
   return page.evaluate(async (values) => {
     const { violations } = await window.axe.run(document, { runOnly: { type: 'tag', values } });
@@ -55,7 +55,7 @@ for (const [name, options] of [
   ['phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'zh-CN' }],
   ['landscape', { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true }],
 ]) {
-  test(`${name}: no rule of axe is broken, from a quiet room to its end`, async () => {
+  test(`${name}: the page breaks no rule of axe in any state`, async () => {
     const page = await open(browser, source, options);
     assert.deepEqual(await violations(page), [], 'a quiet room');
     everything();
@@ -84,7 +84,7 @@ for (const [name, options] of [
   });
 }
 
-test('the focus goes into the style panel and comes back from it; its colours have names', async () => {
+test('the keyboard opens and closes the style panel, and its colours have names', async () => {
   const page = await open(browser, source);
   await page.focus('#style-button');
   await page.keyboard.press('Enter');
@@ -105,7 +105,7 @@ test('the focus goes into the style panel and comes back from it; its colours ha
   await page.context().close();
 });
 
-test('in a flood the log is silent, and gifts, super chats and announcements are said all the same', async () => {
+test('in a flood screen readers hear only gifts, super chats and announcements', async () => {
   const page = await open(browser, source);
   const stop = source.chat(30);
   await page.waitForSelector('#log[aria-live=off]');

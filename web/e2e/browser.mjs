@@ -1,4 +1,4 @@
-// Headless Chromium, and the page as a test sees it.
+// Starts headless Chromium, and reads the page for the tests.
 
 import { chromium } from 'playwright-core';
 
@@ -17,7 +17,7 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
 }
 
-/** A page that is joined. Script errors and dialogs are kept in `page.faults`. */
+/** Opens the page and waits until it has joined. `page.faults` lists script errors, dialogs and policy violations. */
 export async function open(browser, server, { query = '', token = null, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale: 'en-US', ...options });
   const page = await context.newPage();
@@ -39,18 +39,18 @@ export async function connected(page) {
   await page.waitForSelector('#state[data-state=open]', { timeout: 30_000, state: 'attached' });
 }
 
-/** Types and sends as a person does. */
+/** Types a text and sends it with Enter. */
 export async function send(page, text) {
   await page.fill('#text', text);
   await page.press('#text', 'Enter');
 }
 
-/** The texts of the chat rows, in order. */
+/** Returns the texts of the chat rows, in order. */
 export function chats(page) {
   return page.$$eval('#list .row.chat .words', (rows) => rows.map((row) => row.textContent));
 }
 
-/** The names of the gifts shown, in order. */
+/** Returns the names of the gifts in the list, in order. */
 export function gifts(page) {
   return page.$$eval('#list .row.gift', (rows) => rows.map((row) => row.dataset.gift));
 }

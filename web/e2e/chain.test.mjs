@@ -1,20 +1,18 @@
-// The chain alone, without a browser: whatever is lost, doubled or reordered on
-// the way, each message is delivered once and in order.
+// The chain without a browser: it delivers each message once and in order, although batches are lost,
+// repeated or reordered.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { createServer } from 'vite';
+import { modules } from './modules.mjs';
 
-let vite;
+let page;
 let Chain;
 
 before(async () => {
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  vite = await createServer({ root, configFile: false, logLevel: 'error', server: { middlewareMode: true, ws: false, hmr: false, watch: null }, optimizeDeps: { noDiscovery: true } });
-  ({ Chain } = await vite.ssrLoadModule('/src/chain.ts'));
+  page = await modules();
+  ({ Chain } = await page.load('net/chain.ts'));
 });
-after(() => vite?.close());
+after(() => page?.close());
 
 const hello = (sequence, resume = false) => ({ type: 'hello', sequence, resume });
 const message = (sequence) => ({ sequence, class: 'gift', body: { id: `m${sequence}` } });
@@ -27,19 +25,19 @@ function batch(previous, sequence, extra = {}) {
 const answer = (range) => batch(range.after, range.before - 1, { repair: { outcome: 'complete', skipped: 0 } });
 const sequences = (step) => step.messages.map((one) => one.sequence);
 
-test('a hole is asked for, and what lies behind it waits', () => {
+test('the chain asks for a gap once, and later batches wait for it', () => {
   const chain = new Chain();
   chain.hello(hello(10));
   assert.deepEqual(sequences(chain.accept(batch(10, 12))), [11, 12]);
   const step = chain.accept(batch(14, 15));
   assert.deepEqual(sequences(step), []);
   assert.deepEqual(step.repair, { after: 12, before: 15 });
-  assert.equal(chain.accept(batch(15, 16)).repair, null, 'it is asked for once');
+  assert.equal(chain.accept(batch(15, 16)).repair, null, 'the chain asks once');
   assert.deepEqual(sequences(chain.accept(answer(step.repair))), [13, 14, 15, 16]);
   assert.equal(chain.waiting, false);
 });
 
-test('doubles are ignored', () => {
+test('repeated messages are ignored', () => {
   const chain = new Chain();
   chain.hello(hello(0));
   assert.deepEqual(sequences(chain.accept(batch(0, 3))), [1, 2, 3]);
@@ -47,24 +45,24 @@ test('doubles are ignored', () => {
   assert.deepEqual(sequences(chain.accept(batch(2, 4))), [4]);
 });
 
-test('a pulse alone moves nothing, and shows a hole', () => {
+test('a batch with only a pulse delivers nothing, and can show a gap', () => {
   const chain = new Chain();
   chain.hello(hello(5));
   assert.equal(chain.accept(batch(5, 5, { pulse: { likes: 1 } })).repair, null);
   assert.deepEqual(chain.accept(batch(7, 7)).repair, { after: 5, before: 8 });
 });
 
-test('a resume comes in several batches, live ones wait for it', () => {
+test('live batches wait until all batches of a resume have come', () => {
   const chain = new Chain();
   chain.hello(hello(5));
   chain.hello(hello(9, true));
-  assert.equal(chain.accept(batch(9, 10)).repair, null, 'the resume is on its way');
+  assert.equal(chain.accept(batch(9, 10)).repair, null, 'the resume is not complete');
   const repair = { outcome: 'complete', skipped: 0 };
   assert.deepEqual(sequences(chain.accept(batch(5, 7, { repair }))), [6, 7]);
   assert.deepEqual(sequences(chain.accept(batch(7, 9, { repair }))), [8, 9, 10]);
 });
 
-test('a chain that fell behind is followed, without showing anything twice', () => {
+test('a server whose chain is behind is followed, and no message is delivered twice', () => {
   const chain = new Chain();
   chain.hello(hello(0));
   chain.accept(batch(0, 8));
@@ -72,7 +70,7 @@ test('a chain that fell behind is followed, without showing anything twice', () 
   assert.deepEqual(sequences(chain.accept(batch(6, 9))), [9]);
 });
 
-test('what cannot be repaired is skipped and said', () => {
+test('a gap that the server cannot fill is skipped and reported', () => {
   const chain = new Chain();
   chain.hello(hello(1));
   chain.accept(batch(4, 5));
@@ -81,7 +79,7 @@ test('what cannot be repaired is skipped and said', () => {
   assert.equal(step.gone, true);
 });
 
-test('too much behind a hole ends the connection', () => {
+test('too many batches behind a gap end the connection', () => {
   const chain = new Chain();
   chain.hello(hello(1));
   let step;
@@ -89,7 +87,7 @@ test('too much behind a hole ends the connection', () => {
   assert.equal(step.overflow, true);
 });
 
-test('any loss, doubling and reordering: each once, in order', () => {
+test('after any loss, repetition and reordering each message is delivered once, in order', () => {
   let seed = 42;
   const random = () => {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

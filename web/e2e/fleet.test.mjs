@@ -1,4 +1,4 @@
-// The page in front of a fleet of processes: entry, gateways and uplinks have origins of their own.
+// The page with a fleet of processes: entry, gateways and uplinks have different origins.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -19,12 +19,12 @@ after(async () => {
   await server?.stop();
 });
 
-/** The origin of the gateway that a page is at, kept up by its sockets. */
+/** Returns the host of the gateway to which a page is connected. */
 function gatewayOf(page) {
   return page.evaluate(() => window.gateways.at(-1));
 }
 
-/** Notes the URL of every socket that said hello, in the page. */
+/** Creates a browser context whose pages list the hosts of their sockets in `window.gateways`. */
 async function noting(browser) {
   const context = await browser.newContext({ locale: 'en-US' });
   await context.addInitScript(() => {
@@ -40,7 +40,7 @@ async function noting(browser) {
   return context;
 }
 
-test('a page of the fleet sends, has the history, and survives a drain of its gateway', async () => {
+test('with a fleet the page sends, loads the history, and survives the drain of its gateway', async () => {
   assert.ok(members['gateway-1'] && members['gateway-2'] && members['uplink-1'], JSON.stringify(members));
   const context = await noting(browser);
   const ann = await context.newPage();
@@ -50,7 +50,7 @@ test('a page of the fleet sends, has the history, and survives a drain of its ga
   await ann.goto(`${server.origin}/?name=Ann`);
   await connected(ann);
   await send(ann, 'hello, fleet');
-  await until('it comes back through the fleet', async () => (await chats(ann)).includes('hello, fleet'), 30_000);
+  await until('the message arrives through the fleet', async () => (await chats(ann)).includes('hello, fleet'), 30_000);
   assert.equal(await ann.textContent('#hint'), '');
 
   const bob = await open(browser, server, { query: '?name=Bob' });

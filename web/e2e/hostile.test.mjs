@@ -1,4 +1,4 @@
-// Text is never markup: nothing that a sender writes runs or becomes an element.
+// Texts of senders are never markup: no text runs as a script or becomes an element.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -56,7 +56,7 @@ after(async () => {
   await server?.stop();
 });
 
-test('a corpus of scripts is shown letter by letter and never runs', async () => {
+test('scripts in texts, names and gifts are shown as text and never run', async () => {
   const page = await open(browser, server);
   const requests = [];
   page.on('request', (request) => requests.push(request.url()));
@@ -64,14 +64,14 @@ test('a corpus of scripts is shown letter by letter and never runs', async () =>
   for (const [index, text] of CORPUS.entries()) {
     const answer = await server.post(token, { type: 'chat', id: `x-${index}`, text });
     assert.equal(answer.status, 200, `${text}: ${JSON.stringify(answer)}`);
-    // Where a room shows a sample, what is held is not shown to others.
+    // A held message is shown only to its sender.
     if (answer.outcome === 'broadcast') await until(`shown: ${text}`, async () => (await chats(page)).includes(text));
   }
   const shown = new Set(await chats(page));
   assert.ok(CORPUS.filter((text) => shown.has(text)).length >= 10, 'most of the corpus was shown');
 
   for (const [index, name] of CORPUS.slice(0, 8).entries()) {
-    // A name of 1 to 40 characters: the longer ones are refused, which is as good.
+    // Names have 1 to 40 characters: the server refuses longer ones.
     await server.post(token, { type: 'gift', id: `g-${index}`, gift: { name, count: 1 } });
     await server.post(token, { type: 'super_chat', id: `s-${index}`, text: name, amount_minor: 100, currency: 'CNY' });
   }
@@ -89,9 +89,9 @@ test('a corpus of scripts is shown letter by letter and never runs', async () =>
   assert.deepEqual(page.faults, []);
 });
 
-test('a name from a token is text too', async () => {
+test('a name in a token is shown as text', async () => {
   const page = await open(browser, server, { query: `?name=${encodeURIComponent('<img src=x onerror=window.pwned=1>')}` });
-  // The server may take the name, clean it or refuse it (then the page takes another); it is never markup.
+  // The server may accept, clean or refuse the name; after a refusal the page uses another name.
   await page.fill('#text', 'hello from nobody');
   await page.press('#text', 'Enter');
   await until('it shows', async () => (await chats(page)).includes('hello from nobody'));
@@ -100,7 +100,7 @@ test('a name from a token is text too', async () => {
   assert.deepEqual(page.faults, []);
 });
 
-test('the page is served under a strict policy', async () => {
+test('the server sends a strict content security policy with the page', async () => {
   const answer = await fetch(server.origin);
   const policy = answer.headers.get('content-security-policy') ?? '';
   assert.match(policy, /default-src 'self'/);

@@ -1,4 +1,4 @@
-// The lanes and the queue before them, without a browser: no two danmaku overlap at any time.
+// The lanes and the queue in front of them without a browser: no two danmaku overlap at any time.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,8 +11,8 @@ let Admission;
 
 before(async () => {
   page = await modules();
-  ({ Lanes, leftAt } = await page.load('lanes.ts'));
-  ({ Admission } = await page.load('admission.ts'));
+  ({ Lanes, leftAt } = await page.load('stage/lanes.ts'));
+  ({ Admission } = await page.load('stage/admission.ts'));
 });
 after(() => page?.close());
 
@@ -20,7 +20,7 @@ const SIZE = { widthPx: 1_000, heightPx: 500, rowPx: 12 };
 const HOW = { speedPxPerMs: 0.1, standMs: 5_000 };
 const wish = (widthPx, motion = 'scroll', rows = 3) => ({ motion, widthPx, rows });
 
-/** Two boxes that share a place at this moment. */
+/** Returns two boxes that overlap at this time, or null. */
 function overlapping(boxes, nowMs) {
   const shown = boxes.filter((box) => box.startMs <= nowMs && nowMs < box.endMs);
   for (const [index, a] of shown.entries()) {
@@ -33,34 +33,34 @@ function overlapping(boxes, nowMs) {
   return null;
 }
 
-test('a lane takes the next one only when the tail of the last has left the edge', () => {
+test('a lane takes a danmaku only after the whole of the last one has passed the edge', () => {
   const lanes = new Lanes({ ...SIZE, heightPx: 36 });
   assert.ok(lanes.place(wish(300), 0, HOW));
-  assert.equal(lanes.place(wish(100), 3_000, HOW), null, 'its tail is at the edge');
+  assert.equal(lanes.place(wish(100), 3_000, HOW), null, 'the last one is still at the edge');
   const next = lanes.place(wish(100), 3_200, HOW);
   assert.equal(next.topPx, 0);
 });
 
-test('a faster one waits until it does not catch up', () => {
+test('a faster danmaku waits until it cannot reach the one in front', () => {
   const lanes = new Lanes({ ...SIZE, heightPx: 36 });
   const slow = lanes.place(wish(300), 0, HOW);
   const fast = { ...HOW, speedPxPerMs: 0.2 };
   assert.equal(lanes.place(wish(100), 4_000, fast), null);
-  // 1,000 px in 5,000 ms: it must not reach the edge where the slow one leaves it before 13,000 ms.
+  // The faster one crosses 1,000 px in 5,000 ms: it must not reach the left edge before 13,000 ms.
   const after = lanes.place(wish(100), slow.endMs - 4_800, fast);
   assert.ok(after);
   for (let ms = 0; ms < 20_000; ms += 10) assert.equal(overlapping(lanes.boxes, ms), null);
 });
 
-test('scrolling ones pass below a standing one, and it waits for those that are on their way', () => {
+test('scrolling danmaku pass below a standing one, which waits for those that are already shown', () => {
   const lanes = new Lanes({ ...SIZE, heightPx: 72 });
   const standing = lanes.place(wish(400, 'top'), 0, HOW);
   assert.deepEqual([standing.leftPx, standing.topPx], [300, 0]);
   assert.ok(lanes.place(wish(200), 0, HOW).topPx >= standing.heightPx);
-  assert.equal(lanes.place(wish(400, 'bottom'), 1_000, HOW), null, 'the scrolling one will be there');
+  assert.equal(lanes.place(wish(400, 'bottom'), 1_000, HOW), null, 'the scrolling one would meet it');
 });
 
-test('standing ones do not share a row', () => {
+test('standing danmaku share no row', () => {
   const lanes = new Lanes(SIZE);
   const tops = [0, 1, 2].map(() => lanes.place(wish(100, 'top'), 0, HOW).topPx);
   assert.deepEqual(tops, [0, 36, 72]);
@@ -68,12 +68,12 @@ test('standing ones do not share a row', () => {
   assert.deepEqual(bottoms, [464, 428]);
 });
 
-test('what is higher than the stage has no place', () => {
+test('a danmaku that is higher than the stage has no place', () => {
   assert.equal(new Lanes({ ...SIZE, heightPx: 30 }).place(wish(10), 0, HOW), null);
   assert.equal(new Lanes({ ...SIZE, heightPx: 0 }).place(wish(10), 0, HOW), null);
 });
 
-test('any wishes, speeds, sizes of the stage and times: no two ever overlap', () => {
+test('no two danmaku overlap, at any sizes, speeds, times and sizes of the stage', () => {
   for (let round = 0; round < 60; round += 1) {
     const random = seeded(round);
     const among = (...of) => of[Math.floor(random() * of.length)];
@@ -103,7 +103,7 @@ test('any wishes, speeds, sizes of the stage and times: no two ever overlap', ()
   }
 });
 
-/** Runs turns at 15 a second; asks come at a rate. */
+/** Runs turns at 15 a second, with danmaku at a rate. */
 function crowd({ perSecond, secs, size = SIZE, make, seed = 1, still = false }) {
   const admission = new Admission(size);
   admission.still = still;
@@ -126,7 +126,7 @@ function crowd({ perSecond, secs, size = SIZE, make, seed = 1, still = false }) 
 
 const chat = (random) => ({ rank: 'other', motion: random() < 0.08 ? (random() < 0.5 ? 'top' : 'bottom') : 'scroll', widthPx: 50 + random() ** 2 * 300, rows: random() < 0.1 ? 4 : 3 });
 
-test('each danmaku is shown or missed, once, and waits a second at most', () => {
+test('each danmaku is shown or missed once, and waits for at most a second', () => {
   const seen = crowd({ perSecond: 50, secs: 30, make: chat });
   assert.equal(seen.placed.length + seen.missed.length, seen.all.length);
   for (const { item, nowMs } of seen.placed) assert.ok(nowMs - item.atMs <= 1_066);
@@ -134,12 +134,12 @@ test('each danmaku is shown or missed, once, and waits a second at most', () => 
   assert.ok(seen.placed.length > 200, `only ${seen.placed.length} of ${seen.all.length} were shown`);
 });
 
-test('a calm room misses none', () => {
+test('a calm room misses no danmaku', () => {
   const seen = crowd({ perSecond: 3, secs: 60, make: chat });
   assert.deepEqual([seen.missed.length, seen.placed.length], [0, seen.all.length]);
 });
 
-test('own ones always get a lane, and paid ones before the others', () => {
+test('own danmaku always get a lane, and paid ones get lanes before the others', () => {
   const make = (random) => ({ ...chat(random), rank: random() < 0.01 ? 'own' : random() < 0.03 ? 'paid' : 'other' });
   const seen = crowd({ perSecond: 100, secs: 30, make });
   const missed = (rank) => seen.missed.filter(({ item }) => item.rank === rank).length;
@@ -149,19 +149,19 @@ test('own ones always get a lane, and paid ones before the others', () => {
   assert.ok(share('other') > 0.5, 'the room was full');
 });
 
-test('a standing one that finds no place scrolls instead', () => {
+test('a standing danmaku that finds no place scrolls instead', () => {
   const seen = crowd({ perSecond: 6, secs: 10, make: () => ({ rank: 'other', motion: 'top', widthPx: 200, rows: 3 }) });
   assert.ok(seen.placed.some((one) => one.motion === 'scroll'));
   assert.ok(seen.placed.some((one) => one.motion === 'top'));
 });
 
-test('with reduced motion nothing scrolls', () => {
+test('with reduced motion all danmaku stand', () => {
   const seen = crowd({ perSecond: 20, secs: 10, make: chat, still: true });
   assert.ok(seen.placed.length > 0);
   assert.ok(seen.placed.every((one) => one.motion !== 'scroll' && one.box.speedPxPerMs === 0));
 });
 
-test('the queue is bounded: beyond it the newest of the last rank is missed at once', () => {
+test('a full queue misses the newest danmaku of the lowest rank', () => {
   const admission = new Admission({ ...SIZE, heightPx: 0 });
   for (let n = 0; n < 100; n += 1) admission.offer({ rank: n === 99 ? 'own' : 'other', motion: 'scroll', widthPx: 10, rows: 3, item: n }, 0);
   const { missed } = admission.turn(0);

@@ -1,4 +1,4 @@
-// The page's sizes: what must not be cut, shifted or pushed out, from a phone to a desktop.
+// The layout from a phone to a desktop: no part of the page is cut, shifted or pushed out.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -44,13 +44,30 @@ test('a hint moves neither the stage nor the list', async () => {
     const boxes = () => Promise.all(['#stage', '#list', '#text'].map((selector) => box(page, selector)));
     const before = await boxes();
     await page.click('[data-offer=super]');
-    await until('the hint', async () => /First write/.test(await page.textContent('#hint')));
+    await until('the hint', async () => /Write the text/.test(await page.textContent('#hint')));
     assert.deepEqual(await boxes(), before);
     await page.context().close();
   }
 });
 
-test('a long super chat ends in an ellipsis, its last line whole', async () => {
+test('the top bar of a disconnected page fits on a phone, in both languages', async () => {
+  for (const locale of ['en-US', 'zh-CN']) {
+    for (const width of [360, 390]) {
+      source.refusal = null;
+      const page = await open(browser, source, { viewport: { width, height: 780 }, ...touch, locale });
+      source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
+      source.close('unavailable', 4103);
+      await page.waitForSelector('#now:not([hidden])');
+      await until('the countdown is long', async () => /[56]\d/.test(await page.textContent('#state-text')));
+      const { right } = await box(page, '#language');
+      assert.ok(right <= width, `${locale}, ${width} px: the last button ends at ${right}`);
+      await page.context().close();
+    }
+  }
+  source.refusal = null;
+});
+
+test('a long super chat ends in an ellipsis, and its last line is not cut', async () => {
   const page = await open(browser, source, { viewport: { width: 1440, height: 900 } });
   source.say({ type: 'super_chat', user: 'u', name: 'Ann', text: '祝你生日快乐，天天开心！'.repeat(15), amount_minor: 3_000, currency: 'CNY' });
   await page.waitForSelector('.banner.super');
@@ -64,12 +81,12 @@ test('a long super chat ends in an ellipsis, its last line whole', async () => {
   await page.context().close();
 });
 
-test('the pill of new messages is one line', async () => {
+test('the button for new messages has one line', async () => {
   const page = await open(browser, source, { viewport: { width: 844, height: 390 } });
   source.say(...Array.from({ length: 60 }, birthday()));
   await until('rows', async () => (await page.$$('#list .row')).length >= 60);
   await page.$eval('#list', (list) => list.scrollTo(0, 0));
-  await until('the list saw it', async () => {
+  await until('the button shows', async () => {
     source.say(birthday()());
     return page.isVisible('#newer');
   });
@@ -77,7 +94,7 @@ test('the pill of new messages is one line', async () => {
   await page.context().close();
 });
 
-test('an announcement on a phone is wide and leaves the badge and the buttons free', async () => {
+test('an announcement on a phone is wide and covers neither the badge nor the button', async () => {
   const page = await open(browser, source, { viewport: { width: 390, height: 844 }, ...touch });
   source.say({ type: 'signal', signal: 'announcement', text: 'The stream moves to another studio in five minutes, please stay.' });
   await page.waitForSelector('#announcement:not([hidden])');
@@ -88,7 +105,7 @@ test('an announcement on a phone is wide and leaves the badge and the buttons fr
   await page.context().close();
 });
 
-test('a text of 200 letters on a phone breaks in the list and stays on the stage', async () => {
+test('a text of 200 letters on a phone breaks in the list and fits on the stage', async () => {
   const page = await open(browser, source, { viewport: { width: 390, height: 844 }, ...touch });
   source.say({ type: 'chat', text: 'x'.repeat(200), style: { mode: 'top', size: 'large', color: 0xffffff } });
   const node = await page.waitForSelector('#flight .danmaku', { state: 'attached' });

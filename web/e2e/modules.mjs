@@ -1,16 +1,16 @@
-// Modules of the page without a browser, for tests of what needs none.
+// Loads modules of the page for tests without a browser.
 
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
 
-/** Loads a module of `src`; `close` when the tests are over. */
+/** Returns `load`, which loads a module of `src`, and `close`, to call after the tests. */
 export async function modules() {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const vite = await createServer({ root, configFile: false, logLevel: 'error', server: { middlewareMode: true, ws: false, hmr: false, watch: null }, optimizeDeps: { noDiscovery: true } });
   return { load: (name) => vite.ssrLoadModule(`/src/${name}`), close: () => vite.close() };
 }
 
-/** Even numbers from 0 to 1, the same for the same seed. */
+/** Returns a generator of pseudo-random numbers from 0 to 1, the same for the same seed. */
 export function seeded(seed) {
   let state = seed;
   return () => {

@@ -1,5 +1,4 @@
-// The network is cut and comes back: of what is money nothing is missing and
-// nothing is shown twice.
+// Outages of the server and the network: no gift and no super chat is missing or shown twice.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -30,25 +29,25 @@ async function giveMany(token, prefix, count) {
   return names;
 }
 
-/** Exactly these, each once, in this order. */
+/** Asserts that the list shows exactly these gifts, each once, in this order. */
 async function shows(page, prefix, names) {
   const mine = async () => (await gifts(page)).filter((name) => name.startsWith(prefix));
   await until(`${names.length} gifts of ${prefix}`, async () => (await mine()).length >= names.length, 30_000);
   assert.deepEqual(await mine(), names);
 }
 
-test('the server dies and comes back on the same data', async () => {
+test('after a crash of the server on the same data no gift is missing or doubled', async () => {
   const token = await server.token('giver');
   const page = await open(browser, server);
   const names = await giveMany(token, 'kill', 5);
   await shows(page, 'kill', names);
   for (let round = 0; round < 3; round += 1) {
-    // The last of them may not have reached the page when the process dies.
+    // The last of them may not have reached the page when the process is killed.
     names.push(...(await giveMany(token, `kill-${round}a`, 5)));
     await server.kill();
     await page.waitForSelector('#state:not([data-state=open])', { state: 'attached' });
     await server.run();
-    // Before the page is back, so that it can have them by the resume alone.
+    // Posted before the page has reconnected, so that only the resume can deliver them.
     names.push(...(await giveMany(token, `kill-${round}b`, 5)));
     await connected(page);
     names.push(...(await giveMany(token, `kill-${round}c`, 5)));
@@ -57,7 +56,7 @@ test('the server dies and comes back on the same data', async () => {
   assert.deepEqual(page.faults, []);
 });
 
-test('the browser is offline for a while', async () => {
+test('after a time offline no gift is missing or doubled', async () => {
   const token = await server.token('giver');
   const page = await open(browser, server);
   const names = await giveMany(token, 'offline', 3);
@@ -70,13 +69,13 @@ test('the browser is offline for a while', async () => {
   await connected(page);
 });
 
-test('a post that the network swallowed is one message', async () => {
+test('a post whose answer is lost is shown once', async () => {
   const page = await open(browser, server);
   let cut = 2;
   await page.route('**/messages', async (route) => {
     if (cut === 0) return route.continue();
     cut -= 1;
-    // The server gets it, the page never hears so.
+    // The server receives the post, but its answer does not reach the page.
     if (cut === 0) await route.fetch();
     return route.abort('connectionreset');
   });

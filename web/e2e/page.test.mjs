@@ -1,4 +1,4 @@
-// Two people in one room, through the real server and a real browser.
+// Two viewers in one room, with the real server and a real browser.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -26,7 +26,7 @@ async function closing(pages, run) {
   }
 }
 
-test('what one page sends the other shows, in the list and in flight', async () => {
+test('a message of one page appears in the list and on the stage of another', async () => {
   const ann = await open(browser, server, { query: '?name=Ann' });
   const bob = await open(browser, server, { query: '?name=Bob' });
   await closing([ann, bob], async () => {
@@ -40,7 +40,7 @@ test('what one page sends the other shows, in the list and in flight', async () 
   });
 });
 
-test('colour, place and size arrive as they were chosen', async () => {
+test('a danmaku has the chosen colour, position and size', async () => {
   const ann = await open(browser, server);
   const bob = await open(browser, server);
   await closing([ann, bob], async () => {
@@ -54,7 +54,7 @@ test('colour, place and size arrive as they were chosen', async () => {
   });
 });
 
-test('a gift shows as a banner and as a row, a super chat with its price', async () => {
+test('a gift has a banner and a row, and a super chat shows its price', async () => {
   const ann = await open(browser, server, { query: '?name=Ann' });
   const bob = await open(browser, server);
   await closing([ann, bob], async () => {
@@ -69,7 +69,7 @@ test('a gift shows as a banner and as a row, a super chat with its price', async
   });
 });
 
-test('likes move the counter of everybody', async () => {
+test('likes change the counter of all viewers', async () => {
   const ann = await open(browser, server);
   const bob = await open(browser, server);
   await closing([ann, bob], async () => {
@@ -78,7 +78,7 @@ test('likes move the counter of everybody', async () => {
   });
 });
 
-test('a muted user is told so, and for how long; others go on', async () => {
+test('a muted viewer sees for how long, and others can still send', async () => {
   const muted = await open(browser, server, { token: await server.token('mallory') });
   const other = await open(browser, server);
   await closing([muted, other], async () => {
@@ -86,9 +86,9 @@ test('a muted user is told so, and for how long; others go on', async () => {
     await send(muted, 'before the mute');
     await until('it was heard', async () => (await chats(other)).includes('before the mute'));
     await server.adminPost('/v1/admin/rooms/demo/mute', { user: 'mallory', secs: 60 });
-    // The signal may or may not have come first: either way the box says it.
+    // The hint comes from the signal or from the refusal, whichever is first.
     await send(muted, 'after the mute');
-    await until('the refusal', async () => /may not speak/.test(await muted.textContent('#hint')));
+    await until('the refusal', async () => /You are muted/.test(await muted.textContent('#hint')));
     await until('the countdown', async () => /\d+ s/.test(await muted.textContent('#send-text')));
     assert.equal(await muted.inputValue('#text'), 'after the mute', 'a refused text stays');
     await send(other, 'others go on');
@@ -109,7 +109,7 @@ test('a recalled message leaves the list', async () => {
   });
 });
 
-test('the list follows the newest, and waits while somebody reads above', async () => {
+test('the list follows the newest row, except while the viewer reads older rows', async () => {
   const ann = await open(browser, server);
   await closing([ann], async () => {
     const token = await server.token('talker');
@@ -128,7 +128,7 @@ test('the list follows the newest, and waits while somebody reads above', async 
   });
 });
 
-test('the page speaks Chinese and English', async () => {
+test('the page has Chinese and English texts', async () => {
   const zh = await open(browser, server, { locale: 'zh-CN' });
   await closing([zh], async () => {
     assert.equal((await zh.textContent('#send-text')).trim(), '发送');

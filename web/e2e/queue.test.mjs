@@ -1,5 +1,5 @@
-// More want in than the servers admit: the page counts down, shows its ticket once, and
-// comes in in the end.
+// The join queue: while the servers are full the page counts down, uses its ticket once, and joins at
+// its slot.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -18,7 +18,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** A page on its way in; entry gives these answers first, and then its own. */
+/** Opens the page. Entry gives these answers first, and then its own. */
 async function visit(answers, locale = 'en-US') {
   const page = await (await browser.newContext({ locale })).newPage();
   page.sockets = [];
@@ -33,20 +33,20 @@ async function visit(answers, locale = 'en-US') {
 
 const ticket = (wait_ms) => ({ body: JSON.stringify({ downlinks: [], ticket: { token: 'a.b-c_d', wait_ms } }) });
 
-test('a ticket is counted down in both languages and shown', async () => {
+test('the page counts down to its slot in both languages, and connects with the ticket', async () => {
   for (const [locale, words] of [['en-US', /^Entering in [123] s$/], ['zh-CN', /^[123] 秒后进入$/]]) {
     const page = await visit([ticket(2_500)], locale);
     await page.waitForSelector('#state[data-state=queued]', { state: 'attached' });
     assert.match(await page.textContent('#state-text'), words);
     assert.deepEqual(page.sockets, []);
-    // It is no real one: refused, the page asks entry again, and is let in without.
+    // The gateway refuses the invented ticket; the page asks entry again and joins without one.
     await connected(page);
     assert.equal(page.sockets[0], '?ticket=a.b-c_d');
     assert.equal(page.sockets.at(-1), '');
   }
 });
 
-test('who is turned away comes back at the named time', async () => {
+test('a refused page retries at the given time', async () => {
   const refusal = { error: { code: 'overloaded', message: 'full', retry_after_ms: 2_000 } };
   const begun = performance.now();
   const page = await visit([{ status: 503, body: JSON.stringify(refusal) }]);

@@ -1,4 +1,4 @@
-// Frames as the browser shows them, which come also while the page's main thread is busy.
+// Films the page: the browser delivers frames also while the page's main thread is busy.
 
 /** Films the page while `run` runs; `run` returns the first and the last moment that count, as Unix milliseconds. */
 export async function filmed(page, run) {
@@ -6,16 +6,18 @@ export async function filmed(page, run) {
   const frames = [];
   session.on('Page.screencastFrame', ({ data, metadata, sessionId }) => {
     frames.push({ data, atMs: metadata.timestamp * 1000 });
-    void session.send('Page.screencastFrameAck', { sessionId });
+    // The last acknowledgement may come after the session has ended.
+    session.send('Page.screencastFrameAck', { sessionId }).catch(() => undefined);
   });
   await session.send('Page.startScreencast', { format: 'png', everyNthFrame: 4 });
   const [fromMs, toMs] = await run();
   await session.send('Page.stopScreencast');
   await session.detach();
-  return frames.filter(({ atMs }) => fromMs < atMs && atMs < toMs);
+  // Frames are encoded in parallel, and may arrive out of order.
+  return frames.filter(({ atMs }) => fromMs < atMs && atMs < toMs).sort((a, b) => a.atMs - b.atMs);
 }
 
-/** The left edge of a colour in each frame, in pixels; null where it is not to be seen. */
+/** Returns the left edge of a colour in each frame, in pixels; null where the colour is missing. */
 export async function leftOf(browser, frames, color) {
   const page = await browser.newPage();
   const lefts = await page.evaluate(

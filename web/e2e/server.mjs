@@ -1,5 +1,4 @@
-// A real server process for the tests: free ports, a data directory of its own,
-// killed and restarted at will.
+// Starts, kills and restarts a real server process with free ports and its own data directory.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,7 +10,7 @@ import { promisify } from 'node:util';
 
 const READY_MS = 30_000;
 const STOP_MS = 15_000;
-/** Last line of the banner of a fleet. */
+/** Last line of the banner of a fleet, printed when it is ready. */
 const UP = 'stop      Ctrl-C';
 const LOG_CHARACTERS_MAX = 20_000;
 
@@ -21,12 +20,12 @@ export function binary() {
   return path;
 }
 
-/** The server reads every BARRAGE_* variable as configuration: tests start it without those of
- * the caller, and with limits that are out of the way (tests post faster than people). */
+/** Returns the environment of the server: without the caller's BARRAGE_* variables, which are
+ * configuration, and with high limits, because tests post faster than people. */
 function environment() {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_'));
   const limits = ['ADDRESS_PER_S', 'USER_PER_S'].map((name) => [`BARRAGE_UPLINK__LIMITS__${name}`, '1000000']);
-  // Where `cargo xtask test` puts a nats-server when the machine has none.
+  // `cargo xtask test` installs a nats-server there when the machine has none.
   const path = `${fileURLToPath(new URL('../../target/tools/nats/bin', import.meta.url))}:${process.env.PATH}`;
   return Object.fromEntries([...others, ...limits, ['PATH', path]]);
 }
@@ -35,7 +34,7 @@ export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Asks until it holds; the last failure is part of the error. */
+/** Waits until the condition holds. The error names the condition and the last failure. */
 export async function until(what, holds, withinMs = 15_000) {
   const end = performance.now() + withinMs;
   let last = '';
@@ -51,7 +50,7 @@ export async function until(what, holds, withinMs = 15_000) {
   throw new Error(`not within ${withinMs} ms: ${what}${last}`);
 }
 
-/** Two ports that were free together. */
+/** Returns two free ports. */
 async function freePorts() {
   const servers = [createServer(), createServer()];
   const ports = await Promise.all(
@@ -87,7 +86,7 @@ export class Server {
     try {
       await until('the server is ready', async () => {
         if (child.exitCode !== null) return true;
-        // A fleet says so itself.
+        // A fleet prints when it is ready.
         return this.log.includes(UP) || (await fetch(`${this.admin}/readyz`)).ok;
       }, READY_MS);
       if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
@@ -99,19 +98,19 @@ export class Server {
     }
   }
 
-  /** The processes of a fleet (`up --cluster`), by name, as its banner lists them. */
+  /** Returns the processes of a fleet (`up --cluster`) by name, as its banner lists them. */
   members() {
     const found = this.log.matchAll(/^ +([a-z]+(?:-\d+)?) +(http:\S+)? +admin (http:\S+?)\/$/gm);
     return Object.fromEntries([...found].map(([, name, at, admin]) => [name, { origin: at?.replace(/\/$/, ''), admin }]));
   }
 
-  /** As a power cut would. */
+  /** Kills the process as a power cut would. */
   async kill() {
     this.child.kill('SIGKILL');
     await this.exited;
   }
 
-  /** Stops as a person would; the exit code. */
+  /** Stops the process with an interrupt. Returns the exit code. */
   async stop() {
     this.child.kill('SIGINT');
     const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
@@ -127,7 +126,7 @@ export class Server {
     return stdout.trim();
   }
 
-  /** Posts a message; a limit is waited out, anything else that is refused is returned. */
+  /** Posts a message. Waits for a limit to pass; returns any other answer. */
   async post(token, body, room = 'demo') {
     for (;;) {
       const answer = await fetch(`${this.origin}/v1/rooms/${room}/messages`, {

@@ -1,6 +1,5 @@
-// A scripted server: it serves the built page under the server's own policy and speaks as
-// much of the protocol as a test asks for. For cases that a real server produces only by
-// chance (a chosen rate, a close code, a notice that comes twice).
+// A scripted server for cases that a real server produces only by chance: a chosen rate, a close code,
+// a notice that comes twice. It serves the built page with the policy of the real server.
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -14,7 +13,7 @@ const POLICY =
   "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 const SOCKET_MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** Messages of a birthday stream: short Chinese wishes, many of them alike, some long, some English. */
+/** Messages of a birthday stream: mostly short Chinese wishes with repeats, some long, some English. */
 const WISHES = ['生日快乐', '生日快乐！', '祝生日快乐🎂', '生日快乐生日快乐', '哈哈哈哈哈哈', '666', '来了来了', '好漂亮', '前方高能', '多重弹幕护体', '主播晚上好', '许愿许愿', '蛋糕！', '恭喜恭喜', '破防了', '太好看了吧', '22k快乐', 'happy birthday!!', 'Happy birthday from Berlin', 'gg', 'the candles are so beautiful tonight', '第一次来，祝你天天开心，万事如意，身体健康', '希望你以后的每一天都像今天这样开心快乐，永远有这么多人陪着你一起过生日🎉🎉', 'I stayed up until four in the morning for this stream and it was worth every single minute of it'];
 
 export class Source {
@@ -31,11 +30,11 @@ export class Source {
     this.past = [];
     this.joins = 0;
     this.posts = [];
-    /** Answers of `/v1/entry`; null: the usual one. */
+    /** Answer of `/v1/entry`, as { status, body }; null for the usual one. */
     this.entry = null;
-    /** Refuses every join with this, when set: { code, close, retry_after_ms }. */
+    /** Refusal of every join, as { code, close, retry_after_ms }; null to accept. */
     this.refusal = null;
-    /** Answers a post; by default it is broadcast. */
+    /** Returns the answer to a post. By default the post is broadcast. */
     this.answer = () => ({ status: 200, body: { outcome: 'broadcast', sequence: this.sequence + 1 } });
     this.server = createServer((request, response) => void this.#http(request, response));
     this.server.on('upgrade', (request, socket) => this.#upgrade(request, socket));
@@ -47,7 +46,7 @@ export class Source {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  /** Sends messages as one batch to everybody. */
+  /** Sends messages as one batch to all viewers. */
   say(...bodies) {
     const previous = this.sequence;
     const messages = bodies.map((body) => {
@@ -65,18 +64,18 @@ export class Source {
     for (const socket of this.sockets) if (socket.joined) socket.write(bytes);
   }
 
-  /** An error frame and a close frame, as the server says good-bye. */
+  /** Sends an error frame and a close frame to all viewers. */
   close(code, close, message = code) {
     this.frame({ type: 'error', code, message });
-    for (const socket of this.sockets) farewell(socket, close);
+    for (const socket of this.sockets) closeSocket(socket, close);
   }
 
-  /** Closes without a word before. */
+  /** Sends a close frame without an error frame to all viewers. */
   hangUp(close) {
-    for (const socket of this.sockets) farewell(socket, close);
+    for (const socket of this.sockets) closeSocket(socket, close);
   }
 
-  /** Posts at a rate, spread evenly, until the returned function is called. */
+  /** Sends messages at an even rate, until the returned function is called. */
   chat(perSecond, make = birthday()) {
     const tickMs = 50;
     const started = performance.now();
@@ -148,7 +147,7 @@ export class Source {
     if (this.refusal) {
       const { close, ...refusal } = this.refusal;
       socket.write(framed(JSON.stringify({ type: 'error', message: '', ...refusal })));
-      return farewell(socket, close);
+      return closeSocket(socket, close);
     }
     socket.joined = true;
     const hello = { type: 'hello', room: 'demo', user: frame.token ? (this.user ?? 'guest-1') : undefined, connection: 'c', ping_interval_ms: 25_000, sequence: this.sequence, resume: false, online: 3 };
@@ -156,7 +155,7 @@ export class Source {
   }
 }
 
-/** A generator of danmaku with the lengths, repeats, modes and sizes of a birthday stream. Seeded. */
+/** Returns a seeded generator of danmaku with the lengths, repeats, modes and sizes of a birthday stream. */
 export function birthday(seed = 22) {
   let state = seed;
   const random = () => {
@@ -164,7 +163,7 @@ export function birthday(seed = 22) {
     return state / 2 ** 32;
   };
   return () => {
-    // The shorter texts are the commoner ones.
+    // Shorter texts are more frequent.
     const text = WISHES[Math.floor(random() ** 1.8 * WISHES.length)];
     const kind = random();
     const mode = kind < 0.05 ? 'top' : kind < 0.08 ? 'bottom' : 'scroll';
@@ -176,7 +175,7 @@ export function birthday(seed = 22) {
   };
 }
 
-function farewell(socket, close) {
+function closeSocket(socket, close) {
   socket.end(Buffer.from([0x88, 2, close >> 8, close & 255]));
 }
 
@@ -190,7 +189,7 @@ function framed(text) {
   return Buffer.concat([head, data]);
 }
 
-/** The first client frame in the bytes, or null: it is not whole yet. Clients of a test send short ones. */
+/** Returns the first client frame in the bytes, or null while it is not complete. Frames have at most 64 KiB. */
 function unframed(bytes) {
   if (bytes.length < 6) return null;
   let length = bytes[1] & 127;

@@ -1,5 +1,5 @@
-// The states of the page with a scripted server: how a visit ends and comes back, what is refused and
-// why, and a sign-in that outlives a reload.
+// The states of the page with a scripted server: how a visit ends and how the page reconnects,
+// refusals with their reasons, and the sign-in over a reload.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -28,14 +28,14 @@ after(async () => {
 const refusedEntry = (status, code) => ({ status, body: { error: { code, message: `entry says ${code}` } } });
 const hint = (page) => page.textContent('#hint');
 
-/** A token as the page reads it; nobody verifies it here. */
+/** Returns an unsigned token: the scripted server does not verify it. */
 function token(claims) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'none' })}.${part(claims)}.c2ln`;
 }
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3_600;
 
-/** A page that is on its way in, and may not get there. */
+/** Opens the page without waiting until it has joined. */
 async function visit(options = {}) {
   const page = await (await browser.newContext({ locale: 'en-US', ...options })).newPage();
   await page.goto(source.origin);
@@ -55,10 +55,10 @@ async function closed(page, reason) {
   }
 }
 
-test('a room that is not there ends the visit with a sentence', async () => {
+test('a missing room ends the visit, and a check brings the viewer back', async () => {
   source.entry = refusedEntry(404, 'unknown_room');
   const page = await visit();
-  await closed(page, /There is no such room/);
+  await closed(page, /This room does not exist/);
   assert.equal(source.joins, 0);
   source.entry = null;
   await page.click('#look');
@@ -66,26 +66,26 @@ test('a room that is not there ends the visit with a sentence', async () => {
   assert.ok(await page.isHidden('#curtain'));
 });
 
-test('a closed room ends the visit of a newcomer', async () => {
+test('a closed room ends the visit with the reason', async () => {
   source.entry = refusedEntry(410, 'room_closed');
   await closed(await visit({ locale: 'en-US' }), /The stream has ended/);
 });
 
-test('a room that closes ends the visit, and opening it brings the viewer back', async () => {
+test('closing the room ends the visit, and opening it brings the viewer back', async () => {
   const page = await open(browser, source);
   source.say({ type: 'signal', signal: 'close' });
   source.entry = refusedEntry(410, 'room_closed');
   source.close('room_closed', 4015);
   await closed(page, /The stream has ended/);
   source.entry = null;
-  // The network's return is one of the moments at which the page looks.
+  // The page checks the room when the network is back.
   await page.evaluate(() => window.dispatchEvent(new Event('online')));
   await connected(page);
   assert.equal(await page.textContent('#live-text'), 'LIVE');
   assert.ok(await page.isEnabled('#text'));
 });
 
-test('the page itself looks for a closed room', async () => {
+test('the page checks a closed room from time to time', async () => {
   const page = await (await browser.newContext({ locale: 'en-US' })).newPage();
   await page.clock.install();
   source.entry = refusedEntry(410, 'room_closed');
@@ -96,42 +96,42 @@ test('the page itself looks for a closed room', async () => {
   await connected(page);
 });
 
-test('a kick says so, and the page stays away until it is over', async () => {
+test('a kicked page shows the reason and reconnects only after the kick', async () => {
   const page = await open(browser, source);
   await page.clock.install();
   source.say({ type: 'signal', signal: 'kick', user: 'guest-1', until_ms: Date.now() + 600_000 });
   source.close('kicked', 4016);
-  await closed(page, /You were removed from the room/);
-  assert.match(await page.textContent('#reason-more'), /comes back after/);
+  await closed(page, /You were removed from this room/);
+  assert.match(await page.textContent('#reason-more'), /reconnects after/);
   assert.ok(await page.isHidden('#look'));
   const { joins } = source;
   await page.evaluate(() => window.dispatchEvent(new Event('online')));
   await page.clock.fastForward(300_000);
-  assert.equal(source.joins, joins, 'not before its time');
+  assert.equal(source.joins, joins, 'the page stays away until then');
   await page.clock.fastForward(310_000);
   await connected(page);
 });
 
-test('a close code says why even without an error frame', async () => {
+test('a close code gives the reason without an error frame', async () => {
   const page = await open(browser, source);
-  // A guest's token for other rooms is replaced.
+  // The page replaces a guest token that is for other rooms.
   source.hangUp(4012);
   await until('it is back', async () => source.joins === 2);
   await connected(page);
   source.hangUp(4016);
-  await closed(page, /You were removed from the room/);
+  await closed(page, /You were removed from this room/);
 });
 
-test('while disconnected the page says so everywhere, and "now" comes back at once', async () => {
+test('a disconnected page shows it in all places, and the button reconnects at once', async () => {
   const page = await open(browser, source);
   await until('the count', async () => (await page.textContent('#online-count')) === '3');
   source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
   source.close('unavailable', 4103);
-  await until('it is refused', async () => /Back in \d\d s/.test(await page.textContent('#state-text')));
+  await until('it is refused', async () => /Retry in \d\d s/.test(await page.textContent('#state-text')));
   await page.waitForSelector('#state[data-state=waiting]', { state: 'attached' });
   await page.waitForSelector('#now:not([hidden])');
   assert.equal(await page.getAttribute('#stage', 'data-air'), 'away');
-  assert.equal(await page.textContent('#live-text'), 'AWAY');
+  assert.equal(await page.textContent('#live-text'), 'OFFLINE');
   assert.equal(await page.textContent('#online-count'), '–');
   source.refusal = null;
   await page.click('#now');
@@ -140,7 +140,7 @@ test('while disconnected the page says so everywhere, and "now" comes back at on
   assert.equal(await page.textContent('#live-text'), 'LIVE');
 });
 
-test('the sentence about the network stands until the network is back', async () => {
+test('the hint about the network stays until the network is back', async () => {
   const page = await open(browser, source);
   await page.clock.install();
   await page.route('**/messages', (route) => route.abort());
@@ -158,7 +158,7 @@ test('the sentence about the network stands until the network is back', async ()
   await until('the sentence is over', async () => (await hint(page)) === '');
 });
 
-test('an uplink that does not answer is named, and this origin gets no post in its place', async () => {
+test('the hint names an uplink that does not answer, and the origin of the page gets no post instead', async () => {
   source.entry = { status: 200, body: { downlinks: [], uplinks: ['http://127.0.0.1:9'], ttl_ms: 60_000 } };
   const page = await open(browser, source);
   await send(page, 'to nobody');
@@ -166,18 +166,30 @@ test('an uplink that does not answer is named, and this origin gets no post in i
   assert.deepEqual(source.posts, []);
 });
 
-test('unmute gives the composer back', async () => {
+test('an unmute enables the form at once', async () => {
   const page = await open(browser, source);
   source.frame({ type: 'notice', sequence: 1, body: { type: 'signal', signal: 'mute', user: 'guest-1', until_ms: Date.now() + 60_000 } });
   await until('muted', async () => page.isDisabled('#send'));
-  assert.match(await hint(page), /You may not speak/);
+  assert.match(await hint(page), /You are muted/);
   source.frame({ type: 'notice', sequence: 2, body: { type: 'signal', signal: 'unmute', user: 'guest-1' } });
   await until('unmuted', async () => page.isEnabled('#send'));
   assert.equal(await hint(page), '');
   assert.equal(await page.textContent('#send-text'), 'Send');
 });
 
-test('a notice that comes again is shown once, also after a move', async () => {
+test('the end of the visit ends the countdown of a mute', async () => {
+  const page = await open(browser, source);
+  source.frame({ type: 'notice', sequence: 1, body: { type: 'signal', signal: 'mute', user: 'guest-1', until_ms: Date.now() + 60_000 } });
+  await until('the countdown', async () => /^\d+ s$/.test(await page.textContent('#send-text')));
+  source.entry = refusedEntry(410, 'room_closed');
+  source.close('room_closed', 4015);
+  await closed(page, /The stream has ended/);
+  assert.equal(await page.textContent('#send-text'), 'Send');
+  assert.equal(await hint(page), '');
+  assert.ok(await page.isHidden('#toggle'), 'only the curtain is shown');
+});
+
+test('a repeated notice is shown once, also after a move', async () => {
   const page = await open(browser, source);
   const notice = { type: 'notice', sequence: 7, body: { text: 'your report was read' } };
   source.frame(notice);
@@ -190,14 +202,14 @@ test('a notice that comes again is shown once, also after a move', async () => {
   assert.equal((await page.textContent('#list')).split('your report was read').length, 2);
 });
 
-test('a repeated text has to wait, another one does not', async () => {
+test('a text that was sent too often has to wait, another text does not', async () => {
   const page = await open(browser, source);
   source.answer = (post) =>
     post.text === 'again'
-      ? { status: 429, body: { error: { code: 'rate_limited', message: 'the same text again and again; say something else', retry_after_ms: 30_000 } } }
+      ? { status: 429, body: { error: { code: 'rate_limited', message: '', retry_after_ms: 30_000, limit: { rule: 'moderation:repeat', scope: 'user', limit: 0 } } } }
       : { status: 200, body: { outcome: 'broadcast', sequence: 1 } };
   await send(page, 'again');
-  await until('it has to wait', async () => /You have said this often/.test(await hint(page)));
+  await until('it has to wait', async () => /You have sent this text too often/.test(await hint(page)));
   assert.ok(await page.isDisabled('#send'));
   await page.fill('#text', 'something else');
   assert.ok(await page.isEnabled('#send'));
@@ -208,7 +220,7 @@ test('a repeated text has to wait, another one does not', async () => {
   assert.ok(await page.isDisabled('#send'));
 });
 
-test('letters are counted as a reader sees them, and a long text says how long it is', async () => {
+test('the page counts characters as a reader sees them, and shows the length of a long text', async () => {
   const page = await open(browser, source);
   const family = '👨‍👩‍👧‍👦';
   await page.fill('#text', family.repeat(200));
@@ -218,25 +230,25 @@ test('letters are counted as a reader sees them, and a long text says how long i
   await page.fill('#text', 'x'.repeat(201));
   assert.equal(await page.textContent('#length'), '201/200');
   await page.press('#text', 'Enter');
-  assert.match(await hint(page), /Too long: 201 characters, 200 at most/);
+  assert.match(await hint(page), /Too long: 201 characters. The limit is 200/);
   assert.equal(source.posts.length, 1);
-  // The server's limit is another one: its refusal says so.
-  source.answer = () => ({ status: 422, body: { error: { code: 'bad_text', message: 'text: it may have 50 characters' } } });
+  // The server has another limit, which its refusal names.
+  source.answer = () => ({ status: 422, body: { error: { code: 'bad_text', message: '', limit: { rule: 'text_chars_max', scope: 'message', limit: 50 } } } });
   await send(page, 'y'.repeat(80));
-  await until('its limit', async () => /Too long: 80 characters, 50 at most/.test(await hint(page)));
+  await until('its limit', async () => /Too long: 80 characters. The limit is 50/.test(await hint(page)));
 });
 
-test('where gifts come from the payment service alone the page says so, and stops offering them', async () => {
+test('gifts are disabled with a hint where only the payment service may send them', async () => {
   const page = await open(browser, source);
   source.answer = () => ({ status: 403, body: { error: { code: 'forbidden', message: 'your role may not post gifts' } } });
   await page.click('[data-offer=star]');
-  await until('it says so', async () => (await hint(page)) === 'Only the payment service posts gifts here.');
+  await until('it says so', async () => (await hint(page)) === 'In this room only the payment service can send gifts.');
   assert.ok(await page.isDisabled('[data-offer=rocket]'));
-  assert.equal(await page.getAttribute('[data-offer=rocket]', 'title'), 'Only the payment service posts gifts here.');
+  assert.equal(await page.getAttribute('[data-offer=rocket]', 'title'), 'In this room only the payment service can send gifts.');
   assert.ok(await page.isEnabled('#text'));
 });
 
-test('a sign-in outlives a reload and never stays in the address bar', async () => {
+test('a sign-in remains after a reload and never stays in the address bar', async () => {
   source.user = 'ann';
   const page = await open(browser, source, { token: token({ sub: 'ann', name: 'Ann', exp: inAnHour() }) });
   assert.equal(new URL(page.url()).hash, '');
@@ -253,7 +265,7 @@ test('a sign-in outlives a reload and never stays in the address bar', async () 
   assert.equal(JSON.parse(await page.evaluate(() => sessionStorage.getItem('barrage.token'))).kind, 'guest');
 });
 
-test('a guest stays the same guest over a reload; another name in the address bar is another guest', async () => {
+test('a reload keeps the guest, and another name in the address bar makes another guest', async () => {
   const guests = [];
   const page = await open(browser, source, { query: '?name=Ann' });
   page.on('request', (request) => request.url().endsWith('/v1/guest') && guests.push(request.postDataJSON().name));
@@ -265,7 +277,7 @@ test('a guest stays the same guest over a reload; another name in the address ba
   assert.deepEqual(guests, ['Bea']);
 });
 
-test('a sign-in whose time is over is forgotten, and so is one that the server refuses', async () => {
+test('the page forgets a sign-in that has expired or was refused', async () => {
   const page = await open(browser, source, { token: token({ sub: 'ann', exp: inAnHour() }) });
   await page.evaluate((old) => sessionStorage.setItem('barrage.token', JSON.stringify({ kind: 'token', token: old })), token({ sub: 'ann', exp: 1 }));
   await page.reload();
@@ -274,13 +286,13 @@ test('a sign-in whose time is over is forgotten, and so is one that the server r
 
   const other = await open(browser, source, { token: token({ sub: 'bob', exp: inAnHour() }) });
   source.close('unauthorized', 4010);
-  await closed(other, /signed out, reload the page/);
+  await closed(other, /sign-in is not valid/);
   assert.equal(await other.evaluate(() => sessionStorage.getItem('barrage.token')), null);
   await other.reload();
   await connected(other);
 });
 
-test('names and texts of any direction stand apart, and roles have a label', async () => {
+test('names and texts of any direction are isolated, and roles have a label', async () => {
   const page = await open(browser, source);
   source.say({ type: 'chat', name: 'דוד', text: 'שלום עולם 123 abc', role: 'host' });
   await until('it shows', async () => (await chats(page)).includes('שלום עולם 123 abc'));

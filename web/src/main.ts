@@ -1,26 +1,26 @@
-// Wires the parts: what arrives goes to stage, list, banners and status; what
-// the composer sends goes to the uplink.
+// Connects the parts: arriving messages go to the stage, the list, the banners and the status; the
+// composer sends to the uplink.
 
-import { Banners } from './banners.ts';
-import { Composer } from './composer.ts';
-import { Connection } from './connection.ts';
-import { byId, element, icon } from './dom.ts';
-import { Entry } from './entry.ts';
-import { count, inLanguage, isolated, switchLanguage, t, translatePage } from './i18n.ts';
-import { Identity } from './identity.ts';
-import { List } from './list.ts';
-import { past } from './past.ts';
-import { readBody, type Body, type Post, type Signal } from './protocol.ts';
-import { Scene } from './scene.ts';
-import { Sender } from './sender.ts';
-import { Spoken } from './spoken.ts';
-import { Stage } from './stage.ts';
-import { Status } from './status.ts';
+import { Banners } from './stage/banners.ts';
+import { Composer } from './chat/composer.ts';
+import { Connection } from './net/connection.ts';
+import { byId, element, icon } from './page/dom.ts';
+import { Entry } from './net/entry.ts';
+import { count, inLanguage, isolated, switchLanguage, t, translatePage } from './page/i18n.ts';
+import { Identity } from './net/identity.ts';
+import { List } from './chat/list.ts';
+import { past } from './net/past.ts';
+import { readBody, type Body, type Post, type Signal } from './net/protocol.ts';
+import { Scene } from './stage/scene.ts';
+import { Sender } from './net/sender.ts';
+import { Spoken } from './chat/spoken.ts';
+import { Stage } from './stage/stage.ts';
+import { Status } from './chat/status.ts';
 
 const ROOM_DEFAULT = 'demo';
 const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 const ANNOUNCEMENT_MS = 12_000;
-/** Hearts that rise at once; more clicks only count. */
+/** Hearts on the screen at once, at most. */
 const HEARTS_MAX = 24;
 
 const asked = new URLSearchParams(location.search).get('room') ?? '';
@@ -95,7 +95,7 @@ function showBody(body: Body, sequence: number): void {
       stage.fly(body, sequence, originOf(body.user));
       break;
     case 'gift':
-      // The next of a combo counts in the banner that is there; the first of it flies as well.
+      // Only the first gift of a combo is shown on the stage; its banner counts the others.
       if (banners.gift(body)) {
         const words = t('gave', { name: isolated(body.name), gift: isolated(body.gift.name), count: count(body.gift.count) });
         stage.flyPaid(words, sequence, originOf(body.user));
@@ -126,11 +126,11 @@ function showSignal(signal: Signal): void {
       list.recall(signal.sequence);
       break;
     case 'mute':
-      if (signal.user === identity.user && signal.until_ms) composer.waitUntil('mutedUntil', signal.until_ms);
+      if (signal.user === identity.user && signal.until_ms) composer.muteUntil(signal.until_ms);
       break;
     case 'unmute':
       if (signal.user !== identity.user) break;
-      composer.mayAgain('mutedUntil');
+      composer.unmute();
       list.say('unmuted');
       break;
     case 'kick':

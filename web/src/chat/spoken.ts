@@ -1,13 +1,13 @@
-// A polite live region for what a screen reader must not miss: gifts, super chats and the page's own
-// sentences while the list is silent because too much runs through it.
+// A live region for screen readers. It announces gifts, super chats and the page's own sentences while
+// screen readers do not read the list, because too many messages arrive.
 
-import { money } from './gifts.ts';
-import { locale, t } from './i18n.ts';
-import { type Gift, type SuperChat } from './protocol.ts';
+import { money } from '../page/gifts.ts';
+import { locale, t } from '../page/i18n.ts';
+import { type Gift, type SuperChat } from '../net/protocol.ts';
 
-/** Between two sentences, so that each can be heard. */
+/** Time between two sentences, so that a screen reader can finish each. */
 const EVERY_MS = 3_000;
-/** Sentences that wait. The oldest is skipped at the bound; the list has it. */
+/** Sentences that wait. When there are more, the oldest is skipped; the list has it. */
 const WAITING_MAX = 4;
 
 export class Spoken {

@@ -1,10 +1,9 @@
-// What travels, as far as this page reads it. docs/reference/protocol.md is the contract;
-// unknown frame types, body types and fields are ignored, so that a newer
-// server does not break an open page.
+// The part of the protocol that this page uses; docs/reference/protocol.md is the contract. The page
+// ignores unknown frame types, body types and fields, so that a newer server does not break it.
 
 export type Advice = 'never' | 'backoff' | 'now' | 'named';
 
-/** What a close code's range tells a client to do; unknown codes back off. */
+/** Returns the advice of a close code's range. Unknown codes mean `backoff`. */
 export function adviceOf(close: number): Advice {
   if (close >= 4000 && close < 4100) return 'never';
   if (close >= 4200 && close < 4300) return 'now';
@@ -12,7 +11,7 @@ export function adviceOf(close: number): Advice {
   return 'backoff';
 }
 
-/** Close codes of tokens that do not hold: a fresh token may. */
+/** Close codes for tokens that are not accepted: a new token may help. */
 export const CLOSE_UNAUTHORIZED = 4010;
 export const CLOSE_TOKEN_EXPIRED = 4011;
 export const CLOSE_WRONG_ROOM = 4012;
@@ -33,6 +32,8 @@ export interface Refusal {
   code: string;
   message: string;
   retry_after_ms?: number;
+  /** Rule that the request broke, where it was a limit; `limit` is the allowed number. */
+  limit?: { rule: string; limit: number };
 }
 
 export interface Hello {
@@ -144,7 +145,7 @@ export type Post =
 export interface PostAnswer {
   outcome: 'broadcast' | 'held' | 'duplicate';
   sequence?: number;
-  /** What held it; `offered` is the room's rate, where that is why. */
+  /** Rule that held the message. `offered` is the room's rate, where the rate was the reason. */
   limit?: { rule: string; limit: number; offered?: number };
 }
 
@@ -162,7 +163,7 @@ function number(value: unknown, otherwise: number): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
 }
 
-/** The style with anything unknown replaced by its default. */
+/** Reads a style. Unknown values become the default. */
 export function readStyle(value: unknown): Style {
   const style = fields(value) ?? {};
   const mode = style['mode'];
@@ -174,7 +175,7 @@ export function readStyle(value: unknown): Style {
   };
 }
 
-/** A message body, or null for a kind that this page does not know. */
+/** Reads a message body. Returns null for an unknown type. */
 export function readBody(value: unknown): Body | null {
   const body = fields(value);
   if (!body) return null;
@@ -216,7 +217,7 @@ export function readBody(value: unknown): Body | null {
   }
 }
 
-/** A server frame; null for a type that this page does not know. Throws on what is not JSON. */
+/** Reads a server frame. Returns null for an unknown type; throws for invalid JSON. */
 export function readFrame(json: string): ServerFrame | null {
   const frame = fields(JSON.parse(json));
   switch (frame?.['type']) {

@@ -1,5 +1,4 @@
-// The uplink: one POST per message, retried under the same id, so that however
-// often it is sent it is one message.
+// Posts messages to the uplink. A retry uses the same message id, so that the server counts it once.
 
 import { Backoff, sleep } from './backoff.ts';
 import { type Entry } from './entry.ts';
@@ -8,9 +7,9 @@ import { type Post, type PostAnswer, type Refusal } from './protocol.ts';
 
 const TIMEOUT_MS = 8_000;
 const ATTEMPTS_MAX = 5;
-/** A server that asks to wait longer than this is shown to the person instead. */
+/** Longest wait that the sender accepts for a retry. For a longer one the viewer decides. */
 const RETRY_AFTER_MS_MAX = 5_000;
-/** Refusals that pass by themselves; a limit does not, the person waits for it. */
+/** Refusals that a retry may pass. Limits are not among them: the viewer waits for them. */
 const PASSING = new Set(['overloaded', 'unavailable', 'timeout', 'internal']);
 
 export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
@@ -59,13 +58,13 @@ export class Sender {
       if (answer.ok) return { kind: 'accepted', answer: (await answer.json()) as PostAnswer };
       return { kind: 'refused', refusal: await readRefusal(answer) };
     } catch {
-      // The browser tells a page no more than this: which server did not answer.
+      // Browsers give no reason: only the host that did not answer is known.
       return { kind: 'refused', refusal: { code: 'network', message: new URL(url, location.href).host } };
     }
   }
 }
 
-/** The typed refusal; a proxy's page in between becomes `unavailable` or `bad_request`. */
+/** Reads a refusal. An answer of a proxy in between becomes `unavailable` or `bad_request`. */
 async function readRefusal(answer: Response): Promise<Refusal> {
   const seconds = Number(answer.headers.get('Retry-After'));
   const after = seconds > 0 ? { retry_after_ms: seconds * 1000 } : {};
@@ -73,12 +72,12 @@ async function readRefusal(answer: Response): Promise<Refusal> {
     const body = (await answer.json()) as { error: Refusal };
     if (typeof body.error.code === 'string') return { ...after, ...body.error };
   } catch {
-    // Not ours.
+    // Not an answer of the server.
   }
   return { code: answer.status >= 500 ? 'unavailable' : 'bad_request', message: answer.statusText, ...after };
 }
 
-/** A message id: unique within this sender and room. Works without a secure context. */
+/** Returns a random message id. Works without a secure context, unlike `crypto.randomUUID`. */
 export function messageId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,4 +1,4 @@
-// Small ways to make elements. Text goes in as text: nothing in this page parses markup.
+// Creates elements. Texts become text nodes: no code of this page parses markup.
 
 export function byId<T extends Element = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
@@ -17,7 +17,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** An icon of the sprite in index.html. */
+/** Creates an icon of the sprite in index.html. */
 export function icon(name: string): SVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('class', 'icon');

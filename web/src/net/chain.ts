@@ -1,12 +1,12 @@
-// The room's chain as one viewer sees it: every batch covers (previous, sequence],
-// so a hole is seen, asked for, and what lies behind it waits. No clock and no
-// socket in here: the connection owns both.
+// Puts the batches of a room in order. Each batch covers the positions (previous, sequence]. Where
+// positions are missing, the chain asks for them, and later batches wait. Pure: the connection owns
+// the clock and the socket.
 
 import type { Batch, BatchMessage, Hello } from './protocol.ts';
 
-/** Batches that wait behind a hole. More than this: the connection starts anew and resumes. */
+/** Batches that wait behind a gap. With more than this the connection starts again and resumes. */
 const HELD_MAX = 256;
-/** Delivered messages remembered for a server whose chain is behind ours. The oldest is forgotten. */
+/** Delivered messages to remember, for a server whose chain is behind ours. The oldest is forgotten. */
 const RECENT_MAX = 1024;
 
 export interface Range {
@@ -15,15 +15,15 @@ export interface Range {
 }
 
 export interface Step {
-  /** In chain order, none of them delivered before. */
+  /** New messages, in chain order. */
   messages: BatchMessage[];
-  /** Chat messages that the server left out or skipped. */
+  /** Number of chat messages that the server dropped or skipped. */
   leftOut: number;
-  /** Part of the chain is older than what the server keeps. */
+  /** Part of the gap is older than the messages that the server keeps. */
   gone: boolean;
-  /** Ask for this range now. */
+  /** Range to ask the server for now. */
   repair: Range | null;
-  /** Too much waits: start anew. */
+  /** Too many batches wait: the connection must start again. */
   overflow: boolean;
 }
 
@@ -34,17 +34,17 @@ export class Chain {
   #resumeUntil: number | null = null;
   #recent = new Set<string>();
 
-  /** The last position delivered; null before the first hello. */
+  /** Last delivered position; null before the first hello. */
   get last(): number | null {
     return this.#last;
   }
 
-  /** Whether a hole is open: a repair was asked for or a resume is not complete. */
+  /** Reports whether a gap is open: a repair or a resume is not complete. */
   get waiting(): boolean {
     return this.#asked !== null || this.#resumeUntil !== null;
   }
 
-  /** A connection begins. A chain that is behind ours is followed from where it stands. */
+  /** Starts on a new connection. A server whose chain is behind ours is followed from its position. */
   hello(hello: Hello): Step {
     const step = emptyStep();
     this.#held = [];
@@ -74,12 +74,12 @@ export class Chain {
     return step;
   }
 
-  /** The range that is open, to ask once more; null when only a resume is awaited. */
+  /** Range that was asked for and is still open; null while only a resume is open. */
   get asked(): Range | null {
     return this.#asked;
   }
 
-  /** The server will not fill the hole: go on behind it. */
+  /** Continues behind the gap, because the server cannot fill it. */
   skip(): Step {
     const step = emptyStep();
     step.gone = true;
@@ -119,7 +119,7 @@ export class Chain {
     this.#last = Math.max(last, batch.sequence);
   }
 
-  /** False for a message that was delivered before. */
+  /** Returns false for a message that was delivered before. */
   #remember(message: BatchMessage): boolean {
     const id = (message.body as { id?: unknown } | null)?.id;
     const key = `${message.sequence}/${typeof id === 'string' ? id : message.class}`;

@@ -1,15 +1,15 @@
-// Gifts and super chats over the stage. Money is never dropped from the list;
-// these banners are its festive side and may be merged or skipped in a rush.
+// Shows gifts and super chats as banners over the stage. In a rush banners may be merged or skipped;
+// the list shows every gift and super chat.
 
-import { element, icon } from './dom.ts';
-import { giftIcon, money } from './gifts.ts';
-import { isolated, locale, say } from './i18n.ts';
-import { type Gift, type SuperChat } from './protocol.ts';
+import { element, icon } from '../page/dom.ts';
+import { giftIcon, money } from '../page/gifts.ts';
+import { isolated, locale, say } from '../page/i18n.ts';
+import { type Gift, type SuperChat } from '../net/protocol.ts';
 
 const GIFT_MS = 4_500;
 const SUPER_CHAT_MS = 12_000;
 const SHOWN_MAX = 3;
-/** Banners that wait for a place. The oldest is skipped at the bound; the list has it. */
+/** Banners that wait for a place. When there are more, the oldest is skipped. */
 const WAITING_MAX = 12;
 
 interface Banner {
@@ -26,7 +26,7 @@ export class Banners {
 
   constructor(private readonly root: HTMLElement) {}
 
-  /** False when it went into a banner that is there, as the next of a combo. */
+  /** Shows a gift. Returns false when an existing banner of the same combo counts it. */
   gift(gift: Gift): boolean {
     const key = `${gift.user}/${gift.gift.name}`;
     const same = [...this.#shown, ...this.#waiting].find((banner) => banner.key === key);

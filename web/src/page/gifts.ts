@@ -1,4 +1,4 @@
-// The gifts that this page offers, and which icon a gift's name gets.
+// The gifts that this page offers, the icon for the name of a gift, and the notation of prices.
 
 import { type Key } from './i18n.ts';
 
@@ -27,7 +27,7 @@ export function giftIcon(name: string): string {
   return ICONS.find(([pattern]) => pattern.test(name))?.[1] ?? 'gift';
 }
 
-/** Money in its currency's own writing; a code that is none is written as it is. */
+/** Formats an amount in the notation of its currency. An unknown currency code is shown as it is. */
 export function money(amountMinor: number, currency: string, locale: string): string {
   try {
     const format = new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'narrowSymbol' });

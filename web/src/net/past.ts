@@ -1,16 +1,16 @@
-// Loads the messages from before the page was opened.
+// Loads the messages that were sent before the page was opened.
 
 import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { readBody, type Body } from './protocol.ts';
 
-/** Messages that fill the list when the page opens. */
+/** Messages to load, at most. */
 const PAST_MAX = 30;
 const TIMEOUT_MS = 8_000;
 
 export type Past = { body: Exclude<Body, { type: 'signal' }>; sequence: number }[];
 
-/** Returns the messages up to the sequence; none when no uplink answers, and the list then starts empty. */
+/** Returns the last messages up to the sequence, or none when no uplink answers. */
 export async function past(room: string, sequence: number, identity: Identity, entry: Entry): Promise<Past> {
   const query = `/v1/rooms/${encodeURIComponent(room)}/history?before=${sequence + 1}&limit=${PAST_MAX}`;
   const headers: Record<string, string> = identity.token ? { Authorization: `Bearer ${identity.token}` } : {};

@@ -1,6 +1,6 @@
-// Keeps one viewer in one room: finds a gateway, resumes, repairs, moves when
-// asked to, and comes back as the close code advises. Where coming back is no use, it ends with
-// the reason; a room that was closed or is missing is looked for from time to time.
+// Keeps one viewer in one room: finds a gateway, resumes, repairs, moves when the server asks for it,
+// and reconnects as the close code advises. Where reconnecting cannot help, the visit ends with a
+// reason. For a room that is closed or missing, the page checks from time to time whether it is open.
 
 import { Chain, type Step } from './chain.ts';
 import { sleep } from './backoff.ts';
@@ -24,33 +24,33 @@ import {
   type ServerFrame,
 } from './protocol.ts';
 
-/** A repair that is not answered within this is given up; the link starts anew and resumes. */
+/** Longest wait for the answer to a repair. After it the connection starts again and resumes. */
 const REPAIR_WAIT_MS = 5_000;
-/** A link that lived this long was a good one: the backoff starts over. */
+/** A link that was open for this long resets the backoff. */
 const STABLE_MS = 10_000;
-/** Acknowledgements of notices travel together, at most this many in one frame. */
+/** Acknowledgements of notices wait this long for each other; one frame has at most `ACK_MAX`. */
 const ACK_DELAY_MS = 200;
 const ACK_MAX = 64;
-/** Notices remembered: the server repeats one until its acknowledgement comes. The oldest is forgotten. */
+/** Notices to remember, because the server repeats a notice until it is acknowledged. */
 const NOTICED_MAX = 256;
 /**
- * A room that is closed or missing is looked for after a random time between half of this and all
- * of it, which doubles up to the longest: a large audience must not ask all at once.
+ * Wait before the page checks a closed or missing room: a random time between half of this and all
+ * of it, so that the viewers of a large room do not ask at once. It doubles up to the maximum.
  */
 const LOOK_MS = 20_000;
 const LOOK_MS_MAX = 120_000;
-/** The same for a missing room that this page was in. */
+/** The same for a missing room in which this page was before. */
 const LOOK_AGAIN_MS = 2_000;
-/** A kick that ends within this is waited out; after a longer one the page stays away. */
+/** Longest kick after which the page returns by itself. */
 const KICK_WAIT_MS_MAX = 24 * 3_600_000;
 
 export type State =
   | { kind: 'connecting' }
   | { kind: 'open' }
   | { kind: 'waiting'; untilMs: number }
-  /** More want in than the servers admit; this viewer's turn comes then. */
+  /** The servers are full; the slot of this viewer in the join queue comes at `untilMs`. */
   | { kind: 'queued'; untilMs: number }
-  /** `untilMs`: the page comes back by itself then. */
+  /** The visit has ended. With `untilMs` the page reconnects by itself at that time. */
   | { kind: 'ended'; refusal: Refusal; untilMs?: number };
 
 export interface ConnectionEvents {
@@ -93,14 +93,14 @@ export class Connection {
     void this.#open();
   }
 
-  /** The network is back, or the viewer asks for it: do not wait for a timer. */
+  /** Reconnects without waiting for a timer: the network is back, or the viewer asked for it. */
   now(): void {
     if (this.#ended) void this.#look();
     else if (this.#link) this.#link.probe();
     else void this.#open();
   }
 
-  /** A signal said that this viewer is kept out until then. */
+  /** Notes until when a kick keeps this viewer out. */
   kickedUntil(untilMs: number): void {
     this.#kickedUntilMs = untilMs;
   }
@@ -121,12 +121,12 @@ export class Connection {
     }
   }
 
-  /** Where to connect, once this viewer's turn has come. */
+  /** Returns the URL to connect to, after the wait for this viewer's slot. */
   async #endpoint(): Promise<string> {
-    const { urls, ticket } = await this.entry.way();
+    const { urls, ticket } = await this.entry.gateways();
     const url = new URL(urls[this.entry.backoff.attempt % urls.length] ?? location.href);
     if (ticket) {
-      // Who moves from one server to another watches on meanwhile.
+      // A viewer who moves to another server goes on watching meanwhile.
       if (!this.#link) this.events.state({ kind: 'queued', untilMs: Date.now() + ticket.waitMs });
       await sleep(ticket.waitMs);
       if (!this.#link) this.events.state({ kind: 'connecting' });
@@ -196,7 +196,7 @@ export class Connection {
     }
   }
 
-  /** False for a notice that came before, on this link or on one before a move. */
+  /** Returns false for a notice that came before, on this link or before a move. */
   #isNews(sequence: number): boolean {
     if (this.#noticed.has(sequence)) return false;
     this.#noticed.add(sequence);
@@ -216,21 +216,21 @@ export class Connection {
     this.#acks = [];
   }
 
-  /** Make before break: the old link serves until the new one has said hello. */
+  /** Moves to another server: the old link serves until the new one has received its hello. */
   #moveSoon(reconnect: Reconnect): void {
     clearTimeout(this.#move);
     this.entry.forget();
     const named = reconnect.endpoints?.find((endpoint) => endpoint.transport === 'ws')?.url;
     this.#move = setTimeout(() => {
-      const way = named ? Promise.resolve(named) : this.#endpoint();
-      // Without a way this link serves until it is closed, and then the page comes back.
-      way.then(
+      const endpoint = named ? Promise.resolve(named) : this.#endpoint();
+      // Without an endpoint this link serves until the server closes it; then the page reconnects.
+      endpoint.then(
         (url) => {
           if (!this.#link || this.#next || this.#ended) return;
           this.#next = this.#dial(url);
         },
         (error: unknown) => {
-          // There is no room to move to: the close that follows says so as well.
+          // The room is gone: the close that follows gives the reason.
           if (error instanceof NoRoom) this.entry.forget();
         },
       );
@@ -250,7 +250,7 @@ export class Connection {
     if (link.joinedAt === null) this.entry.forget();
     else if (performance.now() - link.joinedAt > STABLE_MS) this.entry.backoff.reset();
     if (this.#next) {
-      // The move is under way: what was to be the next link is the only one now.
+      // A move is in progress: its link is the only one now.
       this.#link = this.#next;
       this.#next = null;
       this.events.state({ kind: 'connecting' });
@@ -295,9 +295,9 @@ export class Connection {
     this.#retry = setTimeout(() => void this.#open(), delay);
   }
 
-  /** Coming back is no use now. Where that may change, the page finds out. */
+  /** Ends the visit with a reason, and schedules checks where the reason may pass. */
   #end(refusal: Refusal): void {
-    // A gateway that has just begun may not have heard of the room yet.
+    // A gateway that has just started may not have heard of the room yet.
     const wasThere = refusal.code === 'unknown_room' && this.#chain.last !== null;
     this.#ended = { code: refusal.code, lookMs: wasThere ? LOOK_AGAIN_MS : LOOK_MS };
     this.entry.forget();
@@ -321,7 +321,7 @@ export class Connection {
     this.#retry = setTimeout(() => void this.#look(), lookMs * (0.5 + Math.random() / 2));
   }
 
-  /** Goes back in when the reason of the end may be over. */
+  /** Reconnects if the reason for the end has passed. */
   async #look(): Promise<void> {
     if (!this.#ended || this.#opening) return;
     const { code } = this.#ended;
@@ -335,9 +335,9 @@ export class Connection {
   }
 }
 
-/** Reasons that entry can tell the end of. */
+/** Reasons for which entry can answer whether they have passed. */
 const LOOKED_FOR: ReadonlySet<string> = new Set(['unknown_room', 'room_closed']);
-/** The codes of closes that come without an `error` frame before them. */
+/** Refusal codes for close codes that come without an `error` frame. */
 const END_CODES: ReadonlyMap<number, string> = new Map([
   [CLOSE_UNAUTHORIZED, 'unauthorized'],
   [CLOSE_TOKEN_EXPIRED, 'token_expired'],

@@ -1,12 +1,12 @@
-// The viewer's sign-in: a token from the address bar or from before a reload, a guest's token, or none.
+// The viewer's sign-in: a token from the address bar or from before a reload, a guest token, or none.
 
-import { keep, recall } from './storage.ts';
+import { keep, recall } from '../page/storage.ts';
 
 const NAME_KEY = 'barrage.name';
-/** The sign-in of this tab, so that a reload keeps it. */
+/** Key of the sign-in of this tab, which a reload keeps. */
 const TOKEN_KEY = 'barrage.token';
 const TIMEOUT_MS = 5_000;
-/** The server's own limit for a guest's name. */
+/** Limit of the server for the name of a guest. */
 const NAME_CHARACTERS_MAX = 20;
 
 export type Kind = 'token' | 'guest' | 'anonymous';
@@ -21,13 +21,13 @@ export class Identity {
   private constructor(
     public name: string,
     private readonly guestPrefix: string,
-    /** The name in the address bar. */
+    /** Name in the address bar. */
     private readonly asked: string | null,
   ) {}
 
   /**
-   * Reads `#token=` and removes it from the address bar; without one, the sign-in that this tab
-   * had before a reload. An empty `#token=` signs out.
+   * Reads `#token=` and removes it from the address bar. Without it, the sign-in that this tab had
+   * before a reload remains. An empty `#token=` signs out.
    */
   static fromPage(guestPrefix: string): Identity {
     const query = new URLSearchParams(location.search);
@@ -40,7 +40,7 @@ export class Identity {
     const name = query.get('name');
     const identity = new Identity(chosenName(name, guestPrefix), guestPrefix, name ?? kept?.asked ?? null);
     if (given) identity.#signIn('token', given);
-    // Another name in the address bar is another guest.
+    // Another name in the address bar makes another guest.
     else if (kept && !(kept.kind === 'guest' && name !== null && name !== kept.asked)) {
       identity.#signIn(kept.kind, kept.token);
     }
@@ -61,7 +61,7 @@ export class Identity {
     return this.token !== null;
   }
 
-  /** Resolves when it is known who watches; rejects when the server cannot be asked. */
+  /** Resolves when the sign-in is known, after a request for a guest token if needed; rejects when that fails. */
   ready(): Promise<void> {
     if (this.#known) return Promise.resolve();
     this.#asking ??= this.#askGuest().finally(() => {
@@ -70,7 +70,7 @@ export class Identity {
     return this.#asking;
   }
 
-  /** After a refused token, which is forgotten: true when another one was had. */
+  /** Forgets a refused token. Returns true when the server gave another one. */
   async renew(): Promise<boolean> {
     keep('session', TOKEN_KEY, null);
     if (this.kind !== 'guest') return false;
@@ -82,7 +82,7 @@ export class Identity {
   async #askGuest(): Promise<void> {
     let answer = await this.#postGuest();
     if (answer.status === 400 || answer.status === 422) {
-      // The name was refused: somebody without a name of their own may still speak.
+      // The server refused the name: a guest with a random name may still send.
       this.name = randomName(this.guestPrefix);
       keep('session', NAME_KEY, this.name);
       answer = await this.#postGuest();
@@ -120,7 +120,7 @@ function randomName(prefix: string): string {
   return prefix + String(100 + Math.floor(Math.random() * 900));
 }
 
-/** The sign-in from before a reload; null when there is none or its time is over. */
+/** Returns the sign-in from before a reload; null when there is none or it has expired. */
 function keptToken(): { kind: 'token' | 'guest'; token: string; asked: string | null } | null {
   try {
     const { kind, token, asked } = JSON.parse(recall('session', TOKEN_KEY) ?? '{}') as Record<string, unknown>;
@@ -129,13 +129,13 @@ function keptToken(): { kind: 'token' | 'guest'; token: string; asked: string | 
     const holds = exp === undefined || exp * 1000 > Date.now();
     if (holds) return { kind, token, asked: typeof asked === 'string' ? asked : null };
   } catch {
-    // Not of this page's making.
+    // Not a value that this page wrote.
   }
   keep('session', TOKEN_KEY, null);
   return null;
 }
 
-/** For display alone: the server verifies, not the page. */
+/** Reads the claims for display only: the server verifies the token. */
 function readClaims(token: string): { sub?: string; name?: string; exp?: number } {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');

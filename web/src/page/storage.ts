@@ -1,5 +1,5 @@
-// Values that the page keeps in the browser. A browser that keeps none (a sandboxed frame, private
-// settings) is no error: the values then last as long as the page.
+// Stores values in the browser. Where the browser stores none (a sandboxed frame, private settings),
+// the values last as long as the page.
 
 type Kind = 'session' | 'local';
 
@@ -24,6 +24,6 @@ export function keep(kind: Kind, key: string, value: string | null): void {
     if (value === null) storage(kind)?.removeItem(key);
     else storage(kind)?.setItem(key, value);
   } catch {
-    // Full or forbidden: the value lasts as long as the page.
+    // The storage is full or forbidden: the value lasts as long as the page.
   }
 }

@@ -1,10 +1,10 @@
-// Where the room's gateways and uplinks are, and when to come. This page's own origin is always the last
-// of them: one process serves everything.
+// Asks entry for the room's gateways and uplinks, and for the time to connect. This page's own origin
+// is always the last gateway, because one process may serve everything.
 
 import { Backoff } from './backoff.ts';
 
 const TIMEOUT_MS = 5_000;
-/** An answer is kept at least this long, whatever it says. */
+/** Least time for which an answer of entry is used. */
 const TTL_MS_MIN = 5_000;
 
 interface EntryAnswer {
@@ -16,20 +16,20 @@ interface EntryAnswer {
   backoff_max_ms?: number;
 }
 
-/** When to come, and with what: good for one connect. */
+/** A slot in the join queue: wait, then connect once with the token. */
 export interface Ticket {
   token: string;
   waitMs: number;
 }
 
-/** More want in than the servers admit: come back after this. */
+/** The servers are full and gave no ticket: ask again after `retryMs`. */
 export class TurnedAway extends Error {
   constructor(readonly retryMs: number) {
-    super(`entry said to come back in ${retryMs} ms`);
+    super(`entry asked to retry in ${retryMs} ms`);
   }
 }
 
-/** The room is not there, or closed: coming back helps only once that has changed. */
+/** The room is missing or closed: a retry helps only after that has changed. */
 export class NoRoom extends Error {
   constructor(
     readonly code: string,
@@ -46,23 +46,23 @@ export class Entry {
   #uplinks: string[] = [];
   #ticket: Ticket | null = null;
   #freshUntil = 0;
-  /** Until when the answer is good for a connect. */
+  /** Until when a connect may use the answer, in `performance.now()`. */
   #openUntil = 0;
-  /** Between attempts to connect, as entry wants it. */
+  /** Backoff between attempts to connect, with the limits that entry gives. */
   readonly backoff = new Backoff(500, 30_000);
 
   constructor(private readonly room: string) {}
 
   /**
-   * WebSocket URLs in the order to try; this page's own origin is always the last of them. With a
-   * ticket: wait, then show it. Rejects with `TurnedAway` when there is not even a ticket, and with
-   * `NoRoom` when there is no such room to watch.
+   * Returns the WebSocket URLs in the order to try; this page's own origin is the last one. With a
+   * ticket the caller waits, then connects with it. Rejects with `TurnedAway` when the servers are
+   * full and gave no ticket, and with `NoRoom` when the room is missing or closed.
    */
-  async way(): Promise<{ urls: string[]; ticket: Ticket | null }> {
+  async gateways(): Promise<{ urls: string[]; ticket: Ticket | null }> {
     if (performance.now() >= this.#openUntil) await this.#ask('watch');
     const ticket = this.#ticket;
     this.#ticket = null;
-    // A ticket is good once: the next connect asks for another.
+    // A ticket is valid once: the next connect asks for another.
     if (ticket) this.#openUntil = 0;
     const own = new URL(`/v1/rooms/${encodeURIComponent(this.room)}/ws`, location.href);
     own.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -70,20 +70,20 @@ export class Entry {
   }
 
   /**
-   * Base URLs to post to, in the order to try. Where entry names none, this page's own origin may
-   * serve everything; where it does, this origin is entry's and takes no posts.
+   * Returns the base URLs to post to, in the order to try. Only where entry names none, this page's
+   * own origin takes posts.
    */
   async uplinks(): Promise<string[]> {
     if (performance.now() >= this.#freshUntil) await this.#ask('send');
     return this.#uplinks.length > 0 ? [...new Set(this.#uplinks)] : [location.origin];
   }
 
-  /** An uplink did not answer: the next post asks entry for the uplinks of now. */
+  /** Makes the next post ask entry again, because an uplink did not answer. */
   forgetUplinks(): void {
     this.#freshUntil = 0;
   }
 
-  /** Whether entry says that the room is there and open. Asks without taking a turn. */
+  /** Asks entry whether the room is open, without taking a slot in the join queue. */
   async roomIsOpen(): Promise<boolean> {
     try {
       const answer = await fetch(this.#url('send'), { signal: AbortSignal.timeout(TIMEOUT_MS), cache: 'no-store' });
@@ -98,14 +98,14 @@ export class Entry {
     return `/v1/entry?room=${encodeURIComponent(this.room)}&purpose=${purpose}`;
   }
 
-  /** The next call asks again. */
+  /** Makes the next call ask entry again. */
   forget(): void {
     this.#freshUntil = 0;
     this.#openUntil = 0;
     this.#ticket = null;
   }
 
-  /** Who asks in order to send is given no turn, and needs none. */
+  /** Asks entry. Only the purpose `watch` may take a slot in the join queue. */
   async #ask(purpose: 'watch' | 'send'): Promise<void> {
     let answer: Response;
     try {
@@ -114,7 +114,7 @@ export class Entry {
         cache: 'no-store',
       });
     } catch {
-      // Entry is away: the endpoints known so far and the own origin remain.
+      // Entry does not answer: the known endpoints and the page's own origin remain.
       return;
     }
     const body: unknown = await answer.json().catch(() => null);
@@ -134,7 +134,7 @@ export class Entry {
   }
 }
 
-/** A refusal without a time leaves the endpoints known so far, unless there is no room. */
+/** Throws for a missing room and for a refusal with a time; any other leaves the known endpoints. */
 function refuse(body: unknown): void {
   const { code, message, retry_after_ms } = refusalOf(body);
   if (code !== undefined && NO_ROOM.has(code)) throw new NoRoom(code, message ?? '');

@@ -1,11 +1,11 @@
-// The box to send from: text with its style, gifts, likes, and refusals said kindly.
+// The form to send texts with their style, gifts and likes. Shows why the server refused a message.
 
-import { byId, cssColor, element, icon } from './dom.ts';
-import { OFFERS, type Offer } from './gifts.ts';
-import { count, inLanguage, isKey, t, type Key } from './i18n.ts';
-import { type Mode, type Post, type Refusal, type Size, type Style } from './protocol.ts';
-import { messageId, type Sender } from './sender.ts';
-import { LENGTH_MAX, lengthOf, limitIn } from './text.ts';
+import { byId, cssColor, element, icon } from '../page/dom.ts';
+import { OFFERS, type Offer } from '../page/gifts.ts';
+import { count, inLanguage, isKey, t, type Key } from '../page/i18n.ts';
+import { type Mode, type Post, type Refusal, type Size, type Style } from '../net/protocol.ts';
+import { messageId, type Sender } from '../net/sender.ts';
+import { LENGTH_MAX, lengthOf } from './text.ts';
 
 const MODES: readonly Mode[] = ['scroll', 'top', 'bottom'];
 const SIZES: readonly Size[] = ['small', 'normal', 'large'];
@@ -17,21 +17,26 @@ const COLORS: readonly (readonly [number, Key])[] = [
   [0x7ab8ff, 'blue'],
   [0xc9a2ff, 'violet'],
 ];
-/** Clicks of the heart travel together. */
+/** Likes within this time are one message. */
 const LIKE_WINDOW_MS = 500;
 const LIKES_MAX = 1_000;
-/** The same gift again within this is a combo. */
+/** The same gift again within this time is a combo. */
 const COMBO_MS = 4_000;
 const SUPER_CHAT_MINOR = 3_000;
 const SUPER_CHAT_CURRENCY = 'CNY';
 const HINT_MS = 5_000;
-/** From this share of the longest text on the box says how long the text is. */
+const MUTED: Key = 'refused_muted';
+/** From this share of the longest text on, the text box shows the length. */
 const LENGTH_SHOWN = 0.9;
-/** The server's words for a text that one viewer has sent too often; it limits this text alone. */
-const REPEATED = 'the same text';
+/** Refusals name the rule that was broken. This rule limits one text that a viewer has sent too often. */
+const REPEAT_RULE = 'moderation:repeat';
+/** The rule that limits the length of a text, in characters. */
+const LENGTH_RULE = 'text_chars_max';
+/** Rules that limit the size of a text in other units, which the page does not count. */
+const SIZE_RULES: ReadonlySet<string> = new Set(['text_code_points_max', 'text_columns_max']);
 
 export interface ComposerEvents {
-  /** Over the room's display quota: the sender alone sees it. */
+  /** The room's display quota is used up: only the sender sees the message. */
   held(post: Post): void;
   liked(): void;
 }
@@ -45,10 +50,10 @@ export class Composer {
   #likesTotal = 0;
   #combo: { key: Key; count: number; at: number } | null = null;
   #sending = false;
-  /** Why sending has to wait, and until when. With `text`, only this text has to. */
+  /** Reason for which sending has to wait, and its end. With `text`, only this text has to wait. */
   #wait: { key: Key; untilMs: number; text?: string } | null = null;
   #lengthMax = LENGTH_MAX;
-  /** The hint stays until sending works again. */
+  /** The hint stays until sending works again, instead of for `HINT_MS`. */
   #hintStays = false;
   #open = false;
   #giftsElsewhere = false;
@@ -77,34 +82,34 @@ export class Composer {
     byId('watching').hidden = visible;
   }
 
-  /** Whether there is a room to send to. */
+  /** Enables the form while there is a room to send to. */
   enable(open: boolean): void {
     this.#open = open;
     this.#write();
   }
 
-  /** The connection is there: what was said of a network that is away is over. */
+  /** Removes the hint about the network, because the connection is open again. */
   networkIsBack(): void {
     if (!this.#hintStays) return;
     this.#hintStays = false;
     this.#hint.textContent = '';
   }
 
-  /** Likes of the whole room since this page was opened. */
+  /** Adds to the likes of the whole room since this page was opened. */
   likes(more: number): void {
     this.#likesTotal += more;
     byId('likes').textContent = count(this.#likesTotal);
   }
 
-  /** A rule that names its end, from a signal. */
-  waitUntil(key: Key, untilMs: number): void {
-    this.#wait = { key, untilMs };
+  /** Stops sending until `untilMs`: a signal has muted this viewer. */
+  muteUntil(untilMs: number): void {
+    this.#wait = { key: MUTED, untilMs };
     this.#write();
   }
 
-  /** The reason to wait is over before its time. */
-  mayAgain(key: Key): void {
-    if (this.#wait?.key !== key && this.#wait?.key !== 'refused_muted') return;
+  /** Allows sending again: a signal has ended the mute before its time. */
+  unmute(): void {
+    if (this.#wait?.key !== MUTED) return;
     this.#wait = null;
     this.#hint.textContent = '';
     this.#write();
@@ -157,7 +162,7 @@ export class Composer {
     }, LIKE_WINDOW_MS);
   }
 
-  /** A post made from the text box empties it once it is accepted; a refused one stays there. */
+  /** Posts a message. An accepted text leaves the text box; a refused one stays in it. */
   async #post(post: Post, source: 'text' | 'button'): Promise<void> {
     if (source === 'text') this.#busy(true);
     const sent = await this.sender.post(post);
@@ -186,14 +191,17 @@ export class Composer {
     this.#hint.dataset['code'] = refusal.code;
     const key = `refused_${refusal.code}`;
     const text = 'text' in post ? post.text : undefined;
-    const max = refusal.code === 'bad_text' ? limitIn(refusal.message) : null;
+    const { rule, limit: max } = refusal.limit ?? { rule: '', limit: 0 };
     if (refusal.code === 'network') return this.hint(networkWords(refusal.message), true);
     if (refusal.code === 'forbidden' && (post.type === 'gift' || post.type === 'super_chat')) return this.#noGifts();
-    if (max !== null) this.#lengthMax = Math.min(this.#lengthMax, max);
-    if (max !== null && text !== undefined) return this.hint(t('tooLong', { count: lengthOf(text), max }));
+    if (rule === LENGTH_RULE && text !== undefined) {
+      this.#lengthMax = Math.min(this.#lengthMax, max);
+      return this.hint(t('tooLong', { count: lengthOf(text), max }));
+    }
+    if (SIZE_RULES.has(rule)) return this.hint(t('refused_too_large'));
     if (refusal.retry_after_ms !== undefined && isKey(key)) {
       const untilMs = Date.now() + refusal.retry_after_ms;
-      const repeated = text !== undefined && refusal.message.startsWith(REPEATED);
+      const repeated = text !== undefined && rule === REPEAT_RULE;
       this.#wait = repeated ? { key: 'repeated', untilMs, text } : { key, untilMs };
       this.#write();
     } else {
@@ -201,20 +209,20 @@ export class Composer {
     }
   }
 
-  /** The role of this viewer may not give gifts here, and will not with the next click. */
+  /** Disables the gifts: the role of this viewer may not send gifts in this room. */
   #noGifts(): void {
     this.#giftsElsewhere = true;
     this.hint(t('giftsElsewhere'));
     this.#write();
   }
 
-  /** Whether the text in the box has to wait. */
+  /** Reports whether the text in the box has to wait. */
   #waits(): boolean {
     if (!this.#wait) return false;
     return this.#wait.text === undefined || this.#wait.text === this.#text.value.trim();
   }
 
-  /** Says so as well. */
+  /** Reports whether the text is too long, and shows a hint if it is. */
   #isTooLong(): boolean {
     const length = lengthOf(this.#text.value);
     if (length <= this.#lengthMax) return false;
@@ -229,7 +237,7 @@ export class Composer {
       button.disabled = !this.#open || this.#giftsElsewhere;
       button.title = this.#giftsElsewhere ? t('giftsElsewhere') : '';
     }
-    // A tray that scrolls is reached by the keyboard through its buttons, or else by itself.
+    // The keyboard scrolls the tray through its buttons; while they are disabled, through the tray itself.
     const tray = byId('gifts');
     if (this.#open && !this.#giftsElsewhere) tray.removeAttribute('tabindex');
     else tray.tabIndex = 0;
@@ -239,20 +247,20 @@ export class Composer {
       this.#wait = null;
       this.#hint.textContent = '';
     }
-    if (this.#wait && this.#waits()) {
-      const key = this.#wait.key;
+    const waits = this.#open && this.#waits();
+    const reason = this.#wait ? t(this.#wait.key) : '';
+    if (waits) {
       clearTimeout(this.#hintTimer);
-      // The second hand is on the button; the sentence is written once, for screen readers.
-      const words = key === 'mutedUntil' ? t('refused_muted') : t(key);
-      if (this.#hint.textContent !== words) this.#hint.textContent = words;
-    } else if (this.#wait && this.#hint.textContent === t(this.#wait.key)) {
-      // Another text than the one that has to wait.
+      // The button counts down; the sentence is written once, so that a screen reader says it once.
+      if (this.#hint.textContent !== reason) this.#hint.textContent = reason;
+    } else if (reason !== '' && this.#hint.textContent === reason) {
+      // The box has another text than the one that has to wait, or the room has ended.
       this.#hint.textContent = '';
     }
-    const words = this.#waits() ? `${left} s` : t('send');
+    const words = waits ? t('countdown', { secs: left }) : t('send');
     const button = byId('send-text');
     if (button.textContent !== words) button.textContent = words;
-    this.#send.disabled = this.#waits() || !this.#open;
+    this.#send.disabled = waits || !this.#open;
   }
 
   #writeLength(): void {

@@ -1,5 +1,5 @@
-// One WebSocket to one gateway: join, frames in order, heartbeat. It lives until
-// its one `closed` call and is never used again.
+// One WebSocket to one gateway: joins, passes frames on in order, and sends heartbeats. A link calls
+// `closed` once and is not used again.
 
 import { canInflate, inflate } from './inflate.ts';
 import { readFrame, type ClientFrame, type ServerFrame } from './protocol.ts';
@@ -7,9 +7,9 @@ import { readFrame, type ClientFrame, type ServerFrame } from './protocol.ts';
 const HELLO_WAIT_MS = 8_000;
 const PONG_WAIT_MS = 8_000;
 const PROBE_WAIT_MS = 3_000;
-/** Frames that wait for their turn at the decoder. More: the link is given up and resumed. */
+/** Frames that wait for the decoder. With more than this the link is abandoned, and the next one resumes. */
 const UNREAD_MAX = 512;
-/** What `closed` gets when this side found the link dead; RFC 6455's "abnormal". */
+/** Close code when this side finds the link dead: "abnormal" of RFC 6455. */
 const CLOSE_ABNORMAL = 1006;
 
 export interface LinkEvents {
@@ -25,7 +25,7 @@ export class Link {
   #heartbeat: number | undefined;
   #deadline: number | undefined;
   #done = false;
-  /** When the hello came, by performance.now(); null before. */
+  /** Time of the hello in `performance.now()`; null before. */
   joinedAt: number | null = null;
 
   constructor(
@@ -54,18 +54,18 @@ export class Link {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
-  /** Finds out soon whether the other end is still there. */
+  /** Checks with a ping whether the gateway still answers. */
   probe(): void {
     if (this.joinedAt !== null) this.#ping(PROBE_WAIT_MS);
   }
 
-  /** Leaves without a `closed` call. */
+  /** Closes the link without a `closed` call. */
   leave(): void {
     this.#stop();
     this.#socket.close(1000);
   }
 
-  /** Gives the link up as dead, with a `closed` call. */
+  /** Abandons the link as dead, with a `closed` call. */
   abandon(): void {
     this.#finish(CLOSE_ABNORMAL);
   }
@@ -74,7 +74,7 @@ export class Link {
     this.#alive();
     this.#unread += 1;
     if (this.#unread > UNREAD_MAX) return this.abandon();
-    // One tail for both kinds: a text frame must not overtake a deflated one.
+    // One queue for both kinds: a text frame must not overtake a compressed one.
     this.#tail = this.#tail
       .then(() => (typeof data === 'string' ? data : inflate(data)))
       .then((json) => this.#read(json))
@@ -108,7 +108,7 @@ export class Link {
     this.#deadline = setTimeout(() => this.abandon(), waitMs);
   }
 
-  /** Anything heard proves life, once joined; before that only the hello does. */
+  /** Ends the wait for an answer: after the hello, any frame shows that the gateway answers. */
   #alive(): void {
     if (this.joinedAt !== null) clearTimeout(this.#deadline);
   }

@@ -1,9 +1,9 @@
-// Online count and the state of the connection.
+// Shows the number of viewers and the state of the connection.
 
-import { type State } from './connection.ts';
-import { byId } from './dom.ts';
-import { count, inLanguage, isKey, locale, t } from './i18n.ts';
-import { type Refusal } from './protocol.ts';
+import { type State } from '../net/connection.ts';
+import { byId } from '../page/dom.ts';
+import { count, inLanguage, isKey, locale, t } from '../page/i18n.ts';
+import { type Refusal } from '../net/protocol.ts';
 
 export class Status {
   #state: State = { kind: 'connecting' };
@@ -17,7 +17,7 @@ export class Status {
   #more = byId('reason-more');
   #badge = byId('live-text');
 
-  /** `now`: the viewer does not want to wait. */
+  /** Calls `now` when the viewer does not want to wait for the next attempt. */
   constructor(now: () => void) {
     for (const id of ['now', 'look']) byId(id).addEventListener('click', now);
     inLanguage(() => {
@@ -40,7 +40,7 @@ export class Status {
     this.#writeOnline();
   }
 
-  /** A number from before the connection was lost is no number of now. */
+  /** Shows the number of viewers only while connected: an older number may be wrong. */
   #writeOnline(): void {
     const known = this.#state.kind === 'open' && this.#online !== null;
     this.#count.textContent = known ? count(this.#online!) : '–';
@@ -49,12 +49,12 @@ export class Status {
   #write(): void {
     this.#pill.dataset['state'] = this.#state.kind;
     const words = wordsOf(this.#state);
-    // Only a change is written, so that a screen reader does not hear it twice.
+    // The text is written only when it changes, so that a screen reader does not read it twice.
     if (this.#text.textContent !== words) this.#text.textContent = words;
     const state = this.#state;
     byId('now').hidden = state.kind !== 'waiting';
     if (state.kind === 'open') this.#wasOpen = true;
-    // Before the first connection there is nothing yet to be away from.
+    // Before the first connection the badge shows nothing.
     const air = AIR[state.kind];
     byId('stage').dataset['air'] = air === 'away' && !this.#wasOpen ? 'soon' : air;
     const badge = t(air);
@@ -85,7 +85,7 @@ function wordsOf(state: State): string {
   }
 }
 
-/** What the badge on the stage says. */
+/** Text of the badge on the stage. */
 const AIR: Record<State['kind'], 'live' | 'away' | 'over'> = {
   connecting: 'away',
   open: 'live',

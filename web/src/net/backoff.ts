@@ -1,7 +1,7 @@
-// Exponential ceilings with full jitter, so that many viewers who lost the
-// server together do not come back together.
+// Exponential backoff with full jitter, so that viewers who lost the server at the same moment do
+// not reconnect at the same moment.
 
-/** Ceilings stop doubling here; 2^16 times any sensible base is above every maximum. */
+/** Doublings of the ceiling, at most: 2^16 times any sensible base is above every maximum. */
 const DOUBLINGS_MAX = 16;
 
 export class Backoff {
@@ -12,7 +12,7 @@ export class Backoff {
     private maxMs: number,
   ) {}
 
-  /** Failures in a row so far. */
+  /** Consecutive failures so far. */
   get attempt(): number {
     return this.#attempt;
   }
@@ -22,7 +22,7 @@ export class Backoff {
     this.maxMs = maxMs;
   }
 
-  /** How long to wait before the next attempt, in milliseconds. */
+  /** Returns the wait before the next attempt, in milliseconds, and counts a failure. */
   next(): number {
     const ceiling = Math.min(this.maxMs, this.baseMs * 2 ** Math.min(this.#attempt, DOUBLINGS_MAX));
     this.#attempt += 1;

@@ -1,35 +1,35 @@
-// Lanes of a danmaku stage: finds a place for each danmaku in which it meets no other one as
-// long as both are shown. Pure: no DOM and no clock; times come in as milliseconds.
+// Finds a place on the stage for each danmaku, such that no two danmaku meet while both are shown.
+// Pure: no DOM and no clock; times are arguments in milliseconds.
 
-/** `scroll` moves from right to left; `top` and `bottom` stand in the middle. */
+/** `scroll` moves from right to left; `top` and `bottom` stand in the middle of the width. */
 export type Motion = 'scroll' | 'top' | 'bottom';
 
 export interface StageSize {
   widthPx: number;
   heightPx: number;
-  /** Height of one row. A danmaku takes some rows that lie together. */
+  /** Height of one row. A danmaku takes several adjacent rows. */
   rowPx: number;
 }
 
-/** A danmaku that asks for a place. */
+/** Size and motion of a danmaku that needs a place. */
 export interface Wish {
   motion: Motion;
   widthPx: number;
   rows: number;
 }
 
-/** How fast, how long, and from where a danmaku is shown. */
+/** Speed, time and start of a danmaku. */
 export interface Manner {
   speedPxPerMs: number;
-  /** For one that stands. */
+  /** Time for which a standing danmaku is shown. */
   standMs: number;
-  /** A scrolling one begins so far behind the right edge. Default 0. */
+  /** Distance behind the right edge at which a scrolling danmaku starts. Default 0. */
   leadPx?: number;
 }
 
-/** A danmaku that has its place: a box of constant size and speed. */
+/** Place of a danmaku: a box of constant size and speed. */
 export interface Box {
-  /** Left edge at `startMs`; it moves left by `speedPxPerMs`. */
+  /** Left edge at `startMs`. The box moves left by `speedPxPerMs`. */
   leftPx: number;
   speedPxPerMs: number;
   widthPx: number;
@@ -39,11 +39,11 @@ export interface Box {
   endMs: number;
 }
 
-/** Between two danmaku on the same height. */
+/** Least distance between two danmaku at the same height. */
 export const GAP_PX = 20;
-/** Rows near the edges stay free of scrolling ones for this long after a standing one was wanted. */
+/** After a standing danmaku asked for a place, rows at that edge stay free of scrolling ones for this long. */
 const RESERVED_MS = 20_000;
-/** Share of the rows that is kept so at each edge, at most: the rows of the last wish, if they are fewer. */
+/** Largest share of the rows that is reserved at each edge. */
 const RESERVED_SHARE_MAX = 0.25;
 
 export class Lanes {
@@ -63,7 +63,7 @@ export class Lanes {
     return Math.max(0, Math.floor(this.#size.heightPx / this.#size.rowPx));
   }
 
-  /** Boxes keep their places; later ones find theirs in the new size. */
+  /** Changes the size for later boxes. Existing boxes keep their places. */
   resize(size: StageSize): void {
     this.#size = size;
   }
@@ -72,14 +72,14 @@ export class Lanes {
     this.#boxes = [];
   }
 
-  /** Takes out the boxes whose time is over, and returns them. */
+  /** Removes the boxes whose time is over, and returns them. */
   expire(nowMs: number): Box[] {
     const over = this.#boxes.filter((box) => box.endMs <= nowMs);
     if (over.length > 0) this.#boxes = this.#boxes.filter((box) => box.endMs > nowMs);
     return over;
   }
 
-  /** A place from now on, or null when every place would meet a danmaku that has its own. */
+  /** Returns a place from `nowMs` on, or null when a danmaku would meet another one at every place. */
   place(wish: Wish, nowMs: number, how: Manner): Box | null {
     if (wish.motion !== 'scroll') this.#reserve(wish.motion, wish.rows, nowMs);
     const rows = this.rows;
@@ -88,7 +88,7 @@ export class Lanes {
     const taken = this.#takenRows(box, wish.motion, nowMs);
     const first = firstRun(taken, rows, wish.rows, wish.motion === 'bottom');
     if (first === null) return null;
-    // The rows of the lower half hang from the lower edge, so that no part row is left below.
+    // Rows for `bottom` are measured from the lower edge, so that no part of a row is left below them.
     box.topPx = wish.motion === 'bottom' ? this.#size.heightPx - (rows - first) * this.#size.rowPx : first * this.#size.rowPx;
     if (this.#boxes.some((other) => sharesHeight(box, other) && meets(box, other))) return null;
     this.#boxes.push(box);
@@ -111,12 +111,12 @@ export class Lanes {
     };
   }
 
-  /** Marks the rows on which the box would meet another one, and those kept for standing ones. */
+  /** Marks the rows on which the box would meet another one, and the rows reserved for standing ones. */
   #takenRows(box: Box, motion: Motion, nowMs: number): boolean[] {
     const { heightPx, rowPx } = this.#size;
     const rows = this.rows;
     const taken = new Array<boolean>(rows).fill(false);
-    // Rows counted from the lower edge lie a part of a row lower.
+    // Rows that are measured from the lower edge are lower by a part of a row.
     const shiftPx = motion === 'bottom' ? heightPx - rows * rowPx : 0;
     for (const other of this.#boxes) {
       if (!meets(box, other)) continue;
@@ -138,16 +138,16 @@ export class Lanes {
   }
 }
 
-/** Whether two boxes come nearer than the gap while both are shown, heights apart. */
+/** Reports whether two boxes come nearer than the gap while both are shown. Ignores their heights. */
 export function meets(a: Box, b: Box): boolean {
   const fromMs = Math.max(a.startMs, b.startMs);
   const toMs = Math.min(a.endMs, b.endMs);
   if (fromMs >= toMs) return false;
-  // Both move evenly, so the box that is on the left at both ends was there all the time.
+  // Speeds are constant: the box that is on the left at both ends is on the left all the time.
   return !(leftOf(a, b, fromMs) && leftOf(a, b, toMs)) && !(leftOf(b, a, fromMs) && leftOf(b, a, toMs));
 }
 
-/** Where a box's left edge is. */
+/** Returns the left edge of a box at a time. */
 export function leftAt(box: Box, nowMs: number): number {
   return box.leftPx - box.speedPxPerMs * (nowMs - box.startMs);
 }
@@ -160,7 +160,7 @@ function sharesHeight(a: Box, b: Box): boolean {
   return a.topPx < b.topPx + b.heightPx && b.topPx < a.topPx + a.heightPx;
 }
 
-/** The first of `length` free rows that lie together, from above or from below. */
+/** Returns the first row of `length` adjacent free rows, searched from above or from below. */
 function firstRun(taken: readonly boolean[], rows: number, length: number, fromBelow: boolean): number | null {
   for (let step = 0; step + length <= rows; step += 1) {
     const first = fromBelow ? rows - length - step : step;

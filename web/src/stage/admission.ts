@@ -1,5 +1,5 @@
-// Which danmaku fly, and when: a short queue before the lanes. The viewer's own come first, then
-// what was paid for, then the others in their order. Pure: no DOM and no clock.
+// Decides which danmaku are shown, and when: a short queue in front of the lanes. The viewer's own
+// danmaku come first, then paid ones, then the others in their order. Pure: no DOM and no clock.
 
 import { Lanes, type Box, type Motion, type StageSize, type Wish } from './lanes.ts';
 
@@ -19,32 +19,32 @@ export interface Placed<T> {
 export interface Turn<T> {
   placed: Placed<T>[];
   ended: Box[];
-  /** Found no lane in time: the list alone has them. */
+  /** Danmaku that found no lane in time. Only the list shows them. */
   missed: T[];
 }
 
-/** Longest wait for a lane. Own and paid ones wait longer, because somebody looks for them. */
+/** Longest wait for a lane. Own and paid danmaku wait longer, because their senders look for them. */
 const WAIT_MS: Record<Rank, number> = { own: 3_000, paid: 3_000, other: 1_000 };
 const RANKS: readonly Rank[] = ['own', 'paid', 'other'];
-/** Waiting at once. Beyond it the newest of the last rank is missed at once. */
+/** Length of the queue. When it is full, the newest danmaku of the lowest rank is missed. */
 const QUEUE_MAX = 64;
-/** A standing one that found no place for this long may scroll instead. */
+/** A standing danmaku that has waited this long may scroll instead. */
 const STAND_WAIT_MS = 500;
-/** How long a standing one is shown. */
+/** Time for which a standing danmaku is shown. */
 const STAND_MS = 5_000;
-/** A danmaku crosses the stage in this time when there is room. */
+/** Time in which a danmaku crosses a calm stage. */
 const CROSSING_MS = 9_000;
 const SPEED_MIN_PX_PER_MS = 0.09;
-/** In a crowd danmaku are faster by up to this, so that more of them find a lane. */
+/** Share by which danmaku are faster on a crowded stage, at most, so that more of them find a lane. */
 const HURRY_MAX = 0.5;
 /**
- * Those of one batch begin at different distances behind the edge, up to this share of the stage, so
- * that they do not fly as a column. In a crowd there is no room for it, and no need.
+ * Danmaku of one batch start at different distances behind the edge, up to this share of the stage,
+ * so that they do not form a column. A crowded stage has no space for these distances.
  */
 const LEAD_SHARE = 0.12;
-/** The golden ratio: the fractions of its multiples spread evenly, whatever their number. */
+/** The golden ratio: the fractions of its multiples are spread evenly for any number of them. */
 const GOLDEN = 0.618_034;
-/** Crowding moves from none to full, and back, in about these times. */
+/** Times in which crowding goes from none to full, and from full to none. */
 const CROWD_RISE_MS = 4_000;
 const CROWD_FALL_MS = 8_000;
 
@@ -60,7 +60,7 @@ export class Admission<T> {
   #crowding = 0;
   #placed = 0;
   #turnMs: number | null = null;
-  /** Nothing scrolls: what would stands instead. */
+  /** Reduced motion: danmaku that would scroll stand instead. */
   still = false;
 
   constructor(private size: StageSize) {
@@ -71,7 +71,7 @@ export class Admission<T> {
     return this.#lanes.boxes;
   }
 
-  /** Whether a turn has anything to do. */
+  /** Reports whether danmaku are shown or wait, so that another turn is needed. */
   get busy(): boolean {
     return this.#lanes.boxes.length > 0 || this.#overflow.length > 0 || RANKS.some((rank) => this.#waiting[rank].length > 0);
   }
@@ -81,7 +81,7 @@ export class Admission<T> {
     this.#lanes.resize(size);
   }
 
-  /** Forgets what waits and what flies. */
+  /** Forgets all danmaku, those that wait and those that are shown. */
   clear(): void {
     this.#lanes.clear();
     this.forgetWaiting();
@@ -92,7 +92,7 @@ export class Admission<T> {
     this.#overflow = [];
   }
 
-  /** Takes out what waits and fits the test. */
+  /** Removes the waiting danmaku for which `is` holds. */
   withdraw(is: (item: T) => boolean): void {
     for (const rank of RANKS) this.#waiting[rank] = this.#waiting[rank].filter(({ ask }) => !is(ask.item));
   }
@@ -109,16 +109,16 @@ export class Admission<T> {
     }
   }
 
-  /** Frees what is over, and gives lanes to what waits. */
+  /** Frees the lanes of danmaku that have ended, and gives lanes to waiting ones. */
   turn(nowMs: number): Turn<T> {
     const turn: Turn<T> = { placed: [], ended: this.#lanes.expire(nowMs), missed: this.#overflow };
     this.#overflow = [];
     let held = false;
     for (const rank of RANKS) {
-      // What did not fit does not fit for the next of the same shape either.
+      // Where one danmaku did not fit, the next of the same shape does not fit either.
       const full = new Map<string, number>();
       this.#waiting[rank] = this.#waiting[rank].filter((waiting) => {
-        // While an own or paid one waits for enough rows together, the others leave the lanes to it.
+        // While an own or paid danmaku waits for enough free rows, no other one takes a lane.
         const placed = held && rank === 'other' ? null : this.#place(waiting, nowMs, full);
         if (placed) turn.placed.push(placed);
         else if (nowMs - waiting.sinceMs < WAIT_MS[rank]) return true;

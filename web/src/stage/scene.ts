@@ -1,14 +1,14 @@
-// The moving background that stands for a video: a night sky with slow aurora
-// over hills and water. Drawn small and scaled up by the browser, which is soft and cheap.
-// Painted at most 15 times a second; not while the page is hidden, and not behind a video.
+// Paints a background in place of a video: a night sky with a slow aurora over hills and water. The
+// canvas is small and the browser scales it up, which costs little and looks soft. It is painted at
+// most 15 times a second, and not while the page is hidden or a video covers it.
 
-import { nextFrame } from './frames.ts';
+import { nextFrame } from '../page/frames.ts';
 
 const WIDTH = 480;
 const HEIGHT = 270;
 const HORIZON = 196;
 const STARS = 90;
-/** The aurora is painted at a third of the size, in columns of two pixels: scaling up is its blur. */
+/** The aurora is painted at a third of the size, in columns of two pixels: scaling it up blurs it. */
 const COLUMN = 2;
 const GLOW_WIDTH = WIDTH / 3;
 const GLOW_HEIGHT = HEIGHT / 3;
@@ -58,7 +58,7 @@ export class Scene {
     this.#next();
   }
 
-  /** Paints go on until something forbids it; what allows it again calls this. */
+  /** Schedules the next paint, unless the page is hidden, has a video or reduces motion. */
   #next(): void {
     const video = this.canvas.parentElement?.querySelector('video') ?? null;
     this.canvas.hidden = video !== null;
@@ -85,7 +85,7 @@ export class Scene {
     context.globalCompositeOperation = 'lighter';
     context.globalAlpha = 0.85;
     context.drawImage(this.#glow, 0, 0, WIDTH, HEIGHT);
-    // The water: the same glow upside down, dimmer and swaying a little.
+    // The water mirrors the aurora, darker and with small waves.
     context.globalAlpha = 0.34;
     const depth = HEIGHT - HORIZON;
     for (let row = 0; row < depth; row += 1) {
@@ -123,7 +123,7 @@ export class Scene {
 
 const SHADE_HEIGHT = 64;
 
-/** One column of a ribbon, from its soft top to its foot. */
+/** Paints one column of a ribbon, from its soft top to its foot. */
 function shadeOf(hue: number): HTMLCanvasElement {
   const shade = layer(1, SHADE_HEIGHT);
   const context = shade.getContext('2d')!;
@@ -171,7 +171,7 @@ function ridge(context: CanvasRenderingContext2D, color: string, height: number,
   context.fill();
 }
 
-/** The same stars for everybody (mulberry32). */
+/** Pseudo-random numbers from a seed (mulberry32), so that all viewers see the same stars. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -3,27 +3,27 @@
 // while the main thread is busy.
 
 import { Admission, type Placed, type Rank } from './admission.ts';
-import { cssColor, element } from './dom.ts';
-import { nextFrame } from './frames.ts';
-import { inLanguage, roleKey, t, count } from './i18n.ts';
+import { cssColor, element } from '../page/dom.ts';
+import { nextFrame } from '../page/frames.ts';
+import { inLanguage, roleKey, t, count } from '../page/i18n.ts';
 import { type Box, leftAt } from './lanes.ts';
-import { type Chat, type Size, type Style } from './protocol.ts';
+import { type Chat, type Size, type Style } from '../net/protocol.ts';
 
-/** Row height of a wide stage, and of a narrow one. */
+/** Height of a row on a wide and on a narrow stage. */
 const ROW_PX = { wide: 12, narrow: 10 };
 const NARROW_PX = 640;
-/** Rows and letters of each size; letters in rows. */
+/** Rows of each size, and its font size in rows. */
 const SIZES: Record<Size, { rows: number; letters: number }> = {
   small: { rows: 2, letters: 1.45 },
   normal: { rows: 3, letters: 1.9 },
   large: { rows: 4, letters: 2.7 },
 };
-/** Room beside the letters, for their shadow and the own one's frame. */
+/** Space beside the letters, for their shadow and for the frame of an own danmaku. */
 const PADDING_PX = 6;
-/** Share of the stage that one line may take; longer ones have two lines, and end in an ellipsis. */
+/** Share of the stage that one line may take. Longer texts have two lines and end in an ellipsis. */
 const LINE_SHARE = 0.9;
 const LINES_MAX = 2;
-/** Two lines need a little more than half of one line: words do not break anywhere. */
+/** Two lines need a little more than half the width of one line, because lines break between words. */
 const WRAP_SLACK = 1.15;
 /** A standing danmaku disappears this long before its place is free: a busy page may show it a frame longer. */
 const LEAVE_MS = 250;
@@ -34,9 +34,9 @@ const LEAVE_MS = 250;
 const TAIL_MS = 10_000;
 /** Left of the stage by this much is out of view on every screen. */
 const AWAY_PX = 20_000;
-/** The count of those that found no lane is about one crowded time; it ends after this without any. */
+/** The number of missed danmaku starts again after this time without one. */
 const MISSED_KEPT_MS = 10_000;
-/** The count changes at most this often, for the eye and for the layout. */
+/** The shown number of missed danmaku changes at most this often. */
 const MISSED_WRITE_MS = 1_000;
 
 interface Flight {
@@ -91,13 +91,13 @@ export class Stage {
     this.#offer(sequence, chat.text, role ? t(role) : '', chat.style, origin);
   }
 
-  /** Shows what was paid for; such a one comes before the others. */
+  /** Shows a gift or a super chat, before the danmaku of others. */
   flyPaid(words: string, sequence: number | null, origin: 'own' | 'other'): void {
     const style: Style = { mode: 'scroll', size: 'normal', color: 0xffd27a };
     this.#offer(sequence, words, '', style, origin === 'own' ? 'own' : 'paid');
   }
 
-  /** A moderator took it back. */
+  /** Removes a message that a moderator has recalled. */
   recall(sequence: number): void {
     this.#admission.withdraw((flight) => flight.key === sequence);
     for (const shown of this.#shown.values()) if (shown.key === sequence) takeAway(shown);
@@ -139,7 +139,7 @@ export class Stage {
     nextFrame(this.#turn);
   }
 
-  /** On one line, in pixels. */
+  /** Returns the width of a danmaku on one line, in pixels. */
   #widthOf(words: string, tag: string, fontPx: number): number {
     this.#measure.font = `600 ${fontPx}px ${this.#family}`;
     const wordsPx = this.#measure.measureText(words).width;
@@ -187,7 +187,7 @@ export class Stage {
   }
 }
 
-/** Room that a tag takes beside its letters; style.css gives it so. */
+/** Space that a tag takes beside its letters, as style.css sets it. */
 const TAG_PX = 20;
 
 function timelineMs(): number {
@@ -200,7 +200,7 @@ function takeAway({ node, animation }: Shown): void {
   node.remove();
 }
 
-/** The way of a box from its start to `TAIL_MS` after its end; a standing box is out of view by then. */
+/** Returns the path of a box from its start to `TAIL_MS` after its end, when it is out of view. */
 function keyframesOf(box: Box): Keyframe[] {
   const at = (leftPx: number, offset: number): Keyframe => ({ transform: `translate(${leftPx}px, ${box.topPx}px)`, offset });
   const goneMs = box.endMs + TAIL_MS;
@@ -217,11 +217,14 @@ function danmakuNode({ words, tag, style, rank, lines, rowPx }: Flight): HTMLEle
   node.style.lineHeight = `${rows * rowPx}px`;
   node.style.color = cssColor(style.color);
   if (lines > 1) node.classList.add('wrapped');
-  if (luminance(style.color) < 0.25) node.classList.add('dark');
+  if (luminance(style.color) < DARK_MAX) node.classList.add('dark');
   return node;
 }
 
-/** 0 (black) to 1: dark letters get a light outline. */
+/** Letters that are darker than this get a light outline. */
+const DARK_MAX = 0.35;
+
+/** Returns 0 for black to 1 for white. */
 function luminance(rgb: number): number {
   return (0.2126 * (rgb >> 16) + 0.7152 * ((rgb >> 8) & 255) + 0.0722 * (rgb & 255)) / 255;
 }

@@ -1,23 +1,23 @@
-// The chat list: bounded, textContent only, follows the newest row until the
-// reader scrolls up. While the log is silent, `Spoken`
-// announces gifts, super chats and the page's own sentences.
+// The chat list: keeps a bounded number of rows, and follows the newest row until the reader scrolls
+// up. In a flood of messages screen readers do not read the list; `Spoken` then announces gifts,
+// super chats and the page's own sentences.
 
-import { cssColor, element, icon } from './dom.ts';
-import { nextFrame } from './frames.ts';
-import { giftIcon, money } from './gifts.ts';
-import { count, inLanguage, isolated, type Key, locale, roleKey, say, t } from './i18n.ts';
-import { type Body, type Chat, type Gift, type SuperChat } from './protocol.ts';
+import { cssColor, element, icon } from '../page/dom.ts';
+import { nextFrame } from '../page/frames.ts';
+import { giftIcon, money } from '../page/gifts.ts';
+import { count, inLanguage, isolated, type Key, locale, roleKey, say, t } from '../page/i18n.ts';
+import { type Body, type Chat, type Gift, type SuperChat } from '../net/protocol.ts';
 import { Spoken } from './spoken.ts';
 
-/** Rows kept. The oldest leaves. */
+/** Rows in the list. The oldest is removed first. */
 const ROWS_MAX = 200;
-/** Rows that wait for the next frame. The oldest is skipped: it would scroll by unseen. */
+/** Rows that wait for the next frame. The oldest is skipped: nobody could have read it. */
 const PENDING_MAX = ROWS_MAX;
-/** This near to the end counts as reading the newest, in pixels. */
+/** A reader this near to the end reads the newest rows. */
 const NEAR_PX = 48;
-/** Above this many rows in a second a screen reader is spared the flood. */
+/** Rows in a second above which screen readers do not read the list. */
 const SPOKEN_PER_SECOND_MAX = 6;
-/** Above that rate the list changes only this often: layout and paint of a long list are dear. */
+/** Above that rate the list changes only this often, because layout and paint of a long list cost time. */
 const FLOOD_FLUSH_MS = 200;
 
 export class List {
@@ -50,7 +50,7 @@ export class List {
     if (this.#silent && (body.type === 'gift' || body.type === 'super_chat')) this.spoken.money(body);
   }
 
-  /** A sentence of the page itself. */
+  /** Adds a sentence of the page itself. */
   say(key: Key, values: Record<string, string | number> = {}): void {
     const row = element('li', 'row note');
     say(row, key, values);
@@ -58,14 +58,14 @@ export class List {
     if (this.#silent) this.spoken.say(t(key, values));
   }
 
-  /** A sentence that came from the server. */
+  /** Adds a sentence of the server. */
   quote(text: string): void {
     const row = element('li', 'row note', text);
     row.dir = 'auto';
     this.#push(row);
   }
 
-  /** Consecutive omissions share one row. */
+  /** Adds to the number of messages that are not shown. Consecutive numbers share one row. */
   leftOut(more: number): void {
     const last = this.#pending.at(-1) ?? this.root.lastElementChild;
     if (this.#leftOut && last === this.#leftOut.node) {
@@ -105,7 +105,7 @@ export class List {
       this.#prune();
       this.root.scrollTop = this.root.scrollHeight;
     } else {
-      // Rows above the reader leave only when twice as many are kept: less jumping.
+      // Rows above the reader are removed only at twice the limit, so that the text moves less.
       if (this.root.childElementCount > ROWS_MAX * 2) this.#prune();
       this.#unread += rows.length;
       this.#label();
@@ -166,7 +166,7 @@ function rowOf(body: Body): HTMLElement | null {
   }
 }
 
-/** The name with the label of its role, which stay on one line together. */
+/** Creates the name with the label of its role; both stay on one line. */
 function nameOf(name: string, user: string, role = ''): HTMLElement {
   const shown = element('bdi', 'who', name);
   shown.style.setProperty('--hue', String(hueOf(user + name)));
@@ -209,9 +209,9 @@ function superRow(chat: SuperChat): HTMLElement {
   return element('li', 'row super', head, wordsOf(chat.text));
 }
 
-/** A person keeps one colour. */
+/** Returns the hue of a sender, which is the same in all messages. */
 function hueOf(who: string): number {
-  // FNV-1a, then the golden angle, which keeps neighbours apart.
+  // FNV-1a, then the golden angle, which gives similar hashes different hues.
   let hash = 0x811c9dc5;
   for (const character of who) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return Math.round((hash % 1_024) * 137.508) % 360;
