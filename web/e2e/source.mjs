@@ -26,6 +26,7 @@ export class Source {
 
   constructor() {
     this.sockets = new Set();
+    this.chats = [];
     this.sequence = 0;
     this.past = [];
     this.joins = 0;
@@ -41,6 +42,7 @@ export class Source {
   }
 
   async stop() {
+    this.quiet();
     for (const socket of this.sockets) socket.destroy();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -86,10 +88,13 @@ export class Source {
       sent += due;
       this.say(...Array.from({ length: due }, make));
     }, tickMs);
-    return () => {
-      clearInterval(timer);
-      return sent;
-    };
+    this.chats.push(timer);
+    return () => clearInterval(timer);
+  }
+
+  /** Stops all messages of `chat`. */
+  quiet() {
+    for (const timer of this.chats.splice(0)) clearInterval(timer);
   }
 
   async #http(request, response) {

@@ -188,7 +188,8 @@ pub struct Refusal {
 pub struct LimitHit {
     /// Name of the rule in the configuration.
     pub rule: String,
-    /// Subject of the count: `address`, `user`, `user_in_room`, `room` or `platform`.
+    /// Subject of the count: `address`, `user`, `user_in_room`, `room` or `platform`; `message` for
+    /// the size of a text.
     pub scope: String,
     /// Units that the rule admits at once, or per window.
     pub limit: u64,

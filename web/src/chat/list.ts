@@ -28,6 +28,8 @@ export class List {
   #second = 0;
   #inSecond = 0;
   #flushedMs = -Infinity;
+  /** Where the last flush left a list that follows its newest row. */
+  #followedPx = 0;
 
   constructor(
     private readonly root: HTMLElement,
@@ -100,10 +102,13 @@ export class List {
     const rows = this.#pending;
     this.#pending = [];
     this.#spareReader(rows.length);
+    // The scroll event of a reader who has just scrolled up may come after this flush.
+    if (this.#following && this.root.scrollTop < this.#followedPx - 1) this.#scrolled();
     this.root.append(...rows);
     if (this.#following) {
       this.#prune();
       this.root.scrollTop = this.root.scrollHeight;
+      this.#followedPx = this.root.scrollTop;
     } else {
       // Rows above the reader are removed only at twice the limit, so that the text moves less.
       if (this.root.childElementCount > ROWS_MAX * 2) this.#prune();

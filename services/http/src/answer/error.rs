@@ -56,7 +56,8 @@ impl IntoResponse for ApiError {
         if let Some(ms) = retry_after_ms {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
         }
-        if let Some(limit) = limit {
+        // The size of a text is no rate.
+        if let Some(limit) = limit.filter(|_| code != Code::BadText) {
             insert_limit(headers, &limit, retry_after_ms.unwrap_or(0));
         }
         response

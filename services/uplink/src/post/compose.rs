@@ -169,8 +169,10 @@ pub(super) fn sender_name(name: &str, by: &Identity) -> CleanText {
 }
 
 fn cleaned(field: &str, text: &str, chars_max: usize) -> Result<CleanText, Refusal> {
-    CleanText::new(text, chars_max)
-        .map_err(|error: TextError| Refusal::new(Code::BadText, format!("{field}: {error}")))
+    CleanText::new(text, chars_max).map_err(|error: TextError| Refusal {
+        limit: error.limit(field).map(Box::new),
+        ..Refusal::new(Code::BadText, format!("{field}: {error}"))
+    })
 }
 
 fn in_range(field: &str, value: u64, min: u64, max: u64) -> Result<(), Refusal> {

@@ -146,7 +146,8 @@ impl Moderation {
 fn refusal(hit: &RuleHit) -> Refusal {
     if hit.rule.starts_with("repeat") {
         let message = "the same text again and again; say something else";
-        return Refusal::new(Code::RateLimited, message).retry_after_ms(REPEAT_RETRY_MS);
+        let refusal = Refusal::new(Code::RateLimited, message).retry_after_ms(REPEAT_RETRY_MS);
+        return Refusal { limit: Some(Box::new(limit(hit))), ..refusal };
     }
     Refusal::new(Code::BadText, "this text is not shown here; say it in other words")
 }
@@ -172,6 +173,17 @@ mod tests {
         let refusal = refusal(&hit);
         assert_eq!(refusal.code, Code::BadText);
         assert!(!refusal.message.contains("ban") && !refusal.message.contains("list"), "{}", refusal.message);
+        assert_eq!(refusal.limit, None);
         assert_eq!(limit(&hit).rule, "moderation:list");
+    }
+
+    #[test]
+    fn refusal_of_a_repeat_names_the_rule() {
+        for rule in ["repeat:user", "repeat:room"] {
+            let hit = RuleHit { rule: rule.into(), measure: Measure::Refuse, detail: String::new() };
+            let refusal = refusal(&hit);
+            assert_eq!((refusal.code, refusal.retry_after_ms), (Code::RateLimited, Some(REPEAT_RETRY_MS)));
+            assert_eq!(refusal.limit.unwrap().rule, "moderation:repeat");
+        }
     }
 }

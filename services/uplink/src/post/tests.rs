@@ -175,6 +175,22 @@ async fn refused_post_is_traced_with_its_code() {
 }
 
 #[tokio::test]
+async fn refusal_of_a_long_text_names_the_limit() {
+    let site = Site::new(UplinkConfig::default()).await;
+    let cases = [
+        ("x".repeat(201), Some(("text_chars_max", 200))),
+        ("\u{FDFD}".repeat(40), Some(("text_columns_max", 400))),
+        ("\u{200B}".into(), None),
+    ];
+    for (text, expected) in cases {
+        let refusal = site.post(Role::Viewer, chat("m1", &text)).await.unwrap_err();
+        assert_eq!(refusal.code, Code::BadText);
+        let limit = refusal.limit.as_deref().map(|limit| (limit.rule.as_str(), limit.limit));
+        assert_eq!(limit, expected, "{refusal:?}");
+    }
+}
+
+#[tokio::test]
 async fn like_is_counted_once_under_its_id() {
     let site = Site::new(UplinkConfig::default()).await;
     let like = json!({ "type": "like", "id": "l1", "count": 3 });

@@ -3,6 +3,7 @@
 
 use barrage_moderation::glyph::{is_blank, is_invisible, is_needed, is_plain, tag_flag};
 use barrage_protocol::UserId;
+use barrage_protocol::code::LimitHit;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -41,6 +42,20 @@ pub(crate) enum TextError {
     /// Wider than a text of the same number of wide characters.
     #[error("the text is wider than {0} columns; a Chinese character takes two")]
     TooWide(usize),
+}
+
+impl TextError {
+    /// Returns the limit that the text exceeds, named after `field`, as a refusal reports it.
+    pub(crate) fn limit(self, field: &str) -> Option<LimitHit> {
+        let (unit, max) = match self {
+            TextError::TooLong(max) => ("chars", max),
+            TextError::TooManyCodePoints(max) => ("code_points", max),
+            TextError::TooWide(max) => ("columns", max),
+            TextError::Empty | TextError::Overloaded(_) => return None,
+        };
+        let limit = u64::try_from(max).unwrap_or(u64::MAX);
+        Some(LimitHit { limit, ..LimitHit::rule(format!("{field}_{unit}_max"), "message") })
+    }
 }
 
 /// A text that is ready to be shown: normalised, without invisible characters, of bounded length.
