@@ -14,8 +14,8 @@ const ADMIN: &str = "127.0.0.1:18491";
 /// Token key of the gateway and of the viewers.
 const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
 /// Limits above the load, so that only the processor limits the gateway.
-const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\njoins_per_s = 1000000\n\
-    egress_bytes_per_s = 100000000000\n[http]\nconnections_max = 19500\n";
+const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\nuser_connections_max = 19000\n\
+    joins_per_s = 1000000\negress_bytes_per_s = 100000000000\n[http]\nconnections_max = 19500\n";
 
 /// A running gateway and its NATS server.
 pub(crate) struct Gateway<'b> {
