@@ -105,9 +105,10 @@ impl GuardedStream {
     /// wait for a viewer by itself.
     #[must_use]
     pub fn into_parts(self) -> (Transport, ConnectionPermit) {
-        // 0 means the system's default.
-        if let Err(error) = socket2::SockRef::from(self.stream.socket()).set_tcp_notsent_lowat(0) {
-            tracing::debug!(%error, "the bound of unsent bytes cannot be removed");
+        let socket = socket2::SockRef::from(self.stream.socket());
+        // 0 and `None` mean the system's defaults.
+        if let Err(error) = socket.set_tcp_notsent_lowat(0).and_then(|()| socket.set_tcp_user_timeout(None)) {
+            tracing::debug!(%error, "the bounds of unsent bytes cannot be removed");
         }
         (self.stream, self.permit)
     }

@@ -47,6 +47,12 @@ pub(crate) async fn serve(
     {
         tracing::debug!(%error, "the bound of unsent bytes cannot be set");
     }
+    // An answer that fits into the kernel's buffers leaves no bytes to this process: the kernel
+    // resets a client that takes nothing of it for the same time.
+    let stall = Duration::from_secs(config.write_stall_secs.max(1));
+    if let Err(error) = socket2::SockRef::from(stream.socket()).set_tcp_user_timeout(Some(stall)) {
+        tracing::debug!(%error, "the time limit of unacknowledged bytes cannot be set");
+    }
     let registered = context.activities.register();
     let activity = Arc::clone(&registered.activity);
     let guarded = GuardedStream::new(stream, head.into(), permit, Arc::clone(&activity), config);

@@ -24,6 +24,9 @@ use crate::server::{PATIENCE, Server, until};
 /// More bytes than the kernel and a TLS buffer hold.
 const LARGE: usize = 24 << 20;
 
+/// Less than the kernel holds unsent for a connection, more than a narrow client's window.
+const PART: usize = 24 << 10;
+
 /// Counts the answers in progress. An answer is dropped with its connection.
 struct Alive(Arc<AtomicUsize>);
 
@@ -51,6 +54,7 @@ fn router(alive: &Arc<AtomicUsize>) -> Router {
     };
     Router::new()
         .route("/whole", get(|| async { vec![b'x'; LARGE] }))
+        .route("/part", get(|| async { vec![b'x'; PART] }))
         .route("/endless", of(64 * 1024, Duration::ZERO))
         .route("/trickle", of(64, Duration::from_millis(100)))
         .route("/silent", of(1, Duration::from_secs(3_600)))
@@ -88,6 +92,18 @@ fn client_that_never_reads_is_closed_and_its_answer_freed() {
     until("the clients are cut", || clients.iter().all(is_cut));
     until("their answers are freed", || alive.load(Ordering::SeqCst) == 0);
     assert!(begun.elapsed() >= Duration::from_secs(1), "not before the deadline");
+}
+
+#[test]
+fn client_that_leaves_an_answer_in_the_kernel_is_cut_before_its_idle_time() {
+    let server = Server::start(router(&Arc::default()), config(), Front::default());
+    let begun = Instant::now();
+    let mut client = server.connect_narrow();
+    client.write_all(request("/part").as_bytes()).unwrap();
+    // A write before the reset would begin a request, whose header has a deadline of its own.
+    std::thread::sleep(Duration::from_millis(2_500));
+    until("the client is cut", || is_cut(&client));
+    assert!(begun.elapsed() < Duration::from_secs(5), "by the header's deadline alone");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod fault;
 mod overload;
+mod strangers;
 
 use tokio::sync::{Mutex, MutexGuard};
 
