@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::claims::Identity;
 use crate::error::{Refused, SignatureProblem};
-use crate::header;
-use crate::key::Key;
+use crate::jwt::{Key, header};
 
 /// Maximum plausible time in seconds, the year 5138. A larger time is in milliseconds by mistake.
 const SECS_PLAUSIBLE_MAX: u64 = 100_000_000_000;

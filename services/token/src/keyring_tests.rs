@@ -1,5 +1,6 @@
 use super::*;
-use crate::{KeyConfig, Role, Rooms};
+use crate::claims::{Role, Rooms};
+use crate::config::KeyConfig;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
 

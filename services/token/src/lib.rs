@@ -4,13 +4,10 @@
 
 mod claims;
 mod config;
-mod crypto;
 mod error;
 mod explain;
-mod header;
-mod key;
+mod jwt;
 mod keyring;
-mod payload;
 mod refusal_log;
 mod revocations;
 mod ticket;
@@ -19,7 +16,7 @@ pub use claims::{Claims, Identity, Role, Rooms};
 pub use config::{KeyConfig, TokenConfig};
 pub use error::{ClaimProblem, SignatureProblem, TokenError};
 pub use explain::Explanation;
-pub use key::KeyringError;
+pub use jwt::KeyringError;
 pub use keyring::Keyring;
 pub use revocations::Revocations;
 pub use ticket::{TICKET_LEEWAY_MS, Ticket, TicketError};

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 
-use crate::{KeyConfig, crypto};
+use super::crypto;
+use crate::config::KeyConfig;
 
 /// Minimum length of HS256 secrets. Shorter ones are refused at start.
 const SECRET_BYTES_MIN: usize = 32;

@@ -4,8 +4,8 @@ use barrage_protocol::UserId;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::claims::{Identity, Role, Rooms};
 use crate::error::ClaimProblem;
-use crate::{Identity, Role, Rooms};
 
 /// Maximum characters of a claim's value that an answer or a log line repeats.
 const FOUND_CHARS_MAX: usize = 60;

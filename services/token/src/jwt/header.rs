@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use super::key::Key;
+use super::payload::cut;
 use crate::error::SignatureProblem;
-use crate::key::Key;
-use crate::payload::cut;
 
 /// Returns the JSON of the header (0) or of the claims (1), without a check of the signature.
 pub(crate) fn part(token: &str, index: usize) -> Option<Value> {
