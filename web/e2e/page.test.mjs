@@ -98,6 +98,21 @@ test('a muted viewer sees for how long, and others can still send', async () => 
   });
 });
 
+test('the server names the rule of repeats, and the page lets only that text wait', async () => {
+  const page = await open(browser, server);
+  await closing([page], async () => {
+    await until('the text has to wait', async () => {
+      await send(page, 'again and again');
+      await until('the post is answered', async () => (await page.$('#composer.busy')) === null);
+      return /You have sent this text too often/.test(await page.textContent('#hint'));
+    });
+    await page.fill('#text', 'again and again');
+    assert.ok(await page.isDisabled('#send'));
+    await page.fill('#text', 'something else');
+    assert.ok(await page.isEnabled('#send'));
+  });
+});
+
 test('a recalled message leaves the list', async () => {
   const ann = await open(browser, server);
   await closing([ann], async () => {
