@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -47,9 +47,7 @@ impl AcceptContext {
     /// Takes the slots of a new connection. When slots run short, the longest idle connections are
     /// closed.
     fn admit(&self, peer: SocketAddr) -> Result<ConnectionPermit, Refused> {
-        if barrage_clock::unix_ms() == 0 {
-            return Err(Refused::Clock);
-        }
+        check_clock(barrage_clock::wall())?;
         let of_address = self.slots.take(peer.ip()).map_err(|NoFreeSlot| Refused::Address)?;
         let reserve = (self.connections.config.connections_max / RESERVE_SHARE).clamp(1, RESERVE_MAX);
         if self.permits.available_permits() <= reserve {
@@ -62,6 +60,12 @@ impl AcceptContext {
     fn header_deadline(&self) -> Duration {
         Duration::from_secs(self.connections.config.header_secs)
     }
+}
+
+/// Refuses connections while the wall clock stands before 1970, because tokens and HTTP dates cannot
+/// be handled then.
+fn check_clock(wall: SystemTime) -> Result<(), Refused> {
+    if wall < UNIX_EPOCH { Err(Refused::Clock) } else { Ok(()) }
 }
 
 /// Registers a listener with this runtime, without tokio's wrapper. The wrapper would register each
@@ -250,5 +254,17 @@ async fn serve_plain(
             Box::pin(connection::serve(stream, permit, head, refusal, peer, connections)).await;
         }
         Err(error) => tracing::warn!(%error, "a connection cannot be registered with the runtime"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_refused_while_the_clock_stands_before_1970() {
+        assert_eq!(check_clock(UNIX_EPOCH - Duration::from_secs(1)), Err(Refused::Clock));
+        assert_eq!(check_clock(UNIX_EPOCH), Ok(()));
+        assert_eq!(check_clock(barrage_clock::wall()), Ok(()));
     }
 }
