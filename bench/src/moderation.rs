@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use barrage_flow::BreakerMetrics;
+use barrage_guarded::BreakerMetrics;
 use barrage_moderation::{
     Action, Candidate, ListConfig, ListScope, ModerationConfig, ModerationMetrics, Moderator, WordList,
 };

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use barrage_flow::{BreakerMetrics, Quota, QuotaKey, Rate, Rule, Subject, Window};
-use barrage_protocol::RoomId;
+use barrage_counters::{Quota, QuotaKey, Subject};
+use barrage_flow::{Rate, Rule, Window};
+use barrage_guarded::BreakerMetrics;
+use barrage_protocol::UserId;
 use barrage_quota::{QuotaMetrics, RedisQuota, RedisQuotaConfig};
 use prometheus::Registry;
 use rand_distr::{Distribution, Poisson};
@@ -73,7 +75,7 @@ impl Case {
         };
         let name = format!("{}-{:?}-{}", self.instances, self.skew, self.load as u32);
         let key =
-            QuotaKey { purpose: "measure", subject: Subject::Room(RoomId::parse(&name).expect("a name")) };
+            QuotaKey { purpose: "measure", subject: Subject::User(UserId::parse(&name).expect("a name")) };
         let slots = ((options.secs + WARM_UP_SECS) * 100) as usize + 1;
         let zeros = || (0..slots).map(|_| AtomicU64::new(0)).collect();
         let counts = Arc::new(Counts { admitted: zeros(), offered: zeros(), began: Instant::now() });

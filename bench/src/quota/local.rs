@@ -3,11 +3,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{
-    LeakyBucket, LocalQuota, LocalQuotaConfig, Quota, QuotaKey, Rate, Rule, SlidingWindow, Subject,
-    TokenBucket, Window,
-};
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, LocalQuotaConfig, Quota, QuotaKey, Subject};
+use barrage_flow::{LeakyBucket, Rate, Rule, SlidingWindow, TokenBucket, Window};
 use prometheus::Registry;
 use serde_json::{Value, json};
 
@@ -32,7 +30,7 @@ pub(crate) fn measure() -> Vec<Value> {
     let mut bucket = TokenBucket::full(rate, Duration::ZERO);
     let mut leaky = LeakyBucket::empty(rate, Duration::ZERO);
     let mut sliding = SlidingWindow::empty(window, Duration::ZERO);
-    let metrics = FlowMetrics::new(&Registry::new()).expect("a new registry");
+    let metrics = LocalQuotaMetrics::new(&Registry::new()).expect("a new registry");
     let quota = LocalQuota::new(&LocalQuotaConfig::default(), metrics);
     let key = QuotaKey { purpose: "measure", subject: Subject::Platform };
     vec![

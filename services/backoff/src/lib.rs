@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Shortest ceiling: a base or maximum of zero must not turn retries into a busy loop.
 const CEILING_MIN: Duration = Duration::from_millis(1);
 
-/// Doublings after which the ceiling stops growing, whatever `max` is.
+/// Doublings after which the ceiling stops growing, even below `max`.
 const DOUBLINGS_MAX: u32 = 20;
 
 /// Returns the ceiling of the wait after `attempts` failures before this one, for callers that

@@ -14,6 +14,12 @@ impl Counts {
     /// No message of any class.
     pub const ZERO: Counts = Counts { signal: 0, gift: 0, chat: 0 };
 
+    /// Creates counts of signals, gifts and chat.
+    #[must_use]
+    pub const fn new(signal: u64, gift: u64, chat: u64) -> Counts {
+        Counts { signal, gift, chat }
+    }
+
     /// Counts one message of a class; zero for a pulse, which is not counted.
     #[must_use]
     pub const fn one(class: Class) -> Counts {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_bus::{Bus, Registered};
-use barrage_flow::{Quota, QuotaKey, Rate, Rule, Subject};
+use barrage_counters::{Quota, QuotaKey, Subject};
+use barrage_flow::{Rate, Rule};
 use barrage_http::rate_limited;
 use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;

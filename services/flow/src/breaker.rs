@@ -1,4 +1,4 @@
-//! Circuit breaker: stops asking what does not answer, and tries again carefully.
+//! Circuit breaker: stops calls of a dependency that fails, and probes it before calls resume.
 
 use std::time::Duration;
 
@@ -29,32 +29,32 @@ barrage_part::part! {
     }
 }
 
-/// What an operator set by hand; it outranks what was measured.
+/// State that an operator forces by hand; it overrides the measured state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Forced {
-    /// Nothing: the calls decide.
+    /// Not forced: the outcomes of calls decide.
     #[default]
     No,
-    /// No call is let through.
+    /// Open: no call passes.
     Open,
-    /// Every call is let through, whatever becomes of it.
+    /// Closed: every call passes, also after failures.
     Closed,
 }
 
-/// Where a breaker stands.
+/// State of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// Calls go through.
+    /// All calls may pass.
     Closed,
-    /// A few calls go through, to try.
+    /// A few calls pass as probes.
     HalfOpen,
-    /// No call goes through.
+    /// Open: no call passes.
     Open,
 }
 
 impl BreakerState {
-    /// Its name in logs.
+    /// Returns the name in logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -65,22 +65,22 @@ impl BreakerState {
     }
 }
 
-/// What became of a call.
+/// Outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// It was answered.
+    /// The dependency answered in time.
     Answered,
-    /// It failed, or no answer came within its deadline.
+    /// The call failed, or had no answer within its deadline.
     Failed,
-    /// Its caller gave it up: it says nothing about the dependency.
-    GivenUp,
+    /// The caller gave up, which shows nothing about the dependency.
+    Abandoned,
 }
 
-/// Leave to make one call; bring it back with [`Breaker::tell`].
+/// Permission for one call; its outcome is reported with [`Breaker::record`].
 #[derive(Debug)]
-#[must_use = "a permit that is not told back holds a probe's place"]
+#[must_use = "a permit without a recorded outcome occupies the slot of a probe"]
 pub struct Permit {
-    /// The period that it was given in: what a call of an earlier one says is passed over.
+    /// Period in which the permit was given: outcomes of an earlier period are ignored.
     period: u64,
 }
 
@@ -95,13 +95,13 @@ struct Counts {
 enum Phase {
     Closed,
     Open { until: Duration },
-    HalfOpen { under_way: u32, answered: u32 },
+    HalfOpen { in_flight: u32, answered: u32 },
 }
 
-/// Law: closed, every call passes. When among at least `calls_min` calls of the
-/// window the share of failures or of slow ones reaches its bound, it opens: no call
-/// passes for a pause. Then `probes` calls pass; if all are answered it closes and
-/// forgets, if one fails it opens again for twice the pause, up to a bound.
+/// A circuit breaker. Closed, every call passes. When among at least `calls_min` calls of the window
+/// the share of failed or of slow calls reaches its maximum, the breaker opens: no call passes for a
+/// pause. Then `probes` calls pass. If all are answered, the breaker closes and forgets its counts;
+/// if one fails, it opens again for twice the pause, up to `pause_ms_max`.
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
@@ -111,12 +111,12 @@ pub struct Breaker {
     /// Number of the newest bucket since the origin.
     newest: u64,
     pause: Duration,
-    /// Counts the changes of phase.
+    /// Number of changes of the phase.
     period: u64,
 }
 
 impl Breaker {
-    /// A closed one.
+    /// Creates a closed breaker.
     #[must_use]
     pub fn new(config: BreakerConfig) -> Self {
         let pause = Duration::from_millis(config.pause_ms);
@@ -131,7 +131,7 @@ impl Breaker {
         }
     }
 
-    /// Where it stands.
+    /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         match (self.forced, self.phase) {
@@ -142,7 +142,7 @@ impl Breaker {
         }
     }
 
-    /// Sets it by hand, or lets the calls decide again, from anew.
+    /// Forces the state by hand, or lets the outcomes decide again, with empty counts.
     pub fn force(&mut self, forced: Forced) {
         if self.forced != forced {
             self.forced = forced;
@@ -150,8 +150,8 @@ impl Breaker {
         }
     }
 
-    /// Whether a call may be made; `Err` says when to ask again.
-    pub fn ask(&mut self, now: Duration) -> Result<Permit, Duration> {
+    /// Returns a permit for one call; fails with the time after which to try again.
+    pub fn acquire(&mut self, now: Duration) -> Result<Permit, Duration> {
         match self.forced {
             Forced::Open => return Err(Duration::from_millis(self.config.pause_ms_max)),
             Forced::Closed => return Ok(Permit { period: self.period }),
@@ -161,33 +161,33 @@ impl Breaker {
             if now < until {
                 return Err(until - now);
             }
-            self.enter(Phase::HalfOpen { under_way: 0, answered: 0 });
+            self.enter(Phase::HalfOpen { in_flight: 0, answered: 0 });
         }
-        if let Phase::HalfOpen { under_way, answered } = &mut self.phase {
-            if *under_way + *answered >= self.config.probes.max(1) {
+        if let Phase::HalfOpen { in_flight, answered } = &mut self.phase {
+            if *in_flight + *answered >= self.config.probes.max(1) {
                 return Err(self.pause);
             }
-            *under_way += 1;
+            *in_flight += 1;
         }
         Ok(Permit { period: self.period })
     }
 
-    /// Takes what became of a call.
-    #[allow(clippy::needless_pass_by_value, reason = "a permit is told back once")]
-    pub fn tell(&mut self, permit: Permit, outcome: CallOutcome, took: Duration, now: Duration) {
+    /// Records the outcome of a call.
+    #[allow(clippy::needless_pass_by_value, reason = "the outcome of a permit is recorded once")]
+    pub fn record(&mut self, permit: Permit, outcome: CallOutcome, took: Duration, now: Duration) {
         if permit.period != self.period || self.forced != Forced::No {
             return;
         }
         match &mut self.phase {
             Phase::Closed => {
-                if outcome != CallOutcome::GivenUp {
+                if outcome != CallOutcome::Abandoned {
                     self.count(outcome, took, now);
                 }
             }
-            Phase::HalfOpen { under_way, answered } => {
-                *under_way = under_way.saturating_sub(1);
+            Phase::HalfOpen { in_flight, answered } => {
+                *in_flight = in_flight.saturating_sub(1);
                 match outcome {
-                    CallOutcome::GivenUp => {}
+                    CallOutcome::Abandoned => {}
                     CallOutcome::Failed => self.open(now),
                     CallOutcome::Answered => {
                         *answered += 1;
@@ -197,7 +197,7 @@ impl Breaker {
                     }
                 }
             }
-            // An earlier period's calls were sorted out above.
+            // Outcomes of earlier periods were ignored above.
             Phase::Open { .. } => {}
         }
     }
@@ -221,7 +221,7 @@ impl Breaker {
         }
     }
 
-    /// Forgets what is older than the window.
+    /// Forgets calls older than the window.
     fn advance(&mut self, now: Duration) {
         let width_ms = u128::from(self.config.window_ms / BUCKETS as u64).max(1);
         let bucket = u64::try_from(now.as_millis() / width_ms).unwrap_or(u64::MAX);
@@ -263,12 +263,12 @@ mod tests {
     }
 
     fn call(breaker: &mut Breaker, outcome: CallOutcome, took: Duration, now: Duration) {
-        let permit = breaker.ask(now).expect("a call passes");
-        breaker.tell(permit, outcome, took, now);
+        let permit = breaker.acquire(now).expect("a call passes");
+        breaker.record(permit, outcome, took, now);
     }
 
     #[test]
-    fn failures_open_it_and_probes_close_it() {
+    fn breaker_opens_after_failures_and_closes_after_successful_probes() {
         let mut breaker = Breaker::new(BreakerConfig::default());
         for _ in 0..5 {
             call(&mut breaker, CallOutcome::Answered, FAST, ms(0));
@@ -278,26 +278,26 @@ mod tests {
             call(&mut breaker, CallOutcome::Failed, FAST, ms(1));
         }
         assert_eq!(breaker.state(), BreakerState::Open);
-        assert_eq!(breaker.ask(ms(101)).unwrap_err(), ms(400));
+        assert_eq!(breaker.acquire(ms(101)).unwrap_err(), ms(400));
         // A failed probe doubles the pause.
         call(&mut breaker, CallOutcome::Failed, FAST, ms(501));
-        assert_eq!(breaker.ask(ms(501)).unwrap_err(), ms(1_000));
-        let permits: Vec<_> = (0..3).map(|_| breaker.ask(ms(1_501)).unwrap()).collect();
+        assert_eq!(breaker.acquire(ms(501)).unwrap_err(), ms(1_000));
+        let permits: Vec<_> = (0..3).map(|_| breaker.acquire(ms(1_501)).unwrap()).collect();
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        assert!(breaker.ask(ms(1_501)).is_err(), "no more than three try");
+        assert!(breaker.acquire(ms(1_501)).is_err(), "at most three probes pass");
         for permit in permits {
-            breaker.tell(permit, CallOutcome::Answered, FAST, ms(1_502));
+            breaker.record(permit, CallOutcome::Answered, FAST, ms(1_502));
         }
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]
-    fn slow_calls_open_it_too_and_old_ones_are_forgotten() {
+    fn breaker_opens_after_slow_calls_and_forgets_calls_older_than_the_window() {
         let mut breaker = Breaker::new(BreakerConfig::default());
         for _ in 0..9 {
             call(&mut breaker, CallOutcome::Answered, ms(2_000), ms(0));
         }
-        // The window has passed.
+        // The first nine calls are older than the window.
         call(&mut breaker, CallOutcome::Answered, ms(2_000), ms(11_000));
         assert_eq!(breaker.state(), BreakerState::Closed);
         for _ in 0..9 {
@@ -307,17 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_given_up_makes_room() {
+    fn an_abandoned_probe_frees_its_slot() {
         let config = BreakerConfig { calls_min: 1, probes: 1, ..BreakerConfig::default() };
         let mut breaker = Breaker::new(config);
         call(&mut breaker, CallOutcome::Failed, FAST, ms(0));
-        call(&mut breaker, CallOutcome::GivenUp, FAST, ms(600));
+        call(&mut breaker, CallOutcome::Abandoned, FAST, ms(600));
         call(&mut breaker, CallOutcome::Answered, FAST, ms(700));
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]
-    fn by_hand_outranks_what_is_measured() {
+    fn a_forced_state_overrides_the_measured_one() {
         let mut breaker = Breaker::new(BreakerConfig { calls_min: 1, ..BreakerConfig::default() });
         breaker.force(Forced::Closed);
         for _ in 0..20 {
@@ -325,7 +325,7 @@ mod tests {
         }
         assert_eq!(breaker.state(), BreakerState::Closed);
         breaker.force(Forced::Open);
-        assert!(breaker.ask(ms(1_000_000)).is_err());
+        assert!(breaker.acquire(ms(1_000_000)).is_err());
         breaker.force(Forced::No);
         call(&mut breaker, CallOutcome::Answered, FAST, ms(0));
         call(&mut breaker, CallOutcome::Failed, FAST, ms(0));
@@ -333,9 +333,8 @@ mod tests {
     }
 
     proptest! {
-        /// Half-open, it lets through no more calls than its probes, however many are under way; a
-        /// call that was given up makes room for another. A dependency that is well again is always
-        /// used again.
+        /// A half-open breaker lets through no more calls than its probes, also while others are in flight; an
+        /// abandoned call frees its slot. After a dependency has recovered, the breaker closes.
         #[test]
         fn breaker_limits_probes_and_recovers(
             steps in prop::collection::vec((0_u64..3_000, 0_u8..3, 0_usize..4), 1..200),
@@ -343,38 +342,38 @@ mod tests {
         ) {
             let mut breaker = Breaker::new(BreakerConfig { calls_min: 2, probes, ..BreakerConfig::default() });
             let mut now = Duration::ZERO;
-            let mut under_way = Vec::new();
-            // Of the half-open period that this is the number of.
+            let mut in_flight = Vec::new();
+            // Probes of the half-open period with this number.
             let (mut period, mut tries) = (0, 0);
-            for (gap_ms, outcome, under_way_max) in steps {
+            for (gap_ms, outcome, in_flight_max) in steps {
                 now += ms(gap_ms);
-                if let Ok(permit) = breaker.ask(now) {
+                if let Ok(permit) = breaker.acquire(now) {
                     if breaker.state() == BreakerState::HalfOpen {
                         tries = if breaker.period == period { tries + 1 } else { 1 };
                         period = breaker.period;
-                        prop_assert!(tries <= probes, "{tries} calls to try, where {probes} are allowed");
+                        prop_assert!(tries <= probes, "{tries} probes passed, {probes} are allowed");
                     }
-                    under_way.push(permit);
+                    in_flight.push(permit);
                 } else {
                     prop_assert_ne!(breaker.state(), BreakerState::Closed);
                 }
-                while under_way.len() > under_way_max {
-                    let permit = under_way.remove(0);
-                    let outcome = [CallOutcome::Answered, CallOutcome::Failed, CallOutcome::GivenUp][usize::from(outcome)];
+                while in_flight.len() > in_flight_max {
+                    let permit = in_flight.remove(0);
+                    let outcome = [CallOutcome::Answered, CallOutcome::Failed, CallOutcome::Abandoned][usize::from(outcome)];
                     let is_probe = breaker.state() == BreakerState::HalfOpen && permit.period == breaker.period;
-                    if is_probe && outcome == CallOutcome::GivenUp {
+                    if is_probe && outcome == CallOutcome::Abandoned {
                         tries -= 1;
                     }
-                    breaker.tell(permit, outcome, FAST, now);
+                    breaker.record(permit, outcome, FAST, now);
                 }
             }
-            for permit in under_way {
-                breaker.tell(permit, CallOutcome::GivenUp, FAST, now);
+            for permit in in_flight {
+                breaker.record(permit, CallOutcome::Abandoned, FAST, now);
             }
             for _ in 0..5 {
                 now += ms(15_000);
-                if let Ok(permit) = breaker.ask(now) {
-                    breaker.tell(permit, CallOutcome::Answered, FAST, now);
+                if let Ok(permit) = breaker.acquire(now) {
+                    breaker.record(permit, CallOutcome::Answered, FAST, now);
                 }
             }
             prop_assert_eq!(breaker.state(), BreakerState::Closed);

@@ -1,48 +1,48 @@
-//! Leaky bucket: a smooth stream out of a rough one.
+//! Leaky bucket: spaces arrivals evenly.
 
 use std::time::Duration;
 
 use crate::meter::Meter;
-use crate::rate::Rate;
+use crate::rule::Rate;
 use crate::verdict::Verdict;
 
-/// What becomes of something that wants to pass a leaky bucket.
+/// Outcome of an arrival at a leaky bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passage {
-    /// It passes, after this wait (zero when the bucket was empty).
+pub enum BucketOutcome {
+    /// Admitted: it leaves after this wait (zero when the bucket was empty).
     Leaves {
-        /// From now until its turn.
+        /// Time from now until it leaves.
         wait: Duration,
     },
-    /// The bucket is full: a [`Verdict::Refuse`] with its three figures.
+    /// The bucket is full; always a [`Verdict::Refuse`].
     Refused(Verdict),
 }
 
-/// Law: what it lets in leaves in order, each unit at least `per / units` after
-/// the one before it and not a nanosecond later than that requires; at most
-/// `burst` units are inside at once, counting the one that is leaving.
+/// A leaky bucket. Its law: admitted units leave in order, each at least `per / units` after the one
+/// before it and not a nanosecond later than that requires. At most `burst` units are inside at once,
+/// the leaving one included.
 ///
-/// It holds no queue: it gives each arrival its time, and the caller waits. So
-/// the bound of that queue is the bucket's depth, and at it arrivals are refused.
+/// The bucket holds no queue: it returns the time of each arrival, and the caller waits. The bucket's
+/// depth is the maximum length of that queue; further arrivals are refused.
 #[derive(Debug, Clone, Copy)]
 pub struct LeakyBucket {
     inside: Meter,
 }
 
 impl LeakyBucket {
-    /// An empty bucket; `rate.burst()` is its depth.
+    /// Creates an empty bucket; `rate.burst()` is its depth.
     #[must_use]
     pub const fn empty(rate: Rate, now: Duration) -> Self {
         LeakyBucket { inside: Meter::empty(rate, now) }
     }
 
-    /// Asks for a turn for `cost` units together.
-    pub fn enter(&mut self, cost: u32, now: Duration) -> Passage {
+    /// Admits `cost` units together, or refuses them.
+    pub fn enter(&mut self, cost: u32, now: Duration) -> BucketOutcome {
         self.inside.drain(now);
         let wait = self.inside.backlog();
         match self.inside.add(cost) {
-            Ok(()) => Passage::Leaves { wait },
-            Err(retry_after) => Passage::Refused(Verdict::Refuse {
+            Ok(()) => BucketOutcome::Leaves { wait },
+            Err(retry_after) => BucketOutcome::Refused(Verdict::Refuse {
                 retry_after,
                 limit: self.inside.rate().burst(),
                 remaining: self.inside.room(),
@@ -50,7 +50,7 @@ impl LeakyBucket {
         }
     }
 
-    /// How long something that came now would wait.
+    /// Returns the wait of an arrival at `now`.
     #[must_use]
     pub fn backlog(&self, now: Duration) -> Duration {
         let mut inside = self.inside;
@@ -58,7 +58,7 @@ impl LeakyBucket {
         inside.backlog()
     }
 
-    /// Changes the figures; turns that were given stay given.
+    /// Changes the figures. Units that were admitted keep their times.
     pub fn set_rate(&mut self, rate: Rate, now: Duration) {
         self.inside.set_rate(rate, now);
     }
@@ -70,8 +70,8 @@ mod tests {
 
     use super::*;
 
-    /// A queue that is kept in full: when each arrival's service ends, exactly,
-    /// in nanoseconds times units.
+    /// A model with a real queue: the end of each arrival's service, exactly, in nanoseconds times
+    /// units.
     struct Queue {
         rate: Rate,
         ends: Vec<u128>,
@@ -93,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn leaves_when_a_real_queue_would_let_it(
+        fn arrivals_leave_when_a_real_queue_would_release_them(
             units in 1_u32..200,
             per_ns in 1_000_u64..2_000_000_000,
             depth in 1_u32..40,
@@ -108,17 +108,17 @@ mod tests {
                 now += gap;
                 let at = Duration::from_nanos(now);
                 match (bucket.enter(cost, at), queue.enter(cost, now)) {
-                    (Passage::Leaves { wait }, Some(begins)) => {
+                    (BucketOutcome::Leaves { wait }, Some(begins)) => {
                         prop_assert_eq!((at + wait).as_nanos(), begins);
                         prop_assert!(at + wait >= last);
                         last = at + wait;
                     }
-                    (Passage::Refused(Verdict::Refuse { retry_after, limit, .. }), None) => {
+                    (BucketOutcome::Refused(Verdict::Refuse { retry_after, limit, .. }), None) => {
                         prop_assert_eq!(limit, depth);
                         if cost <= depth {
                             let mut later = bucket;
                             let entered = later.enter(cost, at + retry_after);
-                            prop_assert!(!matches!(entered, Passage::Refused(_)));
+                            prop_assert!(!matches!(entered, BucketOutcome::Refused(_)));
                         }
                     }
                     (bucket, queue) => prop_assert!(false, "{bucket:?} but {queue:?}"),
@@ -128,16 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_leaves_at_once_and_the_rest_one_by_one() {
+    fn the_first_arrival_leaves_at_once_and_the_others_one_by_one() {
         let now = Duration::ZERO;
         let mut bucket = LeakyBucket::empty(Rate::per_sec(10, 3).unwrap(), now);
         for n in 0..3 {
             let wait = Duration::from_millis(100 * n);
-            assert_eq!(bucket.enter(1, now), Passage::Leaves { wait });
+            assert_eq!(bucket.enter(1, now), BucketOutcome::Leaves { wait });
         }
         let retry_after = Duration::from_millis(100);
         let full = Verdict::Refuse { retry_after, limit: 3, remaining: 0 };
-        assert_eq!(bucket.enter(1, now), Passage::Refused(full));
+        assert_eq!(bucket.enter(1, now), BucketOutcome::Refused(full));
         assert_eq!(bucket.backlog(Duration::from_millis(250)), Duration::from_millis(50));
     }
 }

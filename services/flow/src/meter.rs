@@ -1,15 +1,14 @@
-//! The exact sum under both buckets: what has been let in and not yet drained.
+//! The exact sum under both buckets: units that were added and have not drained yet.
 //!
-//! Time and units are kept as one integer, "shares": one unit is `per` in
-//! nanoseconds shares, and one nanosecond drains `units` shares. So no rate is
-//! rounded, however often it is asked: the largest product, 2^32 units times
-//! 2^94 nanoseconds of `Duration`, fits in 128 bits.
+//! Time and units are one integer, "shares": one unit is as many shares as the period has
+//! nanoseconds, and one nanosecond drains as many shares as the rate has units. So no rate is
+//! rounded. The largest product, 2^32 units times 2^94 nanoseconds of `Duration`, fits in 128 bits.
 
 use std::time::Duration;
 
-use crate::rate::Rate;
+use crate::rule::Rate;
 
-/// See the module. `Copy`, so that a caller can ask "what if" on a copy.
+/// Units that have not drained yet. `Copy`, so that a caller can try a change on a copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meter {
     rate: Rate,
@@ -30,21 +29,21 @@ impl Meter {
         units as u128 * self.rate.per().as_nanos()
     }
 
-    /// Rounded up: a wait that is never too short.
+    /// Converts shares to time, rounded up, so that a wait is never too short.
     fn time_of(&self, shares: u128) -> Duration {
         let nanos = shares.div_ceil(u128::from(self.rate.units()));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// Drains up to `now`. A clock that steps back drains nothing and is not
-    /// followed, so that the same time is never drained twice.
+    /// Drains up to `now`. A clock that steps back drains nothing and does not move the meter, so
+    /// that the same time is never drained twice.
     pub(crate) fn drain(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.at);
         self.at = self.at.max(now);
         self.owed = self.owed.saturating_sub(elapsed.as_nanos() * u128::from(self.rate.units()));
     }
 
-    /// Adds `cost` if it fits under the burst; else the wait until it would.
+    /// Adds `cost` if it fits under the burst; fails with the wait until it would.
     pub(crate) fn add(&mut self, cost: u32) -> Result<(), Duration> {
         let room = self.shares_of(self.rate.burst());
         let owed = self.owed + self.shares_of(cost);
@@ -58,12 +57,12 @@ impl Meter {
         Err(self.time_of(owed - room))
     }
 
-    /// Time until everything now owed has drained.
+    /// Returns the time until all units have drained.
     pub(crate) fn backlog(&self) -> Duration {
         self.time_of(self.owed)
     }
 
-    /// Whole units that would fit now.
+    /// Returns the whole units that would fit now.
     pub(crate) fn room(&self) -> u32 {
         let room = self.shares_of(self.rate.burst()).saturating_sub(self.owed);
         u32::try_from(room / self.rate.per().as_nanos()).expect("at most the burst")
@@ -73,8 +72,8 @@ impl Meter {
         self.owed == 0
     }
 
-    /// Changes the figures. What is owed stays owed in units, at most the new
-    /// burst: a lowered limit acts at once, a raised one grants nothing back.
+    /// Changes the figures. The units stay, up to the new burst: a lowered limit acts at once, and a
+    /// raised one gives nothing back.
     pub(crate) fn set_rate(&mut self, rate: Rate, now: Duration) {
         if rate == self.rate {
             return;

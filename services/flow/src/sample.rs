@@ -1,27 +1,29 @@
-//! The shared sample of a room over its display quota: a message is kept when the
-//! hash of its id lies under a threshold that follows the room's measured rate. So
-//! nobody is favoured for being first in the second, and every instance that
-//! measures the same rate keeps the same messages.
+//! The shared sample of a room over its display quota.
+//!
+//! A message is shown when the hash of its id is below a threshold that follows the room's measured
+//! rate. So a sender gains nothing by being first in a second, and all instances that measure the
+//! same rate show the same messages.
 
 use std::time::Duration;
 
-use crate::rate::{Rate, RuleError};
+use crate::rule::{Rate, RuleError};
 use crate::token_bucket::TokenBucket;
 use crate::verdict::Verdict;
 
 /// Buckets of the measured second.
 const BUCKETS: usize = 10;
-/// Width of one.
+/// Width of one bucket.
 const BUCKET: Duration = Duration::from_millis(100);
-/// Seconds that the hard stop can save up: a quiet room's first burst is shown.
+/// Seconds of the quota that the hard limit can save up, so that a quiet room's first burst is
+/// shown.
 const BURST_SECS: u32 = 2;
 
-/// What becomes of a message.
+/// Decision on a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampled {
-    /// It is shown.
+    /// The message is shown to all.
     Shown,
-    /// It is held back; the measured rate goes with it, so that a page can say
+    /// The message is held back. The measured rate is included, so that a page can display
     /// "18,000 a second, showing 50".
     Held {
         /// Messages offered in the last second.
@@ -29,42 +31,42 @@ pub enum Sampled {
     },
 }
 
-/// One room's sample.
+/// The sample of one room.
 #[derive(Debug, Clone)]
 pub struct DisplaySample {
     shown_per_s: u32,
     offered: [u32; BUCKETS],
     /// Number of the newest bucket since the origin.
     newest: u64,
-    stop: TokenBucket,
+    hard_limit: TokenBucket,
 }
 
 impl DisplaySample {
-    /// Shows `shown_per_s` messages a second.
+    /// Creates a sample that shows `shown_per_s` messages a second.
     pub fn new(shown_per_s: u32, now: Duration) -> Result<Self, RuleError> {
         let rate = Rate::per_sec(shown_per_s, shown_per_s.saturating_mul(BURST_SECS))?;
         Ok(DisplaySample {
             shown_per_s,
             offered: [0; BUCKETS],
             newest: bucket(now),
-            stop: TokenBucket::full(rate, now),
+            hard_limit: TokenBucket::full(rate, now),
         })
     }
 
-    /// Messages offered within the last second.
+    /// Returns the messages offered within the last second.
     #[must_use]
     pub fn offered_per_s(&self) -> u32 {
         self.offered.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
-    /// Nothing was offered for a second: forgetting it changes nothing.
+    /// Returns whether no message was offered for a second: a new sample would decide the same.
     #[must_use]
     pub fn is_idle(&self, now: Duration) -> bool {
         bucket(now) >= self.newest + BUCKETS as u64
     }
 
-    /// Decides for a message with this hash of its id; `weight` multiplies its
-    /// chance (1 for a viewer; what weighs more is kept more readily).
+    /// Decides on a message by the hash of its id. `weight` multiplies its chance (1 for a viewer;
+    /// higher for roles that are shown more often).
     pub fn offer(&mut self, hash: u64, weight: u32, now: Duration) -> Sampled {
         self.advance(bucket(now));
         let slot = usize::try_from(self.newest % BUCKETS as u64).expect("below ten");
@@ -77,7 +79,7 @@ impl DisplaySample {
         if !under {
             return held;
         }
-        match self.stop.take(1, now) {
+        match self.hard_limit.take(1, now) {
             Verdict::Admit => Sampled::Shown,
             Verdict::Refuse { .. } => held,
         }
@@ -119,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn a_calm_room_is_shown_whole() {
+    fn a_room_below_its_quota_is_shown_completely() {
         assert_eq!(run(40, 20, |_, _, _| {}), 800);
     }
 
     #[test]
-    fn a_flooded_room_shows_its_quota_and_says_what_was_offered() {
+    fn a_flooded_room_shows_its_quota_and_reports_the_offered_rate() {
         let mut offered = 0;
         let shown = run(18_000, 10, |_, now, sampled| {
             if let Sampled::Held { offered_per_s } = sampled
@@ -137,9 +139,8 @@ mod tests {
         assert!((16_000..=18_200).contains(&offered), "{offered}");
     }
 
-    /// Nobody is favoured for being early in its second.
     #[test]
-    fn what_is_shown_spreads_over_the_second() {
+    fn shown_messages_are_spread_over_the_second() {
         let mut late = 0;
         let mut all = 0;
         run(5_000, 20, |_, now, sampled| {
@@ -152,9 +153,8 @@ mod tests {
     }
 
     proptest! {
-        /// Never more than the bucket allows, whatever arrives.
         #[test]
-        fn the_stop_holds(offers in prop::collection::vec((any::<u64>(), 0_u64..50), 1..2000)) {
+        fn the_hard_limit_is_never_exceeded(offers in prop::collection::vec((any::<u64>(), 0_u64..50), 1..2000)) {
             let mut sample = DisplaySample::new(50, Duration::ZERO).unwrap();
             let mut now = Duration::ZERO;
             let mut shown = 0;

@@ -1,21 +1,20 @@
-//! Sliding window over fine buckets: a hard bound on every window.
+//! Sliding window over fine buckets: a hard limit on every window.
 
 use std::time::Duration;
 
-use crate::rate::Window;
+use crate::rule::Window;
 use crate::verdict::Verdict;
 
-/// Fine buckets per window. With 16 a unit is held at most 6.25 % too long, and
-/// the whole state is two cache lines.
+/// Fine buckets of a window. With 16 a unit is held at most 6.25 % too long, and the whole state is
+/// two cache lines.
 pub const GRAINS: usize = 16;
 
-/// A window can touch one fine bucket more than fit into it.
+/// A window can overlap one fine bucket more than fit into it.
 const COUNTS: usize = GRAINS + 1;
 
-/// Law: no window of the given length, wherever it begins, ever holds more than
-/// `limit`. The price is one grain (a sixteenth of the length, rounded up to a
-/// nanosecond): what was admitted is forgotten up to one grain after it has left
-/// the window, never before.
+/// A sliding window. Its law: no window of the given length, wherever it begins, holds more than
+/// `limit` units. The price is one grain, a sixteenth of the length rounded up to a nanosecond:
+/// admitted units are forgotten up to one grain after they have left the window, never before.
 #[derive(Debug, Clone, Copy)]
 pub struct SlidingWindow {
     window: Window,
@@ -23,12 +22,12 @@ pub struct SlidingWindow {
     newest: u128,
     /// Ring: fine bucket `n` is at `n % COUNTS`.
     counts: [u32; COUNTS],
-    /// Of `counts`.
+    /// Sum of all `counts`.
     sum: u32,
 }
 
 impl SlidingWindow {
-    /// A window in which nothing has passed.
+    /// Creates a window without units.
     #[must_use]
     pub fn empty(window: Window, now: Duration) -> Self {
         let mut empty = SlidingWindow { window, newest: 0, counts: [0; COUNTS], sum: 0 };
@@ -36,7 +35,7 @@ impl SlidingWindow {
         empty
     }
 
-    /// The grain up to which the law is exact.
+    /// Returns the grain, up to which the law is exact.
     #[must_use]
     pub fn grain(&self) -> Duration {
         Duration::from_nanos(self.grain_ns())
@@ -55,7 +54,7 @@ impl SlidingWindow {
         (number % COUNTS as u128) as usize
     }
 
-    /// Moves to `now`; a clock that steps back is not followed.
+    /// Advances to `now`. A clock that steps back does not move the window.
     fn advance(&mut self, now: Duration) {
         let number = self.number(now);
         if number >= self.newest + COUNTS as u128 {
@@ -70,7 +69,7 @@ impl SlidingWindow {
         }
     }
 
-    /// Counts `cost`, whole or not at all. A cost of 0 is always admitted.
+    /// Takes `cost` units, all or none. A cost of 0 is always admitted.
     pub fn take(&mut self, cost: u32, now: Duration) -> Verdict {
         self.advance(now);
         let limit = self.window.limit();
@@ -84,7 +83,7 @@ impl SlidingWindow {
         Verdict::Refuse { retry_after, limit, remaining }
     }
 
-    /// Until enough old buckets have left; they leave oldest first.
+    /// Returns the time until enough old buckets have left; they leave oldest first.
     fn wait_for(&self, cost: u32, now: Duration) -> Duration {
         let Some(room) = self.window.limit().checked_sub(cost) else {
             return Duration::MAX;
@@ -102,7 +101,7 @@ impl SlidingWindow {
         Duration::ZERO
     }
 
-    /// What still fits now.
+    /// Returns the units that still fit now.
     #[must_use]
     pub fn remaining(&self, now: Duration) -> u32 {
         let mut window = *self;
@@ -110,20 +109,20 @@ impl SlidingWindow {
         window.window.limit().saturating_sub(window.sum)
     }
 
-    /// Whether nothing is counted: forgetting it and starting anew changes nothing.
+    /// Returns whether the window is empty: a new one in its place would decide the same.
     #[must_use]
     pub fn is_empty(&self, now: Duration) -> bool {
         self.remaining(now) == self.window.limit()
     }
 
-    /// The figures that it runs by.
+    /// Returns the figures of the window.
     #[must_use]
     pub const fn window(&self) -> Window {
         self.window
     }
 
-    /// Changes the figures. With the same length what was counted stays; with
-    /// another the whole count moves to now, so that nothing is forgiven.
+    /// Changes the figures. With the same length the counts stay. With another length the whole sum
+    /// moves to now, so that nothing is forgotten early.
     pub fn set_window(&mut self, window: Window, now: Duration) {
         self.advance(now);
         if window.length() == self.window.length() {
@@ -143,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Sum of what was admitted in the span of `length` that ends with `now`.
+    /// Returns the units admitted in the span of `length` that ends at `now`.
     fn held(admitted: &[(u64, u32)], now: u64, length: u64) -> u64 {
         let inside = admitted.iter().filter(|(at, _)| now - at < length);
         inside.map(|(_, cost)| u64::from(*cost)).sum()
@@ -172,7 +171,7 @@ mod tests {
                     Verdict::Refuse { retry_after, remaining, .. } => {
                         let coarse = grain_ns * (GRAINS as u64 + 1);
                         let load = held(&admitted, now, coarse) + u64::from(cost);
-                        prop_assert!(load > u64::from(limit), "refused without need");
+                        prop_assert!(load > u64::from(limit), "refused although it fits");
                         prop_assert!(remaining < cost);
                         if cost > limit {
                             prop_assert_eq!(retry_after, Duration::MAX);
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_double_burst_at_an_edge() {
+    fn no_double_burst_passes_at_the_edge_of_a_window() {
         let second = Duration::from_secs(1);
         let mut sliding = SlidingWindow::empty(Window::new(10, second).unwrap(), Duration::ZERO);
         assert!(sliding.take(10, Duration::from_millis(990)).is_admit());
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lowered_limit_acts_at_once_and_another_length_forgives_nothing() {
+    fn a_lowered_limit_acts_at_once_and_another_length_keeps_the_sum() {
         let second = Duration::from_secs(1);
         let mut sliding = SlidingWindow::empty(Window::new(10, second).unwrap(), Duration::ZERO);
         assert!(sliding.take(8, Duration::ZERO).is_admit());

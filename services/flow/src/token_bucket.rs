@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use crate::meter::Meter;
-use crate::rate::Rate;
+use crate::rule::Rate;
 use crate::verdict::Verdict;
 
-/// Law: over every span `t` it admits at most `burst + units * t / per`, and it
-/// refuses nothing that this allows. Starts full, and holds it exactly: no
-/// rounding error gathers, however often it is asked.
+/// A token bucket. Its law: over every span `t` it admits at most `burst + units * t / per`, and it
+/// refuses nothing that this allows. It starts full. The arithmetic is exact: no rounding error
+/// accumulates.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenBucket {
     spent: Meter,
 }
 
 impl TokenBucket {
-    /// A full bucket.
+    /// Creates a full bucket.
     #[must_use]
     pub const fn full(rate: Rate, now: Duration) -> Self {
         TokenBucket { spent: Meter::empty(rate, now) }
     }
 
-    /// Takes `cost` tokens or none. A cost of 0 is always admitted.
+    /// Takes `cost` tokens, all or none. A cost of 0 is always admitted.
     pub fn take(&mut self, cost: u32, now: Duration) -> Verdict {
         self.spent.drain(now);
         match self.spent.add(cost) {
@@ -34,7 +34,7 @@ impl TokenBucket {
         }
     }
 
-    /// Whole tokens that are there.
+    /// Returns the whole tokens that are left.
     #[must_use]
     pub fn available(&self, now: Duration) -> u32 {
         let mut spent = self.spent;
@@ -42,7 +42,7 @@ impl TokenBucket {
         spent.room()
     }
 
-    /// Whether it is full: forgetting it and starting a new one changes nothing.
+    /// Returns whether the bucket is full: a new one in its place would decide the same.
     #[must_use]
     pub fn is_full(&self, now: Duration) -> bool {
         let mut spent = self.spent;
@@ -50,13 +50,13 @@ impl TokenBucket {
         spent.is_empty()
     }
 
-    /// The figures that it runs by.
+    /// Returns the figures of the bucket.
     #[must_use]
     pub const fn rate(&self) -> Rate {
         *self.spent.rate()
     }
 
-    /// Changes the figures; spent tokens stay spent, at most the new burst.
+    /// Changes the figures. Spent tokens stay spent, up to the new burst.
     pub fn set_rate(&mut self, rate: Rate, now: Duration) {
         self.spent.set_rate(rate, now);
     }
@@ -68,9 +68,9 @@ mod tests {
 
     use super::*;
 
-    /// The law, read off the list of everything admitted: for every start among
-    /// them, what came since is at most the burst plus what the span earned.
-    /// Exact: both sides are multiplied by the period in nanoseconds.
+    /// Checks the law on the list of all admissions: from every admission on, the sum is at most the
+    /// burst plus the tokens that the span earned. Exact: both sides are multiplied by the period in
+    /// nanoseconds.
     fn fits(admitted: &[(u64, u32)], rate: Rate) -> bool {
         let per = rate.per().as_nanos();
         (0..admitted.len()).all(|first| {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     proptest! {
-        /// For single units, governor's GCRA decides the same every time.
+        /// For single units, governor's GCRA makes the same decisions.
         #[test]
         fn decides_like_governor(
             per_ns in 1_000_u64..2_000_000_000,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_earns_nothing() {
+    fn a_clock_that_steps_back_earns_no_tokens() {
         let second = Duration::from_secs(1);
         let mut bucket = TokenBucket::full(Rate::per_sec(1, 1).unwrap(), second * 10);
         assert!(bucket.take(1, second * 10).is_admit());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn new_figures_neither_forgive_nor_exceed() {
+    fn new_figures_keep_spent_tokens_up_to_the_new_burst() {
         let now = Duration::ZERO;
         let mut bucket = TokenBucket::full(Rate::per_sec(1, 10).unwrap(), now);
         assert!(bucket.take(8, now).is_admit());

@@ -1,34 +1,34 @@
-//! What a limiter answers.
+//! The answer of a limiter.
 
 use std::time::Duration;
 
-/// The answer of every limiter. A refusal always says what the limit is, what is
-/// left of it and when to come back, because a client that knows comes back once.
+/// The answer of every limiter. A refusal contains the limit, its rest and the time to come back, so
+/// that a client retries only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It passes, and has been counted.
+    /// Passes, and is counted.
     Admit,
-    /// It does not pass, and has not been counted.
+    /// Does not pass, and is not counted.
     Refuse {
-        /// The same cost passes after this wait if nothing else is admitted
-        /// meanwhile; [`Duration::MAX`] when no wait helps (cost over the limit).
+        /// Wait after which the same cost passes if nothing else is admitted until then;
+        /// [`Duration::MAX`] when the cost exceeds the limit.
         retry_after: Duration,
-        /// The limit that stood in the way: burst of a bucket, limit of a window.
+        /// The limit: burst of a bucket, limit of a window.
         limit: u32,
-        /// What a smaller cost could still take now.
+        /// Units that a smaller cost could take now.
         remaining: u32,
     },
 }
 
 impl Verdict {
-    /// Whether it passes.
+    /// Returns whether it passes.
     #[must_use]
     pub const fn is_admit(&self) -> bool {
         matches!(self, Verdict::Admit)
     }
 
-    /// The wait in whole milliseconds, rounded up, as answers carry it; `None`
-    /// for an admission and for a refusal that no wait helps.
+    /// Returns the wait in whole milliseconds, rounded up, for answers; `None` when it passes, and
+    /// when no wait helps.
     #[must_use]
     pub fn retry_after_ms(&self) -> Option<u64> {
         match self {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_rounded_up_so_that_coming_back_then_is_never_too_early() {
+    fn retry_after_ms_is_rounded_up_and_absent_when_no_wait_helps() {
         let refuse = |retry_after| Verdict::Refuse { retry_after, limit: 1, remaining: 0 };
         assert_eq!(refuse(Duration::from_nanos(1)).retry_after_ms(), Some(1));
         assert_eq!(refuse(Duration::from_millis(7)).retry_after_ms(), Some(7));

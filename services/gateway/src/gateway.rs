@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::Bus;
-use barrage_flow::{LocalOnline, Online};
+use barrage_counters::{LocalOnline, Online};
 use barrage_http::{AdminRoutes, Greeter};
 use barrage_recorder::Recorder;
 use tokio::sync::mpsc;

@@ -1,6 +1,6 @@
 //! Metrics of the gateway; handles are resolved once.
 
-use barrage_flow::Ledger;
+use barrage_ledger::Ledger;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
 use prometheus::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
-use barrage_flow::Ledger;
 use barrage_http::{AllowedOrigins, Front, HttpConfig};
+use barrage_ledger::Ledger;
 use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Class, RoomId};
 use barrage_testkit::{Frame, RawSocket};

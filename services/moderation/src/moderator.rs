@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_flow::{BreakerMetrics, Guarded};
+use barrage_guarded::{BreakerMetrics, Guarded};
 use parking_lot::Mutex;
 
 use crate::check::{Candidate, Check, Mode};

@@ -1,18 +1,18 @@
 //! Why a shared quota cannot be set up.
 
-/// A mistake in the configuration, or why Redis cannot be looked at.
+/// An invalid configuration, or why Redis cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum QuotaError {
-    /// The address of Redis.
+    /// The address of Redis is invalid.
     #[error("`url` must be redis://host:port or rediss://host:port")]
     Url(#[source] redis::RedisError),
-    /// It did not answer when it was looked at; limits work without it.
-    #[error("it does not answer")]
+    /// Redis did not answer an inspection; limits work without it.
+    #[error("Redis does not answer")]
     Away(#[source] redis::RedisError),
-    /// A certificate or key cannot be read, or one of them is missing.
+    /// A certificate or key, named first, cannot be read or is missing.
     #[error("`{0}`: {1}")]
     Tls(&'static str, String),
-    /// The deadline.
+    /// The deadline is out of range.
     #[error("`deadline_ms` must be from 1 to 500, but is {0}")]
     Deadline(u64),
 }

@@ -1,4 +1,4 @@
-//! A bounded map that forgets what was not used for long.
+//! A bounded map that forgets entries which were not used for long.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,15 +6,15 @@ use std::mem;
 
 use prometheus::IntGauge;
 
-/// Two generations: what is used moves to the young one; when that is full it becomes
-/// the old one, and the old one is forgotten. So it holds the last `entries_max / 2`
-/// used at least and `entries_max` at most, without an order to keep.
+/// A map in two generations. A used entry moves to the young one; when that is full it becomes the
+/// old one, and the old one is forgotten. So the map holds at least the last `entries_max / 2` used
+/// entries and at most `entries_max`, without keeping an order.
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     young_max: usize,
-    /// Entries of all maps that share it.
+    /// Number of entries of all maps that share the gauge.
     gauge: IntGauge,
 }
 
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_bounded_and_keeps_what_is_used() {
+    fn the_map_is_bounded_and_keeps_entries_in_use() {
         let gauge = IntGauge::new("entries", "Entries.").unwrap();
         let mut map = Generations::new(10, gauge.clone());
         for n in 0..1_000 {
             map.insert(n, n);
             assert!(gauge.get() <= 10);
             assert_eq!(gauge.get() as usize, map.young.len() + map.old.len());
-            assert_eq!(map.get(&0), Some(&mut 0), "used all the time");
+            assert_eq!(map.get(&0), Some(&mut 0), "used in every round");
             assert_eq!(map.get(&n), Some(&mut n.clone()));
         }
         assert_eq!(map.get(&500), None);

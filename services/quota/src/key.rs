@@ -1,10 +1,11 @@
-//! What a key is called in Redis.
+//! Names of keys in Redis.
 
-use barrage_flow::{QuotaKey, Rule, Subject};
+use barrage_counters::{QuotaKey, Subject};
+use barrage_flow::Rule;
 
-/// `barrage:{quota:<purpose>:<subject>}:<kind>`. The braces are Redis Cluster's hash
-/// tag. The kind keeps a rule that became another one apart from its old count. Rooms
-/// stand before users, whose names may hold a colon.
+/// Returns `barrage:{quota:<purpose>:<subject>}:<kind>`. The braces are Redis Cluster's hash tag. The
+/// kind separates the counts of a rule that became one of another kind. A room is named before a user,
+/// because a user id may contain a colon.
 pub(crate) fn redis_key(key: &QuotaKey, rule: &Rule) -> String {
     let purpose = key.purpose;
     let kind = match rule {
@@ -15,7 +16,6 @@ pub(crate) fn redis_key(key: &QuotaKey, rule: &Rule) -> String {
         Subject::Platform => format!("barrage:{{quota:{purpose}:platform}}:{kind}"),
         Subject::Address(address) => format!("barrage:{{quota:{purpose}:address:{address}}}:{kind}"),
         Subject::User(user) => format!("barrage:{{quota:{purpose}:user:{user}}}:{kind}"),
-        Subject::Room(room) => format!("barrage:{{quota:{purpose}:room:{room}}}:{kind}"),
         Subject::UserInRoom(user, room) => {
             format!("barrage:{{quota:{purpose}:member:{room}:{user}}}:{kind}")
         }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subjects_have_names_of_their_own() {
+    fn subjects_have_distinct_names() {
         let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
         let user = UserId::parse("a:b@c").unwrap();
         let room = RoomId::parse("r1").unwrap();

@@ -1,9 +1,9 @@
-//! The shared quota's metrics.
+//! Metrics of the shared quota.
 
 use barrage_flow::Verdict;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Handles, resolved once.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
 pub struct QuotaMetrics {
     by_lease: [IntCounter; 2],
@@ -13,34 +13,39 @@ pub struct QuotaMetrics {
     pub(crate) short: IntCounter,
     pub(crate) refused: IntCounter,
     pub(crate) failed: IntCounter,
-    /// 1 while Redis is away and this instance spends its share of the limits.
+    /// 1 while Redis does not answer and this instance spends its share of the limits.
     pub(crate) fallback: IntGauge,
     pub(crate) keys: IntGauge,
 }
 
-/// Where a decision was made.
+/// Place at which a decision was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    /// Here: units of a lease, or a refusal that still holds.
+    /// On this instance: by units of a lease, or by a refusal that still holds.
     Lease,
-    /// By Redis, for a limit too small to lease.
+    /// In Redis, for a limit too small to lease.
     Redis,
-    /// By this instance's share: Redis did not answer.
+    /// On this instance, by its share of the limit: Redis did not answer.
     Share,
 }
 
 impl QuotaMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let decisions = Opts::new("barrage_quota_decisions_total", "Decisions on shared limits.");
+        let decisions = Opts::new(
+            "barrage_quota_decisions_total",
+            "Decisions on shared limits by place (lease, redis, share) and verdict.",
+        );
         let decisions = IntCounterVec::new(decisions, &["by", "verdict"])?;
         let calls = Opts::new(
             "barrage_quota_redis_calls_total",
-            "Calls to Redis: granted in full, granted short, refused, failed (or late, or not made).",
+            "Calls to Redis by outcome: granted in full, granted short, refused, failed or late.",
         );
         let calls = IntCounterVec::new(calls, &["outcome"])?;
-        let fallback =
-            IntGauge::new("barrage_quota_fallback", "1 while Redis is away and shares are spent.")?;
+        let fallback = IntGauge::new(
+            "barrage_quota_fallback",
+            "1 while Redis does not answer and each instance spends its share of the limits.",
+        )?;
         let keys = IntGauge::new("barrage_quota_keys", "Keys with a lease or a remembered refusal.")?;
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(calls.clone()))?;
@@ -67,11 +72,5 @@ impl QuotaMetrics {
             By::Share => &self.by_share,
         };
         counters[usize::from(!verdict.is_admit())].inc();
-    }
-
-    /// Calls that Redis was to answer so far, whatever became of them.
-    #[must_use]
-    pub fn redis_calls(&self) -> u64 {
-        self.granted.get() + self.short.get() + self.refused.get() + self.failed.get()
     }
 }

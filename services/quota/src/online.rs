@@ -1,42 +1,41 @@
-//! Viewers of a room over all gateways, summed in Redis. A gateway that says nothing
-//! more is left out of the sums soon.
+//! Viewers of a room over all gateways, summed in Redis. The sums soon leave out a gateway that falls
+//! silent.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_flow::Online;
+use barrage_counters::Online;
 use barrage_protocol::RoomId;
 use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
-use crate::keeper;
+use crate::redis_counts;
 
-/// A count that is not told again lapses after this.
+/// Time after which a count lapses unless it is stored again.
 const LIFE: Duration = Duration::from_secs(10);
-/// Longest wait for Redis; nobody but the next report waits for it.
+/// Longest wait for Redis; only the next exchange waits for it.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// Rooms in one round trip.
+/// Maximum number of rooms in one round trip.
 const ROOMS_MAX: usize = 500;
 
-/// Sums in Redis.
+/// Online sums in Redis.
 pub struct RedisOnline {
     connection: ConnectionManager,
     script: Script,
 }
 
 impl RedisOnline {
-    /// Connects in the background; Redis may be away. Must be called within a Tokio
-    /// runtime.
+    /// Connects in the background; Redis may be unreachable. Must be called within a Tokio runtime.
     pub fn new(config: &RedisQuotaConfig) -> Result<Self, QuotaError> {
-        let connection = keeper::connection(config, DEADLINE)?;
+        let connection = redis_counts::connection(config, DEADLINE)?;
         Ok(RedisOnline { connection, script: Script::new(include_str!("lua/online.lua")) })
     }
 
     async fn exchange_some(&self, gateway: &str, viewers: &[(RoomId, u64)]) -> Result<Vec<u64>, RedisError> {
         let mut connection = self.connection.clone();
-        // The script is there after this, whatever Redis has forgotten.
+        // Redis may have lost the script.
         self.script.load_async(&mut connection).await?;
         let mut calls = redis::pipe();
         for (room, count) in viewers {
@@ -56,7 +55,7 @@ impl Online for RedisOnline {
             match self.exchange_some(gateway, some).await {
                 Ok(some) => sums.extend(some),
                 Err(error) => {
-                    tracing::debug!(%error, "viewers are not summed now");
+                    tracing::debug!(%error, "viewers could not be summed over all gateways");
                     return None;
                 }
             }

@@ -1,42 +1,40 @@
-//! The cluster's engine: counts in Redis, spent here by lease.
+//! The cluster engine of quotas: counts in Redis, spent by lease on this instance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{
-    Ask, BreakerMetrics, BreakerState, CallError, Guarded, LocalQuota, LocalQuotaConfig, Quota, QuotaKey,
-    Rule, Verdict,
-};
+use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics, Quota, QuotaKey};
+use barrage_flow::{BreakerState, LeaseRequest, Rule, Verdict};
+use barrage_guarded::{BreakerMetrics, CallError, Guarded};
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::book::{Book, Errand, Look};
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
-use crate::keeper::{Answer, Keeper};
 use crate::key::redis_key;
+use crate::key_states::{Decision, KeyStates, PendingRequest};
 use crate::metrics::{By, QuotaMetrics};
+use crate::redis_counts::{Answer, RedisCounts};
 use crate::refusal::{Refusal, limit_of};
 use crate::share::share_of;
 
-/// Counts in Redis, shared by all instances that name the same one. See the crate.
+/// Counts in Redis, shared by all instances that use the same server. See the crate documentation.
 #[derive(Clone)]
 pub struct RedisQuota {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    book: Book,
-    keeper: Keeper,
+    states: KeyStates,
+    counts: RedisCounts,
     guarded: Arc<Guarded>,
-    /// This instance's share of each limit. What Redis grants is charged to it, so that
-    /// a call that fails wins nobody a second burst.
+    /// This instance's share of each limit. Grants of Redis are charged to it, so that a failed call
+    /// gives no second burst.
     share: LocalQuota,
-    /// How many instances share the limits, this one included.
+    /// Number of instances that share the limits, this one included.
     instances: watch::Receiver<usize>,
     deadline: Duration,
     is_away: AtomicBool,
@@ -44,8 +42,8 @@ struct Inner {
 }
 
 impl RedisQuota {
-    /// Connects in the background; Redis may be away. `instances` says among how many a
-    /// limit is then divided. Must be called within a Tokio runtime.
+    /// Connects in the background; Redis may be unreachable. `instances` is the number by which a
+    /// limit is divided then. Must be called within a Tokio runtime.
     pub fn new(
         config: &RedisQuotaConfig,
         instances: watch::Receiver<usize>,
@@ -57,8 +55,8 @@ impl RedisQuota {
         }
         let deadline = config.deadline();
         let inner = Inner {
-            book: Book::new(config, &metrics.keys),
-            keeper: Keeper::connect(config, deadline)?,
+            states: KeyStates::new(config, &metrics.keys),
+            counts: RedisCounts::connect(config, deadline)?,
             guarded: Arc::new(Guarded::new("quota", config.breaker.clone(), deadline, breakers)),
             share: share(config),
             instances,
@@ -69,51 +67,51 @@ impl RedisQuota {
         Ok(RedisQuota { inner: Arc::new(inner) })
     }
 
-    /// Its breaker, for the switch that forces it.
+    /// Returns the breaker, for the switch that forces it.
     #[must_use]
     pub fn breaker(&self) -> Arc<Guarded> {
         Arc::clone(&self.inner.guarded)
     }
 
-    /// The decision, if it can be made without waiting; an ask for the next batch is
-    /// sent off if it is due. Must be called within a Tokio runtime.
+    /// Decides without waiting, for callers that cannot; `None` when Redis must be asked. Sends the
+    /// request for the next batch when it is due. Must be called within a Tokio runtime.
     #[must_use]
     pub fn decide_here(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Option<Verdict> {
-        match self.look(key, cost, rule, now) {
-            Look::Decided(verdict, _) => Some(verdict),
-            Look::Wait(..) | Look::AskExactly | Look::Away => None,
+        match self.decide(key, cost, rule, now) {
+            Decision::Decided(verdict, _) => Some(verdict),
+            Decision::Wait(..) | Decision::RequestExactly | Decision::Unavailable => None,
         }
     }
 
-    /// Looks, and sends off what errand there is.
-    fn look(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Look {
-        let mut look = self.inner.book.look(key, cost, rule, now);
-        if let Look::Decided(verdict, _) = &look {
+    /// Decides by the state of the key, and sends the pending request, if any.
+    fn decide(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Decision {
+        let mut decision = self.inner.states.decide(key, cost, rule, now);
+        if let Decision::Decided(verdict, _) = &decision {
             self.inner.metrics.decided(By::Lease, verdict);
         }
-        if let Look::Decided(_, errand) | Look::Wait(_, errand) = &mut look
-            && let Some(errand) = errand.take()
+        if let Decision::Decided(_, pending) | Decision::Wait(_, pending) = &mut decision
+            && let Some(pending) = pending.take()
         {
-            self.send(key, rule, errand, now);
+            self.send(key, rule, pending, now);
         }
-        look
+        decision
     }
 
-    /// Off the request's path. Its time is bounded by the deadline, and there is one per
-    /// key at most.
-    fn send(&self, key: &QuotaKey, rule: &Rule, errand: Errand, now: Duration) {
+    /// Sends a request in a task of its own, so that no caller waits for it. The deadline bounds its
+    /// time, and each key has at most one.
+    fn send(&self, key: &QuotaKey, rule: &Rule, pending: PendingRequest, now: Duration) {
         let (inner, key, rule) = (Arc::clone(&self.inner), key.clone(), *rule);
         tokio::spawn(async move {
-            let answer = inner.call(&key, &rule, errand.ask).await;
+            let answer = inner.call(&key, &rule, pending.request).await;
             if let Ok(Answer::Granted(grant)) = &answer {
                 inner.charge_share(&key, grant.units, &rule, now);
             }
-            inner.book.answered(&key, &rule, &answer, now);
-            drop(errand);
+            inner.states.answered(&key, &rule, &answer, now);
+            drop(pending);
         });
     }
 
-    /// `None`: no lease came within the deadline.
+    /// Waits for a lease up to the deadline; `None` when none came.
     async fn wait_for_lease(
         &self,
         key: &QuotaKey,
@@ -125,12 +123,12 @@ impl RedisQuota {
         let began = Instant::now();
         let waiting = async {
             loop {
-                // Nothing is ever sent: its end is the news.
+                // Nothing is ever sent: the end of the sender is the signal.
                 drop(answered.changed().await);
-                match self.look(key, cost, rule, now + began.elapsed()) {
-                    Look::Decided(verdict, _) => return Some(verdict),
-                    Look::Wait(next, _) => answered = next,
-                    Look::AskExactly | Look::Away => return None,
+                match self.decide(key, cost, rule, now + began.elapsed()) {
+                    Decision::Decided(verdict, _) => return Some(verdict),
+                    Decision::Wait(next, _) => answered = next,
+                    Decision::RequestExactly | Decision::Unavailable => return None,
                 }
             }
         };
@@ -139,27 +137,27 @@ impl RedisQuota {
 }
 
 impl Inner {
-    async fn call(&self, key: &QuotaKey, rule: &Rule, ask: Ask) -> Result<Answer, CallError> {
+    async fn call(&self, key: &QuotaKey, rule: &Rule, request: LeaseRequest) -> Result<Answer, CallError> {
         let name = redis_key(key, rule);
-        let terms = self.book.terms(rule);
-        let answer = self.guarded.call(self.keeper.ask(&name, rule, terms.as_ref(), ask)).await;
+        let terms = self.states.terms(rule);
+        let answer = self.guarded.call(self.counts.request(&name, rule, terms.as_ref(), request)).await;
         match &answer {
-            Ok(Answer::Granted(grant)) if grant.units >= ask.want => self.metrics.granted.inc(),
+            Ok(Answer::Granted(grant)) if grant.units >= request.want => self.metrics.granted.inc(),
             Ok(Answer::Granted(_)) => self.metrics.short.inc(),
             Ok(Answer::Refused { .. }) => self.metrics.refused.inc(),
-            // It was not made.
+            // The call was not made.
             Err(CallError::Open { .. }) => {}
             Err(error) => {
                 tracing::debug!(%error, "Redis did not answer");
                 self.metrics.failed.inc();
             }
         }
-        self.tell_change();
+        self.log_change();
         answer
     }
 
-    /// One line and one metric per change, however many keys there are.
-    fn tell_change(&self) {
+    /// Logs one line and sets one metric for each change, however many keys there are.
+    fn log_change(&self) {
         let is_away = self.guarded.state() != BreakerState::Closed;
         if self.is_away.swap(is_away, Ordering::Relaxed) == is_away {
             return;
@@ -173,10 +171,16 @@ impl Inner {
         }
     }
 
-    /// Waits for Redis as long as its breaker does; `None` if it does not answer.
-    async fn ask_exactly(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Option<Verdict> {
-        let ask = Ask { need: cost, want: cost, give_back: 0, mark: 0, debt: 0 };
-        let verdict = match self.call(key, rule, ask).await.ok()? {
+    /// Lets Redis decide; `None` when it does not answer within the deadline.
+    async fn request_exactly(
+        &self,
+        key: &QuotaKey,
+        cost: u32,
+        rule: &Rule,
+        now: Duration,
+    ) -> Option<Verdict> {
+        let request = LeaseRequest { need: cost, want: cost, give_back: 0, mark: 0, debt: 0 };
+        let verdict = match self.call(key, rule, request).await.ok()? {
             Answer::Granted(_) => {
                 self.charge_share(key, cost, rule, now);
                 Verdict::Admit
@@ -186,7 +190,7 @@ impl Inner {
             }
             Answer::Refused { retry_after, fits } => {
                 let refusal = Refusal::new(limit_of(rule), retry_after, fits, now);
-                self.book.refused(key, rule, refusal);
+                self.states.refused(key, rule, refusal);
                 refusal.verdict(retry_after)
             }
         };
@@ -198,13 +202,13 @@ impl Inner {
         let instances = *self.instances.borrow();
         let verdict = self.share.decide(key, cost, &share_of(rule, instances), now);
         if verdict.is_admit() {
-            self.book.spent_by_share(key, cost, rule);
+            self.states.spent_by_share(key, cost, rule);
         }
         self.metrics.decided(By::Share, &verdict);
         verdict
     }
 
-    /// All of it, or what there is.
+    /// Charges granted units to the share, or as many as it has.
     fn charge_share(&self, key: &QuotaKey, units: u32, rule: &Rule, now: Duration) {
         let share = share_of(rule, *self.instances.borrow());
         if let Verdict::Refuse { remaining, .. } = self.share.decide(key, units, &share, now) {
@@ -213,10 +217,10 @@ impl Inner {
     }
 }
 
-/// Its own metrics are nobody's: what it decides is counted here.
+/// Creates the share. Its own metrics are not exported: [`QuotaMetrics`] counts its decisions.
 fn share(config: &RedisQuotaConfig) -> LocalQuota {
     let bounds = LocalQuotaConfig { keys_max: config.keys_max, shards: config.shards };
-    let metrics = FlowMetrics::new(&Registry::new()).expect("a new registry takes every name");
+    let metrics = LocalQuotaMetrics::new(&Registry::new()).expect("an empty registry accepts every name");
     LocalQuota::new(&bounds, metrics)
 }
 
@@ -226,11 +230,11 @@ impl Quota for RedisQuota {
         if cost == 0 {
             return Verdict::Admit;
         }
-        let shared = match self.look(key, cost, rule, now) {
-            Look::Decided(verdict, _) => return verdict,
-            Look::Wait(answered, _) => self.wait_for_lease(key, cost, rule, now, answered).await,
-            Look::AskExactly => self.inner.ask_exactly(key, cost, rule, now).await,
-            Look::Away => None,
+        let shared = match self.decide(key, cost, rule, now) {
+            Decision::Decided(verdict, _) => return verdict,
+            Decision::Wait(answered, _) => self.wait_for_lease(key, cost, rule, now, answered).await,
+            Decision::RequestExactly => self.inner.request_exactly(key, cost, rule, now).await,
+            Decision::Unavailable => None,
         };
         shared.unwrap_or_else(|| self.inner.spend_share(key, cost, rule, now))
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use barrage_flow::{Rule, Verdict};
 
-/// Longest time that a refusal is repeated without asking. A shared count can only
-/// have more as time goes by, except that Redis may start anew.
+/// Longest time for which a refusal is repeated without asking Redis. A shared count frees units only
+/// as time passes, except that Redis may restart with empty counts.
 const REPEATED_MAX: Duration = Duration::from_secs(1);
 
-/// What no single cost may exceed.
+/// Returns the greatest cost that a rule can admit.
 pub(crate) fn limit_of(rule: &Rule) -> u32 {
     match rule {
         Rule::Rate(rate) => rate.burst(),
@@ -16,26 +16,26 @@ pub(crate) fn limit_of(rule: &Rule) -> u32 {
     }
 }
 
-/// Until when nothing larger than `fits` is worth asking for: one who floods is
-/// refused here, at no cost to Redis.
+/// A refusal that is repeated while costs above `fits` cannot pass, so that a flood of posts costs
+/// Redis nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal {
     limit: u32,
     fits: u32,
-    comes: Duration,
-    asked_again: Duration,
+    passes_at: Duration,
+    repeated_until: Duration,
 }
 
 impl Refusal {
     pub(crate) fn new(limit: u32, retry_after: Duration, fits: u32, now: Duration) -> Self {
-        let asked_again = now + retry_after.min(REPEATED_MAX);
-        Refusal { limit, fits, comes: now + retry_after, asked_again }
+        let repeated_until = now + retry_after.min(REPEATED_MAX);
+        Refusal { limit, fits, passes_at: now + retry_after, repeated_until }
     }
 
-    /// `None`: it is worth asking.
+    /// Returns the refusal again; `None` when Redis must be asked.
     pub(crate) fn repeat(&self, cost: u32, now: Duration) -> Option<Verdict> {
-        let holds = cost > self.fits && cost <= self.limit && now < self.asked_again;
-        holds.then(|| self.verdict(self.comes - now))
+        let holds = cost > self.fits && cost <= self.limit && now < self.repeated_until;
+        holds.then(|| self.verdict(self.passes_at - now))
     }
 
     pub(crate) fn verdict(&self, retry_after: Duration) -> Verdict {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_repeated_until_it_may_have_changed() {
+    fn a_refusal_is_repeated_until_it_may_have_changed() {
         let second = Duration::from_secs(1);
         let refusal = Refusal::new(10, second * 3, 2, second);
         assert_eq!(refusal.repeat(3, second * 3 / 2), Some(refusal.verdict(second * 5 / 2)));

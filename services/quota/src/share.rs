@@ -1,11 +1,10 @@
-//! An instance's share of a limit, for the time that nobody counts for all.
+//! An instance's share of a limit while Redis does not answer.
 
-use barrage_flow::rate::PERIOD_MAX;
-use barrage_flow::{Rate, Rule, Window};
+use barrage_flow::{PERIOD_MAX, Rate, Rule, Window};
 
-/// `rule` divided by `instances`. A limit of fewer units than there are instances
-/// becomes one unit in a longer time, so that together they still keep it; a burst is
-/// at least one unit, and a time at most a day.
+/// Divides a rule by the number of instances. A limit of fewer units than instances becomes one unit
+/// in a longer time, so that together they still keep it. A burst is at least one unit, and a period
+/// at most a day.
 pub(crate) fn share_of(rule: &Rule, instances: usize) -> Rule {
     let instances = u32::try_from(instances).unwrap_or(u32::MAX).max(1);
     let share = match rule {
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_known_to_live_is_oneself_alone() {
+    fn zero_known_instances_count_as_one() {
         let rule = Rule::Rate(Rate::per_sec(100, 300).unwrap());
         assert_eq!(share_of(&rule, 0), rule);
         assert_eq!(share_of(&rule, 4), Rule::Rate(Rate::new(100, Duration::from_secs(4), 75).unwrap()));

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_bus::{Bus, InstanceReport, Role};
-use barrage_flow::{Ledger, Quota};
+use barrage_counters::Quota;
 use barrage_http::{AdminCall, AuditSink};
+use barrage_ledger::Ledger;
 use barrage_moderation::Moderator;
 use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;

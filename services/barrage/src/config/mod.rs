@@ -60,7 +60,7 @@ part! {
         /// The archiver.
         archiver: barrage_archiver::ArchiverConfig = Default::default();
         /// Bounds of the limits that this process counts itself.
-        quota: barrage_flow::LocalQuotaConfig = Default::default();
+        quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.
         redis: Option<barrage_quota::RedisQuotaConfig> = None;
         /// Gateways.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barrage_bus::Bus;
-use barrage_flow::Guarded;
+use barrage_guarded::Guarded;
 use barrage_moderation::Moderator;
 
 /// Circuit breakers of this process.

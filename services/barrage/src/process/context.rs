@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use barrage_bus::{Bus, BusMetrics, EmbeddedBus, NatsBus};
-use barrage_flow::{BreakerMetrics, Ledger};
+use barrage_guarded::BreakerMetrics;
 use barrage_http::AllowedOrigins;
+use barrage_ledger::Ledger;
 use barrage_protocol::Sequence;
 use barrage_store::{PostgresStore, SqliteStore, Store};
 use barrage_token::Keyring;

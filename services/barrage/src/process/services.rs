@@ -7,10 +7,11 @@ use anyhow::Context;
 use axum::Router;
 use barrage_archiver::ArchiverMetrics;
 use barrage_bus::Bus;
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, Quota};
 use barrage_entry::{Entry, LocalEndpoints};
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{Guarded, LocalQuota, Quota};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
+use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AuditLog, AuditSink, Greeter};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
@@ -188,7 +189,7 @@ fn start_archiver(
 fn start_quota(context: &ProcessContext, tasks: &mut Supervisor) -> anyhow::Result<SharedQuota> {
     let registry = &context.registry;
     let Some(redis) = &context.config.redis else {
-        let quota = Arc::new(LocalQuota::new(&context.config.quota, FlowMetrics::new(registry)?));
+        let quota = Arc::new(LocalQuota::new(&context.config.quota, LocalQuotaMetrics::new(registry)?));
         return Ok(SharedQuota { quota, breaker: None });
     };
     let (instances, metrics) = (count_uplinks(&context.bus, tasks), QuotaMetrics::new(registry)?);

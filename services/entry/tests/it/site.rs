@@ -6,9 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, InstanceReport, Role, RoomSettings};
+use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics};
 use barrage_entry::{Entry, EntryConfig, LocalEndpoints, admin_router, router};
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{LocalQuota, LocalQuotaConfig};
 use barrage_http::{AdminGate, AuditLog, ClientAddr};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
@@ -46,7 +45,7 @@ impl Site {
             let settings = RoomSettings { closed, ..RoomSettings::default() };
             bus.change(Change::Room(RoomId::parse(room).unwrap(), settings)).await.unwrap();
         }
-        let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
+        let quota = LocalQuota::new(&LocalQuotaConfig::default(), LocalQuotaMetrics::new(&registry).unwrap());
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let (quota, here) = (Arc::new(quota), LocalEndpoints { is_tls: false, ports: vec![8080, 9090] });
         let signing = Arc::clone(&keyring);

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use barrage_flow::{LeakyBucket, Passage, Rate, RuleError};
+use barrage_flow::{BucketOutcome, LeakyBucket, Rate, RuleError};
 use parking_lot::Mutex;
 
 use super::Pass;
@@ -63,8 +63,8 @@ impl Slots {
             }
         }
         match self.queue.enter(1, now) {
-            Passage::Leaves { wait } => Ok(wait),
-            Passage::Refused(verdict) => {
+            BucketOutcome::Leaves { wait } => Ok(wait),
+            BucketOutcome::Refused(verdict) => {
                 Err(Duration::from_millis(verdict.retry_after_ms().unwrap_or(1_000)))
             }
         }

@@ -237,8 +237,8 @@ impl Follower {
             return None;
         }
         self.position = batch.sequence.max(self.position);
-        for class in [Class::Signal, Class::Gift, Class::Chat] {
-            self.context.metrics.delivered(class, batch.counts[class as usize]);
+        for (class, messages) in batch.counts.iter() {
+            self.context.metrics.delivered(class, *messages);
         }
         Some(event("batch", self.position, batch.json()))
     }

@@ -1,4 +1,5 @@
-use barrage_flow::{Book, Counts, Fate, Ledger, ledger};
+use barrage_class::Counts;
+use barrage_ledger::{Book, Fate, Ledger};
 use barrage_protocol::Class;
 
 /// Accounts of one hub: the conservation of a room's messages up to the shards.
@@ -25,12 +26,12 @@ impl HubBooks {
 
     /// The hub took a message of the chain.
     pub(super) fn took(&mut self, class: Class) {
-        self.chain.took(&ledger::one(class), 1);
+        self.chain.took(&Counts::one(class), 1);
     }
 
     /// The hub dropped chat for all viewers alike.
     pub(super) fn dropped_chat(&mut self, messages: u64) {
-        self.chain.became(Fate::LeftOut, &ledger::one(Class::Chat), messages);
+        self.chain.became(Fate::LeftOut, &Counts::one(Class::Chat), messages);
     }
 
     /// The number of waves changed: messages waited for new waves, and for waves that are gone.
@@ -61,7 +62,7 @@ impl HubBooks {
         self.chain.settle(open);
         self.waves.settle(in_waves);
         if let Some(delivered) = delivered {
-            let news = [0, 1, 2].map(|at| delivered[at] - self.delivered[at]);
+            let news = delivered.saturating_sub(self.delivered);
             self.fan_out.became(Fate::PassedOn, &news, 1);
             self.delivered = delivered;
             self.fan_out.settle(&Counts::default());
@@ -81,17 +82,17 @@ mod tests {
         let mut books = HubBooks::new(&ledger);
         books.took(Class::Gift);
         books.took(Class::Chat);
-        books.settle(&[0, 1, 1], &[0, 0, 0], None);
+        books.settle(&Counts::new(0, 1, 1), &Counts::new(0, 0, 0), None);
         books.dropped_chat(1);
-        books.gathered(&[0, 1, 0], 2);
-        books.settle(&[0, 0, 0], &[0, 2, 0], None);
-        books.batched(&[0, 1, 0]);
-        books.sent(&[0, 1, 0]);
-        books.settle(&[0, 0, 0], &[0, 1, 0], Some([0, 1, 0]));
+        books.gathered(&Counts::new(0, 1, 0), 2);
+        books.settle(&Counts::new(0, 0, 0), &Counts::new(0, 2, 0), None);
+        books.batched(&Counts::new(0, 1, 0));
+        books.sent(&Counts::new(0, 1, 0));
+        books.settle(&Counts::new(0, 0, 0), &Counts::new(0, 1, 0), Some(Counts::new(0, 1, 0)));
         assert_eq!(ledger.error(), 0);
-        books.resized(&[0, 0, 0], &[0, 1, 0]);
-        books.sent(&[0, 1, 0]);
-        books.settle(&[0, 0, 0], &[0, 0, 0], Some([0, 1, 0]));
+        books.resized(&Counts::new(0, 0, 0), &Counts::new(0, 1, 0));
+        books.sent(&Counts::new(0, 1, 0));
+        books.settle(&Counts::new(0, 0, 0), &Counts::new(0, 0, 0), Some(Counts::new(0, 1, 0)));
         assert_eq!(ledger.error(), 1, "a shard lost a batch");
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use barrage_flow::{LeakyBucket, Passage, Rate, RuleError, Verdict};
+use barrage_flow::{BucketOutcome, LeakyBucket, Rate, RuleError, Verdict};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -109,7 +109,7 @@ impl EgressLimit {
     pub(crate) fn count(&self, bytes: u64) {
         let units = u32::try_from(bytes.div_ceil(EGRESS_UNIT_BYTES)).unwrap_or(u32::MAX);
         let (mut bucket, now) = (self.bucket.lock(), self.started_at.elapsed());
-        if let Passage::Refused(Verdict::Refuse { remaining, .. }) = bucket.enter(units, now) {
+        if let BucketOutcome::Refused(Verdict::Refuse { remaining, .. }) = bucket.enter(units, now) {
             bucket.enter(remaining, now);
         }
     }

@@ -1,11 +1,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use barrage_flow::Counts;
+use barrage_class::Counts;
 use barrage_protocol::batch::{BatchItem, BatchWriter, LeftOut, Pulse};
 use barrage_protocol::deflate::DEFLATE_BYTES_MIN;
 use barrage_protocol::frame::RepairOutcome;
-use barrage_protocol::{Class, Message, RoomId, Sequence};
+use barrage_protocol::{Message, RoomId, Sequence};
 use bytes::Bytes;
 
 use crate::socket::{Encoding, encode};
@@ -71,12 +71,12 @@ impl SharedBatch {
 
     /// Chat messages that a slow viewer's queue may still drop.
     pub(crate) fn chat(&self) -> u64 {
-        self.counts[Class::Chat as usize]
+        self.counts.chat
     }
 
     /// Whether the batch has signals or gifts.
     pub(crate) fn has_precious(&self) -> bool {
-        self.counts[0] + self.counts[1] > 0
+        self.counts.precious() > 0
     }
 
     /// JSON of the whole batch.
@@ -132,11 +132,7 @@ enum Detail {
 
 /// Counts messages by class. Pulses are never among them.
 pub(super) fn class_counts(messages: &[Arc<Message>]) -> Counts {
-    let mut counts = Counts::default();
-    for message in messages {
-        counts[message.class as usize] += 1;
-    }
-    counts
+    messages.iter().map(|message| message.class).collect()
 }
 
 /// JSON of a batch without messages, which reports the chat dropped from its range.
@@ -177,6 +173,7 @@ fn write<'a>(
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use barrage_protocol::Class;
     use barrage_protocol::frame::{Batch, ServerFrame};
 
     use super::*;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_flow::Counts;
+use barrage_class::Counts;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::{Message, RoomId, Sequence};
 
@@ -119,11 +119,7 @@ impl Batcher {
 
     /// Messages that wait for their wave's turn, by class, over all waves.
     pub(crate) fn waves_hold(&self) -> Counts {
-        let mut sum = Counts::default();
-        for wave in &self.waves {
-            add(&mut sum, &class_counts(&wave.messages));
-        }
-        sum
+        self.waves.iter().map(|wave| class_counts(&wave.messages)).sum()
     }
 
     pub(crate) fn waves(&self) -> usize {
@@ -136,11 +132,11 @@ impl Batcher {
         let mut resized = Resized::default();
         while self.waves.len() > waves.max(1) {
             let gone = self.waves.pop().unwrap_or_default();
-            add(&mut resized.gone, &class_counts(&gone.messages));
+            resized.gone += class_counts(&gone.messages);
         }
         while self.waves.len() < waves {
             let last = self.waves.iter().min_by_key(|wave| wave.sent).cloned().unwrap_or_default();
-            add(&mut resized.took, &class_counts(&last.messages));
+            resized.took += class_counts(&last.messages);
             self.waves.push(last);
         }
         resized
@@ -302,12 +298,6 @@ impl Batcher {
 
 fn after(at: Option<Duration>, time: Duration) -> Duration {
     at.map_or(Duration::ZERO, |at| at + time)
-}
-
-fn add(sum: &mut Counts, messages: &Counts) {
-    for (sum, messages) in sum.iter_mut().zip(messages) {
-        *sum += messages;
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ impl Drop for Delivery {
 mod tests {
     use barrage_protocol::Class;
 
+    use barrage_class::Counts;
+
     use super::*;
     use crate::room::batch_of;
 
@@ -50,6 +52,6 @@ mod tests {
         drop(second);
         assert!(!room.is_in_flight());
         room.completed.notified().await;
-        assert_eq!(room.delivered(), [0, 1, 1]);
+        assert_eq!(room.delivered(), Counts::new(0, 1, 1));
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use barrage_flow::Counts;
+use barrage_class::{ByClass, Counts};
 use barrage_protocol::{RoomId, Sequence};
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
@@ -32,7 +32,7 @@ pub(crate) struct Room {
     /// Shards that have not yet written the newest batch.
     in_flight: AtomicUsize,
     /// Messages that shards have delivered, by class.
-    delivered: [AtomicU64; 3],
+    delivered: ByClass<AtomicU64>,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
     /// Queue of batches for event streams.
@@ -55,7 +55,7 @@ impl Room {
             waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
-            delivered: Default::default(),
+            delivered: ByClass::default(),
             completed: Notify::new(),
             fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
             changed: watch::Sender::new(Sequence::ZERO),
@@ -121,14 +121,14 @@ impl Room {
 
     /// Counts messages that one shard has delivered.
     pub(super) fn count_delivered(&self, messages: &Counts) {
-        for (sum, messages) in self.delivered.iter().zip(messages) {
+        for (_, (sum, messages)) in self.delivered.as_ref().zip(*messages).iter() {
             sum.fetch_add(*messages, Ordering::SeqCst);
         }
     }
 
     /// Messages that shards have delivered so far.
     pub(crate) fn delivered(&self) -> Counts {
-        [0, 1, 2].map(|at| self.delivered[at].load(Ordering::SeqCst))
+        self.delivered.as_ref().map(|sum| sum.load(Ordering::SeqCst))
     }
 
     /// Sets the number of waves on a shard; the shard calls this before a new viewer reads the

@@ -1,11 +1,9 @@
-use barrage_flow::{Book, Counts, Fate};
+use barrage_class::Counts;
+use barrage_ledger::{Book, Fate};
 use barrage_protocol::Class;
 
 use crate::metrics::GatewayMetrics;
 use crate::room::{SharedBatch, Tally};
-
-/// Classes that have a place in the chain.
-const CHAIN: [Class; 3] = [Class::Signal, Class::Gift, Class::Chat];
 
 /// Accounts of one shard: metrics, and the conservation of messages that were due to viewers.
 pub(super) struct Books {
@@ -20,8 +18,8 @@ impl Books {
 
     /// Accounts for one batch that was offered to viewers.
     pub(super) fn count(&mut self, batch: &SharedBatch, tally: &Tally) {
-        for class in CHAIN {
-            self.metrics.delivered(class, batch.counts[class as usize] * tally.viewers);
+        for (class, messages) in batch.counts.iter() {
+            self.metrics.delivered(class, messages * tally.viewers);
         }
         self.metrics.writes.inc_by(tally.writes);
         self.metrics.sent_bytes.inc_by(tally.bytes);
@@ -32,12 +30,11 @@ impl Books {
             self.dropped("gone", &batch.counts, tally.gone);
         }
         if tally.dropped_chat > 0 {
-            self.dropped("slow", &barrage_flow::ledger::one(Class::Chat), tally.dropped_chat);
+            self.dropped("slow", &Counts::one(Class::Chat), tally.dropped_chat);
         }
         if tally.overflowed > 0 {
             // The chat of these viewers is among the dropped chat already.
-            let precious = [batch.counts[0], batch.counts[1], 0];
-            self.dropped("slow", &precious, tally.overflowed);
+            self.dropped("slow", &batch.counts.without_chat(), tally.overflowed);
         }
     }
 
@@ -56,11 +53,8 @@ impl Books {
 
     fn dropped(&mut self, reason: &'static str, messages: &Counts, times: u64) {
         self.viewers.became(Fate::LeftOut, messages, times);
-        for class in CHAIN {
-            let messages = messages[class as usize] * times;
-            if messages > 0 {
-                self.metrics.dropped(class, "viewer", reason, messages);
-            }
+        for (class, messages) in messages.iter().filter(|(_, messages)| **messages > 0) {
+            self.metrics.dropped(class, "viewer", reason, messages * times);
         }
     }
 
@@ -72,7 +66,7 @@ impl Books {
 
 #[cfg(test)]
 mod tests {
-    use barrage_flow::Ledger;
+    use barrage_ledger::Ledger;
     use prometheus::Registry;
 
     use super::*;
@@ -95,13 +89,13 @@ mod tests {
         };
         books.count(&batch, &tally);
         // One of the two queued viewers lost all, the other one keeps all.
-        books.settle(&[0, 1, 2]);
+        books.settle(&Counts::new(0, 1, 2));
         assert_eq!(ledger.error(), 0);
-        books.count_flush(100, 0, &[0, 1, 0]);
-        books.count_gone(0, &[0, 0, 2]);
+        books.count_flush(100, 0, &Counts::new(0, 1, 0));
+        books.count_gone(0, &Counts::new(0, 0, 2));
         books.settle(&Counts::default());
         assert_eq!(ledger.error(), 0);
-        books.settle(&[0, 1, 0]);
+        books.settle(&Counts::new(0, 1, 0));
         assert_eq!(ledger.error(), 1, "a message that no account has");
     }
 }

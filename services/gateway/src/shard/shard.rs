@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_flow::Counts;
+use barrage_class::Counts;
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{CLIENT_FRAME_BYTES_MAX, ServerFrame};
@@ -192,9 +192,7 @@ impl Shard {
         }
         let mut queued = Counts::default();
         for viewer in members.all() {
-            for (sum, messages) in queued.iter_mut().zip(viewer.queued()) {
-                *sum += messages;
-            }
+            queued += viewer.queued();
         }
         self.books.borrow_mut().settle(&queued);
     }

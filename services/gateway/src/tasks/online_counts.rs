@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_flow::Online;
+use barrage_counters::Online;
 
 use crate::context::Context;
 

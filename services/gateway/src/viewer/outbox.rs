@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use barrage_flow::Counts;
+use barrage_class::Counts;
 use barrage_protocol::{RoomId, Sequence};
 use bytes::{Buf, Bytes};
 
@@ -74,7 +74,7 @@ impl Outbox {
             && last.len() + frame.len() <= TOGETHER_BYTES_MAX
         {
             *last = [&last[..], &frame[..]].concat().into();
-            add(with, &messages);
+            *with += messages;
             return;
         }
         self.items.push_back(Item::Frame(frame, messages));
@@ -82,11 +82,7 @@ impl Outbox {
 
     /// Messages that wait here, by class.
     pub(crate) fn holds(&self) -> Counts {
-        let mut sum = Counts::default();
-        for item in &self.items {
-            add(&mut sum, &item.messages());
-        }
-        sum
+        self.items.iter().map(Item::messages).sum()
     }
 
     /// Queues a batch, or drops chat for it.
@@ -186,7 +182,7 @@ impl Outbox {
                     return (written, Ok(()));
                 }
             }
-            add(&mut written, &messages);
+            written += messages;
         }
         // The queue nearly always stays empty, so it keeps no memory.
         self.items = VecDeque::new();
@@ -199,7 +195,7 @@ impl Item {
         match self {
             Item::Frame(_, messages) => *messages,
             Item::Full(batch, _) => batch.counts,
-            Item::Thin(batch) => [batch.counts[0], batch.counts[1], 0],
+            Item::Thin(batch) => batch.counts.without_chat(),
             Item::Skip { .. } => Counts::default(),
         }
     }
@@ -208,12 +204,6 @@ impl Item {
 /// Bytes of one frame; all bounds are far below 2^32.
 fn size(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
-fn add(sum: &mut Counts, messages: &Counts) {
-    for (sum, messages) in sum.iter_mut().zip(messages) {
-        *sum += messages;
-    }
 }
 
 fn push_merged(items: &mut VecDeque<Item>, item: Item) {
@@ -259,7 +249,7 @@ mod tests {
             soft in 200_usize..2000,
         ) {
             let mut outbox = Outbox::default();
-            let mut conserved = [0_u64; 3];
+            let mut conserved = Counts::ZERO;
             let mut wire = Vec::new();
             let (mut position, mut gifts, mut chats) = (0, 0, 0);
             for (classes, room_on_socket) in plan {
@@ -267,7 +257,7 @@ mod tests {
                 gifts += classes.iter().filter(|c| **c == Class::Gift).count();
                 chats += classes.iter().filter(|c| **c == Class::Chat).count() as u64;
                 let pushed = outbox.push_batch(batch_of(position, &classes), Encoding::Json, soft, usize::MAX);
-                conserved[2] += pushed.dropped_chat;
+                conserved.chat += pushed.dropped_chat;
                 position += classes.len() as u64;
                 let mut free = room_on_socket;
                 let (written, _) = outbox.drain(Encoding::Json, |bytes| {
@@ -276,10 +266,9 @@ mod tests {
                     wire.extend_from_slice(&bytes[..n]);
                     Ok::<_, ()>(n)
                 });
-                add(&mut conserved, &written);
-                let mut accounted = conserved;
-                add(&mut accounted, &outbox.holds());
-                prop_assert_eq!(accounted, [0, gifts as u64, chats]);
+                conserved += written;
+                let accounted = conserved + outbox.holds();
+                prop_assert_eq!(accounted, Counts { signal: 0, gift: gifts as u64, chat: chats });
             }
             outbox.drain(Encoding::Json, |bytes| { wire.extend_from_slice(bytes); Ok::<_, ()>(bytes.len()) }).1.unwrap();
             prop_assert_eq!(outbox.bytes(), 0);

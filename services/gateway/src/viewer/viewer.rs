@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use barrage_class::Counts;
 use barrage_clock::{steady_ms, unix_ms};
-use barrage_flow::Counts;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Code, Message, Sequence, UserId};

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, Subject, Verdict};
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, LocalQuotaConfig, QuotaKey, Subject};
+use barrage_flow::{Rate, Rule, Verdict};
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use barrage_token::TokenError;
@@ -94,7 +95,7 @@ impl Failures {
             Rate::new(FAILURES_PER_MINUTE, std::time::Duration::from_secs(WINDOW_SECS), FAILURES_PER_MINUTE);
         Ok(Failures {
             // A registry of its own: the process's quota has registered these names.
-            counts: LocalQuota::new(&config, FlowMetrics::new(&Registry::new())?),
+            counts: LocalQuota::new(&config, LocalQuotaMetrics::new(&Registry::new())?),
             rate: rate.map_err(|error| prometheus::Error::Msg(error.to_string()))?,
             refused,
             origin: barrage_clock::now(),

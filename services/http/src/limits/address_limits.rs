@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{LocalQuota, LocalQuotaConfig, QuotaKey, Rate, Rule, RuleError, Subject, Verdict};
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, LocalQuotaConfig, QuotaKey, Subject};
+use barrage_flow::{Rate, Rule, RuleError, Verdict};
 use ipnet::IpNet;
 use prometheus::Registry;
 
@@ -124,7 +125,7 @@ impl AddressLimits {
             window_ms: u64::from(burst_secs) * 1_000,
             unlimited: config.unlimited_networks.clone(),
             // A registry of its own: the process's quota has registered these names.
-            counts: LocalQuota::new(&counts, FlowMetrics::new(&Registry::new())?),
+            counts: LocalQuota::new(&counts, LocalQuotaMetrics::new(&Registry::new())?),
             origin: barrage_clock::now(),
         })
     }

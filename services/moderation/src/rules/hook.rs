@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use barrage_flow::{BreakerConfig, BreakerMetrics, CallError, Guarded};
+use barrage_flow::BreakerConfig;
+use barrage_guarded::{BreakerMetrics, CallError, Guarded};
 use barrage_protocol::{Class, RoomId, UserId};
 use barrage_secret::SecretUrl;
 use reqwest::{Client, StatusCode};

@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use barrage_flow::{BreakerMetrics, BreakerState};
+use barrage_flow::BreakerState;
+use barrage_guarded::BreakerMetrics;
 use barrage_moderation::{
     Candidate, Decision, Measure, ModerationConfig, ModerationMetrics, Moderator, Outcome, WordList,
 };

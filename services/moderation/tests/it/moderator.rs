@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use barrage_flow::BreakerMetrics;
+use barrage_guarded::BreakerMetrics;
 use barrage_moderation::{
     Candidate, Decision, ListError, Measure, ModerationConfig, ModerationError, ModerationMetrics, Moderator,
     Named, Outcome, WordList,

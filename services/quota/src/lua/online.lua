@@ -1,4 +1,4 @@
--- One gateway's viewers of one room. KEYS[1]: the room's hash, gateway -> "viewers:until".
+-- Stores one gateway's viewers of one room. KEYS[1]: the room's hash, gateway -> "viewers:until".
 -- ARGV: gateway, viewers, milliseconds until its count lapses. Returns the sum of those
 -- that have not lapsed.
 local time = redis.call('TIME')

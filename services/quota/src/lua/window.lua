@@ -18,7 +18,7 @@ for i = 1, #stored, 2 do
     counts[#counts + 1] = {tonumber(stored[i]), tonumber(stored[i + 1])}
   end
 end
--- What has left the window is forgotten, whatever width it was counted by.
+-- Counts that have left the window are deleted, whatever their width.
 local sum, kept, first = 0, {}, math.floor(now / kept_grain) - grains
 for _, count in ipairs(counts) do
   if count[1] < first then
@@ -33,7 +33,7 @@ for _, count in ipairs(counts) do
     kept[#kept + 1] = count
   end
 end
--- Another length: the whole count moves to now, so that nothing is forgiven.
+-- Another length: the whole sum moves to now, so that nothing is forgotten early.
 if kept_grain ~= grain then
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], string.format('%.0f', number), sum)
@@ -50,8 +50,8 @@ local room = math.max(0, limit - sum)
 local granted, retry_after_us, charged = 0, 0, number
 if need <= room then
   granted = math.min(want, room)
-  -- Counted where its life ends, and it lives as long as that fine bucket: so no
-  -- window can hold a unit that is not counted in it.
+  -- A grant is counted where its life ends, and lives as long as that fine bucket: so no window
+  -- holds a unit that is not counted in it.
   charged = math.floor((now + tonumber(ARGV[6]) * granted / want) / grain)
   redis.call('HINCRBY', KEYS[1], string.format('%.0f', charged), granted)
 else

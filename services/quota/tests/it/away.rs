@@ -1,20 +1,21 @@
-//! Redis stopped, killed, and back, under load.
+//! Redis is stopped, killed and started again under load.
 
 use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use barrage_flow::Rule;
 use barrage_quota::RedisQuotaConfig;
+use barrage_testkit::RedisServer;
+use parking_lot::Mutex;
 
 use crate::instance::{Instance, key, ms, rate};
-use crate::server::Server;
 
 /// The deadline is 20 ms; the rest is for a busy machine, and far below the outage.
 const WAIT_MAX: Duration = Duration::from_millis(20 + 580);
-/// Decisions by share that a busy machine causes by itself, of a few hundred.
+/// Decisions by share, of a few hundred, that a busy machine may cause without an outage.
 const STRAY_MAX: u64 = 100;
-/// Outages are timed: each has the machine without the other.
+/// Outages are timed: only one test runs at a time.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[derive(Clone, Default)]
@@ -22,7 +23,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -32,11 +33,12 @@ impl Write for Log {
 
 impl Log {
     fn count(&self, words: &str) -> usize {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(words).count()
+        String::from_utf8_lossy(&self.0.lock()).matches(words).count()
     }
 }
 
-/// Takes of one key, one after the other, until `done`: admitted, and the longest wait.
+/// Takes of one key, one after the other, until `done`; returns the admitted units and the longest
+/// wait.
 async fn load(
     instance: &Instance,
     purpose: &'static str,
@@ -44,10 +46,10 @@ async fn load(
     done: impl Fn() -> bool,
 ) -> (u32, Duration) {
     let (mut admitted, mut longest) = (0, Duration::ZERO);
-    let began = Instant::now();
+    let began = barrage_clock::now();
     while !done() {
-        assert!(began.elapsed() < ms(8_000), "it takes too long");
-        let asked = Instant::now();
+        assert!(began.elapsed() < ms(8_000), "the awaited state did not come within 8 s");
+        let asked = barrage_clock::now();
         admitted += u32::from(instance.take(&key(purpose), 1, rule).await.is_admit());
         longest = longest.max(asked.elapsed());
         tokio::time::sleep(ms(1)).await;
@@ -55,7 +57,7 @@ async fn load(
     (admitted, longest)
 }
 
-/// A leased limit and a small one at the same time.
+/// Runs the load on a leased limit and a small one at the same time.
 async fn both(instance: &Instance, done: impl Fn() -> bool) -> (u32, u32, Duration) {
     let (large, small) = (rate(200, 400), rate(10, 10));
     let ((large, longest), (small, longest_small)) =
@@ -63,36 +65,36 @@ async fn both(instance: &Instance, done: impl Fn() -> bool) -> (u32, u32, Durati
     (large, small, longest.max(longest_small))
 }
 
-async fn outage(mut server: Server, stop: fn(&mut Server), back: impl AsyncFn(&mut Server)) {
-    let instance = Instance::impatient(&server, 4);
+async fn outage(mut server: RedisServer, stop: fn(&mut RedisServer), back: impl AsyncFn(&mut RedisServer)) {
+    let instance = Instance::with_default_deadline(&server, 4);
     let for_ms = |length| {
-        let until = Instant::now() + ms(length);
-        move || Instant::now() >= until
+        let until = barrage_clock::now() + ms(length);
+        move || barrage_clock::now() >= until
     };
     let (large, _, longest) = both(&instance, for_ms(300)).await;
     assert!(large > 0 && longest <= WAIT_MAX, "{large} before, {longest:?}");
     assert!(instance.metric("barrage_quota_decisions_total", Some("share")) < STRAY_MAX);
 
     stop(&mut server);
-    let (_, _, longest) = both(&instance, || instance.is_on_its_share()).await;
-    assert!(longest <= WAIT_MAX, "waited {longest:?} for a Redis that went away");
-    // By now the shares' own bursts are what can be left: 400 / 4 and 10 / 4.
+    let (_, _, longest) = both(&instance, || instance.spends_its_share()).await;
+    assert!(longest <= WAIT_MAX, "waited {longest:?} when Redis stopped");
+    // The bursts of the shares may still be unspent: 400 / 4 and 10 / 4.
     let (large, small, longest) = both(&instance, for_ms(1_500)).await;
     assert!(longest <= WAIT_MAX, "waited {longest:?} while Redis was away");
-    assert!(instance.is_on_its_share());
+    assert!(instance.spends_its_share());
     // A second more than measured, for a busy machine; the whole limits would be 700 and 25.
     let share = 50.0 * 2.5;
     assert!((40.0..=100.0 + share).contains(&f64::from(large)), "{large} admitted by a share of 50 a second");
     assert!((1..=2 + 7).contains(&small), "{small} admitted by a share of 2.5 a second");
 
     back(&mut server).await;
-    let (_, _, longest) = both(&instance, || !instance.is_on_its_share()).await;
-    assert!(longest <= WAIT_MAX, "waited {longest:?} while it came back");
+    let (_, _, longest) = both(&instance, || !instance.spends_its_share()).await;
+    assert!(longest <= WAIT_MAX, "waited {longest:?} while Redis came back");
     let shared = instance.metric("barrage_quota_decisions_total", Some("share"));
     let (large, _, _) = both(&instance, for_ms(1_000)).await;
-    assert!(large > 100, "the whole limit again, and not a share of 50 a second: {large}");
+    assert!(large > 100, "a share of 50 a second instead of the whole limit: {large}");
     let stray = instance.metric("barrage_quota_decisions_total", Some("share")) - shared;
-    assert!(stray < STRAY_MAX, "{stray} decisions by share after it was back");
+    assert!(stray < STRAY_MAX, "{stray} decisions by share after Redis was back");
 }
 
 /// The log of the whole process.
@@ -100,7 +102,7 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
     log
 });
 
@@ -110,40 +112,40 @@ async fn logged(test: impl Future<Output = ()>) {
     let before = lines();
     test.await;
     let after = lines();
-    // One outage; a busy machine may add short ones of its own.
+    // One outage; a busy machine may cause short ones of its own.
     let (away, back) = (after.0 - before.0, after.1 - before.1);
     assert!(
         (1..=3).contains(&away) && (1..=3).contains(&back),
-        "{away} lines of going, {back} of coming back"
+        "{away} lines of outages, {back} of recoveries"
     );
 }
 
 #[tokio::test]
-async fn redis_stops_under_load_and_goes_on() {
-    let server = Server::start().await;
-    logged(outage(server, |server| server.pause(), async |server: &mut Server| server.resume())).await;
+async fn a_stopped_redis_is_bridged_by_shares_until_it_continues() {
+    let server = RedisServer::start().await;
+    logged(outage(server, |server| server.pause(), async |server: &mut RedisServer| server.resume())).await;
 }
 
 #[tokio::test]
-async fn redis_is_killed_under_load_and_starts_again() {
-    let server = Server::start().await;
-    logged(outage(server, Server::kill, Server::restart)).await;
+async fn a_killed_redis_is_bridged_by_shares_until_it_restarts() {
+    let server = RedisServer::start().await;
+    logged(outage(server, RedisServer::kill, RedisServer::restart)).await;
 }
 
 #[tokio::test]
-async fn an_instance_starts_while_redis_is_away_and_finds_it_later() {
+async fn an_instance_that_starts_without_redis_uses_it_later() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let mut server = Server::start().await;
+    let mut server = RedisServer::start().await;
     server.kill();
-    let instance = Instance::impatient(&server, 1);
-    let (_, _, longest) = both(&instance, || instance.is_on_its_share()).await;
+    let instance = Instance::with_default_deadline(&server, 1);
+    let (_, _, longest) = both(&instance, || instance.spends_its_share()).await;
     assert!(longest <= WAIT_MAX, "{longest:?}");
     server.restart().await;
-    both(&instance, || !instance.is_on_its_share()).await;
+    both(&instance, || !instance.spends_its_share()).await;
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_configuration_is_told_at_once() {
+async fn an_invalid_configuration_fails_at_once() {
     let at = |url: &str, deadline_ms| RedisQuotaConfig {
         url: url.into(),
         deadline_ms,

@@ -1,23 +1,27 @@
-//! One suite that both engines pass: counts in this process, and in Redis.
+//! The rules that both engines must keep: counts in this process, and in Redis.
 
 use std::time::Duration;
 
 use barrage_flow::{Rule, Verdict};
+use barrage_testkit::RedisServer;
 
 use crate::instance::{Instance, key, ms, rate, window};
-use crate::server::Server;
 
 #[tokio::test]
-async fn counts_in_this_process() {
+async fn local_quota_keeps_the_rules() {
     suite(&Instance::local()).await;
 }
 
 #[tokio::test]
-async fn counts_in_redis() {
-    let server = Server::start().await;
+async fn redis_quota_keeps_the_rules() {
+    let server = RedisServer::start().await;
     let instance = Instance::shared(&server, 1);
     suite(&instance).await;
-    assert_eq!(instance.metric("barrage_quota_decisions_total", Some("share")), 0, "all were shared");
+    assert_eq!(
+        instance.metric("barrage_quota_decisions_total", Some("share")),
+        0,
+        "no decision was made by a share"
+    );
 }
 
 async fn suite(instance: &Instance) {
@@ -27,27 +31,27 @@ async fn suite(instance: &Instance) {
         a_small_window_is_exact(instance),
         a_changed_rule_takes_effect(instance),
     );
-    // These two need the processor: one after the other.
+    // These two need a whole processor and run one after the other.
     a_large_bucket_keeps_its_law(instance).await;
     a_large_window_keeps_its_law(instance).await;
 }
 
 async fn a_small_bucket_is_exact(instance: &Instance) {
-    // A token a second: a busy machine may need some tenths for the first six.
+    // One token a second: a busy machine may need some tenths for the first six calls.
     let (key, rule) = (key("bucket"), rate(1, 5));
     for _ in 0..5 {
         assert!(instance.take(&key, 1, &rule).await.is_admit());
     }
     let Verdict::Refuse { retry_after, limit: 5, remaining: 0 } = instance.take(&key, 1, &rule).await else {
-        panic!("the sixth is refused")
+        panic!("the sixth call must be refused")
     };
     assert!(retry_after > ms(50) && retry_after <= ms(1_000), "{retry_after:?}");
     for _ in 0..100 {
-        assert!(!instance.take(&key, 1, &rule).await.is_admit(), "refused while it floods");
+        assert!(!instance.take(&key, 1, &rule).await.is_admit(), "a flood is refused");
     }
     assert!(instance.take(&crate::instance::key("other"), 1, &rule).await.is_admit(), "another key");
     tokio::time::sleep(retry_after).await;
-    assert!(instance.take(&key, 1, &rule).await.is_admit(), "it came back when told");
+    assert!(instance.take(&key, 1, &rule).await.is_admit(), "the cost passes after retry_after");
 }
 
 async fn a_cost_is_taken_whole_or_not_at_all(instance: &Instance) {
@@ -70,7 +74,7 @@ async fn a_small_window_is_exact(instance: &Instance) {
     }
     let filled = instance.origin.elapsed();
     let Verdict::Refuse { retry_after, limit: 4, remaining: 0 } = instance.take(&key, 1, &rule).await else {
-        panic!("the fifth is refused")
+        panic!("the fifth call must be refused")
     };
     assert!(retry_after <= ms(425) + ms(1), "the window and its grain: {retry_after:?}");
     assert!(retry_after + (filled - began) >= ms(390), "{retry_after:?}");
@@ -82,17 +86,20 @@ async fn a_changed_rule_takes_effect(instance: &Instance) {
     let key = key("changed");
     assert!(instance.take(&key, 4, &rate(1, 5)).await.is_admit());
     assert!(!instance.take(&key, 1, &rate(1, 2)).await.is_admit(), "a lowered burst");
-    assert!(instance.take(&key, 5, &rate(1, 8)).await.is_admit(), "a raised one keeps what was counted");
+    assert!(instance.take(&key, 5, &rate(1, 8)).await.is_admit(), "a raised burst keeps the count");
     assert!(!instance.take(&key, 2, &rate(1, 8)).await.is_admit());
-    assert!(instance.take(&key, 3, &window(3, 60_000)).await.is_admit(), "another kind starts anew");
+    assert!(
+        instance.take(&key, 3, &window(3, 60_000)).await.is_admit(),
+        "a rule of another kind starts with an empty count"
+    );
     assert!(!instance.take(&key, 1, &window(3, 60_000)).await.is_admit());
-    assert!(!instance.take(&key, 1, &window(3, 50_000)).await.is_admit(), "another length forgives nothing");
+    assert!(!instance.take(&key, 1, &window(3, 50_000)).await.is_admit(), "another length keeps the count");
 }
 
-/// When a unit was admitted: between these two.
+/// Times before and after the admission of a unit.
 pub(crate) type Admitted = (Duration, Duration);
 
-/// Offers without pause for `length`.
+/// Takes units without pause for `length`; returns the admissions.
 pub(crate) async fn flood(
     instance: &Instance,
     purpose: &'static str,
@@ -110,7 +117,7 @@ pub(crate) async fn flood(
         if instance.take(&key, 1, rule).await.is_admit() {
             admitted.push((before, instance.origin.elapsed()));
         }
-        // It leaves the others a turn.
+        // Lets other tasks run.
         tokio::task::yield_now().await;
     }
 }

@@ -1,45 +1,44 @@
-//! One instance: a quota of its own with its own connection, clock and metrics.
+//! One instance: a quota with a connection, clock and metrics of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{
-    BreakerMetrics, Guarded, LocalQuota, LocalQuotaConfig, Quota, QuotaKey, Rate, Rule, Subject, Verdict,
-    Window,
-};
-use barrage_protocol::RoomId;
+use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics, Quota, QuotaKey, Subject};
+use barrage_flow::{Rate, Rule, Verdict, Window};
+use barrage_guarded::{BreakerMetrics, Guarded};
+use barrage_protocol::UserId;
 use barrage_quota::{QuotaMetrics, RedisQuota, RedisQuotaConfig};
+use barrage_testkit::RedisServer;
 use prometheus::Registry;
+use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
-
-use crate::server::Server;
 
 pub(crate) struct Instance {
     pub(crate) quota: Arc<dyn Quota>,
     pub(crate) origin: Instant,
     pub(crate) registry: Registry,
-    /// Of a shared one.
+    /// Breaker of a shared quota.
     pub(crate) breaker: Option<Arc<Guarded>>,
 }
 
 impl Instance {
     pub(crate) fn local() -> Self {
         let registry = Registry::new();
-        let metrics = FlowMetrics::new(&registry).unwrap();
+        let metrics = LocalQuotaMetrics::new(&registry).unwrap();
         let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
-        Instance { quota, origin: Instant::now(), registry, breaker: None }
+        Instance { quota, origin: barrage_clock::now(), registry, breaker: None }
     }
 
-    /// One of `instances`, patient: on a busy machine too all that it decides is shared.
-    pub(crate) fn shared(server: &Server, instances: usize) -> Self {
+    /// Creates one of `instances` with a long deadline, so that a busy machine causes no decisions by
+    /// share.
+    pub(crate) fn shared(server: &RedisServer, instances: usize) -> Self {
         let config =
             RedisQuotaConfig { url: server.url().into(), deadline_ms: 500, ..RedisQuotaConfig::default() };
         Self::with(&config, instances)
     }
 
-    /// One of `instances`, with the default deadline.
-    pub(crate) fn impatient(server: &Server, instances: usize) -> Self {
+    /// Creates one of `instances` with the default deadline.
+    pub(crate) fn with_default_deadline(server: &RedisServer, instances: usize) -> Self {
         let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
         Self::with(&config, instances)
     }
@@ -48,18 +47,18 @@ impl Instance {
         let registry = Registry::new();
         let metrics = QuotaMetrics::new(&registry).unwrap();
         let breakers = BreakerMetrics::new(&registry).unwrap();
-        // The sender may go: the last value stays.
+        // The receiver keeps the last value after the sender is dropped.
         let instances = watch::channel(instances).1;
         let quota = RedisQuota::new(config, instances, metrics, &breakers).unwrap();
         let breaker = Some(quota.breaker());
-        Instance { quota: Arc::new(quota), origin: Instant::now(), registry, breaker }
+        Instance { quota: Arc::new(quota), origin: barrage_clock::now(), registry, breaker }
     }
 
     pub(crate) async fn take(&self, key: &QuotaKey, cost: u32, rule: &Rule) -> Verdict {
         self.quota.take(key, cost, rule, self.origin.elapsed()).await
     }
 
-    /// The sum of a metric over the labels that have `value` among them.
+    /// Sums a metric over the label sets that contain `value`.
     pub(crate) fn metric(&self, name: &str, value: Option<&str>) -> u64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name).expect("a registered metric");
@@ -71,13 +70,13 @@ impl Instance {
             .sum()
     }
 
-    pub(crate) fn is_on_its_share(&self) -> bool {
+    pub(crate) fn spends_its_share(&self) -> bool {
         self.metric("barrage_quota_fallback", None) == 1
     }
 }
 
 pub(crate) fn key(purpose: &'static str) -> QuotaKey {
-    QuotaKey { purpose, subject: Subject::Room(RoomId::parse("r1").unwrap()) }
+    QuotaKey { purpose, subject: Subject::User(UserId::parse("r1").unwrap()) }
 }
 
 pub(crate) fn rate(per_s: u32, burst: u32) -> Rule {
@@ -90,4 +89,10 @@ pub(crate) fn window(limit: u32, ms: u64) -> Rule {
 
 pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
+}
+
+/// Opens a connection for the test itself.
+pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
+    let client = redis::Client::open(server.url()).expect("a valid address");
+    client.get_multiplexed_async_connection().await.expect("a server that answers")
 }

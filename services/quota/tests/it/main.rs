@@ -5,6 +5,5 @@ mod away;
 mod engines;
 mod instance;
 mod online;
-mod server;
 mod shared;
 mod tls;

@@ -1,10 +1,11 @@
 //! Viewers by room, over gateways that come and go.
 
-use barrage_flow::Online;
+use barrage_counters::Online;
 use barrage_protocol::RoomId;
 use barrage_quota::{RedisOnline, RedisQuotaConfig};
+use barrage_testkit::RedisServer;
 
-use crate::server::Server;
+use crate::instance::connect;
 
 fn room(name: &str, viewers: u64) -> (RoomId, u64) {
     (name.parse().unwrap(), viewers)
@@ -12,19 +13,19 @@ fn room(name: &str, viewers: u64) -> (RoomId, u64) {
 
 #[tokio::test]
 async fn gateways_are_summed_and_one_that_left_is_not() {
-    let mut server = Server::start().await;
+    let mut server = RedisServer::start().await;
     let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
     let (one, other) = (RedisOnline::new(&config).unwrap(), RedisOnline::new(&config).unwrap());
     assert_eq!(one.exchange("a", &[room("r", 3), room("s", 1)]).await, Some(vec![3, 1]));
     assert_eq!(other.exchange("b", &[room("r", 4)]).await, Some(vec![7]));
     assert_eq!(one.exchange("a", &[room("r", 5)]).await, Some(vec![9]));
     assert_eq!(one.exchange("a", &[room("r", 0)]).await, Some(vec![4]));
-    // Many rooms take several round trips.
+    // Many rooms need several round trips.
     let many: Vec<_> = (0..1_200).map(|n| room(&format!("room-{n}"), n)).collect();
     let sums = other.exchange("b", &many).await.unwrap();
     assert_eq!(sums, (0..1_200).collect::<Vec<u64>>());
-    // What Redis has forgotten is told again.
-    let mut connection = server.connect().await;
+    // The next exchange restores counts and script that Redis has lost.
+    let mut connection = connect(&server).await;
     redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
     redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection).await.unwrap();
     assert_eq!(one.exchange("a", &[room("r", 2)]).await, Some(vec![2]));
@@ -34,12 +35,12 @@ async fn gateways_are_summed_and_one_that_left_is_not() {
 
 #[tokio::test]
 async fn the_count_of_a_gateway_that_died_lapses() {
-    let server = Server::start().await;
+    let server = RedisServer::start().await;
     let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
     let online = RedisOnline::new(&config).unwrap();
     assert_eq!(online.exchange("dead", &[room("r", 8)]).await, Some(vec![8]));
-    let mut connection = server.connect().await;
-    // As the server's clock would have it eleven seconds later.
+    let mut connection = connect(&server).await;
+    // Shortens the count's life as eleven seconds would.
     let count: String =
         redis::cmd("HGET").arg("barrage:online:{r}").arg("dead").query_async(&mut connection).await.unwrap();
     let (viewers, until) = count.split_once(':').unwrap();

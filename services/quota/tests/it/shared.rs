@@ -1,17 +1,18 @@
-//! What several instances share, and what stays in Redis.
+//! Counts that several instances share, and keys in Redis.
 
 use std::collections::HashMap;
 
-use barrage_flow::{Forced, QuotaKey, Subject};
+use barrage_counters::{QuotaKey, Subject};
+use barrage_flow::Forced;
+use barrage_testkit::RedisServer;
 use redis::AsyncCommands;
 
 use crate::engines::flood;
-use crate::instance::{Instance, key, ms, rate, window};
-use crate::server::Server;
+use crate::instance::{Instance, connect, key, ms, rate, window};
 
 #[tokio::test]
 async fn two_instances_share_a_small_limit_to_the_unit() {
-    let server = Server::start().await;
+    let server = RedisServer::start().await;
     let instances = [Instance::shared(&server, 2), Instance::shared(&server, 2)];
     let (key, rule) = (key("post"), rate(1, 30));
     let mut admitted = 0;
@@ -23,7 +24,7 @@ async fn two_instances_share_a_small_limit_to_the_unit() {
 
 #[tokio::test]
 async fn three_instances_share_a_leased_limit() {
-    let server = Server::start().await;
+    let server = RedisServer::start().await;
     let instances = [(); 3].map(|()| Instance::shared(&server, 3));
     let rule = rate(3_000, 3_000);
     let began = instances[0].origin;
@@ -38,7 +39,7 @@ async fn three_instances_share_a_leased_limit() {
     let count = (a.len() + b.len() + c.len()) as f64;
     let (law, least) = (3_000.0 + 3_000.0 * elapsed_s, 0.95 * (2_250.0 + 3_000.0 * 2.0));
     assert!(count <= law && count >= least, "{count} admitted, {law} allowed, {least} at least");
-    assert!(a.len() > 300 && b.len() > 300 && c.len() > 300, "nobody was locked out");
+    assert!(a.len() > 300 && b.len() > 300 && c.len() > 300, "each instance admitted some");
     for instance in &instances {
         let calls = instance.metric("barrage_quota_redis_calls_total", None);
         let decisions = instance.metric("barrage_quota_decisions_total", None);
@@ -47,26 +48,26 @@ async fn three_instances_share_a_leased_limit() {
 }
 
 #[tokio::test]
-async fn a_server_that_forgot_the_scripts_gets_them_again() {
-    let server = Server::start().await;
+async fn a_server_that_lost_the_scripts_receives_them_again() {
+    let server = RedisServer::start().await;
     let instance = Instance::shared(&server, 1);
-    let mut connection = server.connect().await;
+    let mut connection = connect(&server).await;
     for (purpose, rule) in [("rate", rate(1, 2)), ("window", window(2, 60_000))] {
         assert!(instance.take(&key(purpose), 1, &rule).await.is_admit());
         redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection).await.unwrap();
         assert!(instance.take(&key(purpose), 1, &rule).await.is_admit());
-        assert!(!instance.take(&key(purpose), 1, &rule).await.is_admit(), "it is the same count");
+        assert!(!instance.take(&key(purpose), 1, &rule).await.is_admit(), "the count is the same");
     }
     assert_eq!(instance.metric("barrage_quota_decisions_total", Some("redis")), 6);
 }
 
 #[tokio::test]
 async fn every_key_expires_and_has_a_hash_tag() {
-    let server = Server::start().await;
+    let server = RedisServer::start().await;
     let instance = Instance::shared(&server, 1);
     for rule in [rate(1, 5), rate(10_000, 10_000), window(5, 1_000), window(10_000, 1_000)] {
         for subject in [Subject::Platform, Subject::address("192.0.2.1".parse().unwrap())] {
-            // Admitted, refused, and with another length: each writes.
+            // An admission, a refusal and another length each write.
             let key = QuotaKey { purpose: "post", subject };
             for cost in [1, 10_001] {
                 instance.take(&key, cost, &rule).await;
@@ -74,7 +75,7 @@ async fn every_key_expires_and_has_a_hash_tag() {
         }
     }
     instance.take(&QuotaKey { purpose: "post", subject: Subject::Platform }, 1, &window(5, 2_000)).await;
-    let mut connection = server.connect().await;
+    let mut connection = connect(&server).await;
     let keys: Vec<String> = connection.keys("*").await.unwrap();
     assert_eq!(keys.len(), 4);
     for key in keys {
@@ -85,8 +86,8 @@ async fn every_key_expires_and_has_a_hash_tag() {
 }
 
 #[tokio::test]
-async fn what_the_share_admits_is_told_to_redis_afterwards() {
-    let server = Server::start().await;
+async fn units_admitted_by_the_share_are_charged_to_redis_afterwards() {
+    let server = RedisServer::start().await;
     let instance = Instance::shared(&server, 1);
     let breaker = instance.breaker.clone().unwrap();
     let rules = [("rate", rate(1_000, 9_000)), ("window", window(9_000, 60_000))];
@@ -97,30 +98,34 @@ async fn what_the_share_admits_is_told_to_redis_afterwards() {
         }
     }
     assert_eq!(instance.metric("barrage_quota_decisions_total", Some("share")), 6_000);
-    assert!(instance.is_on_its_share());
+    assert!(instance.spends_its_share());
     breaker.force(Forced::No);
     for (purpose, rule) in &rules {
         let by_lease = || instance.metric("barrage_quota_decisions_total", Some("lease"));
         let before = by_lease();
-        while by_lease() == before {
-            instance.take(&key(purpose), 1, rule).await;
-        }
+        let leased = async {
+            while by_lease() == before {
+                instance.take(&key(purpose), 1, rule).await;
+            }
+        };
+        tokio::time::timeout(ms(10_000), leased).await.expect("no lease came");
     }
-    assert!(!instance.is_on_its_share());
-    let mut connection = server.connect().await;
-    let owed: f64 = connection.hget("barrage:{quota:rate:room:r1}:rate", "owed").await.unwrap();
-    // Untold it would be a lease; the bounds leave a busy machine its seconds and retries.
+    assert!(!instance.spends_its_share());
+    let mut connection = connect(&server).await;
+    let owed: f64 = connection.hget("barrage:{quota:rate:user:r1}:rate", "owed").await.unwrap();
+    // Without the charge one lease would be owed. The range allows for seconds and retries of a busy
+    // machine.
     assert!((1_000.0..=7_000.0).contains(&owed), "{owed}");
     let counts: HashMap<String, u64> =
-        connection.hgetall("barrage:{quota:window:room:r1}:window").await.unwrap();
+        connection.hgetall("barrage:{quota:window:user:r1}:window").await.unwrap();
     let counted: u64 = counts.iter().filter(|(field, _)| *field != "grain").map(|(_, count)| count).sum();
     assert!((3_001..=7_000).contains(&counted), "{counted}");
 }
 
 #[tokio::test]
-async fn it_works_on_a_cluster_s_node() {
-    let server = Server::start_with(&["--cluster-enabled", "yes"]).await;
-    let mut connection = server.connect().await;
+async fn the_scripts_work_on_a_node_of_a_redis_cluster() {
+    let server = RedisServer::start_with(&["--cluster-enabled", "yes"]).await;
+    let mut connection = connect(&server).await;
     redis::cmd("CLUSTER").arg(&["ADDSLOTSRANGE", "0", "16383"]).exec_async(&mut connection).await.unwrap();
     let ready = async {
         loop {
@@ -131,7 +136,7 @@ async fn it_works_on_a_cluster_s_node() {
             tokio::time::sleep(ms(20)).await;
         }
     };
-    tokio::time::timeout(ms(10_000), ready).await.expect("the cluster is up");
+    tokio::time::timeout(ms(10_000), ready).await.expect("the cluster did not start");
     let instance = Instance::shared(&server, 1);
     for (purpose, rule) in [("rate", rate(1, 1)), ("window", window(1, 60_000))] {
         assert!(instance.take(&key(purpose), 1, &rule).await.is_admit());
@@ -142,5 +147,5 @@ async fn it_works_on_a_cluster_s_node() {
         let mut connection = connection.clone();
         redis::cmd("CLUSTER").arg(&["KEYSLOT", name]).query_async(&mut connection).await.unwrap()
     };
-    assert_eq!(slot("barrage:{quota:rate:room:r1}:rate").await, slot("quota:rate:room:r1").await);
+    assert_eq!(slot("barrage:{quota:rate:user:r1}:rate").await, slot("quota:rate:user:r1").await);
 }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_flow::{DisplaySample, Quota, QuotaKey, Rate, Rule, Sampled, Subject};
+use barrage_counters::{Quota, QuotaKey, Subject};
+use barrage_flow::{DisplaySample, Rate, Rule, Sampled};
 use barrage_http::rate_limited;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Bus, Draft, Settings};
-use barrage_flow::Quota;
+use barrage_counters::Quota;
 use barrage_moderation::Moderator;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Post, PostAnswer};

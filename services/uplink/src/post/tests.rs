@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{BreakerMetrics, Ledger, LocalQuota, LocalQuotaConfig};
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, LocalQuotaConfig};
+use barrage_guarded::BreakerMetrics;
+use barrage_ledger::Ledger;
 use barrage_moderation::{Action, ListConfig, ListScope, ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Outcome, Post, PostAnswer};
@@ -51,7 +53,7 @@ impl Site {
         let breakers = BreakerMetrics::new(&registry).unwrap();
         let moderator =
             Moderator::new(moderation, ModerationMetrics::new(&registry).unwrap(), &breakers).unwrap();
-        let quota = LocalQuota::new(&LocalQuotaConfig::default(), FlowMetrics::new(&registry).unwrap());
+        let quota = LocalQuota::new(&LocalQuotaConfig::default(), LocalQuotaMetrics::new(&registry).unwrap());
         let metrics = UplinkMetrics::new(&registry).unwrap();
         let traces = Arc::<Traces>::default();
         let recorder = Recorder::new(config.recorder.clone(), &config.id);

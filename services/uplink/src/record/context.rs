@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barrage_flow::{Fate, Ledger};
+use barrage_ledger::{Fate, Ledger};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Outcome, Post, PostAnswer};
 use barrage_protocol::{Class, RoomId, UserId};

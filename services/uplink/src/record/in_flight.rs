@@ -1,6 +1,7 @@
 //! The uplink's account in the conservation ledger: posts in flight, and the fate of each.
 
-use barrage_flow::{Book, Counts, Fate, Ledger, ledger};
+use barrage_class::Counts;
+use barrage_ledger::{Book, Fate, Ledger};
 use barrage_protocol::Class;
 use parking_lot::Mutex;
 
@@ -22,8 +23,8 @@ impl InFlight {
     /// Counts a post as in flight until the returned value ends.
     pub(crate) fn begin(&self, class: Class) -> InFlightPost<'_> {
         let mut account = self.0.lock();
-        account.book.took(&ledger::one(class), 1);
-        add(&mut account.in_flight, class, 1);
+        account.book.took(&Counts::one(class), 1);
+        account.in_flight += Counts::one(class);
         InFlightPost { counts: self, class, is_over: false }
     }
 
@@ -32,12 +33,6 @@ impl InFlight {
         let mut account = self.0.lock();
         let in_flight = account.in_flight;
         account.book.settle(&in_flight);
-    }
-}
-
-fn add(counts: &mut Counts, class: Class, messages: i64) {
-    for (sum, one) in counts.iter_mut().zip(ledger::one(class)) {
-        *sum = sum.saturating_add_signed(messages * i64::try_from(one).unwrap_or(0));
     }
 }
 
@@ -60,8 +55,8 @@ impl InFlightPost<'_> {
             return;
         }
         let mut account = self.counts.0.lock();
-        account.book.became(fate, &ledger::one(self.class), 1);
-        add(&mut account.in_flight, self.class, -1);
+        account.book.became(fate, &Counts::one(self.class), 1);
+        account.in_flight = account.in_flight.saturating_sub(Counts::one(self.class));
     }
 }
 
@@ -81,7 +76,7 @@ mod tests {
         let posts = InFlight::new(&ledger);
         let given_up = posts.begin(Class::Chat);
         posts.begin(Class::Gift).end(Fate::PassedOn);
-        assert_eq!(posts.0.lock().in_flight, ledger::one(Class::Chat));
+        assert_eq!(posts.0.lock().in_flight, Counts::one(Class::Chat));
         drop(given_up);
         assert_eq!(posts.0.lock().in_flight, Counts::default());
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
-use barrage_flow::metrics::FlowMetrics;
-use barrage_flow::{BreakerMetrics, Ledger, LocalQuota, LocalQuotaConfig};
+use barrage_counters::LocalQuotaMetrics;
+use barrage_counters::{LocalQuota, LocalQuotaConfig};
+use barrage_guarded::BreakerMetrics;
 use barrage_http::{AdminGate, AuditSink, Front, HttpConfig, HttpMetrics};
+use barrage_ledger::Ledger;
 use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_store::{SqliteConfig, SqliteStore, Store};
@@ -46,7 +48,7 @@ impl Site {
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
-        let metrics = FlowMetrics::new(&registry).unwrap();
+        let metrics = LocalQuotaMetrics::new(&registry).unwrap();
         let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
         let breakers = BreakerMetrics::new(&registry).unwrap();
         let metrics = ModerationMetrics::new(&registry).unwrap();

@@ -74,7 +74,7 @@ async fn redis(config: &Config) -> Vec<Finding> {
     let Some(redis) = &config.redis else {
         return vec![finding(Level::Good, "limits: counted in each process")];
     };
-    match tokio::time::timeout(TIMEOUT, barrage_quota::look(redis)).await {
+    match tokio::time::timeout(TIMEOUT, barrage_quota::inspect(redis)).await {
         Ok(Ok(seen)) => {
             let version = format!("Redis {}", seen.version);
             let major = seen.version.split('.').next().and_then(|major| major.parse::<u32>().ok());

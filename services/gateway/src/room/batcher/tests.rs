@@ -67,7 +67,7 @@ fn dropped_chat_closes_the_chain_and_gifts_stay() {
     assert!(squeezed == 0, "a half is more than a quarter: the same sample");
     let squeezed = batcher.squeeze() + batcher.squeeze();
     assert!((300..450).contains(&squeezed), "{squeezed}");
-    assert_eq!(batcher.holds()[1], 1_000);
+    assert_eq!(batcher.holds().gift, 1_000);
     let batch = batcher.flush(ms(1), &room).contents;
     assert_eq!(batch.messages.len() as u64 + batch.thinned, 4_000);
     assert_eq!((batch.previous, batch.sequence), (Sequence(0), Sequence(4_000)));
@@ -99,13 +99,13 @@ fn waves_are_served_in_turn_up_to_the_newest_message() {
     assert_eq!(batcher.resize(2), Resized::default());
     batcher.push(chat(1), ms(0));
     let first = batcher.flush(ms(0), &room);
-    assert_eq!((first.wave, first.gathered[2]), (0, 1));
-    assert_eq!(batcher.waves_hold()[2], 1);
+    assert_eq!((first.wave, first.gathered.chat), (0, 1));
+    assert_eq!(batcher.waves_hold().chat, 1);
     // The other wave's turn is at once, with the message that has come meanwhile.
     assert_eq!(batcher.due(), Some(Duration::ZERO));
     batcher.push(chat(2), ms(5));
     let second = batcher.flush(ms(8), &room);
-    assert_eq!((second.wave, second.gathered[2]), (1, 1));
+    assert_eq!((second.wave, second.gathered.chat), (1, 1));
     assert_eq!((first.due, second.due), (Some(ms(0)), Some(ms(0))), "the first of both came then");
     assert_eq!((second.contents.previous, second.contents.sequence), (Sequence(0), Sequence(2)));
     assert_eq!(batcher.due(), Some(ms(50)), "a window after its last");
@@ -118,12 +118,12 @@ fn waves_are_served_in_turn_up_to_the_newest_message() {
     // A third one stands where the last of the others does.
     batcher.flush(ms(58), &room);
     let resized = batcher.resize(3);
-    assert_eq!(resized.took[2], 1);
+    assert_eq!(resized.took.chat, 1);
     let contents: Vec<_> = [ms(100), ms(101)].map(|at| batcher.flush(at, &room).contents).into();
     assert!(contents.iter().all(|it| (it.previous, it.sequence) == (Sequence(2), Sequence(3))));
     batcher.push(chat(4), ms(190));
     batcher.flush(ms(200), &room);
-    assert_eq!(batcher.resize(1).gone[2], 1);
+    assert_eq!(batcher.resize(1).gone.chat, 1);
     assert_eq!(batcher.due(), Some(ms(150)));
 }
 

@@ -1,10 +1,9 @@
-//! The keeper of the shared counts: Redis, one script call per ask.
+//! The shared counts: Redis, one script call for each request.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use barrage_flow::sliding_window::GRAINS;
-use barrage_flow::{Ask, Grant, LeaseTerms, Rule};
+use barrage_flow::{GRAINS, LeaseGrant, LeaseRequest, LeaseTerms, Rule};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -14,40 +13,40 @@ use redis::{
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
 
-/// Each attempt to connect, and what was sent and is not acknowledged by the other
-/// side's kernel: a peer that vanished is found out within it.
+/// Longest time of an attempt to connect, and of sent data without an acknowledgement from the other
+/// side's kernel: a vanished peer is detected within it.
 const CONNECTION_LOST: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts to connect.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// What Redis answered.
+/// Answer of Redis to a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
-    Granted(Grant),
+    Granted(LeaseGrant),
     Refused { retry_after: Duration, fits: u32 },
 }
 
-/// A connection that mends itself, and the scripts.
+/// A connection that reconnects by itself, and the scripts.
 #[derive(Clone)]
-pub(crate) struct Keeper {
+pub(crate) struct RedisCounts {
     connection: ConnectionManager,
     bucket: Script,
     window: Script,
 }
 
-impl Keeper {
-    /// Connects in the background. `deadline` is when a caller stops to wait.
+impl RedisCounts {
+    /// Connects in the background. `deadline` is the longest wait of a caller.
     pub(crate) fn connect(config: &RedisQuotaConfig, deadline: Duration) -> Result<Self, QuotaError> {
         let connection = connection(config, deadline)?;
         let bucket = Script::new(include_str!("lua/bucket.lua"));
         let window = Script::new(include_str!("lua/window.lua"));
-        let keeper = Keeper { connection, bucket, window };
-        keeper.first_connection();
-        Ok(keeper)
+        let counts = RedisCounts { connection, bucket, window };
+        counts.first_connection();
+        Ok(counts)
     }
 
-    /// The connection is made by whoever waits for it, and callers wait no longer than
-    /// their deadline: this one waits as long as it takes.
+    /// Waits for the first connection without a deadline. A connection is made by the callers that
+    /// wait for it, and those give up at their deadline.
     fn first_connection(&self) {
         let mut connection = self.connection.clone();
         tokio::spawn(async move {
@@ -57,32 +56,32 @@ impl Keeper {
         });
     }
 
-    /// One script call. A server that lost the script gets it again.
-    pub(crate) async fn ask(
+    /// Calls the script of the rule. The client loads it again into a server that has lost it.
+    pub(crate) async fn request(
         &self,
         key: &str,
         rule: &Rule,
         terms: Option<&LeaseTerms>,
-        ask: Ask,
+        request: LeaseRequest,
     ) -> Result<Answer, RedisError> {
         let call = match rule {
             Rule::Rate(_) => &self.bucket,
             Rule::Window(_) => &self.window,
         };
         let mut call = call.key(key);
-        arguments(&mut call, rule, terms, ask);
+        arguments(&mut call, rule, terms, request);
         let mut connection = self.connection.clone();
         let (units, life_us, retry_after_us, fits, mark): (u32, u64, u64, u32, u64) =
             call.invoke_async(&mut connection).await?;
         if units == 0 {
             return Ok(Answer::Refused { retry_after: Duration::from_micros(retry_after_us), fits });
         }
-        Ok(Answer::Granted(Grant { units, length: Duration::from_micros(life_us), mark }))
+        Ok(Answer::Granted(LeaseGrant { units, length: Duration::from_micros(life_us), mark }))
     }
 }
 
-/// A connection that mends itself, made by whoever first waits for it; each answer is
-/// waited for until the deadline.
+/// Returns a connection that reconnects by itself. The first caller that waits for it makes it; each
+/// answer is awaited up to the deadline.
 pub(crate) fn connection(
     config: &RedisQuotaConfig,
     deadline: Duration,
@@ -103,7 +102,7 @@ pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
     if !config.url.expose().starts_with("rediss:") {
         return Client::open(info).map_err(QuotaError::Url);
     }
-    // The process may have chosen already: then it is that one.
+    // Fails when the process has installed a provider already, which is then used.
     drop(rustls::crypto::ring::default_provider().install_default());
     let read = |name: &'static str, path: &PathBuf| {
         std::fs::read(path).map_err(|error| QuotaError::Tls(name, format!("{}: {error}", path.display())))
@@ -115,28 +114,36 @@ pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
         }),
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => {
-            return Err(QuotaError::Tls("tls_cert_file", "it and tls_key_file go together".into()));
+            return Err(QuotaError::Tls(
+                "tls_cert_file",
+                "set both tls_cert_file and tls_key_file, or neither".into(),
+            ));
         }
     };
     let root_cert = config.tls_ca_file.as_ref().map(|path| read("tls_ca_file", path)).transpose()?;
     Client::build_with_tls(info, TlsCertificates { client_tls, root_cert }).map_err(QuotaError::Url)
 }
 
-/// In the order that the scripts state.
-fn arguments(call: &mut ScriptInvocation<'_>, rule: &Rule, terms: Option<&LeaseTerms>, ask: Ask) {
+/// Adds the arguments in the order that the scripts document.
+fn arguments(
+    call: &mut ScriptInvocation<'_>,
+    rule: &Rule,
+    terms: Option<&LeaseTerms>,
+    request: LeaseRequest,
+) {
     let length_us = terms.map_or(0, |terms| terms.length().as_micros() as u64);
     match rule {
         Rule::Rate(rate) => {
             let per_us = rate.per().as_nanos() as f64 / 1_000.0;
             let reserve = terms.map_or(0, LeaseTerms::reserve);
             call.arg(rate.units()).arg(per_us).arg(rate.burst()).arg(reserve);
-            call.arg(ask.need).arg(ask.want).arg(length_us).arg(ask.give_back).arg(ask.debt);
+            call.arg(request.need).arg(request.want).arg(length_us).arg(request.give_back).arg(request.debt);
         }
         Rule::Window(window) => {
             let grain_us = window.length().as_nanos().div_ceil(GRAINS as u128 * 1_000) as u64;
             call.arg(window.limit()).arg(grain_us).arg(GRAINS);
-            call.arg(ask.need).arg(ask.want).arg(length_us).arg(ask.give_back).arg(ask.mark);
-            call.arg(ask.debt);
+            call.arg(request.need).arg(request.want).arg(length_us).arg(request.give_back).arg(request.mark);
+            call.arg(request.debt);
         }
     }
 }

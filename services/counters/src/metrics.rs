@@ -1,12 +1,11 @@
-//! The quota's metrics.
+//! Metrics of the quotas that this process counts.
 
+use barrage_flow::Verdict;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::verdict::Verdict;
-
-/// Handles, resolved once.
+/// Prometheus handles, registered once per process.
 #[derive(Debug, Clone)]
-pub struct FlowMetrics {
+pub struct LocalQuotaMetrics {
     admitted: IntCounter,
     refused: IntCounter,
     pub(crate) forgotten_idle: IntCounter,
@@ -14,25 +13,28 @@ pub struct FlowMetrics {
     pub(crate) keys: IntGauge,
 }
 
-impl FlowMetrics {
-    /// Registers on `registry`.
+impl LocalQuotaMetrics {
+    /// Registers the metrics on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let decisions = IntCounterVec::new(
-            Opts::new("barrage_flow_quota_decisions_total", "Quota decisions by verdict."),
+            Opts::new(
+                "barrage_flow_quota_decisions_total",
+                "Decisions of quotas in this process by verdict.",
+            ),
             &["verdict"],
         )?;
         let forgotten = IntCounterVec::new(
             Opts::new(
                 "barrage_flow_quota_forgotten_total",
-                "Keys forgotten at the bound: idle ones lose nothing, live ones a count.",
+                "Keys forgotten at the maximum number of keys: idle keys lose nothing, live keys lose their count.",
             ),
             &["state"],
         )?;
-        let keys = IntGauge::new("barrage_flow_quota_keys", "Keys with a count.")?;
+        let keys = IntGauge::new("barrage_flow_quota_keys", "Keys with a count in this process.")?;
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(forgotten.clone()))?;
         registry.register(Box::new(keys.clone()))?;
-        Ok(FlowMetrics {
+        Ok(LocalQuotaMetrics {
             admitted: decisions.with_label_values(&["admit"]),
             refused: decisions.with_label_values(&["refuse"]),
             forgotten_idle: forgotten.with_label_values(&["idle"]),

@@ -1,25 +1,23 @@
 //! One shard of the local quota: a bounded map in order of use.
 //!
-//! Slots lie in one vector and are linked by index, newest use first; the map
-//! finds a slot by key. Nothing is allocated once the shard is full.
+//! Slots are in one vector and linked by index, most recently used first; the map finds a slot by
+//! key. A full shard allocates no more memory.
 
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::time::Duration;
 
-use crate::quota::{QuotaKey, Rule};
-use crate::sliding_window::SlidingWindow;
-use crate::token_bucket::TokenBucket;
-use crate::verdict::Verdict;
+use barrage_flow::{Rule, SlidingWindow, TokenBucket, Verdict};
 
-/// How many of the least recently used keys are looked at for an idle one when
-/// room is needed: the longest unused are the likeliest to be idle, and a bound
-/// keeps a decision's cost constant.
-const LOOKED_AT_MAX: usize = 16;
+use crate::quota::QuotaKey;
+
+/// Maximum number of least recently used keys that are searched for an idle one when a slot is
+/// needed. They are the likeliest to be idle, and the maximum keeps the cost of a decision constant.
+const SEARCHED_MAX: usize = 16;
 
 const NONE: u32 = u32::MAX;
 
-/// A count of either kind.
+/// A count under either kind of rule.
 #[derive(Debug, Clone, Copy)]
 enum Count {
     Rate(TokenBucket),
@@ -67,16 +65,16 @@ struct Slot {
     older: u32,
 }
 
-/// What happened to the map in a decision.
+/// Change of the map by a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// The key was known.
+    /// None: the map held the key.
     Known,
-    /// It was added, and there was room.
+    /// The key was added to a free slot.
     Added,
-    /// It took the place of one whose forgetting changes nothing.
+    /// The key replaced an idle one, whose count was empty.
     ReplacedIdle,
-    /// It took the place of one that still had something counted.
+    /// The key replaced one that still had a count.
     ReplacedLive,
 }
 
@@ -129,10 +127,10 @@ impl Shard {
         (at, change)
     }
 
-    /// An idle one out of the longest unused, else the longest unused.
+    /// Returns an idle slot among the least recently used, else the least recently used.
     fn victim(&self, now: Duration) -> (u32, Change) {
         let mut at = self.oldest;
-        for _ in 0..LOOKED_AT_MAX {
+        for _ in 0..SEARCHED_MAX {
             if at == NONE {
                 break;
             }
@@ -178,39 +176,40 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use barrage_flow::{Rate, Window};
+    use barrage_protocol::UserId;
+
     use super::*;
     use crate::quota::Subject;
-    use crate::rate::{Rate, Window};
-    use barrage_protocol::RoomId;
 
     fn key(n: usize) -> QuotaKey {
-        let room = RoomId::parse(&format!("r{n}")).unwrap();
-        QuotaKey { purpose: "test", subject: Subject::Room(room) }
+        let user = UserId::parse(&format!("u{n}")).unwrap();
+        QuotaKey { purpose: "test", subject: Subject::User(user) }
     }
 
     const NOW: Duration = Duration::ZERO;
 
     #[test]
-    fn an_idle_key_goes_first_and_a_live_one_only_when_all_are_live() {
+    fn an_idle_key_is_replaced_first_and_a_live_one_only_when_all_are_live() {
         let rule = Rule::Rate(Rate::per_sec(1, 2).unwrap());
         let mut shard = Shard::new(3);
         for n in 0..3 {
             assert_eq!(shard.take(&key(n), 1, &rule, NOW), (Verdict::Admit, Change::Added));
         }
-        // Key 1 is asked for nothing since it became full: 0 and 2 stay.
+        // Key 1 is idle since its bucket became full: 0 and 2 stay.
         let later = Duration::from_secs(1);
         assert_eq!(shard.take(&key(0), 2, &rule, later).1, Change::Known);
         assert_eq!(shard.take(&key(2), 2, &rule, later).1, Change::Known);
         assert_eq!(shard.take(&key(3), 2, &rule, later), (Verdict::Admit, Change::ReplacedIdle));
         assert!(!shard.take(&key(0), 1, &rule, later).0.is_admit());
         assert_eq!(shard.take(&key(4), 2, &rule, later), (Verdict::Admit, Change::ReplacedLive));
-        // The longest unused was 2: it starts anew, 0 does not.
+        // Key 2 was the least recently used: it starts with a full bucket, 0 does not.
         assert!(!shard.take(&key(0), 1, &rule, later).0.is_admit());
         assert_eq!(shard.take(&key(2), 1, &rule, later), (Verdict::Admit, Change::ReplacedLive));
     }
 
     #[test]
-    fn ten_thousand_keys_leave_a_consistent_order_behind() {
+    fn order_of_use_is_consistent_after_ten_thousand_keys() {
         let rule = Rule::Window(Window::new(1, Duration::from_secs(1)).unwrap());
         let mut shard = Shard::new(64);
         for n in 0..10_000 {
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_of_another_kind_starts_anew() {
+    fn a_rule_of_another_kind_starts_with_an_empty_count() {
         let mut shard = Shard::new(1);
         let rate = Rule::Rate(Rate::per_sec(1, 1).unwrap());
         let window = Rule::Window(Window::new(1, Duration::from_secs(1)).unwrap());

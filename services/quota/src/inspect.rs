@@ -1,24 +1,24 @@
-//! What an operator should know about Redis.
+//! Facts about Redis for an operator (`barrage doctor`).
 
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
-use crate::keeper;
+use crate::redis_counts;
 
-/// What was seen.
+/// Facts about a Redis server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// Its version.
+pub struct RedisInfo {
+    /// Version of the server.
     pub version: String,
-    /// Memory that it may use, in bytes; 0 for all that there is.
+    /// Maximum memory in bytes; 0 for no maximum.
     pub memory_max_bytes: u64,
-    /// What it does when that is full.
+    /// Eviction policy at the maximum.
     pub eviction: String,
 }
 
-/// Asks Redis about itself; changes nothing.
-pub async fn look(config: &RedisQuotaConfig) -> Result<Seen, QuotaError> {
+/// Reads the facts; changes nothing.
+pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError> {
     let mut connection =
-        keeper::client(config)?.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;
+        redis_counts::client(config)?.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;
     let info: String = redis::cmd("INFO")
         .arg("server")
         .arg("memory")
@@ -29,7 +29,7 @@ pub async fn look(config: &RedisQuotaConfig) -> Result<Seen, QuotaError> {
         let line = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
         line.unwrap_or_default().trim().to_owned()
     };
-    Ok(Seen {
+    Ok(RedisInfo {
         version: value("redis_version"),
         memory_max_bytes: value("maxmemory").parse().unwrap_or(0),
         eviction: value("maxmemory_policy"),

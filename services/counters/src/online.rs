@@ -1,18 +1,18 @@
-//! How many watch a room, over all gateways.
+//! Viewers of a room, summed over all gateways.
 
 use async_trait::async_trait;
 use barrage_protocol::RoomId;
 
-/// Sums what gateways count.
+/// Sums the counts of all gateways.
 #[async_trait]
 pub trait Online: Send + Sync {
-    /// Tells one gateway's viewers by room and returns the sums over all gateways that
-    /// told theirs lately, in the same order. `None` when they are not known now: a
-    /// gateway then shows its own.
+    /// Stores one gateway's viewers by room, and returns the sums over all gateways that stored
+    /// theirs recently, in the same order. `None` when the sums are unknown: the gateway then shows
+    /// its own counts.
     async fn exchange(&self, gateway: &str, viewers: &[(RoomId, u64)]) -> Option<Vec<u64>>;
 }
 
-/// Where there is one gateway: its own counts are the sums.
+/// The engine of a single gateway: its own counts are the sums.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalOnline;
 

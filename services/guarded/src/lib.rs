@@ -1,27 +1,29 @@
-//! A dependency behind its breaker and its deadline: the only way that the services
-//! call something that may be away.
+//! Calls of outside dependencies, behind a circuit breaker and under a deadline.
+//!
+//! [`Guarded`] is the shell around the pure [`barrage_flow::Breaker`]: it reads the clock, ends a
+//! call at its deadline, counts the outcome and logs changes of state. The services call every
+//! dependency that may be away (Redis, the moderation hook) through one.
 
 use std::fmt::Display;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use barrage_flow::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced, Permit};
+use parking_lot::Mutex;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::breaker::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced, Permit};
-
-/// Why a guarded call brought nothing.
+/// Why a guarded call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The breaker is open: nothing was asked.
-    #[error("it is not asked for the next {} ms", retry_after.as_millis())]
+    /// The breaker is open: the call was not made.
+    #[error("the circuit breaker is open for the next {} ms", retry_after.as_millis())]
     Open {
-        /// When it will be asked again.
+        /// Time until the dependency is tried again.
         retry_after: Duration,
     },
-    /// No answer came within the deadline.
+    /// The deadline ended without an answer.
     #[error("no answer came within the deadline")]
     Late,
-    /// The call failed.
+    /// The dependency answered with this error.
     #[error("{0}")]
     Failed(String),
 }
@@ -34,19 +36,22 @@ pub struct BreakerMetrics {
 }
 
 impl BreakerMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let state = Opts::new("barrage_breaker_state", "0 closed, 1 half-open, 2 open.");
+        let state = Opts::new(
+            "barrage_breaker_state",
+            "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
+        );
         let state = IntGaugeVec::new(state, &["breaker"])?;
         registry.register(Box::new(state.clone()))?;
-        let calls = Opts::new("barrage_breaker_calls_total", "Calls of outside dependencies.");
+        let calls = Opts::new("barrage_breaker_calls_total", "Calls of outside dependencies by outcome.");
         let calls = IntCounterVec::new(calls, &["breaker", "outcome"])?;
         registry.register(Box::new(calls.clone()))?;
         Ok(BreakerMetrics { state, calls })
     }
 }
 
-/// One dependency: calls pass its breaker and end with its deadline.
+/// One dependency: calls pass its breaker and end at its deadline.
 #[derive(Debug)]
 pub struct Guarded {
     name: &'static str,
@@ -58,7 +63,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// `name` is its label in metrics, in logs and among the switches.
+    /// Creates a closed breaker. `name` identifies it in metrics, logs and switches.
     #[must_use]
     pub fn new(
         name: &'static str,
@@ -70,39 +75,41 @@ impl Guarded {
             name,
             breaker: Mutex::new(Breaker::new(config)),
             deadline,
-            origin: Instant::now(),
+            origin: barrage_clock::now(),
             state: metrics.state.with_label_values(&[name]),
             calls: metrics.calls.clone(),
         }
     }
 
-    /// Its name.
+    /// Returns the name in metrics, logs and switches.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Where its breaker stands.
+    /// Returns the state of the breaker.
     #[must_use]
     pub fn state(&self) -> BreakerState {
-        self.breaker().state()
+        self.breaker.lock().state()
     }
 
-    /// Sets it by hand.
+    /// Forces the breaker by hand, or returns it to the measured state.
     pub fn force(&self, forced: Forced) {
-        let mut breaker = self.breaker();
+        let mut breaker = self.breaker.lock();
         let before = breaker.state();
         breaker.force(forced);
         self.changed(before, breaker.state());
     }
 
-    /// Makes a call, unless the breaker is open; waits no longer than the deadline.
+    /// Makes a call, unless the breaker is open, and waits for it up to the deadline. A call that
+    /// the caller drops counts neither as answered nor as failed.
     pub async fn call<T, E: Display>(
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError> {
-        let permit = self.ask()?;
-        let mut under_way = UnderWay { guarded: self, permit: Some(permit), began: Instant::now() };
+        let permit = self.acquire()?;
+        let mut call_in_flight =
+            CallInFlight { guarded: self, permit: Some(permit), began: barrage_clock::now() };
         let (result, outcome) = match tokio::time::timeout(self.deadline, call).await {
             Ok(Ok(value)) => (Ok(value), CallOutcome::Answered),
             Ok(Err(error)) => (Err(CallError::Failed(error.to_string())), CallOutcome::Failed),
@@ -114,23 +121,19 @@ impl Guarded {
             Err(_) => "failed",
         };
         self.calls.with_label_values(&[self.name, label]).inc();
-        under_way.end(outcome);
+        call_in_flight.end(outcome);
         result
     }
 
-    fn ask(&self) -> Result<Permit, CallError> {
-        let mut breaker = self.breaker();
+    fn acquire(&self) -> Result<Permit, CallError> {
+        let mut breaker = self.breaker.lock();
         let before = breaker.state();
-        let asked = breaker.ask(self.origin.elapsed());
+        let acquired = breaker.acquire(self.origin.elapsed());
         self.changed(before, breaker.state());
-        asked.map_err(|retry_after| {
+        acquired.map_err(|retry_after| {
             self.calls.with_label_values(&[self.name, "refused"]).inc();
             CallError::Open { retry_after }
         })
-    }
-
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self, before: BreakerState, after: BreakerState) {
@@ -143,37 +146,45 @@ impl Guarded {
             BreakerState::Open => 2,
         });
         match after {
-            // Once per outage, not at each probe that fails.
+            // Once per outage, not for each probe that fails.
             BreakerState::Open if before == BreakerState::Closed => {
-                tracing::warn!(breaker = self.name, "a dependency is not asked any more");
+                tracing::warn!(
+                    breaker = self.name,
+                    "the circuit breaker opened: the dependency is not called"
+                );
             }
-            BreakerState::Open => tracing::debug!(breaker = self.name, "a dependency is still away"),
-            BreakerState::HalfOpen => tracing::debug!(breaker = self.name, "a dependency is tried again"),
-            BreakerState::Closed => tracing::info!(breaker = self.name, "a dependency is used again"),
+            BreakerState::Open => tracing::debug!(breaker = self.name, "the circuit breaker stays open"),
+            BreakerState::HalfOpen => {
+                tracing::debug!(breaker = self.name, "the circuit breaker lets probes through")
+            }
+            BreakerState::Closed => tracing::info!(
+                breaker = self.name,
+                "the circuit breaker closed: the dependency is called again"
+            ),
         }
     }
 }
 
-/// A call that ends one way or the other: one that is dropped gives its permit back.
-struct UnderWay<'a> {
+/// A call that was not answered yet. Dropping it returns its permit.
+struct CallInFlight<'a> {
     guarded: &'a Guarded,
     permit: Option<Permit>,
     began: Instant,
 }
 
-impl UnderWay<'_> {
+impl CallInFlight<'_> {
     fn end(&mut self, outcome: CallOutcome) {
         let Some(permit) = self.permit.take() else { return };
-        let mut breaker = self.guarded.breaker();
+        let mut breaker = self.guarded.breaker.lock();
         let before = breaker.state();
-        breaker.tell(permit, outcome, self.began.elapsed(), self.guarded.origin.elapsed());
+        breaker.record(permit, outcome, self.began.elapsed(), self.guarded.origin.elapsed());
         self.guarded.changed(before, breaker.state());
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for CallInFlight<'_> {
     fn drop(&mut self) {
-        self.end(CallOutcome::GivenUp);
+        self.end(CallOutcome::Abandoned);
     }
 }
 
@@ -187,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_is_kept_and_enough_late_calls_open_it() {
+    async fn calls_end_at_the_deadline_and_late_calls_open_the_breaker() {
         let config = BreakerConfig { calls_min: 3, pause_ms: 60_000, ..BreakerConfig::default() };
         let guarded = guarded(config);
         for _ in 0..3 {
@@ -205,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_is_dropped_gives_its_place_back() {
+    async fn a_dropped_call_returns_its_permit() {
         let config = BreakerConfig { calls_min: 1, probes: 1, pause_ms: 0, ..BreakerConfig::default() };
         let guarded = guarded(config);
         assert!(guarded.call(async { Err::<(), _>("down") }).await.is_err());

@@ -1,15 +1,15 @@
-//! The embedded engine: counts in this process.
+//! The embedded engine of quotas: counts in this process.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use barrage_flow::{Rule, Verdict};
+use parking_lot::Mutex;
 
-use crate::metrics::FlowMetrics;
-use crate::quota::{Quota, QuotaKey, Rule};
+use crate::metrics::LocalQuotaMetrics;
+use crate::quota::{Quota, QuotaKey};
 use crate::shard::{Change, Shard};
-use crate::verdict::Verdict;
 
 barrage_part::part! {
     /// Bounds of the limits that this process counts itself.
@@ -25,19 +25,19 @@ barrage_part::part! {
     }
 }
 
-/// Counts in this process: a sharded, bounded map.
+/// Counts in this process: a sharded, bounded map of keys.
 #[derive(Debug)]
 pub struct LocalQuota {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    metrics: FlowMetrics,
+    metrics: LocalQuotaMetrics,
 }
 
 impl LocalQuota {
-    /// With no key known. Figures of zero count as one; each shard holds its
-    /// share of the keys, rounded up.
+    /// Creates an engine without keys. Figures of zero count as one; each shard holds its share of
+    /// the keys, rounded up.
     #[must_use]
-    pub fn new(config: &LocalQuotaConfig, metrics: FlowMetrics) -> Self {
+    pub fn new(config: &LocalQuotaConfig, metrics: LocalQuotaMetrics) -> Self {
         let shards = config.shards.clamp(1, 1024);
         let keys_max = config.keys_max.div_ceil(shards).clamp(1, u32::MAX as usize - 1);
         LocalQuota {
@@ -47,13 +47,12 @@ impl LocalQuota {
         }
     }
 
-    /// The decision without a future around it: the counts are here.
+    /// Decides without a future: the counts are in memory.
     pub fn decide(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict {
         let shard = self.hasher.hash_one(key) % self.shards.len() as u64;
         let shard = &self.shards[usize::try_from(shard).expect("below the number of shards")];
         let (verdict, change) = {
-            // A panic cannot leave a count half taken; what it left is as good as any.
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.lock();
             shard.take(key, cost, rule, now)
         };
         self.metrics.decided(&verdict);
@@ -84,10 +83,10 @@ mod tests {
 
     use super::*;
     use crate::quota::Subject;
-    use crate::rate::Rate;
+    use barrage_flow::Rate;
 
     fn quota(config: &LocalQuotaConfig) -> LocalQuota {
-        LocalQuota::new(config, FlowMetrics::new(&Registry::new()).unwrap())
+        LocalQuota::new(config, LocalQuotaMetrics::new(&Registry::new()).unwrap())
     }
 
     fn key(n: u32) -> QuotaKey {
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn purposes_and_subjects_are_counted_apart_behind_the_trait() {
+    fn purposes_and_subjects_have_separate_counts() {
         let quota: Arc<dyn Quota> = Arc::new(quota(&LocalQuotaConfig::default()));
         let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
         let take = |key: &QuotaKey| quota.take(key, 1, &rule, Duration::ZERO).now_or_never().unwrap();
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_keys_stays_within_the_bound_and_locks_nobody_out() {
+    fn a_flood_of_keys_stays_within_keys_max_and_refuses_no_new_key() {
         let quota = quota(&LocalQuotaConfig { keys_max: 100, shards: 4 });
         let rule = Rule::Rate(Rate::per_sec(1, 1).unwrap());
         for n in 0..10_000 {
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_of_the_configuration_is_an_error() {
+    fn an_unknown_configuration_key_is_an_error() {
         assert!(toml::from_str::<LocalQuotaConfig>("keys = 5").is_err());
         let read: LocalQuotaConfig = toml::from_str("keys_max = 5").unwrap();
         assert_eq!(read, LocalQuotaConfig { keys_max: 5, ..LocalQuotaConfig::default() });

@@ -1,4 +1,4 @@
-//! The figures of a limit, checked once.
+//! Rules: the validated figures of a limit.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 /// Longest period of a limit: arithmetic stays exact and a mistyped unit shows.
 pub const PERIOD_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Why a limit's figures make no sense.
+/// Why the figures of a limit are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// Zero units: switch the limited thing off instead.
+    /// The limit has zero units.
     #[error("a limit must admit at least one unit")]
     Zero,
-    /// Period out of range.
+    /// The period is out of range.
     #[error("a limit's period must be from 1 microsecond to 24 hours")]
     Period,
 }
@@ -26,7 +26,7 @@ fn period(period: Duration) -> Result<Duration, RuleError> {
     if range.contains(&period) { Ok(period) } else { Err(RuleError::Period) }
 }
 
-/// An average with a burst: `units` per `per`, at most `burst` at once.
+/// An average with bursts: `units` in each period, and at most `burst` units at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     units: NonZeroU32,
@@ -35,36 +35,36 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `units` units each `per`, with a depth of `burst` units.
+    /// Creates a rate of `units` in each period of `per`, with bursts of `burst` units.
     pub fn new(units: u32, per: Duration, burst: u32) -> Result<Self, RuleError> {
         Ok(Rate { units: at_least_one(units)?, per: period(per)?, burst: at_least_one(burst)? })
     }
 
-    /// `n` units a second, with a depth of `burst` units.
+    /// Creates a rate of `n` units a second, with bursts of `burst` units.
     pub fn per_sec(n: u32, burst: u32) -> Result<Self, RuleError> {
         Self::new(n, Duration::from_secs(1), burst)
     }
 
-    /// Units per period.
+    /// Returns the units of one period.
     #[must_use]
     pub const fn units(&self) -> u32 {
         self.units.get()
     }
 
-    /// The period.
+    /// Returns the length of the period.
     #[must_use]
     pub const fn per(&self) -> Duration {
         self.per
     }
 
-    /// Most units at once.
+    /// Returns the maximum number of units at once.
     #[must_use]
     pub const fn burst(&self) -> u32 {
         self.burst.get()
     }
 }
 
-/// A hard bound: at most `limit` units in every window of `length`.
+/// A hard limit: at most `limit` units in every window of `length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     limit: NonZeroU32,
@@ -72,22 +72,31 @@ pub struct Window {
 }
 
 impl Window {
-    /// At most `limit` units in every window of `length`.
+    /// Creates a limit of `limit` units in every window of `length`.
     pub fn new(limit: u32, length: Duration) -> Result<Self, RuleError> {
         Ok(Window { limit: at_least_one(limit)?, length: period(length)? })
     }
 
-    /// Most units in a window.
+    /// Returns the maximum number of units in a window.
     #[must_use]
     pub const fn limit(&self) -> u32 {
         self.limit.get()
     }
 
-    /// The window's length.
+    /// Returns the length of the window.
     #[must_use]
     pub const fn length(&self) -> Duration {
         self.length
     }
+}
+
+/// Rule of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// An average with bursts: [`crate::TokenBucket`].
+    Rate(Rate),
+    /// A hard limit on every window: [`crate::SlidingWindow`].
+    Window(Window),
 }
 
 #[cfg(test)]
@@ -95,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn senseless_figures_are_refused() {
+    fn zero_units_and_periods_out_of_range_are_refused() {
         assert_eq!(Rate::per_sec(0, 1), Err(RuleError::Zero));
         assert_eq!(Rate::per_sec(1, 0), Err(RuleError::Zero));
         assert_eq!(Rate::new(1, Duration::ZERO, 1), Err(RuleError::Period));
