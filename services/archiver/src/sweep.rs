@@ -1,4 +1,4 @@
-//! Deletes old messages and ended mutes in chunks, so that archiving goes on between two chunks.
+//! Deletes old messages in chunks, so that archiving goes on between two chunks.
 
 use std::time::Duration;
 
@@ -35,14 +35,13 @@ async fn delete_chunk(
     config: &ArchiverConfig,
     metrics: &ArchiverMetrics,
 ) -> Result<Progress, StoreError> {
-    let limit = config.retention_chunk_rows.clamp(1, barrage_store::HISTORY_LIMIT_MAX);
-    let now_ms = barrage_clock::unix_ms();
-    let mut deleted = store.delete_ended_mutes(now_ms, limit).await?;
-    if config.retention_hours > 0 {
-        let age_ms = config.retention_hours.saturating_mul(3_600_000);
-        let messages = store.delete_messages(now_ms.saturating_sub(age_ms), limit).await?;
-        metrics.deleted.inc_by(messages);
-        deleted = deleted.max(messages);
+    if config.retention_hours == 0 {
+        return Ok(Progress::Done);
     }
+    let limit = config.retention_chunk_rows.clamp(1, barrage_store::HISTORY_LIMIT_MAX);
+    let age_ms = config.retention_hours.saturating_mul(3_600_000);
+    let before_ms = barrage_clock::unix_ms().saturating_sub(age_ms);
+    let deleted = store.delete_messages(before_ms, limit).await?;
+    metrics.deleted.inc_by(deleted);
     Ok(if deleted < limit as u64 { Progress::Done } else { Progress::More })
 }

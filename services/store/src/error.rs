@@ -1,41 +1,41 @@
-//! Why the store could not do it.
+//! Why a call of the store failed.
 
 use barrage_protocol::Sequence;
 
-/// A failure of the store.
+/// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database could not be opened or brought to this version's schema.
+    /// The database could not be opened or migrated to the schema of this version.
     #[error("the store could not be opened")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A statement failed: locked, full, or gone.
+    /// A statement failed: the database is locked, full or unreachable.
     #[error("the store did not answer")]
     Query(#[from] sqlx::Error),
-    /// Another message of the room is kept under this position: the bus was reset while the
-    /// store was not, or two buses write into one store.
+    /// The archive holds another message of the room at this position: the bus was reset and the
+    /// store was not, or two buses write to one store.
     #[error(
         "the archive keeps another message of the room at sequence {0}; bus and store do not belong together"
     )]
     Conflict(Sequence),
-    /// The message cannot be kept; sending it again would fail again.
+    /// The message cannot be stored; another attempt would fail too.
     #[error("the message at sequence {sequence} cannot be kept: {reason}")]
     Unacceptable {
-        /// Its position.
+        /// Position of the message.
         sequence: Sequence,
-        /// Why.
+        /// Rule that the message breaks.
         reason: &'static str,
     },
-    /// The database file is damaged or gone: the process cannot go on with it.
+    /// The database file is damaged or missing: the process cannot continue with it.
     #[error("{0}")]
     Unusable(String),
-    /// A row holds what this version does not write.
+    /// A stored value, named here, cannot be parsed by this version.
     #[error("a stored {0} is not readable")]
     Corrupt(&'static str),
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, StoreError::Query(_))

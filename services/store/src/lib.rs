@@ -1,31 +1,27 @@
-//! What is kept for business use: rooms, mutes, the gift ledger, the message
-//! archive with its offsets into the stream, and the audit log.
+//! Business records: rooms, the gift ledger, the message archive with its offsets into the stream,
+//! and the audit log.
 //!
-//! One trait, [`Store`], and an engine per database behind it; nothing above
-//! this crate may ask which engine is there. The suite in `tests/conformance`
-//! runs on each of them.
+//! [`Store`] is one trait with two engines, [`SqliteStore`] and [`PostgresStore`]. Callers cannot
+//! see which engine is behind it. Each engine implements the primitives of `sql::engine`, and the
+//! statements that are equal in both are written once in `sql`. The suite in `tests/it/suite` runs on
+//! both engines.
 
-pub mod archive;
-pub mod audit;
-pub mod config;
-pub mod error;
-pub mod gift;
+mod config;
+mod error;
 mod migrations;
-pub mod mute;
 pub mod postgres;
-pub mod room;
-mod row;
-pub mod sqlite;
-pub mod store;
-mod stream_starts;
+mod records;
+mod sql;
+mod sqlite;
+mod store;
 
-pub use archive::{ArchiveEntry, Effect, HISTORY_LIMIT_MAX, HistoryRange};
-pub use audit::{AuditLine, AuditRecord};
 pub use config::{PostgresConfig, SqliteConfig};
 pub use error::StoreError;
-pub use gift::{GiftKind, GiftRecord, GiftSum};
-pub use mute::Mute;
 pub use postgres::PostgresStore;
-pub use room::Room;
+pub use records::archive::{ArchiveEntry, Effect, HistoryRange};
+pub use records::audit::{AuditLine, AuditRecord};
+pub use records::gift::{GiftKind, GiftRecord};
+pub use records::room::Room;
+pub use sql::page::HISTORY_LIMIT_MAX;
 pub use sqlite::SqliteStore;
 pub use store::Store;

@@ -1,7 +1,7 @@
-//! The schema's migrations, embedded in the binary.
+//! Migrations of the schema, embedded in the binary.
 //!
-//! Each engine lists its files by hand. The `migrate!` macro would find them by itself, but it
-//! compiles both database drivers a second time for the build machine.
+//! The files of each engine are listed by hand. The `migrate!` macro would find them by itself, but
+//! it compiles both database drivers a second time for the build machine.
 
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -24,7 +24,7 @@ pub(crate) fn postgres() -> Migrator {
     ])
 }
 
-/// Versions count from 1 in the order of the list: a released line never moves.
+/// Numbers the versions from 1 in the order of the list: a released line must never move.
 fn migrator(files: &[(&'static str, &'static str)]) -> Migrator {
     let migrations = (1..).zip(files).map(|(version, (description, sql))| {
         Migration::new(version, (*description).into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -38,8 +38,8 @@ mod tests {
 
     use super::*;
 
-    /// Every file of a folder is listed, under the version and description that its name gives.
-    fn lists_its_folder(migrator: &Migrator, folder: &str) {
+    /// Asserts that every file of a folder is listed, with the version and description in its name.
+    fn assert_lists_folder(migrator: &Migrator, folder: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn every_migration_file_is_listed_in_order() {
-        lists_its_folder(&sqlite(), "sqlite");
-        lists_its_folder(&postgres(), "postgres");
+        assert_lists_folder(&sqlite(), "sqlite");
+        assert_lists_folder(&postgres(), "postgres");
     }
 }

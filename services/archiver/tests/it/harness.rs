@@ -11,8 +11,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, GiftSum, HistoryRange, Mute, Room, SqliteConfig,
-    SqliteStore, Store, StoreError,
+    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, HistoryRange, Room, SqliteConfig, SqliteStore, Store,
+    StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;
@@ -174,10 +174,6 @@ impl Store for FaultyStore {
         Ok(deleted)
     }
 
-    async fn delete_ended_mutes(&self, now_ms: u64, limit: usize) -> Result<u64, StoreError> {
-        self.inner.delete_ended_mutes(now_ms, limit).await
-    }
-
     async fn put_room(&self, room: &Room) -> Result<(), StoreError> {
         self.inner.put_room(room).await
     }
@@ -186,54 +182,7 @@ impl Store for FaultyStore {
         self.inner.room(id).await
     }
 
-    async fn rooms(&self, _: Option<&RoomId>, _: usize) -> Result<Vec<Room>, StoreError> {
-        unreachable!()
-    }
-
-    async fn close_room(&self, _: &RoomId) -> Result<bool, StoreError> {
-        unreachable!()
-    }
-
-    async fn mute(&self, _: &Mute) -> Result<(), StoreError> {
-        unreachable!()
-    }
-
-    async fn unmute(&self, _: &RoomId, _: &UserId) -> Result<bool, StoreError> {
-        unreachable!()
-    }
-
-    async fn muted_until(&self, _: &RoomId, _: &UserId, _: u64) -> Result<Option<u64>, StoreError> {
-        unreachable!()
-    }
-
-    async fn active_mutes(
-        &self,
-        _: &RoomId,
-        _: u64,
-        _: Option<&UserId>,
-        _: usize,
-    ) -> Result<Vec<Mute>, StoreError> {
-        unreachable!()
-    }
-
-    async fn record_gifts(&self, _: &[GiftRecord]) -> Result<u64, StoreError> {
-        unreachable!()
-    }
-
     async fn gifts(&self, _: &RoomId, _: Sequence, _: usize) -> Result<Vec<GiftRecord>, StoreError> {
-        unreachable!()
-    }
-
-    async fn gift_sums(&self, _: &RoomId, _: Option<&UserId>) -> Result<Vec<GiftSum>, StoreError> {
-        unreachable!()
-    }
-
-    async fn gift_ranking(
-        &self,
-        _: &RoomId,
-        _: Option<&str>,
-        _: usize,
-    ) -> Result<Vec<(UserId, GiftSum)>, StoreError> {
         unreachable!()
     }
 
@@ -242,10 +191,6 @@ impl Store for FaultyStore {
     }
 
     async fn history_by_offset(&self, _: &RoomId, _: u64, _: u64, _: usize) -> Result<History, StoreError> {
-        unreachable!()
-    }
-
-    async fn recall(&self, _: &RoomId, _: Sequence) -> Result<bool, StoreError> {
         unreachable!()
     }
 

@@ -1,33 +1,30 @@
-//! The message archive: writing, paging, hiding, deleting.
+//! Appending to the message archive.
 
 use std::collections::HashMap;
 
-use barrage_protocol::post::History;
 use barrage_protocol::{Message, RoomId, Sequence, UserId};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
-use super::{PostgresStore, gifts};
-use crate::archive::{self, Kept, rows};
-use crate::row;
-use crate::stream_starts::StreamStarts;
-use crate::{ArchiveEntry, HISTORY_LIMIT_MAX, HistoryRange, StoreError};
+use super::gifts;
+use crate::error::StoreError;
+use crate::records::archive::ArchiveEntry;
+use crate::sql::batch::{self, Kept};
+use crate::sql::page::{HISTORY_LIMIT_MAX, int, rows};
+use crate::sql::row;
+use crate::sql::stream_starts::StreamStarts;
 
-/// The whole batch in a few statements, however long it is; its length is the
-/// caller's to bound.
+/// Appends a batch in a fixed number of statements. The caller bounds its length.
 pub(super) async fn append(
-    store: &PostgresStore,
+    pool: &PgPool,
     partition: u16,
     entries: &[ArchiveEntry],
 ) -> Result<u64, StoreError> {
-    let Some(greatest) = entries.iter().map(|entry| entry.message.sequence).max() else {
-        return Ok(0);
-    };
-    let bodies = entries.iter().map(|entry| archive::body(&entry.message)).collect::<Result<Vec<_>, _>>()?;
-    let mut transaction = store.pool.begin().await?;
-    wait_in_line(&mut transaction, partition).await?;
-    let mut starts = learn_starts(&mut transaction, entries).await?;
-    let batch: Vec<Kept<'_>> = entries
+    let bodies = batch::bodies(entries)?;
+    let mut transaction = pool.begin().await?;
+    lock_partition(&mut transaction, partition).await?;
+    let mut starts = read_starts(&mut transaction, entries).await?;
+    let kept: Vec<Kept<'_>> = entries
         .iter()
         .zip(bodies)
         .map(|(entry, body)| {
@@ -35,15 +32,15 @@ pub(super) async fn append(
             Kept { message, body, stream_started_at_ms: starts.start_of(message) }
         })
         .collect();
-    let new = insert(&mut transaction, &batch).await?;
-    if new < batch.len() as u64 {
-        compare(&mut transaction, &batch).await?;
+    let new = insert(&mut transaction, &kept).await?;
+    if new < kept.len() as u64 {
+        compare(&mut transaction, &kept).await?;
     }
-    gifts::insert(&mut transaction, archive::gifts(entries)).await?;
-    let recalls: Vec<_> = archive::recalls(entries).map(|(message, of)| (&message.room, of)).collect();
+    gifts::insert(&mut transaction, batch::gifts(entries)).await?;
+    let recalls: Vec<_> = batch::recalls(entries).map(|(message, of)| (&message.room, of)).collect();
     hide(&mut transaction, &recalls).await?;
     sqlx::query("UPDATE archive_positions SET sequence = GREATEST(sequence, $1) WHERE partition = $2")
-        .bind(row::int(greatest.0))
+        .bind(int(batch::greatest(entries).unwrap_or_default().0))
         .bind(i32::from(partition))
         .execute(&mut *transaction)
         .await?;
@@ -51,11 +48,11 @@ pub(super) async fn append(
     Ok(new)
 }
 
-/// One archiver of a partition writes at a time: two that overlap after one was
-/// thought dead would else lock each other's messages in a circle, and count a new
-/// room's offsets from two different beginnings. Those of two partitions have no
-/// room in common. Makes the partition's row, or locks it by leaving it as it is.
-async fn wait_in_line(connection: &mut PgConnection, partition: u16) -> Result<(), StoreError> {
+/// Lets one archiver of a partition write at a time, by creating the partition's row or locking it
+/// with an update that changes nothing. Two archivers overlap when the first one was considered dead
+/// and was not: without the lock they would deadlock on each other's messages, and count a new room's
+/// offsets from two different starts. Archivers of two partitions have no room in common.
+async fn lock_partition(connection: &mut PgConnection, partition: u16) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO archive_positions AS known (partition, sequence) VALUES ($1, 0)
          ON CONFLICT (partition) DO UPDATE SET sequence = known.sequence",
@@ -66,8 +63,8 @@ async fn wait_in_line(connection: &mut PgConnection, partition: u16) -> Result<(
     Ok(())
 }
 
-/// What is known of the batch's rooms.
-async fn learn_starts(
+/// Reads the stream starts of the batch's rooms.
+async fn read_starts(
     connection: &mut PgConnection,
     entries: &[ArchiveEntry],
 ) -> Result<StreamStarts, StoreError> {
@@ -110,7 +107,7 @@ async fn learn_starts(
 }
 
 async fn insert(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<u64, StoreError> {
-    let ints = |of: fn(&Kept<'_>) -> u64| batch.iter().map(|kept| row::int(of(kept))).collect::<Vec<_>>();
+    let ints = |of: fn(&Kept<'_>) -> u64| batch.iter().map(|kept| int(of(kept))).collect::<Vec<_>>();
     let users = |of: fn(&Message) -> Option<&UserId>| {
         batch.iter().map(|kept| of(kept.message).map(UserId::as_str)).collect::<Vec<_>>()
     };
@@ -135,8 +132,8 @@ async fn insert(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<u64
     Ok(done.rows_affected())
 }
 
-/// What was there already must be the same message. One that retention deleted
-/// in between is none that could differ.
+/// Fails when another message is stored at the same position. A message that retention deleted in
+/// between cannot differ.
 async fn compare(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<(), StoreError> {
     let found = sqlx::query(
         "SELECT messages.room, messages.sequence, at_ms, body FROM messages
@@ -144,136 +141,38 @@ async fn compare(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<()
             ON messages.room = asked.room AND messages.sequence = asked.sequence",
     )
     .bind(batch.iter().map(|kept| kept.message.room.as_str()).collect::<Vec<_>>())
-    .bind(batch.iter().map(|kept| row::int(kept.message.sequence.0)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|kept| int(kept.message.sequence.0)).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
-    let mut kept_before: HashMap<(&str, u64), &PgRow> = HashMap::with_capacity(found.len());
+    let mut stored: HashMap<(&str, u64), &PgRow> = HashMap::with_capacity(found.len());
     for row in &found {
-        kept_before.insert((row::text(row, "room")?, row::uint(row, "sequence")?), row);
+        stored.insert((row::text(row, "room")?, row::uint(row, "sequence")?), row);
     }
     for kept in batch {
         let key = (kept.message.room.as_str(), kept.message.sequence.0);
-        let Some(&row) = kept_before.get(&key) else { continue };
-        let same = row.try_get::<i64, _>("at_ms")? == row::int(kept.message.at_ms)
+        let Some(&row) = stored.get(&key) else { continue };
+        let is_same = row.try_get::<i64, _>("at_ms")? == int(kept.message.at_ms)
             && row::text(row, "body")? == kept.body;
-        if !same {
+        if !is_same {
             return Err(StoreError::Conflict(kept.message.sequence));
         }
     }
     Ok(())
 }
 
-pub(super) async fn up_to(store: &PostgresStore, partition: u16) -> Result<Sequence, StoreError> {
-    let row = sqlx::query("SELECT sequence FROM archive_positions WHERE partition = $1")
-        .bind(i32::from(partition))
-        .fetch_optional(&store.pool)
-        .await?;
-    row.map_or(Ok(Sequence::ZERO), |row| Ok(Sequence(row::uint(&row, "sequence")?)))
-}
-
-/// The room is a range, not an equality, so that only an index by room and sequence
-/// has the order asked for. By an equality PostgreSQL may take another one, and read
-/// and sort far more than a page.
-pub(super) async fn history(
-    store: &PostgresStore,
-    room: &RoomId,
-    range: HistoryRange,
-    limit: usize,
-) -> Result<History, StoreError> {
-    let (sql, bound) = match range {
-        HistoryRange::After(sequence) => (
-            "SELECT sequence, class, at_ms, offset_ms, body FROM messages
-             WHERE (room, sequence) > ($1, $2) AND room <= $1 AND NOT recalled AND recipient IS NULL
-             ORDER BY room, sequence LIMIT $3",
-            row::int(sequence.0),
-        ),
-        HistoryRange::Before(_) | HistoryRange::Latest => (
-            "SELECT sequence, class, at_ms, offset_ms, body FROM messages
-             WHERE (room, sequence) < ($1, $2) AND room >= $1 AND NOT recalled AND recipient IS NULL
-             ORDER BY room DESC, sequence DESC LIMIT $3",
-            match range {
-                HistoryRange::Before(sequence) => row::int(sequence.0),
-                HistoryRange::After(_) | HistoryRange::Latest => i64::MAX,
-            },
-        ),
-    };
-    let found = sqlx::query(sql)
-        .bind(room.as_str())
-        .bind(bound)
-        .bind(rows(limit).saturating_add(1))
-        .fetch_all(&store.pool)
-        .await?;
-    let mut history = row::history(&found, limit)?;
-    if !matches!(range, HistoryRange::After(_)) {
-        history.messages.reverse();
-    }
-    Ok(history)
-}
-
-pub(super) async fn history_by_offset(
-    store: &PostgresStore,
-    room: &RoomId,
-    from_ms: u64,
-    to_ms: u64,
-    limit: usize,
-) -> Result<History, StoreError> {
-    let found = sqlx::query(
-        "SELECT sequence, class, at_ms, offset_ms, body FROM messages
-         WHERE room = $1 AND NOT recalled AND recipient IS NULL
-            AND stream_started_at_ms = COALESCE(
-                (SELECT MAX(started_at_ms) FROM streams WHERE room = $1),
-                (SELECT stream_started_at_ms FROM messages
-                 WHERE room >= $1 AND room <= $1 AND NOT recalled AND recipient IS NULL
-                 ORDER BY room DESC, sequence DESC LIMIT 1))
-            AND offset_ms >= $2 AND offset_ms < $3
-         ORDER BY offset_ms, sequence LIMIT $4",
-    )
-    .bind(room.as_str())
-    .bind(row::int(from_ms))
-    .bind(row::int(to_ms))
-    .bind(rows(limit).saturating_add(1))
-    .fetch_all(&store.pool)
-    .await?;
-    row::history(&found, limit)
-}
-
-pub(super) async fn recall(
-    store: &PostgresStore,
-    room: &RoomId,
-    sequence: Sequence,
-) -> Result<bool, StoreError> {
-    let hidden = hide(&mut *store.pool.acquire().await?, &[(room, sequence)]).await?;
-    Ok(hidden > 0)
-}
-
-/// Hides messages of these rooms; returns how many there were.
-async fn hide(connection: &mut PgConnection, recalls: &[(&RoomId, Sequence)]) -> Result<u64, StoreError> {
+/// Hides messages from history.
+async fn hide(connection: &mut PgConnection, recalls: &[(&RoomId, Sequence)]) -> Result<(), StoreError> {
     if recalls.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let done = sqlx::query(
+    sqlx::query(
         "UPDATE messages SET recalled = TRUE
          FROM UNNEST($1::text[], $2::bigint[]) AS recall (room, sequence)
          WHERE messages.sequence = recall.sequence AND messages.room = recall.room",
     )
     .bind(recalls.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>())
-    .bind(recalls.iter().map(|(_, sequence)| row::int(sequence.0)).collect::<Vec<_>>())
+    .bind(recalls.iter().map(|(_, sequence)| int(sequence.0)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
-    Ok(done.rows_affected())
-}
-
-/// Passes over messages that are being recalled: the next call finds them. The
-/// array is made once; a join could ask the locking query again and pass the limit.
-pub(super) async fn delete(store: &PostgresStore, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "DELETE FROM messages WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM messages WHERE at_ms < $1
-            ORDER BY at_ms LIMIT $2 FOR UPDATE SKIP LOCKED))",
-    )
-    .bind(row::int(before_ms))
-    .bind(rows(limit))
-    .execute(&store.pool)
-    .await?;
-    Ok(done.rows_affected())
+    Ok(())
 }

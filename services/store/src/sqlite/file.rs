@@ -1,4 +1,4 @@
-//! The database file itself: for its owner alone, still the one that was opened, and readable.
+//! The database file: readable by its owner alone, and checked for damage and replacement.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -7,25 +7,25 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::SqlitePool;
 
-use crate::StoreError;
+use crate::error::StoreError;
 
-/// Larger files are not checked page by page at start: it would take seconds.
+/// Largest file that is checked page by page at start; larger ones would take seconds.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
-/// SQLite's result codes for pages that cannot be understood.
+/// SQLite's result codes for pages that cannot be read.
 const DAMAGE: [u32; 2] = [11, 26];
 
-/// What is known of the file.
+/// The open file and its known damage.
 #[derive(Debug, Clone)]
 pub(super) struct StoreFile {
     path: PathBuf,
     device_and_inode: (u64, u64),
-    /// Set once, by whoever meets a damaged page; it stays until the process ends.
+    /// Set by the first call that reads a damaged page. Stays until the process ends.
     damage: Arc<OnceLock<String>>,
 }
 
 impl StoreFile {
-    /// Makes the file, for its owner alone, unless it is there. SQLite gives its companions the
-    /// mode of the file.
+    /// Creates the file, readable by its owner alone, when it is absent. SQLite gives its companion
+    /// files the same mode.
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         let found = file.metadata()?;
@@ -36,7 +36,7 @@ impl StoreFile {
         })
     }
 
-    /// Reads every page of a file that is small enough.
+    /// Checks every page of a file that is small enough.
     pub(super) async fn check(&self, pool: &SqlitePool) -> Result<(), StoreError> {
         let bytes = std::fs::metadata(&self.path).map_or(0, |found| found.len());
         if bytes > CHECKED_BYTES_MAX {
@@ -54,7 +54,7 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Passes a result on, and remembers a damaged page.
+    /// Returns the result unchanged, and records a damaged page.
     pub(super) fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Query(error)) = &result
             && is_damage(error)
@@ -68,11 +68,11 @@ impl StoreFile {
         drop(self.damage.set(format!("{} is damaged ({reason})", self.path.display())));
     }
 
-    /// Fails when a page was damaged, or the path does not lead to the open file any more.
+    /// Fails when a page was damaged, or the path no longer leads to the open file.
     pub(super) fn is_usable(&self) -> Result<(), StoreError> {
         if let Some(damage) = self.damage.get() {
             return Err(StoreError::Unusable(format!(
-                "{damage}: stop the process and restore the file, or move it away to have it made anew"
+                "{damage}: stop the process and restore the file, or move it away to start with a new one"
             )));
         }
         match std::fs::metadata(&self.path) {
@@ -82,7 +82,7 @@ impl StoreFile {
                 self.path.display()
             ))),
             Err(error) => Err(StoreError::Unusable(format!(
-                "{} is not there any more ({error}): restart the process to have it made anew",
+                "{} is not there any more ({error}): restart the process to create a new one",
                 self.path.display()
             ))),
         }
@@ -91,6 +91,6 @@ impl StoreFile {
 
 fn is_damage(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The low byte is the code, the others its detail.
+    // The low byte is the code, the others are its detail.
     code.is_some_and(|code| DAMAGE.contains(&(code & 0xff)))
 }

@@ -7,7 +7,7 @@ use barrage_bus::{
 };
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
-use barrage_store::{HistoryRange, Mute, Store};
+use barrage_store::{HistoryRange, Store};
 
 use super::access::parse_room_id;
 use super::signal::{Signal, signal_draft};
@@ -15,7 +15,7 @@ use super::signal::{Signal, signal_draft};
 /// Milliseconds after which a client may try again when the store is away.
 const STORE_RETRY_MS: u64 = 1_000;
 
-/// Changes rooms on the bus, keeps mutes in the store, and signals each change to viewers.
+/// Changes rooms on the bus and signals each change to viewers.
 #[derive(Clone)]
 pub(crate) struct RoomControl {
     bus: Arc<dyn Bus>,
@@ -126,10 +126,6 @@ impl RoomControl {
         match restriction.kind {
             RestrictionKind::Mute => {
                 let until_ms = self.set_restriction(room, user, restriction).await?;
-                let record = Mute { room: room.clone(), user: user.clone(), until_ms };
-                if let Err(error) = self.store.mute(&record).await {
-                    tracing::error!(%error, "a mute is in force but not in the store");
-                }
                 let signal = Signal::Mute { user, until_ms };
                 let sequence = self.signal(room, &signal, Some(user.clone())).await?;
                 Ok(Restricted { until_ms, sequence })
@@ -168,9 +164,6 @@ impl RoomControl {
         self.bus.change(Change::Lift { room: room.clone(), user: user.clone(), kind }).await?;
         if kind == RestrictionKind::Kick {
             return Ok(());
-        }
-        if let Err(error) = self.store.unmute(room, user).await {
-            tracing::error!(%error, "a mute was lifted but is still in the store");
         }
         self.signal(room, &Signal::Unmute { user }, Some(user.clone())).await?;
         Ok(())

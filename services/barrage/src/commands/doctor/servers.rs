@@ -101,7 +101,7 @@ async fn redis(config: &Config) -> Vec<Finding> {
 }
 
 /// Compares the schema of the database with the schema of this program.
-fn migrations(seen: &barrage_store::postgres::Seen) -> Finding {
+fn migrations(seen: &barrage_store::postgres::ServerInfo) -> Finding {
     let (has, known) = (seen.migration, seen.migration_known);
     match has.cmp(&known) {
         std::cmp::Ordering::Equal => finding(Level::Good, format!("PostgreSQL: schema {has} is current")),
@@ -124,7 +124,7 @@ async fn postgres(config: &Config) -> Vec<Finding> {
     let Some(postgres) = &config.postgres else {
         return vec![finding(Level::Good, "store: SQLite, in the data directory")];
     };
-    match tokio::time::timeout(TIMEOUT, barrage_store::postgres::look(postgres)).await {
+    match tokio::time::timeout(TIMEOUT, barrage_store::postgres::inspect(postgres)).await {
         Ok(Ok(seen)) => {
             let mut found =
                 vec![finding(Level::Good, format!("PostgreSQL {}", seen.version)), migrations(&seen)];

@@ -1,15 +1,15 @@
-//! The message archive.
+//! Appending to the message archive, and its history.
 
 use std::sync::Arc;
 
 use barrage_protocol::{Class, Message, Sequence};
-use barrage_store::{ArchiveEntry, Effect, HISTORY_LIMIT_MAX, HistoryRange, Store, StoreError};
+use barrage_store::{ArchiveEntry, Effect, GiftRecord, HISTORY_LIMIT_MAX, HistoryRange, Store, StoreError};
 
-use super::{a_room, chat, gift_entry, kept, message, room, sequences, user};
+use super::{a_room, chat, gift_entry, kept, ledger, message, room, sequences, user};
 
 const LATEST: HistoryRange = HistoryRange::Latest;
 
-pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
+pub(crate) async fn appending_twice_has_the_effect_of_appending_once(store: Arc<dyn Store>) {
     assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence::ZERO);
     assert_eq!(store.append(0, &[]).await.unwrap(), 0);
     let batch = [chat("demo", 3, 1_003), gift_entry("demo", 7), chat("other", 8, 1_008)];
@@ -25,18 +25,18 @@ pub(crate) async fn appending_twice_is_appending_once(store: Arc<dyn Store>) {
     assert_eq!(history.messages[0].body.get(), r#"{"type":"chat","text":"弹幕 3"}"#);
     assert_eq!(history.messages[0].at_ms, 1_003);
     assert_eq!(history.messages[1].class, Class::Gift);
-    let sums = store.gift_sums(&room("demo"), None).await.unwrap();
-    assert_eq!((sums[0].entries, sums[0].amount_minor), (2, 200));
+    let amounts: Vec<_> = ledger(&*store, "demo").await.iter().map(GiftRecord::amount_minor).collect();
+    assert_eq!(amounts, [100, 100]);
 }
 
-pub(crate) async fn another_message_under_a_kept_sequence_is_a_conflict(store: Arc<dyn Store>) {
+pub(crate) async fn another_message_at_a_stored_sequence_is_a_conflict(store: Arc<dyn Store>) {
     store.append(0, &[chat("demo", 3, 1_003)]).await.unwrap();
     let batch = [gift_entry("demo", 2), chat("demo", 3, 9_999), gift_entry("demo", 4)];
     let error = store.append(0, &batch).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict(Sequence(3))), "{error:?}");
     assert!(!error.is_retryable());
     assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(3));
-    assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap(), []);
+    assert_eq!(ledger(&*store, "demo").await, []);
 }
 
 pub(crate) async fn a_refused_message_leaves_nothing_of_its_batch(store: Arc<dyn Store>) {
@@ -53,7 +53,7 @@ pub(crate) async fn a_refused_message_leaves_nothing_of_its_batch(store: Arc<dyn
 }
 
 pub(crate) async fn history_pages_in_both_directions(store: Arc<dyn Store>) {
-    // The rooms' messages alternate: positions of one room are not contiguous.
+    // Messages of two rooms alternate, so that the positions of one room have gaps.
     let batch: Vec<_> = (1..=20).map(|n| chat(if n % 2 == 0 { "even" } else { "odd" }, n, n)).collect();
     store.append(0, &batch).await.unwrap();
     let even = room("even");
@@ -71,7 +71,7 @@ pub(crate) async fn history_pages_in_both_directions(store: Arc<dyn Store>) {
     assert_eq!(page(HistoryRange::Before(Sequence(u64::MAX)), 0).await, (vec![20], true));
 }
 
-pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(store: Arc<dyn Store>) {
+pub(crate) async fn offsets_count_from_the_stream_of_a_message(store: Arc<dyn Store>) {
     let demo = room("demo");
     let minute = |n: u64| n * 60_000;
     store.put_room(&a_room("demo", 1_000_000)).await.unwrap();
@@ -85,7 +85,7 @@ pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(stor
     let page = store.history_by_offset(&demo, 0, u64::MAX, 5).await.unwrap();
     assert_eq!((sequences(&page), page.more), (vec![1, 2, 3, 4, 5], true));
 
-    // A second stream begins; one message of the first is archived only now.
+    // A second stream begins; one message of the first one is archived late.
     store.put_room(&a_room("demo", 9_000_000)).await.unwrap();
     store.append(0, &[chat("demo", 40, 1_930_000), chat("demo", 41, 9_000_250)]).await.unwrap();
     let second = store.history_by_offset(&demo, 0, u64::MAX, 100).await.unwrap();
@@ -95,7 +95,7 @@ pub(crate) async fn offsets_count_from_the_stream_that_a_message_belongs_to(stor
     assert_eq!(late.messages[0].offset_ms, 930_000);
 }
 
-pub(crate) async fn a_room_nobody_put_counts_from_its_first_message(store: Arc<dyn Store>) {
+pub(crate) async fn offsets_of_a_room_without_a_record_count_from_its_first_message(store: Arc<dyn Store>) {
     let new = room("new");
     assert!(store.history_by_offset(&new, 0, 1, 1).await.unwrap().messages.is_empty());
     store.append(0, &[chat("new", 1, 5_000), chat("new", 2, 5_700)]).await.unwrap();
@@ -107,14 +107,14 @@ pub(crate) async fn a_room_nobody_put_counts_from_its_first_message(store: Arc<d
     assert_eq!(sequences(&some), [2]);
 }
 
-pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
+pub(crate) async fn a_recall_hides_messages_of_its_room_only(store: Arc<dyn Store>) {
     let signal = |id, sequence, recalled| {
         let message = Message { class: Class::Signal, ..message(id, sequence, 9_000) };
         ArchiveEntry { message: Arc::new(message), effect: Effect::Recall(Sequence(recalled)) }
     };
     let first = [chat("demo", 1, 1_000), chat("demo", 2, 2_000), gift_entry("demo", 3)];
     store.append(0, &first).await.unwrap();
-    // Of an earlier batch, of the same batch, of another room, of nothing.
+    // Recalls in an earlier batch, in the same batch, in another room, and of an unknown message.
     let second = [
         signal("demo", 4, 1),
         chat("demo", 5, 3_000),
@@ -127,18 +127,17 @@ pub(crate) async fn recall_hides_within_the_room_only(store: Arc<dyn Store>) {
     let seen = store.history(&demo, LATEST, 10).await.unwrap();
     assert_eq!(sequences(&seen), [2, 3, 4, 6, 8]);
 
-    // Appending the recalled message again does not bring it back.
+    // Appending the recalled message again does not show it again.
     store.append(0, &first).await.unwrap();
-    assert!(!store.recall(&room("other"), Sequence(2)).await.unwrap());
-    assert!(store.recall(&demo, Sequence(3)).await.unwrap());
+    store.append(0, &[signal("demo", 9, 3)]).await.unwrap();
     let seen = store.history(&demo, LATEST, 10).await.unwrap();
-    assert_eq!(sequences(&seen), [2, 4, 6, 8]);
+    assert_eq!(sequences(&seen), [2, 4, 6, 8, 9]);
     let seen = store.history_by_offset(&demo, 0, u64::MAX, 10).await.unwrap();
     assert!(!sequences(&seen).contains(&3));
-    assert_eq!(store.gift_sums(&demo, None).await.unwrap()[0].entries, 1);
+    assert_eq!(ledger(&*store, "demo").await.len(), 1);
 }
 
-pub(crate) async fn a_message_for_one_user_is_no_history(store: Arc<dyn Store>) {
+pub(crate) async fn a_message_for_one_user_is_not_in_the_history(store: Arc<dyn Store>) {
     let private = Message { to: Some(user("bob")), ..message("demo", 2, 2_000) };
     store.append(0, &[chat("demo", 1, 1_000), kept(private)]).await.unwrap();
     let seen = store.history(&room("demo"), LATEST, 10).await.unwrap();
@@ -148,20 +147,20 @@ pub(crate) async fn a_message_for_one_user_is_no_history(store: Arc<dyn Store>) 
     assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(2));
 }
 
-pub(crate) async fn retention_deletes_in_chunks_and_keeps_the_position_and_the_money(store: Arc<dyn Store>) {
+pub(crate) async fn retention_deletes_in_chunks_and_keeps_position_and_ledger(store: Arc<dyn Store>) {
     let batch: Vec<_> = (1..=25).map(|n| gift_entry("demo", n)).collect();
     store.append(0, &batch).await.unwrap();
-    // Sequence n was accepted at 1,000 + n.
+    // The message at sequence n was accepted at 1,000 + n.
     assert_eq!(store.delete_messages(1_024, 10).await.unwrap(), 10);
     assert_eq!(sequences(&store.history(&room("demo"), LATEST, 100).await.unwrap())[0], 11);
     assert_eq!(store.delete_messages(1_024, 20).await.unwrap(), 13);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 2);
     assert_eq!(store.delete_messages(u64::MAX, 20).await.unwrap(), 0);
     assert_eq!(store.archived_up_to(0).await.unwrap(), Sequence(25));
-    assert_eq!(store.gift_sums(&room("demo"), None).await.unwrap()[0].entries, 25);
+    assert_eq!(ledger(&*store, "demo").await.len(), 25);
 }
 
-pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn Store>) {
+pub(crate) async fn a_batch_larger_than_a_statement_is_stored_completely(store: Arc<dyn Store>) {
     let batch: Vec<_> = (1..=1_234).map(|n| gift_entry("demo", n)).collect();
     store.append(0, &batch[600..700]).await.unwrap();
     assert_eq!(store.append(0, &batch).await.unwrap(), 1_134);
@@ -173,9 +172,8 @@ pub(crate) async fn a_batch_larger_than_a_statement_is_kept_whole(store: Arc<dyn
     assert_eq!(sequences(&rest), (1_001..=1_234).collect::<Vec<_>>());
 }
 
-/// After a failure two may believe that they are the archiver, each a little
-/// behind the other.
-pub(crate) async fn overlapping_archivers_neither_lose_nor_double(store: Arc<dyn Store>) {
+/// After a failure several processes may act as the archiver, each a little behind another.
+pub(crate) async fn overlapping_archivers_neither_lose_nor_double_messages(store: Arc<dyn Store>) {
     let archivers: Vec<_> = (0..6u64)
         .map(|archiver| {
             let store = store.clone();
@@ -190,7 +188,7 @@ pub(crate) async fn overlapping_archivers_neither_lose_nor_double(store: Arc<dyn
                     }
                     new += store.append(0, &entries).await.unwrap();
                     let now = store.archived_up_to(0).await.unwrap();
-                    assert!(now >= position.max(Sequence(last)), "the position went back");
+                    assert!(now >= position.max(Sequence(last)), "the position decreased");
                     position = now;
                 }
                 new
@@ -202,5 +200,5 @@ pub(crate) async fn overlapping_archivers_neither_lose_nor_double(store: Arc<dyn
         new += archiver.await.unwrap();
     }
     assert_eq!(new, 200);
-    assert_eq!(super::cut::check_whole(&*store, 10).await, 200);
+    assert_eq!(super::cut::assert_complete(&*store, 10).await, 200);
 }

@@ -1,21 +1,23 @@
-//! Out of a row, whichever engine it came from.
+//! Parses rows of either engine.
 
 use barrage_protocol::post::{History, HistoryMessage};
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use serde_json::value::RawValue;
 use sqlx::Row as _;
 
-use crate::archive::page;
-use crate::{AuditLine, AuditRecord, GiftKind, GiftRecord, GiftSum, Room, StoreError};
+use super::page::page;
+use crate::error::StoreError;
+use crate::records::audit::{AuditLine, AuditRecord};
+use crate::records::gift::{GiftKind, GiftRecord};
+use crate::records::room::Room;
 
-/// The kinds of value that the store keeps. Both engines have all of them, each
-/// with its own row type.
+/// The kinds of value that the store reads, on the row type of each engine.
 pub(crate) trait Columns {
-    /// An integer, or none.
+    /// Returns an integer, or none.
     fn int(&self, column: &'static str) -> Result<Option<i64>, StoreError>;
-    /// A text, or none.
+    /// Returns a text, or none.
     fn text(&self, column: &'static str) -> Result<Option<&str>, StoreError>;
-    /// Yes or no.
+    /// Returns a boolean column.
     fn flag(&self, column: &'static str) -> Result<bool, StoreError>;
 }
 
@@ -38,24 +40,17 @@ macro_rules! columns_of {
 }
 columns_of!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
-/// What an integer column takes: it is signed. Sequences end at 2^53, and a time
-/// or price beyond 2^63 is nonsense that may as well be the greatest value.
-pub(crate) fn int(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// Reads an integer that was written by [`int`].
+/// Parses an integer that [`super::page::int`] converted.
 pub(crate) fn uint(row: &impl Columns, column: &'static str) -> Result<u64, StoreError> {
     optional(row.int(column)?, column)?.ok_or(StoreError::Corrupt(column))
 }
 
-/// Reads a text that is always there.
+/// Returns a text that is never null.
 pub(crate) fn text<'r>(row: &'r impl Columns, column: &'static str) -> Result<&'r str, StoreError> {
     row.text(column)?.ok_or(StoreError::Corrupt(column))
 }
 
-/// Reads a user id.
-pub(crate) fn user(row: &impl Columns, column: &'static str) -> Result<UserId, StoreError> {
+fn user_id(row: &impl Columns, column: &'static str) -> Result<UserId, StoreError> {
     UserId::parse(text(row, column)?).map_err(|_| StoreError::Corrupt("user id"))
 }
 
@@ -67,7 +62,7 @@ fn optional<T: TryFrom<i64>>(value: Option<i64>, column: &'static str) -> Result
     value.map(T::try_from).transpose().map_err(|_| StoreError::Corrupt(column))
 }
 
-/// Reads a room.
+/// Parses a room record.
 pub(crate) fn room(row: &impl Columns) -> Result<Room, StoreError> {
     Ok(Room {
         id: room_id(row, "id")?,
@@ -78,12 +73,12 @@ pub(crate) fn room(row: &impl Columns) -> Result<Room, StoreError> {
     })
 }
 
-/// Reads a row of the ledger.
+/// Parses a row of the gift ledger.
 pub(crate) fn gift(row: &impl Columns) -> Result<GiftRecord, StoreError> {
     Ok(GiftRecord {
         sequence: Sequence(uint(row, "sequence")?),
         room: room_id(row, "room")?,
-        user: user(row, "user")?,
+        user: user_id(row, "user")?,
         kind: GiftKind::of_label(text(row, "kind")?).ok_or(StoreError::Corrupt("kind"))?,
         name: text(row, "name")?.to_owned(),
         count: u32::try_from(uint(row, "count")?).map_err(|_| StoreError::Corrupt("count"))?,
@@ -94,28 +89,15 @@ pub(crate) fn gift(row: &impl Columns) -> Result<GiftRecord, StoreError> {
     })
 }
 
-/// Reads a sum, whose amount comes in two halves: the sum of many great amounts
-/// leaves 64 bits.
-pub(crate) fn gift_sum(row: &impl Columns) -> Result<GiftSum, StoreError> {
-    let high = u128::from(uint(row, "amount_high")?);
-    let low = u128::from(uint(row, "amount_low")?);
-    Ok(GiftSum {
-        currency: row.text("currency")?.map(str::to_owned),
-        entries: uint(row, "entries")?,
-        count: uint(row, "count")?,
-        amount_minor: u64::try_from((high << 32) + low).unwrap_or(u64::MAX),
-    })
-}
-
-/// Reads a line of the audit log.
+/// Parses a line of the audit log.
 pub(crate) fn audit_line(row: &impl Columns) -> Result<AuditLine, StoreError> {
-    let is_there = |column| row.text(column).map(|text| text.is_some());
+    let has = |column| row.text(column).map(|text| text.is_some());
     Ok(AuditLine {
         id: uint(row, "id")?,
         record: AuditRecord {
             at_ms: uint(row, "at_ms")?,
-            room: if is_there("room")? { Some(room_id(row, "room")?) } else { None },
-            user: if is_there("user")? { Some(user(row, "user")?) } else { None },
+            room: if has("room")? { Some(room_id(row, "room")?) } else { None },
+            user: if has("user")? { Some(user_id(row, "user")?) } else { None },
             actor: text(row, "actor")?.to_owned(),
             action: text(row, "action")?.to_owned(),
             detail: serde_json::from_str(text(row, "detail")?).unwrap_or_default(),
@@ -123,8 +105,8 @@ pub(crate) fn audit_line(row: &impl Columns) -> Result<AuditLine, StoreError> {
     })
 }
 
-/// The page of history out of what was found, of which one row more than the
-/// page was asked.
+/// Parses a page of history. `found` has up to one row more than the page, which shows whether there
+/// are more.
 pub(crate) fn history(found: &[impl Columns], limit: usize) -> Result<History, StoreError> {
     let shown = &found[..found.len().min(page(limit))];
     let messages: Result<Vec<_>, _> = shown.iter().map(message).collect();

@@ -1,34 +1,35 @@
-//! The conformance suite on PostgreSQL, and what only a server can suffer.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod conformance;
-mod server;
+//! Faults of a PostgreSQL server.
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_protocol::Sequence;
-use barrage_store::{ArchiveEntry, HistoryRange, Mute, PostgresConfig, PostgresStore, Store, StoreError};
-use conformance::cut::{check_whole, first_polls};
-use conformance::{chat, gift_entry, room, user};
-use server::{PASSWORD, Server, shared};
+use barrage_store::{ArchiveEntry, HistoryRange, PostgresConfig, PostgresStore, Store, StoreError};
+use barrage_testkit::postgres::PASSWORD;
+use barrage_testkit::wait;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-async fn open() -> ((), Arc<dyn Store>) {
-    ((), Arc::new(shared().await.store().await))
+use crate::server::{Server, shared};
+use crate::suite::cut::{assert_complete, first_polls};
+use crate::suite::partitions::{OLD_ROWS, assert_old_rows, first_migrations};
+use crate::suite::{chat, gift_entry, room};
+
+/// Longest wait for a state that must come.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Opens an empty store on the shared server.
+pub(crate) async fn open() -> Arc<dyn Store> {
+    Arc::new(shared().await.store().await)
 }
 
-conformance::suite!(open);
-
-/// The `number`-th batch of ten gifts, from 0.
+/// Returns the batch of ten gifts with this number, from 0.
 fn batch(number: u64) -> Vec<ArchiveEntry> {
     (1..=10).map(|n| gift_entry("demo", number * 10 + n)).collect()
 }
 
 #[tokio::test]
-async fn many_processes_may_open_a_new_database_at_once() {
+async fn several_processes_can_open_a_new_database_at_once() {
     let config = shared().await.empty_database().await;
     let opening: Vec<_> = (0..5)
         .map(|_| {
@@ -39,12 +40,12 @@ async fn many_processes_may_open_a_new_database_at_once() {
     for (number, opened) in (0..).zip(opening) {
         let store = opened.await.unwrap().unwrap();
         assert_eq!(store.append(0, &batch(number)).await.unwrap(), 10);
-        assert_eq!(check_whole(&store, 10).await, number * 10 + 10);
+        assert_eq!(assert_complete(&store, 10).await, number * 10 + 10);
     }
 }
 
 #[tokio::test]
-async fn a_crash_of_the_server_keeps_what_was_answered_and_whole_batches_only() {
+async fn a_crash_of_the_server_keeps_answered_batches_and_no_part_of_others() {
     let mut server = Server::start().await;
     let store = Arc::new(server.store().await);
     let mut next = 0;
@@ -61,25 +62,27 @@ async fn a_crash_of_the_server_keeps_what_was_answered_and_whole_batches_only() 
                 }
             })
         };
-        while store.archived_up_to(0).await.unwrap() < Sequence(next * 10 + 100) {
-            tokio::task::yield_now().await;
-        }
-        server.crash();
+        let enough = Sequence(next * 10 + 100);
+        wait::until_true(WAIT_MAX, "ten batches are stored", async || {
+            store.archived_up_to(0).await.unwrap() >= enough
+        })
+        .await;
+        server.postgres.crash();
         let (answered, error) = writer.await.unwrap();
         assert!(error.is_retryable(), "{error:?}");
         assert!(store.ping().await.unwrap_err().is_retryable());
 
-        server.restart().await;
+        server.postgres.restart().await;
         store.ping().await.unwrap();
-        next = check_whole(&*store, 10).await / 10;
-        assert!((answered..=answered + 1).contains(&next), "{answered} answered, {next} kept");
+        next = assert_complete(&*store, 10).await / 10;
+        assert!((answered..=answered + 1).contains(&next), "{answered} answered, {next} stored");
         store.append(0, &batch(next)).await.unwrap();
         next += 1;
     }
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_fails_calls_in_time_and_serves_again_later() {
+async fn calls_of_a_hanging_server_fail_in_time_and_later_calls_succeed() {
     let server = Server::start().await;
     let config = PostgresConfig {
         connections: 2,
@@ -89,8 +92,8 @@ async fn a_server_that_hangs_fails_calls_in_time_and_serves_again_later() {
     };
     let store = PostgresStore::open(&config).await.unwrap();
     store.append(0, &batch(0)).await.unwrap();
-    server.pause();
-    let started = Instant::now();
+    server.postgres.pause();
+    let started = barrage_clock::now();
     for _ in 0..2 {
         assert!(store.append(0, &batch(1)).await.unwrap_err().is_retryable());
         assert!(store.archived_up_to(0).await.unwrap_err().is_retryable());
@@ -99,16 +102,16 @@ async fn a_server_that_hangs_fails_calls_in_time_and_serves_again_later() {
     let error = PostgresStore::open(&config).await.unwrap_err();
     assert!(matches!(error, StoreError::Open(_)), "{error:?}");
 
-    server.resume();
-    let patience = Instant::now() + Duration::from_secs(5);
+    server.postgres.resume();
+    let deadline = barrage_clock::now() + Duration::from_secs(5);
     while let Err(error) = store.append(0, &batch(1)).await {
-        assert!(Instant::now() < patience, "{error:?}");
+        assert!(barrage_clock::now() < deadline, "{error:?}");
     }
-    assert_eq!(check_whole(&store, 10).await, 20);
+    assert_eq!(assert_complete(&store, 10).await, 20);
 }
 
 #[tokio::test]
-async fn a_connection_that_goes_silent_in_a_call_gives_its_place_to_a_new_one() {
+async fn a_connection_that_falls_silent_in_a_call_is_replaced() {
     let server = Server::start().await;
     let config = PostgresConfig {
         connections: 1,
@@ -120,35 +123,38 @@ async fn a_connection_that_goes_silent_in_a_call_gives_its_place_to_a_new_one() 
     let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
     let _held = hold_position(&mut other).await;
     let entries = batch(0);
-    let started = Instant::now();
+    let started = barrage_clock::now();
     let (appended, ()) = tokio::join!(store.append(0, &entries), async {
         until_waiting(&config, 1).await;
-        server.pause_connections();
+        server.postgres.pause_connections();
     });
     assert!(appended.unwrap_err().is_retryable());
     while let Err(error) = store.ping().await {
         assert!(started.elapsed() < Duration::from_secs(6), "{error:?}");
     }
-    server.resume();
+    server.postgres.resume();
 }
 
-/// What an archiver holds while it writes.
+/// Holds the lock that an archiver holds while it writes.
 async fn hold_position(connection: &mut PgConnection) -> Transaction<'_, Postgres> {
     let mut held = connection.begin().await.unwrap();
     sqlx::query("UPDATE archive_positions SET sequence = sequence").execute(&mut *held).await.unwrap();
     held
 }
 
-/// Until so many statements wait for a lock.
+/// Waits until so many statements wait for a lock.
 async fn until_waiting(config: &PostgresConfig, statements: i64) {
     let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < statements {}
+    wait::until_true(WAIT_MAX, "statements wait for a lock", async || {
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() >= statements
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn an_append_waits_for_another_archiver_but_not_for_a_stopped_one() {
+async fn an_append_waits_for_another_archiver_only_until_its_deadline() {
     let config = PostgresConfig { call_timeout_ms: 1_000, ..shared().await.database().await };
     let store = PostgresStore::open(&config).await.unwrap();
     let mut other = PgConnection::connect(config.url.expose()).await.unwrap();
@@ -160,11 +166,11 @@ async fn an_append_waits_for_another_archiver_but_not_for_a_stopped_one() {
     let (appended, released) = tokio::join!(store.append(0, &entries), held.rollback());
     released.unwrap();
     assert_eq!(appended.unwrap(), 10);
-    assert_eq!(check_whole(&store, 10).await, 10);
+    assert_eq!(assert_complete(&store, 10).await, 10);
 }
 
 #[tokio::test]
-async fn two_archivers_of_a_new_room_agree_on_its_beginning() {
+async fn two_archivers_of_a_new_room_agree_on_its_start() {
     let config = shared().await.database().await;
     let (one, two) =
         (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
@@ -177,7 +183,7 @@ async fn two_archivers_of_a_new_room_agree_on_its_beginning() {
     });
     assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
     let stream = one.history_by_offset(&room("new"), 0, u64::MAX, 10).await.unwrap();
-    assert_eq!(stream.messages.len(), 2, "each began a stream of its own");
+    assert_eq!(stream.messages.len(), 2, "each archiver began a stream of its own");
 }
 
 #[tokio::test]
@@ -185,21 +191,21 @@ async fn a_process_that_stops_inside_a_transaction_loses_its_locks() {
     let config = PostgresConfig { connections: 1, call_timeout_ms: 1_000, ..shared().await.database().await };
     let (stopped, other) =
         (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
-    // Nobody polls it any more, as if its process were stopped.
+    // The append is not polled any more, as if its process were stopped.
     let entries = batch(0);
     let mut append = std::pin::pin!(stopped.append(0, &entries));
     let mut watch = PgConnection::connect(config.url.expose()).await.unwrap();
     while held_locks(&mut watch).await == 0 {
-        assert!(first_polls(append.as_mut(), 1).await.is_none(), "it ended before it was stopped");
+        assert!(first_polls(append.as_mut(), 1).await.is_none(), "the append ended before it was stopped");
     }
-    let patience = Instant::now() + Duration::from_secs(5);
+    let deadline = barrage_clock::now() + Duration::from_secs(5);
     while let Err(error) = other.append(0, &batch(0)).await {
-        assert!(error.is_retryable() && Instant::now() < patience, "{error:?}");
+        assert!(error.is_retryable() && barrage_clock::now() < deadline, "{error:?}");
     }
-    assert_eq!(check_whole(&other, 10).await, 10);
+    assert_eq!(assert_complete(&other, 10).await, 10);
 }
 
-/// Locks on the archive's position that a transaction has now.
+/// Returns the number of locks on the archive's positions.
 async fn held_locks(connection: &mut PgConnection) -> i64 {
     sqlx::query_scalar(
         "SELECT COUNT(*) FROM pg_locks WHERE relation = 'archive_positions'::regclass
@@ -211,8 +217,8 @@ async fn held_locks(connection: &mut PgConnection) -> i64 {
 }
 
 #[tokio::test]
-async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
-    // One connection: the next call waits until the dropped one's is settled.
+async fn a_dropped_append_is_stored_completely_or_not_at_all() {
+    // One connection: the next call waits until the dropped one was rolled back or committed.
     let config = PostgresConfig { connections: 1, ..shared().await.database().await };
     let store = PostgresStore::open(&config).await.unwrap();
     let (mut next, mut dropped, mut done) = (0, 0, 0);
@@ -224,40 +230,22 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
             }
             None => dropped += 1,
         }
-        next = check_whole(&store, 10).await / 10;
+        next = assert_complete(&store, 10).await / 10;
     }
     assert!(dropped > 10 && done > 10, "{dropped} dropped, {done} done");
 }
 
 #[tokio::test]
-async fn a_mute_that_is_just_being_prolonged_is_not_deleted() {
+async fn a_page_of_a_silent_room_reads_no_messages_of_other_rooms() {
     let config = shared().await.database().await;
     let store = PostgresStore::open(&config).await.unwrap();
-    let mute = |id: &str| Mute { room: room("demo"), user: user(id), until_ms: 100 };
-    store.mute(&mute("ann")).await.unwrap();
-    store.mute(&mute("bob")).await.unwrap();
-    let mut moderator = PgConnection::connect(config.url.expose()).await.unwrap();
-    let mut prolonging = moderator.begin().await.unwrap();
-    sqlx::query("UPDATE mutes SET until_ms = 900 WHERE user_id = 'ann'")
-        .execute(&mut *prolonging)
-        .await
-        .unwrap();
-    assert_eq!(store.delete_ended_mutes(500, 10).await.unwrap(), 1);
-    prolonging.commit().await.unwrap();
-    assert_eq!(store.muted_until(&room("demo"), &user("ann"), 500).await.unwrap(), Some(900));
-}
-
-#[tokio::test]
-async fn a_silent_rooms_pages_do_not_read_what_others_said_since() {
-    let config = shared().await.database().await;
-    let store = PostgresStore::open(&config).await.unwrap();
-    let talk =
+    let entry =
         |n: u64| if n <= 50 { gift_entry("silent", n) } else { gift_entry(&format!("r{}", n % 40), n) };
-    store.append(0, &(1..=4_000).map(talk).collect::<Vec<_>>()).await.unwrap();
+    store.append(0, &(1..=4_000).map(entry).collect::<Vec<_>>()).await.unwrap();
     let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
     sqlx::query("ANALYZE").execute(&mut connection).await.unwrap();
     let silent = room("silent");
-    // More often than PostgreSQL looks at the values before it settles on a plan.
+    // More often than PostgreSQL plans for the values before it settles on a generic plan.
     for _ in 0..20 {
         for range in [HistoryRange::Latest, HistoryRange::After(Sequence(9))] {
             assert_eq!(store.history(&silent, range, 5).await.unwrap().messages.len(), 5);
@@ -265,30 +253,30 @@ async fn a_silent_rooms_pages_do_not_read_what_others_said_since() {
         assert_eq!(store.gifts(&silent, Sequence(9), 5).await.unwrap().len(), 5);
         assert!(store.history_by_offset(&silent, 0, 10, 5).await.unwrap().more);
     }
-    // The server counts what a connection did when that ends.
+    // The server counts the reads of a connection when the connection ends.
     store.close().await;
     let read = async |connection: &mut PgConnection| {
         let sql = "SELECT COALESCE(SUM(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes
             WHERE relname IN ('messages', 'gifts')";
         sqlx::query_scalar::<_, i64>(sql).fetch_one(connection).await.unwrap()
     };
-    while read(&mut connection).await == 0 {}
+    wait::until_true(WAIT_MAX, "the reads are counted", async || read(&mut connection).await > 0).await;
     let by_index = read(&mut connection).await;
     assert!(by_index < 20 * 4 * 20, "{by_index} rows read");
 }
 
 #[tokio::test]
-async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
+async fn rows_of_a_version_without_partitions_belong_to_the_first_one() {
     let config = shared().await.empty_database().await;
     let mut connection = PgConnection::connect(config.url.expose()).await.unwrap();
-    let old = conformance::partitions::first_migrations("postgres", 1).await;
+    let old = first_migrations("postgres", 1).await;
     old.run(&mut connection).await.unwrap();
-    for statement in conformance::partitions::KEPT_BEFORE {
+    for statement in OLD_ROWS {
         sqlx::raw_sql(*statement).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
     let store = PostgresStore::open(&config).await.unwrap();
-    conformance::partitions::check_kept_before(&store).await;
+    assert_old_rows(&store).await;
 }
 
 #[tokio::test]
@@ -302,7 +290,7 @@ async fn archivers_of_two_partitions_do_not_wait_for_each_other() {
     held.rollback().await.unwrap();
 }
 
-/// Everything that an error says, to people and to logs.
+/// Returns all texts of an error and its sources.
 fn all_text(error: &StoreError) -> String {
     let mut text = format!("{error:?} {error}");
     let mut source = error.source();
@@ -314,7 +302,7 @@ fn all_text(error: &StoreError) -> String {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
+async fn an_error_of_opening_shows_no_password() {
     let good = shared().await.database().await;
     let broken = |url: String| PostgresConfig {
         url: url.into(),
@@ -322,7 +310,7 @@ async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
         ..PostgresConfig::default()
     };
     let wrong_password = broken(good.url.expose().replace(PASSWORD, "another-a-secret-of-the-test"));
-    let no_database = broken(shared().await.url("nowhere"));
+    let no_database = broken(shared().await.postgres.url("nowhere"));
     let no_server = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:1/demo"));
     let no_port = broken(format!("postgres://barrage:{PASSWORD}@127.0.0.1:port/demo"));
     let no_url = broken(format!("barrage:{PASSWORD}"));
@@ -340,17 +328,17 @@ async fn what_cannot_be_opened_is_an_error_that_shows_no_password() {
 }
 
 #[test]
-fn an_unknown_key_of_the_configuration_is_refused() {
+fn an_unknown_configuration_key_is_an_error() {
     assert!(serde_json::from_str::<PostgresConfig>(r#"{"connections": 2}"#).is_ok());
     assert!(serde_json::from_str::<PostgresConfig>(r#"{"connection": 2}"#).is_err());
 }
 
 #[tokio::test]
-async fn a_look_tells_the_schema_of_a_database_from_this_programs() {
+async fn inspection_shows_the_migration_of_the_database_and_of_the_program() {
     let server = shared().await;
     let (migrated, empty) = (server.database().await, server.empty_database().await);
-    let seen = barrage_store::postgres::look(&migrated).await.unwrap();
-    assert!(seen.migration > 0 && seen.migration == seen.migration_known, "{seen:?}");
-    let seen = barrage_store::postgres::look(&empty).await.unwrap();
-    assert!(seen.migration == 0 && seen.migration_known > 0, "{seen:?}");
+    let info = barrage_store::postgres::inspect(&migrated).await.unwrap();
+    assert!(info.migration > 0 && info.migration == info.migration_known, "{info:?}");
+    let info = barrage_store::postgres::inspect(&empty).await.unwrap();
+    assert!(info.migration == 0 && info.migration_known > 0, "{info:?}");
 }

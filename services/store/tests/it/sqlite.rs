@@ -1,20 +1,19 @@
-//! The conformance suite on SQLite, and what only a file can suffer.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod conformance;
+//! Faults of a SQLite file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrage_store::{HistoryRange, SqliteConfig, SqliteStore, Store, StoreError};
-use conformance::cut::{check_whole, first_polls};
-use conformance::{chat, gift_entry, room, user};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
-async fn open() -> (TempDir, Arc<dyn Store>) {
+use crate::suite::cut::{assert_complete, first_polls};
+use crate::suite::partitions::{OLD_ROWS, assert_old_rows, first_migrations};
+use crate::suite::{chat, gift_entry, room};
+
+/// Opens an empty store; the folder must outlive it.
+pub(crate) async fn open() -> (TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
     let store = open_in(folder.path()).await;
     (folder, Arc::new(store))
@@ -24,10 +23,7 @@ async fn open_in(folder: &Path) -> SqliteStore {
     SqliteStore::open(&folder.join("store.db"), &SqliteConfig::default()).await.unwrap()
 }
 
-conformance::suite!(open);
-
-/// What a killed process leaves behind: the file and its log as they are, with
-/// nobody having closed them.
+/// Copies the file and its log as a killed process leaves them, without closing them.
 fn copy_as_killed(from: &Path, to: &Path) -> PathBuf {
     std::fs::copy(from.join("store.db"), to.join("store.db")).unwrap();
     let log = to.join("store.db-wal");
@@ -36,7 +32,7 @@ fn copy_as_killed(from: &Path, to: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn what_was_appended_survives_a_kill() {
+async fn appended_batches_survive_a_kill() {
     let (folder, store) = open().await;
     let after = tempfile::tempdir().unwrap();
     for batch in 0..5 {
@@ -44,13 +40,13 @@ async fn what_was_appended_survives_a_kill() {
         store.append(0, &entries).await.unwrap();
         copy_as_killed(folder.path(), after.path());
         let reopened = open_in(after.path()).await;
-        assert_eq!(check_whole(&reopened, 10).await, (batch + 1) * 10);
+        assert_eq!(assert_complete(&reopened, 10).await, (batch + 1) * 10);
         reopened.close().await;
     }
 }
 
 #[tokio::test]
-async fn a_torn_log_keeps_whole_batches_only() {
+async fn a_torn_log_keeps_complete_batches_only() {
     let (folder, store) = open().await;
     for batch in 0..5 {
         let entries: Vec<_> = (1..=10).map(|n| gift_entry("demo", batch * 10 + n)).collect();
@@ -58,19 +54,19 @@ async fn a_torn_log_keeps_whole_batches_only() {
     }
     let len = std::fs::metadata(folder.path().join("store.db-wal")).unwrap().len();
     let mut reached = std::collections::BTreeSet::new();
-    // Cut inside the last third, where the schema is complete.
+    // Cuts in the last third, where the schema is complete.
     for cut in (0..12).map(|n| len - n * len / 36 - 7 * n) {
         let after = tempfile::tempdir().unwrap();
         let log = copy_as_killed(folder.path(), after.path());
         std::fs::OpenOptions::new().write(true).open(log).unwrap().set_len(cut).unwrap();
         let reopened = open_in(after.path()).await;
-        reached.insert(check_whole(&reopened, 10).await);
+        reached.insert(assert_complete(&reopened, 10).await);
     }
-    assert!(reached.contains(&50) && reached.len() > 1, "the cuts hit nothing: {reached:?}");
+    assert!(reached.contains(&50) && reached.len() > 1, "no cut removed a batch: {reached:?}");
 }
 
 #[tokio::test]
-async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
+async fn a_dropped_append_is_stored_completely_or_not_at_all() {
     let (folder, store) = open().await;
     let (mut next, mut dropped, mut done) = (0, 0, 0);
     for round in 0..90 {
@@ -82,28 +78,28 @@ async fn an_append_that_is_dropped_midway_happened_whole_or_not_at_all() {
             }
             None => dropped += 1,
         }
-        // A commit that was on its way is done when the next write has had its turn,
-        // which also shows that the connection came back in a state to work with.
-        store.unmute(&room("demo"), &user("nobody")).await.unwrap();
-        next = check_whole(&*store, 10).await;
+        // A commit in flight is done when the next write returns, which also shows that the connection
+        // can be used again.
+        store.delete_audit(0, 1).await.unwrap();
+        next = assert_complete(&*store, 10).await;
         let other = open_in(folder.path()).await;
-        assert_eq!(check_whole(&other, 10).await, next);
+        assert_eq!(assert_complete(&other, 10).await, next);
         other.close().await;
     }
     assert!(dropped > 10 && done > 10, "{dropped} dropped, {done} done");
 }
 
 #[tokio::test]
-async fn what_was_kept_before_there_were_partitions_is_in_the_first() {
+async fn rows_of_a_version_without_partitions_belong_to_the_first_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = SqliteConnectOptions::new().filename(folder.path().join("store.db")).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
-    conformance::partitions::first_migrations("sqlite", 2).await.run(&mut connection).await.unwrap();
-    for statement in conformance::partitions::KEPT_BEFORE {
+    first_migrations("sqlite", 2).await.run(&mut connection).await.unwrap();
+    for statement in OLD_ROWS {
         sqlx::raw_sql(*statement).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
-    conformance::partitions::check_kept_before(&open_in(folder.path()).await).await;
+    assert_old_rows(&open_in(folder.path()).await).await;
 }
 
 #[tokio::test]
@@ -128,7 +124,7 @@ async fn readers_see_commits_while_writers_write() {
 }
 
 #[tokio::test]
-async fn parallel_writers_wait_in_line() {
+async fn parallel_writers_queue_and_all_succeed() {
     let (_folder, store) = open().await;
     let writers: Vec<_> = (0..8u64)
         .map(|writer| {
@@ -148,10 +144,10 @@ async fn parallel_writers_wait_in_line() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_no_folder_is_an_error_and_a_closed_store_says_so() {
+async fn an_invalid_path_is_an_error_and_a_closed_store_fails_as_retryable() {
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder.path().join("missing").join("store.db");
-    let error = SqliteStore::open(&nowhere, &SqliteConfig::default()).await.unwrap_err();
+    let missing = folder.path().join("missing").join("store.db");
+    let error = SqliteStore::open(&missing, &SqliteConfig::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Open(_)), "{error:?}");
 
     std::fs::write(folder.path().join("text.db"), "this is no database, only text".repeat(99)).unwrap();
@@ -164,7 +160,7 @@ async fn a_place_that_is_no_folder_is_an_error_and_a_closed_store_says_so() {
 }
 
 #[test]
-fn an_unknown_key_of_the_configuration_is_refused() {
+fn an_unknown_configuration_key_is_an_error() {
     assert!(serde_json::from_str::<SqliteConfig>(r#"{"readers": 2}"#).is_ok());
     assert!(serde_json::from_str::<SqliteConfig>(r#"{"reader": 2}"#).is_err());
 }
@@ -174,7 +170,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn new_files_are_for_their_owner_alone() {
+async fn new_files_are_readable_by_their_owner_alone() {
     let (folder, store) = open().await;
     store.append(0, &[chat("demo", 1, 1_000)]).await.unwrap();
     for name in ["store.db", "store.db-wal", "store.db-shm", "store.lock"] {
@@ -183,7 +179,7 @@ async fn new_files_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn deleted_or_replaced_file_fails_the_ping() {
+async fn a_deleted_or_replaced_file_fails_the_ping() {
     let (folder, store) = open().await;
     store.ping().await.unwrap();
     let path = folder.path().join("store.db");
@@ -213,13 +209,13 @@ async fn filled(folder: &Path) {
 }
 
 #[tokio::test]
-async fn damage_that_is_met_fails_every_later_ping() {
+async fn a_damaged_page_that_was_read_fails_every_later_ping() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path()).await;
     let store = open_in(folder.path()).await;
     store.ping().await.unwrap();
     damage(&folder.path().join("store.db"));
-    // Read into memory when the file was checked: another size of the file is read anew.
+    // The check at start read the pages into memory; a new version number makes SQLite read them again.
     let connection = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
     let mut other = SqliteConnection::connect_with(&connection).await.unwrap();
     drop(sqlx::query("PRAGMA user_version = 7").execute(&mut other).await);
@@ -228,19 +224,19 @@ async fn damage_that_is_met_fails_every_later_ping() {
         let range = HistoryRange::After(barrage_protocol::Sequence(after));
         broken |= store.history(&room("demo"), range, 100).await.is_err();
     }
-    assert!(broken, "the test damaged nothing");
-    let told = store.ping().await.unwrap_err();
-    assert!(told.to_string().contains("is damaged"), "{told}");
+    assert!(broken, "no page was damaged");
+    let unusable = store.ping().await.unwrap_err();
+    assert!(unusable.to_string().contains("is damaged"), "{unusable}");
 }
 
 #[tokio::test]
-async fn damage_is_found_at_start() {
+async fn damage_is_detected_at_start() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path()).await;
     damage(&folder.path().join("store.db"));
     let store = open_in(folder.path()).await;
-    let told = store.ping().await.unwrap_err();
-    assert!(told.to_string().contains("is damaged"), "{told}");
+    let unusable = store.ping().await.unwrap_err();
+    assert!(unusable.to_string().contains("is damaged"), "{unusable}");
 }
 
 #[tokio::test]

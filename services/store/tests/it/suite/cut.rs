@@ -1,4 +1,4 @@
-//! What is left when a write is cut off in the middle.
+//! Checks of a store after a write was interrupted.
 
 use std::task::Poll;
 
@@ -7,10 +7,10 @@ use barrage_store::{HistoryRange, Store};
 
 use super::{room, sequences};
 
-/// Archive, ledger and position tell the same story; returns how far it goes.
-pub(crate) async fn check_whole(store: &dyn Store, batch_len: u64) -> u64 {
+/// Asserts that archive, ledger and position agree on complete batches; returns the position.
+pub(crate) async fn assert_complete(store: &dyn Store, batch_len: u64) -> u64 {
     let up_to = store.archived_up_to(0).await.unwrap().0;
-    assert_eq!(up_to % batch_len, 0, "a batch was kept in part");
+    assert_eq!(up_to % batch_len, 0, "a batch was stored in part");
     let demo = room("demo");
     let mut seen = 0;
     while seen < up_to {
@@ -27,7 +27,7 @@ pub(crate) async fn check_whole(store: &dyn Store, batch_len: u64) -> u64 {
     up_to
 }
 
-/// Polls the future at most `polls` times, then drops it where it stands.
+/// Polls the future at most `polls` times, then drops it unfinished.
 pub(crate) async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     let mut left = polls;
@@ -37,7 +37,7 @@ pub(crate) async fn first_polls<F: Future>(future: F, polls: u32) -> Option<F::O
         }
         left -= 1;
         let polled = future.as_mut().poll(context).map(Some);
-        // The last poll's wake-up would find nothing left to do.
+        // Without this the last poll would wait for a wake-up.
         if polled.is_pending() && left == 0 { Poll::Ready(None) } else { polled }
     })
     .await

@@ -1,4 +1,4 @@
-//! The audit log.
+//! Pages and deletion of the audit log.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{room, user};
 
-/// Line `n`, done at 1,000 + n; in no room when that is empty.
+/// Returns the record of an action at 1,000 + n; without a room when `id` is empty.
 fn record(n: u64, id: &str) -> AuditRecord {
     AuditRecord {
         at_ms: 1_000 + n,
@@ -23,12 +23,12 @@ fn records(lines: &[AuditLine]) -> Vec<AuditRecord> {
     lines.iter().map(|line| line.record.clone()).collect()
 }
 
-/// The records of these numbers in room "demo".
+/// Returns the records with these numbers in the room "demo".
 fn demo(numbers: impl Iterator<Item = u64>) -> Vec<AuditRecord> {
     numbers.map(|n| record(n, "demo")).collect()
 }
 
-pub(crate) async fn audit_pages_run_from_the_newest_line(store: Arc<dyn Store>) {
+pub(crate) async fn audit_pages_begin_at_the_newest_line(store: Arc<dyn Store>) {
     assert_eq!(store.audit(None, None, 10).await.unwrap(), []);
     store.append_audit(&[]).await.unwrap();
     store.append_audit(&demo(1..=5)).await.unwrap();
@@ -42,7 +42,7 @@ pub(crate) async fn audit_pages_run_from_the_newest_line(store: Arc<dyn Store>) 
     assert_eq!(store.audit(None, Some(u64::MAX), 0).await.unwrap(), first[..1]);
 }
 
-pub(crate) async fn audit_of_a_room_leaves_the_others_out(store: Arc<dyn Store>) {
+pub(crate) async fn audit_of_a_room_has_no_lines_of_other_rooms(store: Arc<dyn Store>) {
     let all = [record(1, "demo"), record(2, ""), record(3, "other"), record(4, "demo")];
     store.append_audit(&all).await.unwrap();
     let of = async |id| records(&store.audit(Some(&room(id)), None, 10).await.unwrap());
@@ -64,7 +64,7 @@ pub(crate) async fn audit_is_deleted_from_its_oldest_line(store: Arc<dyn Store>)
     let left = store.audit(None, None, 20).await.unwrap();
     assert_eq!(records(&left), demo((7..=10).rev()));
 
-    // A place is not given twice, or a page that began before would repeat.
+    // An id is not given twice: a page that began before would repeat a line.
     assert_eq!(store.delete_audit(u64::MAX, 20).await.unwrap(), 4);
     store.append_audit(&demo(11..=11)).await.unwrap();
     assert!(store.audit(None, None, 1).await.unwrap()[0].id > left[0].id);

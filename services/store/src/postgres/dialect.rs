@@ -1,0 +1,46 @@
+//! Statements that only PostgreSQL takes.
+//!
+//! In a query for a page of one room, the room is a range and not an equality, so that only an index
+//! by room and sequence has the wanted order. By an equality PostgreSQL may take another index, and
+//! read and sort far more rows than a page. Deletions skip rows that another transaction has locked:
+//! the next call finds them. Their array is made once; a join could run the locking query again and
+//! exceed the limit.
+
+use crate::sql::engine::Dialect;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    gifts: r#"
+        SELECT *, user_id AS "user" FROM gifts
+        WHERE (room, sequence) > ($1, $2) AND room <= $1 ORDER BY room, sequence LIMIT $3"#,
+    history_after: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE (room, sequence) > ($1, $2) AND room <= $1 AND NOT recalled AND recipient IS NULL
+        ORDER BY room, sequence LIMIT $3",
+    history_before: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE (room, sequence) < ($1, $2) AND room >= $1 AND NOT recalled AND recipient IS NULL
+        ORDER BY room DESC, sequence DESC LIMIT $3",
+    history_by_offset: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE room = $1 AND NOT recalled AND recipient IS NULL
+            AND stream_started_at_ms = COALESCE(
+                (SELECT MAX(started_at_ms) FROM streams WHERE room = $1),
+                (SELECT stream_started_at_ms FROM messages
+                 WHERE room >= $1 AND room <= $1 AND NOT recalled AND recipient IS NULL
+                 ORDER BY room DESC, sequence DESC LIMIT 1))
+            AND offset_ms >= $2 AND offset_ms < $3
+        ORDER BY offset_ms, sequence LIMIT $4",
+    delete_messages: "
+        DELETE FROM messages WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM messages WHERE at_ms < $1
+            ORDER BY at_ms LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    audit: r#"
+        SELECT id, at_ms, room, user_id AS "user", actor, action, detail FROM audit
+        WHERE id < $1 ORDER BY id DESC LIMIT $2"#,
+    audit_of_room: r#"
+        SELECT id, at_ms, room, user_id AS "user", actor, action, detail FROM audit
+        WHERE (room, id) < ($1, $2) AND room >= $1 ORDER BY room DESC, id DESC LIMIT $3"#,
+    delete_audit: "
+        DELETE FROM audit WHERE id = ANY(ARRAY(
+            SELECT id FROM audit WHERE at_ms < $1 ORDER BY at_ms, id LIMIT $2 FOR UPDATE SKIP LOCKED))",
+};

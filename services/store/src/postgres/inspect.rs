@@ -1,0 +1,50 @@
+//! Facts about a server for an operator (`barrage doctor`).
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+
+use crate::config::PostgresConfig;
+use crate::error::StoreError;
+use crate::migrations;
+
+/// Facts about a server and its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Version of the server.
+    pub version: String,
+    /// The server syncs its writes to disk.
+    pub fsync: bool,
+    /// The server syncs a commit before it answers.
+    pub synchronous_commit: bool,
+    /// Newest migration of the database; 0 when it has none.
+    pub migration: i64,
+    /// Newest migration of this program.
+    pub migration_known: i64,
+}
+
+/// Reads the facts; changes nothing.
+pub async fn inspect(config: &PostgresConfig) -> Result<ServerInfo, StoreError> {
+    let open = |error: sqlx::Error| StoreError::Open(error.into());
+    let options =
+        PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage doctor");
+    let mut connection = PgConnection::connect_with(&options).await.map_err(open)?;
+    let setting = "SELECT current_setting('server_version'), current_setting('fsync'), \
+                   current_setting('synchronous_commit')";
+    let (version, fsync, commit): (String, String, String) =
+        sqlx::query_as(setting).fetch_one(&mut connection).await?;
+    let has_migrations = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
+    let migration = match has_migrations.fetch_one(&mut connection).await? {
+        false => 0,
+        true => {
+            sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&mut connection)
+                .await?
+        }
+    };
+    connection.close().await?;
+    let migration_known = migrations::postgres().iter().map(|known| known.version).max().unwrap_or(0);
+    let (fsync, synchronous_commit) = (fsync == "on", commit != "off");
+    Ok(ServerInfo { version, fsync, synchronous_commit, migration, migration_known })
+}

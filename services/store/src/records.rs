@@ -1,0 +1,6 @@
+//! The records that callers read and write.
+
+pub(crate) mod archive;
+pub(crate) mod audit;
+pub(crate) mod gift;
+pub(crate) mod room;

@@ -1,0 +1,39 @@
+//! Entries of the message archive, and pages of it.
+
+use std::sync::Arc;
+
+use barrage_protocol::{Message, Sequence};
+
+use super::gift::GiftRecord;
+
+/// A message to archive, with its effect on other records.
+#[derive(Debug, Clone)]
+pub struct ArchiveEntry {
+    /// The message; its body must be a JSON text.
+    pub message: Arc<Message>,
+    /// Written in the same transaction as the message, so that no crash leaves an archived gift
+    /// without its ledger row.
+    pub effect: Effect,
+}
+
+/// Effect of a message on other records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// No effect on other records.
+    None,
+    /// A payment: adds a row to the gift ledger.
+    Gift(GiftRecord),
+    /// Hides an earlier message of the room. A gift's ledger row stays.
+    Recall(Sequence),
+}
+
+/// Page of a room's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryRange {
+    /// The newest messages of the room.
+    Latest,
+    /// The oldest messages after this position.
+    After(Sequence),
+    /// The newest messages before this position.
+    Before(Sequence),
+}

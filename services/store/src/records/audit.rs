@@ -1,0 +1,31 @@
+//! The audit log: actions of moderators, operators and moderation rules.
+
+use barrage_protocol::{RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// Record of one action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Time of the action, Unix milliseconds.
+    pub at_ms: u64,
+    /// Room of the action; `None` for the whole platform.
+    pub room: Option<RoomId>,
+    /// User whom the action concerns, if any.
+    pub user: Option<UserId>,
+    /// Actor: a user id, or a moderation rule.
+    pub actor: String,
+    /// Action: `mask`, `refuse`, `hold`, `mute`, `kick`, `switch`...
+    pub action: String,
+    /// Details as JSON. May contain a user's text.
+    pub detail: serde_json::Value,
+}
+
+/// A stored record with its id; ids grow with time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// Id; the next page begins before it.
+    pub id: u64,
+    /// Record of the action.
+    #[serde(flatten)]
+    pub record: AuditRecord,
+}

@@ -1,0 +1,8 @@
+//! SQL that both engines share: the primitives, the calls on top of them, and rows.
+
+pub(crate) mod batch;
+mod calls;
+pub(crate) mod engine;
+pub(crate) mod page;
+pub(crate) mod row;
+pub(crate) mod stream_starts;

@@ -1,0 +1,36 @@
+//! Statements that only SQLite takes. Conditions are written as in the partial indexes, which SQLite
+//! uses only then.
+
+use crate::sql::engine::Dialect;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    gifts: "SELECT * FROM gifts WHERE room = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+    history_after: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE room = $1 AND recalled = 0 AND recipient IS NULL AND sequence > $2
+        ORDER BY sequence LIMIT $3",
+    history_before: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE room = $1 AND recalled = 0 AND recipient IS NULL AND sequence < $2
+        ORDER BY sequence DESC LIMIT $3",
+    history_by_offset: "
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE room = $1 AND recalled = 0 AND recipient IS NULL
+            AND stream_started_at_ms = COALESCE(
+                (SELECT MAX(started_at_ms) FROM streams WHERE room = $1),
+                (SELECT stream_started_at_ms FROM messages
+                 WHERE room = $1 AND recalled = 0 AND recipient IS NULL ORDER BY sequence DESC LIMIT 1))
+            AND offset_ms >= $2 AND offset_ms < $3
+        ORDER BY offset_ms, sequence LIMIT $4",
+    delete_messages: "
+        DELETE FROM messages WHERE rowid IN
+            (SELECT rowid FROM messages WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",
+    audit: "
+        SELECT id, at_ms, room, user, actor, action, detail FROM audit
+        WHERE id < $1 ORDER BY id DESC LIMIT $2",
+    audit_of_room: "
+        SELECT id, at_ms, room, user, actor, action, detail FROM audit
+        WHERE room = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+    delete_audit: "
+        DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < $1 ORDER BY at_ms, id LIMIT $2)",
+};
