@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 /// Sums of a room that travel without a sequence and may be dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PulseDraft {
-    /// Likes.
+    /// Likes since the last pulse.
     pub likes: u64,
-    /// Viewers that joined.
+    /// Viewers that joined since then.
     pub entries: u64,
 }
 
-/// What a subscriber receives.
+/// Event that a subscriber receives.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A message, in chain order.

@@ -18,7 +18,7 @@ pub struct BusMetrics {
 }
 
 impl BusMetrics {
-    /// Registers on `registry`.
+    /// Registers the metrics on `registry`.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let published = IntCounterVec::new(
             Opts::new("barrage_bus_published_total", "Messages accepted durably."),

@@ -15,7 +15,7 @@ use crate::error::BusError;
 pub enum Role {
     /// Holds the viewers' connections.
     Gateway,
-    /// Accepts messages.
+    /// Accepts messages of senders.
     Uplink,
     /// Names gateways and uplinks to clients.
     Entry,
@@ -111,7 +111,7 @@ impl InstanceReport {
 /// The latest report of an instance, and its age.
 #[derive(Debug, Clone)]
 pub struct Registered {
-    /// Latest report.
+    /// Latest report of the instance.
     pub report: InstanceReport,
     /// Time since the report was made.
     pub age: Duration,

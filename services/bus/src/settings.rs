@@ -40,7 +40,7 @@ pub trait SettingsStore: Send + Sync + 'static {
 /// All settings, as one immutable value.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Rooms that exist.
+    /// Settings of the existing rooms.
     pub rooms: HashMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those that are over may still be listed.
     pub restrictions: HashMap<(RoomId, UserId), Restrictions>,

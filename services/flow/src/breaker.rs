@@ -42,7 +42,7 @@ pub enum Forced {
     Closed,
 }
 
-/// State of a breaker.
+/// Whether calls may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
     /// All calls may pass.
@@ -65,7 +65,7 @@ impl BreakerState {
     }
 }
 
-/// Outcome of a call.
+/// Result of a call, which the window of calls counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
     /// The dependency answered in time.

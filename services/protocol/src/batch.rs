@@ -28,13 +28,13 @@ pub struct LeftOut {
 /// Totals of events without a place in the chain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulse {
-    /// Likes since the last pulse.
+    /// Likes since the last batch.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub likes: u64,
     /// Viewers that joined since the last pulse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub entries: u64,
-    /// Viewers in the room now; absent when unchanged.
+    /// Current viewers of the room; absent when unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<u64>,
 }
@@ -52,23 +52,23 @@ impl Pulse {
     }
 }
 
-/// The parts of a `batch` frame besides its messages.
+/// Fields of a `batch` frame without its messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BatchWriter {
-    /// The chain's position before this batch.
+    /// Position of the chain before this batch.
     pub previous: Sequence,
-    /// The chain's position after it.
+    /// Position of the chain after this batch.
     pub sequence: Sequence,
     /// Messages of the range that the batch lacks, because the server dropped them.
     pub left_out: LeftOut,
     /// Totals that travel with this batch.
     pub pulse: Pulse,
-    /// Set on the answer to a resume or a repair.
+    /// Outcome and skipped messages; set on the answer to a resume or a repair.
     pub repair: Option<(RepairOutcome, u64)>,
 }
 
 impl BatchWriter {
-    /// Appends the frame's JSON to `out`.
+    /// Appends the JSON of the frame to `out`.
     pub fn write<'a>(
         &self,
         out: &mut Vec<u8>,

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Message class, most precious first. `Ord` follows preciousness: a greater
-/// class may be dropped before a smaller one.
+/// Class of a message, most precious first. `Ord` follows that order: a greater class may be dropped
+/// before a smaller one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Mute-all, recall, kick, room closed.
+    /// Control messages: mute-all, recall, kick, room closed.
     Signal,
-    /// Gift or super chat: money.
+    /// Gifts and super chats, which were paid.
     Gift,
     /// Danmaku; the server may drop it under load.
     Chat,

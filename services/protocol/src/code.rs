@@ -69,29 +69,29 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The request is not what the endpoint takes.
+    /// The endpoint does not accept the request.
     BadRequest "bad_request" 400 4000;
-    /// A frame that is not a JSON object of a known form.
+    /// The frame is no JSON object of a known type.
     BadFrame "bad_frame" 400 4001;
-    /// A frame or body over its limit.
+    /// The frame or body exceeds its maximum size.
     TooLarge "too_large" 413 4002;
-    /// Text that is not UTF-8.
+    /// The text is not UTF-8.
     InvalidUtf8 "invalid_utf8" 400 4003;
-    /// A binary frame where text is due.
+    /// The frame is binary, and a text frame is required.
     UnsupportedFrame "unsupported_frame" 400 4004;
-    /// Pings or pongs beyond the allowed rate.
+    /// Pings or pongs exceed the allowed rate.
     ControlFlood "control_flood" 429 4005;
-    /// Unmasked, fragmented or otherwise against RFC 6455 or this protocol.
+    /// The frame is unmasked, fragmented or otherwise violates RFC 6455 or this protocol.
     ProtocolViolation "protocol_violation" 400 4006;
-    /// Text that cannot be shown: empty, too long, or only control characters.
+    /// The text cannot be shown: it is empty, too long, or has only control characters.
     BadText "bad_text" 422 4007;
-    /// No token, or one that does not verify.
+    /// The token is missing or does not verify.
     Unauthorized "unauthorized" 401 4010;
-    /// The token's time is over; fetch a new one.
+    /// The token has expired; fetch a new one.
     TokenExpired "token_expired" 401 4011;
     /// The token is for other rooms.
     WrongRoom "wrong_room" 403 4012;
-    /// The role may not do this.
+    /// The role of the user does not permit the request.
     Forbidden "forbidden" 403 4013;
     /// No room with this id exists.
     UnknownRoom "unknown_room" 404 4014;
@@ -99,50 +99,50 @@ codes! {
     RoomClosed "room_closed" 410 4015;
     /// A moderator removed this user.
     Kicked "kicked" 403 4016;
-    /// This user may not speak in the room until the named time.
+    /// The user may not post in the room until the named time.
     Muted "muted" 403 4017;
-    /// Nobody but the host and moderators may speak now.
+    /// Only the host and moderators may post now.
     RoomMuted "room_muted" 403 4018;
-    /// The same message id with another content, or an admin request that does not fit
-    /// the state of things.
+    /// The message id was used for another message, or an admin request does not fit the current
+    /// state.
     Conflict "conflict" 409 4019;
     /// No resource has this path.
     NotFound "not_found" 404 4020;
-    /// The resource takes another method.
+    /// The resource requires another method.
     MethodNotAllowed "method_not_allowed" 405 4021;
-    /// Older than what is kept.
+    /// The requested messages are older than the stored ones.
     Gone "gone" 410 4022;
-    /// The user opened more connections at this gateway than it allows; the oldest is closed.
+    /// The user opened more connections than a gateway allows; the oldest one is closed.
     TooManyConnections "too_many_connections" 429 4023;
-    /// The resource takes WebSocket handshakes alone, and this request is none.
+    /// The resource requires a WebSocket handshake, and the request is none.
     UpgradeRequired "upgrade_required" 426 4030;
-    /// A body in an encoding that this does not take.
+    /// The encoding of the body is not supported.
     UnsupportedMedia "unsupported_media" 415 4031;
-    /// Over a limit; the answer says when to come back.
+    /// The request exceeds a limit; the answer has the time to retry.
     RateLimited "rate_limited" 429 4100;
-    /// Slow mode: one message per named time.
+    /// Slow mode: one message in the named time.
     SlowMode "slow_mode" 429 4101;
     /// No capacity now; another endpoint may have some.
     Overloaded "overloaded" 503 4102;
-    /// A part that this needs is away.
+    /// A server on which the request depends does not answer.
     Unavailable "unavailable" 503 4103;
-    /// The first frame did not come in time.
+    /// The first frame did not arrive in time.
     JoinTimeout "join_timeout" 408 4104;
-    /// The request did not come in time.
+    /// The request did not arrive in time.
     Timeout "timeout" 408 4105;
     /// A defect of the server.
     Internal "internal" 500 4106;
-    /// A ticket that does not verify, or of another room; entry gives another.
+    /// The ticket does not verify, or is for another room; entry issues a new one.
     BadTicket "bad_ticket" 403 4107;
-    /// A ticket whose time is over or that was used; entry gives another.
+    /// The ticket has expired or was used; entry issues a new one.
     TicketExpired "ticket_expired" 403 4108;
-    /// Nothing was heard for longer than the heartbeat allows.
+    /// The connection was silent for longer than the heartbeat allows.
     Idle "idle" 408 4200;
-    /// The viewer reads more slowly than its room speaks.
+    /// The viewer reads more slowly than messages arrive.
     SlowViewer "slow_viewer" 503 4201;
-    /// The gateway leaves; the `reconnect` frame before named time and place.
+    /// The gateway drains; the `reconnect` frame before named time and endpoint.
     Draining "draining" 503 4300;
-    /// The ticket's moment has not come; the answer says when it does.
+    /// The ticket's time has not come; the answer has the time to wait.
     TooEarly "too_early" 429 4301;
 }
 
@@ -160,7 +160,7 @@ impl Code {
     }
 }
 
-/// The body of every HTTP refusal: `{"error": {...}}`.
+/// Body of every HTTP refusal: `{"error": {...}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
@@ -168,7 +168,7 @@ pub struct ErrorBody {
     pub error: Refusal,
 }
 
-/// Why, in a stable code and a sentence that says what to do.
+/// A refusal: a stable code, and a sentence that states the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable code, for programs.

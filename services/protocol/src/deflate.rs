@@ -1,6 +1,6 @@
-//! The deflated wire encoding: one raw deflate stream per frame, primed with a dictionary
-//! that both sides know. A browser opens it with `DecompressionStream("deflate-raw")`
-//! behind the dictionary as a stored block.
+//! The deflated wire encoding: one raw deflate stream for each frame, primed with a dictionary of
+//! the protocol. A browser inflates it with `DecompressionStream("deflate-raw")`, after the dictionary
+//! as a stored block.
 
 use std::cell::RefCell;
 
@@ -10,9 +10,8 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 /// make them smaller.
 pub const DEFLATE_BYTES_MIN: usize = 128;
 
-/// What every stream may refer back to, as if it had been sent before: the words of this
-/// protocol's frames and some that chats are made of, what is most frequent last.
-/// Part of the protocol: `docs/reference/protocol.md` prints it.
+/// Text to which every stream may refer back, as if it had been sent before: words of this protocol's
+/// frames and of chats, the most frequent last. Part of the protocol: `docs/reference/protocol.md` prints it.
 pub const DICTIONARY: &str = include_str!("dictionary.txt");
 
 /// Highest compression effort of deflate.
@@ -23,20 +22,20 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// Cause for which a frame could not be inflated.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
-    /// Not a raw deflate stream.
+    /// The frame is no raw deflate stream.
     #[error("not a whole raw deflate stream")]
     Corrupt,
-    /// Opens to more than the caller allows.
+    /// The inflated frame exceeds the maximum of the caller.
     #[error("opens to more than {0} bytes")]
     TooLarge(usize),
 }
 
 thread_local! {
-    /// One state for each effort: a new one would cost more than most frames.
+    /// One state for each effort: a new state would cost more than most frames.
     static STATES: RefCell<[Option<Compress>; EFFORT_MAX as usize + 1]> = RefCell::default();
 }
 
-/// Deflates `bytes` with an effort of 0 (none) to 9.
+/// Deflates `bytes` with an effort from 0 (no compression) to 9.
 #[must_use]
 pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
     let effort = effort.min(EFFORT_MAX);
@@ -57,7 +56,7 @@ pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
     })
 }
 
-/// Opens a stream of at most `bytes_max` opened bytes.
+/// Inflates a stream of at most `bytes_max` inflated bytes.
 pub fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
     let mut state = Decompress::new(false);
     state.set_dictionary(DICTIONARY.as_bytes()).map_err(|_| InflateError::Corrupt)?;
@@ -101,8 +100,8 @@ mod tests {
         assert!(matches!(inflate(b"\xff\xff\xff\xff", 1 << 20), Err(InflateError::Corrupt)));
     }
 
-    /// What a browser does: the dictionary as a stored block, the stream, and the
-    /// dictionary cut off again.
+    /// Inflates as a browser does: the dictionary as a stored block, then the stream; then removes the
+    /// dictionary.
     #[test]
     fn a_stored_block_stands_in_for_the_dictionary() {
         let len = u16::try_from(DICTIONARY.len()).unwrap();

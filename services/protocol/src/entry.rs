@@ -10,7 +10,7 @@ pub enum Transport {
     Ws,
     /// Server-sent events over HTTP.
     Sse,
-    /// Long polling, and short polling with `wait_secs=0`.
+    /// Long polling, or short polling with `wait_secs=0`.
     Poll,
 }
 
@@ -28,11 +28,11 @@ pub struct Endpoint {
 /// Plan for a race between the first endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RacePlan {
-    /// Race this many of the first WebSocket endpoints.
+    /// Number of WebSocket endpoints to race, from the first.
     pub width: u32,
-    /// Give up a racer after this many milliseconds.
+    /// Milliseconds after which a client gives up a racer.
     pub timeout_ms: u64,
-    /// Size of `GET /v1/race`, in bytes.
+    /// Size of `GET /v1/race` in bytes.
     pub bytes: u64,
 }
 
@@ -41,20 +41,20 @@ pub struct RacePlan {
 pub struct EntryAnswer {
     /// Downlink endpoints in the order to try: WebSocket first, then fallbacks.
     pub downlinks: Vec<Endpoint>,
-    /// Base URLs of uplinks, in the order to try.
+    /// Base URLs of uplinks in the order to try.
     pub uplinks: Vec<String>,
     /// Plan for a race between the endpoints.
     pub race: RacePlan,
     /// Ticket of the join queue, present when more viewers join than the fleet admits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<EntryTicket>,
-    /// Ask again after this many milliseconds.
+    /// Milliseconds after which a client asks again.
     pub ttl_ms: u64,
-    /// Full-jitter backoff for reconnects: first ceiling, in milliseconds.
+    /// First ceiling of the full-jitter backoff for reconnects, in milliseconds.
     pub backoff_base_ms: u64,
-    /// Largest ceiling, in milliseconds.
+    /// Largest ceiling of that backoff, in milliseconds.
     pub backoff_max_ms: u64,
-    /// Region and carrier that the caller's address was found in, if any.
+    /// Region of the caller's address, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Network carrier of the caller's address, if known.
@@ -65,7 +65,7 @@ pub struct EntryAnswer {
 /// Slot in the join queue: the client waits, then connects once with `?ticket=TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryTicket {
-    /// Opaque; goes into the URL of a WebSocket or an event stream.
+    /// Opaque token for the URL of a WebSocket or an event stream.
     pub token: String,
     /// Milliseconds from the answer to the start of the slot.
     pub wait_ms: u64,
@@ -75,7 +75,7 @@ pub struct EntryTicket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RaceReport {
-    /// The racers, at most 16.
+    /// Times of the racers, at most 16.
     pub results: Vec<RaceResult>,
 }
 
@@ -85,7 +85,7 @@ pub struct RaceReport {
 pub struct RaceResult {
     /// Name of the measured gateway.
     pub gateway: String,
-    /// Time to the whole race resource, in milliseconds; absent when it failed.
+    /// Milliseconds until the race resource was complete; absent when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
 }

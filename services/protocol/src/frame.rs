@@ -1,4 +1,4 @@
-//! Frames of the downlink: what a gateway sends, and the few that it takes.
+//! Frames of the downlink: those that a gateway sends, and those that it accepts.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,17 +8,17 @@ use crate::code::Refusal;
 use crate::entry::Endpoint;
 use crate::{Class, RoomId, Sequence, UserId};
 
-/// Largest frame that a client may send, in bytes; larger ones end the connection.
+/// Largest frame of a client in bytes; a larger one ends the connection.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
 
-/// Subprotocol of plain JSON in text frames; the default when none is offered.
+/// Subprotocol of plain JSON in text frames; the default when a client offers none.
 pub const SUBPROTOCOL_JSON: &str = "barrage.v1.json";
-/// Subprotocol of JSON deflated in binary frames (small frames stay text).
+/// Subprotocol of JSON deflated in binary frames (small frames stay text frames).
 pub const SUBPROTOCOL_DEFLATE: &str = "barrage.v1.deflate";
 /// Prefix of the subprotocol that carries the token; never echoed.
 pub const SUBPROTOCOL_TOKEN_PREFIX: &str = "barrage.token.";
 
-/// Server to client. Read it with [`ServerFrame::parse`]: raw bodies do not pass
+/// A frame from server to client. Parse it with [`ServerFrame::parse`]: raw bodies cannot pass
 /// through serde's buffering of tagged enums.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -27,7 +27,7 @@ pub enum ServerFrame {
     Hello(Hello),
     /// Messages of the room, in chain order.
     Batch(Batch),
-    /// A message for this user alone; acknowledge it with `ack`.
+    /// A message for this user alone; the client acknowledges it with `ack`.
     Notice(Notice),
     /// Request to move to another endpoint, with time and endpoints.
     Reconnect(Reconnect),
@@ -38,7 +38,7 @@ pub enum ServerFrame {
 }
 
 impl ServerFrame {
-    /// Parses one frame's JSON.
+    /// Parses the JSON of one frame.
     pub fn parse(json: &[u8]) -> Result<ServerFrame, serde_json::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -70,30 +70,30 @@ impl ServerFrame {
 pub struct Hello {
     /// Room that the viewer joined.
     pub room: RoomId,
-    /// The user that the token named; absent for an anonymous viewer.
+    /// User of the token; absent for an anonymous viewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// This connection's id, for support.
+    /// Id of the connection, for support requests.
     pub connection: String,
-    /// Send a `ping` after this much silence of your own, in milliseconds.
+    /// Milliseconds of its own silence after which the client sends a `ping`.
     pub ping_interval_ms: u64,
-    /// The room's newest sequence: the chain starts here unless a resume follows.
+    /// Newest sequence of the room: the chain starts here unless a resume follows.
     pub sequence: Sequence,
-    /// Whether a `batch` with `repair` follows at once (the join named a sequence).
+    /// A `batch` with `repair` follows at once, because the join named a sequence.
     pub resume: bool,
-    /// Viewers in the room on this gateway.
+    /// Viewers of the room on this gateway.
     pub online: u64,
 }
 
-/// Messages in chain order, covering the range (`previous`, `sequence`].
+/// Messages in chain order over the range (`previous`, `sequence`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Batch {
     /// Room of all messages in this batch.
     pub room: RoomId,
-    /// The chain's position before this batch. Greater than the last position
-    /// seen means that something is missing: ask with `repair`.
+    /// Position of the chain before this batch. When it is greater than the last position that a
+    /// client has, messages are missing: the client asks with `repair`.
     pub previous: Sequence,
-    /// The chain's position after this batch.
+    /// Position of the chain after this batch.
     pub sequence: Sequence,
     /// Messages in chain order.
     pub messages: Vec<BatchMessage>,
@@ -103,7 +103,7 @@ pub struct Batch {
     /// Totals of likes and entries, and the online count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulse: Option<Pulse>,
-    /// Set on the answer to a resume or a repair.
+    /// Outcome of a resume or a repair; absent on other batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<RepairAnswer>,
 }
@@ -115,20 +115,20 @@ pub struct BatchMessage {
     pub sequence: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// The body that the uplink made.
+    /// Body that the uplink wrote.
     pub body: Box<RawValue>,
 }
 
-/// How a range was repaired.
+/// Result of a resume or a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairAnswer {
-    /// One of the three answers.
+    /// Completeness of the range.
     pub outcome: RepairOutcome,
     /// Chat messages of the range that were skipped.
     pub skipped: u64,
 }
 
-/// The three answers of a repair.
+/// Completeness of a repaired range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairOutcome {
@@ -155,13 +155,13 @@ impl RepairOutcome {
 /// A message for one user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
-    /// Acknowledge this; the same notice may come again until then.
+    /// Position to acknowledge; the same notice may be sent again until then.
     pub sequence: Sequence,
     /// Body for the client, as JSON.
     pub body: Box<RawValue>,
 }
 
-/// The notices of a poll's answer, which stand beside the fields of its batch.
+/// Notices in the answer to a poll, beside the fields of its batch.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PollNotices {
     /// Notices that the user has not acknowledged; absent when there are none.
@@ -172,9 +172,9 @@ pub struct PollNotices {
 /// Request to move to another endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnect {
-    /// Open the new connection after this many milliseconds, then leave this one.
+    /// Milliseconds until the client opens the new connection; then it leaves this one.
     pub after_ms: u64,
-    /// This connection is closed by then, in milliseconds.
+    /// Milliseconds until the server closes this connection.
     pub deadline_ms: u64,
     /// Endpoints to move to; when empty, the client asks entry.
     #[serde(default)]
@@ -188,20 +188,20 @@ pub struct Reconnect {
 pub struct Pong {
     /// Number of the answered ping.
     pub id: u64,
-    /// Server's Unix time in milliseconds.
+    /// Unix time of the server in milliseconds.
     pub time_ms: u64,
 }
 
-/// Client to server. Unknown types and unknown fields are refused.
+/// A frame from client to server. Unknown types and unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientFrame {
     /// First frame of a connection whose handshake carried no token.
     Join {
-        /// JWT; absent for an anonymous viewer where that is allowed.
+        /// Token (JWT); absent for an anonymous viewer where that is allowed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// Resume after this position.
+        /// Position after which to resume.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
     },
@@ -213,22 +213,22 @@ pub enum ClientFrame {
     },
     /// Notices up to these positions have arrived.
     Ack {
-        /// At most 64 at once.
+        /// Positions, at most 64 at once.
         sequences: Vec<Sequence>,
     },
-    /// Leave this room for another, on the same connection.
+    /// Leaves this room for another one on the same connection.
     Switch {
         /// Room to switch to.
         room: RoomId,
-        /// Resume there after this position.
+        /// Position in that room after which to resume.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
     },
     /// Request for the missing messages of the range (`after`, `before`).
     Repair {
-        /// Last position seen before the gap.
+        /// Last position before the gap.
         after: Sequence,
-        /// First position seen after it.
+        /// First position after the gap.
         before: Sequence,
     },
 }

@@ -1,11 +1,11 @@
-//! Identifiers, parsed once at the edge; inside, they are valid by type.
+//! Identifiers, parsed once at the edge and then valid by type.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Why a text is not an identifier.
+/// Why a text is no identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be 1 to {max} characters out of A-Z a-z 0-9 {extra}")]
 pub struct IdError {
@@ -22,11 +22,11 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Longest accepted length, in bytes (the alphabet is ASCII).
+            /// Maximum length in bytes (the alphabet is ASCII).
             pub const LEN_MAX: usize = $max;
 
-            /// Parses; the alphabet keeps wildcards, separators and spaces out
-            /// of bus subjects, keys and paths.
+            /// Parses a text. The alphabet keeps wildcards, separators and spaces out of bus subjects,
+            /// keys and paths.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let allowed = |b: u8| b.is_ascii_alphanumeric() || $extra.as_bytes().contains(&b);
                 if text.is_empty() || text.len() > $max || !text.bytes().all(allowed) {
@@ -65,28 +65,28 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// A room: one live stream's audience.
+    /// Id of a room: the audience of one live stream.
     RoomId, "room id", 64, "_-"
 );
 identifier!(
-    /// A person, as the token names them.
+    /// Id of a user, from the token.
     UserId, "user id", 64, "_-.:@"
 );
 identifier!(
-    /// Chosen by the sender; unique within that sender and room.
+    /// Id of a message, chosen by its sender; unique within that sender and room.
     MessageId, "message id", 64, "_-.:"
 );
 
-/// Position of a message on the bus; grows, never repeats, may skip. Fits in 53
-/// bits, so that JavaScript reads it exactly. 0 means "before everything".
+/// Position of a message on the bus. Positions grow, never repeat, and may skip. They fit in 53 bits,
+/// which JavaScript represents exactly. 0 is the position before the first message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sequence(pub u64);
 
 impl Sequence {
-    /// Before the first message.
+    /// Position before the first message.
     pub const ZERO: Sequence = Sequence(0);
-    /// Greatest value that JSON readers with doubles keep exactly.
+    /// Greatest value that JSON readers with doubles represent exactly.
     pub const MAX: Sequence = Sequence((1 << 53) - 1);
 }
 

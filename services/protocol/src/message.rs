@@ -1,26 +1,26 @@
-//! A message as the bus carries it.
+//! A message on the bus.
 
 use bytes::Bytes;
 
 use crate::{Class, MessageId, RoomId, Sequence, UserId};
 
-/// One message on the bus. The body is JSON that the uplink made; the gateway
-/// splices it and never looks inside.
+/// One message on the bus. The body is JSON that the uplink wrote; gateways splice it without parsing
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The room that it belongs to.
+    /// Room of the message.
     pub room: RoomId,
-    /// Its position; `Sequence::ZERO` for a pulse, which has none.
+    /// Position of the message; `Sequence::ZERO` for a pulse, which has none.
     pub sequence: Sequence,
-    /// The position of the room's message before it, zero when nothing older exists.
+    /// Position of the room's previous message; zero for the first one.
     pub previous: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
     /// Sender; `None` for the platform itself.
     pub sender: Option<UserId>,
-    /// The sender's id of it; with sender and room it makes a send idempotent.
+    /// Id that the sender chose; with sender and room it makes a post idempotent.
     pub id: Option<MessageId>,
-    /// For one user alone; `None` is the whole room.
+    /// Recipient; `None` for all viewers of the room.
     pub to: Option<UserId>,
     /// Unix time of acceptance, in milliseconds.
     pub at_ms: u64,

@@ -1,4 +1,4 @@
-//! Uplink requests and their answers.
+//! Requests to the uplink and their answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ pub enum Post {
     Chat {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// 1 to 200 characters after cleaning.
+        /// Text of 1 to 200 characters after cleaning.
         text: String,
         /// Appearance over the video.
         #[serde(default)]
@@ -31,9 +31,9 @@ pub enum Post {
     SuperChat {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// 1 to 200 characters after cleaning.
+        /// Text of 1 to 200 characters after cleaning.
         text: String,
-        /// Price in the currency's smallest unit.
+        /// Price in the smallest unit of the currency.
         amount_minor: u64,
         /// Currency as an ISO 4217 code.
         currency: String,
@@ -76,7 +76,7 @@ impl Post {
 pub struct Style {
     /// Place and movement on the screen.
     pub mode: Mode,
-    /// RGB, 0 to 16,777,215.
+    /// Color as RGB, 0 to 16,777,215.
     pub color: u32,
     /// Size relative to the player's setting.
     pub size: Size,
@@ -95,9 +95,9 @@ pub enum Mode {
     /// Moves from right to left.
     #[default]
     Scroll,
-    /// Stands at the top.
+    /// Fixed at the top.
     Top,
-    /// Stands at the bottom.
+    /// Fixed at the bottom.
     Bottom,
 }
 
@@ -118,14 +118,14 @@ pub enum Size {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gift {
-    /// Its name, 1 to 40 characters after cleaning.
+    /// Name of 1 to 40 characters after cleaning.
     pub name: String,
     /// Number of gifts, 1 to 1,000,000.
     pub count: u32,
-    /// Price of one in the smallest unit of the platform's coin.
+    /// Price of one piece in the smallest unit of the platform's coin.
     #[serde(default)]
     pub price_minor: u64,
-    /// Position in a combo: 1 for the first; absent outside a combo.
+    /// Position in a combo, from 1; absent outside of a combo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub combo: Option<u32>,
 }
@@ -178,7 +178,7 @@ pub struct PostAnswer {
 /// Answers to all posts of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageAnswer {
-    /// One answer per post, in order.
+    /// Answers in the order of the posts.
     pub answers: Vec<PostAnswer>,
 }
 

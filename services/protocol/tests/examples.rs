@@ -44,8 +44,8 @@ fn tagged(wanted: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Whether everything in `example` is in `read` too, with the same value; `read`
-/// may have defaults besides.
+/// Returns whether `read` has every field of `example` with the same value; `read` may have defaults
+/// besides.
 fn keeps(example: &Value, read: &Value) -> bool {
     match (example, read) {
         (Value::Object(example), Value::Object(read)) => {

@@ -1,4 +1,4 @@
-//! Records of a room as JSON Lines: one header, then one record per line.
+//! The records of a room as JSON Lines: a header, then one record in each line.
 
 use barrage_protocol::RoomId;
 use serde::Serialize;
@@ -6,25 +6,25 @@ use serde::Serialize;
 use crate::recorder::Record;
 use crate::ring::Kept;
 
-/// Version of the dump format.
+/// Version of the format.
 pub const VERSION: u32 = 1;
 
 /// First line of a dump.
 #[derive(Debug, Serialize)]
 pub(crate) struct Header<'a> {
-    /// Name and version of the format.
+    /// Marks the format, and is its version.
     pub(crate) barrage_recorder: u32,
-    /// Process kind that recorded: `gateway` or `uplink`.
+    /// Role of the process: `gateway` or `uplink`.
     pub(crate) source: &'static str,
-    /// Id of the process that recorded.
+    /// Id of the process.
     pub(crate) instance: &'a str,
     pub(crate) room: &'a RoomId,
-    /// Cause of the dump: `request`, or the name of the alarm.
+    /// Cause of the dump: `request`, or the trouble of the room.
     pub(crate) cause: &'a str,
     pub(crate) dumped_at_ms: u64,
-    /// Time that the records cover.
+    /// Minutes that the dump covers.
     pub(crate) minutes: u32,
-    /// Whether older records of that time were overwritten.
+    /// Older records of that time were overwritten.
     pub(crate) cut: bool,
     pub(crate) records: usize,
 }
@@ -36,7 +36,7 @@ struct Line<R> {
     record: R,
 }
 
-/// Returns the whole dump as text.
+/// Writes a dump as text.
 pub(crate) fn write<R: Record>(header: &Header<'_>, kept: &[Kept<R>]) -> Vec<u8> {
     let mut out = Vec::new();
     line(&mut out, header);
@@ -46,7 +46,7 @@ pub(crate) fn write<R: Record>(header: &Header<'_>, kept: &[Kept<R>]) -> Vec<u8>
     out
 }
 
-fn line(out: &mut Vec<u8>, what: &impl Serialize) {
-    serde_json::to_writer(&mut *out, what).expect("plain data, into memory");
+fn line(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(&mut *out, value).expect("plain data, into memory");
     out.push(b'\n');
 }

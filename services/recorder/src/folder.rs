@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barrage_protocol::RoomId;
 
-/// Writes a dump and removes the oldest files of its source above `files_max`.
+/// Writes a dump, and removes the oldest dumps of its source beyond `files_max`.
 pub(crate) fn write(
     folder: &Path,
     source: &str,
@@ -28,15 +28,15 @@ pub(crate) fn write(
     for (_, path) in known.iter().take(surplus) {
         std::fs::remove_file(path)?;
     }
-    // A room's name is made of letters, digits, `_` and `-`.
+    // A room id has only letters, digits, `_` and `-`.
     let path = folder.join(format!("recorder-{source}-{room}-{at_ms}.jsonl"));
-    // For its owner alone: who posted what when, even without texts.
+    // For its owner alone: the records show which user posted at which time, even without texts.
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
     file.write_all(dump)?;
     Ok(path)
 }
 
-/// Returns the time in the name of a dump file.
+/// Returns the time in the name of a dump of this source; `None` for other files.
 fn made_ms(name: &str, source: &str) -> Option<u64> {
     let rest = name.strip_prefix("recorder-")?.strip_prefix(source)?.strip_prefix('-')?;
     rest.strip_suffix(".jsonl")?.rsplit_once('-')?.1.parse().ok()
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_stay_and_nothing_else_is_touched() {
+    fn the_oldest_dumps_are_removed_and_other_files_stay() {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("dumps");
         let room: RoomId = "a-b".parse().unwrap();

@@ -1,13 +1,13 @@
-//! The flight recorder: decisions of the last minutes as metadata, in a ring of bounded size. An
-//! operator reads them to find the cause of an incident in a room.
+//! The flight recorder: metadata of a process's decisions of the last minutes, in a ring of bounded
+//! size. It explains afterwards what happened in a room.
 //!
-//! Records hold no text and no user name. The process that records defines their fields; this crate
-//! has the ring, the dump, and the files that an alarm writes.
+//! The recorder holds no text and no user name. Its owner defines the records; this crate has the
+//! ring, the dump, and the files that are written when a room is in trouble.
 
-mod alarm;
 mod config;
 mod dump;
 mod folder;
+mod limiter;
 mod recorder;
 mod ring;
 

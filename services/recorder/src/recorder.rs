@@ -2,70 +2,71 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use barrage_protocol::RoomId;
+use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::alarm::Alarm;
 use crate::config::RecorderConfig;
 use crate::dump::{self, Header, VERSION};
 use crate::folder;
+use crate::limiter::FileLimiter;
 use crate::ring::{Kept, Ring};
 
 /// Record of one event.
 pub trait Record: Copy + Serialize + Send + Sync + 'static {
-    /// Process kind, written into dumps.
+    /// Role of the process, as dumps name it.
     const SOURCE: &'static str;
 }
 
-/// Stores records and dumps those of a room.
+/// Stores records, and dumps those of a room.
 #[derive(Debug)]
 pub struct Recorder<R> {
     config: RecorderConfig,
     instance: String,
     ring: Mutex<Ring<R>>,
-    alarm: Mutex<Alarm>,
-    /// Set while a file is written: one file at a time.
+    limiter: Mutex<FileLimiter>,
+    /// A file is being written. Only one is written at a time.
     is_writing: AtomicBool,
-    /// Keyed per process, so that a list of names does not reveal the hashed ones.
+    /// Its random key is unique to this process, so that a list of names cannot reverse a hash.
     hasher: RandomState,
 }
 
 impl<R: Record> Recorder<R> {
-    /// Makes an empty recorder; `instance` is the name of this process in dumps.
+    /// Creates an empty recorder; `instance` is the id of this process in dumps.
     #[must_use]
     pub fn new(config: RecorderConfig, instance: &str) -> Arc<Self> {
         Arc::new(Recorder {
             ring: Mutex::new(Ring::new(config.bytes_max)),
             config,
             instance: instance.into(),
-            alarm: Mutex::default(),
+            limiter: Mutex::default(),
             is_writing: AtomicBool::new(false),
             hasher: RandomState::new(),
         })
     }
 
-    /// Returns the pseudonym of a name: constant until the process ends.
+    /// Returns the hash that stands for a name, the same until the process ends.
     #[must_use]
     pub fn hash(&self, name: &str) -> u64 {
         self.hasher.hash_one(name)
     }
 
-    /// Stores a record and overwrites the oldest when the memory is full.
+    /// Stores a record; a full ring overwrites the oldest one.
     pub fn push(&self, room: &RoomId, at_ms: u64, record: R) {
         let kept = Kept { at_ms, room: self.hash(room.as_str()), record };
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+        self.ring.lock().push(kept);
     }
 
-    /// Returns the last minutes of a room as JSON Lines. The text takes up to twice the recorder's
-    /// memory; callers must be allowed to block.
+    /// Returns the room's last minutes as JSON Lines: up to twice the recorder's memory. It is slow, so
+    /// callers run it where blocking is allowed.
     #[must_use]
     pub fn dump(&self, room: &RoomId, cause: &str, now_ms: u64) -> Vec<u8> {
         let since_ms = now_ms.saturating_sub(u64::from(self.config.minutes) * 60_000);
         let (kept, cut) = {
-            let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            let ring = self.ring.lock();
             ring.of(self.hash(room.as_str()), since_ms)
         };
         let header = Header {
@@ -82,18 +83,16 @@ impl<R: Record> Recorder<R> {
         dump::write(&header, &kept)
     }
 
-    /// Writes the dump of a room in trouble into the folder, if one is configured. Does nothing within
-    /// five minutes of the last file of the room, or while another file is written.
+    /// Reports a room in trouble. Its dump is written to the folder, if there is one, unless that was
+    /// done within five minutes. While another file is being written the call does nothing, and a
+    /// later one may write.
     pub fn alert(self: &Arc<Self>, room: &RoomId, cause: &'static str, now_ms: u64) {
         let Some(folder) = &self.config.folder else { return };
         if self.is_writing.swap(true, Ordering::SeqCst) {
             return;
         }
-        let rings = {
-            let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-            alarm.rings(self.hash(room.as_str()), now_ms)
-        };
-        if !rings {
+        let is_admitted = self.limiter.lock().admit(self.hash(room.as_str()), now_ms);
+        if !is_admitted {
             self.is_writing.store(false, Ordering::SeqCst);
             return;
         }
@@ -107,8 +106,10 @@ impl<R: Record> Recorder<R> {
     fn write(&self, folder: &Path, room: &RoomId, cause: &str, now_ms: u64) {
         let dump = self.dump(room, cause, now_ms);
         match folder::write(folder, R::SOURCE, room, now_ms, self.config.files_max, &dump) {
-            Ok(path) => tracing::warn!(%room, cause, path = %path.display(), "the recorder was dumped"),
-            Err(error) => tracing::warn!(%room, cause, %error, "the recorder could not be dumped"),
+            Ok(path) => {
+                tracing::warn!(%room, cause, path = %path.display(), "a dump of the recorder was written")
+            }
+            Err(error) => tracing::warn!(%room, cause, %error, "a dump of the recorder could not be written"),
         }
     }
 }
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_is_a_header_and_the_room_s_records_of_the_time_that_it_covers() {
+    fn a_dump_has_a_header_and_the_records_of_its_room_and_time() {
         let recorder = Recorder::new(RecorderConfig { minutes: 1, ..RecorderConfig::default() }, "t-1");
         let [one, other]: [RoomId; 2] = ["one", "other"].map(|name| name.parse().unwrap());
         recorder.push(&one, NOW_MS - 60_001, Small { bytes: 1, rule: "" });
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_the_same_name_s_and_another_process_s_is_another() {
+    fn a_hash_is_stable_in_a_process_and_differs_between_processes() {
         let [a, b] = [(); 2].map(|()| Recorder::<Small>::new(RecorderConfig::default(), "t"));
         assert_eq!(a.hash("u1"), a.hash("u1"));
         assert_ne!(a.hash("u1"), a.hash("u2"));
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn trouble_writes_one_file_a_room() {
+    async fn an_alert_writes_one_file_for_a_room() {
         let folder = tempfile::tempdir().unwrap();
         let config = RecorderConfig { folder: Some(folder.path().into()), ..RecorderConfig::default() };
         let recorder = Recorder::new(config, "t-1");
@@ -171,9 +172,12 @@ mod tests {
         let files = || std::fs::read_dir(folder.path()).unwrap().count();
         for _ in 0..3 {
             recorder.alert(&room, "celebrity", NOW_MS);
-            while recorder.is_writing.load(Ordering::SeqCst) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let written = async {
+                while recorder.is_writing.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), written).await.unwrap();
             assert_eq!(files(), 1);
         }
         let path = folder.path().join(format!("recorder-test-one-{NOW_MS}.jsonl"));
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_folder_trouble_writes_nothing() {
+    async fn an_alert_without_a_folder_writes_nothing() {
         let recorder = Recorder::<Small>::new(RecorderConfig::default(), "t-1");
         recorder.alert(&"one".parse().unwrap(), "celebrity", NOW_MS);
         assert!(!recorder.is_writing.load(Ordering::SeqCst));

@@ -1,8 +1,8 @@
-//! Records of all rooms in order of arrival. Pure.
+//! Records of all rooms in the order of their arrival. Pure.
 
 use std::collections::VecDeque;
 
-/// Record with its room and time.
+/// One record in the ring.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Kept<R> {
     pub(crate) at_ms: u64,
@@ -11,12 +11,12 @@ pub(crate) struct Kept<R> {
     pub(crate) record: R,
 }
 
-/// Holds a fixed number of records and overwrites the oldest. The memory is reserved at the start.
+/// A ring of records that overwrites the oldest. Its memory is reserved at the start.
 #[derive(Debug)]
 pub(crate) struct Ring<R> {
     kept: VecDeque<Kept<R>>,
     records_max: usize,
-    /// Time of the newest overwritten record: from this time on, the ring is complete.
+    /// Time of the newest overwritten record: later records are complete.
     forgotten_ms: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ impl<R: Copy> Ring<R> {
         self.kept.push_back(kept);
     }
 
-    /// Returns a room's records since a time, oldest first, and whether older ones of that time were
+    /// Returns a room's records since a time, oldest first, and whether records of that time were
     /// overwritten.
     pub(crate) fn of(&self, room: u64, since_ms: u64) -> (Vec<Kept<R>>, bool) {
         let of_room = self.kept.iter().filter(|kept| kept.room == room && kept.at_ms >= since_ms);
@@ -54,9 +54,9 @@ mod tests {
     type Small = Kept<u32>;
 
     proptest! {
-        /// Compares the ring with a list that overwrites nothing.
+        /// Compares with a list of all records.
         #[test]
-        fn it_holds_the_newest_of_every_room(
+        fn the_ring_holds_the_newest_records_of_every_room(
             pushes in prop::collection::vec((0_u64..4, 0_u64..50), 0..300), records_max in 0_usize..100,
             since_ms in 0_u64..4_000,
         ) {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn its_memory_is_what_it_was_given() {
+    fn the_ring_never_allocates_after_its_creation() {
         let mut ring = Ring::new(1_000 * size_of::<Small>());
         let reserved = ring.kept.capacity();
         for at_ms in 0..5_000 {

@@ -1,7 +1,7 @@
 //! A small recording inside the binary, so that a first run shows messages without any file.
 
-/// Two minutes of chat over a rocket launch, in the form of a live recorder's
-/// file, with gifts, memberships and super chats. Written for this project.
+/// Two minutes of chat about a rocket launch, in the format of a live recorder, with gifts, memberships
+/// and super chats. Written for this project.
 pub const DEMO: &[u8] = include_bytes!("../assets/demo.xml");
 
 #[cfg(test)]
@@ -10,7 +10,7 @@ mod tests {
     use crate::{ItemKind, Limits, Skipped};
 
     #[test]
-    fn reads_without_a_skip_and_holds_every_kind() {
+    fn the_demo_parses_without_a_skip_and_has_every_kind() {
         let demo = crate::parse(DEMO, &Limits::default()).unwrap();
         assert_eq!(demo.skipped, Skipped::default());
         assert!((140..=200).contains(&demo.items.len()), "{}", demo.items.len());

@@ -1,6 +1,6 @@
 //! One entry: the attributes of its tag, then its text.
 //!
-//! The parser reads the files of three writers. The site writes `<d p="...">`. BililiveRecorder
+//! Files of three writers are supported. The site writes `<d p="...">`. BililiveRecorder
 //! (录播姬) adds `user` to it and writes `<sc ts user price time>text</sc>` with
 //! the price in yuan, `<gift ts user giftname giftcount>` and `<guard ts user
 //! level count>`. blrec writes the same names with `uid`, and prices in
@@ -14,10 +14,10 @@ use crate::limits::Limits;
 use crate::number::{scaled, whole};
 use crate::skipped::Skip;
 
-/// Replacement of bytes that were not UTF-8; no XML file may contain this character.
+/// Mark in place of bytes that are not UTF-8; no XML file may contain the mark itself.
 pub(crate) const NOT_UTF8: char = '\u{ffff}';
 
-/// Largest count of a gift and price of one, as for a post.
+/// Largest count of a gift and largest price of one piece, as for a post.
 const COUNT_MAX: u32 = 1_000_000;
 const PRICE_MINOR_MAX: u64 = 1_000_000_000_000;
 const SIZE_PX_MAX: u32 = 1_000;
@@ -45,7 +45,7 @@ impl Tag {
         }
     }
 
-    /// Whether the text inside belongs to the entry.
+    /// Returns whether the text inside the element belongs to the entry.
     fn has_text(self) -> bool {
         matches!(self, Tag::Danmaku | Tag::SuperChat)
     }
@@ -70,7 +70,7 @@ impl PriceUnit {
     }
 }
 
-/// Attributes that the parser reads, as text.
+/// Attributes that are used, as written in the file.
 #[derive(Default)]
 struct Fields {
     p: Option<String>,
@@ -87,7 +87,7 @@ struct Fields {
 impl Fields {
     fn read(start: &BytesStart<'_>, limits: &Limits) -> Result<Fields, Skip> {
         let mut fields = Fields::default();
-        // Checks for doubles would compare each with each; the first one counts.
+        // A check for duplicates would compare each attribute with each; the first one counts.
         for (n, attribute) in start.attributes().with_checks(false).enumerate() {
             if n >= limits.attributes_max {
                 return Err(Skip::Attributes);
@@ -119,17 +119,17 @@ impl Fields {
     }
 }
 
-/// An entry whose tag has been read; its text comes later.
+/// An entry whose tag was read; its text follows.
 #[derive(Debug)]
 pub(crate) struct Draft {
     item: Item,
     tag: Tag,
-    /// Whether the sender is a user name.
+    /// The sender is a user name.
     is_named: bool,
 }
 
 impl Draft {
-    /// Whether the sender is a user name, not a hash or a number.
+    /// Returns whether the sender is a user name, not a hash or a number.
     pub(crate) fn is_named(&self) -> bool {
         self.is_named
     }
@@ -244,8 +244,8 @@ fn sender(text: &str, limits: &Limits) -> Result<String, Skip> {
     }
 }
 
-/// Returns the text as shown: all white space becomes a plain space. Characters that must not be
-/// shown are a reason to skip the entry.
+/// Returns the text as it may be shown, with all white space as one kind of space. A text with
+/// characters that cannot be shown is skipped, not repaired.
 fn shown(text: &str, chars_max: usize) -> Result<String, Skip> {
     if text.contains(NOT_UTF8) {
         return Err(Skip::InvalidUtf8);
@@ -262,7 +262,8 @@ fn shown(text: &str, chars_max: usize) -> Result<String, Skip> {
     }
 }
 
-/// Bidirectional embeddings, overrides and isolates: they change text behind the message.
+/// Returns whether a character is a bidirectional embedding, override or isolate, which affects text
+/// around the message.
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -30,7 +30,7 @@ use profile::{Share, Writer};
 pub struct Generated {
     /// File name, with its extension.
     pub file_name: String,
-    /// Content of the file, in its encoding.
+    /// Content of the file.
     pub bytes: Vec<u8>,
     /// The parser's expected result.
     pub expected: Expected,
@@ -45,9 +45,9 @@ pub struct Expected {
     pub top: usize,
     /// Danmaku at the bottom.
     pub bottom: usize,
-    /// Gifts, with memberships counted as well.
+    /// Gifts, with memberships included.
     pub gifts: usize,
-    /// Super chats of the file.
+    /// Number of super chats.
     pub super_chats: usize,
     /// Entries that the parser skips, by reason.
     pub skipped: Skipped,

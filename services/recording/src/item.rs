@@ -1,58 +1,58 @@
-//! One event of the recorded room.
+//! One item of a recording.
 
 /// One entry of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Milliseconds since the stream (or the video) began.
+    /// Milliseconds since the start of the stream or the video.
     pub offset_ms: u64,
-    /// Sender: the user name if the recorder wrote one, else the site's hash of the user's number. May
+    /// Sender: the user name where a recorder wrote one, else the site's hash of the user's number. May
     /// be empty in old files.
     pub sender: String,
-    /// Kind of the event, with its fields.
+    /// Kind and content of the item.
     pub kind: ItemKind,
 }
 
-/// Kind of an event.
+/// Kind and content of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemKind {
-    /// Danmaku that flies over the video.
+    /// A danmaku message of a viewer.
     Chat {
-        /// Text without control or bidirectional characters, not blank.
+        /// Text without control and bidirectional characters, not blank.
         text: String,
-        /// Place and movement on the screen.
+        /// Position on the picture.
         mode: Mode,
-        /// RGB, 0 to 16,777,215.
+        /// Color as RGB, 0 to 16,777,215.
         color: u32,
-        /// Height in the site's pixels: 25 is normal, 18 small, 36 large.
+        /// Height in the site's pixels: 25 is normal, 18 is small, 36 is large.
         size_px: u32,
     },
     /// Gift, or a membership ("guard").
     Gift {
         /// Name of the gift.
         name: String,
-        /// Number of gifts, 1 to 1,000,000.
+        /// Number of pieces, 1 to 1,000,000.
         count: u32,
-        /// Price of one in fen (1/100 yuan); 0 when free or not recorded.
+        /// Price of one piece in fen (1/100 yuan); 0 when free or not recorded.
         price_minor: u64,
     },
-    /// Paid message that stays on the screen.
+    /// A paid message of a viewer.
     SuperChat {
-        /// Text, with the rules of chat.
+        /// Text, as for chat.
         text: String,
-        /// Price in the currency's smallest unit.
+        /// Amount in the smallest unit of the currency.
         amount_minor: u64,
-        /// Currency as an ISO 4217 code.
+        /// ISO 4217 code of the currency.
         currency: &'static str,
     },
 }
 
-/// Place and movement of a danmaku.
+/// Position of a danmaku on the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Moves across the picture; the rare reverse direction is read as this one.
+    /// Scrolls across the picture; the rare reverse direction is included.
     Scroll,
-    /// Stands at the top.
+    /// Fixed at the top.
     Top,
-    /// Stands at the bottom.
+    /// Fixed at the bottom.
     Bottom,
 }

@@ -1,10 +1,10 @@
-//! Reads recorded danmaku: XML as Bilibili serves it for a video, and as recorders of its live rooms
-//! write it.
+//! Parses recorded danmaku: the XML that Bilibili serves for a video, and that recorders of its live
+//! rooms write.
 //!
-//! A recording is untrusted input. All sizes are bounded (see [`Limits`]), and the parser expands,
-//! fetches and runs nothing: it ignores a document type, and skips an entry with an entity beside
-//! XML's own five. Entries that it cannot read are skipped and counted ([`Skipped`]): old files have
-//! many oddities, and one bad entry must not make the whole file unreadable.
+//! A recording is untrusted input. Everything in it is bounded (see [`Limits`]), and nothing is
+//! expanded, fetched or run: the parser ignores a document type, and skips an entry with an entity
+//! other than XML's own five. Entries that cannot be parsed are skipped and counted ([`Skipped`]):
+//! old files have many oddities, and one of them must not cost the others.
 
 pub mod demo;
 mod entry;
@@ -22,26 +22,26 @@ pub use item::{Item, ItemKind, Mode};
 pub use limits::Limits;
 pub use skipped::Skipped;
 
-/// Content of a parsed file.
+/// Content of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
-    /// Items by offset, oldest first; equal offsets keep the file's order.
+    /// Items by offset, oldest first; those of one offset in the order of the file.
     pub items: Vec<Item>,
-    /// Number of skipped entries, by reason.
+    /// Numbers of skipped entries by reason.
     pub skipped: Skipped,
-    /// Whether any entry has a user name. Without one, senders are the site's hashes.
+    /// Some entry has a user name. Without any, senders are the site's hashes.
     pub has_names: bool,
 }
 
 impl Recording {
-    /// From the stream's beginning to the last item, in milliseconds.
+    /// Returns the milliseconds from the start of the stream to the last item.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.items.last().map_or(0, |item| item.offset_ms)
     }
 }
 
-/// Cause for which a whole file is refused.
+/// Why a whole file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file exceeds [`Limits::file_bytes_max`].
@@ -50,7 +50,7 @@ pub enum RecordingError {
     /// The nesting exceeds [`Limits::depth_max`].
     #[error("elements are nested more than {0} deep")]
     TooDeep(usize),
-    /// The number of items exceeds [`Limits::items_max`].
+    /// The items exceed [`Limits::items_max`].
     #[error("the file holds more than {0} items")]
     TooManyItems(usize),
     /// The file declares an encoding other than UTF-8.
@@ -59,7 +59,7 @@ pub enum RecordingError {
     /// The first element is not `<i>`.
     #[error("this is not a danmaku file: its first element must be <i>")]
     NotARecording,
-    /// Reading from the source failed.
+    /// Reading the source failed.
     #[error("the file cannot be read")]
     Read(#[source] std::io::Error),
 }

@@ -1,28 +1,28 @@
-//! The bounds of a recording.
+//! Limits of a recording.
 
 use serde::{Deserialize, Serialize};
 
-/// `[recording]`: bounds of what an imported file may hold. The first three
-/// refuse the file, the others skip the entry.
+/// `[recording]`: limits of an imported file. A file beyond one of the first three is refused; an entry
+/// beyond one of the others is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Largest file in bytes. Default 67108864 (64 MiB): a day of a busy room
-    /// with its raw attributes; the file is held in memory while it is read.
+    /// Largest file in bytes. Default 67108864 (64 MiB): a day of a busy room with its raw attributes.
+    /// The parser holds the file in memory.
     pub file_bytes_max: usize,
-    /// Deepest nesting of elements. Default 32: entries lie at 2, the style sheet
-    /// that one recorder embeds goes to 12.
+    /// Deepest nesting of elements. Default 32: entries are at depth 2, and the style sheet that one
+    /// recorder embeds reaches 12.
     pub depth_max: usize,
-    /// Most items. Default 1000000: some 200 MB in memory.
+    /// Maximum number of items. Default 1000000: some 200 MB in memory.
     pub items_max: usize,
-    /// Most attributes of one entry. Default 64: recorders write up to 9.
+    /// Maximum number of attributes of one entry. Default 64: recorders write up to 9.
     pub attributes_max: usize,
     /// Longest text in characters. Default 200, as for a post.
     pub text_chars_max: usize,
     /// Longest sender or gift name in characters. Default 40, as for a gift's name.
     pub name_chars_max: usize,
-    /// Latest offset into the stream in seconds. Default 604800 (a week): a later
-    /// one is a Unix time in the wrong place.
+    /// Latest offset in the stream in seconds. Default 604800 (a week): a later offset is a Unix time in
+    /// the wrong field.
     pub offset_secs_max: u64,
 }
 

@@ -1,15 +1,15 @@
 //! Numbers as recorders write them: as text, with and without decimals.
 
-/// A non-negative decimal number, times `factor`, rounded; `None` when it is no
+/// Parses a non-negative decimal number, multiplies it by `factor` and rounds it; `None` when it is no
 /// number, negative, or beyond `max` after the multiplication.
 pub(crate) fn scaled(text: &str, factor: f64, max: u64) -> Option<u64> {
     let value = text.trim().parse::<f64>().ok()? * factor;
-    // Above 2^53 a double skips integers; no limit is near it.
+    // A double skips integers above 2^53; no limit is near that.
     let in_range = value.is_finite() && value >= 0.0 && value <= max as f64;
     in_range.then(|| value.round() as u64)
 }
 
-/// A whole number from `min` to `max`.
+/// Parses a whole number from `min` to `max`.
 pub(crate) fn whole(text: &str, min: u32, max: u32) -> Option<u32> {
     let value = text.trim().parse::<u32>().ok()?;
     (min..=max).contains(&value).then_some(value)
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_plain_number_is_none() {
+    fn a_text_that_is_no_number_in_range_is_none() {
         for bad in ["", "x", "-1", "nan", "inf", "1e300", "0x10", "1,5"] {
             assert_eq!(scaled(bad, 1000.0, 1_000_000), None, "{bad}");
         }

@@ -1,8 +1,8 @@
 //! Walks over the elements of a file.
 //!
-//! The reader's own checks of nesting are off, because they end at the first fault. A stack of open
-//! names (bounded by `depth_max`) recovers as browsers do: an end tag closes the nearest element of
-//! its name, or nothing. An entry inside an entry means that the outer one was never closed.
+//! The XML reader's own checks of nesting are off, because they end at the first fault. A stack of
+//! open names, bounded by `depth_max`, recovers as browsers do: an end tag closes the nearest element
+//! of its name, or nothing. An entry inside an entry means that the outer one was never closed.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Recording, Recordin
     parser.finish()
 }
 
-/// Returns the text, with a mark in place of each run of bytes that is not UTF-8.
+/// Returns the text with a mark in place of each run of bytes that is not UTF-8.
 fn marked(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -52,13 +52,13 @@ fn marked(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The entry being read.
+/// The entry that is being read.
 struct Open {
     /// Number of open elements around the entry.
     depth: usize,
-    /// Tag of the entry, or the reason to skip it.
+    /// The parsed tag, or the reason to skip the entry.
     draft: Result<Draft, Skip>,
-    /// Text so far, at most slightly over `text_chars_max` characters.
+    /// Text so far, a little over `text_chars_max` characters at most.
     text: String,
 }
 
@@ -66,10 +66,10 @@ struct Parser<'a> {
     limits: &'a Limits,
     recording: Recording,
     unit: PriceUnit,
-    /// Names of the elements that are open; at most `depth_max`.
+    /// Names of the open elements, at most `depth_max`.
     names: Vec<String>,
     open: Option<Open>,
-    /// Whether the end tag `</i>` was read.
+    /// The end tag `</i>` was read.
     is_over: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
                 }
                 Some(_) | None => {}
             },
-            // Not read: what it defines is not expanded.
+            // Ignored: its definitions are not expanded.
             Event::DocType(_) | Event::Comment(_) | Event::PI(_) | Event::Eof => {}
         }
         Ok(())
@@ -154,8 +154,8 @@ impl<'a> Parser<'a> {
         if open.draft.is_err() {
             return;
         }
-        // White space around is not counted, so it may be a little more; the
-        // exact bound is checked at the end.
+        // White space around the text does not count, so the text may be a little longer here; the
+        // exact limit is checked at the end.
         let chars_max = self.limits.text_chars_max;
         if text.trim().chars().count() > chars_max || open.text.chars().count() > 2 * chars_max {
             open.draft = Err(Skip::TooLong);
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
             return Err(RecordingError::NotARecording);
         }
         if !self.is_over {
-            // The entry that was cut off goes with the rest.
+            // The entry that was cut off is skipped too.
             self.recording.skipped.count(Skip::Truncated);
         }
         self.recording.items.sort_by_key(|item| item.offset_ms);

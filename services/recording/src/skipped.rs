@@ -1,4 +1,4 @@
-//! Number of skipped entries, by reason.
+//! Numbers of skipped entries by reason.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ macro_rules! reasons {
         pub(crate) enum Skip { $($variant,)+ }
 
         impl Skipped {
-            /// Returns the number of all skipped entries.
+            /// Returns the total over all reasons.
             #[must_use]
             pub fn total(&self) -> u64 {
                 [$(self.$field,)+].into_iter().sum()
@@ -24,7 +24,7 @@ macro_rules! reasons {
         }
 
         impl fmt::Display for Skipped {
-            /// Writes `12 positioned, 1 empty`, or `nothing` without a skipped entry.
+            /// Writes `12 positioned, 1 empty`, or `nothing`.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut comma = "";
                 $(if self.$field > 0 {
@@ -38,30 +38,30 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Mode 7: a drawing, placed and animated by JSON in its text.
+    /// Mode 7: a drawing, positioned and animated by JSON in its text.
     positioned Positioned "positioned";
-    /// Mode 8: a script.
+    /// Mode 8, which is a script.
     scripted Scripted "scripted";
-    /// A mode that no writer documents.
+    /// A mode without a known meaning.
     unknown_mode UnknownMode "of an unknown mode";
-    /// An attribute, or a field of `p`, that must be there and is not.
+    /// A required attribute or field of `p` is missing.
     missing_field MissingField "with a field missing";
-    /// A field that is not a number, or one out of range.
+    /// A field is no number, or is out of range.
     bad_field BadField "with a bad field";
-    /// More attributes than allowed.
+    /// The entry has too many attributes.
     attributes Attributes "with too many attributes";
-    /// A text or name longer than allowed.
+    /// A text or name is too long.
     too_long TooLong "too long";
-    /// A text or a name that is blank.
+    /// A text or name is blank.
     empty Empty "empty";
-    /// Control characters, or such as turn the direction of what follows.
+    /// Control characters, or characters that change the direction of text.
     control_characters ControlCharacters "with control characters";
-    /// Bytes that are not UTF-8.
+    /// Bytes are not UTF-8.
     invalid_utf8 InvalidUtf8 "not in UTF-8";
-    /// An entity that XML does not define itself, or a character that is none.
+    /// An entity that XML does not define, or an invalid character reference.
     entity Entity "with a foreign entity";
-    /// Elements inside an entry, an entry that is not closed, broken attributes.
+    /// Elements inside of an entry, an entry without an end, or broken attributes.
     malformed Malformed "malformed";
-    /// 1 when the file ends, or stops being XML, before `</i>`; the items before are kept.
+    /// 1 when the file ends, or is no XML any more, before `</i>`. Earlier entries are kept.
     truncated Truncated "cut off at the end";
 }

@@ -1,4 +1,4 @@
-//! Configuration values that hold a password and never show it.
+//! Configuration values that contain secrets and never show them.
 
 mod url;
 

@@ -1,21 +1,20 @@
-//! A URL with credentials in it.
+//! A URL that may contain credentials.
 
 use std::fmt;
 
 use barrage_part::{Kind, Setting};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Shown in the place of a secret.
+/// Text shown in place of a secret.
 const HIDDEN: &str = "***";
 /// Query parameters of database URLs that are no secrets.
 const PLAIN_PARAMETERS: [&str; 9] =
     ["sslmode", "host", "hostaddr", "port", "dbname", "user", "application_name", "sslrootcert", "protocol"];
 
-/// A URL that may hold a password, a token or a key. `Debug` and `Serialize` show it without:
-/// user name and password become `***` (a user name without a password stays in
-/// `postgres://`, where it is no secret), so do the values of query parameters, and the path
-/// of `http://` and `https://`, where web hooks have their key. [`SecretUrl::expose`] gives
-/// the whole URL, to the client that connects.
+/// A URL that may contain a password, a token or a key. `Debug` and `Serialize` replace secrets with
+/// `***`: user name and password (a user name without a password stays in `postgres://`, where it is
+/// no secret), values of query parameters, and the path of `http://` and `https://`, where web hooks
+/// have their key. [`SecretUrl::expose`] returns the whole URL, for the client that connects.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct SecretUrl(String);
@@ -25,13 +24,13 @@ impl Setting for SecretUrl {
 }
 
 impl SecretUrl {
-    /// The whole URL. It must not be logged, nor be part of an error.
+    /// Returns the whole URL. It must not be logged, nor be part of an error.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The URL without its secrets.
+    /// Returns the URL with its secrets replaced.
     #[must_use]
     pub fn redacted(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else {
@@ -39,7 +38,7 @@ impl SecretUrl {
         };
         let (rest, fragment) = split(rest, '#');
         let (rest, query) = split(rest, '?');
-        // A password may hold a slash: the last `@` ends the credentials.
+        // A password may contain a slash: the last `@` ends the credentials.
         let (credentials, place) = match rest.rsplit_once('@') {
             Some((credentials, place)) => (Some(credentials), place),
             None => (None, rest),
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_url_is_read_and_exposed() {
+    fn the_whole_url_is_parsed_and_exposed() {
         let url: SecretUrl = serde_json::from_str(r#""redis://me:canary@host""#).unwrap();
         assert_eq!(url.expose(), "redis://me:canary@host");
     }

@@ -1,4 +1,4 @@
-//! Whether the log accepts and returns messages, by the results of the last attempts.
+//! State of the log, by the results of the last writes and reads.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub enum Change {
     Restrict {
         /// Room in which the restriction holds.
         room: RoomId,
-        /// Restricted user.
+        /// User whom the restriction concerns.
         user: UserId,
         /// Kind and end of the restriction.
         restriction: Restriction,
@@ -34,23 +34,23 @@ pub enum Change {
     Lift {
         /// Room in which the restriction holds.
         room: RoomId,
-        /// Restricted user.
+        /// User whom the restriction concerns.
         user: UserId,
-        /// Kind to lift.
+        /// Kind of restriction to lift.
         kind: RestrictionKind,
     },
-    /// Sets one switch.
+    /// Sets one operator switch.
     Switch {
         /// Name of the switch, see [`Switches::list`].
         name: String,
-        /// New value.
+        /// New value of the switch.
         value: Value,
     },
     /// Refuses tokens that were minted before a time. Of two such times the later one counts.
     Revoke {
         /// User whose tokens are refused; `None` means all users.
         user: Option<UserId>,
-        /// Unix seconds.
+        /// Time in Unix seconds.
         before_secs: u64,
     },
 }

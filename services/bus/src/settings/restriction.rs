@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of restriction.
+/// Right that a restriction takes from a user in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestrictionKind {
@@ -15,9 +15,9 @@ pub enum RestrictionKind {
 /// A mute or a kick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restriction {
-    /// Mute or kick.
+    /// Kind: mute or kick.
     pub kind: RestrictionKind,
-    /// End, Unix milliseconds.
+    /// End in Unix milliseconds.
     pub until_ms: u64,
 }
 

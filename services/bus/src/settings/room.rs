@@ -1,10 +1,10 @@
-//! One room's settings, and patches that change one of them.
+//! Settings of one room, and patches that change one of them.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::ChangeError;
 
-/// One room's settings.
+/// Settings of one room.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoomSettings {
@@ -59,9 +59,9 @@ pub enum RoomPatch {
         /// Title of a new room.
         title: String,
     },
-    /// Sets [`RoomSettings::mute_all`].
+    /// Sets the field [`RoomSettings::mute_all`].
     MuteAll(bool),
-    /// Sets [`RoomSettings::slow_mode_secs`].
+    /// Sets the field [`RoomSettings::slow_mode_secs`].
     SlowMode {
         /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
         secs: u32,

@@ -45,7 +45,7 @@ const BREAKER: &str = "no, open, closed";
 pub struct SwitchView {
     /// Name of the switch.
     pub name: String,
-    /// Current value.
+    /// Current value of the switch.
     pub value: Value,
     /// Values that the switch takes, for people.
     pub values: String,

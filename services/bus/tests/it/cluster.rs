@@ -10,12 +10,12 @@ use barrage_bus::{
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
 use barrage_scaling::LoadReport;
+use barrage_testkit::NatsServer;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use crate::drafts::{draft, topic};
 use crate::engine::{connect, metrics, nats_config};
-use crate::server::Server;
 use crate::suite::next_message;
 
 fn report(id: &str) -> InstanceReport {
@@ -35,7 +35,7 @@ async fn until(condition: &str, within: Duration, holds: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn a_message_has_the_same_position_in_every_process() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     let mut at_a = a.subscribe(&topic("r")).await.unwrap();
     let mut at_b = b.subscribe(&topic("r")).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_message_has_the_same_position_in_every_process() {
 
 #[tokio::test]
 async fn a_setting_is_in_force_in_every_process_within_a_second() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let a = connect(&server, BusConfig::default()).await;
     let mut others = Vec::new();
     for _ in 0..10 {
@@ -75,7 +75,7 @@ async fn a_setting_is_in_force_in_every_process_within_a_second() {
 
 #[tokio::test]
 async fn a_silent_gateway_is_no_longer_listed_after_five_seconds() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     a.report(InstanceReport::new(Role::Uplink, "gateway.1")).await.unwrap();
     a.report(report("gateway.1")).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_silent_gateway_is_no_longer_listed_after_five_seconds() {
 
 #[tokio::test]
 async fn a_process_that_lost_the_servers_removes_no_instance() {
-    let mut server = Server::start().await;
+    let mut server = NatsServer::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     a.report(report("gateway.1")).await.unwrap();
     until("the other process lists it", Duration::from_secs(1), || b.gateways().len() == 1).await;
@@ -104,7 +104,7 @@ async fn a_process_that_lost_the_servers_removes_no_instance() {
         assert_eq!(b.gateways().len(), 1, "after {:?}", killed.elapsed());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    server.start_again().await;
+    server.restart().await;
     let restarted = barrage_clock::now();
     until("the silent instance is removed after the servers are back", Duration::from_secs(20), || {
         b.gateways().is_empty()
@@ -119,7 +119,7 @@ async fn a_process_that_lost_the_servers_removes_no_instance() {
 
 #[tokio::test]
 async fn a_long_repair_from_the_stream_is_cut_and_continues() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let config = NatsConfig { scan_messages_max: 250, ..nats_config(&server) };
     let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
     let package = (0..1_000).map(|n| draft("r", "u", &format!("m{n}"), Class::Chat)).collect();
@@ -138,7 +138,7 @@ async fn a_long_repair_from_the_stream_is_cut_and_continues() {
 /// for the first viewer, and are in memory for the others.
 #[tokio::test]
 async fn messages_before_the_subscription_are_read_once() {
-    let mut server = Server::start().await;
+    let mut server = NatsServer::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let mut sequences = Vec::new();
     for n in 0..60 {
@@ -171,7 +171,7 @@ async fn messages_before_the_subscription_are_read_once() {
 /// The stream keeps messages for a day, for the archiver; a repair reaches only to the retention time.
 #[tokio::test]
 async fn a_repair_from_the_stream_ends_at_the_retention_time() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let bus = connect(&server, BusConfig { retention_secs: 2, ..BusConfig::default() }).await;
     for n in 0..3 {
         bus.publish(vec![draft("r", "u", &format!("m{n}"), Class::Gift)]).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_repair_from_the_stream_ends_at_the_retention_time() {
 
 #[tokio::test]
 async fn the_check_reports_risks_of_the_configuration() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let findings = bus.check().await.unwrap();
     assert!(findings.iter().all(|finding| finding.level != Level::Bad), "{findings:?}");
@@ -219,7 +219,7 @@ async fn a_start_that_cannot_succeed_returns_its_reason() {
     };
     let refused = NatsBus::connect(absent, BusConfig::default(), metrics()).await.err().unwrap();
     assert!(matches!(refused, NatsError::Connect(_)), "{refused}");
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let replicated = NatsConfig { replicas: 3, ..nats_config(&server) };
     let refused = NatsBus::connect(replicated, BusConfig::default(), metrics()).await.err().unwrap();
     assert!(matches!(refused, NatsError::Setup { .. }), "{refused}");
@@ -233,7 +233,7 @@ async fn a_start_that_cannot_succeed_returns_its_reason() {
 
 #[tokio::test]
 async fn a_password_in_the_address_is_used_and_never_shown() {
-    let server = Server::start_with(&["--user", "u", "--pass", "right"]).await;
+    let server = NatsServer::start_with(&["--user", "u", "--pass", "right"]).await;
     for (credentials, is_accepted) in [("u:right@", true), ("u:wrong@", false), ("", false)] {
         let urls = vec![server.url().replace("//", &format!("//{credentials}")).into()];
         let config = NatsConfig { urls, ..nats_config(&server) };

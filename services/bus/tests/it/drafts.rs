@@ -1,4 +1,4 @@
-//! Drafts for tests.
+//! Drafts of messages for tests.
 
 use barrage_bus::{Draft, Topic};
 use barrage_protocol::Class;

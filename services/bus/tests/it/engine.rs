@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, EmbeddedBus, NatsBus, NatsConfig};
-
-use crate::server::Server;
+use barrage_testkit::NatsServer;
 
 pub(crate) fn metrics() -> BusMetrics {
     BusMetrics::new(&prometheus::Registry::new()).unwrap()
@@ -14,7 +13,7 @@ pub(crate) fn metrics() -> BusMetrics {
 pub(crate) trait Engine: Sized {
     /// Starts without stored messages.
     async fn start(config: BusConfig) -> Self;
-    /// Returns the bus.
+    /// Returns the bus of this process.
     fn bus(&self) -> Arc<dyn Bus>;
     /// Returns the bus of another process, for engines that several processes can share.
     async fn another(&self) -> Arc<dyn Bus>;
@@ -57,16 +56,16 @@ impl Engine for Embedded {
 pub(crate) struct Nats<const PARTITIONS: u16> {
     bus: Arc<NatsBus>,
     config: BusConfig,
-    server: Server,
+    server: NatsServer,
 }
 
 impl<const PARTITIONS: u16> Nats<PARTITIONS> {
-    async fn on(server: Server, config: BusConfig) -> Self {
+    async fn on(server: NatsServer, config: BusConfig) -> Self {
         let bus = Self::connect(&server, config.clone()).await;
         Nats { bus, config, server }
     }
 
-    async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
+    async fn connect(server: &NatsServer, config: BusConfig) -> Arc<NatsBus> {
         // The suite also holds when messages are read in groups.
         let gather_us_max = (PARTITIONS > 1).then_some(5_000);
         let nats = NatsConfig { partitions: PARTITIONS, gather_us_max, ..nats_config(server) };
@@ -75,11 +74,11 @@ impl<const PARTITIONS: u16> Nats<PARTITIONS> {
 }
 
 /// Connects another process to the same cluster.
-pub(crate) async fn connect(server: &Server, config: BusConfig) -> Arc<NatsBus> {
+pub(crate) async fn connect(server: &NatsServer, config: BusConfig) -> Arc<NatsBus> {
     NatsBus::connect(nats_config(server), config, metrics()).await.unwrap()
 }
 
-pub(crate) fn nats_config(server: &Server) -> NatsConfig {
+pub(crate) fn nats_config(server: &NatsServer) -> NatsConfig {
     NatsConfig {
         urls: vec![server.url().into()],
         stream_bytes_max: 64 << 20,
@@ -92,7 +91,7 @@ pub(crate) fn nats_config(server: &Server) -> NatsConfig {
 
 impl<const PARTITIONS: u16> Engine for Nats<PARTITIONS> {
     async fn start(config: BusConfig) -> Self {
-        Nats::on(Server::start().await, config).await
+        Nats::on(NatsServer::start().await, config).await
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
@@ -107,7 +106,7 @@ impl<const PARTITIONS: u16> Engine for Nats<PARTITIONS> {
         let Nats { bus, config, mut server } = self;
         drop(bus);
         server.kill();
-        server.start_again().await;
+        server.restart().await;
         Nats::on(server, config).await
     }
 }

@@ -11,12 +11,12 @@ use barrage_bus::{
 };
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
+use barrage_testkit::NatsServer;
 
 use tokio::task::JoinHandle;
 
 use crate::drafts::{draft, topic};
 use crate::engine::{connect, metrics, nats_config};
-use crate::server::Server;
 use crate::suite::next_message;
 
 /// Longest wait for servers that come back.
@@ -88,7 +88,7 @@ fn posters(bus: &Arc<NatsBus>, count: usize) -> Vec<JoinHandle<Vec<(String, Rece
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_neither_loses_nor_doubles_a_message() {
-    let mut server = Server::start().await;
+    let mut server = NatsServer::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
     let gateway = connect(&server, BusConfig::default()).await;
     let subscription = gateway.subscribe(&topic("r")).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_killed_server_neither_loses_nor_doubles_a_message() {
         tokio::time::sleep(Duration::from_millis(400)).await;
         server.kill();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        server.start_again().await;
+        server.restart().await;
     }
     assert_eq!(assert_all_are_received(subscription, posters).await.len(), 1_000);
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 1_000);
@@ -106,15 +106,15 @@ async fn a_killed_server_neither_loses_nor_doubles_a_message() {
 /// The connections stay open and nothing is answered; later everything is answered at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_server_neither_loses_nor_doubles_a_message() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
     let gateway = connect(&server, BusConfig::default()).await;
     let subscription = gateway.subscribe(&topic("r")).await.unwrap();
     let posters = posters(&publisher, 100);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    server.signal("STOP");
+    server.pause();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    server.signal("CONT");
+    server.resume();
     assert_eq!(assert_all_are_received(subscription, posters).await.len(), 400);
     assert_eq!(gateway.read_all(0, Sequence::ZERO, 5_000).await.unwrap().len(), 400);
 }
@@ -123,7 +123,7 @@ async fn a_stalled_server_neither_loses_nor_doubles_a_message() {
 /// instances that it knew, and report how long the servers have been silent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hanging_server_expires_no_instance() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let (a, b) = (connect(&server, BusConfig::default()).await, connect(&server, BusConfig::default()).await);
     let report = |id: &str| InstanceReport::new(Role::Gateway, id);
     a.report(report("a")).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_hanging_server_expires_no_instance() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!((a.servers_silent_for(), b.servers_silent_for()), (None, None));
-    server.signal("STOP");
+    server.pause();
     let stopped = barrage_clock::now();
     // Longer than an instance may be silent while the servers answer.
     while stopped.elapsed() < Duration::from_secs(8) {
@@ -144,7 +144,7 @@ async fn a_hanging_server_expires_no_instance() {
     }
     assert!(a.servers_silent_for().is_some_and(|silence| silence > Duration::from_secs(5)));
     assert!(b.servers_silent_for().is_some_and(|silence| silence > Duration::from_secs(5)));
-    server.signal("CONT");
+    server.resume();
     let (continued, mut a_at) = (barrage_clock::now(), None);
     // From now on only `a` reports, so that only `a` stays listed.
     while b.gateways().len() > 1 || b.servers_silent_for().is_some() {
@@ -160,7 +160,7 @@ async fn a_hanging_server_expires_no_instance() {
 }
 
 /// Returns the index of the server that leads the stream.
-async fn leader(server: &Server) -> Option<usize> {
+async fn leader(server: &NatsServer) -> Option<usize> {
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.ok()?);
     let mut stream = context.get_stream("barrage_messages").await.ok()?;
     let name = stream.info().await.ok()?.cluster.clone()?.leader?;
@@ -168,7 +168,7 @@ async fn leader(server: &Server) -> Option<usize> {
 }
 
 /// Connects a process to some of three servers.
-async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
+async fn of_three(servers: &[NatsServer], known: &[usize]) -> Arc<NatsBus> {
     let config = NatsConfig {
         urls: known.iter().map(|n| servers[*n].url().into()).collect(),
         replicas: 3,
@@ -192,7 +192,7 @@ async fn of_three(servers: &[Server], known: &[usize]) -> Arc<NatsBus> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gaps_of_many_rooms_are_read_at_once() {
     const ROOMS: usize = 60;
-    let mut server = Server::start().await;
+    let mut server = NatsServer::start().await;
     let publisher = connect(&server, BusConfig::default()).await;
     let gateway = connect(&server, BusConfig::default()).await;
     let rooms: Vec<_> = (0..ROOMS).map(|n| format!("r{n}")).collect();
@@ -203,7 +203,7 @@ async fn gaps_of_many_rooms_are_read_at_once() {
     let mut posted = 0;
     for _ in 0..3 {
         server.kill();
-        server.start_again().await;
+        server.restart().await;
         // The gateway may reconnect before, between or after these.
         for part in 0..5 {
             for room in &rooms {
@@ -224,7 +224,7 @@ async fn gaps_of_many_rooms_are_read_at_once() {
 /// One server of three is left and cannot lead: its messages can be read nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_leader_rooms_can_be_subscribed_and_read() {
-    let mut servers = Server::start_three().await;
+    let mut servers = NatsServer::start_cluster().await;
     let publisher = of_three(&servers, &[0, 1, 2]).await;
     let gifts: Vec<_> = (0..20).map(|n| draft("r", "u", &format!("g{n}"), Class::Gift)).collect();
     let receipts = publisher.publish(gifts).await.unwrap();
@@ -251,7 +251,7 @@ async fn without_a_leader_rooms_can_be_subscribed_and_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_leader_of_three_neither_loses_nor_doubles_a_message() {
-    let mut servers = Server::start_three().await;
+    let mut servers = NatsServer::start_cluster().await;
     let publisher = of_three(&servers, &[0, 1, 2]).await;
     let gateway = of_three(&servers, &[0, 1, 2]).await;
     let package = || (0..10).map(|n| draft("p", "u", &format!("p{n}"), Class::Gift)).collect::<Vec<_>>();
@@ -279,7 +279,7 @@ async fn a_killed_leader_of_three_neither_loses_nor_doubles_a_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_without_a_server_fails_within_its_deadline() {
-    let mut server = Server::start().await;
+    let mut server = NatsServer::start().await;
     let config = NatsConfig { publish_deadline_ms: 700, ack_timeout_ms: 200, ..nats_config(&server) };
     let bus = NatsBus::connect(config, BusConfig::default(), metrics()).await.unwrap();
     server.kill();
@@ -287,7 +287,7 @@ async fn publishing_without_a_server_fails_within_its_deadline() {
     let refused = bus.publish(vec![draft("r", "u", "x", Class::Gift)]).await.unwrap_err();
     assert!(refused.is_retryable());
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
-    server.start_again().await;
+    server.restart().await;
     let receipt = publish_again(&bus, &draft("r", "u", "x", Class::Gift)).await;
     assert_eq!(bus.last(&topic("r")).await.unwrap(), receipt.sequence);
     assert_eq!(bus.read_all(0, Sequence::ZERO, 10).await.unwrap().len(), 1);
@@ -296,7 +296,7 @@ async fn publishing_without_a_server_fails_within_its_deadline() {
 /// The client drops messages that its channel cannot hold; subscribers must see no gap.
 #[tokio::test]
 async fn messages_dropped_by_a_full_channel_are_read_again() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let tiny = BusConfig { subscriber_lag_max: 2, ..BusConfig::default() };
     let registry = prometheus::Registry::new();
     let counted = barrage_bus::BusMetrics::new(&registry).unwrap();
@@ -333,7 +333,7 @@ async fn messages_dropped_by_a_full_channel_are_read_again() {
 /// finds it where no message follows.
 #[tokio::test]
 async fn messages_that_were_never_republished_are_found() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let bus = connect(&server, BusConfig::default()).await;
     let mut subscription = bus.subscribe(&topic("r")).await.unwrap();
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());

@@ -7,7 +7,6 @@ mod drafts;
 mod engine;
 mod faults;
 mod partitions;
-mod server;
 mod suite;
 mod tls;
 

@@ -7,10 +7,10 @@ use barrage_bus::nats::{Level, NatsError};
 use barrage_bus::{BusConfig, Log, NatsBus, NatsConfig, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Sequence};
+use barrage_testkit::NatsServer;
 
 use crate::drafts::{draft, topic};
 use crate::engine::{metrics, nats_config};
-use crate::server::Server;
 use crate::suite::{next_message, read_all};
 
 async fn open(config: NatsConfig) -> Result<Arc<NatsBus>, NatsError> {
@@ -23,7 +23,7 @@ async fn post(bus: &NatsBus, room: &str, id: &str) -> Sequence {
 
 #[tokio::test]
 async fn partitions_have_positions_and_messages_of_their_own() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let bus = open(NatsConfig { partitions: 3, ..nats_config(&server) }).await.unwrap();
     let mut positions = HashSet::new();
     for n in 0..30 {
@@ -45,7 +45,7 @@ async fn partitions_have_positions_and_messages_of_their_own() {
 
 #[tokio::test]
 async fn another_number_of_partitions_is_refused_with_the_way_to_move() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let with = |partitions| NatsConfig { partitions, ..nats_config(&server) };
     for (made, others) in [(1, [2, 3, 64]), (3, [1, 2, 4])] {
         let config = |partitions| NatsConfig { prefix: format!("made{made}"), ..with(partitions) };
@@ -77,7 +77,7 @@ async fn another_number_of_partitions_is_refused_with_the_way_to_move() {
 /// Follows the steps in docs/guide/operate.md.
 #[tokio::test]
 async fn a_move_to_more_partitions_continues_after_the_newest_position() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let one = open(nats_config(&server)).await.unwrap();
     for n in 0..40 {
         post(&one, &format!("r{}", n % 4), &format!("m{n}")).await;

@@ -3,11 +3,10 @@
 use barrage_bus::nats::NatsError;
 use barrage_bus::{BusConfig, Log, NatsBus, NatsConfig};
 use barrage_protocol::Class;
-use barrage_testkit::certificates;
+use barrage_testkit::{NatsServer, certificates};
 
 use crate::drafts::draft;
 use crate::engine::{metrics, nats_config};
-use crate::server::Server;
 
 #[tokio::test]
 async fn a_server_with_another_name_or_authority_is_refused() {
@@ -15,7 +14,8 @@ async fn a_server_with_another_name_or_authority_is_refused() {
     certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
     let server =
-        Server::start_with(&["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem")]).await;
+        NatsServer::start_with(&["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem")])
+            .await;
     let port = server.url().rsplit(':').next().unwrap().to_owned();
     let trusting = NatsConfig {
         urls: vec![format!("tls://localhost:{port}").into()],

@@ -3,9 +3,9 @@
 /// A value and its share of all, 0 to 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Share<T> {
-    /// Value that a part of the items has.
+    /// Value of the entry.
     pub value: T,
-    /// Its share. The first share of a list takes the remainder, whatever it says.
+    /// Share of the value. The first entry of a list takes the remainder instead.
     pub part: f64,
 }
 
@@ -16,15 +16,15 @@ const fn share<T>(value: T, part: f64) -> Share<T> {
 /// Mode of a danmaku, by the site's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Moves to the left: mode 1.
+    /// Mode 1: scrolls across the picture.
     Scroll,
-    /// At the bottom: mode 4.
+    /// Mode 4: fixed at the bottom.
     Bottom,
     /// Mode 4, with a drawing of several lines that is longer than a message may be.
     Drawing,
-    /// At the top: mode 5.
+    /// Mode 5: fixed at the top.
     Top,
-    /// Moves to the right: mode 6.
+    /// Mode 6: scrolls in reverse direction.
     Reverse,
     /// Mode 7: the text is a JSON array of position, opacity, duration, text and rotation.
     Positioned,
@@ -47,11 +47,11 @@ impl Mode {
 /// Form of an offset in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetForm {
-    /// Five decimals, as in `12.34500`.
+    /// Five decimals, such as `12.34500`.
     FiveDecimals,
-    /// As short as possible, as in `12.3`.
+    /// One decimal, such as `12.3`.
     OneDecimal,
-    /// `12.340000152588`: a float of 32 bits, printed as one of 64.
+    /// Such as `12.340000152588`: a float of 32 bits, printed as one of 64.
     Float32,
 }
 
@@ -74,11 +74,11 @@ pub enum Writer {
 /// Number of paid items in a recording.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paid {
-    /// Gifts, which come in combos.
+    /// Number of gifts, in combos.
     pub gifts: u32,
-    /// Super chats of the recording.
+    /// Number of super chats.
     pub super_chats: u32,
-    /// Memberships of the recording.
+    /// Number of bought memberships.
     pub guards: u32,
 }
 

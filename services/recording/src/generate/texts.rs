@@ -193,7 +193,7 @@ fn normal(rng: &mut StdRng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
 
-/// Whether something of this probability happens.
+/// Draws an event of this probability.
 pub(super) fn chance(rng: &mut StdRng, probability: f64) -> bool {
     probability > 0.0 && rng.random_bool(probability.min(1.0))
 }

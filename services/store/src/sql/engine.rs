@@ -94,19 +94,19 @@ pub(crate) trait Engine: Send + Sync + std::fmt::Debug {
     /// Executes statements in one transaction; returns the rows that the last one changed.
     fn write(&self, statements: &[Statement<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// See [`crate::Store::append`].
+    /// Implements [`crate::Store::append`] with this database.
     fn append_batch(
         &self,
         partition: u16,
         entries: &[ArchiveEntry],
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// See [`crate::Store::append_audit`].
+    /// Implements [`crate::Store::append_audit`] with this database.
     fn insert_audit(&self, records: &[AuditRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// See [`crate::Store::ping`].
+    /// Implements [`crate::Store::ping`] with this database.
     fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// See [`crate::Store::close`].
+    /// Implements [`crate::Store::close`] with this database.
     fn shut_down(&self) -> impl Future<Output = ()> + Send;
 }

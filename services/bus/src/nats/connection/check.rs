@@ -7,7 +7,7 @@ use crate::nats::config::{NatsConfig, NatsStorage};
 /// Weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Correct.
+    /// As configured and safe.
     Good,
     /// Accepted messages may be lost in the way that the text names.
     Risk,

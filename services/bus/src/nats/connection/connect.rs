@@ -43,7 +43,7 @@ pub enum NatsError {
     Partitions {
         /// Partitions of the existing streams.
         made: u16,
-        /// Configured partitions.
+        /// Partitions in the configuration.
         wanted: u16,
         /// First position that none of the existing streams has given.
         next: u64,
@@ -53,7 +53,7 @@ pub enum NatsError {
     Setup {
         /// Name of the stream or bucket.
         what: String,
-        /// The server's reason.
+        /// Error text of the server.
         reason: String,
     },
 }

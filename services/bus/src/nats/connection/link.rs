@@ -13,7 +13,7 @@ use crate::error::BusError;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Highest ceiling of a pause.
 const PAUSE_MAX: Duration = Duration::from_millis(640);
-/// Shortest pause.
+/// Shortest pause between attempts.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 
 /// Acknowledgement of a stored message.

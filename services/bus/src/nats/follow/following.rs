@@ -38,7 +38,7 @@ enum Arrival {
     Pulse(PulseDraft),
 }
 
-/// How reading a gap ended.
+/// Result of reading a gap.
 #[derive(Debug, PartialEq, Eq)]
 enum Mended {
     /// Memory holds all messages up to the position.
@@ -47,7 +47,7 @@ enum Mended {
     Abandoned,
 }
 
-/// Whether messages may have been stored before the subscription and after the start position.
+/// Accuracy of the position at which following begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     /// The leader named the position after it had the subscription: nothing is missing.

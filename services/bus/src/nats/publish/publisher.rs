@@ -37,7 +37,7 @@ pub(crate) struct Publisher {
     faults: PublishFaults,
 }
 
-/// How one attempt ended.
+/// Result of one attempt.
 enum Attempt {
     Done,
     /// The package has changed: continue at once.

@@ -101,7 +101,7 @@ pub(crate) fn topic_tokens(topic: &Topic) -> String {
     }
 }
 
-/// Key of the switches.
+/// Key under which all switches are stored together.
 pub(crate) const SWITCHES_KEY: &str = "switches";
 /// Key of the revocation of all tokens; a user's key has the user after a dot.
 const REVOKED: &str = "revoked";

@@ -32,7 +32,7 @@ pub(crate) struct ReadResult {
     pub(crate) messages: Vec<Message>,
     /// Position of the last message that was read.
     pub(crate) reached: Sequence,
-    /// Whether the stream held more messages behind it.
+    /// The stream held more messages behind it.
     pub(crate) more: bool,
 }
 
@@ -233,7 +233,7 @@ struct Answer {
 struct Answers {
     answers: Subscriber,
     before: u64,
-    /// Whether the stream held more messages behind them.
+    /// The stream held more messages behind them.
     more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Files made to hurt, and files that are only broken.
+//! Malicious and broken files.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use barrage_recording::{ItemKind, Limits, Recording, RecordingError, Skipped, pa
 const P: &str = "1,1,25,16777215,0,0,abc,1";
 
 fn read(text: &str) -> Recording {
-    parse(text.as_bytes(), &Limits::default()).expect("the file as a whole is in order")
+    parse(text.as_bytes(), &Limits::default()).expect("the file is valid as a whole")
 }
 
 fn texts(recording: &Recording) -> Vec<&str> {
@@ -19,7 +19,7 @@ fn texts(recording: &Recording) -> Vec<&str> {
     recording.items.iter().map(|item| text(&item.kind)).collect()
 }
 
-/// The file holds one entry before and one after; both must be there still.
+/// Asserts that an entry before and one after a bad entry are still parsed.
 fn between(entry: &str, skipped: Skipped) {
     let file = format!(r#"<i><d p="{P}">before</d>{entry}<d p="2{}">after</d></i>"#, &P[1..]);
     let recording = read(&file);
@@ -28,7 +28,7 @@ fn between(entry: &str, skipped: Skipped) {
 }
 
 #[test]
-fn one_bad_entry_costs_nothing_else() {
+fn a_bad_entry_costs_no_other_entry() {
     let none = Skipped::default();
     let d = |text: &str| format!(r#"<d p="{P}">{text}</d>"#);
     between(&d("   "), Skipped { empty: 1, ..none });
@@ -78,7 +78,7 @@ fn bytes_that_are_not_utf8_cost_their_entry_alone() {
 }
 
 #[test]
-fn twenty_thousand_attributes_cost_no_time() {
+fn twenty_thousand_attributes_are_parsed_within_a_second() {
     let mut tag = format!(r#"<d p="{P}" "#);
     for n in 0..20_000 {
         write!(tag, r#"a{n}="x" "#).unwrap();
@@ -90,14 +90,14 @@ fn twenty_thousand_attributes_cost_no_time() {
 }
 
 #[test]
-fn deep_nesting_is_refused() {
+fn nesting_beyond_depth_max_is_refused() {
     let file = format!("<i>{}", "<a>".repeat(1_000_000));
     let refused = parse(file.as_bytes(), &Limits::default());
     assert!(matches!(refused, Err(RecordingError::TooDeep(32))), "{refused:?}");
 }
 
 #[test]
-fn a_billion_laughs_stay_unheard() {
+fn entities_are_never_expanded() {
     let mut file = String::from(r#"<?xml version="1.0"?><!DOCTYPE i [<!ENTITY l0 "lol">"#);
     for n in 1..12 {
         let ten = format!("&l{};", n - 1).repeat(10);
@@ -110,7 +110,7 @@ fn a_billion_laughs_stay_unheard() {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_keeps_what_came_before() {
+fn a_file_that_is_cut_off_keeps_earlier_entries() {
     let whole = format!(r#"<i><d p="{P}">a</d><d p="{P}">弹幕</d></i>"#);
     let root = "<i>".len();
     let first = whole.find("</d>").unwrap() + "</d>".len();
@@ -124,7 +124,7 @@ fn a_file_cut_off_anywhere_keeps_what_came_before() {
 }
 
 #[test]
-fn what_is_no_recording_says_so() {
+fn a_file_that_is_no_recording_is_refused() {
     for other in ["", "<html><d/></html>", "plain text", "\u{0}\u{1}", "{}"] {
         let refused = parse(other.as_bytes(), &Limits::default());
         assert!(matches!(refused, Err(RecordingError::NotARecording)), "{other:?}: {refused:?}");
@@ -134,7 +134,7 @@ fn what_is_no_recording_says_so() {
 }
 
 #[test]
-fn the_bounds_of_the_file_are_errors() {
+fn files_beyond_a_limit_are_refused() {
     let file = format!("<i>{}</i>", format!(r#"<d p="{P}">x</d>"#).repeat(3));
     let limits = Limits { items_max: 2, ..Limits::default() };
     assert!(matches!(parse(file.as_bytes(), &limits), Err(RecordingError::TooManyItems(2))));

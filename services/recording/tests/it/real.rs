@@ -9,8 +9,6 @@ use std::sync::Once;
 use barrage_recording::generate::PROFILES;
 use barrage_recording::{Item, ItemKind, Limits, Mode, Recording, Skipped};
 
-mod statistics;
-
 /// The folder of real recordings. The first call says on standard error what is tested.
 fn folder() -> Option<PathBuf> {
     static SAID: Once = Once::new();
@@ -99,7 +97,7 @@ fn profiles_have_the_figures_of_the_real_files() {
     let Some(folder) = folder() else { return };
     for profile in PROFILES {
         let Some(bytes) = file(&folder, &format!("{}.xml", profile.name)) else { continue };
-        let found = statistics::of(&String::from_utf8_lossy(&bytes));
+        let found = crate::statistics::of(&String::from_utf8_lossy(&bytes));
         let name = profile.name;
         let figures = [found.messages, found.peak_1s, found.peak_10s, found.senders];
         let wanted =

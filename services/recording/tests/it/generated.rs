@@ -8,8 +8,6 @@ use barrage_recording::generate::{self, Expected, Generated, PROFILES, Profile};
 use barrage_recording::{ItemKind, Limits, Mode, Recording};
 use proptest::prelude::*;
 
-mod statistics;
-
 fn parse(file: &Generated) -> Recording {
     barrage_recording::parse(&file.bytes, &Limits::default()).expect("a generated file is within the limits")
 }
@@ -39,7 +37,7 @@ const TEXTS_MIN: usize = 200;
 /// length by 2 characters, the 95th percentile by a third.
 fn check(profile: &Profile, file: &Generated) {
     let name = profile.name;
-    let found = statistics::of(std::str::from_utf8(&file.bytes).expect("profiles are in UTF-8"));
+    let found = crate::statistics::of(std::str::from_utf8(&file.bytes).expect("profiles are in UTF-8"));
     assert_eq!(found.messages, profile.messages as usize, "{name}: messages");
     assert_eq!(found.peak_1s, profile.peak_1s as usize, "{name}: peak in 1 s");
     assert_eq!(found.peak_10s, profile.peak_10s as usize, "{name}: peak in 10 s");

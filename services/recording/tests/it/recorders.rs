@@ -1,9 +1,9 @@
-//! The three writers whose files are read, in the form in which they write.
+//! Files in the formats of the three supported writers.
 
 use barrage_recording::{Item, ItemKind, Limits, Mode, Skipped, parse};
 
 fn items(file: &str) -> Vec<Item> {
-    let recording = parse(file.as_bytes(), &Limits::default()).expect("the file is in order");
+    let recording = parse(file.as_bytes(), &Limits::default()).expect("the file is valid");
     assert_eq!(recording.skipped, Skipped::default(), "{}", recording.skipped);
     recording.items
 }
@@ -63,7 +63,7 @@ fn bililive_recorder_prices_super_chats_in_yuan_and_embeds_a_style_sheet() {
 }
 
 #[test]
-fn the_sites_own_files_name_senders_by_hash() {
+fn files_of_the_site_have_hashes_as_senders() {
     let items = items(
         r#"<i><d p="1.0006,6,18,4278190335,0,0,5bd04b14,51870527213010951,10">a&gt;b <![CDATA[<c>]]></d></i>"#,
     );

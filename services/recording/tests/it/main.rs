@@ -1,0 +1,9 @@
+//! Parsing of generated, real, hostile and hand-written files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod generated;
+mod hostile;
+mod real;
+mod recorders;
+mod statistics;
