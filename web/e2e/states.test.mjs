@@ -130,12 +130,14 @@ test('a disconnected page shows it in all places, and the button reconnects at o
   await until('it is refused', async () => /Retry in \d\d s/.test(await page.textContent('#state-text')));
   await page.waitForSelector('#state[data-state=waiting]', { state: 'attached' });
   await page.waitForSelector('#now:not([hidden])');
+  await page.waitForSelector('#state[aria-live=off]', { state: 'attached' });
   assert.equal(await page.getAttribute('#stage', 'data-air'), 'away');
   assert.equal(await page.textContent('#live-text'), 'OFFLINE');
   assert.equal(await page.textContent('#online-count'), '–');
   source.refusal = null;
   await page.click('#now');
   await connected(page);
+  assert.equal(await page.getAttribute('#state', 'aria-live'), 'polite');
   assert.ok(await page.isHidden('#now'));
   assert.equal(await page.textContent('#live-text'), 'LIVE');
 });

@@ -25,12 +25,16 @@ export class Status {
       this.#writeOnline();
     });
     setInterval(() => {
-      if (this.#state.kind === 'waiting' || this.#state.kind === 'queued') this.#write();
+      if (this.#state.kind !== 'waiting' && this.#state.kind !== 'queued') return;
+      // A screen reader reads the new state, and not every second of the countdown.
+      this.#pill.setAttribute('aria-live', 'off');
+      this.#write();
     }, 500);
   }
 
   state(state: State): void {
     this.#state = state;
+    this.#pill.setAttribute('aria-live', 'polite');
     this.#write();
     this.#writeOnline();
   }
