@@ -1,12 +1,18 @@
 //! The downlink: long connections, rooms, fan-out.
 //!
 //! The gateway knows no business: it routes messages by room and class, and splices their bodies as
-//! opaque bytes. A room's [`hub`] builds each batch once. The [`shard`]s, one thread each, own the
-//! viewers and write the same bytes to them.
+//! opaque bytes. A room's hub builds each batch once. The shards, one thread each, own the viewers
+//! and write the same bytes to them.
 //!
-//! Imports between the folders point down this list, never up: `gateway`; `http`; `tasks`; `hub` and
-//! `shard`; `context`; `dispatch`; `viewer`; `metrics` and `config`; `admission`, `room` and `drain`;
-//! `load`; `socket`.
+//! A folder imports only folders of later lines:
+//! - `gateway` builds the parts, starts the tasks and joins them;
+//! - `http`: handshakes, event streams, polls, the admin API;
+//! - `hub` (one room), `shard` (one thread and its viewers), `tasks` (loops of the whole gateway);
+//! - `context`: handles that these share;
+//! - `viewer`: one viewer's queue, limits and notices;
+//! - `config`, `dispatch` (ways to reach viewers), `health`, `metrics`;
+//! - `admission` (who joins, who must leave), `room` (rooms and batches);
+//! - `drain`, `load`, `socket`.
 
 mod admission;
 mod config;

@@ -3,11 +3,11 @@
 use barrage_ledger::Ledger;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
+use barrage_token::TicketError;
+use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
-
-use barrage_token::TicketError;
 
 use crate::drain::Cause;
 use crate::load::{Axis, Level};
@@ -63,97 +63,78 @@ pub struct GatewayMetrics {
 impl GatewayMetrics {
     /// Registers on `registry`. `ledger` is the process's account of messages.
     pub fn new(registry: &Registry, ledger: Ledger) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
-        let labelled =
-            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
-                let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-                registry.register(Box::new(vec.clone()))?;
-                Ok(vec)
-            };
-        let heat = Opts::new("barrage_gateway_rooms_by_heat", "Rooms subscribed now, by heat.");
-        let heat = IntGaugeVec::new(heat, &["heat"])?;
-        registry.register(Box::new(heat.clone()))?;
-        let deliveries = labelled(
-            "barrage_gateway_deliveries_total",
-            "Messages given to viewers' sockets or queues.",
-            &["class"],
-        )?;
-        let push = HistogramOpts::new(
-            "barrage_gateway_push_seconds",
-            "Seconds from the acceptance of a batch's oldest message until a shard has written the batch.",
-        );
-        let push_seconds = Histogram::with_opts(push.buckets(PUSH_BUCKETS_S.to_vec()))?;
-        registry.register(Box::new(push_seconds.clone()))?;
-        let metrics = GatewayMetrics {
-            connections: gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
-            rooms: gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
-            joins: counter("barrage_gateway_joins_total", "Viewers that were sent a hello.")?,
-            batches: counter("barrage_gateway_batches_total", "Batches built.")?,
-            writes: counter("barrage_gateway_writes_total", "Writes to viewers' sockets.")?,
-            sent_bytes: counter("barrage_gateway_sent_bytes_total", "Bytes taken by viewers' sockets.")?,
-            backlog_bytes: gauge("barrage_gateway_backlog_bytes", "Bytes queued for viewers.")?,
-            client_frames: counter("barrage_gateway_client_frames_total", "Frames received from viewers.")?,
-            deliveries: Class::ALL.map(|class| deliveries.with_label_values(&[class.label()])),
-            dropped: labelled(
+        let new = Registrar(registry);
+        Ok(GatewayMetrics {
+            connections: new.gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
+            rooms: new.gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
+            joins: new.counter("barrage_gateway_joins_total", "Viewers that were sent a hello.")?,
+            batches: new.counter("barrage_gateway_batches_total", "Batches built.")?,
+            writes: new.counter("barrage_gateway_writes_total", "Writes to viewers' sockets.")?,
+            sent_bytes: new
+                .counter("barrage_gateway_sent_bytes_total", "Bytes taken by viewers' sockets.")?,
+            backlog_bytes: new.gauge("barrage_gateway_backlog_bytes", "Bytes queued for viewers.")?,
+            client_frames: new
+                .counter("barrage_gateway_client_frames_total", "Frames received from viewers.")?,
+            deliveries: new.deliveries()?,
+            dropped: new.counters(
                 "barrage_gateway_left_out_total",
                 "Messages dropped from viewers' streams.",
                 &["class", "stage", "reason"],
             )?,
-            closes: labelled("barrage_gateway_closes_total", "Connections closed by the server.", &["code"])?,
-            repairs: labelled(
+            closes: new.counters(
+                "barrage_gateway_closes_total",
+                "Connections closed by the server.",
+                &["code"],
+            )?,
+            repairs: new.counters(
                 "barrage_gateway_repairs_total",
                 "Resumes and repairs answered.",
                 &["outcome"],
             )?,
-            overload_level: gauge(
+            overload_level: new.gauge(
                 "barrage_gateway_overload_level",
                 "Overload level: 0 normal, 1 coarse pulses, 2 no pulses, 3 thin chat, 4 joins refused.",
             )?,
-            overload_changes: labelled(
+            overload_changes: new.counters(
                 "barrage_gateway_overload_changes_total",
                 "Changes of the overload level, by the new level and the greatest pressure.",
                 &["level", "pressure"],
             )?,
-            joins_refused: labelled("barrage_gateway_joins_refused_total", "Joins refused.", &["reason"])?,
-            tickets: labelled(
+            joins_refused: new.counters(
+                "barrage_gateway_joins_refused_total",
+                "Joins refused.",
+                &["reason"],
+            )?,
+            tickets: new.counters(
                 "barrage_gateway_tickets_total",
                 "Tickets presented, by outcome.",
                 &["outcome"],
             )?,
-            draining: gauge("barrage_gateway_draining", "1 while all viewers are sent to other gateways.")?,
-            moved: labelled(
+            draining: new
+                .gauge("barrage_gateway_draining", "1 while all viewers are sent to other gateways.")?,
+            moved: new.counters(
                 "barrage_gateway_viewers_moved_total",
                 "Viewers sent to other gateways.",
                 &["cause"],
             )?,
-            heat,
-            heat_changes: labelled(
+            heat: new.gauges("barrage_gateway_rooms_by_heat", "Rooms subscribed now, by heat.", &["heat"])?,
+            heat_changes: new.counters(
                 "barrage_gateway_heat_changes_total",
                 "Changes of rooms' heat, by the new heat.",
                 &["heat"],
             )?,
-            push_seconds,
-            notices_not_kept: counter(
+            push_seconds: new.push_seconds()?,
+            notices_not_kept: new.counter(
                 "barrage_gateway_notices_not_kept_total",
                 "Notices sent once and not kept, because too many users have unacknowledged ones.",
             )?,
             ledger,
-        };
-        metrics.create_series();
-        Ok(metrics)
+        }
+        .with_all_series())
     }
 
     /// Creates every series at 0, so that a rate sees the first event.
-    fn create_series(&self) {
+    fn with_all_series(self) -> Self {
         for code in Code::ALL {
             self.closes.with_label_values(&[code.label()]);
         }
@@ -188,6 +169,7 @@ impl GatewayMetrics {
             self.heat.with_label_values(&[heat.label()]);
             self.heat_changes.with_label_values(&[heat.label()]);
         }
+        self
     }
 
     pub(crate) fn delivered(&self, class: Class, messages: u64) {
@@ -240,6 +222,45 @@ impl GatewayMetrics {
     /// Messages of all classes delivered so far, for the rate in the load report.
     pub(crate) fn deliveries(&self) -> u64 {
         self.deliveries.iter().map(IntCounter::get).sum()
+    }
+}
+
+/// Creates metrics and registers them.
+struct Registrar<'a>(&'a Registry);
+
+impl Registrar<'_> {
+    fn register<T: Collector + Clone + 'static>(&self, metric: T) -> Result<T, prometheus::Error> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn deliveries(&self) -> Result<[IntCounter; 4], prometheus::Error> {
+        let help = "Messages given to viewers' sockets or queues.";
+        let deliveries = self.counters("barrage_gateway_deliveries_total", help, &["class"])?;
+        Ok(Class::ALL.map(|class| deliveries.with_label_values(&[class.label()])))
+    }
+
+    fn push_seconds(&self) -> Result<Histogram, prometheus::Error> {
+        let help =
+            "Seconds from the acceptance of a batch's oldest message until a shard has written the batch.";
+        let opts = HistogramOpts::from(Opts::new("barrage_gateway_push_seconds", help));
+        self.register(Histogram::with_opts(opts.buckets(PUSH_BUCKETS_S.to_vec()))?)
     }
 }
 

@@ -16,7 +16,7 @@ use http::header;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::routes::room;
+use super::room_path::room;
 use crate::context::Context;
 use crate::drain::Cause;
 use crate::tasks::drain;

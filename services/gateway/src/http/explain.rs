@@ -8,7 +8,7 @@ use barrage_http::{AdminRoutes, ApiError};
 use barrage_protocol::{Code, Sequence};
 use serde_json::{Value, json};
 
-use super::routes::room;
+use super::room_path::room;
 use crate::context::Context;
 
 pub(super) fn router(context: Arc<Context>) -> AdminRoutes {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::admit;
 use super::request_head::{RequestHead, WsQuery, check_handshake, switching_protocols};
-use super::routes::room;
+use super::room_path::room;
 use crate::admission::Admission;
 use crate::context::Context;
 use crate::dispatch::{Arrival, Command, JoinRequest};

@@ -6,6 +6,7 @@ mod explain;
 mod handshake;
 mod poll;
 mod request_head;
+mod room_path;
 mod routes;
 mod sse;
 mod sse_drain;

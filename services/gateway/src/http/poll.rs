@@ -17,7 +17,7 @@ use http::{HeaderMap, header};
 use serde::Deserialize;
 
 use super::admit;
-use super::routes::room;
+use super::room_path::room;
 use crate::admission::{ends_at_secs, token_expired};
 use crate::context::Context;
 use crate::dispatch::News;

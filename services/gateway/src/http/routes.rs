@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use axum::routing::get;
-use barrage_http::{AdminRoutes, ApiError};
-use barrage_protocol::{Code, RoomId};
+use barrage_http::AdminRoutes;
 
 use super::{admin, explain, handshake, poll, sse};
 use crate::context::Context;
@@ -19,9 +18,4 @@ pub(crate) fn router(context: Arc<Context>) -> axum::Router {
 /// Builds the admin routes: drains, flight records and fan-outs.
 pub(crate) fn admin_router(context: &Arc<Context>) -> AdminRoutes {
     explain::router(Arc::clone(context)).merge(admin::router(Arc::clone(context)))
-}
-
-/// Parses the room of a path.
-pub(super) fn room(text: &str) -> Result<RoomId, ApiError> {
-    RoomId::parse(text).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
 }

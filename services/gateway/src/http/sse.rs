@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use super::admit;
 use super::poll::token_ends;
-use super::routes::room;
+use super::room_path::room;
 use super::sse_drain::{SseDrain, Step};
 use crate::admission::{Admission, ends_at_secs, token_expired};
 use crate::context::Context;

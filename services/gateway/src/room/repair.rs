@@ -65,3 +65,6 @@ impl<'a> RepairReader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
