@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         Part::Publish(publish) => publish.run(),
         Part::Read(viewers) => viewers.run(),
         Part::Bus(options) => options.run()?,
-        Part::Quota(options) => options.run()?,
+        Part::Quota(options) => quota::run(&options)?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

@@ -14,7 +14,7 @@ use rand_distr::{Distribution, Poisson};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::Options;
+use super::options::Options;
 
 const WARM_UP_SECS: u32 = 3;
 const SLOT: Duration = Duration::from_millis(10);
