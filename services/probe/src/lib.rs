@@ -3,7 +3,7 @@
 
 mod metrics;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_client::{Event, SendError, Sender, SenderConfig, Viewer, ViewerConfig};
 use barrage_protocol::RoomId;
@@ -76,7 +76,7 @@ impl Probe {
             ..SenderConfig::through_entry(&config.url, &config.token)
         };
         let sender = Sender::new(sending).map_err(ProbeError::Send)?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = barrage_clock::since_unix_epoch();
         let run_id = u64::try_from(now.as_nanos()).unwrap_or_default();
         Ok(Probe { config, viewer, sender, run_id, sent: 0 })
     }
@@ -90,7 +90,7 @@ impl Probe {
             text: "probe".into(),
             style: barrage_protocol::post::Style::default(),
         };
-        let started = Instant::now();
+        let started = barrage_clock::now();
         self.sender.send(&self.config.room, &post).await.map_err(ProbeError::Send)?;
         let deadline = self.config.deadline;
         let wanted = format!("\"id\":\"{id}\"");

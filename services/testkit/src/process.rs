@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -129,7 +129,7 @@ impl Process {
     /// Starts the process again on the files that it left, and waits until it accepts connections.
     /// Starts once more when the process ends at once, because its port may still be taken.
     pub async fn restart(&mut self) {
-        let began = Instant::now();
+        let began = barrage_clock::now();
         while began.elapsed() < START_MAX {
             self.child = spawn(&self.recipe);
             if self.accepts().await {

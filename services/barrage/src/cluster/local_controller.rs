@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use barrage_bus::{Bus, BusMetrics, NatsBus, Registered, entry_load};
@@ -83,7 +83,8 @@ impl LocalController {
         nats.urls = nats_url.map_or(nats.urls, |url| vec![url.into()]);
         let bus = NatsBus::connect(nats, config.bus.clone(), BusMetrics::new(&Registry::new())?).await?;
         let own = |running: &Running| {
-            let owned = Owned { created: Instant::now(), running: Some(running.clone()), reported: false };
+            let owned =
+                Owned { created: barrage_clock::now(), running: Some(running.clone()), reported: false };
             (GatewayId::from(running.name.as_str()), owned)
         };
         let record = keeper.log_dir().join("autoscale.jsonl");
@@ -105,7 +106,7 @@ impl LocalController {
                 .with_context(|| format!("{} cannot be written", record.display()))?,
             recorded: 0,
             logged: Vec::new(),
-            rebalance_at: Instant::now(),
+            rebalance_at: barrage_clock::now(),
         })
     }
 
@@ -173,7 +174,7 @@ impl LocalController {
             }
             gateways.push(gateway_load(id, owned, age, registered));
         }
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = barrage_clock::since_unix_epoch();
         Observation {
             at_secs: at.as_secs_f64(),
             replicas: u32::try_from(gateways.len()).unwrap_or(u32::MAX),
@@ -237,11 +238,11 @@ impl LocalController {
         for id in &decision.undrain {
             self.order(reqwest::Method::DELETE, id, "drain", &json!({})).await;
         }
-        if self.rebalance_at > Instant::now() {
+        if self.rebalance_at > barrage_clock::now() {
             return;
         }
         let period_secs = self.policy.rebalance.period_secs;
-        self.rebalance_at = Instant::now() + Duration::from_secs_f64(period_secs);
+        self.rebalance_at = barrage_clock::now() + Duration::from_secs_f64(period_secs);
         // A gateway that drains has a pace of its own.
         for order in decision.moves.iter().filter(|order| order.cause == MoveCause::Rebalance) {
             let gateway = observation.gateways.iter().find(|gateway| gateway.id == order.gateway);
@@ -259,7 +260,7 @@ impl LocalController {
         self.number = self.number.wrapping_add(1).max(1);
         let member = self.context.gateway(self.number);
         let id = GatewayId::from(format!("gateway-{}", self.number));
-        let owned = Owned { created: Instant::now(), running: None, reported: false };
+        let owned = Owned { created: barrage_clock::now(), running: None, reported: false };
         self.gateways.insert(Arc::clone(&id), owned);
         let keeper = Arc::clone(&self.keeper);
         self.starts.spawn(async move { (id, keeper.start(member).await) });

@@ -91,7 +91,7 @@ pub(crate) fn mint(keyring: &Keyring) -> anyhow::Result<String> {
     if !keyring.can_sign() {
         bail!("no configured key can sign a token for this command; give one with --token-file");
     }
-    let now_secs = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let now_secs = barrage_clock::since_unix_epoch().as_secs();
     let claims = Claims {
         sub: "operator".parse().context("the operator's user id")?,
         name: None,

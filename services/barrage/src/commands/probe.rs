@@ -60,7 +60,7 @@ async fn run(config: ProbeConfig, count: u32) -> anyhow::Result<()> {
 
 fn own_token(config: &Config, arguments: &ProbeArguments) -> anyhow::Result<String> {
     let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::Never)?;
-    let now_secs = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let now_secs = barrage_clock::since_unix_epoch().as_secs();
     let claims = Claims {
         sub: "probe".parse().context("the probe's user id")?,
         name: None,

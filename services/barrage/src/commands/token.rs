@@ -41,7 +41,7 @@ fn mint(config: &Config, arguments: &MintArguments) -> anyhow::Result<()> {
         name: arguments.name.clone(),
         rooms: Rooms(arguments.rooms.clone()),
         role: arguments.role,
-        exp: unix_secs()?.saturating_add(arguments.ttl_secs),
+        exp: unix_secs().saturating_add(arguments.ttl_secs),
         nbf: None,
         aud: String::new(),
     };
@@ -60,7 +60,7 @@ fn check(config: &Config, token: Option<&str>, room: Option<&RoomId>) -> anyhow:
     };
     let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::Never)?;
     let explained = keyring.explain(token);
-    for line in lines(&explained, unix_secs()?) {
+    for line in lines(&explained, unix_secs()) {
         print_line(line)?;
     }
     let identity = explained.outcome.map_err(|reason| anyhow::anyhow!("the token is refused: {reason}"))?;
@@ -119,6 +119,6 @@ fn format_time(secs: f64, now_secs: u64) -> String {
     }
 }
 
-fn unix_secs() -> anyhow::Result<u64> {
-    Ok(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs())
+fn unix_secs() -> u64 {
+    barrage_clock::since_unix_epoch().as_secs()
 }

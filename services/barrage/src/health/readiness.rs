@@ -51,7 +51,8 @@ pub(crate) struct Readiness(Arc<Mutex<CheckResult>>);
 impl Readiness {
     /// Creates a readiness that is false until the first check has succeeded.
     pub(crate) fn new() -> Self {
-        let starting = CheckResult { at: Instant::now(), reason: Some("this process is starting".into()) };
+        let starting =
+            CheckResult { at: barrage_clock::now(), reason: Some("this process is starting".into()) };
         Readiness(Arc::new(Mutex::new(starting)))
     }
 
@@ -68,12 +69,12 @@ impl Readiness {
     }
 
     fn set(&self, reason: Option<String>) {
-        *self.0.lock() = CheckResult { at: Instant::now(), reason };
+        *self.0.lock() = CheckResult { at: barrage_clock::now(), reason };
     }
 
     /// Checks once a second until `shutdown`. Logs each change, and a lasting failure once a minute.
     pub(crate) async fn run(self, checks: Checks, shutdown: CancellationToken) {
-        let (started, mut fault, mut store_has_answered) = (Instant::now(), Fault::default(), false);
+        let (started, mut fault, mut store_has_answered) = (barrage_clock::now(), Fault::default(), false);
         let mut ticks = tokio::time::interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -1,7 +1,7 @@
 //! Routes that the admin listener of every process has: health, metrics and the fleet report.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::get;
@@ -122,7 +122,7 @@ async fn fleet(State(health): State<HealthContext>) -> Json<Fleet> {
         report: instance.report,
         report_age_ms: u64::try_from(instance.age.as_millis()).unwrap_or(u64::MAX),
     });
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = barrage_clock::since_unix_epoch();
     let prewarms = autoscale::prewarms(&health.bus.settings().borrow(), now).collect();
     Json(Fleet { instances: instances.collect(), entry, prewarms })
 }

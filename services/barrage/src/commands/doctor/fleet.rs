@@ -1,6 +1,6 @@
 //! Checks of the running processes and of their clocks.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use barrage_bus::nats::{Finding, Level};
 use serde_json::Value;
@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Runs the checks through the admin API of the process that the configuration names.
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = barrage_clock::since_unix_epoch();
     if now.as_secs() < EPOCH_SECS_MIN {
         found.push(finding(
             Level::Bad,
