@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_both_forms_and_leaves_unmeasured_axes_open() {
+    fn capacity_file_reads_toml_and_json_and_leaves_unmeasured_axes_open() {
         let toml = "build = \"1.0\"\n[knee]\nconnections = 50000\njoins_per_s = 1500\n";
         let json = r#"{"build": "1.0", "knee": {"connections": 50000, "joins_per_s": 1500}}"#;
         let file = read("capacity.toml", toml).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn lower_bounds_are_no_knees_and_are_warned_of() {
+    fn lower_bounds_are_no_knees_and_give_warnings() {
         let json = r#"{"knee": {"connections": 3000, "joins_per_s": 900, "egress_bytes_per_s": 5e6},
                        "at_least": {"connections": true, "egress_bytes_per_s": true}}"#;
         let file = read("capacity.json", json).unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_every_bad_figure_at_once_and_unknown_keys() {
+    fn capacity_file_names_every_invalid_figure_and_refuses_unknown_keys() {
         let error =
             read("c.toml", "[knee]\nconnections = 0\njoins_per_s = -1\ncpu_cores = nan\n").unwrap_err();
         let text = error.to_string();

@@ -1,4 +1,4 @@
-//! The policy: every number that the core decides by.
+//! The policy: every number that decides.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -11,53 +11,52 @@ use crate::placement::WeightsConfig;
 use crate::problem::{Problem, Problems};
 use crate::schedule::Schedule;
 
-/// What the autoscaler may do.
+/// Permissions of the autoscaler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Decides and acts.
     Active,
-    /// Decides as if active; whoever runs the core writes nothing.
+    /// Decides as in `Active`; the caller of the core writes nothing.
     DryRun,
     /// Leaves the fleet as it is.
     Paused,
-    /// Adds gateways, drains none.
+    /// Adds gateways and drains none.
     ScaleOutOnly,
 }
 
 part! {
-    /// The whole policy. Every part has defaults; an empty file is a valid policy.
+    /// The whole policy. Every part has defaults, so an empty file is a valid policy.
     pub struct PolicyConfig {
-        /// What it may do. Default active.
+        /// Permissions of the autoscaler. Default active.
         mode: Mode = Mode::Active;
-        /// Never fewer gateways. Default 2: one may die.
+        /// Fewest gateways. Default 2: one of them may fail.
         replicas_min: u32 = 2, ONE;
-        /// Never more gateways, draining ones included; entry paces joins at the ceiling.
-        /// Default 120.
+        /// Most gateways, draining ones included; at this number entry limits joins. Default 120.
         replicas_max: u32 = 120, ONE;
-        /// Share of the knee that the fleet is planned for. Default 0.95: a higher one
-        /// waits longer in a spike, a lower one costs gateway hours.
+        /// Share of the knee that the fleet is planned for. Default 0.95: with a higher share
+        /// viewers wait longer in a spike, with a lower one gateway hours rise.
         target_utilization: f64 = 0.95, SHARE;
-        /// Seconds between decisions. Default 2: gateways report every second, and a
+        /// Time between two decisions, in seconds. Default 2: gateways report every second, and a
         /// decision takes microseconds.
         tick_secs: f64 = 2.0, POSITIVE;
         /// Spare gateways.
         reserve: ReserveConfig = ReserveConfig::default();
-        /// How far it looks ahead.
+        /// Forecast of demand.
         forecast: ForecastConfig = ForecastConfig::default();
-        /// How joins count.
+        /// Capacity for joins.
         joins: JoinsConfig = JoinsConfig::default();
-        /// When it panics.
+        /// When panic begins and ends.
         panic: PanicConfig = PanicConfig::default();
-        /// How it scales in.
+        /// Pace of scale-in.
         scale_in: ScaleInConfig = ScaleInConfig::default();
-        /// How a gateway drains.
+        /// Pace of drains.
         drain: DrainConfig = DrainConfig::default();
-        /// How viewers are moved off hot gateways.
+        /// Moves of viewers off hot gateways.
         rebalance: RebalanceConfig = RebalanceConfig::default();
-        /// What it does when reports are missing.
+        /// Behaviour while reports are missing.
         missing: MissingConfig = MissingConfig::default();
-        /// Crowds that are known beforehand. Default none.
+        /// Audiences that are known beforehand. Default none.
         schedules: Vec<Schedule> = Vec::new();
         /// Entry's weights.
         weights: WeightsConfig = WeightsConfig::default();
@@ -73,143 +72,141 @@ impl Setting for Schedule {
 }
 
 part! {
-    /// Gateways that may be lost.
+    /// Spare gateways for failures.
     pub struct ReserveConfig {
-        /// So many may die, and nobody waits at entry for new ones. Default 0.
+        /// Gateways that may fail without viewers waiting at entry for new ones. Default 0.
         replicas: u32 = 0, ANY;
-        /// Failure zones of which one may be lost, two or more. Default 0: none.
+        /// Number of failure zones, one of which may fail; 2 or more. Default 0: none.
         zones_to_survive: u32 = 0, ANY;
-        /// The rest then stays under this share of its knee. Default 1.
+        /// Share of their knee under which the other gateways then stay. Default 1.
         utilization: f64 = 1.0, SHARE;
     }
 }
 
 part! {
-    /// The forecast reaches over the time that a new gateway takes to be useful.
+    /// The forecast covers the time that a new gateway takes to become ready.
     pub struct ForecastConfig {
-        /// Window of the fast slope. Default 10: sees a spike within seconds.
+        /// Window of the fast slope. Default 10: it shows a spike within seconds.
         fast_secs: f64 = 10.0, POSITIVE;
-        /// Window of the slow slope. Default 60: sees steady growth through noise.
+        /// Window of the slow slope. Default 60: it shows steady growth through noise.
         slow_secs: f64 = 60.0, POSITIVE;
-        /// Growth by less than this within the fast window, in percent of the viewers,
-        /// is noise to it. Default 1.
+        /// Growth within the fast window that counts as noise, in percent of the viewers. Default
+        /// 1.
         noise_percent: f64 = 1.0, PERCENT;
-        /// Growth is believed up to this multiple of the present viewers (and one
-        /// gateway's worth). Default 1.5.
+        /// Greatest growth that is extrapolated, as a multiple of the present viewers, plus one
+        /// gateway's worth. Default 1.5.
         growth_max: f64 = 1.5, ANY;
-        /// A start's length until three were measured. Default 40.
+        /// Duration of a start until three starts were measured. Default 40.
         provision_secs: f64 = 40.0, POSITIVE;
-        /// The measured 90th percentile is multiplied by this. Default 1.3.
+        /// Factor on the measured 90th percentile of starts. Default 1.3.
         provision_margin: f64 = 1.3, ONE;
-        /// Window over which load per viewer is averaged. Default 30.
+        /// Window over which the load of one viewer is averaged. Default 30.
         per_viewer_secs: f64 = 30.0, POSITIVE;
-        /// How far load per viewer is extrapolated, to twice its value at most.
+        /// Time over which the load of one viewer is extrapolated, to at most twice its value.
         /// Default 20.
         per_viewer_ahead_secs: f64 = 20.0, ANY;
     }
 }
 
 part! {
-    /// Joins are an axis of their own: accepting is what hurts first.
+    /// Joins are an axis of their own, because accepting connections reaches its limit first.
     pub struct JoinsConfig {
         /// Share of the join knee that a gateway is given. Default 0.8.
         share: f64 = 0.8, SHARE;
-        /// The greatest rate within this window counts. Default 4.
+        /// Window whose greatest rate counts. Default 4.
         window_secs: f64 = 4.0, POSITIVE;
-        /// Those who wait should be in within this time. Default 20.
+        /// Time within which waiting viewers should have joined. Default 20.
         clear_secs: f64 = 20.0, POSITIVE;
     }
 }
 
 part! {
-    /// Panic: a celebrity is here. No scale-in, drains called off, no step limit, hot
-    /// gateways get no newcomers.
+    /// Panic: demand outgrows the fleet. No gateway drains, drains are cancelled, no step limit
+    /// applies, and hot gateways get no newcomers.
     pub struct PanicConfig {
-        /// Need over what is ready at which it begins. Default 1.3.
+        /// Need, divided by the serving gateways, at which panic begins. Default 1.3.
         enter: f64 = 1.3, OVER_ONE;
-        /// Share of gateways at or over their knee at which it begins. Default 0.2.
+        /// Share of gateways at or over their knee at which panic begins. Default 0.2.
         hot_share: f64 = 0.2, SHARE;
-        /// Waiting viewers, in seconds of the fleet's joins, at which it begins.
-        /// Default 5.
+        /// Waiting viewers at which panic begins, in seconds of the fleet's joins. Default 5.
         waiting_secs: f64 = 5.0, POSITIVE;
-        /// It ends this long after the last reason. Default 120.
+        /// Time after the last reason at which panic ends. Default 120.
         hold_secs: f64 = 120.0, ANY;
     }
 }
 
 part! {
-    /// Scale-in is slow on purpose: a drained gateway is dear to bring back.
+    /// Scale-in is slow on purpose, because bringing a drained gateway back is expensive.
     pub struct ScaleInConfig {
-        /// The greatest need of this window decides. Default 45.
+        /// Window whose greatest need decides. Default 45.
         window_secs: f64 = 45.0, POSITIVE;
-        /// A gateway more than needed must be spare by this margin, in percent of the
-        /// need, so that noise does not call drains off. Default 5.
+        /// Margin by which a gateway must be spare, in percent of the need, so that noise does not
+        /// cancel drains. Default 5.
         margin_percent: f64 = 5.0, PERCENT;
-        /// No drain begins so soon after gateways were added. Default 600: a crowd
-        /// that has just grown often grows again. What was added in panic does not
-        /// count: panic has a hold of its own, and a spike's end leaves too many.
+        /// Time without new drains after gateways were added. Default 600: viewers that have just
+        /// come often come again. Gateways added in panic do not count, because panic has its own
+        /// hold and the end of a spike leaves too many.
         after_out_secs: f64 = 600.0, ANY;
-        /// Share of the ready gateways that may begin to drain in a period, in
-        /// percent; one always may. Default 25.
+        /// Share of the ready gateways that may start to drain in a period, in percent; one gateway
+        /// always may. Default 25.
         percent_max: f64 = 25.0, PERCENT;
-        /// The period. Default 20.
+        /// Length of the period. Default 20.
         period_secs: f64 = 20.0, POSITIVE;
-        /// So many drain at once at most. Default 10.
+        /// Most gateways that drain at a time. Default 10.
         draining_max: u32 = 10, ONE;
     }
 }
 
 part! {
-    /// A drain: entry sends nobody, viewers are moved, then the process goes.
+    /// A drain: entry sends no viewers, the gateway moves its viewers, then the process ends.
     pub struct DrainConfig {
-        /// Viewers are moved over this time at the fastest. Default 30.
+        /// Shortest time over which the viewers are moved. Default 30.
         spread_secs: f64 = 30.0, POSITIVE;
-        /// After this time whoever is left is cut. Default 120.
+        /// Time after which the connections of the remaining viewers are closed. Default 120.
         deadline_secs: f64 = 120.0, POSITIVE;
-        /// A gateway with no more viewers than this may go. Default 10.
+        /// Viewers with which a drained gateway may end. Default 10.
         left_max: f64 = 10.0, ANY;
-        /// Share of the others' free joins that moving may use. Default 0.25.
+        /// Share of the other gateways' free joins that moves may use. Default 0.25.
         accept_share: f64 = 0.25, SHARE;
     }
 }
 
 part! {
-    /// Viewers stay where they are; after a scale-out some are asked to move.
+    /// Rebalance: viewers stay where they are, except that some move after a scale-out.
     pub struct RebalanceConfig {
-        /// Share of a hot gateway's viewers that moves in a period, in percent. 0
-        /// turns it off. Default 6, by which a skew of 2.7 was 1.25 in 98 s.
+        /// Share of a hot gateway's viewers that moves in a period, in percent; 0 turns rebalance
+        /// off. Default 6, with which a skew of 2.7 fell to 1.25 in 98 s.
         percent: f64 = 6.0, PERCENT;
-        /// The same for a gateway over its knee. Default 8.
+        /// Share of the viewers that moves off a gateway over its knee in a period, in percent.
+        /// Default 8.
         over_percent: f64 = 8.0, PERCENT;
-        /// It begins at this multiple of the mean. Default 1.25.
+        /// Multiple of the mean connections at which rebalance begins. Default 1.25.
         skew_enter: f64 = 1.25, POSITIVE;
-        /// It stops at this multiple. Default 1.1.
+        /// Multiple of the mean connections at which rebalance ends. Default 1.1.
         skew_leave: f64 = 1.1, ONE;
-        /// Only gateways used more than this give viewers. Default 0.7.
+        /// Utilisation above which a gateway gives viewers. Default 0.7.
         utilization_min: f64 = 0.7, SHARE;
-        /// In panic, only while the others have this share of their joins free.
-        /// Default 0.3.
+        /// Share of free joins that the other gateways need for a rebalance in panic. Default 0.3.
         free_joins_min: f64 = 0.3, SHARE;
-        /// The period. Default 10.
+        /// Length of the period. Default 10.
         period_secs: f64 = 10.0, POSITIVE;
     }
 }
 
 part! {
-    /// Reports that are late, absent or absurd.
+    /// Late, missing and incredible reports.
     pub struct MissingConfig {
-        /// A gateway without a report for so long is silent. Default 6.
+        /// Age of a report from which its gateway is silent. Default 6.
         stale_secs: f64 = 6.0, OVER_ONE;
-        /// A silent gateway's viewers stay demand for so long. Default 60.
+        /// Time for which the viewers of a silent gateway stay demand. Default 60.
         keep_secs: f64 = 60.0, ANY;
-        /// Above this share of silent gateways the autoscaler is blind. Default 0.5.
+        /// Share of silent gateways above which the autoscaler is blind. Default 0.5.
         blind_share: f64 = 0.5, SHARE;
-        /// Blind for so long, it goes to the fallback. Default 300.
+        /// Time of blindness after which the fallback holds. Default 300.
         fallback_after_secs: f64 = 300.0, ANY;
-        /// The fallback: at least so many gateways. Default 0: what there is.
+        /// Fewest gateways of the fallback. Default 0: the present number.
         fallback_replicas: u32 = 0, ANY;
-        /// Share that is added to the need while entry's counters are missing.
-        /// Default 0.1.
+        /// Share that is added to the need while entry's counters are missing. Default 0.1.
         entry_gone_reserve: f64 = 0.1, ANY;
     }
 }
@@ -236,7 +233,7 @@ impl PolicyConfig {
         if problems.is_empty() { Ok(policy) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    /// Everything in it that cannot be.
+    /// Returns every invalid value.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();
@@ -249,7 +246,7 @@ impl PolicyConfig {
         problems.0
     }
 
-    /// What must hold between two numbers.
+    /// Checks conditions between two numbers.
     fn relations(&self, p: &mut Problems) {
         let (forecast, scale_in, drain) = (&self.forecast, &self.scale_in, &self.drain);
         let (rebalance, weights) = (&self.rebalance, &self.weights);

@@ -4,7 +4,7 @@ use std::fmt;
 
 pub use barrage_part::Problem;
 
-/// Collects problems.
+/// A list of invalid values.
 #[derive(Debug, Default)]
 pub struct Problems(pub Vec<Problem>);
 

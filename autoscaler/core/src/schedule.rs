@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_active_from_the_lead_to_the_end_and_again() {
+    fn schedule_is_active_from_its_lead_to_its_end_and_repeats() {
         let mut schedule = Schedule {
             name: "show".into(),
             start_secs: 1_000.0,

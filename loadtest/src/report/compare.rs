@@ -6,7 +6,8 @@ use std::fmt::Write;
 use barrage_plot::Plot;
 use maud::{Markup, html};
 
-use super::html::{STYLE, plots};
+use super::html::STYLE;
+use super::plots::plots;
 use super::{Report, Verdict};
 use crate::measure::figure::{self, Unit, unit_of};
 

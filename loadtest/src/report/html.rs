@@ -1,11 +1,11 @@
 //! The report as one page that opens without a network, in a light and a dark form.
 
-use barrage_plot::{Band, Limit, Line, Mark, Plot, XAxis};
 use maud::{Markup, html};
 
+use super::Report;
+use super::plots::plots;
 use super::summary::show;
-use super::{Gateways, Report, Second};
-use crate::measure::figure::{LATENCIES, OTHERS, STATISTICS, Unit, thousands, unit_of};
+use crate::measure::figure::{LATENCIES, OTHERS, STATISTICS, thousands, unit_of};
 
 /// CSS of the report and of a comparison, beside the common style of pages.
 pub(crate) const STYLE: &str = include_str!("report.css");
@@ -69,168 +69,6 @@ fn thresholds(report: &Report) -> Markup {
             }
         } }
     }
-}
-
-/// Returns the plots of a run that have a value.
-pub(crate) fn plots(report: &Report) -> Vec<Plot> {
-    let line = |name: &str, value: fn(&Second) -> Option<f64>| {
-        Line::by_second(name, report.series.iter().map(value))
-    };
-    let count = |name: &str, value: fn(&Second) -> u64| {
-        Line::by_second(name, report.series.iter().map(move |second| Some(value(second) as f64)))
-    };
-    let is_fleet = report.series.iter().any(|s| s.gateways.is_some_and(|it| it.count > 1));
-    let fleet = |name: &str, value: fn(&Gateways) -> f64| {
-        Line::by_second(
-            name,
-            report.series.iter().map(move |s| s.gateways.filter(|_| is_fleet).map(|it| value(&it))),
-        )
-    };
-    let plot = |title, show, lines| Plot::new(title, XAxis::Seconds, show, lines);
-    let plots = [
-        plot(
-            "Viewers",
-            short,
-            vec![
-                count("connected", |s| s.viewers),
-                line("intended", |s| Some(s.wanted)),
-                count("waiting", |s| s.waiting),
-            ],
-        ),
-        plot("Deliveries a second", short, vec![count("messages", |s| s.deliveries)]),
-        plot(
-            "Latency, intended send to viewer",
-            milliseconds,
-            vec![line("p50", |s| s.p50_ms), line("p99", |s| s.p99_ms), line("max", |s| s.max_ms)],
-        ),
-        plot(
-            "Latency of gifts, posts, joins (p99)",
-            milliseconds,
-            vec![
-                line("gift", |s| s.gift_p99_ms),
-                line("post", |s| s.post_p99_ms),
-                line("join", |s| s.join_p99_ms),
-            ],
-        ),
-        plot(
-            "Posts a second",
-            short,
-            vec![
-                count("due", |s| s.posts),
-                count("held", |s| s.held),
-                count("refused", |s| s.refused),
-                count("failed", |s| s.failed),
-            ],
-        ),
-        plot(
-            "Chat that viewers did not receive",
-            short,
-            vec![count("dropped", |s| s.left_out), count("skipped in repairs", |s| s.skipped)],
-        ),
-        plot(
-            "Connections a second",
-            short,
-            vec![
-                count("joins", |s| s.joins),
-                count("resumes", |s| s.reconnects),
-                count("moves", |s| s.moves),
-                count("lost", |s| s.closes),
-                count("refused", |s| s.refusals),
-            ],
-        ),
-        plot(
-            "Gateways",
-            short,
-            vec![fleet("all", |it| it.count as f64), fleet("draining", |it| it.draining as f64)],
-        ),
-        plot(
-            "Viewers of a gateway",
-            short,
-            vec![
-                fleet("the fullest", |it| it.connections_most as f64),
-                fleet("the emptiest", |it| it.connections_least as f64),
-            ],
-        ),
-        plot("Joins a second at one gateway, at most", short, vec![fleet("joins", |it| it.joins_per_s_most)]),
-        plot("Bytes a second to viewers", bytes, vec![count("bytes", |s| s.bytes)]),
-        plot(
-            "CPU, in cores",
-            |value| format!("{value:.2}"),
-            vec![
-                line("server", |s| s.server_cores),
-                fleet("gateways", |it| it.cores),
-                line("tester", |s| Some(s.tester_cores)),
-            ],
-        ),
-        plot(
-            "Memory of the server",
-            bytes,
-            vec![line("resident", |s| s.server_memory_bytes), fleet("gateways", |it| it.memory_bytes)],
-        ),
-        plot("The tester's own lag (p99)", milliseconds, vec![line("lag", |s| s.tester_lag_p99_ms)]),
-    ];
-    let annotate = |plot: Plot| {
-        let limits = limits(report, plot.title());
-        plot.limits(limits).bands(phases(report)).marks(faults(report))
-    };
-    plots.into_iter().flatten().map(annotate).collect()
-}
-
-/// Returns the thresholds on the figures of a plot.
-fn limits(report: &Report, title: &str) -> Vec<Limit> {
-    let shows = |figure: &str| match title {
-        "Viewers" => figure == "viewers.peak",
-        "Deliveries a second" => figure.starts_with("deliveries_per_s"),
-        "Latency, intended send to viewer" => STATISTICS.iter().any(|(name, _)| *name == figure),
-        "Latency of gifts, posts, joins (p99)" => ["gift.p99", "post.p99", "join.p99"].contains(&figure),
-        "Gateways" => figure.starts_with("gateways."),
-        "Joins a second at one gateway, at most" => figure == "gateway.joins_per_s.max",
-        "The tester's own lag (p99)" => figure == "tester.lag.p99",
-        _ => false,
-    };
-    let thresholds = report.scenario.thresholds.iter().filter(|threshold| shows(threshold.figure()));
-    let mut limits: Vec<_> =
-        thresholds.map(|threshold| Limit { text: threshold.to_string(), value: threshold.value() }).collect();
-    if title == "The tester's own lag (p99)" {
-        let value = report.scenario.tester_lag_p99_ms_max;
-        limits.push(Limit { text: format!("invalid above {}", Unit::Ms.show(value)), value });
-    }
-    limits
-}
-
-fn phases(report: &Report) -> Vec<Band> {
-    let mut from = 0.0;
-    let bands = report.scenario.phases.iter().map(|phase| {
-        let (name, to) = (phase.phase.label(), from + phase.secs);
-        let band = Band { name, from, to };
-        from = to;
-        band
-    });
-    bands.collect()
-}
-
-fn faults(report: &Report) -> Vec<Mark> {
-    let mark = |at: f64| Mark { at, text: format!("fault at {at} s") };
-    report.scenario.faults.iter().map(|fault| mark(fault.at_secs)).collect()
-}
-
-fn short(value: f64) -> String {
-    match value {
-        value if value >= 10_000_000.0 => format!("{:.0} M", value / 1e6),
-        value if value >= 1_000_000.0 => format!("{:.1} M", value / 1e6),
-        value if value > 0.0 && value < 4.0 && value.fract() != 0.0 => format!("{value:.2}"),
-        value => thousands(value),
-    }
-}
-
-fn milliseconds(value: f64) -> String {
-    Unit::Ms.show(value)
-}
-
-fn bytes(value: f64) -> String {
-    const UNITS: [(&str, f64); 3] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
-    let unit = UNITS.iter().find(|(_, size)| value >= *size);
-    unit.map_or_else(|| format!("{value:.0} B"), |(unit, size)| format!("{:.1} {unit}", value / size))
 }
 
 fn latencies(report: &Report) -> Markup {

@@ -12,8 +12,7 @@ const MEMORY: &str = "writing to memory cannot fail";
 #[must_use]
 pub fn summary(report: &Report) -> String {
     let mut out = String::new();
-    let (totals, balance) = (&report.totals, &report.balance);
-    let posts = &totals.posts;
+    let totals = &report.totals;
     line(&mut out, &format!("{}: {}", report.scenario.name, report.verdict.label()));
     if let Some(because) = report.verdict.because() {
         line(&mut out, &format!("  {because}"));
@@ -31,33 +30,7 @@ pub fn summary(report: &Report) -> String {
         ("twice in 5 min", figure("viewers.moved_twice")),
     ];
     row(&mut out, "viewers", &viewers);
-    let rates = [("per s", figure("deliveries_per_s")), ("max per s", figure("deliveries_per_s.max"))];
-    row(&mut out, "deliveries", &[&[("all", n(totals.delivered.total()))], &rates[..]].concat());
-    let gifts = [
-        ("owed", n(balance.gifts_owed)),
-        ("lost", n(balance.gifts_lost)),
-        ("twice", n(balance.gifts_doubled)),
-    ];
-    row(&mut out, "gifts", &gifts);
-    let chat = [
-        ("owed", n(balance.chats_owed)),
-        ("lost", n(balance.chats_lost)),
-        ("dropped", n(totals.left_out)),
-        ("skipped in repairs", n(totals.skipped)),
-    ];
-    row(&mut out, "chat", &chat);
-    let sent = [
-        ("all", n(posts.total())),
-        ("broadcast", n(posts.broadcast)),
-        ("held", n(posts.held)),
-        ("refused", n(posts.refused())),
-        ("failed", n(posts.failed())),
-    ];
-    row(&mut out, "posts", &sent);
-    reasons(&mut out, "refused posts", &posts.refused);
-    reasons(&mut out, "failed posts", &posts.failed);
-    reasons(&mut out, "refused connections", &totals.refusals);
-    reasons(&mut out, "lost connections", &totals.closes);
+    messages(&mut out, report);
     if report.figures.get("gateways.peak").is_some_and(|most| *most > 1.0) {
         let gateways = [
             ("peak", figure("gateways.peak")),
@@ -85,6 +58,40 @@ pub fn summary(report: &Report) -> String {
         line(&mut out, &format!("  note    {note}"));
     }
     out
+}
+
+/// Rows of deliveries and posts, by kind and outcome.
+fn messages(out: &mut String, report: &Report) {
+    let (totals, balance) = (&report.totals, &report.balance);
+    let posts = &totals.posts;
+    let figure = |name: &str| show(report, name);
+    let rates = [("per s", figure("deliveries_per_s")), ("max per s", figure("deliveries_per_s.max"))];
+    row(out, "deliveries", &[&[("all", n(totals.delivered.total()))], &rates[..]].concat());
+    let gifts = [
+        ("owed", n(balance.gifts_owed)),
+        ("lost", n(balance.gifts_lost)),
+        ("twice", n(balance.gifts_doubled)),
+    ];
+    row(out, "gifts", &gifts);
+    let chat = [
+        ("owed", n(balance.chats_owed)),
+        ("lost", n(balance.chats_lost)),
+        ("dropped", n(totals.left_out)),
+        ("skipped in repairs", n(totals.skipped)),
+    ];
+    row(out, "chat", &chat);
+    let sent = [
+        ("all", n(posts.total())),
+        ("broadcast", n(posts.broadcast)),
+        ("held", n(posts.held)),
+        ("refused", n(posts.refused())),
+        ("failed", n(posts.failed())),
+    ];
+    row(out, "posts", &sent);
+    reasons(out, "refused posts", &posts.refused);
+    reasons(out, "failed posts", &posts.failed);
+    reasons(out, "refused connections", &totals.refusals);
+    reasons(out, "lost connections", &totals.closes);
 }
 
 fn latencies(out: &mut String, report: &Report) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_scaling::FleetReport;
 use parking_lot::Mutex;
-use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use crate::clock::Moment;
@@ -71,34 +71,12 @@ async fn read(asked: Option<FleetAccess>, start: Moment, seconds: Arc<Mutex<BTre
     }
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    instances: Vec<Instance>,
-}
-
-#[derive(Deserialize)]
-struct Instance {
-    role: String,
-    #[serde(default)]
-    draining: bool,
-    #[serde(default)]
-    load: Load,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Load {
-    connections: u64,
-    joins_per_s: f64,
-    cpu_cores: f64,
-    memory_bytes: f64,
-}
-
 /// Parses an answer; `None` when it is no fleet report, or has no gateways.
 fn parse(body: &[u8]) -> Option<Gateways> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
-    let gateways: Vec<_> = answer.instances.iter().filter(|it| it.role == "gateway").collect();
-    let connections = gateways.iter().map(|it| it.load.connections);
+    let report: FleetReport = serde_json::from_slice(body).ok()?;
+    let gateways: Vec<_> = report.gateways().collect();
+    // Counts of connections are whole numbers.
+    let connections = gateways.iter().map(|it| it.load.connections as u64);
     Some(Gateways {
         count: gateways.len() as u64,
         draining: gateways.iter().filter(|it| it.draining).count() as u64,

@@ -1,5 +1,5 @@
-//! Entry's weights: how much of the newcomers each gateway is offered. Entry works
-//! them out alone, from load reports; the autoscaler only adds factors that lapse.
+//! Entry's weights: the share of newcomers that each gateway is offered. Entry computes them alone,
+//! from load reports; the autoscaler only adds factors that lapse.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,65 +17,61 @@ part! {
     pub struct WeightsConfig {
         /// Utilisation at which the headroom is 0. Default 0.95.
         full_at: f64 = 0.95, SHARE;
-        /// A gateway is shut to newcomers at this estimate. Default 0.98.
+        /// Estimated utilisation at which a gateway is shut to newcomers. Default 0.98.
         shut_at: f64 = 0.98, POSITIVE;
-        /// It opens again under this, after three ticks. Default 0.92.
+        /// Estimated utilisation under which it opens again, after three ticks. Default 0.92.
         open_at: f64 = 0.92, SHARE;
-        /// Weight of a new figure when the load grows. Default 0.7: fast.
+        /// Weight of a new figure while the load grows. Default 0.7: fast.
         up_alpha: f64 = 0.7, SHARE;
-        /// Weight of a new figure when the load falls. Default 0.2: slow.
+        /// Weight of a new figure while the load falls. Default 0.2: slow.
         down_alpha: f64 = 0.2, SHARE;
-        /// Push latency that is aimed at; slower gateways weigh less. Default 250.
+        /// Target of the push latency; slower gateways weigh less. Default 250.
         push_p99_ms: f64 = 250.0, POSITIVE;
-        /// A new gateway comes to its full weight over this time. Default 15.
+        /// Time over which a new gateway reaches its full weight. Default 15.
         slow_start_secs: f64 = 15.0, POSITIVE;
-        /// Reports older than twice this weigh less, at six times nothing. Default 1:
-        /// the reports' period.
+        /// Period of the reports. A report older than twice this weighs less; at six times it
+        /// weighs nothing. Default 1.
         report_secs: f64 = 1.0, POSITIVE;
-        /// Share of silent gateways beyond which it is the reports that fail: the last
-        /// weights are kept, half flattened. Default 0.5.
+        /// Share of silent gateways above which the reports must be failing: the last weights stay,
+        /// half flattened. Default 0.5.
         blind_share: f64 = 0.5, SHARE;
-        /// While more than this share of the fleet is young, weights are squared, so
-        /// that the new ones fill faster. Default 0.2.
+        /// Share of young gateways above which weights are squared, so that new gateways fill
+        /// faster. Default 0.2.
         young_share: f64 = 0.2, SHARE;
-        /// A gateway is young for so long. Default 60.
+        /// Age up to which a gateway is young. Default 60.
         young_secs: f64 = 60.0, POSITIVE;
-        /// Share of the join knee that is granted per second; the rest is room for
-        /// bursts. Default 0.8.
+        /// Share of the join knee that is granted per second; the rest is for bursts. Default 0.8.
         grant_share: f64 = 0.8, SHARE;
-        /// How long a viewer stays, roughly: estimates fade at this rate while a
-        /// report is old. Default 1800.
+        /// Mean stay of a viewer: while a report is old, estimates fade at this rate. Default 1800.
         stay_secs: f64 = 1_800.0, POSITIVE;
-        /// A factor of the autoscaler lapses after so long. Default 30.
+        /// Time after which a factor of the autoscaler lapses. Default 30.
         factor_secs: f64 = 30.0, POSITIVE;
     }
 }
 
-/// Least share that latency or youth leaves of a weight: a gateway that gets nobody
-/// cannot show that it is well.
+/// Least share of a weight that latency or youth leaves: a gateway without newcomers could not show
+/// that it has recovered.
 const SHARE_MIN: f64 = 0.1;
-/// Ticks under `open_at` before a shut gateway opens.
+/// Ticks under `open_at` after which a shut gateway opens.
 const OPEN_TICKS: u32 = 3;
-/// Under this share of the fleet's knees, what is used is not believed to be the viewers'
-/// doing: a process that idles has memory, too.
+/// Share of the fleet's knees under which the load is not attributed to viewers: an idle process
+/// uses memory, too.
 const FEW_SHARE: f64 = 0.05;
 
 impl WeightsConfig {
-    /// Everything in it that cannot be.
+    /// Returns every invalid value.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         self.out_of_range("weights")
     }
 
-    /// Joins per second that one of `entries` replicas may grant on a gateway that takes
-    /// `joins_per_s`.
+    /// Joins per second that one of `entries` replicas may grant on a gateway with this join knee.
     #[must_use]
     pub fn grants_per_s(&self, joins_per_s: f64, entries: u32) -> f64 {
         joins_per_s * self.grant_share / f64::from(entries.max(1))
     }
 
-    /// Grants of so long a time may come at once: a second then brings the whole knee and
-    /// no more.
+    /// Length of a burst, in seconds of grants: with it, one second brings at most the whole knee.
     #[must_use]
     pub fn burst_secs(&self) -> f64 {
         (1.0 - self.grant_share) / self.grant_share
@@ -85,23 +81,23 @@ impl WeightsConfig {
 /// A gateway that newcomers may be sent to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// How it is.
+    /// State of the gateway.
     pub load: ObservedGateway,
-    /// What it carries: gateways need not be alike.
+    /// Knee of the gateway: gateways may differ.
     pub knee: Knee,
 }
 
-/// What a gateway is worth to newcomers, and why. `weight` is in viewers.
+/// Weight of a gateway for newcomers, and its basis. `weight` is in viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Weight {
-    /// The weight; 0 sends nobody.
+    /// The weight; with 0 no viewer is sent.
     pub weight: f64,
-    /// The utilisation that entry believes in, with its own grants.
+    /// Estimated utilisation, including this entry's own grants.
     pub estimate: f64,
-    /// Viewers that this entry replica may still send, whatever the weight says, until the
-    /// gateway is at its knee.
+    /// Viewers that this entry replica may still send until the gateway is at its knee, independent
+    /// of the weight.
     pub room: f64,
-    /// Those of them that it may send before the next tick: within the joins of a second.
+    /// Viewers among those that it may send before the next tick, within the joins of one second.
     pub seats: f64,
 }
 
@@ -110,16 +106,16 @@ struct Known {
     smooth: Option<f64>,
     shut: bool,
     calm_ticks: u32,
-    /// Viewers granted, by the time at which they come, until a report has seen them.
+    /// Granted viewers by their join time, until a report includes them.
     granted: Vec<(Duration, f64)>,
     factor: Option<(f64, Duration)>,
     joined: Option<Duration>,
     report_at: Option<Duration>,
 }
 
-/// Keeps the weights of one entry replica. Memory is bounded by twice the gateways of the
-/// last tick, and a gateway's grants by the moments since its last report (at most
-/// [`GRANTS_MAX`], then the two oldest are joined).
+/// The weights of one entry replica. Memory is bounded by twice the gateways of the last tick; the
+/// grants of a gateway are bounded by the join times since its last report, at most [`GRANTS_MAX`],
+/// beyond which the two oldest are merged.
 #[derive(Debug, Clone)]
 pub struct Weigher {
     config: WeightsConfig,
@@ -127,24 +123,23 @@ pub struct Weigher {
     blind: bool,
 }
 
-/// Grants that are remembered per gateway, in moments.
+/// Most join times of grants that are kept for one gateway.
 pub const GRANTS_MAX: usize = 600;
 
 impl Weigher {
-    /// A new one, that knows nobody.
+    /// A weigher without gateways.
     #[must_use]
     pub fn new(config: WeightsConfig) -> Self {
         Weigher { config, gateways: BTreeMap::new(), blind: false }
     }
 
-    /// Whether at the last tick it was the reports that failed.
+    /// Whether the reports were failing at the last tick.
     #[must_use]
     pub fn is_blind(&self) -> bool {
         self.blind
     }
 
-    /// Notes viewers that were sent to a gateway and come `at` a time: now, or later with
-    /// a ticket.
+    /// Notes viewers that were sent to a gateway and join at a time: now, or later with a ticket.
     pub fn granted(&mut self, id: &GatewayId, viewers: f64, at: Duration) {
         let Some(known) = self.gateways.get_mut(id) else { return };
         match known.granted.iter_mut().rev().find(|(then, _)| *then == at) {
@@ -157,17 +152,17 @@ impl Weigher {
         }
     }
 
-    /// Takes a factor of the autoscaler, 0 to 1, that lapses.
+    /// Sets a factor of the autoscaler, 0 to 1, until a time.
     pub fn advise(&mut self, id: &GatewayId, factor: f64, until: Duration) {
         if let Some(known) = self.gateways.get_mut(id) {
             known.factor = Some((factor.clamp(0.0, 1.0), until));
         }
     }
 
-    /// New weights, one for each candidate, in their order; `entries` replicas of entry
-    /// share each gateway. When nothing that is ready has any weight, all that are ready
-    /// have the same: the answer to a newcomer is never empty. Seats stay 0 there: he gets
-    /// a ticket for later.
+    /// Computes the weights, one for each candidate, in their order; `entries` replicas of entry
+    /// share each gateway. When no ready gateway has a weight, all ready gateways get the same one,
+    /// so that the answer to a newcomer is never empty. Their seats stay 0, so the newcomer gets a
+    /// ticket for a later time.
     pub fn tick(&mut self, candidates: &[Candidate], entries: u32, now: Duration) -> Vec<Weight> {
         if self.gateways.len() > candidates.len() {
             self.gateways.retain(|id, _| candidates.iter().any(|one| one.load.id == *id));
@@ -202,7 +197,8 @@ impl Weigher {
         let known = self.gateways.entry(load.id.clone()).or_default();
         let cost = f64::from(fleet.entries) * fleet.cost / knee.connections;
         let estimate = known.estimate(config, candidate, cost, now);
-        // A guess shuts nobody: when reports are back all would wait for calm.
+        // An estimate without reports shuts no gateway: once reports are back, all gateways would
+        // wait to open.
         if !fleet.blind {
             known.turn(config, estimate);
         }
@@ -230,7 +226,8 @@ impl Weigher {
         }
     }
 
-    /// 1 for young reports, falling to [`SHARE_MIN`] at six periods, then 0.
+    /// Factor by the age of the report: 1 while it is young, falling to [`SHARE_MIN`] at six
+    /// periods, then 0.
     fn staleness(&self, candidate: &Candidate) -> f64 {
         let periods = match candidate.report() {
             Some(_) => candidate.load.report_age_secs / self.config.report_secs,
@@ -245,17 +242,17 @@ impl Weigher {
     }
 }
 
-/// What one tick knows of the whole fleet.
+/// Facts of a tick about the whole fleet.
 struct Fleet {
     blind: bool,
     squared: bool,
-    /// What a viewer costs, in multiples of his connection.
+    /// Cost of a viewer, as a multiple of its connection.
     cost: f64,
     entries: u32,
 }
 
 impl Candidate {
-    /// The report, if it can be believed.
+    /// The report, if it is credible.
     fn report(&self) -> Option<&LoadReport> {
         self.load.report.as_ref().filter(|report| report.is_sane(&self.knee))
     }
@@ -290,7 +287,7 @@ impl Known {
         self.smooth.unwrap_or(0.0) * stayed(age.as_secs_f64()) + own * grant_cost
     }
 
-    /// Shuts at once, opens after calm.
+    /// Shuts at once, and opens after several calm ticks.
     fn turn(&mut self, config: &WeightsConfig, estimate: f64) {
         self.calm_ticks = if estimate <= config.open_at { self.calm_ticks + 1 } else { 0 };
         if estimate >= config.shut_at {
@@ -301,14 +298,14 @@ impl Known {
     }
 }
 
-/// One figure for all axes: the eighth-power mean, close to the greatest and smooth
-/// where two are close. Joins are left out: the grants bound them.
+/// Utilisation over all axes: the eighth-power mean, which is close to the greatest and smooth
+/// where two are close. Joins are not in it, because the grants limit them.
 fn utilization(report: &LoadReport, knee: &Knee) -> f64 {
     let axes = Axis::ALL.into_iter().filter(|axis| *axis != Axis::Joins);
     axes.map(|axis| report.utilization(axis, knee).powi(8)).sum::<f64>().powf(0.125)
 }
 
-/// What one viewer uses, by the fleet's mean, in multiples of what his connection does.
+/// Mean cost of one viewer, as a multiple of its connection.
 fn viewer_cost(candidates: &[Candidate]) -> f64 {
     let (mut used, mut viewers, mut knees) = (0.0, 0.0, 0.0);
     for (candidate, report) in candidates.iter().filter_map(|one| Some((one, one.report()?))) {

@@ -65,7 +65,7 @@ proptest! {
 }
 
 #[test]
-fn draining_cordoned_unready_and_silent_gateways_get_nobody() {
+fn draining_cordoned_unready_and_silent_gateways_have_weight_0() {
     let mut gateways: Vec<_> = (0..9).map(|n| gateway(n, 10_000.0)).collect();
     gateways[0].phase = Phase::Draining;
     gateways[1].cordoned = true;
@@ -78,7 +78,7 @@ fn draining_cordoned_unready_and_silent_gateways_get_nobody() {
 }
 
 #[test]
-fn it_shuts_at_once_and_opens_after_calm() {
+fn gateway_shuts_at_once_and_opens_after_calm_ticks() {
     let mut weigher = weigher();
     let mut at = 0;
     let mut weight = |load: f64| {
@@ -96,7 +96,7 @@ fn it_shuts_at_once_and_opens_after_calm() {
 }
 
 #[test]
-fn a_factor_lapses() {
+fn factor_lapses_at_its_time() {
     let mut weigher = weigher();
     let gateways = [gateway(0, 1_000.0), gateway(1, 1_000.0)];
     let mut at = |secs| tick(&mut weigher, &gateways, secs)[0].weight;
@@ -109,7 +109,7 @@ fn a_factor_lapses() {
 }
 
 #[test]
-fn when_reports_fail_weights_are_flattened_and_own_grants_still_count() {
+fn blind_weights_are_flattened_and_own_grants_still_count() {
     let mut weigher = weigher();
     let mut gateways: Vec<_> = (0..4).map(|n| gateway(n, 10_000.0 * n as f64)).collect();
     (0..60).for_each(|secs| drop(tick(&mut weigher, &gateways, secs)));
@@ -148,7 +148,7 @@ fn each_gateway_is_weighed_by_its_own_knee() {
 }
 
 #[test]
-fn who_comes_with_a_ticket_counts_until_a_report_has_seen_him() {
+fn ticket_holder_counts_until_a_report_includes_it() {
     let mut weigher = weigher();
     let gateways = [gateway(0, 0.0)];
     tick(&mut weigher, &gateways, 1);
@@ -161,7 +161,7 @@ fn who_comes_with_a_ticket_counts_until_a_report_has_seen_him() {
 }
 
 #[test]
-fn an_idle_process_is_not_its_few_viewers_doing() {
+fn idle_process_does_not_raise_the_cost_of_its_few_viewers() {
     let knee = Knee { memory_bytes: Some(10e9), ..knee() };
     let mut load = gateway(0, 1.0);
     load.report.as_mut().unwrap().memory_bytes = 200e6;
@@ -216,7 +216,7 @@ fn storm(report_age: usize) -> (f64, f64) {
 }
 
 #[test]
-fn no_gateway_gets_more_joins_than_its_knee_and_new_ones_catch_up() {
+fn joins_stay_within_the_knee_and_new_gateways_fill() {
     for report_age in [1, 5, 10] {
         let (peak, filled) = storm(report_age);
         assert!(peak <= 1.0, "reports of {report_age} s: {peak} of the join knee");
