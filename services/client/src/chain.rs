@@ -1,5 +1,5 @@
-//! A room's chain on the receiving side: finds gaps, holds what is newer until a
-//! gap is mended, drops what came before. Pure: time is passed in.
+//! Chain of a room on the receiving side: finds gaps, holds newer batches until a gap is repaired, and
+//! drops repeated messages. Pure: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use barrage_protocol::Sequence;
 use barrage_protocol::frame::{Batch, RepairOutcome};
 
-/// How long and how much a chain waits for what is missing.
+/// Limits of the repair of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldLimits {
-    /// Batches held while a gap is mended; beyond, the gap is given up. Default 512:
-    /// half a minute of a busy room.
+    /// Batches held while a gap is open. Beyond, the gap is given up. Default 512: half a minute of a busy
+    /// room.
     pub batches_max: usize,
-    /// A repair that did not close the gap is asked for again after this. Default 2 s.
+    /// Time after which an unanswered repair is requested again. Default 2 s.
     pub ask_again: Duration,
-    /// Asks for one gap; then it is given up. Default 15: the servers may be without a
+    /// Requests for one gap, after which the gap is given up. Default 15: the servers may be without a
     /// leader for many seconds, and a gift in the gap is worth the wait.
     pub asks_max: u32,
 }
@@ -26,21 +26,21 @@ impl Default for HoldLimits {
     }
 }
 
-/// What to do after a batch or a tick, in this order.
+/// Action after a batch or a tick. Actions are carried out in order.
 #[derive(Debug)]
 pub enum Step {
-    /// Show these messages and sums: in chain order, nothing twice.
+    /// Deliver these messages and sums.
     Deliver(Batch),
-    /// Ask the server for the range (`after`, `before`).
+    /// Request the messages between two positions, both excluded.
     Ask {
-        /// Last position seen.
+        /// Last position received.
         after: Sequence,
-        /// First position behind the gap.
+        /// First position after the gap.
         before: Sequence,
     },
-    /// The gap up to this position is given up.
+    /// Give the gap up.
     Lost {
-        /// The chain goes on behind it.
+        /// Last position of the gap; the chain continues after it.
         up_to: Sequence,
     },
 }
@@ -52,11 +52,11 @@ struct Asked {
     times: u32,
 }
 
-/// One room's chain.
+/// Chain of one room.
 #[derive(Debug)]
 pub struct RoomChain {
     position: Sequence,
-    /// The server's own position when the connection began.
+    /// Position of the server at the start of the connection.
     newest: Sequence,
     held: BTreeMap<Sequence, Batch>,
     asked: Option<Asked>,
@@ -64,50 +64,50 @@ pub struct RoomChain {
 }
 
 impl RoomChain {
-    /// A chain that has seen everything up to `position`.
+    /// Creates a chain that has all messages up to `position`.
     #[must_use]
     pub fn new(position: Sequence) -> Self {
         RoomChain::with_limits(position, HoldLimits::default())
     }
 
-    /// The same with limits of its own.
+    /// Creates a chain with limits of its own.
     #[must_use]
     pub fn with_limits(position: Sequence, limits: HoldLimits) -> Self {
         RoomChain { position, newest: position, held: BTreeMap::new(), asked: None, limits }
     }
 
-    /// Whether a gap is known: only then has [`RoomChain::tick`] work.
+    /// Whether a gap is open, so that [`RoomChain::tick`] must be called.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.goal().is_some()
     }
 
-    /// The first position that is known to exist and has not been reached.
+    /// Returns the first position that exists and has not been reached.
     fn goal(&self) -> Option<Sequence> {
         let held = self.held.keys().next().copied();
         let newest = (self.newest > self.position).then_some(self.newest);
         held.into_iter().chain(newest).min()
     }
 
-    /// Everything up to here was delivered or given up.
+    /// Position up to which everything was delivered or given up.
     #[must_use]
     pub fn position(&self) -> Sequence {
         self.position
     }
 
-    /// A new connection begins, whose server is at `newest`: what was asked on the old
-    /// one is asked anew. The resume counts as the first ask, so that a resume that fails
-    /// is noticed even if nothing more is said in the room.
+    /// Starts a new connection to a server at the position `newest`. Requests of the old connection are
+    /// repeated. The resume counts as the first request, so that a failed resume is noticed even if the
+    /// room stays quiet.
     pub fn resumed(&mut self, newest: Sequence, now: Duration) {
         self.newest = newest;
         self.asked = self.goal().map(|goal| Asked { before: Sequence(goal.0 + 1), at: now, times: 1 });
     }
 
-    /// Takes a batch.
+    /// Receives a batch.
     pub fn take(&mut self, batch: Batch, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
         if is_other_history(&batch, self.position) {
-            // Its newest is older than ours: start at its end.
+            // The newest position of the server is older than that of the chain: start there.
             self.position = batch.sequence;
             self.newest = batch.sequence;
             self.held.clear();
@@ -118,8 +118,8 @@ impl RoomChain {
         } else {
             let (is_repair, before) = (batch.repair.is_some(), self.position);
             self.deliver(batch, &mut steps);
-            // An answer that brought nothing leaves the ask standing: asked again at
-            // once, a server that cannot repair would be asked without end.
+            // An empty answer does not end the request: an immediate repetition would flood a server
+            // that cannot repair.
             if is_repair && self.position > before {
                 self.asked = None;
             }
@@ -128,7 +128,7 @@ impl RoomChain {
         steps
     }
 
-    /// Time passes: asks again, or gives a gap up.
+    /// Repeats a request that is due, or gives a gap up.
     pub fn tick(&mut self, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
         let is_due = |asked: Asked| now.saturating_sub(asked.at) >= self.limits.ask_again;
@@ -140,7 +140,7 @@ impl RoomChain {
     }
 
     fn hold(&mut self, batch: Batch, now: Duration, steps: &mut Vec<Step>) {
-        // Of two from one place the one that reaches further is kept.
+        // Of two batches after the same position, the longer one is kept.
         match self.held.get(&batch.previous) {
             Some(held) if held.sequence > batch.sequence => {}
             _ => drop(self.held.insert(batch.previous, batch)),
@@ -175,10 +175,10 @@ impl RoomChain {
         }
     }
 
-    /// Delivers what is held and has become next; asks for the gap that is left.
+    /// Delivers held batches that are next, and requests the remaining gap.
     fn go_on(&mut self, now: Duration, steps: &mut Vec<Step>) {
         if self.asked.is_some_and(|asked| asked.before.0 <= self.position.0 + 1) {
-            // That gap closed without its answer; another may be left.
+            // The gap closed without an answer; another gap may be open.
             self.asked = None;
         }
         while let Some(entry) = self.held.first_entry() {
@@ -186,7 +186,7 @@ impl RoomChain {
                 if self.asked.is_none() {
                     self.ask(now, steps);
                 }
-                // Given up just now: the first one held is next.
+                // After a gap was given up, the first held batch is next.
                 if self.held.keys().next().is_some_and(|first| *first > self.position) {
                     return;
                 }
@@ -200,11 +200,11 @@ impl RoomChain {
     fn deliver(&mut self, mut batch: Batch, steps: &mut Vec<Step>) {
         let position = self.position;
         if batch.sequence <= position && !batch.messages.is_empty() && batch.repair.is_none() {
-            // Seen whole: its sums were shown too.
+            // Delivered before, sums included.
             return;
         }
         if batch.previous < position {
-            // Partly seen: what it left out cannot be split, and was counted before.
+            // Delivered in part: the dropped messages cannot be split, and were counted before.
             batch.left_out = Default::default();
         }
         batch.messages.retain(|message| message.sequence > position);
@@ -213,9 +213,9 @@ impl RoomChain {
     }
 }
 
-/// The answer to a resume from a position that the server never gave: `gone`, and
-/// an empty range at its own newest. A late `gone` of an ordinary repair names the
-/// range that was asked for instead, and must not turn the chain back.
+/// Whether a batch answers a resume from a position that the server never assigned: `gone` with an empty
+/// range at the newest position of the server. A late `gone` of an ordinary repair has the requested range
+/// instead, and must not reset the chain.
 fn is_other_history(batch: &Batch, position: Sequence) -> bool {
     batch.repair.is_some_and(|repair| repair.outcome == RepairOutcome::Gone)
         && batch.previous == batch.sequence

@@ -1,4 +1,4 @@
-//! How a client behaves.
+//! Settings of viewers and senders.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use barrage_protocol::entry::{EntryAnswer, Transport};
 
 use crate::chain::HoldLimits;
 
-/// A viewer's settings.
+/// Settings of a viewer.
 #[derive(Debug, Clone)]
 pub struct ViewerConfig {
     /// Base URL of entry, such as `http://127.0.0.1:8080`.
     pub entry_url: String,
-    /// The room.
+    /// Room to watch.
     pub room: RoomId,
-    /// JWT; `None` watches anonymously.
+    /// Token; `None` watches anonymously.
     pub token: Option<String>,
-    /// Resume after this position at the first connect.
+    /// Position to resume after at the first connect.
     pub after: Option<barrage_protocol::Sequence>,
-    /// Ask for the deflated encoding. Default true.
+    /// Whether to use the deflated encoding. Default true.
     pub deflate: bool,
     /// Transports to try, in this order. Default all: WebSocket, event stream, poll.
     pub transports: Vec<Transport>,
-    /// Race the first endpoints. Default true; a load tester switches it off.
+    /// Whether to race the first endpoints. Default true; a load tester turns it off.
     pub race: bool,
-    /// Used when entry cannot be asked. Default none.
+    /// Answer to use when entry does not answer. Default none.
     pub fallback: Option<EntryAnswer>,
-    /// For one connect, handshake and hello included. Default 5 s.
+    /// Longest connect with handshake and hello. Default 5 s.
     pub connect_timeout: Duration,
-    /// Events waiting for the caller; at the bound the client stops reading, and the
-    /// server sees a slow viewer. Default 1024.
+    /// Events that wait for the caller. At the bound the client stops reading, and counts as a slow viewer
+    /// for the server. Default 1024.
     pub events_max: usize,
-    /// How long and how much is held while a gap is mended.
+    /// Limits of the repair of a gap.
     pub hold: HoldLimits,
 }
 
 impl ViewerConfig {
-    /// Anonymous, all transports.
+    /// Settings of an anonymous viewer with all transports.
     #[must_use]
     pub fn new(entry_url: impl Into<String>, room: RoomId) -> Self {
         ViewerConfig {
@@ -55,23 +55,23 @@ impl ViewerConfig {
     }
 }
 
-/// A sender's settings.
+/// Settings of a sender.
 #[derive(Debug, Clone)]
 pub struct SenderConfig {
-    /// Base URLs of uplinks, tried in turn; not used where `entry_url` is given.
+    /// Base URLs of uplinks, tried in turn; not used with `entry_url`.
     pub uplinks: Vec<String>,
     /// Base URL of entry, which names the uplinks. Default: none.
     pub entry_url: Option<String>,
-    /// JWT.
+    /// Token.
     pub token: String,
-    /// For one send, retries included. Default 10 s: a gift is shown within that.
+    /// Longest send with retries. Default 10 s.
     pub deadline: Duration,
-    /// For one attempt. Default 3 s.
+    /// Longest attempt. Default 3 s.
     pub attempt_timeout: Duration,
 }
 
 impl SenderConfig {
-    /// The uplinks that entry names.
+    /// Settings of a sender to the uplinks that entry names.
     #[must_use]
     pub fn through_entry(entry_url: impl Into<String>, token: impl Into<String>) -> Self {
         SenderConfig {
@@ -81,7 +81,7 @@ impl SenderConfig {
         }
     }
 
-    /// One uplink.
+    /// Settings of a sender to one uplink.
     #[must_use]
     pub fn new(uplink: impl Into<String>, token: impl Into<String>) -> Self {
         SenderConfig {

@@ -1,17 +1,17 @@
-//! What can go wrong.
+//! Errors of connects and sends.
 
 use barrage_protocol::code::Refusal;
 
-/// Why a connect failed; the viewer tries the next endpoint, or again later.
+/// Cause of a failed connect. The viewer tries the next endpoint, or retries later.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The server said no.
+    /// The server refused.
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
-    /// No answer in time.
-    #[error("no answer in time")]
+    /// No answer within the timeout.
+    #[error("no answer within the timeout")]
     Timeout,
-    /// The network, or a server that does not speak the protocol.
+    /// A network failure, or an answer that is not of the protocol.
     #[error("{0}")]
     Failed(String),
 }
@@ -22,18 +22,17 @@ impl ConnectError {
     }
 }
 
-/// Why a send failed.
+/// Cause of a failed send.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The server said no, and will again; or the wait that it named is longer than
-    /// the deadline: `retry_after_ms` says how long.
+    /// The server refused for good, or named a wait beyond the deadline (`retry_after_ms`).
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
-    /// The deadline passed; whether the message was taken is not known. Sending it
-    /// again under the same id is safe.
+    /// The deadline passed, and the server may have accepted the message or not. A retry with the same id
+    /// is safe.
     #[error("no answer within the deadline: {0}")]
     Deadline(String),
-    /// No uplink is configured, or a URL is not one.
+    /// The configuration has no uplink, or an invalid URL.
     #[error("{0}")]
     Config(String),
 }

@@ -1,62 +1,62 @@
-//! What a viewer tells its user.
+//! Events of a viewer.
 
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::Transport;
 use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use serde_json::value::RawValue;
 
-/// One thing that happened, in order.
+/// One event, in order.
 #[derive(Debug)]
 pub enum Event {
-    /// The room is open (again, after a reconnect).
+    /// The viewer has joined the room, for the first time or after a reconnect.
     Hello(Box<Hello>, Transport),
-    /// A message of the room: each once, in chain order.
+    /// Message of the room. Each message is delivered once, in the order of the chain.
     Message(BatchMessage),
-    /// The server left so many chat messages out here.
+    /// The server dropped chat messages before the next message.
     LeftOut {
-        /// How many.
+        /// Number of dropped messages.
         chat: u64,
     },
     /// Likes since the last pulse, and the online count when it changed.
     Pulse {
-        /// Likes.
+        /// Likes since the last pulse.
         likes: u64,
-        /// Viewers that came in since the last pulse.
+        /// Joins since the last pulse.
         entries: u64,
-        /// Viewers.
+        /// Viewers online, when the number changed.
         online: Option<u64>,
     },
-    /// A message for this user alone; each once, acknowledged by itself.
+    /// Message for this user alone. Each notice is delivered once, and the client acknowledges it.
     Notice(Box<RawValue>),
-    /// A gap or a resume was answered.
+    /// The server answered a repair or a resume.
     Repaired {
-        /// How.
+        /// Outcome of the repair.
         outcome: RepairOutcome,
-        /// Chat messages skipped.
+        /// Number of chat messages skipped.
         skipped: u64,
     },
-    /// A gap could not be repaired in time; what lay in it is unknown.
+    /// A gap could not be repaired in time. Its messages are unknown.
     Lost,
-    /// More want in than the servers admit: this viewer's turn comes after this wait, if
-    /// it has one (by default a minute at most). Nothing is asked of the user.
+    /// More viewers want to join than the servers admit: the slot of this viewer comes after this wait, by
+    /// default within a minute. The client waits by itself.
     Waiting {
-        /// Milliseconds.
+        /// Wait in milliseconds.
         ms: u64,
     },
-    /// The connection ended; the next attempt comes after this wait.
+    /// The connection ended. The next attempt comes after this wait.
     Reconnecting {
-        /// Milliseconds.
+        /// Wait in milliseconds.
         wait_ms: u64,
-        /// The close code, if one came.
+        /// Close code, if the server sent one.
         code: Option<u16>,
     },
-    /// It is over: the server said never to come back.
+    /// The server closed for good. No further event follows.
     Closed {
-        /// The close code, if one came.
+        /// Close code, if the server sent one.
         code: Option<u16>,
-        /// What the code advises.
+        /// Advice of the close code.
         advice: Advice,
-        /// The server's words.
+        /// Message of the server.
         message: String,
     },
 }

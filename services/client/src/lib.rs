@@ -1,26 +1,20 @@
-//! What a client does, in Rust: ask entry, race, connect, resume, repair, send.
-//! The tests, the load tester and the probe use it, so that what is tested is what
-//! a client does. It stands on the protocol alone.
+//! Client of Barrage in Rust: asks entry, races endpoints, connects, resumes, repairs and sends.
+//!
+//! [`Viewer`] watches a room and delivers one stream of [`Event`]s, in which each message is once and
+//! in order. [`Sender`] posts messages and retries them under the same id. The tests, the load tester
+//! and the probe use this crate, so that they do what a client does. `examples/` has five programs.
 
-mod backoff;
 mod chain;
 mod config;
 mod connect;
-mod endpoints;
 mod error;
 mod event;
-mod follow;
 mod http;
 mod link;
-mod poll;
-mod race;
 mod sender;
-mod sse;
-mod uplinks;
 mod viewer;
-mod ws;
 
-pub use backoff::Backoff;
+pub use barrage_backoff::Backoff;
 pub use chain::{HoldLimits, RoomChain, Step};
 pub use config::{SenderConfig, ViewerConfig};
 pub use error::{ConnectError, SendError};

@@ -1,25 +1,29 @@
-//! A WebSocket by hand: it sends whatever bytes a test wants.
+//! WebSocket client that sends any bytes, valid or not.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::frame::{Batch, ServerFrame};
+use barrage_ws::Opcode;
+use barrage_ws::client::{Mask, close_code, raw_frame, read};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Largest frame of a server, before and after inflation.
+const FRAME_BYTES_MAX: usize = 16 << 20;
 /// Longest wait for a frame.
-const PATIENCE: Duration = Duration::from_secs(20);
+const FRAME_MAX: Duration = Duration::from_secs(20);
 
-/// What the server sent.
+/// Frame of the server, or the end of the connection.
 #[derive(Debug)]
 pub enum Frame {
-    /// A protocol frame and its JSON.
+    /// Protocol frame with its JSON.
     Protocol(ServerFrame, String),
-    /// A pong.
+    /// Payload of a pong.
     Pong(Vec<u8>),
-    /// A close frame's code.
+    /// Code of a close frame; 1005 for a frame without a code.
     Close(u16),
     /// The connection ended.
     End,
@@ -30,12 +34,12 @@ pub enum Frame {
 pub struct RawSocket {
     stream: TcpStream,
     buffer: BytesMut,
-    /// The subprotocol that the server chose.
+    /// Subprotocol that the server chose.
     pub subprotocol: Option<String>,
 }
 
 impl RawSocket {
-    /// Does the handshake; the status when it is refused.
+    /// Connects and upgrades. The error is the HTTP status of a refusal.
     pub async fn connect(
         address: SocketAddr,
         path: &str,
@@ -53,7 +57,7 @@ impl RawSocket {
             if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
-            let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut buffer)).await.unwrap().unwrap();
+            let read = tokio::time::timeout(FRAME_MAX, stream.read_buf(&mut buffer)).await.unwrap().unwrap();
             assert!(read > 0, "the connection ended during the handshake");
         };
         let head = String::from_utf8(buffer.split_to(end).to_vec()).unwrap();
@@ -68,7 +72,7 @@ impl RawSocket {
         Ok(RawSocket { stream, buffer, subprotocol })
     }
 
-    /// Connects to a room and joins it; `after` resumes.
+    /// Connects to a room and sends a join, with `after` as a resume.
     pub async fn join(address: SocketAddr, room: &str, token: Option<&str>, after: Option<u64>) -> RawSocket {
         let mut socket = RawSocket::connect(address, &format!("/v1/rooms/{room}/ws"), &[]).await.unwrap();
         let mut join = serde_json::json!({ "type": "join" });
@@ -82,17 +86,17 @@ impl RawSocket {
         socket
     }
 
-    /// Joins a room as a guest and reads the hello. What is published before it is
-    /// not due to a viewer: a test that posts and then looks must be in first.
+    /// Joins a room as a guest and waits for the hello. A viewer gets no messages from before its hello, so
+    /// a test joins before it posts.
     pub async fn joined(address: SocketAddr, room: &str) -> RawSocket {
         let mut socket = RawSocket::join(address, room, None, None).await;
         match socket.next().await {
             Frame::Protocol(ServerFrame::Hello(_), _) => socket,
-            other => panic!("no hello, but {other:?}"),
+            other => panic!("expected a hello, got {other:?}"),
         }
     }
 
-    /// Sends bytes as they are; a connection that is gone already is no failure.
+    /// Sends bytes unchanged. Succeeds on a closed connection as well.
     pub async fn send_raw(&mut self, bytes: &[u8]) {
         drop(self.stream.write_all(bytes).await);
     }
@@ -102,18 +106,17 @@ impl RawSocket {
         self.send_raw(&masked(0x81, text.as_bytes())).await;
     }
 
-    /// The next frame.
+    /// Waits for the next frame.
     pub async fn next(&mut self) -> Frame {
-        tokio::time::timeout(PATIENCE, self.read()).await.expect("no frame came")
+        tokio::time::timeout(FRAME_MAX, self.read()).await.expect("a frame of the server")
     }
 
-    /// A frame if one comes within this time.
+    /// Returns the next frame if one arrives within this time.
     pub async fn next_within(&mut self, patience: Duration) -> Option<Frame> {
         tokio::time::timeout(patience, self.read()).await.ok()
     }
 
-    /// The next batch that says something of the chain; pulses and other frames are
-    /// passed over.
+    /// Waits for the next batch that extends the chain or answers a repair; skips pulses and other frames.
     pub async fn next_batch(&mut self) -> Batch {
         loop {
             match self.next().await {
@@ -123,12 +126,12 @@ impl RawSocket {
                     return batch;
                 }
                 Frame::Protocol(..) | Frame::Pong(_) => {}
-                other => panic!("no batch, but {other:?}"),
+                other => panic!("expected a batch, got {other:?}"),
             }
         }
     }
 
-    /// Reads to the end: the refusal's code if one came, and the close code.
+    /// Reads to the end. Returns the code of the last error frame, and the close code.
     pub async fn until_closed(&mut self) -> (Option<String>, Option<u16>) {
         let (mut refusal, mut close) = (None, None);
         loop {
@@ -147,13 +150,11 @@ impl RawSocket {
         loop {
             if let Some((opcode, payload)) = cut(&mut self.buffer) {
                 return match opcode {
-                    0x1 => protocol(&payload),
-                    0x2 => protocol(&inflate(&payload, 16 << 20).unwrap()),
-                    0x8 => Frame::Close(
-                        payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),
-                    ),
-                    0xA => Frame::Pong(payload),
-                    other => panic!("an opcode {other} from the server"),
+                    Opcode::Text => protocol(&payload),
+                    Opcode::Binary => protocol(&inflate(&payload, FRAME_BYTES_MAX).unwrap()),
+                    Opcode::Close => Frame::Close(close_code(&payload)),
+                    Opcode::Pong => Frame::Pong(payload.to_vec()),
+                    Opcode::Ping => panic!("a ping from the server"),
                 };
             }
             match self.stream.read_buf(&mut self.buffer).await {
@@ -171,38 +172,16 @@ fn protocol(json: &[u8]) -> Frame {
     Frame::Protocol(frame, String::from_utf8(json.to_vec()).unwrap())
 }
 
-fn cut(buffer: &mut BytesMut) -> Option<(u8, Vec<u8>)> {
-    let (first, second) = (*buffer.first()?, *buffer.get(1)?);
-    assert_eq!(second & 0x80, 0, "the server must not mask");
-    let (len, header) = match second {
-        126 => (usize::from(u16::from_be_bytes(buffer.get(2..4)?.try_into().unwrap())), 4),
-        127 => (u64::from_be_bytes(buffer.get(2..10)?.try_into().unwrap()) as usize, 10),
-        short => (usize::from(short), 2),
-    };
-    if buffer.len() < header + len {
-        return None;
-    }
-    buffer.advance(header);
-    Some((first & 0x0f, buffer.split_to(len).to_vec()))
+/// Removes the first whole frame from a buffer.
+fn cut(buffer: &mut BytesMut) -> Option<(Opcode, BytesMut)> {
+    let frame = read(buffer, FRAME_BYTES_MAX).expect("a valid frame of a server")?;
+    let mut bytes = buffer.split_to(frame.bytes());
+    bytes.advance(frame.header);
+    Some((frame.opcode, bytes))
 }
 
-/// A client's frame: any first byte, any payload, masked.
+/// Encodes a client's frame with any first byte and payload, masked.
 #[must_use]
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [7, 1, 9, 3];
-    let mut out = vec![first];
-    match payload.len() {
-        len @ 0..=125 => out.push(0x80 | len as u8),
-        len @ 126..=0xffff => {
-            out.push(0x80 | 126);
-            out.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            out.push(0x80 | 127);
-            out.extend((len as u64).to_be_bytes());
-        }
-    }
-    out.extend(mask);
-    out.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ mask[i % 4]));
-    out
+    raw_frame(first, payload, Mask::Bytes([7, 1, 9, 3]))
 }

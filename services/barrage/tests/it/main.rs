@@ -14,6 +14,7 @@ mod admin_access;
 mod alone;
 mod bad_input;
 mod client;
+mod client_examples;
 mod configuration;
 mod durability;
 mod fleet;

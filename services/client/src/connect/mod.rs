@@ -1,5 +1,8 @@
-//! From a wish to watch to an open connection: entry, race, then every endpoint in
-//! turn, by transport.
+//! Opens a connection: asks entry, races endpoints, then tries each endpoint, one transport after the
+//! other.
+
+mod entry;
+mod race;
 
 use std::time::Duration;
 
@@ -12,43 +15,35 @@ use tokio::time::Instant;
 
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
-use crate::link::Link;
-use crate::viewer::from_ms;
-use crate::{endpoints, poll, race, sse, ws};
+use crate::http::from_ms;
+use crate::link::{JoinRequest, Link, poll, sse, ws};
 
-/// An endpoint that is silent for so long gets company: a gateway that waits for the bus
-/// must not cost the viewer its whole timeout.
-const NEXT_AFTER: Duration = Duration::from_millis(1_000);
+pub(crate) use self::entry::ask;
 
-/// What every endpoint of one connect is told.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wish<'a> {
-    /// Resume after this position.
-    pub(crate) after: Option<Sequence>,
-    /// For the streams' URLs.
-    pub(crate) ticket: Option<&'a str>,
-}
+/// Silence of an endpoint after which the next one is tried as well: a gateway that waits for the bus
+/// must not cost the viewer the whole timeout.
+const NEXT_ENDPOINT_AFTER: Duration = Duration::from_millis(1_000);
 
-/// How long to wait before connecting by entry's answer; `None` where there is no queue.
-pub(crate) fn turn(answer: &EntryAnswer) -> Option<Duration> {
+/// Returns the wait until the slot of the ticket; `None` without a queue.
+pub(crate) fn wait_for_slot(answer: &EntryAnswer) -> Option<Duration> {
     answer.ticket.as_ref().map(|ticket| from_ms(ticket.wait_ms))
 }
 
-/// Asks entry, waits for its moment if there is one, and connects.
+/// Asks entry, waits for the slot of a ticket, and connects.
 pub(crate) async fn by_entry(
     http: &reqwest::Client,
     config: &ViewerConfig,
     after: Option<Sequence>,
 ) -> Result<Link, ConnectError> {
-    let answer = endpoints::ask(http, config).await?;
-    if let Some(wait) = turn(&answer) {
+    let answer = entry::ask(http, config).await?;
+    if let Some(wait) = wait_for_slot(&answer) {
         tokio::time::sleep(wait).await;
     }
     by_answer(http, config, &answer, after).await
 }
 
-/// Connects as entry said. A ticket that is early by this gateway's clock is shown once
-/// more; it keeps its place.
+/// Connects to an endpoint of an answer. A ticket that is early by the clock of the gateway is shown a
+/// second time; it keeps its slot.
 pub(crate) async fn by_answer(
     http: &reqwest::Client,
     config: &ViewerConfig,
@@ -56,11 +51,11 @@ pub(crate) async fn by_answer(
     after: Option<Sequence>,
 ) -> Result<Link, ConnectError> {
     let ticket = answer.ticket.as_ref().map(|ticket| ticket.token.as_str());
-    let wish = Wish { after, ticket };
-    match race_and_connect(http, config, answer, wish).await {
+    let join = JoinRequest { after, ticket };
+    match race_and_connect(http, config, answer, join).await {
         Err(ConnectError::Refused(refusal)) if refusal.code == Code::TooEarly => {
             tokio::time::sleep(from_ms(refusal.retry_after_ms.unwrap_or(1_000))).await;
-            race_and_connect(http, config, answer, wish).await
+            race_and_connect(http, config, answer, join).await
         }
         connected => connected,
     }
@@ -70,18 +65,18 @@ async fn race_and_connect(
     http: &reqwest::Client,
     config: &ViewerConfig,
     answer: &EntryAnswer,
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
     let mut last = ConnectError::Failed("entry named no endpoint".into());
     for transport in &config.transports {
-        let mut list = endpoints::of(&answer.downlinks, *transport);
+        let mut list = entry::of(&answer.downlinks, *transport);
         if *transport == Transport::Ws && config.race {
             list = race::run(http, &config.entry_url, answer, list).await;
         }
-        match first_of(http, config, &list, wish).await {
+        match first_of(http, config, &list, join).await {
             Ok(Some(link)) => return Ok(link),
             Ok(None) => {}
-            // A server that refuses was reached: another transport would be refused too.
+            // The server was reached, and would refuse another transport too.
             Err(ConnectError::Refused(refusal)) if !is_misunderstood(refusal.code) => {
                 return Err(ConnectError::Refused(refusal));
             }
@@ -91,7 +86,7 @@ async fn race_and_connect(
     Err(last)
 }
 
-/// Connects to one of the endpoints that a `reconnect` frame named.
+/// Connects to an endpoint of a `reconnect` frame; `None` when none of them is open.
 pub(crate) async fn to_named(
     http: &reqwest::Client,
     config: &ViewerConfig,
@@ -99,42 +94,41 @@ pub(crate) async fn to_named(
     after: Option<Sequence>,
 ) -> Option<Link> {
     for transport in &config.transports {
-        let list = endpoints::of(named, *transport);
-        let wish = Wish { after, ticket: None };
-        if let Ok(Some(link)) = first_of(http, config, &list, wish).await {
+        let list = entry::of(named, *transport);
+        let join = JoinRequest { after, ticket: None };
+        if let Ok(Some(link)) = first_of(http, config, &list, join).await {
             return Some(link);
         }
     }
     None
 }
 
-/// The endpoint that is connected first. They are tried in turn, the next one when one
-/// has failed or has not answered for a while, which is not held against it; `None` when
-/// the list is empty.
+/// Connects to the first endpoint that succeeds. The next endpoint is tried when one fails or is silent
+/// for a while; a silent one may still succeed. Returns `None` for an empty list.
 async fn first_of(
     http: &reqwest::Client,
     config: &ViewerConfig,
     list: &[Endpoint],
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Option<Link>, ConnectError> {
     let mut rest = list.iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = Ok(None);
-    attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, wish)));
+    attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, join)));
     loop {
-        let patience = tokio::time::sleep(NEXT_AFTER);
+        let silence = tokio::time::sleep(NEXT_ENDPOINT_AFTER);
         tokio::select! {
             connected = attempts.next() => match connected {
                 None => return last,
                 Some(Ok(link)) => return Ok(Some(link)),
                 Some(Err(error)) if is_final(&error) => return Err(error),
-                // A refusal says more than an endpoint that is away.
+                // A refusal is more specific than an endpoint that does not answer.
                 Some(Err(_)) if matches!(last, Err(ConnectError::Refused(_))) => {}
                 Some(Err(error)) => last = Err(error),
             },
-            () = patience, if rest.len() > 0 => {}
+            () = silence, if rest.len() > 0 => {}
         }
-        attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, wish)));
+        attempts.extend(rest.next().map(|endpoint| connect(http, config, endpoint, join)));
     }
 }
 
@@ -142,21 +136,21 @@ async fn connect(
     http: &reqwest::Client,
     config: &ViewerConfig,
     endpoint: &Endpoint,
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
     let began = Instant::now();
     let connected = match endpoint.transport {
-        Transport::Ws => ws::connect(endpoint, config, wish).await,
-        Transport::Sse => sse::connect(http, endpoint, config, wish).await,
-        Transport::Poll => poll::connect(http, endpoint, config, wish.after).await,
+        Transport::Ws => ws::connect(endpoint, config, join).await,
+        Transport::Sse => sse::connect(http, endpoint, config, join).await,
+        Transport::Poll => poll::connect(http, endpoint, config, join.after).await,
     };
     connected.inspect_err(|error| {
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(%error, url = endpoint.url, ms, "an endpoint could not be connected");
+        tracing::debug!(%error, url = endpoint.url, ms, "a connect to an endpoint failed");
     })
 }
 
-/// Whether no other endpoint would say otherwise.
+/// Whether every other endpoint would refuse as well.
 fn is_final(error: &ConnectError) -> bool {
     let ConnectError::Refused(refusal) = error else { return false };
     match refusal.code {
@@ -165,7 +159,7 @@ fn is_final(error: &ConnectError) -> bool {
     }
 }
 
-/// What a server says whom a proxy on the way has not told the whole request.
+/// Whether a code may be the effect of a proxy that does not pass the whole request on.
 fn is_misunderstood(code: Code) -> bool {
     matches!(code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed)
 }

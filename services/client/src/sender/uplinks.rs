@@ -1,19 +1,21 @@
-//! Where to send: the uplinks configured, or those that entry names.
+//! Uplinks to send to: the configured ones, or those that entry names.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_protocol::RoomId;
 use barrage_protocol::entry::EntryAnswer;
 
-use crate::endpoints::refusal;
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
-/// Longest wait for entry.
+use crate::http::refusal;
+
+/// Longest wait for an answer of entry.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The list in use.
+/// List of uplinks.
 #[derive(Debug)]
-pub(crate) struct Uplinks {
+pub(super) struct Uplinks {
     entry_url: Option<String>,
     known: Mutex<Known>,
 }
@@ -21,51 +23,48 @@ pub(crate) struct Uplinks {
 #[derive(Debug)]
 struct Known {
     urls: Vec<String>,
-    /// When entry is asked again; never for a configured list.
+    /// Time at which entry is asked again; `None` for a configured list.
     fresh_until: Option<Instant>,
 }
 
 impl Uplinks {
-    pub(crate) fn new(configured: Vec<String>, entry_url: Option<String>) -> Self {
+    pub(super) fn new(configured: Vec<String>, entry_url: Option<String>) -> Self {
         let fresh_until = entry_url.is_some().then(Instant::now);
         Uplinks { entry_url, known: Mutex::new(Known { urls: configured, fresh_until }) }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The one for an attempt, counted from 0. An old list is used on when entry does
-    /// not answer; an error says why there is none at all.
-    pub(crate) async fn get(
+    /// Returns the uplink for an attempt, counted from 0. An expired list stays in use while entry does not
+    /// answer. The error has the reason why there is no uplink.
+    pub(super) async fn get(
         &self,
         http: &reqwest::Client,
         room: &RoomId,
         attempt: usize,
     ) -> Result<String, String> {
-        let is_old = self.known().fresh_until.is_some_and(|until| Instant::now() >= until);
-        let mut why = "no uplink is known".to_owned();
+        let is_old = self.known.lock().fresh_until.is_some_and(|until| Instant::now() >= until);
+        let mut reason = "entry has named no uplink".to_owned();
         if let (Some(entry_url), true) = (&self.entry_url, is_old) {
             match ask(http, entry_url, room).await {
                 Ok(answer) => {
                     let fresh_until = Some(Instant::now() + Duration::from_millis(answer.ttl_ms));
-                    *self.known() = Known { urls: answer.uplinks, fresh_until };
+                    *self.known.lock() = Known { urls: answer.uplinks, fresh_until };
                 }
-                Err(error) => why = error,
+                Err(error) => reason = error,
             }
         }
-        let known = self.known();
+        let known = self.known.lock();
         let at = attempt.checked_rem(known.urls.len());
-        at.map(|at| known.urls[at].clone()).ok_or(why)
+        at.map(|at| known.urls[at].clone()).ok_or(reason)
     }
 
-    /// One of them failed: entry may know better by now.
-    pub(crate) fn doubt(&self) {
-        let mut known = self.known();
+    /// Expires the list after a failure, so that the next attempt asks entry again.
+    pub(super) fn expire(&self) {
+        let mut known = self.known.lock();
         known.fresh_until = known.fresh_until.map(|_| Instant::now());
     }
 }
 
+/// Asks entry for uplinks.
 async fn ask(http: &reqwest::Client, entry_url: &str, room: &RoomId) -> Result<EntryAnswer, String> {
     let request = http.get(format!("{entry_url}/v1/entry?room={room}&purpose=send")).timeout(TIMEOUT);
     let response = request.send().await.map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The WebSocket. One task reads and never cancels a read; another writes.
+//! WebSocket. One task reads and never cancels a read; another task writes.
 
 use std::time::Duration;
 
@@ -6,8 +6,10 @@ use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::{ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, ServerFrame};
+use barrage_ws::Opcode;
+use barrage_ws::handshake::generate_key;
+use barrage_ws::stream::{Reader, Side, Writer, split};
 use bytes::Bytes;
-use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketRead, WebSocketWrite};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
@@ -15,15 +17,17 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::{INCOMING_MAX, Incoming, JoinRequest, Link, OUTGOING_MAX, Tasks};
 use crate::config::ViewerConfig;
-use crate::connect::Wish;
 use crate::error::ConnectError;
-use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 
-/// Largest frame taken from a server, before and after inflating.
+/// Largest frame of a server in bytes, before and after inflation.
 const FRAME_BYTES_MAX: usize = 8 << 20;
-/// WebSocket pings waiting for their pong; further ones go unanswered.
+/// Maximum WebSocket pings that wait for their pong; further ones get no answer.
 const PONGS_MAX: usize = 4;
+
+/// Close code of RFC 6455 for a normal end.
+const NORMAL_CLOSE: u16 = 1000;
 
 type Stream = TokioIo<hyper::upgrade::Upgraded>;
 
@@ -31,26 +35,26 @@ type Stream = TokioIo<hyper::upgrade::Upgraded>;
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(endpoint, config, wish);
+    let opening = open(endpoint, config, join);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
-async fn open(endpoint: &Endpoint, config: &ViewerConfig, wish: Wish<'_>) -> Result<Link, ConnectError> {
-    let stream = handshake(endpoint, config, wish.ticket).await?;
-    let (read, write) = tokio::io::split(stream);
-    let (mut reader, writer) = fastwebsockets::after_handshake_split(read, write, Role::Client);
-    reader.set_max_message_size(FRAME_BYTES_MAX);
-    reader.set_auto_close(false);
-    reader.set_auto_pong(false);
+async fn open(
+    endpoint: &Endpoint,
+    config: &ViewerConfig,
+    join: JoinRequest<'_>,
+) -> Result<Link, ConnectError> {
+    let stream = handshake(endpoint, config, join.ticket).await?;
+    let (reader, writer) = split(stream, Side::Client, FRAME_BYTES_MAX);
     let (incoming_in, mut incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, outgoing_out) = mpsc::channel(OUTGOING_MAX);
     let (pongs_in, pongs) = mpsc::channel(PONGS_MAX);
     let mut tasks = Tasks::default();
     tasks.spawn(write_frames(writer, outgoing_out, pongs));
     tasks.spawn(read_frames(reader, incoming_in, pongs_in));
-    let join = ClientFrame::Join { token: config.token.clone(), after: wish.after };
+    let join = ClientFrame::Join { token: config.token.clone(), after: join.after };
     outgoing.send(join).await.map_err(ConnectError::failed)?;
     loop {
         match incoming.recv().await {
@@ -65,6 +69,7 @@ async fn open(endpoint: &Endpoint, config: &ViewerConfig, wish: Wish<'_>) -> Res
     }
 }
 
+/// Connects and upgrades; a status other than 101 becomes a refusal.
 async fn handshake(
     endpoint: &Endpoint,
     config: &ViewerConfig,
@@ -72,12 +77,12 @@ async fn handshake(
 ) -> Result<Stream, ConnectError> {
     let mut url = reqwest::Url::parse(&endpoint.url).map_err(ConnectError::failed)?;
     if url.scheme() != "ws" {
-        return Err(ConnectError::Failed(format!("{} is not spoken here", url.scheme())));
+        return Err(ConnectError::Failed(format!("the scheme {} is not supported", url.scheme())));
     }
     if let Some(ticket) = ticket {
         url.query_pairs_mut().append_pair("ticket", ticket);
     }
-    let host = url.host_str().ok_or_else(|| ConnectError::Failed("no host in the URL".into()))?;
+    let host = url.host_str().ok_or_else(|| ConnectError::Failed("the URL has no host".into()))?;
     let port = url.port_or_known_default().unwrap_or(80);
     let stream =
         TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(ConnectError::failed)?;
@@ -89,7 +94,7 @@ async fn handshake(
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", fastwebsockets::handshake::generate_key())
+        .header("Sec-WebSocket-Key", generate_key())
         .header("Sec-WebSocket-Protocol", protocol)
         .body(Empty::<Bytes>::new())
         .map_err(ConnectError::failed)?;
@@ -108,6 +113,7 @@ async fn handshake(
     Ok(TokioIo::new(upgraded))
 }
 
+/// Reads the refusal in an answer.
 async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectError {
     const BYTES_MAX: usize = 64 * 1024;
     let status = response.status();
@@ -123,63 +129,53 @@ async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectErr
 }
 
 async fn write_frames(
-    mut writer: WebSocketWrite<WriteHalf<Stream>>,
+    mut writer: Writer<WriteHalf<Stream>>,
     mut frames: mpsc::Receiver<ClientFrame>,
     mut pongs: mpsc::Receiver<Vec<u8>>,
 ) {
     loop {
-        let frame = tokio::select! {
+        let (opcode, payload) = tokio::select! {
             frame = frames.recv() => match frame {
-                Some(frame) => {
-                    let json = serde_json::to_vec(&frame).expect("frames are plain data");
-                    Frame::text(Payload::Owned(json))
-                }
+                Some(frame) => (Opcode::Text, serde_json::to_vec(&frame).expect("frames are plain data")),
                 None => break,
             },
-            Some(payload) = pongs.recv() => Frame::pong(Payload::Owned(payload)),
+            Some(payload) = pongs.recv() => (Opcode::Pong, payload),
         };
-        if writer.write_frame(frame).await.is_err() {
+        if writer.send(opcode, payload).await.is_err() {
             return;
         }
     }
-    drop(writer.write_frame(Frame::close(1000, b"")).await);
+    drop(writer.close(NORMAL_CLOSE, "").await);
 }
 
 async fn read_frames(
-    mut reader: WebSocketRead<ReadHalf<Stream>>,
+    mut reader: Reader<ReadHalf<Stream>>,
     frames: mpsc::Sender<Incoming>,
     pongs: mpsc::Sender<Vec<u8>>,
 ) {
     let closed = loop {
-        // Nothing is owed: automatic answers are off.
-        let read = reader.read_frame::<_, std::convert::Infallible>(&mut |_| async { Ok(()) }).await;
-        let frame = match read {
+        let (opcode, payload) = match reader.next().await {
             Ok(frame) => frame,
             Err(error) => break Incoming::Closed { code: None, message: error.to_string() },
         };
-        let parsed = match frame.opcode {
-            OpCode::Text => parse(&frame.payload).map(Some),
-            OpCode::Binary => match inflate(&frame.payload, FRAME_BYTES_MAX) {
-                Ok(json) => parse(&json).map(Some),
-                Err(error) => Err(error.to_string()),
-            },
-            OpCode::Close => {
-                let code = frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
-                let message =
-                    String::from_utf8_lossy(frame.payload.get(2..).unwrap_or_default()).into_owned();
+        let parsed = match opcode {
+            Opcode::Text => parse(&payload).map(Incoming::Frame),
+            Opcode::Binary => inflate(&payload, FRAME_BYTES_MAX)
+                .map_err(|error| error.to_string())
+                .and_then(|json| parse(&json).map(Incoming::Frame)),
+            Opcode::Close => {
+                let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+                let message = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
                 break Incoming::Closed { code, message };
             }
-            OpCode::Ping => {
-                drop(pongs.try_send(frame.payload.to_vec()));
-                Ok(None)
+            Opcode::Ping => {
+                drop(pongs.try_send(payload.to_vec()));
+                Ok(Incoming::Alive)
             }
-            OpCode::Pong => Ok(None),
-            // Nothing here is so large that a server would cut it.
-            OpCode::Continuation => Err("a fragment came".to_owned()),
+            Opcode::Pong => Ok(Incoming::Alive),
         };
         let item = match parsed {
-            Ok(Some(frame)) => Incoming::Frame(frame),
-            Ok(None) => Incoming::Alive,
+            Ok(item) => item,
             Err(message) => break Incoming::Closed { code: None, message },
         };
         if frames.send(item).await.is_err() {

@@ -1,5 +1,5 @@
-//! Following one connection to its end: what it brings, what the viewer owes it, and
-//! the connection that takes over from it.
+//! Follows one connection to its end: frames, heartbeats, acknowledgements, and the connection that
+//! replaces this one.
 
 use std::time::Duration;
 
@@ -7,63 +7,64 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use barrage_protocol::frame::{ClientFrame, ServerFrame};
 
+use super::session::{Ended, Gone, Session};
 use crate::chain::RoomChain;
 use crate::connect;
+use crate::http::from_ms;
 use crate::link::{Incoming, Link, Opening};
-use crate::viewer::{Ended, Gone, Run, from_ms, say};
 
-/// How often gaps are looked at, while there are any.
+/// Interval between two looks at a gap.
 const TICK: Duration = Duration::from_millis(500);
-/// Acknowledgements wait so long for others to go with.
+/// Time for which acknowledgements are collected.
 const ACK_DELAY: Duration = Duration::from_millis(200);
-/// Acknowledgements in one frame.
+/// Maximum acknowledgements in one frame.
 const ACKS_MAX: usize = 64;
-/// A connection that lived this long was a success: the backoff starts again.
+/// Shortest connection that counts as a success and resets the backoff.
 const STABLE: Duration = Duration::from_secs(5);
-/// Between attempts to move, on average: one full server's queue later.
+/// Mean time between two attempts to move: the queue of a full server is shorter by then.
 const MOVE_AGAIN: Duration = Duration::from_secs(2);
-/// Heartbeats without any sign of life, before the connection is given up.
+/// Heartbeat intervals of silence after which the client gives the connection up.
 const SILENT_HEARTBEATS: f64 = 1.5;
 
-/// A connection and its timers.
+/// A connection with its timers.
 struct Following {
     link: Link,
     ping: Interval,
-    heard_at: Instant,
+    last_frame_at: Instant,
     ack_at: Option<Instant>,
-    /// When a `reconnect` frame said to go.
+    /// Time to leave, as a `reconnect` frame named it.
     leave_at: Option<Instant>,
     successor: Option<Opening>,
 }
 
-/// What a step of the loop came to.
+/// Result of one step of the loop.
 enum Turn {
     Stay,
-    /// The successor is open.
+    /// The next connection is open.
     Move(Link),
-    /// The connection has ended.
+    /// The connection has ended, with a close code and a message.
     Over(Option<u16>, String),
 }
 
 impl Following {
     fn new(link: Link) -> Self {
         let ping = heartbeat(&link);
-        Following { link, ping, heard_at: Instant::now(), ack_at: None, leave_at: None, successor: None }
+        Following { link, ping, last_frame_at: Instant::now(), ack_at: None, leave_at: None, successor: None }
     }
 
-    /// Pings, unless the last ones brought nothing.
-    fn beat(&self) -> Turn {
-        if self.heard_at.elapsed() > self.ping.period().mul_f64(SILENT_HEARTBEATS) {
-            return Turn::Over(None, "the server fell silent".into());
+    /// Sends a ping, or gives the connection up after a long silence.
+    fn heartbeat(&self) -> Turn {
+        if self.last_frame_at.elapsed() > self.ping.period().mul_f64(SILENT_HEARTBEATS) {
+            return Turn::Over(None, "the server sent nothing for longer than the heartbeat allows".into());
         }
-        say(&self.link, ClientFrame::Ping { id: 0 });
+        self.link.send(ClientFrame::Ping { id: 0 });
         Turn::Stay
     }
 }
 
-impl Run {
-    /// Follows a connection, and those that take over from it, to the end.
-    pub(crate) async fn follow(&mut self, link: Link) -> Result<Ended, Gone> {
+impl Session {
+    /// Follows a connection, and the connections that replace it, to the end.
+    pub(super) async fn follow(&mut self, link: Link) -> Result<Ended, Gone> {
         let opened_at = Instant::now();
         let mut following = Following::new(link);
         self.hello(&following.link).await?;
@@ -73,11 +74,11 @@ impl Run {
             let is_waiting = self.chain.as_ref().is_some_and(RoomChain::is_waiting);
             let Following { link, ping, ack_at, leave_at, successor, .. } = &mut following;
             let turn = tokio::select! {
-                incoming = link.incoming.recv() => self.heard(incoming, &mut following).await?,
+                incoming = link.incoming.recv() => self.receive(incoming, &mut following).await?,
                 next = opened(successor), if successor.is_some() => {
                     following.successor = None;
                     if next.is_none() {
-                        // This one serves until its deadline: there is time to try again.
+                        // This connection works until its deadline, so there is time for another attempt.
                         following.leave_at = Some(Instant::now() + MOVE_AGAIN.mul_f64(rand::random_range(0.5..1.5)));
                     }
                     next.map_or(Turn::Stay, Turn::Move)
@@ -96,13 +97,13 @@ impl Run {
                     self.tick(&following.link).await?;
                     Turn::Stay
                 }
-                _ = ping.tick() => following.beat(),
+                _ = ping.tick() => following.heartbeat(),
                 () = self.events.closed() => return Err(Gone),
             };
             match turn {
                 Turn::Stay => {}
                 Turn::Move(next) => {
-                    // What the old connection still brought is known to the chain.
+                    // The chain has the messages of the old connection.
                     following = Following { ack_at: following.ack_at, ..Following::new(next) };
                     self.named.clear();
                     self.hello(&following.link).await?;
@@ -114,7 +115,7 @@ impl Run {
         }
     }
 
-    async fn heard(&mut self, incoming: Option<Incoming>, following: &mut Following) -> Result<Turn, Gone> {
+    async fn receive(&mut self, incoming: Option<Incoming>, following: &mut Following) -> Result<Turn, Gone> {
         let (code, message) = match incoming {
             Some(Incoming::Closed { code, message }) => (code, message),
             None => (None, "the connection ended".to_owned()),
@@ -129,16 +130,15 @@ impl Run {
                     Incoming::Frame(frame) => self.take(frame, &following.link).await?,
                     Incoming::Alive | Incoming::Closed { .. } => {}
                 }
-                // After the frame was dealt with: a user who reads slowly is not a
-                // server that is silent.
-                following.heard_at = Instant::now();
+                // After the frame was delivered: a slow caller must not count as a silent server.
+                following.last_frame_at = Instant::now();
                 if following.ack_at.is_none() && !self.acks.is_empty() {
-                    following.ack_at = Some(following.heard_at + ACK_DELAY);
+                    following.ack_at = Some(following.last_frame_at + ACK_DELAY);
                 }
                 return Ok(Turn::Stay);
             }
         };
-        // The next connection is under way already: there is no other to ask for.
+        // The next connection is being opened already.
         let next = match following.successor.take() {
             Some(mut opening) => opening.opened().await,
             None => None,
@@ -146,7 +146,7 @@ impl Run {
         Ok(next.map_or(Turn::Over(code, message), Turn::Move))
     }
 
-    /// Opens the next connection while this one still serves.
+    /// Opens the next connection while this one still works.
     fn make_before_break(&self) -> Opening {
         let (http, config) = (self.http.clone(), self.config.clone());
         let (named, position) = (self.named.clone(), self.position);
@@ -166,7 +166,7 @@ impl Run {
 
     fn acknowledge(&mut self, link: &Link) {
         for sequences in std::mem::take(&mut self.acks).chunks(ACKS_MAX) {
-            say(link, ClientFrame::Ack { sequences: sequences.to_vec() });
+            link.send(ClientFrame::Ack { sequences: sequences.to_vec() });
         }
     }
 }

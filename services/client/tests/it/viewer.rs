@@ -1,20 +1,16 @@
 //! The viewer against a server that does what the test says.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fake;
-
 use std::time::Duration;
 
+use crate::fake::{Fake, Ws, batch, endpoint, hello, hello_of, next, repair, soon, until, written};
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_protocol::batch::{LeftOut, Pulse};
 use barrage_protocol::code::{Advice, Refusal};
 use barrage_protocol::entry::Transport;
 use barrage_protocol::frame::{ClientFrame, RepairOutcome, ServerFrame};
 use barrage_protocol::{BatchWriter, Code, Sequence};
+use barrage_ws::Opcode;
 use bytes::Bytes;
-use fake::{Fake, Ws, batch, endpoint, hello, hello_of, next, repair, soon, until, written};
-use fastwebsockets::{Frame, OpCode, Payload};
 
 #[tokio::test]
 async fn everything_that_comes_is_told_in_order() {
@@ -55,8 +51,8 @@ async fn everything_that_comes_is_told_in_order() {
         acknowledged.extend(sequences.into_iter().map(|sequence| sequence.0));
     }
     assert_eq!(acknowledged, [11, 12, 11]);
-    socket.write(Frame::new(true, OpCode::Ping, None, Payload::Borrowed(b"are you there"))).await;
-    assert_eq!(socket.raw().await, (OpCode::Pong, b"are you there".to_vec()));
+    socket.write(Opcode::Ping, b"are you there".to_vec()).await;
+    assert_eq!(socket.raw().await, (Opcode::Pong, b"are you there".to_vec()));
     drop(viewer);
     socket.left().await;
 }

@@ -1,4 +1,4 @@
-//! Long polling, the last resort; and repairs for the event stream.
+//! Long polling, the last resort; also repairs and acknowledgements for event streams.
 
 use std::time::Duration;
 
@@ -8,30 +8,29 @@ use barrage_protocol::frame::{Batch, ClientFrame, Hello, Notice, PollNotices, Se
 use barrage_protocol::{Code, Sequence};
 use tokio::sync::mpsc;
 
+use super::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 use crate::config::ViewerConfig;
-use crate::endpoints::refusal;
 use crate::error::ConnectError;
-use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
+use crate::http::refusal;
 
-/// How long one poll waits at the server.
+/// Longest wait of one poll at the server, in seconds.
 const WAIT_SECS: u64 = 20;
-/// Beyond the wait, before a poll is given up.
+/// Time beyond the wait after which the client gives a poll up.
 const MARGIN: Duration = Duration::from_secs(10);
-/// Between polls that brought nothing, so that a server that does not wait is not
-/// asked without end.
+/// Shortest interval between empty polls, so that a server that does not wait is not flooded.
 const PACE: Duration = Duration::from_millis(500);
-/// A poll needs no heartbeat: each request is one.
+/// Heartbeat interval for polls: none, because each request is a heartbeat.
 const NO_PING_MS: u64 = 24 * 3600 * 1000;
 
-/// The first poll tells the position; a hello is made of it.
+/// Sends the first poll and makes a hello from its position.
 pub(crate) async fn connect(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     after: Option<Sequence>,
 ) -> Result<Link, ConnectError> {
-    let asked = Asked { after, ..Asked::default() };
-    let first = get(http, &endpoint.url, config.token.as_deref(), &asked);
+    let query = Query { after, ..Query::default() };
+    let first = get(http, &endpoint.url, config.token.as_deref(), &query);
     let (first, notices) =
         tokio::time::timeout(config.connect_timeout, first).await.map_err(|_| ConnectError::Timeout)??;
     let position = first.sequence;
@@ -45,17 +44,17 @@ pub(crate) async fn connect(
         online: 0,
     };
     let (frames, incoming) = mpsc::channel(INCOMING_MAX);
-    let (outgoing, asked) = mpsc::channel(OUTGOING_MAX);
+    let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     let token = config.token.clone();
-    tasks.spawn(answer_repairs(http.clone(), endpoint.url.clone(), token.clone(), asked, frames.clone()));
+    tasks.spawn(answer_repairs(http.clone(), endpoint.url.clone(), token.clone(), sent, frames.clone()));
     let (http, url) = (http.clone(), endpoint.url.clone());
     tasks.spawn(async move {
         let mut position = position;
-        let mut brought: Vec<_> = notices.into_iter().map(ServerFrame::Notice).collect();
-        brought.extend(Some(first).filter(|_| after.is_some()).map(ServerFrame::Batch));
+        let mut pending: Vec<_> = notices.into_iter().map(ServerFrame::Notice).collect();
+        pending.extend(Some(first).filter(|_| after.is_some()).map(ServerFrame::Batch));
         let (code, message) = loop {
-            for frame in brought.drain(..) {
+            for frame in pending.drain(..) {
                 if let ServerFrame::Batch(batch) = &frame {
                     position = batch.sequence;
                 }
@@ -65,20 +64,20 @@ pub(crate) async fn connect(
             }
             let wait = Duration::from_secs(WAIT_SECS) + MARGIN;
             let earliest = tokio::time::Instant::now() + PACE;
-            // An empty `ack` says that notices are acknowledged: they end the wait.
+            // An empty `ack` announces that this client acknowledges notices, so that they end the wait.
             let ack = token.as_ref().map(|_| String::new());
-            let asked = Asked { after: Some(position), wait_secs: WAIT_SECS, ack };
-            match tokio::time::timeout(wait, get(&http, &url, token.as_deref(), &asked)).await {
+            let query = Query { after: Some(position), wait_secs: WAIT_SECS, ack };
+            match tokio::time::timeout(wait, get(&http, &url, token.as_deref(), &query)).await {
                 Ok(Ok((next, notices))) => {
                     if next.sequence <= position {
                         tokio::time::sleep_until(earliest).await;
                     }
-                    brought.extend(notices.into_iter().map(ServerFrame::Notice));
-                    brought.push(ServerFrame::Batch(next));
+                    pending.extend(notices.into_iter().map(ServerFrame::Notice));
+                    pending.push(ServerFrame::Batch(next));
                 }
                 Ok(Err(ConnectError::Refused(refusal))) => break (final_code(&refusal), refusal.message),
                 Ok(Err(error)) => break (None, error.to_string()),
-                Err(_) => break (None, "a poll was not answered".to_owned()),
+                Err(_) => break (None, "the server did not answer a poll".to_owned()),
             }
         };
         drop(frames.send(Incoming::Closed { code, message }).await);
@@ -86,32 +85,33 @@ pub(crate) async fn connect(
     Ok(Link { transport: Transport::Poll, hello, incoming, outgoing, _tasks: tasks })
 }
 
-/// The close code of a refusal after which the viewer does not come back. A room that is
-/// unknown may be known again after a restart, so the reconnect decides about it.
+/// Returns the close code of a refusal after which the viewer must not reconnect. An unknown room may be
+/// known again after a restart, so the reconnect decides about it.
 pub(crate) fn final_code(refusal: &Refusal) -> Option<u16> {
     let is_final = refusal.code.advice() == Advice::Never && refusal.code != Code::UnknownRoom;
     is_final.then(|| refusal.code.close())
 }
 
-/// The query of one poll.
+/// Query of one poll.
 #[derive(Debug, Default)]
-struct Asked {
+struct Query {
     after: Option<Sequence>,
     wait_secs: u64,
     ack: Option<String>,
 }
 
+/// Sends one poll.
 async fn get(
     http: &reqwest::Client,
     url: &str,
     token: Option<&str>,
-    asked: &Asked,
+    query: &Query,
 ) -> Result<(Batch, Vec<Notice>), ConnectError> {
-    let mut request = http.get(url).query(&[("wait_secs", asked.wait_secs)]);
-    if let Some(after) = asked.after {
+    let mut request = http.get(url).query(&[("wait_secs", query.wait_secs)]);
+    if let Some(after) = query.after {
         request = request.query(&[("after", after.0)]);
     }
-    if let Some(ack) = &asked.ack {
+    if let Some(ack) = &query.ack {
         request = request.query(&[("ack", ack)]);
     }
     if let Some(token) = token {
@@ -122,35 +122,35 @@ async fn get(
     let PollNotices { notices } = serde_json::from_slice(&bytes).map_err(ConnectError::failed)?;
     match ServerFrame::parse(&bytes).map_err(ConnectError::failed)? {
         ServerFrame::Batch(batch) => Ok((batch, notices)),
-        _ => Err(ConnectError::Failed("a poll brought no batch".into())),
+        _ => Err(ConnectError::Failed("the answer to a poll is not a batch".into())),
     }
 }
 
-/// Where a connection cannot carry what a client says, the poll resource answers a repair and
-/// takes acknowledgements.
+/// Sends repairs and acknowledgements to the poll resource, for connections that carry no frames of the
+/// client.
 pub(crate) async fn answer_repairs(
     http: reqwest::Client,
     url: String,
     token: Option<String>,
-    mut asked: mpsc::Receiver<ClientFrame>,
+    mut sent: mpsc::Receiver<ClientFrame>,
     frames: mpsc::Sender<Incoming>,
 ) {
-    while let Some(frame) = asked.recv().await {
-        let asked = match frame {
-            ClientFrame::Repair { after, .. } => Asked { after: Some(after), ..Asked::default() },
+    while let Some(frame) = sent.recv().await {
+        let query = match frame {
+            ClientFrame::Repair { after, .. } => Query { after: Some(after), ..Query::default() },
             ClientFrame::Ack { sequences } => {
                 let texts: Vec<_> = sequences.iter().map(ToString::to_string).collect();
-                Asked { ack: Some(texts.join(",")), ..Asked::default() }
+                Query { ack: Some(texts.join(",")), ..Query::default() }
             }
             ClientFrame::Join { .. } | ClientFrame::Ping { .. } | ClientFrame::Switch { .. } => continue,
         };
-        let is_repair = asked.after.is_some();
-        if let Ok((batch, _)) = get(&http, &url, token.as_deref(), &asked).await
+        let is_repair = query.after.is_some();
+        if let Ok((batch, _)) = get(&http, &url, token.as_deref(), &query).await
             && is_repair
             && frames.send(Incoming::Frame(ServerFrame::Batch(batch))).await.is_err()
         {
             return;
         }
     }
-    // The frames' other senders live on: the connection ends when they do.
+    // The connection goes on, because other tasks still hold a sender of frames.
 }

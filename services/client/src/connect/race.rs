@@ -1,13 +1,14 @@
-//! The race: the first few endpoints each serve the race resource; the order of
-//! arrival is the order to connect in.
+//! The race: the first few endpoints each serve the race resource, and the client connects in the order
+//! of their answers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RaceReport, RaceResult};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
-/// Puts the raced endpoints first, fastest first, and reports the times.
-pub(crate) async fn run(
+/// Sorts the raced endpoints by their times, and reports the times to entry.
+pub(super) async fn run(
     http: &reqwest::Client,
     entry_url: &str,
     answer: &EntryAnswer,
@@ -27,7 +28,7 @@ pub(crate) async fn run(
     });
     let report = RaceReport { results: results.collect() };
     let sent = http.post(format!("{entry_url}/v1/entry/race")).timeout(timeout).json(&report).send();
-    // A report is a courtesy: entry being away must not cost the viewer anything.
+    // In the background, because the viewer must not wait for the report.
     tokio::spawn(async move { drop(sent.await) });
     let mut raced: Vec<_> = times.into_iter().enumerate().collect();
     raced.sort_by_key(|(_, elapsed)| elapsed.unwrap_or(Duration::MAX));
@@ -35,6 +36,7 @@ pub(crate) async fn run(
     order.map(|index| endpoints[index].clone()).collect()
 }
 
+/// Returns the time of one race; `None` for a wrong or a late answer.
 async fn time(
     http: &reqwest::Client,
     endpoint: &Endpoint,

@@ -1,18 +1,16 @@
-//! Server-sent events, for networks that break WebSockets. What a client must say
-//! (a repair) goes over the poll resource.
+//! Server-sent events, for networks that break WebSockets. Repairs and acknowledgements go to the poll
+//! resource.
 
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::ServerFrame;
 use tokio::sync::mpsc;
 
+use super::{INCOMING_MAX, Incoming, JoinRequest, Link, OUTGOING_MAX, Tasks, poll};
 use crate::config::ViewerConfig;
-use crate::connect::Wish;
-use crate::endpoints::refusal;
 use crate::error::ConnectError;
-use crate::link::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
-use crate::poll;
+use crate::http::refusal;
 
-/// Longest event; a longer one ends the connection.
+/// Largest event in bytes; a larger one ends the connection.
 const EVENT_BYTES_MAX: usize = 8 << 20;
 
 /// Connects and waits for the hello.
@@ -20,9 +18,9 @@ pub(crate) async fn connect(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(http, endpoint, config, wish);
+    let opening = open(http, endpoint, config, join);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
@@ -30,13 +28,13 @@ async fn open(
     http: &reqwest::Client,
     endpoint: &Endpoint,
     config: &ViewerConfig,
-    wish: Wish<'_>,
+    join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
     let mut request = http.get(&endpoint.url);
-    if let Some(after) = wish.after {
+    if let Some(after) = join.after {
         request = request.query(&[("after", after.0)]);
     }
-    if let Some(ticket) = wish.ticket {
+    if let Some(ticket) = join.ticket {
         request = request.query(&[("ticket", ticket)]);
     }
     if let Some(token) = &config.token {
@@ -44,28 +42,28 @@ async fn open(
     }
     let response = refusal(request.send().await.map_err(ConnectError::failed)?).await?;
     let (incoming_in, mut incoming) = mpsc::channel(INCOMING_MAX);
-    let (outgoing, asked) = mpsc::channel(OUTGOING_MAX);
+    let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     tasks.spawn(read_events(response, incoming_in.clone()));
     let poll_url = poll_url(&endpoint.url);
-    tasks.spawn(poll::answer_repairs(http.clone(), poll_url, config.token.clone(), asked, incoming_in));
+    tasks.spawn(poll::answer_repairs(http.clone(), poll_url, config.token.clone(), sent, incoming_in));
     match incoming.recv().await {
         Some(Incoming::Frame(ServerFrame::Hello(hello))) => {
             Ok(Link { transport: Transport::Sse, hello, incoming, outgoing, _tasks: tasks })
         }
         Some(Incoming::Closed { message, .. }) => Err(ConnectError::Failed(message)),
-        _ => Err(ConnectError::Failed("no hello came".into())),
+        _ => Err(ConnectError::Failed("the server sent no hello".into())),
     }
 }
 
-/// The poll resource beside an event stream; a room may be called `sse` too.
+/// Returns the URL of the poll resource beside an event stream. The name of the room may be `sse` too.
 fn poll_url(url: &str) -> String {
     url.strip_suffix("/sse").map_or_else(|| url.to_owned(), |room| format!("{room}/poll"))
 }
 
 async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incoming>) {
     let mut text = EventText::default();
-    // The last event of a stream that the server ends says why.
+    // The last event of a stream has the reason of its end.
     let mut refused = None;
     let message = loop {
         while let Some(event) = text.next_event() {
@@ -97,16 +95,16 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
     drop(frames.send(Incoming::Closed { code, message }).await);
 }
 
-/// What has come of the stream and is not yet a whole event.
+/// Bytes of the stream that are not a whole event yet.
 #[derive(Debug, Default)]
 struct EventText {
     bytes: Vec<u8>,
-    /// No event ends before here: a large one is searched once, not once per chunk.
+    /// Position before which no event ends, so that a large event is searched once.
     searched: usize,
 }
 
 impl EventText {
-    /// Takes the first whole event out.
+    /// Removes and returns the first whole event.
     fn next_event(&mut self) -> Option<Vec<u8>> {
         let unsearched = self.bytes.get(self.searched..).unwrap_or_default();
         let Some(end) = unsearched.windows(2).position(|pair| pair == b"\n\n") else {
@@ -119,7 +117,7 @@ impl EventText {
     }
 }
 
-/// The frame of one event; `None` for a comment.
+/// Parses the frame of one event; `None` for a comment.
 fn parse(event: &[u8]) -> Option<Result<ServerFrame, serde_json::Error>> {
     let data = event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data: "))?;
     Some(ServerFrame::parse(data))
@@ -130,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_found_wherever_the_chunks_are_cut() {
+    fn events_are_found_for_every_size_of_chunks() {
         let stream = b": keep\n\nid: 1\nevent: pong\ndata: {}\n\nid: 2\n";
         for chunk_bytes in 1..stream.len() {
             let mut text = EventText::default();
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_may_be_called_like_the_resource() {
+    fn room_named_sse_has_a_poll_url() {
         assert_eq!(poll_url("http://h/v1/rooms/sse/sse"), "http://h/v1/rooms/sse/poll");
     }
 }

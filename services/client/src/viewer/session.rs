@@ -1,59 +1,68 @@
-//! A viewer: entry, race, connect, resume, repair, reconnect; to its user, one
-//! stream of events in which every message stands once, in order.
+//! State of a viewer over its connections: position, chain, notices and backoff.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use barrage_backoff::Backoff;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::code::Advice;
-use barrage_protocol::entry::{Endpoint, EntryAnswer};
+use barrage_protocol::entry::Endpoint;
 use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
 use barrage_protocol::{Code, Sequence};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::Instrument;
 
-use crate::backoff::Backoff;
 use crate::chain::{RoomChain, Step};
 use crate::config::ViewerConfig;
 use crate::connect;
-use crate::endpoints;
 use crate::error::ConnectError;
 use crate::event::Event;
-use crate::http::HttpPool;
-use crate::link::{Link, Tasks};
+use crate::http::from_ms;
+use crate::link::Link;
 
-/// Notices remembered, to show none twice.
+/// Maximum notices remembered, so that none is delivered twice.
 const NOTICES_MAX: usize = 256;
-/// Spread of a return "at once": a whole room may be told at the same moment.
+/// Random spread of an immediate reconnect, because a whole room may get the same order.
 const NOW_SPREAD_MS: u64 = 250;
-/// So often in a row a room where the viewer has been may be called unknown: a server that
-/// has just started may not have heard of it yet.
+/// Consecutive `unknown_room` refusals that a viewer survives in a room that it has joined before: a
+/// server that has just started may not know the room yet.
 const UNKNOWN_MAX: u32 = 5;
-/// Waits until entry has said its own.
+/// Bounds of the backoff until entry has named others.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// A viewer of a room; dropping it leaves.
-#[derive(Debug)]
-pub struct Viewer {
-    events: mpsc::Receiver<Event>,
-    _tasks: Tasks,
+/// State of a viewer.
+pub(super) struct Session {
+    pub(super) http: reqwest::Client,
+    backoff: Backoff,
+    pub(super) config: ViewerConfig,
+    /// Position to resume after; `None` before the first hello.
+    pub(super) position: Option<Sequence>,
+    pub(super) chain: Option<RoomChain>,
+    pub(super) started: Instant,
+    /// Consecutive refusals with `unknown_room`.
+    unknown: u32,
+    notices: VecDeque<Sequence>,
+    pub(super) acks: Vec<Sequence>,
+    /// Endpoints of the last `reconnect` frame; used for one connect.
+    pub(super) named: Vec<Endpoint>,
+    pub(super) events: mpsc::Sender<Event>,
 }
 
-impl Viewer {
-    /// Starts to connect; everything that happens comes as an event.
-    #[must_use]
-    pub fn start(config: ViewerConfig) -> Self {
-        Viewer::start_with(config, &HttpPool::new())
-    }
+/// The caller has dropped the viewer.
+pub(super) struct Gone;
 
-    /// The same over HTTP connections that many viewers share.
-    #[must_use]
-    pub fn start_with(config: ViewerConfig, http: &HttpPool) -> Self {
-        let (events_in, events) = mpsc::channel(config.events_max);
-        let mut tasks = Tasks::default();
-        let run = Run {
-            http: http.0.clone(),
+/// End of a connection.
+pub(super) struct Ended {
+    pub(super) code: Option<u16>,
+    pub(super) message: String,
+    /// Whether the connection lasted long enough to count as a success.
+    pub(super) is_stable: bool,
+}
+
+impl Session {
+    pub(super) fn new(config: ViewerConfig, http: reqwest::Client, events: mpsc::Sender<Event>) -> Self {
+        Session {
+            http,
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             position: config.after,
             chain: None,
@@ -63,50 +72,12 @@ impl Viewer {
             acks: Vec::new(),
             named: Vec::new(),
             config,
-            events: events_in,
-        };
-        tasks.spawn(run.until_closed().in_current_span());
-        Viewer { events, _tasks: tasks }
+            events,
+        }
     }
 
-    /// The next event; `None` after [`Event::Closed`]. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
-    }
-}
-
-/// A viewer's state, across its connections.
-pub(crate) struct Run {
-    pub(crate) http: reqwest::Client,
-    backoff: Backoff,
-    pub(crate) config: ViewerConfig,
-    /// Where to resume; `None` before the first hello.
-    pub(crate) position: Option<Sequence>,
-    pub(crate) chain: Option<RoomChain>,
-    pub(crate) started: Instant,
-    /// How often in a row the room was called unknown.
-    unknown: u32,
-    notices: VecDeque<Sequence>,
-    pub(crate) acks: Vec<Sequence>,
-    /// Where the last `reconnect` frame sent this viewer; used for one connect.
-    pub(crate) named: Vec<Endpoint>,
-    pub(crate) events: mpsc::Sender<Event>,
-}
-
-/// The user has gone.
-pub(crate) struct Gone;
-
-/// Why a connection is over.
-pub(crate) struct Ended {
-    pub(crate) code: Option<u16>,
-    pub(crate) message: String,
-    /// Whether it lived long enough to count as a success.
-    pub(crate) is_stable: bool,
-}
-
-impl Run {
-    async fn until_closed(mut self) {
-        // The user having gone is the one way to end without an event.
+    pub(super) async fn run_until_closed(mut self) {
+        // The session ends without an event only when the caller has dropped the viewer.
         drop(self.run().await);
     }
 
@@ -118,7 +89,7 @@ impl Run {
                     self.follow(link).await?
                 }
                 Err(ConnectError::Refused(refusal)) => {
-                    if refusal.code == Code::UnknownRoom && self.has_been_here() {
+                    if refusal.code == Code::UnknownRoom && self.may_exist() {
                         self.unknown += 1;
                         self.wait(None, Some(refusal.code.close())).await?;
                         continue;
@@ -131,7 +102,7 @@ impl Run {
                     continue;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "no endpoint could be connected");
+                    tracing::debug!(%error, "a connect to all endpoints failed");
                     self.wait(None, None).await?;
                     continue;
                 }
@@ -141,8 +112,8 @@ impl Run {
             }
             match ended.code.map_or(Advice::Backoff, Advice::of_close) {
                 Advice::Never => return self.closed(ended.code, ended.message).await,
-                // A server that sends everybody back at once, again and again, gets
-                // the backoff.
+                // A server that orders an immediate reconnect after each short connection gets the
+                // backoff.
                 Advice::Now | Advice::Named if ended.is_stable || !self.named.is_empty() => {
                     self.wait(Some(spread()), ended.code).await?;
                 }
@@ -151,23 +122,23 @@ impl Run {
         }
     }
 
-    /// Whether a room that is called unknown may be there all the same.
-    fn has_been_here(&self) -> bool {
+    /// Whether the room may exist although a server refused it as unknown.
+    fn may_exist(&self) -> bool {
         self.chain.is_some() && self.unknown < UNKNOWN_MAX
     }
 
-    /// To the named place, if there is one; else by way of entry.
+    /// Connects to a named endpoint if there is one, else through entry.
     async fn open(&mut self) -> Result<Result<Link, ConnectError>, Gone> {
         let named = std::mem::take(&mut self.named);
         if let Some(link) = connect::to_named(&self.http, &self.config, &named, self.position).await {
             return Ok(Ok(link));
         }
-        let answer = match endpoints::ask(&self.http, &self.config).await {
+        let answer = match connect::ask(&self.http, &self.config).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
-        self.heed(&answer);
-        if let Some(wait) = connect::turn(&answer) {
+        self.backoff.set_bounds(from_ms(answer.backoff_base_ms), from_ms(answer.backoff_max_ms));
+        if let Some(wait) = connect::wait_for_slot(&answer) {
             let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             self.emit(Event::Waiting { ms }).await?;
             tokio::time::sleep(wait).await;
@@ -175,16 +146,12 @@ impl Run {
         Ok(connect::by_answer(&self.http, &self.config, &answer, self.position).await)
     }
 
-    fn heed(&mut self, answer: &EntryAnswer) {
-        self.backoff.set_ceilings(from_ms(answer.backoff_base_ms), from_ms(answer.backoff_max_ms));
-    }
-
     async fn closed(&mut self, code: Option<u16>, message: String) -> Result<(), Gone> {
         self.emit(Event::Closed { code, advice: Advice::Never, message }).await
     }
 
     async fn wait(&mut self, named: Option<Duration>, code: Option<u16>) -> Result<(), Gone> {
-        let wait = named.unwrap_or_else(|| self.backoff.next(rand::random()));
+        let wait = named.unwrap_or_else(|| self.backoff.next_wait(rand::random()));
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.emit(Event::Reconnecting { wait_ms, code }).await?;
         tokio::time::sleep(wait).await;
@@ -195,7 +162,7 @@ impl Run {
         self.events.send(event).await.map_err(|_| Gone)
     }
 
-    pub(crate) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
+    pub(super) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {
             Some(chain) => {
@@ -207,7 +174,7 @@ impl Run {
         self.emit(Event::Hello(Box::new(link.hello.clone()), link.transport)).await
     }
 
-    pub(crate) async fn take(&mut self, frame: ServerFrame, link: &Link) -> Result<(), Gone> {
+    pub(super) async fn take(&mut self, frame: ServerFrame, link: &Link) -> Result<(), Gone> {
         match frame {
             ServerFrame::Batch(batch) => {
                 if let Some(repair) = batch.repair {
@@ -226,11 +193,11 @@ impl Run {
         }
     }
 
-    pub(crate) async fn steps(&mut self, steps: Vec<Step>, link: &Link) -> Result<(), Gone> {
+    pub(super) async fn steps(&mut self, steps: Vec<Step>, link: &Link) -> Result<(), Gone> {
         for step in steps {
             match step {
                 Step::Deliver(batch) => self.deliver(batch).await?,
-                Step::Ask { after, before } => say(link, ClientFrame::Repair { after, before }),
+                Step::Ask { after, before } => link.send(ClientFrame::Repair { after, before }),
                 Step::Lost { .. } => self.emit(Event::Lost).await?,
             }
         }
@@ -266,18 +233,7 @@ impl Run {
     }
 }
 
-/// A full queue means that the connection stands still: its end is near anyway.
-pub(crate) fn say(link: &Link, frame: ClientFrame) {
-    if link.outgoing.try_send(frame).is_err() {
-        tracing::debug!("a frame was not sent: the connection stands still");
-    }
-}
-
-pub(crate) fn from_ms(ms: u64) -> Duration {
-    // A day is as good as for ever, and no arithmetic on it overflows.
-    Duration::from_millis(ms.min(24 * 3600 * 1000))
-}
-
+/// Returns a random wait before an immediate reconnect.
 fn spread() -> Duration {
     Duration::from_millis(rand::random_range(0..NOW_SPREAD_MS))
 }

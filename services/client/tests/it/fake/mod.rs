@@ -1,8 +1,6 @@
 //! A small real server on port 0 whose every answer the test decides: entry and the
 //! race answer by themselves, WebSockets and all other requests are handed over.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,9 +16,11 @@ use barrage_protocol::deflate::deflate;
 use barrage_protocol::entry::{Endpoint, EntryAnswer, EntryTicket, RacePlan, RaceReport, Transport};
 use barrage_protocol::frame::{ClientFrame, RepairOutcome};
 use barrage_protocol::{BatchItem, BatchWriter, Class, RoomId, Sequence};
+use barrage_ws::stream::{Reader, Side, Writer, split};
+use barrage_ws::{Opcode, handshake};
 use bytes::Bytes;
-use fastwebsockets::{Frame, OpCode, Payload, WebSocket};
 use hyper_util::rt::TokioIo;
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -209,12 +209,11 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
     if shared.ws == Ws::Refused {
         return axum::http::StatusCode::BAD_GATEWAY.into_response();
     }
-    let (response, upgraded) = fastwebsockets::upgrade::upgrade(&mut request).unwrap();
+    let (response, upgrade) = handshake::accept(&mut request).unwrap();
     tokio::spawn(async move {
-        let mut socket = upgraded.await.unwrap();
-        socket.set_auto_pong(false);
-        socket.set_auto_close(false);
-        drop(shared.sockets.send(Socket(socket)).await);
+        let stream = TokioIo::new(upgrade.stream().await.unwrap());
+        let (reader, writer) = split(stream, Side::Server, 1 << 20);
+        drop(shared.sockets.send(Socket { reader, writer }).await);
     });
     response.map(Body::new)
 }
@@ -229,45 +228,50 @@ async fn hand_over(State(shared): State<Arc<Shared>>, request: Request) -> Respo
     replied.await.unwrap_or_else(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// A viewer's WebSocket, from the server's side.
-pub(crate) struct Socket(WebSocket<TokioIo<hyper::upgrade::Upgraded>>);
+type Stream = TokioIo<hyper::upgrade::Upgraded>;
+
+/// The server side of a viewer's WebSocket.
+pub(crate) struct Socket {
+    reader: Reader<ReadHalf<Stream>>,
+    writer: Writer<WriteHalf<Stream>>,
+}
 
 impl Socket {
     pub(crate) async fn send(&mut self, json: &str) {
-        self.write(Frame::text(Payload::Borrowed(json.as_bytes()))).await;
+        self.write(Opcode::Text, json.as_bytes().to_vec()).await;
     }
 
     pub(crate) async fn send_deflated(&mut self, json: &str) {
-        self.write(Frame::binary(Payload::Owned(deflate(json.as_bytes(), 6)))).await;
+        self.write(Opcode::Binary, deflate(json.as_bytes(), 6)).await;
     }
 
-    pub(crate) async fn write(&mut self, frame: Frame<'_>) {
-        self.0.write_frame(frame).await.unwrap();
+    pub(crate) async fn write(&mut self, opcode: Opcode, payload: Vec<u8>) {
+        self.writer.send(opcode, payload).await.unwrap();
     }
 
     pub(crate) async fn close(&mut self, code: u16, reason: &str) {
-        self.write(Frame::close(code, reason.as_bytes())).await;
+        self.writer.close(code, reason).await.unwrap();
     }
 
     /// The next frame of the protocol; WebSocket control frames are passed over.
     pub(crate) async fn next(&mut self) -> ClientFrame {
         loop {
             let (opcode, payload) = self.raw().await;
-            if opcode == OpCode::Text {
+            if opcode == Opcode::Text {
                 return serde_json::from_slice(&payload).unwrap();
             }
         }
     }
 
-    pub(crate) async fn raw(&mut self) -> (OpCode, Vec<u8>) {
-        let frame = soon(self.0.read_frame()).await.unwrap();
-        (frame.opcode, frame.payload.to_vec())
+    pub(crate) async fn raw(&mut self) -> (Opcode, Vec<u8>) {
+        let (opcode, payload) = soon(self.reader.next()).await.unwrap();
+        (opcode, payload.to_vec())
     }
 
     /// Until the viewer has left this connection.
     pub(crate) async fn left(&mut self) {
         let reading =
-            async { while self.0.read_frame().await.is_ok_and(|frame| frame.opcode != OpCode::Close) {} };
+            async { while self.reader.next().await.is_ok_and(|(opcode, _)| opcode != Opcode::Close) {} };
         soon(reading).await;
     }
 }

@@ -1,24 +1,27 @@
-//! Sending: short requests over kept-alive connections, retried under the same id.
+//! Sends posts: short requests over keep-alive connections, retried under the same id.
+
+mod uplinks;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use barrage_backoff::Backoff;
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Code, RoomId};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use crate::backoff::Backoff;
+use self::uplinks::Uplinks;
 use crate::config::SenderConfig;
 use crate::error::SendError;
-use crate::uplinks::Uplinks;
 
-/// Between attempts, when the server named no time.
+/// Bounds of the wait between attempts, when the server names no time.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// Sends to rooms.
+/// Sender of posts. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Sender {
     http: reqwest::Client,
@@ -26,7 +29,7 @@ pub struct Sender {
     config: SenderConfig,
 }
 
-/// What one attempt came to.
+/// Result of one attempt.
 enum Attempt<T> {
     Done(T),
     Refused(Refusal),
@@ -34,7 +37,7 @@ enum Attempt<T> {
 }
 
 impl Sender {
-    /// Connects when the first message is sent.
+    /// Creates a sender, which connects at the first post.
     pub fn new(config: SenderConfig) -> Result<Self, SendError> {
         if config.uplinks.is_empty() && config.entry_url.is_none() {
             return Err(SendError::Config("no uplink is configured".into()));
@@ -46,16 +49,18 @@ impl Sender {
         Ok(Sender { http, uplinks, config })
     }
 
-    /// Posts one message; the answer says what became of it.
+    /// Posts one message and returns its outcome. Retries until the deadline.
     pub async fn send(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
         self.until_deadline(room, "messages", post).await
     }
 
-    /// Posts a package: all in order, or none.
+    /// Posts a package: all messages in order, or none.
     pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
         self.until_deadline(room, "packages", package).await
     }
 
+    /// Attempts the request at one uplink after the other, until an answer is final or the deadline
+    /// passes.
     async fn until_deadline<T: DeserializeOwned>(
         &self,
         room: &RoomId,
@@ -80,11 +85,11 @@ impl Sender {
                         return Err(SendError::Refused(refusal));
                     }
                     let wait = refusal.retry_after_ms.map(Duration::from_millis);
-                    (wait.unwrap_or_else(|| backoff.next(rand::random())), SendError::Refused(refusal))
+                    (wait.unwrap_or_else(|| backoff.next_wait(rand::random())), SendError::Refused(refusal))
                 }
                 Attempt::Failed(error) => {
-                    self.uplinks.doubt();
-                    (backoff.next(rand::random()), SendError::Deadline(error))
+                    self.uplinks.expire();
+                    (backoff.next_wait(rand::random()), SendError::Deadline(error))
                 }
             };
             if Instant::now() + wait >= deadline {
@@ -113,7 +118,7 @@ impl Sender {
         }
         match response.json::<ErrorBody>().await {
             Ok(body) => Attempt::Refused(body.error),
-            // Not Barrage's own answer: a proxy's, or a wrong URL.
+            // Not an answer of Barrage: a proxy, or a wrong URL.
             Err(_) if is_lasting(status) => {
                 Attempt::Refused(Refusal::new(Code::BadRequest, format!("status {status}")))
             }
@@ -122,7 +127,7 @@ impl Sender {
     }
 }
 
-/// Whether the same request gets the same status again.
+/// Whether a repeated request would get the same status.
 fn is_lasting(status: reqwest::StatusCode) -> bool {
     use reqwest::StatusCode as S;
     status.is_client_error() && !matches!(status, S::REQUEST_TIMEOUT | S::TOO_EARLY | S::TOO_MANY_REQUESTS)

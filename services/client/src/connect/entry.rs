@@ -1,17 +1,18 @@
-//! Asking entry where to go.
+//! Requests to entry.
 
 use std::time::Duration;
 
-use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
 
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
+use crate::http::refusal;
 
-/// Longest wait for entry.
+/// Longest wait for an answer of entry.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Entry's answer, or the embedded list when entry is away. A refusal is final.
+/// Asks entry for endpoints. Returns the fallback of the configuration when entry does not answer; a
+/// refusal of entry is final.
 pub(crate) async fn ask(http: &reqwest::Client, config: &ViewerConfig) -> Result<EntryAnswer, ConnectError> {
     let url = format!("{}/v1/entry?room={}", config.entry_url, config.room);
     let answered = async {
@@ -26,18 +27,7 @@ pub(crate) async fn ask(http: &reqwest::Client, config: &ViewerConfig) -> Result
     }
 }
 
-/// Turns an error answer into its refusal.
-pub(crate) async fn refusal(response: reqwest::Response) -> Result<reqwest::Response, ConnectError> {
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    let status = response.status();
-    match response.json::<ErrorBody>().await {
-        Ok(body) => Err(ConnectError::Refused(body.error)),
-        Err(_) => Err(ConnectError::Failed(format!("status {status}"))),
-    }
-}
-
+/// Fills the room into the URLs of the fallback.
 fn filled(fallback: &EntryAnswer, config: &ViewerConfig) -> EntryAnswer {
     let mut answer = fallback.clone();
     for endpoint in &mut answer.downlinks {
@@ -46,7 +36,7 @@ fn filled(fallback: &EntryAnswer, config: &ViewerConfig) -> EntryAnswer {
     answer
 }
 
-/// Endpoints of one transport, in the order given.
-pub(crate) fn of(endpoints: &[Endpoint], transport: Transport) -> Vec<Endpoint> {
+/// Returns the endpoints of one transport in their order.
+pub(super) fn of(endpoints: &[Endpoint], transport: Transport) -> Vec<Endpoint> {
     endpoints.iter().filter(|endpoint| endpoint.transport == transport).cloned().collect()
 }

@@ -1,16 +1,12 @@
 //! The sender against a server that does what the test says.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod fake;
-
 use std::time::Duration;
 
+use crate::fake::{Fake, Ws, soon};
 use barrage_client::{SendError, Sender, SenderConfig};
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Outcome, Post, Style};
-use fake::{Fake, Ws, soon};
 
 fn post() -> Post {
     Post::Chat { id: "m1".parse().unwrap(), text: "hi".into(), style: Style::default() }

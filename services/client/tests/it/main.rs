@@ -1,0 +1,7 @@
+//! The viewer and the sender against a small server whose every answer the test decides.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fake;
+mod sender;
+mod viewer;
