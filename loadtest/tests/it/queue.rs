@@ -1,11 +1,10 @@
 //! The load tester's viewers wait their turn at the door, and move when they are told to.
 
-use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
-use barrage_testkit::{ServerOptions, programs};
+use barrage_testkit::{NatsServer, ServerOptions, process, wait};
 use serde_json::json;
-use tokio::process::{Child, Command};
 
 use crate::site::{Site, said};
 
@@ -30,44 +29,17 @@ async fn viewers_with_tickets_join_at_their_time_and_are_owed_nothing_before() {
     assert!(report["balance"]["gifts_owed"].as_u64().unwrap() > 500);
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-struct Nats {
-    _child: Child,
-    url: String,
-    folder: tempfile::TempDir,
-}
-
-async fn nats() -> Nats {
-    let port = free().port();
-    let folder = tempfile::tempdir().unwrap();
-    let child = Command::new(programs::nats_server())
-        .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
-        .arg(folder.path().join("nats"))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("nats-server: `cargo xtask test` takes one, or put it on PATH");
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Nats { _child: child, url: format!("nats://127.0.0.1:{port}"), folder }
-}
-
 /// A process of the platform; `key_of` is the one that made the key.
-async fn member(nats: &Nats, name: &str, key_of: Option<&Site>) -> Site {
-    let data_dir = nats.folder.path().join(name);
+async fn member(nats: &NatsServer, folder: &Path, name: &str, key_of: Option<&Site>) -> Site {
+    let data_dir = folder.join(name);
     if let Some(other) = key_of {
         std::fs::create_dir(&data_dir).unwrap();
         std::fs::copy(other.server.data_dir().join("token.key"), data_dir.join("token.key")).unwrap();
     }
-    let [public, admin] = [free(), free()];
+    let [public, admin] = [process::free_address(), process::free_address()];
     let environment = [
         ("BARRAGE_GATEWAY__BASE_URLS", format!("[\"http://{public}\"]")),
-        ("BARRAGE_NATS__URLS", format!("[\"{}\"]", nats.url)),
+        ("BARRAGE_NATS__URLS", format!("[\"{}\"]", nats.url())),
         ("BARRAGE_GATEWAY__ID", name.to_owned()),
         ("BARRAGE_GATEWAY__DRAIN_SECS", "1".to_owned()),
     ];
@@ -80,18 +52,18 @@ async fn member(nats: &Nats, name: &str, key_of: Option<&Site>) -> Site {
 /// One of two gateways drains while gifts rain.
 #[tokio::test(flavor = "multi_thread")]
 async fn moved_viewers_receive_every_gift_once() {
-    let nats = nats().await;
-    let one = member(&nats, "one", None).await;
-    let other = member(&nats, "other", Some(&one)).await;
+    let (nats, folder) = (NatsServer::start().await, tempfile::tempdir().unwrap());
+    let one = member(&nats, folder.path(), "one", None).await;
+    let other = member(&nats, folder.path(), "other", Some(&one)).await;
     let scenario = one.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 7}]\n\
          thresholds: [loss.gift == 0, doubled.gift == 0, viewers.lost == 0]\n",
     );
-    // Both are known to entry.
-    while one.server.get("/v1/entry?room=demo").await.body["downlinks"].to_string().matches("/ws").count() < 2
-    {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait::until_true(Duration::from_secs(30), "both gateways in the answers of entry", async || {
+        let answer = one.server.get("/v1/entry?room=demo").await;
+        answer.body["downlinks"].to_string().matches("/ws").count() >= 2
+    })
+    .await;
     let drained = async {
         let [mut here, mut there] = [0.0, 0.0];
         while here + there < 100.0 {
