@@ -12,7 +12,7 @@ pub enum LoadtestError {
     /// The test could not run.
     #[error("{message}")]
     CannotRun {
-        /// What failed.
+        /// Step that failed, with its cause.
         message: String,
         /// Cause of the failure.
         #[source]

@@ -1,4 +1,4 @@
-//! The binary `barrage-loadtest`.
+//! The binary `barrage-loadtest`: parses its arguments and runs a command.
 
 use std::io::Write;
 use std::process::ExitCode;

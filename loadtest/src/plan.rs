@@ -20,11 +20,11 @@ pub struct Plan {
     pub scenario: Scenario,
     /// Host and port of entry, for the `Host` header.
     pub host: String,
-    /// Address of entry.
+    /// Socket address of the entry server.
     pub address: SocketAddr,
     /// Number of this worker, from 0.
     pub worker: u32,
-    /// Number of workers.
+    /// Number of worker processes of the run.
     pub workers: u32,
     /// Threads of each worker.
     pub threads: u32,
@@ -51,7 +51,7 @@ pub struct Share {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToWorker {
-    /// The first message.
+    /// The first message, which has the plan.
     Plan(Box<Plan>),
     /// The user interrupted the run: posting stops, messages have [`INTERRUPTED_SETTLE_SECS`] to
     /// arrive, then the viewers leave.
@@ -75,7 +75,7 @@ pub enum FromWorker {
     },
     /// The run is over; sent messages known to this worker.
     Ledger(Ledger),
-    /// The last message.
+    /// The last message, which has the totals.
     Balance(Balance),
     /// The worker cannot continue; the text is the reason.
     Failed(String),

@@ -53,7 +53,7 @@ pub(crate) fn is_conflict(error: &kube::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadsError {
-    /// The request failed.
+    /// An HTTP request to a server failed.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The answer is not the expected JSON.

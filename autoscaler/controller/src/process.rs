@@ -1,4 +1,4 @@
-//! `controller` and `crd`.
+//! The commands `controller` and `crd` of the binary.
 
 use std::io::{IsTerminal, Write};
 

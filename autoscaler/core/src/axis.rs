@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
-    /// Open viewer connections.
+    /// Open connections of viewers.
     Connections,
-    /// Joins per second.
+    /// Joins per second of viewers.
     Joins,
     /// Messages delivered to viewers, per second.
     Deliveries,
@@ -16,14 +16,14 @@ pub enum Axis {
     Egress,
     /// Packets sent, per second.
     Packets,
-    /// Processors in use.
+    /// Processors in use by the process.
     Cpu,
-    /// Resident bytes.
+    /// Resident memory, in bytes.
     Memory,
 }
 
 impl Axis {
-    /// Every axis.
+    /// All axes, in the order of reports.
     pub const ALL: [Axis; 7] = [
         Axis::Connections,
         Axis::Joins,

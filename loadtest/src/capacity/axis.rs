@@ -26,9 +26,9 @@ const SETTLE_SECS: f64 = 1.5;
 /// A resource of a gateway that the search loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Axis {
-    /// Idle viewers.
+    /// Idle viewers that stay connected.
     Connections,
-    /// Joins per second.
+    /// Joins per second of new viewers.
     Joins,
     /// Messages delivered to viewers per second.
     Deliveries,

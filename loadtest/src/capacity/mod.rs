@@ -47,7 +47,7 @@ struct Survey<'a> {
     progress: Progress,
 }
 
-/// Searches all axes.
+/// Searches the knee of each axis in turn.
 pub async fn measure(
     options: &RunOptions,
     config: &CapacityConfig,

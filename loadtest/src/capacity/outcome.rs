@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::cause::Cause;
 use crate::measure::figure::thousands;
 
-/// One trial.
+/// One trial of a load, with its result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
     /// Offered load, in the unit of the axis.
@@ -44,7 +44,7 @@ pub struct Searched {
     pub least: f64,
     /// Median of the knees.
     pub median: f64,
-    /// Highest knee.
+    /// Highest load without a broken limit.
     pub most: f64,
     /// Whether no search reached the gateway's own knee, so that the figure is a lower bound.
     pub at_least: bool,
@@ -70,7 +70,7 @@ pub struct Capacity {
     pub build: String,
     /// Machine of the gateway.
     pub machine: String,
-    /// Results by axis.
+    /// Results of the search, by axis.
     pub searched: Vec<Searched>,
 }
 

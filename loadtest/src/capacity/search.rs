@@ -12,7 +12,7 @@ pub enum Verdict {
 /// Bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// First load.
+    /// Load of the first trial.
     pub start: f64,
     /// Greatest load; when it holds, the search ends.
     pub ceiling: f64,
@@ -20,7 +20,7 @@ pub struct Bounds {
     pub growth: f64,
     /// The search ends when the load that broke is at most this share above the one that held.
     pub precision: f64,
-    /// Most trials.
+    /// Most trials of one axis.
     pub trials_max: u32,
 }
 

@@ -10,16 +10,16 @@ use crate::load::population::{Phase, Population};
 /// Kind of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A danmaku.
+    /// A danmaku with a text.
     Chat,
-    /// A gift.
+    /// A gift with its count.
     Gift,
-    /// Likes.
+    /// Likes, sent as one sum.
     Like,
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds, in the order of reports.
     pub const ALL: [Kind; 3] = [Kind::Chat, Kind::Gift, Kind::Like];
 
     fn times(self, phase: &Phase) -> f64 {

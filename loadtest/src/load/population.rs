@@ -34,19 +34,19 @@ fn once() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Grows linearly.
+    /// The number of viewers grows linearly.
     Ramp,
     /// Grows by a constant factor per second, as when viewers invite others: the last tenth of the
     /// time brings a third of the viewers.
     Spike,
-    /// Stays constant.
+    /// The number of viewers stays constant.
     Hold,
     /// Shrinks linearly; the last viewers to join leave first.
     Leave,
 }
 
 impl Kind {
-    /// Name in scenarios.
+    /// Returns the name that scenarios use.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -9,9 +9,9 @@ pub type Figures = BTreeMap<String, f64>;
 /// Unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Milliseconds.
+    /// Time in milliseconds (ms).
     Ms,
-    /// Microseconds.
+    /// Time in microseconds (µs).
     Us,
     /// Share, 0 to 1; thresholds may use percent.
     Share,

@@ -31,9 +31,9 @@ pub struct Interval {
     pub refusals: BTreeMap<String, u64>,
     /// Connections that ended unintentionally, by reason.
     pub closes: BTreeMap<String, u64>,
-    /// Frames read.
+    /// Frames that the viewers read.
     pub frames: u64,
-    /// Bytes read.
+    /// Bytes that the viewers read.
     pub bytes: u64,
     /// Messages delivered to viewers.
     pub delivered: ByClass,
@@ -64,11 +64,11 @@ pub struct Interval {
 /// Numbers of messages by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByClass {
-    /// Signals.
+    /// Signals that were delivered.
     pub signal: u64,
     /// Gifts and super chats.
     pub gift: u64,
-    /// Chat messages.
+    /// Chat messages that were delivered.
     pub chat: u64,
 }
 
@@ -121,7 +121,7 @@ impl Posts {
         }
     }
 
-    /// Counts an answer.
+    /// Counts the answer to a post.
     pub fn answered(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Broadcast => self.broadcast += 1,

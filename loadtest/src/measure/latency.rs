@@ -26,7 +26,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Adds one latency.
+    /// Adds one latency to the distribution.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(latency.as_micros() as u64);
     }
@@ -41,7 +41,7 @@ impl Latency {
         self.0.reset();
     }
 
-    /// Number of latencies.
+    /// Returns the number of recorded latencies.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()

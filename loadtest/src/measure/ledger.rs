@@ -19,7 +19,7 @@ pub struct Ledger {
 pub struct RoomLedger {
     /// Position of each gift, with a hash of the sender's id.
     pub gifts: BTreeMap<u64, u64>,
-    /// Positions of chat.
+    /// Positions of the room's chat messages.
     pub chats: BTreeSet<u64>,
 }
 
@@ -47,17 +47,17 @@ pub struct Record {
 /// Balance of all viewers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Balance {
-    /// Number of stays.
+    /// Number of stays in the ledger.
     pub stays: u64,
     /// Stays that never began, or ended before their time.
     pub stays_lost: u64,
-    /// Gift deliveries owed.
+    /// Gift deliveries that the server owed.
     pub gifts_owed: u64,
-    /// Gift deliveries missing.
+    /// Gift deliveries that were missing.
     pub gifts_lost: u64,
     /// Gift deliveries in excess.
     pub gifts_doubled: u64,
-    /// Chat deliveries owed.
+    /// Chat deliveries that the server owed.
     pub chats_owed: u64,
     /// Chat deliveries missing, including reported drops.
     pub chats_lost: u64,

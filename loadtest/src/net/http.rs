@@ -31,7 +31,7 @@ pub enum HttpError {
     Timeout,
 }
 
-/// Target of requests.
+/// Server that requests are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Value of the `Host` header.
@@ -57,12 +57,12 @@ impl Target {
     }
 }
 
-/// A request.
+/// A request without its target.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     /// Method of the request.
     pub method: Method,
-    /// Path and query.
+    /// Path and query of the request.
     pub path: &'a str,
     /// Bearer token, if one is sent.
     pub token: Option<&'a str>,

@@ -28,7 +28,7 @@ fn source(n: u32) -> Ipv4Addr {
     Ipv4Addr::new(127, 1 + high, middle, low.max(1))
 }
 
-/// Opens a connection.
+/// Opens a TCP connection from an address of its own.
 pub(crate) async fn connect(address: SocketAddr, n: u32, pace: Pace) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if address.ip().is_loopback() && address.is_ipv4() {

@@ -28,7 +28,7 @@ pub struct Dump {
     pub cut: bool,
 }
 
-/// One recorded post.
+/// One post of a recorded dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpedPost {
     /// Time after the first post, in milliseconds.

@@ -68,7 +68,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "because")]
 pub enum Verdict {
-    /// All thresholds hold.
+    /// All thresholds of the run hold.
     Passed,
     /// A threshold is broken.
     Failed,
@@ -114,7 +114,7 @@ impl Verdict {
 /// A threshold and its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checked {
-    /// The condition.
+    /// The condition that was checked.
     pub threshold: Threshold,
     /// Measured value; absent when nothing was measured.
     pub value: Option<f64>,
@@ -130,9 +130,9 @@ pub struct Totals {
     pub delivered: ByClass,
     /// Posts by kind and outcome.
     pub posts: Posts,
-    /// Viewers that joined.
+    /// Viewers that joined in the run.
     pub joins: u64,
-    /// Viewers that reconnected.
+    /// Viewers that reconnected in the run.
     pub reconnects: u64,
     /// Viewers that moved to another gateway before they left the old one.
     pub moves: u64,
@@ -148,9 +148,9 @@ pub struct Totals {
     pub skipped: u64,
     /// Gaps in the message chains of viewers.
     pub gaps: u64,
-    /// Frames read.
+    /// Frames that the viewers read.
     pub frames: u64,
-    /// Bytes read.
+    /// Bytes that the viewers read.
     pub bytes: u64,
     /// Likes in pulses, over all viewers.
     pub likes: u64,

@@ -8,9 +8,9 @@ use crate::measure::interval::Interval;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gateways {
-    /// Number of gateways.
+    /// Number of gateways in the registry.
     pub count: u64,
-    /// Gateways that drain.
+    /// Number of gateways that drain.
     pub draining: u64,
     /// Viewers of the emptiest gateway.
     pub connections_least: u64,
@@ -24,7 +24,7 @@ pub struct Gateways {
     pub memory_bytes: f64,
 }
 
-/// One second.
+/// Figures of one second of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
@@ -40,7 +40,7 @@ pub struct Second {
     pub moves: u64,
     /// Messages delivered to viewers.
     pub deliveries: u64,
-    /// Gifts among those.
+    /// Gifts among the delivered messages.
     pub gifts: u64,
     /// Bytes delivered to viewers.
     pub bytes: u64,
@@ -48,7 +48,7 @@ pub struct Second {
     pub posts: u64,
     /// Posts held because the room was over its display quota.
     pub held: u64,
-    /// Refused posts.
+    /// Posts that the server refused.
     pub refused: u64,
     /// Posts without an answer.
     pub failed: u64,
@@ -64,9 +64,9 @@ pub struct Second {
     pub post_p99_ms: Option<f64>,
     /// 99th percentile from intended join to hello, in milliseconds.
     pub join_p99_ms: Option<f64>,
-    /// Viewers that joined.
+    /// Viewers that joined in this second.
     pub joins: u64,
-    /// Viewers that reconnected.
+    /// Viewers that reconnected in this second.
     pub reconnects: u64,
     /// Connections that could not be opened.
     pub refusals: u64,
@@ -84,14 +84,14 @@ pub struct Second {
     pub tester_cores: f64,
     /// CPU of the server, in cores.
     pub server_cores: Option<f64>,
-    /// Memory of the server, in bytes.
+    /// Resident memory of the server, in bytes.
     pub server_memory_bytes: Option<f64>,
     /// The gateways; absent when the fleet report was not read.
     pub gateways: Option<Gateways>,
 }
 
 impl Second {
-    /// Reduces an interval.
+    /// Reduces an interval to its figures.
     #[must_use]
     pub fn new(second: u32, wanted: f64, interval: &Interval) -> Self {
         let all = interval.deliveries();

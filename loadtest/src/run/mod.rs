@@ -35,7 +35,7 @@ const LEAD_SECS: f64 = 1.0;
 /// Time after the end for the workers' last messages; then the run has failed.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Options of a run.
+/// Options of one run, from the command line.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Base URL of entry.

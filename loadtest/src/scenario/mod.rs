@@ -180,7 +180,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
-    /// Without a token.
+    /// The viewer joins without a token.
     #[default]
     Anonymous,
     /// With a token in the handshake, which the gateway verifies.
@@ -191,10 +191,10 @@ pub enum Identity {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// `barrage.v1.deflate`.
+    /// The subprotocol `barrage.v1.deflate` for small batches.
     #[default]
     Deflate,
-    /// `barrage.v1.json`.
+    /// The subprotocol `barrage.v1.json` as plain text.
     Json,
 }
 

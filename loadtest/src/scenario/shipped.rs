@@ -2,7 +2,7 @@
 
 use crate::scenario::{Scenario, ScenarioError};
 
-/// Names and texts.
+/// Names and texts of the built-in scenarios.
 pub const SHIPPED: [(&str, &str); 9] = [
     ("smoke", include_str!("../../scenarios/smoke.yaml")),
     ("steady", include_str!("../../scenarios/steady.yaml")),
@@ -21,7 +21,7 @@ pub fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
-/// A built-in scenario.
+/// Returns a built-in scenario by its name.
 #[must_use]
 pub fn scenario(name: &str) -> Option<Result<Scenario, ScenarioError>> {
     text(name).map(Scenario::parse)

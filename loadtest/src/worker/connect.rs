@@ -33,7 +33,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Why a connection could not be opened.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// Reason in counts.
+    /// Reason, as the counts name it.
     pub(crate) reason: String,
     /// Code of the server, if it sent one.
     pub(crate) code: Option<Code>,

@@ -105,7 +105,7 @@ async fn after(
 enum Next {
     /// The stay is over.
     Done { connected: bool },
-    /// Connect again.
+    /// The viewer connects again after a wait.
     Again,
     /// Continue with a connection that is already open.
     Take(Connection),

@@ -40,7 +40,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Begins the chain.
+    /// Begins the chain at a position.
     pub(crate) fn begin(&mut self, sequence: u64) {
         (self.record.first, self.record.last) = (sequence, sequence);
     }

@@ -17,7 +17,7 @@ const COMMENTS_MAX: usize = 10;
 pub(crate) struct Feed {
     /// Newest comments, the oldest first.
     pub(crate) comments: VecDeque<String>,
-    /// Viewers online.
+    /// Number of viewers in the room.
     pub(crate) online: u64,
 }
 

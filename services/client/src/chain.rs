@@ -33,7 +33,7 @@ pub enum Step {
     Deliver(Batch),
     /// Request the messages between two positions, both excluded.
     Ask {
-        /// Last position received.
+        /// Position of the last message received.
         after: Sequence,
         /// First position after the gap.
         before: Sequence,
@@ -103,7 +103,7 @@ impl RoomChain {
         self.asked = self.goal().map(|goal| Asked { before: Sequence(goal.0 + 1), at: now, times: 1 });
     }
 
-    /// Receives a batch.
+    /// Adds a batch and returns the next steps.
     pub fn take(&mut self, batch: Batch, now: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
         if is_other_history(&batch, self.position) {

@@ -12,7 +12,7 @@ use crate::chain::HoldLimits;
 pub struct ViewerConfig {
     /// Base URL of entry, such as `http://127.0.0.1:8080`.
     pub entry_url: String,
-    /// Room to watch.
+    /// Room to watch, by its id.
     pub room: RoomId,
     /// Token; `None` watches anonymously.
     pub token: Option<String>,
@@ -62,7 +62,7 @@ pub struct SenderConfig {
     pub uplinks: Vec<String>,
     /// Base URL of entry, which names the uplinks. Default: none.
     pub entry_url: Option<String>,
-    /// Token.
+    /// Token (JWT) of the sender.
     pub token: String,
     /// Longest send with retries. Default 10 s.
     pub deadline: Duration,

@@ -5,7 +5,7 @@ use barrage_protocol::code::Refusal;
 /// Cause of a failed connect. The viewer tries the next endpoint, or retries later.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The server refused.
+    /// The server refused the request.
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
     /// No answer within the timeout.

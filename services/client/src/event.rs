@@ -40,12 +40,12 @@ pub enum Event {
     /// More viewers want to join than the servers admit: the slot of this viewer comes after this wait, by
     /// default within a minute. The client waits by itself.
     Waiting {
-        /// Wait in milliseconds.
+        /// Wait until the slot, in milliseconds.
         ms: u64,
     },
     /// The connection ended. The next attempt comes after this wait.
     Reconnecting {
-        /// Wait in milliseconds.
+        /// Wait until the next attempt, in milliseconds.
         wait_ms: u64,
         /// Close code, if the server sent one.
         code: Option<u16>,

@@ -12,7 +12,7 @@ use crate::error::ConnectError;
 const IDLE: Duration = Duration::from_secs(10);
 /// Maximum unused connections to one host.
 const IDLE_MAX: usize = 8;
-/// Longest TCP connect.
+/// Longest time for a TCP connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connections for entry, the race, event streams and polls. Clones share them. A pool must be used on

@@ -71,7 +71,7 @@ barrage_part::part! {
     }
 }
 
-/// Networks of loopback.
+/// Returns the networks of loopback.
 fn loopback() -> Vec<IpNet> {
     let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
     vec![IpNet::V4(v4), IpNet::V6(Ipv6Net::from(Ipv6Addr::LOCALHOST))]

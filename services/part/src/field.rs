@@ -29,13 +29,13 @@ pub struct Table {
 /// Type of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// `true` or `false`.
+    /// Boolean: `true` or `false`, without quotes.
     Boolean,
-    /// Whole number.
+    /// Whole number, without a fraction.
     Integer,
     /// Number with a fraction.
     Number,
-    /// Text.
+    /// Text in quotes, of any length.
     Text,
     /// Path of a file or folder.
     Path,

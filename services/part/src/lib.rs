@@ -131,7 +131,7 @@ mod tests {
     use super::{Field, Kind, Setting};
 
     part! {
-        /// Inner table.
+        /// Inner table of the test's configuration.
         struct Inner {
             /// Share of the work.
             share: f64 = 0.5, SHARE;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     part! {
-        /// Outer table.
+        /// Outer table of the test's configuration.
         struct Outer {
             /// Number of workers,
             /// at least one.
@@ -148,7 +148,7 @@ mod tests {
             pause_ms: Option<u64> = None, between(1, 10);
             /// Names of the workers.
             names: Vec<String> = vec!["a".into()];
-            /// Optional table.
+            /// Optional table, absent by default.
             inner: Option<Inner> = None;
         }
         skipped {

@@ -1,11 +1,11 @@
-//! Ranges of numbers.
+//! Ranges of numbers that a field may have.
 
 use std::fmt;
 
 /// Values that a number may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
-    /// Lower bound.
+    /// Lower bound of the range.
     pub least: f64,
     /// Whether the lower bound itself is excluded.
     pub is_least_excluded: bool,
@@ -13,17 +13,17 @@ pub struct Range {
     pub most: f64,
 }
 
-/// 0 or more.
+/// Range of 0 or more.
 pub const ANY: Range = at_least(0.0);
-/// 1 or more.
+/// Range of 1 or more.
 pub const ONE: Range = at_least(1.0);
-/// Above 1.
+/// Range of numbers above 1.
 pub const OVER_ONE: Range = above(1.0);
-/// Above 0.
+/// Range of numbers above 0.
 pub const POSITIVE: Range = above(0.0);
 /// Above 0 and at most 1.
 pub const SHARE: Range = Range { most: 1.0, ..above(0.0) };
-/// 0 to 100.
+/// Range of percentages, 0 to 100.
 pub const PERCENT: Range = Range { most: 100.0, ..at_least(0.0) };
 
 /// Whole numbers from `least` to `most`, both included. Bounds above 2^53 are rounded.
@@ -38,7 +38,7 @@ pub const fn at_least(least: f64) -> Range {
     Range { least, is_least_excluded: false, most: f64::INFINITY }
 }
 
-/// Numbers above `least`.
+/// Returns the range of numbers above `least`.
 #[must_use]
 pub const fn above(least: f64) -> Range {
     Range { is_least_excluded: true, ..at_least(least) }

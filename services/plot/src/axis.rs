@@ -3,9 +3,9 @@
 /// The x axis of a plot. It begins at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XAxis {
-    /// Time in seconds.
+    /// Axis of time in seconds.
     Seconds,
-    /// Time in minutes.
+    /// Axis of time in minutes.
     Minutes,
     /// Any other quantity, with its unit or name.
     Quantity(&'static str),

@@ -21,12 +21,12 @@ const NAMED_BAND_MIN: f64 = 48.0;
 /// Dashes of a line. Colours alone do not distinguish many lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dash {
-    /// No gaps.
+    /// A line without gaps.
     #[default]
     Solid,
-    /// Long dashes.
+    /// A line of long dashes.
     Dashed,
-    /// Dots.
+    /// A line of dots only.
     Dotted,
     /// A long dash and a dot in turn.
     DashDot,
@@ -101,7 +101,7 @@ impl Line {
         Line { color: Some(color), ..self }
     }
 
-    /// Sets the dashes.
+    /// Sets the dashes of the line.
     #[must_use]
     pub fn dash(self, dash: Dash) -> Self {
         Line { dash, ..self }
@@ -194,7 +194,7 @@ impl Plot {
         (!lines.is_empty()).then(|| Plot { title: title.into(), axis, show, lines, limits, bands, marks })
     }
 
-    /// Adds limits.
+    /// Adds horizontal lines for limits.
     #[must_use]
     pub fn limits(self, limits: Vec<Limit>) -> Plot {
         Plot { limits, ..self }
@@ -206,7 +206,7 @@ impl Plot {
         Plot { bands, ..self }
     }
 
-    /// Adds marks.
+    /// Adds marks at points in time.
     #[must_use]
     pub fn marks(self, marks: Vec<Mark>) -> Plot {
         Plot { marks, ..self }

@@ -5,9 +5,9 @@ use serde_json::Value;
 /// Status and JSON body of an answer; `Null` when the body is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status of the response.
     pub status: u16,
-    /// Body.
+    /// Body of the response, as JSON.
     pub body: Value,
     /// Value of the `Retry-After` header.
     pub retry_after: Option<u64>,

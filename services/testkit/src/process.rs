@@ -42,9 +42,9 @@ pub fn children(parent: &str) -> Vec<String> {
 pub struct Recipe {
     /// Name in messages, and of the log file.
     pub name: String,
-    /// Program and arguments.
+    /// Program and arguments of the process.
     pub command: Vec<String>,
-    /// Environment variables.
+    /// Environment variables of the process.
     pub environment: Vec<(String, String)>,
     /// Working directory, which also holds the log.
     pub folder: PathBuf,
@@ -88,7 +88,7 @@ impl Process {
         Process { recipe, child, _folder: folder }
     }
 
-    /// Process id.
+    /// Returns the id of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()

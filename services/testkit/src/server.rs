@@ -19,7 +19,7 @@ use crate::wait;
 pub struct ServerOptions {
     /// Further arguments for `barrage up`.
     pub arguments: Vec<String>,
-    /// Environment variables.
+    /// Environment variables of the server.
     pub environment: Vec<(String, String)>,
     /// Data directory to reuse; a new temporary one when absent.
     pub data_dir: Option<PathBuf>,
@@ -50,9 +50,9 @@ pub struct Server {
 pub struct Endpoint {
     /// Name, such as `gateway-1`.
     pub name: String,
-    /// Public addresses.
+    /// Public addresses of the server.
     pub public: Vec<SocketAddr>,
-    /// Admin address.
+    /// Address of the admin listener.
     pub admin: SocketAddr,
 }
 
@@ -130,7 +130,7 @@ impl Server {
         }
     }
 
-    /// The data directory.
+    /// Returns the data directory of the server.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
@@ -205,7 +205,7 @@ impl Server {
         values.map(|value| value.parse::<f64>().unwrap()).sum()
     }
 
-    /// Process id.
+    /// Returns the id of the server's process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id().unwrap()

@@ -25,7 +25,7 @@ pub enum Frame {
     Pong(Vec<u8>),
     /// Code of a close frame; 1005 for a frame without a code.
     Close(u16),
-    /// The connection ended.
+    /// The server closed the connection.
     End,
 }
 

@@ -9,7 +9,7 @@ pub enum Mask {
     /// Four zero bytes: the payload travels as it is. RFC 6455 masks to protect proxies from the
     /// scripts of pages, so a program that is no browser may use it.
     Zero,
-    /// This key.
+    /// Masks the payload with this key.
     Bytes([u8; 4]),
 }
 

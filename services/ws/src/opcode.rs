@@ -1,15 +1,15 @@
 /// Kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Opcode {
-    /// UTF-8 text.
+    /// A message of UTF-8 text.
     Text,
-    /// Any bytes.
+    /// A message of any bytes.
     Binary,
     /// Last frame of a side; its payload is empty or a code and a reason.
     Close,
     /// Asks the other side for a pong with the same payload.
     Ping,
-    /// Answers a ping.
+    /// A pong, which answers a ping.
     Pong,
 }
 

@@ -54,11 +54,11 @@ pub fn close(code: u16, reason: &str) -> Bytes {
 /// Frame of a client, unmasked in place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// Text.
+    /// A text message, valid UTF-8.
     Text(&'a str),
     /// Payload of a ping; the server owes a pong with the same payload.
     Ping(&'a [u8]),
-    /// Needs no answer.
+    /// A pong, which needs no answer.
     Pong,
     /// The client ends the connection.
     Close,

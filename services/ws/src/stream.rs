@@ -11,7 +11,7 @@ use crate::Opcode;
 pub enum Side {
     /// Connected to a server.
     Client,
-    /// Accepted a client.
+    /// The side that accepted a client.
     Server,
 }
 

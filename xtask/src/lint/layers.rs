@@ -34,12 +34,12 @@ const ALLOWED: &[Allowed] = &[
     allowed("recording", 0, &[]),
     allowed("ws", 0, &[]),
     allowed("class", 1, &["protocol"]),
-    allowed("client", 1, &["protocol"]),
+    allowed("client", 1, &["backoff", "protocol", "ws"]),
     allowed("flow", 1, &["part"]),
     allowed("recorder", 1, &["part", "protocol"]),
     allowed("scaling", 1, &["part"]),
     allowed("secret", 1, &["part"]),
-    allowed("testkit", 1, &["clock", "protocol"]),
+    allowed("testkit", 1, &["clock", "protocol", "ws"]),
     allowed("token", 1, &["clock", "part", "protocol"]),
     allowed("counters", 2, &["flow", "part", "protocol"]),
     allowed("guarded", 2, &["clock", "flow"]),
@@ -127,7 +127,7 @@ const ALLOWED: &[Allowed] = &[
 /// Dependencies that one part of the system owns, and the crates that may use each.
 const OWNED: &[(&str, &[&str])] = &[
     ("async-nats", &["bus"]),
-    ("fastwebsockets", &["client", "gateway", "ws"]),
+    ("fastwebsockets", &["ws"]),
     ("k8s-openapi", &["autoscaler"]),
     ("kube", &["autoscaler"]),
     ("redis", &["quota"]),

@@ -125,7 +125,7 @@ impl Actuator {
         Ok(())
     }
 
-    /// Writes a status.
+    /// Writes the status of the resource.
     pub(crate) async fn status(
         &self,
         name: &str,

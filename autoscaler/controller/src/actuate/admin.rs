@@ -23,7 +23,7 @@ pub trait AdminCommands: Send + Sync {
     async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError>;
 }
 
-/// [`AdminCommands`] over HTTP.
+/// Sends [`AdminCommands`] over HTTP to gateways.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpAdminCommands(pub(crate) HttpClient);
 

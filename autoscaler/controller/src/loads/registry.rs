@@ -7,7 +7,7 @@ use crate::error::LoadsError;
 use crate::http::HttpClient;
 use crate::loads::LoadSource;
 
-/// Reads `GET /v1/admin/fleet`.
+/// Reads the fleet from `GET /v1/admin/fleet` of entry.
 pub(crate) struct RegistrySource {
     url: String,
     http: HttpClient,

@@ -55,7 +55,7 @@ pub(crate) struct Pass<'a> {
 /// Role of this replica of the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Decides and writes.
+    /// The replica decides and writes.
     Leader,
     /// Decides and writes nothing, so that it can take over at once.
     Standby,

@@ -20,7 +20,7 @@ const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 #[derive(Default)]
 pub struct State {
-    /// Objects by `plural/name`.
+    /// Objects of the server, by `plural/name`.
     objects: BTreeMap<String, Value>,
     version: u64,
     names: u64,

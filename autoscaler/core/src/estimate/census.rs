@@ -10,7 +10,7 @@ use crate::policy::PolicyConfig;
 pub(crate) struct Census<'a> {
     /// Admit joins and report. When blind, every ready gateway counts.
     pub(crate) serving: Vec<&'a ObservedGateway>,
-    /// Ready, and cordoned.
+    /// Gateways that are ready and cordoned.
     pub(crate) cordoned: Vec<&'a ObservedGateway>,
     /// Move their viewers to other gateways.
     pub(crate) draining: Vec<&'a ObservedGateway>,

@@ -21,7 +21,7 @@ pub struct Demand {
     pub viewers: f64,
     /// Viewers among them that wait at entry.
     pub waiting: f64,
-    /// Joins per second.
+    /// Joins per second of the fleet.
     pub joins_per_s: f64,
     /// Deliveries, bytes and packets per second, for one viewer.
     pub per_viewer: [f64; 3],

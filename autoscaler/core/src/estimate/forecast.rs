@@ -17,7 +17,7 @@ const STARTS_MIN: usize = 3;
 /// A forecast of demand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// Horizon, in seconds.
+    /// Horizon of the forecast, in seconds.
     pub horizon_secs: f64,
     /// Growth that is extrapolated, in viewers per second; never negative.
     pub growth_per_s: f64,

@@ -28,7 +28,7 @@ pub(crate) struct ExpectedLoad {
     pub(crate) connected: f64,
     /// Processors and bytes of memory, for one connected viewer.
     pub(crate) standing: [f64; 2],
-    /// Joins per second.
+    /// Joins per second that the fleet needs.
     pub(crate) joins_per_s: f64,
 }
 

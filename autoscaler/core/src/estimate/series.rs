@@ -75,7 +75,7 @@ impl Series {
         }
     }
 
-    /// Newest value.
+    /// Returns the newest value, if any.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.samples.back().map(|(_, value)| *value)

@@ -26,9 +26,9 @@ pub struct FleetPrewarm {
     pub name: String,
     /// Start, in seconds of Unix time.
     pub start_secs: f64,
-    /// Duration, in seconds.
+    /// Duration of the event, in seconds.
     pub duration_secs: f64,
-    /// Viewers expected.
+    /// Number of viewers expected at the event.
     pub viewers: f64,
 }
 
@@ -51,7 +51,7 @@ impl From<FleetPrewarm> for Schedule {
 pub enum FleetRole {
     /// Holds the viewers' connections.
     Gateway,
-    /// Any other role.
+    /// Any role that the autoscaler ignores.
     #[serde(other)]
     Other,
 }

@@ -38,7 +38,7 @@ pub enum Phase {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadReport {
-    /// Open viewer connections.
+    /// Open connections of viewers.
     #[serde(serialize_with = "count")]
     pub connections: f64,
     /// Open viewer connections at most; 0 when the gateway reports no limit, and then it takes
@@ -71,7 +71,7 @@ pub struct LoadReport {
     /// 99th percentile, over viewers, of the time from the acceptance of a batch's oldest
     /// message to its write, in milliseconds; 0 when nothing was sent.
     pub push_p99_ms: f64,
-    /// Overload level, 0 to 4.
+    /// Overload level of the gateway, 0 to 4.
     pub overload_level: u8,
 }
 

@@ -12,7 +12,7 @@ pub enum Constraint {
     AtMinimum,
     /// An announced audience raised the floor.
     Schedule,
-    /// Panic forbids drains.
+    /// Panic mode forbids drains of gateways.
     Panic,
     /// The need was higher within the scale-in window.
     Window,

@@ -32,15 +32,15 @@ pub struct Move {
     pub gateway: GatewayId,
     /// Viewers per second, until the next decision.
     pub viewers_per_s: f64,
-    /// Why they move.
+    /// Cause for which the viewers move.
     pub cause: MoveCause,
 }
 
-/// Why viewers move.
+/// Cause for which viewers move away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveCause {
-    /// The gateway drains.
+    /// The gateway drains before its end.
     Drain,
     /// Other gateways have far fewer viewers.
     Rebalance,
@@ -59,11 +59,11 @@ pub struct Reason {
     pub raw: u32,
     /// Gateways that should serve, after floor, ceiling and schedules.
     pub wanted: u32,
-    /// Gateways that serve.
+    /// Number of gateways that serve.
     pub serving: u32,
     /// Gateways that are starting or asked for.
     pub arriving: u32,
-    /// Gateways that drain.
+    /// Number of gateways that drain.
     pub draining: u32,
     /// Gateways that should report and do not, or whose reports are not credible.
     pub silent: u32,

@@ -3,14 +3,14 @@
 use barrage_scaling::Series;
 use std::time::Duration;
 
-/// Knative's configuration.
+/// Configuration of Knative's autoscaler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KpaConfig {
     /// Target concurrency of one pod.
     pub target: f64,
-    /// Fewest pods.
+    /// Fewest pods that the autoscaler sets.
     pub replicas_min: u32,
-    /// Most pods.
+    /// Most pods that the autoscaler sets.
     pub replicas_max: u32,
     /// Length of the stable window.
     pub stable_secs: f64,

@@ -5,7 +5,7 @@
 pub struct Ranked {
     /// The condition `Ready` holds.
     pub ready: bool,
-    /// `controller.kubernetes.io/pod-deletion-cost`.
+    /// Annotation `controller.kubernetes.io/pod-deletion-cost` of the pod.
     pub deletion_cost: i32,
     /// Seconds since the pod became ready, or since it was created.
     pub age_secs: f64,

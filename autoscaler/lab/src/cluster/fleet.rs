@@ -16,7 +16,7 @@ const OLD_SECS: f64 = 3_600.0;
 
 pub(crate) struct Fleet {
     pub(crate) gateways: Vec<Gateway>,
-    /// Replicas asked for.
+    /// Replicas that the policy has set.
     pub(crate) replicas: u32,
     pub(crate) starts_secs: VecDeque<f64>,
     provision_secs: f64,

@@ -1,4 +1,4 @@
-//! A simulated gateway.
+//! A simulated gateway and its viewers.
 
 use std::collections::VecDeque;
 

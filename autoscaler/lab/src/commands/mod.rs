@@ -1,4 +1,4 @@
-//! The subcommands.
+//! The subcommands of the lab.
 
 pub(crate) mod replay;
 pub(crate) mod simulate;

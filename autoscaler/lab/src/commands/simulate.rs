@@ -1,4 +1,4 @@
-//! `simulate`.
+//! `simulate`: runs one policy over traces.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `tune`.
+//! `tune`: searches for better settings of a policy.
 
 use anyhow::Context;
 use barrage_scaling::PolicyConfig;

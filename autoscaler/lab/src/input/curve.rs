@@ -54,7 +54,7 @@ impl Curve {
         self.0.last().map_or(0.0, |(at, _)| *at)
     }
 
-    /// The points.
+    /// Returns the points that define the curve.
     #[must_use]
     pub fn points(&self) -> &[(f64, f64)] {
         &self.0

@@ -14,9 +14,9 @@ use crate::input::Trace;
 /// A comparison: every trace under every contender with every seed.
 #[derive(Debug, Clone)]
 pub struct Campaign {
-    /// Traces to simulate.
+    /// Traces that each policy is simulated over.
     pub traces: Vec<Trace>,
-    /// Policies to compare.
+    /// Policies that the campaign compares.
     pub contenders: Vec<Contender>,
     /// Seeds of each run; results are means over them.
     pub seeds: Vec<u64>,
@@ -38,7 +38,7 @@ pub struct TraceResult {
 }
 
 impl Campaign {
-    /// Number of runs.
+    /// Returns the number of simulated runs.
     #[must_use]
     pub fn runs(&self) -> usize {
         self.traces.len() * self.contenders.len() * self.seeds.len()

@@ -21,7 +21,7 @@ const OVER: f64 = 1.0 + 1e-6;
 /// Inputs of a run.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Trace to simulate.
+    /// Trace that the run simulates.
     pub trace: Trace,
     /// Knee of every gateway.
     pub knee: Knee,

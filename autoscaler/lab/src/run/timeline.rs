@@ -20,7 +20,7 @@ pub struct Point {
     pub capacity: f64,
     /// Forecast for the horizon, made at this moment; 0 without one.
     pub forecast: f64,
-    /// Gateways asked for.
+    /// Gateways that the policy has set.
     pub replicas: f64,
     /// Gateways that admit joins.
     pub serving: f64,
@@ -44,7 +44,7 @@ pub struct Event {
 /// A run over time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
-    /// Evenly spaced moments.
+    /// Points at evenly spaced times.
     pub points: Vec<Point>,
     /// Actions and failures, in order.
     pub events: Vec<Event>,

@@ -5,19 +5,19 @@ use barrage_scaling::PolicyConfig;
 /// A key of the policy that the search changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Knob {
-    /// `target_utilization`.
+    /// Setting `target_utilization` of the policy.
     TargetUtilization,
-    /// `reserve.replicas`.
+    /// Setting `reserve.replicas` of the policy.
     ReserveReplicas,
-    /// `forecast.fast_secs`.
+    /// Setting `forecast.fast_secs` of the policy.
     FastSecs,
-    /// `forecast.growth_max`.
+    /// Setting `forecast.growth_max` of the policy.
     GrowthMax,
-    /// `forecast.provision_margin`.
+    /// Setting `forecast.provision_margin` of the policy.
     ProvisionMargin,
-    /// `scale_in.window_secs`.
+    /// Setting `scale_in.window_secs` of the policy.
     WindowSecs,
-    /// `scale_in.after_out_secs`.
+    /// Setting `scale_in.after_out_secs` of the policy.
     AfterOutSecs,
     /// `drain.spread_secs`; `drain.deadline_secs` is set to twice its value.
     SpreadSecs,
@@ -26,7 +26,7 @@ pub enum Knob {
 }
 
 impl Knob {
-    /// Every knob.
+    /// All settings that the search changes.
     pub const ALL: [Knob; 9] = [
         Knob::TargetUtilization,
         Knob::ReserveReplicas,

@@ -18,7 +18,7 @@ pub struct Search {
     pub trials: usize,
     /// How the result is chosen.
     pub choice: Choice,
-    /// Threads that simulate.
+    /// Number of threads that simulate.
     pub threads: usize,
 }
 

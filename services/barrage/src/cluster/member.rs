@@ -126,7 +126,7 @@ impl FleetContext {
         Ok(member)
     }
 
-    /// Returns the archiver.
+    /// Returns the archiver as a member.
     pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
         self.member("archiver", "archiver".into())
     }

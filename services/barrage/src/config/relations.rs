@@ -4,9 +4,9 @@ use barrage_part::Problem as OutOfRange;
 
 use super::{Config, Problem};
 
-/// Maximum public addresses.
+/// Maximum number of public addresses.
 const LISTENERS_MAX: usize = 16;
-/// Maximum token keys.
+/// Maximum number of token keys.
 const KEYS_MAX: usize = 16;
 
 /// Returns every number outside of its range, and every broken relation between two keys.

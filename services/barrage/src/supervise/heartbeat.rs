@@ -60,7 +60,7 @@ pub(crate) struct Monitored<T> {
 }
 
 impl<T> Monitored<T> {
-    /// Wraps a task.
+    /// Wraps a task with its heartbeat.
     pub(crate) fn new(
         task: impl Future<Output = T> + Send + 'static,
         heartbeat: Heartbeat,

@@ -3,6 +3,7 @@
 //!
 //! Tests in modules named `alone` measure time or load; run them without other tests beside them.
 
+#![allow(clippy::disallowed_methods, reason = "tests measure with the machine's clocks")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     clippy::print_stdout,

@@ -1,4 +1,4 @@
-//! Requests to entry.
+//! Requests for endpoints to entry.
 
 use std::time::Duration;
 

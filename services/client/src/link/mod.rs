@@ -27,7 +27,7 @@ pub(crate) struct JoinRequest<'a> {
 /// Item that a connection delivers.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A frame.
+    /// A frame of the server, parsed.
     Frame(ServerFrame),
     /// Heartbeat without a frame.
     Alive,

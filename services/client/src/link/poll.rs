@@ -100,7 +100,7 @@ struct Query {
     ack: Option<String>,
 }
 
-/// Sends one poll.
+/// Sends one poll and reads its answer.
 async fn get(
     http: &reqwest::Client,
     url: &str,

@@ -13,7 +13,7 @@ use crate::http::refusal;
 /// Longest wait for an answer of entry.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// List of uplinks.
+/// List of uplinks, with its age.
 #[derive(Debug)]
 pub(super) struct Uplinks {
     entry_url: Option<String>,

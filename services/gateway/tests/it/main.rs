@@ -1,5 +1,6 @@
 //! Gateways on real sockets: several of them on one embedded bus.
 
+#![allow(clippy::disallowed_methods, reason = "tests measure with the machine's clocks")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -5,16 +5,16 @@
 pub enum ScalingPolicy {
     /// Absolute number of pods.
     Pods {
-        /// Pods at most.
+        /// Most pods that one period may change.
         value: u32,
-        /// Period, in seconds.
+        /// Length of the period, in seconds.
         period_secs: f64,
     },
     /// Share of the replicas at the period's start.
     Percent {
-        /// Percent at most.
+        /// Most percent of the pods that one period may change.
         value: u32,
-        /// Period, in seconds.
+        /// Length of the period, in seconds.
         period_secs: f64,
     },
 }
@@ -41,9 +41,9 @@ pub struct Rules {
 /// Rules of both directions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behavior {
-    /// Scale-out.
+    /// Rules that limit a scale-out.
     pub up: Rules,
-    /// Scale-in.
+    /// Rules that limit a scale-in.
     pub down: Rules,
 }
 

@@ -7,9 +7,9 @@ use super::ratio::{Metric, Tolerance, replicas_for};
 /// Settings of an HPA object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HpaConfig {
-    /// Fewest replicas.
+    /// Fewest replicas that the controller sets.
     pub replicas_min: u32,
-    /// Most replicas.
+    /// Most replicas that the controller sets.
     pub replicas_max: u32,
     /// Tolerance around the target.
     pub tolerance: Tolerance,
@@ -22,7 +22,7 @@ pub struct HpaConfig {
 pub enum HpaOutcome {
     /// Scale to this number of replicas.
     Scale(u32),
-    /// Keep the replicas.
+    /// Keep the replicas as they are.
     Keep,
     /// The metrics give no result, so the replicas stay.
     Failed,

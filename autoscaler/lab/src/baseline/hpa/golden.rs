@@ -47,7 +47,7 @@ fn lost_readiness(name: u32) -> Pod {
     Pod { turned_secs: NOW - 100.0, ready: false, ..ready(name) }
 }
 
-/// Old, never ready.
+/// Makes an old pod that was never ready.
 fn never_ready(name: u32) -> Pod {
     Pod { turned_secs: 5.0, ready: false, ..ready(name) }
 }

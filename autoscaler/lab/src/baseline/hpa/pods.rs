@@ -7,12 +7,12 @@ const CPU_INITIALIZATION_SECS: f64 = 300.0;
 /// Time after its start within which an unready pod that was never ready counts as unready.
 const INITIAL_READINESS_SECS: f64 = 30.0;
 
-/// Phase of a pod.
+/// Phase of a pod, as Kubernetes reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodPhase {
     /// Not scheduled, or not started.
     Pending,
-    /// Started.
+    /// The containers have started.
     Running,
     /// Ended with an error.
     Failed,

@@ -5,9 +5,9 @@ use super::pods::{Pod, PodPhase, Samples, group};
 /// Band around a ratio of 1 within which the replicas stay.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// Above 1.
+    /// Ratio above 1 that causes a scale-out.
     pub up: f64,
-    /// Below 1.
+    /// Ratio below 1 that causes a scale-in.
     pub down: f64,
 }
 
@@ -37,7 +37,7 @@ pub enum Metric {
     Pods {
         /// Target of the average over pods.
         target: i64,
-        /// Values by pod.
+        /// Values of the metric, by pod.
         samples: Samples,
     },
     /// One value of another object or of an external source.

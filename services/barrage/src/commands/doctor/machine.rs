@@ -8,7 +8,7 @@ use crate::config::Config;
 /// Descriptors for listeners, servers, files and requests, besides those of viewers.
 const OTHER_DESCRIPTORS: u64 = 2_000;
 
-/// Runs the checks.
+/// Checks the limit of descriptors and the data directory.
 pub(super) fn findings(config: &Config) -> [Finding; 2] {
     [descriptors(config), data_dir(config)]
 }

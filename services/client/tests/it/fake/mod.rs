@@ -2,7 +2,7 @@
 //! race answer by themselves, WebSockets and all other requests are handed over.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -20,6 +20,7 @@ use barrage_ws::stream::{Reader, Side, Writer, split};
 use barrage_ws::{Opcode, handshake};
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 
@@ -141,30 +142,30 @@ impl Fake {
     }
 
     pub(crate) fn entry_answer(&self) -> EntryAnswer {
-        self.shared.answer.lock().unwrap().clone()
+        self.shared.answer.lock().clone()
     }
 
     /// Entry says this from now on.
     pub(crate) fn entry_says(&self, answer: EntryAnswer) {
-        *self.shared.answer.lock().unwrap() = answer;
+        *self.shared.answer.lock() = answer;
     }
 
     /// Entry gives this from now on.
     pub(crate) fn ticket(&self, token: &str, wait_ms: u64) {
         let ticket = EntryTicket { token: token.into(), wait_ms };
-        self.shared.answer.lock().unwrap().ticket = Some(ticket);
+        self.shared.answer.lock().ticket = Some(ticket);
     }
 
     /// The queries of the WebSocket handshakes so far.
     pub(crate) fn ws_queries(&self) -> Vec<String> {
-        self.shared.ws_queries.lock().unwrap().clone()
+        self.shared.ws_queries.lock().clone()
     }
 
     pub(crate) fn reports(&self) -> Vec<RaceReport> {
-        self.shared.reports.lock().unwrap().clone()
+        self.shared.reports.lock().clone()
     }
 
-    /// The next WebSocket.
+    /// Waits for the next WebSocket of the client.
     pub(crate) async fn socket(&mut self) -> Socket {
         soon(self.sockets.recv()).await.unwrap()
     }
@@ -197,15 +198,15 @@ pub(crate) fn endpoint(transport: Transport, address: SocketAddr) -> Endpoint {
 }
 
 async fn say(State(shared): State<Arc<Shared>>) -> Json<EntryAnswer> {
-    Json(shared.answer.lock().unwrap().clone())
+    Json(shared.answer.lock().clone())
 }
 
 async fn report(State(shared): State<Arc<Shared>>, Json(report): Json<RaceReport>) {
-    shared.reports.lock().unwrap().push(report);
+    shared.reports.lock().push(report);
 }
 
 async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    shared.ws_queries.lock().unwrap().push(request.uri().query().unwrap_or_default().to_owned());
+    shared.ws_queries.lock().push(request.uri().query().unwrap_or_default().to_owned());
     if shared.ws == Ws::Refused {
         return axum::http::StatusCode::BAD_GATEWAY.into_response();
     }
