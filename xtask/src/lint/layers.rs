@@ -120,7 +120,7 @@ const ALLOWED: &[Allowed] = &[
         5,
         &["bus", "counters", "flow", "guarded", "moderation", "protocol", "quota", "recording"],
     ),
-    allowed("loadtest", 5, &["backoff", "clock", "plot", "protocol", "recording", "token", "ws"]),
+    allowed("loadtest", 5, &["backoff", "clock", "plot", "protocol", "recording", "scaling", "token", "ws"]),
     allowed("xtask", 5, &["recording"]),
 ];
 
