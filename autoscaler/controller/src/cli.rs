@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of the controller: subcommands and their arguments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of the load tester: subcommands and their arguments.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
