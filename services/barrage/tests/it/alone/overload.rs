@@ -38,7 +38,7 @@ fn percentile(delays: &mut [u64], share: f64) -> u64 {
 }
 
 /// Reports the delay of each message of a class until the connection ends.
-async fn watch(mut socket: RawSocket, class: Class, delays: mpsc::Sender<u64>) {
+pub(super) async fn watch(mut socket: RawSocket, class: Class, delays: mpsc::Sender<u64>) {
     loop {
         let Some(frame) = socket.next_within(Duration::from_secs(60)).await else { return };
         match frame {
@@ -182,13 +182,13 @@ async fn slow_viewers_are_closed_and_do_not_delay_the_others() {
 
 /// Returns the median of the p99 of each second: a machine that stalls for one second delays all
 /// viewers of that second, with and without slow viewers.
-fn typical_p99_ms(seconds: Vec<Vec<u64>>) -> u64 {
+pub(super) fn typical_p99_ms(seconds: Vec<Vec<u64>>) -> u64 {
     let mut p99s: Vec<_> = seconds.into_iter().map(|mut delays| percentile(&mut delays, 0.99)).collect();
     percentile(&mut p99s, 0.5)
 }
 
 /// Posts forty long chats a second. Returns the delays that viewers reported in each second.
-async fn chat_for(
+pub(super) async fn chat_for(
     server: &Server,
     token: &str,
     prefix: &str,
