@@ -9,7 +9,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use crate::run::{command, note, root, run};
-use crate::{fault, lint, setup, web};
+use crate::web::{self, BrowserTests};
+use crate::{fault, lint, setup};
 
 /// Minutes of the fault test in the full tier.
 const FAULT_MINUTES: f64 = 3.0;
@@ -41,9 +42,10 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     let together = run(nextest("together", &["--no-fail-fast"])?);
     // Tests that measure time begin when the browser has ended.
     let browser = browser.finish();
+    let stage = run(web::browser_tests(BrowserTests::Alone)?);
     let alone = run(nextest("alone", &["--no-fail-fast"])?);
     slowest::print(&["together", "alone"])?;
-    together.and(browser).and(alone)?;
+    together.and(browser).and(stage).and(alone)?;
     if tier == Tier::Full {
         fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
     }
@@ -77,16 +79,16 @@ impl Browser {
 
     fn start() -> anyhow::Result<Browser> {
         let output = File::create(root().join(Self::OUTPUT))?;
-        let mut tests = web::browser_tests()?;
+        let mut tests = web::browser_tests(BrowserTests::Beside)?;
         tests.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
         let child = tests.spawn().context("the browser tests cannot be started")?;
-        note("\n==> npm run e2e, beside the Rust tests");
+        note("\n==> npm run e2e:beside, beside the Rust tests");
         Ok(Browser { child, began: Instant::now() })
     }
 
     fn finish(mut self) -> anyhow::Result<()> {
         let status = self.child.wait()?;
-        note(&format!("\n==> npm run e2e\n{}", std::fs::read_to_string(root().join(Self::OUTPUT))?));
+        note(&format!("\n==> npm run e2e:beside\n{}", std::fs::read_to_string(root().join(Self::OUTPUT))?));
         note(&format!("    {:.1} s", self.began.elapsed().as_secs_f32()));
         if !status.success() {
             bail!("the browser tests failed ({status})");

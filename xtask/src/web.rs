@@ -27,9 +27,22 @@ pub(crate) fn check_current() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tests in a browser that a command runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BrowserTests {
+    /// Tests that may run beside the Rust tests.
+    Beside,
+    /// Tests of the stage, which measure time and frames.
+    Alone,
+}
+
 /// Returns the command of the tests in a browser, on the server of the development build.
-pub(crate) fn browser_tests() -> anyhow::Result<std::process::Command> {
-    let mut tests = npm(&["run", "--silent", "e2e"])?;
+pub(crate) fn browser_tests(which: BrowserTests) -> anyhow::Result<std::process::Command> {
+    let script = match which {
+        BrowserTests::Beside => "e2e:beside",
+        BrowserTests::Alone => "e2e:alone",
+    };
+    let mut tests = npm(&["run", "--silent", script])?;
     tests.env("BARRAGE_BIN", root().join("target/debug/barrage"));
     Ok(tests)
 }
