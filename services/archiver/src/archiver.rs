@@ -15,7 +15,7 @@ use crate::metrics::ArchiverMetrics;
 use crate::partition::Partition;
 use crate::sweep;
 
-/// The result of a run.
+/// The result of a run that ended by the shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Number of messages written to the store.

@@ -17,7 +17,7 @@ pub enum ArchiverError {
          new store"
     )]
     BusBehind {
-        /// Number of the partition, from 0.
+        /// Number of the partition of the bus, from 0.
         partition: u16,
         /// Newest position of the bus in the partition.
         tail: Sequence,

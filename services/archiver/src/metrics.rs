@@ -1,9 +1,9 @@
-//! The Prometheus metrics of the archiver.
+//! The Prometheus metrics of the archiver: messages archived, lag and failures.
 
 use barrage_protocol::Class;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of the archiver, registered once per process.
 #[derive(Debug, Clone)]
 pub struct ArchiverMetrics {
     archived: IntCounterVec,

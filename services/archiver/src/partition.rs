@@ -36,7 +36,7 @@ pub(crate) struct Partition {
     started: Instant,
 }
 
-/// Whether there may be more messages.
+/// Whether there may be more messages to archive after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     More,
@@ -105,7 +105,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Reads and writes one batch.
+    /// Archives one batch: reads it from the bus, writes it to the store, moves the position.
     async fn step(&mut self) -> Result<Progress, ArchiverError> {
         let position = match self.position {
             Some(position) => position,

@@ -49,9 +49,9 @@ pub struct Entry {
     metrics: EntryMetrics,
     regions: RegionTable,
     races: Mutex<RaceTimes>,
-    /// Lock order: before `placer`.
+    /// Outstanding grants by network. Lock order: before `placer`.
     grants: Mutex<Grants>,
-    /// Lock order: after `placer`.
+    /// Whether the registry itself is away. Lock order: after `placer`.
     outage: Mutex<RegistryOutage>,
     fleet_log: Mutex<FleetLog>,
     /// `None` when no key can sign: then newcomers get no tickets and connect at once.
@@ -60,7 +60,7 @@ pub struct Entry {
     local: LocalEndpoints,
 }
 
-/// A question of a client.
+/// A question of a client: where to connect, and for which purpose.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question<'a> {
     /// `None` asks for a template that stands for any room.
@@ -79,7 +79,7 @@ pub(crate) enum Purpose {
     Send,
 }
 
-/// Why a newcomer gets no slot.
+/// Why a newcomer gets no slot: the fleet or the newcomer's address is at a limit.
 #[derive(Debug, Clone, Copy)]
 enum NoSlot {
     Fleet(Refused),
@@ -160,7 +160,7 @@ impl Entry {
         self.resource.clone()
     }
 
-    /// Counts a question against its address.
+    /// Counts a question against its address; refuses at the limit `entry.address_per_s`.
     pub(crate) async fn limit(&self, address: IpAddr) -> Result<(), Refusal> {
         let key = QuotaKey { purpose: "entry", subject: Subject::address(address) };
         let verdict = self.quota.take(&key, 1, &Rule::Rate(self.rate), self.now()).await;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 /// Why an entry cannot start with its configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
-    /// The region file cannot be read.
+    /// The region file cannot be read, is larger than 512 MiB, or is not UTF-8.
     #[error("the region file {path} cannot be read")]
     Read {
-        /// Path of the region file.
+        /// Path of the region file, as configured in `entry.region_file`.
         path: PathBuf,
         /// Error of the system or the parser.
         #[source]
@@ -17,7 +17,7 @@ pub enum EntryError {
     /// A line of the region file is not `network,region,carrier`.
     #[error("the region file {path}, line {line}: {reason}")]
     Line {
-        /// Path of the region file.
+        /// Path of the region file, as configured in `entry.region_file`.
         path: PathBuf,
         /// Number of the wrong line, from 1.
         line: usize,
@@ -27,13 +27,13 @@ pub enum EntryError {
     /// The region file is not in the MaxMind format.
     #[error("the region file {path} is not a MaxMind-format file")]
     MaxMind {
-        /// Path of the region file.
+        /// Path of the region file, as configured in `entry.region_file`.
         path: PathBuf,
         /// Error of the system or the parser.
         #[source]
         source: maxminddb::MaxMindDbError,
     },
-    /// The capacity file cannot be used.
+    /// The capacity file cannot be read or parsed, or has invalid values; the source names them.
     #[error("entry.capacity_file")]
     Capacity(#[from] barrage_scaling::ConfigError),
     /// The limit of questions is zero or beyond its range.

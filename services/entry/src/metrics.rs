@@ -1,11 +1,11 @@
-//! The Prometheus metrics of an entry.
+//! The Prometheus metrics of an entry: answers, refusals, race times and tickets.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Reasons for refusing a newcomer: the values of the label `reason`.
 const REASONS: [&str; 3] = ["fleet_full", "queue_full", "address"];
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of an entry, registered once per process.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryMetrics {
     pub(crate) answers: IntCounter,

@@ -25,9 +25,9 @@ pub(crate) struct Context {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) repair_sizes: RepairSizes,
     pub(crate) dispatch: Dispatch,
-    /// Unacknowledged messages for single users.
+    /// Notices for single users, kept until they are acknowledged or older than the bus's retention.
     pub(crate) notices: NoticeBook,
-    /// Drain in force, if any.
+    /// Drain in force, if any. Event streams and the load report follow its changes.
     pub(crate) drains: Drains,
     pub(crate) load: Load,
     pub(crate) push_times: PushTimes,
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) lifecycle: Lifecycle,
 }
 
-/// State of the admission of viewers.
+/// Parts that decide whether a viewer may join, and when.
 pub(crate) struct Gate {
     pub(crate) access: Access,
     pub(crate) places: Arc<Places>,
@@ -44,7 +44,7 @@ pub(crate) struct Gate {
     pub(crate) connection_ids: ConnectionIds,
 }
 
-/// Records of the newest batches.
+/// Records of the newest batches, which the admin API reads.
 pub(crate) struct History {
     pub(crate) fan_outs: FanOutLog,
     pub(crate) recorder: Arc<Recorder<BatchRecord>>,

@@ -42,7 +42,7 @@ pub enum GatewayError {
     /// connections and the others were closed: the process should end.
     #[error("shard {index} of the gateway ended before the shutdown; see its panic in the log")]
     ShardEnded {
-        /// Number of the shard.
+        /// Number of the shard, from 0, as in the name of its thread.
         index: usize,
     },
 }
@@ -56,7 +56,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the shards. [`Gateway::run`] must follow.
+    /// Starts the shards, each in a thread of its own. [`Gateway::run`] must follow.
     pub fn start(
         bus: Arc<dyn Bus>,
         access: Access,
@@ -90,7 +90,7 @@ impl Gateway {
         Gateway { retention, ..self }
     }
 
-    /// Returns the gateway's health, for `/healthz`.
+    /// Returns a handle to the gateway's health, which `/healthz` reads.
     pub fn health(&self) -> GatewayHealth {
         let heartbeats = Arc::clone(&self.context.lifecycle.heartbeats);
         GatewayHealth { heartbeats, rooms: Arc::clone(&self.context.rooms) }
@@ -102,12 +102,12 @@ impl Gateway {
         Arc::new(HandshakeGreeter(Arc::clone(&self.context)))
     }
 
-    /// Returns the public routes.
+    /// Returns the public routes: WebSocket, event stream and poll of a room.
     pub fn router(&self) -> axum::Router {
         http::router(Arc::clone(&self.context))
     }
 
-    /// Returns the admin routes.
+    /// Returns the admin routes: drains, flight records and fan-outs.
     pub fn admin_router(&self) -> AdminRoutes {
         http::admin_router(&self.context)
     }

@@ -1,4 +1,5 @@
-//! Health of a gateway, for `/healthz`.
+//! Health of a gateway for `/healthz`: the age of each part's last heartbeat, and whether a shard has
+//! ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::room::Rooms;
 pub struct HeartbeatAge {
     /// Name of the part: `shard-0`, `hubs`, `evictions`, `load`, `notices`, `report`.
     pub part: String,
-    /// Time since its last heartbeat.
+    /// Time since the part's last heartbeat; for `hubs`, that of the oldest.
     pub age: Duration,
 }
 

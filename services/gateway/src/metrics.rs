@@ -29,7 +29,7 @@ const DROPPED: [(Class, &str, &str); 11] = [
     (Class::Signal, "viewer", "gone"),
     (Class::Chat, "fallback", "slow"),
 ];
-/// Reasons of refused joins.
+/// Reasons of refused joins: the values of the label `reason`.
 const JOIN_REFUSALS: [&str; 5] = ["overload", "joins_per_s", "overloaded", "draining", "unavailable"];
 
 /// Prometheus handles of the gateway, registered once per process.
@@ -225,7 +225,7 @@ impl GatewayMetrics {
     }
 }
 
-/// Creates metrics and registers them.
+/// Creates metrics and registers them. Fails on a name that is taken.
 struct Registrar<'a>(&'a Registry);
 
 impl Registrar<'_> {

@@ -29,7 +29,7 @@ pub const ROUTES: &[&str] = &[
 /// The values of the label `status`, by the first digit.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of the HTTP servers, registered once per process.
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
     requests: IntCounterVec,

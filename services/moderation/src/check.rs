@@ -17,7 +17,7 @@ pub struct Candidate<'a> {
     pub id: &'a MessageId,
     /// Class of the message, for the hook.
     pub class: Class,
-    /// Text that viewers would see.
+    /// Text that viewers would see if no rule acted.
     pub text: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! The result of a check.
+//! The result of a check: its outcome, its hits and its audit entries.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ pub const EXCERPT_CHARS_MAX: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Does nothing: the rule is off.
+    /// Shows the text unchanged; a rule with this action is off.
     Admit,
     /// Replaces each found character by `*`; the rest is shown.
     Mask,
-    /// Refuses the post with a reason.
+    /// Refuses the post, with an error that the sender sees.
     Refuse,
     /// Shows the post to its sender alone.
     Hold,
@@ -33,7 +33,7 @@ impl Setting for Action {
 pub enum Measure {
     /// Characters of the text were replaced by `*`.
     Mask,
-    /// The post was refused.
+    /// The post was refused, with an error that the sender sees.
     Refuse,
     /// The post was shown to its sender alone.
     Hold,
@@ -98,7 +98,7 @@ pub struct AuditEntry {
     pub at_ms: u64,
     /// Room to which the text was posted.
     pub room: RoomId,
-    /// User that posted the text.
+    /// User that posted the text, as the token names it.
     pub user: UserId,
     /// Id that the sender chose for the message.
     pub message: MessageId,
@@ -111,7 +111,7 @@ pub struct AuditEntry {
     pub excerpt: String,
 }
 
-/// The decision about one text.
+/// The decision about one text, which the caller carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// How the text is shown, if at all.

@@ -18,7 +18,7 @@ pub enum ModerationError {
     List {
         /// Name of the list in the configuration.
         name: String,
-        /// Why the list cannot be read.
+        /// Error of the file, or of one of its lines.
         #[source]
         source: ListError,
     },
@@ -36,7 +36,7 @@ pub enum ListError {
     /// The file cannot be read, or is not UTF-8.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
-    /// The file is longer than [`FILE_BYTES_MAX`].
+    /// The file is longer than [`FILE_BYTES_MAX`] bytes, and none of its words are used.
     #[error("the file is longer than {FILE_BYTES_MAX} bytes")]
     TooLong,
     /// A line of the file is not a word.

@@ -1,4 +1,4 @@
-//! The Prometheus metrics of moderation.
+//! The Prometheus metrics of moderation: hits by rule, time of checks, failures of lists.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 

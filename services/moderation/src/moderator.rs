@@ -243,7 +243,7 @@ impl Moderator {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextKind {
-    /// A message: repeats are counted.
+    /// A message: the rule of repeats counts it.
     Message,
     /// The name of a gift: repeats are allowed.
     Gift,

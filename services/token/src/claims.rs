@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The JWT's claims, as this project mints them. `Keyring::mint` adds `aud` and `iat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Id of the user.
+    /// Id of the user to whom the token belongs.
     pub sub: UserId,
     /// Name that viewers see; the user id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ pub struct Claims {
     /// Unix time in seconds before which the token is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
-    /// Audience. `Keyring::mint` sets the configured one.
+    /// Audience, which must be the verifier's. `Keyring::mint` sets the configured one.
     pub aud: String,
 }
 
@@ -41,14 +41,14 @@ impl Rooms {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// May watch rooms and send messages.
+    /// May watch rooms and send messages; slow mode, mutes and moderation apply.
     #[default]
     Viewer,
     /// May also send in a muted room.
     Moderator,
-    /// The user who streams.
+    /// The user who streams; may do all that a moderator may.
     Host,
-    /// May also call the admin API.
+    /// May also call the admin API, for the rooms of the token.
     Admin,
 }
 
@@ -78,7 +78,7 @@ impl std::str::FromStr for Role {
 /// The caller that a verified token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Id of the user.
+    /// Id of the user, from the claim `sub`.
     pub user: UserId,
     /// Name as the token has it. Clean the name before viewers see it.
     pub name: String,

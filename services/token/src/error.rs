@@ -16,7 +16,7 @@ pub enum TokenError {
     /// The signature is right, but a claim is missing or cannot be used.
     #[error("the token's signature is right, but {0}")]
     Claim(#[from] ClaimProblem),
-    /// The time in `exp` has passed.
+    /// The time in `exp` has passed by more than the leeway.
     #[error("the token has expired; fetch a new one")]
     Expired,
     /// The token was revoked after it was minted.
@@ -65,7 +65,7 @@ pub enum ClaimProblem {
     /// The time in `nbf` has not come.
     #[error("it is not valid yet: `nbf` is {wait_secs} s ahead; compare the clocks")]
     NotYet {
-        /// Seconds until the token is valid.
+        /// Seconds until the token is valid, by this process's clock.
         wait_secs: u64,
     },
 }
@@ -73,13 +73,13 @@ pub enum ClaimProblem {
 /// Why no key verifies a token. For the log and for `barrage token check` alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureProblem {
-    /// The request has no token.
+    /// The token is empty, so that there was nothing to verify.
     #[error("there is no token")]
     Missing,
     /// The token is too long and was not parsed.
     #[error("it is {len} bytes long, more than {max}")]
     TooLong {
-        /// Length of the token in bytes.
+        /// Length of the token that was presented, in bytes.
         len: usize,
         /// Maximum length of a token in bytes.
         max: usize,

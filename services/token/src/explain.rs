@@ -79,7 +79,7 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// Returns doubts about an accepted token.
+/// Returns doubts about an accepted token: times in milliseconds, a missing `iat`.
 fn doubts(identity: &Identity) -> Vec<String> {
     let mut doubts = Vec::new();
     if identity.expires_at_secs > SECS_PLAUSIBLE_MAX {

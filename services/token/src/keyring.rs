@@ -92,7 +92,7 @@ impl Keyring {
         self.ring.store(other.ring.load_full());
     }
 
-    /// Replaces the set of revoked tokens.
+    /// Replaces the set of revoked tokens. Each verification from now on uses the new set.
     pub fn set_revocations(&self, revocations: Revocations) {
         self.revocations.store(Arc::new(revocations));
     }

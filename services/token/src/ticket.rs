@@ -24,13 +24,13 @@ pub struct Ticket {
     pub id: u64,
 }
 
-/// Why a gateway refused a ticket.
+/// Why a gateway refused a ticket. The message says what the client does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
     /// The text is not a ticket, or no known key signed it.
     #[error("the ticket does not verify; ask entry for another")]
     Forged,
-    /// The ticket is for another room.
+    /// The ticket is for another room than the one joined.
     #[error("the ticket is for another room; ask entry for one of this room")]
     WrongRoom,
     /// The time after the slot is over.

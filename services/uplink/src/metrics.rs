@@ -1,4 +1,4 @@
-//! The Prometheus metrics of an uplink.
+//! The Prometheus metrics of an uplink: outcomes, refusals and durations of posts.
 
 use barrage_protocol::post::Outcome;
 use barrage_protocol::{Class, Code};
@@ -6,7 +6,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Regi
 
 use crate::limits_config::RULES;
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
     outcomes: IntCounterVec,

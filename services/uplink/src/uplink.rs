@@ -31,7 +31,7 @@ const PULSE_MS_MIN: u64 = 10;
 
 /// The parts that an uplink is built from; the caller shares them with other roles.
 pub struct Parts {
-    /// Takes messages, changes and reports.
+    /// Takes the messages of senders, changes of settings, and reports to the registry.
     pub bus: Arc<dyn Bus>,
     /// Has the history, the mutes and the audit log.
     pub store: Arc<dyn Store>,

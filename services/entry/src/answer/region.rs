@@ -13,7 +13,7 @@ const LINES_MAX: usize = 2_000_000;
 /// Maximum bytes of a file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// Region and carrier of an address.
+/// Region and carrier of an address; each may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Location {
     /// Region of the address, as the file names it.
@@ -22,7 +22,7 @@ pub struct Location {
     pub carrier: Option<String>,
 }
 
-/// The table from addresses to locations.
+/// The table from addresses to locations, read once at the start; empty without a file.
 #[derive(Debug, Default)]
 pub struct RegionTable(Source);
 
@@ -58,7 +58,8 @@ impl RegionTable {
         Self::parse(&text, path)
     }
 
-    /// Parses `network,region,carrier` lines; `#` begins a comment.
+    /// Parses `network,region,carrier` lines; `#` begins a comment. A wrong line fails with its
+    /// number.
     fn parse(text: &str, path: &Path) -> Result<Self, EntryError> {
         let mut locations = HashMap::new();
         for (index, line) in text.lines().enumerate() {

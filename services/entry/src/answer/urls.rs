@@ -1,4 +1,4 @@
-//! The URLs of an answer.
+//! The URLs of an answer: base URLs of instances, and the endpoints below them.
 
 use barrage_http::endpoint;
 use barrage_protocol::Code;
@@ -12,7 +12,7 @@ const HOST_BYTES_MAX: usize = 255;
 /// How gateways and uplinks without a base URL are reached: on the host that the client asked.
 #[derive(Debug, Clone)]
 pub struct LocalEndpoints {
-    /// Whether the public listeners serve TLS.
+    /// Whether the public listeners serve TLS, so that URLs begin with `https`.
     pub is_tls: bool,
     /// Ports of the public listeners, in order.
     pub ports: Vec<u16>,

@@ -1,4 +1,4 @@
-//! The admin routes: weights, factors, pre-warms.
+//! The admin routes of entry: weights and factors of gateways, and pre-warms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::entry::Entry;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Returns the admin routes.
+/// Returns the admin routes; they are served only behind the check of admin tokens.
 pub fn admin_router(entry: Arc<Entry>) -> AdminRoutes {
     let routes = Router::new()
         .route("/v1/admin/weights", get(weights))
@@ -61,7 +61,7 @@ async fn factors(State(entry): State<Arc<Entry>>) -> Json<Value> {
     list(&entry)
 }
 
-/// Lists the factors of all entries.
+/// Lists the factors of all entries; lapsed ones are left out.
 fn list(entry: &Entry) -> Json<Value> {
     let all = entry.factors.lock().all(&entry.bus.entries(), barrage_clock::unix_ms());
     Json(json!({ "factors": all }))

@@ -23,7 +23,7 @@ use crate::placement::RESULTS_MAX;
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Returns the public routes.
+/// Returns the public routes: questions, race reports, the fallback list and the race resource.
 pub fn router(entry: Arc<Entry>) -> Router {
     Router::new()
         .route("/v1/entry", get(query))

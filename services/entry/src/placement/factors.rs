@@ -8,7 +8,7 @@ use barrage_bus::{Factor, Registered};
 
 /// Maximum gateways with a factor at a time. Further ones are refused.
 pub(crate) const FACTORS_MAX: usize = 256;
-/// Maximum bytes of a gateway's name.
+/// Maximum bytes of a gateway's name; factors with a longer name are refused.
 const NAME_BYTES_MAX: usize = 253;
 
 /// Factors that this entry received. Pure: time is an argument, in milliseconds of Unix time.

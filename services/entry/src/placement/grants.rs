@@ -26,7 +26,7 @@ pub(crate) struct GrantLimits {
     pub(crate) site_max: u32,
 }
 
-/// A network by its prefix.
+/// A network by its prefix: the first `length` bits of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Network {
     bits: u128,
@@ -65,7 +65,7 @@ impl Outstanding {
 /// An address has as many outstanding grants as its limit allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
-    /// Limit that was reached.
+    /// Limit that was reached, in outstanding grants.
     pub(crate) max: u32,
     /// Whether the limit is that of the IPv6 /48.
     pub(crate) is_site: bool,
@@ -73,7 +73,7 @@ pub(crate) struct TooMany {
     pub(crate) retry_after: Duration,
 }
 
-/// Counts outstanding grants by network.
+/// Counts outstanding grants by network, for at most [`NETWORKS_MAX`] networks.
 #[derive(Debug)]
 pub(crate) struct Grants {
     limits: GrantLimits,
@@ -102,7 +102,7 @@ impl Grants {
         Ok(())
     }
 
-    /// Counts a grant until it lapses.
+    /// Counts a grant until it lapses. At the bound, a network that is not yet counted is left out.
     pub(crate) fn granted(&mut self, address: IpAddr, now: Duration, lapses: Duration) {
         if now >= self.swept + SWEEP_PERIOD {
             self.swept = now;

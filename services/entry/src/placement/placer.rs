@@ -30,7 +30,7 @@ const COMPARABLE: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 pub(crate) struct PlacerConfig {
     /// Maximum gateways in the list of one answer.
     pub(crate) gateways_max: usize,
-    /// Maximum endpoints that a client races.
+    /// Maximum endpoints that a client races against each other.
     pub(crate) race_width: u32,
     /// Maximum wait for a slot; without one in reach newcomers are refused.
     pub(crate) wait_max: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct PlacerConfig {
     pub(crate) knee: Option<Knee>,
 }
 
-/// The placement of one newcomer.
+/// The placement of one client: its gateways and its slot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Placed {
     /// Indices of gateways. The first one has a place reserved for the newcomer.
@@ -61,7 +61,7 @@ pub(crate) enum Refused {
     QueueFull,
 }
 
-/// The state of one gateway.
+/// The state of one gateway, kept from tick to tick.
 #[derive(Debug, Clone)]
 struct GatewayState {
     weight: Weight,
@@ -79,7 +79,7 @@ struct GatewayState {
 pub(crate) struct Standing {
     pub(crate) gateway: GatewayId,
     pub(crate) weight: f64,
-    /// Utilisation of the gateway, as estimated.
+    /// Estimated utilisation of the gateway; this entry's own grants are included.
     pub(crate) estimate: f64,
     /// Number of viewers that may still be sent.
     pub(crate) room: f64,
@@ -243,13 +243,12 @@ impl Placer {
     }
 }
 
-/// Joins since the last counted report.
 enum Joined {
     New {
         joins: f64,
         reported: Duration,
     },
-    /// The newest report was counted already.
+    /// The newest report was counted already, at an earlier tick.
     Known,
     /// The newest report is too old to be used.
     Unknown,

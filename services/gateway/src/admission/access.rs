@@ -10,7 +10,7 @@ use super::{kicked, room_closed};
 
 /// Rules of access to the gateway's rooms.
 pub struct Access {
-    /// Verifies tokens and tickets.
+    /// Keys that verify the tokens of viewers and the tickets of their joins.
     pub keyring: Arc<Keyring>,
     /// Whether viewers without a token may watch.
     pub anonymous: bool,

@@ -23,12 +23,12 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// `gauge` follows the number of viewers.
+    /// Creates `max` free places. `gauge` shows the number of places that are taken.
     pub(crate) fn new(max: u64, gauge: IntGauge) -> Arc<Self> {
         Arc::new(Places { taken: AtomicU64::new(0), max, gauge })
     }
 
-    /// Number of viewers on all transports.
+    /// Number of viewers on all transports; a poll counts while its request runs.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
@@ -51,11 +51,11 @@ pub(crate) enum Availability {
     Open,
     /// The process ends, or the gateway drains.
     Draining,
-    /// A shard has ended.
+    /// A shard ended before the shutdown; the gateway ends with an error.
     Failed,
 }
 
-/// Takes a place, or refuses.
+/// Takes a place. Refuses with a retry time when the gateway is full, drains or has failed.
 pub(crate) fn admit(places: &Arc<Places>, availability: Availability) -> Result<Admission, Refusal> {
     match availability {
         Availability::Open => {}

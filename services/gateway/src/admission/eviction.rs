@@ -2,11 +2,11 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
 use barrage_token::TokenError;
 
-/// Viewers that an eviction closes.
+/// Viewers that an eviction closes: all, those with a token, or one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     Everyone,
-    /// All viewers with a token.
+    /// All viewers with a token, when the tokens of all users are revoked.
     Users,
     User(UserId),
 }
@@ -14,7 +14,7 @@ pub(crate) enum Scope {
 /// Close of all connections in a scope, on every transport. All causes use it.
 #[derive(Debug, Clone)]
 pub(crate) struct Eviction {
-    /// `None` is every room.
+    /// Room whose viewers are closed; `None` is every room.
     pub(crate) room: Option<RoomId>,
     pub(crate) scope: Scope,
     pub(crate) refusal: Refusal,

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 /// the bound a further ticket counts as none, so that its viewer joins without a ticket.
 const USED_MAX: usize = 262_144;
 
-/// Priority of a join.
+/// Priority of a join in the join queue, by its ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pass {
     /// Valid ticket: the join goes before those without.

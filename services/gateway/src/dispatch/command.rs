@@ -13,7 +13,7 @@ use crate::drain::Drain;
 use crate::room::{Delivery, FanOut};
 use crate::socket::{DetachedSocket, Encoding};
 
-/// Content of a WebSocket handshake.
+/// Content of a WebSocket handshake that the shard needs for the viewer's join.
 #[derive(Debug)]
 pub(crate) struct JoinRequest {
     pub(crate) room: RoomId,
@@ -35,9 +35,9 @@ pub(crate) struct Arrival {
     pub(crate) leftover: Vec<u8>,
 }
 
-/// Order to a shard.
+/// Order to a shard, sent through the shard's bounded queue.
 pub(crate) enum Command {
-    /// Take a connection over.
+    /// Take a connection over from the runtime that answered its handshake.
     Adopt(Box<Arrival>),
     /// Send a batch to one wave of its room's viewers.
     Deliver(Delivery, Option<Arc<FanOut>>),
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Evict(Arc<Eviction>),
     /// Close one connection, by its viewer's address.
     EvictOne { address: usize, refusal: Refusal },
-    /// Send viewers to other gateways.
+    /// Send the drain's share of the viewers to other gateways.
     StartDrain(Arc<Drain>),
     /// Cancel the drain; viewers not yet notified stay.
     CancelDrain,
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Stop the thread for a while, as a stopped process does.
     #[cfg(test)]
     Stall(Duration),
-    /// End the thread by a panic.
+    /// End the thread by a panic, as a defect would.
     #[cfg(test)]
     Panic,
 }

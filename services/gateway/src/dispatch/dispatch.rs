@@ -28,7 +28,7 @@ impl Dispatch {
         }
     }
 
-    /// Queues of all shards, by index.
+    /// Command queues of all shards; the position is the shard's index.
     pub(crate) fn shards(&self) -> &[mpsc::Sender<Command>] {
         &self.shards
     }
@@ -77,7 +77,7 @@ impl Dispatch {
         }
     }
 
-    /// Ends the count of a connection.
+    /// Ends the count of a connection; does nothing when the connection is not counted.
     pub(crate) fn remove_connection(&self, user: &UserId, connection: Connection) {
         self.connections.remove(user, connection);
     }

@@ -16,9 +16,9 @@ const NOTICES_MAX: usize = 32;
 /// News for one event stream or poll.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// The connection closes with this refusal.
+    /// The listener was evicted: its connection must close with this refusal.
     Evicted(Refusal),
-    /// Message for the connection's user alone.
+    /// Message for the user alone. Beyond `NOTICES_MAX` unread ones the oldest is dropped.
     Notice(Arc<Message>),
 }
 
@@ -87,7 +87,7 @@ impl Listeners {
         }
     }
 
-    /// Closes one listener's connection.
+    /// Closes one listener's connection. A listener that has gone already is ignored.
     pub(crate) fn evict_one(&self, id: u64, refusal: Refusal) {
         if let Some(listener) = self.all.lock().by_id.get(&id) {
             listener.update(|inbox| inbox.evicted = Some(refusal));

@@ -13,7 +13,7 @@ const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Why viewers are sent to other gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The process ends: all viewers go.
+    /// The process ends: all viewers go, and new ones are refused.
     Shutdown,
     /// An operator or the autoscaler drains the gateway, and may cancel that.
     Drain,
@@ -45,7 +45,7 @@ pub(crate) struct Drain {
     pub(crate) share: f64,
     pub(crate) schedule: DrainSchedule,
     pub(crate) started_at: Instant,
-    /// Gateways named to the viewers.
+    /// Gateways named to the viewers. Empty in a drain, where viewers ask entry.
     pub(crate) targets: Targets,
 }
 

@@ -54,7 +54,7 @@ impl DrainSchedule {
 /// Other gateways that viewers can go to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Peers {
-    /// Gateways that do not drain.
+    /// Gateways that do not drain, full ones included.
     pub(crate) count: usize,
     /// Viewers of this gateway that they admit in a second.
     pub(crate) joins_per_s: f64,

@@ -5,7 +5,7 @@ use barrage_protocol::frame::Reconnect;
 
 use super::Cause;
 
-/// Time between two rounds of notifications.
+/// Time between two rounds in which a shard notifies viewers of a drain.
 pub(crate) const NOTIFY_EVERY: Duration = Duration::from_millis(100);
 /// Least time between a viewer's notification and its close.
 pub(crate) const MOVE_MIN: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ pub(crate) struct Targets(Vec<Target>);
 struct Target {
     gateway: String,
     base_url: String,
-    /// Free joins a second.
+    /// Free joins a second; gateways with more of them come first more often.
     weight: f64,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn check(context: &Context, room: &RoomId, identity: Option<&Identity
     check_room(&context.bus.settings().borrow(), room, user, unix_ms())
 }
 
-/// Takes a place for one request.
+/// Takes a place for one poll, which needs neither a ticket nor a slot.
 pub(super) fn admit(context: &Context) -> Result<Admission, Refusal> {
     admission::admit(&context.gate.places, availability(context))
 }

@@ -26,11 +26,11 @@ use crate::context::Context;
 use crate::dispatch::{Arrival, Command, JoinRequest};
 use crate::socket::{DetachedSocket, Encoding};
 
-/// Checked handshake, before its admission.
+/// Checked handshake. Its join has neither a place nor a slot yet.
 struct Handshake {
     request: JoinRequest,
     ticket: Option<String>,
-    /// Subprotocol of the answer.
+    /// Subprotocol that the answer chooses; `None` when the client offered none that is known.
     subprotocol: Option<&'static str>,
 }
 
@@ -80,7 +80,7 @@ fn not_a_handshake(_: NotAHandshake) -> ApiError {
     ApiError::new(Code::BadRequest, "expected a WebSocket handshake, version 13")
 }
 
-/// Slow path, through hyper and axum.
+/// Slow path through hyper and axum: under TLS, and for heads that the fast path does not parse.
 pub(super) async fn handle(
     State(context): State<Arc<Context>>,
     Path(room_text): Path<String>,
@@ -130,7 +130,7 @@ fn refuse_at_ended_shard(context: &Context) {
     tracing::warn!("connection refused: its shard has ended");
 }
 
-/// Detaches the stream from this runtime.
+/// Detaches the stream from this runtime, so that a shard's runtime can register it.
 fn detach(transport: Transport) -> std::io::Result<DetachedSocket> {
     Ok(match transport {
         Transport::Plain(stream) => DetachedSocket { stream: stream.into_std()?, tls: None },

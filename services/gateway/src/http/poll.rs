@@ -24,7 +24,7 @@ use crate::dispatch::News;
 use crate::room::{RepairReader, repair_json};
 use crate::viewer::frame_of;
 
-/// Acknowledgements in one request at most.
+/// Acknowledgements taken from one request; further ones are ignored.
 const ACKS_MAX: usize = 64;
 /// Longest sleep towards the end of a token, in milliseconds: the wall clock may be set meanwhile.
 const TOKEN_SLEEP_MS_MAX: u64 = 3_600_000;
@@ -128,7 +128,7 @@ fn answer(context: &Context, user: Option<&UserId>, batch: Bytes) -> Response {
     (headers, json).into_response()
 }
 
-/// Joins two JSON objects.
+/// Joins two JSON objects: the field of the notices follows those of the batch.
 fn with_notices(batch: &[u8], notices: Vec<Notice>) -> Bytes {
     let notices = serde_json::to_vec(&PollNotices { notices }).expect("notices are plain data");
     let mut json = batch.strip_suffix(b"}").unwrap_or(batch).to_vec();

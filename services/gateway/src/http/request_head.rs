@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// Header fields of a handshake on the fast path at most; browsers send some 15.
 const FIELDS_MAX: usize = 48;
 
-/// Query of a handshake.
+/// Query of a handshake: the position to resume after, and the ticket.
 #[derive(Debug, Deserialize)]
 pub(super) struct WsQuery {
     pub(super) after: Option<u64>,

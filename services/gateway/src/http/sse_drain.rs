@@ -33,7 +33,7 @@ impl SseDrain {
         SseDrain { changes, next: None, is_notified: false, resumed_at }
     }
 
-    /// Waits for the next step. Cancel-safe.
+    /// Waits for the drain's next step, for ever without a drain. Cancel-safe.
     pub(super) async fn next(&mut self, room: &RoomId) -> Step {
         loop {
             let at = self.next.as_ref().map(|(at, _)| *at);

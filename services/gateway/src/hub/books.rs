@@ -4,7 +4,7 @@ use barrage_protocol::Class;
 
 /// Accounts of one hub: the conservation of a room's messages up to the shards.
 pub(super) struct HubBooks {
-    /// Messages of the chain.
+    /// Messages taken from the chain and not yet given to waves or dropped.
     chain: Book,
     /// Messages that each wave is to be sent.
     waves: Book,
@@ -46,12 +46,12 @@ impl HubBooks {
         self.waves.took(messages, waves as u64);
     }
 
-    /// One wave's batch was built.
+    /// One wave's batch was built, with these messages.
     pub(super) fn batched(&mut self, messages: &Counts) {
         self.waves.became(Fate::PassedOn, messages, 1);
     }
 
-    /// A shard took the batch.
+    /// A shard took the batch into its queue.
     pub(super) fn sent(&mut self, messages: &Counts) {
         self.fan_out.took(messages, 1);
     }

@@ -5,12 +5,11 @@ use tokio_util::sync::CancellationToken;
 use super::schedule::{Intake, Sending, Waits};
 use crate::room::Room;
 
-/// Event that a hub handles.
+/// Event that a hub handles, one at a time.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The bus delivered an event.
     Bus(barrage_bus::Event),
-    /// The bus ended the subscription.
+    /// The bus ended the subscription; the hub must subscribe again.
     SubscriptionEnded,
     /// Events that have come are to be collected.
     Collect,
@@ -24,7 +23,7 @@ pub(super) enum Event {
     GatewayEnded,
 }
 
-/// Sources of a hub's events.
+/// Sources of a hub's events, borrowed for one wait.
 pub(super) struct Sources<'a> {
     pub(super) subscription: &'a mut Subscription,
     pub(super) room: &'a Room,
@@ -34,7 +33,7 @@ pub(super) struct Sources<'a> {
     pub(super) started: Instant,
 }
 
-/// Waits for the next event. Cancel-safe.
+/// Waits for the next event. Sources that `waits` leaves out stay unread. Cancel-safe.
 pub(super) async fn next(sources: Sources<'_>, waits: Waits) -> Event {
     let Sources { subscription, room, measure, ended, started } = sources;
     let collect_at = match waits.intake {

@@ -28,11 +28,11 @@ const COLLECTED_MAX: usize = 256;
 pub(super) enum End {
     /// The room has no viewers, or the gateway ends.
     Done,
-    /// The bus ended the subscription.
+    /// The bus ended the subscription, so that the hub subscribes again.
     SubscriptionLost,
 }
 
-/// Newest batch and its fan-out.
+/// Newest batch with its fan-out. A batch of a pulse alone has no fan-out.
 type LastBatch = (Arc<SharedBatch>, Option<Arc<FanOut>>);
 
 /// Hub of one room: turns the room's messages into batches for the shards.
@@ -46,7 +46,7 @@ pub(super) struct Hub {
     books: HubBooks,
     topic: Topic,
     started: Instant,
-    /// Messages taken since the last measurement.
+    /// Messages taken since the last measurement, from which the room's heat follows.
     taken: u64,
     measured_at: Instant,
     /// Newest batch, while another wave may be sent the same contents.
@@ -261,7 +261,7 @@ impl Hub {
         }
     }
 
-    /// Sends the next wave its batch.
+    /// Sends the next wave its batch, if there is one. Waits for full queues of shards.
     async fn flush(&mut self) {
         let held_until = self.schedule.take_hold();
         let position = self.batcher.position();

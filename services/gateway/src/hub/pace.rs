@@ -8,7 +8,7 @@ use crate::room::{Heat, Pace};
 const COARSE: u32 = 5;
 /// Effort that a celebrity's room adds: its batches are deflated once for very many viewers.
 const CELEBRITY_EFFORT: u8 = 2;
-/// Largest effort of deflate.
+/// Largest effort that deflate has; a higher sum is cut to it.
 const EFFORT_MAX: u8 = 9;
 
 /// Returns how finely a room of this heat is served at this overload level.

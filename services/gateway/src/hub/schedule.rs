@@ -10,7 +10,7 @@ const COLLECT_EVERY: Duration = Duration::from_millis(10);
 pub(super) struct OpenBatch {
     /// Due time by the batching window; `None` when there is nothing to send.
     pub(super) due: Option<Duration>,
-    /// Whether messages wait to be sent.
+    /// Whether a wave has news to be sent: messages, kept or dropped, or its pulse.
     pub(super) has_waiting: bool,
     /// Whether signals or gifts wait to be sent. Read only once the batch is due.
     pub(super) has_precious: bool,
@@ -34,7 +34,7 @@ pub(super) enum Intake {
 /// When the hub sends the open batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sending {
-    /// There is nothing to send.
+    /// There is nothing to send until a message or a pulse comes.
     Idle,
     At(Duration),
     /// The batch is due, and goes once the shards have written the batch before.

@@ -96,7 +96,7 @@ pub(crate) struct EgressLimit {
 }
 
 impl EgressLimit {
-    /// Fails when the rate is zero.
+    /// Makes an empty bucket. A rate below `EGRESS_UNIT_BYTES` counts as one unit a second.
     pub(crate) fn new(bytes_per_s: u64) -> Result<Self, RuleError> {
         let units = bytes_per_s / EGRESS_UNIT_BYTES;
         let units = u32::try_from(units).unwrap_or(u32::MAX).max(1);

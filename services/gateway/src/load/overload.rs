@@ -54,7 +54,7 @@ impl Level {
     }
 }
 
-/// Measure that a pressure comes from.
+/// Measure of load that a pressure comes from, as logs and metrics name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Axis {
     Backlog,
@@ -76,7 +76,7 @@ impl Axis {
     }
 }
 
-/// One measurement of the gateway's load.
+/// One measurement of the gateway's load, taken ten times a second.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pressure {
     pub(crate) backlog_bytes: u64,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     proptest! {
-        /// Chat is whole below its level.
+        /// Below the level `ThinChat`, all chat is kept.
         #[test]
         fn steps_are_single_and_at_least_the_raise_time_apart(lags in prop::collection::vec(0_u64..1_500, 1..300)) {
             let mut ladder = OverloadLadder::new(OverloadConfig::default());

@@ -55,7 +55,7 @@ impl std::ops::Deref for SharedBatch {
 }
 
 impl SharedBatch {
-    /// `now_ms` is Unix time.
+    /// Builds a batch of these contents. `now_ms` is Unix time.
     pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = class_counts(&contents.messages);
         let waited_ms = contents.messages.first().map(|oldest| now_ms.saturating_sub(oldest.at_ms));
@@ -79,12 +79,12 @@ impl SharedBatch {
         self.counts.precious() > 0
     }
 
-    /// JSON of the whole batch.
+    /// JSON of the whole batch, written on the first call.
     pub(crate) fn json(&self) -> &Bytes {
         self.full.json.get_or_init(|| self.write(Detail::Full))
     }
 
-    /// WebSocket frame of the whole batch.
+    /// WebSocket frame of the whole batch, encoded once for all viewers of one encoding.
     pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
         self.encoded(&self.full, self.json(), encoding)
     }
@@ -124,7 +124,7 @@ impl SharedBatch {
 /// Messages that a frame of a batch has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// All messages and the pulse.
+    /// All messages of the batch, and its pulse.
     Full,
     /// Signals and gifts; chat is counted as dropped.
     Thin,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Heat, SharedBatch};
 
-/// Flight record of one batch.
+/// Flight record of one batch; the recorder adds its time and room.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct BatchRecord {
     /// Viewers of the room on this gateway.
@@ -18,11 +18,11 @@ pub(crate) struct BatchRecord {
     window_ms: u32,
     /// Age of the oldest message when the batch was built.
     waited_ms: u32,
-    /// Chat dropped from the batch.
+    /// Chat dropped from the batch, for all viewers alike.
     left_out: u32,
     /// Bytes queued for the viewers of all rooms.
     queued_bytes: u64,
-    /// Label of the overload level.
+    /// Label of the overload level when the batch was sent.
     level: &'static str,
     heat: &'static str,
 }
@@ -65,7 +65,7 @@ impl BatchRecord {
 mod tests {
     use super::*;
 
-    /// docs/guide/tune.md states this figure.
+    /// docs/guide/tune.md states this figure, so a larger record needs a change there.
     #[test]
     fn a_record_with_its_time_and_room_has_88_bytes_as_documented() {
         assert_eq!(size_of::<BatchRecord>() + 2 * size_of::<u64>(), 88);

@@ -36,11 +36,11 @@ pub(crate) struct Batcher {
     open_to: Sequence,
     /// Messages that no wave has been given yet.
     open: Vec<Arc<Message>>,
-    /// Bytes of the open messages' bodies.
+    /// Bytes of the open messages' bodies, which bound the next batch.
     open_bytes: usize,
-    /// Arrival of the first open message.
+    /// Arrival of the first message since the last flush, also of one that was dropped.
     open_since: Option<Duration>,
-    /// Chat dropped from the open messages.
+    /// Chat dropped from the open messages; the next batch of each wave reports the number.
     thinned: u64,
     /// Share of chat that is kept in the open batch; each squeeze halves it.
     squeezed_share: f64,
@@ -59,7 +59,7 @@ struct Wave {
     /// Position in the chain after the messages that the wave was sent.
     sent: Sequence,
     messages: Vec<Arc<Message>>,
-    /// Bytes of the messages' bodies.
+    /// Bytes of the bodies of `messages`, which bound the wave's next batch.
     bytes: usize,
     thinned: u64,
     pulse: Pulse,
@@ -200,7 +200,7 @@ impl Batcher {
         self.open.iter().chain(waiting).any(|message| message.class.is_precious())
     }
 
-    /// Whether messages wait to be sent.
+    /// Whether a wave has news to be sent: messages, kept or dropped, or its pulse.
     pub(crate) fn has_waiting(&self) -> bool {
         self.next().is_some()
     }

@@ -45,7 +45,7 @@ impl FanOut {
         }
     }
 
-    /// Adds one shard's viewers.
+    /// Adds one shard's viewers, by the outcome of their writes.
     pub(crate) fn add(&self, tally: &Tally) {
         self.viewers.fetch_add(tally.viewers, Ordering::Relaxed);
         self.written.fetch_add(tally.written, Ordering::Relaxed);
@@ -63,7 +63,7 @@ impl FanOut {
 pub(crate) struct FanOutView {
     /// Unix milliseconds when its batch was sent.
     at_ms: u64,
-    /// Messages in its batch.
+    /// Messages in its batch; those that were dropped are not counted.
     batch_messages: usize,
     /// Whether the message was dropped from the batch, for all viewers alike.
     thinned: bool,
@@ -73,9 +73,9 @@ pub(crate) struct FanOutView {
     viewers: u64,
     /// Viewers whose sockets took the batch at once.
     written: u64,
-    /// Viewers whose sockets were full.
+    /// Viewers whose sockets were full, so that the batch was queued.
     queued: u64,
-    /// Viewers whose sockets had failed.
+    /// Viewers whose sockets had failed, or whose queue could not hold the rest of the frame.
     gone: u64,
 }
 

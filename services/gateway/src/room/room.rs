@@ -35,13 +35,13 @@ pub(crate) struct Room {
     delivered: ByClass<AtomicU64>,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
-    /// Queue of batches for event streams.
+    /// Queue of batches for event streams. A stream that falls behind the queue repairs the gap.
     pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
     /// Newest position, whose changes wake long polls.
     pub(crate) changed: watch::Sender<Sequence>,
     /// Set once the hub has subscribed and the position is valid.
     pub(crate) ready: SetOnce<()>,
-    /// Heartbeat of the hub.
+    /// Heartbeat of the hub, whose age `/healthz` reports.
     pub(crate) heartbeat: Heartbeat,
 }
 
@@ -73,7 +73,7 @@ impl Room {
         self.position.store(position.0, Ordering::SeqCst);
     }
 
-    /// Viewers on this gateway.
+    /// Viewers of the room on this gateway, over all transports.
     pub(crate) fn viewers(&self) -> u64 {
         self.viewers.load(Ordering::SeqCst) as u64
     }
@@ -86,7 +86,7 @@ impl Room {
         self.viewers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Viewers on all gateways.
+    /// Viewers of the room on all gateways. The counts of the others are some seconds old.
     pub(crate) fn online(&self) -> u64 {
         self.viewers() + self.viewers_elsewhere.load(Ordering::Relaxed)
     }

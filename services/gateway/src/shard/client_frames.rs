@@ -11,7 +11,7 @@ pub(super) type Parsed = Result<ClientFrame, Refusal>;
 #[derive(Debug)]
 pub(super) enum Input<'a> {
     Frame(Parsed),
-    /// Payload of a WebSocket ping.
+    /// Payload of a WebSocket ping, which the pong repeats.
     Ping(&'a [u8]),
     Pong,
     Close,
@@ -51,7 +51,7 @@ fn refusal(violation: Violation) -> Refusal {
     Refusal::new(code, message)
 }
 
-/// Join by a frame.
+/// Join by a frame, of a client whose handshake had no token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct JoinFrame {
     pub(super) token: Option<String>,

@@ -30,7 +30,7 @@ pub(super) struct Join<'a> {
     pub(super) after: Option<Sequence>,
     pub(super) user: Option<UserId>,
     pub(super) rooms: Option<Rooms>,
-    /// Number of the connection.
+    /// Number of the connection, from which the id in the hello is made.
     pub(super) connection: u64,
 }
 

@@ -33,7 +33,7 @@ impl Members {
         room.set_waves(shard, audience.waves());
     }
 
-    /// Removes a viewer from its room.
+    /// Removes a viewer from its room, and the room itself after its last viewer.
     pub(super) fn leave(&mut self, shard: usize, room: &Room, viewer: &Rc<Viewer>) {
         let Some(audience) = self.by_room.get_mut(&room.id) else { return };
         audience.leave(viewer);
@@ -48,7 +48,7 @@ impl Members {
         self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))
     }
 
-    /// Viewers that have joined a room.
+    /// Viewers that have joined a room, over all rooms of the shard.
     pub(super) fn joined(&self) -> impl Iterator<Item = &Rc<Viewer>> {
         self.by_room.values().flat_map(Audience::iter)
     }

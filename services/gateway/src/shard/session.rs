@@ -23,7 +23,7 @@ use crate::viewer::{FrameKind, Viewer, address};
 
 /// Longest wait for a closing connection to take the last bytes.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
-/// Acknowledgements in one frame at most.
+/// Acknowledgements taken from one frame; further ones are ignored.
 const ACKS_MAX: usize = 64;
 /// WebSocket close code of an answered close frame.
 const CLOSE_NORMAL: u16 = 1000;
@@ -70,7 +70,7 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
 struct Session {
     shard: Rc<Shard>,
     viewer: Rc<Viewer>,
-    /// Number of the connection.
+    /// Number of the connection; with the gateway's id it is the id in hello and logs.
     number: u64,
     joined: Option<Joined>,
     /// Bytes of an incomplete frame; empty while the viewer is idle.
@@ -79,9 +79,9 @@ struct Session {
     _places: (ConnectionPermit, Admission),
 }
 
-/// Reason why a session ends.
+/// Reason why a session ends without a close by the shard.
 enum SessionEnd {
-    /// The client has gone.
+    /// The client has gone, or its socket has failed.
     Gone,
     /// The gateway refuses the client and closes the connection.
     Refused(Refusal),
@@ -93,7 +93,6 @@ impl From<Refusal> for SessionEnd {
     }
 }
 
-/// Event that a session waits for.
 enum SessionEvent {
     Readable,
     Writable,

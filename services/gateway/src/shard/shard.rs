@@ -264,7 +264,7 @@ impl Shard {
 /// Result of the attempt to write a viewer's whole queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteOut {
-    /// Nothing is queued any more.
+    /// Nothing is queued any more: the socket took everything.
     Written,
     /// The socket took nothing for too long.
     Stalled,

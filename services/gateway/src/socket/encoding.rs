@@ -5,11 +5,11 @@ use bytes::Bytes;
 /// Wire encoding of a viewer's frames, chosen by the subprotocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// JSON in text frames.
+    /// JSON in text frames, also for clients that offer no known subprotocol.
     Json,
     /// Deflated JSON in binary frames; JSON in text frames where deflate gains nothing.
     Deflate {
-        /// Compression effort, 1 to 9.
+        /// Compression effort of deflate, 1 (fast) to 9 (small).
         effort: u8,
     },
 }

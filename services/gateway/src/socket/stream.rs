@@ -127,7 +127,8 @@ impl Socket {
         bytes
     }
 
-    /// Closes the sending side.
+    /// Closes the sending side; the client's bytes can still be read. Under TLS, sends the close
+    /// notice first.
     pub(crate) fn shut_down(&self) -> io::Result<()> {
         if let Some(tls) = &self.tls {
             let tls = &mut *tls.borrow_mut();

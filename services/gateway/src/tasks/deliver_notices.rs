@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::load::HEARTBEAT_EVERY;
 use crate::viewer::Ack;
 
-/// Acknowledgements published together at most.
+/// Acknowledgements published in one call to the bus at most.
 const ACKS_TOGETHER: usize = 64;
 /// First pause before the bus is asked again; each pause is twice as long.
 const RETRY_MIN: Duration = Duration::from_millis(200);

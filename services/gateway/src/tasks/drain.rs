@@ -1,4 +1,4 @@
-//! Starts, cancels and awaits drains.
+//! Starts and cancels drains, and waits for the drain at the shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;

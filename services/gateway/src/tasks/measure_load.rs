@@ -7,12 +7,12 @@ use tokio::time::MissedTickBehavior;
 use crate::context::Context;
 use crate::load::{OverloadLadder, Pressure};
 
-/// Time between two measurements.
+/// Time between two measurements of the load; a late measurement counts as lag.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 /// Wait for the egress limit that counts as overload: half of the bucket.
 const EGRESS_WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// Measures until the gateway ends.
+/// Measures the load until the gateway ends, and puts the overload level in force.
 pub(crate) async fn measure_load(context: &Context) {
     let load = &context.load;
     let mut ladder = OverloadLadder::new(context.config.overload.clone());

@@ -7,13 +7,14 @@ use barrage_counters::Online;
 
 use crate::context::Context;
 
-/// Time between two exchanges.
+/// Shortest time between two exchanges of viewer counts.
 const EXCHANGE_EVERY: Duration = Duration::from_secs(2);
 /// Rooms a second that are exchanged at most. More than twice as many rooms stretch the time
 /// between exchanges: 20,000 rooms take 5 s, and a count lapses after 10.
 const ROOMS_PER_S_MAX: usize = 4_000;
 
-/// Exchanges counts until the shutdown.
+/// Exchanges viewer counts with other gateways until the shutdown. After a failure only own viewers
+/// count.
 pub(crate) async fn exchange_counts(context: &Context, online: Arc<dyn Online>) {
     let mut wait = EXCHANGE_EVERY;
     loop {

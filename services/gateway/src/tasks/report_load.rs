@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::context::Context;
 
-/// Time between two reports.
+/// Time between two reports of load to the registry.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Least time over which rates are counted: a report out of turn, or after a stall, would count a
 /// rate over a moment.

@@ -10,9 +10,9 @@ use crate::config::GatewayConfig;
 /// Kind of a client's frame; each kind has a limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrameKind {
-    /// Frame of the protocol.
+    /// Frame of the protocol, limited by `gateway.client_frames_per_s`.
     Text,
-    /// WebSocket ping or pong.
+    /// WebSocket ping or pong, limited by `gateway.control_frames_per_s`.
     Control,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Allowance(Cell<Used>);
 
 #[derive(Debug, Clone, Copy)]
 struct Used {
-    /// Unix seconds modulo 2^32.
+    /// Unix seconds modulo 2^32. A new second resets `text` and `control`.
     second: u32,
     text: u32,
     control: u32,

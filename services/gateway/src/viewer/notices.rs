@@ -77,7 +77,7 @@ pub(crate) fn frame_of(message: &Message) -> Option<Notice> {
 pub(crate) struct NoticeBook {
     by_user: Mutex<HashMap<UserId, VecDeque<Pending>>>,
     acks: Mutex<VecDeque<Ack>>,
-    /// Wakes the task that publishes acknowledgements.
+    /// Wakes the task that publishes acknowledgements to the other gateways.
     pub(crate) acknowledged: Notify,
 }
 
@@ -117,7 +117,7 @@ impl NoticeBook {
             .collect()
     }
 
-    /// A user's unacknowledged notices.
+    /// Returns a user's unacknowledged notices, in the order of their arrival.
     pub(crate) fn pending(&self, user: &UserId) -> Vec<Arc<Message>> {
         let by_user = self.by_user.lock();
         by_user.get(user).into_iter().flatten().map(|p| Arc::clone(&p.message)).collect()

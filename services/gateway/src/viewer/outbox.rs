@@ -18,16 +18,16 @@ enum Item {
     Frame(Bytes, Counts),
     /// Whole batch and the bytes of its frame.
     Full(Arc<SharedBatch>, usize),
-    /// Batch without its chat.
+    /// Batch without its chat, after the queue exceeded its soft bound.
     Thin(Arc<SharedBatch>),
     /// Range of which all messages were chat and are dropped.
     Skip { room: RoomId, previous: Sequence, sequence: Sequence, chat: u64 },
 }
 
-/// Result of queueing a batch.
+/// Result of queueing a batch for one viewer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
-    /// Chat messages dropped for it.
+    /// Chat messages dropped so that the queue keeps its soft bound.
     pub(crate) dropped_chat: u64,
     /// The gifts and signals alone do not fit, so that the batch was not queued.
     pub(crate) is_overflow: bool,
@@ -80,7 +80,7 @@ impl Outbox {
         self.items.push_back(Item::Frame(frame, messages));
     }
 
-    /// Messages that wait here, by class.
+    /// Messages that the queue holds, by class; dropped chat is not among them.
     pub(crate) fn holds(&self) -> Counts {
         self.items.iter().map(Item::messages).sum()
     }

@@ -125,7 +125,7 @@ impl Viewer {
         self.outbox.borrow().bytes()
     }
 
-    /// Messages that are queued, by class.
+    /// Messages in the viewer's queue, by class; held batches are not counted.
     pub(crate) fn queued(&self) -> Counts {
         self.outbox.borrow().holds()
     }
@@ -266,13 +266,13 @@ impl Viewer {
         }
     }
 
-    /// Queues a frame of the protocol.
+    /// Queues a frame of the protocol. A frame beyond the hard bound closes the viewer as slow.
     pub(crate) fn send(&self, frame: &ServerFrame) {
         let json = serde_json::to_vec(frame).expect("frames are plain data");
         self.send_json(&json);
     }
 
-    /// Queues a frame's JSON.
+    /// Queues a frame's JSON in the viewer's encoding, within the bounds of [`Viewer::send_bytes`].
     pub(crate) fn send_json(&self, json: &[u8]) {
         self.send_bytes(encode(json, self.encoding));
     }
@@ -332,7 +332,7 @@ impl Viewer {
         .await
     }
 
-    /// Waits until the viewer closes.
+    /// Waits until the viewer closes, so that a pause of its task can end early.
     pub(crate) async fn closed(&self) {
         std::future::poll_fn(|context| {
             self.take_wakes(context);
@@ -379,12 +379,12 @@ impl Viewer {
 #[derive(Debug)]
 pub(crate) struct Closing;
 
-/// Result of one flush.
+/// Result of one flush of a viewer's queue to its socket.
 pub(crate) struct Flushed {
     pub(crate) bytes: u64,
     /// Change of the bytes queued, for the gauge of all queues.
     pub(crate) queued_change: i64,
-    /// Messages written to their end.
+    /// Messages whose frames were written to their end.
     pub(crate) messages: Counts,
     /// An error when the socket has failed.
     pub(crate) result: std::io::Result<()>,

@@ -9,9 +9,9 @@ use serde_json::Value;
 pub struct AdminCall {
     /// Unix time of the answer, in milliseconds.
     pub at_ms: u64,
-    /// User that the token names.
+    /// User of the admin token that made the call.
     pub actor: UserId,
-    /// Method of the call; never GET.
+    /// Method of the call; never GET or HEAD, which change nothing.
     pub method: Method,
     /// Path of the call, without its query.
     pub path: String,
@@ -19,7 +19,7 @@ pub struct AdminCall {
     pub room: Option<RoomId>,
     /// The body; `None` when the call had none, or one that is not JSON.
     pub body: Option<Value>,
-    /// HTTP status of the answer.
+    /// HTTP status of the answer; calls that the handler refused are recorded, too.
     pub status: u16,
 }
 

@@ -27,7 +27,7 @@ const ADDRESSES_MAX: usize = 10_000;
 /// Why the gate refused an admin call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The call has no bearer token.
+    /// The call has no usable `Authorization: Bearer` header.
     Missing,
     /// The token does not verify, or was revoked.
     Token(TokenError),

@@ -47,7 +47,7 @@ impl AdminGate {
         Ok(Arc::new(AdminGate { keyring, failures: Failures::new(registry)?, audit }))
     }
 
-    /// Returns `routes` behind the check.
+    /// Returns `routes` behind the check of the token. Calls that change something are recorded.
     pub fn guard(self: &Arc<Self>, routes: AdminRoutes) -> Router {
         routes
             .into_router()

@@ -1,4 +1,4 @@
-//! Admin routes before their check.
+//! Admin routes before their check: a type that cannot be served without it.
 
 use axum::Router;
 
@@ -14,7 +14,7 @@ impl AdminRoutes {
         AdminRoutes(router)
     }
 
-    /// Adds the routes of another role.
+    /// Adds the admin routes of another role of the process.
     pub fn merge(self, other: AdminRoutes) -> Self {
         AdminRoutes(self.0.merge(other.0))
     }

@@ -1,4 +1,4 @@
-//! Refusals as HTTP answers.
+//! Refusals as HTTP answers: status, JSON body, retry and rate-limit headers.
 
 use axum::response::{IntoResponse, Response};
 use barrage_protocol::code::{Code, ErrorBody, LimitHit, Refusal};

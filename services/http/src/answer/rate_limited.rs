@@ -1,4 +1,4 @@
-//! The refusal of a limiter.
+//! The refusal of a limiter, with the figures of its rate.
 
 use barrage_flow::Verdict;
 use barrage_protocol::Code;

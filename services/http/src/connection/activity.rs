@@ -56,7 +56,7 @@ pub(crate) struct Activities {
     scanned_ms: AtomicU64,
 }
 
-/// A connection's entry, removed on drop.
+/// A connection's entry among the activities of its server, removed on drop.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) activity: Arc<Activity>,

@@ -20,7 +20,7 @@ pub(crate) struct ConnectionContext {
     pub(crate) metrics: Option<HttpMetrics>,
     pub(crate) request_ids: RequestIds,
     pub(crate) log_bound: LogBound,
-    /// Value of Strict-Transport-Security; `None` without TLS.
+    /// Value of Strict-Transport-Security; `None` without TLS, and for `http.hsts_secs` of 0.
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) config: HttpConfig,

@@ -100,7 +100,7 @@ async fn stop_requested(context: &ConnectionContext, activity: &Activity) {
     }
 }
 
-/// Answers one request, inside its span.
+/// Answers one request inside its span, so that log lines name the request.
 async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,

@@ -8,12 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection's byte stream.
+/// Byte stream of a connection, with or without TLS.
 #[derive(Debug)]
 pub enum Transport {
-    /// Plain TCP, without encryption.
+    /// TCP without encryption: each write goes to the socket.
     Plain(TcpStream),
-    /// TLS over TCP, after the handshake.
+    /// TLS over TCP, after the handshake; counts the bytes that the socket takes.
     Tls(Box<TlsStream<Counted>>),
 }
 

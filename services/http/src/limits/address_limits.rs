@@ -20,7 +20,7 @@ pub enum AddressLimitsError {
     /// A rate is zero or beyond its range.
     #[error("http.limits.{rule}: {error}")]
     Figures {
-        /// Name of the limit in `http.limits`.
+        /// Name of the limit, which is its key in `http.limits`.
         rule: &'static str,
         /// Why the rate of the limit cannot be used.
         error: RuleError,
@@ -33,15 +33,15 @@ pub enum AddressLimitsError {
 /// The limits, one for each key of `http.limits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRule {
-    /// Pages of the message history.
+    /// Requests for pages of the message history.
     History,
     /// Polls of a room, long or short.
     Poll,
-    /// Guest tokens for viewers without login.
+    /// Requests for guest tokens, by viewers without login.
     Guests,
     /// Requests inside of the bodies of tunnels.
     Tunnel,
-    /// Files of the player page.
+    /// Requests for files of the player page.
     Page,
     /// Downloads of the race resource, and race reports.
     Race,

@@ -1,4 +1,4 @@
-//! The bearer token of a request.
+//! The bearer token of a request, from its `Authorization` header.
 
 use http::{HeaderMap, header};
 

@@ -29,7 +29,7 @@ const ACCEPTS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 /// When fewer than one in this many slots are free, the longest idle connections are closed.
 const RESERVE_SHARE: usize = 16;
-/// Maximum connections closed in one scan.
+/// Maximum connections closed in one scan, and maximum reserve of free slots.
 const RESERVE_MAX: usize = 256;
 
 /// What the accept loops of a server share.
@@ -38,7 +38,7 @@ pub(super) struct AcceptContext {
     pub(super) slots: Arc<Slots>,
     pub(super) greeter: Option<Arc<dyn Greeter>>,
     pub(super) tls: Option<TlsAcceptor>,
-    /// One task for each open connection.
+    /// One task for each open connection; the shutdown waits for them.
     pub(super) tasks: TaskTracker,
     pub(super) connections: Arc<ConnectionContext>,
 }
@@ -82,7 +82,8 @@ pub(super) fn register(listener: TcpListener) -> std::io::Result<AsyncFd<std::ne
     AsyncFd::with_interest(listener, Interest::READABLE)
 }
 
-/// Accepts connections until the shutdown.
+/// Accepts connections until the shutdown. Pauses after a failure of the system, such as a lack of
+/// descriptors.
 pub(super) async fn accept(listener: AsyncFd<std::net::TcpListener>, context: Arc<AcceptContext>) {
     let mut accepted = Vec::with_capacity(ACCEPTS_MAX);
     loop {

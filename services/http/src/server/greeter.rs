@@ -20,7 +20,7 @@ pub struct Arrived {
 /// What a greeter did with a new connection.
 #[derive(Debug)]
 pub enum Greeted {
-    /// The greeter owns the connection now.
+    /// The greeter owns the connection now; HTTP never sees it.
     Taken,
     /// HTTP serves the connection from its first byte.
     Http(Arrived),

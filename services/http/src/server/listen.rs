@@ -1,4 +1,4 @@
-//! Listening sockets with a deep backlog.
+//! Listening sockets whose backlog is deep enough for a reconnect storm.
 
 use std::net::SocketAddr;
 

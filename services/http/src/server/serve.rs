@@ -39,7 +39,7 @@ pub struct Front {
     pub greeter: Option<Arc<dyn Greeter>>,
     /// The certificate of all listeners; without one they serve plain HTTP.
     pub tls: Option<Tls>,
-    /// Counts requests and refused connections.
+    /// Counts requests and refused connections; `None` counts nothing.
     pub metrics: Option<HttpMetrics>,
     /// Limits the requests of each client address.
     pub limits: Option<Arc<AddressLimits>>,

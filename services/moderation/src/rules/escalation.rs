@@ -22,7 +22,7 @@ barrage_part::part! {
     }
 }
 
-/// Counts hits by room and sender.
+/// Counts hits by room and sender, within the configured window.
 #[derive(Debug)]
 pub(crate) struct Escalation {
     config: EscalationConfig,

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::decision::Action;
 
-/// Maximum characters of the hook's reason.
+/// Maximum characters of the hook's reason that are kept; the rest is cut.
 const REASON_CHARS_MAX: usize = 200;
 
 barrage_part::part! {
@@ -50,7 +50,7 @@ pub(crate) struct Question<'a> {
     pub(crate) class: Class,
 }
 
-/// The body of the hook's answer.
+/// The body of the hook's answer. The action `mask` needs a `text` to show.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) action: Action,
@@ -58,7 +58,7 @@ pub(crate) struct Answer {
     pub(crate) reason: Option<String>,
 }
 
-/// Why a call had no answer.
+/// Why a call had no answer, so that the fallback applies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookError {
     #[error("too many questions are open")]

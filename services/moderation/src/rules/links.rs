@@ -55,7 +55,7 @@ barrage_part::part! {
     }
 }
 
-/// An address that is not allowed.
+/// An address in a text whose host is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     /// Byte ranges of its characters in the original, as a reader counts characters.

@@ -3,7 +3,7 @@
 use super::word_list::Found;
 use crate::text::Folded;
 
-/// Replaces a found character.
+/// Shown instead of each masked part of a text.
 const MASK: char = '*';
 
 /// The parts of a text to mask, as byte ranges of the original.

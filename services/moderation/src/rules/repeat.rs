@@ -42,7 +42,7 @@ barrage_part::part! {
 pub(crate) enum Repeated {
     /// One user posted the text too often.
     User,
-    /// Too many users posted the text.
+    /// Too many different users of the room posted the text.
     Room,
 }
 

@@ -49,7 +49,7 @@ pub enum WordListError {
     TooLarge,
 }
 
-/// A word of a list.
+/// Where a word of a list may match, and its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
     shape: Shape,
@@ -68,9 +68,9 @@ pub struct WordList {
 /// A found word, as a byte range of the folded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Start of the word, in bytes.
+    /// Start of the word in the folded text, in bytes.
     pub start: usize,
-    /// End of the word, in bytes.
+    /// End of the word in the folded text, in bytes; exclusive.
     pub end: usize,
     /// Line of the word in the list, from 1.
     pub line: u32,
@@ -129,7 +129,7 @@ impl WordList {
         self.words.len()
     }
 
-    /// Whether the list has no word.
+    /// Whether the list has no word, so that no text can hit it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()

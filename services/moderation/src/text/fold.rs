@@ -15,7 +15,7 @@ use unicode_script::UnicodeScript;
 use super::characters::characters;
 use super::fold_table::{CharFold, Kind, folded, is_invisible};
 
-/// One folded character, with its origin.
+/// One folded character, with the position of its original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unit {
     /// Position in the folded text, in bytes.
@@ -115,13 +115,13 @@ impl Folded {
         self.text.push(c);
     }
 
-    /// Returns the folded text.
+    /// Returns the folded text, which word lists and the rule of repeats compare.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns the number of folded characters.
+    /// Returns the number of folded characters; 0 for a text of emoji alone.
     #[must_use]
     pub fn chars(&self) -> usize {
         self.units.len()

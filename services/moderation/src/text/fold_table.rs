@@ -1,4 +1,4 @@
-//! The folding of one character.
+//! The folding of one character: to nothing, to one or to several characters.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Unspaced,
 }
 
-/// The result of folding one character.
+/// The result of folding one character, without regard to the characters beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CharFold {
     /// Folds to nothing, and is not visible.

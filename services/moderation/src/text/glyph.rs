@@ -15,7 +15,7 @@ const ZERO_WIDTH_JOINER: char = '\u{200D}';
 const TEXT_STYLE: char = '\u{FE0E}';
 const EMOJI_STYLE: char = '\u{FE0F}';
 const KEYCAP: char = '\u{20E3}';
-/// Placeholder of an embedded object.
+/// Placeholder of an embedded object, which counts as invisible.
 const OBJECT: char = '\u{FFFC}';
 /// Letters and symbols that fonts draw as nothing.
 const BLANK: [char; 4] = ['\u{2800}', '\u{1D159}', '\u{13441}', '\u{13442}'];

@@ -1,4 +1,4 @@
-//! A disguise of words, for tests.
+//! A disguise of words, for tests of folding and of word lists.
 
 /// Returns `word` with separators, invisible characters, full-width forms and changed case, chosen by
 /// `seed`.

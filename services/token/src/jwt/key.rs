@@ -12,7 +12,7 @@ const SECRET_BYTES_MIN: usize = 32;
 /// Minimum number of different bytes of a secret. A repeated word or letter has fewer; 16 random
 /// bytes in hexadecimal have fewer once in 10^9 times.
 const SECRET_DISTINCT_MIN: usize = 8;
-/// Advice in refusals of a secret.
+/// Advice in refusals of a secret that is short or easy to guess.
 const HOW_TO_MAKE: &str = "make one with `head -c 32 /dev/urandom | base64 > FILE`";
 /// Maximum bytes of a key file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -23,9 +23,9 @@ pub enum KeyringError {
     /// A key file could not be read.
     #[error("key file {path} cannot be read")]
     Read {
-        /// Path of the key file.
+        /// Path of the key file, as the configuration has it.
         path: std::path::PathBuf,
-        /// Error of the system.
+        /// Error of the system, or the number of bytes of a file that is too large.
         #[source]
         source: std::io::Error,
     },

@@ -9,7 +9,7 @@ use crate::error::ClaimProblem;
 
 /// Maximum characters of a claim's value that an answer or a log line repeats.
 const FOUND_CHARS_MAX: usize = 60;
-/// Descriptions of right values, for messages.
+/// Descriptions of right values, for messages about wrong claims.
 const SECONDS: &str = "a Unix time in seconds, as a number";
 const SUB: &str = "a user id: a string of 1 to 64 characters out of A-Z a-z 0-9 _-.:@";
 const ROOMS: &str = "an array of room ids, or \"*\" for all rooms";

@@ -27,14 +27,14 @@ const PAGE_LIMIT_DEFAULT: usize = 100;
 
 pub(super) type Answer = Result<Json<Value>, ApiError>;
 
-/// Handles for the admin handlers.
+/// Handles and limits that the admin handlers share.
 pub(crate) struct AdminContext {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: RoomControl,
     pub(crate) traces: Arc<Traces>,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,
-    /// Maximum characters of an announcement.
+    /// Maximum characters (grapheme clusters) of an announcement; a longer one is refused.
     pub(crate) text_chars_max: usize,
     pub(crate) broadcast_rooms_at_once: usize,
     pub(crate) broadcast_timeout: Duration,
@@ -51,7 +51,7 @@ pub(super) fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T
     Ok(query)
 }
 
-/// Checks the `limit` of a page.
+/// Checks the `limit` of a page: 1 to `HISTORY_LIMIT_MAX`, by default [`PAGE_LIMIT_DEFAULT`].
 pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, ApiError> {
     let limit = limit.unwrap_or(PAGE_LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {

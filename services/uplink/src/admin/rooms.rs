@@ -102,7 +102,8 @@ struct Recall {
     sequence: Sequence,
 }
 
-/// Recalls one message of a room.
+/// Recalls one message of a room, so that viewers hide it. Fails for a message that the room does not
+/// have.
 pub(super) async fn recall(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,

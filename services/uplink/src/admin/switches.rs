@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::context::{AdminContext, Answer, read_body};
 
-/// Lists all switches with their values.
+/// Lists all switches with the values that are in force in this process.
 pub(super) async fn list(State(admin): State<Arc<AdminContext>>) -> Json<Value> {
     Json(json!({ "switches": admin.control.settings().switches.list() }))
 }
@@ -22,7 +22,7 @@ struct SetSwitch {
     value: Value,
 }
 
-/// Sets one switch for all processes.
+/// Sets one switch for all processes, and answers with all switches.
 pub(super) async fn set(
     State(admin): State<Arc<AdminContext>>,
     Path(name): Path<String>,

@@ -1,4 +1,4 @@
-//! Admin calls that revoke tokens.
+//! Admin calls that revoke the tokens of one user or of all users.
 
 use std::sync::Arc;
 

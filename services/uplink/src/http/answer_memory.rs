@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Milliseconds after which a refused request may be repeated.
 const RETRY_MS: u64 = 2_000;
-/// Bytes of one permit.
+/// Bytes that one permit of the semaphore stands for.
 const UNIT_BYTES: usize = 1_024;
 
 /// A pool of bytes that large answers reserve before they are built.
@@ -23,7 +23,7 @@ pub(super) struct AnswerMemory {
     answer_bytes_max: usize,
 }
 
-/// Memory reserved for one answer.
+/// Memory reserved for one answer; dropping it gives the memory back.
 #[derive(Debug)]
 pub(super) struct Reserved(OwnedSemaphorePermit);
 

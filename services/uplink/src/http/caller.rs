@@ -1,4 +1,4 @@
-//! The verified caller of a request.
+//! The caller of a request: the identity that its bearer token names.
 
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::{Code, RoomId};

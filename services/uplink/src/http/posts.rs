@@ -14,7 +14,7 @@ use super::caller::caller;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
-/// Takes one post of a sender.
+/// Takes one post. Its token and limits are checked before its body is read.
 pub(super) async fn message(
     State(uplink): State<Arc<Uplink>>,
     Path(room): Path<String>,
@@ -72,7 +72,7 @@ async fn post_package(
     Ok(PackageAnswer { answers })
 }
 
-/// Counts a refusal by its code.
+/// Counts a refusal by its code; makes JSON of an answer.
 fn counted<T>(uplink: &Uplink, result: Result<T, ApiError>) -> Result<Json<T>, ApiError> {
     if let Err(error) = &result {
         uplink.metrics.refused(error.0.code);

@@ -13,7 +13,7 @@ use super::tunnel::{self, Tunnel};
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes.
+/// Returns the public routes: messages, packages, history and the tunnel.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));

@@ -21,7 +21,7 @@ use super::answer_memory::AnswerMemory;
 use super::history::TunnelMemory;
 use crate::config::UplinkConfig;
 
-/// Maximum requests in one body.
+/// Maximum requests in one body; a body with more is refused whole.
 const REQUESTS_MAX: usize = 16;
 /// Maximum answer of a request inside that is not a `GET`, in bytes: a package of 64 posts. That
 /// much is reserved for each post, so that every accepted post is answered.

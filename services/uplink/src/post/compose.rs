@@ -15,7 +15,7 @@ const NAME_CHARS_MAX: usize = 40;
 const GIFT_COUNT_MAX: u32 = 1_000_000;
 const COMBO_MAX: u32 = 1_000_000;
 const AMOUNT_MINOR_MAX: u64 = 100_000_000_000;
-/// Maximum likes in one post.
+/// Maximum likes in one post; a larger count is refused.
 const LIKES_MAX: u32 = 1_000;
 
 /// A post after its checks of form.
@@ -35,7 +35,7 @@ pub(super) enum Content<'a> {
     SuperChat { text: CleanText, amount_minor: u64, currency: &'a str },
 }
 
-/// The sender as viewers see it.
+/// The sender as viewers see it, with a name that moderation has allowed.
 #[derive(Debug)]
 pub(super) struct Sender<'a> {
     pub(super) user: &'a UserId,

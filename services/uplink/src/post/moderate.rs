@@ -19,7 +19,7 @@ use crate::text::{CleanText, rfc3339};
 /// Milliseconds after which the same text may pass again.
 const REPEAT_RETRY_MS: u64 = 30_000;
 
-/// Who chose the names of gifts.
+/// Who chose the names of gifts: moderation checks only those of senders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GiftNames {
     /// The platform, in its configuration: moderation does not check them.
@@ -35,7 +35,7 @@ pub(super) enum Moderated {
     Held(LimitHit),
 }
 
-/// The moderation step of the pipeline.
+/// Moderation step of the pipeline: checks a post's text and its sender's name.
 pub(super) struct Moderation {
     moderator: Arc<Moderator>,
     control: RoomControl,

@@ -26,7 +26,7 @@ use crate::metrics::UplinkMetrics;
 use crate::record::{AuditQueue, CheckResult, PostContext, PostRecords, Trace};
 use crate::room::RoomControl;
 
-/// Maximum posts in one package.
+/// Maximum posts in one package; a larger package is refused.
 const PACKAGE_POSTS_MAX: usize = 64;
 /// Posts of a package that cost as much as one request: a package is one request and one commit.
 const PACKAGE_POSTS_PER_COST: usize = 8;
@@ -58,7 +58,7 @@ pub(crate) struct PostPipeline {
     gift_role_min: Role,
 }
 
-/// One post of a verified sender.
+/// One post of a verified sender, on its way through the checks.
 struct PostRequest<'a> {
     room: &'a RoomId,
     by: &'a Identity,
@@ -210,7 +210,7 @@ impl PostPipeline {
         result
     }
 
-    /// Returns one answer for each post.
+    /// Publishes a package whole, or holds it whole. Returns one answer for each post.
     async fn publish_package(
         &self,
         room: &RoomId,

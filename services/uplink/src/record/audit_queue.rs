@@ -16,11 +16,11 @@ use crate::text::printable;
 /// Maximum waiting lines. Further lines are lost and counted. The queue fills only when the store
 /// is away for long, or in a flood.
 const WAITING_MAX: usize = 20_000;
-/// Maximum lines in one transaction.
+/// Maximum lines that one transaction writes to the store.
 const BATCH_MAX: usize = 1_000;
 const WRITE_PERIOD: Duration = Duration::from_millis(500);
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
-/// Maximum lines deleted in one transaction.
+/// Maximum lines that one transaction deletes; a sweep takes several when more lines are old.
 const SWEEP_ROWS: usize = 1_000;
 /// Maximum wait for the store to open, and the pause after a failure.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);

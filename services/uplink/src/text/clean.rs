@@ -25,12 +25,12 @@ const CELLS_PER_CHAR: usize = 2;
 /// used as it is.
 const PASSES_MAX: usize = 8;
 
-/// Why a text is refused.
+/// Why a text is refused; the message goes into the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TextError {
     #[error("the text is empty after removal of invisible characters")]
     Empty,
-    /// Too many characters (grapheme clusters).
+    /// More characters (grapheme clusters) than this maximum.
     #[error("the text has more than {0} characters")]
     TooLong(usize),
     /// One grapheme cluster has too many code points.

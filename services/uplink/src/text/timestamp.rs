@@ -1,4 +1,4 @@
-//! Times as operators read them.
+//! Times as operators read them: RFC 3339 in UTC.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
