@@ -12,7 +12,7 @@ pub enum BusError {
     /// The same sender used this id for another message.
     #[error("this message id was used for another message")]
     Conflict,
-    /// One call publishes to one topic.
+    /// The drafts of one call belong to several topics; the bus publishes to one topic per call.
     #[error("drafts of several topics cannot be published together")]
     SeveralTopics,
     /// The configured maximum number of the named things exists already.

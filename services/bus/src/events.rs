@@ -14,18 +14,18 @@ use tokio::sync::Notify;
 /// Sums of a room that travel without a sequence and may be dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PulseDraft {
-    /// Likes since the last pulse.
+    /// Likes since the last pulse; viewers see their sum only.
     pub likes: u64,
-    /// Viewers that joined since then.
+    /// Viewers that joined the room since the last pulse.
     pub entries: u64,
 }
 
-/// Event that a subscriber receives.
+/// Event that a subscriber of a topic receives from its queue.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A message, in chain order.
+    /// A message of the topic; messages arrive in the order of the chain.
     Message(Arc<Message>),
-    /// Sums, outside of the chain.
+    /// Sums of a room, without a place in the chain. One that is lost cannot be read again.
     Pulse(PulseDraft),
     /// Events were dropped: the subscriber reads the range after the last message it has.
     Lagged,
@@ -39,7 +39,7 @@ struct Waiting {
     events: VecDeque<Event>,
     /// Events were dropped since the subscriber last read.
     lagged: bool,
-    /// The sender was dropped.
+    /// The sender was dropped: the subscriber reads what is queued, then `None`.
     closed: bool,
 }
 
@@ -52,7 +52,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Topic {
     subscribers: Mutex<Vec<Arc<Queue>>>,
-    /// Notified when the last subscriber leaves.
+    /// Notified when the last subscriber leaves; [`EventSender::closed`] waits for it.
     left: Notify,
 }
 
@@ -91,7 +91,7 @@ impl EventSender {
         }
     }
 
-    /// Returns the number of subscribers.
+    /// Returns the number of subscribers whose receivers were not dropped.
     pub(crate) fn receiver_count(&self) -> usize {
         self.topic.subscribers.lock().len()
     }

@@ -5,21 +5,21 @@ use std::time::Duration;
 /// Time between two log lines of one failure.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
 
-/// Line to log after an attempt.
+/// Line to log after an attempt, so that a long failure does not fill the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// The first failure after a success.
+    /// The first failure after a success, or a failed first attempt.
     Began,
     /// The failure lasts; logged once a minute.
     Lasts {
-        /// Failed attempts since it began.
+        /// Attempts that have failed since the failure began, this one included.
         failures: u64,
-        /// Time since it began.
+        /// Time from the first failed attempt to this one.
         since: Duration,
     },
-    /// The first success after a failure.
+    /// The first success after a failure; closes what [`Report::Began`] opened.
     Ended {
-        /// Failed attempts since it began.
+        /// Attempts that failed from the begin of the failure to its end.
         failures: u64,
         /// Time from its begin to its end.
         since: Duration,
@@ -39,7 +39,7 @@ struct Lasting {
 pub struct Fault(Option<Lasting>);
 
 impl Fault {
-    /// Returns whether the last attempt failed.
+    /// Returns whether the last attempt failed; `false` before the first attempt.
     #[must_use]
     pub fn lasts(&self) -> bool {
         self.0.is_some()

@@ -14,7 +14,7 @@ use crate::events::{Event, EventReceiver, PulseDraft};
 /// Destination of a message. Each topic has a chain of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
-    /// All viewers of a room.
+    /// All viewers of a room; its messages form one chain.
     Room(RoomId),
     /// Messages for single users; every gateway subscribes and keeps those for its own viewers.
     Direct,
@@ -23,7 +23,7 @@ pub enum Topic {
 /// A message that has no sequence yet.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Room that the message belongs to.
+    /// Room that the message belongs to, also when it goes to a single user.
     pub room: RoomId,
     /// Class, which decides the order of dropping; never [`Class::Pulse`], see [`PulseDraft`].
     pub class: Class,
@@ -55,7 +55,7 @@ pub(crate) fn common_topic(drafts: &[Draft]) -> Result<Option<Topic>, BusError> 
     is_common.then_some(Some(topic)).ok_or(BusError::SeveralTopics)
 }
 
-/// Result of publishing one draft.
+/// Result of publishing one draft; the message, or the first one of its id, is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// Sequence of the message; for a duplicate, of the first message with its id.
@@ -88,7 +88,7 @@ impl Subscription {
     }
 }
 
-/// Maximum size of one range read.
+/// Maximum size of one range read. The default is 200 chat messages, 1,000 gifts and signals, and 256 KiB.
 #[derive(Debug, Clone, Copy)]
 pub struct RangeLimits {
     /// Chat messages; the oldest beyond it are skipped and counted in [`Range::skipped`].
@@ -112,14 +112,14 @@ impl Default for RangeLimits {
     }
 }
 
-/// Part of a topic's chain.
+/// Part of a topic's chain, from after the position asked for up to `covered_to`.
 #[derive(Debug, Clone)]
 pub struct Range {
     /// Complete, partial (chat was skipped) or gone (older than retention).
     pub outcome: RepairOutcome,
     /// Chat messages of the range that are not among `messages`.
     pub skipped: u64,
-    /// Messages in chain order.
+    /// Messages that were found, of all classes, in chain order.
     pub messages: Vec<Arc<Message>>,
     /// Position up to which the range was read; less than asked for when it was cut short.
     pub covered_to: Sequence,

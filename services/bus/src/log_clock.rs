@@ -20,7 +20,7 @@ impl LogClock {
         LogClock { steady_at_open_ms: clock.steady_ms(), opened_at_ms, clock }
     }
 
-    /// Returns the log's time.
+    /// Returns the log's time in milliseconds; it grows steadily, whatever the wall clock does.
     pub(crate) fn now_ms(&self) -> u64 {
         let passed_ms = self.clock.steady_ms().saturating_sub(self.steady_at_open_ms);
         self.opened_at_ms.saturating_add(passed_ms)

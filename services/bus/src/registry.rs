@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BusError;
 
-/// Role of an instance.
+/// Role of an instance; a process that runs several roles reports one instance for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Holds the viewers' connections.
+    /// Holds the viewers' connections and sends them the messages of their rooms.
     Gateway,
-    /// Accepts messages of senders.
+    /// Accepts messages of senders and publishes them to the bus.
     Uplink,
-    /// Names gateways and uplinks to clients.
+    /// Names gateways and uplinks to clients, and spreads the viewers over them.
     Entry,
 }
 
@@ -36,9 +36,9 @@ impl Role {
 /// Report that an instance makes of itself every second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceReport {
-    /// Role of the instance.
+    /// Role of the instance; one process may report several.
     pub role: Role,
-    /// Id, unique within the role.
+    /// Id of the instance; a report replaces the earlier one of the same role and id.
     pub id: String,
     /// Base URLs by which clients reach the instance (`http://host:port`); empty means the host and
     /// port on which the client asked entry.
@@ -46,7 +46,7 @@ pub struct InstanceReport {
     /// Base URL of the admin API, for commands that ask every instance; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<String>,
-    /// Seconds since the process started.
+    /// Seconds since the process started, so that a restart shows.
     pub age_secs: u64,
     /// The instance drains: it admits no new viewers.
     pub draining: bool,
@@ -62,7 +62,7 @@ pub struct InstanceReport {
 /// Values that one entry shares with all others and with the autoscaler.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EntryReport {
-    /// Joining viewers at this entry.
+    /// Viewers that wait at this entry, and those that it sends to gateways per second.
     #[serde(flatten)]
     pub load: EntryLoad,
     /// Factors of gateways' weights that this entry received, by gateway, for all entries to
@@ -74,9 +74,9 @@ pub struct EntryReport {
 /// Share of its weight that a gateway keeps until a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Factor {
-    /// Share, 0 to 1.
+    /// Share of its weight that the gateway keeps, from 0 to 1.
     pub factor: f64,
-    /// End in Unix milliseconds.
+    /// End of the factor in Unix milliseconds; the full weight applies after it.
     pub until_ms: u64,
 }
 
@@ -111,9 +111,9 @@ impl InstanceReport {
 /// The latest report of an instance, and its age.
 #[derive(Debug, Clone)]
 pub struct Registered {
-    /// Latest report of the instance.
+    /// Latest report of the instance, as it was made.
     pub report: InstanceReport,
-    /// Time since the report was made.
+    /// Time since the report was made; it grows while the registry's servers are silent.
     pub age: Duration,
 }
 
@@ -141,17 +141,17 @@ pub trait Registry: Send + Sync + 'static {
         None
     }
 
-    /// Returns the listed gateways.
+    /// Returns the listed gateways in the order of their ids.
     fn gateways(&self) -> Vec<Registered> {
         of_role(self.instances(), Role::Gateway)
     }
 
-    /// Returns the listed entries.
+    /// Returns the listed entries in the order of their ids.
     fn entries(&self) -> Vec<Registered> {
         of_role(self.instances(), Role::Entry)
     }
 
-    /// Returns the listed uplinks.
+    /// Returns the listed uplinks in the order of their ids.
     fn uplinks(&self) -> Vec<Registered> {
         of_role(self.instances(), Role::Uplink)
     }

@@ -37,14 +37,14 @@ pub trait SettingsStore: Send + Sync + 'static {
     async fn change(&self, change: Change) -> Result<Changed, BusError>;
 }
 
-/// All settings, as one immutable value.
+/// All settings, as one immutable value; a change replaces the whole value.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Settings of the existing rooms.
+    /// Settings of the existing rooms, closed ones included.
     pub rooms: HashMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those that are over may still be listed.
     pub restrictions: HashMap<(RoomId, UserId), Restrictions>,
-    /// Switches that operators set.
+    /// Switches that operators set; the default until one is set.
     pub switches: Switches,
     /// Tokens that are refused before their end. The same allocation until a revocation changes.
     pub revocations: Arc<Revocations>,

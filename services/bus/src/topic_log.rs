@@ -99,7 +99,7 @@ impl TopicLog {
         }
     }
 
-    /// Remembers the message under its id.
+    /// Remembers the message under its id, and forgets the oldest ids beyond `dedup_per_room_max`.
     fn remember(&mut self, message: &Message, fingerprint: u64, kept_at_ms: u64, config: &BusConfig) {
         let Some(id) = &message.id else { return };
         let key = (message.sender.clone(), id.clone());

@@ -1,4 +1,4 @@
-//! Numbers of messages by class.
+//! Numbers of messages by class, and their arithmetic.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul};
@@ -7,11 +7,11 @@ use barrage_protocol::Class;
 
 use crate::ByClass;
 
-/// Numbers of messages by class.
+/// Numbers of messages by class; pulses are not counted.
 pub type Counts = ByClass<u64>;
 
 impl Counts {
-    /// No message of any class.
+    /// No message of any class, from which sums start.
     pub const ZERO: Counts = Counts { signal: 0, gift: 0, chat: 0 };
 
     /// Creates counts of signals, gifts and chat.
@@ -30,7 +30,7 @@ impl Counts {
         counts
     }
 
-    /// Returns the messages over all classes.
+    /// Returns the number of messages over all classes.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.signal + self.gift + self.chat

@@ -15,9 +15,9 @@ pub use counts::Counts;
 pub struct ByClass<T> {
     /// Value for signals: mute-all, recall, kick, room closed.
     pub signal: T,
-    /// Value for gifts and super chats.
+    /// Value for gifts and super chats, which were paid.
     pub gift: T,
-    /// Value for danmaku, the droppable class.
+    /// Value for danmaku, the class that the server may drop.
     pub chat: T,
 }
 
@@ -55,17 +55,17 @@ impl<T> ByClass<T> {
         [(Class::Signal, &self.signal), (Class::Gift, &self.gift), (Class::Chat, &self.chat)].into_iter()
     }
 
-    /// Borrows the value of each class.
+    /// Borrows the value of each class, as [`Option::as_ref`] does.
     pub const fn as_ref(&self) -> ByClass<&T> {
         ByClass { signal: &self.signal, gift: &self.gift, chat: &self.chat }
     }
 
-    /// Borrows each value for a change.
+    /// Borrows each value for a change, as [`Option::as_mut`] does.
     pub const fn as_mut(&mut self) -> ByClass<&mut T> {
         ByClass { signal: &mut self.signal, gift: &mut self.gift, chat: &mut self.chat }
     }
 
-    /// Converts each value with `change`.
+    /// Converts each value with `change`, the most precious class first.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> ByClass<U> {
         ByClass { signal: change(self.signal), gift: change(self.gift), chat: change(self.chat) }
     }

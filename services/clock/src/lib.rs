@@ -21,7 +21,7 @@ pub use manual::ManualClock;
 
 static START: LazyLock<Instant> = LazyLock::new(now);
 
-/// Reads the steady clock.
+/// Reads the steady clock, which never steps back.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the steady clock")]
 pub fn now() -> Instant {
@@ -65,7 +65,7 @@ pub trait Clock: Send + Sync + 'static {
     fn steady_ms(&self) -> u64;
 }
 
-/// The clocks of the machine.
+/// The clocks of the machine, for production; tests take a [`ManualClock`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -3,7 +3,7 @@
 use barrage_flow::Verdict;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles for the quotas of this process, registered once per process.
 #[derive(Debug, Clone)]
 pub struct LocalQuotaMetrics {
     admitted: IntCounter,
@@ -14,7 +14,7 @@ pub struct LocalQuotaMetrics {
 }
 
 impl LocalQuotaMetrics {
-    /// Registers the metrics on `registry`.
+    /// Registers the metrics on `registry`; fails when they are registered there already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let decisions = IntCounterVec::new(
             Opts::new(

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use barrage_protocol::RoomId;
 
-/// Sums the counts of all gateways.
+/// Sums the counts of all gateways, so that each can show a room's whole audience.
 #[async_trait]
 pub trait Online: Send + Sync {
     /// Stores one gateway's viewers by room, and returns the sums over all gateways that stored

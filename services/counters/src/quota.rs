@@ -7,16 +7,16 @@ use async_trait::async_trait;
 use barrage_flow::{Rule, Verdict};
 use barrage_protocol::{RoomId, UserId};
 
-/// Subject of a limit.
+/// Subject of a limit: those whose actions share one count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// All users of the platform together.
+    /// All users of the platform together, under one count.
     Platform,
     /// One network address; make it with [`Subject::address`].
     Address(IpAddr),
-    /// One user, in all rooms.
+    /// One user, with one count over all rooms.
     User(UserId),
-    /// One user in one room.
+    /// One user in one room; other rooms count apart.
     UserInRoom(UserId, RoomId),
 }
 
@@ -40,7 +40,7 @@ impl Subject {
 pub struct QuotaKey {
     /// Limited action. Use one rule for each purpose.
     pub purpose: &'static str,
-    /// Subject of the count.
+    /// Subject of the count; each subject has its own count for the purpose.
     pub subject: Subject,
 }
 

@@ -68,7 +68,7 @@ struct Slot {
 /// Change of the map by a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// None: the map held the key.
+    /// None: the map held the key already.
     Known,
     /// The key was added to a free slot.
     Added,

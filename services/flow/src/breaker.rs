@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Buckets of the rolling window.
+/// Buckets of the rolling window: calls leave it a tenth at a time.
 const BUCKETS: usize = 10;
 
 barrage_part::part! {
@@ -36,25 +36,25 @@ pub enum Forced {
     /// Not forced: the outcomes of calls decide.
     #[default]
     No,
-    /// Open: no call passes.
+    /// Open: no call passes until an operator changes it.
     Open,
     /// Closed: every call passes, also after failures.
     Closed,
 }
 
-/// Whether calls may be made.
+/// Whether calls may be made, by their outcomes or by force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// All calls may pass.
+    /// All calls may pass: the dependency answers, or an operator forces it.
     Closed,
-    /// A few calls pass as probes.
+    /// A few calls pass as probes; the others are refused.
     HalfOpen,
-    /// Open: no call passes.
+    /// No call passes: the dependency fails, or an operator forces it.
     Open,
 }
 
 impl BreakerState {
-    /// Returns the name in logs.
+    /// Returns the state's name in logs, in lower case.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl BreakerState {
 /// Result of a call, which the window of calls counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// The dependency answered in time.
+    /// The dependency answered in time; a slow answer also counts as slow.
     Answered,
     /// The call failed, or had no answer within its deadline.
     Failed,
@@ -111,12 +111,12 @@ pub struct Breaker {
     /// Number of the newest bucket since the origin.
     newest: u64,
     pause: Duration,
-    /// Number of changes of the phase.
+    /// Number of changes of the phase, by which a late outcome is recognized.
     period: u64,
 }
 
 impl Breaker {
-    /// Creates a closed breaker.
+    /// Creates a closed breaker with empty counts, not forced.
     #[must_use]
     pub fn new(config: BreakerConfig) -> Self {
         let pause = Duration::from_millis(config.pause_ms);
@@ -131,7 +131,7 @@ impl Breaker {
         }
     }
 
-    /// Returns the current state.
+    /// Returns the current state; a forced one overrides the measured one.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         match (self.forced, self.phase) {
@@ -172,7 +172,8 @@ impl Breaker {
         Ok(Permit { period: self.period })
     }
 
-    /// Records the outcome of a call.
+    /// Records the outcome of a call. Ignores it when the phase has changed since the permit, or the state is
+    /// forced.
     #[allow(clippy::needless_pass_by_value, reason = "the outcome of a permit is recorded once")]
     pub fn record(&mut self, permit: Permit, outcome: CallOutcome, took: Duration, now: Duration) {
         if permit.period != self.period || self.forced != Forced::No {
@@ -221,7 +222,7 @@ impl Breaker {
         }
     }
 
-    /// Forgets calls older than the window.
+    /// Forgets calls older than the window; a clock that steps back changes nothing.
     fn advance(&mut self, now: Duration) {
         let width_ms = u128::from(self.config.window_ms / BUCKETS as u64).max(1);
         let bucket = u64::try_from(now.as_millis() / width_ms).unwrap_or(u64::MAX);

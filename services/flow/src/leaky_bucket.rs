@@ -1,4 +1,4 @@
-//! Leaky bucket: spaces arrivals evenly.
+//! Leaky bucket: spaces arrivals evenly, and refuses those beyond its depth.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 pub enum BucketOutcome {
     /// Admitted: it leaves after this wait (zero when the bucket was empty).
     Leaves {
-        /// Time from now until it leaves.
+        /// Time from now until it leaves, for which the caller waits.
         wait: Duration,
     },
     /// The bucket is full; always a [`Verdict::Refuse`].

@@ -42,22 +42,22 @@ const REQUEST_LOST: Duration = Duration::from_secs(1);
 /// A request to the store of the shared count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseRequest {
-    /// Units needed now: all or none.
+    /// Units needed now, all or none; 1 for a request ahead of need.
     pub need: u32,
     /// Units wanted, `need` included: as many as there are.
     pub want: u32,
     /// Units of an earlier batch that the instance will not spend.
     pub give_back: u32,
-    /// [`LeaseGrant::mark`] of that batch.
+    /// [`LeaseGrant::mark`] of the earlier batch; 0 when there is none.
     pub mark: u64,
     /// Units that were spent while the store was away, to be counted now.
     pub debt: u32,
 }
 
-/// Units that the store granted.
+/// Units that the store granted; what is unspent lapses after `length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseGrant {
-    /// From `need` to `want` units.
+    /// From `need` to `want` units; fewer than `want` is a short answer.
     pub units: u32,
     /// Life of the units, from the moment of the request.
     pub length: Duration,
@@ -65,12 +65,12 @@ pub struct LeaseGrant {
     pub mark: u64,
 }
 
-/// Next step of a decision.
+/// Next step of a decision, for the caller that sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Decided locally. The request, if any, is sent without waiting for its answer.
     Decided(Verdict, Option<LeaseRequest>),
-    /// Send this request, then decide again.
+    /// Send this request, wait for its answer, then decide again.
     Request(LeaseRequest),
     /// A request is in flight: decide again when it is answered.
     Wait,
@@ -112,13 +112,13 @@ pub struct Lease {
     state: State,
     debt: u32,
     demand_per_s: f64,
-    /// Units asked for since `counted_from`.
+    /// Units asked for since `counted_from`, whether they passed or were refused for lack of units.
     demanded: u64,
     counted_from: Duration,
 }
 
 impl Lease {
-    /// Creates a lease without units.
+    /// Creates a lease without units; the first cost makes a request.
     #[must_use]
     pub fn new(terms: LeaseTerms, now: Duration) -> Self {
         let batches = [Batch::default(); 2];

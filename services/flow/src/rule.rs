@@ -9,10 +9,10 @@ pub const PERIOD_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Why the figures of a limit are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// The limit has zero units.
+    /// Units, burst or limit are zero: nothing would ever pass.
     #[error("a limit must admit at least one unit")]
     Zero,
-    /// The period is out of range.
+    /// The period is below 1 microsecond or above 24 hours.
     #[error("a limit's period must be from 1 microsecond to 24 hours")]
     Period,
 }
@@ -45,13 +45,13 @@ impl Rate {
         Self::new(n, Duration::from_secs(1), burst)
     }
 
-    /// Returns the units of one period.
+    /// Returns the units that pass on average in one period.
     #[must_use]
     pub const fn units(&self) -> u32 {
         self.units.get()
     }
 
-    /// Returns the length of the period.
+    /// Returns the length of the period that `units` refers to.
     #[must_use]
     pub const fn per(&self) -> Duration {
         self.per
@@ -83,17 +83,17 @@ impl Window {
         self.limit.get()
     }
 
-    /// Returns the length of the window.
+    /// Returns the length of the window, 1 microsecond to 24 hours.
     #[must_use]
     pub const fn length(&self) -> Duration {
         self.length
     }
 }
 
-/// Rule of a limit.
+/// Rule of a limit; its kind decides how units are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// An average with bursts: [`crate::TokenBucket`].
+    /// An average with bursts, counted by a [`crate::TokenBucket`].
     Rate(Rate),
     /// A hard limit on every window: [`crate::SlidingWindow`].
     Window(Window),

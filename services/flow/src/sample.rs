@@ -10,28 +10,28 @@ use crate::rule::{Rate, RuleError};
 use crate::token_bucket::TokenBucket;
 use crate::verdict::Verdict;
 
-/// Buckets of the measured second.
+/// Buckets of the measured second, each [`BUCKET`] wide.
 const BUCKETS: usize = 10;
-/// Width of one bucket.
+/// Width of one bucket: messages leave the measured second in steps of it.
 const BUCKET: Duration = Duration::from_millis(100);
 /// Seconds of the quota that the hard limit can save up, so that a quiet room's first burst is
 /// shown.
 const BURST_SECS: u32 = 2;
 
-/// Decision on a message.
+/// Decision on a message: shown to all, or held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampled {
-    /// The message is shown to all.
+    /// The message is shown to all viewers of the room.
     Shown,
     /// The message is held back. The measured rate is included, so that a page can display
     /// "18,000 a second, showing 50".
     Held {
-        /// Messages offered in the last second.
+        /// Messages offered in the last second, this one included.
         offered_per_s: u32,
     },
 }
 
-/// The sample of one room.
+/// The sample of one room, with the rate that this instance measures.
 #[derive(Debug, Clone)]
 pub struct DisplaySample {
     shown_per_s: u32,

@@ -22,12 +22,12 @@ pub struct SlidingWindow {
     newest: u128,
     /// Ring: fine bucket `n` is at `n % COUNTS`.
     counts: [u32; COUNTS],
-    /// Sum of all `counts`.
+    /// Sum of all `counts`, so that a decision need not add them.
     sum: u32,
 }
 
 impl SlidingWindow {
-    /// Creates a window without units.
+    /// Creates a window without units, which admits its whole limit.
     #[must_use]
     pub fn empty(window: Window, now: Duration) -> Self {
         let mut empty = SlidingWindow { window, newest: 0, counts: [0; COUNTS], sum: 0 };
@@ -115,7 +115,7 @@ impl SlidingWindow {
         self.remaining(now) == self.window.limit()
     }
 
-    /// Returns the figures of the window.
+    /// Returns the limit and the length of the window.
     #[must_use]
     pub const fn window(&self) -> Window {
         self.window

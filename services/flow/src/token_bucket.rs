@@ -1,4 +1,4 @@
-//! Token bucket: an average with bursts.
+//! Token bucket: limits an average, and allows bursts up to a bound.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Creates a full bucket.
+    /// Creates a full bucket, which admits a whole burst at once.
     #[must_use]
     pub const fn full(rate: Rate, now: Duration) -> Self {
         TokenBucket { spent: Meter::empty(rate, now) }
@@ -50,7 +50,7 @@ impl TokenBucket {
         spent.is_empty()
     }
 
-    /// Returns the figures of the bucket.
+    /// Returns the rate and the burst of the bucket.
     #[must_use]
     pub const fn rate(&self) -> Rate {
         *self.spent.rate()

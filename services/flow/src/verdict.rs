@@ -1,4 +1,4 @@
-//! The answer of a limiter.
+//! The answer of a limiter: admitted, or refused with the time to wait.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// that a client retries only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Passes, and is counted.
+    /// Passes, and is counted against the limit.
     Admit,
     /// Does not pass, and is not counted.
     Refuse {
@@ -21,7 +21,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns whether it passes.
+    /// Returns whether the cost passes; only then is it counted.
     #[must_use]
     pub const fn is_admit(&self) -> bool {
         matches!(self, Verdict::Admit)

@@ -20,10 +20,10 @@ pub enum CallError {
         /// Time until the dependency is tried again.
         retry_after: Duration,
     },
-    /// The deadline ended without an answer.
+    /// The deadline ended without an answer; the call was dropped.
     #[error("no answer came within the deadline")]
     Late,
-    /// The dependency answered with this error.
+    /// The dependency answered with this error, or could not be reached.
     #[error("{0}")]
     Failed(String),
 }
@@ -36,7 +36,7 @@ pub struct BreakerMetrics {
 }
 
 impl BreakerMetrics {
-    /// Registers the metrics on `registry`.
+    /// Registers the metrics on `registry`; fails when they are registered there already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let state = Opts::new(
             "barrage_breaker_state",
@@ -87,7 +87,7 @@ impl Guarded {
         self.name
     }
 
-    /// Returns the state of the breaker.
+    /// Returns the state of the breaker, forced or measured.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         self.breaker.lock().state()

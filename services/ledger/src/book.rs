@@ -7,7 +7,7 @@ use crate::Ledger;
 /// Fate of a message at a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The next stage received it.
+    /// The next stage received it, and accounts for it from there.
     PassedOn,
     /// It was dropped on purpose; the reason is counted at the place that decides.
     LeftOut,
@@ -27,7 +27,6 @@ impl Fate {
     }
 }
 
-/// Numbers of messages by fate.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fates {
     passed_on: Counts,

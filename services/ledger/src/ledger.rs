@@ -13,7 +13,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Registers the metrics on `registry`.
+    /// Registers the metrics on `registry`; fails when they are registered there already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let messages = Opts::new(
             "barrage_ledger_messages_total",

@@ -4,20 +4,20 @@ use std::fmt;
 
 use crate::range::Range;
 
-/// One key of a table.
+/// One key of a table, as the reference describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Name of the key.
+    /// Name of the key in the file, without its table.
     pub key: &'static str,
-    /// Type of the value.
+    /// Type of the value, which the Rust type of the field decides.
     pub kind: Kind,
-    /// Values that a number may have.
+    /// Values that a number may have; `None` permits every value of its type.
     pub range: Option<Range>,
     /// Documentation of the key, with a blank before each line.
     pub meaning: &'static str,
 }
 
-/// A table of the configuration.
+/// A table of the configuration, as [`part!`](crate::part) declares it.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
     /// Documentation of the table, with a blank before each line.
@@ -26,34 +26,34 @@ pub struct Table {
     pub fields: &'static [Field],
 }
 
-/// Type of a value.
+/// Type of a value, as the reference names it.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Boolean: `true` or `false`, without quotes.
+    /// Boolean: `true` or `false`, written without quotes.
     Boolean,
-    /// Whole number, without a fraction.
+    /// Whole number, written without a fraction or a unit.
     Integer,
-    /// Number with a fraction.
+    /// Number that may have a fraction, such as `0.5`.
     Number,
-    /// Text in quotes, of any length.
+    /// Text in quotes, of any length and content.
     Text,
-    /// Path of a file or folder.
+    /// Path of a file or folder, as a text in quotes.
     Path,
-    /// URL, which may contain a password.
+    /// URL, which may contain a password; pages show it without one.
     Url,
-    /// IP address with a port.
+    /// IP address with a port, such as `127.0.0.1:8080`.
     Address,
-    /// IP network, such as `10.0.0.0/8`.
+    /// IP network in CIDR notation, such as `10.0.0.0/8`.
     Network,
-    /// One of these texts.
+    /// One of these texts, in quotes; another one is refused.
     Choice(&'static [&'static str]),
-    /// Another type, by its name.
+    /// Another type, by the name that the reference shows.
     Named(&'static str),
-    /// List of values of one type.
+    /// List of values of one type, in brackets.
     List(&'static Kind),
-    /// A value that may be absent.
+    /// A value that may be absent, an `Option` in Rust.
     Optional(&'static Kind),
-    /// Table with keys of its own.
+    /// Table with keys of its own: a section of the file.
     Table(&'static Table),
 }
 
@@ -84,7 +84,7 @@ impl Field {
         }
     }
 
-    /// Whether the value may be absent.
+    /// Whether the value may be absent, because it is an `Option`.
     #[must_use]
     pub fn is_optional(&self) -> bool {
         matches!(self.kind, Kind::Optional(_))

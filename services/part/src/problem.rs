@@ -7,9 +7,9 @@ use std::fmt;
 pub struct Problem {
     /// Path of the key, such as `gateway.window_ms`.
     pub key: String,
-    /// The value as it is written.
+    /// The value that is not valid, as a text.
     pub value: String,
-    /// Values that are valid.
+    /// Values that are valid, in words such as `1 to 9`.
     pub expected: String,
 }
 

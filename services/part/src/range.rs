@@ -2,28 +2,28 @@
 
 use std::fmt;
 
-/// Values that a number may have.
+/// Values that a number may have, between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
-    /// Lower bound of the range.
+    /// Lower bound of the range, included unless `is_least_excluded` is set.
     pub least: f64,
     /// Whether the lower bound itself is excluded.
     pub is_least_excluded: bool,
-    /// Upper bound; infinite without one.
+    /// Upper bound of the range, included; infinite when there is none.
     pub most: f64,
 }
 
-/// Range of 0 or more.
+/// Range of 0 or more, for counts that may be zero.
 pub const ANY: Range = at_least(0.0);
-/// Range of 1 or more.
+/// Range of 1 or more, for counts that may not be zero.
 pub const ONE: Range = at_least(1.0);
-/// Range of numbers above 1.
+/// Range of numbers above 1, for factors that must enlarge.
 pub const OVER_ONE: Range = above(1.0);
-/// Range of numbers above 0.
+/// Range of numbers above 0, however small.
 pub const POSITIVE: Range = above(0.0);
-/// Above 0 and at most 1.
+/// Range above 0 up to 1, for shares of a whole.
 pub const SHARE: Range = Range { most: 1.0, ..above(0.0) };
-/// Range of percentages, 0 to 100.
+/// Range of percentages, 0 to 100, both included.
 pub const PERCENT: Range = Range { most: 100.0, ..at_least(0.0) };
 
 /// Whole numbers from `least` to `most`, both included. Bounds above 2^53 are rounded.
@@ -32,7 +32,7 @@ pub const fn between(least: u64, most: u64) -> Range {
     Range { least: least as f64, is_least_excluded: false, most: most as f64 }
 }
 
-/// Numbers from `least` on.
+/// Returns the range of numbers from `least` on, `least` included.
 #[must_use]
 pub const fn at_least(least: f64) -> Range {
     Range { least, is_least_excluded: false, most: f64::INFINITY }

@@ -11,7 +11,7 @@ use crate::range::Range;
 
 /// A type that can be the value of a key. [`part!`](crate::part) implements this trait for tables.
 pub trait Setting {
-    /// Description of the type.
+    /// Description of the type, for the reference and for schemas.
     const KIND: Kind;
 
     /// Adds a problem for the value at `path` if the value is outside of `range`, and for each such

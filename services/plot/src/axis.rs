@@ -1,11 +1,11 @@
-//! Scales of the two axes.
+//! Scales of the two axes: places of ticks and grid lines.
 
 /// The x axis of a plot. It begins at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XAxis {
-    /// Axis of time in seconds.
+    /// Axis of time in seconds, with ticks at round times.
     Seconds,
-    /// Axis of time in minutes.
+    /// Axis of time in minutes, with ticks at round times.
     Minutes,
     /// Any other quantity, with its unit or name.
     Quantity(&'static str),
@@ -17,7 +17,7 @@ const TICKS_MAX: f64 = 12.0;
 const TIME_STEPS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
 
 impl XAxis {
-    /// Unit behind the first tick.
+    /// Unit or name that follows the number at the first tick.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             XAxis::Seconds => "s",

@@ -1,4 +1,4 @@
-//! The page around plots and tables.
+//! The page around plots and tables, complete in one file.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -21,12 +21,12 @@ const NAMED_BAND_MIN: f64 = 48.0;
 /// Dashes of a line. Colours alone do not distinguish many lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dash {
-    /// A line without gaps.
+    /// A line without gaps, the default of every line.
     #[default]
     Solid,
-    /// A line of long dashes.
+    /// A line of long dashes with short gaps.
     Dashed,
-    /// A line of dots only.
+    /// A line of short dashes that look like dots.
     Dotted,
     /// A long dash and a dot in turn.
     DashDot,
@@ -63,14 +63,14 @@ impl Dash {
 /// How the points of a line are drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Shape {
-    /// Joined, in order of x.
+    /// Joined, in order of x; holes interrupt the line unless most points are holes.
     #[default]
     Line,
-    /// Each point as a dot.
+    /// Each point as a dot, without a line between them.
     Dots,
 }
 
-/// One line of a plot.
+/// One line of a plot: its name, points and appearance.
 #[derive(Debug, Clone)]
 pub struct Line {
     name: String,
@@ -101,13 +101,13 @@ impl Line {
         Line { color: Some(color), ..self }
     }
 
-    /// Sets the dashes of the line.
+    /// Sets the dashes of the line; the default is solid.
     #[must_use]
     pub fn dash(self, dash: Dash) -> Self {
         Line { dash, ..self }
     }
 
-    /// Sets how the points are drawn.
+    /// Sets how the points are drawn; the default joins them.
     #[must_use]
     pub fn shape(self, shape: Shape) -> Self {
         Line { shape, ..self }
@@ -125,27 +125,27 @@ impl Line {
 /// A horizontal limit, for example a threshold.
 #[derive(Debug, Clone)]
 pub struct Limit {
-    /// Text of the caption.
+    /// Text that names the limit in the plot's caption.
     pub text: String,
-    /// Value on the y axis.
+    /// Value on the y axis; one far above the lines is named in the caption alone.
     pub value: f64,
 }
 
 /// A named stretch of the x axis, for example a phase.
 #[derive(Debug, Clone)]
 pub struct Band {
-    /// Name above the band.
+    /// Name above the band, left out where the band is too narrow.
     pub name: &'static str,
-    /// Begin on the x axis.
+    /// Begin on the x axis, in the unit of that axis.
     pub from: f64,
-    /// End on the x axis.
+    /// End on the x axis; the plot cuts the band at its own end.
     pub to: f64,
 }
 
 /// A vertical mark for something that happened.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    /// Place on the x axis.
+    /// Place on the x axis; a mark beyond the plot's extent is not drawn.
     pub at: f64,
     /// Text that a pointer over the mark shows.
     pub text: String,
@@ -165,7 +165,7 @@ impl Extent {
         Extent { y: self.y.max(other.y), x: self.x.max(other.x) }
     }
 
-    /// Largest value on the y axis.
+    /// Largest value on the y axis, of the lines and of the limits that are drawn.
     #[must_use]
     pub fn largest(self) -> f64 {
         self.y
@@ -194,19 +194,19 @@ impl Plot {
         (!lines.is_empty()).then(|| Plot { title: title.into(), axis, show, lines, limits, bands, marks })
     }
 
-    /// Adds horizontal lines for limits.
+    /// Sets the horizontal lines for limits, in place of earlier ones.
     #[must_use]
     pub fn limits(self, limits: Vec<Limit>) -> Plot {
         Plot { limits, ..self }
     }
 
-    /// Adds bands, in order of x.
+    /// Sets the bands, in order of x; every second one is shaded.
     #[must_use]
     pub fn bands(self, bands: Vec<Band>) -> Plot {
         Plot { bands, ..self }
     }
 
-    /// Adds marks at points in time.
+    /// Sets the marks at points in time, in place of earlier ones.
     #[must_use]
     pub fn marks(self, marks: Vec<Mark>) -> Plot {
         Plot { marks, ..self }
@@ -343,7 +343,6 @@ impl Plot {
     }
 }
 
-/// Maps values to SVG units.
 struct Scale {
     end: f64,
     step: f64,

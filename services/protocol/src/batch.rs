@@ -8,11 +8,11 @@ use crate::{Class, RoomId, Sequence};
 /// One message of a batch: position, class and the bytes of its body.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchItem<'a> {
-    /// Position in the room's chain.
+    /// Position in the room's chain, greater than that of the item before.
     pub sequence: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// JSON object that the uplink made.
+    /// JSON object that the uplink made; it is copied without parsing.
     pub body: &'a [u8],
 }
 
@@ -20,7 +20,7 @@ pub struct BatchItem<'a> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// Dropped chat messages of the range.
+    /// Chat messages of the range that the server dropped under load.
     #[serde(default)]
     pub chat: u64,
 }
@@ -28,7 +28,7 @@ pub struct LeftOut {
 /// Totals of events without a place in the chain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulse {
-    /// Likes since the last batch.
+    /// Likes since the last pulse; the JSON omits a zero.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub likes: u64,
     /// Viewers that joined since the last pulse.
@@ -61,7 +61,7 @@ pub struct BatchWriter {
     pub sequence: Sequence,
     /// Messages of the range that the batch lacks, because the server dropped them.
     pub left_out: LeftOut,
-    /// Totals that travel with this batch.
+    /// Totals that travel with this batch; an empty pulse is not written.
     pub pulse: Pulse,
     /// Outcome and skipped messages; set on the answer to a resume or a repair.
     pub repair: Option<(RepairOutcome, u64)>,

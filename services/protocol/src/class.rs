@@ -18,7 +18,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// All classes, most precious first.
+    /// All classes, most precious first: the order of `Ord`.
     pub const ALL: [Class; 4] = [Class::Signal, Class::Gift, Class::Chat, Class::Pulse];
 
     /// Returns the stable name on the wire and in metric labels.

@@ -11,7 +11,7 @@ pub enum Advice {
     Never,
     /// 4100-4199: retry with backoff and full jitter.
     Backoff,
-    /// 4200-4299: reconnect at once and resume.
+    /// 4200-4299: reconnect at once and resume after the last position received.
     Now,
     /// 4300-4399: reconnect at the time and endpoint of the frame before.
     Named,
@@ -164,14 +164,14 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
-    /// Refusal with its code and advice.
+    /// The refusal, under the one key of every HTTP error.
     pub error: Refusal,
 }
 
 /// A refusal: a stable code, and a sentence that states the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Stable code, for programs.
+    /// Stable code, for programs; it decides the HTTP status, the close code and the advice.
     pub code: Code,
     /// Sentence for a person: the cause and the action to take.
     pub message: String,
@@ -183,7 +183,7 @@ pub struct Refusal {
     pub limit: Option<Box<LimitHit>>,
 }
 
-/// Limit that a request exceeded.
+/// Limit that a request exceeded; all counts are 0 for a rule that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitHit {
     /// Name of the rule in the configuration.
@@ -193,9 +193,9 @@ pub struct LimitHit {
     pub scope: String,
     /// Units that the rule admits at once, or per window.
     pub limit: u64,
-    /// Units that remain in the window.
+    /// Units that remain in the window; a smaller cost may still pass.
     pub remaining: u64,
-    /// Length of the window, in milliseconds.
+    /// Length of the window in milliseconds; 0 for a rule that does not count.
     pub window_ms: u64,
     /// Units requested within the window, for a quota that is shared by sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]

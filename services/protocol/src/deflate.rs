@@ -14,7 +14,7 @@ pub const DEFLATE_BYTES_MIN: usize = 128;
 /// frames and of chats, the most frequent last. Part of the protocol: `docs/reference/protocol.md` prints it.
 pub const DICTIONARY: &str = include_str!("dictionary.txt");
 
-/// Highest compression effort of deflate.
+/// Highest compression effort of deflate; [`deflate`] lowers a greater one to it.
 const EFFORT_MAX: u32 = 9;
 /// Size of the pieces in which inflated bytes are copied.
 const PIECE_BYTES: usize = 16 * 1024;

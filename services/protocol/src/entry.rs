@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Protocol of a downlink endpoint.
+/// Protocol of a downlink endpoint, in the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
-    /// WebSocket, the first choice.
+    /// WebSocket, the first choice: frames travel in both directions.
     Ws,
-    /// Server-sent events over HTTP.
+    /// Server-sent events over HTTP, for networks that block WebSockets.
     Sse,
     /// Long polling, or short polling with `wait_secs=0`.
     Poll,
@@ -17,7 +17,7 @@ pub enum Transport {
 /// Downlink endpoint that a client may try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Protocol of this endpoint.
+    /// Protocol that the server speaks at this endpoint's URL.
     pub transport: Transport,
     /// Full URL of the room at this endpoint, without a token.
     pub url: String,
@@ -32,11 +32,11 @@ pub struct RacePlan {
     pub width: u32,
     /// Milliseconds after which a client gives up a racer.
     pub timeout_ms: u64,
-    /// Size of `GET /v1/race` in bytes.
+    /// Size of `GET /v1/race` in bytes; a racer must receive all of them.
     pub bytes: u64,
 }
 
-/// Answer to `GET /v1/entry?room=R`.
+/// Answer to `GET /v1/entry?room=R`: where the client may connect, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryAnswer {
     /// Downlink endpoints in the order to try: WebSocket first, then fallbacks.
@@ -83,7 +83,7 @@ pub struct RaceReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RaceResult {
-    /// Name of the measured gateway.
+    /// Name of the measured gateway, from [`Endpoint::gateway`].
     pub gateway: String,
     /// Milliseconds until the race resource was complete; absent when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

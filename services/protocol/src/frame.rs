@@ -33,12 +33,12 @@ pub enum ServerFrame {
     Reconnect(Reconnect),
     /// A refusal; the connection stays open unless a close frame follows.
     Error(Refusal),
-    /// Answer to a client's `ping`.
+    /// Answer to a client's `ping`, with the server's time.
     Pong(Pong),
 }
 
 impl ServerFrame {
-    /// Parses the JSON of one frame.
+    /// Parses the JSON of one frame; fails when the type is unknown.
     pub fn parse(json: &[u8]) -> Result<ServerFrame, serde_json::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -68,7 +68,7 @@ impl ServerFrame {
 /// State of the connection after a join or a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Room that the viewer joined.
+    /// Room that the viewer joined; after a switch, the new one.
     pub room: RoomId,
     /// User of the token; absent for an anonymous viewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ pub struct Batch {
     pub previous: Sequence,
     /// Position of the chain after this batch.
     pub sequence: Sequence,
-    /// Messages in chain order.
+    /// Messages in chain order; there may be none.
     pub messages: Vec<BatchMessage>,
     /// Messages of the range that the server dropped under load.
     #[serde(default)]
@@ -108,27 +108,27 @@ pub struct Batch {
     pub repair: Option<RepairAnswer>,
 }
 
-/// One message of a batch.
+/// One message of a batch; its body stays unparsed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BatchMessage {
-    /// Position in the room's chain.
+    /// Position in the room's chain, by which a client resumes and finds gaps.
     pub sequence: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// Body that the uplink wrote.
+    /// Body that the uplink wrote, as raw JSON.
     pub body: Box<RawValue>,
 }
 
 /// Result of a resume or a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairAnswer {
-    /// Completeness of the range.
+    /// Completeness of the range: whether chat, or even gifts, may be missing.
     pub outcome: RepairOutcome,
     /// Chat messages of the range that were skipped.
     pub skipped: u64,
 }
 
-/// Completeness of a repaired range.
+/// Completeness of a repaired range: what the client may still lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairOutcome {
@@ -152,12 +152,12 @@ impl RepairOutcome {
     }
 }
 
-/// A message for one user.
+/// A message for one user, sent again until the client acknowledges it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
     /// Position to acknowledge; the same notice may be sent again until then.
     pub sequence: Sequence,
-    /// Body for the client, as JSON.
+    /// Body for the client, as raw JSON that the uplink wrote.
     pub body: Box<RawValue>,
 }
 
@@ -169,7 +169,7 @@ pub struct PollNotices {
     pub notices: Vec<Notice>,
 }
 
-/// Request to move to another endpoint.
+/// Request to move to another endpoint, sent before the server closes the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnect {
     /// Milliseconds until the client opens the new connection; then it leaves this one.
@@ -183,10 +183,10 @@ pub struct Reconnect {
     pub message: String,
 }
 
-/// Answer to a client's `ping`.
+/// Answer to a client's `ping`: its number, and the server's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pong {
-    /// Number of the answered ping.
+    /// Number of the answered ping; 0 when the ping had none.
     pub id: u64,
     /// Unix time of the server in milliseconds.
     pub time_ms: u64,
@@ -201,24 +201,24 @@ pub enum ClientFrame {
         /// Token (JWT); absent for an anonymous viewer where that is allowed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// Position after which to resume.
+        /// Position after which to resume; without it the chain starts at the newest message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
     },
-    /// Heartbeat of the client.
+    /// Heartbeat of the client, due after `ping_interval_ms` of its own silence.
     Ping {
-        /// Number that the pong repeats.
+        /// Number that the pong repeats; 0 when absent.
         #[serde(default)]
         id: u64,
     },
     /// Notices up to these positions have arrived.
     Ack {
-        /// Positions, at most 64 at once.
+        /// Positions of notices, at most 64 in one frame.
         sequences: Vec<Sequence>,
     },
     /// Leaves this room for another one on the same connection.
     Switch {
-        /// Room to switch to.
+        /// Room to switch to; a refusal leaves the viewer in the current one.
         room: RoomId,
         /// Position in that room after which to resume.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,9 +226,9 @@ pub enum ClientFrame {
     },
     /// Request for the missing messages of the range (`after`, `before`).
     Repair {
-        /// Last position before the gap.
+        /// Last position before the gap, itself not requested.
         after: Sequence,
-        /// First position after the gap.
+        /// First position after the gap, itself not requested.
         before: Sequence,
     },
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Why a text is no identifier.
+/// Why a text is no identifier; the error text states the length and the alphabet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be 1 to {max} characters out of A-Z a-z 0-9 {extra}")]
 pub struct IdError {
@@ -35,7 +35,7 @@ macro_rules! identifier {
                 Ok(Self(text.into()))
             }
 
-            /// Returns the id as text.
+            /// Returns the id as text, for keys, paths and logs.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -84,7 +84,7 @@ identifier!(
 pub struct Sequence(pub u64);
 
 impl Sequence {
-    /// Position before the first message.
+    /// Position before the first message of every room.
     pub const ZERO: Sequence = Sequence(0);
     /// Greatest value that JSON readers with doubles represent exactly.
     pub const MAX: Sequence = Sequence((1 << 53) - 1);

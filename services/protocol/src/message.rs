@@ -1,4 +1,4 @@
-//! A message on the bus.
+//! A message on the bus, as uplinks publish it and gateways receive it.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::{Class, MessageId, RoomId, Sequence, UserId};
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Room of the message.
+    /// Room of the message, also of one for a single user.
     pub room: RoomId,
     /// Position of the message; `Sequence::ZERO` for a pulse, which has none.
     pub sequence: Sequence,
@@ -16,14 +16,14 @@ pub struct Message {
     pub previous: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
-    /// Sender; `None` for the platform itself.
+    /// Sender; `None` for messages of the platform itself.
     pub sender: Option<UserId>,
     /// Id that the sender chose; with sender and room it makes a post idempotent.
     pub id: Option<MessageId>,
     /// Recipient; `None` for all viewers of the room.
     pub to: Option<UserId>,
-    /// Unix time of acceptance, in milliseconds.
+    /// Unix time of acceptance in milliseconds, by the clock of the publishing process.
     pub at_ms: u64,
-    /// JSON object that the uplink made.
+    /// JSON object that the uplink made; gateways splice it into frames.
     pub body: Bytes,
 }

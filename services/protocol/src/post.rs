@@ -10,21 +10,21 @@ use crate::{Class, MessageId, Sequence};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Post {
-    /// Danmaku that flies over the video.
+    /// Danmaku that flies over the video; the server may drop it under load.
     Chat {
         /// Id of the message, chosen by the sender.
         id: MessageId,
         /// Text of 1 to 200 characters after cleaning.
         text: String,
-        /// Appearance over the video.
+        /// Appearance over the video; when absent: scrolling, white, of normal size.
         #[serde(default)]
         style: Style,
     },
-    /// Gift with its count.
+    /// Gift with its count; a price of 0 makes it a free one.
     Gift {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// Name, count and price.
+        /// Name, count, price of one piece, and position in a combo.
         gift: Gift,
     },
     /// Paid message that stays on the screen.
@@ -35,14 +35,14 @@ pub enum Post {
         text: String,
         /// Price in the smallest unit of the currency.
         amount_minor: u64,
-        /// Currency as an ISO 4217 code.
+        /// Currency as an ISO 4217 code, such as `CNY`.
         currency: String,
     },
-    /// Likes; viewers receive their total only.
+    /// Likes, which are summed: viewers receive only their total.
     Like {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// Number of likes, 1 to 1,000.
+        /// Number of likes in this post, 1 to 1,000.
         count: u32,
     },
 }
@@ -59,7 +59,7 @@ impl Post {
         }
     }
 
-    /// Returns the class of the message.
+    /// Returns the class of the message: chat, gift, or pulse for likes.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
@@ -70,15 +70,15 @@ impl Post {
     }
 }
 
-/// Appearance of a danmaku.
+/// Appearance of a danmaku; a field that is absent has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Style {
-    /// Place and movement on the screen.
+    /// Place and movement on the screen; scrolling by default.
     pub mode: Mode,
-    /// Color as RGB, 0 to 16,777,215.
+    /// Color as RGB, 0 to 16,777,215 (white, the default).
     pub color: u32,
-    /// Size relative to the player's setting.
+    /// Size relative to the player's setting; normal by default.
     pub size: Size,
 }
 
@@ -88,16 +88,16 @@ impl Default for Style {
     }
 }
 
-/// Place and movement of a danmaku.
+/// Place and movement of a danmaku over the video.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Moves from right to left.
+    /// The default: moves from right to left over the video.
     #[default]
     Scroll,
-    /// Fixed at the top.
+    /// Fixed at the top of the video until its time ends.
     Top,
-    /// Fixed at the bottom.
+    /// Fixed at the bottom of the video until its time ends.
     Bottom,
 }
 
@@ -105,9 +105,9 @@ pub enum Mode {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
-    /// Three quarters of the player's size.
+    /// Three quarters of the size that the player sets.
     Small,
-    /// The size that the player sets.
+    /// The size that the player sets; the default.
     #[default]
     Normal,
     /// One and a half times the player's size.
@@ -120,7 +120,7 @@ pub enum Size {
 pub struct Gift {
     /// Name of 1 to 40 characters after cleaning.
     pub name: String,
-    /// Number of gifts, 1 to 1,000,000.
+    /// Number of gifts in this post, 1 to 1,000,000.
     pub count: u32,
     /// Price of one piece in the smallest unit of the platform's coin.
     #[serde(default)]
@@ -134,11 +134,11 @@ pub struct Gift {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
-    /// 1 to 64 posts, without likes.
+    /// 1 to 64 posts for one room; a like among them is refused.
     pub messages: Vec<Post>,
 }
 
-/// Result of an accepted post.
+/// Result of an accepted post; a refused one has an [`ErrorBody`](crate::code::ErrorBody) instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -165,12 +165,12 @@ impl Outcome {
 /// Answer to one post: outcome and position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostAnswer {
-    /// Result of the post.
+    /// Result of the post: it decides who sees the message.
     pub outcome: Outcome,
     /// Position in the chain; absent for likes and for `held`, which have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
-    /// Quota that a `held` message exceeded.
+    /// Quota that a `held` message exceeded; absent for other outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<crate::code::LimitHit>,
 }
@@ -182,10 +182,10 @@ pub struct PackageAnswer {
     pub answers: Vec<PostAnswer>,
 }
 
-/// Part of a room's history.
+/// Part of a room's history, as the store returns it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
-    /// Messages in chain order, oldest first.
+    /// Messages, oldest first, without those that were recalled.
     pub messages: Vec<HistoryMessage>,
     /// Whether more messages exist beyond the limit, in the requested direction.
     pub more: bool,
@@ -194,7 +194,7 @@ pub struct History {
 /// The answer to `GET /v1/rooms/{room}/history`, of bounded size.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryPage {
-    /// Messages in chain order, oldest first.
+    /// Messages, oldest first; large ones make a page shorter than its limit.
     pub messages: Vec<HistoryMessage>,
     /// Whether more messages exist beyond this page, in the requested direction.
     pub more: bool,
@@ -206,28 +206,28 @@ pub struct HistoryPage {
 /// Parameter of the query for the next page; one of them is set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryNext {
-    /// Value of the parameter `after`.
+    /// Value of `after`, when the pages go on to newer messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Sequence>,
-    /// Value of the parameter `before`.
+    /// Value of `before`, when the pages go back to older messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Sequence>,
-    /// Value of the parameter `from_ms`.
+    /// Value of `from_ms`, when the query is by offset into the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<u64>,
 }
 
-/// One message of the history.
+/// One message of the history, with its offset into the stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryMessage {
-    /// Position in the room's chain.
+    /// Position in the room's chain; `after` and `before` refer to it.
     pub sequence: Sequence,
-    /// Class of the message.
+    /// Class of the message: signal, gift or chat.
     pub class: Class,
-    /// Unix time of acceptance, in milliseconds.
+    /// Unix time in milliseconds at which the server accepted the message.
     pub at_ms: u64,
-    /// Milliseconds since the room's stream began.
+    /// Milliseconds from the start of the room's stream to the acceptance.
     pub offset_ms: u64,
-    /// The body as it was broadcast.
+    /// The body as it was broadcast, as raw JSON.
     pub body: Box<RawValue>,
 }

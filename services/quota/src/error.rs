@@ -3,7 +3,7 @@
 /// An invalid configuration, or why Redis cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum QuotaError {
-    /// The address of Redis is invalid.
+    /// The address of Redis is no valid `redis://` or `rediss://` URL.
     #[error("`url` must be redis://host:port or rediss://host:port")]
     Url(#[source] redis::RedisError),
     /// Redis did not answer an inspection; limits work without it.
@@ -12,7 +12,7 @@ pub enum QuotaError {
     /// A certificate or key, named first, cannot be read or is missing.
     #[error("`{0}`: {1}")]
     Tls(&'static str, String),
-    /// The deadline is out of range.
+    /// The deadline, up to which a decision waits for Redis, is out of range.
     #[error("`deadline_ms` must be from 1 to 500, but is {0}")]
     Deadline(u64),
 }

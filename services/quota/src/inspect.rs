@@ -4,18 +4,18 @@ use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
 use crate::redis_counts;
 
-/// Facts about a Redis server.
+/// Facts about a Redis server: its version, and whether it may evict counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisInfo {
-    /// Version of the server.
+    /// Version of the server; empty when it reports none.
     pub version: String,
     /// Maximum memory in bytes; 0 for no maximum.
     pub memory_max_bytes: u64,
-    /// Eviction policy at the maximum.
+    /// Eviction policy at the maximum, such as `noeviction`.
     pub eviction: String,
 }
 
-/// Reads the facts; changes nothing.
+/// Reads the facts by `INFO`; changes nothing in Redis.
 pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError> {
     let mut connection =
         redis_counts::client(config)?.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;

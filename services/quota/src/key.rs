@@ -1,4 +1,4 @@
-//! Names of keys in Redis.
+//! Names of keys in Redis, one for each count.
 
 use barrage_counters::{QuotaKey, Subject};
 use barrage_flow::Rule;

@@ -25,7 +25,7 @@ pub(crate) struct PendingRequest {
 /// Next step of a decision. A pending request must be sent at once.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Decided on this instance.
+    /// Decided on this instance, without waiting for Redis.
     Decided(Verdict, Option<PendingRequest>),
     /// Decide again when the receiver's sender was dropped.
     Wait(watch::Receiver<()>, Option<PendingRequest>),
@@ -48,7 +48,7 @@ enum State {
     Refused(Refusal),
 }
 
-/// A sharded, bounded map of keys.
+/// A sharded, bounded map of keys; the hash of a key chooses its shard.
 #[derive(Debug)]
 pub(crate) struct KeyStates {
     shards: Box<[Mutex<Generations<QuotaKey, Entry>>]>,

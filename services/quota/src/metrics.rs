@@ -1,9 +1,9 @@
-//! Metrics of the shared quota.
+//! Metrics of the shared quota: decisions by place, and calls to Redis.
 
 use barrage_flow::Verdict;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-/// Prometheus handles, registered once per process.
+/// Prometheus handles of the shared quota, registered once per process.
 #[derive(Debug, Clone)]
 pub struct QuotaMetrics {
     by_lease: [IntCounter; 2],
@@ -30,7 +30,7 @@ pub(crate) enum By {
 }
 
 impl QuotaMetrics {
-    /// Registers the metrics on `registry`.
+    /// Registers the metrics on `registry`; fails when they are registered there already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let decisions = Opts::new(
             "barrage_quota_decisions_total",

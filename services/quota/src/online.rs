@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// Maximum number of rooms in one round trip.
 const ROOMS_MAX: usize = 500;
 
-/// Online sums in Redis.
+/// Online sums in Redis; one round trip exchanges up to 500 rooms.
 pub struct RedisOnline {
     connection: ConnectionManager,
     script: Script,

@@ -19,7 +19,7 @@ const CONNECTION_LOST: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts to connect.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// Answer of Redis to a request.
+/// Answer of Redis to a request: granted units, or the time after which to ask again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
     Granted(LeaseGrant),

@@ -6,23 +6,22 @@ use serde::Serialize;
 use crate::recorder::Record;
 use crate::ring::Kept;
 
-/// Version of the format.
+/// Version of the format, in the first line of every dump.
 pub const VERSION: u32 = 1;
 
-/// First line of a dump.
+/// First line of a dump: its origin and its range.
 #[derive(Debug, Serialize)]
 pub(crate) struct Header<'a> {
     /// Marks the format, and is its version.
     pub(crate) barrage_recorder: u32,
     /// Role of the process: `gateway` or `uplink`.
     pub(crate) source: &'static str,
-    /// Id of the process.
     pub(crate) instance: &'a str,
     pub(crate) room: &'a RoomId,
     /// Cause of the dump: `request`, or the trouble of the room.
     pub(crate) cause: &'a str,
     pub(crate) dumped_at_ms: u64,
-    /// Minutes that the dump covers.
+    /// Minutes before `dumped_at_ms` that the dump covers.
     pub(crate) minutes: u32,
     /// Older records of that time were overwritten.
     pub(crate) cut: bool,
@@ -36,7 +35,7 @@ struct Line<R> {
     record: R,
 }
 
-/// Writes a dump as text.
+/// Writes a dump as text in memory, one JSON object in each line.
 pub(crate) fn write<R: Record>(header: &Header<'_>, kept: &[Kept<R>]) -> Vec<u8> {
     let mut out = Vec::new();
     line(&mut out, header);

@@ -15,7 +15,7 @@ use crate::folder;
 use crate::limiter::FileLimiter;
 use crate::ring::{Kept, Ring};
 
-/// Record of one event.
+/// Record of one event, in the form that a gateway or an uplink defines.
 pub trait Record: Copy + Serialize + Send + Sync + 'static {
     /// Role of the process, as dumps name it.
     const SOURCE: &'static str;

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-/// One record in the ring.
+/// One record in the ring, with its time and room.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Kept<R> {
     pub(crate) at_ms: u64,
-    /// Hash of the room's name.
+    /// Hash of the room's name; another process has another hash for it.
     pub(crate) room: u64,
     pub(crate) record: R,
 }

@@ -25,7 +25,6 @@ const SIZE_PX_MAX: u32 = 1_000;
 /// Prices of the three memberships in fen, and their names, by `level`.
 const GUARDS: [(&str, u64); 3] = [("总督", 1_999_800), ("提督", 199_800), ("舰长", 19_800)];
 
-/// Elements that are entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
     Danmaku,
@@ -57,7 +56,7 @@ pub(crate) enum PriceUnit {
     /// Thousandths of a yuan, as the site counts; the default.
     #[default]
     Thousandth,
-    /// Yuan, in the files of BililiveRecorder.
+    /// Yuan, in which BililiveRecorder writes the prices of super chats.
     Yuan,
 }
 
@@ -124,7 +123,7 @@ impl Fields {
 pub(crate) struct Draft {
     item: Item,
     tag: Tag,
-    /// The sender is a user name.
+    /// The sender is a user name, not a hash or a number.
     is_named: bool,
 }
 

@@ -28,26 +28,26 @@ use profile::{Share, Writer};
 /// A generated file, and the result that a correct parser gives for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
-    /// File name, with its extension.
+    /// File name with its extension, the same for every seed.
     pub file_name: String,
-    /// Content of the file.
+    /// Content of the file; the file of oddities is not valid UTF-8.
     pub bytes: Vec<u8>,
-    /// The parser's expected result.
+    /// The result that a correct parser has for the file.
     pub expected: Expected,
 }
 
 /// Number of items of each kind that [`crate::parse`] finds in a generated file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// Scrolling danmaku, the reverse direction included.
+    /// Scrolling danmaku, those in the reverse direction included.
     pub scroll: usize,
-    /// Danmaku at the top.
+    /// Danmaku that are fixed at the top of the picture.
     pub top: usize,
-    /// Danmaku at the bottom.
+    /// Danmaku that are fixed at the bottom of the picture.
     pub bottom: usize,
-    /// Gifts, with memberships included.
+    /// Gifts and memberships, which the parser returns as one kind.
     pub gifts: usize,
-    /// Number of super chats.
+    /// Number of super chats that the parser keeps.
     pub super_chats: usize,
     /// Entries that the parser skips, by reason.
     pub skipped: Skipped,

@@ -1,6 +1,6 @@
-//! One item of a recording.
+//! One item of a recording: a danmaku, a gift or a super chat.
 
-/// One entry of a recording.
+/// One entry of a recording that the parser has kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Milliseconds since the start of the stream or the video.
@@ -8,40 +8,40 @@ pub struct Item {
     /// Sender: the user name where a recorder wrote one, else the site's hash of the user's number. May
     /// be empty in old files.
     pub sender: String,
-    /// Kind and content of the item.
+    /// Kind of the item, with the content of that kind.
     pub kind: ItemKind,
 }
 
-/// Kind and content of an item.
+/// Kind and content of an item; memberships are gifts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemKind {
-    /// A danmaku message of a viewer.
+    /// A danmaku message of a viewer, which costs nothing.
     Chat {
         /// Text without control and bidirectional characters, not blank.
         text: String,
-        /// Position on the picture.
+        /// Position on the picture; both scrolling directions are one mode.
         mode: Mode,
-        /// Color as RGB, 0 to 16,777,215.
+        /// Color as RGB, 0 to 16,777,215; an opacity in the file is ignored.
         color: u32,
         /// Height in the site's pixels: 25 is normal, 18 is small, 36 is large.
         size_px: u32,
     },
-    /// Gift, or a membership ("guard").
+    /// Gift, or a membership ("guard") under the site's name for it.
     Gift {
-        /// Name of the gift.
+        /// Name of the gift or membership, not blank.
         name: String,
-        /// Number of pieces, 1 to 1,000,000.
+        /// Number of pieces in this entry, 1 to 1,000,000.
         count: u32,
         /// Price of one piece in fen (1/100 yuan); 0 when free or not recorded.
         price_minor: u64,
     },
-    /// A paid message of a viewer.
+    /// A paid message of a viewer, with the amount paid.
     SuperChat {
-        /// Text, as for chat.
+        /// Text without control and bidirectional characters, as for chat.
         text: String,
         /// Amount in the smallest unit of the currency.
         amount_minor: u64,
-        /// ISO 4217 code of the currency.
+        /// ISO 4217 code of the currency; the parser returns `CNY` alone.
         currency: &'static str,
     },
 }
@@ -51,8 +51,8 @@ pub enum ItemKind {
 pub enum Mode {
     /// Scrolls across the picture; the rare reverse direction is included.
     Scroll,
-    /// Fixed at the top.
+    /// Fixed at the top of the picture: mode 5 of the site.
     Top,
-    /// Fixed at the bottom.
+    /// Fixed at the bottom of the picture: mode 4 of the site.
     Bottom,
 }

@@ -22,12 +22,12 @@ pub use item::{Item, ItemKind, Mode};
 pub use limits::Limits;
 pub use skipped::Skipped;
 
-/// Content of a file.
+/// Content of a file: the kept items, and the number of skipped entries.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
     /// Items by offset, oldest first; those of one offset in the order of the file.
     pub items: Vec<Item>,
-    /// Numbers of skipped entries by reason.
+    /// Numbers of skipped entries by reason; none of them is among the items.
     pub skipped: Skipped,
     /// Some entry has a user name. Without any, senders are the site's hashes.
     pub has_names: bool,
@@ -41,25 +41,25 @@ impl Recording {
     }
 }
 
-/// Why a whole file is refused.
+/// Why a whole file is refused; a bad entry alone is only skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// The file exceeds [`Limits::file_bytes_max`].
+    /// The file exceeds [`Limits::file_bytes_max`] and was not parsed.
     #[error("the file is larger than {0} bytes")]
     TooLarge(usize),
-    /// The nesting exceeds [`Limits::depth_max`].
+    /// The elements are nested deeper than [`Limits::depth_max`].
     #[error("elements are nested more than {0} deep")]
     TooDeep(usize),
-    /// The items exceed [`Limits::items_max`].
+    /// The file has more items than [`Limits::items_max`]; none is returned.
     #[error("the file holds more than {0} items")]
     TooManyItems(usize),
     /// The file declares an encoding other than UTF-8.
     #[error("the file is not in UTF-8, convert it first")]
     Encoding,
-    /// The first element is not `<i>`.
+    /// The first element is not `<i>`, or the file has no element.
     #[error("this is not a danmaku file: its first element must be <i>")]
     NotARecording,
-    /// Reading the source failed.
+    /// Reading the source failed, before any entry was parsed.
     #[error("the file cannot be read")]
     Read(#[source] std::io::Error),
 }

@@ -1,4 +1,4 @@
-//! Limits of a recording.
+//! Limits of a recording, which is untrusted input.
 
 use serde::{Deserialize, Serialize};
 

@@ -52,7 +52,7 @@ fn marked(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The entry that is being read.
+/// The entry that is being read; there is at most one.
 struct Open {
     /// Number of open elements around the entry.
     depth: usize,
@@ -69,7 +69,7 @@ struct Parser<'a> {
     /// Names of the open elements, at most `depth_max`.
     names: Vec<String>,
     open: Option<Open>,
-    /// The end tag `</i>` was read.
+    /// The end tag `</i>` was read; the rest of the file is ignored.
     is_over: bool,
 }
 

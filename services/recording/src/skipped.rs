@@ -1,10 +1,10 @@
-//! Numbers of skipped entries by reason.
+//! Numbers of skipped entries by reason, and words for each reason.
 
 use std::fmt;
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $field:ident $variant:ident $words:literal;)+) => {
-        /// Entries that were skipped, by reason.
+        /// Entries that the parser skipped, counted by reason.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct Skipped { $($(#[doc = $doc])+ pub $field: u64,)+ }
 
@@ -12,7 +12,7 @@ macro_rules! reasons {
         pub(crate) enum Skip { $($variant,)+ }
 
         impl Skipped {
-            /// Returns the total over all reasons.
+            /// Returns the number of skipped entries over all reasons.
             #[must_use]
             pub fn total(&self) -> u64 {
                 [$(self.$field,)+].into_iter().sum()
@@ -40,23 +40,23 @@ macro_rules! reasons {
 reasons! {
     /// Mode 7: a drawing, positioned and animated by JSON in its text.
     positioned Positioned "positioned";
-    /// Mode 8, which is a script.
+    /// Mode 8: the text is a script, which is never run.
     scripted Scripted "scripted";
-    /// A mode without a known meaning.
+    /// A mode outside of 1 to 8, without a known meaning.
     unknown_mode UnknownMode "of an unknown mode";
     /// A required attribute or field of `p` is missing.
     missing_field MissingField "with a field missing";
     /// A field is no number, or is out of range.
     bad_field BadField "with a bad field";
-    /// The entry has too many attributes.
+    /// The entry has more attributes than [`crate::Limits::attributes_max`].
     attributes Attributes "with too many attributes";
     /// A text or name is too long.
     too_long TooLong "too long";
-    /// A text or name is blank.
+    /// A text, or the name of a gift, is blank.
     empty Empty "empty";
     /// Control characters, or characters that change the direction of text.
     control_characters ControlCharacters "with control characters";
-    /// Bytes are not UTF-8.
+    /// The text or an attribute that is read has bytes that are not UTF-8.
     invalid_utf8 InvalidUtf8 "not in UTF-8";
     /// An entity that XML does not define, or an invalid character reference.
     entity Entity "with a foreign entity";

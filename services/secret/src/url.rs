@@ -1,4 +1,4 @@
-//! A URL that may contain credentials.
+//! A URL that may contain credentials, which logs and pages must not show.
 
 use std::fmt;
 

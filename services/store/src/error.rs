@@ -21,9 +21,9 @@ pub enum StoreError {
     /// The message cannot be stored; another attempt would fail too.
     #[error("the message at sequence {sequence} cannot be kept: {reason}")]
     Unacceptable {
-        /// Position of the message.
+        /// Position of the message in its room's chain.
         sequence: Sequence,
-        /// Rule that the message breaks.
+        /// Rule that the message breaks, as a text for the log.
         reason: &'static str,
     },
     /// The database file is damaged or missing: the process cannot continue with it.

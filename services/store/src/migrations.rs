@@ -6,7 +6,7 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-/// Migrations of the SQLite file.
+/// Migrations of the SQLite file, in the order of their versions.
 pub(crate) fn sqlite() -> Migrator {
     migrator(&[
         ("initial", include_str!("../migrations/sqlite/0001_initial.sql")),
@@ -16,7 +16,7 @@ pub(crate) fn sqlite() -> Migrator {
     ])
 }
 
-/// Migrations of the PostgreSQL database.
+/// Migrations of the PostgreSQL database, in the order of their versions.
 pub(crate) fn postgres() -> Migrator {
     migrator(&[
         ("initial", include_str!("../migrations/postgres/0001_initial.sql")),

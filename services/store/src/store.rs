@@ -1,4 +1,4 @@
-//! The trait that every engine implements.
+//! The trait that both engines, SQLite and PostgreSQL, implement.
 
 use async_trait::async_trait;
 use barrage_protocol::post::History;
@@ -58,7 +58,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// stays.
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError>;
 
-    /// Appends records to the audit log.
+    /// Appends records to the audit log in their order, all or none.
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
     /// Returns a page of the audit log, newest first, of one room or of all. `before` is the last id

@@ -3,13 +3,13 @@
 use crate::header::{HEADER_BYTES_MAX, MASKED, push_length, read_length};
 use crate::{Opcode, Violation};
 
-/// Masking key of a client's frame.
+/// Masking key of a client's frame, which RFC 6455 requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
     /// Four zero bytes: the payload travels as it is. RFC 6455 masks to protect proxies from the
     /// scripts of pages, so a program that is no browser may use it.
     Zero,
-    /// Masks the payload with this key.
+    /// Masks the payload with this key; a browser takes a random one for each frame.
     Bytes([u8; 4]),
 }
 
@@ -22,7 +22,7 @@ impl Mask {
     }
 }
 
-/// Encodes one masked frame.
+/// Encodes one masked frame, whole and without extensions.
 #[must_use]
 pub fn frame(opcode: Opcode, payload: &[u8], mask: Mask) -> Vec<u8> {
     raw_frame(opcode.first_byte(), payload, mask)
@@ -48,16 +48,16 @@ pub fn raw_frame(first_byte: u8, payload: &[u8], mask: Mask) -> Vec<u8> {
 /// Place of a server's frame at the front of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    /// Kind of the frame.
+    /// Kind of the frame: text, binary or control.
     pub opcode: Opcode,
-    /// Bytes before the payload.
+    /// Bytes before the payload: 2, 4 or 10.
     pub header: usize,
-    /// Bytes of the payload.
+    /// Bytes of the payload, at most the reader's `bytes_max`.
     pub payload: usize,
 }
 
 impl Frame {
-    /// Bytes of the whole frame.
+    /// Bytes of the whole frame, header and payload.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.header + self.payload

@@ -1,15 +1,15 @@
-/// Kind of a frame.
+/// Kind of a whole frame; fragments have no kind here and are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Opcode {
-    /// A message of UTF-8 text.
+    /// A message of UTF-8 text in one frame.
     Text,
-    /// A message of any bytes.
+    /// A message of any bytes in one frame.
     Binary,
     /// Last frame of a side; its payload is empty or a code and a reason.
     Close,
     /// Asks the other side for a pong with the same payload.
     Ping,
-    /// A pong, which answers a ping.
+    /// A pong, which answers a ping and needs no answer.
     Pong,
 }
 

@@ -30,7 +30,7 @@ pub fn text(payload: &[u8]) -> Bytes {
     frame(Opcode::Text, payload)
 }
 
-/// Encodes a binary frame.
+/// Encodes a binary frame; copies the payload once.
 #[must_use]
 pub fn binary(payload: &[u8]) -> Bytes {
     frame(Opcode::Binary, payload)
@@ -54,13 +54,13 @@ pub fn close(code: u16, reason: &str) -> Bytes {
 /// Frame of a client, unmasked in place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// A text message, valid UTF-8.
+    /// A text message, checked to be valid UTF-8.
     Text(&'a str),
     /// Payload of a ping; the server owes a pong with the same payload.
     Ping(&'a [u8]),
-    /// A pong, which needs no answer.
+    /// A pong, which needs no answer; its payload is dropped.
     Pong,
-    /// The client ends the connection.
+    /// The client ends the connection; its code and reason are valid.
     Close,
 }
 

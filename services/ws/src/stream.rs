@@ -9,9 +9,9 @@ use crate::Opcode;
 /// End of a connection: only a client masks its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Connected to a server.
+    /// Connected to a server: masks every frame that it sends.
     Client,
-    /// The side that accepted a client.
+    /// Accepted a client: sends frames without a mask.
     Server,
 }
 
@@ -40,7 +40,7 @@ pub fn split<S: AsyncRead + AsyncWrite + Unpin>(
     (Reader(reader), Writer(writer))
 }
 
-/// Reading half of a connection.
+/// Reading half of a connection, for the task that receives.
 pub struct Reader<R>(WebSocketRead<R>);
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -69,7 +69,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 }
 
-/// Writing half of a connection.
+/// Writing half of a connection, for the task that sends.
 pub struct Writer<W>(WebSocketWrite<W>);
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
@@ -86,7 +86,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(self.0.write_frame(frame).await?)
     }
 
-    /// Writes a close frame.
+    /// Writes a close frame; RFC 6455 permits a `reason` of up to 123 bytes.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), StreamError> {
         let mut payload = code.to_be_bytes().to_vec();
         payload.extend_from_slice(reason.as_bytes());

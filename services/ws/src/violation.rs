@@ -8,7 +8,7 @@ pub enum Violation {
     /// The payload exceeds the reader's limit. The length alone shows it.
     #[error("the frame is larger than the limit")]
     TooLarge,
-    /// Text that is not UTF-8.
+    /// A text message or a close reason is not valid UTF-8.
     #[error("the text frame or the close reason is not UTF-8")]
     InvalidUtf8,
     /// A binary frame at a server that takes text.

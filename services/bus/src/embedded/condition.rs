@@ -10,7 +10,7 @@ use crate::fault::{Fault, Report};
 #[derive(Debug, Default)]
 struct State {
     fault: Fault,
-    /// Why the last write failed.
+    /// Why the last write failed, as operators see it; `None` after a write that succeeded.
     write: Option<String>,
     /// Why pages cannot be read. Stays until the process ends.
     damage: Option<String>,
@@ -31,12 +31,12 @@ impl Condition {
         damage.clone().or_else(|| missing.clone()).or_else(|| write.clone())
     }
 
-    /// Returns whether the last write failed.
+    /// Returns whether the last write failed: a probe must then be large to show that the disk has space.
     pub(crate) fn write_fails(&self) -> bool {
         self.0.lock().fault.lasts()
     }
 
-    /// Records a write that succeeded.
+    /// Clears the reason of a failed write, and logs the end of the failure with its length.
     pub(crate) fn written(&self) {
         let mut state = self.0.lock();
         state.write = None;
@@ -45,7 +45,7 @@ impl Condition {
         }
     }
 
-    /// Records a write that failed.
+    /// Refuses messages from now on with this reason, until a write succeeds.
     pub(crate) fn write_failed(&self, error: &rusqlite::Error) {
         let mut state = self.0.lock();
         state.write = Some(format!("the message log cannot be written: {error}"));
@@ -62,7 +62,8 @@ impl Condition {
         }
     }
 
-    /// Records a read that failed.
+    /// Marks the log as damaged if SQLite reports a corrupt or foreign file; another failed read changes
+    /// nothing.
     pub(crate) fn read_failed(&self, error: &rusqlite::Error) {
         note_damage(&mut self.0.lock(), error);
     }

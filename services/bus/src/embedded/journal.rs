@@ -63,7 +63,7 @@ pub(crate) struct Journal {
 /// Finding at start: the log ends before positions that it has given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// Newest position in the log.
+    /// Newest position that the log holds for any topic; zero when it holds none.
     pub(crate) ends_at: Sequence,
     /// Newest position in the log's mark or in the archive.
     pub(crate) reached: Sequence,
@@ -76,7 +76,7 @@ pub(crate) struct Loss {
 pub(crate) enum Probe {
     /// A few bytes, while the log works.
     Small,
-    /// [`PROBE_BYTES`], while the log fails.
+    /// [`PROBE_BYTES`], written and removed in two commits, while the log fails.
     Large,
 }
 

@@ -13,7 +13,6 @@ use barrage_protocol::Sequence;
 /// Digits of every stored position, so that a write replaces the whole text.
 const DIGITS: usize = 20;
 
-/// The open file of the mark.
 pub(crate) struct Mark {
     file: File,
     reached: Sequence,

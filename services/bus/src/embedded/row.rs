@@ -7,7 +7,8 @@ use rusqlite::{Connection, Row};
 
 use crate::log::Topic;
 
-/// Opens a connection in WAL mode.
+/// Opens a connection in WAL mode with full syncs. A statement waits up to 5 s for a lock of another
+/// connection.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

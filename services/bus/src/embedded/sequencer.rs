@@ -95,7 +95,8 @@ impl Sequencer {
         }
     }
 
-    /// Returns whether messages were written.
+    /// Writes all queued publishes in one transaction, then each change of a setting in its own. Returns
+    /// whether messages were written; a change does not count.
     fn commit(&mut self, taken: &mut Vec<Command>) -> bool {
         let now_ms = self.clock.unix_ms();
         let mut commit = Commit::default();

@@ -1,4 +1,4 @@
-//! The public face of the engine.
+//! The cluster engine: implements the log, the settings and the registry on NATS servers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,11 +48,12 @@ pub struct NatsBus {
     settings: SettingsKeeper,
     instances: Instances,
     pulses: mpsc::Sender<(String, Vec<u8>)>,
-    /// Newest position of each partition.
+    /// Newest position of each partition, read at start. After the first [`Log::tail`] of a partition a task
+    /// keeps it current.
     tails: Vec<watch::Sender<Sequence>>,
     config: NatsConfig,
     client: Client,
-    /// Aborted when this is dropped.
+    /// Background tasks, which are aborted when the engine is dropped.
     tasks: Mutex<Tasks>,
     _gatherer: Option<Gatherer>,
 }
@@ -60,7 +61,7 @@ pub struct NatsBus {
 #[derive(Default)]
 struct Tasks {
     running: JoinSet<()>,
-    /// Partitions whose tail is updated.
+    /// Partitions whose tail a task keeps up to date; others have no task.
     tails: BTreeSet<u16>,
 }
 

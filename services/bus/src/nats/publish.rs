@@ -1,4 +1,4 @@
-//! Publishing messages under their ids.
+//! Publishing messages under their ids, so that a retry is stored only once.
 
 mod faults;
 pub(crate) mod package;

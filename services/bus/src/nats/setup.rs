@@ -15,7 +15,6 @@ use crate::config::BusConfig;
 /// Maximum size of a setting or report, in bytes.
 const VALUE_BYTES_MAX: i32 = 64 * 1024;
 
-/// The buckets on the servers.
 pub(crate) struct Stores {
     pub(crate) settings: kv::Store,
     pub(crate) instances: kv::Store,

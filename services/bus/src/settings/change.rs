@@ -13,44 +13,44 @@ use super::restriction::{Restriction, RestrictionKind, Restrictions};
 use super::room::{RoomPatch, RoomSettings};
 use super::switch::Switches;
 
-/// One change of the settings.
+/// One change of the settings; it names the one value that it changes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Replaces all settings of a room, for tools and tests that own the room. Where others may
     /// change the room at the same time, use [`Change::Patch`].
     Room(RoomId, RoomSettings),
-    /// Changes one setting of a room.
+    /// Changes one setting of a room and leaves the others as they are stored.
     Patch(RoomId, RoomPatch),
     /// Adds a mute or a kick. Of this one and the one in force the later end counts.
     Restrict {
-        /// Room in which the restriction holds.
+        /// Room in which the restriction holds; other rooms are not affected.
         room: RoomId,
-        /// User whom the restriction concerns.
+        /// User whom the restriction concerns; the room's other users are not affected.
         user: UserId,
-        /// Kind and end of the restriction.
+        /// Kind of the restriction, and its end in Unix milliseconds.
         restriction: Restriction,
     },
     /// Lifts a mute or a kick; the other kind stays.
     Lift {
-        /// Room in which the restriction holds.
+        /// Room in which the restriction is lifted; other rooms keep theirs.
         room: RoomId,
-        /// User whom the restriction concerns.
+        /// User whose restriction is lifted; no error when there is none.
         user: UserId,
-        /// Kind of restriction to lift.
+        /// Kind of restriction to lift; the other kind stays.
         kind: RestrictionKind,
     },
-    /// Sets one operator switch.
+    /// Sets one operator switch on all instances; the others stay.
     Switch {
-        /// Name of the switch, see [`Switches::list`].
+        /// Name of the switch, one of those that [`Switches::list`] returns.
         name: String,
-        /// New value of the switch.
+        /// New value of the switch; one that the switch does not take is refused.
         value: Value,
     },
     /// Refuses tokens that were minted before a time. Of two such times the later one counts.
     Revoke {
         /// User whose tokens are refused; `None` means all users.
         user: Option<UserId>,
-        /// Time in Unix seconds.
+        /// Time in Unix seconds; tokens minted before it are refused.
         before_secs: u64,
     },
 }
@@ -98,11 +98,11 @@ pub(crate) enum SettingKey {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Setting {
-    /// Settings of a room.
+    /// Settings of one room; they are never removed.
     Room(RoomSettings),
     /// Restrictions of a user in a room.
     Restrictions(Restrictions),
-    /// Switches of the platform.
+    /// Switches of the platform, all in one value.
     Switches(Switches),
     /// Tokens minted before this time, in Unix seconds, are refused.
     RevokedBefore(u64),
@@ -129,7 +129,7 @@ impl Setting {
         serde_json::to_string(self).expect("settings are plain data")
     }
 
-    /// Parses the output of [`Setting::json`].
+    /// Parses the output of [`Setting::json`] as the kind of value that the key names.
     pub(crate) fn read(key: &SettingKey, json: &[u8]) -> serde_json::Result<Setting> {
         Ok(match key {
             SettingKey::Room(_) => Setting::Room(serde_json::from_slice(json)?),

@@ -8,13 +8,13 @@ pub const PREWARMS_MAX: usize = 64;
 /// Why a change does not fit the settings as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    /// The room does not exist.
+    /// The patch needs an existing room, and there is none with this id.
     #[error("there is no such room; PUT /v1/admin/rooms/{{room}} makes one")]
     UnknownRoom,
     /// The switch does not exist, or does not take the value.
     #[error(transparent)]
     Switch(#[from] SwitchError),
-    /// [`PREWARMS_MAX`] pre-warms are announced already.
+    /// [`PREWARMS_MAX`] pre-warms that are not over are announced already, in all rooms together.
     #[error("at most {PREWARMS_MAX} pre-warms at a time; take one back, or wait until one is over")]
     PrewarmsFull,
     /// The room has no pre-warm for this time.

@@ -12,12 +12,12 @@ pub enum RestrictionKind {
     Kick,
 }
 
-/// A mute or a kick.
+/// A mute or a kick of one user in one room, and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restriction {
-    /// Kind: mute or kick.
+    /// Kind: a mute forbids posting, a kick also watching.
     pub kind: RestrictionKind,
-    /// End in Unix milliseconds.
+    /// End in Unix milliseconds; at that time it is no longer in force.
     pub until_ms: u64,
 }
 
@@ -30,9 +30,9 @@ pub struct Restriction {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Restrictions {
-    /// End of the mute, Unix milliseconds.
+    /// End of the mute in Unix milliseconds; `None` without a mute.
     pub mute_until_ms: Option<u64>,
-    /// End of the kick, Unix milliseconds.
+    /// End of the kick in Unix milliseconds; `None` without a kick.
     pub kick_until_ms: Option<u64>,
 }
 
@@ -61,7 +61,7 @@ impl Restrictions {
         self.mute_until_ms.max(self.kick_until_ms)
     }
 
-    /// Returns whether neither is in force.
+    /// Returns whether neither the mute nor the kick is in force at `now_ms`, Unix milliseconds.
     #[must_use]
     pub fn is_over(&self, now_ms: u64) -> bool {
         self.ends_ms().is_none_or(|until_ms| until_ms <= now_ms)
@@ -75,7 +75,7 @@ impl Restrictions {
         self
     }
 
-    /// Removes the mute or the kick.
+    /// Removes the mute or the kick; the other one stays.
     #[must_use]
     pub(crate) fn without(mut self, kind: RestrictionKind) -> Self {
         *self.end_mut(kind) = None;

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ChangeError;
 
-/// Settings of one room.
+/// Settings of one room, in force on all instances; a field absent in storage has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoomSettings {
-    /// Name that pages show.
+    /// Name of the room that pages show; may be empty.
     pub title: String,
-    /// Closed: joins and posts are refused.
+    /// The room is closed: joins and posts are refused.
     pub closed: bool,
-    /// Only moderators and above may chat.
+    /// Only moderators and above may chat; chat and free gifts of others are refused.
     pub mute_all: bool,
     /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
     pub slow_mode_secs: u32,
@@ -26,11 +26,11 @@ pub struct RoomSettings {
 /// An announcement of many viewers at a known time: the fleet is scaled out before they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prewarm {
-    /// Expected arrival, Unix milliseconds.
+    /// Expected arrival of the viewers in Unix milliseconds; identifies the pre-warm within its room.
     pub at_ms: u64,
-    /// Expected stay in seconds, from `at_ms`.
+    /// Expected stay in seconds, from `at_ms`; the pre-warm is over after it.
     pub lasts_secs: u64,
-    /// Expected number of viewers.
+    /// Expected number of viewers, for which the fleet is scaled out.
     pub viewers: u64,
 }
 
@@ -56,12 +56,12 @@ pub enum RoomPatch {
     },
     /// Creates the room under this title; changes nothing when the room exists.
     Ensure {
-        /// Title of a new room.
+        /// Title of a new room; an existing room keeps its own.
         title: String,
     },
-    /// Sets the field [`RoomSettings::mute_all`].
+    /// Turns [`RoomSettings::mute_all`] on or off for the whole room.
     MuteAll(bool),
-    /// Sets the field [`RoomSettings::slow_mode_secs`].
+    /// Sets [`RoomSettings::slow_mode_secs`], the pause between two chats of one viewer.
     SlowMode {
         /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
         secs: u32,
@@ -70,9 +70,9 @@ pub enum RoomPatch {
     Close,
     /// Adds a pre-warm, or replaces the one for the same time.
     SetPrewarm(Prewarm),
-    /// Removes the pre-warm for this time.
+    /// Removes the pre-warm for this time; refused when there is none or it is over.
     CancelPrewarm {
-        /// [`Prewarm::at_ms`] of the pre-warm to remove.
+        /// [`Prewarm::at_ms`] of the pre-warm to remove, Unix milliseconds.
         at_ms: u64,
     },
 }

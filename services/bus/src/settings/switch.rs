@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Switches {
     /// Uplinks answer likes `held` and do not count them.
     pub no_likes: bool,
-    /// Gateways do not count joins.
+    /// Gateways do not count joins: pulses carry no entries.
     pub no_entries: bool,
     /// Chat is shown in the plain style; likes and entries are dropped.
     pub text_only: bool,
@@ -18,9 +18,9 @@ pub struct Switches {
     pub hold_chat: bool,
     /// Uplinks refuse all posts but those of admins.
     pub read_only: bool,
-    /// Uplinks refuse to read history.
+    /// Uplinks refuse requests for history, which read the store.
     pub history_off: bool,
-    /// Forces the breaker before Redis.
+    /// Forces the breaker before Redis; open, each instance spends its own share of the limits.
     pub redis: Forced,
     /// Forces the breaker before the moderation hook.
     pub moderation_hook: Forced,
@@ -43,20 +43,20 @@ const BREAKER: &str = "no, open, closed";
 /// One switch, as the admin API and the console show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SwitchView {
-    /// Name of the switch.
+    /// Name of the switch, in kebab case, as commands take it.
     pub name: String,
-    /// Current value of the switch.
+    /// Current value of the switch, as JSON: a boolean or a text.
     pub value: Value,
     /// Values that the switch takes, for people.
     pub values: String,
-    /// Effect of the switch, for people.
+    /// Effect of the switch when it is on or open, for people.
     pub meaning: String,
 }
 
-/// Why a switch was not set.
+/// Why a switch was not set; the switches stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SwitchError {
-    /// The switch does not exist.
+    /// The switch does not exist; the text lists those that do.
     #[error("there is no such switch; there are {}", TABLE.map(|(name, ..)| name).join(", "))]
     Unknown,
     /// The switch, named first, takes only the values named second.

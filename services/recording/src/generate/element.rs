@@ -30,7 +30,7 @@ const GUARDS: &[(u8, &str, u64)] =
 const FIRST: &[&str] = &["夜", "小", "老", "云", "海", "阿", "南", "北", "雨", "晚"];
 const LAST: &[&str] = &["航船", "土豆", "月亮", "汽水", "山人", "兔子", "灯塔", "纸鹤", "风车", "栗子"];
 
-/// One element with its offset.
+/// One element of a file, before it is written in the form of a writer.
 #[derive(Debug, Clone)]
 pub(super) struct Element {
     pub(super) offset_ms: u64,

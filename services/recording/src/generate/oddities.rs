@@ -3,10 +3,10 @@
 use super::{Expected, Generated};
 use crate::skipped::Skipped;
 
-/// Good entries between the odd ones.
+/// Good entry between the odd ones: the parser must keep each copy of it.
 const GOOD: &str = "<d p=\"3.5,1,25,16777215,1700000000,0,0badcafe,1\">between</d>\n";
 
-/// Counts an entry under its reason.
+/// Counts an entry under the reason for which the parser skips it.
 type CountSkip = fn(&mut Skipped);
 
 /// Odd entries, and the reason for which a correct parser skips each one; `None` is kept.

@@ -1,9 +1,9 @@
-//! Figures of a generated recording.
+//! Figures of the generated recordings, one profile for each file.
 
 /// A value and its share of all, 0 to 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Share<T> {
-    /// Value of the entry.
+    /// Value that this share of the entries has.
     pub value: T,
     /// Share of the value. The first entry of a list takes the remainder instead.
     pub part: f64,
@@ -16,15 +16,15 @@ const fn share<T>(value: T, part: f64) -> Share<T> {
 /// Mode of a danmaku, by the site's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Mode 1: scrolls across the picture.
+    /// Mode 1: scrolls across the picture, as most danmaku do.
     Scroll,
-    /// Mode 4: fixed at the bottom.
+    /// Mode 4: fixed at the bottom of the picture.
     Bottom,
     /// Mode 4, with a drawing of several lines that is longer than a message may be.
     Drawing,
-    /// Mode 5: fixed at the top.
+    /// Mode 5: fixed at the top of the picture.
     Top,
-    /// Mode 6: scrolls in reverse direction.
+    /// Mode 6: scrolls in the reverse direction, which is rare.
     Reverse,
     /// Mode 7: the text is a JSON array of position, opacity, duration, text and rotation.
     Positioned,
@@ -47,22 +47,22 @@ impl Mode {
 /// Form of an offset in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetForm {
-    /// Five decimals, such as `12.34500`.
+    /// Seconds with five decimals, such as `12.34500`.
     FiveDecimals,
-    /// One decimal, such as `12.3`.
+    /// Seconds with one decimal, such as `12.3`.
     OneDecimal,
     /// Such as `12.340000152588`: a float of 32 bits, printed as one of 64.
     Float32,
 }
 
-/// Program that wrote the file.
+/// Program that wrote the file; attributes and units of prices depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer {
     /// The site's own file of a video.
     Site {
         /// Number of fields of `p`: 8, and 9 in newer files.
         fields: u8,
-        /// Form of the offset.
+        /// Form of the offset, the first field of `p`.
         offset: OffsetForm,
     },
     /// `BililiveRecorder`: user names, super chats in yuan, a style sheet in the file.
@@ -74,11 +74,11 @@ pub enum Writer {
 /// Number of paid items in a recording.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paid {
-    /// Number of gifts, in combos.
+    /// Number of gift elements, in combos of up to eight.
     pub gifts: u32,
-    /// Number of super chats.
+    /// Number of super chats, at random times of the recording.
     pub super_chats: u32,
-    /// Number of bought memberships.
+    /// Number of bought memberships, at random times of the recording.
     pub guards: u32,
 }
 
@@ -89,30 +89,30 @@ const NOTHING_PAID: Paid = Paid { gifts: 0, super_chats: 0, guards: 0 };
 pub struct Spike {
     /// Seconds from the usual rate to the peak.
     pub rise_secs: u32,
-    /// Messages a second before it.
+    /// Messages a second before the rise, on average.
     pub base_per_s: f64,
 }
 
 /// The figures of a recording. Windows of 1 s and 10 s begin at multiples of their length.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
-    /// File name without its extension.
+    /// File name without its extension; it also varies the seed.
     pub name: &'static str,
-    /// Program that wrote the file.
+    /// Program whose form of the file is generated.
     pub writer: Writer,
-    /// Danmaku, without gifts and super chats.
+    /// Number of danmaku, without gifts and super chats.
     pub messages: u32,
-    /// Second of the last message.
+    /// Second of the last message, counted from 0.
     pub seconds: u32,
     /// Seconds with messages; between these and the last message there is nothing.
     pub active_secs: u32,
-    /// Messages in the busiest second.
+    /// Messages in the busiest second; the file has exactly this peak.
     pub peak_1s: u32,
-    /// Messages in the busiest 10 s.
+    /// Messages in the busiest 10 s, the busiest second included.
     pub peak_10s: u32,
     /// The rise to the busiest 10 s, where it is not sudden.
     pub spike: Option<Spike>,
-    /// Number of distinct senders.
+    /// Number of distinct senders of the danmaku.
     pub senders: u32,
     /// Share of the messages that come from the most active sender.
     pub first_sender_share: f64,
@@ -122,21 +122,21 @@ pub struct Profile {
     pub repeats: f64,
     /// Median length of a text in characters, positioned ones and drawings left aside.
     pub chars_p50: u32,
-    /// 95th percentile of the same.
+    /// 95th percentile of the length of a plain text in characters.
     pub chars_p95: u32,
-    /// Longest text in characters.
+    /// Longest plain text in characters; positioned texts and drawings may be longer.
     pub chars_max: u32,
-    /// Share of the texts in English.
+    /// Share of the texts that consist of English words.
     pub english: f64,
-    /// Shares of the modes.
+    /// Shares of the modes; the first mode takes the remainder.
     pub modes: &'static [Share<Mode>],
     /// Chance that a message carries the same time as the one before it in the same second.
     pub same_stamp: f64,
-    /// Gifts, super chats and memberships.
+    /// Gifts, super chats and memberships, beside the danmaku.
     pub paid: Paid,
 }
 
-/// Five videos, then two live rooms.
+/// The profiles of five videos, then those of two live rooms.
 pub const PROFILES: &[Profile] = &[
     Profile {
         name: "vod-comedy",

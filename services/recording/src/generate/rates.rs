@@ -5,12 +5,12 @@ use rand::rngs::StdRng;
 
 use super::profile::{OffsetForm, Profile, Writer};
 
-/// Length of the longer window.
+/// Length of the longer of the two windows with an exact peak, in seconds.
 const WINDOW_SECS: usize = 10;
 /// Attempts to place a message below both peaks, before any free second is taken.
 const TRIES_MAX: usize = 1_000;
 
-/// The second of each message, ascending.
+/// Returns the second of each message, in ascending order.
 pub(super) fn seconds(profile: &Profile, rng: &mut StdRng) -> Vec<u32> {
     let length = profile.active_secs as usize;
     let mut counts = vec![0_u32; length];

@@ -109,7 +109,7 @@ const ENGLISH: &[&str] = &[
 const ENDS: &[&str] =
     &["", "", "", "", "!", "!!", "！", "？", "~", "...", "ww", "233", "&", "<3", "🎉", "👏👏"];
 
-/// The texts of one recording.
+/// The texts of one recording, with the share of repeats that its profile has.
 pub(super) struct Texts {
     /// For each message that is still to come: whether it repeats an earlier text.
     repeats: Vec<bool>,
@@ -158,7 +158,7 @@ impl Texts {
         }
     }
 
-    /// The next message's text.
+    /// Returns the next message's text: a repeat, or one that is new in the recording.
     pub(super) fn next(&mut self, mode: Mode, rng: &mut StdRng) -> String {
         let is_repeat = self.repeats.pop().unwrap_or(false);
         let written = match mode {
@@ -193,7 +193,7 @@ fn normal(rng: &mut StdRng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
 
-/// Draws an event of this probability.
+/// Draws an event of this probability; a value above 1 counts as 1.
 pub(super) fn chance(rng: &mut StdRng, probability: f64) -> bool {
     probability > 0.0 && rng.random_bool(probability.min(1.0))
 }

@@ -1,4 +1,4 @@
-//! Appending to the message archive.
+//! Appending to the message archive in PostgreSQL, a whole batch in each statement.
 
 use std::collections::HashMap;
 
@@ -160,7 +160,7 @@ async fn compare(connection: &mut PgConnection, batch: &[Kept<'_>]) -> Result<()
     Ok(())
 }
 
-/// Hides messages from history.
+/// Hides messages from history; ignores those that are not stored.
 async fn hide(connection: &mut PgConnection, recalls: &[(&RoomId, Sequence)]) -> Result<(), StoreError> {
     if recalls.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Connections, and the primitives on them.
+//! Connections to PostgreSQL, and the engine's primitives on them.
 
 use std::borrow::Cow;
 use std::io;
@@ -24,7 +24,7 @@ use crate::sql::page::int;
 /// of the pool.
 const RELEASE_WAIT: Duration = Duration::from_secs(1);
 
-/// A store in a PostgreSQL database.
+/// A store in a PostgreSQL database; clones share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: PgPool,

@@ -1,4 +1,4 @@
-//! Inserts into the gift ledger.
+//! Inserts into the gift ledger in PostgreSQL, a whole batch in one statement.
 
 use sqlx::PgConnection;
 

@@ -12,7 +12,7 @@ use crate::migrations;
 /// Facts about a server and its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// Version of the server.
+    /// Version of the server, as it reports itself.
     pub version: String,
     /// The server syncs its writes to disk.
     pub fsync: bool,
@@ -20,11 +20,11 @@ pub struct ServerInfo {
     pub synchronous_commit: bool,
     /// Newest migration of the database; 0 when it has none.
     pub migration: i64,
-    /// Newest migration of this program.
+    /// Newest migration that this program has; the database may have a newer one.
     pub migration_known: i64,
 }
 
-/// Reads the facts; changes nothing.
+/// Reads the facts on a connection of its own; changes nothing in the database.
 pub async fn inspect(config: &PostgresConfig) -> Result<ServerInfo, StoreError> {
     let open = |error: sqlx::Error| StoreError::Open(error.into());
     let options =

@@ -19,7 +19,7 @@ pub struct ArchiveEntry {
 /// Effect of a message on other records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// No effect on other records.
+    /// No effect on other records, as for chat.
     None,
     /// A payment: adds a row to the gift ledger.
     Gift(GiftRecord),
@@ -27,13 +27,13 @@ pub enum Effect {
     Recall(Sequence),
 }
 
-/// Page of a room's history.
+/// Page of a room's history, named by a position of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryRange {
-    /// The newest messages of the room.
+    /// The newest messages of the room, up to the limit.
     Latest,
-    /// The oldest messages after this position.
+    /// The oldest messages after this position, up to the limit.
     After(Sequence),
-    /// The newest messages before this position.
+    /// The newest messages before this position, up to the limit.
     Before(Sequence),
 }

@@ -3,10 +3,10 @@
 use barrage_protocol::{RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Record of one action.
+/// Record of one action of a moderator, an operator or a moderation rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// Time of the action, Unix milliseconds.
+    /// Time of the action in Unix milliseconds; retention deletes by it.
     pub at_ms: u64,
     /// Room of the action; `None` for the whole platform.
     pub room: Option<RoomId>,
@@ -25,7 +25,7 @@ pub struct AuditRecord {
 pub struct AuditLine {
     /// Id; the next page begins before it.
     pub id: u64,
-    /// Record of the action.
+    /// Record of the action; in JSON its fields are beside `id`.
     #[serde(flatten)]
     pub record: AuditRecord,
 }

@@ -2,12 +2,12 @@
 
 use barrage_protocol::{RoomId, Sequence, UserId};
 
-/// Kind of a payment.
+/// Kind of a payment; its label is stored and exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GiftKind {
-    /// A gift, counted in pieces.
+    /// A gift, counted in pieces of one price.
     Gift,
-    /// A paid message of a viewer.
+    /// A paid message of a viewer, counted as one piece.
     SuperChat,
 }
 
@@ -21,7 +21,7 @@ impl GiftKind {
         }
     }
 
-    /// Returns the kind with this name.
+    /// Returns the kind with this label; `None` for an unknown one.
     #[must_use]
     pub fn of_label(label: &str) -> Option<Self> {
         [GiftKind::Gift, GiftKind::SuperChat].into_iter().find(|kind| kind.label() == label)
@@ -34,11 +34,11 @@ impl GiftKind {
 pub struct GiftRecord {
     /// Position of the message that carried the payment.
     pub sequence: Sequence,
-    /// Room of the payment.
+    /// Room of the payment; together with the sequence it identifies the row.
     pub room: RoomId,
-    /// User who paid for it.
+    /// User who paid: the sender of the message.
     pub user: UserId,
-    /// Kind of the payment.
+    /// Kind of the payment: gift or super chat.
     pub kind: GiftKind,
     /// Name of the gift; empty for a super chat.
     pub name: String,
@@ -50,7 +50,7 @@ pub struct GiftRecord {
     pub currency: Option<String>,
     /// Position in a combo; `None` outside of one.
     pub combo: Option<u32>,
-    /// Time of acceptance, Unix milliseconds.
+    /// Time at which the message was accepted, in Unix milliseconds.
     pub at_ms: u64,
 }
 

@@ -7,7 +7,7 @@ use crate::records::archive::ArchiveEntry;
 use crate::records::audit::AuditRecord;
 use crate::sql::row::Columns;
 
-/// A bound value of a statement.
+/// A bound value of a statement, of a type that both drivers take.
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'a> {
     Int(i64),
@@ -64,28 +64,28 @@ pub(crate) struct Dialect {
     pub(crate) history_before: &'static str,
     /// History of the latest stream by offset: room, from, to, limit.
     pub(crate) history_by_offset: &'static str,
-    /// Deletes old messages: before, limit.
+    /// Deletes messages from before a time, oldest first: before, limit.
     pub(crate) delete_messages: &'static str,
     /// Audit lines of all rooms, newest first: before, limit.
     pub(crate) audit: &'static str,
     /// Audit lines of one room, newest first: room, before, limit.
     pub(crate) audit_of_room: &'static str,
-    /// Deletes old audit lines: before, limit.
+    /// Deletes audit lines from before a time, oldest first: before, limit.
     pub(crate) delete_audit: &'static str,
 }
 
 /// A database engine. Every primitive is one transaction.
 pub(crate) trait Engine: Send + Sync + std::fmt::Debug {
-    /// Row of the engine's driver.
+    /// Row type of the engine's driver, parsed by [`super::row`].
     type Row: Columns + Send + Sync;
 
-    /// The statements of this engine.
+    /// The engine's text of the statements that differ.
     const DIALECT: Dialect;
 
     /// Replaces characters that the engine cannot store.
     fn storable(text: &str) -> Cow<'_, str>;
 
-    /// Reads the rows of a query.
+    /// Reads all rows of a query; the statement itself limits their number.
     fn read(
         &self,
         statement: Statement<'_>,
@@ -94,19 +94,19 @@ pub(crate) trait Engine: Send + Sync + std::fmt::Debug {
     /// Executes statements in one transaction; returns the rows that the last one changed.
     fn write(&self, statements: &[Statement<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Implements [`crate::Store::append`] with this database.
+    /// Implements [`crate::Store::append`] with this database; returns the number of new messages.
     fn append_batch(
         &self,
         partition: u16,
         entries: &[ArchiveEntry],
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Implements [`crate::Store::append_audit`] with this database.
+    /// Implements [`crate::Store::append_audit`] with this database; stores all records or none.
     fn insert_audit(&self, records: &[AuditRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Implements [`crate::Store::ping`] with this database.
+    /// Implements [`crate::Store::ping`] with this database; fails when the database cannot be used.
     fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Implements [`crate::Store::close`] with this database.
+    /// Implements [`crate::Store::close`] with this database; waits for connections in use.
     fn shut_down(&self) -> impl Future<Output = ()> + Send;
 }

@@ -1,4 +1,4 @@
-//! Parses rows of either engine.
+//! Parses rows of either engine into the records of the store.
 
 use barrage_protocol::post::{History, HistoryMessage};
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
@@ -13,11 +13,11 @@ use crate::records::room::Room;
 
 /// The kinds of value that the store reads, on the row type of each engine.
 pub(crate) trait Columns {
-    /// Returns an integer, or none.
+    /// Returns an integer; `None` when the column is null.
     fn int(&self, column: &'static str) -> Result<Option<i64>, StoreError>;
-    /// Returns a text, or none.
+    /// Returns a text; `None` when the column is null.
     fn text(&self, column: &'static str) -> Result<Option<&str>, StoreError>;
-    /// Returns a boolean column.
+    /// Returns a boolean column, which is never null.
     fn flag(&self, column: &'static str) -> Result<bool, StoreError>;
 }
 
@@ -40,7 +40,7 @@ macro_rules! columns_of {
 }
 columns_of!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
-/// Parses an integer that [`super::page::int`] converted.
+/// Parses an integer that [`super::page::int`] converted; fails when it is null or negative.
 pub(crate) fn uint(row: &impl Columns, column: &'static str) -> Result<u64, StoreError> {
     optional(row.int(column)?, column)?.ok_or(StoreError::Corrupt(column))
 }
@@ -62,7 +62,7 @@ fn optional<T: TryFrom<i64>>(value: Option<i64>, column: &'static str) -> Result
     value.map(T::try_from).transpose().map_err(|_| StoreError::Corrupt(column))
 }
 
-/// Parses a room record.
+/// Parses a room record; fails when a column cannot be parsed.
 pub(crate) fn room(row: &impl Columns) -> Result<Room, StoreError> {
     Ok(Room {
         id: room_id(row, "id")?,

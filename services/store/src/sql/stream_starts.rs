@@ -22,7 +22,7 @@ pub(crate) struct RoomStarts {
 }
 
 impl StreamStarts {
-    /// Returns whether the room was read.
+    /// Returns whether the room was read; a batch reads each room once.
     pub(crate) fn has(&self, room: &RoomId) -> bool {
         self.by_room.contains_key(room)
     }

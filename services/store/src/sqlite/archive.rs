@@ -1,4 +1,4 @@
-//! Appending to the message archive.
+//! Appending to the message archive in SQLite, in chunks of rows.
 
 use barrage_protocol::{RoomId, Sequence};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -14,7 +14,7 @@ use crate::sql::stream_starts::{RoomStarts, StreamStarts};
 /// Rows of one statement: 9 values each, far below SQLite's maximum of 32,766.
 const CHUNK_ROWS: usize = 500;
 
-/// Appends a batch within a transaction.
+/// Appends a batch within the caller's transaction; returns the number of new messages.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     partition: u16,
@@ -119,7 +119,7 @@ async fn newest_stream(connection: &mut SqliteConnection, room: &RoomId) -> Resu
     row.map(|row| row::uint(&row, "stream_started_at_ms")).transpose()
 }
 
-/// Hides a message from history.
+/// Hides a message from history; does nothing when it is not stored.
 async fn hide(
     connection: &mut SqliteConnection,
     room: &RoomId,

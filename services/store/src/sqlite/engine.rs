@@ -1,4 +1,4 @@
-//! Connections, and the primitives on them.
+//! Connections to the SQLite file, and the engine's primitives on them.
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
@@ -26,12 +26,12 @@ use crate::sql::page::int;
 const INSERT_AUDIT: &str =
     "INSERT INTO audit (at_ms, room, user, actor, action, detail) VALUES ($1, $2, $3, $4, $5, $6)";
 
-/// A store in one SQLite file.
+/// A store in one SQLite file; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     /// Connections for reading; they refuse to write.
     readers: SqlitePool,
-    /// Pool of exactly one connection.
+    /// Pool of exactly one connection: SQLite has one writer at a time.
     writer: SqlitePool,
     file: StoreFile,
 }

@@ -1,4 +1,4 @@
-//! Inserts into the gift ledger.
+//! Inserts into the gift ledger in SQLite, in chunks of rows.
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 

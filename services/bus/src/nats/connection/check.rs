@@ -4,21 +4,21 @@ use async_nats::jetstream::stream::Info;
 
 use crate::nats::config::{NatsConfig, NatsStorage};
 
-/// Weight of a finding.
+/// Weight of a finding; `barrage doctor` counts the bad ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// As configured and safe.
+    /// As configured, and safe for accepted messages.
     Good,
     /// Accepted messages may be lost in the way that the text names.
     Risk,
-    /// Differs from the configuration.
+    /// Differs from the configuration or does not work: the operator must act.
     Bad,
 }
 
-/// Result of one check.
+/// Result of one check by `barrage doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Weight of the finding.
+    /// Weight of the finding, printed before its text.
     pub level: Level,
     /// The finding and, unless it is good, the remedy.
     pub text: String,

@@ -19,7 +19,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// Why the cluster engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
-    /// The configuration is invalid.
+    /// The section `[nats]` is invalid; the text names the setting. Another attempt cannot succeed.
     #[error("[nats] {0}")]
     Config(&'static str),
     /// No server answered, or none accepted this client.
@@ -28,10 +28,10 @@ pub enum NatsError {
     /// The connection's thread could not be started.
     #[error("no thread for the connection to NATS: {0}")]
     Thread(#[from] std::io::Error),
-    /// The server is older than 2.12.2.
+    /// The server is older than 2.12.2 and cannot store atomic batches of messages with ids.
     #[error("NATS {found} is too old: atomic batches with message ids need 2.12.2")]
     TooOld {
-        /// Version of the server.
+        /// Version that the server reports of itself.
         found: String,
     },
     /// The streams on the servers were made with another number of partitions.
@@ -41,9 +41,9 @@ pub enum NatsError {
          nats.first_sequence = {next} or more)"
     )]
     Partitions {
-        /// Partitions of the existing streams.
+        /// Number of partitions of the existing streams, by their subjects.
         made: u16,
-        /// Partitions in the configuration.
+        /// Number of partitions in the configuration of this process.
         wanted: u16,
         /// First position that none of the existing streams has given.
         next: u64,
@@ -51,15 +51,15 @@ pub enum NatsError {
     /// The server refused to declare or show a stream or bucket.
     #[error("{what} on NATS: {reason}")]
     Setup {
-        /// Name of the stream or bucket.
+        /// Name of the stream or bucket that could not be declared or found.
         what: String,
-        /// Error text of the server.
+        /// Error text of the server, or that it did not answer.
         reason: String,
     },
 }
 
 impl NatsError {
-    /// Returns whether another attempt may succeed.
+    /// Returns whether another attempt may succeed: the server may be starting or may have no leader yet.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             NatsError::Config(_) | NatsError::TooOld { .. } | NatsError::Partitions { .. } => false,
@@ -80,20 +80,21 @@ impl NatsError {
 pub(crate) struct Disturbances {
     /// Connections made; requests on an earlier connection are never answered.
     pub(crate) connects: u64,
-    /// Subscriptions whose channel was full.
     lags: u64,
 }
 
 /// A connection and what belongs to it.
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    /// Changes with each disturbance.
+    /// Changes with each new connection and each subscription whose channel was full: readers then ask for
+    /// what they missed.
     pub(crate) disturbances: watch::Receiver<Disturbances>,
     /// Thread of the connection, if it has its own; it must outlive the client.
     pub(crate) gatherer: Option<Gatherer>,
 }
 
-/// Connects to the configured servers.
+/// Connects to one of the configured servers and checks its version. The client connects again by itself
+/// whenever the connection is lost, without a limit on attempts.
 pub(crate) async fn connect(
     config: &NatsConfig,
     limits: &BusConfig,

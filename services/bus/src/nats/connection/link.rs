@@ -11,12 +11,12 @@ use crate::error::BusError;
 
 /// Ceiling of the first pause before another attempt; it doubles with each attempt.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Highest ceiling of a pause.
+/// Highest ceiling of a pause: [`PAUSE`] after five doublings.
 const PAUSE_MAX: Duration = Duration::from_millis(640);
-/// Shortest pause between attempts.
+/// Shortest pause between attempts, because jitter alone could choose zero.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 
-/// Acknowledgement of a stored message.
+/// Acknowledgement of a stored message: its position, and whether the server had its id before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Ack {
     #[serde(rename = "seq")]
@@ -25,7 +25,7 @@ pub(crate) struct Ack {
     pub(crate) duplicate: bool,
 }
 
-/// Why a message was not acknowledged.
+/// Why a message was not acknowledged, and whether it may be stored all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Nack {
     /// No usable answer: the message may be stored nevertheless.

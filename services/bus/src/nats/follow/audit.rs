@@ -15,12 +15,12 @@ use super::topics::FollowedTopics;
 use crate::error::BusError;
 use crate::nats::stream::reader::Reader;
 
-/// Time between two rounds.
+/// Time between two rounds. A message that is missing in both was lost, not in flight.
 const ROUND_EVERY: Duration = Duration::from_secs(1);
 /// Maximum number of topics in one round; a process with more needs several rounds for all.
 const TOPICS_MAX: usize = 256;
 
-/// Audits until its task is aborted.
+/// Audits until its task is aborted. A partition whose servers do not answer is left out of that round.
 pub(crate) async fn run(source: Arc<Source>, followed_topics: Arc<FollowedTopics>) {
     let mut ticks = tokio::time::interval(ROUND_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! The state of one followed topic.
+//! The state of one followed topic: what memory holds of it, and its subscribers.
 
 use barrage_protocol::Sequence;
 use parking_lot::Mutex;

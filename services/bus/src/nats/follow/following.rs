@@ -32,13 +32,11 @@ const TURN_ARRIVALS_MAX: usize = 64;
 /// Age at which an open gap is logged.
 const LONG_GAP: Duration = Duration::from_secs(3);
 
-/// A message on a topic's subject.
 enum Arrival {
     Message(Message),
     Pulse(PulseDraft),
 }
 
-/// Result of reading a gap.
 #[derive(Debug, PartialEq, Eq)]
 enum Mended {
     /// Memory holds all messages up to the position.
@@ -56,7 +54,7 @@ pub(crate) enum Start {
     Approximate,
 }
 
-/// The task of one topic.
+/// The task of one topic, and what it needs to receive messages and to read gaps.
 pub(crate) struct Following {
     pub(crate) source: Arc<Source>,
     pub(crate) topics: Arc<FollowedTopics>,

@@ -14,7 +14,7 @@ use crate::nats::connection::link::Pauses;
 pub(crate) struct Newest(JoinHandle<Sequence>);
 
 impl Newest {
-    /// Asks until a leader answers.
+    /// Asks in a task of its own, with pauses between attempts, until a leader answers.
     pub(crate) fn ask(source: Arc<Source>, topic: Topic) -> Self {
         Newest(tokio::spawn(async move {
             let (reader, input) = (source.streams.of(&topic), source.streams.names.input(&topic));

@@ -39,7 +39,7 @@ impl Source {
         }
     }
 
-    /// Returns the disturbances from now on.
+    /// Returns a receiver of the disturbances from now on; earlier ones do not wake its reader.
     pub(crate) fn disturbances(&self) -> watch::Receiver<Disturbances> {
         let mut disturbances = self.disturbances.clone();
         disturbances.mark_unchanged();

@@ -1,4 +1,4 @@
-//! The topics that this process follows.
+//! The topics that this process follows, each with one task for all of its subscribers.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// News of a bucket that is followed.
 pub(crate) enum News {
-    /// All entries of the bucket.
+    /// All entries of the bucket, at the start and again after each disturbance of the connection.
     All(Vec<Entry>),
     /// One entry that was put or removed.
     One(Entry),

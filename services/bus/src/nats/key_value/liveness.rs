@@ -10,7 +10,7 @@ use crate::fault::{Fault, Report};
 
 /// Time between two checks, and silence after which the servers are asked.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
-/// Longest wait for their answer.
+/// Longest wait for the answer of the servers; without one in time their silence continues.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Asks the servers whenever nothing has arrived from them, and logs when their silence begins,

@@ -12,7 +12,7 @@ pub(crate) const SERVERS_SILENT_MIN: Duration = Duration::from_secs(2);
 /// Maximum number of instances; reports of further ones are not listed.
 pub(crate) const INSTANCES_MAX: usize = 1_024;
 
-/// The latest report of each instance.
+/// The latest report of each instance, at most [`INSTANCES_MAX`] of them.
 #[derive(Debug)]
 pub(crate) struct LatestReports {
     /// By key, each with the time at which it was made.
@@ -31,7 +31,8 @@ impl LatestReports {
         LatestReports { reports: HashMap::new(), listening: None, answered_at: now, answering_since: now }
     }
 
-    /// Records an answer of the servers.
+    /// Records an answer of the servers. One after a long silence gives every instance [`SILENCE_MAX`] again
+    /// to report.
     pub(crate) fn answered(&mut self, now: Instant) {
         if now.saturating_duration_since(self.answered_at) >= SERVERS_SILENT_MIN {
             self.answering_since = now;

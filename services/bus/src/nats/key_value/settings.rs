@@ -25,7 +25,7 @@ const WRONG_LAST_SEQUENCE: u64 = 10_071;
 /// Error code: the same, while another change of the key is in flight in the cluster.
 const WRONG_LAST_SEQUENCE_IN_FLIGHT: u64 = 10_164;
 
-/// Reads and changes the settings.
+/// Reads and changes the settings in the bucket for callers of this process.
 pub(crate) struct SettingsKeeper {
     client: Client,
     store: Store,
@@ -35,7 +35,7 @@ pub(crate) struct SettingsKeeper {
     applied: watch::Receiver<u64>,
 }
 
-/// The side that follows the bucket.
+/// Applies the entries of the bucket, as its follower reads them, to the settings of this process.
 pub(crate) struct SettingsView {
     settings: watch::Sender<Arc<Settings>>,
     /// Revision of the newest change that is in force in this process.

@@ -25,7 +25,7 @@ impl PublishFaults {
         }
     }
 
-    /// Records a publish that succeeded.
+    /// Records a publish that succeeded; logs the end of a failure.
     pub(crate) fn succeeded(&self) {
         if let Some(Report::Ended { failures, since }) = self.0.lock().succeeded(now()) {
             tracing::info!(failures, secs = since.as_secs(), "messages are published again");

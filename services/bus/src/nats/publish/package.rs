@@ -14,7 +14,7 @@ use crate::nats::stream::names::Names;
 /// Maximum number of messages in an atomic batch of the server.
 const MESSAGES_MAX: usize = 1_000;
 
-/// One message to publish.
+/// One message to publish, and its receipt once the server has stored it.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) subject: String,
@@ -39,7 +39,7 @@ impl Outgoing {
 /// Messages of one topic, to be stored together or not at all.
 #[derive(Debug)]
 pub(crate) struct Package {
-    /// Partition of the messages.
+    /// Partition of all messages: they have one topic. Zero without messages.
     pub(crate) partition: u16,
     messages: Vec<Outgoing>,
 }

@@ -26,18 +26,17 @@ const WRONG_LAST_SEQUENCE: u64 = 10_164;
 /// A position that no topic's newest message has.
 const IMPOSSIBLE_LAST: u64 = Sequence::MAX.0;
 
-/// Publishes to the streams.
+/// Publishes to the streams until the server has every message or the deadline ends.
 pub(crate) struct Publisher {
     client: Client,
     streams: Streams,
     config: NatsConfig,
-    /// Bounds the publishes in flight.
+    /// One permit for each publish in flight; without a free one a publish is refused at once.
     permits: Semaphore,
     metrics: BusMetrics,
     faults: PublishFaults,
 }
 
-/// Result of one attempt.
 enum Attempt {
     Done,
     /// The package has changed: continue at once.

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::names::topic_tokens;
 use crate::log::Draft;
 
-/// Name of the header.
+/// Name of the header that holds the envelope as JSON.
 const HEADER: &str = "Barrage";
 
-/// A message without position and body.
+/// A message without position and body: the server gives the position, and the payload is the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
     room: RoomId,
@@ -82,7 +82,7 @@ pub(crate) fn message_id(draft: &Draft, call: u64, index: usize) -> String {
     }
 }
 
-/// Parses a number in a header.
+/// Parses a number in a header; `None` when it is absent or no number.
 pub(crate) fn number(headers: &HeaderMap, name: impl IntoHeaderName) -> Option<u64> {
     headers.get(name)?.as_str().parse().ok()
 }

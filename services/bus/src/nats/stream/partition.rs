@@ -40,7 +40,7 @@ mod tests {
         }
     }
 
-    /// Chains are stored by these numbers.
+    /// Stored chains depend on these numbers: a change of them would break every existing installation.
     #[test]
     fn a_room_keeps_its_partition() {
         let places = ["demo", "a", "b", "celebrity", "room-1"].map(|room| (of(room, 3), of(room, 64)));

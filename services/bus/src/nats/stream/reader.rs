@@ -36,7 +36,7 @@ pub(crate) struct ReadResult {
     pub(crate) more: bool,
 }
 
-/// Reads from one stream.
+/// Reads from one stream, by direct reads that any replica answers or by requests to its leader.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     client: Client,
@@ -222,7 +222,6 @@ impl Reader {
     }
 }
 
-/// One stored message of an answer.
 struct Answer {
     sequence: Sequence,
     headers: HeaderMap,

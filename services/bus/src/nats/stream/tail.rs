@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::reader::Reader;
 
-/// Time between two requests.
+/// Time between two requests to the leader of the stream.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Updates `tail` until its task is aborted. A request five times a second costs less than
