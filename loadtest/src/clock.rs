@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nanoseconds since the machine started.
+/// Nanoseconds of the monotonic clock, the same for all processes of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Returns the present moment.
+    /// Returns the present moment of the machine's monotonic clock.
     #[must_use]
     pub fn now() -> Moment {
         Moment(nanoseconds(ClockId::Monotonic))
     }
 
-    /// Returns the moment `secs` later.
+    /// Returns the moment `secs` later; a negative duration counts as 0.
     #[must_use]
     pub fn after(self, secs: f64) -> Moment {
         Moment(self.0.saturating_add((secs.max(0.0) * 1e9) as u64))
@@ -29,7 +29,7 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// Converts the moment to tokio's clock.
+    /// Converts the moment to tokio's clock, so that a timer can wait for it.
     #[must_use]
     pub fn instant(self) -> tokio::time::Instant {
         let (now, instant) = (Moment::now(), tokio::time::Instant::now());

@@ -1,4 +1,4 @@
-//! Errors of a command.
+//! Errors of a command, which decide its exit code.
 
 /// An error of the load tester. Its kind decides the exit code.
 #[derive(Debug, thiserror::Error)]
@@ -9,24 +9,24 @@ pub enum LoadtestError {
     /// The user interrupted the run a second time, so no report was written.
     #[error("interrupted twice; no report was written")]
     Interrupted,
-    /// The test could not run.
+    /// The test could not run, so there are no figures.
     #[error("{message}")]
     CannotRun {
-        /// Step that failed, with its cause.
+        /// Step that failed, for the first line of the output.
         message: String,
-        /// Cause of the failure.
+        /// Error that caused the failure, if there is one.
         #[source]
         source: Option<anyhow::Error>,
     },
 }
 
 impl LoadtestError {
-    /// Builds a failure with its cause.
+    /// Builds the failure of a step that another error caused.
     pub fn cannot_run(message: impl Into<String>, source: impl Into<anyhow::Error>) -> Self {
         LoadtestError::CannotRun { message: message.into(), source: Some(source.into()) }
     }
 
-    /// Builds a failure without a cause.
+    /// Builds the failure of a step that no other error caused.
     pub fn cannot(message: impl Into<String>) -> Self {
         LoadtestError::CannotRun { message: message.into(), source: None }
     }

@@ -7,7 +7,7 @@ use barrage_loadtest::cli::Cli;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Exit code for wrong usage.
+/// Exit code for wrong usage: `EX_USAGE` of `sysexits.h`.
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {

@@ -13,26 +13,26 @@ use crate::scenario::Scenario;
 /// settling time, because a user waits for the end.
 pub const INTERRUPTED_SETTLE_SECS: f64 = 1.0;
 
-/// Task of a worker.
+/// Task of a worker process, sent to it before the run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// Scenario with the changes of the command line.
     pub scenario: Scenario,
     /// Host and port of entry, for the `Host` header.
     pub host: String,
-    /// Socket address of the entry server.
+    /// Socket address of entry, resolved by the conductor.
     pub address: SocketAddr,
-    /// Number of this worker, from 0.
+    /// Number of this worker process, from 0.
     pub worker: u32,
     /// Number of worker processes of the run.
     pub workers: u32,
-    /// Threads of each worker.
+    /// Number of threads in each worker process.
     pub threads: u32,
     /// Seed of all randomness that decides the load.
     pub seed: u64,
     /// Time at which the first phase begins.
     pub start: Moment,
-    /// Tokens of the senders.
+    /// Tokens of the senders, made before the run starts.
     pub tokens: Vec<String>,
     /// Whether faults reset connections; false when a hook of the user causes the fault.
     pub cut: bool,
@@ -41,7 +41,7 @@ pub struct Plan {
 /// Part of the load of one thread: viewer `n` belongs to shard `n % shards`.
 #[derive(Debug, Clone, Copy)]
 pub struct Share {
-    /// Number of this shard, from 0.
+    /// Number of this shard, from 0 to `shards` - 1.
     pub shard: u32,
     /// Number of shards: threads of all workers.
     pub shards: u32,
@@ -64,11 +64,11 @@ pub enum ToWorker {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWorker {
-    /// One second has passed.
+    /// One second of the run has passed on all threads of the worker.
     Tick {
-        /// Number of the second, from 0.
+        /// Number of the second since the start, from 0.
         second: u32,
-        /// Counts and latencies of the second.
+        /// Counts and latencies of the second, summed over the worker's threads.
         interval: Box<Interval>,
         /// CPU time of the worker since the last second.
         cpu_secs: f64,

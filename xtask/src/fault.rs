@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::run::{command, root, run, say};
 
-/// The test in `services/barrage/tests/it`.
+/// Name of the fault test in `services/barrage/tests/it`.
 const TEST: &str = "alone::fault::no_gift_is_lost_or_duplicated_over_faults";
 
 /// Runs the test in an optimised build and prints its report. Fails when a gift was lost, doubled or

@@ -1,4 +1,4 @@
-//! Runs commands and prints which.
+//! Runs external commands, and prints each before it starts.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-/// Returns the root of the workspace.
+/// Returns the root folder of the workspace, fixed at build time.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

@@ -65,7 +65,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     );
 }
 
-/// Returns the nats-server to start.
+/// Returns the path of the nats-server that benches and tests start.
 pub(crate) fn nats_server() -> anyhow::Result<PathBuf> {
     program("nats-server")
 }

@@ -11,7 +11,7 @@ use crate::run::say;
 use circles::Circles;
 use workspace::{Crate, Workspace};
 
-/// Entries printed of each kind.
+/// Number of entries printed of each kind, the worst first.
 const WORST: usize = 10;
 /// Lines of a file above which it is counted.
 const FILE_LINES: usize = 400;

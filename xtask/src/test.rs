@@ -1,4 +1,4 @@
-//! Test tiers: fast, CI's, full.
+//! Runs the tests in tiers: fast, CI's, and full.
 
 mod slowest;
 

@@ -11,7 +11,7 @@ pub(crate) fn build() -> anyhow::Result<()> {
     run(npm(&["run", "--silent", "build"])?)
 }
 
-/// Checks the types of the page.
+/// Checks the types of the player page with its own npm script.
 pub(crate) fn check_types() -> anyhow::Result<()> {
     modules()?;
     run(npm(&["run", "--silent", "check"])?)

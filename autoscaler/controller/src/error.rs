@@ -12,7 +12,7 @@ pub enum ControllerError {
     /// Another replica leads, so this one wrote nothing.
     #[error("another replica leads; this replica wrote nothing")]
     Fenced,
-    /// The Deployment's selector cannot be parsed.
+    /// The Deployment's label selector cannot be parsed, so the controller cannot select its pods.
     #[error("the Deployment's selector cannot be parsed: {0}")]
     Selector(#[from] kube::core::ParseExpressionError),
 }
@@ -24,7 +24,7 @@ impl ControllerError {
         matches!(self, ControllerError::Api(error) if is_conflict(error))
     }
 
-    /// Value of the metrics label `reason`.
+    /// Returns the metrics label `reason`: one constant text for each kind of error.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -62,9 +62,9 @@ pub enum LoadsError {
     /// The source reported that a query failed.
     #[error("the query {query:?} failed: {reason}")]
     Query {
-        /// Text of the query.
+        /// Text of the query, as the controller sent it.
         query: String,
-        /// Error text of the source.
+        /// Error text with which the source answered the query.
         reason: String,
     },
 }

@@ -20,13 +20,13 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// The URL cannot be parsed.
+    /// The request cannot be built, as when the URL cannot be parsed.
     #[error("the request cannot be built: {0}")]
     Request(#[from] http::Error),
-    /// The token file cannot be read.
+    /// The token file, which each request reads again, cannot be read.
     #[error("the token file cannot be read: {0}")]
     Token(#[source] std::io::Error),
-    /// The connection was refused or broke.
+    /// No connection could be opened, or the connection broke before the answer.
     #[error("no connection: {}", causes(.0))]
     Connect(#[from] hyper_util::client::legacy::Error),
     /// The body broke off, or it is longer than the limit.
@@ -35,7 +35,7 @@ pub enum HttpError {
     /// The answer's status is not a success.
     #[error("status {0}")]
     Status(StatusCode),
-    /// The time limit passed.
+    /// The whole answer, body included, did not arrive within the timeout.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     Timeout,
 }
@@ -46,7 +46,7 @@ fn causes(error: &dyn std::error::Error) -> String {
     sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// HTTP client. Clones share its connections.
+/// HTTP client without TLS, with a timeout for each request. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
     inner: Client<HttpConnector, Full<Bytes>>,
@@ -87,7 +87,7 @@ impl HttpClient {
         tokio::time::timeout(TIMEOUT, answer).await.map_err(|_| HttpError::Timeout)?
     }
 
-    /// Returns the body at a URL.
+    /// Returns the body at a URL. A status that is not a success is an error.
     pub(crate) async fn get(&self, url: &str) -> Result<Bytes, HttpError> {
         self.send(Method::GET, url, Vec::new()).await
     }

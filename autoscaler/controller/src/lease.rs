@@ -22,11 +22,11 @@ pub const RETRY: Duration = Duration::from_secs(2);
 /// Next step of a candidate for the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// This replica holds the lease.
+    /// This replica holds the lease and extends it.
     Renew,
     /// No replica holds the lease, or its holder has stopped renewing.
     Take,
-    /// Another replica holds the lease.
+    /// Another replica holds the lease and has renewed it within its duration.
     Wait,
 }
 
@@ -43,7 +43,7 @@ fn evaluate(lease: &LeaseSpec, me: &str, unchanged: Duration) -> Verdict {
     }
 }
 
-/// A term of leadership.
+/// Term of this replica as the leader, from one acquisition of the lease on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Term {
     transitions: i32,
@@ -146,7 +146,7 @@ impl Election {
     }
 }
 
-/// Allows writes while this replica leads.
+/// Permits writes while this replica holds the lease. Each write calls [`Fence::check`] first.
 #[derive(Clone)]
 pub struct Fence {
     leases: Api<Lease>,
@@ -180,7 +180,7 @@ impl Fence {
         if is_leader { Ok(()) } else { Err(ControllerError::Fenced) }
     }
 
-    /// Name of this replica.
+    /// Returns the name of this replica, as the lease's holder field shows it.
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.me

@@ -6,7 +6,7 @@ use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, Op
 
 use crate::actuate::Applied;
 
-/// Prometheus handles, registered once per process.
+/// Handles of the controller's Prometheus metrics, registered once per process.
 #[derive(Debug, Clone)]
 pub struct ControllerMetrics {
     gateways: GaugeVec,
@@ -123,7 +123,7 @@ impl ControllerMetrics {
         drop(self.panic.remove_label_values(&[fleet]));
     }
 
-    /// Counts the effects of a pass.
+    /// Counts each event of a pass by its reason, and the wrong victims.
     pub(crate) fn applied(&self, fleet: &str, applied: &Applied) {
         for event in &applied.events {
             self.actions.with_label_values(&[fleet, event.reason]).inc();

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::build_info;
 use crate::cli::ControllerArgs;
 
-/// Prints the CustomResourceDefinition of `FleetAutoscaler`.
+/// Prints the CustomResourceDefinition of `FleetAutoscaler` as YAML, ready for `kubectl apply`.
 pub(crate) fn print_crd() -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{}", crd_yaml()?.trim_end_matches('\n'))?;
     Ok(())

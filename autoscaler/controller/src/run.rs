@@ -16,14 +16,14 @@ use crate::reconcile::Controller;
 /// Longest time for a request to the API server. A slower one fails the pass.
 const API_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Settings of the process.
+/// Settings of the controller process, read once at the start.
 #[derive(Debug, Clone)]
 pub struct RunConfig {
     /// Namespace of the fleets; the service account's or the kubeconfig's when absent.
     pub namespace: Option<String>,
-    /// Time between two passes.
+    /// Time between two passes over all fleets.
     pub interval: Duration,
-    /// Name of the Lease.
+    /// Name of the Lease that elects the leader among the replicas.
     pub lease: String,
     /// Name of this replica in the Lease.
     pub identity: String,

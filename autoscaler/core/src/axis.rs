@@ -1,4 +1,4 @@
-//! The resources of a gateway.
+//! The resources of a gateway on which its load and capacity are measured.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
-    /// Open connections of viewers.
+    /// Connections of viewers that are open at one moment.
     Connections,
-    /// Joins per second of viewers.
+    /// Viewers that join one gateway, per second.
     Joins,
-    /// Messages delivered to viewers, per second.
+    /// Messages written to viewers per second: one message to 1,000 viewers counts 1,000 times.
     Deliveries,
-    /// Bytes written, per second.
+    /// Bytes per second that the viewers' sockets accept.
     Egress,
-    /// Packets sent, per second.
+    /// Packets sent per second, counted as writes to viewers' sockets.
     Packets,
-    /// Processors in use by the process.
+    /// Processors in use by the process; 1 is one core.
     Cpu,
-    /// Resident memory, in bytes.
+    /// Resident memory of the process, in bytes.
     Memory,
 }
 
@@ -37,7 +37,7 @@ impl Axis {
     /// Axes whose load grows in proportion to the viewers.
     pub const PER_VIEWER: [Axis; 3] = [Axis::Deliveries, Axis::Egress, Axis::Packets];
 
-    /// Name in metrics, files and tables.
+    /// Returns the axis' name as metrics, files and tables show it.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

@@ -13,23 +13,23 @@ use crate::problem::{Problem, Problems};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Knee {
-    /// Open viewer connections.
+    /// Open connections of viewers that one gateway can hold.
     pub connections: f64,
-    /// Joins per second.
+    /// Joins per second that one gateway can admit.
     pub joins_per_s: f64,
-    /// Messages delivered to viewers, per second.
+    /// Messages delivered to viewers per second; without a value the axis never limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_per_s: Option<f64>,
-    /// Bytes written, per second.
+    /// Bytes written to viewers per second; without a value the axis never limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_bytes_per_s: Option<f64>,
-    /// Packets sent, per second.
+    /// Packets sent to viewers per second; without a value the axis never limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_per_s: Option<f64>,
     /// Processors in use; 1 is one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<f64>,
-    /// Resident bytes.
+    /// Resident bytes of the process; without a value the axis never limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<f64>,
 }
@@ -73,10 +73,10 @@ pub struct CapacityFile {
     /// Build of the gateway that was measured.
     #[serde(default)]
     pub build: String,
-    /// Machine of the measurement.
+    /// Description of the machine that the gateway was measured on.
     #[serde(default)]
     pub machine: String,
-    /// Knee on each axis.
+    /// Greatest load on each axis that one gateway carried.
     pub knee: Knee,
     /// Axes whose knee is a lower bound.
     #[serde(default, skip_serializing_if = "AtLeast::is_empty")]
@@ -105,7 +105,7 @@ impl AtLeast {
 }
 
 impl CapacityFile {
-    /// Reads and checks a file.
+    /// Reads a file and checks its values. The error lists every invalid value.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file: CapacityFile = crate::file::read(path)?;
         let problems = file.problems();
@@ -148,7 +148,7 @@ impl CapacityFile {
         open.map(sentence).collect()
     }
 
-    /// Returns every invalid value.
+    /// Returns every invalid value: a knee that is not above 0, or not finite where it must be.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();

@@ -1,4 +1,4 @@
-//! Errors of configuration files.
+//! Errors of reading the autoscaler's files of policy and capacity.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,19 @@ use crate::problem::Problem;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The file cannot be opened or read, or is not UTF-8 text.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Path of the file.
+        /// Path of the file that could not be read.
         path: PathBuf,
-        /// Error of the operating system.
+        /// Error that the operating system returned for the read.
         #[source]
         source: std::io::Error,
     },
-    /// The file has the wrong form.
+    /// The file is not valid TOML or JSON, or does not have the expected fields.
     #[error("cannot understand {}: {reason}", path.display())]
     Parse {
-        /// Path of the file.
+        /// Path of the file that could not be parsed.
         path: PathBuf,
         /// Error of the parser, with the place in the file.
         reason: String,

@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ConfigError;
 
-/// Reads the text of a file.
+/// Returns the text of a file. The error contains the path.
 pub fn text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })
 }
 
-/// Reads and parses a file.
+/// Reads a file and parses it: as JSON when its name ends in `.json`, as TOML otherwise.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = text(path)?;
     let parsed = if path.extension().is_some_and(|ending| ending == "json") {

@@ -1,4 +1,4 @@
-//! The policy: every number that decides.
+//! The policy: every setting that influences a decision, with its default and its range.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::placement::WeightsConfig;
 use crate::problem::{Problem, Problems};
 use crate::schedule::Schedule;
 
-/// Permissions of the autoscaler.
+/// Permission of the autoscaler to change the number of gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Decides and acts.
+    /// The autoscaler decides, and the caller carries the decisions out.
     Active,
     /// Decides as in `Active`; the caller of the core writes nothing.
     DryRun,
-    /// Leaves the fleet as it is.
+    /// The autoscaler leaves the fleet as it is.
     Paused,
-    /// Adds gateways and drains none.
+    /// The autoscaler may add gateways and never drains one.
     ScaleOutOnly,
 }
 
@@ -226,14 +226,14 @@ impl PolicyConfig {
         })
     }
 
-    /// Reads and checks a file.
+    /// Reads a file and checks its values. The error lists every invalid value.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let policy: PolicyConfig = crate::file::read(path)?;
         let problems = policy.problems();
         if problems.is_empty() { Ok(policy) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    /// Returns every invalid value.
+    /// Returns every value that is out of its range or contradicts another value.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::default();
@@ -246,7 +246,7 @@ impl PolicyConfig {
         problems.0
     }
 
-    /// Checks conditions between two numbers.
+    /// Checks the values that are bounded by another value.
     fn relations(&self, p: &mut Problems) {
         let (forecast, scale_in, drain) = (&self.forecast, &self.scale_in, &self.drain);
         let (rebalance, weights) = (&self.rebalance, &self.weights);

@@ -1,4 +1,4 @@
-//! Audiences that are known beforehand.
+//! Audiences that are known beforehand and raise the floor in time.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::problem::Problems;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// Name in explanations.
+    /// Name that explanations and invalid values show.
     pub name: String,
     /// Start, in seconds since the clock's origin, in production the Unix epoch.
     pub start_secs: f64,
-    /// Duration, in seconds.
+    /// Seconds for which the raised floor holds; above 0.
     pub duration_secs: f64,
     /// Time after which it repeats, in seconds (86400: daily). Default 0: never.
     #[serde(default)]
     pub every_secs: f64,
-    /// Viewers expected in all. Default 0.
+    /// Number of viewers expected in all. Default 0.
     #[serde(default)]
     pub viewers: f64,
-    /// Fewest gateways. Default 0.
+    /// Fewest gateways while the schedule is active. Default 0.
     #[serde(default)]
     pub replicas_min: u32,
 }

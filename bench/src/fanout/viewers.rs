@@ -26,7 +26,7 @@ const AT_ONCE: usize = 128;
 const TIME_KEY: &[u8] = b"\"t\":";
 /// Delays kept between two marks; later ones are dropped.
 const DELAYS_MAX: usize = 4_000_000;
-/// `{"type":"join"}`, masked with zeros.
+/// The frame of `{"type":"join"}`, masked with zeros so that it stays readable.
 const JOIN: &[u8] = b"\x81\x8f\0\0\0\0{\"type\":\"join\"}";
 /// Other connections read between two reads of the sample.
 const OTHERS_MAX: usize = 128;
@@ -62,7 +62,6 @@ pub(crate) struct Viewers {
     tls_ca: Option<PathBuf>,
 }
 
-/// Totals since the last mark.
 #[derive(Default)]
 struct Sums {
     bytes: u64,
@@ -70,7 +69,7 @@ struct Sums {
     delays_us: Vec<u64>,
 }
 
-/// A connection of the sample.
+/// Connection whose messages are parsed, to measure their delays.
 struct Sampled {
     stream: mio::net::TcpStream,
     /// Bytes of a message that has not arrived whole.

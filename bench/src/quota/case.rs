@@ -24,13 +24,12 @@ const TICK: Duration = Duration::from_millis(2);
 /// Spread of the load over the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Skew {
-    /// All instances get equal shares.
+    /// All instances get equal shares of the load.
     Even,
-    /// The first instance gets 80 %.
+    /// The first instance gets 80 % of the load, the others share the rest.
     First,
 }
 
-/// Load of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) instances: usize,

@@ -26,13 +26,13 @@ const SETTLE_SECS: f64 = 1.5;
 /// A resource of a gateway that the search loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Axis {
-    /// Idle viewers that stay connected.
+    /// Viewers that stay connected while little is posted.
     Connections,
-    /// Joins per second of new viewers.
+    /// New viewers that join the room per second.
     Joins,
-    /// Messages delivered to viewers per second.
+    /// Short messages delivered to viewers, per second.
     Deliveries,
-    /// Bytes delivered to viewers per second.
+    /// Bytes of long messages delivered to viewers, per second.
     Egress,
 }
 
@@ -40,7 +40,7 @@ impl Axis {
     /// Every axis, in the order of the searches.
     pub const ALL: [Axis; 4] = [Axis::Connections, Axis::Joins, Axis::Deliveries, Axis::Egress];
 
-    /// Key in the capacity file.
+    /// Returns the key of the axis in the capacity file.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Axis {
         }
     }
 
-    /// Unit of a load.
+    /// Returns the unit in which a search counts its loads.
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Axis {
         }
     }
 
-    /// First load of a search.
+    /// Returns the load of a search's first trial.
     #[must_use]
     pub fn start(self, config: &CapacityConfig) -> f64 {
         let viewers = f64::from(config.viewers_max);
@@ -73,7 +73,7 @@ impl Axis {
         }
     }
 
-    /// Greatest load of a search.
+    /// Returns the greatest load that a search of the axis tries.
     #[must_use]
     pub fn ceiling(self, config: &CapacityConfig) -> f64 {
         match self {

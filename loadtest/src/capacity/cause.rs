@@ -12,7 +12,7 @@ use crate::report::{Report, Verdict};
 /// slow, not the gateway.
 const UPLINK_SHARE: f64 = 0.5;
 
-/// What ended a search.
+/// Why a search of one axis ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "by", content = "what")]
 pub enum Cause {
@@ -20,7 +20,7 @@ pub enum Cause {
     Limits(String),
     /// A setting of the server refused the load before that.
     Configuration(String),
-    /// The load tester was the bottleneck.
+    /// The load tester was the bottleneck, so the gateway could have carried more.
     Tester(String),
     /// The uplink was the bottleneck: messages were late before they reached the gateway.
     Uplink(String),
@@ -29,7 +29,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Describes the cause for the output.
+    /// Describes the cause in one line, for the output.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -48,7 +48,7 @@ impl Cause {
     }
 }
 
-/// Counters of refusals: `name{labels}` and value.
+/// Values of the server's refusal counters, by `name{labels}`.
 pub type Counters = BTreeMap<String, f64>;
 
 /// Prefixes of the counters, and the settings that they belong to.

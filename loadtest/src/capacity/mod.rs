@@ -36,7 +36,6 @@ const CALM_MAX: Duration = Duration::from_secs(90);
 const CALM_EVERY: Duration = Duration::from_millis(500);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A search of all axes.
 struct Survey<'a> {
     options: &'a RunOptions,
     config: &'a CapacityConfig,

@@ -20,31 +20,31 @@ pub struct Trial {
     pub broke: Option<Cause>,
 }
 
-/// One search of an axis.
+/// One search of an axis, repeated to show the spread.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sample {
     /// Greatest load that held, in the unit of the axis.
     pub load: f64,
     /// The figure of the capacity file that this load came to.
     pub knee: f64,
-    /// What ended the search.
+    /// Why the search ended; only `Limits` is the gateway's own knee.
     pub ended: Cause,
-    /// All trials of the search.
+    /// All trials of the search, in order.
     pub trials: Vec<Trial>,
 }
 
-/// All searches of an axis.
+/// All searches of an axis, and their least, median and greatest knee.
 #[derive(Debug, Clone, Serialize)]
 pub struct Searched {
-    /// Key in the capacity file.
+    /// Key of the axis in the capacity file.
     pub axis: &'static str,
-    /// The searches, one by one.
+    /// The searches in the order in which they ran; at least one.
     pub samples: Vec<Sample>,
     /// Lowest knee, which the capacity file holds.
     pub least: f64,
-    /// Median of the knees.
+    /// Median of the knees; of an even number the upper one.
     pub median: f64,
-    /// Highest load without a broken limit.
+    /// Highest knee that any of the searches found.
     pub most: f64,
     /// Whether no search reached the gateway's own knee, so that the figure is a lower bound.
     pub at_least: bool,
@@ -63,14 +63,14 @@ impl Searched {
     }
 }
 
-/// Everything that the search found.
+/// Everything that the search found, over all axes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Capacity {
-    /// Build of the gateway.
+    /// Build of the gateway that was measured.
     pub build: String,
-    /// Machine of the gateway.
+    /// Description of the machine that the gateway ran on.
     pub machine: String,
-    /// Results of the search, by axis.
+    /// Results of the search, one entry for each axis.
     pub searched: Vec<Searched>,
 }
 
@@ -102,7 +102,7 @@ impl Capacity {
         json(self)
     }
 
-    /// Returns a table for the terminal.
+    /// Returns a table of the knees for the terminal.
     #[must_use]
     pub fn table(&self) -> String {
         const MEMORY: &str = "writing to memory cannot fail";

@@ -1,18 +1,18 @@
 //! The search for a knee: verdicts in, the next load out. Pure.
 
-/// Verdict of a trial.
+/// Verdict of a trial, which decides the next load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every figure stayed within its limits.
+    /// Every figure of the trial stayed within its limits.
     Held,
-    /// A figure left its limits.
+    /// At least one figure of the trial left its limits.
     Broke,
 }
 
-/// Bounds of a search.
+/// Bounds of a search, which ensure that it ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// Load of the first trial.
+    /// Load of the first trial; at most the ceiling.
     pub start: f64,
     /// Greatest load; when it holds, the search ends.
     pub ceiling: f64,
@@ -20,14 +20,14 @@ pub struct Bounds {
     pub growth: f64,
     /// The search ends when the load that broke is at most this share above the one that held.
     pub precision: f64,
-    /// Most trials of one axis.
+    /// Maximum number of trials of one axis; then the search ends.
     pub trials_max: u32,
 }
 
 /// A load that held, and the lowest load above it that broke.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
-    /// Greatest load that held.
+    /// Greatest load that held in one trial.
     pub held: f64,
     /// Lowest load that broke; absent when none did, and then the knee is at least `held`.
     pub broke: Option<f64>,
@@ -45,13 +45,13 @@ pub struct KneeSearch {
     held: Option<f64>,
     broke: Option<f64>,
     next: Option<f64>,
-    /// The present load has broken once.
+    /// Whether the present load has broken once; a second break in a row counts.
     is_doubted: bool,
     trials: u32,
 }
 
 impl KneeSearch {
-    /// A search without trials.
+    /// Returns a search without trials, whose first load is `start`.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let next = Some(bounds.start.min(bounds.ceiling));

@@ -7,14 +7,14 @@ use rand_distr::{Distribution, Exp};
 
 use crate::load::population::{Phase, Population};
 
-/// Kind of a post.
+/// Kind of a post that the load tester sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A danmaku with a text.
+    /// A danmaku: a chat message with a text.
     Chat,
-    /// A gift with its count.
+    /// A gift, with the number of pieces.
     Gift,
-    /// Likes, sent as one sum.
+    /// Likes of one user, sent as one sum.
     Like,
 }
 

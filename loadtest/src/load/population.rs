@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One phase of a scenario.
+/// One phase of a scenario, which changes the number of viewers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
-    /// Change of the number of viewers.
+    /// How the number of viewers changes in the phase.
     pub phase: Kind,
     /// Duration in seconds: above 0, at most 86400.
     pub secs: f64,
@@ -34,19 +34,19 @@ fn once() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The number of viewers grows linearly.
+    /// The number of viewers grows linearly over the phase.
     Ramp,
     /// Grows by a constant factor per second, as when viewers invite others: the last tenth of the
     /// time brings a third of the viewers.
     Spike,
-    /// The number of viewers stays constant.
+    /// The number of viewers stays constant over the phase.
     Hold,
     /// Shrinks linearly; the last viewers to join leave first.
     Leave,
 }
 
 impl Kind {
-    /// Returns the name that scenarios use.
+    /// Returns the name of the kind in scenario files.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// Viewers at `secs` within the phase.
+    /// Returns the intended viewers at `secs` after the start of the scenario.
     fn at(&self, secs: f64) -> f64 {
         let part = (secs - self.begin_secs) / (self.end_secs - self.begin_secs);
         let grown = match self.phase.phase {
@@ -98,10 +98,10 @@ pub struct Population {
     segments: Vec<Segment>,
 }
 
-/// One stay of one viewer.
+/// Stay of one viewer in its room, from its join to its leave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stay {
-    /// Number of the viewer, from 0.
+    /// Number of the viewer, from 0; it decides shard and source address.
     pub viewer: u32,
     /// Join time, in seconds after the start.
     pub join_secs: f64,
@@ -123,7 +123,7 @@ impl Population {
         Population { segments: segments.collect() }
     }
 
-    /// Length of all phases, in seconds.
+    /// Returns the length of all phases together, in seconds.
     #[must_use]
     pub fn secs(&self) -> f64 {
         self.segments.last().map_or(0.0, |segment| segment.end_secs)
@@ -142,7 +142,7 @@ impl Population {
         self.segments.last().map_or(0.0, |segment| segment.to)
     }
 
-    /// Greatest intended number of viewers.
+    /// Returns the greatest intended number of viewers over all phases.
     #[must_use]
     pub fn peak(&self) -> u32 {
         self.segments.iter().map(|segment| segment.to).fold(0.0, f64::max) as u32

@@ -6,21 +6,21 @@ use std::collections::BTreeMap;
 /// shares from 0 to 1.
 pub type Figures = BTreeMap<String, f64>;
 
-/// Unit of a figure.
+/// Unit of a figure, which decides how its value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Time in milliseconds (ms).
+    /// Time in milliseconds; shown in seconds from 10 s on.
     Ms,
-    /// Time in microseconds (µs).
+    /// Time in microseconds, shown with two decimals.
     Us,
     /// Share, 0 to 1; thresholds may use percent.
     Share,
-    /// Number without a unit.
+    /// Number without a unit, shown with separators between thousands.
     Number,
 }
 
 impl Unit {
-    /// Formats a value with its unit.
+    /// Formats a value with its unit for tables and pages.
     #[must_use]
     pub fn show(self, value: f64) -> String {
         match self {

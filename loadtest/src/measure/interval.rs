@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::load::arrivals::Kind;
 use crate::measure::latency::Latency;
 
-/// Counts and latencies of an interval.
+/// Counts and latencies of one interval, which add up over threads and workers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Interval {
     /// Viewers connected at the end of the interval.
@@ -17,13 +17,13 @@ pub struct Interval {
     /// Viewers that wait at the end of the interval, for the time in their ticket or for the retry
     /// time of a refusal.
     pub waiting: u64,
-    /// Tickets that entry issued.
+    /// Tickets that entry issued to waiting viewers in the interval.
     pub tickets: u64,
     /// Viewers that moved to another gateway before they left the old one.
     pub moves: u64,
     /// Moves of viewers that had moved less than five minutes before.
     pub moved_twice: u64,
-    /// Viewers that received their first hello.
+    /// Viewers that received their first hello in the interval.
     pub joins: u64,
     /// Viewers that reconnected with a resume.
     pub reconnects: u64,
@@ -31,21 +31,21 @@ pub struct Interval {
     pub refusals: BTreeMap<String, u64>,
     /// Connections that ended unintentionally, by reason.
     pub closes: BTreeMap<String, u64>,
-    /// Frames that the viewers read.
+    /// WebSocket frames that the viewers read from the server.
     pub frames: u64,
-    /// Bytes that the viewers read.
+    /// Bytes that the viewers read from their sockets.
     pub bytes: u64,
-    /// Messages delivered to viewers.
+    /// Messages delivered to viewers, by class; each viewer counts.
     pub delivered: ByClass,
-    /// Likes, summed over pulses.
+    /// Likes, summed over the pulses that all viewers received.
     pub likes: u64,
-    /// Chat that batches reported as dropped.
+    /// Chat messages that batches reported as dropped, over all viewers.
     pub left_out: u64,
-    /// Chat that repairs reported as skipped.
+    /// Chat messages that repairs reported as skipped, over all viewers.
     pub skipped: u64,
     /// Gaps in the message chains of viewers.
     pub gaps: u64,
-    /// Posts by kind and outcome.
+    /// Posts that were due, and the answers of the uplink.
     pub posts: Posts,
     /// Latency of chat, from the intended send to the viewer.
     pub chat: Latency,
@@ -61,19 +61,19 @@ pub struct Interval {
     pub lag: Latency,
 }
 
-/// Numbers of messages by class.
+/// Numbers of messages by class; pulses are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByClass {
-    /// Signals that were delivered.
+    /// Signals of the room that were delivered to viewers.
     pub signal: u64,
-    /// Gifts and super chats.
+    /// Gifts and super chats that were delivered to viewers.
     pub gift: u64,
-    /// Chat messages that were delivered.
+    /// Chat messages that were delivered to viewers.
     pub chat: u64,
 }
 
 impl ByClass {
-    /// Adds messages of a class.
+    /// Adds a number of messages to their class; pulses are ignored.
     pub fn count(&mut self, class: Class, messages: u64) {
         match class {
             Class::Signal => self.signal += messages,
@@ -83,7 +83,7 @@ impl ByClass {
         }
     }
 
-    /// Sum over all classes.
+    /// Returns the sum over signals, gifts and chat.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.signal + self.gift + self.chat
@@ -93,26 +93,26 @@ impl ByClass {
 /// Numbers of posts, by kind and by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posts {
-    /// Chat that was due.
+    /// Chat messages whose intended send time has come.
     pub chat: u64,
-    /// Gifts that were due.
+    /// Gifts whose intended send time has come.
     pub gift: u64,
-    /// Likes that were due.
+    /// Posts of likes whose intended send time has come.
     pub like: u64,
-    /// Posts that were broadcast.
+    /// Posts that the uplink accepted and broadcast to the room.
     pub broadcast: u64,
     /// Posts held because the room was over its display quota.
     pub held: u64,
     /// Posts that the uplink had received before; only a retry can be one.
     pub duplicate: u64,
-    /// Refused posts, by code.
+    /// Posts that the server refused, by the code of the refusal.
     pub refused: BTreeMap<String, u64>,
-    /// Posts without an answer, by reason.
+    /// Posts that got no answer, by the reason of the failure.
     pub failed: BTreeMap<String, u64>,
 }
 
 impl Posts {
-    /// Counts a post that was due.
+    /// Counts a post of this kind whose intended send time has come.
     pub fn due(&mut self, kind: Kind) {
         match kind {
             Kind::Chat => self.chat += 1,
@@ -121,7 +121,7 @@ impl Posts {
         }
     }
 
-    /// Counts the answer to a post.
+    /// Counts an accepted post by the outcome in its answer.
     pub fn answered(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Broadcast => self.broadcast += 1,
@@ -130,19 +130,19 @@ impl Posts {
         }
     }
 
-    /// Number of posts that were due.
+    /// Returns the number of posts that were due, over all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.chat + self.gift + self.like
     }
 
-    /// Number of refused posts.
+    /// Returns the number of refused posts, over all codes.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// Number of posts without an answer.
+    /// Returns the number of posts without an answer, over all reasons.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failed.values().sum()
@@ -160,7 +160,7 @@ impl Posts {
     }
 }
 
-/// Adds counts by name.
+/// Adds the counts of `others` to those of the same name.
 pub fn add_counts(counts: &mut BTreeMap<String, u64>, others: &BTreeMap<String, u64>) {
     for (name, count) in others {
         tally(counts, name, *count);
@@ -211,7 +211,7 @@ impl Interval {
         [&mut self.chat, &mut self.gift, &mut self.post, &mut self.join, &mut self.reconnect, &mut self.lag]
     }
 
-    /// Latencies of all deliveries.
+    /// Returns the latencies of chat and gifts as one distribution.
     #[must_use]
     pub fn deliveries(&self) -> Latency {
         let mut all = self.chat.clone();

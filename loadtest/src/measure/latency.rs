@@ -12,10 +12,10 @@ use crate::measure::figure::{Figures, STATISTICS};
 
 /// Greatest latency that the histogram distinguishes, in microseconds. A longer one counts as this.
 const MAX_US: u64 = 600_000_000;
-/// Significant digits of the histogram.
+/// Significant decimal digits that the histogram keeps of each value.
 const DIGITS: u8 = 3;
 
-/// Latencies in microseconds, as an HdrHistogram.
+/// Distribution of latencies in microseconds, kept in an HdrHistogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency(Histogram<u64>);
 
@@ -26,12 +26,12 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Adds one latency to the distribution.
+    /// Adds one latency; a value beyond the histogram's range counts as its greatest.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(latency.as_micros() as u64);
     }
 
-    /// Adds the counts of another histogram.
+    /// Adds the counts of another distribution, as of another thread.
     pub fn add(&mut self, other: &Latency) {
         self.0.add(&other.0).expect("all have the same bounds");
     }
@@ -41,7 +41,7 @@ impl Latency {
         self.0.reset();
     }
 
-    /// Returns the number of recorded latencies.
+    /// Returns the number of latencies in the distribution.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()

@@ -7,26 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Sent messages of all rooms.
+/// Sent messages of all rooms, collected from answers and from received messages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Ledgers by the room's index in the scenario.
     pub rooms: BTreeMap<u32, RoomLedger>,
 }
 
-/// Sent messages of one room.
+/// Sent messages of one room, by their positions in the chain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoomLedger {
     /// Position of each gift, with a hash of the sender's id.
     pub gifts: BTreeMap<u64, u64>,
-    /// Positions of the room's chat messages.
+    /// Positions of the room's chat messages in the chain.
     pub chats: BTreeSet<u64>,
 }
 
 /// What one viewer received in one stay.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Record {
-    /// Index of the room.
+    /// Index of the room in the scenario.
     pub room: u32,
     /// Position of the chain when the viewer joined.
     pub first: u64,
@@ -36,35 +36,35 @@ pub struct Record {
     pub stayed: bool,
     /// Whether the viewer could not join, or lost its connection before its time.
     pub lost: bool,
-    /// Number of gifts received.
+    /// Number of gifts that the viewer received in the stay.
     pub gifts: u64,
     /// Sum of [`mix`] over their positions, which identifies the set of gifts.
     pub gifts_mixed: u64,
-    /// Number of chat messages received.
+    /// Number of chat messages that the viewer received in the stay.
     pub chats: u64,
 }
 
-/// Balance of all viewers.
+/// Deliveries that the server owed to viewers, and those that went wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Balance {
-    /// Number of stays in the ledger.
+    /// Number of stays that the balance covers.
     pub stays: u64,
     /// Stays that never began, or ended before their time.
     pub stays_lost: u64,
-    /// Gift deliveries that the server owed.
+    /// Gift deliveries that the server owed to all viewers.
     pub gifts_owed: u64,
-    /// Gift deliveries that were missing.
+    /// Gift deliveries that were owed and did not arrive.
     pub gifts_lost: u64,
-    /// Gift deliveries in excess.
+    /// Gift deliveries beyond the owed ones, as when a gift arrives twice.
     pub gifts_doubled: u64,
-    /// Chat deliveries that the server owed.
+    /// Chat deliveries that the server owed to all viewers.
     pub chats_owed: u64,
-    /// Chat deliveries missing, including reported drops.
+    /// Chat deliveries that were owed and did not arrive, reported drops included.
     pub chats_lost: u64,
 }
 
 impl Balance {
-    /// Adds the balance of another worker.
+    /// Adds the balance of another worker, whose viewers are others.
     pub fn add(&mut self, other: &Balance) {
         self.stays += other.stays;
         self.stays_lost += other.stays_lost;
@@ -86,7 +86,7 @@ pub fn mix(position: u64) -> u64 {
 }
 
 impl Ledger {
-    /// Adds the ledger of another worker.
+    /// Adds the messages that another worker knows; a message known to both counts once.
     pub fn add(&mut self, other: Ledger) {
         for (room, theirs) in other.rooms {
             let ours = self.rooms.entry(room).or_default();

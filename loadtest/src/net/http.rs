@@ -14,29 +14,29 @@ use tokio::sync::Semaphore;
 
 use super::source::{self, Pace};
 
-/// Greatest size of an answer.
+/// Maximum size of an answer's body, in bytes.
 const BODY_BYTES_MAX: usize = 8 << 20;
 
 /// Why a request has no answer. The text is the reason in counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The connection could not be opened.
+    /// The TCP connection could not be opened.
     #[error("connect")]
     Connect,
-    /// The connection ended before the answer.
+    /// The connection ended before the whole answer had arrived.
     #[error("broken")]
     Broken,
-    /// The time limit passed.
+    /// The answer did not arrive within the pool's timeout.
     #[error("timeout")]
     Timeout,
 }
 
-/// Server that requests are sent to.
+/// Server that requests are sent to, resolved once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Value of the `Host` header.
+    /// Value of the `Host` header of each request.
     pub host: String,
-    /// Address of the host.
+    /// Address that the name of the host resolved to.
     pub address: SocketAddr,
 }
 
@@ -57,21 +57,21 @@ impl Target {
     }
 }
 
-/// A request without its target.
+/// A request without its target, which the pool adds.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    /// Method of the request.
+    /// HTTP method of the request, such as GET.
     pub method: Method,
-    /// Path and query of the request.
+    /// Path of the request, with its query.
     pub path: &'a str,
-    /// Bearer token, if one is sent.
+    /// Bearer token for the `Authorization` header; absent for public routes.
     pub token: Option<&'a str>,
     /// JSON body; empty when there is none.
     pub body: Bytes,
 }
 
 impl<'a> Call<'a> {
-    /// A GET request without a token.
+    /// Returns a GET request without a token and without a body.
     #[must_use]
     pub fn get(path: &'a str) -> Self {
         Call { method: Method::GET, path, token: None, body: Bytes::new() }
@@ -102,7 +102,7 @@ impl Pool {
         }
     }
 
-    /// Target of the pool's connections.
+    /// Returns the server that the pool connects to.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target

@@ -13,14 +13,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Receive buffer of a slow reader, so that the buffers of the server fill.
 const SLOW_BUFFER_BYTES: u32 = 4_096;
 
-/// Reading speed of a connection.
+/// Speed at which a connection reads; a slow viewer causes backpressure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     Full,
     Slow,
 }
 
-/// Address of viewer or sender `n`.
+/// Returns the loopback source address of viewer or sender `n`.
 fn source(n: u32) -> Ipv4Addr {
     // 127.0.x.x stays free for the machine itself; the rest is larger than any scenario.
     let n = n % (250 << 16);

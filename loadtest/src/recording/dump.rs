@@ -10,17 +10,17 @@ use crate::load::arrivals::Kind;
 
 /// Version of the format that this load tester reads.
 const VERSION: u32 = 1;
-/// Greatest size of a file.
+/// Maximum size of a dump file: 1 GiB.
 const BYTES_MAX: usize = 1 << 30;
 
-/// The posts of a dump.
+/// Posts of a flight recorder's dump, in the order of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dump {
-    /// Room of the dump.
+    /// Room that the dump was recorded in.
     pub room: String,
-    /// Posts in order of time.
+    /// Posts in order of time, without retries.
     pub posts: Vec<DumpedPost>,
-    /// Number of different senders.
+    /// Number of different senders of the posts.
     pub users: u32,
     /// Records that are not posted again, because they are retries of a post in the dump.
     pub retries: u64,
@@ -28,16 +28,16 @@ pub struct Dump {
     pub cut: bool,
 }
 
-/// One post of a recorded dump.
+/// One post of a recorded dump, without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpedPost {
     /// Time after the first post, in milliseconds.
     pub offset_ms: u64,
     /// Kind of the post; a post that was refused before it was parsed counts as chat.
     pub kind: Kind,
-    /// Length of its text, in bytes.
+    /// Length of the post's text, in bytes.
     pub bytes: u32,
-    /// Number of its sender, from 0.
+    /// Number of the post's sender, from 0.
     pub user: u32,
 }
 
@@ -47,7 +47,7 @@ pub enum DumpError {
     /// The file is larger than the limit.
     #[error("the dump is larger than {} MiB", BYTES_MAX >> 20)]
     TooLarge,
-    /// The first line is no header.
+    /// The first line is not the header of a flight recorder's dump.
     #[error("the first line is not the header of a flight recorder's dump")]
     NoHeader,
     /// The format is that of a later version of Barrage.
@@ -56,15 +56,15 @@ pub enum DumpError {
     /// The dump is that of a gateway.
     #[error("the dump is of a {0}, which records batches; use the dump of an uplink, which records posts")]
     Source(String),
-    /// A line is no record.
+    /// A line after the header is not a record.
     #[error("line {line} is not a record: {error}")]
     Line {
-        /// Number of the line, from 1.
+        /// Number of the line in the file, from 1.
         line: usize,
-        /// Error of the parser.
+        /// Error of the JSON parser for the line.
         error: serde_json::Error,
     },
-    /// The dump contains no post.
+    /// The dump contains no post, so there is nothing to replay.
     #[error("the dump contains no post")]
     Empty,
 }
@@ -94,7 +94,7 @@ impl Dump {
         header(bytes).is_some()
     }
 
-    /// Parses a whole file.
+    /// Parses a whole file. One wrong line refuses the file.
     pub fn parse(bytes: &[u8]) -> Result<Dump, DumpError> {
         if bytes.len() > BYTES_MAX {
             return Err(DumpError::TooLarge);
@@ -139,7 +139,7 @@ impl Dump {
         self.posts.last().map_or(0, |post| post.offset_ms)
     }
 
-    /// Number of posts of a kind.
+    /// Returns the number of posts of a kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
         self.posts.iter().filter(|post| post.kind == kind).count()

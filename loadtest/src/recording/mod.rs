@@ -1,4 +1,4 @@
-//! Recordings that can be posted again.
+//! Recordings of real rooms that the load tester posts again.
 
 pub mod dump;
 pub mod tape;

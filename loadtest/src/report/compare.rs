@@ -16,7 +16,7 @@ const RUNS_MIN: usize = 3;
 /// Greatest change that is not coloured, however small the spread is.
 const NOISE: f64 = 0.05;
 
-/// One figure of one side.
+/// One figure of one side, over the runs of that side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Measured {
     /// Median; for an even number of runs the mean of the middle two.
@@ -35,7 +35,7 @@ impl Measured {
     }
 }
 
-/// Meaning of a difference.
+/// Meaning of a difference between the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Judgement {
     Better,
@@ -56,7 +56,7 @@ impl Judgement {
     }
 }
 
-/// One figure of both sides.
+/// One figure with its values on both sides.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) a: Option<Measured>,
@@ -262,7 +262,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::report::tests::run;
 
-    /// Runs with the given latencies.
+    /// Returns one report for each of the given latencies in milliseconds.
     pub(crate) fn runs(late_ms: &[u64]) -> Vec<Report> {
         late_ms.iter().map(|late_ms| Report::new(run(1, *late_ms))).collect()
     }

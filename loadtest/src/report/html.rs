@@ -10,7 +10,7 @@ use crate::measure::figure::{LATENCIES, OTHERS, STATISTICS, thousands, unit_of};
 /// CSS of the report and of a comparison, beside the common style of pages.
 pub(crate) const STYLE: &str = include_str!("report.css");
 
-/// Returns the page of a report.
+/// Returns the HTML page of a report, which needs no network.
 #[must_use]
 pub fn page(report: &Report) -> String {
     let body = html! {

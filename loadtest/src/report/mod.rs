@@ -25,52 +25,52 @@ use crate::measure::ledger::Balance;
 use crate::scenario::Scenario;
 use crate::scenario::threshold::Threshold;
 
-/// Version of the format.
+/// Version of the report's JSON format, written into each report.
 const FORMAT: u32 = 1;
 
-/// Report of a run.
+/// Report of a run: its verdict, figures and course.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
-    /// Version of the format, 1.
+    /// Version of the report's JSON format, 1.
     pub format: u32,
-    /// Scenario of the run.
+    /// Scenario of the run, with the changes of the command line.
     pub scenario: Scenario,
-    /// Base URL of entry.
+    /// Base URL of the entry under test.
     pub target: String,
-    /// Start time, in Unix seconds.
+    /// Start time of the run, in seconds of Unix time.
     pub started_unix_secs: u64,
-    /// Number of worker processes.
+    /// Number of worker processes that made the load.
     pub processes: u32,
-    /// Threads of each process.
+    /// Number of threads in each worker process.
     pub threads: u32,
-    /// Seed of the load.
+    /// Seed of the load; equal seeds give equal arrivals.
     pub seed: u64,
     /// Seconds after the start at which the user interrupted the run; absent for a complete run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted_at_secs: Option<f64>,
-    /// Verdict on the run.
+    /// Verdict on the run, which decides the exit code.
     pub verdict: Verdict,
     /// Each threshold, its measured value, and whether it holds.
     pub thresholds: Vec<Checked>,
-    /// All figures that were measured.
+    /// All figures of the run, by name.
     pub figures: Figures,
     /// Deliveries owed to viewers, and deliveries missing.
     pub balance: Balance,
-    /// Sums over the run.
+    /// Sums of the counts over the whole run.
     pub totals: Totals,
-    /// The run, second by second.
+    /// Figures of each second of the run, in order.
     pub series: Vec<Second>,
-    /// Notes for the reader.
+    /// Notes for the reader, such as those on hooks and on missing metrics.
     pub notes: Vec<String>,
 }
 
-/// Verdict on a run.
+/// Verdict on a run: whether its thresholds hold and its figures count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "because")]
 pub enum Verdict {
-    /// All thresholds of the run hold.
+    /// All thresholds of the scenario hold, and the figures count.
     Passed,
-    /// A threshold is broken.
+    /// At least one threshold of the scenario is broken.
     Failed,
     /// The load tester was the bottleneck, so the figures are not the server's.
     Invalid(String),
@@ -90,7 +90,7 @@ impl Verdict {
         }
     }
 
-    /// Name of the verdict.
+    /// Returns the name of the verdict for output and pages.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -111,48 +111,48 @@ impl Verdict {
     }
 }
 
-/// A threshold and its result.
+/// A threshold, its measured value, and whether it holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checked {
-    /// The condition that was checked.
+    /// Condition of the scenario that was checked.
     pub threshold: Threshold,
     /// Measured value; absent when nothing was measured.
     pub value: Option<f64>,
-    /// Whether the threshold holds.
+    /// Whether the measured value meets the condition.
     pub holds: bool,
 }
 
-/// Sums over a run.
+/// Sums of all counts over a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
-    /// Messages delivered to viewers.
+    /// Messages delivered to viewers, by class; each viewer counts.
     pub delivered: ByClass,
-    /// Posts by kind and outcome.
+    /// Posts that were due, and the answers of the uplink.
     pub posts: Posts,
-    /// Viewers that joined in the run.
+    /// Viewers that received their first hello in the run.
     pub joins: u64,
-    /// Viewers that reconnected in the run.
+    /// Viewers that reconnected in the run with a resume.
     pub reconnects: u64,
     /// Viewers that moved to another gateway before they left the old one.
     pub moves: u64,
-    /// Tickets that entry issued.
+    /// Tickets that entry issued to waiting viewers.
     pub tickets: u64,
     /// Connections that could not be opened, by reason.
     pub refusals: std::collections::BTreeMap<String, u64>,
     /// Connections that ended unintentionally, by reason.
     pub closes: std::collections::BTreeMap<String, u64>,
-    /// Chat dropped from batches.
+    /// Chat messages that batches reported as dropped, over all viewers.
     pub left_out: u64,
-    /// Chat skipped by repairs.
+    /// Chat messages that repairs reported as skipped, over all viewers.
     pub skipped: u64,
     /// Gaps in the message chains of viewers.
     pub gaps: u64,
-    /// Frames that the viewers read.
+    /// WebSocket frames that the viewers read from the server.
     pub frames: u64,
-    /// Bytes that the viewers read.
+    /// Bytes that the viewers read from their sockets.
     pub bytes: u64,
-    /// Likes in pulses, over all viewers.
+    /// Likes, summed over the pulses that all viewers received.
     pub likes: u64,
 }
 
@@ -180,32 +180,32 @@ impl From<&Interval> for Totals {
 /// Measurements of a run, before the verdict.
 #[derive(Debug)]
 pub struct Run {
-    /// Scenario of the run.
+    /// Scenario of the run, with the changes of the command line.
     pub scenario: Scenario,
-    /// Base URL of entry.
+    /// Base URL of the entry under test.
     pub target: String,
-    /// Start time, in Unix seconds.
+    /// Start time of the run, in seconds of Unix time.
     pub started_unix_secs: u64,
-    /// Number of worker processes.
+    /// Number of worker processes that made the load.
     pub processes: u32,
-    /// Threads of each process.
+    /// Number of threads in each worker process.
     pub threads: u32,
-    /// Seed of the load.
+    /// Seed of the load; equal seeds give equal arrivals.
     pub seed: u64,
-    /// The run, second by second.
+    /// Figures of each second of the run, in order.
     pub gathered_series: Vec<Second>,
-    /// Sum of all seconds.
+    /// Counts and latencies, summed over all seconds of the run.
     pub total: Interval,
     /// Deliveries owed to viewers, and deliveries missing.
     pub balance: Balance,
-    /// Notes for the reader.
+    /// Notes for the reader, such as those on hooks and on missing metrics.
     pub notes: Vec<String>,
     /// Seconds after the start at which the user interrupted the run.
     pub interrupted_at_secs: Option<f64>,
 }
 
 impl Report {
-    /// Builds the report, with its verdict.
+    /// Builds the report of a run: computes the figures and checks the thresholds.
     #[must_use]
     pub fn new(run: Run) -> Self {
         let figures = figures(&run);
@@ -258,7 +258,7 @@ impl Report {
         }
     }
 
-    /// Reads the file of a report.
+    /// Reads a report from a JSON file. A file that is no report is a usage error.
     pub fn read(path: &Path) -> Result<Report, LoadtestError> {
         let name = path.display();
         let bytes = std::fs::read(path)
@@ -267,7 +267,7 @@ impl Report {
             .map_err(|error| LoadtestError::Usage(format!("{name} is not a report: {error}")))
     }
 
-    /// Returns the report as JSON.
+    /// Returns the report as indented JSON with a newline at the end.
     #[must_use]
     pub fn json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("reports are plain data");

@@ -1,4 +1,4 @@
-//! The plots of a run.
+//! The plots of a run, one point for each second.
 
 use barrage_plot::{Band, Limit, Line, Mark, Plot, XAxis};
 
@@ -34,7 +34,7 @@ fn fleet(report: &Report, name: &str, value: fn(&Gateways) -> f64) -> Line {
     Line::by_second(name, gateways.map(|gateways| gateways.map(|it| value(&it))))
 }
 
-/// Viewers, posts, deliveries and their latency.
+/// Returns the plots of viewers, posts, deliveries and their latency.
 fn deliveries(report: &Report) -> Vec<Option<Plot>> {
     vec![
         plot(

@@ -8,19 +8,19 @@ use crate::measure::interval::Interval;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gateways {
-    /// Number of gateways in the registry.
+    /// Number of gateways that the fleet report lists.
     pub count: u64,
-    /// Number of gateways that drain.
+    /// Number of gateways among them that drain.
     pub draining: u64,
-    /// Viewers of the emptiest gateway.
+    /// Connections of the gateway that has the fewest viewers.
     pub connections_least: u64,
-    /// Viewers of the fullest gateway.
+    /// Connections of the gateway that has the most viewers.
     pub connections_most: u64,
     /// Greatest joins per second at one gateway.
     pub joins_per_s_most: f64,
-    /// CPU of all gateways, in cores.
+    /// CPU use of all gateways together, in cores.
     pub cores: f64,
-    /// Memory of all gateways, in bytes.
+    /// Resident memory of all gateways together, in bytes.
     pub memory_bytes: f64,
 }
 
@@ -28,29 +28,29 @@ pub struct Gateways {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
-    /// Number of the second, from 0.
+    /// Number of the second since the start, from 0.
     pub second: u32,
-    /// Intended viewers at its end.
+    /// Viewers that the scenario intends at the end of the second.
     pub wanted: f64,
-    /// Connected viewers at its end.
+    /// Viewers that are connected at the end of the second.
     pub viewers: u64,
     /// Viewers that waited for their turn to join.
     pub waiting: u64,
-    /// Viewers that moved to another gateway.
+    /// Viewers that moved to another gateway in the second.
     pub moves: u64,
-    /// Messages delivered to viewers.
+    /// Messages delivered to viewers in the second; each viewer counts.
     pub deliveries: u64,
-    /// Gifts among the delivered messages.
+    /// Gifts among the messages delivered in the second.
     pub gifts: u64,
-    /// Bytes delivered to viewers.
+    /// Bytes that the viewers read in the second.
     pub bytes: u64,
-    /// Posts that were due.
+    /// Posts whose intended send time was in the second.
     pub posts: u64,
     /// Posts held because the room was over its display quota.
     pub held: u64,
-    /// Posts that the server refused.
+    /// Posts that the server refused in the second.
     pub refused: u64,
-    /// Posts without an answer.
+    /// Posts that got no answer, counted in the second of the failure.
     pub failed: u64,
     /// Median from intended send to viewer, in milliseconds; absent when nothing came.
     pub p50_ms: Option<f64>,
@@ -64,17 +64,17 @@ pub struct Second {
     pub post_p99_ms: Option<f64>,
     /// 99th percentile from intended join to hello, in milliseconds.
     pub join_p99_ms: Option<f64>,
-    /// Viewers that joined in this second.
+    /// Viewers that received their first hello in the second.
     pub joins: u64,
-    /// Viewers that reconnected in this second.
+    /// Viewers that reconnected in the second with a resume.
     pub reconnects: u64,
-    /// Connections that could not be opened.
+    /// Connections that could not be opened in the second.
     pub refusals: u64,
-    /// Connections that ended unintentionally.
+    /// Connections that ended unintentionally in the second.
     pub closes: u64,
-    /// Chat dropped from batches.
+    /// Chat messages that batches reported as dropped in the second.
     pub left_out: u64,
-    /// Chat skipped by repairs.
+    /// Chat messages that repairs reported as skipped in the second.
     pub skipped: u64,
     /// Gaps in the message chains of viewers.
     pub gaps: u64,
@@ -82,7 +82,7 @@ pub struct Second {
     pub tester_lag_p99_ms: Option<f64>,
     /// CPU of the load tester, in cores.
     pub tester_cores: f64,
-    /// CPU of the server, in cores.
+    /// CPU use of the server in cores; absent without its metrics.
     pub server_cores: Option<f64>,
     /// Resident memory of the server, in bytes.
     pub server_memory_bytes: Option<f64>,
@@ -91,7 +91,7 @@ pub struct Second {
 }
 
 impl Second {
-    /// Reduces an interval to its figures.
+    /// Reduces the counts and latencies of an interval to the figures of a second.
     #[must_use]
     pub fn new(second: u32, wanted: f64, interval: &Interval) -> Self {
         let all = interval.deliveries();

@@ -1,4 +1,4 @@
-//! The report in a terminal.
+//! Text summary of a report, for the terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -112,7 +112,7 @@ fn latencies(out: &mut String, report: &Report) {
     }
 }
 
-/// Formats a figure for a reader.
+/// Formats a figure with its unit; `-` when it was not measured.
 pub(crate) fn show(report: &Report, name: &str) -> String {
     let value = report.figures.get(name).copied().zip(unit_of(name));
     value.map_or_else(|| "-".into(), |(value, unit)| unit.show(value))

@@ -21,7 +21,7 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// Starts the workers of a plan.
+    /// Starts the worker processes of a plan, and sends each the plan with its own number.
     pub(crate) async fn start(plan: &Plan) -> Result<Self, LoadtestError> {
         let program = std::env::current_exe()
             .map_err(|error| LoadtestError::cannot_run("the path of this program is unknown", error))?;
@@ -55,7 +55,7 @@ impl Crew {
         self.messages.recv().await.unwrap_or_else(|| Err(LoadtestError::cannot("all workers have ended")))
     }
 
-    /// Sends a message to all workers.
+    /// Sends a message to all workers. A worker that does not read it fails the run.
     pub(crate) async fn send(&mut self, message: &ToWorker) -> Result<(), LoadtestError> {
         let line = line(message);
         for input in &mut self.inputs {

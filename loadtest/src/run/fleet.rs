@@ -19,9 +19,9 @@ const READS_PER_S: u32 = 2;
 /// Address of the admin listener, and the token for it.
 #[derive(Debug, Clone)]
 pub(crate) struct FleetAccess {
-    /// Base URL of the admin listener.
+    /// Base URL of the admin listener that serves the fleet report.
     pub(crate) admin: String,
-    /// Token of the role admin.
+    /// Token of the role admin, for the fleet report.
     pub(crate) token: String,
 }
 

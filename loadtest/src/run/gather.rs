@@ -9,7 +9,7 @@ use crate::measure::interval::Interval;
 use crate::plan::Plan;
 use crate::report::Second;
 
-/// A run so far.
+/// Measurements of a run that the workers have sent so far.
 pub(crate) struct Gathered {
     workers: u32,
     population: Population,

@@ -38,25 +38,25 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Options of one run, from the command line.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Base URL of entry.
+    /// Base URL of the entry under test.
     pub target: String,
-    /// Key file that signs tokens.
+    /// File with the key that signs the senders' tokens.
     pub token_key: Option<PathBuf>,
     /// Base URL of the admin listener, where rooms are created.
     pub admin: Option<String>,
-    /// URL of the server's metrics.
+    /// URL of the server's metrics; without it, the report has no figures of the server.
     pub metrics: Option<String>,
     /// Worker processes; when absent, as few as the descriptor limit allows.
     pub processes: Option<u32>,
     /// Threads of each process; when absent, the machine's cores divided among the processes.
     pub threads: Option<u32>,
-    /// Shell command that causes each fault.
+    /// Shell command that causes each fault, in place of reset connections.
     pub hook: Option<String>,
     /// Seed of the load: equal seeds give equal arrivals.
     pub seed: u64,
     /// Role of the senders, when this process signs their tokens.
     pub senders: Role,
-    /// Whether progress is hidden.
+    /// Whether progress is hidden, as for scripts.
     pub quiet: bool,
 }
 
@@ -108,7 +108,7 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     }))
 }
 
-/// Results of the workers.
+/// Results that the workers sent before they ended.
 struct Conducted {
     gathered: Gathered,
     balance: Balance,

@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Prints a line above the bar.
+    /// Prints a line above the bar, or to standard error without a bar.
     pub(crate) fn note(&self, text: &str) {
         match self {
             Progress::Bar(bar) => bar.println(text),

@@ -12,7 +12,7 @@ use crate::net::http::{Call, Pool, Target};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One reading of the server's metrics.
+/// One reading of the server's metrics in the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sample {
     /// Time of the answer, in seconds after the start of the run.

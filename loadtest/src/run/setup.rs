@@ -26,11 +26,10 @@ const SENDERS_MAX: f64 = 10_000.0;
 const GUESTS_MAX: f64 = 200.0;
 /// Time by which a token outlives the run, in seconds.
 const TOKEN_MARGIN_SECS: u64 = 600;
-/// Most requests at a time.
+/// Maximum number of setup requests that are open at the same time.
 const CALLS_MAX: usize = 32;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Everything that a run needs.
 pub(crate) struct Ready {
     pub(crate) target: Target,
     pub(crate) tokens: Vec<String>,

@@ -9,7 +9,6 @@ use crate::measure::spelling;
 use crate::scenario::threshold::Threshold;
 use crate::scenario::{Encoding, Identity, Scenario};
 
-/// Expected form of a value.
 enum Shape {
     Fields(&'static [Field]),
     List(&'static Shape),

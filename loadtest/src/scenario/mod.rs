@@ -17,14 +17,14 @@ use crate::load::population::{self, Phase, Population};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Name of the scenario.
+    /// Name of the scenario, which reports and comparisons show.
     pub name: String,
     /// Purpose of the scenario, in one sentence.
     #[serde(default)]
     pub about: String,
     /// All viewers: the shares in the phases are shares of this number. 1 to 1,000,000.
     pub viewers: u32,
-    /// The phases, one after the other.
+    /// Phases of the run, one after the other.
     pub phases: Vec<Phase>,
     /// The rooms. Default: the one room `demo`.
     #[serde(default)]
@@ -50,13 +50,13 @@ pub struct Scenario {
     /// the rates above.
     #[serde(default)]
     pub replay: Option<ReplayConfig>,
-    /// Viewers that read slowly. Default: none.
+    /// Viewers that read slowly, to cause backpressure. Default: none.
     #[serde(default)]
     pub slow: SlowConfig,
-    /// Faults during the run. Default: none.
+    /// Faults at fixed times of the run. Default: none.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// How viewers identify themselves. Default anonymous.
+    /// How viewers identify themselves at the join. Default: anonymous.
     #[serde(default)]
     pub viewer_identity: Identity,
     /// Encoding that viewers request. Default deflate, like the player page.
@@ -109,7 +109,7 @@ fn tester_lag_p99_ms_max() -> f64 {
     100.0
 }
 
-/// The rooms of a scenario.
+/// Rooms of a scenario, and how viewers choose among them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomsConfig {
@@ -130,7 +130,7 @@ impl Default for RoomsConfig {
     }
 }
 
-/// How a recording is replayed.
+/// Pace, offset and start time with which a recording is replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayConfig {
@@ -165,36 +165,36 @@ impl Default for SlowConfig {
     }
 }
 
-/// A fault at one moment.
+/// A fault that happens at one moment of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Time after the start, in seconds.
+    /// Time of the fault after the start of the run, in seconds.
     pub at_secs: f64,
     /// Share of the connections that are reset, as when a gateway dies; their viewers reconnect
     /// with a resume. When the run has a hook, the hook runs instead.
     pub cut_share: f64,
 }
 
-/// How viewers identify themselves.
+/// How viewers identify themselves when they join.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
-    /// The viewer joins without a token.
+    /// The viewer joins without a token, so that no signature is checked.
     #[default]
     Anonymous,
     /// With a token in the handshake, which the gateway verifies.
     Token,
 }
 
-/// Encoding that viewers request.
+/// Encoding that viewers request with the WebSocket subprotocol.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// The subprotocol `barrage.v1.deflate` for small batches.
+    /// The subprotocol `barrage.v1.deflate`, whose batches are compressed.
     #[default]
     Deflate,
-    /// The subprotocol `barrage.v1.json` as plain text.
+    /// The subprotocol `barrage.v1.json`, whose batches are plain text.
     Json,
 }
 
@@ -211,7 +211,7 @@ pub enum ScenarioError {
 
 /// Most posts of one run. Each one is stored to the end, for the check of what arrived.
 const POSTS_MAX: f64 = 5_000_000.0;
-/// Longest phase, in seconds.
+/// Maximum length of a phase, in seconds: one day.
 const PHASE_SECS_MAX: f64 = 86_400.0;
 
 impl Scenario {
@@ -234,7 +234,7 @@ impl Scenario {
         }
     }
 
-    /// The number of viewers over time.
+    /// Returns the intended number of viewers over the time of the phases.
     #[must_use]
     pub fn population(&self) -> Population {
         Population::new(&self.phases, self.viewers)
@@ -260,7 +260,7 @@ impl Scenario {
         Kind::ALL.into_iter().map(rate).sum()
     }
 
-    /// Whether the scenario posts anything.
+    /// Whether the scenario posts anything, so that senders need tokens.
     #[must_use]
     pub fn posts(&self) -> bool {
         self.replay.is_some() || self.posts_per_s_max() > 0.0

@@ -28,7 +28,7 @@ impl Popularity {
         Popularity { rooms, zipf, seed }
     }
 
-    /// All rooms, the most popular first.
+    /// Returns all rooms, the most popular room first.
     #[must_use]
     pub fn rooms(&self) -> &[RoomId] {
         &self.rooms

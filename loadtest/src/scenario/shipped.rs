@@ -1,4 +1,4 @@
-//! The scenarios inside the binary.
+//! The scenarios that are built into the binary.
 
 use crate::scenario::{Scenario, ScenarioError};
 
@@ -15,7 +15,7 @@ pub const SHIPPED: [(&str, &str); 9] = [
     ("replay", include_str!("../../scenarios/replay.yaml")),
 ];
 
-/// Text of a built-in scenario.
+/// Returns the text of a built-in scenario; `None` for an unknown name.
 #[must_use]
 pub fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::figure::{Figures, Unit, nearest, unit_of};
 
-/// A condition on one figure.
+/// A condition on one figure, such as `p99 < 500ms`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Threshold {
@@ -38,7 +38,7 @@ const COMPARISONS: [(&str, Comparison); 5] = [
 /// Why a text is not a threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdError {
-    /// The text contains no comparison.
+    /// The text contains no comparison of a figure and a value.
     #[error("`{0}`: write FIGURE, one of < <= == >= >, and a value, as in `p99 < 500ms`")]
     Form(String),
     /// The left side is not a figure.
@@ -47,11 +47,11 @@ pub enum ThresholdError {
     /// The right side is not a value of the figure.
     #[error("`{value}` is no value for {figure}: {wanted}")]
     Value {
-        /// Name of the figure.
+        /// Name of the figure on the left side.
         figure: String,
-        /// Text of the value.
+        /// Text on the right side, which could not be parsed.
         value: String,
-        /// Expected form of the value.
+        /// Form that a value of this figure must have.
         wanted: &'static str,
     },
 }
@@ -78,7 +78,7 @@ impl Threshold {
         self.value
     }
 
-    /// Name of the figure.
+    /// Returns the name of the figure on the left side.
     #[must_use]
     pub fn figure(&self) -> &str {
         &self.figure

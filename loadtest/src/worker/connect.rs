@@ -33,7 +33,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Why a connection could not be opened.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// Reason, as the counts name it.
+    /// Reason of the failure, under which reports count it.
     pub(crate) reason: String,
     /// Code of the server, if it sent one.
     pub(crate) code: Option<Code>,
@@ -83,15 +83,15 @@ pub(crate) struct Connection {
 /// Answer of entry: endpoints, and how to reconnect.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
-    /// WebSocket endpoints, in order.
+    /// WebSocket endpoints that entry named, the preferred one first.
     pub(crate) endpoints: Vec<Endpoint>,
-    /// The ticket, with its earliest time.
+    /// Ticket of entry, with the earliest time of the join.
     pub(crate) ticket: Option<EntryTicket>,
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_max: Duration,
 }
 
-/// Asks entry for a route.
+/// Asks entry for the endpoints of a room. The reason of a failure begins with `entry: `.
 pub(crate) async fn ask(context: &Context, room: usize) -> Result<EntryAnswer, Failure> {
     let path = format!("/v1/entry?room={}", context.popularity.rooms()[room]);
     let answer = context.entry.call(&Call::get(&path)).await;
@@ -121,7 +121,7 @@ pub(crate) struct Wish {
     pub(crate) viewer: u32,
     pub(crate) room: usize,
     pub(crate) pace: Pace,
-    /// Position after which to resume.
+    /// Position after which to resume; absent at the first join.
     pub(crate) after: Option<u64>,
 }
 

@@ -79,7 +79,7 @@ impl Context {
         drop(self.leave.subscribe().wait_for(|leave| *leave).await);
     }
 
-    /// Number of the present second.
+    /// Returns the number of the present second since the start of the run.
     pub(crate) fn second(&self) -> u32 {
         Moment::now().since(self.plan.start).as_secs() as u32
     }

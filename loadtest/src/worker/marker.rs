@@ -4,7 +4,7 @@ use crate::clock::Moment;
 
 const PREFIX: &str = "lt.";
 
-/// Ids of one thread's posts.
+/// Source of the message ids of one thread, which carry the intended send time.
 #[derive(Debug)]
 pub(crate) struct Marker {
     run: u64,
@@ -17,7 +17,7 @@ impl Marker {
         Marker { run, shard, count: 0 }
     }
 
-    /// Returns the next id.
+    /// Returns a new id that carries the intended send time.
     pub(crate) fn next(&mut self, intended: Moment) -> String {
         self.count += 1;
         format!("{PREFIX}{}.{:x}.{:x}.{:x}", intended.0, self.run & 0xffff_ffff, self.shard, self.count)

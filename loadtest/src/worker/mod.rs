@@ -34,7 +34,7 @@ const REPORTS_MAX: usize = 256;
 /// An event that the worker waits for.
 enum Event {
     Report(Report),
-    /// The conductor's union of all ledgers.
+    /// Messages that all workers together know as sent.
     Ledger(Ledger),
     /// The conductor has ended, so the worker ends.
     ConductorGone,

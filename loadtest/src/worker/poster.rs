@@ -35,7 +35,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// on a busy machine.
 const LAST_SECS: f64 = 0.5;
 
-/// A post that is due.
 struct Due {
     secs: f64,
     source: Source,

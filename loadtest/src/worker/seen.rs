@@ -38,7 +38,6 @@ pub(crate) struct SeenBatch {
     pub(crate) repair: Option<(RepairOutcome, u64)>,
 }
 
-/// One message of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeenMessage {
     pub(crate) sequence: u64,
@@ -47,7 +46,6 @@ pub(crate) struct SeenMessage {
     pub(crate) intended: Option<Moment>,
 }
 
-/// Content of a frame.
 #[derive(Debug)]
 pub(crate) enum Said {
     Batch(Rc<SeenBatch>),
@@ -61,11 +59,11 @@ pub(crate) struct Seen {
     pub(crate) ledger: Ledger,
 }
 
-/// The newest frames of one room.
+/// Newest frames of one room, parsed once for all viewers of the thread.
 #[derive(Debug, Clone, Default)]
 struct Frames {
     by_key: HashMap<u64, (Vec<u8>, Rc<SeenBatch>)>,
-    /// Keys, the oldest first.
+    /// Keys of the kept frames, the oldest first.
     keys: VecDeque<u64>,
 }
 

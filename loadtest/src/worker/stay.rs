@@ -103,7 +103,7 @@ async fn after(
 
 /// Continuation of a stay after a connection.
 enum Next {
-    /// The stay is over.
+    /// The stay is over, by its time or by a final refusal.
     Done { connected: bool },
     /// The viewer connects again after a wait.
     Again,

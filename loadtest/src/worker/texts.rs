@@ -1,4 +1,4 @@
-//! Texts and gifts of posts.
+//! Texts, gifts and likes that posts are made of.
 
 use barrage_protocol::MessageId;
 use barrage_protocol::post::{Gift, Post, Style};
@@ -13,7 +13,7 @@ use crate::recording::tape::Tape;
 /// Gifts without a recording, and their prices. None is free: a room may hold free gifts like chat,
 /// while the load tester expects every gift to be shown.
 const GIFTS: [(&str, u64); 4] = [("heart", 10), ("rose", 100), ("rocket", 5_000), ("castle", 100_000)];
-/// Most likes in one post.
+/// Maximum number of likes in one post.
 const LIKES_MAX: u32 = 10;
 
 /// First and last character of generated texts: three bytes each.
@@ -24,12 +24,12 @@ const TEXT_BYTES_MAX: u32 = 600;
 /// Longest name of a gift, in bytes; a recorded gift with a longer text was a super chat.
 const GIFT_NAME_BYTES_MAX: u32 = 60;
 
-/// Source of random texts.
+/// Source of the texts of chat messages.
 #[derive(Debug)]
 pub(crate) enum Texts {
-    /// One of the recorded texts.
+    /// Texts of a recording, one of which is drawn for each post.
     Written(Vec<String>),
-    /// Generated texts of this many characters.
+    /// Generated texts of this many characters, three bytes each.
     Long(u32),
 }
 

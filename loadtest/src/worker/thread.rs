@@ -28,9 +28,9 @@ pub(crate) type Stop = watch::Receiver<bool>;
 /// A report of a thread to its worker.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// A second is over.
+    /// One second of the thread is over.
     Tick { second: u32, interval: Box<Interval> },
-    /// The run is over.
+    /// The thread's share is over: records of its viewers, and the sent messages.
     Done { records: Vec<Record>, ledger: Ledger },
     /// The thread cannot continue; the text is the reason.
     Failed(String),

@@ -40,7 +40,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Begins the chain at a position.
+    /// Begins the chain at the position of the hello.
     pub(crate) fn begin(&mut self, sequence: u64) {
         (self.record.first, self.record.last) = (sequence, sequence);
     }

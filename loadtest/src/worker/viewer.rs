@@ -32,7 +32,7 @@ pub(crate) struct Viewer {
     pub(crate) resume: Lateness,
     /// Time at which the viewer leaves or the run ends.
     pub(crate) leave: Instant,
-    /// Begin of the next connect latency.
+    /// Time from which the latency of the next connect counts.
     pub(crate) since: Moment,
     /// Time of the last move to another gateway.
     moved_at: Cell<Option<Moment>>,
@@ -40,12 +40,12 @@ pub(crate) struct Viewer {
     pub(crate) is_connected: bool,
 }
 
-/// How a viewer gets a hello.
+/// Reason of the hello that a viewer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coming {
-    /// By its first join.
+    /// The viewer joins its room for the first time.
     New,
-    /// After its connection was lost.
+    /// The viewer reconnects after it lost its connection.
     Back,
     /// By a move from a connection that served until then.
     Moved,

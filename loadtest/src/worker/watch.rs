@@ -23,7 +23,7 @@ use super::viewer::{Coming, Viewer};
 use crate::clock::Moment;
 use crate::net::source::Pace;
 
-/// Size of one read.
+/// Bytes that one read takes at most.
 const READ_BYTES: usize = 64 * 1024;
 /// Time after which a connection without a hello is given up.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,12 +32,12 @@ const MOVE_AGAIN: Duration = Duration::from_secs(2);
 /// A time so far away that it needs no timer.
 const NEVER: Duration = Duration::from_secs(7 * 86_400);
 
-/// How a connection ended.
+/// How a viewer's connection ended, which decides the next step.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The viewer left at its time.
+    /// The viewer left at the time that the scenario set.
     Left,
-    /// The scenario reset the connection.
+    /// The scenario reset the connection as a fault.
     Cut,
     /// The server sent the viewer to another gateway, where it is now.
     Moved,

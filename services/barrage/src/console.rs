@@ -17,7 +17,7 @@ pub(crate) fn print_error(error: &anyhow::Error) {
 /// Whether a server process prints text for a person on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Console {
-    /// Prints addresses and replays.
+    /// Prints addresses and replays as text for people.
     Text,
     /// Prints nothing, because a parent process reads the ready line there (`--ready-fd 1`).
     Silent,

@@ -118,7 +118,7 @@ pub(crate) fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the key {} cannot be written", path.display()))
 }
 
-/// Whether a missing key is created.
+/// Whether a missing token key is created or is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MakeKey {
     Never,

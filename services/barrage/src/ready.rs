@@ -22,7 +22,7 @@ pub(crate) struct ReadyLine {
     pub(crate) members: Vec<ReadyMember>,
 }
 
-/// One process of a fleet.
+/// Addresses of one process of a fleet, for programs that read the line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReadyMember {
     pub(crate) name: String,

@@ -1,6 +1,6 @@
 //! Roles of a process: the parts that run in it.
 
-/// Set of roles of one process.
+/// Set of the roles that one process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Roles {
     pub(crate) gateway: bool,
@@ -10,19 +10,19 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    /// Roles of `barrage up`.
+    /// All roles, which `barrage up` has in one process.
     pub(crate) const ALL: Roles = Roles { gateway: true, uplink: true, entry: true, archiver: true };
     const NONE: Roles = Roles { gateway: false, uplink: false, entry: false, archiver: false };
-    /// Role of `barrage gateway`.
+    /// Role of a process that `barrage gateway` starts.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
-    /// Role of `barrage uplink`.
+    /// Role of a process that `barrage uplink` starts.
     pub(crate) const UPLINK: Roles = Roles { uplink: true, ..Roles::NONE };
-    /// Role of `barrage entry`.
+    /// Role of a process that `barrage entry` starts.
     pub(crate) const ENTRY: Roles = Roles { entry: true, ..Roles::NONE };
-    /// Role of `barrage archiver`.
+    /// Role of a process that `barrage archiver` starts.
     pub(crate) const ARCHIVER: Roles = Roles { archiver: true, ..Roles::NONE };
 
-    /// Whether the process has public listeners.
+    /// Whether the process has public listeners; the archiver alone has none.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
     }

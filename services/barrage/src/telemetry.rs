@@ -1,4 +1,4 @@
-//! Start of structured logging.
+//! Structured logging to standard error, as text or as JSON.
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;

@@ -29,16 +29,16 @@ impl Default for HoldLimits {
 /// Action after a batch or a tick. Actions are carried out in order.
 #[derive(Debug)]
 pub enum Step {
-    /// Deliver these messages and sums.
+    /// Deliver these messages and sums to the caller.
     Deliver(Batch),
     /// Request the messages between two positions, both excluded.
     Ask {
-        /// Position of the last message received.
+        /// Position of the last message before the gap.
         after: Sequence,
-        /// First position after the gap.
+        /// Position of the first message after the gap.
         before: Sequence,
     },
-    /// Give the gap up.
+    /// Give the gap up, after too many batches or requests.
     Lost {
         /// Last position of the gap; the chain continues after it.
         up_to: Sequence,
@@ -52,7 +52,7 @@ struct Asked {
     times: u32,
 }
 
-/// Chain of one room.
+/// Chain of one room: orders batches and finds gaps. Pure: time is an argument.
 #[derive(Debug)]
 pub struct RoomChain {
     position: Sequence,

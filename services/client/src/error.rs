@@ -1,14 +1,14 @@
-//! Errors of connects and sends.
+//! Errors of connects and sends, with the server's refusal where there is one.
 
 use barrage_protocol::code::Refusal;
 
 /// Cause of a failed connect. The viewer tries the next endpoint, or retries later.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The server refused the request.
+    /// The server refused the request; the refusal carries code and message.
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
-    /// No answer within the timeout.
+    /// No answer arrived within the configured timeout.
     #[error("no answer within the timeout")]
     Timeout,
     /// A network failure, or an answer that is not of the protocol.
@@ -22,7 +22,7 @@ impl ConnectError {
     }
 }
 
-/// Cause of a failed send.
+/// Cause for which the sender gave a post up.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The server refused for good, or named a wait beyond the deadline (`retry_after_ms`).

@@ -1,11 +1,11 @@
-//! Events of a viewer.
+//! Events that a viewer delivers to its caller.
 
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::Transport;
 use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use serde_json::value::RawValue;
 
-/// One event, in order.
+/// One event of a viewer. Events arrive in the order of the room's chain.
 #[derive(Debug)]
 pub enum Event {
     /// The viewer has joined the room, for the first time or after a reconnect.
@@ -14,25 +14,25 @@ pub enum Event {
     Message(BatchMessage),
     /// The server dropped chat messages before the next message.
     LeftOut {
-        /// Number of dropped messages.
+        /// Number of chat messages that the server dropped.
         chat: u64,
     },
     /// Likes since the last pulse, and the online count when it changed.
     Pulse {
-        /// Likes since the last pulse.
+        /// Likes of all users since the last pulse.
         likes: u64,
-        /// Joins since the last pulse.
+        /// Viewers that joined the room since the last pulse.
         entries: u64,
-        /// Viewers online, when the number changed.
+        /// Number of viewers online; `None` when it has not changed.
         online: Option<u64>,
     },
     /// Message for this user alone. Each notice is delivered once, and the client acknowledges it.
     Notice(Box<RawValue>),
     /// The server answered a repair or a resume.
     Repaired {
-        /// Outcome of the repair.
+        /// Outcome of the repair, as the server reported it.
         outcome: RepairOutcome,
-        /// Number of chat messages skipped.
+        /// Number of chat messages that the repair skipped.
         skipped: u64,
     },
     /// A gap could not be repaired in time. Its messages are unknown.
@@ -40,7 +40,7 @@ pub enum Event {
     /// More viewers want to join than the servers admit: the slot of this viewer comes after this wait, by
     /// default within a minute. The client waits by itself.
     Waiting {
-        /// Wait until the slot, in milliseconds.
+        /// Wait until the viewer's slot, in milliseconds.
         ms: u64,
     },
     /// The connection ended. The next attempt comes after this wait.
@@ -54,9 +54,9 @@ pub enum Event {
     Closed {
         /// Close code, if the server sent one.
         code: Option<u16>,
-        /// Advice of the close code.
+        /// Advice on reconnecting that belongs to the close code.
         advice: Advice,
-        /// Message of the server.
+        /// Message of the server, for logs and developers.
         message: String,
     },
 }

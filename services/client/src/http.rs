@@ -10,9 +10,9 @@ use crate::error::ConnectError;
 
 /// Time after which an unused connection is closed; viewers ask entry seldom.
 const IDLE: Duration = Duration::from_secs(10);
-/// Maximum unused connections to one host.
+/// Maximum number of idle connections to one host.
 const IDLE_MAX: usize = 8;
-/// Longest time for a TCP connect.
+/// Timeout of a TCP connect; a host that does not answer fails by then.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connections for entry, the race, event streams and polls. Clones share them. A pool must be used on
@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct HttpPool(pub(crate) reqwest::Client);
 
 impl HttpPool {
-    /// Creates an empty pool.
+    /// Creates an empty pool, which connects at the first request.
     #[must_use]
     pub fn new() -> Self {
         let builder = reqwest::Client::builder()

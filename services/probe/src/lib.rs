@@ -12,22 +12,22 @@ use tokio_util::sync::CancellationToken;
 
 pub use metrics::ProbeMetrics;
 
-/// Target and pace of a probe.
+/// Target, token and pace of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeConfig {
-    /// Base URL of entry.
+    /// Base URL of entry, which names gateways and uplinks.
     pub url: String,
     /// Room of the probe alone, so that no viewer sees the messages.
     pub room: RoomId,
     /// Token of a viewer of this room.
     pub token: String,
-    /// Time between two messages.
+    /// Time from one message of the probe to the next.
     pub interval: Duration,
     /// Time after which a message that was not shown counts as lost.
     pub deadline: Duration,
 }
 
-/// Cause of a failed probe.
+/// Stage at which a probe failed, with the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The viewer could not join the room.

@@ -1,8 +1,8 @@
-//! Prometheus metrics of the probe.
+//! Prometheus metrics of the probe: outcomes and latency.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
 
-/// Prometheus handles, registered once per process.
+/// Handles of the probe's metrics, registered once per process.
 #[derive(Debug, Clone)]
 pub struct ProbeMetrics {
     pub(crate) succeeded: IntCounter,
@@ -11,7 +11,7 @@ pub struct ProbeMetrics {
 }
 
 impl ProbeMetrics {
-    /// Registers all metrics on `registry`.
+    /// Registers all metrics on `registry`; fails when one is registered already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let succeeded = IntCounter::new("barrage_probe_succeeded_total", "Probe messages that were shown.")?;
         let failed = IntCounter::new("barrage_probe_failed_total", "Probes that failed.")?;

@@ -5,13 +5,13 @@ use serde_json::Value;
 /// Status and JSON body of an answer; `Null` when the body is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// HTTP status of the response.
+    /// HTTP status code of the answer, such as 200.
     pub status: u16,
-    /// Body of the response, as JSON.
+    /// JSON body of the answer; `Null` when it is not JSON.
     pub body: Value,
-    /// Value of the `Retry-After` header.
+    /// Value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
-    /// Value of the `RateLimit` header.
+    /// Value of the `RateLimit` header; `None` when absent.
     pub ratelimit: Option<String>,
 }
 

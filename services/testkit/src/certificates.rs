@@ -1,4 +1,4 @@
-//! Certificates for tests of TLS.
+//! Certificates for tests of TLS, made with `openssl`.
 
 use std::path::Path;
 use std::process::Command;

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::process::free_address;
 use crate::wait;
 
-/// Bearer token of the group `system:masters`.
+/// Bearer token with all permissions, as a member of the group `system:masters`.
 pub const ADMIN_TOKEN: &str = "admin-token";
 
 /// Longest wait for the API server; it makes its certificates first.

@@ -1,4 +1,4 @@
-//! A real NATS server with JetStream.
+//! A real NATS server with JetStream, as a process of the test.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,7 +25,7 @@ impl NatsServer {
         NatsServer::start_with(&[]).await
     }
 
-    /// Starts a server with more arguments.
+    /// Starts a server with further arguments, and waits for its greeting.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let server = NatsServer::spawn("nats", arguments.iter().map(ToString::to_string).collect());
         server.greeted().await;
@@ -58,13 +58,13 @@ impl NatsServer {
         NatsServer { process: Process::spawn(recipe, Some(folder)) }
     }
 
-    /// Address of the client port.
+    /// Returns the loopback address of the client port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.process.recipe.address
     }
 
-    /// URL of the client port.
+    /// Returns the `nats://` URL of the client port.
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
@@ -86,7 +86,7 @@ impl NatsServer {
         self.process.pause();
     }
 
-    /// Continues a paused server.
+    /// Continues a server that was paused; connections go on.
     pub fn resume(&self) {
         self.process.resume();
     }

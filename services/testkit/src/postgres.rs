@@ -1,4 +1,4 @@
-//! A real PostgreSQL server.
+//! A real PostgreSQL server, as processes of the test.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ impl PostgresServer {
         signal("STOP", children(&parent));
     }
 
-    /// Continues a paused server.
+    /// Continues all processes of a paused server.
     pub fn resume(&self) {
         let parent = self.parent();
         signal("CONT", children(&parent));

@@ -42,9 +42,9 @@ pub fn children(parent: &str) -> Vec<String> {
 pub struct Recipe {
     /// Name in messages, and of the log file.
     pub name: String,
-    /// Program and arguments of the process.
+    /// Program and its arguments; every start uses the same.
     pub command: Vec<String>,
-    /// Environment variables of the process.
+    /// Environment variables that are set in addition to the test's own.
     pub environment: Vec<(String, String)>,
     /// Working directory, which also holds the log.
     pub folder: PathBuf,
@@ -57,17 +57,17 @@ impl Recipe {
         self.folder.join(format!("{}.log", self.name))
     }
 
-    /// Output of all starts so far.
+    /// Returns the output of all starts so far; empty without a log.
     #[must_use]
     pub fn log_text(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 }
 
-/// A started process; killed on drop.
+/// A started process, which is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Process {
-    /// Command line of every start.
+    /// Command line and environment, used again by each restart.
     pub recipe: Recipe,
     child: Child,
     _folder: Option<TempDir>,
@@ -88,7 +88,7 @@ impl Process {
         Process { recipe, child, _folder: folder }
     }
 
-    /// Returns the id of the process.
+    /// Returns the process id of the current start.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -106,7 +106,7 @@ impl Process {
         self.signal("STOP");
     }
 
-    /// Continues a paused process.
+    /// Continues a process and its children after a pause.
     pub fn resume(&self) {
         self.signal("CONT");
     }
@@ -140,7 +140,7 @@ impl Process {
         panic!("{} does not start again:\n{}", self.recipe.name, self.recipe.log_text());
     }
 
-    /// Whether the process has not ended.
+    /// Whether the process is still running, without waiting for it.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -49,7 +49,7 @@ pub fn libfaketime() -> Option<PathBuf> {
     architectures.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|file| file.is_file())
 }
 
-/// Whether the tests run as root.
+/// Whether the tests run as root, for whom file modes deny nothing.
 #[must_use]
 pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0

@@ -1,4 +1,4 @@
-//! A real Redis server without persistence.
+//! A real Redis server without persistence, as a process of the test.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,7 +25,7 @@ impl RedisServer {
         RedisServer::start_with(&[]).await
     }
 
-    /// Starts a server with more arguments.
+    /// Starts a server with further arguments, and waits until it answers.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
         let mut recipe = recipe(folder.path(), address);
@@ -53,7 +53,7 @@ impl RedisServer {
         RedisServer { process }
     }
 
-    /// Address of the port.
+    /// Returns the loopback address of the server's port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.process.recipe.address
@@ -65,7 +65,7 @@ impl RedisServer {
         format!("redis://{}", self.address())
     }
 
-    /// Working directory of the server.
+    /// Returns the server's working directory, which has the certificates of a TLS server.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.process.recipe.folder
@@ -87,7 +87,7 @@ impl RedisServer {
         self.process.pause();
     }
 
-    /// Continues a paused server.
+    /// Continues a server that was paused; connections go on.
     pub fn resume(&self) {
         self.process.resume();
     }

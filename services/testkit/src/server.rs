@@ -1,4 +1,4 @@
-//! A `barrage` process on free ports.
+//! A `barrage up` process on free ports, alone or as a fleet.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ use crate::wait;
 /// Arguments, environment and files of a server.
 #[derive(Debug, Default, Clone)]
 pub struct ServerOptions {
-    /// Further arguments for `barrage up`.
+    /// Arguments for `barrage up` beyond those of the harness.
     pub arguments: Vec<String>,
-    /// Environment variables of the server.
+    /// Environment variables that are set for the server.
     pub environment: Vec<(String, String)>,
     /// Data directory to reuse; a new temporary one when absent.
     pub data_dir: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct ServerOptions {
     pub addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// A running server; killed on drop.
+/// A running server, which is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Server {
     binary: PathBuf,
@@ -48,15 +48,15 @@ pub struct Server {
 /// Addresses of one process of a fleet.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Endpoint {
-    /// Name, such as `gateway-1`.
+    /// Name of the process in its fleet, such as `gateway-1`.
     pub name: String,
-    /// Public addresses of the server.
+    /// Addresses of the public listeners of the process.
     pub public: Vec<SocketAddr>,
-    /// Address of the admin listener.
+    /// Address of the admin listener of the process.
     pub admin: SocketAddr,
 }
 
-/// The line that `barrage --ready-fd` writes.
+/// The JSON line that `barrage --ready-fd` writes when it listens.
 #[derive(Debug, Deserialize)]
 struct Ready {
     public: Vec<SocketAddr>,
@@ -154,7 +154,7 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Posts JSON to the public listener.
+    /// Posts JSON to the public listener. Panics when no answer comes.
     pub async fn post(&self, path: &str, token: &str, body: impl Into<reqwest::Body>) -> Answer {
         self.try_post(path, token, body).await.expect("an answer from the server")
     }
@@ -170,7 +170,7 @@ impl Server {
         Answer::read(self.http.get(format!("http://{}{path}", self.public)).send().await.unwrap()).await
     }
 
-    /// Calls the admin API.
+    /// Calls the admin API below `/v1/admin` with a token. Panics when no answer comes.
     pub async fn admin(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         self.admin_of(self.admin, method, path, token, body).await
     }
@@ -189,7 +189,7 @@ impl Server {
         Answer::read(request.bearer_auth(token).body(body.to_string()).send().await.unwrap()).await
     }
 
-    /// All metrics, in Prometheus' text format.
+    /// Returns all metrics of the admin listener, in Prometheus' text format.
     pub async fn metrics(&self) -> String {
         let url = format!("http://{}/metrics", self.admin);
         self.http.get(url).send().await.unwrap().text().await.unwrap()
@@ -211,7 +211,7 @@ impl Server {
         self.child.id().unwrap()
     }
 
-    /// Resident memory in bytes.
+    /// Returns the resident memory of the process, in bytes.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
@@ -229,7 +229,7 @@ impl Server {
         assert!(crate::process::signal("KILL", [self.id().to_string()]), "the server is gone");
     }
 
-    /// Whether the process has not ended.
+    /// Whether the process is still running, without waiting for it.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -13,28 +13,28 @@ use tokio::net::TcpStream;
 
 /// Largest frame of a server, before and after inflation.
 const FRAME_BYTES_MAX: usize = 16 << 20;
-/// Longest wait for a frame.
+/// Maximum wait for a frame; then the test panics.
 const FRAME_MAX: Duration = Duration::from_secs(20);
 
 /// Frame of the server, or the end of the connection.
 #[derive(Debug)]
 pub enum Frame {
-    /// Protocol frame with its JSON.
+    /// Frame of the protocol, parsed, with its JSON text.
     Protocol(ServerFrame, String),
-    /// Payload of a pong.
+    /// Payload of a WebSocket pong from the server.
     Pong(Vec<u8>),
     /// Code of a close frame; 1005 for a frame without a code.
     Close(u16),
-    /// The server closed the connection.
+    /// End of the TCP stream; a close frame, if any, came before.
     End,
 }
 
-/// A connection after its handshake.
+/// A WebSocket connection after its handshake, on which tests write raw bytes.
 #[derive(Debug)]
 pub struct RawSocket {
     stream: TcpStream,
     buffer: BytesMut,
-    /// Subprotocol that the server chose.
+    /// Subprotocol that the server chose; `None` when it chose none.
     pub subprotocol: Option<String>,
 }
 
@@ -101,12 +101,12 @@ impl RawSocket {
         drop(self.stream.write_all(bytes).await);
     }
 
-    /// Sends a masked text frame.
+    /// Sends a text frame, masked as the WebSocket protocol requires.
     pub async fn send_text(&mut self, text: &str) {
         self.send_raw(&masked(0x81, text.as_bytes())).await;
     }
 
-    /// Waits for the next frame.
+    /// Waits for the next frame. Panics after 20 s without one.
     pub async fn next(&mut self) -> Frame {
         tokio::time::timeout(FRAME_MAX, self.read()).await.expect("a frame of the server")
     }

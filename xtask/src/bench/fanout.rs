@@ -14,7 +14,7 @@ use crate::run::note;
 /// Time between the first delivery and the first count.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// A room and its traffic.
+/// A room and its traffic; the cases differ in batches and viewers.
 struct Case {
     name: &'static str,
     viewers: u32,

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::run::{note, say};
 
-/// Two binaries, measured by turns.
+/// Medians of two binaries that were measured by turns.
 pub(crate) struct ByTurns {
     /// Median of the binary that this checkout builds.
     ours: f64,
-    /// Median of the other binary.
+    /// Median of the binary that the user named.
     other: f64,
     /// Median of the rounds' ratios, ours to the other.
     ratio: f64,
@@ -39,7 +39,7 @@ impl ByTurns {
         Ok(ByTurns { ours: median(&mut of_ours), other: median(&mut of_other), ratio: median(&mut ratios) })
     }
 
-    /// Adds `NAME`, `NAME_other` and `NAME_ratio`.
+    /// Adds both medians and their ratio as `NAME`, `NAME_other` and `NAME_ratio`.
     pub(crate) fn add_to(&self, figures: &mut Map<String, Value>, name: &str) {
         figures.insert(name.into(), json!(self.ours.round()));
         figures.insert(format!("{name}_other"), json!(self.other.round()));
@@ -61,7 +61,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Rounds to three decimals.
+/// Rounds a value to three decimals, for printed figures.
 pub(crate) fn thousandths(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }

@@ -1,4 +1,4 @@
-//! The processes of a bench.
+//! The processes that a bench measures, and their start.
 
 pub(crate) mod admin;
 mod build;
@@ -13,5 +13,5 @@ pub(crate) use part::Part;
 pub(crate) use process::{Core, Process};
 pub(crate) use server::Server;
 
-/// Room of all benches.
+/// Room that all benches post to and watch.
 pub(crate) const ROOM: &str = "bench";

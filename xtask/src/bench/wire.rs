@@ -15,7 +15,7 @@ const PUBLIC: &str = "127.0.0.1:18480";
 const ADMIN: &str = "127.0.0.1:18481";
 /// Viewers of each encoding; the bytes per viewer do not depend on the number.
 const VIEWERS: u32 = 20;
-/// Time until the room is hot.
+/// Time before the first count, in which the room becomes hot.
 const WARM_UP: Duration = Duration::from_secs(3);
 /// Messages below which the figures are noise.
 const MESSAGES_MIN: f64 = 100.0;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::metadata::{Metadata, Package};
 
-/// This file, named in errors.
+/// Path of this file, which errors name as the place to change.
 const TABLE: &str = "xtask/src/lint/layers.rs";
 
 /// A crate, its layer and its dependencies in the workspace (those of tests are free).

@@ -37,7 +37,7 @@ impl Metadata {
         Ok(Metadata { packages: packages.iter().map(Package::from_json).collect() })
     }
 
-    /// Returns the members of the workspace.
+    /// Returns the packages that are members of the workspace.
     pub(crate) fn ours(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| package.is_ours)
     }

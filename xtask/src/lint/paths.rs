@@ -46,7 +46,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tracked files and their folders.
+/// Files that git tracks, and the folders that contain them.
 struct Tracked<'a> {
     files: Vec<&'a str>,
     /// Files, folders, and files without extension, as imports name them.

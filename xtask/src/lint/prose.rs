@@ -11,7 +11,7 @@ use crate::source::SourceFile;
 const DOC_WORDS_MIN: usize = 4;
 /// Longest line of a Markdown file, without tables and code.
 const MARKDOWN_CHARS_MAX: usize = 160;
-/// Longest subject of a commit.
+/// Maximum number of characters in the subject of a commit.
 const SUBJECT_CHARS_MAX: usize = 72;
 /// Findings that existed when the check was added. Lower it with each one that is rewritten.
 const KNOWN: usize = 55;

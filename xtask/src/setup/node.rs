@@ -7,7 +7,7 @@ use crate::run::{command, on_path, root, run};
 
 /// Oldest Node.js that builds the page. Debian 12 has 18.
 const MIN: (u32, u32) = (20, 19);
-/// Version taken from the npm registry.
+/// Major version of Node.js that is installed from the npm registry.
 pub(super) const TAKEN: &str = "22";
 
 /// Returns a Node.js that is new enough.
@@ -34,7 +34,7 @@ fn own_folder() -> PathBuf {
     root().join("target/tools/node_modules").join(package()).join("bin")
 }
 
-/// Installs Node.js into `target/tools`.
+/// Installs Node.js from the npm registry into `target/tools`.
 pub(super) fn install() -> anyhow::Result<()> {
     let prefix = root().join("target/tools").display().to_string();
     let wanted = format!("{}@{TAKEN}", package());

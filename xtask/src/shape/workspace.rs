@@ -16,7 +16,7 @@ pub(crate) struct Crate {
     pub(crate) tree: CrateTree,
 }
 
-/// All source of the workspace.
+/// All crates of the workspace and their parsed sources.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) crates: Vec<Crate>,

@@ -26,7 +26,7 @@ const BEFORE_NAMES: [&str; 18] = [
     "mut",
 ];
 
-/// Consecutive lines of one doc comment.
+/// Doc comment of an item or a module: its consecutive lines, joined.
 #[derive(Debug)]
 pub(crate) struct DocBlock {
     pub(crate) line: usize,

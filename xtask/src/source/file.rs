@@ -17,11 +17,11 @@ pub(crate) struct Function {
     pub(crate) lines: usize,
 }
 
-/// A `mod` declaration outside test code.
+/// A `mod` declaration outside test code, in a file or inline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Module {
     pub(crate) name: String,
-    /// The file that a `#[path]` names.
+    /// Path that a `#[path]` attribute names; `None` without one.
     pub(crate) path: Option<String>,
     /// A `mod` with a body in the same file.
     pub(crate) is_inline: bool,
@@ -35,11 +35,11 @@ pub(crate) struct SourceFile {
     pub(crate) lines: usize,
     pub(crate) functions: Vec<Function>,
     pub(crate) docs: Vec<DocBlock>,
-    /// Modules declared outside test code.
+    /// Modules that the file declares outside test code.
     pub(crate) modules: Vec<Module>,
     /// Names of items outside test code, at any depth.
     pub(crate) items: Vec<String>,
-    /// Paths used outside test code.
+    /// Paths that the file uses outside test code.
     pub(crate) imports: Vec<Import>,
 }
 

@@ -8,7 +8,7 @@ use super::lexer::{Kind, Token};
 pub(crate) struct Import {
     pub(crate) path: Vec<String>,
     pub(crate) role: Role,
-    /// Number of inline modules around it.
+    /// Number of inline modules that surround the import.
     pub(crate) depth: usize,
     pub(crate) line: usize,
 }
@@ -20,7 +20,7 @@ pub(crate) enum Role {
     Named(String),
     /// `pub use`, which offers the path under a name and uses nothing itself.
     Offered(String),
-    /// `use path::*`, which names nothing.
+    /// `use path::*`, which names no item of the module.
     Glob,
     /// `pub use path::*`, which offers a whole module.
     OfferedGlob,

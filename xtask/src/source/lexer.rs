@@ -3,15 +3,15 @@
 /// Kind of one token, as far as the checks tell tokens apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind<'a> {
-    /// Identifier or keyword, without `r#`.
+    /// Identifier or keyword, without the prefix of a raw one.
     Word(&'a str),
-    /// One character of punctuation.
+    /// One character of punctuation; operators are several tokens.
     Punct(char),
-    /// String, character or number.
+    /// Literal: a string, a character or a number.
     Literal(&'a str),
-    /// Text of a `///` comment line.
+    /// Text of one `///` comment line, without its marker.
     OuterDoc(&'a str),
-    /// Text of a `//!` comment line.
+    /// Text of one `//!` comment line, without its marker.
     InnerDoc(&'a str),
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Edge {
 /// A crate's files, without those of tests, and the edges between them.
 #[derive(Debug, Default)]
 pub(crate) struct CrateTree {
-    /// Paths below the crate's `src`.
+    /// Paths of the crate's files, below its `src` folder.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) edges: BTreeSet<Edge>,
     modules: Vec<Module>,

@@ -2,7 +2,7 @@
 
 use crate::run::{root, say};
 
-/// Tests that are printed.
+/// Number of slowest tests that are printed.
 const SHOWN: usize = 10;
 
 /// Prints the slowest tests of the last run of each profile.

@@ -1,4 +1,5 @@
-//! Carries a decision out.
+//! Carries out a decision: scales the Deployment, starts and cancels drains, and marks pods for
+//! deletion.
 
 use barrage_scaling::{Decision, GatewayId, MoveCause, ObservedGateway, PolicyConfig};
 

@@ -25,12 +25,12 @@ const CONTROLLER: &str = "barrage.dev/autoscaler";
 /// Longest text of an event: Kubernetes takes 1 KiB.
 const EVENT_CHARS_MAX: usize = 500;
 
-/// Deletion cost of a pod.
+/// Value of a pod's deletion-cost annotation, which decides which pods Kubernetes deletes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeletionCost {
-    /// Kubernetes deletes the pod first.
+    /// `VICTIM_COST`, below the default of 0, so that Kubernetes deletes the pod first.
     Victim,
-    /// The annotation is absent.
+    /// No annotation, which Kubernetes reads as a cost of 0.
     Default,
 }
 
@@ -125,7 +125,7 @@ impl Actuator {
         Ok(())
     }
 
-    /// Writes the status of the resource.
+    /// Merges the status into the resource's status subresource; the spec stays as it is.
     pub(crate) async fn status(
         &self,
         name: &str,

@@ -23,7 +23,7 @@ pub trait AdminCommands: Send + Sync {
     async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError>;
 }
 
-/// Sends [`AdminCommands`] over HTTP to gateways.
+/// Sends [`AdminCommands`] as HTTP requests to the admin listeners of gateways and entry.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpAdminCommands(pub(crate) HttpClient);
 

@@ -1,9 +1,8 @@
 //! Events for operators, written as Kubernetes events and as log lines.
 
-/// Type of a Kubernetes event.
+/// Type of a Kubernetes event, as its label names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
-    /// Expected in normal operation.
     Normal,
     /// An operator should look at the fleet.
     Warning,
@@ -18,7 +17,6 @@ impl EventKind {
     }
 }
 
-/// One event about one fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FleetEvent {
     pub(crate) kind: EventKind,

@@ -11,7 +11,7 @@ use crate::error::LoadsError;
 use crate::http::HttpClient;
 use crate::resource::LoadsSpec;
 
-/// A source of load reports.
+/// Source of load reports: the admin listener of entry, or Prometheus.
 #[async_trait]
 pub trait LoadSource: Send + Sync {
     /// Reads the newest report of each gateway, with its age.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use barrage_scaling::{EntryLoad, FleetInstance, FleetReport, GatewayId, Schedule};
 
-/// Start times that are kept.
+/// Maximum number of measured start durations that are kept.
 const STARTS_MAX: usize = 20;
 
 /// The newest report of each gateway whose pod exists, and of entry.
@@ -31,7 +31,7 @@ pub(crate) struct Start {
 }
 
 impl LatestReports {
-    /// Stores a successful read.
+    /// Stores a successful read. Gateways that it does not list keep their older report.
     pub(crate) fn store(&mut self, report: &FleetReport, now: Duration) {
         self.entry = Some(report.entry.unwrap_or_default());
         self.prewarms = report.prewarms.iter().cloned().map(Schedule::from).collect();

@@ -12,7 +12,7 @@ use super::latest_reports::{LatestReports, Start};
 
 /// Annotation that orders deletion: among ready pods, Kubernetes deletes the lowest cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-/// Deletion cost of a drained gateway.
+/// Deletion cost of a drained gateway: below the default of 0, so that Kubernetes deletes it first.
 pub const VICTIM_COST: &str = "-1000";
 /// Annotation of a pod that scale-in drains first.
 pub const CORDON: &str = "barrage.dev/cordon";
@@ -33,7 +33,7 @@ pub(crate) struct Observed {
     pub(crate) marked: Vec<String>,
     /// A pod whose deletion cost was set by another program.
     pub(crate) foreign_cost: Option<String>,
-    /// Whether a pod cannot be scheduled.
+    /// Whether the scheduler finds no node for at least one pod.
     pub(crate) unschedulable: bool,
     /// Resource version of the Deployment; a patch on an older version is refused.
     pub(crate) version: Option<String>,
@@ -89,7 +89,7 @@ impl Observed {
     }
 }
 
-/// Replicas that a Deployment asks for.
+/// Returns the replicas in the Deployment's spec; 1 when the field is absent, as in Kubernetes.
 pub(crate) fn replicas(deployment: &Deployment) -> u32 {
     let asked = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     u32::try_from(asked).unwrap_or(0)

@@ -22,7 +22,7 @@ const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// Time for which the controller verifies which pods a scale-in deleted.
 const VERIFY_FOR: Duration = Duration::from_secs(120);
 
-/// State of one fleet between passes.
+/// State of one fleet that the controller keeps from one pass to the next.
 #[derive(Default)]
 pub(crate) struct Fleet {
     memory: Memory,
@@ -55,7 +55,7 @@ pub(crate) struct Pass<'a> {
 /// Role of this replica of the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The replica decides and writes.
+    /// The replica holds the lease, so it decides and writes.
     Leader,
     /// Decides and writes nothing, so that it can take over at once.
     Standby,

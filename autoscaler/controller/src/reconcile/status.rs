@@ -6,12 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::error::ControllerError;
 use crate::resource::{FleetAutoscaler, FleetAutoscalerStatus, Recommendation};
 
-/// Outcome of one pass.
+/// Outcome of one pass, from which the status is written.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The spec is invalid; the text lists every problem.
     InvalidSpec(String),
-    /// The Deployment does not exist.
+    /// The Deployment of this name does not exist in the namespace.
     TargetMissing(String),
     /// The cluster could not be read or written.
     Failing(String),
@@ -19,7 +19,7 @@ pub(crate) enum Outcome {
     Decided(Box<Decided>),
 }
 
-/// A decision and its circumstances.
+/// A decision of the core, and the facts of the pass that the status shows beside it.
 #[derive(Debug)]
 pub(crate) struct Decided {
     pub(crate) decision: Decision,

@@ -5,18 +5,18 @@ use crate::capacity::Knee;
 use crate::observed::{LoadReport, Observation, ObservedGateway, Phase};
 use crate::policy::PolicyConfig;
 
-/// The gateways of a fleet, sorted.
+/// The gateways of a fleet, sorted by their phase and their reports.
 #[derive(Debug)]
 pub(crate) struct Census<'a> {
     /// Admit joins and report. When blind, every ready gateway counts.
     pub(crate) serving: Vec<&'a ObservedGateway>,
-    /// Gateways that are ready and cordoned.
+    /// Ready gateways that are cordoned: scale-in drains them first.
     pub(crate) cordoned: Vec<&'a ObservedGateway>,
-    /// Move their viewers to other gateways.
+    /// Gateways that move their viewers to other gateways before they end.
     pub(crate) draining: Vec<&'a ObservedGateway>,
     /// Starting, or asked for and not listed yet.
     pub(crate) arriving: u32,
-    /// Running and unable to serve.
+    /// Number of gateways that run and cannot serve.
     pub(crate) unready: u32,
     /// Should report and do not, or their reports are not credible.
     pub(crate) silent: u32,
@@ -64,7 +64,7 @@ impl<'a> Census<'a> {
         census
     }
 
-    /// Gateways that serve now or will.
+    /// Returns the number of gateways that serve now or will serve once they have started.
     pub(crate) fn supply(&self) -> u32 {
         count(self.serving.len()) + self.arriving
     }

@@ -17,11 +17,11 @@ const LEAVE_SHARE_MAX: f64 = 0.01;
 /// Demand at the time of an observation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
-    /// Connected and waiting viewers.
+    /// Number of viewers that are connected or wait at entry.
     pub viewers: f64,
     /// Viewers among them that wait at entry.
     pub waiting: f64,
-    /// Joins per second of the fleet.
+    /// Joins per second over all gateways; when the fleet is blind, the grants of entry.
     pub joins_per_s: f64,
     /// Deliveries, bytes and packets per second, for one viewer.
     pub per_viewer: [f64; 3],
@@ -60,7 +60,7 @@ impl Demand {
     }
 }
 
-/// Entry's counters, if they are credible.
+/// Returns entry's counters, or `None` when one is negative, not finite, or 1e12 or more.
 pub(crate) fn credible(entry: Option<EntryLoad>) -> Option<EntryLoad> {
     let is_credible = |x: f64| x.is_finite() && (0.0..1e12).contains(&x);
     entry.filter(|entry| is_credible(entry.waiting) && is_credible(entry.granted_per_s))

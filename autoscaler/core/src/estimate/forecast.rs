@@ -14,10 +14,10 @@ const REACTION_SECS: f64 = 4.0;
 /// Measured starts from which their 90th percentile replaces the policy's value.
 const STARTS_MIN: usize = 3;
 
-/// A forecast of demand.
+/// Demand that is forecast for the time when a gateway asked for now would be ready.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// Horizon of the forecast, in seconds.
+    /// Seconds from the observation to the forecast time.
     pub horizon_secs: f64,
     /// Growth that is extrapolated, in viewers per second; never negative.
     pub growth_per_s: f64,

@@ -11,7 +11,7 @@ use crate::policy::PolicyConfig;
 pub struct Need {
     /// Each measured axis, with the gateways that it asks for.
     pub axes: Vec<(Axis, f64)>,
-    /// The axis that asks for most.
+    /// The axis that asks for the most gateways, and so decides.
     pub limiting: Axis,
     /// Gateways that the limiting axis asks for.
     pub gateways: f64,
@@ -20,7 +20,7 @@ pub struct Need {
 /// A load that gateways are needed for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ExpectedLoad {
-    /// Viewers at the horizon.
+    /// Viewers to carry at the horizon of the forecast.
     pub(crate) viewers: f64,
     /// Deliveries, bytes and packets per second, for one viewer.
     pub(crate) per_viewer: [f64; 3],

@@ -1,4 +1,4 @@
-//! Panic: demand outgrows the fleet.
+//! Panic mode: when demand outgrows the fleet, no gateway drains until demand has settled.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The inputs of one decision.
+//! The inputs that all parts of one decision share.
 
 use std::time::Duration;
 
@@ -11,14 +11,13 @@ use crate::policy::PolicyConfig;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Round<'a> {
     pub(crate) policy: &'a PolicyConfig,
-    /// Knee of one gateway.
     pub(crate) knee: &'a Knee,
     pub(crate) seen: &'a Observation,
     pub(crate) census: &'a Census<'a>,
 }
 
 impl Round<'_> {
-    /// Time of the observation.
+    /// Returns the time of the observation, as the duration since the clock's origin.
     pub(crate) fn now(&self) -> Duration {
         self.seen.now()
     }

@@ -12,7 +12,7 @@ pub struct Series {
     samples: VecDeque<(f64, f64)>,
 }
 
-/// Most samples of a series.
+/// Maximum number of samples in a series; a new sample beyond it drops the oldest.
 const SAMPLES_MAX: usize = 1_000;
 
 impl Series {
@@ -75,7 +75,7 @@ impl Series {
         }
     }
 
-    /// Returns the newest value, if any.
+    /// Returns the newest value; `None` when the series is empty.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.samples.back().map(|(_, value)| *value)

@@ -9,24 +9,24 @@ use crate::schedule::Schedule;
 /// than its reader.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetReport {
-    /// Instances of every role.
+    /// Instances of all roles that reported lately, gateways among them.
     pub instances: Vec<FleetInstance>,
     /// Newcomers at all replicas of entry; absent when no entry has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryLoad>,
-    /// Announced audiences that are not over.
+    /// Announced audiences of rooms whose event is not over yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prewarms: Vec<FleetPrewarm>,
 }
 
-/// An announced audience of a room.
+/// An audience that an operator announced for a room, so that gateways start beforehand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetPrewarm {
-    /// Name of the room and time.
+    /// Name that explanations show: the room and the start time.
     pub name: String,
-    /// Start, in seconds of Unix time.
+    /// Start of the event, in seconds of Unix time.
     pub start_secs: f64,
-    /// Duration of the event, in seconds.
+    /// Duration of the event from its start, in seconds.
     pub duration_secs: f64,
     /// Number of viewers expected at the event.
     pub viewers: f64,
@@ -49,40 +49,40 @@ impl From<FleetPrewarm> for Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FleetRole {
-    /// Holds the viewers' connections.
+    /// Holds viewers' connections: the only role that the autoscaler scales.
     Gateway,
-    /// Any role that the autoscaler ignores.
+    /// Any other role; the autoscaler ignores its instances.
     #[serde(other)]
     Other,
 }
 
-/// Newest report of one instance.
+/// Newest report of one instance, with the age of the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetInstance {
-    /// Role of the instance.
+    /// Role under which the instance reports its load.
     pub role: FleetRole,
     /// Name of the instance; in Kubernetes the name of its pod.
     pub id: GatewayId,
     /// The instance refuses joins and moves its viewers.
     #[serde(default)]
     pub draining: bool,
-    /// Load of the instance.
+    /// Load that the instance reported; all zeros when the answer has none.
     #[serde(default)]
     pub load: LoadReport,
-    /// Age of the report, in milliseconds.
+    /// Age of the report when the server answered, in milliseconds.
     #[serde(default)]
     pub report_age_ms: f64,
 }
 
 impl FleetReport {
-    /// The gateways among the instances.
+    /// Returns the instances with the role of a gateway.
     pub fn gateways(&self) -> impl Iterator<Item = &FleetInstance> {
         self.instances.iter().filter(|instance| instance.role == FleetRole::Gateway)
     }
 }
 
 impl FleetInstance {
-    /// Phase by the instance's own report.
+    /// Returns the phase that follows from the report alone: draining or ready.
     #[must_use]
     pub fn phase(&self) -> Phase {
         if self.draining { Phase::Draining } else { Phase::Ready }

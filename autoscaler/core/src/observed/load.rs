@@ -1,4 +1,4 @@
-//! Reports of gateways and entry.
+//! Load reports of gateways, counters of entry, and gateways as an observer sees them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::axis::Axis;
 use crate::capacity::Knee;
 
-/// Name of a gateway.
+/// Name of a gateway, unique in its fleet; in Kubernetes the name of the pod.
 pub type GatewayId = Arc<str>;
 
 /// A figure beyond this multiple of its knee is a broken counter.
@@ -17,13 +17,13 @@ const CREDIBLE_TIMES_MAX: f64 = 10.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Created, and not yet ready.
+    /// The gateway has been created and has not become ready yet.
     Starting,
-    /// Serves and admits joins.
+    /// The gateway serves its viewers and admits joins.
     Ready,
     /// Serves, refuses joins, and moves its viewers to other gateways.
     Draining,
-    /// Runs and cannot serve.
+    /// The gateway runs but cannot serve, and admits no joins.
     Unready,
     /// Ends for a reason outside of the autoscaler, such as a rollout or a node that is removed.
     Ending,
@@ -38,31 +38,31 @@ pub enum Phase {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadReport {
-    /// Open connections of viewers.
+    /// Connections of viewers that are open at the time of the report.
     #[serde(serialize_with = "count")]
     pub connections: f64,
     /// Open viewer connections at most; 0 when the gateway reports no limit, and then it takes
     /// no viewer.
     pub connections_max: u64,
-    /// Rooms that the gateway subscribes to.
+    /// Number of rooms that the gateway subscribes to for its viewers.
     pub rooms: u64,
-    /// Viewers that joined, per second.
+    /// Viewers that joined per second, in the last second.
     pub joins_per_s: f64,
     /// Joins per second that the gateway admits at most; 0 when it sets no limit.
     pub joins_per_s_max: u32,
-    /// Messages delivered to viewers, per second.
+    /// Messages delivered to viewers per second, each viewer counted.
     pub deliveries_per_s: f64,
     /// Bytes accepted by viewers' sockets, per second.
     pub egress_bytes_per_s: f64,
     /// Writes to viewers' sockets, per second; each is one packet or more.
     #[serde(alias = "packets_per_s")]
     pub writes_per_s: f64,
-    /// Bytes in viewers' queues.
+    /// Bytes that wait in the queues of all viewers.
     #[serde(serialize_with = "count")]
     pub backlog_bytes: f64,
     /// Processors in use by the whole process.
     pub cpu_cores: f64,
-    /// Resident bytes of the process.
+    /// Resident bytes of the whole gateway process.
     #[serde(serialize_with = "count")]
     pub memory_bytes: f64,
     /// Longest time from the creation of a batch to its last write, in milliseconds.
@@ -94,7 +94,7 @@ impl LoadReport {
         self.connections < self.connections_max as f64
     }
 
-    /// Load on an axis.
+    /// Returns the load on an axis, in the unit of the axis.
     #[must_use]
     pub fn on(&self, axis: Axis) -> f64 {
         match axis {
@@ -140,25 +140,25 @@ impl LoadReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedGateway {
-    /// Name of the gateway.
+    /// Name of the gateway, by which decisions refer to it.
     pub id: GatewayId,
-    /// Phase of the gateway.
+    /// Phase in which the observer saw the gateway.
     pub phase: Phase,
-    /// Seconds since its creation.
+    /// Seconds since the gateway was created, not since it became ready.
     pub age_secs: f64,
     /// Newest report; absent when the gateway has sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<LoadReport>,
-    /// Seconds since the newest report.
+    /// Seconds since the newest report; without a report the value has no meaning.
     #[serde(default)]
     pub report_age_secs: f64,
     /// An operator cordoned the gateway, or it runs an old revision: scale-in drains it first.
     #[serde(default)]
     pub cordoned: bool,
-    /// The gateway is never drained.
+    /// The gateway is pinned by an operator: scale-in never drains it.
     #[serde(default)]
     pub pinned: bool,
-    /// Failure zone of the gateway.
+    /// Failure zone in which the gateway runs; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Arc<str>>,
 }

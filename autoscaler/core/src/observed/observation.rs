@@ -1,4 +1,4 @@
-//! The input of one decision.
+//! The observation of a fleet that one decision is made on.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Observation {
     pub at_secs: f64,
     /// Gateways that are asked for, draining ones included.
     pub replicas: u32,
-    /// Every gateway that exists.
+    /// Every gateway that exists, in any phase.
     pub gateways: Vec<ObservedGateway>,
     /// Entry's counters; absent when they cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,7 +59,7 @@ const OPEN_TICKS: u32 = 3;
 const FEW_SHARE: f64 = 0.05;
 
 impl WeightsConfig {
-    /// Returns every invalid value.
+    /// Returns every value outside of its range, with its key below `weights`.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         self.out_of_range("weights")
@@ -81,7 +81,7 @@ impl WeightsConfig {
 /// A gateway that newcomers may be sent to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// State of the gateway.
+    /// State and newest report of the gateway.
     pub load: ObservedGateway,
     /// Knee of the gateway: gateways may differ.
     pub knee: Knee,
@@ -127,7 +127,7 @@ pub struct Weigher {
 pub const GRANTS_MAX: usize = 600;
 
 impl Weigher {
-    /// A weigher without gateways.
+    /// Returns a weigher that knows no gateway; the first tick adds the gateways.
     #[must_use]
     pub fn new(config: WeightsConfig) -> Self {
         Weigher { config, gateways: BTreeMap::new(), blind: false }
@@ -252,7 +252,6 @@ struct Fleet {
 }
 
 impl Candidate {
-    /// The report, if it is credible.
     fn report(&self) -> Option<&LoadReport> {
         self.load.report.as_ref().filter(|report| report.is_sane(&self.knee))
     }

@@ -30,7 +30,6 @@ fn weigher() -> Weigher {
     Weigher::new(WeightsConfig::default())
 }
 
-/// Candidates with one knee.
 fn alike(gateways: &[ObservedGateway], knee: &Knee) -> Vec<Candidate> {
     gateways.iter().map(|load| Candidate { load: load.clone(), knee: knee.clone() }).collect()
 }
@@ -39,7 +38,7 @@ fn tick(weigher: &mut Weigher, gateways: &[ObservedGateway], secs: u64) -> Vec<W
     weigher.tick(&alike(gateways, &knee()), 1, Duration::from_secs(secs))
 }
 
-/// Weights after a minute without changes.
+/// Returns the weights after 60 ticks, one a second, with the same reports.
 fn settled(gateways: &[ObservedGateway]) -> Vec<Weight> {
     let mut weigher = weigher();
     (0..60).map(|secs| tick(&mut weigher, gateways, secs)).last().unwrap()

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Constraint {
-    /// The ceiling `replicas_max` holds.
+    /// The need is above `replicas_max`, so the ceiling decides and entry limits joins.
     AtMaximum,
-    /// The floor `replicas_min` holds.
+    /// The need is below `replicas_min`, so the floor decides.
     AtMinimum,
-    /// An announced audience raised the floor.
+    /// An announced audience or a schedule raised the floor above the need.
     Schedule,
-    /// Panic mode forbids drains of gateways.
+    /// Panic mode is on: no gateway drains until demand has settled.
     Panic,
     /// The need was higher within the scale-in window.
     Window,
@@ -28,30 +28,30 @@ pub enum Constraint {
     DrainPace,
     /// A gateway sends no report, or one that is not credible.
     MissingReports,
-    /// Most gateways send no report.
+    /// So many gateways send no report that the fleet stays and demand is estimated.
     Blind,
     /// The fleet has been blind for so long that the fallback holds.
     Fallback,
-    /// Entry's counters are missing.
+    /// Entry's counters are missing: the need is raised, and no gateway drains.
     EntryGone,
     /// A gateway is starting or unready; Kubernetes would delete it first.
     NotReady,
-    /// A rollout replaces gateways.
+    /// Another program, such as a rollout, replaces gateways at this moment.
     Rollout,
-    /// The mode is paused.
+    /// The mode is `paused`: the autoscaler leaves the fleet as it is.
     Paused,
-    /// The mode forbids scale-in.
+    /// The mode is `scale_out_only`: no gateway drains.
     ScaleOutOnly,
 }
 
 impl Constraint {
-    /// Label in metrics and files.
+    /// Returns the constraint's name in metrics and files.
     #[must_use]
     pub const fn label(self) -> &'static str {
         self.texts().0
     }
 
-    /// The effect, in one sentence.
+    /// Returns one sentence that explains the effect to an operator.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         self.texts().1
@@ -95,7 +95,7 @@ impl Constraint {
     }
 }
 
-/// Adds a constraint once.
+/// Adds a constraint unless the list has it already.
 pub(crate) fn add(constraints: &mut Vec<Constraint>, constraint: Constraint) {
     if !constraints.contains(&constraint) {
         constraints.push(constraint);

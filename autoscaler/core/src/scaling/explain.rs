@@ -1,4 +1,4 @@
-//! A decision in words and numbers.
+//! Text that explains a decision to an operator, with the numbers behind it.
 
 use std::fmt::Write as _;
 

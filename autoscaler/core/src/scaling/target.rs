@@ -5,7 +5,7 @@ use super::constraint::Constraint;
 use crate::estimate::{ExpectedLoad, Forecast, Memory, Need, Round, credible};
 use crate::schedule::Schedule;
 
-/// Gateways that should serve.
+/// Number of gateways that should serve, and the constraints that changed it.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// The need with its reserve, before any limit.
@@ -14,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) wanted: u32,
     /// Gateways that scale-in has to leave: `wanted` with the scale-in margin.
     pub(crate) kept: u32,
-    /// Constraints that changed the result.
+    /// Constraints that changed the number, for the decision's reason.
     pub(crate) constraints: Vec<Constraint>,
 }
 

@@ -3,18 +3,18 @@
 use barrage_scaling::Series;
 use std::time::Duration;
 
-/// Configuration of Knative's autoscaler.
+/// Configuration of Knative's pod autoscaler, in Knative's own terms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KpaConfig {
-    /// Target concurrency of one pod.
+    /// Target of concurrent viewers on one pod.
     pub target: f64,
-    /// Fewest pods that the autoscaler sets.
+    /// Fewest pods that the autoscaler asks for.
     pub replicas_min: u32,
-    /// Most pods that the autoscaler sets.
+    /// Most pods that the autoscaler asks for.
     pub replicas_max: u32,
-    /// Length of the stable window.
+    /// Length of the stable window, in seconds. Knative's default: 60.
     pub stable_secs: f64,
-    /// Length of the panic window.
+    /// Length of the panic window, in seconds. Knative's default: 6.
     pub panic_secs: f64,
     /// Panic begins when the panic window asks for this multiple of the ready pods.
     pub panic_threshold: f64,
@@ -41,7 +41,7 @@ impl KpaConfig {
     }
 }
 
-/// Knative's pod autoscaler, with its state.
+/// Knative's pod autoscaler, with the history that its windows average.
 #[derive(Debug, Clone)]
 pub struct Kpa {
     config: KpaConfig,

@@ -3,13 +3,13 @@
 /// Properties of a pod that decide its place in the order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ranked {
-    /// The condition `Ready` holds.
+    /// The pod's condition `Ready` is true; an unready pod is deleted first.
     pub ready: bool,
-    /// Annotation `controller.kubernetes.io/pod-deletion-cost` of the pod.
+    /// Annotation `controller.kubernetes.io/pod-deletion-cost`; the lower cost is deleted first.
     pub deletion_cost: i32,
     /// Seconds since the pod became ready, or since it was created.
     pub age_secs: f64,
-    /// Stands for the UID.
+    /// Stands in for the pod's UID, which decides between equal pods.
     pub uid: u64,
 }
 

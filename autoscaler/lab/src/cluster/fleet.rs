@@ -9,14 +9,14 @@ use rand::{RngExt, SeedableRng};
 use super::gateway::Gateway;
 use crate::baseline::replica_set::{Ranked, victims};
 
-/// Start times that are kept.
+/// Maximum number of measured start durations that are kept.
 const STARTS_MAX: usize = 20;
 /// Age of the first gateways, in seconds.
 const OLD_SECS: f64 = 3_600.0;
 
 pub(crate) struct Fleet {
     pub(crate) gateways: Vec<Gateway>,
-    /// Replicas that the policy has set.
+    /// Number of replicas that the policy has set last.
     pub(crate) replicas: u32,
     pub(crate) starts_secs: VecDeque<f64>,
     provision_secs: f64,

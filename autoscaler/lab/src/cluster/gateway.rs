@@ -1,4 +1,4 @@
-//! A simulated gateway and its viewers.
+//! A simulated gateway: its viewers, its load and its reports.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub(crate) struct Gateway {
     pub(crate) ready_secs: f64,
     pub(crate) phase: Phase,
     pub(crate) viewers: f64,
-    /// Joins in the present second.
+    /// Viewers that joined within the present second.
     pub(crate) joins: f64,
     pub(crate) deletion_cost: i32,
     /// When its end began, and its viewers at that time.

@@ -1,4 +1,4 @@
-//! The subcommands of the lab.
+//! The subcommands of the lab, one module each.
 
 pub(crate) mod replay;
 pub(crate) mod simulate;

@@ -1,4 +1,4 @@
-//! `simulate`: runs one policy over traces.
+//! `simulate`: runs the chosen contenders over traces and prints their figures.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -30,7 +30,7 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// The name in tables and JSON.
+    /// Returns the contender's name in tables and JSON.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ pub(crate) struct View<'a> {
     pub(crate) blackout: bool,
 }
 
-/// Decision of a contender.
+/// Orders of a contender at one tick, which the simulation carries out.
 #[derive(Default)]
 pub(crate) struct Orders {
     pub(crate) replicas: u32,
@@ -107,7 +107,7 @@ pub(crate) struct Orders {
     pub(crate) panic: bool,
 }
 
-/// A policy in the simulation.
+/// A scaling policy that the simulation asks at fixed intervals.
 pub(crate) trait Scaler {
     /// Time between two decisions, in whole seconds.
     fn period_secs(&self) -> u64;

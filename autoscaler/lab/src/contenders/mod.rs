@@ -1,4 +1,4 @@
-//! The policies that a simulation compares.
+//! The contenders: scaling policies that a simulation compares on equal terms.
 
 mod baselines;
 mod contender;

@@ -53,7 +53,7 @@ fn slow_nodes() -> Trace {
     Trace { name: "slow_nodes".into(), provision_secs: 120.0, ..celebrity() }
 }
 
-/// Returns all built-in traces.
+/// Returns all built-in traces, each made anew.
 #[must_use]
 pub fn built_ins() -> Vec<Trace> {
     vec![celebrity(), hot_chat(), diurnal(), saw(), blackout(), slow_nodes()]

@@ -14,14 +14,14 @@ pub struct Curve(Vec<(f64, f64)>);
 /// How a recorded curve is scaled to viewers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurveOptions {
-    /// Viewers at the greatest value.
+    /// Viewers that the curve's greatest value is scaled to.
     pub peak_viewers: f64,
     /// Hours around the peak to use, a quarter of them before it; the whole curve when absent.
     pub hours: Option<f64>,
 }
 
 impl Curve {
-    /// Returns a curve through the points.
+    /// Returns a curve through points of seconds and values, in any order.
     #[must_use]
     pub fn new(mut points: Vec<(f64, f64)>) -> Self {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -48,7 +48,7 @@ impl Curve {
         }
     }
 
-    /// Time of the last point.
+    /// Returns the time of the last point in seconds; 0 without points.
     #[must_use]
     pub fn end_secs(&self) -> f64 {
         self.0.last().map_or(0.0, |(at, _)| *at)

@@ -11,9 +11,9 @@ use super::curve::{Curve, CurveOptions};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
-    /// Name in tables and plots.
+    /// Name of the trace in tables and plots.
     pub name: String,
-    /// Viewers that want to watch.
+    /// Number of viewers that want to watch, over time.
     pub viewers: Curve,
     /// Egress of one viewer, in bytes per second. Default 1000.
     #[serde(default = "egress_per_viewer")]
@@ -76,7 +76,7 @@ impl Trace {
         if problems.is_empty() { Ok(trace) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    /// Length, in whole seconds.
+    /// Returns the length of the trace in whole seconds, rounded down.
     #[must_use]
     pub fn duration_secs(&self) -> u64 {
         self.viewers.end_secs() as u64

@@ -9,7 +9,7 @@ use crate::contenders::Contender;
 use crate::run::{Campaign, Outcome, Point, Timeline, TraceResult};
 use crate::tune::{Candidate, Tuned};
 
-/// Terms of the tables and plots.
+/// Terms of the tables and plots, with their definitions.
 const TERMS: [(&str, &str); 9] = [
     ("overload", "viewer-seconds on gateways beyond a knee, and the seconds in which any gateway was"),
     ("waiting", "viewer-seconds without a gateway, beyond the first second"),
@@ -37,7 +37,7 @@ tr.ours { font-weight: 600 }
 @media (max-width: 560px) { .terms { grid-template-columns: 1fr } dd { margin: 0 0 8px } }
 ";
 
-/// Returns the page of a campaign.
+/// Returns the HTML page with the tables and plots of a campaign.
 #[must_use]
 pub fn campaign_page(campaign: &Campaign, results: &[TraceResult]) -> String {
     let knee = &campaign.knee;
@@ -121,7 +121,6 @@ fn policies(contenders: &[Contender]) -> Markup {
     }
 }
 
-/// The colour of a policy's line.
 fn key(contender: Contender) -> Markup {
     html! { span.key { i style={ "background:" (color(contender)) } {} } }
 }

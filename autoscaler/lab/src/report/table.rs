@@ -1,4 +1,4 @@
-//! Results as a text table.
+//! Text table with the figures of each contender on each trace.
 
 use std::fmt::Write as _;
 
@@ -60,7 +60,7 @@ pub fn legend(contenders: &[Contender]) -> String {
     text
 }
 
-/// Formats a count in few characters.
+/// Formats a count in few characters, with k or M for thousands or millions.
 pub(crate) fn short(count: f64) -> String {
     match count {
         _ if count >= 1e8 => format!("{:.0} M", count / 1e6),

@@ -16,29 +16,29 @@ use crate::input::Trace;
 pub struct Campaign {
     /// Traces that each policy is simulated over.
     pub traces: Vec<Trace>,
-    /// Policies that the campaign compares.
+    /// Policies that the campaign compares, each on every trace.
     pub contenders: Vec<Contender>,
     /// Seeds of each run; results are means over them.
     pub seeds: Vec<u64>,
-    /// Knee of every simulated gateway.
+    /// Knee of every gateway that the campaign simulates.
     pub knee: Knee,
     /// Policy of this autoscaler; its floor and ceiling hold for all contenders.
     pub policy: PolicyConfig,
 }
 
-/// Results of one trace.
+/// Figures and timelines of all contenders on one trace.
 #[derive(Debug, Clone)]
 pub struct TraceResult {
-    /// Name of the trace.
+    /// Name of the trace that the contenders ran on.
     pub trace: String,
-    /// Means over the seeds, by contender.
+    /// Figures of each contender, as means over the seeds.
     pub outcomes: BTreeMap<Contender, Outcome>,
     /// The first seed over time, by contender.
     pub timelines: BTreeMap<Contender, Timeline>,
 }
 
 impl Campaign {
-    /// Returns the number of simulated runs.
+    /// Returns the number of simulated runs: traces times contenders times seeds.
     #[must_use]
     pub fn runs(&self) -> usize {
         self.traces.len() * self.contenders.len() * self.seeds.len()

@@ -1,11 +1,11 @@
-//! The figures of a run.
+//! The figures of a run, by which contenders are compared.
 
 use serde::{Deserialize, Serialize};
 
 /// Figures of one run, or means over seeds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Viewer-seconds on gateways beyond a knee.
+    /// Viewer-seconds that viewers spent on gateways beyond a knee.
     pub overload_viewer_s: f64,
     /// Seconds in which any gateway was beyond a knee.
     pub overload_s: f64,
@@ -16,21 +16,21 @@ pub struct Outcome {
     /// Least gateway hours that could carry the viewers: every gateway at its knee, starts and
     /// ends instant.
     pub lower_bound_gateway_hours: f64,
-    /// Changes of the number of gateways.
+    /// Number of times that the policy changed the number of gateways.
     pub scale_actions: f64,
     /// Changes in the other direction within ten minutes.
     pub reversed_actions: f64,
-    /// Viewers whose connection a scale-in closed.
+    /// Viewers whose connection was closed because a scale-in ended their gateway.
     pub forced_closes: f64,
     /// Viewers that were moved without a gap.
     pub paced_moves: f64,
     /// Gateways that were deleted although others had been chosen.
     pub wrong_victims: f64,
-    /// Greatest utilisation of any gateway.
+    /// Greatest utilisation of any gateway in the run; 1 is the knee.
     pub utilization_max: f64,
     /// Greatest skew of connections at the sampled moments.
     pub skew_max: f64,
-    /// Greatest number of gateways at once.
+    /// Greatest number of gateways at any moment of the run.
     pub replicas_max: f64,
     /// Mean error of the forecast at its horizon, as a share of the viewers; 0 for contenders
     /// without a forecast.
@@ -44,7 +44,7 @@ impl Outcome {
         self.overload_viewer_s + self.wait_viewer_s
     }
 
-    /// Returns the means of several runs.
+    /// Returns the means of several runs, field by field.
     #[must_use]
     pub fn mean(runs: &[Outcome]) -> Outcome {
         let many = runs.len().max(1) as f64;

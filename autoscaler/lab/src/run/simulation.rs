@@ -18,29 +18,29 @@ const NOISE: f64 = 0.003;
 /// Utilisation beyond which a gateway is overloaded; rounding errors do not count.
 const OVER: f64 = 1.0 + 1e-6;
 
-/// Inputs of a run.
+/// Inputs of a run; equal inputs give equal results.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Trace that the run simulates.
+    /// Trace of viewers that the run simulates.
     pub trace: Trace,
-    /// Knee of every gateway.
+    /// Knee of every gateway that the run simulates.
     pub knee: Knee,
     /// Policy of this autoscaler; its floor and ceiling hold for all contenders.
     pub policy: PolicyConfig,
-    /// Seed of all chance.
+    /// Seed of the random numbers that the simulation draws.
     pub seed: u64,
 }
 
-/// Result of a run.
+/// Result of a run: its figures, and the data of its plots.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Figures of the run.
+    /// Figures of the run, for tables and comparisons.
     pub outcome: Outcome,
-    /// Data of the plots.
+    /// State of the run over time, for plots.
     pub timeline: Timeline,
 }
 
-/// Simulates a trace under a contender.
+/// Simulates a trace from start to end with one contender in charge.
 #[must_use]
 pub fn run(setup: &Setup, contender: Contender) -> Run {
     Simulation::new(setup, contender).run()

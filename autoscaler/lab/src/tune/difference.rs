@@ -3,7 +3,7 @@
 use barrage_scaling::PolicyConfig;
 use toml::{Table, Value};
 
-/// A key whose values differ.
+/// A key whose values differ between two policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Path of the key, as in `scale_in.window_secs`.

@@ -26,7 +26,7 @@ pub enum Knob {
 }
 
 impl Knob {
-    /// All settings that the search changes.
+    /// All settings that the search may change.
     pub const ALL: [Knob; 9] = [
         Knob::TargetUtilization,
         Knob::ReserveReplicas,

@@ -9,16 +9,16 @@ use super::knob::Knob;
 use crate::contenders::Contender;
 use crate::run::{Campaign, Outcome, run_all};
 
-/// Settings of a search.
+/// Settings of a search for a better policy.
 #[derive(Debug, Clone)]
 pub struct Search {
     /// Traces, seeds, knee and the first policy; its contenders are not used.
     pub campaign: Campaign,
     /// Policies to try, including the first one.
     pub trials: usize,
-    /// How the result is chosen.
+    /// Rule that picks one policy among those tried.
     pub choice: Choice,
-    /// Number of threads that simulate.
+    /// Number of threads that run simulations at the same time.
     pub threads: usize,
 }
 
@@ -31,25 +31,25 @@ pub enum Choice {
     Slack(f64),
 }
 
-/// A policy that was tried.
+/// A policy that the search tried, with its costs.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Policy that was simulated.
+    /// Policy that was simulated over all traces.
     pub policy: PolicyConfig,
     /// Overload and waiting over all traces, in viewer-seconds.
     pub penalty: f64,
-    /// Gateway hours over all traces.
+    /// Gateway hours of the policy, summed over all traces.
     pub gateway_hours: f64,
-    /// Reversals over all traces.
+    /// Scale actions that were reversed within ten minutes, over all traces.
     pub reversed: f64,
 }
 
-/// Result of a search.
+/// Result of a search: all tried policies and the chosen one.
 #[derive(Debug, Clone)]
 pub struct Tuned {
     /// All policies that were tried, the first policy first.
     pub candidates: Vec<Candidate>,
-    /// Index of the chosen policy.
+    /// Index of the chosen policy in `candidates`.
     pub best: usize,
 }
 

@@ -15,13 +15,13 @@ use crate::config::{self, Config};
 /// Name of the file in the data directory.
 const NAME: &str = "fleet.toml";
 
-/// Sources of the file.
+/// Facts of the running fleet that the file contains.
 pub(super) struct FleetFile<'a> {
     pub(super) config: &'a Config,
     pub(super) servers: &'a Servers,
-    /// Admin address of the first uplink.
+    /// Admin address of the first uplink, which commands talk to.
     pub(super) admin: SocketAddr,
-    /// Public addresses of entry.
+    /// Public addresses of the fleet, which are those of entry.
     pub(super) listen: &'a [SocketAddr],
 }
 

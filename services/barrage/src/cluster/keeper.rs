@@ -23,7 +23,7 @@ const START_MAX: Duration = Duration::from_secs(20);
 const END_MAX: Duration = Duration::from_secs(15);
 /// Pause between an end and the first restart; doubled with each restart.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
-/// Longest pause before a restart.
+/// Maximum pause before a restart; doubling stops there.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Run time after which the pause is reset.
 const STABLE_RUN: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ pub(crate) struct Running {
     pub(crate) name: String,
     pub(crate) public: Vec<SocketAddr>,
     pub(crate) admin: SocketAddr,
-    /// Ends the member when cancelled.
+    /// Token that ends the member when it is cancelled.
     pub(crate) end: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ impl Keeper {
         File::create(&path).with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    /// Folder of the log files.
+    /// Returns the folder of the members' log files.
     pub(crate) fn log_dir(&self) -> &Path {
         &self.log_dir
     }

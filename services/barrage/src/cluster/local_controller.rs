@@ -37,7 +37,7 @@ const STARTS_MAX: usize = 20;
 /// A gateway that the controller has started or taken over.
 struct Owned {
     created: Instant,
-    /// `None` while the gateway starts.
+    /// Addresses of the process; `None` while the gateway starts.
     running: Option<Running>,
     reported: bool,
 }
@@ -49,7 +49,7 @@ pub(crate) struct LocalController {
     bus: Arc<dyn Bus>,
     keyring: Arc<Keyring>,
     http: reqwest::Client,
-    /// Admin address of entry.
+    /// Admin address of entry, where the controller sets factors on the weights.
     entry: SocketAddr,
     policy: PolicyConfig,
     knee: Knee,
@@ -59,10 +59,10 @@ pub(crate) struct LocalController {
     start_secs: VecDeque<f64>,
     /// Number in the name of the newest gateway.
     number: u16,
-    /// File of observations, for `barrage-autoscaler replay`.
+    /// Log of observations, in the form that `barrage-autoscaler replay` reads.
     record: File,
     recorded: u32,
-    /// Constraints of the newest log line.
+    /// Constraints of the newest log line, so that only a change is logged.
     logged: Vec<Constraint>,
     /// Earliest time of the next rebalance. An order covers a period of the policy, and an earlier
     /// order would replace the rest of the order before.
@@ -140,7 +140,7 @@ impl LocalController {
         writeln!(self.record)
     }
 
-    /// Collects the starts that have completed.
+    /// Stores the addresses of started gateways, and forgets those that could not start.
     fn collect_starts(&mut self) {
         while let Some(started) = self.starts.try_join_next() {
             match started {
@@ -285,7 +285,7 @@ impl LocalController {
     }
 }
 
-/// Describes a gateway for the autoscaler.
+/// Returns the gateway as an observation shows it; its phase follows from its registration.
 fn gateway_load(
     id: &GatewayId,
     owned: &Owned,

@@ -39,7 +39,7 @@ impl Member {
     }
 }
 
-/// Settings that all members share.
+/// Settings that all members of a fleet on one machine share.
 #[derive(Debug)]
 pub(crate) struct FleetContext {
     program: PathBuf,
@@ -126,7 +126,7 @@ impl FleetContext {
         Ok(member)
     }
 
-    /// Returns the archiver as a member.
+    /// Returns the archiver as a member of the fleet.
     pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
         self.member("archiver", "archiver".into())
     }

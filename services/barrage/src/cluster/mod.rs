@@ -28,9 +28,9 @@ use crate::key_watch::KeyWatch;
 use crate::ready::{ReadyFd, ReadyLine, ReadyMember};
 use crate::supervise;
 
-/// Number of gateways without `--gateways`.
+/// Number of gateways when `--gateways` is absent.
 const GATEWAYS: u16 = 3;
-/// Number of uplinks without `--uplinks`.
+/// Number of uplinks when `--uplinks` is absent.
 const UPLINKS: u16 = 2;
 /// Longest wait until entry has reports of a gateway and an uplink.
 const READY_MAX: Duration = Duration::from_secs(20);
@@ -84,7 +84,6 @@ async fn run(config: &Config, arguments: &UpArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Started members of the fleet.
 struct Members {
     entry: Running,
     gateways: Vec<Running>,
@@ -107,7 +106,7 @@ impl Members {
         Ok(Members { entry, gateways, uplinks, archiver })
     }
 
-    /// All members, entry first.
+    /// Returns all members: entry, gateways, uplinks, and the archiver last.
     fn all(&self) -> impl Iterator<Item = &Running> {
         let first = std::iter::once(&self.entry);
         first.chain(&self.gateways).chain(&self.uplinks).chain(std::iter::once(&self.archiver))

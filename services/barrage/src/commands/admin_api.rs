@@ -11,7 +11,7 @@ use crate::data_dir::{self, MakeKey};
 
 /// Lifetime of a token that a command mints for itself.
 const TOKEN_SECS: u64 = 60;
-/// Longest wait for an answer.
+/// Timeout of one request to the admin API.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Reason why a call of the admin API failed.
@@ -20,7 +20,7 @@ pub(crate) enum AdminError {
     /// The process answered 404; the text is its message.
     #[error("{0}")]
     NotFound(String),
-    /// No answer, or another refusal.
+    /// The process did not answer, or it refused with another status than 404.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
@@ -54,7 +54,7 @@ impl AdminApi {
         AdminApi { url: url.trim_end_matches('/').to_owned(), ..self.clone() }
     }
 
-    /// Sends a GET request.
+    /// Sends a GET request and returns the JSON body of the answer.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, AdminError> {
         self.call(self.http.get(format!("{}{path}", self.url))).await
     }

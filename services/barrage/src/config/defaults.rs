@@ -45,7 +45,7 @@ const EXAMPLES: &str = r##"
 /// URL of the moderation hook in the file: the key has no default.
 const HOOK_URL: &str = "http://127.0.0.1:9000/check";
 
-/// Prints the file.
+/// Prints a configuration file that contains every setting with its default.
 pub(crate) fn show_defaults() -> anyhow::Result<()> {
     print_line(text()?)
 }

@@ -18,7 +18,7 @@ const MISTAKES_MAX: usize = 100;
 /// Values of command line flags, which override all other sources.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
-    /// Configuration file; `./barrage.toml` when absent.
+    /// Path of the configuration file; when absent, `./barrage.toml` if it exists.
     pub(crate) file: Option<PathBuf>,
     pub(crate) data_dir: Option<PathBuf>,
     /// Public addresses; those of the configuration when empty.
@@ -125,7 +125,7 @@ fn path_of(error: &Error) -> Vec<String> {
     path
 }
 
-/// Values of one source.
+/// Values of one source, with the name that messages call it by.
 #[derive(Debug, Clone)]
 struct Layer {
     name: String,

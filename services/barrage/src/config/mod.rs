@@ -101,7 +101,7 @@ part! {
     }
 }
 
-/// Form of log lines.
+/// Format of log lines: text for people, JSON for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {

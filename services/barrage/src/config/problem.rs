@@ -1,4 +1,4 @@
-//! A mistake in the configuration.
+//! A mistake in the configuration, with the key that the user has to change.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Describes a mistake in words.
+    /// Returns a mistake with its key and a text that explains it.
     pub(crate) fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
         Problem { key: key.into(), text: text.into() }
     }
@@ -26,7 +26,7 @@ impl Problem {
         Problem { key, text }
     }
 
-    /// Describes an error with its causes.
+    /// Returns a mistake whose text is the error with all its causes.
     pub(crate) fn error(key: impl Into<String>, error: &anyhow::Error) -> Self {
         Problem::new(key, format!("{error:#}"))
     }

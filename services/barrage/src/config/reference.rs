@@ -11,7 +11,7 @@ use crate::console::print_line;
 
 pub(super) use barrage_part::join;
 
-/// Prints the reference as Markdown text.
+/// Prints the reference of all settings as Markdown text.
 pub(crate) fn show_reference() -> anyhow::Result<()> {
     print_line(text()?.trim_end())
 }

@@ -4,9 +4,9 @@ use barrage_part::Problem as OutOfRange;
 
 use super::{Config, Problem};
 
-/// Maximum number of public addresses.
+/// Maximum number of public addresses that one process listens on.
 const LISTENERS_MAX: usize = 16;
-/// Maximum number of token keys.
+/// Maximum number of keys that verify tokens.
 const KEYS_MAX: usize = 16;
 
 /// Returns every number outside of its range, and every broken relation between two keys.
@@ -80,7 +80,6 @@ fn orders(config: &Config, found: &mut Vec<OutOfRange>) {
     }
 }
 
-/// Checks lists of names and gifts.
 fn lists(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(problem) = config.uplink.gifts_problem() {
         problems.push(Problem::new("uplink.gifts", format!("uplink.gifts: {problem}")));

@@ -16,7 +16,7 @@ use barrage_store::Store;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// Time between two checks.
+/// Time from the start of a check to the start of the next one.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a disk or the store; a slower one counts as failed.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
@@ -27,7 +27,7 @@ const PROBE_BYTES: usize = 64 * 1024;
 /// File that each check writes in the folders of the process.
 const PROBE_FILE: &str = "probe.tmp";
 
-/// Dependencies that each check examines.
+/// Dependencies that each readiness check examines: bus, store and folders.
 pub(crate) struct Checks {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Option<Arc<dyn Store>>,

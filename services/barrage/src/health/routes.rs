@@ -20,7 +20,7 @@ use crate::autoscale;
 use crate::roles::Roles;
 use crate::supervise::{Vital, Watch};
 
-/// State that the handlers read.
+/// State that the handlers of health and metrics read.
 #[derive(Clone)]
 pub(crate) struct HealthContext {
     pub(crate) roles: Roles,
@@ -34,7 +34,7 @@ pub(crate) struct HealthContext {
     pub(crate) heartbeat_max: Duration,
 }
 
-/// Routes that need no token.
+/// Returns the routes that need no token: health, readiness and metrics.
 pub(crate) fn router(health: HealthContext) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
@@ -43,7 +43,7 @@ pub(crate) fn router(health: HealthContext) -> Router {
         .with_state(health)
 }
 
-/// Routes that need the role admin.
+/// Returns the routes that need a token of the role admin.
 pub(crate) fn admin_router(health: HealthContext) -> AdminRoutes {
     AdminRoutes::new(Router::new().route("/v1/admin/fleet", get(fleet)).with_state(health))
 }
@@ -110,7 +110,7 @@ struct Fleet {
 struct Instance {
     #[serde(flatten)]
     report: InstanceReport,
-    /// Age of the report in milliseconds.
+    /// Milliseconds since the instance's newest report arrived.
     report_age_ms: u64,
 }
 

@@ -6,7 +6,7 @@ use barrage_bus::Bus;
 use barrage_guarded::Guarded;
 use barrage_moderation::Moderator;
 
-/// Circuit breakers of this process.
+/// Circuit breakers of this process that switches can force.
 pub(crate) struct Breakers {
     /// Breaker before Redis, where limits are shared.
     pub(crate) redis: Option<Arc<Guarded>>,

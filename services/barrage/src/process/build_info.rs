@@ -6,7 +6,7 @@ use super::listeners::Listeners;
 use crate::config::Config;
 use crate::roles::Roles;
 
-/// Version of the package.
+/// Version of the package, from its manifest at build time.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Revision of the sources, from `BARRAGE_REVISION` at build time.
 pub(super) const REVISION: &str = match option_env!("BARRAGE_REVISION") {

@@ -20,7 +20,7 @@ use crate::data_dir::{self, MakeKey};
 use crate::roles::Roles;
 use crate::supervise::Stop;
 
-/// Shared handles of a process.
+/// Handles that the roles of one process share.
 pub(super) struct ProcessContext {
     pub(super) config: Config,
     pub(super) roles: Roles,

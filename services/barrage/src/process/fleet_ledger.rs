@@ -8,7 +8,7 @@ use prometheus::{IntGauge, Registry};
 
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
 
-/// Time between two sums.
+/// Time between two sums of the instances' conservation errors.
 const SUM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Registers the gauge and starts the task that sets it once a second. Each increase of the sum is

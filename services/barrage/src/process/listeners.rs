@@ -25,7 +25,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds all addresses of the configuration.
+    /// Binds the admin address, and the public addresses when a role needs them.
     pub(super) fn bind(roles: Roles, config: &Config) -> anyhow::Result<Self> {
         let public = if roles.is_public() { bind(&config.listen)? } else { Vec::new() };
         let admin = bind(&[config.admin_listen])?;

@@ -34,7 +34,7 @@ use crate::replay::Replay;
 use crate::roles::Roles;
 use crate::supervise::{self, Stage, Supervisor, Task, Wakeup};
 
-/// Room that every platform has.
+/// Room that each uplink creates at its start if it is absent.
 const DEMO_ROOM: &str = "demo";
 
 /// Arguments of a start that are not configuration.
@@ -88,7 +88,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     result
 }
 
-/// Creates a room unless it exists.
+/// Creates a room unless the settings on the bus contain it.
 async fn ensure_room(bus: &Arc<dyn Bus>, id: RoomId) -> anyhow::Result<()> {
     if bus.settings().borrow().rooms.contains_key(&id) {
         return Ok(());

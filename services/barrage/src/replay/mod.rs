@@ -23,11 +23,11 @@ const ROUND_PAUSE: Duration = Duration::from_secs(2);
 /// Recording, room and pace of a replay.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// Name of the file, for messages.
+    /// Name of the recording's file, for messages on the console.
     pub(crate) name: String,
     pub(crate) recording: Recording,
     pub(crate) room: RoomId,
-    /// Multiple of the recorded pace.
+    /// Multiple of the recorded pace; 2 replays twice as fast.
     pub(crate) speed: f64,
     /// Whether the replay starts again at the end.
     pub(crate) repeats: bool,
@@ -96,10 +96,10 @@ pub(crate) async fn run(replay: Replay, uplink: Arc<Uplink>, shutdown: Cancellat
     }
 }
 
-/// Number of messages by outcome.
+/// Number of replayed messages by the outcome of their posts.
 #[derive(Debug, Default)]
 struct Outcomes {
-    /// Shown to every viewer.
+    /// Messages that were shown to every viewer of the room.
     shown: u64,
     /// Over the display quota of the room: shown to no other viewer.
     held: u64,

@@ -36,7 +36,7 @@ impl Heartbeat {
         Heartbeat { started: Instant::now(), last_ms: Arc::default() }
     }
 
-    /// Records a poll at this moment.
+    /// Records that the task is polled at this moment.
     pub(crate) fn record(&self) {
         self.last_ms.store(self.now_ms(), Ordering::Relaxed);
     }
@@ -60,7 +60,7 @@ pub(crate) struct Monitored<T> {
 }
 
 impl<T> Monitored<T> {
-    /// Wraps a task with its heartbeat.
+    /// Wraps a task, so that each poll updates its heartbeat.
     pub(crate) fn new(
         task: impl Future<Output = T> + Send + 'static,
         heartbeat: Heartbeat,

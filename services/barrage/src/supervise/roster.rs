@@ -49,11 +49,11 @@ impl Task {
 /// Cause of the end of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The task returned without an error.
+    /// The task returned without an error, which is a failure unless it may end.
     Returned,
-    /// The task returned this error.
+    /// The task was aborted, or it returned this error with its causes.
     Error(String),
-    /// The task panicked with this message.
+    /// The task panicked; the text is the panic message.
     Panicked(String),
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Vital {
 }
 
 impl Roster {
-    /// Adds a task that has started.
+    /// Adds a task that has started. Task names are unique.
     pub(crate) fn started(&mut self, task: Task, heartbeat: Heartbeat) {
         debug_assert!(self.tasks.iter().all(|entry| entry.task.name != task.name), "{}", task.name);
         self.tasks.push(Entry { task, state: State::Running, heartbeat });

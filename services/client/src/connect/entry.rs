@@ -1,4 +1,4 @@
-//! Requests for endpoints to entry.
+//! Requests to entry for endpoints, and the fallback when entry does not answer.
 
 use std::time::Duration;
 

@@ -18,20 +18,20 @@ pub(crate) const OUTGOING_MAX: usize = 32;
 /// Parameters of a join that all endpoints of one connect share.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct JoinRequest<'a> {
-    /// Position to resume after.
+    /// Position to resume after; `None` for a first join.
     pub(crate) after: Option<Sequence>,
     /// Ticket of entry, for the URL of a stream.
     pub(crate) ticket: Option<&'a str>,
 }
 
-/// Item that a connection delivers.
+/// Item that a connection delivers to its viewer, in order.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A frame of the server, parsed.
+    /// A frame of the server, parsed from its JSON.
     Frame(ServerFrame),
-    /// Heartbeat without a frame.
+    /// Sign of life without a frame, such as a pong; it resets the silence timer.
     Alive,
-    /// End of the connection.
+    /// End of the connection; nothing follows on the channel.
     Closed {
         /// Close code, if the server sent one.
         code: Option<u16>,
@@ -40,7 +40,7 @@ pub(crate) enum Incoming {
     },
 }
 
-/// Open connection whose hello has arrived.
+/// Open connection that has received its hello, over any transport.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) transport: Transport,

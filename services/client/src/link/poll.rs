@@ -92,7 +92,7 @@ pub(crate) fn final_code(refusal: &Refusal) -> Option<u16> {
     is_final.then(|| refusal.code.close())
 }
 
-/// Query of one poll.
+/// Query of one long poll, in the URL.
 #[derive(Debug, Default)]
 struct Query {
     after: Option<Sequence>,

@@ -13,7 +13,7 @@ use crate::http::refusal;
 /// Largest event in bytes; a larger one ends the connection.
 const EVENT_BYTES_MAX: usize = 8 << 20;
 
-/// Connects and waits for the hello.
+/// Connects and waits for the hello, both within the connect timeout.
 pub(crate) async fn connect(
     http: &reqwest::Client,
     endpoint: &Endpoint,

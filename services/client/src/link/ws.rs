@@ -113,7 +113,7 @@ async fn handshake(
     Ok(TokioIo::new(upgraded))
 }
 
-/// Reads the refusal in an answer.
+/// Reads the refusal from the answer to a handshake; bounded in size and time.
 async fn refused(response: hyper::Response<hyper::body::Incoming>) -> ConnectError {
     const BYTES_MAX: usize = 64 * 1024;
     let status = response.status();

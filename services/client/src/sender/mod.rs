@@ -21,7 +21,7 @@ use crate::error::SendError;
 /// Bounds of the wait between attempts, when the server names no time.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// Sender of posts. Clones share connections.
+/// Sender of posts in the name of one user. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Sender {
     http: reqwest::Client,
@@ -29,7 +29,6 @@ pub struct Sender {
     config: SenderConfig,
 }
 
-/// Result of one attempt.
 enum Attempt<T> {
     Done(T),
     Refused(Refusal),

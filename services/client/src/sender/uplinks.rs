@@ -13,7 +13,7 @@ use crate::http::refusal;
 /// Longest wait for an answer of entry.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// List of uplinks, with its age.
+/// List of uplinks, configured or from entry, with its expiry.
 #[derive(Debug)]
 pub(super) struct Uplinks {
     entry_url: Option<String>,
@@ -64,7 +64,6 @@ impl Uplinks {
     }
 }
 
-/// Asks entry for uplinks.
 async fn ask(http: &reqwest::Client, entry_url: &str, room: &RoomId) -> Result<EntryAnswer, String> {
     let request = http.get(format!("{entry_url}/v1/entry?room={room}&purpose=send")).timeout(TIMEOUT);
     let response = request.send().await.map_err(|error| error.to_string())?;

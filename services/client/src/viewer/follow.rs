@@ -15,9 +15,9 @@ use crate::link::{Incoming, Link, Opening};
 
 /// Interval between two looks at a gap.
 const TICK: Duration = Duration::from_millis(500);
-/// Time for which acknowledgements are collected.
+/// Time for which acknowledgements are collected into one frame.
 const ACK_DELAY: Duration = Duration::from_millis(200);
-/// Maximum acknowledgements in one frame.
+/// Maximum number of acknowledgements in one frame.
 const ACKS_MAX: usize = 64;
 /// Shortest connection that counts as a success and resets the backoff.
 const STABLE: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const MOVE_AGAIN: Duration = Duration::from_secs(2);
 /// Heartbeat intervals of silence after which the client gives the connection up.
 const SILENT_HEARTBEATS: f64 = 1.5;
 
-/// A connection with its timers.
+/// An open connection with the timers that end or move it.
 struct Following {
     link: Link,
     ping: Interval,
@@ -40,7 +40,7 @@ struct Following {
 /// Result of one step of the loop.
 enum Turn {
     Stay,
-    /// The next connection is open.
+    /// The next connection is open and replaces this one.
     Move(Link),
     /// The connection has ended, with a close code and a message.
     Over(Option<u16>, String),

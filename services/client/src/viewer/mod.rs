@@ -1,4 +1,4 @@
-//! A viewer of one room.
+//! A viewer of one room, which reconnects and repairs gaps by itself.
 
 mod follow;
 mod session;

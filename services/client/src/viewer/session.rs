@@ -30,7 +30,7 @@ const UNKNOWN_MAX: u32 = 5;
 /// Bounds of the backoff until entry has named others.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// State of a viewer.
+/// State of a viewer that outlives its connections.
 pub(super) struct Session {
     pub(super) http: reqwest::Client,
     backoff: Backoff,
@@ -39,7 +39,7 @@ pub(super) struct Session {
     pub(super) position: Option<Sequence>,
     pub(super) chain: Option<RoomChain>,
     pub(super) started: Instant,
-    /// Consecutive refusals with `unknown_room`.
+    /// Consecutive refusals with `unknown_room`; the viewer ends after `UNKNOWN_MAX`.
     unknown: u32,
     notices: VecDeque<Sequence>,
     pub(super) acks: Vec<Sequence>,
@@ -48,10 +48,10 @@ pub(super) struct Session {
     pub(super) events: mpsc::Sender<Event>,
 }
 
-/// The caller has dropped the viewer.
+/// Error of a send to a caller that has dropped the viewer.
 pub(super) struct Gone;
 
-/// End of a connection.
+/// End of a connection, with its close code and message for the caller.
 pub(super) struct Ended {
     pub(super) code: Option<u16>,
     pub(super) message: String,

@@ -10,7 +10,7 @@ const START_MAX: Duration = Duration::from_secs(20);
 const READ_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Waits until the server is ready.
+/// Waits until the server is ready; an error after the longest start.
 pub(crate) fn wait_ready(admin: &str) -> anyhow::Result<()> {
     let started = Instant::now();
     while !get(admin, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
@@ -41,7 +41,7 @@ pub(crate) fn metric(admin: &str, name: &str, label: &str) -> anyhow::Result<f64
     Ok(text.lines().filter(is_asked).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
-/// Sleeps between two polls.
+/// Sleeps for the time between two polls of the server.
 pub(crate) fn pause() {
     sleep(POLL);
 }

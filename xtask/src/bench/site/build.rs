@@ -2,7 +2,7 @@
 
 use crate::run::{command, run};
 
-/// Programs of one build profile.
+/// Programs that a bench runs, built with one profile.
 pub(crate) struct Build {
     folder: String,
 }
@@ -23,7 +23,7 @@ impl Build {
         format!("{}/{name}", self.folder)
     }
 
-    /// Returns the path of the server.
+    /// Returns the path of the server's binary, from the root of the workspace.
     pub(crate) fn barrage(&self) -> String {
         self.program("barrage")
     }

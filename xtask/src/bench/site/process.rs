@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::run::command;
 
-/// Clock ticks per second in `/proc/PID/stat`.
+/// Clock ticks per second in `/proc/PID/stat`, as Linux reports them to programs.
 const TICKS_PER_S: f64 = 100.0;
 
 /// Core of a process: one for the measured process, one for all others.
@@ -48,7 +48,7 @@ impl Process {
         Ok((user + system) / TICKS_PER_S)
     }
 
-    /// Returns the resident memory in bytes.
+    /// Returns the resident memory of the process in bytes, as `/proc` shows it.
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

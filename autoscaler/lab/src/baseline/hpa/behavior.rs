@@ -1,20 +1,20 @@
-//! Limits on the rate of change.
+//! Limits of the HPA on the rate at which replicas change.
 
 /// Limit on the change within a period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ScalingPolicy {
-    /// Absolute number of pods.
+    /// A limit as an absolute number of pods.
     Pods {
         /// Most pods that one period may change.
         value: u32,
-        /// Length of the period, in seconds.
+        /// Length of the period that ends now, in seconds.
         period_secs: f64,
     },
     /// Share of the replicas at the period's start.
     Percent {
         /// Most percent of the pods that one period may change.
         value: u32,
-        /// Length of the period, in seconds.
+        /// Length of the period that ends now, in seconds.
         period_secs: f64,
     },
 }
@@ -34,16 +34,16 @@ impl ScalingPolicy {
 pub struct Rules {
     /// Length of the stabilisation window, in seconds.
     pub window_secs: f64,
-    /// Limits on the change.
+    /// Limits on the change; the one that allows most decides.
     pub policies: Vec<ScalingPolicy>,
 }
 
-/// Rules of both directions.
+/// Rules of the HPA for both directions, as in `spec.behavior`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behavior {
-    /// Rules that limit a scale-out.
+    /// Rules for adding pods, as in `spec.behavior.scaleUp`.
     pub up: Rules,
-    /// Rules that limit a scale-in.
+    /// Rules for removing pods, as in `spec.behavior.scaleDown`.
     pub down: Rules,
 }
 
@@ -60,7 +60,7 @@ impl Default for Behavior {
     }
 }
 
-/// Changes so far, with their times.
+/// Changes so far: the time in seconds and the number of pods.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     pub(super) up: Vec<(f64, u32)>,

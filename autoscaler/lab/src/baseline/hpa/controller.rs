@@ -4,25 +4,25 @@ use super::behavior::{Behavior, Events};
 use super::pods::Pod;
 use super::ratio::{Metric, Tolerance, replicas_for};
 
-/// Settings of an HPA object.
+/// Settings of one HPA object that the simulated controller reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HpaConfig {
-    /// Fewest replicas that the controller sets.
+    /// Fewest replicas: a lower desired number is raised to it.
     pub replicas_min: u32,
-    /// Most replicas that the controller sets.
+    /// Most replicas: a higher desired number is cut to it.
     pub replicas_max: u32,
-    /// Tolerance around the target.
+    /// Band of the metric's ratio to its target within which the replicas stay.
     pub tolerance: Tolerance,
-    /// Limits on the rate of change.
+    /// Limits on the rate at which the replicas change.
     pub behavior: Behavior,
 }
 
-/// Outcome of one pass.
+/// Outcome of one pass of the HPA controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HpaOutcome {
-    /// Scale to this number of replicas.
+    /// Set the target's replicas to this number.
     Scale(u32),
-    /// Keep the replicas as they are.
+    /// Keep the replicas: the desired number is the current one, or the target has 0 replicas.
     Keep,
     /// The metrics give no result, so the replicas stay.
     Failed,
@@ -37,7 +37,7 @@ pub struct Hpa {
 }
 
 impl Hpa {
-    /// An HPA without history.
+    /// Returns an HPA without history, as after a restart of the controller.
     #[must_use]
     pub fn new(config: HpaConfig) -> Self {
         Hpa { config, recommendations: Vec::new(), events: Events::default() }

@@ -10,30 +10,30 @@ const INITIAL_READINESS_SECS: f64 = 30.0;
 /// Phase of a pod, as Kubernetes reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodPhase {
-    /// Not scheduled, or not started.
+    /// The pod is not scheduled, or its containers have not started.
     Pending,
-    /// The containers have started.
+    /// The containers of the pod have started.
     Running,
-    /// Ended with an error.
+    /// The pod ended with an error, so it is ignored.
     Failed,
 }
 
 /// A pod as the HPA sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pod {
-    /// Number that stands for the name.
+    /// Number that stands in for the pod's name, unique in a run.
     pub name: u32,
-    /// Phase of the pod.
+    /// Phase of the pod, as its status shows it.
     pub phase: PodPhase,
-    /// A deletion timestamp is set.
+    /// The pod has a deletion timestamp, so it is about to end.
     pub deleting: bool,
-    /// The condition `Ready` holds.
+    /// The pod's condition `Ready` is true at this moment.
     pub ready: bool,
-    /// Start time, in seconds.
+    /// Start time of the pod, in seconds of simulated time.
     pub started_secs: f64,
     /// Time of the last change of readiness, in seconds.
     pub turned_secs: f64,
-    /// CPU request, in millicores.
+    /// CPU request of the pod, in millicores; the divisor of CPU utilisation.
     pub request: i64,
 }
 
@@ -42,13 +42,13 @@ pub struct Pod {
 pub struct Sample {
     /// Whole number, as in the metrics API.
     pub value: i64,
-    /// Time of the sample, in seconds.
+    /// Time of the sample, in seconds of simulated time.
     pub at_secs: f64,
-    /// Window of the sample, in seconds.
+    /// Length of the window that the sample averages, in seconds.
     pub window_secs: f64,
 }
 
-/// Samples by pod number.
+/// Samples of one metric, by the number of the pod.
 pub type Samples = BTreeMap<u32, Sample>;
 
 #[derive(Debug, Default)]

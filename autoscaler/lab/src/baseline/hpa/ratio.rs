@@ -1,4 +1,4 @@
-//! Replicas from one metric.
+//! Number of replicas that one metric asks for, as the HPA computes it.
 
 use super::pods::{Pod, PodPhase, Samples, group};
 
@@ -26,30 +26,30 @@ impl Tolerance {
 /// A metric with its target and its values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Metric {
-    /// CPU over request, in percent.
+    /// CPU use of the pods over their requests, in percent.
     Cpu {
-        /// Target, in percent of the requests.
+        /// Target as a percentage of the pods' requests.
         target: i64,
-        /// Millicores in use, by pod.
+        /// Millicores that each pod uses, by pod number.
         samples: Samples,
     },
-    /// An average over pods.
+    /// A metric of each pod, compared by its average over pods.
     Pods {
-        /// Target of the average over pods.
+        /// Target of the average over the pods that count.
         target: i64,
-        /// Values of the metric, by pod.
+        /// Values of the metric, by pod number.
         samples: Samples,
     },
     /// One value of another object or of an external source.
     Object {
-        /// Target of the value.
+        /// Target of the one value, in the unit of the metric.
         target: i64,
         /// The value; absent when it cannot be read.
         value: Option<i64>,
     },
     /// One external value, divided by the replicas.
     ExternalAverage {
-        /// Target for each replica.
+        /// Target of the value's share for each replica.
         target: i64,
         /// The value; absent when it cannot be read.
         value: Option<i64>,
@@ -59,7 +59,7 @@ pub enum Metric {
 /// Why a metric gives no number of replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {
-    /// The target has no pods.
+    /// The selector of the target matches no pods.
     #[error("no pods")]
     NoPods,
     /// No pod that counts has a value.
