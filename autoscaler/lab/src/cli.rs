@@ -1,13 +1,12 @@
-//! The subcommands of the lab and their arguments.
+//! The arguments of the subcommands, and the files that they name.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrage_scaling::{CapacityFile, ConfigError, Knee, PolicyConfig};
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use crate::commands::{replay, simulate, tune};
+use crate::console::note;
 use crate::contenders::Contender;
 use crate::input::{CurveOptions, Trace, built_in, built_ins};
 
@@ -33,41 +32,6 @@ A trace file is TOML or JSON; times are in seconds:
   provision_secs = 40
   deaths = [[900, 2]]
   blackouts = [[700, 820]]";
-
-/// The subcommands of the lab.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Simulate traces under several policies; compare overload, waiting and cost.
-    Simulate(Simulate),
-    /// Search the policy's numbers for less overload and waiting at a reasonable cost.
-    Tune(Tune),
-    /// Decide again for each observation of a log, and print the decisions.
-    Replay(Replay),
-    /// Explain the last decision of a log, in words and numbers.
-    Explain(Replay),
-    /// Compare what a policy would have asked for with what ran.
-    Compare(Compare),
-    /// Check a policy, and print it with every default filled in.
-    Policy(PolicyArgs),
-}
-
-impl Command {
-    /// Runs the subcommand.
-    ///
-    /// # Errors
-    /// A [`ConfigError`] when a file that the user named is invalid; any other error when
-    /// reading or writing fails.
-    pub fn run(&self) -> anyhow::Result<()> {
-        match self {
-            Command::Simulate(args) => simulate::run(args),
-            Command::Tune(args) => tune::run(args),
-            Command::Replay(args) => replay::replay(args),
-            Command::Explain(args) => replay::explain(args),
-            Command::Compare(args) => replay::compare(args),
-            Command::Policy(args) => print_policy(args),
-        }
-    }
-}
 
 /// The traces and the fleet of a simulation.
 #[derive(Debug, Args)]
@@ -220,21 +184,4 @@ impl Workload {
 /// Number of threads for simulations.
 pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn print_policy(args: &PolicyArgs) -> anyhow::Result<()> {
-    let policy = read_policy(args.config.as_deref())?;
-    print(&toml::to_string(&policy)?)
-}
-
-/// Prints text and a line end on standard output.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'))?;
-    Ok(())
-}
-
-/// Prints a line on standard error.
-pub(crate) fn note(text: &str) {
-    // A failed write to standard error has nowhere to be reported.
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }

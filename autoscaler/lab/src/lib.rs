@@ -15,6 +15,7 @@ pub mod baseline;
 mod cli;
 mod cluster;
 mod commands;
+mod console;
 pub mod contenders;
 pub mod input;
 mod progress;
@@ -22,4 +23,5 @@ pub mod report;
 pub mod run;
 pub mod tune;
 
-pub use cli::{Command, EXAMPLES, TRACE_FILE};
+pub use cli::{EXAMPLES, TRACE_FILE};
+pub use commands::Command;

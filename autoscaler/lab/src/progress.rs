@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::cli::note;
+use crate::console::note;
 
 /// A progress bar on a terminal; elsewhere a line at each tenth.
 pub(crate) struct Progress {

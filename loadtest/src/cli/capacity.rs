@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::against::{Against, block_on};
-use super::{say, write};
+use super::io::{say, write};
 use crate::capacity::config::CapacityConfig;
 use crate::capacity::{machine, measure};
 use crate::descriptors;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{say, write};
+use super::io::{say, write};
 use crate::error::LoadtestError;
 use crate::report::{self, Gate, Report, Verdict};
 

@@ -1,11 +1,11 @@
 //! Command line of the load tester: subcommands and their arguments.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 mod against;
 mod capacity;
 mod compare;
+mod io;
 mod replay;
 mod run;
 
@@ -13,12 +13,12 @@ use clap::{Parser, Subcommand};
 
 use crate::error::LoadtestError;
 use crate::measure::figure;
-use crate::scenario::Scenario;
 use crate::scenario::shipped;
 use crate::worker;
 
 use capacity::Capacity;
 use compare::Compare;
+use io::{parse, read, say, unknown};
 use replay::Replay;
 use run::Run;
 
@@ -95,15 +95,6 @@ impl Cli {
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<Scenario, LoadtestError> {
-    Scenario::parse(text).map_err(|error| LoadtestError::Usage(format!("{name}: {error}")))
-}
-
-fn unknown(name: &str) -> String {
-    let shipped: Vec<_> = shipped::SHIPPED.iter().map(|(name, _)| *name).collect();
-    format!("{name} is neither a file nor a built-in scenario ({})", shipped.join(", "))
-}
-
 fn figures() -> String {
     let latencies = format!(
         "{:<44}latency of deliveries, from the intended send\n{:<44}latency of one kind\n",
@@ -112,22 +103,4 @@ fn figures() -> String {
     );
     let others = figure::OTHERS.map(|(name, _, about)| format!("{name:<44}{about}\n"));
     latencies + &others.concat()
-}
-
-fn read(path: &Path) -> Result<String, LoadtestError> {
-    std::fs::read_to_string(path)
-        .map_err(|error| LoadtestError::Usage(format!("{} cannot be read: {error}", path.display())))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), LoadtestError> {
-    std::fs::write(path, text)
-        .map_err(|error| LoadtestError::cannot_run(format!("{} cannot be written", path.display()), error))
-}
-
-fn say(text: &str) -> Result<u8, LoadtestError> {
-    std::io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map(|()| 0)
-        .map_err(|error| LoadtestError::cannot_run("standard output is closed", error))
 }

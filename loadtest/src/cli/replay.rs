@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::against::Against;
+use super::io::say;
 use super::run::{Files, conclude};
-use super::say;
 use crate::error::LoadtestError;
 use crate::load::arrivals::Kind;
 use crate::load::population::{self, Phase};

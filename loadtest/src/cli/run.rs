@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::against::{Against, block_on};
-use super::{parse, read, say, unknown, write};
+use super::io::{parse, read, say, unknown, write};
 use crate::error::LoadtestError;
 use crate::report::{self, Verdict};
 use crate::run::{self, RunOptions};

@@ -2,7 +2,7 @@
 
 use crate::log::Log;
 use crate::registry::Registry;
-use crate::settings::SettingsStore;
+use crate::settings_store::SettingsStore;
 
 /// All that an engine does, for the roles that need it whole (`Arc<dyn Bus>`). A part that needs
 /// less takes one of the three traits.

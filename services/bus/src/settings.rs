@@ -12,30 +12,13 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use barrage_protocol::{RoomId, UserId};
-use tokio::sync::watch;
 
-use self::change::{Change, Changed, Setting, SettingKey};
-use self::error::{ChangeError, PREWARMS_MAX};
+use self::change::{Setting, SettingKey};
 use self::restriction::{Restriction, Restrictions};
 use self::revocation::Revocations;
-use self::room::{Prewarm, RoomPatch, RoomSettings};
+use self::room::{Prewarm, RoomSettings};
 use self::switch::Switches;
-use crate::config::BusConfig;
-use crate::error::BusError;
-
-/// Stores the settings and applies changes to them.
-#[async_trait]
-pub trait SettingsStore: Send + Sync + 'static {
-    /// Returns the settings in force, as a value that changes with them.
-    fn settings(&self) -> watch::Receiver<Arc<Settings>>;
-
-    /// Applies a change to the value as it is stored, and returns when the result is durable and
-    /// in force in this process. Two concurrent changes of one value both take effect, whichever
-    /// processes make them.
-    async fn change(&self, change: Change) -> Result<Changed, BusError>;
-}
 
 /// All settings, as one immutable value; a change replaces the whole value.
 #[derive(Debug, Clone, Default)]
@@ -73,49 +56,6 @@ impl Settings {
         self.restrictions.get(&(room.clone(), user.clone()))?.gravest(now_ms)
     }
 
-    /// Applies a change under the configured limits. Pure: engines and tests share it.
-    pub fn apply(&mut self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<Changed, BusError> {
-        self.admit(change, limits, now_ms)?;
-        if self.restrictions.len() >= limits.restrictions_max {
-            self.restrictions.retain(|_, it| !it.is_over(now_ms));
-        }
-        let key = change.key();
-        let before = self.get(&key);
-        let after = change.apply(before.as_ref(), now_ms).map_err(BusError::Refused)?;
-        self.put(key, after.clone());
-        Ok(Changed { before, after })
-    }
-
-    /// Refuses a change that adds a value where the limit is reached.
-    pub(crate) fn admit(&self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<(), BusError> {
-        match change {
-            Change::Room(room, _) | Change::Patch(room, RoomPatch::Put { .. } | RoomPatch::Ensure { .. }) => {
-                let is_new = !self.rooms.contains_key(room);
-                refuse_if(is_new && self.rooms.len() >= limits.rooms_max, BusError::Full("room"))
-            }
-            Change::Restrict { room, user, .. } => {
-                let is_new = !self.restrictions.contains_key(&(room.clone(), user.clone()));
-                let is_full = is_new && self.restrictions.len() >= limits.restrictions_max && {
-                    let live = self.restrictions.values().filter(|it| !it.is_over(now_ms));
-                    live.count() >= limits.restrictions_max
-                };
-                refuse_if(is_full, BusError::Full("restriction"))
-            }
-            Change::Revoke { user: Some(user), .. } => {
-                let known = &self.revocations.by_user;
-                let is_full = !known.contains_key(user) && known.len() >= limits.revocations_max;
-                refuse_if(is_full, BusError::Full("revocation"))
-            }
-            Change::Patch(room, RoomPatch::SetPrewarm(prewarm)) => {
-                let live = self.prewarms(now_ms);
-                let is_new = !live.iter().any(|(of, known)| *of == room && known.at_ms == prewarm.at_ms);
-                let is_full = is_new && live.len() >= PREWARMS_MAX;
-                refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
-            }
-            Change::Patch(..) | Change::Lift { .. } | Change::Switch { .. } | Change::Revoke { .. } => Ok(()),
-        }
-    }
-
     /// Returns the value under a key: a change starts from it.
     pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
         match key {
@@ -151,8 +91,4 @@ impl Settings {
             }
         }
     }
-}
-
-fn refuse_if(is_full: bool, error: BusError) -> Result<(), BusError> {
-    if is_full { Err(error) } else { Ok(()) }
 }

@@ -7,9 +7,11 @@
 //! The load tester's reports and the autoscaler's simulations are drawn with it.
 
 mod axis;
+mod dash;
 mod page;
 mod plot;
 
 pub use axis::XAxis;
+pub use dash::Dash;
 pub use page::page;
-pub use plot::{Band, Dash, Extent, Limit, Line, Mark, Plot, Shape};
+pub use plot::{Band, Extent, Limit, Line, Mark, Plot, Shape};

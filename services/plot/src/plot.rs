@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::axis::{XAxis, step};
+use crate::dash::Dash;
 
 /// Size of a plot, in SVG units.
 const WIDTH: f64 = 640.0;
@@ -17,48 +18,6 @@ const RIGHT: f64 = 8.0;
 const LIMIT_TIMES_MAX: f64 = 3.0;
 /// Width from which a band has room for its name, in SVG units.
 const NAMED_BAND_MIN: f64 = 48.0;
-
-/// Dashes of a line. Colours alone do not distinguish many lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Dash {
-    /// A line without gaps, the default of every line.
-    #[default]
-    Solid,
-    /// A line of long dashes with short gaps.
-    Dashed,
-    /// A line of short dashes that look like dots.
-    Dotted,
-    /// A long dash and a dot in turn.
-    DashDot,
-}
-
-impl Dash {
-    /// SVG's `stroke-dasharray`; empty for a solid line.
-    fn array(self) -> &'static str {
-        match self {
-            Dash::Solid => "",
-            Dash::Dashed => "7 3",
-            Dash::Dotted => "2 3",
-            Dash::DashDot => "9 3 2 3",
-        }
-    }
-
-    /// CSS background of the key in a caption.
-    fn swatch(self, color: &str) -> String {
-        let stops = match self {
-            Dash::Solid => return color.to_owned(),
-            Dash::Dashed => "0 7px, transparent 7px 10px",
-            Dash::Dotted => "0 2px, transparent 2px 5px",
-            Dash::DashDot => {
-                return format!(
-                    "repeating-linear-gradient(90deg, {color} 0 9px, transparent 9px 12px, \
-                     {color} 12px 14px, transparent 14px 17px)"
-                );
-            }
-        };
-        format!("repeating-linear-gradient(90deg, {color} {stops})")
-    }
-}
 
 /// How the points of a line are drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

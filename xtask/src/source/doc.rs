@@ -1,6 +1,6 @@
 //! Doc comments as blocks, and whether a block says more than a name.
 
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Token, matching};
 
 /// Words that add nothing to a name.
 const FILLERS: [&str; 12] = ["a", "an", "the", "of", "for", "to", "and", "this", "its", "in", "is", "with"];
@@ -105,7 +105,7 @@ pub(crate) fn blocks(tokens: &[Token<'_>]) -> Vec<DocBlock> {
 fn item_name(tokens: &[Token<'_>]) -> Option<String> {
     let mut at = 0;
     while tokens.get(at)?.is('#') {
-        at = super::file::matching(tokens, at + 1)? + 1;
+        at = matching(tokens, at + 1)? + 1;
     }
     let mut words = tokens[at..].iter().take(12).filter_map(Token::word);
     words.find(|word| !BEFORE_NAMES.contains(word)).map(str::to_owned)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::doc::{self, DocBlock};
 use super::imports::{self, Import};
-use super::lexer::{Kind, Token, tokens};
+use super::lexer::{Kind, Token, matching, tokens};
 
 /// Keywords whose next word is the name of an item.
 const ITEMS: [&str; 9] = ["struct", "enum", "union", "fn", "trait", "type", "const", "static", "macro_rules"];
@@ -72,25 +72,6 @@ fn item_name<'a>(three: &[Token<'a>]) -> Option<&'a str> {
         Some(word) if ITEMS.contains(&word) => three[1].word(),
         _ => None,
     }
-}
-
-/// Returns the index of the bracket that closes the one at `open`.
-pub(crate) fn matching(tokens: &[Token<'_>], open: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, token) in tokens.iter().enumerate().skip(open) {
-        match token.kind {
-            Kind::Punct('(' | '[' | '{') => depth += 1,
-            Kind::Punct(')' | ']' | '}') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ if depth == 0 => return None,
-            _ => {}
-        }
-    }
-    None
 }
 
 fn functions(code: &[Token<'_>]) -> Vec<Function> {

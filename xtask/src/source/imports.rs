@@ -1,7 +1,6 @@
 //! Paths by which a file refers to other modules of its crate.
 
-use super::file::matching;
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Token, matching};
 
 /// A path in a `use`, or in code.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use barrage_scaling::{Decision, Knee, Memory, Observation, PolicyConfig, decide}
 use serde::Serialize;
 
 use crate::cli::{self, Compare, Replay};
+use crate::console::print;
 
 /// A line of `replay`: a decision, and how many replicas ran.
 #[derive(Debug, Serialize)]
@@ -39,7 +40,7 @@ fn walk(
 pub(crate) fn replay(args: &Replay) -> anyhow::Result<()> {
     walk(args, |seen, decision| {
         let line = Line { at_secs: seen.at_secs, ran: seen.replicas, decision };
-        cli::print(&serde_json::to_string(&line)?)
+        print(&serde_json::to_string(&line)?)
     })
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn explain(args: &Replay) -> anyhow::Result<()> {
         Ok(())
     })?;
     let Some((at_secs, decision)) = last else { bail!("the log is empty") };
-    cli::print(&format!("At {at_secs:.0} s: {}", barrage_scaling::explain(&decision)))
+    print(&format!("At {at_secs:.0} s: {}", barrage_scaling::explain(&decision)))
 }
 
 /// Sums over time: replicas that ran, and replicas that the policy asks for.
@@ -82,7 +83,7 @@ pub(crate) fn compare(args: &Compare) -> anyhow::Result<()> {
         sums.differing_secs += if wanted == ran { 0.0 } else { secs };
     }
     let hours = |secs: f64| secs / 3_600.0;
-    cli::print(&format!(
+    print(&format!(
         "{:.2} hours compared.\nRan: {:.1} gateway hours. This policy: {:.1}.\n\
          It asked for more than ran during {:.0} s, for another number during {:.0} s.",
         hours(sums.secs),

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use crate::cli::{self, Simulate};
+use crate::console::print;
 use crate::contenders::Contender;
 use crate::input::Trace;
 use crate::progress::Progress;
@@ -33,9 +34,9 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<()> {
     let results = run_all(&campaign, cli::threads(), &|| progress.step());
     progress.finish();
     for result in &results {
-        cli::print(&format!("{}\n  {}\n\u{20}", table(result), verdict(result).join("\n  ")))?;
+        print(&format!("{}\n  {}\n\u{20}", table(result), verdict(result).join("\n  ")))?;
     }
-    cli::print(&legend(&campaign.contenders))?;
+    print(&legend(&campaign.contenders))?;
     if let Some(path) = &args.html {
         let page = campaign_page(&campaign, &results);
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<()> {
             [one] => serde_json::to_string(&one.outcomes)?,
             _ => serde_json::to_string(&by_trace)?,
         };
-        cli::print(&json)?;
+        print(&json)?;
     }
     Ok(())
 }

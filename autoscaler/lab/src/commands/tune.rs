@@ -4,6 +4,7 @@ use anyhow::Context;
 use barrage_scaling::PolicyConfig;
 
 use crate::cli::{self, Tune};
+use crate::console::print;
 use crate::progress::Progress;
 use crate::report::tuning_page;
 use crate::run::Campaign;
@@ -31,15 +32,15 @@ pub(crate) fn run(args: &Tune) -> anyhow::Result<()> {
     let tuned = tune(&search, &|| progress.step());
     progress.finish();
     let (before, after) = (&tuned.candidates[0], &tuned.candidates[tuned.best]);
-    cli::print(&trade_offs(&tuned))?;
-    cli::print(&format!("{}\n{}\n", summary("before", before), summary("after", after)))?;
-    cli::print(&changes(&before.policy, &after.policy))?;
+    print(&trade_offs(&tuned))?;
+    print(&format!("{}\n{}\n", summary("before", before), summary("after", after)))?;
+    print(&changes(&before.policy, &after.policy))?;
     let policy = toml::to_string(&after.policy)?;
     match &args.out {
         Some(path) => {
             std::fs::write(path, &policy).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        None => cli::print("\n--out FILE writes the whole policy.")?,
+        None => print("\n--out FILE writes the whole policy.")?,
     }
     if let Some(path) = &args.html {
         let page = tuning_page(&tuned, &policy);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use toml::{Table, Value};
 
-use super::member::STORE_FILE;
+use super::fleet_context::STORE_FILE;
 use super::servers::Servers;
 use crate::config::{self, Config};
 

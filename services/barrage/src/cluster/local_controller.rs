@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Members;
+use super::fleet_context::FleetContext;
 use super::keeper::{Keeper, Running};
-use super::member::FleetContext;
 use crate::autoscale;
 use crate::commands::admin_api;
 use crate::config::Config;

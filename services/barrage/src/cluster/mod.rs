@@ -1,5 +1,6 @@
 //! `barrage up --cluster`: a fleet of processes on this machine, for development and tests.
 
+mod fleet_context;
 mod fleet_file;
 mod keeper;
 mod local_controller;
@@ -16,10 +17,11 @@ use barrage_token::Role;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
+use self::fleet_context::FleetContext;
 use self::fleet_file::FleetFile;
 use self::keeper::{Keeper, Running};
 use self::local_controller::LocalController;
-use self::member::{FleetContext, Member};
+use self::member::Member;
 use self::servers::Servers;
 use crate::cli::UpArguments;
 use crate::config::{self, Config};

@@ -24,8 +24,9 @@ use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic, c
 use crate::log_clock::LogClock;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry, Role};
+use crate::settings::Settings;
 use crate::settings::change::{Change, Changed};
-use crate::settings::{Settings, SettingsStore};
+use crate::settings_store::SettingsStore;
 use crate::topic_log::TopicLog;
 
 /// An instance whose last report is older than this is no longer listed.

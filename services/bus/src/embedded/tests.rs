@@ -12,8 +12,8 @@ use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::log::{Draft, Log, RangeLimits, Receipt, Topic};
 use crate::metrics::BusMetrics;
-use crate::settings::SettingsStore;
 use crate::settings::change::Change;
+use crate::settings_store::SettingsStore;
 
 const START_MS: u64 = 1_700_000_000_000;
 const HOUR_MS: u64 = 3_600_000;

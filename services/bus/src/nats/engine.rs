@@ -34,8 +34,9 @@ use crate::events::PulseDraft;
 use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry};
+use crate::settings::Settings;
 use crate::settings::change::{Change, Changed};
-use crate::settings::{Settings, SettingsStore};
+use crate::settings_store::SettingsStore;
 
 /// Maximum number of pulses that wait for the connection; further ones are dropped.
 const PULSES_MAX: usize = 1_024;

@@ -1,9 +1,11 @@
 //! Changes applied to all settings: limits, and revocations of all users.
 
 use super::change::Change;
-use super::error::PREWARMS_MAX;
+use super::error::{ChangeError, PREWARMS_MAX};
 use super::room::{Prewarm, RoomPatch, RoomSettings};
 use super::*;
+use crate::config::BusConfig;
+use crate::error::BusError;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 

@@ -6,6 +6,8 @@
 //! the next call finds them. Their array is made once; a join could run the locking query again and
 //! exceed the limit.
 
+use std::borrow::Cow;
+
 use crate::sql::engine::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -44,3 +46,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         DELETE FROM audit WHERE id = ANY(ARRAY(
             SELECT id FROM audit WHERE at_ms < $1 ORDER BY at_ms, id LIMIT $2 FOR UPDATE SKIP LOCKED))",
 };
+
+/// PostgreSQL cannot store NUL: a gift with one in its name must not stop the ledger.
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::archive;
-use super::dialect::DIALECT;
+use super::dialect::{self, DIALECT};
 use crate::config::PostgresConfig;
 use crate::error::StoreError;
 use crate::migrations;
@@ -94,9 +94,8 @@ impl Engine for PostgresStore {
 
     const DIALECT: Dialect = DIALECT;
 
-    /// PostgreSQL cannot store NUL: a gift with one in its name must not stop the ledger.
     fn storable(text: &str) -> Cow<'_, str> {
-        if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+        dialect::storable(text)
     }
 
     async fn read(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {

@@ -2,10 +2,9 @@
 
 use sqlx::PgConnection;
 
-use super::engine::PostgresStore;
+use super::dialect::storable;
 use crate::error::StoreError;
 use crate::records::gift::GiftRecord;
-use crate::sql::engine::Engine;
 use crate::sql::page::int;
 
 /// Inserts rows in the order of their keys, so that two writers of the same gifts cannot deadlock.
@@ -21,7 +20,7 @@ pub(super) async fn insert(
     gifts.sort_by_key(|gift| (&gift.room, gift.sequence));
     let ints = |of: fn(&GiftRecord) -> u64| gifts.iter().map(|gift| int(of(gift))).collect::<Vec<_>>();
     let combos = gifts.iter().map(|gift| gift.combo.map(i64::from));
-    let currencies = gifts.iter().map(|gift| gift.currency.as_deref().map(PostgresStore::storable));
+    let currencies = gifts.iter().map(|gift| gift.currency.as_deref().map(storable));
     sqlx::query(
         "INSERT INTO gifts (sequence, room, user_id, kind, name, count, price_minor,
             amount_minor, currency, combo, at_ms)
@@ -33,7 +32,7 @@ pub(super) async fn insert(
     .bind(gifts.iter().map(|gift| gift.room.as_str()).collect::<Vec<_>>())
     .bind(gifts.iter().map(|gift| gift.user.as_str()).collect::<Vec<_>>())
     .bind(gifts.iter().map(|gift| gift.kind.label()).collect::<Vec<_>>())
-    .bind(gifts.iter().map(|gift| PostgresStore::storable(&gift.name)).collect::<Vec<_>>())
+    .bind(gifts.iter().map(|gift| storable(&gift.name)).collect::<Vec<_>>())
     .bind(ints(|gift| u64::from(gift.count)))
     .bind(ints(|gift| gift.price_minor))
     .bind(ints(GiftRecord::amount_minor))

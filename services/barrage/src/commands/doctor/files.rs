@@ -6,7 +6,7 @@ use std::path::Path;
 use barrage_bus::nats::{Finding, Level};
 use barrage_token::KeyConfig;
 
-use super::finding;
+use super::finding::finding;
 use crate::config::{Config, Problem};
 use crate::data_dir::{self, MakeKey};
 

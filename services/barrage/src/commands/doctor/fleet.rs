@@ -5,7 +5,7 @@ use std::time::Duration;
 use barrage_bus::nats::{Finding, Level};
 use serde_json::Value;
 
-use super::finding;
+use super::finding::finding;
 use crate::cli::AdminArguments;
 use crate::commands::admin_api::AdminApi;
 use crate::config::{Config, reachable};

@@ -2,7 +2,7 @@
 
 use barrage_bus::nats::{Finding, Level};
 
-use super::finding;
+use super::finding::finding;
 use crate::config::Config;
 
 /// Descriptors for listeners, servers, files and requests, besides those of viewers.

@@ -2,6 +2,7 @@
 //! `barrage bus ensure`: declares the streams and buckets of the bus.
 
 mod files;
+mod finding;
 mod fleet;
 mod machine;
 mod servers;
@@ -52,8 +53,4 @@ fn print(findings: &[Finding]) -> anyhow::Result<()> {
     }
     let bad = findings.iter().filter(|finding| finding.level == Level::Bad).count();
     if bad > 0 { bail!("{bad} of {} checks are bad", findings.len()) } else { Ok(()) }
-}
-
-fn finding(level: Level, text: impl Into<String>) -> Finding {
-    Finding { level, text: text.into() }
 }

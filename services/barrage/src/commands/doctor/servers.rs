@@ -6,7 +6,7 @@ use barrage_bus::nats::{Finding, Level};
 use barrage_bus::{BusMetrics, NatsBus, NatsConfig};
 use prometheus::Registry;
 
-use super::finding;
+use super::finding::finding;
 use crate::config::Config;
 
 /// Longest wait for an answer of a server.
