@@ -1,6 +1,7 @@
 //! Faults of a PostgreSQL server.
 
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,23 +187,42 @@ async fn two_archivers_of_a_new_room_agree_on_its_start() {
     assert_eq!(stream.messages.len(), 2, "each archiver began a stream of its own");
 }
 
+/// Appends of the test below that may end before their lock is seen.
+const APPENDS_MAX: u64 = 20;
+
 #[tokio::test]
 async fn a_process_that_stops_inside_a_transaction_loses_its_locks() {
     let config = PostgresConfig { connections: 1, call_timeout_ms: 1_000, ..shared().await.database().await };
     let (stopped, other) =
         (PostgresStore::open(&config).await.unwrap(), PostgresStore::open(&config).await.unwrap());
-    // The append is not polled any more, as if its process were stopped.
-    let entries = batch(0);
-    let mut append = std::pin::pin!(stopped.append(0, &entries));
+    // The append is not polled any more, as if its process were stopped. On a busy machine an append
+    // may end before its lock is seen: then the next one is the one that stops.
+    let batches: Vec<_> = (0..APPENDS_MAX).map(batch).collect();
     let mut watch = PgConnection::connect(config.url.expose()).await.unwrap();
-    while held_locks(&mut watch).await == 0 {
-        assert!(first_polls(append.as_mut(), 1).await.is_none(), "the append ended before it was stopped");
-    }
+    let mut whole = 0;
+    let _append = loop {
+        assert!(whole < batches.len(), "all {APPENDS_MAX} appends ended before they were stopped");
+        let mut append = Box::pin(stopped.append(0, &batches[whole]));
+        if reaches_lock(append.as_mut(), &mut watch).await {
+            break append;
+        }
+        whole += 1;
+    };
     let deadline = barrage_clock::now() + Duration::from_secs(5);
-    while let Err(error) = other.append(0, &batch(0)).await {
+    while let Err(error) = other.append(0, &batches[whole]).await {
         assert!(error.is_retryable() && barrage_clock::now() < deadline, "{error:?}");
     }
-    assert_eq!(assert_complete(&other, 10).await, 10);
+    assert_eq!(usize::try_from(assert_complete(&other, 10).await).unwrap(), 10 * (whole + 1));
+}
+
+/// Polls an append until it holds a lock. Returns false when the append ended before.
+async fn reaches_lock<F: Future>(mut append: Pin<&mut F>, watch: &mut PgConnection) -> bool {
+    while held_locks(watch).await == 0 {
+        if first_polls(append.as_mut(), 1).await.is_some() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Returns the number of locks on the archive's positions.
