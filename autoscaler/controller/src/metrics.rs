@@ -22,7 +22,7 @@ pub struct ControllerMetrics {
 }
 
 impl ControllerMetrics {
-    /// Registers all metrics.
+    /// Registers the metrics of the controller. Fails when a name is registered already.
     ///
     /// # Errors
     /// When a name is already registered.
