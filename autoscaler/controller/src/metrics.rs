@@ -22,7 +22,7 @@ pub struct ControllerMetrics {
 }
 
 impl ControllerMetrics {
-    /// Registers the metrics of the controller. Fails when a name is registered already.
+    /// Registers the metrics of the controller.
     ///
     /// # Errors
     /// When a name is already registered.
