@@ -2,6 +2,9 @@
 
 import { chromium } from 'playwright-core';
 
+/** Milliseconds for a page, an element or an action on a machine that compiles or tests beside the browser. */
+const PATIENCE_MS = 90_000;
+
 const ARGS = [
   '--headless',
   '--no-sandbox',
@@ -17,9 +20,16 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
 }
 
+/** Returns a context whose pages wait long enough on a busy machine. */
+export async function newContext(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
+}
+
 /** Opens the page and waits until it has joined. `page.faults` lists script errors, dialogs and policy violations. */
 export async function open(browser, server, { query = '', token = null, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale: 'en-US', ...options });
+  const context = await newContext(browser, { viewport: { width: 1280, height: 720 }, locale: 'en-US', ...options });
   const page = await context.newPage();
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
@@ -36,7 +46,7 @@ export async function open(browser, server, { query = '', token = null, ...optio
 }
 
 export async function connected(page) {
-  await page.waitForSelector('#state[data-state=open]', { timeout: 30_000, state: 'attached' });
+  await page.waitForSelector('#state[data-state=open]', { state: 'attached' });
 }
 
 /** Types a text and sends it with Enter. */

@@ -10,7 +10,11 @@ let module;
 let asked;
 let answers;
 
-const OWN = 'ws://page.example/v1/rooms/demo/ws';
+const OWN = [
+  { transport: 'ws', url: 'ws://page.example/v1/rooms/demo/ws' },
+  { transport: 'sse', url: 'http://page.example/v1/rooms/demo/sse' },
+  { transport: 'poll', url: 'http://page.example/v1/rooms/demo/poll' },
+];
 
 before(async () => {
   page = await modules();
@@ -20,7 +24,9 @@ before(async () => {
     asked.push(url);
     const next = answers.shift();
     if (!next) throw new TypeError('entry does not answer');
-    return { ok: next.ok ?? true, json: async () => next.body };
+    if (next === 'silent') return new Promise(() => {});
+    const text = next.text ?? JSON.stringify(next.body ?? null);
+    return { ok: next.ok ?? true, status: (next.ok ?? true) ? 200 : 503, text: async () => text, json: async () => JSON.parse(text) };
   };
 });
 beforeEach(() => {
@@ -30,13 +36,20 @@ beforeEach(() => {
 after(() => page?.close());
 
 const says = (more = {}) => ({
-  body: { downlinks: [{ transport: 'ws', url: 'ws://a/ws' }], uplinks: ['http://up.example'], ttl_ms: 60_000, ...more },
+  body: {
+    downlinks: [{ transport: 'ws', url: 'ws://a/ws' }],
+    uplinks: ['http://up.example'],
+    ttl_ms: 60_000,
+    backoff_base_ms: 500,
+    backoff_max_ms: 30_000,
+    ...more,
+  },
 });
 
 test('an answer without a ticket is used until it expires or is forgotten', async () => {
   answers = [says(), says()];
   const entry = new module.Entry('demo');
-  assert.deepEqual(await entry.gateways(), { urls: ['ws://a/ws', OWN], ticket: null });
+  assert.deepEqual(await entry.gateways(), { endpoints: [{ transport: 'ws', url: 'ws://a/ws' }, ...OWN], ticket: null });
   await entry.gateways();
   assert.deepEqual(asked, ['/v1/entry?room=demo&purpose=watch']);
   entry.forget();
@@ -68,6 +81,24 @@ test('a viewer for whom the servers are full learns when to retry, and may still
   await assert.rejects(entry.gateways(), (error) => error instanceof module.TurnedAway && error.retryMs === 31_000);
   assert.deepEqual(await entry.uplinks(), ['http://page.example']);
   // After a refusal without a body, and without an answer, this page's origin remains.
-  assert.deepEqual(await entry.gateways(), { urls: [OWN], ticket: null });
-  assert.deepEqual(await entry.gateways(), { urls: [OWN], ticket: null });
+  assert.deepEqual(await entry.gateways(), { endpoints: OWN, ticket: null });
+  assert.deepEqual(await entry.gateways(), { endpoints: OWN, ticket: null });
+});
+
+test('endpoints of every known transport are taken in their order, and unknown ones are left out', async () => {
+  const downlinks = [
+    { transport: 'ws', url: 'http://a/ws' },
+    { transport: 'quic', url: 'https://a/quic' },
+    { transport: 'sse', url: 'http://a/sse' },
+  ];
+  answers = [says({ downlinks })];
+  const { endpoints } = await new module.Entry('demo').gateways();
+  assert.deepEqual(endpoints, [{ transport: 'ws', url: 'ws://a/ws' }, { transport: 'sse', url: 'http://a/sse' }, ...OWN]);
+});
+
+test('a request for the endpoints of a probe takes no slot in the join queue', async () => {
+  answers = [says()];
+  const entry = new module.Entry('demo');
+  assert.deepEqual(await entry.others(), [{ transport: 'ws', url: 'ws://a/ws' }, ...OWN]);
+  assert.deepEqual(asked, ['/v1/entry?room=demo&purpose=send']);
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chats, connected, launch, open, send } from './browser.mjs';
+import { chats, connected, launch, newContext, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 
 let server;
@@ -26,7 +26,7 @@ function gatewayOf(page) {
 
 /** Creates a browser context whose pages list the hosts of their sockets in `window.gateways`. */
 async function noting(browser) {
-  const context = await browser.newContext({ locale: 'en-US' });
+  const context = await newContext(browser, { locale: 'en-US' });
   await context.addInitScript(() => {
     window.gateways = [];
     const Real = window.WebSocket;
@@ -50,20 +50,20 @@ test('with a fleet the page sends, loads the history, and survives the drain of 
   await ann.goto(`${server.origin}/?name=Ann`);
   await connected(ann);
   await send(ann, 'hello, fleet');
-  await until('the message arrives through the fleet', async () => (await chats(ann)).includes('hello, fleet'), 30_000);
+  await until('the message arrives through the fleet', async () => (await chats(ann)).includes('hello, fleet'));
   assert.equal(await ann.textContent('#hint'), '');
 
   const bob = await open(browser, server, { query: '?name=Bob' });
-  await until('the history is there', async () => (await chats(bob)).includes('hello, fleet'), 30_000);
+  await until('the history is there', async () => (await chats(bob)).includes('hello, fleet'));
 
   const before = await gatewayOf(ann);
   const gateway = Object.values(members).find(({ origin }) => origin && new URL(origin).host === before);
   assert.ok(gateway, `${before} of ${JSON.stringify(members)}`);
   await server.adminPost('/v1/admin/drain', { within_secs: 2 }, gateway.admin);
-  await until('the page has moved', async () => (await gatewayOf(ann)) !== before, 30_000);
+  await until('the page has moved', async () => (await gatewayOf(ann)) !== before);
   await connected(ann);
   await send(ann, 'still here');
-  for (const page of [ann, bob]) await until('both have it', async () => (await chats(page)).filter((text) => text === 'still here').length === 1, 30_000);
+  for (const page of [ann, bob]) await until('both have it', async () => (await chats(page)).filter((text) => text === 'still here').length === 1);
   assert.deepEqual((await chats(ann)).filter((text) => text === 'hello, fleet'), ['hello, fleet']);
   assert.deepEqual(faults, []);
   assert.deepEqual(bob.faults, []);

@@ -4,6 +4,9 @@
 /** Trace categories with the thread's tasks, their CPU time, the frames, and the animations. */
 const CATEGORIES = ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame', 'blink.animations'];
 
+/** Text of the trace's event that names the page's main thread. */
+const MARK = 'the traced page';
+
 /** Traces the page while `run` runs: the main thread's CPU milliseconds and frames, and the animations. */
 export async function traced(page, run) {
   const session = await page.context().newCDPSession(page);
@@ -11,6 +14,8 @@ export async function traced(page, run) {
   session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
   await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES } });
   const started = performance.now();
+  // Names the page's main thread in the trace.
+  await page.evaluate((mark) => console.timeStamp(mark), MARK);
   await run();
   const elapsedMs = performance.now() - started;
   const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
@@ -28,15 +33,9 @@ function animationsOf(events) {
 }
 
 function summed(events) {
-  // The page's process is the one whose main thread used the most CPU time.
-  const mains = new Map();
-  for (const event of events) {
-    if (event.name === 'thread_name' && event.args.name === 'CrRendererMain') mains.set(`${event.pid}/${event.tid}`, []);
-  }
-  for (const event of events) mains.get(`${event.pid}/${event.tid}`)?.push(event);
-  const busiest = [...mains.values()].map(totals).sort((a, b) => b.cpuMs - a.cpuMs)[0];
-  if (!busiest) throw new Error('the trace has no main thread');
-  return busiest;
+  const marked = events.find((event) => event.name === 'TimeStamp' && event.args.data?.message === MARK);
+  if (!marked) throw new Error('the trace does not name the main thread of the page');
+  return totals(events.filter(({ pid, tid }) => pid === marked.pid && tid === marked.tid));
 }
 
 function totals(events) {

@@ -40,6 +40,22 @@ test('a message of one page appears in the list and on the stage of another', as
   });
 });
 
+test('the connection of a post is opened while the viewer begins to write, and once', async () => {
+  const ann = await open(browser, server);
+  await closing([ann], async () => {
+    const asked = [];
+    ann.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    const answered = ann.waitForResponse((response) => response.url().endsWith('/v1/ping'));
+    await ann.focus('#text');
+    assert.equal((await answered).status(), 204);
+    await ann.keyboard.type('typed key by key');
+    await ann.click('#send');
+    await until('the text is sent', async () => (await ann.inputValue('#text')) === '');
+    await ann.keyboard.type('again');
+    assert.equal(asked.filter((path) => path === '/v1/ping').length, 1, asked.join(' '));
+  });
+});
+
 test('a danmaku has the chosen colour, position and size', async () => {
   const ann = await open(browser, server);
   const bob = await open(browser, server);
@@ -121,6 +137,32 @@ test('a recalled message leaves the list', async () => {
     await until('it shows', async () => (await chats(ann)).includes('taken back'));
     await server.adminPost('/v1/admin/rooms/demo/recall', { sequence });
     await until('it is gone', async () => !(await chats(ann)).includes('taken back'));
+  });
+});
+
+test('a moderator pins, purges and clears, and the page of a viewer follows', async () => {
+  const ann = await open(browser, server);
+  await closing([ann], async () => {
+    const [token, moderator] = [await server.token('purged'), await server.token('mia', 'moderator')];
+    const act = async (id, action) => {
+      const answer = await server.post(moderator, { id, action }, 'demo', 'actions');
+      assert.equal(answer.status, 200, JSON.stringify(answer));
+    };
+    const { sequence } = await server.post(token, { type: 'chat', id: 'pin-1', text: '<b>pinned</b> words' });
+    await server.post(token, { type: 'chat', id: 'pin-2', text: 'more of it' });
+    await until('both show', async () => (await chats(ann)).includes('more of it'));
+    await act('e2e-pin', { type: 'pin', sequence });
+    await until('the pin', async () => (await ann.textContent('#pinned')).includes('<b>pinned</b> words'));
+    await act('e2e-purge', { type: 'purge', user: 'purged' });
+    await until('all of the user is gone', async () => {
+      const shown = await chats(ann);
+      return !shown.some((text) => text.includes('pinned') || text === 'more of it');
+    });
+    assert.ok(await ann.isHidden('#pinned'));
+    await server.post(token, { type: 'chat', id: 'pin-3', text: 'after the purge' });
+    await until('later messages show', async () => (await chats(ann)).includes('after the purge'));
+    await act('e2e-clear', { type: 'clear' });
+    await until('the list is empty', async () => (await chats(ann)).length === 0);
   });
 });
 

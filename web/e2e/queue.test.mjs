@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { connected, launch } from './browser.mjs';
+import { connected, launch, newContext } from './browser.mjs';
 import { Server } from './server.mjs';
 
 let server;
@@ -20,7 +20,7 @@ after(async () => {
 
 /** Opens the page. Entry gives these answers first, and then its own. */
 async function visit(answers, locale = 'en-US') {
-  const page = await (await browser.newContext({ locale })).newPage();
+  const page = await (await newContext(browser, { locale })).newPage();
   page.sockets = [];
   page.on('websocket', (socket) => page.sockets.push(new URL(socket.url()).search));
   await page.route(/\/v1\/entry\?.*purpose=watch/, (route) => {
@@ -31,7 +31,7 @@ async function visit(answers, locale = 'en-US') {
   return page;
 }
 
-const ticket = (wait_ms) => ({ body: JSON.stringify({ downlinks: [], ticket: { token: 'a.b-c_d', wait_ms } }) });
+const ticket = (wait_ms) => ({ body: JSON.stringify({ downlinks: [], uplinks: [], ttl_ms: 60_000, backoff_base_ms: 500, backoff_max_ms: 30_000, ticket: { token: 'a.b-c_d', wait_ms } }) });
 
 test('the page counts down to its slot in both languages, and connects with the ticket', async () => {
   for (const [locale, words] of [['en-US', /^Entering in [123] s$/], ['zh-CN', /^[123] 秒后进入$/]]) {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const STOP_MS = 15_000;
 /** Last line of the banner of a fleet, printed when it is ready. */
 const UP = 'stop      Ctrl-C';
@@ -22,12 +22,12 @@ export function binary() {
 
 /** Returns the environment of the server: without the caller's BARRAGE_* variables, which are
  * configuration, and with high limits, because tests post faster than people. */
-function environment() {
+function environment(settings = {}) {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_'));
   const limits = ['ADDRESS_PER_S', 'USER_PER_S'].map((name) => [`BARRAGE_UPLINK__LIMITS__${name}`, '1000000']);
   // `cargo xtask test` installs a nats-server there when the machine has none.
   const path = `${fileURLToPath(new URL('../../target/tools/nats/bin', import.meta.url))}:${process.env.PATH}`;
-  return Object.fromEntries([...others, ...limits, ['PATH', path]]);
+  return Object.fromEntries([...others, ...limits, ['PATH', path], ...Object.entries(settings).map(([name, value]) => [`BARRAGE_${name}`, value])]);
 }
 
 export function pause(ms) {
@@ -35,7 +35,7 @@ export function pause(ms) {
 }
 
 /** Waits until the condition holds. The error names the condition and the last failure. */
-export async function until(what, holds, withinMs = 15_000) {
+export async function until(what, holds, withinMs = 60_000) {
   const end = performance.now() + withinMs;
   let last = '';
   while (performance.now() < end) {
@@ -62,8 +62,14 @@ async function freePorts() {
 
 export class Server {
   static async start(...extra) {
+    return Server.startWith({}, ...extra);
+  }
+
+  /** Starts a server with settings by environment variables, named without the prefix `BARRAGE_`. */
+  static async startWith(settings, ...extra) {
     const [port, adminPort] = await freePorts();
     const server = new Server();
+    server.settings = settings;
     server.dataDir = await mkdtemp(join(tmpdir(), 'barrage-e2e-'));
     server.origin = `http://127.0.0.1:${port}`;
     server.admin = `http://127.0.0.1:${adminPort}`;
@@ -75,7 +81,7 @@ export class Server {
   /** Starts the process on the same ports and data. */
   async run() {
     this.log = '';
-    const child = spawn(binary(), this.args, { cwd: this.dataDir, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary(), this.args, { cwd: this.dataDir, env: environment(this.settings), stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     const keep = (chunk) => {
       this.log = (this.log + chunk).slice(-LOG_CHARACTERS_MAX);
@@ -86,8 +92,8 @@ export class Server {
     try {
       await until('the server is ready', async () => {
         if (child.exitCode !== null) return true;
-        // A fleet prints when it is ready.
-        return this.log.includes(UP) || (await fetch(`${this.admin}/readyz`)).ok;
+        // A fleet prints when it is ready; its first uplink is ready before.
+        return this.args.includes('--cluster') ? this.log.includes(UP) : (await fetch(`${this.admin}/readyz`)).ok;
       }, READY_MS);
       if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
       this.ran = true;
@@ -127,9 +133,9 @@ export class Server {
   }
 
   /** Posts a message. Waits for a limit to pass; returns any other answer. */
-  async post(token, body, room = 'demo') {
+  async post(token, body, room = 'demo', resource = 'messages') {
     for (;;) {
-      const answer = await fetch(`${this.origin}/v1/rooms/${room}/messages`, {
+      const answer = await fetch(`${this.origin}/v1/rooms/${room}/${resource}`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
         body: JSON.stringify(body),

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { chats, connected, launch, open, send } from './browser.mjs';
+import { chats, connected, launch, newContext, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { Source } from './source.mjs';
 
@@ -37,7 +37,7 @@ const inAnHour = () => Math.floor(Date.now() / 1000) + 3_600;
 
 /** Opens the page without waiting until it has joined. */
 async function visit(options = {}) {
-  const page = await (await browser.newContext({ locale: 'en-US', ...options })).newPage();
+  const page = await (await newContext(browser, { locale: 'en-US', ...options })).newPage();
   await page.goto(source.origin);
   return page;
 }
@@ -86,7 +86,7 @@ test('closing the room ends the visit, and opening it brings the viewer back', a
 });
 
 test('the page checks a closed room from time to time', async () => {
-  const page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  const page = await (await newContext(browser, { locale: 'en-US' })).newPage();
   await page.clock.install();
   source.entry = refusedEntry(410, 'room_closed');
   await page.goto(source.origin);
@@ -150,7 +150,7 @@ test('the hint about the network stays until the network is back', async () => {
   await until('the page gives up for now', async () => {
     await page.clock.runFor(5_000);
     return /Your text is still here/.test(await hint(page));
-  }, 30_000);
+  });
   await page.clock.runFor(20_000);
   assert.match(await hint(page), /Your text is still here/);
   assert.equal(await page.inputValue('#text'), 'kept');
@@ -161,10 +161,10 @@ test('the hint about the network stays until the network is back', async () => {
 });
 
 test('the hint names an uplink that does not answer, and the origin of the page gets no post instead', async () => {
-  source.entry = { status: 200, body: { downlinks: [], uplinks: ['http://127.0.0.1:9'], ttl_ms: 60_000 } };
+  source.entry = { status: 200, body: { downlinks: [], uplinks: ['http://127.0.0.1:9'], ttl_ms: 60_000, backoff_base_ms: 50, backoff_max_ms: 400 } };
   const page = await open(browser, source);
   await send(page, 'to nobody');
-  await until('its name', async () => /127\.0\.0\.1:9 does not answer/.test(await hint(page)), 30_000);
+  await until('its name', async () => /127\.0\.0\.1:9 does not answer/.test(await hint(page)));
   assert.deepEqual(source.posts, []);
 });
 

@@ -6,10 +6,13 @@ import { Composer } from './chat/composer.ts';
 import { Connection } from './net/connection.ts';
 import { byId, element, icon } from './page/dom.ts';
 import { Entry } from './net/entry.ts';
-import { count, inLanguage, isolated, switchLanguage, t, translatePage } from './page/i18n.ts';
+import { entryOrigins } from './net/asking.ts';
+import { Hidden } from './chat/hidden.ts';
+import { count, inLanguage, isolated, roleKey, switchLanguage, t, translatePage } from './page/i18n.ts';
 import { Identity } from './net/identity.ts';
 import { List } from './chat/list.ts';
 import { past } from './net/past.ts';
+import { Pin } from './chat/pin.ts';
 import { readBody, type Body, type Post, type Signal } from './net/protocol.ts';
 import { Scene } from './stage/scene.ts';
 import { Sender } from './net/sender.ts';
@@ -35,11 +38,13 @@ inLanguage(() => {
 byId('language').addEventListener('click', switchLanguage);
 
 const identity = Identity.fromPage(t('viewer'));
-const entry = new Entry(room);
+const entry = new Entry(room, entryOrigins());
 const sender = new Sender(room, identity, entry);
 const stage = new Stage(byId('flight'), byId('missed'));
 const banners = new Banners(byId('banners'));
 const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')));
+const pin = new Pin(byId('pinned'));
+const hidden = new Hidden();
 const status = new Status(() => connection.now());
 const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
 new Scene(byId<HTMLCanvasElement>('scene'));
@@ -59,7 +64,7 @@ const connection = new Connection(identity, entry, {
   },
   hello: (hello) => {
     if (hello.user) identity.user = hello.user;
-    status.online(hello.online);
+    if (hello.online !== null) status.online(hello.online);
     composer.show(identity.canSend);
     if (!pastShown) void showPast(hello.sequence);
     pastShown = true;
@@ -80,7 +85,7 @@ const connection = new Connection(identity, entry, {
     const text = (body as { text?: unknown } | null)?.text;
     if (typeof text === 'string') list.quote(text);
     const signal = readBody(body);
-    if (signal?.type === 'signal') showSignal(signal);
+    if (signal?.type === 'signal') showSignal(signal, null);
   },
 });
 connection.start();
@@ -98,20 +103,21 @@ function showBody(body: Body, sequence: number): void {
       // Only the first gift of a combo is shown on the stage; its banner counts the others.
       if (banners.gift(body)) {
         const words = t('gave', { name: isolated(body.name), gift: isolated(body.gift.name), count: count(body.gift.count) });
-        stage.flyPaid(words, sequence, originOf(body.user));
+        stage.flyPaid(words, body.user, sequence, originOf(body.user));
       }
       break;
     case 'super_chat':
       banners.superChat(body);
-      stage.flyPaid(body.text, sequence, originOf(body.user));
+      stage.flyPaid(body.text, body.user, sequence, originOf(body.user));
       break;
     case 'signal':
-      return showSignal(body);
+      return showSignal(body, sequence);
   }
   list.add(body, sequence, originOf(body.user));
 }
 
-function showSignal(signal: Signal): void {
+/** Shows a signal of the room, or of a notice, which has no position in the room. */
+function showSignal(signal: Signal, at: number | null): void {
   switch (signal.signal) {
     case 'mute_all':
       list.say(signal.on ? 'muteAll' : 'unmuteAll');
@@ -124,6 +130,27 @@ function showSignal(signal: Signal): void {
       if (signal.sequence === undefined) break;
       stage.recall(signal.sequence);
       list.recall(signal.sequence);
+      pin.recall(signal.sequence);
+      break;
+    case 'purge':
+      if (signal.user !== undefined && at !== null) purge(signal.user, at);
+      break;
+    case 'clear':
+      if (at !== null) clear(at);
+      break;
+    case 'pin': {
+      const body = readBody(signal.message);
+      if (body && signal.sequence !== undefined) pin.show(body, signal.sequence);
+      break;
+    }
+    case 'unpin':
+      pin.hide();
+      break;
+    case 'role':
+      if (signal.user === identity.user) sayRole(signal.role);
+      break;
+    case 'warn':
+      if (signal.user === identity.user) overStage(signal.text ?? '');
       break;
     case 'mute':
       if (signal.user === identity.user && signal.until_ms) composer.muteUntil(signal.until_ms);
@@ -145,12 +172,39 @@ function showSignal(signal: Signal): void {
   }
 }
 
+function purge(user: string, at: number): void {
+  hidden.purge(user, at);
+  stage.hide(user);
+  banners.hide(user);
+  list.purge(user);
+  pin.purge(user);
+}
+
+function clear(at: number): void {
+  hidden.clear(at);
+  stage.hide(null);
+  banners.hide(null);
+  list.clear();
+  pin.hide();
+  list.say('cleared');
+}
+
+function sayRole(role: string | undefined): void {
+  const key = roleKey(role);
+  if (key) list.say('roleGiven', { role: t(key) });
+  else list.say('roleTaken');
+}
+
 let announcementTimer: number | undefined;
 function announce(text: string): void {
+  overStage(text);
+  list.quote(text);
+}
+
+function overStage(text: string): void {
   const place = byId('announcement');
   place.textContent = text;
   place.hidden = false;
-  list.quote(text);
   clearTimeout(announcementTimer);
   announcementTimer = setTimeout(() => {
     place.hidden = true;
@@ -176,5 +230,7 @@ function riseHeart(): void {
 
 async function showPast(sequence: number): Promise<void> {
   if (sequence <= 0) return;
-  for (const { body, sequence: at } of await past(room, sequence, identity, entry)) list.add(body, at, originOf(body.user));
+  for (const { body, sequence: at } of await past(room, sequence, identity, entry)) {
+    if (!hidden.has(body.user, at)) list.add(body, at, originOf(body.user));
+  }
 }

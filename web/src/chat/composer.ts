@@ -3,6 +3,7 @@
 import { byId, cssColor, element, icon } from '../page/dom.ts';
 import { OFFERS, type Offer } from '../page/gifts.ts';
 import { count, inLanguage, isKey, t, type Key } from '../page/i18n.ts';
+import { keeper } from '../net/keeper.ts';
 import { type Mode, type Post, type Refusal, type Size, type Style } from '../net/protocol.ts';
 import { messageId, type Sender } from '../net/sender.ts';
 import { LENGTH_MAX, lengthOf } from './text.ts';
@@ -67,7 +68,11 @@ export class Composer {
       event.preventDefault();
       void this.#chat();
     });
-    this.#text.addEventListener('input', () => this.#write());
+    this.#text.addEventListener('input', () => {
+      this.#write();
+      void this.sender.warm();
+    });
+    this.#text.addEventListener('focus', () => void this.sender.warm());
     this.#stylePanel();
     this.#offers();
     byId('like').addEventListener('click', () => this.#like());
@@ -165,6 +170,8 @@ export class Composer {
   /** Posts a message. An accepted text leaves the text box; a refused one stays in it. */
   async #post(post: Post, source: 'text' | 'button'): Promise<void> {
     if (source === 'text') this.#busy(true);
+    // The viewer waits to see the message, so a silent connection must show that it works.
+    keeper().posted();
     const sent = await this.sender.post(post);
     if (source === 'text') this.#busy(false);
     if (sent.kind === 'refused') return this.#refused(sent.refusal, post);

@@ -46,6 +46,7 @@ export class List {
     const row = rowOf(body);
     if (!row) return;
     if (sequence !== null) row.dataset['sequence'] = String(sequence);
+    if ('user' in body && body.user !== undefined) row.dataset['user'] = body.user;
     row.dataset['id'] = 'id' in body ? body.id : '';
     row.classList.add(origin);
     this.#push(row);
@@ -87,6 +88,26 @@ export class List {
     if (!row) return;
     row.className = 'row note';
     say(row, 'recalled');
+  }
+
+  /** Takes the text from the rows of a user. */
+  purge(user: string): void {
+    const rows = [...this.#pending, ...this.root.querySelectorAll<HTMLElement>('[data-user]')];
+    for (const row of rows.filter((one) => one.dataset['user'] === user)) {
+      delete row.dataset['user'];
+      row.className = 'row note';
+      say(row, 'recalled');
+    }
+  }
+
+  /** Removes every row. */
+  clear(): void {
+    this.#pending = [];
+    this.#leftOut = null;
+    this.root.replaceChildren();
+    this.#following = true;
+    this.#unread = 0;
+    this.#label();
   }
 
   #push(row: HTMLElement): void {

@@ -52,6 +52,8 @@ export class Status {
 
   #write(): void {
     this.#pill.dataset['state'] = this.#state.kind;
+    // For those who look for the cause of a slow connection, and for tests.
+    this.#pill.dataset['transport'] = this.#state.kind === 'open' ? this.#state.transport : '';
     const words = wordsOf(this.#state);
     // The text is written only when it changes, so that a screen reader does not read it twice.
     if (this.#text.textContent !== words) this.#text.textContent = words;

@@ -1,15 +1,19 @@
 // Keeps one viewer in one room: finds a gateway, resumes, repairs, moves when the server asks for it,
-// and reconnects as the close code advises. Where reconnecting cannot help, the visit ends with a
+// climbs back to a better transport, and reconnects as the close code advises. Where reconnecting cannot help, the visit ends with a
 // reason. For a room that is closed or missing, the page checks from time to time whether it is open.
 
 import { Chain, type Step } from './chain.ts';
 import { sleep } from './backoff.ts';
-import { type Entry, NoRoom, TurnedAway } from './entry.ts';
+import { type Channel, type Endpoint, type Transport } from './channel.ts';
+import { Dialer } from './dialer.ts';
+import { type Entry, NoRoom, readEndpoints, TurnedAway } from './entry.ts';
+import { onNetworkChange } from './facts.ts';
 import { type Identity } from './identity.ts';
-import { Link } from './link.ts';
+import { type Opening, type Outcome } from './opening.ts';
 import {
   adviceOf,
   CLOSE_KICKED,
+  CLOSE_PROTOCOL_MIN,
   CLOSE_ROOM_CLOSED,
   CLOSE_TOKEN_EXPIRED,
   CLOSE_UNAUTHORIZED,
@@ -46,7 +50,7 @@ const KICK_WAIT_MS_MAX = 24 * 3_600_000;
 
 export type State =
   | { kind: 'connecting' }
-  | { kind: 'open' }
+  | { kind: 'open'; transport: Transport }
   | { kind: 'waiting'; untilMs: number }
   /** The servers are full; the slot of this viewer in the join queue comes at `untilMs`. */
   | { kind: 'queued'; untilMs: number }
@@ -65,15 +69,20 @@ export interface ConnectionEvents {
 
 export class Connection {
   #chain = new Chain();
-  #link: Link | null = null;
-  #next: Link | null = null;
+  #dialer: Dialer;
+  #link: Channel | null = null;
+  /** Attempts for a first channel; null while one is there. */
+  #opening: Opening | null = null;
+  /** Attempts beside the channel that carries. */
+  #next: { kind: 'move' | 'probe'; opening: Opening } | null = null;
+  #climbing: number | undefined;
   #retry: number | undefined;
   #move: number | undefined;
   #repairing: number | undefined;
   #acks: number[] = [];
   #noticed = new Set<number>();
   #refusal: Refusal | null = null;
-  #opening = false;
+  #asking = false;
   #ended: { code: string; lookMs: number } | null = null;
   #kickedUntilMs: number | null = null;
 
@@ -82,8 +91,11 @@ export class Connection {
     private readonly entry: Entry,
     private readonly events: ConnectionEvents,
   ) {
-    addEventListener('online', () => this.now());
+    this.#dialer = new Dialer(() => ({ token: identity.token, after: this.#chain.last }));
+    addEventListener('online', () => this.#onAnotherNetwork());
+    networkOf(navigator)?.addEventListener('change', () => this.#onAnotherNetwork());
     addEventListener('offline', () => this.#link?.probe());
+    onNetworkChange(() => this.now());
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) this.now();
     });
@@ -100,62 +112,84 @@ export class Connection {
     else void this.#open();
   }
 
+  /** What the ladder knows of the transports is about the network before. */
+  #onAnotherNetwork(): void {
+    this.#dialer.networkChanged();
+    this.now();
+    this.#climbLater();
+  }
+
   /** Notes until when a kick keeps this viewer out. */
   kickedUntil(untilMs: number): void {
     this.#kickedUntilMs = untilMs;
   }
 
   async #open(): Promise<void> {
-    if (this.#opening || this.#link || this.#ended) return;
-    this.#opening = true;
+    if (this.#asking || this.#opening || this.#link || this.#ended) return;
+    this.#asking = true;
     clearTimeout(this.#retry);
     this.events.state({ kind: 'connecting' });
     try {
       await this.identity.ready();
-      this.#link = this.#dial(await this.#endpoint());
+      const endpoints = await this.#endpoints();
+      this.#refusal = null;
+      this.#opening = this.#dialer.open(endpoints, this.entry.backoff.attempt, this.#outcome);
     } catch (error) {
       if (error instanceof NoRoom) this.#end({ code: error.code, message: error.message });
       else this.#later(this.entry.backoff.next() + (error instanceof TurnedAway ? error.retryMs : 0));
     } finally {
-      this.#opening = false;
+      this.#asking = false;
     }
   }
 
-  /** Returns the URL to connect to, after the wait for this viewer's slot. */
-  async #endpoint(): Promise<string> {
-    const { urls, ticket } = await this.entry.gateways();
-    const url = new URL(urls[this.entry.backoff.attempt % urls.length] ?? location.href);
-    if (ticket) {
-      // A viewer who moves to another server goes on watching meanwhile.
-      if (!this.#link) this.events.state({ kind: 'queued', untilMs: Date.now() + ticket.waitMs });
-      await sleep(ticket.waitMs);
-      if (!this.#link) this.events.state({ kind: 'connecting' });
-      url.searchParams.set('ticket', ticket.token);
-    }
-    return url.href;
+  /** Returns the endpoints to connect to, after the wait for this viewer's slot. */
+  async #endpoints(): Promise<Endpoint[]> {
+    const { endpoints, ticket } = await this.entry.gateways();
+    if (!ticket) return endpoints;
+    // A viewer who moves to another server goes on watching meanwhile.
+    if (!this.#link) this.events.state({ kind: 'queued', untilMs: Date.now() + ticket.waitMs });
+    await sleep(ticket.waitMs);
+    if (!this.#link) this.events.state({ kind: 'connecting' });
+    return endpoints.map(({ transport, url }) => {
+      const withTicket = new URL(url);
+      withTicket.searchParams.set('ticket', ticket.token);
+      return { transport, url: withTicket.href };
+    });
   }
 
-  #dial(url: string): Link {
-    this.#refusal = null;
-    return new Link(
-      url,
-      { token: this.identity.token, after: this.#chain.last },
-      { frame: (link, frame) => this.#read(link, frame), closed: (link, code) => this.#closed(link, code) },
-    );
-  }
-
-  #read(link: Link, frame: ServerFrame): void {
-    if (link === this.#next && frame.type === 'hello') {
-      this.#link?.leave();
-      this.#link = link;
+  #outcome: Outcome = {
+    joined: (opening, channel, hello) => {
+      if (opening !== this.#opening && opening !== this.#next?.opening) return channel.leave();
+      this.#opening = null;
       this.#next = null;
-    }
+      clearTimeout(this.#move);
+      this.#link?.leave();
+      this.#link = channel;
+      this.events.state({ kind: 'open', transport: channel.transport });
+      this.events.hello(hello);
+      this.#follow(this.#chain.hello(hello));
+      this.#climbLater();
+    },
+    failed: (opening, code, refusal) => {
+      if (opening === this.#next?.opening) {
+        // The channel that carries serves until the server closes it; then the page reconnects.
+        this.#next = null;
+        this.#climbLater();
+      } else if (opening === this.#opening) {
+        this.#opening = null;
+        this.#refusal = refusal;
+        this.entry.forget();
+        this.#comeBack(code);
+      }
+    },
+    frame: (channel, frame) => this.#read(channel, frame),
+    closed: (channel, code) => this.#closed(channel, code),
+  };
+
+  #read(link: Channel, frame: ServerFrame): void {
     if (link !== this.#link) return;
     switch (frame.type) {
       case 'hello':
-        this.events.state({ kind: 'open' });
-        this.events.hello(frame);
-        this.#follow(this.#chain.hello(frame));
         break;
       case 'batch':
         this.#batch(frame);
@@ -220,14 +254,15 @@ export class Connection {
   #moveSoon(reconnect: Reconnect): void {
     clearTimeout(this.#move);
     this.entry.forget();
-    const named = reconnect.endpoints?.find((endpoint) => endpoint.transport === 'ws')?.url;
+    const named = readEndpoints(reconnect.endpoints ?? []);
     this.#move = setTimeout(() => {
-      const endpoint = named ? Promise.resolve(named) : this.#endpoint();
+      const endpoints = named.length > 0 ? Promise.resolve(named) : this.#endpoints();
       // Without an endpoint this link serves until the server closes it; then the page reconnects.
-      endpoint.then(
-        (url) => {
-          if (!this.#link || this.#next || this.#ended) return;
-          this.#next = this.#dial(url);
+      endpoints.then(
+        (list) => {
+          if (!this.#link || this.#next?.kind === 'move' || this.#ended) return;
+          this.#next?.opening.cancel();
+          this.#next = { kind: 'move', opening: this.#dialer.open(list, 0, this.#outcome) };
         },
         (error: unknown) => {
           // The room is gone: the close that follows gives the reason.
@@ -237,25 +272,39 @@ export class Connection {
     }, reconnect.after_ms);
   }
 
-  #closed(link: Link, code: number): void {
-    if (link === this.#next) {
-      this.#next = null;
-      return;
-    }
+  /** Plans the next attempt on a better transport, as the ladder says. */
+  #climbLater(): void {
+    clearTimeout(this.#climbing);
+    const inMs = this.#link && !this.#next ? this.#dialer.probeInMs : null;
+    if (inMs !== null) this.#climbing = setTimeout(() => void this.#climb(), inMs);
+  }
+
+  async #climb(): Promise<void> {
+    const endpoints = await this.entry.others();
+    if (!this.#link || this.#next) return;
+    const opening = this.#dialer.probe(endpoints, this.#outcome);
+    if (opening) this.#next = { kind: 'probe', opening };
+  }
+
+  #closed(link: Channel, code: number): void {
     if (link !== this.#link) return;
     this.#link = null;
+    const next = this.#next;
+    this.#next = null;
+    const isToldBefore = code >= CLOSE_PROTOCOL_MIN || next?.kind === 'move';
+    this.#dialer.ended(isToldBefore ? 'closed' : 'lost');
     clearTimeout(this.#move);
+    clearTimeout(this.#climbing);
     clearTimeout(this.#repairing);
     this.#repairing = undefined;
-    if (link.joinedAt === null) this.entry.forget();
-    else if (performance.now() - link.joinedAt > STABLE_MS) this.entry.backoff.reset();
-    if (this.#next) {
-      // A move is in progress: its link is the only one now.
-      this.#link = this.#next;
-      this.#next = null;
+    if (link.joinedAt !== null && performance.now() - link.joinedAt > STABLE_MS) this.entry.backoff.reset();
+    if (next?.kind === 'move') {
+      // A move is in progress: its attempts are the only ones now.
+      this.#opening = next.opening;
       this.events.state({ kind: 'connecting' });
       return;
     }
+    next?.opening.cancel();
     this.#comeBack(code);
   }
 
@@ -323,7 +372,7 @@ export class Connection {
 
   /** Reconnects if the reason for the end has passed. */
   async #look(): Promise<void> {
-    if (!this.#ended || this.#opening) return;
+    if (!this.#ended || this.#asking) return;
     const { code } = this.#ended;
     const kickOver = code === 'kicked' && this.#kickedUntilMs !== null && this.#kickedUntilMs <= Date.now();
     if (!kickOver && !LOOKED_FOR.has(code)) return;
@@ -333,6 +382,11 @@ export class Connection {
     this.#kickedUntilMs = null;
     await this.#open();
   }
+}
+
+/** Returns the object that reports changes of the network, in browsers that have it. */
+function networkOf(navigator: Navigator): EventTarget | null {
+  return (navigator as { connection?: EventTarget }).connection ?? null;
 }
 
 /** Reasons for which entry can answer whether they have passed. */

@@ -1,20 +1,16 @@
 // Asks entry for the room's gateways and uplinks, and for the time to connect. This page's own origin
 // is always the last gateway, because one process may serve everything.
 
+import { ask, type Purpose } from './asking.ts';
 import { Backoff } from './backoff.ts';
+import { type Endpoint, TRANSPORTS } from './channel.ts';
+import { keeper } from './keeper.ts';
+import { type RacePlan, UplinkRace } from './race.ts';
+import type { EntryAnswer, EntryRefusal } from './sources.ts';
 
 const TIMEOUT_MS = 5_000;
 /** Least time for which an answer of entry is used. */
 const TTL_MS_MIN = 5_000;
-
-interface EntryAnswer {
-  downlinks?: { transport: string; url: string }[];
-  uplinks?: string[];
-  ticket?: { token: string; wait_ms: number };
-  ttl_ms?: number;
-  backoff_base_ms?: number;
-  backoff_max_ms?: number;
-}
 
 /** A slot in the join queue: wait, then connect once with the token. */
 export interface Ticket {
@@ -42,8 +38,10 @@ export class NoRoom extends Error {
 const NO_ROOM = new Set(['unknown_room', 'room_closed']);
 
 export class Entry {
-  #downlinks: string[] = [];
+  #downlinks: Endpoint[] = [];
   #uplinks: string[] = [];
+  #racePlan: RacePlan | null = null;
+  readonly #race = new UplinkRace();
   #ticket: Ticket | null = null;
   #freshUntil = 0;
   /** Until when a connect may use the answer, in `performance.now()`. */
@@ -51,22 +49,40 @@ export class Entry {
   /** Backoff between attempts to connect, with the limits that entry gives. */
   readonly backoff = new Backoff(500, 30_000);
 
-  constructor(private readonly room: string) {}
+  /** `origins` are entries to ask when this page's own origin does not answer. */
+  constructor(
+    private readonly room: string,
+    private readonly origins: readonly string[] = [],
+  ) {}
 
   /**
-   * Returns the WebSocket URLs in the order to try; this page's own origin is the last one. With a
+   * Returns the endpoints in the order to try; this page's own origin is the last one. With a
    * ticket the caller waits, then connects with it. Rejects with `TurnedAway` when the servers are
    * full and gave no ticket, and with `NoRoom` when the room is missing or closed.
    */
-  async gateways(): Promise<{ urls: string[]; ticket: Ticket | null }> {
+  async gateways(): Promise<{ endpoints: Endpoint[]; ticket: Ticket | null }> {
     if (performance.now() >= this.#openUntil) await this.#ask('watch');
     const ticket = this.#ticket;
     this.#ticket = null;
     // A ticket is valid once: the next connect asks for another.
     if (ticket) this.#openUntil = 0;
-    const own = new URL(`/v1/rooms/${encodeURIComponent(this.room)}/ws`, location.href);
-    own.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-    return { urls: [...new Set([...this.#downlinks, own.href])], ticket };
+    return { endpoints: this.#known(), ticket };
+  }
+
+  /** Returns the endpoints for a viewer that has its place, without taking a slot in the join queue. */
+  async others(): Promise<Endpoint[]> {
+    if (performance.now() >= this.#freshUntil) await this.#ask('send');
+    return this.#known();
+  }
+
+  /** The endpoints of entry, then those of this page's own origin. */
+  #known(): Endpoint[] {
+    const own = TRANSPORTS.map((transport) => {
+      const url = new URL(`/v1/rooms/${encodeURIComponent(this.room)}/${transport}`, location.href).href;
+      return { transport, url: transport === 'ws' ? socketUrl(url) : url };
+    });
+    const named = new Set(this.#downlinks.map((endpoint) => endpoint.url));
+    return [...this.#downlinks, ...own.filter((endpoint) => !named.has(endpoint.url))];
   }
 
   /**
@@ -75,6 +91,8 @@ export class Entry {
    */
   async uplinks(): Promise<string[]> {
     if (performance.now() >= this.#freshUntil) await this.#ask('send');
+    // Only those who post measure: a viewer that watches needs no uplink.
+    if (this.#racePlan) this.#race.start(this.#uplinks, this.#racePlan);
     return this.#uplinks.length > 0 ? [...new Set(this.#uplinks)] : [location.origin];
   }
 
@@ -94,7 +112,7 @@ export class Entry {
     }
   }
 
-  #url(purpose: 'watch' | 'send'): string {
+  #url(purpose: Purpose): string {
     return `/v1/entry?room=${encodeURIComponent(this.room)}&purpose=${purpose}`;
   }
 
@@ -105,29 +123,22 @@ export class Entry {
     this.#ticket = null;
   }
 
-  /** Asks entry. Only the purpose `watch` may take a slot in the join queue. */
-  async #ask(purpose: 'watch' | 'send'): Promise<void> {
-    let answer: Response;
-    try {
-      answer = await fetch(this.#url(purpose), {
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        cache: 'no-store',
-      });
-    } catch {
-      // Entry does not answer: the known endpoints and the page's own origin remain.
-      return;
-    }
-    const body: unknown = await answer.json().catch(() => null);
-    if (answer.ok) this.#take(body as EntryAnswer | null, purpose);
-    else if (purpose === 'watch') refuse(body);
+  /** Asks entry, or another source. Only the purpose `watch` may take a slot in the join queue. */
+  async #ask(purpose: Purpose): Promise<void> {
+    const found = await ask(this.room, purpose, this.origins);
+    // Without an answer the known endpoints and the page's own origin remain.
+    if (found === null) return;
+    if ('answer' in found) this.#take(found.answer, purpose);
+    else if (purpose === 'watch') refuse(found.refusal);
   }
 
-  #take(entry: EntryAnswer | null, purpose: 'watch' | 'send'): void {
-    if (!entry) return;
-    this.#downlinks = (entry.downlinks ?? []).filter((e) => e.transport === 'ws').map((e) => socketUrl(e.url));
-    this.#uplinks = (entry.uplinks ?? []).map((url) => new URL(url, location.href).origin);
-    this.backoff.limits(entry.backoff_base_ms ?? 500, entry.backoff_max_ms ?? 30_000);
-    this.#freshUntil = performance.now() + Math.max(entry.ttl_ms ?? 60_000, TTL_MS_MIN);
+  #take(entry: EntryAnswer, purpose: Purpose): void {
+    this.#downlinks = readEndpoints(entry.downlinks);
+    this.#uplinks = entry.uplinks.map((url) => new URL(url, location.href).origin);
+    this.#racePlan = entry.race ?? null;
+    this.backoff.limits(entry.backoff_base_ms, entry.backoff_max_ms);
+    keeper().placed(entry.carrier, entry.region);
+    this.#freshUntil = performance.now() + Math.max(entry.ttl_ms, TTL_MS_MIN);
     if (purpose === 'send') return;
     this.#openUntil = this.#freshUntil;
     this.#ticket = entry.ticket ? { token: entry.ticket.token, waitMs: entry.ticket.wait_ms } : null;
@@ -135,14 +146,22 @@ export class Entry {
 }
 
 /** Throws for a missing room and for a refusal with a time; any other leaves the known endpoints. */
-function refuse(body: unknown): void {
-  const { code, message, retry_after_ms } = refusalOf(body);
-  if (code !== undefined && NO_ROOM.has(code)) throw new NoRoom(code, message ?? '');
+function refuse({ code, message, retry_after_ms }: EntryRefusal): void {
+  if (NO_ROOM.has(code)) throw new NoRoom(code, message);
   if (retry_after_ms !== undefined) throw new TurnedAway(retry_after_ms);
 }
 
-function refusalOf(body: unknown): { code?: string; message?: string; retry_after_ms?: number } {
+function refusalOf(body: unknown): Partial<EntryRefusal> {
   return (body as { error?: object } | null)?.error ?? {};
+}
+
+/** Reads endpoints; those of an unknown transport are left out. */
+export function readEndpoints(endpoints: readonly { transport: string; url: string }[]): Endpoint[] {
+  return endpoints.flatMap(({ transport, url }) => {
+    const known = TRANSPORTS.find((one) => one === transport);
+    if (!known) return [];
+    return [{ transport: known, url: known === 'ws' ? socketUrl(url) : new URL(url, location.href).href }];
+  });
 }
 
 function socketUrl(url: string): string {

@@ -1,28 +1,23 @@
-// One WebSocket to one gateway: joins, passes frames on in order, and sends heartbeats. A link calls
-// `closed` once and is not used again.
+// The WebSocket transport, one WebSocket to one gateway: joins, passes frames on in order, and sends the
+// heartbeats that the keeper asks for. A link calls `closed` once and is not used again.
 
+import { type Channel, type ChannelEvents, type Join } from './channel.ts';
+import { clientFacts } from './facts.ts';
 import { canInflate, inflate } from './inflate.ts';
-import { readFrame, type ClientFrame, type ServerFrame } from './protocol.ts';
+import { keeper } from './keeper.ts';
+import { CLOSE_ABNORMAL, readFrame, type ClientFrame } from './protocol.ts';
 
 const HELLO_WAIT_MS = 8_000;
-const PONG_WAIT_MS = 8_000;
-const PROBE_WAIT_MS = 3_000;
+/** Prefix of the subprotocols of version 1.1. A server of version 1.0 refuses a join with facts. */
+const VERSION_1_1 = 'barrage.v1.1.';
 /** Frames that wait for the decoder. With more than this the link is abandoned, and the next one resumes. */
 const UNREAD_MAX = 512;
-/** Close code when this side finds the link dead: "abnormal" of RFC 6455. */
-const CLOSE_ABNORMAL = 1006;
 
-export interface LinkEvents {
-  frame(link: Link, frame: ServerFrame): void;
-  closed(link: Link, code: number): void;
-}
-
-export class Link {
+export class Link implements Channel {
+  readonly transport = 'ws';
   #socket: WebSocket;
   #tail: Promise<void> = Promise.resolve();
   #unread = 0;
-  #pingId = 0;
-  #heartbeat: number | undefined;
   #deadline: number | undefined;
   #done = false;
   /** Time of the hello in `performance.now()`; null before. */
@@ -30,38 +25,46 @@ export class Link {
 
   constructor(
     url: string,
-    join: { token: string | null; after: number | null },
-    private readonly events: LinkEvents,
+    join: Join,
+    private readonly events: ChannelEvents,
   ) {
-    const protocols = canInflate() ? ['barrage.v1.deflate', 'barrage.v1.json'] : ['barrage.v1.json'];
-    this.#socket = new WebSocket(url, protocols);
+    const encodings = canInflate() ? ['deflate', 'json'] : ['json'];
+    const versions = [VERSION_1_1, 'barrage.v1.'];
+    this.#socket = new WebSocket(url, versions.flatMap((version) => encodings.map((encoding) => version + encoding)));
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => {
       this.send({
         type: 'join',
         ...(join.token === null ? {} : { token: join.token }),
         ...(join.after === null ? {} : { after: join.after }),
+        ...(this.#socket.protocol.startsWith(VERSION_1_1) ? { client: clientFacts() } : {}),
       });
     };
     this.#socket.onmessage = (event) => this.#enqueue(event.data as string | ArrayBuffer);
     this.#socket.onclose = (event) => {
       this.#tail = this.#tail.then(() => this.#finish(event.code));
     };
-    this.#expect(HELLO_WAIT_MS);
+    this.#deadline = setTimeout(() => this.abandon(), HELLO_WAIT_MS);
   }
 
   send(frame: ClientFrame): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+    this.#write(frame);
+    keeper().sent(this);
+  }
+
+  /** Sends a heartbeat, which does not count as a frame that could take one along. */
+  ping(id: number): void {
+    this.#write({ type: 'ping', id });
   }
 
   /** Checks with a ping whether the gateway still answers. */
   probe(): void {
-    if (this.joinedAt !== null) this.#ping(PROBE_WAIT_MS);
+    keeper().examine();
   }
 
   /** Closes the link without a `closed` call. */
   leave(): void {
-    this.#stop();
+    this.#stop(false);
     this.#socket.close(1000);
   }
 
@@ -70,8 +73,12 @@ export class Link {
     this.#finish(CLOSE_ABNORMAL);
   }
 
+  #write(frame: ClientFrame): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
   #enqueue(data: string | ArrayBuffer): void {
-    this.#alive();
+    keeper().received(this);
     this.#unread += 1;
     if (this.#unread > UNREAD_MAX) return this.abandon();
     // One queue for both kinds: a text frame must not overtake a compressed one.
@@ -90,39 +97,23 @@ export class Link {
     if (!frame) return;
     if (frame.type === 'hello') {
       this.joinedAt = performance.now();
-      this.#alive();
-      const every = Math.max(frame.ping_interval_ms, 1_000);
-      this.#heartbeat = setInterval(() => this.#ping(PONG_WAIT_MS), every);
+      clearTimeout(this.#deadline);
+      keeper().attach(this, frame);
     }
+    if (frame.type === 'pong') keeper().pong(this, frame);
     this.events.frame(this, frame);
   }
 
-  #ping(waitMs: number): void {
-    this.#pingId += 1;
-    this.send({ type: 'ping', id: this.#pingId });
-    this.#expect(waitMs);
-  }
-
-  #expect(waitMs: number): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.abandon(), waitMs);
-  }
-
-  /** Ends the wait for an answer: after the hello, any frame shows that the gateway answers. */
-  #alive(): void {
-    if (this.joinedAt !== null) clearTimeout(this.#deadline);
-  }
-
-  #stop(): void {
+  #stop(hasFailed: boolean): void {
     this.#done = true;
     clearTimeout(this.#deadline);
-    clearInterval(this.#heartbeat);
+    keeper().detach(this, hasFailed);
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
   }
 
   #finish(code: number): void {
     if (this.#done) return;
-    this.#stop();
+    this.#stop(code === CLOSE_ABNORMAL);
     this.#socket.close();
     this.events.closed(this, code);
   }

@@ -1,6 +1,8 @@
 // The part of the protocol that this page uses; docs/reference/protocol.md is the contract. The page
 // ignores unknown frame types, body types and fields, so that a newer server does not break it.
 
+import { type ClientFacts } from './facts.ts';
+
 export type Advice = 'never' | 'backoff' | 'now' | 'named';
 
 /** Returns the advice of a close code's range. Unknown codes mean `backoff`. */
@@ -10,6 +12,11 @@ export function adviceOf(close: number): Advice {
   if (close >= 4300 && close < 4400) return 'named';
   return 'backoff';
 }
+
+/** Close code when this side finds a connection dead: "abnormal" of RFC 6455. */
+export const CLOSE_ABNORMAL = 1006;
+/** First close code of the protocol; browsers and proxies close with lower ones. */
+export const CLOSE_PROTOCOL_MIN = 4000;
 
 /** Close codes for tokens that are not accepted: a new token may help. */
 export const CLOSE_UNAUTHORIZED = 4010;
@@ -42,9 +49,12 @@ export interface Hello {
   user?: string;
   connection: string;
   ping_interval_ms: number;
+  /** Longest interval that a client may find out; absent where the interval is fixed. */
+  ping_interval_ms_max?: number;
   sequence: number;
   resume: boolean;
-  online: number;
+  /** Viewers online; null where the transport does not say. */
+  online: number | null;
 }
 
 export interface BatchMessage {
@@ -89,10 +99,10 @@ export type ServerFrame =
   | Notice
   | Reconnect
   | ({ type: 'error' } & Refusal)
-  | { type: 'pong'; id: number; time_ms: number };
+  | { type: 'pong'; id: number; time_ms: number; ping_interval_ms?: number; ping_interval_ms_max?: number };
 
 export type ClientFrame =
-  | { type: 'join'; token?: string; after?: number }
+  | { type: 'join'; token?: string; after?: number; client?: ClientFacts }
   | { type: 'ping'; id: number }
   | { type: 'ack'; sequences: number[] }
   | { type: 'repair'; after: number; before: number };
@@ -132,6 +142,9 @@ export interface Signal {
   until_ms?: number;
   secs?: number;
   text?: string;
+  role?: string;
+  /** Body of the pinned message. */
+  message?: unknown;
 }
 
 export type Body = Chat | Gift | SuperChat | Signal;

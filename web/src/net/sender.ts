@@ -1,21 +1,45 @@
 // Posts messages to the uplink. A retry uses the same message id, so that the server counts it once.
+// Where the network alters or blocks ordinary requests, they go through the tunnel.
 
 import { Backoff, sleep } from './backoff.ts';
 import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
+import { Ladder } from './ladder.ts';
 import { type Post, type PostAnswer, type Refusal } from './protocol.ts';
+import { Round } from './round.ts';
+import { decodeAnswer, encodeRequest } from './tunnel.ts';
 
 const TIMEOUT_MS = 8_000;
+/**
+ * How long a used connection counts as open. The server keeps it for 2 minutes; a browser may close it
+ * earlier, and a ping then opens another.
+ */
+const WARM_MS = 100_000;
 const ATTEMPTS_MAX = 5;
+/** Longest time for a post with its retries. */
+const DEADLINE_MS = 40_000;
+/** Uplinks that are tried on one rung before the next rung: one of them may be away. */
+const UPLINKS_MAX = 2;
 /** Longest wait that the sender accepts for a retry. For a longer one the viewer decides. */
 const RETRY_AFTER_MS_MAX = 5_000;
 /** Refusals that a retry may pass. Limits are not among them: the viewer waits for them. */
 const PASSING = new Set(['overloaded', 'unavailable', 'timeout', 'internal']);
+/** Refusals that a proxy may have caused, because it removed a header or changed the request. */
+const DOUBTFUL = new Set(['bad_request', 'not_found', 'method_not_allowed', 'unauthorized']);
+/** Refusals about the resource of the tunnel itself. */
+const OF_RESOURCE = new Set(['bad_request', 'not_found', 'method_not_allowed']);
+
+/** Ways of a post, best first. */
+const RUNGS = ['http', 'tunnel'] as const;
+type Rung = (typeof RUNGS)[number];
 
 export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
 
 export class Sender {
   #path: string;
+  /** Last use of a connection to the uplink, in `performance.now()`. */
+  #usedAt = -Infinity;
+  #ladder = new Ladder<Rung>(RUNGS);
 
   constructor(
     room: string,
@@ -25,13 +49,36 @@ export class Sender {
     this.#path = `/v1/rooms/${encodeURIComponent(room)}/messages`;
   }
 
+  /**
+   * Opens the connection of the next post ahead, while the viewer begins to write: name look-up, TCP and TLS
+   * take several round trips. Nothing is sent while the connection was used within `WARM_MS`.
+   */
+  async warm(): Promise<void> {
+    if (performance.now() - this.#usedAt < WARM_MS) return;
+    // Before the answer, so that the next key asks for nothing.
+    this.#usedAt = performance.now();
+    try {
+      const [uplink] = await this.entry.uplinks();
+      // No header of its own: a page on another host needs no preflight. The same pool as a post's.
+      await fetch(`${uplink ?? ''}/v1/ping`, { signal: AbortSignal.timeout(TIMEOUT_MS), cache: 'no-store' });
+    } catch {
+      // The post opens its connection itself, or finds the next uplink.
+      this.#usedAt = -Infinity;
+    }
+  }
+
+  /** Way of the last post that was answered; null before the first. */
+  get transport(): Rung | null {
+    return this.#ladder.carrying;
+  }
+
   async post(post: Post): Promise<Sent> {
     const backoff = new Backoff(400, 4_000);
+    const end = performance.now() + DEADLINE_MS;
     let renewed = false;
     let refusal: Refusal = { code: 'network', message: '' };
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const uplinks = await this.entry.uplinks();
-      const sent = await this.#try(uplinks[attempt % uplinks.length] + this.#path, post);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX && performance.now() < end; attempt += 1) {
+      const sent = await this.#round(post, attempt);
       if (sent.kind === 'accepted') return sent;
       refusal = sent.refusal;
       if (!renewed && (refusal.code === 'token_expired' || refusal.code === 'unauthorized')) {
@@ -41,40 +88,106 @@ export class Sender {
       }
       const wait = refusal.retry_after_ms ?? 0;
       if (refusal.code !== 'network' && (!PASSING.has(refusal.code) || wait > RETRY_AFTER_MS_MAX)) return sent;
-      if (refusal.code === 'network') this.entry.forgetUplinks();
       await sleep(wait + backoff.next());
     }
     return { kind: 'refused', refusal };
   }
 
-  async #try(url: string, post: Post): Promise<Sent> {
+  /** Tries one rung of the ladder after the other, until a server has answered. */
+  async #round(post: Post, attempt: number): Promise<Sent> {
+    const round = new Round(this.#ladder);
+    let refused: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
+    let doubted: string | null = null;
+    for (let rung = round.connect(RUNGS); rung !== null; ) {
+      const sent = await this.#onRung(rung, post, attempt);
+      if (sent.kind === 'accepted') {
+        round.reached(rung, 'opened');
+        return sent;
+      }
+      const { code } = sent.refusal;
+      const isDoubtful = rung === 'http' && DOUBTFUL.has(code);
+      if (code !== 'network' && !isDoubtful) {
+        // Where the tunnel confirms a refusal, the network has altered nothing.
+        if (doubted !== code) round.reached(rung, 'refused');
+        return sent;
+      }
+      if (isDoubtful) doubted = code;
+      if (doubted === null || isDoubtful) refused = sent;
+      if (round.carrying === rung) round.ended();
+      rung = round.blocked(rung);
+    }
+    return refused;
+  }
+
+  /** Tries one rung at one uplink after the other. */
+  async #onRung(rung: Rung, post: Post, attempt: number): Promise<Sent> {
+    const uplinks = await this.entry.uplinks();
+    let sent: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
+    for (let tried = 0; tried < Math.min(UPLINKS_MAX, uplinks.length); tried += 1) {
+      sent = await this.#try(rung, uplinks[(attempt + tried) % uplinks.length] ?? location.origin, post);
+      if (sent.kind === 'accepted' || sent.refusal.code !== 'network') return sent;
+      this.entry.forgetUplinks();
+    }
+    return sent;
+  }
+
+  async #try(rung: Rung, uplink: string, post: Post): Promise<Sent> {
+    const token = this.identity.token ?? '';
     try {
-      const answer = await fetch(url, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.identity.token ?? ''}` },
-        body: JSON.stringify(post),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      if (answer.ok) return { kind: 'accepted', answer: (await answer.json()) as PostAnswer };
-      return { kind: 'refused', refusal: await readRefusal(answer) };
+      if (rung === 'http') {
+        const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
+        const answer = await send(uplink + this.#path, headers, JSON.stringify(post));
+        this.#usedAt = performance.now();
+        return read(rung, answer.status, await answer.text(), answer.headers.get('Retry-After'));
+      }
+      const body = encodeRequest({ method: 'POST', path: this.#path, token, body: post });
+      const answer = await send(`${uplink}/v1/tunnel`, { 'Content-Type': 'application/octet-stream' }, body);
+      this.#usedAt = performance.now();
+      if (!answer.ok) {
+        const sent = read(rung, answer.status, await answer.text(), answer.headers.get('Retry-After'));
+        // A server without the tunnel says nothing about the post.
+        if (sent.kind === 'refused' && OF_RESOURCE.has(sent.refusal.code)) throw new TypeError(sent.refusal.message);
+        return sent;
+      }
+      const inner = decodeAnswer(await answer.arrayBuffer());
+      return read(rung, inner.status, JSON.stringify(inner.body), null);
     } catch {
+      this.#usedAt = -Infinity;
       // Browsers give no reason: only the host that did not answer is known.
-      return { kind: 'refused', refusal: { code: 'network', message: new URL(url, location.href).host } };
+      return { kind: 'refused', refusal: { code: 'network', message: new URL(uplink, location.href).host } };
     }
   }
 }
 
-/** Reads a refusal. An answer of a proxy in between becomes `unavailable` or `bad_request`. */
-async function readRefusal(answer: Response): Promise<Refusal> {
-  const seconds = Number(answer.headers.get('Retry-After'));
+function send(url: string, headers: Record<string, string>, body: BodyInit): Promise<Response> {
+  // A redirect is the answer of a captive portal.
+  return fetch(url, { method: 'POST', headers, body, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+}
+
+/** Reads an answer. One that no server of Barrage gave throws, or becomes `bad_request` where it lasts. */
+function read(rung: Rung, status: number, body: string, retryAfter: string | null): Sent {
+  const seconds = Number(retryAfter);
   const after = seconds > 0 ? { retry_after_ms: seconds * 1000 } : {};
-  try {
-    const body = (await answer.json()) as { error: Refusal };
-    if (typeof body.error.code === 'string') return { ...after, ...body.error };
-  } catch {
-    // Not an answer of the server.
+  const json = parse(body);
+  if (status >= 200 && status < 300) {
+    if (typeof json?.['outcome'] !== 'string') throw new TypeError('not an answer of Barrage');
+    return { kind: 'accepted', answer: json as unknown as PostAnswer };
   }
-  return { code: answer.status >= 500 ? 'unavailable' : 'bad_request', message: answer.statusText, ...after };
+  const error = json?.['error'] as Refusal | undefined;
+  if (typeof error?.code === 'string') return { kind: 'refused', refusal: { ...after, ...error } };
+  // On the tunnel the status of a proxy shows nothing about the post.
+  const passes = rung === 'tunnel' || status >= 500 || status === 408 || status === 429;
+  if (passes) throw new TypeError(`status ${status}`);
+  return { kind: 'refused', refusal: { code: 'bad_request', message: `status ${status}`, ...after } };
+}
+
+function parse(body: string): Record<string, unknown> | null {
+  try {
+    const json: unknown = JSON.parse(body);
+    return typeof json === 'object' ? (json as Record<string, unknown> | null) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Returns a random message id. Works without a secure context, unlike `crypto.randomUUID`. */

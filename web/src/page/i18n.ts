@@ -1,8 +1,8 @@
-// The page's texts, in Chinese and English.
+// The viewer page's texts, in Chinese and English.
 
-import { keep, recall } from './storage.ts';
+import { texts } from './language.ts';
 
-const KEY = 'barrage.language';
+export { count, inLanguage, isolated, locale, switchLanguage } from './language.ts';
 
 const ZH = {
   language: 'English',
@@ -75,6 +75,10 @@ const ZH = {
   slowMode: '慢速模式：每 {secs} 秒可发一条。',
   slowModeOff: '慢速模式已关闭。',
   recalled: '消息已被撤回',
+  cleared: '房管清空了聊天。',
+  pinned: '置顶：{name}：{text}',
+  roleGiven: '你现在是本房间的{role}。',
+  roleTaken: '你不再是本房间的管理人员。',
   closed: '直播已结束。',
   kicked: '你已被移出房间。',
   ended: '连接已断开：{message}',
@@ -170,6 +174,10 @@ const EN: Record<Key, string> = {
   slowMode: 'Slow mode: one message every {secs} s.',
   slowModeOff: 'Slow mode is off.',
   recalled: 'Message removed',
+  cleared: 'A moderator cleared the chat.',
+  pinned: 'Pinned: {name}: {text}',
+  roleGiven: 'You are now {role} of this room.',
+  roleTaken: 'You have no role in this room any more.',
   closed: 'The stream has ended.',
   kicked: 'You were removed from this room.',
   ended: 'Disconnected: {message}',
@@ -192,80 +200,13 @@ const EN: Record<Key, string> = {
   refused_other: 'Not sent: {message}',
 };
 
-type Language = 'zh' | 'en';
-let language: Language = preferred();
-const listeners: (() => void)[] = [];
-
-function preferred(): Language {
-  const chosen = recall('local', KEY);
-  if (chosen === 'zh' || chosen === 'en') return chosen;
-  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-}
-
-export function locale(): string {
-  return language === 'zh' ? 'zh-CN' : 'en';
-}
-
-export function t(key: Key, values: Record<string, string | number> = {}): string {
-  const words = (language === 'zh' ? ZH : EN)[key];
-  return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
-}
-
-export function isKey(key: string): key is Key {
-  return Object.hasOwn(ZH, key);
-}
+const page = texts(ZH, EN);
+export const t = page.t;
+export const isKey = page.isKey;
+export const say = page.say;
+export const translatePage = page.translatePage;
 
 /** Returns the text key of a role's label, or null for a viewer, who has no label. */
 export function roleKey(role: string | undefined): 'host' | 'moderator' | 'admin' | null {
   return role === 'host' || role === 'moderator' || role === 'admin' ? role : null;
-}
-
-export function count(value: number): string {
-  return new Intl.NumberFormat(locale(), { notation: value >= 10_000 ? 'compact' : 'standard', maximumFractionDigits: 1 }).format(value);
-}
-
-/** Runs `apply` now and after each change of the language. */
-export function inLanguage(apply: () => void): void {
-  listeners.push(apply);
-  apply();
-}
-
-export function switchLanguage(): void {
-  language = language === 'zh' ? 'en' : 'zh';
-  keep('local', KEY, language);
-  for (const listener of listeners) listener();
-}
-
-/** Writes a text into the node, now and after each change of the language. */
-export function say(node: HTMLElement, key: Key, values: Record<string, string | number> = {}): void {
-  node.dataset['say'] = key;
-  node.dataset['values'] = JSON.stringify(values);
-  node.textContent = t(key, values);
-}
-
-/** Wraps a name or text in Unicode isolates, so that its direction does not change the sentence around it. */
-export function isolated(text: string): string {
-  return `\u2068${text}\u2069`;
-}
-
-/** Writes the texts of index.html and of all nodes that `say` wrote, in the current language. */
-export function translatePage(): void {
-  document.documentElement.lang = locale();
-  for (const node of document.querySelectorAll<HTMLElement>('[data-i18n]')) {
-    node.textContent = t(node.dataset['i18n'] as Key);
-  }
-  for (const node of document.querySelectorAll<HTMLElement>('[data-say]')) {
-    node.textContent = t(node.dataset['say'] as Key, JSON.parse(node.dataset['values'] ?? '{}') as Record<string, string>);
-  }
-  for (const node of document.querySelectorAll<HTMLElement>('[data-i18n-label]')) {
-    const label = t(node.dataset['i18nLabel'] as Key);
-    node.setAttribute('aria-label', label);
-    if (node instanceof HTMLButtonElement) node.title = label;
-  }
-  for (const node of document.querySelectorAll<HTMLElement>('[data-i18n-empty]')) {
-    node.dataset['empty'] = t(node.dataset['i18nEmpty'] as Key);
-  }
-  for (const node of document.querySelectorAll<HTMLInputElement>('[data-i18n-placeholder]')) {
-    node.placeholder = t(node.dataset['i18nPlaceholder'] as Key);
-  }
 }

@@ -14,6 +14,7 @@ const WAITING_MAX = 12;
 
 interface Banner {
   key: string;
+  user: string;
   node: HTMLElement;
   count: number;
   durationMs: number;
@@ -41,7 +42,7 @@ export class Banners {
     const count = element('strong', 'banner-count', `×${gift.gift.count}`);
     const art = element('span', 'banner-art', icon(giftIcon(gift.gift.name)));
     const node = element('div', 'banner gift', art, element('span', 'banner-text', who, sent), count);
-    this.#add({ key, node, count: gift.gift.count, durationMs: GIFT_MS, timer: undefined });
+    this.#add({ key, user: gift.user, node, count: gift.gift.count, durationMs: GIFT_MS, timer: undefined });
     return true;
   }
 
@@ -51,7 +52,17 @@ export class Banners {
     const words = element('span', 'banner-words', chat.text);
     words.dir = 'auto';
     const node = element('div', 'banner super', head, words);
-    this.#add({ key: `${chat.user}/${chat.id}`, node, count: 1, durationMs: SUPER_CHAT_MS, timer: undefined });
+    this.#add({ key: `${chat.user}/${chat.id}`, user: chat.user, node, count: 1, durationMs: SUPER_CHAT_MS, timer: undefined });
+  }
+
+  /** Removes the banners of a user, or all. */
+  hide(user: string | null): void {
+    this.#waiting = this.#waiting.filter((banner) => user !== null && banner.user !== user);
+    for (const banner of [...this.#shown]) {
+      if (user !== null && banner.user !== user) continue;
+      clearTimeout(banner.timer);
+      this.#leave(banner);
+    }
   }
 
   #add(banner: Banner): void {

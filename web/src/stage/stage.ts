@@ -41,6 +41,7 @@ const MISSED_WRITE_MS = 1_000;
 
 interface Flight {
   key: number;
+  user: string;
   words: string;
   tag: string;
   style: Style;
@@ -53,6 +54,7 @@ interface Flight {
 /** A danmaku on the stage. */
 interface Shown {
   key: number;
+  user: string;
   node: HTMLElement;
   animation: Animation;
 }
@@ -88,19 +90,26 @@ export class Stage {
   /** Shows a chat message when a lane is free in time. */
   fly(chat: Chat, sequence: number | null, origin: 'own' | 'other'): void {
     const role = roleKey(chat.role);
-    this.#offer(sequence, chat.text, role ? t(role) : '', chat.style, origin);
+    this.#offer(sequence, chat.user, chat.text, role ? t(role) : '', chat.style, origin);
   }
 
   /** Shows a gift or a super chat, before the danmaku of others. */
-  flyPaid(words: string, sequence: number | null, origin: 'own' | 'other'): void {
+  flyPaid(words: string, user: string, sequence: number | null, origin: 'own' | 'other'): void {
     const style: Style = { mode: 'scroll', size: 'normal', color: 0xffd27a };
-    this.#offer(sequence, words, '', style, origin === 'own' ? 'own' : 'paid');
+    this.#offer(sequence, user, words, '', style, origin === 'own' ? 'own' : 'paid');
   }
 
   /** Removes a message that a moderator has recalled. */
   recall(sequence: number): void {
     this.#admission.withdraw((flight) => flight.key === sequence);
     for (const shown of this.#shown.values()) if (shown.key === sequence) takeAway(shown);
+  }
+
+  /** Removes all that a user wrote, or everything. */
+  hide(user: string | null): void {
+    const is = (one: { user: string }) => user === null || one.user === user;
+    this.#admission.withdraw(is);
+    for (const shown of this.#shown.values()) if (is(shown)) takeAway(shown);
   }
 
   show(visible: boolean): void {
@@ -124,7 +133,7 @@ export class Stage {
     this.#writeMissed();
   }
 
-  #offer(sequence: number | null, words: string, tag: string, style: Style, rank: Rank): void {
+  #offer(sequence: number | null, user: string, words: string, tag: string, style: Style, rank: Rank): void {
     const stagePx = this.#widthPx;
     if (document.hidden || !this.visible || stagePx === 0) return;
     const { rows, letters } = SIZES[style.size];
@@ -134,7 +143,7 @@ export class Stage {
     const lines = onePx <= linePx ? 1 : LINES_MAX;
     const widthPx = lines === 1 ? onePx : Math.min(linePx, Math.ceil((onePx / LINES_MAX) * WRAP_SLACK));
     const key = sequence ?? (this.#own -= 1);
-    const item: Flight = { key, words, tag, style, rank, lines, widthPx, rowPx: this.#rowPx };
+    const item: Flight = { key, user, words, tag, style, rank, lines, widthPx, rowPx: this.#rowPx };
     this.#admission.offer({ motion: style.mode, widthPx, rows: rows * lines, rank, item }, timelineMs());
     nextFrame(this.#turn);
   }
@@ -178,7 +187,7 @@ export class Stage {
     const animation = node.animate(keyframesOf(box), { duration: box.endMs + TAIL_MS - box.startMs });
     // All boxes use one clock, which starts when their places were chosen: no two boxes drift apart.
     animation.startTime = box.startMs;
-    this.#shown.set(box, { node, key: item.key, animation });
+    this.#shown.set(box, { node, key: item.key, user: item.user, animation });
   }
 
   #writeMissed(): void {

@@ -1,0 +1,76 @@
+// Calls of the admin API, with the operator's token. The token is held here, in memory alone: a
+// reload asks for it again.
+
+const CALL_MS = 6_000;
+
+/** Why a call has no answer. `message` is the server's own text, in English. */
+export class ApiFailure extends Error {
+  constructor(
+    readonly kind: 'unauthorized' | 'forbidden' | 'missing' | 'refused' | 'network',
+    readonly code: string,
+    message: string,
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+interface ErrorBody {
+  error?: { code?: string; message?: string; retry_after_ms?: number };
+}
+
+export class Api {
+  readonly #token: string;
+
+  constructor(token: string) {
+    this.#token = token;
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.call<T>('GET', path);
+  }
+
+  /** Sends a call and returns its JSON answer. Throws an ApiFailure. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#send(method, path, AbortSignal.timeout(CALL_MS), body);
+    try {
+      return (await response.json()) as T;
+    } catch {
+      throw new ApiFailure('network', 'network', 'the answer broke off');
+    }
+  }
+
+  /** Opens a stream that lasts until `signal` or its end. Throws an ApiFailure. */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#send('GET', path, signal);
+    if (!response.body) throw new ApiFailure('network', 'network', 'the answer is empty');
+    return response.body;
+  }
+
+  async #send(method: string, path: string, signal: AbortSignal, body?: unknown): Promise<Response> {
+    let response: Response;
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.#token}` };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    try {
+      const sent = body === undefined ? null : JSON.stringify(body);
+      response = await fetch(path, { method, headers, signal, body: sent, credentials: 'omit', cache: 'no-store' });
+    } catch (error) {
+      throw new ApiFailure('network', 'network', error instanceof Error ? error.message : String(error));
+    }
+    if (response.ok) return response;
+    const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
+    throw new ApiFailure(kindOf(response.status), error?.code ?? String(response.status), error?.message ?? `HTTP ${response.status}`, error?.retry_after_ms ?? null);
+  }
+}
+
+function kindOf(status: number): ApiFailure['kind'] {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  if (status === 404) return 'missing';
+  return 'refused';
+}
+
+/** Returns the path by which a call reaches one instance of the fleet. */
+export function instancePath(role: string, id: string, call: string): string {
+  return `/v1/admin/instances/${role}/${encodeURIComponent(id)}/${call}`;
+}

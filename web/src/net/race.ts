@@ -1,0 +1,50 @@
+// Measures the uplinks that entry named, and reports their times to entry, which orders later answers by
+// them. No post waits for it.
+
+/** Time between two measurements: each fetches the race resource of every uplink. */
+const PERIOD_MS = 600_000;
+/** Uplinks that are measured: entry names three. */
+const UPLINKS_MAX = 3;
+
+/** How to race, from the answer of entry. */
+export interface RacePlan {
+  timeout_ms: number;
+  bytes: number;
+}
+
+export class UplinkRace {
+  #after = 0;
+
+  /** Measures in the background, at most once in ten minutes, and only where there is a choice. */
+  start(uplinks: readonly string[], plan: RacePlan): void {
+    const urls = uplinks.slice(0, UPLINKS_MAX);
+    if (urls.length < 2 || performance.now() < this.#after) return;
+    this.#after = performance.now() + PERIOD_MS;
+    void race(urls, plan).catch(() => {
+      // A report that is lost costs entry one of many.
+    });
+  }
+}
+
+async function race(urls: string[], plan: RacePlan): Promise<void> {
+  const times = await Promise.all(urls.map((url) => time(url, plan)));
+  const uplinks = urls.map((url, index) => ({ url, ...(times[index] === null ? {} : { elapsed_ms: times[index] }) }));
+  await fetch('/v1/entry/race', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ results: [], uplinks }),
+    signal: AbortSignal.timeout(plan.timeout_ms),
+  });
+}
+
+/** Returns the milliseconds of one race; `null` for a wrong or a late answer. */
+async function time(url: string, plan: RacePlan): Promise<number | null> {
+  const started = performance.now();
+  try {
+    const answer = await fetch(`${url}/v1/race`, { cache: 'no-store', signal: AbortSignal.timeout(plan.timeout_ms) });
+    const body = answer.ok ? await answer.arrayBuffer() : null;
+    return body?.byteLength === plan.bytes ? Math.round(performance.now() - started) : null;
+  } catch {
+    return null;
+  }
+}
