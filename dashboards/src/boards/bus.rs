@@ -1,0 +1,111 @@
+//! The bus and the archive: NATS in the eyes of the processes that use it.
+
+use crate::grafana::{Dashboard, Row, Unit, heatmap, quantiles, row, series, stat};
+
+use super::ZERO;
+
+pub(super) fn dashboard() -> Dashboard {
+    Dashboard {
+        name: "bus",
+        title: "Barrage / Bus and archive",
+        description: "Whether messages become durable, arrive at gateways, and reach the archive.",
+        source: "barrage_bus_published_total",
+        rows: vec![messages(), publish(), receive(), archive()],
+    }
+}
+
+fn messages() -> Row {
+    row(
+        "Are messages safe?",
+        [
+            stat("Messages durable", Unit::PerSecond, "sum(rate(barrage_bus_published_total{@}[$__rate_interval]))", "Messages that the bus has accepted."),
+            stat(
+                "Time to durable, p99",
+                Unit::Seconds,
+                "histogram_quantile(0.99, sum by (le) (rate(barrage_bus_publish_duration_seconds_bucket{@}[$__rate_interval])))",
+                "Senders wait for it. Above 1 s: runbook of BarrageBusSlow.",
+            )
+            .colours(&[("orange", 0.2), ("red", 1.0)]),
+            stat("Failed commits", Unit::PerSecond, "sum(rate(barrage_bus_log_failures_total{@}[$__rate_interval]))", "Senders get 503. Runbook of BarrageBusFailing.")
+                .colours(&[("red", 0.001)]),
+            stat("Connections lost, 1 h", Unit::Count, "sum(increase(barrage_bus_disconnects_total{@}[1h]))", "Processes read again what they missed. More than 3 in 10 min: runbook of BarrageBusDisconnected.")
+                .colours(&[("orange", 1.0)]),
+            stat("Archive behind", Unit::Count, "max(barrage_archiver_lag_messages{@})", "Messages that are durable and not yet in the archive. Runbook of BarrageArchiverLag.")
+                .colours(&[("orange", 1_000.0), ("red", 10_000.0)]),
+            stat("Messages unaccounted for", Unit::Count, "sum(abs(barrage_fleet_conservation_error{@})) or vector(0)", "Anything but 0 is a defect: runbook of BarrageMessagesUnaccounted.")
+                .colours(ZERO),
+        ],
+    )
+}
+
+fn publish() -> Row {
+    row(
+        "Do messages become durable, and how fast?",
+        [
+            heatmap("Time to durable", "barrage_bus_publish_duration_seconds", "", "The lowest band is the usual commit. A higher band is a change of leader, or a slow disk of one server."),
+            quantiles("Time to durable, by uplink", "barrage_bus_publish_duration_seconds", "", "instance", "One slow uplink is its network; all slow is the leader of the stream."),
+            series("Messages by class", Unit::PerSecond, "Messages accepted durably. Likes are not in the log.")
+                .query("sum by (class) (rate(barrage_bus_published_total{@}[$__rate_interval]))", "{{class}}")
+                .stacked()
+                .wide(8),
+            series("Messages in a commit", Unit::Factor, "The mean over all commits. It rises with the load, as commits share one write.")
+                .query("sum(rate(barrage_bus_commit_messages_sum{@}[$__rate_interval])) / sum(rate(barrage_bus_commit_messages_count{@}[$__rate_interval]))", "messages")
+                .may_be_empty("commits are counted by the log of a single process, not by NATS")
+            .wide(8),
+            series("Publishes that failed or were repeated", Unit::PerSecond, "`repeated` are retries of clients, which the log recognises. `queue full`: the bus is slower than the posts.")
+                .query("sum(rate(barrage_bus_log_failures_total{@}[$__rate_interval]))", "failed")
+                .query("sum(rate(barrage_bus_refused_total{@}[$__rate_interval]))", "queue full")
+                .query("sum(rate(barrage_bus_duplicates_total{@}[$__rate_interval]))", "repeated")
+                .wide(8),
+        ],
+    )
+}
+
+fn receive() -> Row {
+    row(
+        "Do messages arrive at the gateways?",
+        [
+            series(
+                "Connections lost",
+                Unit::PerSecond,
+                "Processes that lost NATS, by instance. All at once: a server of NATS ended.",
+            )
+            .query("rate(barrage_bus_disconnects_total{@}[$__rate_interval])", "{{instance}}")
+            .wide(8),
+            series(
+                "Gaps read again",
+                Unit::PerSecond,
+                "Gaps that were filled from the log: nothing was lost. They follow a lost connection.",
+            )
+            .query("rate(barrage_bus_gaps_total{@}[$__rate_interval])", "{{instance}}")
+            .wide(8),
+            series(
+                "Slow subscriptions",
+                Unit::PerSecond,
+                "Messages that found their channel full. Runbook of BarrageBusSlowConsumer.",
+            )
+            .query("rate(barrage_bus_slow_subscriptions_total{@}[$__rate_interval])", "{{instance}}")
+            .wide(8),
+        ],
+    )
+}
+
+fn archive() -> Row {
+    row(
+        "Does the archive follow?",
+        [
+            series("Archived, by class", Unit::PerSecond, "It should follow the messages of the bus.")
+                .query("sum by (class) (rate(barrage_archiver_archived_total{@}[$__rate_interval]))", "{{class}}")
+                .stacked()
+                .wide(8),
+            series("Messages behind", Unit::Count, "The log keeps messages for `bus.log_secs`, one day by default: the archive must catch up within it.")
+                .query("barrage_archiver_lag_messages{@}", "{{instance}}")
+                .wide(8),
+            series("Failures of the archiver", Unit::PerSecond, "Each is retried: nothing is skipped. Runbook of BarrageArchiverFailing.")
+                .query("sum(rate(barrage_archiver_store_failures_total{@}[$__rate_interval]))", "store")
+                .query("sum(rate(barrage_archiver_bus_failures_total{@}[$__rate_interval]))", "bus")
+                .query("sum(rate(barrage_archiver_unreadable_total{@}[$__rate_interval]))", "unreadable")
+                .wide(8),
+        ],
+    )
+}

@@ -1,0 +1,75 @@
+//! Alerts about the bus and the archive.
+
+use crate::rules::alert::{Alert, Severity, alert};
+
+pub(super) fn alerts() -> Vec<Alert> {
+    vec![
+        alert(
+            "BarrageBusFailing",
+            Severity::Critical,
+            "bus",
+            "1m",
+            "sum by (cluster, namespace) (rate(barrage_bus_log_failures_total[1m])) > 0",
+            [
+                "Messages do not become durable, and senders get 503.",
+                "{{ $value | humanize }} commits a second in {{ $labels.namespace }} fail.",
+            ],
+        ),
+        alert(
+            "BarrageBusSlow",
+            Severity::Warning,
+            "bus",
+            "5m",
+            "histogram_quantile(0.99, sum by (cluster, namespace, le) (rate(barrage_bus_publish_duration_seconds_bucket[5m]))) > 1",
+            [
+                "The bus is slow to make messages durable.",
+                "One publish in a hundred in {{ $labels.namespace }} takes longer than {{ $value | humanizeDuration }}.",
+            ],
+        ),
+        alert(
+            "BarrageBusDisconnected",
+            Severity::Warning,
+            "bus",
+            "0m",
+            "sum by (cluster, namespace, instance) (increase(barrage_bus_disconnects_total[10m])) > 3",
+            [
+                "A process loses NATS again and again.",
+                "{{ $labels.instance }} lost its connection to NATS {{ $value | humanize }} times in 10 min.",
+            ],
+        ),
+        alert(
+            "BarrageBusSlowConsumer",
+            Severity::Warning,
+            "bus",
+            "10m",
+            "sum by (cluster, namespace, instance) (rate(barrage_bus_slow_subscriptions_total[5m])) > 1",
+            [
+                "A process takes messages from the bus too slowly.",
+                "{{ $labels.instance }} reads {{ $value | humanize }} messages a second again, because its channels were full.",
+            ],
+        ),
+        alert(
+            "BarrageArchiverLag",
+            Severity::Warning,
+            "bus",
+            "10m",
+            "max by (cluster, namespace) (barrage_archiver_lag_messages) > 10000",
+            [
+                "The archive is behind, and the history lacks new messages.",
+                "The archive in {{ $labels.namespace }} is {{ $value | humanize }} messages behind the bus.",
+            ],
+        ),
+        alert(
+            "BarrageArchiverFailing",
+            Severity::Warning,
+            "bus",
+            "10m",
+            "sum by (cluster, namespace) (rate(barrage_archiver_store_failures_total[5m])\n  \
+             + rate(barrage_archiver_bus_failures_total[5m])) > 0",
+            [
+                "The archiver cannot read the bus or write the store.",
+                "{{ $value | humanize }} calls a second of the archiver in {{ $labels.namespace }} fail.",
+            ],
+        ),
+    ]
+}
