@@ -51,6 +51,7 @@ fn gift(room: &str, id: &str) -> anyhow::Result<Draft> {
         id: Some(id.parse()?),
         fingerprint: 1,
         to: None,
+        trace: None,
         body: format!(r#"{{"id":"{id}","text":"{}"}}"#, "x".repeat(80)).into(),
     })
 }

@@ -14,7 +14,7 @@ pub(crate) use viewers::Viewers;
 
 /// Calls back for every line of standard input and ends the process after the last.
 #[allow(clippy::exit, reason = "the part ends with its standard input")]
-fn on_line(mut on_each: impl FnMut() + Send + 'static) {
+pub(crate) fn on_line(mut on_each: impl FnMut() + Send + 'static) {
     std::thread::spawn(move || {
         for _ in std::io::stdin().lock().lines() {
             on_each();

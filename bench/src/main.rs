@@ -9,6 +9,7 @@
 )]
 
 mod bus;
+mod channel;
 mod fanout;
 mod moderation;
 mod quota;
@@ -24,6 +25,12 @@ enum Part {
     Publish(fanout::Publish),
     /// Holds connections of viewers and reads all that arrives.
     Read(fanout::Viewers),
+    /// Posts at an even pace to one uplink.
+    Posts(channel::Posts),
+    /// Measures the first post after idling, with and without a connection that was opened ahead.
+    FirstPost(channel::FirstPost),
+    /// Simulates heartbeats behind address translators.
+    Heartbeats,
     /// Measures publishes, deliveries and repairs of the bus on a NATS server.
     Bus(bus::Options),
     /// Measures shared limits on a Redis server.
@@ -37,6 +44,9 @@ fn main() -> anyhow::Result<()> {
         Part::Limit(limit) => limit.run(),
         Part::Publish(publish) => publish.run(),
         Part::Read(viewers) => viewers.run(),
+        Part::Posts(posts) => posts.run()?,
+        Part::FirstPost(first_post) => first_post.run()?,
+        Part::Heartbeats => channel::heartbeats(),
         Part::Bus(options) => options.run()?,
         Part::Quota(options) => quota::run(&options)?,
         Part::Moderation(options) => options.run()?,

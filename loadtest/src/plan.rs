@@ -1,6 +1,7 @@
 //! Messages between the conductor and its workers: one JSON object a line, over pipes.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub struct Plan {
     pub host: String,
     /// Socket address of entry, resolved by the conductor.
     pub address: SocketAddr,
+    /// Whether entry is reached over TLS.
+    pub is_encrypted: bool,
+    /// File with authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
     /// Number of this worker process, from 0.
     pub worker: u32,
     /// Number of worker processes of the run.

@@ -1,13 +1,16 @@
 //! Benches: each runs optimised builds on real servers and prints its figures.
 
 mod bus;
+mod channel;
 mod fanout;
 mod figures;
 mod flow;
 mod handshake;
+mod instructions;
 mod memory;
 mod site;
 mod slow;
+mod trace;
 mod wire;
 
 use std::path::PathBuf;
@@ -21,6 +24,9 @@ pub(crate) struct Bench {
     /// Cargo profile of the measured programs. A binary given as --against must have the same.
     #[arg(long, global = true, default_value = "dist")]
     profile: String,
+    /// Measures this `barrage` binary instead of one that is built of this checkout.
+    #[arg(long, global = true, value_name = "BINARY")]
+    binary: Option<String>,
     /// Prints one JSON object instead of text.
     #[arg(long, global = true)]
     json: bool,
@@ -47,6 +53,14 @@ enum Measured {
         #[arg(long, default_value_t = 10_000)]
         viewers: u32,
         /// Rounds; medians are printed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        #[command(flatten)]
+        against: Against,
+    },
+    /// Instructions: of the gateway per delivery and join, and of the platform per post. Needs Valgrind.
+    Instructions {
+        /// Runs of each case; medians are printed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
         #[command(flatten)]
@@ -93,12 +107,35 @@ enum Measured {
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
+    /// Traces: processor time of 1 % sampling against none, in per cent.
+    Trace {
+        /// Counts instructions instead of time, one server after the other. Needs Valgrind.
+        #[arg(long)]
+        counted: bool,
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 6)]
+        secs: u32,
+        /// Pairs of servers; medians are printed.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        #[command(flatten)]
+        against: Against,
+    },
+    /// Channel: connect times by place, first posts, posts beside a busy gateway, heartbeats.
+    Channel(channel::Plan),
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
         #[arg(long, default_value_t = 1)]
         partitions: u16,
     },
+}
+
+impl Measured {
+    /// Packages that a bench runs beside the server and the parts.
+    fn packages(&self) -> &'static [&'static str] {
+        if matches!(self, Measured::Slow { .. }) { &["barrage-loadtest"] } else { &[] }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -110,7 +147,7 @@ struct Against {
 
 /// Builds the programs and runs one bench.
 pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
-    let build = &Build::new(&bench.profile)?;
+    let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     let json = bench.json;
     match bench.measured {
         Measured::Fanout { secs, rounds, against } => match against.against {
@@ -121,6 +158,9 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
             Some(other) => handshake::against(build, &other, viewers, rounds, json),
             None => handshake::with_limit(build, viewers, rounds, json),
         },
+        Measured::Instructions { rounds, against } => {
+            instructions::main(build, against.against.as_deref(), rounds, json)
+        }
         Measured::Memory { viewers, rounds, against } => match against.against {
             Some(other) => memory::against(build, &other, viewers, rounds, json),
             None => memory::alone(build, viewers, json),
@@ -128,6 +168,11 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Wire { recording, speed, secs } => wire::main(build, recording, speed, secs, json),
         Measured::Flow { secs } => flow::main(build, secs, json),
         Measured::Slow { viewers, secs, rounds } => slow::main(build, viewers, secs, rounds, json),
+        Measured::Trace { counted: true, rounds, against, .. } => {
+            trace::counted(build, against.against.as_deref(), rounds, json)
+        }
+        Measured::Trace { secs, rounds, .. } => trace::main(build, secs, rounds, json),
+        Measured::Channel(plan) => channel::main(build, &plan, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use barrage_recording::generate;
 
-use crate::run::{command, note, root, say};
-use crate::web;
+use crate::run::{command, note, root, run, say};
+use crate::{setup, web};
 
 /// A generated file, the program that prints it, and its arguments.
 const PRINTED: [(&str, &str, &[&str]); 1] =
@@ -24,7 +24,21 @@ pub(crate) fn checked_in() -> anyhow::Result<()> {
         std::fs::write(root().join(file), output.stdout)
             .with_context(|| format!("{file} cannot be written"))?;
     }
+    run(command("cargo", &["run", "--quiet", "--locked", "--package", "barrage-dashboards"]))?;
+    references()?;
     web::build()
+}
+
+/// Writes the pages of docs/reference. A running server has some of them, so the tests that compare them
+/// write them too.
+fn references() -> anyhow::Result<()> {
+    note("==> docs/reference");
+    let program = setup::program("cargo-nextest")?;
+    let tests =
+        ["nextest", "run", "--cargo-quiet", "--locked", "--package", "barrage", "-E", "test(reference::)"];
+    let mut write = command(&program.to_string_lossy(), &tests);
+    write.env("WRITE_REFERENCE", "1");
+    run(write)
 }
 
 /// Writes one danmaku file for each profile, and one with every oddity.

@@ -1,7 +1,8 @@
-//! Checks without a run of the code: format, clippy, paths, layers, dependencies, prose, the page's
-//! types.
+//! Checks without a run of the code: format, clippy, paths, layers, dependencies, prose, the image's
+//! Dockerfile, the page's types.
 
 mod dependencies;
+mod image;
 mod layers;
 mod metadata;
 mod paths;
@@ -21,6 +22,7 @@ pub(crate) fn main() -> anyhow::Result<()> {
 pub(crate) fn all_but_clippy() -> anyhow::Result<()> {
     paths::check()?;
     prose::check()?;
+    image::check()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     let metadata = metadata::Metadata::read()?;
     layers::check(&metadata)?;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a tool measures commands with the machine's clock")]
 
 mod bench;
+mod chart;
 mod fault;
 mod r#gen;
 mod lint;
@@ -49,7 +50,7 @@ enum Command {
         /// Runs unit tests and integration tests of one process only, in minutes.
         #[arg(long, conflicts_with = "full")]
         fast: bool,
-        /// Adds the long fault test.
+        /// Adds the long fault test, and the chart on the API server in KUBE_BIN.
         #[arg(long)]
         full: bool,
     },
@@ -58,6 +59,19 @@ enum Command {
         /// Prints one JSON object instead of a report.
         #[arg(long)]
         json: bool,
+    },
+    /// Checks the Helm chart: lint, renders, validity for several Kubernetes versions, wrong values, guards.
+    Chart {
+        /// Writes the chart's schema and its table of values.
+        #[arg(long)]
+        write: bool,
+        /// Prints the objects of a value set of helm/barrage/ci.
+        #[arg(long, value_name = "SET", conflicts_with = "write")]
+        print: Option<String>,
+        /// Installs, upgrades and rolls back on the API server in KUBE_BIN instead, and starts each pod's
+        /// command as a process. Prints the reason where it cannot.
+        #[arg(long, conflicts_with_all = ["write", "print"])]
+        cluster: bool,
     },
     /// Rebuilds the page that is embedded in the server.
     Web,
@@ -110,6 +124,8 @@ fn main() -> ExitCode {
             _ => Tier::Ci,
         }),
         Command::Shape { json } => shape::main(json),
+        Command::Chart { cluster: true, .. } => chart::cluster(),
+        Command::Chart { write, print, .. } => chart::main(write, print.as_deref()),
         Command::Web => web::build(),
         Command::Gen { what: Some(Gen::Recordings { dir, seed }) } => r#gen::recordings(&dir, seed),
         Command::Gen { what: None } => r#gen::checked_in(),

@@ -43,7 +43,7 @@ pub(crate) enum Hooks {
 
 /// Prints each program with its place, or how to get it. Fails when one is missing.
 pub(crate) fn doctor() -> anyhow::Result<()> {
-    for need in &NEEDS {
+    for need in NEEDS {
         match need.find() {
             Some(place) => say(&format!("ok       {:<14} {place}", need.name))?,
             None => say(&format!("missing  {:<14} {}; {}", need.name, need.purpose, need.source))?,

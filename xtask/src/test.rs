@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 
 use crate::run::{command, note, root, run};
 use crate::web::{self, BrowserTests};
-use crate::{fault, lint, setup};
+use crate::{chart, fault, lint, setup};
 
 /// Minutes of the fault test in the full tier.
 const FAULT_MINUTES: f64 = 3.0;
@@ -24,7 +24,8 @@ pub(crate) enum Tier {
     Fast,
     /// Everything that CI runs: lints, all tests, the page's build, the browser.
     Ci,
-    /// CI's tests and the long fault test.
+    /// CI's tests, the long fault test, the controller without its laboratory, as in the image, and the chart
+    /// on an API server.
     Full,
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         return slowest::print(&["fast"]);
     }
     lint::all_but_clippy()?;
+    chart::main(false, None)?;
     web::check_current()?;
     run(nextest("together", &["--no-run"])?)?;
     let browser = Browser::start()?;
@@ -47,7 +49,11 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     slowest::print(&["together", "alone"])?;
     together.and(browser).and(stage).and(alone)?;
     if tier == Tier::Full {
+        // A check of all its dependencies, which the other builds do not share.
+        let alone = ["check", "--locked", "--package", "barrage-autoscaler", "--no-default-features"];
+        run(command("cargo", &alone))?;
         fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
+        chart::cluster()?;
     }
     note("\nall tests passed");
     Ok(())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use rustls::pki_types::ServerName;
 
 /// Shortest and longest time between two decisions.
 const INTERVAL: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(30);
@@ -55,10 +56,22 @@ pub(crate) struct ControllerArgs {
     /// controller reads it for each request, so that it can be replaced.
     #[arg(long, env = "BARRAGE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// PEM file with authorities to trust beside those of the system, for `https` URLs of entry and
+    /// Prometheus, and for the gateways' admin listeners.
+    #[arg(long, env = "BARRAGE_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Use TLS to the gateways' admin listeners, and demand a certificate for this name: the
+    /// controller reaches each gateway by the address of its pod. When absent, plain HTTP.
+    #[arg(long, value_name = "NAME", value_parser = server_name)]
+    pub(crate) gateway_tls_name: Option<ServerName<'static>>,
     /// Log the observations of each fleet to a file in this folder, at most 512 MiB each, for
     /// `explain` and `compare`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) record: Option<PathBuf>,
+}
+
+fn server_name(text: &str) -> Result<ServerName<'static>, String> {
+    text.to_owned().try_into().map_err(|_| "expected a host name or an IP address".into())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

@@ -18,6 +18,9 @@ pub enum ControllerError {
 }
 
 impl ControllerError {
+    /// All values of the metrics label `reason`.
+    pub const LABELS: [&'static str; 4] = ["conflict", "api", "fenced", "selector"];
+
     /// Whether the object changed between read and write.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

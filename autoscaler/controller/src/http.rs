@@ -1,15 +1,18 @@
-//! An HTTP client for addresses inside the cluster, without TLS.
+//! HTTP clients for Prometheus and for the admin listeners of entry and gateways.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_tls::ClientTls;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::ServerName;
 
 /// Longest time for one request. A pass waits for it, and the next pass comes after seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,7 +30,7 @@ pub enum HttpError {
     #[error("the token file cannot be read: {0}")]
     Token(#[source] std::io::Error),
     /// No connection could be opened, or the connection broke before the answer.
-    #[error("no connection: {}", causes(.0))]
+    #[error("no connection: {}", barrage_tls::reason(.0))]
     Connect(#[from] hyper_util::client::legacy::Error),
     /// The body broke off, or it is longer than the limit.
     #[error("the body broke off or is too long: {0}")]
@@ -40,26 +43,51 @@ pub enum HttpError {
     Timeout,
 }
 
-/// Texts of an error and of all its sources; the last one names the cause.
-fn causes(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// Settings of the controller's requests.
+#[derive(Debug, Clone, Default)]
+pub struct HttpSettings {
+    /// File with a token of the role admin, sent to the admin listeners of entry and gateways alone.
+    pub token_file: Option<PathBuf>,
+    /// File with authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Name in the certificate of the gateways' admin listeners, which are reached by the address of
+    /// their pod. `None` uses plain HTTP for them.
+    pub gateway_tls_name: Option<ServerName<'static>>,
 }
 
-/// HTTP client without TLS, with a timeout for each request. Clones share its connections.
+/// HTTP client with a timeout for each request. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
-    inner: Client<HttpConnector, Full<Bytes>>,
+    inner: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     token_file: Option<Arc<Path>>,
 }
 
+#[cfg(test)]
 impl Default for HttpClient {
     fn default() -> Self {
-        HttpClient { inner: Client::builder(TokioExecutor::new()).build_http(), token_file: None }
+        HttpClient::new(&ClientTls::system())
     }
 }
 
 impl HttpClient {
+    /// Returns a client whose URLs say whether it uses TLS.
+    pub(crate) fn new(tls: &ClientTls) -> HttpClient {
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.rustls()).https_or_http();
+        HttpClient::over(connector.enable_http1().build())
+    }
+
+    /// Returns a client of servers that all have a certificate for `name`, whatever their address is.
+    pub(crate) fn of_name(tls: &ClientTls, name: ServerName<'static>) -> HttpClient {
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls.rustls()).https_only();
+        HttpClient::over(
+            connector.with_server_name_resolver(FixedServerNameResolver::new(name)).enable_http1().build(),
+        )
+    }
+
+    fn over(connector: HttpsConnector<HttpConnector>) -> HttpClient {
+        HttpClient { inner: Client::builder(TokioExecutor::new()).build(connector), token_file: None }
+    }
+
     /// Returns a client that sends a bearer token. The file is read for each request, so that
     /// the token can be replaced without a restart.
     pub(crate) fn with_token(&self, file: &Path) -> HttpClient {

@@ -23,7 +23,7 @@ pub mod resource;
 mod run;
 
 pub use error::{ControllerError, LoadsError};
-pub use http::HttpError;
+pub use http::{HttpError, HttpSettings};
 pub use metrics::ControllerMetrics;
 pub use observe::{CORDON, DELETION_COST, PIN, VICTIM_COST};
 pub use run::{RunConfig, run};

@@ -5,6 +5,7 @@ use barrage_scaling::{Axis, Decision};
 use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::actuate::Applied;
+use crate::error::ControllerError;
 
 /// Handles of the controller's Prometheus metrics, registered once per process.
 #[derive(Debug, Clone)]
@@ -13,6 +14,7 @@ pub struct ControllerMetrics {
     recommended: GaugeVec,
     viewers: GaugeVec,
     skew: GaugeVec,
+    forecast_error: GaugeVec,
     panic: GaugeVec,
     actions: IntCounterVec,
     errors: IntCounterVec,
@@ -60,6 +62,12 @@ impl ControllerMetrics {
                 &["fleet", "which"],
             )?,
             skew: gauge("skew_ratio", "Viewers of the fullest gateway, divided by the mean.", &["fleet"])?,
+            forecast_error: gauge(
+                "forecast_error_ratio",
+                "Error of the newest forecast whose time has come, as a share of the viewers; negative when \
+                 more came.",
+                &["fleet"],
+            )?,
             panic: gauge("panic", "1 while demand outgrows the fleet.", &["fleet"])?,
             actions: counter(
                 "actions_total",
@@ -82,7 +90,7 @@ impl ControllerMetrics {
     }
 
     /// Sets the gauges of a fleet after a decision.
-    pub(crate) fn decided(&self, fleet: &str, replicas: u32, decision: &Decision) {
+    pub(crate) fn decided(&self, fleet: &str, replicas: u32, decision: &Decision, forecast_error: f64) {
         let reason = &decision.reason;
         for (state, many) in [
             ("asked", replicas),
@@ -105,7 +113,12 @@ impl ControllerMetrics {
             self.viewers.with_label_values(&[fleet, which]).set(many);
         }
         self.skew.with_label_values(&[fleet]).set(reason.skew);
+        self.forecast_error.with_label_values(&[fleet]).set(forecast_error);
         self.panic.with_label_values(&[fleet]).set(if reason.panic { 1.0 } else { 0.0 });
+        // Created at 0, so that the first error is an increase.
+        for label in ControllerError::LABELS {
+            self.errors.with_label_values(&[fleet, label]).inc_by(0);
+        }
     }
 
     /// Removes the gauges of a deleted fleet. Gauges that were never set are absent already.
@@ -120,6 +133,7 @@ impl ControllerMetrics {
             drop(self.viewers.remove_label_values(&[fleet, which]));
         }
         drop(self.skew.remove_label_values(&[fleet]));
+        drop(self.forecast_error.remove_label_values(&[fleet]));
         drop(self.panic.remove_label_values(&[fleet]));
     }
 
@@ -134,5 +148,47 @@ impl ControllerMetrics {
 
     pub(crate) fn failed(&self, fleet: &str, reason: &'static str) {
         self.errors.with_label_values(&[fleet, reason]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use barrage_scaling::{Knee, Memory, Observation, PolicyConfig, decide};
+
+    use super::*;
+    use crate::actuate::FleetEvent;
+
+    /// The queries of the dashboards are checked against this list. `WRITE_REFERENCE=1` writes it.
+    #[test]
+    fn list_for_the_dashboards_is_current() {
+        let registry = Registry::new();
+        let metrics = ControllerMetrics::new(&registry).unwrap();
+        let knee = Knee {
+            connections: 1_000.0,
+            joins_per_s: 100.0,
+            deliveries_per_s: None,
+            egress_bytes_per_s: None,
+            packets_per_s: None,
+            cpu_cores: None,
+            memory_bytes: None,
+        };
+        let observation = Observation { at_secs: 1_000.0, replicas: 2, ..Observation::default() };
+        let decision = decide(&PolicyConfig::default(), &knee, &mut Memory::default(), &observation);
+        metrics.decided("main", observation.replicas, &decision, 0.0);
+        let event = FleetEvent::normal("ScaledUp", String::new());
+        metrics.applied("main", &Applied { events: vec![event], ..Applied::default() });
+        metrics.failed("main", "api");
+        metrics.pass_seconds.observe(0.01);
+        metrics.leader.set(1);
+
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards/check/autoscaler.prom");
+        if std::env::var_os("WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(committed == text, "run this test with WRITE_REFERENCE=1 and commit dashboards/check");
     }
 }

@@ -6,9 +6,11 @@ use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::routing::get;
 use barrage_autoscaler::resource::crd_yaml;
-use barrage_autoscaler::{RunConfig, run as run_controller};
+use barrage_autoscaler::{HttpSettings, RunConfig, run as run_controller};
+use barrage_exposition::{Exemplars, Exposition, MetricsConfig};
 use barrage_http::{HttpConfig, listen, serve};
-use prometheus::{Registry, TextEncoder};
+use http::{HeaderMap, HeaderValue, header};
+use prometheus::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -47,7 +49,11 @@ async fn control(args: ControllerArgs) -> anyhow::Result<()> {
         interval: args.interval,
         lease: args.lease,
         identity,
-        token_file: args.token_file,
+        http: HttpSettings {
+            token_file: args.token_file,
+            ca_file: args.ca_file,
+            gateway_tls_name: args.gateway_tls_name,
+        },
         record: args.record,
     };
     let signalled = async {
@@ -68,8 +74,12 @@ fn host_name() -> String {
 }
 
 fn router(registry: &Registry) -> Router {
-    let registry = registry.clone();
-    let metrics = async move || TextEncoder::new().encode_to_string(&registry.gather()).unwrap_or_default();
+    let exposition = Exposition::new(registry.clone(), Exemplars::default(), &MetricsConfig::default());
+    let metrics = async move |headers: HeaderMap| {
+        let accept = headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes);
+        let (content_type, body) = exposition.scrape(accept);
+        ([(header::CONTENT_TYPE, content_type)], body)
+    };
     let ok = async || "ok\n";
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(ok)).route("/readyz", get(ok))
 }

@@ -9,6 +9,7 @@ use kube::{Api, Client, Config};
 use prometheus::Registry;
 use tokio::time::MissedTickBehavior;
 
+use crate::http::HttpSettings;
 use crate::lease::{Election, RETRY};
 use crate::metrics::ControllerMetrics;
 use crate::reconcile::Controller;
@@ -27,8 +28,8 @@ pub struct RunConfig {
     pub lease: String,
     /// Name of this replica in the Lease.
     pub identity: String,
-    /// File with a token of the role admin, for the admin listeners of entry and gateways.
-    pub token_file: Option<PathBuf>,
+    /// Token and authorities of the requests to entry, gateways and Prometheus.
+    pub http: HttpSettings,
     /// Folder of the log of observations, if one is kept.
     pub record: Option<PathBuf>,
 }
@@ -36,7 +37,7 @@ pub struct RunConfig {
 /// Runs until `shutdown` completes, then gives the Lease up.
 ///
 /// # Errors
-/// When no cluster is configured.
+/// When no cluster is configured, or when the file with authorities cannot be used.
 pub async fn run(
     config: RunConfig,
     registry: &Registry,
@@ -54,8 +55,8 @@ pub async fn run(
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     let (mut election, fence) = Election::new(leases, &config.lease, &config.identity);
     let metrics = ControllerMetrics::new(registry)?;
-    let token_file = config.token_file.as_deref();
-    let mut controller = Controller::new(client, &namespace, config.interval, fence, metrics, token_file);
+    let mut controller = Controller::new(client, &namespace, config.interval, fence, metrics, &config.http)
+        .context("--ca-file")?;
     if let Some(folder) = &config.record {
         controller.record(folder).with_context(|| format!("cannot record to {}", folder.display()))?;
     }

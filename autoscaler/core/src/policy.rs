@@ -40,17 +40,17 @@ part! {
         /// Time between two decisions, in seconds. Default 2: gateways report every second, and a
         /// decision takes microseconds.
         tick_secs: f64 = 2.0, POSITIVE;
-        /// Spare gateways.
+        /// Spare gateways for failures.
         reserve: ReserveConfig = ReserveConfig::default();
-        /// Forecast of demand.
+        /// Forecast of the number of viewers.
         forecast: ForecastConfig = ForecastConfig::default();
-        /// Capacity for joins.
+        /// Joins per second that gateways are planned for.
         joins: JoinsConfig = JoinsConfig::default();
         /// When panic begins and ends.
         panic: PanicConfig = PanicConfig::default();
-        /// Pace of scale-in.
+        /// Pace at which gateways are removed.
         scale_in: ScaleInConfig = ScaleInConfig::default();
-        /// Pace of drains.
+        /// Pace at which drained gateways lose viewers.
         drain: DrainConfig = DrainConfig::default();
         /// Moves of viewers off hot gateways.
         rebalance: RebalanceConfig = RebalanceConfig::default();
@@ -58,7 +58,7 @@ part! {
         missing: MissingConfig = MissingConfig::default();
         /// Audiences that are known beforehand. Default none.
         schedules: Vec<Schedule> = Vec::new();
-        /// Entry's weights.
+        /// Weights and grants of entry.
         weights: WeightsConfig = WeightsConfig::default();
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct Workload {
     /// Policy file (TOML or JSON). When absent, the defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// First seed.
+    /// Seed of the first run.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Number of seeds; results are means over them.
@@ -62,7 +62,7 @@ pub(crate) struct Workload {
     pub(crate) seeds: u64,
 }
 
-/// Arguments of `simulate`.
+/// Arguments of the command `simulate`.
 #[derive(Debug, Args)]
 pub struct Simulate {
     #[command(flatten)]
@@ -82,7 +82,7 @@ pub struct Simulate {
     pub(crate) record: Option<PathBuf>,
 }
 
-/// Arguments of `tune`.
+/// Arguments of the command `tune`.
 #[derive(Debug, Args)]
 pub struct Tune {
     #[command(flatten)]
@@ -112,12 +112,12 @@ pub struct Replay {
     /// Policy file. When absent, the defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Capacity file.
+    /// Capacity file of one gateway; built-in figures when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) capacity: Option<PathBuf>,
 }
 
-/// Arguments of `compare`.
+/// Arguments of the command `compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
     #[command(flatten)]
@@ -127,7 +127,7 @@ pub struct Compare {
     pub(crate) since: Option<Duration>,
 }
 
-/// Arguments of `policy`.
+/// Arguments of the command `policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
     /// Policy file. When absent, the defaults.

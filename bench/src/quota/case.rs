@@ -8,7 +8,7 @@ use barrage_counters::{Quota, QuotaKey, Subject};
 use barrage_flow::{Rate, Rule, Window};
 use barrage_guarded::BreakerMetrics;
 use barrage_protocol::UserId;
-use barrage_quota::{QuotaMetrics, RedisQuota, RedisQuotaConfig};
+use barrage_quota::{QuotaMetrics, RedisMetrics, RedisQuota, RedisQuotaConfig};
 use prometheus::Registry;
 use rand_distr::{Distribution, Poisson};
 use serde_json::{Value, json};
@@ -124,7 +124,8 @@ fn round(value: f64) -> f64 {
 /// Connects an instance that assumes a number of instances.
 pub(crate) fn connect(url: &str, instances: usize, registry: &Registry) -> RedisQuota {
     let config = RedisQuotaConfig { url: url.into(), ..RedisQuotaConfig::default() };
-    let metrics = QuotaMetrics::new(registry).expect("a new registry");
+    let redis = RedisMetrics::new(registry).expect("a new registry");
+    let metrics = QuotaMetrics::new(registry, redis).expect("a new registry");
     let breakers = BreakerMetrics::new(registry).expect("a new registry");
     RedisQuota::new(&config, watch::channel(instances).1, metrics, &breakers).expect("a server")
 }

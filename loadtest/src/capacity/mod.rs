@@ -55,10 +55,11 @@ pub async fn measure(
     machine: String,
 ) -> Result<Capacity, LoadtestError> {
     let pool = |target| Pool::new(target, 1, 0, CALL_TIMEOUT);
-    let (target, _) = Target::resolve(&options.target).await.map_err(LoadtestError::cannot)?;
+    let tls = options.tls()?;
+    let (target, _) = Target::resolve(&options.target, &tls).await.map_err(LoadtestError::cannot)?;
     let metrics = match options.metrics_url() {
         Some(url) => {
-            let (target, uri) = Target::resolve(&url).await.map_err(LoadtestError::cannot)?;
+            let (target, uri) = Target::resolve(&url, &tls).await.map_err(LoadtestError::cannot)?;
             Some((pool(target), uri.path().to_owned()))
         }
         None => None,

@@ -1,5 +1,6 @@
 //! Flags of every command that sends load: the server, and the processes that send.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use barrage_token::Role;
@@ -13,6 +14,9 @@ pub(crate) struct Against {
     /// Base URL of entry.
     #[arg(long, value_name = "URL", visible_alias = "entry", default_value = "http://127.0.0.1:8080")]
     pub(crate) target: String,
+    /// PEM file with authorities to trust beside those of the system, for `https` and `wss` URLs.
+    #[arg(long, value_name = "FILE", env = "BARRAGE_CA_FILE")]
+    ca_file: Option<PathBuf>,
     /// Key file that signs tokens (`token.key` in the server's data directory). Without it, the
     /// server must issue guest tokens when the load contains posts.
     #[arg(long, value_name = "FILE")]
@@ -24,6 +28,9 @@ pub(crate) struct Against {
     /// URL of the server's metrics, when they are not on the admin listener.
     #[arg(long, value_name = "URL")]
     metrics: Option<String>,
+    /// Serve metrics of the test itself on this address while it runs, for Prometheus.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
     /// Worker processes. When absent, as few as the descriptor limit allows.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) processes: Option<u32>,
@@ -33,7 +40,7 @@ pub(crate) struct Against {
     /// Seed of the load. Equal seeds give equal arrivals and rooms.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Show no progress.
+    /// Show no progress on the terminal.
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -42,9 +49,11 @@ impl Against {
     pub(crate) fn options(self) -> RunOptions {
         RunOptions {
             target: self.target,
+            ca_file: self.ca_file,
             token_key: self.token_key,
             admin: self.admin,
             metrics: self.metrics,
+            metrics_listen: self.metrics_listen,
             processes: self.processes,
             threads: self.threads,
             hook: None,

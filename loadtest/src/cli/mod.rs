@@ -6,6 +6,7 @@ mod against;
 mod capacity;
 mod compare;
 mod io;
+mod regions;
 mod replay;
 mod run;
 
@@ -19,6 +20,7 @@ use crate::worker;
 use capacity::Capacity;
 use compare::Compare;
 use io::{parse, read, say, unknown};
+use regions::Regions;
 use replay::Replay;
 use run::Run;
 
@@ -35,13 +37,14 @@ pub struct Cli {
     command: Command,
 }
 
-/// The docs of `Replay` and `Capacity` are at their types, which are long.
+/// The docs of `Replay`, `Capacity` and `Regions` are at their types, which are long.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario: the name of a built-in one, or a file.
     Run(Run),
     Replay(Replay),
     Capacity(Box<Capacity>),
+    Regions(Regions),
     /// List the built-in scenarios.
     List,
     /// Print a built-in scenario, as a start for your own.
@@ -51,7 +54,7 @@ enum Command {
     },
     /// Check a scenario file, and list every mistake.
     Check {
-        /// Scenario file.
+        /// Scenario file to check (TOML).
         file: PathBuf,
     },
     /// List the figures that a threshold can name.
@@ -69,6 +72,7 @@ impl Cli {
             Command::Run(asked) => asked.execute(),
             Command::Replay(asked) => asked.execute(),
             Command::Capacity(asked) => asked.execute(),
+            Command::Regions(asked) => asked.execute(),
             Command::List => {
                 let about = |(name, _): &(&str, &str)| {
                     let about = shipped::scenario(name).and_then(Result::ok);

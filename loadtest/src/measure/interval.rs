@@ -179,6 +179,14 @@ impl Interval {
     /// Adds the interval of another thread, process or second. `viewers` and `waiting` add up, too,
     /// which is meaningful only for threads and processes.
     pub fn add(&mut self, other: &Interval) {
+        self.add_counts_of(other);
+        for (ours, theirs) in self.latencies_mut().into_iter().zip(other.latencies()) {
+            ours.add(theirs);
+        }
+    }
+
+    /// Adds the counts of another interval, without its latencies.
+    pub fn add_counts_of(&mut self, other: &Interval) {
         self.viewers += other.viewers;
         self.waiting += other.waiting;
         self.tickets += other.tickets;
@@ -198,9 +206,6 @@ impl Interval {
         self.skipped += other.skipped;
         self.gaps += other.gaps;
         self.posts.add(&other.posts);
-        for (ours, theirs) in self.latencies_mut().into_iter().zip(other.latencies()) {
-            ours.add(theirs);
-        }
     }
 
     fn latencies(&self) -> [&Latency; 6] {

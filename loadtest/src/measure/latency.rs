@@ -47,6 +47,21 @@ impl Latency {
         self.0.len()
     }
 
+    /// Returns the number of latencies of at most each of the ascending `ends_us`, and the sum of all
+    /// latencies in seconds.
+    #[must_use]
+    pub fn buckets<const N: usize>(&self, ends_us: &[u64; N]) -> ([u64; N], f64) {
+        let (mut below, mut sum_us) = ([0; N], 0.0);
+        for step in self.0.iter_recorded() {
+            let (value, count) = (step.value_iterated_to(), step.count_since_last_iteration());
+            sum_us += value as f64 * count as f64;
+            for (total, end) in below.iter_mut().zip(ends_us) {
+                *total += if value <= *end { count } else { 0 };
+            }
+        }
+        (below, sum_us / 1e6)
+    }
+
     /// Quantile in milliseconds; `None` for an empty histogram.
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use barrage_tls::{ClientStream, ClientTls};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::SendRequest;
@@ -16,6 +18,8 @@ use super::source::{self, Pace};
 
 /// Maximum size of an answer's body, in bytes.
 const BODY_BYTES_MAX: usize = 8 << 20;
+/// Time limit for a TLS handshake.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a request has no answer. The text is the reason in counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,28 +36,42 @@ pub enum HttpError {
 }
 
 /// Server that requests are sent to, resolved once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// Value of the `Host` header of each request.
     pub host: String,
     /// Address that the name of the host resolved to.
     pub address: SocketAddr,
+    /// Authorities for an encrypted connection; `None` for a plain one.
+    pub tls: Option<ClientTls>,
 }
 
 impl Target {
-    /// Resolves the host of a URL with the scheme http or ws.
-    pub async fn resolve(url: &str) -> Result<(Target, Uri), String> {
+    /// Resolves the host of a URL with the scheme http, https, ws or wss.
+    pub async fn resolve(url: &str, tls: &ClientTls) -> Result<(Target, Uri), String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "ws")) {
-            return Err(format!("{url}: must begin with http:// or ws://"));
-        }
+        let (tls, default_port) = match uri.scheme_str() {
+            Some("http" | "ws") => (None, 80),
+            Some("https" | "wss") => (Some(tls.clone()), 443),
+            _ => return Err(format!("{url}: must begin with http://, https://, ws:// or wss://")),
+        };
         let name = uri.host().ok_or_else(|| format!("{url}: has no host"))?.to_owned();
-        let port = uri.port_u16().unwrap_or(80);
+        let port = uri.port_u16().unwrap_or(default_port);
         let mut found = tokio::net::lookup_host((name.trim_matches(['[', ']']), port))
             .await
             .map_err(|error| format!("{name}: {error}"))?;
         let address = found.next().ok_or_else(|| format!("{name}: has no address"))?;
-        Ok((Target { host: format!("{name}:{port}"), address }, uri))
+        Ok((Target { host: format!("{name}:{port}"), address, tls }, uri))
+    }
+
+    /// Connects from source `n`, with a TLS handshake where the scheme of the URL demands it.
+    pub(crate) async fn connect(&self, n: u32, pace: Pace) -> io::Result<ClientStream> {
+        let stream = source::connect(self.address, n, pace).await?;
+        let Some(tls) = &self.tls else { return Ok(ClientStream::Plain(stream)) };
+        let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
+        tokio::time::timeout(TLS_TIMEOUT, tls.connect(name, stream))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -129,8 +147,7 @@ impl Pool {
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
         let source = self.next_source.replace_with(|n| n.wrapping_add(1));
-        let stream = source::connect(self.target.address, source, Pace::Full).await;
-        let stream = stream.map_err(|_| HttpError::Connect)?;
+        let stream = self.target.connect(source, Pace::Full).await.map_err(|_| HttpError::Connect)?;
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = shaken.map_err(|_| HttpError::Connect)?;
         tokio::spawn(async move { drop(connection.await) });

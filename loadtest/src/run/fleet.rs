@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_scaling::FleetReport;
+use barrage_tls::ClientTls;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,8 @@ pub(crate) struct FleetAccess {
     pub(crate) admin: String,
     /// Token of the role admin, for the fleet report.
     pub(crate) token: String,
+    /// Authorities that the admin listener's certificate is of.
+    pub(crate) tls: ClientTls,
 }
 
 /// Reads in the background until it is dropped.
@@ -53,7 +56,7 @@ impl Drop for FleetReader {
 async fn read(asked: Option<FleetAccess>, start: Moment, seconds: Arc<Mutex<BTreeMap<u32, Gateways>>>) {
     let Some(asked) = asked else { return };
     let url = format!("{}/v1/admin/fleet", asked.admin.trim_end_matches('/'));
-    let Ok((target, uri)) = Target::resolve(&url).await else { return };
+    let Ok((target, uri)) = Target::resolve(&url, &asked.tls).await else { return };
     let pool = Pool::new(target, 1, 1, TIMEOUT);
     let call = Call { token: Some(&asked.token), ..Call::get(uri.path()) };
     for number in 0.. {

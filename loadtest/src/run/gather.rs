@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fleet::FleetReader;
 use super::scrape::Scraper;
+use crate::live::Live;
 use crate::load::population::Population;
 use crate::measure::interval::Interval;
 use crate::plan::Plan;
@@ -14,6 +15,7 @@ pub(crate) struct Gathered {
     workers: u32,
     population: Population,
     end_secs: f64,
+    live: Live,
     /// Seconds for which some workers have reported.
     open: BTreeMap<u32, Open>,
     pub(crate) series: Vec<Second>,
@@ -28,11 +30,12 @@ struct Open {
 }
 
 impl Gathered {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan, live: Live) -> Self {
         Gathered {
             workers: plan.workers,
             population: plan.scenario.population(),
             end_secs: plan.scenario.population().secs() + plan.scenario.settle_secs,
+            live,
             open: BTreeMap::new(),
             series: Vec::new(),
             total: Interval::default(),
@@ -69,6 +72,7 @@ impl Gathered {
                 None if at < self.end_secs => self.population.at_end(),
                 None => 0.0,
             };
+            self.live.add(wanted, &open.interval);
             let (server_cores, server_memory_bytes) = scraped.at(second);
             self.series.push(Second {
                 tester_cores: open.cpu_secs,

@@ -8,17 +8,20 @@ mod progress;
 mod scrape;
 mod setup;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
+use barrage_tls::ClientTls;
 use barrage_token::Role;
 
 use crate::clock::Moment;
 use crate::descriptors;
 use crate::error::LoadtestError;
+use crate::live::{Listener, Live};
 use crate::measure::ledger::{Balance, Ledger};
 use crate::plan::{FromWorker, Plan, ToWorker};
 use crate::recording::tape;
@@ -40,12 +43,16 @@ const GRACE: Duration = Duration::from_secs(60);
 pub struct RunOptions {
     /// Base URL of the entry under test.
     pub target: String,
+    /// File with authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
     /// File with the key that signs the senders' tokens.
     pub token_key: Option<PathBuf>,
     /// Base URL of the admin listener, where rooms are created.
     pub admin: Option<String>,
     /// URL of the server's metrics; without it, the report has no figures of the server.
     pub metrics: Option<String>,
+    /// Address on which the run serves its own metrics while it lasts.
+    pub metrics_listen: Option<SocketAddr>,
     /// Worker processes; when absent, as few as the descriptor limit allows.
     pub processes: Option<u32>,
     /// Threads of each process; when absent, the machine's cores divided among the processes.
@@ -81,6 +88,8 @@ pub async fn run(scenario: Scenario, options: &RunOptions) -> Result<Report, Loa
     let plan = Plan {
         host: ready.target.host.clone(),
         address: ready.target.address,
+        is_encrypted: ready.target.tls.is_some(),
+        ca_file: options.ca_file.clone(),
         worker: 0,
         workers,
         threads,
@@ -127,13 +136,18 @@ async fn conduct(
     interrupts: &mut Signal,
 ) -> Result<Conducted, LoadtestError> {
     let mut interrupted_at_secs = None;
+    let live = Live::default();
+    let _listener = match options.metrics_listen {
+        Some(address) => Some(Listener::start(address, live.clone()).await?),
+        None => None,
+    };
     let mut crew = Crew::start(plan).await?;
     let end_secs = plan.scenario.population().secs() + plan.scenario.settle_secs;
     let mut progress = Progress::new(options.quiet, &plan.scenario, end_secs);
-    let scraped = scrape::Scraper::start(options.metrics_url(), plan.start);
+    let scraped = scrape::Scraper::start(options.metrics_url(), options.tls()?, plan.start);
     let fleet = fleet::FleetReader::start(fleet, plan.start);
     let hooks = tokio::spawn(hooks(plan.clone(), options.hook.clone()));
-    let mut gathered = Gathered::new(plan);
+    let mut gathered = Gathered::new(plan, live);
     let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
     let mut deadline = plan.start.after(end_secs).instant() + GRACE;
     while balances < plan.workers {
@@ -198,6 +212,12 @@ async fn hooks(plan: Plan, hook: Option<String>) -> Vec<String> {
 }
 
 impl RunOptions {
+    /// Reads the authorities that this run trusts.
+    pub(crate) fn tls(&self) -> Result<ClientTls, LoadtestError> {
+        ClientTls::load(self.ca_file.as_deref())
+            .map_err(|error| LoadtestError::Usage(format!("--ca-file: {error}")))
+    }
+
     pub(crate) fn metrics_url(&self) -> Option<String> {
         let of_admin = || self.admin.as_ref().map(|admin| format!("{}/metrics", admin.trim_end_matches('/')));
         self.metrics.clone().or_else(of_admin)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_tls::ClientTls;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -30,9 +31,9 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    pub(crate) fn start(url: Option<String>, start: Moment) -> Self {
+    pub(crate) fn start(url: Option<String>, tls: ClientTls, start: Moment) -> Self {
         let samples = Arc::default();
-        let task = tokio::task::spawn_local(read(url.clone(), start, Arc::clone(&samples)));
+        let task = tokio::task::spawn_local(read(url.clone(), tls, start, Arc::clone(&samples)));
         Scraper { samples, asked: url, task }
     }
 
@@ -68,9 +69,14 @@ impl Drop for Scraper {
     }
 }
 
-async fn read(url: Option<String>, start: Moment, samples: Arc<Mutex<BTreeMap<u32, Sample>>>) {
+async fn read(
+    url: Option<String>,
+    tls: ClientTls,
+    start: Moment,
+    samples: Arc<Mutex<BTreeMap<u32, Sample>>>,
+) {
     let Some(url) = url else { return };
-    let Ok((target, uri)) = Target::resolve(&url).await else { return };
+    let Ok((target, uri)) = Target::resolve(&url, &tls).await else { return };
     let pool = Pool::new(target, 1, 1, TIMEOUT);
     for second in 0.. {
         tokio::time::sleep_until(start.after(f64::from(second) + 0.9).instant()).await;

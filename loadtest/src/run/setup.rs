@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use barrage_protocol::code::ErrorBody;
+use barrage_tls::ClientTls;
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use super::RunOptions;
 use super::fleet::FleetAccess;
 use crate::error::LoadtestError;
 use crate::net::http::{Call, HttpError, Pool, Target};
+use crate::net::source::Pace;
 use crate::scenario::popularity::Popularity;
 use crate::scenario::{Identity, Scenario};
 
@@ -45,7 +46,8 @@ pub(crate) async fn prepare(
     users: Option<u32>,
     options: &RunOptions,
 ) -> Result<Ready, LoadtestError> {
-    let (target, _) = Target::resolve(&options.target).await.map_err(LoadtestError::cannot)?;
+    let tls = options.tls()?;
+    let (target, _) = Target::resolve(&options.target, &tls).await.map_err(LoadtestError::cannot)?;
     let entry = Pool::new(target.clone(), CALLS_MAX, 0, CALL_TIMEOUT);
     let keyring = options.token_key.as_deref().map(keyring).transpose()?;
     let rooms = Popularity::new(&scenario.rooms, options.seed);
@@ -53,8 +55,8 @@ pub(crate) async fn prepare(
     let mut fleet = None;
     if let (Some(admin), Some(keyring)) = (&options.admin, &keyring) {
         let token = mint(keyring, "load-admin", Role::Admin, run_secs)?;
-        make_rooms(admin, &token, &rooms).await?;
-        fleet = Some(FleetAccess { admin: admin.clone(), token });
+        make_rooms(admin, &tls, &token, &rooms).await?;
+        fleet = Some(FleetAccess { admin: admin.clone(), token, tls: tls.clone() });
     }
     look_at(&entry, &rooms.rooms()[0].to_string()).await?;
     let mut notes = Vec::new();
@@ -102,7 +104,8 @@ fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, 
 
 /// Checks that the server answers and that the room exists.
 async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
-    let path = format!("/v1/entry?room={room}");
+    // No viewer comes of this question: it takes no slot.
+    let path = format!("/v1/entry?room={room}&purpose=send");
     let (status, body) = match entry.call(&Call::get(&path)).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -121,8 +124,13 @@ async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     Err(LoadtestError::cannot(format!("entry refuses the room {room}: {} {status}{hint}", refusal(&body))))
 }
 
-async fn make_rooms(admin: &str, token: &str, rooms: &Popularity) -> Result<(), LoadtestError> {
-    let (target, _) = Target::resolve(admin).await.map_err(LoadtestError::cannot)?;
+async fn make_rooms(
+    admin: &str,
+    tls: &ClientTls,
+    token: &str,
+    rooms: &Popularity,
+) -> Result<(), LoadtestError> {
+    let (target, _) = Target::resolve(admin, tls).await.map_err(LoadtestError::cannot)?;
     let pool = Pool::new(target, CALLS_MAX, 0, CALL_TIMEOUT);
     for some in rooms.rooms().chunks(CALLS_MAX) {
         let made = some.iter().map(|room| {
@@ -170,10 +178,10 @@ async fn why(target: &Target, error: HttpError) -> String {
         HttpError::Timeout => format!("no answer within {} s", CALL_TIMEOUT.as_secs()),
         HttpError::Broken => "the connection ended before an answer".into(),
         HttpError::Connect => {
-            let again = tokio::time::timeout(CALL_TIMEOUT, TcpStream::connect(target.address)).await;
+            let again = tokio::time::timeout(CALL_TIMEOUT, target.connect(0, Pace::Full)).await;
             match again {
                 Ok(Ok(_)) => "the connection failed once and came about the second time".into(),
-                Ok(Err(cause)) => cause.to_string(),
+                Ok(Err(cause)) => barrage_tls::reason(&cause),
                 Err(_) => format!("no connection within {} s", CALL_TIMEOUT.as_secs()),
             }
         }

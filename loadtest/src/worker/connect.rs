@@ -9,18 +9,18 @@ use barrage_protocol::entry::{Endpoint, EntryAnswer, EntryTicket, Transport};
 use barrage_protocol::frame::{
     ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX, ServerFrame,
 };
+use barrage_tls::ClientStream;
 use barrage_ws::Opcode;
 use barrage_ws::client::{self, Mask};
 use hyper::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::context::Context;
 use super::seen::FRAME_BYTES_MAX;
 use super::seen::Said;
 use crate::measure::interval::tally;
 use crate::net::http::Call;
-use crate::net::source::{self, Pace};
+use crate::net::source::Pace;
 use crate::scenario::{Encoding, Identity};
 
 /// Time limit for the answer to the handshake.
@@ -76,7 +76,7 @@ impl Failure {
 /// An upgraded connection, and the bytes that followed the handshake.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: ClientStream,
     pub(crate) leftover: Vec<u8>,
 }
 
@@ -91,9 +91,18 @@ pub(crate) struct Route {
     pub(crate) backoff_max: Duration,
 }
 
-/// Asks entry for the endpoints of a room. The reason of a failure begins with `entry: `.
+/// Asks entry for the endpoints of a room, as a newcomer who takes a slot. The reason of a failure
+/// begins with `entry: `.
 pub(crate) async fn ask(context: &Context, room: usize) -> Result<EntryAnswer, Failure> {
-    let path = format!("/v1/entry?room={}", context.popularity.rooms()[room]);
+    question(context, format!("/v1/entry?room={}", context.popularity.rooms()[room])).await
+}
+
+/// Asks entry for the uplinks of a room, without a slot of a viewer.
+pub(crate) async fn ask_uplinks(context: &Context, room: usize) -> Result<EntryAnswer, Failure> {
+    question(context, format!("/v1/entry?room={}&purpose=send", context.popularity.rooms()[room])).await
+}
+
+async fn question(context: &Context, path: String) -> Result<EntryAnswer, Failure> {
     let answer = context.entry.call(&Call::get(&path)).await;
     let (status, body) = answer.map_err(|error| Failure::network(&format!("entry: {error}")))?;
     if !status.is_success() {
@@ -197,7 +206,7 @@ async fn open(
 ) -> Result<Connection, Failure> {
     let Wish { viewer, pace, after, .. } = wish;
     let (target, uri) = context.resolve(&endpoint.url).await.map_err(|error| Failure::network(&error))?;
-    let connected = source::connect(target.address, viewer, pace).await;
+    let connected = target.connect(viewer, pace).await;
     let mut stream = connected.map_err(|error| Failure::network(&format!("connect: {}", error.kind())))?;
     let token = match context.plan.scenario.viewer_identity {
         Identity::Anonymous => None,
@@ -209,7 +218,7 @@ async fn open(
         stream.write_all(request.as_bytes()).await.map_err(|_| Failure::network("handshake: broken"))?;
         let leftover = read_answer(&mut stream).await?;
         if token.is_none() {
-            let join = ClientFrame::Join { token: None, after: after.map(Sequence) };
+            let join = ClientFrame::Join { token: None, after: after.map(Sequence), client: None };
             let json = serde_json::to_vec(&join).expect("frames are plain data");
             let sent = stream.write_all(&client::frame(Opcode::Text, &json, Mask::Zero)).await;
             sent.map_err(|_| Failure::network("handshake: broken"))?;
@@ -230,6 +239,11 @@ fn query(ticket: Option<&str>, after: Option<u64>) -> String {
     if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
+/// Returns the handshake of an anonymous viewer that reads JSON.
+pub(crate) fn anonymous_request(uri: &Uri, host: &str, query: &str) -> String {
+    request(uri, host, Encoding::Json, None, query)
+}
+
 fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, query: &str) -> String {
     let path = uri.path();
     let token = token.map(|token| format!(", {SUBPROTOCOL_TOKEN_PREFIX}{token}")).unwrap_or_default();
@@ -245,7 +259,7 @@ fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, qu
 }
 
 /// Reads the head of the answer, and returns the bytes behind it.
-async fn read_answer(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn read_answer(stream: &mut ClientStream) -> Result<Vec<u8>, Failure> {
     let mut buffer = Vec::with_capacity(512);
     let end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_tls::ClientTls;
 use hyper::Uri;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -40,15 +41,21 @@ pub(crate) struct Context {
     pub(crate) records: RefCell<Vec<Record>>,
     /// Read buffer of all viewers; frames rarely leave a rest.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    /// Authorities that encrypted connections trust.
+    pub(crate) tls: ClientTls,
     targets: RefCell<HashMap<String, (Target, Uri)>>,
     /// Becomes true when the viewers have to leave before their time.
     leave: watch::Sender<bool>,
 }
 
 impl Context {
-    pub(crate) fn new(plan: Arc<Plan>, share: Share) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, share: Share, tls: ClientTls) -> Self {
         let popularity = Popularity::new(&plan.scenario.rooms, plan.seed);
-        let entry = Target { host: plan.host.clone(), address: plan.address };
+        let entry = Target {
+            host: plan.host.clone(),
+            address: plan.address,
+            tls: plan.is_encrypted.then(|| tls.clone()),
+        };
         let first_source = u32::MAX / 2 + share.shard * ENTRY_CONNECTIONS_MAX;
         let connections = (ENTRY_CONNECTIONS_MAX / plan.threads).max(8) as usize;
         Context {
@@ -63,6 +70,7 @@ impl Context {
             waiting: Cell::default(),
             records: RefCell::default(),
             scratch: RefCell::default(),
+            tls,
             targets: RefCell::default(),
             leave: watch::Sender::new(false),
         }
@@ -113,7 +121,7 @@ impl Context {
         if let Some(found) = self.targets.borrow().get(url) {
             return Ok(found.clone());
         }
-        let found = Target::resolve(url).await?;
+        let found = Target::resolve(url, &self.tls).await?;
         self.targets.borrow_mut().insert(url.to_owned(), found.clone());
         Ok(found)
     }

@@ -18,6 +18,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use barrage_tls::ClientTls;
+
 use crate::clock;
 use crate::descriptors;
 use crate::error::LoadtestError;
@@ -26,6 +28,7 @@ use crate::measure::ledger::{Ledger, Record};
 use crate::plan::{FromWorker, Plan, Share, ToWorker};
 use crate::recording::tape;
 
+pub(crate) use connect::{anonymous_request, read_answer};
 use thread::{Report, Stop};
 
 /// Reports of threads in the queue; a thread keeps a report that does not fit.
@@ -50,14 +53,16 @@ pub fn run() -> Result<(), LoadtestError> {
         _ => return Err(LoadtestError::Usage("`worker` is an internal command; use `run`".into())),
     };
     let tape = Arc::new(tape::load(plan.scenario.recording.as_deref())?);
+    let tls = ClientTls::load(plan.ca_file.as_deref())
+        .map_err(|error| LoadtestError::cannot_run("--ca-file", error))?;
     let (events_in, events) = sync_channel(REPORTS_MAX);
     let (stop_in, stop) = tokio::sync::watch::channel(false);
     for thread in 0..plan.threads {
         let share = Share { shard: plan.worker * plan.threads + thread, shards: plan.workers * plan.threads };
         let (plan, tape, events) = (Arc::clone(&plan), Arc::clone(&tape), events_in.clone());
         let (sender, reports) = sync_channel(REPORTS_MAX);
-        let stop: Stop = stop.clone();
-        std::thread::spawn(move || thread::run(plan, share, &tape, &sender, stop));
+        let (stop, tls): (Stop, _) = (stop.clone(), tls.clone());
+        std::thread::spawn(move || thread::run(plan, share, tls, &tape, &sender, stop));
         std::thread::spawn(move || forward(&reports, &events));
     }
     std::thread::spawn(move || listen(&events_in, &stop_in));

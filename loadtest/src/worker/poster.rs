@@ -91,9 +91,9 @@ pub(crate) async fn run(context: Rc<Context>, tape: Arc<Tape>) -> Result<(), Str
 
 /// Connections to the first uplink that entry returns.
 async fn uplink(context: &Context) -> Result<Rc<Pool>, String> {
-    let answer = connect::ask(context, 0).await.map_err(|failure| format!("entry: {}", failure.reason))?;
+    let answer = connect::ask_uplinks(context, 0).await.map_err(|failure| failure.reason)?;
     let url = answer.uplinks.first().ok_or("entry returned no uplink")?;
-    let (target, _) = Target::resolve(url).await?;
+    let (target, _) = Target::resolve(url, &context.tls).await?;
     let connections = (CONNECTIONS_MAX / context.plan.threads).max(8);
     let first_source = u32::MAX / 4 + context.share.shard * CONNECTIONS_MAX;
     Ok(Rc::new(Pool::new(target, connections as usize, first_source, TIMEOUT)))

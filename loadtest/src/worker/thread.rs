@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use barrage_tls::ClientTls;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
@@ -40,6 +41,7 @@ pub(crate) enum Report {
 pub(crate) fn run(
     plan: Arc<Plan>,
     share: Share,
+    tls: ClientTls,
     tape: &Arc<Tape>,
     reports: &SyncSender<Report>,
     mut stop: Stop,
@@ -51,7 +53,7 @@ pub(crate) fn run(
             return;
         }
     };
-    let context = Rc::new(Context::new(plan, share));
+    let context = Rc::new(Context::new(plan, share, tls));
     let local = LocalSet::new();
     let lag = local.spawn_local(watch_lag(Rc::clone(&context)));
     let ticks = local.spawn_local(tick(Rc::clone(&context), reports.clone()));

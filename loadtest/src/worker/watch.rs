@@ -2,18 +2,18 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use barrage_protocol::Sequence;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::{ClientFrame, Hello, ServerFrame};
+use barrage_tls::ClientStream;
 use barrage_ws::Opcode;
 use barrage_ws::client::{self, Mask};
 use rand::RngExt;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::connect::{self, Connection};
@@ -66,7 +66,7 @@ struct Sent {
 
 pub(crate) struct Watch<'a> {
     viewer: &'a mut Viewer,
-    stream: TcpStream,
+    stream: ClientStream,
     /// Beginning of a frame whose rest is still to come; mostly empty.
     leftover: Vec<u8>,
     had_hello: bool,
@@ -118,7 +118,7 @@ impl<'a> Watch<'a> {
         let end = end.expect("the loop ends with one");
         match end {
             // A reset, as by a machine that has failed.
-            End::Cut => drop(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))),
+            End::Cut => drop(socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO))),
             // The next connection is already opening, so no other is requested.
             End::Closed { .. } => {
                 let opening = self.sent.take().and_then(|sent| sent.opening);
@@ -320,7 +320,7 @@ impl<'a> Watch<'a> {
             ServerFrame::Notice(notice) => {
                 self.send(&ClientFrame::Ack { sequences: vec![notice.sequence] });
             }
-            ServerFrame::Batch(_) | ServerFrame::Pong(_) => {}
+            ServerFrame::Batch(_) | ServerFrame::Pong(_) | ServerFrame::Traced(_) => {}
         }
         None
     }
@@ -364,13 +364,22 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn send(&self, frame: &ClientFrame) {
+    fn send(&mut self, frame: &ClientFrame) {
         self.send_frame(Opcode::Text, &serde_json::to_vec(frame).expect("frames are plain data"));
     }
 
-    /// Sends a frame. When the socket is full, the frame is dropped.
-    fn send_frame(&self, opcode: Opcode, payload: &[u8]) {
-        drop(self.stream.try_write(&client::frame(opcode, payload, Mask::Zero)));
+    /// Sends a frame. When the socket is full, the frame is dropped; over TLS, it goes with the next
+    /// one.
+    fn send_frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        let frame = client::frame(opcode, payload, Mask::Zero);
+        if let ClientStream::Plain(stream) = &self.stream {
+            drop(stream.try_write(&frame));
+            return;
+        }
+        let (mut stream, mut cx) = (Pin::new(&mut self.stream), Context::from_waker(Waker::noop()));
+        if stream.as_mut().poll_write(&mut cx, &frame).is_ready() {
+            drop(stream.poll_flush(&mut cx));
+        }
     }
 }
 

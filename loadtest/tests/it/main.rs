@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod capacity;
+mod dashboards;
 mod queue;
+mod regions;
 mod replay;
 mod run;
 mod site;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barrage_loadtest::net::http::{Call, Pool, Target};
+use barrage_testkit::ClientTls;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -11,7 +12,8 @@ use crate::site::{LOADTEST, Site, said};
 
 /// The lines of a dump: its header, and its records.
 async fn dump(site: &Site, of: &str) -> (Bytes, Value, Vec<Value>) {
-    let (target, _) = Target::resolve(&format!("http://{}", site.server.admin)).await.unwrap();
+    let (target, _) =
+        Target::resolve(&format!("http://{}", site.server.admin), &ClientTls::system()).await.unwrap();
     let pool = Pool::new(target, 1, 0, Duration::from_secs(30));
     let path = format!("/v1/admin/recorder/{of}?room=demo");
     let (status, _) = pool.call(&Call::get(&path)).await.unwrap();

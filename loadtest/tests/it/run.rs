@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use barrage_testkit::wait;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -31,6 +32,23 @@ async fn smoke_counts_what_the_server_did() {
     assert!((due - wanted).abs() < 6.0 * wanted.sqrt(), "{due} instead of {wanted}");
     let page = std::fs::read_to_string(site.dir.path().join("report.html")).unwrap();
     assert!(page.contains("Latency, intended send to viewer") && page.contains("passed"));
+}
+
+/// What the tester serves while it runs is what the server counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_served_while_the_test_runs() {
+    let site = Site::start().await;
+    let scenario = site.scenario("phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 4}]\n");
+    let address = barrage_testkit::process::free_address().to_string();
+    let mut child = site.prepared("run", &scenario, &["--metrics-listen", &address]).spawn().unwrap();
+    let (viewers, joins) = ("barrage_loadtest_viewers 100", "barrage_loadtest_joins_total 100");
+    wait::until_true(Duration::from_secs(20), "metrics of 100 viewers", async || {
+        let Ok(answer) = reqwest::get(format!("http://{address}/metrics")).await else { return false };
+        let text = answer.text().await.unwrap_or_default();
+        text.lines().any(|line| line == viewers) && text.lines().any(|line| line == joins)
+    })
+    .await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

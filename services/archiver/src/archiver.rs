@@ -6,6 +6,7 @@ use std::time::Duration;
 use barrage_bus::Bus;
 use barrage_protocol::Sequence;
 use barrage_store::Store;
+use barrage_trace::Tracer;
 use futures_util::future::{select_all, try_join_all};
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +38,12 @@ pub async fn run(
     store: Arc<dyn Store>,
     config: ArchiverConfig,
     metrics: ArchiverMetrics,
+    tracer: Tracer,
     shutdown: CancellationToken,
 ) -> Result<Report, ArchiverError> {
     let partition = |number| {
-        Partition::new(number, Arc::clone(&bus), Arc::clone(&store), config.clone(), metrics.clone())
+        let (bus, store) = (Arc::clone(&bus), Arc::clone(&store));
+        Partition::new(number, bus, store, config.clone(), metrics.clone(), tracer.clone())
     };
     let mut partitions: Vec<_> = (0..bus.partitions()).map(partition).collect();
     // The shutdown may drop a loop at any await: a transaction is whole or absent, and messages that

@@ -29,6 +29,7 @@ struct Gift {
 struct Signal {
     signal: String,
     sequence: Option<Sequence>,
+    user: Option<UserId>,
 }
 
 /// Whether a body has the form of its class.
@@ -93,6 +94,8 @@ fn signal(message: &Message) -> Option<Effect> {
     let signal: Signal = serde_json::from_slice(&message.body).ok()?;
     match signal.signal.as_str() {
         "recall" => signal.sequence.map(Effect::Recall),
+        "purge" => signal.user.map(Effect::Purge),
+        "clear" => Some(Effect::Clear),
         _ => Some(Effect::None),
     }
 }
@@ -113,6 +116,7 @@ mod tests {
             id: None,
             to: None,
             at_ms: 77,
+            trace: None,
             body: body.to_vec().into(),
         }));
         let raw: Result<&RawValue, _> = serde_json::from_slice(&entry.message.body);
@@ -140,10 +144,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_signal_recalls() {
+    fn only_a_signal_hides_messages() {
         let body = br#"{"type":"signal","signal":"recall","sequence":4}"#;
         assert_eq!(derived(Class::Signal, body), (Effect::Recall(Sequence(4)), Readable::Yes));
         assert_eq!(derived(Class::Chat, body), (Effect::None, Readable::Yes));
+        let body = br#"{"type":"signal","signal":"purge","user":"bob"}"#;
+        let purge = Effect::Purge(UserId::parse("bob").unwrap());
+        assert_eq!(derived(Class::Signal, body), (purge, Readable::Yes));
+        assert_eq!(derived(Class::Chat, body), (Effect::None, Readable::Yes));
+        let body = br#"{"type":"signal","signal":"purge"}"#;
+        assert_eq!(derived(Class::Signal, body), (Effect::None, Readable::No));
+        let body = br#"{"type":"signal","signal":"clear"}"#;
+        assert_eq!(derived(Class::Signal, body), (Effect::Clear, Readable::Yes));
         let body = br#"{"type":"signal","signal":"something_new","sequence":"x"}"#;
         assert_eq!(derived(Class::Signal, body).0, Effect::None);
         let body = br#"{"type":"signal","signal":"close"}"#;

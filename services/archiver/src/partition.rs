@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use barrage_backoff::Backoff;
 use barrage_bus::{Bus, Fault, Report};
-use barrage_protocol::{Message, Sequence};
+use barrage_protocol::{Message, Sequence, TraceContext};
 use barrage_store::{ArchiveEntry, Store, StoreError};
+use barrage_trace::{Kind, Span, Tracer};
 
 use crate::config::ArchiverConfig;
 use crate::derive::{Readable, entry};
@@ -24,6 +25,7 @@ pub(crate) struct Partition {
     store: Arc<dyn Store>,
     config: ArchiverConfig,
     metrics: ArchiverMetrics,
+    tracer: Tracer,
     rooms: RoomMirror,
     /// Position up to which all messages are archived; `None` until the store was asked.
     position: Option<Sequence>,
@@ -50,6 +52,7 @@ impl Partition {
         store: Arc<dyn Store>,
         config: ArchiverConfig,
         metrics: ArchiverMetrics,
+        tracer: Tracer,
     ) -> Self {
         Partition {
             number,
@@ -57,6 +60,7 @@ impl Partition {
             store,
             config,
             metrics,
+            tracer,
             rooms: RoomMirror::default(),
             position: None,
             archived: 0,
@@ -116,7 +120,9 @@ impl Partition {
             self.set_lag(0);
             return Ok(Progress::Done);
         };
+        let started_ns = self.tracer.now_ns();
         self.append(&batch).await?;
+        self.trace(&batch, started_ns);
         self.position = Some(last);
         self.archived += batch.len() as u64;
         for message in &batch {
@@ -128,6 +134,23 @@ impl Partition {
             self.report_lag(last);
         }
         Ok(Progress::More)
+    }
+
+    /// Records the span of a batch with sampled messages, retries included.
+    fn trace(&self, batch: &[Arc<Message>], started_ns: u64) {
+        let links = self.tracer.links(batch.iter().map(|message| &**message));
+        let Some(first) = links.first() else { return };
+        let context = TraceContext { trace: first.trace, span: self.tracer.span_id() };
+        let mut span = Span::new("archive room", Kind::Consumer, context, Some(first.span))
+            .over(started_ns, self.tracer.now_ns())
+            .with("messaging.system", self.tracer.system())
+            .with("messaging.operation.name", "archive")
+            .with("messaging.operation.type", "process")
+            .with("messaging.destination.template", "room.{id}")
+            .with("messaging.destination.partition.id", self.number.to_string())
+            .with("messaging.batch.message_count", batch.len() as u64);
+        span.links = links;
+        self.tracer.record(span);
     }
 
     /// Asks the store for the position of the archive, and checks that the bus does not end before.

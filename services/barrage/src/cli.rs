@@ -1,21 +1,37 @@
 //! Command line of the server: subcommands and their arguments.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use barrage_protocol::{RoomId, UserId};
-use barrage_token::Role;
+use barrage_protocol::MessageId;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::config::{Overrides, parse_address};
-use crate::ready::ReadyFd;
+pub(crate) mod admin;
+mod probe;
+mod replay;
+mod server;
+mod token;
+mod value;
+
+use self::admin::{
+    AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
+    PrewarmCommand, RecorderCommand, ResultArguments, RoomCommand, SwitchCommand, TraceCommand, UserCommand,
+};
+pub(crate) use self::probe::ProbeArguments;
+pub(crate) use self::replay::ReplayArguments;
+use self::server::ListenArguments;
+pub(crate) use self::server::{RoleArguments, UpArguments, UplinkArguments};
+pub(crate) use self::token::{MintArguments, TokenArguments, TokenCommand};
+use self::value::parse;
+use crate::config::Overrides;
+use crate::exit;
 use crate::roles::Roles;
 
 /// Live-stream chat and danmaku.
 ///
 /// `barrage up` starts everything in one process and needs no other server.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about)]
+#[command(version, about, long_about, after_long_help = exit::help())]
 pub(crate) struct Cli {
     /// Configuration file (TOML). Without this flag, `./barrage.toml` is read if it exists. Flags
     /// override `BARRAGE_*` environment variables (`BARRAGE_GATEWAY__WINDOW_MS=100`), variables
@@ -25,6 +41,10 @@ pub(crate) struct Cli {
     /// Data directory: keys, message log and store.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// PEM file with authorities to trust beside those of the system, for `https` and `wss` URLs.
+    /// Overrides `ca_file` and BARRAGE_CA_FILE.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -36,6 +56,7 @@ impl Cli {
         Overrides {
             file: self.config.clone(),
             data_dir: self.data_dir.clone(),
+            ca_file: self.ca_file.clone(),
             listen: listen.map(|arguments| arguments.listen.clone()).unwrap_or_default(),
             admin_listen: listen.and_then(|arguments| arguments.admin_listen),
         }
@@ -49,8 +70,6 @@ pub(crate) enum Command {
     /// The command prints the address of the page. `--demo` plays a small recording into the room
     /// `demo`, so that the page shows messages at once.
     Up(UpArguments),
-    /// Run a gateway, which holds viewers' connections. Needs [nats].
-    Gateway(RoleArguments),
     /// Run an uplink, which accepts messages and serves the admin API. Needs [nats].
     Uplink(UplinkArguments),
     /// Run an entry scheduler, which names endpoints to clients and serves the page. Needs [nats].
@@ -65,138 +84,100 @@ pub(crate) enum Command {
     ///
     /// Exits with 1 when a message is lost, for a cron job or a health dashboard. Without
     /// `--token-file`, the command mints a token with the key of the data directory.
+    ///
+    /// `--serve` examines every gateway in turn until a signal, in the reserved room `barrage-probe`, and
+    /// has metrics on the admin listener. The settings are in `[probe]`.
     Probe(ProbeArguments),
+    /// List, create, change and close rooms.
+    Room(NounArguments<RoomCommand>),
+    /// Mute, kick and list users of rooms; revoke their tokens.
+    User(NounArguments<UserCommand>),
+    /// Recall, announce and explain messages.
+    Message(NounArguments<MessageCommand>),
+    /// List, weigh and drain gateways, or run a gateway.
+    ///
+    /// Without a verb, the process runs a gateway, which holds viewers' connections. That needs [nats].
+    Gateway(GatewayArguments),
     /// List or set the platform's switches. A change is in force on every instance within a second.
-    Switch(SwitchArguments),
+    Switch(NounArguments<SwitchCommand>),
+    /// List or change which messages are traced. A change is in force everywhere within a second.
+    Trace(NounArguments<TraceCommand>),
+    /// Announce crowds, so that gateways are there before the viewers.
+    Prewarm(NounArguments<PrewarmCommand>),
+    /// Read the audit log: who changed what.
+    Audit(NounArguments<AuditCommand>),
+    /// List the instances of the fleet.
+    Fleet(NounArguments<FleetCommand>),
+    /// Print the flight recorders: a room's last minutes, without texts and names.
+    Recorder(NounArguments<RecorderCommand>),
+    /// Move the viewers of this machine's process away before it stops, as a hook of an orchestrator.
+    ///
+    /// Starts the drain of the gateway at the admin listener, and ends when its viewers have gone or
+    /// the drain's time is over. A process without a gateway has no viewers: the command waits for
+    /// `--pause-secs`, so that load balancers stop sending to it, and changes nothing.
+    Drain(DrainArguments),
     /// Explain what happened to a message: every check, and the batch on every gateway.
     ///
     /// Asks all uplinks and gateways of the fleet. ID is the id that the sender gave the message.
     Why(WhyArguments),
     /// Check every dependency and suggest fixes.
     ///
-    /// Examines the configuration, keys, certificates, word lists, clocks, servers and the running
-    /// processes. Changes nothing. Exits with 1 when a check fails.
-    Doctor,
+    /// Examines the configuration, keys, certificates, word lists, clocks, limits of the kernel, servers,
+    /// public ports and addresses, and the running processes. Changes nothing. Exits with 1 when a check fails.
+    Doctor(DoctorArguments),
     /// Declare the streams and buckets of the bus.
     #[command(subcommand)]
     Bus(BusCommand),
     /// Check the configuration, or print it.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the OpenAPI 3.1 description of the HTTP API, as the listeners serve it.
+    Openapi {
+        /// Describe the public listener alone, without the admin API.
+        #[arg(long)]
+        public: bool,
+    },
+    /// Print the script that completes commands: `source <(barrage completions bash)`.
+    Completions {
+        /// Shell that reads the script.
+        shell: Shell,
+    },
+    /// Write a man page for each command.
+    Man {
+        /// Folder for the pages: `man1` in a folder that `manpath` lists.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
-/// Addresses of a server process.
 #[derive(Debug, Args)]
-pub(crate) struct ListenArguments {
-    /// Public address, such as 127.0.0.1:8080 or localhost:8080; may be given several times. Port 0
-    /// chooses a free port.
-    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Address of the admin API, metrics and health.
-    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
-    pub(crate) admin_listen: Option<SocketAddr>,
-    /// Write one JSON line with the addresses to this file descriptor once the process listens, for
-    /// the program that started it. With 1, standard output carries that line alone.
-    #[arg(long, value_name = "N")]
-    ready_fd: Option<u32>,
-}
-
-impl ListenArguments {
-    /// Descriptor for the ready line.
-    pub(crate) fn ready_fd(&self) -> Option<ReadyFd> {
-        self.ready_fd.map(ReadyFd)
-    }
-}
-
-/// Recording that the process plays.
-#[derive(Debug, Args)]
-pub(crate) struct ReplayArguments {
-    /// Play the included recording into the room `demo`, in a loop.
-    #[arg(long, conflicts_with = "replay")]
-    pub(crate) demo: bool,
-    /// Play a recorded danmaku file (Bilibili XML) into a room at its own pace.
+pub(crate) struct DoctorArguments {
+    /// Check a values file of the Helm chart instead: the grace period against the drain, requests
+    /// against the capacity, and what a cluster needs.
     #[arg(long, value_name = "FILE")]
-    pub(crate) replay: Option<PathBuf>,
-    /// Room to replay into; created if it does not exist.
-    #[arg(long, value_name = "ROOM", default_value = "demo", value_parser = parse::<RoomId>)]
-    pub(crate) room: RoomId,
-    /// Replay at this multiple of the recorded pace (0.01 to 1000).
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
-    pub(crate) speed: f64,
-    /// Start the replay again when it ends.
-    #[arg(long = "loop")]
-    pub(crate) repeats: bool,
+    pub(crate) values: Option<PathBuf>,
 }
 
-impl ReplayArguments {
-    /// Returns the arguments as a command line for another process.
-    pub(crate) fn command_line(&self) -> anyhow::Result<Vec<String>> {
-        if self.demo {
-            return Ok(vec!["--demo".into()]);
-        }
-        let Some(file) = &self.replay else { return Ok(Vec::new()) };
-        let file = file.to_string_lossy().into_owned();
-        let (room, speed) = (self.room.to_string(), self.speed.to_string());
-        let mut words = vec!["--replay".into(), file, "--room".into(), room, "--speed".into(), speed];
-        words.extend(self.repeats.then(|| "--loop".into()));
-        Ok(words)
-    }
-}
-
+/// Arguments of `barrage gateway`: those of a role without a verb, or those of a verb.
 #[derive(Debug, Args)]
-pub(crate) struct UpArguments {
-    #[command(flatten)]
-    pub(crate) listen: ListenArguments,
-    #[command(flatten)]
-    pub(crate) replay: ReplayArguments,
-    /// Start a fleet of processes on this machine instead of one process, with nats-server and
-    /// redis-server from PATH unless [nats] and [redis] name other servers.
-    #[arg(long)]
-    pub(crate) cluster: bool,
-    /// Number of gateways, 1 to 32; implies `--cluster`. Default 3.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub(crate) gateways: Option<u16>,
-    /// Number of uplinks, 1 to 32; implies `--cluster`. Default 2.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub(crate) uplinks: Option<u16>,
-    /// Start, drain and stop gateways as the number of viewers changes, from the given number of
-    /// gateways on; implies `--cluster`.
-    #[arg(long)]
-    pub(crate) autoscale: bool,
-}
-
-impl UpArguments {
-    /// Whether a fleet is started instead of a single process.
-    pub(crate) fn is_fleet(&self) -> bool {
-        self.cluster || self.autoscale || self.gateways.is_some() || self.uplinks.is_some()
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RoleArguments {
-    #[command(flatten)]
-    pub(crate) listen: ListenArguments,
-    /// Stop at the end of standard input, that is, together with the process that holds its other
-    /// side.
-    #[arg(long, hide = true)]
-    pub(crate) with_stdin: bool,
-}
-
-/// Arguments of an uplink, the one role that plays recordings.
-#[derive(Debug, Args)]
-pub(crate) struct UplinkArguments {
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct GatewayArguments {
     #[command(flatten)]
     pub(crate) role: RoleArguments,
     #[command(flatten)]
-    pub(crate) replay: ReplayArguments,
+    pub(crate) admin: AdminArguments,
+    #[command(flatten)]
+    pub(crate) result: ResultArguments,
+    #[command(subcommand)]
+    pub(crate) command: Option<GatewayCommand>,
 }
 
 impl Command {
     /// Roles whose files and addresses are checked before anything starts.
     pub(crate) fn roles(&self) -> Option<Roles> {
         match self {
-            Command::Up(_) | Command::Doctor | Command::Config(ConfigCommand::Check) => Some(Roles::ALL),
-            Command::Gateway(_) => Some(Roles::GATEWAY),
+            Command::Up(_) | Command::Doctor(_) | Command::Config(ConfigCommand::Check) => Some(Roles::ALL),
+            Command::Gateway(gateway) if gateway.command.is_none() => Some(Roles::GATEWAY),
             Command::Uplink(_) => Some(Roles::UPLINK),
             Command::Entry(_) => Some(Roles::ENTRY),
             Command::Archiver(_) => Some(Roles::ARCHIVER),
@@ -204,121 +185,46 @@ impl Command {
         }
     }
 
+    /// Whether the command fails when the configuration has a mistake.
+    pub(crate) fn needs_configuration(&self) -> bool {
+        !matches!(
+            self,
+            Command::Doctor(_) | Command::Openapi { .. } | Command::Completions { .. } | Command::Man { .. }
+        )
+    }
+
     /// Addresses of a command that starts a server.
     pub(crate) fn listen(&self) -> Option<&ListenArguments> {
         match self {
             Command::Up(up) => Some(&up.listen),
-            Command::Gateway(role) | Command::Entry(role) | Command::Archiver(role) => Some(&role.listen),
+            Command::Gateway(gateway) => Some(&gateway.role.listen),
+            Command::Entry(role) | Command::Archiver(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
+            Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,
         }
     }
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct TokenArguments {
-    #[command(subcommand)]
-    pub(crate) command: Option<TokenCommand>,
-    #[command(flatten)]
-    pub(crate) mint: Option<MintArguments>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Explain a token: key, claims, expiry, and the reason why a server refuses it.
-    ///
-    /// Exits with 0 when a server with this configuration accepts the token, else with 1.
-    Check {
-        /// The token. Read from standard input when absent, which keeps the token out of the
-        /// shell's history.
-        token: Option<String>,
-        /// Also check that the token is valid for this room.
-        #[arg(long, value_parser = parse::<RoomId>)]
-        room: Option<RoomId>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MintArguments {
-    /// User id (`sub`).
-    #[arg(long, value_parser = parse::<UserId>)]
-    pub(crate) user: UserId,
-    /// Display name; the user id when absent.
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Room that the token is valid for, or `*` for all rooms; may be given several times.
-    #[arg(long = "room", required = true)]
-    pub(crate) rooms: Vec<String>,
-    /// Role: viewer, moderator, host or admin.
-    #[arg(long, default_value = "viewer")]
-    pub(crate) role: Role,
-    /// Lifetime in seconds.
-    #[arg(long, default_value_t = 3600)]
-    pub(crate) ttl_secs: u64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProbeArguments {
-    /// Base URL of entry; the configured public address when absent.
-    #[arg(long)]
-    pub(crate) url: Option<String>,
-    /// Room to send to. Viewers of the room see the messages, so use a room for probes alone.
-    #[arg(long, default_value = "demo", value_parser = parse::<RoomId>)]
-    pub(crate) room: RoomId,
-    /// File that holds a token for the room.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// Number of messages.
-    #[arg(long, default_value_t = 5)]
-    pub(crate) count: u32,
-    /// Time between two messages in milliseconds.
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) interval_ms: u64,
-    /// Longest time from send to display in milliseconds; a later message counts as lost.
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) deadline_ms: u64,
-}
-
-/// Address of the admin API, and the token for it.
-#[derive(Debug, Args)]
-pub(crate) struct AdminArguments {
-    /// Base URL of the admin API; the configured address when absent.
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) admin: Option<String>,
-    /// File that holds a token with the role admin. Without this flag, the command mints a token
-    /// with the key of the data directory.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SwitchArguments {
+pub(crate) struct DrainArguments {
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
-    #[command(subcommand)]
-    pub(crate) command: SwitchCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SwitchCommand {
-    /// Print every switch with its value and its effect.
-    List,
-    /// Set a switch: `barrage switch set no-likes true`, `barrage switch set redis open`.
-    Set {
-        /// Name of the switch.
-        name: String,
-        /// New value.
-        value: String,
-    },
+    /// Time in seconds that a process without a gateway still gets requests from load balancers.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) pause_secs: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WhyArguments {
     /// Id of the message.
-    pub(crate) id: String,
+    #[arg(value_parser = parse::<MessageId>)]
+    pub(crate) id: MessageId,
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
+    /// Form of the result on standard output.
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -345,13 +251,4 @@ pub(crate) enum ConfigCommand {
     },
     /// Print a table of every key as Markdown: type, default, range and meaning.
     Reference,
-}
-
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| format!("{text} is not a number"))?;
-    if (0.01..=1000.0).contains(&speed) { Ok(speed) } else { Err("must be 0.01 to 1000".into()) }
 }

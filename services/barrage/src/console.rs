@@ -8,6 +8,11 @@ pub(crate) fn print_line(text: impl AsRef<str>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints a text of several lines as it is. Fails when standard output is closed.
+pub(crate) fn print_text(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
+
 /// Prints an error and its causes on standard error.
 pub(crate) fn print_error(error: &anyhow::Error) {
     // Standard error may be closed, and there is no other place for the text.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -70,7 +70,8 @@ fn warn_if_others_read_any(folder: &Path) {
 pub(crate) fn warn_if_others_read(path: &Path) {
     let Ok(found) = std::fs::metadata(path) else { return };
     let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let own_user = std::fs::metadata("/proc/self").map_or(0, |process| process.uid());
+    if mode & 0o077 != 0 && !is_mounted_secret(mode, found.uid(), own_user) {
         let wanted = if found.is_dir() { PRIVATE_FOLDER } else { PRIVATE_FILE };
         tracing::warn!(
             "{} has mode {mode:03o}: other users of this machine have access; run `chmod {wanted:03o} {}`",
@@ -78,6 +79,12 @@ pub(crate) fn warn_if_others_read(path: &Path) {
             path.display()
         );
     }
+}
+
+/// Whether a file is a secret as an orchestrator mounts it: of root, and readable for the group of
+/// this process alone. The process can change neither.
+fn is_mounted_secret(mode: u32, owner: u32, own_user: u32) -> bool {
+    owner == 0 && own_user != 0 && mode & 0o037 == 0
 }
 
 /// Loads the configured keys, or without any the key in the data directory.
@@ -138,4 +145,18 @@ fn make_key(path: &Path) -> anyhow::Result<()> {
         std::fs::rename(&draft, path)
     };
     write().with_context(|| format!("the key {} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounted_secret_is_of_root_and_readable_for_one_group() {
+        assert!(is_mounted_secret(0o440, 0, 65_532));
+        assert!(!is_mounted_secret(0o444, 0, 65_532), "others may read it");
+        assert!(!is_mounted_secret(0o440, 65_532, 65_532), "its owner can change the mode");
+        assert!(!is_mounted_secret(0o460, 0, 65_532), "the group may write it");
+        assert!(!is_mounted_secret(0o440, 0, 0), "root can change the mode");
+    }
 }

@@ -1,5 +1,6 @@
 //! The server binary: parses the command line, loads the configuration and runs a command.
 
+mod api;
 mod autoscale;
 mod cli;
 mod cluster;
@@ -7,8 +8,10 @@ mod commands;
 mod config;
 mod console;
 mod data_dir;
+mod exit;
 mod health;
 mod key_watch;
+mod operator;
 mod process;
 mod ready;
 mod replay;
@@ -16,51 +19,73 @@ mod roles;
 mod start;
 mod supervise;
 mod telemetry;
+mod web_files;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{BusCommand, Cli, Command, ConfigCommand};
-use crate::commands::{doctor, probe, switch, token, why};
+use crate::cli::admin::{MessageCommand, NounArguments};
+use crate::cli::{BusCommand, Cli, Command, ConfigCommand, DoctorArguments, GatewayArguments, WhyArguments};
+use crate::commands::{admin, doctor, drain, probe, shell, token, why};
+use crate::exit::Exit;
 use crate::roles::Roles;
 
-/// Exit code for wrong usage or configuration (`EX_USAGE` of sysexits.h).
-const USAGE: u8 = 64;
-
 fn main() -> ExitCode {
+    barrage_tls::ClientTls::make_ring_default();
     let cli = Cli::parse();
     let (config, mut problems) = config::load(&cli.overrides());
     if let Some(roles) = cli.command.roles() {
         problems.extend(config::part_problems(&config, roles));
     }
-    let reports_problems = matches!(cli.command, Command::Doctor);
-    if let (false, Err(error)) = (reports_problems, config::refuse(&problems)) {
+    if let (true, Err(error)) = (cli.command.needs_configuration(), config::refuse(&problems)) {
         console::print_error(&error);
-        return ExitCode::from(USAGE);
+        return Exit::Configuration.into();
     }
     let result = match cli.command {
         Command::Up(arguments) => start::up(config, &arguments),
-        Command::Gateway(role) => start::role(config, Roles::GATEWAY, &role, None),
+        Command::Gateway(GatewayArguments { command: None, role, .. }) => {
+            start::role(config, Roles::GATEWAY, &role, None)
+        }
+        Command::Gateway(GatewayArguments { command: Some(command), admin, result, .. }) => {
+            admin::main(&config, &NounArguments { admin, result, command })
+        }
+        Command::Message(NounArguments { command: MessageCommand::Why { id }, admin, result }) => {
+            why::main(&config, &WhyArguments { id, admin, output: result.output })
+        }
+        Command::Room(noun) => admin::main(&config, &noun),
+        Command::User(noun) => admin::main(&config, &noun),
+        Command::Message(noun) => admin::main(&config, &noun),
+        Command::Trace(noun) => admin::main(&config, &noun),
+        Command::Prewarm(noun) => admin::main(&config, &noun),
+        Command::Audit(noun) => admin::main(&config, &noun),
+        Command::Fleet(noun) => admin::main(&config, &noun),
+        Command::Recorder(noun) => admin::main(&config, &noun),
         Command::Uplink(uplink) => start::role(config, Roles::UPLINK, &uplink.role, Some(&uplink.replay)),
         Command::Entry(role) => start::role(config, Roles::ENTRY, &role, None),
         Command::Archiver(role) => start::role(config, Roles::ARCHIVER, &role, None),
         Command::Token(arguments) => token::main(&config, &arguments),
+        Command::Probe(arguments) if arguments.serve => start::probe(config, &arguments.role),
         Command::Probe(arguments) => probe::main(&config, &arguments),
-        Command::Switch(arguments) => switch::main(&config, &arguments),
+        Command::Switch(noun) => admin::main(&config, &noun),
+        Command::Drain(arguments) => drain::main(&config, &arguments),
         Command::Why(arguments) => why::main(&config, &arguments),
-        Command::Doctor => doctor::main(&config, &problems),
+        Command::Doctor(DoctorArguments { values: Some(values) }) => doctor::values(&values),
+        Command::Doctor(DoctorArguments { values: None }) => doctor::main(&config, &problems),
         Command::Bus(BusCommand::Ensure) => doctor::ensure(&config),
         Command::Config(ConfigCommand::Check) => console::print_line("the configuration is valid"),
         Command::Config(ConfigCommand::Reference) => config::show_reference(),
         Command::Config(ConfigCommand::Show { defaults: true }) => config::show_defaults(),
         Command::Config(ConfigCommand::Show { defaults: false }) => config::show(&config),
+        Command::Openapi { public } => shell::openapi(public),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::man(&dir),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Success.into(),
         Err(error) => {
             console::print_error(&error);
-            ExitCode::FAILURE
+            Exit::of(&error).into()
         }
     }
 }

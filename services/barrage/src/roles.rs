@@ -37,6 +37,17 @@ impl Roles {
         self.uplink || self.entry
     }
 
+    /// Names of the roles, as reports have them.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let all = [
+            ("gateway", self.gateway),
+            ("uplink", self.uplink),
+            ("entry", self.entry),
+            ("archiver", self.archiver),
+        ];
+        all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+    }
+
     /// Label before a public address on standard output.
     pub(crate) fn label(self) -> &'static str {
         match self {

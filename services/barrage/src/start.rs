@@ -47,6 +47,12 @@ pub(crate) fn role(
     process::main(config, options)
 }
 
+/// Runs the probe in this process until a signal.
+pub(crate) fn probe(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
+    telemetry::start(&config.log)?;
+    process::probe::main(config, arguments)
+}
+
 /// Reads the recording that the arguments name, before anything starts.
 fn replay(arguments: &ReplayArguments, ready: Option<ReadyFd>) -> anyhow::Result<Option<Replay>> {
     let (name, bytes, repeats) = match (&arguments.replay, arguments.demo) {

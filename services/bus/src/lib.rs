@@ -32,12 +32,18 @@ pub use fault::{Fault, Report};
 pub use log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
-pub use registry::{EntryReport, Factor, InstanceReport, Registered, Registry, Role, entry_load};
+pub use registry::{
+    EntryReport, Factor, InstanceReport, Place, Registered, Registry, Role, ScalingReport, UplinkLoad,
+    entry_load,
+};
 pub use settings::Settings;
+pub use settings::action::{ACTIONS_PER_ROOM_MAX, ActionLog, ActionRecord, ActionResult};
 pub use settings::change::{Change, Changed, Setting};
 pub use settings::error::{ChangeError, PREWARMS_MAX};
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
 pub use settings::revocation::Revocations;
-pub use settings::room::{Prewarm, RoomPatch, RoomSettings};
+pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
+pub use settings::room::{Pinned, Prewarm, RoomPatch, RoomSettings};
+pub use settings::sampling::SamplingOverlay;
 pub use settings::switch::{SwitchError, SwitchView, Switches};
 pub use settings_store::SettingsStore;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barrage_protocol::frame::RepairOutcome;
-use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, TraceContext, UserId};
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -35,6 +35,8 @@ pub struct Draft {
     pub fingerprint: u64,
     /// Recipient of a message for a single user.
     pub to: Option<UserId>,
+    /// Trace of a sampled message; it travels with the message.
+    pub trace: Option<Box<TraceContext>>,
     /// A JSON object, opaque to the bus.
     pub body: Bytes,
 }

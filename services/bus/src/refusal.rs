@@ -28,6 +28,6 @@ fn code(error: &ChangeError) -> Code {
         ChangeError::UnknownRoom => Code::UnknownRoom,
         ChangeError::Switch(SwitchError::Unknown) | ChangeError::UnknownPrewarm => Code::NotFound,
         ChangeError::Switch(SwitchError::Value(..)) => Code::BadRequest,
-        ChangeError::PrewarmsFull => Code::Conflict,
+        ChangeError::PrewarmsFull | ChangeError::ActionConflict | ChangeError::RolesFull => Code::Conflict,
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barrage_scaling::{EntryLoad, LoadReport};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BusError;
 
 /// Role of an instance; a process that runs several roles reports one instance for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Holds the viewers' connections and sends them the messages of their rooms.
@@ -19,6 +20,9 @@ pub enum Role {
     Uplink,
     /// Names gateways and uplinks to clients, and spreads the viewers over them.
     Entry,
+    /// Starts, drains and removes gateways. A controller that has no access to the registry, as in
+    /// Kubernetes, makes no report.
+    Autoscaler,
 }
 
 impl Role {
@@ -29,12 +33,13 @@ impl Role {
             Role::Gateway => "gateway",
             Role::Uplink => "uplink",
             Role::Entry => "entry",
+            Role::Autoscaler => "autoscaler",
         }
     }
 }
 
 /// Report that an instance makes of itself every second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceReport {
     /// Role of the instance; one process may report several.
     pub role: Role,
@@ -46,6 +51,9 @@ pub struct InstanceReport {
     /// Base URL of the admin API, for commands that ask every instance; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<String>,
+    /// Where the instance is; entry prefers instances near the client.
+    #[serde(default, skip_serializing_if = "Place::is_unknown")]
+    pub place: Place,
     /// Seconds since the process started, so that a restart shows.
     pub age_secs: u64,
     /// The instance drains: it admits no new viewers.
@@ -54,13 +62,71 @@ pub struct InstanceReport {
     pub conservation_error: u64,
     /// Load of a gateway, which the bus does not read; all zero for other roles.
     pub load: LoadReport,
+    /// Load of an uplink; none for other roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<UplinkLoad>,
     /// Load of an entry and the factors that it received; none for other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryReport>,
+    /// Newest decision of an autoscaler; none for other roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Box<ScalingReport>>,
+}
+
+/// Region and carriers of a gateway or an uplink, as its configuration names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// Region of the instance in the names of entry's region file; absent when the configuration
+    /// names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Carriers whose networks the instance has a line of; empty for all carriers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carriers: Vec<String>,
+}
+
+impl Place {
+    /// Whether the configuration names neither a region nor a carrier.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.region.is_none() && self.carriers.is_empty()
+    }
+}
+
+/// Load of an uplink in the last second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UplinkLoad {
+    /// Processor time of the process, as a share of the processors that it may use: 0 to 1.
+    pub busy: f64,
+}
+
+/// Newest decision of an autoscaler, with the numbers behind it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScalingReport {
+    /// Gateways that exist or are asked for, draining ones included.
+    pub replicas: u32,
+    /// Gateways that should serve, after floor, ceiling and schedules.
+    pub wanted: u32,
+    /// Gateways that serve and admit joins.
+    pub serving: u32,
+    /// Gateways that are starting or asked for.
+    pub arriving: u32,
+    /// Number of gateways that drain.
+    pub draining: u32,
+    /// Gateways that should report and do not.
+    pub silent: u32,
+    /// Viewers at the time of the decision, those that wait included.
+    pub viewers: f64,
+    /// Viewers that are forecast for the time when a new gateway would be ready.
+    pub forecast_viewers: f64,
+    /// Whether panic mode holds, because demand outgrows the fleet.
+    pub panic: bool,
+    /// Labels of the constraints by which the result differs from the need.
+    pub constraints: Vec<String>,
 }
 
 /// Values that one entry shares with all others and with the autoscaler.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryReport {
     /// Viewers that wait at this entry, and those that it sends to gateways per second.
     #[serde(flatten)]
@@ -72,7 +138,7 @@ pub struct EntryReport {
 }
 
 /// Share of its weight that a gateway keeps until a time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Factor {
     /// Share of its weight that the gateway keeps, from 0 to 1.
     pub factor: f64,
@@ -99,11 +165,14 @@ impl InstanceReport {
             id: id.into(),
             base_urls: Vec::new(),
             admin_url: None,
+            place: Place::default(),
             age_secs: 0,
             draining: false,
             conservation_error: 0,
             load: LoadReport::default(),
+            uplink: None,
             entry: None,
+            scaling: None,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Settings that are in force on all instances at once: rooms, restrictions, switches, revocations.
 
+pub(crate) mod action;
 pub(crate) mod change;
 pub(crate) mod error;
 pub(crate) mod restriction;
 pub(crate) mod revocation;
+pub(crate) mod role;
 pub(crate) mod room;
+pub(crate) mod sampling;
 pub(crate) mod switch;
 #[cfg(test)]
 mod tests;
@@ -14,10 +17,13 @@ use std::sync::Arc;
 
 use barrage_protocol::{RoomId, UserId};
 
+use self::action::ActionLog;
 use self::change::{Setting, SettingKey};
 use self::restriction::{Restriction, Restrictions};
 use self::revocation::Revocations;
+use self::role::RoomRoles;
 use self::room::{Prewarm, RoomSettings};
+use self::sampling::SamplingOverlay;
 use self::switch::Switches;
 
 /// All settings, as one immutable value; a change replaces the whole value.
@@ -27,8 +33,15 @@ pub struct Settings {
     pub rooms: HashMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those that are over may still be listed.
     pub restrictions: HashMap<(RoomId, UserId), Restrictions>,
+    /// Roles that rooms gave; rooms without a role may be absent.
+    pub roles: HashMap<RoomId, RoomRoles>,
+    /// The last actions of rooms that had one.
+    pub actions: HashMap<RoomId, ActionLog>,
     /// Switches that operators set; the default until one is set.
     pub switches: Switches,
+    /// Sampling of traces, as far as it differs from the configuration. The same allocation until a
+    /// change of it.
+    pub sampling: Arc<SamplingOverlay>,
     /// Tokens that are refused before their end. The same allocation until a revocation changes.
     pub revocations: Arc<Revocations>,
 }
@@ -60,10 +73,13 @@ impl Settings {
     pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
         match key {
             SettingKey::Switches => Some(Setting::Switches(self.switches)),
+            SettingKey::Sampling => Some(Setting::Sampling(SamplingOverlay::clone(&self.sampling))),
             SettingKey::Room(room) => self.rooms.get(room).cloned().map(Setting::Room),
             SettingKey::Restriction(room, user) => {
                 self.restrictions.get(&(room.clone(), user.clone())).copied().map(Setting::Restrictions)
             }
+            SettingKey::Roles(room) => self.roles.get(room).cloned().map(Setting::Roles),
+            SettingKey::Actions(room) => self.actions.get(room).cloned().map(Setting::Actions),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
             SettingKey::Revocation(Some(user)) => {
                 self.revocations.by_user.get(user).copied().map(Setting::RevokedBefore)
@@ -77,6 +93,8 @@ impl Settings {
         match (key, value) {
             (SettingKey::Switches, Some(Setting::Switches(switches))) => self.switches = switches,
             (SettingKey::Switches, _) => self.switches = Switches::default(),
+            (SettingKey::Sampling, Some(Setting::Sampling(sampling))) => self.sampling = Arc::new(sampling),
+            (SettingKey::Sampling, _) => self.sampling = Arc::default(),
             (SettingKey::Room(room), Some(Setting::Room(settings))) => {
                 self.rooms.insert(room, settings);
             }
@@ -85,6 +103,10 @@ impl Settings {
                 self.restrictions.insert((room, user), restrictions);
             }
             (SettingKey::Restriction(room, user), _) => drop(self.restrictions.remove(&(room, user))),
+            (SettingKey::Roles(room), Some(Setting::Roles(roles))) => drop(self.roles.insert(room, roles)),
+            (SettingKey::Roles(room), _) => drop(self.roles.remove(&room)),
+            (SettingKey::Actions(room), Some(Setting::Actions(log))) => drop(self.actions.insert(room, log)),
+            (SettingKey::Actions(room), _) => drop(self.actions.remove(&room)),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

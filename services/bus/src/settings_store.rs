@@ -64,7 +64,15 @@ impl Settings {
                 let is_full = is_new && live.len() >= PREWARMS_MAX;
                 refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
             }
-            Change::Patch(..) | Change::Lift { .. } | Change::Switch { .. } | Change::Revoke { .. } => Ok(()),
+            Change::Patch(..)
+            | Change::Lift { .. }
+            | Change::Role { .. }
+            | Change::SeeRole { .. }
+            | Change::BeginAction { .. }
+            | Change::EndAction { .. }
+            | Change::Switch { .. }
+            | Change::Sampling(_)
+            | Change::Revoke { .. } => Ok(()),
         }
     }
 }

@@ -240,6 +240,7 @@ mod tests {
             id: Some(format!("m{sequence}").parse().unwrap()),
             to: None,
             at_ms: 0,
+            trace: None,
             body: "{}".into(),
         })
     }

@@ -29,6 +29,7 @@ async fn a_quiet_room_with_one_message_and_a_subscriber_uses_at_most_4_kib() {
         id: Some(format!("message-{n}").parse().unwrap()),
         fingerprint: 1,
         to: None,
+        trace: None,
         body: r#"{"type":"chat","user":"user-12345","name":"Ann","text":"a message of the usual length"}"#
             .into(),
     };

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use barrage_protocol::RoomId;
 use barrage_protocol::entry::{EntryAnswer, Transport};
+use barrage_protocol::facts::{ClientName, ClientVersion, FrameEncoding, Platform};
+use barrage_protocol::{ClientFacts, RoomId};
 
 use crate::chain::HoldLimits;
+use crate::heartbeat::HeartbeatConfig;
+use crate::ladder::LadderLimits;
+use crate::source::SourceConfig;
 
 /// Settings of a viewer.
 #[derive(Debug, Clone)]
@@ -20,12 +24,25 @@ pub struct ViewerConfig {
     pub after: Option<barrage_protocol::Sequence>,
     /// Whether to use the deflated encoding. Default true.
     pub deflate: bool,
-    /// Transports to try, in this order. Default all: WebSocket, event stream, poll.
+    /// Rungs of the ladder, best first. Default all: WebSocket, event stream, poll.
     pub transports: Vec<Transport>,
+    /// When the viewer steps down, and how often it probes a better transport.
+    pub ladder: LadderLimits,
+    /// Facts that the client states to gateways; `None` states none. Default this crate's, without the
+    /// network, which [`ViewerConfig::heartbeat`] has.
+    pub facts: Option<ClientFacts>,
+    /// Network of the client, and what the client keeps of earlier ones.
+    pub heartbeat: HeartbeatConfig,
     /// Whether to race the first endpoints. Default true; a load tester turns it off.
     pub race: bool,
-    /// Answer to use when entry does not answer. Default none.
+    /// Embedded list: an answer of `GET /v1/entry/fallback`, built into the program. It names further
+    /// entries and their addresses, and has endpoints for the time when no entry answers. Default none.
     pub fallback: Option<EntryAnswer>,
+    /// Further entries, and the file of the last good answer. Default none of both.
+    pub sources: SourceConfig,
+    /// Whether to acknowledge sampled messages, for the trace of a message up to this client. WebSocket
+    /// only. Default false.
+    pub traces: bool,
     /// Longest connect with handshake and hello. Default 5 s.
     pub connect_timeout: Duration,
     /// Events that wait for the caller. At the bound the client stops reading, and counts as a slow viewer
@@ -46,12 +63,44 @@ impl ViewerConfig {
             after: None,
             deflate: true,
             transports: vec![Transport::Ws, Transport::Sse, Transport::Poll],
+            ladder: LadderLimits::default(),
+            facts: Some(own_facts()),
+            heartbeat: HeartbeatConfig::default(),
             race: true,
+            traces: false,
             fallback: None,
+            sources: SourceConfig::default(),
             connect_timeout: Duration::from_secs(5),
             events_max: 1_024,
             hold: HoldLimits::default(),
         }
+    }
+}
+
+impl ViewerConfig {
+    /// Facts to state now; `None` where the program states none.
+    pub(crate) fn stated(&self) -> Option<ClientFacts> {
+        let facts = self.facts.clone()?;
+        let encodings = match self.deflate {
+            true => vec![FrameEncoding::Json, FrameEncoding::Deflate],
+            false => vec![FrameEncoding::Json],
+        };
+        Some(ClientFacts { network: self.heartbeat.network.network_type, encodings, ..facts })
+    }
+
+    /// Facts as JSON, for the query of streams and polls.
+    pub(crate) fn stated_json(&self) -> Option<String> {
+        self.stated().map(|facts| serde_json::to_string(&facts).expect("facts are plain data"))
+    }
+}
+
+/// Facts of a program that uses this crate and names nothing else.
+fn own_facts() -> ClientFacts {
+    ClientFacts {
+        name: ClientName::parse("barrage-client"),
+        version: ClientVersion::parse(env!("CARGO_PKG_VERSION")),
+        platform: Platform::parse(std::env::consts::OS),
+        ..ClientFacts::default()
     }
 }
 
@@ -62,12 +111,18 @@ pub struct SenderConfig {
     pub uplinks: Vec<String>,
     /// Base URL of entry, which names the uplinks. Default: none.
     pub entry_url: Option<String>,
+    /// Embedded list: an answer of `GET /v1/entry/fallback`; used with `entry_url`. Default none.
+    pub fallback: Option<EntryAnswer>,
+    /// Further entries, and the file of the last good answer; used with `entry_url`. Default none of both.
+    pub sources: SourceConfig,
     /// Token (JWT) of the sender.
     pub token: String,
     /// Longest send with retries. Default 10 s.
     pub deadline: Duration,
     /// Longest attempt. Default 3 s.
     pub attempt_timeout: Duration,
+    /// How long posts stay in the tunnel before an ordinary request is tried again.
+    pub ladder: LadderLimits,
 }
 
 impl SenderConfig {
@@ -87,9 +142,12 @@ impl SenderConfig {
         SenderConfig {
             uplinks: vec![uplink.into()],
             entry_url: None,
+            fallback: None,
+            sources: SourceConfig::default(),
             token: token.into(),
             deadline: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(3),
+            ladder: LadderLimits::default(),
         }
     }
 }

@@ -17,8 +17,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    pub(crate) fn failed(error: impl std::fmt::Display) -> Self {
-        ConnectError::Failed(error.to_string())
+    pub(crate) fn failed(error: impl std::error::Error + 'static) -> Self {
+        ConnectError::Failed(barrage_tls::reason(&error))
     }
 }
 

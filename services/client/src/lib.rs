@@ -4,21 +4,33 @@
 //! in order. [`Sender`] posts messages and retries them under the same id. The tests, the load tester
 //! and the probe use this crate, so that they do what a client does. `examples/` has five programs.
 
+mod address;
 mod chain;
 mod config;
 mod connect;
+mod dial;
+mod direct;
 mod error;
 mod event;
+pub mod heartbeat;
 mod http;
+mod ladder;
 mod link;
 mod sender;
+mod source;
 mod viewer;
 
 pub use barrage_backoff::Backoff;
+pub use barrage_tls::{CaFileError, ClientTls};
 pub use chain::{HoldLimits, RoomChain, Step};
 pub use config::{SenderConfig, ViewerConfig};
+pub use dial::{HttpProxy, ProxyError};
+pub use direct::{DirectViewer, probe_targets};
 pub use error::{ConnectError, SendError};
 pub use event::Event;
+pub use heartbeat::{HeartbeatConfig, Network};
 pub use http::HttpPool;
-pub use sender::Sender;
+pub use ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent, LadderLimits};
+pub use sender::{Sender, UplinkTransport};
+pub use source::SourceConfig;
 pub use viewer::Viewer;

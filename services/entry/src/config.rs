@@ -1,8 +1,11 @@
-//! Settings of entry.
+//! Settings of the entry scheduler.
 
 use std::path::PathBuf;
 
 use barrage_scaling::WeightsConfig;
+
+use crate::addresses::HostAddresses;
+use crate::place::PlaceConfig;
 
 barrage_part::part! {
     /// The entry scheduler, which names gateways and uplinks to clients.
@@ -51,8 +54,17 @@ barrage_part::part! {
         uplinks_max: usize = 3, between(1, 100);
         /// Base URLs of the uplinks. Without any, the uplinks in the registry.
         uplink_urls: Vec<String> = Vec::new();
+        /// IP addresses of host names, at most 64 hosts of 8 addresses, as `host` and `ips`. Answers
+        /// name them beside the URLs, so that a client whose DNS does not answer or lies still connects.
+        /// Without any, clients ask DNS.
+        addresses: Vec<HostAddresses> = Vec::new();
+        /// Base URLs of all entries, at most 8. Clients keep them, and ask the next one when an entry
+        /// does not answer.
+        urls: Vec<String> = Vec::new();
         /// Table from address to region and carrier: lines `network,region,carrier`, or a file in
         /// MaxMind's format (`.mmdb`).
         region_file: Option<PathBuf> = None;
+        /// Costs by which entry prefers endpoints of the client's region and carrier.
+        place: PlaceConfig = PlaceConfig::default();
     }
 }

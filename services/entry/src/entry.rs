@@ -8,27 +8,29 @@ use barrage_bus::{Bus, Registered};
 use barrage_counters::{Quota, QuotaKey, Subject};
 use barrage_flow::{Rate, Rule};
 use barrage_http::rate_limited;
-use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::entry::{EntryAnswer, RacePlan, RaceReport};
+use barrage_protocol::entry::{EntryAnswer, ProbeGateway, ProbeTargets, RacePlan, RaceReport, Transport};
+use barrage_protocol::{Code, RoomId};
 use barrage_scaling::CapacityFile;
-use barrage_token::Keyring;
-use bytes::Bytes;
+use barrage_token::{Keyring, Role};
 use parking_lot::Mutex;
 use prometheus::Registry;
-use rand::seq::SliceRandom;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::answer::{LocalEndpoints, RegionTable, base_urls, downlinks};
+use crate::addresses;
+use crate::answer::{LocalEndpoints, base_urls, downlinks};
 use crate::config::EntryConfig;
 use crate::error::EntryError;
 use crate::fleet_log::{FleetChange, FleetLog};
 use crate::metrics::EntryMetrics;
+use crate::nearby::{Fleet, Nearby};
 use crate::newcomers::{Newcomers, TicketSigner, address_refusal, fleet_refusal};
+use crate::place::Location;
 use crate::placement::{
-    FAILED_MS, Factors, GrantLimits, Grants, Placed, Placer, PlacerConfig, RaceTimes, Refused,
-    RegistryOutage, TooMany, race_resource,
+    Factors, GrantLimits, Grants, Placed, Placer, PlacerConfig, Refused, RegistryOutage, TooMany,
 };
+use crate::race::Kind;
 
 /// Seconds of the rate that an address may save up for a burst.
 const BURST_SECS: u32 = 3;
@@ -47,8 +49,7 @@ pub struct Entry {
     rate: Rate,
     started: Instant,
     metrics: EntryMetrics,
-    regions: RegionTable,
-    races: Mutex<RaceTimes>,
+    nearby: Nearby,
     /// Outstanding grants by network. Lock order: before `placer`.
     grants: Mutex<Grants>,
     /// Whether the registry itself is away. Lock order: after `placer`.
@@ -56,7 +57,8 @@ pub struct Entry {
     fleet_log: Mutex<FleetLog>,
     /// `None` when no key can sign: then newcomers get no tickets and connect at once.
     tickets: Option<TicketSigner>,
-    resource: Bytes,
+    /// Keys that verify the tokens of probes.
+    keyring: Arc<Keyring>,
     local: LocalEndpoints,
 }
 
@@ -69,7 +71,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// What the client needs the answer for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Purpose {
     /// To connect: takes a slot of the join queue.
@@ -77,6 +79,15 @@ pub(crate) enum Purpose {
     Watch,
     /// For the uplinks alone: takes no slot.
     Send,
+}
+
+/// Facts of a question that decide about gateways.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    gateways: &'a [Registered],
+    /// Factor of each gateway by place and race times.
+    factors: &'a [f64],
+    address: IpAddr,
 }
 
 /// Why a newcomer gets no slot: the fleet or the newcomer's address is at a limit.
@@ -103,11 +114,7 @@ impl Entry {
             tracing::warn!("no key of this entry can sign, so newcomers get no tickets in a flash crowd");
         }
         let life = Duration::from_secs(config.ticket_life_secs);
-        let tickets = keyring.can_sign().then(|| TicketSigner::new(keyring, life));
-        let regions = match &config.region_file {
-            Some(path) => RegionTable::load(path)?,
-            None => RegionTable::default(),
-        };
+        let tickets = keyring.can_sign().then(|| TicketSigner::new(Arc::clone(&keyring), life));
         let rate = Rate::per_sec(config.address_per_s, config.address_per_s.saturating_mul(BURST_SECS))?;
         let capacity = config.capacity_file.as_deref().map(CapacityFile::read).transpose()?;
         for warning in capacity.iter().flat_map(CapacityFile::warnings) {
@@ -119,6 +126,7 @@ impl Entry {
         let placer = Placer::new(PlacerConfig {
             gateways_max: config.gateways_max,
             race_width: config.race_width,
+            explore_share: config.place.explore_share,
             wait_max: Duration::from_secs(config.ticket_wait_secs_max),
             weights: config.weights.clone(),
             knee,
@@ -127,8 +135,8 @@ impl Entry {
             address_max: config.address_grants_max.max(1),
             site_max: config.site_grants_max.max(1),
         });
-        let resource = race_resource(config.race_bytes);
         let metrics = EntryMetrics::new(registry)?;
+        let nearby = Nearby::new(&config, metrics.clone())?;
         Ok(Arc::new(Entry {
             bus,
             config,
@@ -139,13 +147,12 @@ impl Entry {
             rate,
             started: barrage_clock::now(),
             metrics,
-            regions,
-            races: Mutex::default(),
+            nearby,
             grants: Mutex::new(grants),
             outage: Mutex::default(),
             fleet_log: Mutex::default(),
             tickets,
-            resource,
+            keyring,
             local,
         }))
     }
@@ -153,11 +160,6 @@ impl Entry {
     /// Returns the time since this entry started.
     pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    /// Returns the bytes that clients race for.
-    pub(crate) fn race_resource(&self) -> Bytes {
-        self.resource.clone()
     }
 
     /// Counts a question against its address; refuses at the limit `entry.address_per_s`.
@@ -172,18 +174,18 @@ impl Entry {
         Err(rate_limited(message, "entry.address_per_s", "address", &verdict, window_ms))
     }
 
-    /// Counts the race times of a report towards the weights and the metrics.
-    pub(crate) fn take_race_report(&self, report: &RaceReport) {
-        let gateways = self.bus.gateways();
-        let is_known = |id: &str| gateways.iter().any(|gateway| gateway.report.id == id);
-        for result in report.results.iter().filter(|result| is_known(&result.gateway)) {
-            match result.elapsed_ms {
-                // Bounded, because a made-up time would spoil the histogram's sum.
-                Some(ms) => self.metrics.race_seconds.observe((ms as f64).min(FAILED_MS) / 1000.0),
-                None => self.metrics.race_failures.inc(),
-            }
-        }
-        self.races.lock().take(report, is_known);
+    /// Counts the race times that a client measured. `host` is the one that it reached this server as.
+    pub(crate) fn take_race_report(&self, report: &RaceReport, host: Option<&str>, from: IpAddr) {
+        let (gateways, uplinks) = (self.bus.gateways(), self.bus.uplinks());
+        let uplink_of = |url: &str| {
+            let has = |uplink: &&Registered| match (uplink.report.base_urls.as_slice(), host) {
+                ([], Some(host)) => base_urls(&[], host, &self.local).iter().any(|own| own == url),
+                (own, _) => own.iter().any(|own| own.trim_end_matches('/') == url.trim_end_matches('/')),
+            };
+            uplinks.iter().find(has).map(|uplink| uplink.report.id.clone())
+        };
+        let fleet = Fleet { gateways: &gateways, uplinks: &uplinks };
+        self.nearby.take_report(report, from, &fleet, uplink_of, self.now());
     }
 
     /// Weighs the gateways if that is due, and sets the metrics. Returns the newcomers whose slot
@@ -229,17 +231,17 @@ impl Entry {
         self.fleet_log.lock().observe(&gateways, now).iter().for_each(FleetChange::log);
     }
 
-    /// Returns the base URLs of uplinks: those configured, or else those of the registry, in a
-    /// random order for each client.
-    fn uplinks(&self, host: &str) -> Vec<String> {
+    /// Returns the base URLs of uplinks for a client: those configured, or else those of the registry
+    /// in the order of load, place and race times.
+    fn uplinks(&self, host: &str, location: &Location) -> Vec<String> {
         if !self.config.uplink_urls.is_empty() {
             return self.config.uplink_urls.clone();
         }
         let mut uplinks = self.bus.uplinks();
         uplinks.retain(|uplink| !uplink.report.draining);
-        uplinks.shuffle(&mut rand::rng());
         let mut urls = Vec::new();
-        for uplink in uplinks.iter().take(self.config.uplinks_max) {
+        let order = self.nearby.uplink_order(location, &uplinks, self.now());
+        for uplink in order.into_iter().take(self.config.uplinks_max).map(|index| &uplinks[index]) {
             for url in base_urls(&uplink.report.base_urls, host, &self.local) {
                 if !urls.contains(&url) {
                     urls.push(url);
@@ -249,14 +251,32 @@ impl Entry {
         urls
     }
 
+    /// Lists every gateway and uplink for a probe that reached this server as `host`.
+    ///
+    /// # Errors
+    /// When the token does not verify, or is not of the role probe.
+    pub(crate) fn probe_targets(&self, token: &str, host: &str) -> Result<ProbeTargets, Refusal> {
+        let room = RoomId::probe();
+        if self.keyring.verify_for(token, &room)?.role != Role::Probe {
+            return Err(Refusal::new(Code::Forbidden, "only a token of the role probe lists all gateways"));
+        }
+        let gateways = self.bus.gateways().into_iter().filter_map(|gateway| {
+            let report = gateway.report;
+            let base = base_urls(&report.base_urls, host, &self.local).into_iter().next()?;
+            let url = barrage_http::endpoint(&report.id, &base, Transport::Ws, room.as_str()).url;
+            Some(ProbeGateway { id: report.id, url, draining: report.draining })
+        });
+        Ok(ProbeTargets { gateways: gateways.collect(), uplinks: self.uplinks(host, &Location::default()) })
+    }
+
     /// Takes a slot for a newcomer, and counts the grant against its address until it lapses.
-    fn grant(&self, gateways: &[Registered], address: IpAddr, now: Duration) -> Result<Placed, NoSlot> {
+    fn grant(&self, asked: &Asked<'_>, now: Duration) -> Result<Placed, NoSlot> {
+        let Asked { gateways, factors, address } = *asked;
         let mut grants = self.grants.lock();
         grants.check(address, now).map_err(NoSlot::Address)?;
-        let race = self.race_factors(gateways);
         let mut placer = self.placer.lock();
         self.weigh_if_due(&mut placer, gateways, now);
-        let placed = placer.place(gateways, &race, now, rand::random::<f64>).map_err(NoSlot::Fleet)?;
+        let placed = placer.place(gateways, factors, now, rand::random::<f64>).map_err(NoSlot::Fleet)?;
         drop(placer);
         let life_secs =
             if placed.wait.is_zero() { self.config.grant_secs } else { self.config.ticket_life_secs };
@@ -266,16 +286,12 @@ impl Entry {
     }
 
     /// Lists gateways for a client that takes no slot.
-    fn list(&self, gateways: &[Registered], now: Duration) -> Result<Placed, Refused> {
-        let race = self.race_factors(gateways);
+    fn list(&self, asked: &Asked<'_>, now: Duration) -> Result<Placed, Refused> {
+        let Asked { gateways, factors, .. } = *asked;
         let mut placer = self.placer.lock();
         self.weigh_if_due(&mut placer, gateways, now);
-        let placed = placer.list(gateways, &race, rand::random::<f64>);
+        let placed = placer.list(gateways, factors, rand::random::<f64>);
         if placed.order.is_empty() { Err(Refused::NoGateway) } else { Ok(placed) }
-    }
-
-    fn race_factors(&self, gateways: &[Registered]) -> Vec<f64> {
-        self.races.lock().factors(gateways.iter().map(|gateway| gateway.report.id.as_str()))
     }
 
     /// Refuses a client for which no gateway is free.
@@ -307,12 +323,13 @@ impl Entry {
         address: IpAddr,
     ) -> Result<EntryAnswer, Refusal> {
         let (gateways, now) = (self.bus.gateways(), self.now());
+        let location = self.nearby.locate(address);
+        let factors = self.nearby.factors(&location, Kind::Gateway, &gateways, now);
+        let asked = Asked { gateways: &gateways, factors: &factors, address };
         let newcomer = question.room.filter(|_| question.purpose == Purpose::Watch);
         let placed = match newcomer {
-            Some(_) => {
-                self.grant(&gateways, address, now).map_err(|no_slot| self.newcomer_refusal(no_slot, now))?
-            }
-            None => self.list(&gateways, now).map_err(|refused| self.fleet_refusal(refused, now))?,
+            Some(_) => self.grant(&asked, now).map_err(|no_slot| self.newcomer_refusal(no_slot, now))?,
+            None => self.list(&asked, now).map_err(|refused| self.fleet_refusal(refused, now))?,
         };
         let ticket = match (&self.tickets, newcomer) {
             (Some(tickets), Some(room)) if !placed.wait.is_zero() => {
@@ -324,20 +341,24 @@ impl Entry {
         };
         if newcomer.is_some() {
             self.newcomers.count_granted();
+            placed.order.first().inspect(|first| self.nearby.count_placed(&location, &gateways[**first]));
         }
         self.metrics.answers.inc();
         let reports = placed.order.iter().map(|index| &gateways[*index].report);
         let urls: Vec<(&str, Vec<String>)> = reports
             .map(|report| (report.id.as_str(), base_urls(&report.base_urls, host, &self.local)))
             .collect();
-        let location = self.regions.locate(address);
+        let downlinks = downlinks(&urls, question.room.map_or("{room}", RoomId::as_str));
+        let uplinks = self.uplinks(host, &location);
+        let urls = downlinks.iter().map(|endpoint| &endpoint.url).chain(&uplinks).chain(&self.config.urls);
+        let addresses = addresses::of_urls(&self.config.addresses, urls.map(String::as_str), host);
         Ok(EntryAnswer {
-            downlinks: downlinks(&urls, question.room.map_or("{room}", RoomId::as_str)),
-            uplinks: self.uplinks(host),
+            downlinks,
+            uplinks,
             race: RacePlan {
                 width: placed.race_width,
                 timeout_ms: self.config.race_timeout_ms,
-                bytes: self.resource.len() as u64,
+                bytes: self.config.race_bytes as u64,
             },
             ticket,
             ttl_ms: self.config.ttl_ms,
@@ -345,6 +366,9 @@ impl Entry {
             backoff_max_ms: self.config.backoff_max_ms,
             region: location.region,
             carrier: location.carrier,
+            addresses,
+            entries: self.config.urls.clone(),
+            issued_ms: Some(barrage_clock::unix_ms()),
         })
     }
 }

@@ -2,6 +2,9 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use crate::place::PlaceMatch;
+use crate::race::Ignored;
+
 /// Reasons for refusing a newcomer: the values of the label `reason`.
 const REASONS: [&str; 3] = ["fleet_full", "queue_full", "address"];
 
@@ -10,8 +13,8 @@ const REASONS: [&str; 3] = ["fleet_full", "queue_full", "address"];
 pub(crate) struct EntryMetrics {
     pub(crate) answers: IntCounter,
     pub(crate) empty: IntCounter,
-    pub(crate) race_seconds: Histogram,
-    pub(crate) race_failures: IntCounter,
+    pub(crate) race: RaceMetrics,
+    pub(crate) placed: IntCounterVec,
     /// Its count is the number of tickets.
     pub(crate) ticket_wait_seconds: Histogram,
     pub(crate) turned_away: IntCounterVec,
@@ -24,13 +27,12 @@ impl EntryMetrics {
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let answers = IntCounter::new("barrage_entry_answers_total", "Entry queries answered.")?;
         let empty = IntCounter::new("barrage_entry_empty_total", "Entry queries that found no gateway.")?;
-        let race_seconds = Histogram::with_opts(
-            HistogramOpts::new("barrage_entry_race_seconds", "Race times that clients reported.")
-                .buckets(prometheus::exponential_buckets(0.002, 2.0, 12)?),
-        )?;
-        let race_failures = IntCounter::new(
-            "barrage_entry_race_failures_total",
-            "Racers that did not arrive, as clients reported.",
+        let placed = IntCounterVec::new(
+            Opts::new(
+                "barrage_entry_placed_total",
+                "Newcomers by the place of their first gateway against their own.",
+            ),
+            &["place"],
         )?;
         let ticket_wait_seconds = Histogram::with_opts(
             HistogramOpts::new("barrage_entry_ticket_wait_seconds", "Waits until the slots of tickets.")
@@ -59,6 +61,10 @@ impl EntryMetrics {
         for reason in REASONS {
             turned_away.with_label_values(&[reason]).reset();
         }
+        for place in PlaceMatch::ALL {
+            placed.with_label_values(&[place.label()]).reset();
+        }
+        registry.register(Box::new(placed.clone()))?;
         registry.register(Box::new(granted_networks.clone()))?;
         registry.register(Box::new(open_gateways.clone()))?;
         registry.register(Box::new(blind.clone()))?;
@@ -66,18 +72,57 @@ impl EntryMetrics {
         registry.register(Box::new(turned_away.clone()))?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(empty.clone()))?;
-        registry.register(Box::new(race_seconds.clone()))?;
-        registry.register(Box::new(race_failures.clone()))?;
         Ok(EntryMetrics {
             answers,
             empty,
-            race_seconds,
-            race_failures,
+            race: RaceMetrics::new(registry)?,
+            placed,
             ticket_wait_seconds,
             turned_away,
             open_gateways,
             blind,
             granted_networks,
         })
+    }
+}
+
+/// Prometheus handles of the race reports.
+#[derive(Debug, Clone)]
+pub(crate) struct RaceMetrics {
+    pub(crate) seconds: Histogram,
+    pub(crate) failures: IntCounter,
+    pub(crate) ignored: IntCounterVec,
+    pub(crate) pairs: IntGauge,
+}
+
+impl RaceMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let seconds = Histogram::with_opts(
+            HistogramOpts::new("barrage_entry_race_seconds", "Race times that clients reported.")
+                .buckets(prometheus::exponential_buckets(0.002, 2.0, 12)?),
+        )?;
+        let failures = IntCounter::new(
+            "barrage_entry_race_failures_total",
+            "Racers that did not arrive, as clients reported.",
+        )?;
+        let ignored = IntCounterVec::new(
+            Opts::new(
+                "barrage_entry_race_ignored_total",
+                "Results of race reports that count for nothing, by reason.",
+            ),
+            &["reason"],
+        )?;
+        let pairs = IntGauge::new(
+            "barrage_entry_race_pairs",
+            "Pairs of a location and an endpoint with race times; at 8192 further ones are ignored.",
+        )?;
+        for reason in Ignored::ALL {
+            ignored.with_label_values(&[reason.label()]).reset();
+        }
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(failures.clone()))?;
+        registry.register(Box::new(ignored.clone()))?;
+        registry.register(Box::new(pairs.clone()))?;
+        Ok(RaceMetrics { seconds, failures, ignored, pairs })
     }
 }

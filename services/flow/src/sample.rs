@@ -59,6 +59,14 @@ impl DisplaySample {
         self.offered.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
+    /// Returns the messages offered within the second before `now`.
+    #[must_use]
+    pub fn offered_per_s_at(&self, now: Duration) -> u32 {
+        let mut at_now = self.clone();
+        at_now.advance(bucket(now));
+        at_now.offered_per_s()
+    }
+
     /// Returns whether no message was offered for a second: a new sample would decide the same.
     #[must_use]
     pub fn is_idle(&self, now: Duration) -> bool {
@@ -123,6 +131,18 @@ mod tests {
     #[test]
     fn a_room_below_its_quota_is_shown_completely() {
         assert_eq!(run(40, 20, |_, _, _| {}), 800);
+    }
+
+    #[test]
+    fn the_offered_rate_falls_to_zero_after_a_second_without_messages() {
+        let mut sample = DisplaySample::new(50, Duration::ZERO).unwrap();
+        for n in 0..10_u64 {
+            sample.offer(n, 1, Duration::from_millis(100 * n));
+        }
+        assert_eq!(sample.offered_per_s_at(Duration::from_millis(900)), 10);
+        assert_eq!(sample.offered_per_s_at(Duration::from_millis(1_400)), 5);
+        assert_eq!(sample.offered_per_s_at(Duration::from_millis(1_900)), 0);
+        assert_eq!(sample.offered_per_s(), 10, "a look changes nothing");
     }
 
     #[test]

@@ -11,8 +11,16 @@ barrage_part::part! {
         /// Name in the registry, in fleet metrics and in the answers of entry.
         id: String = "gateway-1".into();
         /// Base URLs by which clients reach this gateway. Without any: the host that the client asked
-        /// entry on, with the port of each listener.
+        /// entry on, with the port of each listener. `{pod_name}`, `{pod_ip}`, `{pod_ip_dashed}`,
+        /// `{node_ip}` and `{node_name}` become the values of POD_NAME, POD_IP, NODE_IP and NODE_NAME.
         base_urls: Vec<String> = Vec::new();
+        /// Region in the names of `entry.region_file`, such as `CN-SH` or `CN`: entry prefers it for
+        /// clients of the region, and of those whose region begins with it and a dash.
+        @[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<String> = None;
+        /// Carriers whose networks have a line to this gateway, in the names of `entry.region_file`; none
+        /// means all carriers.
+        carriers: Vec<String> = Vec::new();
         /// Worker threads that own connections; 0 means one per core.
         shards: usize = 0, between(0, 1_024);
         /// Batching window of a busy room, in milliseconds; a quiet room sends at once. Below what a
@@ -29,10 +37,18 @@ barrage_part::part! {
         /// Shortest interval between two sums of likes and online counts, in milliseconds.
         pulse_ms: u64 = 1_000, between(100, 60_000);
         /// Heartbeat interval that the gateway suggests to clients, in milliseconds. Below the idle
-        /// timeouts of common middleboxes.
+        /// timeouts of common middleboxes. Clients of version 1.1 begin their search here.
         ping_interval_ms: u64 = 25_000, between(1_000, 600_000);
+        /// The same for clients that state a mobile network, in milliseconds.
+        ping_interval_cellular_ms: u64 = 25_000, between(1_000, 600_000);
+        /// Longest heartbeat interval that clients of version 1.1 may find out, in milliseconds. The
+        /// default is below the five minutes after which several carriers drop idle connections.
+        ping_interval_ms_max: u64 = 270_000, between(1_000, 1_800_000);
         /// Silence beyond the heartbeat interval after which the gateway closes, in milliseconds.
         ping_margin_ms: u64 = 10_000, between(1, 600_000);
+        /// Names and versions of clients with a metric series of their own; further ones count as
+        /// `other`.
+        client_versions_max: usize = 32, between(0, 1_000);
         /// Longest wait for the first frame when the handshake carried no token, in seconds.
         join_secs: u64 = 5, between(1, 600);
         /// Time for which a room stays subscribed after its last viewer has left, in seconds.
@@ -93,11 +109,11 @@ barrage_part::part! {
         /// Bytes a second to viewers. The gateway counts as overloaded near this limit. The default is
         /// half of a 10 Gbit/s link.
         egress_bytes_per_s: u64 = 600_000_000, between(10_000, 1 << 40);
-        /// Heat of rooms.
+        /// Heat levels of rooms.
         heat: HeatConfig = HeatConfig::default();
-        /// Overload levels.
+        /// Overload levels of the gateway.
         overload: OverloadConfig = OverloadConfig::default();
-        /// Records of batches.
+        /// Flight recorder of batches.
         recorder: RecorderConfig = RecorderConfig::default();
         /// Time after which an unacknowledged notice is sent again, in milliseconds.
         notice_resend_ms: u64 = 3_000, between(100, 600_000);
@@ -110,6 +126,12 @@ barrage_part::part! {
 const FRAME_BYTES: usize = 512;
 
 impl GatewayConfig {
+    /// Returns the place that the reports to the registry name.
+    pub(crate) fn place(&self) -> barrage_bus::Place {
+        let region = self.region.clone().filter(|region| !region.is_empty());
+        barrage_bus::Place { region, carriers: self.carriers.clone() }
+    }
+
     /// Bytes of the messages of one answer, so that its frame is within both bounds.
     pub(crate) fn answer_messages_bytes(&self) -> usize {
         self.answer_bytes_max.min(self.queue_hard_bytes / 2).saturating_sub(FRAME_BYTES)

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use barrage_bus::Bus;
+use barrage_protocol::FrameVersion;
+use barrage_protocol::facts::NetworkType;
 use barrage_recorder::Recorder;
+use barrage_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,14 +16,16 @@ use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
-use crate::room::{BatchRecord, FanOutLog, RepairSizes, Rooms};
-use crate::viewer::NoticeBook;
+use crate::room::{BatchRecord, FanOutLog, RepairSizes, Rooms, TopRooms};
+use crate::viewer::{HeartbeatTerms, NoticeBook};
 
 /// Handles that the parts of one gateway share.
 pub(crate) struct Context {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) config: GatewayConfig,
     pub(crate) metrics: GatewayMetrics,
+    /// Takes the spans of batches with sampled messages.
+    pub(crate) tracer: Tracer,
     pub(crate) gate: Gate,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) repair_sizes: RepairSizes,
@@ -35,6 +40,14 @@ pub(crate) struct Context {
     pub(crate) lifecycle: Lifecycle,
 }
 
+impl Context {
+    /// Returns the terms of a client's heartbeat that are in force now.
+    pub(crate) fn heartbeat_terms(&self, version: FrameVersion, network: NetworkType) -> HeartbeatTerms {
+        let is_fixed = self.bus.settings().borrow().switches.fixed_heartbeat;
+        HeartbeatTerms::of(version, network, is_fixed, &self.config)
+    }
+}
+
 /// Parts that decide whether a viewer may join, and when.
 pub(crate) struct Gate {
     pub(crate) access: Access,
@@ -44,10 +57,11 @@ pub(crate) struct Gate {
     pub(crate) connection_ids: ConnectionIds,
 }
 
-/// Records of the newest batches, which the admin API reads.
+/// Records of the newest batches and the hottest rooms, which the admin API reads.
 pub(crate) struct History {
     pub(crate) fan_outs: FanOutLog,
     pub(crate) recorder: Arc<Recorder<BatchRecord>>,
+    pub(crate) top_rooms: TopRooms,
 }
 
 /// Start and end of the gateway's parts.

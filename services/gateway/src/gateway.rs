@@ -7,6 +7,7 @@ use barrage_bus::Bus;
 use barrage_counters::{LocalOnline, Online};
 use barrage_http::{AdminRoutes, Greeter};
 use barrage_recorder::Recorder;
+use barrage_trace::Tracer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +21,7 @@ use crate::health::GatewayHealth;
 use crate::http::{self, HandshakeGreeter};
 use crate::load::{EgressLimit, Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
-use crate::room::{FanOutLog, RepairSizes, Rooms};
+use crate::room::{FanOutLog, RepairSizes, Rooms, TopRooms};
 use crate::viewer::NoticeBook;
 use crate::{hub, shard, tasks};
 
@@ -62,13 +63,14 @@ impl Gateway {
         access: Access,
         config: GatewayConfig,
         metrics: GatewayMetrics,
+        tracer: Tracer,
         shutdown: CancellationToken,
     ) -> Result<Gateway, GatewayError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = if config.shards == 0 { cores } else { config.shards };
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..shards).map(|_| mpsc::channel(SHARD_QUEUE_MAX)).unzip();
-        let context = build(bus, access, config, metrics, shutdown, senders)?;
+        let context = build(bus, access, config, metrics, tracer, shutdown, senders)?;
         let mut threads = Vec::with_capacity(shards);
         for (index, commands) in receivers.into_iter().enumerate() {
             let (context, runtime) = (Arc::clone(&context), shard::build_runtime()?);
@@ -107,7 +109,7 @@ impl Gateway {
         http::router(Arc::clone(&self.context))
     }
 
-    /// Returns the admin routes: drains, flight records and fan-outs.
+    /// Returns the admin routes: drains, flight records, fan-outs and the hottest rooms.
     pub fn admin_router(&self) -> AdminRoutes {
         http::admin_router(&self.context)
     }
@@ -134,6 +136,7 @@ impl Gateway {
             tasks::evict(&context),
             tasks::deliver_notices(&context, self.retention),
             tasks::measure_load(&context),
+            tasks::rank_rooms(&context),
             tasks::exchange_counts(&context, self.online),
             end
         );
@@ -155,6 +158,7 @@ fn build(
     access: Access,
     config: GatewayConfig,
     metrics: GatewayMetrics,
+    tracer: Tracer,
     shutdown: CancellationToken,
     shards: Vec<mpsc::Sender<Command>>,
 ) -> Result<Arc<Context>, GatewayError> {
@@ -184,6 +188,7 @@ fn build(
         history: History {
             fan_outs: FanOutLog::default(),
             recorder: Recorder::new(config.recorder.clone(), &config.id),
+            top_rooms: TopRooms::default(),
         },
         lifecycle: Lifecycle {
             heartbeats: Arc::new(Heartbeats::new(count)),
@@ -193,6 +198,7 @@ fn build(
             tasks: TaskTracker::new(),
         },
         metrics,
+        tracer,
         config,
     }))
 }

@@ -12,9 +12,10 @@
 //! - `viewer`: one viewer's queue, limits and notices;
 //! - `config`, `dispatch` (ways to reach viewers), `health`, `metrics`;
 //! - `admission` (who joins, who must leave), `room` (rooms and batches);
-//! - `drain`, `load`, `socket`.
+//! - `clients`, `drain`, `load`, `socket`.
 
 mod admission;
+mod clients;
 mod config;
 mod context;
 mod dispatch;
@@ -38,6 +39,7 @@ pub use admission::Access;
 pub use config::GatewayConfig;
 pub use gateway::{Gateway, GatewayError};
 pub use health::{GatewayHealth, HeartbeatAge};
+pub use http::operations;
 pub use load::{HEARTBEAT_AGE_MAX, OverloadConfig};
 pub use metrics::GatewayMetrics;
 pub use room::HeatConfig;

@@ -1,20 +1,28 @@
 //! Metrics of the gateway; handles are resolved once.
 
+use std::time::Duration;
+
+use barrage_class::ByClass;
+use barrage_exposition::{Exemplars, TracedHistogram};
 use barrage_ledger::Ledger;
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Class, Code};
 use barrage_token::TicketError;
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
+use crate::clients::ClientMetrics;
 use crate::drain::Cause;
-use crate::load::{Axis, Level};
+use crate::load::{Axis, Level, PUSH_BOUNDS_MS};
 use crate::room::Heat;
 
-/// Upper ends of the buckets of push times, in seconds.
-const PUSH_BUCKETS_S: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Ranks of the hottest rooms that have a series each.
+const TOP_RANKS: usize = 20;
+/// Name of the histogram of push times.
+const PUSH_SECONDS: &str = "barrage_gateway_push_seconds";
 /// Class, stage and reason of dropped messages: all arguments of [`GatewayMetrics::dropped`].
 const DROPPED: [(Class, &str, &str); 11] = [
     (Class::Chat, "hub", "overload"),
@@ -43,6 +51,8 @@ pub struct GatewayMetrics {
     pub(crate) sent_bytes: IntCounter,
     pub(crate) backlog_bytes: IntGauge,
     pub(crate) client_frames: IntCounter,
+    pub(crate) pings: IntCounter,
+    pub(crate) clients: ClientMetrics,
     deliveries: [IntCounter; 4],
     dropped: IntCounterVec,
     closes: IntCounterVec,
@@ -55,7 +65,8 @@ pub struct GatewayMetrics {
     moved: IntCounterVec,
     heat: IntGaugeVec,
     heat_changes: IntCounterVec,
-    pub(crate) push_seconds: Histogram,
+    push_seconds: ByClass<TracedHistogram>,
+    top_deliveries: [Gauge; TOP_RANKS],
     pub(crate) notices_not_kept: IntCounter,
     pub(crate) ledger: Ledger,
 }
@@ -75,6 +86,8 @@ impl GatewayMetrics {
             backlog_bytes: new.gauge("barrage_gateway_backlog_bytes", "Bytes queued for viewers.")?,
             client_frames: new
                 .counter("barrage_gateway_client_frames_total", "Frames received from viewers.")?,
+            pings: new.counter("barrage_gateway_pings_total", "Heartbeats of viewers answered.")?,
+            clients: ClientMetrics::new(registry)?,
             deliveries: new.deliveries()?,
             dropped: new.counters(
                 "barrage_gateway_left_out_total",
@@ -124,6 +137,7 @@ impl GatewayMetrics {
                 &["heat"],
             )?,
             push_seconds: new.push_seconds()?,
+            top_deliveries: new.top_deliveries()?,
             notices_not_kept: new.counter(
                 "barrage_gateway_notices_not_kept_total",
                 "Notices sent once and not kept, because too many users have unacknowledged ones.",
@@ -131,6 +145,15 @@ impl GatewayMetrics {
             ledger,
         }
         .with_all_series())
+    }
+
+    /// Shows traced push times as exemplars.
+    #[must_use]
+    pub fn with_exemplars(self, exemplars: &Exemplars) -> Self {
+        for (class, seconds) in self.push_seconds.iter() {
+            seconds.show_in(exemplars, PUSH_SECONDS, &[("class", class.label())]);
+        }
+        self
     }
 
     /// Creates every series at 0, so that a rate sees the first event.
@@ -215,6 +238,23 @@ impl GatewayMetrics {
         self.closes.with_label_values(&[code.label()]).inc();
     }
 
+    /// Sets the deliveries a second of the hottest rooms, hottest first. Ranks without a room are 0.
+    pub(crate) fn top_rooms(&self, deliveries_per_s: impl Iterator<Item = f64>) {
+        for (rank, deliveries_per_s) in
+            self.top_deliveries.iter().zip(deliveries_per_s.chain(std::iter::repeat(0.0)))
+        {
+            rank.set(deliveries_per_s);
+        }
+    }
+
+    /// Records the time from a message's acceptance to the sockets of one shard's viewers, with the
+    /// trace id of the message if it is traced.
+    pub(crate) fn pushed(&self, class: Class, after: Duration, trace_id: Option<u128>) {
+        if let Some(seconds) = self.push_seconds.get(class) {
+            seconds.observe(after.as_secs_f64(), trace_id);
+        }
+    }
+
     pub(crate) fn repaired(&self, outcome: RepairOutcome) {
         self.repairs.with_label_values(&[outcome.label()]).inc();
     }
@@ -256,11 +296,23 @@ impl Registrar<'_> {
         Ok(Class::ALL.map(|class| deliveries.with_label_values(&[class.label()])))
     }
 
-    fn push_seconds(&self) -> Result<Histogram, prometheus::Error> {
-        let help =
-            "Seconds from the acceptance of a batch's oldest message until a shard has written the batch.";
-        let opts = HistogramOpts::from(Opts::new("barrage_gateway_push_seconds", help));
-        self.register(Histogram::with_opts(opts.buckets(PUSH_BUCKETS_S.to_vec()))?)
+    fn top_deliveries(&self) -> Result<[Gauge; TOP_RANKS], prometheus::Error> {
+        let help = "Deliveries a second of this gateway's hottest rooms, by rank. GET /v1/admin/top-rooms \
+                    names the rooms.";
+        let opts = Opts::new("barrage_room_top_deliveries", help);
+        let ranks = self.register(GaugeVec::new(opts, &["rank"])?)?;
+        Ok(std::array::from_fn(|at| ranks.with_label_values(&[&(at + 1).to_string()])))
+    }
+
+    fn push_seconds(&self) -> Result<ByClass<TracedHistogram>, prometheus::Error> {
+        let help = "Time from acceptance until a shard has written to its viewers' sockets, of the oldest \
+                    message of the class in a batch.";
+        let bounds = PUSH_BOUNDS_MS.map(|ms| ms as f64 / 1_000.0);
+        let opts = HistogramOpts::new(PUSH_SECONDS, help).buckets(bounds.to_vec());
+        let seconds = self.register(HistogramVec::new(opts, &["class"])?)?;
+        Ok(ByClass::from_fn(|class| {
+            TracedHistogram::new(seconds.with_label_values(&[class.label()]), &bounds)
+        }))
     }
 }
 
@@ -282,7 +334,7 @@ mod tests {
         assert_eq!(series("barrage_gateway_repairs_total"), 3);
         assert_eq!(series("barrage_gateway_joins_refused_total"), JOIN_REFUSALS.len());
         assert_eq!(series("barrage_gateway_overload_changes_total"), Level::ALL.len() * Axis::ALL.len());
-        assert_eq!(series("barrage_gateway_push_seconds"), 1);
+        assert_eq!(series(PUSH_SECONDS), 3, "signals, gifts and chat");
         metrics.closed(Code::Idle);
         assert_eq!(series("barrage_gateway_closes_total"), Code::ALL.len(), "no further series");
     }

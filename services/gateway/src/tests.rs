@@ -11,6 +11,7 @@ use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::{Class, RoomId};
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::{Keyring, TokenConfig};
+use barrage_trace::Tracer;
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
         id: None,
         fingerprint: 0,
         to: None,
+        trace: None,
         body,
     };
     bus.publish(vec![draft]).await.unwrap();
@@ -69,7 +71,9 @@ impl Server {
         let shutdown = CancellationToken::new();
         let metrics = GatewayMetrics::new(&registry, ledger.clone()).unwrap();
         let config = GatewayConfig { shards: 1, ..config };
-        let gateway = Gateway::start(Arc::clone(&bus), access, config, metrics, shutdown.clone()).unwrap();
+        let gateway =
+            Gateway::start(Arc::clone(&bus), access, config, metrics, Tracer::default(), shutdown.clone())
+                .unwrap();
         let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let router = gateway.router();
@@ -193,5 +197,37 @@ async fn the_backlog_gauge_is_zero_when_all_is_written() {
         while !matches!(viewer.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
     }
     assert_eq!(server.context.metrics.backlog_bytes.get(), 0);
+    server.shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn series_do_not_grow_with_rooms_and_the_hottest_room_is_ranked_first() {
+    const ROOMS: usize = 2_000;
+    let server = Server::start(GatewayConfig::default()).await;
+    let series = || -> usize {
+        let families = server.registry.gather();
+        let in_metric = |metric: &prometheus::proto::Metric| match metric.get_histogram().get_bucket().len() {
+            0 => 1,
+            buckets => buckets + 3,
+        };
+        families.iter().flat_map(|family| family.get_metric()).map(in_metric).sum()
+    };
+    let mut viewer = RawSocket::joined(server.address, "demo").await;
+    let before = series();
+    let mut seats = Vec::with_capacity(ROOMS);
+    for n in 0..ROOMS {
+        seats.push(server.context.rooms.seat(&format!("r{n}").parse().unwrap()).await.unwrap());
+    }
+    publish(&*server.bus, &room(), "g1").await;
+    viewer.next_batch().await;
+    until("the room at the head of the list", || {
+        let top = server.context.history.top_rooms.newest();
+        let is_first = serde_json::to_value(&*top).unwrap()[0]["room"] == "demo";
+        is_first && top[0].deliveries_per_s > 0.0
+    })
+    .await;
+    assert_eq!(server.context.rooms.len(), ROOMS + 1);
+    let more = series() - before;
+    assert!(more < 20, "{more} series more: the first gift's, and none of a room");
     server.shutdown.cancel();
 }

@@ -42,6 +42,8 @@ barrage_part::part! {
         unlimited_networks: Vec<IpNet> = loopback();
         /// Request rates of one address.
         limits: AddressLimitsConfig = AddressLimitsConfig::default();
+        /// HTTP/2, which the listeners with TLS offer.
+        http2: Http2Config = Http2Config::default();
         /// Proxies whose `X-Forwarded-For` is trusted. The client is the right-most address outside of
         /// these networks.
         trusted_proxies: Vec<IpNet> = Vec::new();
@@ -71,6 +73,30 @@ barrage_part::part! {
     }
 }
 
+barrage_part::part! {
+    /// HTTP/2 on the public listeners with TLS: a page's posts, history and media share one connection.
+    /// WebSockets use HTTP/1.1, and a process that is a gateway alone offers nothing else.
+    @[derive(Eq)]
+    pub struct Http2Config {
+        /// Whether the listeners offer HTTP/2. Off, clients use HTTP/1.1.
+        offered: bool = true;
+        /// Requests of one connection at the same time; the library refuses more. A page has less than
+        /// ten. An answer whose client opens no window holds up to 16 KiB for each of them, 1 MiB with the
+        /// default.
+        streams_max: u32 = 64, between(1, 1_000);
+        /// Bytes of one request's body that may arrive before its handler reads them.
+        stream_window_bytes: u32 = 256 * 1024, between(65_535, 16 << 20);
+        /// Bytes of all bodies of a connection that may arrive before their handlers read them.
+        connection_window_bytes: u32 = 512 * 1024, between(65_535, 64 << 20);
+        /// Requests that a connection may cancel in a second, with bursts of ten seconds. Beyond, the
+        /// connection is closed. A page that is left cancels what it has asked for, once.
+        resets_per_s: u32 = 20, between(1, 1_000_000);
+        /// Frames without a request (PING, SETTINGS, PRIORITY, CONTINUATION, empty DATA) that a connection
+        /// may send in a second, with bursts of ten seconds. Beyond, the connection is closed.
+        control_frames_per_s: u32 = 100, between(1, 1_000_000);
+    }
+}
+
 /// Returns the networks of loopback.
 fn loopback() -> Vec<IpNet> {
     let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
@@ -95,7 +121,8 @@ barrage_part::part! {
         tunnel_per_s: u32 = 100, between(1, 100_000_000);
         /// Files of the page a second. A visit needs about five.
         page_per_s: u32 = 100, between(1, 100_000_000);
-        /// Race resources and race reports a second. A viewer asks for three.
+        /// Race resources, race reports and pings of uplinks a second. A viewer asks for three, and pings
+        /// once in two minutes while it writes.
         race_per_s: u32 = 200, between(1, 100_000_000);
         /// Requests with a bad token a second, on any route. Beyond, the answer is 429 with a retry time
         /// instead of 401.

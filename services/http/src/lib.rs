@@ -16,14 +16,17 @@ pub mod metrics;
 mod request;
 mod server;
 
-pub use admin::{AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink};
+pub use admin::{AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink, RecordedElsewhere};
 pub use answer::error::{self, ApiError};
 pub use answer::rate_limited;
-pub use config::{AddressLimitsConfig, HttpConfig};
-pub use connection::{ConnectionPermit, Counted, GuardedStream, Transport};
+pub use config::{AddressLimitsConfig, Http2Config, HttpConfig};
+pub use connection::{ConnectionPermit, Counted, GuardedStream, Transport, record_trace};
 pub use endpoint::endpoint;
 pub use limits::{AddressLimits, AddressLimitsError, AddressRule, ClientLimits};
 pub use metrics::HttpMetrics;
 pub use request::body;
 pub use request::{AllowedOrigins, ClientAddr, TrustedProxies, bearer};
-pub use server::{Arrived, Front, Greeted, Greeter, ServeError, Tls, TlsError, listen, serve, serve_public};
+pub use server::{
+    Arrived, BACKLOG, Front, Greeted, Greeter, ServeError, Tls, TlsError, certificate_end, is_issued_by,
+    listen, serve, serve_public,
+};

@@ -3,6 +3,8 @@
 use http::StatusCode;
 use prometheus::{IntCounterVec, Opts, Registry};
 
+use crate::connection::Cut;
+
 /// The values of the label `route`: every route of every role, `page` for the files of the player
 /// page and for paths without a route, and `other` for a route that is not in this list.
 pub const ROUTES: &[&str] = &[
@@ -11,15 +13,21 @@ pub const ROUTES: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    "/probe",
     "/v1/entry",
     "/v1/entry/fallback",
+    "/v1/entry/probe",
     "/v1/entry/race",
     "/v1/guest",
+    "/v1/openapi.json",
+    "/v1/ping",
     "/v1/race",
+    "/v1/rooms/{room}/actions",
     "/v1/rooms/{room}/history",
     "/v1/rooms/{room}/messages",
     "/v1/rooms/{room}/packages",
     "/v1/rooms/{room}/poll",
+    "/v1/rooms/{room}/roles/{user}",
     "/v1/rooms/{room}/sse",
     "/v1/rooms/{room}/ws",
     "/v1/tunnel",
@@ -34,6 +42,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub struct HttpMetrics {
     requests: IntCounterVec,
     connections_refused: IntCounterVec,
+    connections_cut: IntCounterVec,
 }
 
 impl HttpMetrics {
@@ -57,6 +66,16 @@ impl HttpMetrics {
             ),
             &["reason"],
         )?;
+        let connections_cut = IntCounterVec::new(
+            Opts::new(
+                "barrage_http_connections_cut_total",
+                "HTTP/2 connections closed by force, because the client flooded them with frames.",
+            ),
+            &["reason"],
+        )?;
+        for cut in Cut::ALL {
+            connections_cut.with_label_values(&[cut.label()]);
+        }
         for route in ROUTES {
             for class in CLASSES {
                 requests.with_label_values(&[route, class]);
@@ -67,13 +86,18 @@ impl HttpMetrics {
         }
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(connections_refused.clone()))?;
-        Ok(HttpMetrics { requests, connections_refused })
+        registry.register(Box::new(connections_cut.clone()))?;
+        Ok(HttpMetrics { requests, connections_refused, connections_cut })
     }
 
     /// Counts an answer. `route` is the router's template; `None` is a path without a route.
     pub(crate) fn answered(&self, route: Option<&str>, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.requests.with_label_values(&[label(route), CLASSES[class]]).inc();
+    }
+
+    pub(crate) fn cut_connection(&self, reason: Cut) {
+        self.connections_cut.with_label_values(&[reason.label()]).inc();
     }
 
     pub(crate) fn refused_connection(&self, reason: &str) {

@@ -28,9 +28,9 @@ barrage_part::part! {
         /// Word lists, at most 16, in the order of search. The first list that refuses or holds a text
         /// decides.
         lists: Vec<ListConfig> = Vec::new();
-        /// Repeated texts.
+        /// Rules for repeated texts.
         repeat: RepeatConfig = RepeatConfig::default();
-        /// Addresses in texts.
+        /// Rules for addresses in texts.
         links: LinksConfig = LinksConfig::default();
         /// Mutes after several hits.
         escalation: EscalationConfig = EscalationConfig::default();
@@ -43,7 +43,7 @@ impl Setting for ListConfig {
     const KIND: Kind = Kind::Named("word list");
 }
 
-/// One of `[[moderation.lists]]`.
+/// A table of `[[moderation.lists]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListConfig {
@@ -71,9 +71,9 @@ pub enum ListScope {
     /// Texts, and the names of their senders.
     #[default]
     All,
-    /// Texts alone.
+    /// Texts, but no names.
     Texts,
-    /// Names of senders alone.
+    /// Names of senders, but no texts.
     Names,
 }
 

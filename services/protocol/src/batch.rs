@@ -1,5 +1,6 @@
 //! Builds a `batch` frame from bodies that are copied as they are.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::RepairOutcome;
@@ -17,7 +18,7 @@ pub struct BatchItem<'a> {
 }
 
 /// Number of messages of each droppable class that the server dropped from the range.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// Chat messages of the range that the server dropped under load.
@@ -25,8 +26,16 @@ pub struct LeftOut {
     pub chat: u64,
 }
 
+impl LeftOut {
+    /// Reports whether nothing was dropped.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == LeftOut::default()
+    }
+}
+
 /// Totals of events without a place in the chain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pulse {
     /// Likes since the last pulse; the JSON omits a zero.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -1,10 +1,11 @@
 //! The class of a message: under load, the class alone decides which message is dropped first.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Class of a message, most precious first. `Ord` follows that order: a greater class may be dropped
 /// before a smaller one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Control messages: mute-all, recall, kick, room closed.

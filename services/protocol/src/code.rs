@@ -1,6 +1,7 @@
 //! Each refusal has one code. The code decides the HTTP status, the WebSocket close code and the next
 //! action of a client.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Action of a client after a refusal; the range of the close code gives the same advice.
@@ -33,7 +34,7 @@ impl Advice {
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident $label:literal $status:literal $close:literal;)+) => {
         /// Stable error code of an HTTP refusal, an error frame or a close frame.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
 
@@ -161,7 +162,7 @@ impl Code {
 }
 
 /// Body of every HTTP refusal: `{"error": {...}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
     /// The refusal, under the one key of every HTTP error.
@@ -169,7 +170,7 @@ pub struct ErrorBody {
 }
 
 /// A refusal: a stable code, and a sentence that states the remedy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// Stable code, for programs; it decides the HTTP status, the close code and the advice.
     pub code: Code,
@@ -184,7 +185,7 @@ pub struct Refusal {
 }
 
 /// Limit that a request exceeded; all counts are 0 for a rule that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitHit {
     /// Name of the rule in the configuration.
     pub rule: String,

@@ -1,15 +1,23 @@
 //! Frames of the downlink: those that a gateway sends, and those that it accepts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::batch::{LeftOut, Pulse};
 use crate::code::Refusal;
 use crate::entry::Endpoint;
-use crate::{Class, RoomId, Sequence, UserId};
+use crate::facts::ClientFacts;
+use crate::{Class, RoomId, Sequence, TraceId, UserId};
 
 /// Largest frame of a client in bytes; a larger one ends the connection.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest time in milliseconds for which a client of version 1.1 sends nothing while the server sends; its
+/// interval with [`PONG_WAIT_MS`] where that is longer.
+pub const QUIET_MS_MAX: u64 = 120_000;
+/// Longest wait of a client for a pong while nothing arrives, in milliseconds.
+pub const PONG_WAIT_MS: u64 = 8_000;
 
 /// Subprotocol of plain JSON in text frames; the default when a client offers none.
 pub const SUBPROTOCOL_JSON: &str = "barrage.v1.json";
@@ -35,6 +43,8 @@ pub enum ServerFrame {
     Error(Refusal),
     /// Answer to a client's `ping`, with the server's time.
     Pong(Pong),
+    /// A position with a sampled message, for clients that asked by `traces`.
+    Traced(Traced),
 }
 
 impl ServerFrame {
@@ -49,6 +59,7 @@ impl ServerFrame {
             Reconnect,
             Error,
             Pong,
+            Traced,
         }
         #[derive(Deserialize)]
         struct Tag {
@@ -61,6 +72,7 @@ impl ServerFrame {
             Type::Reconnect => ServerFrame::Reconnect(serde_json::from_slice(json)?),
             Type::Error => ServerFrame::Error(serde_json::from_slice(json)?),
             Type::Pong => ServerFrame::Pong(serde_json::from_slice(json)?),
+            Type::Traced => ServerFrame::Traced(serde_json::from_slice(json)?),
         })
     }
 }
@@ -75,8 +87,12 @@ pub struct Hello {
     pub user: Option<UserId>,
     /// Id of the connection, for support requests.
     pub connection: String,
-    /// Milliseconds of its own silence after which the client sends a `ping`.
+    /// Milliseconds after which an idle client sends a `ping`; where a client starts its search in version
+    /// 1.1.
     pub ping_interval_ms: u64,
+    /// Longest interval in milliseconds that a client may find out; absent where the interval is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping_interval_ms_max: Option<u64>,
     /// Newest sequence of the room: the chain starts here unless a resume follows.
     pub sequence: Sequence,
     /// A `batch` with `repair` follows at once, because the join named a sequence.
@@ -86,7 +102,7 @@ pub struct Hello {
 }
 
 /// Messages in chain order over the range (`previous`, `sequence`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Batch {
     /// Room of all messages in this batch.
     pub room: RoomId,
@@ -97,8 +113,9 @@ pub struct Batch {
     pub sequence: Sequence,
     /// Messages in chain order; there may be none.
     pub messages: Vec<BatchMessage>,
-    /// Messages of the range that the server dropped under load.
+    /// Messages of the range that the server dropped under load; absent in a repair.
     #[serde(default)]
+    #[schemars(skip_serializing_if = "LeftOut::is_zero")]
     pub left_out: LeftOut,
     /// Totals of likes and entries, and the online count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,18 +126,19 @@ pub struct Batch {
 }
 
 /// One message of a batch; its body stays unparsed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct BatchMessage {
     /// Position in the room's chain, by which a client resumes and finds gaps.
     pub sequence: Sequence,
     /// Class, by which the gateway drops under load.
     pub class: Class,
     /// Body that the uplink wrote, as raw JSON.
+    #[schemars(with = "serde_json::Value")]
     pub body: Box<RawValue>,
 }
 
 /// Result of a resume or a repair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RepairAnswer {
     /// Completeness of the range: whether chat, or even gifts, may be missing.
     pub outcome: RepairOutcome,
@@ -129,7 +147,7 @@ pub struct RepairAnswer {
 }
 
 /// Completeness of a repaired range: what the client may still lack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairOutcome {
     /// All messages of the range are present.
@@ -153,16 +171,17 @@ impl RepairOutcome {
 }
 
 /// A message for one user, sent again until the client acknowledges it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     /// Position to acknowledge; the same notice may be sent again until then.
     pub sequence: Sequence,
     /// Body for the client, as raw JSON that the uplink wrote.
+    #[schemars(with = "serde_json::Value")]
     pub body: Box<RawValue>,
 }
 
 /// Notices in the answer to a poll, beside the fields of its batch.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PollNotices {
     /// Notices that the user has not acknowledged; absent when there are none.
     #[serde(default)]
@@ -190,6 +209,22 @@ pub struct Pong {
     pub id: u64,
     /// Unix time of the server in milliseconds.
     pub time_ms: u64,
+    /// New value of the hello's `ping_interval_ms`; absent when unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping_interval_ms: Option<u64>,
+    /// New value of the hello's `ping_interval_ms_max`, present with `ping_interval_ms` alone. Absent
+    /// beside it, the interval is fixed from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping_interval_ms_max: Option<u64>,
+}
+
+/// A position of the chain up to which a sampled message was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// Position that the client acknowledges by `traced` once it has all messages up to it.
+    pub sequence: Sequence,
+    /// Trace of the sampled message.
+    pub trace: TraceId,
 }
 
 /// A frame from client to server. Unknown types and unknown fields are refused.
@@ -204,8 +239,11 @@ pub enum ClientFrame {
         /// Position after which to resume; without it the chain starts at the newest message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Sequence>,
+        /// Facts of the client. Servers of version 1.0 refuse a join with them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Box<ClientFacts>>,
     },
-    /// Heartbeat of the client, due after `ping_interval_ms` of its own silence.
+    /// Heartbeat of the client, due after `ping_interval_ms` of idling.
     Ping {
         /// Number that the pong repeats; 0 when absent.
         #[serde(default)]
@@ -230,5 +268,12 @@ pub enum ClientFrame {
         after: Sequence,
         /// First position after the gap, itself not requested.
         before: Sequence,
+    },
+    /// Asks for `traced` frames behind batches with sampled messages.
+    Traces {},
+    /// Everything up to the position of a `traced` frame has arrived.
+    Traced {
+        /// Position of the `traced` frame.
+        sequence: Sequence,
     },
 }

@@ -1,8 +1,10 @@
 //! Identifiers, parsed once at the edge and then valid by type.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a text is no identifier; the error text states the length and the alphabet.
@@ -55,9 +57,22 @@ macro_rules! identifier {
             }
         }
 
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                // A hyphen is a character of its own at the end of the list alone.
+                let others = $extra.replace('-', "");
+                let pattern = format!("^[A-Za-z0-9{others}-]{{1,{}}}$", $max);
+                json_schema!({ "type": "string", "pattern": pattern })
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
                 Self::parse(&text).map_err(serde::de::Error::custom)
             }
         }
@@ -68,6 +83,25 @@ identifier!(
     /// Id of a room: the audience of one live stream.
     RoomId, "room id", 64, "_-"
 );
+
+impl RoomId {
+    /// Id of the room that only probes join. It is in no list of rooms, has no history, and counts
+    /// nowhere.
+    pub const PROBE: &'static str = "barrage-probe";
+
+    /// Returns the id of the probes' room.
+    #[must_use]
+    pub fn probe() -> RoomId {
+        RoomId(Self::PROBE.into())
+    }
+
+    /// Whether this is the room that only probes join.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.as_str() == Self::PROBE
+    }
+}
+
 identifier!(
     /// Id of a user, from the token.
     UserId, "user id", 64, "_-.:@"
@@ -79,7 +113,9 @@ identifier!(
 
 /// Position of a message on the bus. Positions grow, never repeat, and may skip. They fit in 53 bits,
 /// which JavaScript represents exactly. 0 is the position before the first message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Sequence(pub u64);
 

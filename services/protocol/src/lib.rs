@@ -4,18 +4,25 @@
 //! No I/O, no clock, no async: all other crates depend on this one.
 //! `docs/reference/protocol.md` is the human-readable form; a test parses its examples.
 
+pub mod action;
 pub mod batch;
 pub mod class;
 pub mod code;
 pub mod deflate;
 pub mod entry;
+pub mod facts;
 pub mod frame;
 pub mod id;
 pub mod message;
 pub mod post;
+pub mod subprotocol;
+pub mod trace;
 
 pub use batch::{BatchItem, BatchWriter};
 pub use class::Class;
 pub use code::{Advice, Code};
+pub use facts::ClientFacts;
 pub use id::{MessageId, RoomId, Sequence, UserId};
 pub use message::Message;
+pub use subprotocol::{FrameVersion, Subprotocol};
+pub use trace::{SpanId, TraceContext, TraceId, Traceparent};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Class, MessageId, RoomId, Sequence, UserId};
+use crate::{Class, MessageId, RoomId, Sequence, TraceContext, UserId};
 
 /// One message on the bus. The body is JSON that the uplink wrote; gateways splice it without parsing
 /// it.
@@ -24,6 +24,8 @@ pub struct Message {
     pub to: Option<UserId>,
     /// Unix time of acceptance in milliseconds, by the clock of the publishing process.
     pub at_ms: u64,
+    /// Trace of a sampled message. Boxed: few messages have one.
+    pub trace: Option<Box<TraceContext>>,
     /// JSON object that the uplink made; gateways splice it into frames.
     pub body: Bytes,
 }

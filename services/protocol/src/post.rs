@@ -1,13 +1,14 @@
 //! Requests to the uplink and their answers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Class, MessageId, Sequence};
+use crate::{Class, MessageId, Sequence, TraceId};
 
 /// Body of `POST /v1/rooms/{room}/messages`. Unknown fields are refused: a misspelt field must not
 /// be ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Post {
     /// Danmaku that flies over the video; the server may drop it under load.
@@ -71,7 +72,7 @@ impl Post {
 }
 
 /// Appearance of a danmaku; a field that is absent has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Style {
     /// Place and movement on the screen; scrolling by default.
@@ -89,7 +90,7 @@ impl Default for Style {
 }
 
 /// Place and movement of a danmaku over the video.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The default: moves from right to left over the video.
@@ -102,7 +103,7 @@ pub enum Mode {
 }
 
 /// Size of a danmaku, relative to the player's setting.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
     /// Three quarters of the size that the player sets.
@@ -115,7 +116,7 @@ pub enum Size {
 }
 
 /// Gift as sent: name, count, price and combo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gift {
     /// Name of 1 to 40 characters after cleaning.
@@ -131,7 +132,7 @@ pub struct Gift {
 }
 
 /// Body of `POST /v1/rooms/{room}/packages`: all posts in order, or none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// 1 to 64 posts for one room; a like among them is refused.
@@ -139,7 +140,7 @@ pub struct Package {
 }
 
 /// Result of an accepted post; a refused one has an [`ErrorBody`](crate::code::ErrorBody) instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All viewers of the room receive the message.
@@ -163,7 +164,7 @@ impl Outcome {
 }
 
 /// Answer to one post: outcome and position.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PostAnswer {
     /// Result of the post: it decides who sees the message.
     pub outcome: Outcome,
@@ -173,10 +174,13 @@ pub struct PostAnswer {
     /// Quota that a `held` message exceeded; absent for other outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<crate::code::LimitHit>,
+    /// Trace of a sampled post, for support requests; absent for other posts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
 }
 
 /// Answers to all posts of a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackageAnswer {
     /// Answers in the order of the posts.
     pub answers: Vec<PostAnswer>,
@@ -192,7 +196,7 @@ pub struct History {
 }
 
 /// The answer to `GET /v1/rooms/{room}/history`, of bounded size.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryPage {
     /// Messages, oldest first; large ones make a page shorter than its limit.
     pub messages: Vec<HistoryMessage>,
@@ -204,7 +208,7 @@ pub struct HistoryPage {
 }
 
 /// Parameter of the query for the next page; one of them is set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryNext {
     /// Value of `after`, when the pages go on to newer messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,7 +222,7 @@ pub struct HistoryNext {
 }
 
 /// One message of the history, with its offset into the stream.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryMessage {
     /// Position in the room's chain; `after` and `before` refer to it.
     pub sequence: Sequence,
@@ -229,5 +233,6 @@ pub struct HistoryMessage {
     /// Milliseconds from the start of the room's stream to the acceptance.
     pub offset_ms: u64,
     /// The body as it was broadcast, as raw JSON.
+    #[schemars(with = "serde_json::Value")]
     pub body: Box<RawValue>,
 }

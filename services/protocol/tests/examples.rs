@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
@@ -98,8 +99,9 @@ fn every_server_frame_has_an_example() {
         ServerFrame::Reconnect(_) => "reconnect",
         ServerFrame::Error(_) => "error",
         ServerFrame::Pong(_) => "pong",
+        ServerFrame::Traced(_) => "traced",
     };
-    let all = ["hello", "batch", "notice", "reconnect", "error", "pong"];
+    let all = ["hello", "batch", "notice", "reconnect", "error", "pong", "traced"];
     all_shown("server frames", frames().iter().map(name), &all);
 }
 
@@ -141,9 +143,12 @@ fn every_client_frame_has_an_example() {
         ClientFrame::Ack { .. } => "ack",
         ClientFrame::Switch { .. } => "switch",
         ClientFrame::Repair { .. } => "repair",
+        ClientFrame::Traces {} => "traces",
+        ClientFrame::Traced { .. } => "traced",
     };
     let shown = read::<ClientFrame>("client-frame");
-    all_shown("client frames", shown.iter().map(name), &["join", "ping", "ack", "switch", "repair"]);
+    let all = ["join", "ping", "ack", "switch", "repair", "traces", "traced"];
+    all_shown("client frames", shown.iter().map(name), &all);
 }
 
 #[test]
@@ -161,6 +166,51 @@ fn every_post_and_outcome_has_an_example() {
     };
     let answers = read::<PostAnswer>("post-answer");
     all_shown("outcomes", answers.iter().map(label), &["broadcast", "held", "duplicate"]);
+}
+
+#[test]
+fn every_action_has_an_example() {
+    let all = [
+        "recall",
+        "purge",
+        "clear",
+        "mute",
+        "unmute",
+        "kick",
+        "ban",
+        "unban",
+        "slow_mode",
+        "mute_all",
+        "pin",
+        "unpin",
+        "announce",
+        "warn",
+        "role",
+    ];
+    let actions = read::<ActionRequest>("action");
+    let label = |request: &ActionRequest| match request.action {
+        Action::Recall { .. }
+        | Action::Purge { .. }
+        | Action::Clear {}
+        | Action::Mute { .. }
+        | Action::Unmute { .. }
+        | Action::Kick { .. }
+        | Action::Ban { .. }
+        | Action::Unban { .. }
+        | Action::SlowMode { .. }
+        | Action::MuteAll { .. }
+        | Action::Pin { .. }
+        | Action::Unpin {}
+        | Action::Announce { .. }
+        | Action::Warn { .. }
+        | Action::Role { .. } => request.action.label(),
+    };
+    all_shown("actions", actions.iter().map(label), &all);
+    read::<RoleRequest>("role");
+    let mut duplicates: Vec<_> =
+        read::<ActionAnswer>("action-answer").iter().map(|answer| answer.duplicate).collect();
+    duplicates.sort_unstable();
+    assert_eq!(duplicates, [false, true]);
 }
 
 #[test]
@@ -196,7 +246,10 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 13] = [
+    const TYPED: [&str; 16] = [
+        "action",
+        "action-answer",
+        "role",
         "server-frame",
         "client-frame",
         "post",

@@ -1,5 +1,7 @@
 //! Facts about Redis for an operator (`barrage doctor`).
 
+use std::time::Duration;
+
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
 use crate::redis_counts;
@@ -13,6 +15,8 @@ pub struct RedisInfo {
     pub memory_max_bytes: u64,
     /// Eviction policy at the maximum, such as `noeviction`.
     pub eviction: String,
+    /// Time of the server's clock since the Unix epoch.
+    pub clock: Duration,
 }
 
 /// Reads the facts by `INFO`; changes nothing in Redis.
@@ -25,6 +29,8 @@ pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError>
         .query_async(&mut connection)
         .await
         .map_err(QuotaError::Away)?;
+    let (secs, micros): (u64, u32) =
+        redis::cmd("TIME").query_async(&mut connection).await.map_err(QuotaError::Away)?;
     let value = |key: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
         line.unwrap_or_default().trim().to_owned()
@@ -33,5 +39,6 @@ pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError>
         version: value("redis_version"),
         memory_max_bytes: value("maxmemory").parse().unwrap_or(0),
         eviction: value("maxmemory_policy"),
+        clock: Duration::from_secs(secs) + Duration::from_micros(micros.into()),
     })
 }

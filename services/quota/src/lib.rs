@@ -53,6 +53,6 @@ mod share;
 pub use config::RedisQuotaConfig;
 pub use error::QuotaError;
 pub use inspect::{RedisInfo, inspect};
-pub use metrics::QuotaMetrics;
+pub use metrics::{QuotaMetrics, RedisMetrics};
 pub use online::RedisOnline;
 pub use redis_quota::RedisQuota;

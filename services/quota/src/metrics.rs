@@ -1,7 +1,39 @@
 //! Metrics of the shared quota: decisions by place, and calls to Redis.
 
+use std::time::Duration;
+
 use barrage_flow::Verdict;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Upper ends of the buckets of calls, in seconds. The deadline of a limit's call is 0.5 s at most, that
+/// of an exchange of viewers 1 s.
+const CALL_BUCKETS_S: [f64; 11] =
+    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+/// Time of the calls to Redis of one process, for limits and for the viewers of all gateways.
+#[derive(Debug, Clone)]
+pub struct RedisMetrics {
+    call_duration: Histogram,
+}
+
+impl RedisMetrics {
+    /// Registers the metric on `registry`; fails when it is registered there already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let call_duration = Histogram::with_opts(
+            HistogramOpts::new(
+                "barrage_quota_redis_call_duration_seconds",
+                "Time of a call to Redis until its answer, its failure or its deadline.",
+            )
+            .buckets(CALL_BUCKETS_S.to_vec()),
+        )?;
+        registry.register(Box::new(call_duration.clone()))?;
+        Ok(RedisMetrics { call_duration })
+    }
+
+    pub(crate) fn called(&self, took: Duration) {
+        self.call_duration.observe(took.as_secs_f64());
+    }
+}
 
 /// Prometheus handles of the shared quota, registered once per process.
 #[derive(Debug, Clone)]
@@ -13,6 +45,7 @@ pub struct QuotaMetrics {
     pub(crate) short: IntCounter,
     pub(crate) refused: IntCounter,
     pub(crate) failed: IntCounter,
+    pub(crate) redis: RedisMetrics,
     /// 1 while Redis does not answer and this instance spends its share of the limits.
     pub(crate) fallback: IntGauge,
     pub(crate) keys: IntGauge,
@@ -30,8 +63,9 @@ pub(crate) enum By {
 }
 
 impl QuotaMetrics {
-    /// Registers the metrics on `registry`; fails when they are registered there already.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+    /// Registers the metrics on `registry`; fails when they are registered there already. `redis` times
+    /// the calls.
+    pub fn new(registry: &Registry, redis: RedisMetrics) -> Result<Self, prometheus::Error> {
         let decisions = Opts::new(
             "barrage_quota_decisions_total",
             "Decisions on shared limits by place (lease, redis, share) and verdict.",
@@ -60,6 +94,7 @@ impl QuotaMetrics {
             short: calls.with_label_values(&["short"]),
             refused: calls.with_label_values(&["refused"]),
             failed: calls.with_label_values(&["failed"]),
+            redis,
             fallback,
             keys,
         })

@@ -8,9 +8,11 @@ use barrage_counters::Online;
 use barrage_protocol::RoomId;
 use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
+use tokio::time::Instant;
 
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
+use crate::metrics::RedisMetrics;
 use crate::redis_counts;
 
 /// Time after which a count lapses unless it is stored again.
@@ -24,13 +26,14 @@ const ROOMS_MAX: usize = 500;
 pub struct RedisOnline {
     connection: ConnectionManager,
     script: Script,
+    metrics: RedisMetrics,
 }
 
 impl RedisOnline {
     /// Connects in the background; Redis may be unreachable. Must be called within a Tokio runtime.
-    pub fn new(config: &RedisQuotaConfig) -> Result<Self, QuotaError> {
+    pub fn new(config: &RedisQuotaConfig, metrics: RedisMetrics) -> Result<Self, QuotaError> {
         let connection = redis_counts::connection(config, DEADLINE)?;
-        Ok(RedisOnline { connection, script: Script::new(include_str!("lua/online.lua")) })
+        Ok(RedisOnline { connection, script: Script::new(include_str!("lua/online.lua")), metrics })
     }
 
     async fn exchange_some(&self, gateway: &str, viewers: &[(RoomId, u64)]) -> Result<Vec<u64>, RedisError> {
@@ -52,7 +55,10 @@ impl Online for RedisOnline {
     async fn exchange(&self, gateway: &str, viewers: &[(RoomId, u64)]) -> Option<Vec<u64>> {
         let mut sums = Vec::with_capacity(viewers.len());
         for some in viewers.chunks(ROOMS_MAX) {
-            match self.exchange_some(gateway, some).await {
+            let began = Instant::now();
+            let sums_of_some = self.exchange_some(gateway, some).await;
+            self.metrics.called(began.elapsed());
+            match sums_of_some {
                 Ok(some) => sums.extend(some),
                 Err(error) => {
                     tracing::debug!(%error, "viewers could not be summed over all gateways");

@@ -11,6 +11,7 @@ use barrage_guarded::{BreakerMetrics, CallError, Guarded};
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
@@ -101,14 +102,15 @@ impl RedisQuota {
     /// time, and each key has at most one.
     fn send(&self, key: &QuotaKey, rule: &Rule, pending: PendingRequest, now: Duration) {
         let (inner, key, rule) = (Arc::clone(&self.inner), key.clone(), *rule);
-        tokio::spawn(async move {
+        let sending = async move {
             let answer = inner.call(&key, &rule, pending.request).await;
             if let Ok(Answer::Granted(grant)) = &answer {
                 inner.charge_share(&key, grant.units, &rule, now);
             }
             inner.states.answered(&key, &rule, &answer, now);
             drop(pending);
-        });
+        };
+        tokio::spawn(sending.in_current_span());
     }
 
     /// Waits for a lease up to the deadline; `None` when none came.
@@ -140,7 +142,11 @@ impl Inner {
     async fn call(&self, key: &QuotaKey, rule: &Rule, request: LeaseRequest) -> Result<Answer, CallError> {
         let name = redis_key(key, rule);
         let terms = self.states.terms(rule);
+        let began = Instant::now();
         let answer = self.guarded.call(self.counts.request(&name, rule, terms.as_ref(), request)).await;
+        if !matches!(answer, Err(CallError::Open { .. })) {
+            self.metrics.redis.called(began.elapsed());
+        }
         match &answer {
             Ok(Answer::Granted(grant)) if grant.units >= request.want => self.metrics.granted.inc(),
             Ok(Answer::Granted(_)) => self.metrics.short.inc(),

@@ -3,11 +3,13 @@
 //!
 //! [`Store`] is one trait with two engines, [`SqliteStore`] and [`PostgresStore`]. Callers cannot
 //! see which engine is behind it. Each engine implements the primitives of `sql::engine`, and the
-//! statements that are equal in both are written once in `sql`. The suite in `tests/it/suite` runs on
-//! both engines.
+//! statements that are equal in both are written once in `sql`. [`MeasuredStore`] times the calls of
+//! either. The suite in `tests/it/suite` runs on both engines.
 
 mod config;
 mod error;
+mod measured;
+mod metrics;
 mod migrations;
 pub mod postgres;
 mod records;
@@ -17,9 +19,11 @@ mod store;
 
 pub use config::{PostgresConfig, SqliteConfig};
 pub use error::StoreError;
+pub use measured::MeasuredStore;
+pub use metrics::StoreMetrics;
 pub use postgres::PostgresStore;
 pub use records::archive::{ArchiveEntry, Effect, HistoryRange};
-pub use records::audit::{AuditLine, AuditRecord};
+pub use records::audit::{AuditFilter, AuditLine, AuditRecord};
 pub use records::gift::{GiftKind, GiftRecord};
 pub use records::room::Room;
 pub use sql::page::HISTORY_LIMIT_MAX;

@@ -13,6 +13,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("audit", include_str!("../migrations/sqlite/0002_audit.sql")),
         ("partitions", include_str!("../migrations/sqlite/0003_partitions.sql")),
         ("audit_by_time", include_str!("../migrations/sqlite/0004_audit_by_time.sql")),
+        ("hidden", include_str!("../migrations/sqlite/0005_hidden.sql")),
     ])
 }
 
@@ -21,6 +22,7 @@ pub(crate) fn postgres() -> Migrator {
     migrator(&[
         ("initial", include_str!("../migrations/postgres/0001_initial.sql")),
         ("partitions", include_str!("../migrations/postgres/0002_partitions.sql")),
+        ("hidden", include_str!("../migrations/postgres/0003_hidden.sql")),
     ])
 }
 

@@ -6,7 +6,7 @@ use barrage_protocol::{RoomId, Sequence};
 
 use crate::error::StoreError;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
-use crate::records::audit::{AuditLine, AuditRecord};
+use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
 use crate::records::gift::GiftRecord;
 use crate::records::room::Room;
 
@@ -38,8 +38,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// it.
     async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError>;
 
-    /// Returns a page of a room's history, oldest first, without recalled messages and messages for
-    /// single users. [`History::more`] refers to the direction of `range`.
+    /// Returns a page of a room's history, oldest first, without messages that were recalled, purged or
+    /// cleared, and without messages for single users. [`History::more`] refers to the direction of `range`.
     async fn history(&self, room: &RoomId, range: HistoryRange, limit: usize) -> Result<History, StoreError>;
 
     /// Returns messages between two offsets of the room's latest stream in milliseconds, `to_ms`
@@ -61,11 +61,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Appends records to the audit log in their order, all or none.
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
-    /// Returns a page of the audit log, newest first, of one room or of all. `before` is the last id
-    /// of the previous page.
+    /// Returns a page of the audit lines that meet `filter`, newest first. `before` is the last id of
+    /// the previous page.
     async fn audit(
         &self,
-        room: Option<&RoomId>,
+        filter: AuditFilter<'_>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<AuditLine>, StoreError>;

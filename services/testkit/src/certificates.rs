@@ -6,15 +6,36 @@ use std::process::Command;
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` that this authority signed for the name
 /// `localhost` alone. Needs `openssl` on PATH.
 pub fn make(folder: &Path) {
-    let openssl = |line: &str| {
-        let output = Command::new("openssl").args(line.split(' ')).current_dir(folder).output();
-        let output = output.expect("`openssl`");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost").unwrap();
-    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
-    openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem");
+    make_for(folder, "DNS:localhost");
+}
+
+/// Writes the same files, with a certificate for `names`, such as `DNS:localhost,IP:127.0.0.1`.
+pub fn make_for(folder: &Path, names: &str) {
     openssl(
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
+        folder,
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
     );
+    add(folder, "cert", "key", names);
+}
+
+/// Writes `CERT.pem` with `KEY.pem` for `names`, signed by the authority that [`make_for`] wrote into the
+/// folder.
+pub fn add(folder: &Path, cert: &str, key: &str, names: &str) {
+    std::fs::write(folder.join("names"), format!("subjectAltName={names}")).unwrap();
+    openssl(
+        folder,
+        &format!("req -newkey rsa:2048 -nodes -subj /CN=server -keyout {key}.pem -out request.pem"),
+    );
+    openssl(
+        folder,
+        &format!(
+            "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out {cert}.pem"
+        ),
+    );
+}
+
+fn openssl(folder: &Path, line: &str) {
+    let output = Command::new("openssl").args(line.split(' ')).current_dir(folder).output();
+    let output = output.expect("`openssl`");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

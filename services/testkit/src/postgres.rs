@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::process::{Recipe, children, signal};
+use crate::certificates;
+use crate::process::{Recipe, children, free_address, signal};
 use crate::programs::{self, NOBODY};
 use crate::wait;
 
@@ -37,16 +38,57 @@ const UNTIL_INPUT_ENDS: &str = r#"
 pub struct PostgresServer {
     keeper: Child,
     folder: PathBuf,
+    /// Port of the socket's name, and of the TCP listener with TLS.
+    port: u16,
+    arguments: Vec<String>,
 }
+
+/// Port of the socket's name of a server without a TCP listener.
+const SOCKET_PORT: u16 = 5_432;
 
 impl PostgresServer {
     /// Starts a server with empty databases and waits until it accepts connections.
     pub async fn start() -> Self {
+        crate::ClientTls::make_ring_default();
         let folder = new_folder();
+        PostgresServer::start_in(folder, SOCKET_PORT, Vec::new()).await
+    }
+
+    /// Starts a server that also listens on loopback with TLS, with certificates of
+    /// [`certificates::make`] in its folder.
+    pub async fn start_with_tls() -> Self {
+        crate::ClientTls::make_ring_default();
+        let (folder, port) = (new_folder(), free_address().port());
+        certificates::make(&folder);
+        for name in ["cert.pem", "key.pem"] {
+            give_to_server(&folder.join(name));
+        }
+        std::fs::set_permissions(folder.join("key.pem"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let settings = [
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("port={port}"),
+            "ssl=on".into(),
+            format!("ssl_cert_file={}", folder.join("cert.pem").display()),
+            format!("ssl_key_file={}", folder.join("key.pem").display()),
+        ];
+        let arguments = settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect();
+        PostgresServer::start_in(folder, port, arguments).await
+    }
+
+    async fn start_in(folder: PathBuf, port: u16, arguments: Vec<String>) -> Self {
         copy(&template(), &folder.join("data"));
-        let server = PostgresServer { keeper: spawn(&folder), folder };
+        let server = PostgresServer { keeper: spawn(&folder, &arguments), folder, port, arguments };
         server.ready().await;
         server
+    }
+
+    /// URL of a database over TCP, with TLS and a check of the server's name and authority.
+    #[must_use]
+    pub fn tls_url(&self, database: &str) -> String {
+        let (port, ca) = (self.port, self.folder.join("ca.pem").display().to_string());
+        format!(
+            "postgres://barrage:{PASSWORD}@localhost:{port}/{database}?sslmode=verify-full&sslrootcert={ca}"
+        )
     }
 
     /// URL of a database, for the owner `barrage`.
@@ -69,7 +111,7 @@ impl PostgresServer {
 
     /// Starts a crashed server again on its files.
     pub async fn restart(&mut self) {
-        self.keeper = spawn(&self.folder);
+        self.keeper = spawn(&self.folder, &self.arguments);
         self.ready().await;
     }
 
@@ -101,7 +143,7 @@ impl PostgresServer {
         let words = programs::postgres("pg_isready");
         wait::until_true(START_MAX, "a PostgreSQL server that accepts connections", async || {
             let mut command = tokio::process::Command::new(&words[0]);
-            command.args(&words[1..]).arg("-q").arg("-h").arg(&self.folder);
+            command.args(&words[1..]).args(["-q", "-p", &self.port.to_string(), "-h"]).arg(&self.folder);
             command.status().await.unwrap().success()
         })
         .await;
@@ -153,8 +195,13 @@ pub fn recipe(folder: &Path, address: SocketAddr) -> Recipe {
 ///
 /// The locale orders "a" before "B", so that a query that needs the order of bytes must ask for it.
 pub fn initialise(folder: &Path) {
+    initialise_with(folder, PASSWORD);
+}
+
+/// Makes `data` in a folder as [`initialise`] does, with another password.
+pub fn initialise_with(folder: &Path, secret: &str) {
     let password = folder.join("password");
-    std::fs::write(&password, PASSWORD).unwrap();
+    std::fs::write(&password, secret).unwrap();
     give_to_server(&password);
     let words = programs::postgres("initdb");
     let output = Command::new(&words[0])
@@ -186,7 +233,7 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, arguments: &[String]) -> Child {
     Command::new("sh")
         .args(["-c", UNTIL_INPUT_ENDS, "keeper"])
         .arg(folder)
@@ -197,6 +244,7 @@ fn spawn(folder: &Path) -> Child {
         .arg(folder)
         // Tests crash the server, never the machine.
         .args(["-c", "listen_addresses=", "-c", "fsync=off"])
+        .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -84,6 +84,8 @@ impl Process {
     /// Starts a process without a wait; `folder` is deleted with the process.
     #[must_use]
     pub fn spawn(recipe: Recipe, folder: Option<TempDir>) -> Process {
+        // A test that starts a server is about to make plain HTTP clients.
+        crate::ClientTls::make_ring_default();
         let child = spawn(&recipe);
         Process { recipe, child, _folder: folder }
     }

@@ -23,6 +23,15 @@ pub fn nats_server() -> PathBuf {
     )
 }
 
+/// Path of a program that `cargo xtask setup` installs, or `None`: its copy in `target/tools`, given as
+/// path below that folder, else the program of that name on PATH.
+#[must_use]
+pub fn tool(path: &str) -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools").join(path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if own.is_file() { Some(own) } else { on_path(name) }
+}
+
 /// PATH with the folder of [`nats_server`] first, for `barrage up --cluster`.
 #[must_use]
 pub fn path_with_nats() -> String {
@@ -53,6 +62,14 @@ pub fn libfaketime() -> Option<PathBuf> {
 #[must_use]
 pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Path of a server that Debian installs outside the PATH of ordinary users.
+pub(crate) fn server(program: &str, package: &str) -> String {
+    let debian = Path::new("/usr/sbin").join(program);
+    let found = on_path(program).or_else(|| debian.is_file().then_some(debian));
+    let missing = || panic!("these tests need {program} (Debian: {package}); run `cargo xtask setup`");
+    found.unwrap_or_else(missing).display().to_string()
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::answer::Answer;
-use crate::wait;
+use crate::{ClientTls, wait};
 
 /// Arguments, environment and files of a server.
 #[derive(Debug, Default, Clone)]
@@ -94,6 +94,7 @@ impl Server {
 
     /// Starts `barrage up` and waits until it listens. `/readyz` may still answer 503.
     pub async fn start_unready(binary: &str, options: ServerOptions) -> Server {
+        ClientTls::make_ring_default();
         let temporary = options.data_dir.is_none().then(|| TempDir::new().unwrap());
         let data_dir = options.data_dir.unwrap_or_else(|| temporary.as_ref().unwrap().path().join("data"));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -41,6 +41,8 @@ impl Rooms {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// May join and chat in the room of the probes alone. Counts nowhere.
+    Probe,
     /// May watch rooms and send messages; slow mode, mutes and moderation apply.
     #[default]
     Viewer,
@@ -57,21 +59,28 @@ impl Role {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Role::Probe => "probe",
             Role::Viewer => "viewer",
             Role::Moderator => "moderator",
             Role::Host => "host",
             Role::Admin => "admin",
         }
     }
+
+    /// Whether rules for viewers' texts and names pass this role by: it runs the room, or it is a probe.
+    #[must_use]
+    pub const fn is_exempt(self) -> bool {
+        !matches!(self, Role::Viewer)
+    }
 }
 
 impl std::str::FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Role::Viewer, Role::Moderator, Role::Host, Role::Admin]
+        [Role::Probe, Role::Viewer, Role::Moderator, Role::Host, Role::Admin]
             .into_iter()
             .find(|role| role.label() == text)
-            .ok_or_else(|| format!("{text} is not one of viewer, moderator, host, admin"))
+            .ok_or_else(|| format!("{text} is not one of probe, viewer, moderator, host, admin"))
     }
 }
 

@@ -45,7 +45,7 @@ pub enum KeyConfig {
     Hs256 {
         /// Id of the key.
         id: String,
-        /// File with the secret.
+        /// File whose text is the key, at least 32 bytes.
         secret_file: PathBuf,
     },
     /// Ed25519, with keys in PEM.

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use barrage_protocol::RoomId;
 use jsonwebtoken::Header;
 use jsonwebtoken::errors::ErrorKind;
+use prometheus::Registry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +16,7 @@ use crate::config::TokenConfig;
 use crate::error::{ClaimProblem, Refused, SignatureProblem, TokenError};
 use crate::explain::{self, Explanation};
 use crate::jwt::{Key, KeyringError, Payload, PayloadError, Rules, cut, header, ticket_audience};
+use crate::metrics::{TokenMetrics, WRONG_ROOM};
 use crate::refusal_log::RefusalLog;
 use crate::revocations::Revocations;
 use crate::ticket::{Ticket, TicketClaims, TicketError};
@@ -30,6 +32,7 @@ pub struct Keyring {
     ring: ArcSwap<Ring>,
     revocations: ArcSwap<Revocations>,
     log: RefusalLog,
+    metrics: TokenMetrics,
 }
 
 /// The keys and rules of a configuration.
@@ -83,7 +86,16 @@ impl Keyring {
             ring: ArcSwap::from_pointee(Ring { keys, audience, leeway_secs }),
             revocations: ArcSwap::default(),
             log: RefusalLog::default(),
+            metrics: TokenMetrics::new(),
         }
+    }
+
+    /// Registers the counter of refused tokens on `registry`.
+    ///
+    /// # Errors
+    /// When `registry` has a metric of this name already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        self.metrics.register(registry)
     }
 
     /// Takes the keys, the audience and the leeway of another keyring. Calls in progress end with the
@@ -148,14 +160,15 @@ impl Keyring {
             .map_err(|error| KeyringError::Invalid { id: key.id.clone(), reason: error.to_string() })
     }
 
-    /// Verifies a token for any room. A refusal is logged with its reason, in at most 10 lines in
-    /// 10 s.
+    /// Verifies a token for any room. A refusal is counted and logged with its reason, in at most 10
+    /// lines in 10 s.
     ///
     /// # Errors
     /// Why the token is refused, as its bearer may learn it.
     pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
         let (_, outcome) = self.examine(token, unix_secs());
         outcome.map_err(|refused| {
+            self.metrics.refused(refused.reason());
             self.log.refused(&refused);
             refused.into()
         })
@@ -170,6 +183,7 @@ impl Keyring {
         if identity.rooms.contain(room) {
             return Ok(identity);
         }
+        self.metrics.refused(WRONG_ROOM);
         self.log.refused(&TokenError::WrongRoom);
         Err(TokenError::WrongRoom)
     }

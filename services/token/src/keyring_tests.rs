@@ -173,3 +173,25 @@ fn guessable_secret_is_refused_with_advice() {
         }
     }
 }
+
+#[test]
+fn refusals_are_counted_by_reason() {
+    let (ring, registry) = (ring(SECRET), Registry::new());
+    ring.register(&registry).unwrap();
+    let counts = || {
+        let family = registry.gather().remove(0);
+        let counted = |it: &&prometheus::proto::Metric| it.get_counter().get_value() > 0.0;
+        let label = |it: &prometheus::proto::Metric| it.get_label()[0].value().to_owned();
+        (family.get_metric().len(), family.get_metric().iter().filter(counted).map(label).collect::<Vec<_>>())
+    };
+    assert_eq!(counts(), (13, vec![]));
+    let token = ring.mint(claims(FAR)).unwrap();
+    ring.verify_for(&token, &"demo".parse().unwrap()).unwrap();
+    assert_eq!(counts().1, Vec::<String>::new());
+    ring.verify_for(&token, &"other".parse().unwrap()).unwrap_err();
+    ring.verify(&ring.mint(claims(1_000_000)).unwrap()).unwrap_err();
+    for refused in ["", "nonsense"] {
+        ring.verify(refused).unwrap_err();
+    }
+    assert_eq!(counts(), (13, ["expired", "missing", "not_a_jwt", "wrong_room"].map(str::to_owned).to_vec()));
+}

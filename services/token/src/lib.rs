@@ -8,6 +8,7 @@ mod error;
 mod explain;
 mod jwt;
 mod keyring;
+mod metrics;
 mod refusal_log;
 mod revocations;
 mod ticket;

@@ -13,8 +13,16 @@ barrage_part::part! {
         /// Name in the registry.
         id: String = "uplink-1".into();
         /// Base URLs by which clients reach this uplink. Without any: the host that the client asked
-        /// entry on, with the port of each listener.
+        /// entry on, with the port of each listener. `{pod_name}`, `{pod_ip}`, `{pod_ip_dashed}`,
+        /// `{node_ip}` and `{node_name}` become the values of POD_NAME, POD_IP, NODE_IP and NODE_NAME.
         base_urls: Vec<String> = Vec::new();
+        /// Region in the names of `entry.region_file`, such as `CN-SH` or `CN`: entry prefers it for
+        /// clients of the region, and of those whose region begins with it and a dash.
+        @[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<String> = None;
+        /// Carriers whose networks have a line to this uplink, in the names of `entry.region_file`; none
+        /// means all carriers.
+        carriers: Vec<String> = Vec::new();
         /// Largest body of a post, in bytes.
         post_bytes_max: usize = 16 * 1024, between(64, 1 << 20);
         /// Largest body of a package or a tunnel request, in bytes.
@@ -57,14 +65,20 @@ barrage_part::part! {
         pulse_likes: u64 = 100, between(1, 1_000_000);
         /// Retention of the audit log, in days.
         audit_days: u32 = 90, between(1, 36_500);
-        /// Records of posts.
+        /// Flight recorder of posts.
         recorder: RecorderConfig = RecorderConfig::default();
-        /// Limits of senders.
+        /// Limits by sender, address, room and platform.
         limits: LimitsConfig = LimitsConfig::default();
     }
 }
 
 impl UplinkConfig {
+    /// Returns the place that the reports to the registry name.
+    pub(crate) fn place(&self) -> barrage_bus::Place {
+        let region = self.region.clone().filter(|region| !region.is_empty());
+        barrage_bus::Place { region, carriers: self.carriers.clone() }
+    }
+
     /// Why the list of gifts makes no sense; `None` when it does.
     #[must_use]
     pub fn gifts_problem(&self) -> Option<crate::LimitsError> {

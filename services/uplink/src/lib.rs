@@ -2,8 +2,9 @@
 //! the bus. The rules of the business are here; a gateway has none.
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
-//! (access and actions), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
+//! (access, settings, signals), `action` (actions of moderators), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
 
+mod action;
 mod admin;
 mod config;
 mod gift_config;
@@ -11,6 +12,7 @@ mod http;
 mod limits_config;
 mod metrics;
 mod post;
+mod processor_time;
 mod record;
 mod room;
 mod text;
@@ -18,7 +20,7 @@ mod uplink;
 
 pub use config::UplinkConfig;
 pub use gift_config::GiftConfig;
-pub use http::{admin_router, guest_router, router};
+pub use http::{admin_router, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use record::AuditQueue;

@@ -1,17 +1,46 @@
 //! The Prometheus metrics of an uplink: outcomes, refusals and durations of posts.
 
+use barrage_exposition::{Exemplars, TracedHistogram};
+use barrage_protocol::action::Action;
 use barrage_protocol::post::Outcome;
 use barrage_protocol::{Class, Code};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::limits_config::RULES;
 
+/// Name of the histogram of posts.
+const REQUEST_DURATION: &str = "barrage_uplink_request_duration_seconds";
+/// Upper ends of the buckets of history times, in seconds. A call of the store may take 10 s.
+const HISTORY_BUCKETS_S: [f64; 13] =
+    [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The actions of moderators, as [`Action::label`] names them.
+const ACTIONS: [&str; 15] = [
+    "recall",
+    "purge",
+    "clear",
+    "mute",
+    "unmute",
+    "kick",
+    "ban",
+    "unban",
+    "slow_mode",
+    "mute_all",
+    "pin",
+    "unpin",
+    "announce",
+    "warn",
+    "role",
+];
+
 /// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
     outcomes: IntCounterVec,
     refusals: IntCounterVec,
-    pub(crate) duration: Histogram,
+    actions: IntCounterVec,
+    pub(crate) duration: TracedHistogram,
+    pub(crate) history_duration: Histogram,
     pub(crate) shadowed: IntCounterVec,
     pub(crate) audit_lost: IntCounter,
 }
@@ -31,12 +60,24 @@ impl UplinkMetrics {
             Opts::new("barrage_uplink_refusals_total", "Requests refused, by code."),
             &["code"],
         )?;
+        let actions = IntCounterVec::new(
+            Opts::new(
+                "barrage_uplink_actions_total",
+                "Actions of moderators and hosts answered, by action and by whether they were new.",
+            ),
+            &["action", "outcome"],
+        )?;
+        let bounds = prometheus::exponential_buckets(0.000_25, 2.0, 16)?;
         let duration = Histogram::with_opts(
+            HistogramOpts::new(REQUEST_DURATION, "Time from the header of a post to its answer.")
+                .buckets(bounds.clone()),
+        )?;
+        let history_duration = Histogram::with_opts(
             HistogramOpts::new(
-                "barrage_uplink_request_duration_seconds",
-                "Time from the header of a post to its answer.",
+                "barrage_uplink_history_duration_seconds",
+                "Time from the header of a request for history to its answer.",
             )
-            .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?),
+            .buckets(HISTORY_BUCKETS_S.to_vec()),
         )?;
         let shadowed = IntCounterVec::new(
             Opts::new(
@@ -54,6 +95,11 @@ impl UplinkMetrics {
                 outcomes.with_label_values(&[class.label(), outcome.label()]);
             }
         }
+        for action in ACTIONS {
+            for outcome in ["done", "duplicate"] {
+                actions.with_label_values(&[action, outcome]);
+            }
+        }
         for code in Code::ALL {
             refusals.with_label_values(&[code.label()]);
         }
@@ -64,12 +110,28 @@ impl UplinkMetrics {
         registry.register(Box::new(audit_lost.clone()))?;
         registry.register(Box::new(outcomes.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(actions.clone()))?;
         registry.register(Box::new(duration.clone()))?;
-        Ok(UplinkMetrics { outcomes, refusals, duration, shadowed, audit_lost })
+        registry.register(Box::new(history_duration.clone()))?;
+        let duration = TracedHistogram::new(duration, &bounds);
+        Ok(UplinkMetrics { outcomes, refusals, actions, duration, history_duration, shadowed, audit_lost })
+    }
+
+    /// Shows the times of traced posts as exemplars.
+    #[must_use]
+    pub fn with_exemplars(self, exemplars: &Exemplars) -> Self {
+        self.duration.show_in(exemplars, REQUEST_DURATION, &[]);
+        self
     }
 
     pub(crate) fn answered(&self, class: Class, outcome: Outcome) {
         self.outcomes.with_label_values(&[class.label(), outcome.label()]).inc();
+    }
+
+    /// Counts an action that was answered.
+    pub(crate) fn acted(&self, action: &Action, is_duplicate: bool) {
+        let outcome = if is_duplicate { "duplicate" } else { "done" };
+        self.actions.with_label_values(&[action.label(), outcome]).inc();
     }
 
     pub(crate) fn refused(&self, code: Code) {
@@ -88,9 +150,11 @@ mod tests {
         let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         for line in [
             r#"barrage_uplink_refusals_total{code="muted"} 0"#,
+            r#"barrage_uplink_actions_total{action="purge",outcome="duplicate"} 0"#,
             r#"barrage_uplink_posts_total{class="gift",outcome="held"} 0"#,
             r#"barrage_uplink_shadow_total{rule="slow_mode"} 0"#,
             "barrage_uplink_audit_lost_total 0",
+            "barrage_uplink_history_duration_seconds_count 0",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_bus::{Bus, InstanceReport, Role};
+use barrage_bus::{Bus, InstanceReport, Role, UplinkLoad};
 use barrage_counters::Quota;
 use barrage_http::{AdminCall, AuditSink};
 use barrage_ledger::Ledger;
@@ -14,15 +14,18 @@ use barrage_protocol::post::{Post, PostAnswer};
 use barrage_recorder::Recorder;
 use barrage_store::Store;
 use barrage_token::{Identity, Keyring};
+use barrage_trace::Tracer;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::action::{ActionControl, ActionParts};
 use crate::admin::AdminContext;
 use crate::config::UplinkConfig;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::post::{PipelineParts, PostPipeline};
-use crate::record::{AuditQueue, PostRecord, PostRecords, Traces};
+use crate::processor_time::ProcessorTime;
+use crate::record::{AuditQueue, CheckLog, PostRecord, PostRecords, RequestTrace};
 use crate::room::RoomControl;
 
 const DAY_SECS: u64 = 86_400;
@@ -45,6 +48,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Whether the history may be read without a token.
     pub anonymous: bool,
+    /// Takes the spans of sampled posts.
+    pub tracer: Tracer,
 }
 
 /// One uplink of a process, shared by its request handlers and its tasks.
@@ -56,11 +61,13 @@ pub struct Uplink {
     pub(crate) config: UplinkConfig,
     pub(crate) metrics: UplinkMetrics,
     pub(crate) pipeline: PostPipeline,
+    pub(crate) actions: ActionControl,
+    pub(crate) tracer: Tracer,
     moderator: Arc<Moderator>,
     ledger: Ledger,
     control: RoomControl,
     audit: Arc<AuditQueue>,
-    traces: Arc<Traces>,
+    check_log: Arc<CheckLog>,
     recorder: Arc<Recorder<PostRecord>>,
     started: Instant,
 }
@@ -71,12 +78,13 @@ impl Uplink {
     /// # Errors
     /// When a limit or the list of gifts in `config` cannot be used.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
-        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous } = parts;
+        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer } = parts;
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
-        let traces = Arc::<Traces>::default();
+        let check_log = Arc::<CheckLog>::default();
         let recorder = Recorder::new(config.recorder.clone(), &config.id);
-        let records = PostRecords::new(&ledger, Arc::clone(&traces), Arc::clone(&recorder), metrics.clone());
+        let records =
+            PostRecords::new(&ledger, Arc::clone(&check_log), Arc::clone(&recorder), metrics.clone());
         let parts = PipelineParts {
             bus: Arc::clone(&bus),
             quota,
@@ -85,19 +93,28 @@ impl Uplink {
             audit: Arc::clone(&audit),
             records,
         };
+        let actions = ActionControl::new(ActionParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            text_chars_max: config.text_chars_max,
+        });
         Ok(Arc::new(Uplink {
+            actions,
             pipeline: PostPipeline::new(parts, &config, &metrics)?,
             bus,
             store,
             keyring,
             anonymous,
+            tracer,
             config,
             metrics,
             moderator,
             ledger,
             control,
             audit,
-            traces,
+            check_log,
             recorder,
             started: barrage_clock::now(),
         }))
@@ -118,6 +135,7 @@ impl Uplink {
     async fn every_second(&self, shutdown: CancellationToken) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut processors = ProcessorTime::start();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
@@ -127,6 +145,8 @@ impl Uplink {
             let draining = shutdown.is_cancelled();
             let report = InstanceReport {
                 base_urls: self.config.base_urls.clone(),
+                place: self.config.place(),
+                uplink: Some(UplinkLoad { busy: processors.take_busy() }),
                 age_secs: self.started.elapsed().as_secs(),
                 draining,
                 conservation_error: self.ledger.error_of(&["uplink"]),
@@ -148,7 +168,10 @@ impl Uplink {
     /// # Errors
     /// The refusal of the first check that the post fails.
     pub async fn replay(&self, room: &RoomId, by: &Identity, post: &Post) -> Result<PostAnswer, Refusal> {
-        self.pipeline.replay(room, by, post).await
+        let mut trace = RequestTrace::start(&self.tracer, None);
+        let result = self.pipeline.replay(room, by, post, &mut trace).await;
+        trace.end("replay", result.as_ref().map(Some));
+        result
     }
 
     pub(crate) fn admin_context(&self) -> Arc<AdminContext> {
@@ -156,7 +179,8 @@ impl Uplink {
             bus: Arc::clone(&self.bus),
             store: Arc::clone(&self.store),
             control: self.control.clone(),
-            traces: Arc::clone(&self.traces),
+            check_log: Arc::clone(&self.check_log),
+            tracer: self.tracer.clone(),
             recorder: Arc::clone(&self.recorder),
             text_chars_max: self.config.text_chars_max,
             broadcast_rooms_at_once: self.config.broadcast_rooms_at_once,

@@ -10,8 +10,8 @@ pub(crate) struct ByTurns {
     ours: f64,
     /// Median of the binary that the user named.
     other: f64,
-    /// Median of the rounds' ratios, ours to the other.
-    ratio: f64,
+    /// Ratios of the rounds, ours to the other, the smallest first.
+    ratios: Vec<f64>,
 }
 
 impl ByTurns {
@@ -36,14 +36,18 @@ impl ByTurns {
             of_other.push(two);
             ratios.push(one / two);
         }
-        Ok(ByTurns { ours: median(&mut of_ours), other: median(&mut of_other), ratio: median(&mut ratios) })
+        ratios.sort_by(f64::total_cmp);
+        Ok(ByTurns { ours: median(&mut of_ours), other: median(&mut of_other), ratios })
     }
 
-    /// Adds both medians and their ratio as `NAME`, `NAME_other` and `NAME_ratio`.
+    /// Adds both medians, the median of the rounds' ratios and all ratios, as `NAME`, `NAME_other`,
+    /// `NAME_ratio` and `NAME_ratios`.
     pub(crate) fn add_to(&self, figures: &mut Map<String, Value>, name: &str) {
         figures.insert(name.into(), json!(self.ours.round()));
         figures.insert(format!("{name}_other"), json!(self.other.round()));
-        figures.insert(format!("{name}_ratio"), json!(thousandths(self.ratio)));
+        let ratios: Vec<_> = self.ratios.iter().copied().map(thousandths).collect();
+        figures.insert(format!("{name}_ratio"), json!(ratios[ratios.len() / 2]));
+        figures.insert(format!("{name}_ratios"), json!(ratios));
     }
 }
 

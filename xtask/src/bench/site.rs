@@ -2,14 +2,22 @@
 
 pub(crate) mod admin;
 mod build;
+mod callgrind;
+mod collector;
+mod deployment;
 mod gateway;
 mod part;
+mod platform;
 mod process;
 mod server;
 
 pub(crate) use build::Build;
+pub(crate) use callgrind::{Callgrind, Counted, CountedThreads};
+pub(crate) use collector::Collector;
+pub(crate) use deployment::{Deployment, POSTS_ROOM, Processes};
 pub(crate) use gateway::Gateway;
 pub(crate) use part::Part;
+pub(crate) use platform::Platform;
 pub(crate) use process::{Core, Process};
 pub(crate) use server::Server;
 

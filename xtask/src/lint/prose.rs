@@ -14,7 +14,7 @@ const MARKDOWN_CHARS_MAX: usize = 160;
 /// Maximum number of characters in the subject of a commit.
 const SUBJECT_CHARS_MAX: usize = 72;
 /// Findings that existed when the check was added. Lower it with each one that is rewritten.
-const KNOWN: usize = 55;
+const KNOWN: usize = 0;
 /// Findings that are printed; all are in the file.
 const SHOWN: usize = 10;
 const LIST: &str = "target/prose.txt";

@@ -16,9 +16,18 @@ pub(super) fn all(missing: &[&Need]) -> anyhow::Result<()> {
     for need in missing {
         match need.source {
             Source::Debian(_) => {}
-            Source::Pypi(package) => {
+            Source::Pypi(package) | Source::PypiModule(package, _) => {
                 let home = need.home().display().to_string();
                 run(command("pip3", &["install", "--quiet", "--target", &home, package]))?;
+            }
+            Source::PypiImports(packages) => {
+                let home = need.home().display().to_string();
+                run(command("pip3", &[&["install", "--quiet", "--target", &home], packages].concat()))?;
+            }
+            Source::Npm(package) => {
+                let home = need.home().display().to_string();
+                let options = ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", &home, package];
+                run(command("npm", &options))?;
             }
             Source::Node => node::install()?,
             Source::WebModules => run(node::npm(&["ci", "--no-audit", "--no-fund"])?)?,

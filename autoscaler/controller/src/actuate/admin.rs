@@ -24,31 +24,53 @@ pub trait AdminCommands: Send + Sync {
 }
 
 /// Sends [`AdminCommands`] as HTTP requests to the admin listeners of gateways and entry.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HttpAdminCommands(pub(crate) HttpClient);
+#[derive(Debug, Clone)]
+pub(crate) struct HttpAdminCommands {
+    /// Client of entry, which is named by its URL.
+    entry: HttpClient,
+    /// Client of gateways, which are named by their address.
+    gateways: HttpClient,
+    /// Scheme of the gateways' admin listeners.
+    scheme: &'static str,
+}
+
+impl HttpAdminCommands {
+    /// Commands over plain HTTP, but for an entry whose URL begins with `https`.
+    pub(crate) fn new(http: HttpClient) -> Self {
+        HttpAdminCommands { gateways: http.clone(), entry: http, scheme: "http" }
+    }
+
+    /// The same, with TLS to the gateways by a client that knows the name of their certificate.
+    pub(crate) fn with_tls_gateways(self, gateways: HttpClient) -> Self {
+        HttpAdminCommands { gateways, scheme: "https", ..self }
+    }
+
+    fn url(&self, address: &str, command: &str) -> String {
+        format!("{}://{address}/v1/admin/{command}", self.scheme)
+    }
+}
 
 #[async_trait]
 impl AdminCommands for HttpAdminCommands {
     async fn start_drain(&self, address: &str, within_secs: u64) -> Result<(), HttpError> {
         let body = json!({ "within_secs": within_secs }).to_string().into_bytes();
-        self.0.send(Method::POST, &format!("http://{address}/v1/admin/drain"), body).await.map(drop)
+        self.gateways.send(Method::POST, &self.url(address, "drain"), body).await.map(drop)
     }
 
     async fn cancel_drain(&self, address: &str) -> Result<(), HttpError> {
-        let url = format!("http://{address}/v1/admin/drain");
-        self.0.send(Method::DELETE, &url, Vec::new()).await.map(drop)
+        self.gateways.send(Method::DELETE, &self.url(address, "drain"), Vec::new()).await.map(drop)
     }
 
     async fn give_back(&self, address: &str, share: f64) -> Result<(), HttpError> {
         let body = json!({ "share": share }).to_string().into_bytes();
-        self.0.send(Method::POST, &format!("http://{address}/v1/admin/give-back"), body).await.map(drop)
+        self.gateways.send(Method::POST, &self.url(address, "give-back"), body).await.map(drop)
     }
 
     async fn shut(&self, entry: &str, gateways: &[GatewayId]) -> Result<(), HttpError> {
         let factors: BTreeMap<&GatewayId, f64> = gateways.iter().map(|id| (id, 0.0)).collect();
         let body = json!({ "factors": factors }).to_string().into_bytes();
         let url = format!("{}/v1/admin/factors", entry.trim_end_matches('/'));
-        self.0.send(Method::PUT, &url, body).await.map(drop)
+        self.entry.send(Method::PUT, &url, body).await.map(drop)
     }
 }
 
@@ -58,6 +80,9 @@ mod tests {
 
     use axum::Router;
     use axum::extract::Request;
+    use barrage_http::{Front, HttpConfig, Tls};
+    use barrage_testkit::certificates;
+    use barrage_tls::ClientTls;
     use parking_lot::Mutex;
     use serde_json::Value;
 
@@ -76,7 +101,7 @@ mod tests {
             }
         };
         let address = serve(Router::new().fallback(receive)).await;
-        let commands = HttpAdminCommands(HttpClient::default());
+        let commands = HttpAdminCommands::new(HttpClient::default());
         commands.start_drain(&address, 96).await.unwrap();
         commands.cancel_drain(&address).await.unwrap();
         commands.give_back(&address, 0.25).await.unwrap();
@@ -86,5 +111,34 @@ mod tests {
             ("POST /v1/admin/give-back".into(), json!({ "share": 0.25 })),
         ];
         assert_eq!(*received.lock(), expected);
+    }
+
+    #[tokio::test]
+    async fn gateways_with_tls_are_verified_by_name_and_reached_by_address() {
+        let folder = tempfile::tempdir().unwrap();
+        certificates::make(folder.path());
+        let config = HttpConfig {
+            tls_cert_file: Some(folder.path().join("cert.pem")),
+            tls_key_file: Some(folder.path().join("key.pem")),
+            ..HttpConfig::default()
+        };
+        let front = Front { tls: Tls::load(&config).unwrap(), ..Front::default() };
+        let listener = barrage_http::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let router = Router::new().fallback(async || "{}");
+        tokio::spawn(barrage_http::serve_public(vec![listener], router, front, config, Default::default()));
+        let trusting = ClientTls::load(Some(&folder.path().join("ca.pem"))).unwrap();
+        let drain = async |tls: &ClientTls, name: &str| {
+            let commands = HttpAdminCommands::new(HttpClient::new(tls));
+            commands
+                .with_tls_gateways(HttpClient::of_name(tls, name.to_owned().try_into().unwrap()))
+                .start_drain(&address, 9)
+                .await
+        };
+        drain(&trusting, "localhost").await.unwrap();
+        let other = drain(&trusting, "gateway.example").await.unwrap_err().to_string();
+        assert!(other.contains("for another name"), "{other}");
+        let stranger = drain(&ClientTls::system(), "localhost").await.unwrap_err().to_string();
+        assert!(stranger.contains("UnknownIssuer") && stranger.contains("--ca-file"), "{stranger}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_tls::{CaFileError, ClientTls};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v1::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
@@ -19,7 +20,7 @@ use super::journal::Journal;
 use super::status::Outcome;
 use crate::actuate::{Actuator, AdminCommands, Applied, FleetEvent, HttpAdminCommands};
 use crate::error::ControllerError;
-use crate::http::HttpClient;
+use crate::http::{HttpClient, HttpSettings};
 use crate::lease::Fence;
 use crate::loads::{LoadSource, source};
 use crate::metrics::ControllerMetrics;
@@ -47,20 +48,30 @@ pub struct Controller {
 impl Controller {
     /// A controller that reaches gateways and load sources over HTTP. The token is sent to
     /// Barrage's admin listeners alone.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the file with authorities cannot be used.
     pub fn new(
         client: Client,
         namespace: &str,
         interval: Duration,
         fence: Fence,
         metrics: ControllerMetrics,
-        token_file: Option<&Path>,
-    ) -> Controller {
-        let http = HttpClient::default();
-        let admin = token_file.map_or_else(|| http.clone(), |file| http.with_token(file));
-        let commands = Arc::new(HttpAdminCommands(admin.clone()));
+        settings: &HttpSettings,
+    ) -> Result<Controller, CaFileError> {
+        let tls = ClientTls::load(settings.ca_file.as_deref())?;
+        let with_token = |http: &HttpClient| match &settings.token_file {
+            Some(file) => http.with_token(file),
+            None => http.clone(),
+        };
+        let http = HttpClient::new(&tls);
+        let admin = with_token(&http);
+        let mut commands = HttpAdminCommands::new(admin.clone());
+        if let Some(name) = &settings.gateway_tls_name {
+            commands = commands.with_tls_gateways(with_token(&HttpClient::of_name(&tls, name.clone())));
+        }
         let connect = Box::new(move |spec: &LoadsSpec| source(spec, &http, &admin));
-        Controller::with(client, namespace, interval, fence, metrics, connect, commands)
+        Ok(Controller::with(client, namespace, interval, fence, metrics, connect, Arc::new(commands)))
     }
 
     /// A controller with another source of load reports and other commands, for tests.
@@ -164,7 +175,8 @@ impl Controller {
         let outcome = self.decide(fleet, object, rival, role, now, &mut applied).await;
         self.metrics.applied(&name, &applied);
         if let Ok(Outcome::Decided(decided)) = &outcome {
-            self.metrics.decided(&name, decided.observation.replicas, &decided.decision);
+            let forecast_error = fleet.forecasts.take(&decided.decision.reason, now);
+            self.metrics.decided(&name, decided.observation.replicas, &decided.decision, forecast_error);
             if let Some(error) = &decided.act_error {
                 self.metrics.failed(&name, error.label());
             }

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::forecast_check::ForecastCheck;
 use super::status::{Decided, Outcome, status};
 use crate::actuate::{Actuator, Applied, FleetEvent, act, rebalance};
 use crate::error::ControllerError;
@@ -27,6 +28,7 @@ const VERIFY_FOR: Duration = Duration::from_secs(120);
 pub(crate) struct Fleet {
     memory: Memory,
     reports: LatestReports,
+    pub(crate) forecasts: ForecastCheck,
     /// Gateways that were not ending at the last pass.
     present: BTreeSet<GatewayId>,
     /// Gateways of the last scale-in that is not verified yet, and when it was.

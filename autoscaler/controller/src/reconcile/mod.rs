@@ -2,6 +2,7 @@
 
 mod controller;
 mod fleet;
+mod forecast_check;
 mod journal;
 mod status;
 

@@ -99,7 +99,7 @@ fn admin_port() -> u16 {
 /// Permissions of the autoscaler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FleetMode {
-    /// Decides and acts.
+    /// Decides, and carries decisions out.
     #[default]
     Active,
     /// Decides as in `Active`, and writes nothing.
@@ -133,9 +133,9 @@ impl From<FleetMode> for Mode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacitySpec {
-    /// Open viewer connections.
+    /// Open viewer connections that one gateway can hold.
     pub connections: f64,
-    /// Joins per second.
+    /// Joins per second that one gateway can accept.
     pub joins_per_s: f64,
     /// Messages delivered to viewers, per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,7 +149,7 @@ pub struct CapacitySpec {
     /// Processors in use; 1 is one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<f64>,
-    /// Resident bytes.
+    /// Resident memory of one gateway, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<f64>,
 }
@@ -180,10 +180,10 @@ pub struct LoadsSpec {
     pub prometheus: Option<PrometheusSpec>,
 }
 
-/// Entry's admin listener.
+/// Admin listener of entry, which the controller asks for waiting viewers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntrySpec {
-    /// Base URL, `http://entry-admin:8081`.
+    /// Base URL of the admin listener, such as `http://entry-admin:8081`.
     #[schemars(regex(pattern = "^http://"))]
     pub url: String,
 }
@@ -193,12 +193,12 @@ pub struct EntrySpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusSpec {
-    /// Base URL, `http://prometheus:9090`.
+    /// Base URL of the server, such as `http://prometheus:9090`.
     #[schemars(regex(pattern = "^http://"))]
     pub url: String,
     /// Seconds since each gateway's sample was scraped.
     pub age: String,
-    /// Open connections.
+    /// Open connections of each gateway.
     pub connections: String,
     /// Joins per second. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +260,7 @@ pub struct FleetAutoscalerStatus {
     /// Gateways that admit joins.
     #[serde(default)]
     pub serving: u32,
-    /// Gateways that drain.
+    /// Number of gateways that drain.
     #[serde(default)]
     pub draining: u32,
     /// Connected and waiting viewers.
@@ -269,7 +269,7 @@ pub struct FleetAutoscalerStatus {
     /// Viewers among them that wait at entry.
     #[serde(default)]
     pub waiting: u64,
-    /// The last decision.
+    /// The last decision of the autoscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Recommendation>,
     /// Time at which this autoscaler last changed the replicas.
@@ -296,7 +296,7 @@ pub struct Recommendation {
     pub forecast_viewers: u64,
     /// Why the result differs from the need.
     pub constraints_applied: Vec<String>,
-    /// Gateways that drain.
+    /// Names of the gateways that drain.
     #[serde(default)]
     pub victims: Vec<String>,
     /// The decision in words and numbers.

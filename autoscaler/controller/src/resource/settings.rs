@@ -15,6 +15,15 @@ pub(crate) struct Settings {
     pub(crate) knee: Knee,
 }
 
+impl FleetAutoscalerSpec {
+    /// Returns why the controller refuses this spec, with every problem and its key; `None` when the
+    /// controller scales by it. `tick` is the controller's interval.
+    #[must_use]
+    pub fn problem(&self, tick: Duration) -> Option<String> {
+        Settings::new(self, tick).err()
+    }
+}
+
 impl Settings {
     /// Checks a spec. The error text lists every problem with its key.
     pub(crate) fn new(spec: &FleetAutoscalerSpec, tick: Duration) -> Result<Settings, String> {

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a skipped test prints the reason")]
 #![allow(unreachable_pub, missing_docs, reason = "modules of a test")]
 
+mod chart;
 mod fake;
 mod leader;
 mod real;

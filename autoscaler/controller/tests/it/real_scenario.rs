@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use barrage_testkit::kubernetes::SCALER_TOKEN;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ impl Stage {
     }
 
     fn replica(&self, identity: &str) -> Replica {
-        replica_of(self.cluster.client("scaler-token"), &self.reach, TICK, identity)
+        replica_of(self.cluster.client(SCALER_TOKEN), &self.reach, TICK, identity)
     }
 
     /// Advances everything by one step.
@@ -252,6 +253,6 @@ async fn a_fleets_life_on_a_real_api_server() {
         .await;
     assert!(standby.fence.is_leader() && !replica.fence.is_leader());
     let pods: Api<k8s_openapi::api::core::v1::Secret> =
-        Api::namespaced(stage.cluster.client("scaler-token"), NAMESPACE);
+        Api::namespaced(stage.cluster.client(SCALER_TOKEN), NAMESPACE);
     assert!(pods.list(&ListParams::default()).await.is_err(), "its role reads no Secrets");
 }

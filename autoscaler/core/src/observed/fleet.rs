@@ -1,5 +1,6 @@
 //! The answer of `GET /v1/admin/fleet`, as the autoscaler reads it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::{EntryLoad, GatewayId, LoadReport, Phase};
@@ -20,7 +21,7 @@ pub struct FleetReport {
 }
 
 /// An audience that an operator announced for a room, so that gateways start beforehand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FleetPrewarm {
     /// Name that explanations show: the room and the start time.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
@@ -35,11 +36,12 @@ pub enum Phase {
 ///
 /// Counts are `f64`, because the simulator moves fractions of viewers; a whole count is written
 /// as an integer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LoadReport {
     /// Connections of viewers that are open at the time of the report.
     #[serde(serialize_with = "count")]
+    #[schemars(with = "f64")]
     pub connections: f64,
     /// Open viewer connections at most; 0 when the gateway reports no limit, and then it takes
     /// no viewer.
@@ -59,11 +61,13 @@ pub struct LoadReport {
     pub writes_per_s: f64,
     /// Bytes that wait in the queues of all viewers.
     #[serde(serialize_with = "count")]
+    #[schemars(with = "f64")]
     pub backlog_bytes: f64,
     /// Processors in use by the whole process.
     pub cpu_cores: f64,
     /// Resident bytes of the whole gateway process.
     #[serde(serialize_with = "count")]
+    #[schemars(with = "f64")]
     pub memory_bytes: f64,
     /// Longest time from the creation of a batch to its last write, in milliseconds.
     #[serde(alias = "scheduling_lag_ms")]
@@ -188,11 +192,12 @@ impl ObservedGateway {
 }
 
 /// Newcomers at one entry, or at all of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EntryLoad {
     /// Viewers that hold a ticket for later, or that entry asked to come back.
     #[serde(serialize_with = "count")]
+    #[schemars(with = "f64")]
     pub waiting: f64,
     /// Viewers that entry sends to gateways, per second.
     pub granted_per_s: f64,

@@ -302,8 +302,7 @@ impl<'a> Simulation<'a> {
         if orders.replicas > before || !orders.undrain.is_empty() {
             self.actions.note(Direction::Out, now);
             let back = orders.undrain.len();
-            self.timeline
-                .note(now, format!("out: {before} to {}, {back} drains called off", orders.replicas));
+            self.timeline.note(now, format!("out: {before} to {}, {back} drains cancelled", orders.replicas));
         } else if begins > 0 || orders.replicas < before && !self.fleet.has_draining() {
             self.actions.note(Direction::In, now);
             let less = before - orders.replicas;

@@ -7,6 +7,7 @@ use barrage_archiver::{ArchiverConfig, ArchiverError, ArchiverMetrics, Report, r
 use barrage_bus::{Bus, Change, RoomSettings};
 use barrage_protocol::{Class, Message, Sequence};
 use barrage_store::{ArchiveEntry, Effect, Store, StoreError};
+use barrage_trace::Tracer;
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use crate::harness::{
 async fn drain(bus: &Arc<dyn Bus>, store: Arc<dyn Store>) -> Result<Report, ArchiverError> {
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    run(bus.clone(), store, config(), metrics(), shutdown).await
+    run(bus.clone(), store, config(), metrics(), Tracer::default(), shutdown).await
 }
 
 #[tokio::test]
@@ -54,7 +55,8 @@ async fn archiver_follows_the_bus_and_drains_at_shutdown() {
     let shutdown = CancellationToken::new();
     // A poll would hide a lost wake-up of the bus.
     let config = ArchiverConfig { poll_interval_ms: 3_600_000, ..config() };
-    let running = tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), shutdown.clone()));
+    let running =
+        tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), Tracer::default(), shutdown.clone()));
     let mut appended = store.appended.subscribe();
     let mut all = Vec::new();
     for _ in 0..20 {
@@ -81,7 +83,7 @@ async fn failing_store_is_retried_without_gaps_or_doubles() {
         shutdown.cancel();
         let config = ArchiverConfig { append_timeout_ms: 200, ..config() };
         let metrics = ArchiverMetrics::new(&registry).unwrap();
-        let report = run(bus, store, config, metrics, shutdown).await.unwrap();
+        let report = run(bus, store, config, metrics, Tracer::default(), shutdown).await.unwrap();
         assert_eq!((report.archived, report.drained), (40, true), "{fault:?}");
         let reopened = open_store(folder.path()).await;
         assert_eq!(history(&reopened, "a").await, sent, "{fault:?}");
@@ -111,7 +113,7 @@ async fn drain_ends_without_a_store_and_the_next_run_continues() {
     let shutdown = CancellationToken::new();
     shutdown.cancel();
     let config = ArchiverConfig { drain_timeout_ms: 50, ..config() };
-    let report = run(bus.clone(), store, config, metrics(), shutdown).await.unwrap();
+    let report = run(bus.clone(), store, config, metrics(), Tracer::default(), shutdown).await.unwrap();
     assert_eq!(report, Report { archived: 0, positions: vec![Sequence::ZERO], drained: false });
     let inner = Arc::new(inner);
     drain(&bus, inner.clone()).await.unwrap();
@@ -145,7 +147,8 @@ async fn archiver_dropped_at_any_await_loses_and_doubles_nothing() {
         let store = FaultyStore::new(open_store(folder.path()).await, Fault::AnswerLost, round % 2);
         // Without a shutdown the run ends when it is dropped.
         let config = ArchiverConfig { poll_interval_ms: 1, ..config() };
-        let running = run(bus.clone(), store.clone(), config, metrics(), CancellationToken::new());
+        let running =
+            run(bus.clone(), store.clone(), config, metrics(), Tracer::default(), CancellationToken::new());
         assert!(first_polls(running, round * 2).await.is_none());
         // A commit in progress would otherwise change the store between the reads below.
         store.close().await;
@@ -211,6 +214,7 @@ fn stray(sequence: u64) -> ArchiveEntry {
         id: None,
         to: None,
         at_ms: 1_000,
+        trace: None,
         body: "{}".into(),
     };
     ArchiveEntry { message: Arc::new(message), effect: Effect::None }
@@ -250,7 +254,8 @@ async fn old_messages_are_deleted() {
     let shutdown = CancellationToken::new();
     let config = ArchiverConfig { retention_hours: 1, retention_chunk_rows: 8, ..config() };
     let mut deleted = store.deleted.subscribe();
-    let running = tokio::spawn(run(bus, store.clone(), config, metrics(), shutdown.clone()));
+    let running =
+        tokio::spawn(run(bus, store.clone(), config, metrics(), Tracer::default(), shutdown.clone()));
     within("40 deletions", deleted.wait_for(|deleted| *deleted == 40)).await.unwrap();
     shutdown.cancel();
     assert_eq!(within("the end of the run", running).await.unwrap().unwrap().archived, 10);

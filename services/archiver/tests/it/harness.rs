@@ -11,8 +11,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditLine, AuditRecord, GiftRecord, HistoryRange, Room, SqliteConfig, SqliteStore, Store,
-    StoreError,
+    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, GiftRecord, HistoryRange, Room, SqliteConfig,
+    SqliteStore, Store, StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;
@@ -73,6 +73,7 @@ pub(crate) fn draft(id: &str, class: Class, body: &str) -> Draft {
         id: None,
         fingerprint: 0,
         to: None,
+        trace: None,
         body: bytes::Bytes::copy_from_slice(body.as_bytes()),
     }
 }
@@ -200,7 +201,7 @@ impl Store for FaultyStore {
 
     async fn audit(
         &self,
-        _: Option<&RoomId>,
+        _: AuditFilter<'_>,
         _: Option<u64>,
         _: usize,
     ) -> Result<Vec<AuditLine>, StoreError> {

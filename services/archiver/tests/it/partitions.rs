@@ -9,6 +9,7 @@ use barrage_bus::Bus;
 use barrage_protocol::Sequence;
 use barrage_store::Store;
 use barrage_testkit::NatsServer;
+use barrage_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{
@@ -57,8 +58,14 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
         let store = FaultyStore::new(open_store(folder.path()).await, Fault::AnswerLost, round % 2);
         let mut appended = store.appended.subscribe();
         let config = ArchiverConfig { batch_messages_max: 3, ..config() };
-        let running =
-            tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), CancellationToken::new()));
+        let running = tokio::spawn(run(
+            bus.clone(),
+            store.clone(),
+            config,
+            metrics(),
+            Tracer::default(),
+            CancellationToken::new(),
+        ));
         within("a first batch", appended.changed()).await.unwrap();
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
@@ -73,7 +80,8 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
     let store = FaultyStore::new(open_store(folder.path()).await, Fault::Refused, 2);
     let shutdown = CancellationToken::new();
     let config = ArchiverConfig { drain_timeout_ms: 60_000, ..config() };
-    let running = tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), shutdown.clone()));
+    let running =
+        tokio::spawn(run(bus.clone(), store.clone(), config, metrics(), Tracer::default(), shutdown.clone()));
     server.restart().await;
     send(&bus, &mut sent, 2).await;
     shutdown.cancel();

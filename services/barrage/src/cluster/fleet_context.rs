@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::member::Member;
 use super::servers::{Servers, free_port};
 use crate::cli::ReplayArguments;
-use crate::config::Config;
+use crate::config::{Config, base_url};
 use crate::data_dir;
 
 /// File of the store that the processes of the fleet share. The store of `barrage up` in the same
@@ -27,6 +27,10 @@ pub(crate) struct FleetContext {
     any_port: SocketAddr,
     environment: Vec<(String, String)>,
     shares_key: bool,
+    /// Whether the configuration names the entry that the probe asks.
+    names_probed_entry: bool,
+    /// Whether the public listeners use TLS.
+    is_encrypted: bool,
 }
 
 impl FleetContext {
@@ -56,9 +60,11 @@ impl FleetContext {
             set("ENTRY__CAPACITY_FILE", path.to_string_lossy().into_owned());
         }
         // The page of entry calls gateways and uplinks, which have other origins.
+        let scheme = if config.http.tls_cert_file.is_some() { "https" } else { "http" };
         let pages = listen.iter().flat_map(|address| {
-            let named = address.ip().is_loopback().then(|| format!("http://localhost:{}", address.port()));
-            std::iter::once(format!("http://{address}")).chain(named)
+            let named =
+                address.ip().is_loopback().then(|| format!("{scheme}://localhost:{}", address.port()));
+            std::iter::once(format!("{scheme}://{address}")).chain(named)
         });
         let origins: Vec<_> = config.http.allowed_origins.iter().cloned().chain(pages).collect();
         set("HTTP__ALLOWED_ORIGINS", serde_json::to_string(&origins)?);
@@ -71,6 +77,8 @@ impl FleetContext {
             admin_listen: config.admin_listen,
             environment,
             shares_key: config.token.keys.is_empty(),
+            names_probed_entry: config.probe.entry_url.is_some(),
+            is_encrypted: config.http.tls_cert_file.is_some(),
         })
     }
 
@@ -105,6 +113,17 @@ impl FleetContext {
     /// Returns the archiver as a member.
     pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
         self.member("archiver", "archiver".into())
+    }
+
+    /// Returns the probe, which examines the fleet behind entry.
+    pub(crate) fn probe(&self, entry: SocketAddr) -> anyhow::Result<Member> {
+        let mut member = self.member("probe", "probe".into())?;
+        member.arguments.push("--serve".into());
+        if !self.names_probed_entry {
+            let url = base_url(entry, self.is_encrypted);
+            member.environment.push(("BARRAGE_PROBE__ENTRY_URL".into(), url));
+        }
+        Ok(member)
     }
 
     fn member(&self, role: &str, name: String) -> anyhow::Result<Member> {

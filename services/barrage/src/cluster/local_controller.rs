@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use barrage_bus::{Bus, BusMetrics, NatsBus, Registered, entry_load};
+use barrage_bus::{Bus, BusMetrics, InstanceReport, NatsBus, Registered, Role, ScalingReport, entry_load};
 use barrage_scaling::{
     Constraint, Decision, GatewayId, Knee, Memory, MoveCause, Observation, ObservedGateway, Phase,
     PolicyConfig, Schedule, decide, explain,
@@ -67,6 +67,7 @@ pub(crate) struct LocalController {
     /// Earliest time of the next rebalance. An order covers a period of the policy, and an earlier
     /// order would replace the rest of the order before.
     rebalance_at: Instant,
+    started: Instant,
 }
 
 impl LocalController {
@@ -93,7 +94,7 @@ impl LocalController {
             keeper,
             bus,
             keyring,
-            http: reqwest::Client::builder().timeout(ORDER_TIMEOUT).build()?,
+            http: config.http_client()?.timeout(ORDER_TIMEOUT).build()?,
             entry: members.entry.admin,
             policy: config.autoscale.policy.clone(),
             knee: config.autoscale.knee(&config.gateway)?,
@@ -107,6 +108,7 @@ impl LocalController {
             recorded: 0,
             logged: Vec::new(),
             rebalance_at: barrage_clock::now(),
+            started: barrage_clock::now(),
         })
     }
 
@@ -126,7 +128,33 @@ impl LocalController {
             }
             let decision = decide(&self.policy, &self.knee, &mut self.memory, &observation);
             self.log(&observation, &decision);
+            self.report(&decision).await;
             self.act(&observation, &decision).await;
+        }
+    }
+
+    /// Reports a decision to the registry, where the console of every process finds it.
+    async fn report(&self, decision: &Decision) {
+        let reason = &decision.reason;
+        let scaling = ScalingReport {
+            replicas: decision.replicas,
+            wanted: reason.wanted,
+            serving: reason.serving,
+            arriving: reason.arriving,
+            draining: reason.draining,
+            silent: reason.silent,
+            viewers: reason.demand.viewers,
+            forecast_viewers: reason.forecast.viewers,
+            panic: reason.panic,
+            constraints: reason.constraints.iter().map(|constraint| constraint.label().to_owned()).collect(),
+        };
+        let report = InstanceReport {
+            age_secs: self.started.elapsed().as_secs(),
+            scaling: Some(Box::new(scaling)),
+            ..InstanceReport::new(Role::Autoscaler, "autoscaler")
+        };
+        if let Err(error) = self.bus.report(report).await {
+            tracing::debug!(%error, "the bus did not take the autoscaler's report");
         }
     }
 

@@ -58,8 +58,15 @@ async fn run(config: &Config, arguments: &UpArguments) -> anyhow::Result<()> {
     let keeper = Arc::new(Keeper::new(&config.data_dir.join("log"))?);
     let servers = Servers::start(config, &keeper).await?;
     let context = Arc::new(FleetContext::new(config, &servers)?);
-    let members = Members::start(&context, &keeper, arguments).await?;
+    let mut members = Members::start(&context, &keeper, arguments).await?;
     wait_ready(members.entry.admin).await?;
+    members.probe = match keeper.start(context.probe(members.entry.public[0])).await {
+        Ok(probe) => Some(probe),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "the fleet runs without its probe");
+            None
+        }
+    };
     let (admin, listen) = (members.uplinks[0].admin, &members.entry.public);
     let file = FleetFile { config, servers: &servers, admin, listen };
     let file = file.write().context("the configuration file of the fleet cannot be written")?;
@@ -91,6 +98,8 @@ struct Members {
     gateways: Vec<Running>,
     uplinks: Vec<Running>,
     archiver: Running,
+    /// Absent when the probe could not be started, which hurts no viewer.
+    probe: Option<Running>,
 }
 
 impl Members {
@@ -105,13 +114,17 @@ impl Members {
             start_all(keeper, uplinks),
             keeper.start(context.archiver()),
         )?;
-        Ok(Members { entry, gateways, uplinks, archiver })
+        Ok(Members { entry, gateways, uplinks, archiver, probe: None })
     }
 
-    /// Returns all members: entry, gateways, uplinks, and the archiver last.
+    /// Returns all members: entry, gateways, uplinks, the archiver, and the probe last.
     fn all(&self) -> impl Iterator<Item = &Running> {
         let first = std::iter::once(&self.entry);
-        first.chain(&self.gateways).chain(&self.uplinks).chain(std::iter::once(&self.archiver))
+        first
+            .chain(&self.gateways)
+            .chain(&self.uplinks)
+            .chain(std::iter::once(&self.archiver))
+            .chain(&self.probe)
     }
 }
 
@@ -148,10 +161,11 @@ fn announce(
     let admin = members.uplinks[0].admin;
     let mut lines = vec!["Barrage is up, as a fleet.".to_owned()];
     let hosts = members.entry.public.iter().flat_map(|address| config::reachable(*address));
-    lines.extend(hosts.map(|host| format!("  page      http://{host}/")));
+    let scheme = if config.http.tls_cert_file.is_some() { "https" } else { "http" };
+    lines.extend(hosts.map(|host| format!("  page      {scheme}://{host}/")));
     lines.push(format!("  admin     http://{admin}/  (uplink-1: rooms, switches, audit log)"));
     for member in members.all() {
-        let public: Vec<_> = member.public.iter().map(|address| format!("http://{address}/")).collect();
+        let public: Vec<_> = member.public.iter().map(|address| format!("{scheme}://{address}/")).collect();
         let admin = format!("http://{}/", member.admin);
         lines.push(format!("  {:<9} {:<26} admin {admin}", member.name, public.join(" ")));
     }

@@ -3,10 +3,12 @@
 use anyhow::{Context, bail};
 use barrage_protocol::code::ErrorBody;
 use barrage_token::{Claims, Keyring, Role, Rooms};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::cli::AdminArguments;
+use super::admin::Request;
+use crate::cli::admin::AdminArguments;
 use crate::config::Config;
+use crate::console::printable;
 use crate::data_dir::{self, MakeKey};
 
 /// Lifetime of a token that a command mints for itself.
@@ -14,15 +16,33 @@ const TOKEN_SECS: u64 = 60;
 /// Timeout of one request to the admin API.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Variable that holds a token, so that no command line shows it.
+const TOKEN_VARIABLE: &str = "BARRAGE_ADMIN_TOKEN";
+
 /// Reason why a call of the admin API failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdminError {
     /// The process answered 404; the text is its message.
     #[error("{0}")]
     NotFound(String),
-    /// The process did not answer, or it refused with another status than 404.
+    /// The process refused with another status from 400 to 499; the text is its message.
+    #[error("{0}")]
+    Refused(String),
+    /// The process did not answer, or cannot serve the call now.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The call failed for another reason.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
+}
+
+/// Answer of the admin API.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Answer {
+    /// JSON; `{}` for an answer without a body.
+    Json(Value),
+    /// Text of another media type, such as JSON Lines.
+    Text(String),
 }
 
 /// Client of one process, with a token of the role admin.
@@ -38,14 +58,8 @@ impl AdminApi {
     pub(crate) fn new(config: &Config, arguments: &AdminArguments) -> anyhow::Result<Self> {
         let address = || crate::config::reachable(config.admin_listen).remove(0);
         let url = arguments.admin.clone().unwrap_or_else(|| format!("http://{}", address()));
-        let token = match &arguments.token_file {
-            Some(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("--token-file {}", path.display()))?
-                .trim()
-                .to_owned(),
-            None => own_token(config)?,
-        };
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let http = config.http_client()?.timeout(TIMEOUT).build()?;
+        let token = token(config, arguments)?;
         Ok(AdminApi { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 
@@ -56,29 +70,76 @@ impl AdminApi {
 
     /// Sends a GET request and returns the JSON body of the answer.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, AdminError> {
-        self.call(self.http.get(format!("{}{path}", self.url))).await
+        let response = self.answer(self.http.get(format!("{}{path}", self.url))).await?;
+        Ok(response.json().await.with_context(|| format!("the answer of {}", self.url))?)
     }
 
-    /// Sends a PUT request with a JSON body.
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, AdminError> {
-        self.call(self.http.put(format!("{}{path}", self.url)).json(body)).await
+    /// Sends a POST request with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, AdminError> {
+        let response = self.answer(self.http.post(format!("{}{path}", self.url)).json(body)).await?;
+        Ok(response.json().await.with_context(|| format!("the answer of {}", self.url))?)
     }
 
-    async fn call(&self, request: reqwest::RequestBuilder) -> Result<Value, AdminError> {
+    /// Sends the request of an operation.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, AdminError> {
+        let method = request.method.parse().context("the method of an operation")?;
+        let mut sent = self.http.request(method, format!("{}{}", self.url, request.path));
+        if let Some(body) = &request.body {
+            sent = sent.json(body);
+        }
+        let response = self.answer(sent).await?;
+        let media_type = response.headers().get(http::header::CONTENT_TYPE).cloned();
+        let text = response.text().await.with_context(|| format!("the answer of {}", self.url))?;
+        Ok(match media_type {
+            None if text.is_empty() => Answer::Json(json!({})),
+            Some(of) if of == "application/json" => Answer::Json(
+                serde_json::from_str(&text).with_context(|| format!("the answer of {}", self.url))?,
+            ),
+            _ => Answer::Text(text),
+        })
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, AdminError> {
         let response = request.bearer_auth(&self.token).send().await;
-        let response = response.with_context(|| format!("no answer from {}; is it running?", self.url))?;
+        let response = response.map_err(|error| {
+            let reason = barrage_tls::reason(&error.without_url());
+            AdminError::Unreachable(format!(
+                "no answer from {}; is it running? --admin or BARRAGE_ADMIN_URL names another process ({reason})",
+                self.url
+            ))
+        })?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response.json().await.with_context(|| format!("the answer of {}", self.url))?);
+            return Ok(response);
         }
         let message = match response.json::<ErrorBody>().await {
-            Ok(body) => body.error.message.to_string(),
+            Ok(body) => printable(&body.error.message),
             Err(_) => format!("status {status} from {}", self.url),
         };
-        if status == reqwest::StatusCode::NOT_FOUND {
-            return Err(AdminError::NotFound(message));
-        }
-        Err(AdminError::Other(anyhow::anyhow!(message)))
+        Err(match status.as_u16() {
+            404 => AdminError::NotFound(message),
+            401 | 403 => AdminError::Refused(format!(
+                "{message}; {} needs a token that `barrage token --user NAME --room '*' --role admin` makes beside \
+                 the server's key: put it into BARRAGE_ADMIN_TOKEN, or into a file for --token-file",
+                self.url
+            )),
+            400..=499 => AdminError::Refused(message),
+            503 | 504 => AdminError::Unreachable(message),
+            _ => AdminError::Other(anyhow::anyhow!(message)),
+        })
+    }
+}
+
+/// Returns the token of the arguments or of the environment, or mints one.
+fn token(config: &Config, arguments: &AdminArguments) -> anyhow::Result<String> {
+    if let Some(path) = &arguments.token_file {
+        let token =
+            std::fs::read_to_string(path).with_context(|| format!("--token-file {}", path.display()))?;
+        return Ok(token.trim().to_owned());
+    }
+    match std::env::var(TOKEN_VARIABLE) {
+        Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned()),
+        _ => own_token(config),
     }
 }
 
@@ -89,7 +150,9 @@ fn own_token(config: &Config) -> anyhow::Result<String> {
 /// Mints a token of the role admin, valid for a minute.
 pub(crate) fn mint(keyring: &Keyring) -> anyhow::Result<String> {
     if !keyring.can_sign() {
-        bail!("no configured key can sign a token for this command; give one with --token-file");
+        bail!(
+            "no configured key can sign a token for this command; give a token with --token-file or {TOKEN_VARIABLE}"
+        );
     }
     let now_secs = barrage_clock::since_unix_epoch().as_secs();
     let claims = Claims {

@@ -1,9 +1,11 @@
-//! Commands that run beside a server: tokens, switches, explanations, probes and checks.
+//! Commands that run beside a server: tokens, calls of the admin API, explanations, probes and checks.
 
+pub(crate) mod admin;
 pub(crate) mod admin_api;
 pub(crate) mod doctor;
+pub(crate) mod drain;
 pub(crate) mod probe;
-pub(crate) mod switch;
+pub(crate) mod shell;
 pub(crate) mod token;
 pub(crate) mod why;
 

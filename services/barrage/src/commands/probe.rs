@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use barrage_probe::{Probe, ProbeConfig};
+use barrage_probe::{RoomProbe, RoomProbeConfig};
 use barrage_token::{Claims, Role, Rooms};
 
 use super::runtime;
@@ -11,6 +11,7 @@ use crate::cli::ProbeArguments;
 use crate::config::Config;
 use crate::console::print_line;
 use crate::data_dir::{self, MakeKey};
+use crate::process::probe::own_entry_url;
 
 /// Sends the messages and prints the time of each. Fails when a message is lost.
 pub(crate) fn main(config: &Config, arguments: &ProbeArguments) -> anyhow::Result<()> {
@@ -21,11 +22,11 @@ pub(crate) fn main(config: &Config, arguments: &ProbeArguments) -> anyhow::Resul
             .to_owned(),
         None => own_token(config, arguments)?,
     };
-    let host = || config.listen.first().map(|address| crate::config::reachable(*address).remove(0));
-    let url = arguments.url.clone().or_else(|| Some(format!("http://{}", host()?)));
+    let url = arguments.url.clone().or_else(|| own_entry_url(config));
     let url = url.context("the configuration has no public address; give one with --url")?;
-    let probe = ProbeConfig {
+    let probe = RoomProbeConfig {
         url: url.trim_end_matches('/').to_owned(),
+        tls: config.client_tls()?,
         room: arguments.room.clone(),
         token,
         interval: Duration::from_millis(arguments.interval_ms),
@@ -34,9 +35,9 @@ pub(crate) fn main(config: &Config, arguments: &ProbeArguments) -> anyhow::Resul
     runtime()?.block_on(run(probe, arguments.count))
 }
 
-async fn run(config: ProbeConfig, count: u32) -> anyhow::Result<()> {
+async fn run(config: RoomProbeConfig, count: u32) -> anyhow::Result<()> {
     let interval = config.interval;
-    let mut probe = Probe::connect(config).await?;
+    let mut probe = RoomProbe::connect(config).await?;
     let mut lost = 0;
     for n in 1..=count {
         match probe.once().await {

@@ -5,13 +5,14 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use futures_util::stream::{self, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::admin_api::{AdminApi, AdminError};
-use super::runtime;
+use super::{admin, runtime};
 use crate::cli::WhyArguments;
+use crate::cli::admin::Output;
 use crate::config::Config;
 use crate::console::{print_line, printable};
 
@@ -28,23 +29,29 @@ async fn run(config: &Config, arguments: &WhyArguments) -> anyhow::Result<()> {
     let fleet = Fleet::list(&first).await?;
     let path = format!("/v1/admin/why/{}", arguments.id);
     let answers = ask_all(&first, &fleet.uplinks, &path).await;
-    let (mut found, mut not_found, mut failures) = (0, None, Vec::new());
+    let (mut found, mut not_found, mut failures) = (Vec::new(), None, Vec::new());
     for (url, answer) in answers {
         match answer {
             Ok(answer) => {
                 for post in answer["posts"].as_array().into_iter().flatten() {
-                    found += 1;
-                    print_post(&first, &fleet, post).await?;
+                    let fan_outs = fan_outs(&first, &fleet, post).await;
+                    found.push((post.clone(), fan_outs));
                 }
             }
             Err(AdminError::NotFound(message)) => not_found = Some(message),
-            Err(AdminError::Other(error)) => failures.push(format!("{url}: {error:#}")),
+            Err(error) => failures.push(format!("{url}: {error:#}")),
         }
+    }
+    if arguments.output == Output::Json && !found.is_empty() {
+        return admin::print_result("message_why", &as_json(&found, &failures));
+    }
+    for (post, fan_outs) in &found {
+        print_post(post, fan_outs)?;
     }
     for failure in &failures {
         print_line(format!("not asked: {}", printable(failure)))?;
     }
-    match (found, not_found) {
+    match (found.len(), not_found) {
         (1.., _) => Ok(()),
         (0, Some(message)) if failures.is_empty() => {
             bail!("{} ({} uplinks asked)", printable(&message), fleet.uplinks.len())
@@ -87,8 +94,37 @@ async fn ask_all(first: &AdminApi, urls: &BTreeSet<String>, path: &str) -> Answe
     stream::iter(calls).buffered(CONCURRENT_CALLS_MAX).collect().await
 }
 
+/// Asks all gateways for the batch of a post; a post without a position has none.
+async fn fan_outs(first: &AdminApi, fleet: &Fleet, post: &Value) -> Answers {
+    let (Some(room), Some(sequence)) = (post["room"].as_str(), post["sequence"].as_u64()) else {
+        return Vec::new();
+    };
+    let path = format!("/v1/admin/rooms/{}/fan-outs/{sequence}", printable(room));
+    ask_all(first, &fleet.gateways, &path).await
+}
+
+/// Makes the JSON form: posts with their batches, and the processes that were not asked.
+fn as_json(found: &[(Value, Answers)], failures: &[String]) -> Value {
+    let mut not_asked = failures.to_vec();
+    let mut posts = Vec::new();
+    for (post, fan_outs) in found {
+        let mut batches = Vec::new();
+        for (url, answer) in fan_outs {
+            match answer {
+                Ok(batch) => batches.push(batch.clone()),
+                Err(AdminError::NotFound(_)) => {}
+                Err(error) => not_asked.push(format!("{url}: {error:#}")),
+            }
+        }
+        let mut post = post.clone();
+        post["fan_outs"] = batches.into();
+        posts.push(post);
+    }
+    json!({ "posts": posts, "not_asked": not_asked })
+}
+
 /// Prints the checks of one post, and its batch on each gateway that had viewers in the room.
-async fn print_post(first: &AdminApi, fleet: &Fleet, post: &Value) -> anyhow::Result<()> {
+fn print_post(post: &Value, fan_outs: &Answers) -> anyhow::Result<()> {
     let text = |key: &str| printable(post[key].as_str().unwrap_or_default());
     print_line(format!(
         "{} by {} in {}, at {}",
@@ -101,26 +137,26 @@ async fn print_post(first: &AdminApi, fleet: &Fleet, post: &Value) -> anyhow::Re
         let text = |key: &str| printable(step[key].as_str().unwrap_or_default());
         print_line(format!("  {:<24} {:<8} {}", text("check"), text("word"), text("detail")))?;
     }
+    if post["trace"].is_string() {
+        print_line(format!("  trace {}", text("trace")))?;
+    }
     let Some(sequence) = post["sequence"].as_u64() else {
         return print_line(format!("  => {}", text("outcome")));
     };
     print_line(format!("  => {} at position {sequence}", text("outcome")))?;
-    let path = format!("/v1/admin/rooms/{}/fan-outs/{sequence}", text("room"));
     let mut has_record = false;
-    for (url, answer) in ask_all(first, &fleet.gateways, &path).await {
+    for (url, answer) in fan_outs {
         match answer {
             Ok(found) => {
                 has_record = true;
-                print_line(fan_out_line(&found))?;
+                print_line(fan_out_line(found))?;
             }
             Err(AdminError::NotFound(_)) => {}
-            Err(AdminError::Other(error)) => {
-                print_line(format!("  not asked: {url}: {}", printable(&format!("{error:#}"))))?
-            }
+            Err(error) => print_line(format!("  not asked: {url}: {}", printable(&format!("{error:#}"))))?,
         }
     }
     if !has_record {
-        let asked = fleet.gateways.len();
+        let asked = fan_outs.len();
         print_line(format!(
             "  no gateway has a record of the batch ({asked} asked): no viewer was in the room, or the record is too old"
         ))?;
@@ -168,7 +204,6 @@ fn format_time(at_ms: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn times_are_printed_as_dates_and_other_values_as_they_are() {

@@ -34,6 +34,13 @@ const EXAMPLES: &str = r##"
 # name = "rose"
 # price_minor = 100
 
+# Further sites of the platform, which the probe examines in both directions.
+# [[probe.sites]]
+# name = "east"
+# entry_url = "https://east.chat.example"
+# token_file = "east.token"    # a token of the role probe; without it, the tokens of this site
+# ca_file = "east-ca.pem"      # authorities of that site; without it, ca_file
+
 # Events with a known start, for which the fleet grows beforehand.
 # [[autoscale.policy.schedules]]
 # name = "show"

@@ -11,7 +11,17 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 use super::{Config, DEFAULT_FILE, Problem, relations};
 
 /// Variables with the prefix `BARRAGE_` that are not settings.
-const NOT_SETTINGS: [&str; 6] = ["config", "recordings", "revision", "bin", "namespace", "token_file"];
+const NOT_SETTINGS: [&str; 9] = [
+    "config",
+    "recordings",
+    "revision",
+    "bin",
+    "namespace",
+    "token_file",
+    "admin_url",
+    "admin_token",
+    "admin_token_file",
+];
 /// Maximum values of a wrong type that are reported.
 const MISTAKES_MAX: usize = 100;
 
@@ -21,6 +31,8 @@ pub(crate) struct Overrides {
     /// Path of the configuration file; when absent, `./barrage.toml` if it exists.
     pub(crate) file: Option<PathBuf>,
     pub(crate) data_dir: Option<PathBuf>,
+    /// File with authorities that clients of this process trust.
+    pub(crate) ca_file: Option<PathBuf>,
     /// Public addresses; those of the configuration when empty.
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) admin_listen: Option<SocketAddr>,
@@ -35,6 +47,9 @@ pub(crate) fn load(overrides: &Overrides) -> (Config, Vec<Problem>) {
     config.file = file;
     if let Some(data_dir) = &overrides.data_dir {
         config.data_dir.clone_from(data_dir);
+    }
+    if let Some(ca_file) = &overrides.ca_file {
+        config.ca_file = Some(ca_file.clone());
     }
     if !overrides.listen.is_empty() {
         config.listen.clone_from(&overrides.listen);
@@ -212,6 +227,8 @@ fn resolve(table: &mut toml::Table, folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use barrage_part::Setting as _;
+
     use super::*;
 
     fn read(text: &str) -> (Config, String) {
@@ -220,6 +237,15 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let (config, problems) = merged(Some(&file));
         (config, problems.iter().map(|problem| format!("{problem}\n")).collect())
+    }
+
+    #[test]
+    fn variable_of_every_key_is_read() {
+        let keys: Vec<_> = Config::KIND.fields().iter().map(|field| field.key).collect();
+        assert!(keys.contains(&"ca_file"));
+        for name in NOT_SETTINGS {
+            assert!(!keys.contains(&name), "BARRAGE_{name} is a setting");
+        }
     }
 
     #[test]

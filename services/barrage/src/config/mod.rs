@@ -4,7 +4,9 @@
 mod address;
 mod defaults;
 mod layers;
+mod origin;
 mod parts;
+mod placeholders;
 mod problem;
 mod reference;
 mod relations;
@@ -14,17 +16,20 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use barrage_part::{Kind, Setting, part};
+use barrage_tls::ClientTls;
 use serde::{Deserialize, Serialize};
 
 use crate::autoscale::AutoscaleConfig;
 use crate::console::print_line;
 
-pub(crate) use address::{parse as parse_address, reachable};
+pub(crate) use address::{base_url, parse as parse_address, reachable};
 pub(crate) use defaults::show_defaults;
 pub(crate) use layers::{Overrides, file_table, load, token};
 pub(crate) use parts::problems as part_problems;
+pub(crate) use placeholders::fill as fill_placeholders;
 pub(crate) use problem::{Problem, refuse};
 pub(crate) use reference::show_reference;
+pub(crate) use relations::problems as value_problems;
 
 /// File that is read when no other file is named.
 pub(crate) const DEFAULT_FILE: &str = "barrage.toml";
@@ -41,10 +46,16 @@ part! {
         admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8081));
         /// Data directory: keys, message log and store.
         data_dir: PathBuf = "barrage-data".into();
-        /// Logs.
+        /// Authorities that clients in this process trust beside those of the system, as a PEM file:
+        /// commands, the probe and the calls of other processes' admin listeners. NATS and Redis have
+        /// keys of their own.
+        ca_file: Option<PathBuf> = None;
+        /// Logs on standard error.
         log: LogConfig = LogConfig::default();
         /// Health of the process.
         health: HealthConfig = HealthConfig::default();
+        /// Metrics of the process.
+        metrics: barrage_exposition::MetricsConfig = Default::default();
         /// Limits of every listener.
         http: barrage_http::HttpConfig = Default::default();
         /// Keys of tokens, and the claims that tokens must have.
@@ -57,21 +68,25 @@ part! {
         store: barrage_store::SqliteConfig = Default::default();
         /// The store in PostgreSQL.
         postgres: Option<barrage_store::PostgresConfig> = None;
-        /// The archiver.
+        /// The archiver, which copies messages to the store.
         archiver: barrage_archiver::ArchiverConfig = Default::default();
         /// Bounds of the limits that this process counts itself.
         quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.
         redis: Option<barrage_quota::RedisQuotaConfig> = None;
-        /// Gateways.
+        /// Gateways, which hold connections of viewers.
         gateway: barrage_gateway::GatewayConfig = Default::default();
-        /// Uplinks.
+        /// Uplinks, which accept posts.
         uplink: barrage_uplink::UplinkConfig = Default::default();
         /// Rules for texts and names.
         moderation: barrage_moderation::ModerationConfig = Default::default();
-        /// The entry scheduler.
+        /// The entry scheduler, which names gateways to clients.
         entry: barrage_entry::EntryConfig = Default::default();
-        /// `up --autoscale`.
+        /// The probe, `barrage probe --serve`.
+        probe: barrage_probe::ProbeConfig = Default::default();
+        /// Traces of sampled messages.
+        trace: barrage_trace::TraceConfig = Default::default();
+        /// Autoscaling of a fleet on one machine.
         autoscale: AutoscaleConfig = Default::default();
     }
     skipped {
@@ -111,6 +126,18 @@ pub(crate) enum LogFormat {
 
 impl Setting for LogFormat {
     const KIND: Kind = Kind::Choice(&["text", "json"]);
+}
+
+impl Config {
+    /// Reads the authorities that clients in this process trust.
+    pub(crate) fn client_tls(&self) -> anyhow::Result<ClientTls> {
+        ClientTls::load(self.ca_file.as_deref()).context("ca_file")
+    }
+
+    /// Returns the settings of an HTTP client that trusts these authorities.
+    pub(crate) fn http_client(&self) -> anyhow::Result<reqwest::ClientBuilder> {
+        Ok(reqwest::Client::builder().tls_backend_preconfigured(self.client_tls()?.rustls()))
+    }
 }
 
 /// Prints the configuration in force. Types hide the passwords of URLs, and keys are in files.

@@ -1,26 +1,31 @@
-//! What a process does before it listens, done beforehand: keys, certificates, word lists and
-//! other files are read, addresses and origins are looked at. Nothing is changed, and no
-//! server is asked (`barrage doctor` does that).
+//! Checks of everything that a process reads before it listens: keys, certificates, word lists, other
+//! files, addresses and origins. The checks change nothing and connect to no server; `barrage doctor`
+//! connects.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
 use barrage_secret::SecretUrl;
+use barrage_tls::ClientTls;
 use barrage_token::{KeyConfig, Keyring, TokenConfig};
 use ipnet::IpNet;
 use reqwest::Url;
 
-use super::{Config, Problem};
+use super::origin::{is_frame_ancestor, origin_problem};
+use super::{Config, Problem, placeholders};
 use crate::data_dir;
 use crate::roles::Roles;
 
-/// Networks of proxies with a shorter prefix are a mistake: any client would be a proxy.
-/// 10.0.0.0/8 and fc00::/7 are the largest private ones.
+/// Shortest prefix of a proxy's IPv4 network. A shorter one is a mistake, because any client would be a
+/// proxy. 10.0.0.0/8 is the largest private network; of IPv6, fc00::/7.
 const PROXY_PREFIX_MIN_V4: u8 = 8;
 const PROXY_PREFIX_MIN_V6: u8 = 7;
 
-/// Parameters of a PostgreSQL URL that its client reads.
+/// Maximum base URLs in `entry.urls`; clients keep all of them.
+const ENTRIES_MAX: usize = 8;
+
+/// Parameters of a PostgreSQL URL that the client knows.
 const POSTGRES_PARAMETERS: [&str; 18] = [
     "application_name",
     "dbname",
@@ -42,16 +47,20 @@ const POSTGRES_PARAMETERS: [&str; 18] = [
     "user",
 ];
 
-/// Everything that would keep a process with these roles from starting, or from working.
+/// Returns every mistake that prevents a process with these roles from starting or working.
 pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
     let mut found = Vec::new();
     topology(config, roles, &mut found);
     keys(config, roles, &mut found);
     listeners(config, &mut found);
     origins(config, &mut found);
+    entry_addresses(config, &mut found);
     servers(config, &mut found);
     if let (true, Err(error)) = (roles.is_public(), barrage_http::Tls::load(&config.http)) {
         found.push(Problem::error("http.tls_cert_file", &error.into()));
+    }
+    if let Err(error) = ClientTls::load(config.ca_file.as_deref()) {
+        found.push(Problem::error("ca_file", &error.into()));
     }
     if roles.uplink {
         let unreadable = barrage_moderation::file_problems(&config.moderation);
@@ -87,7 +96,7 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
         return;
     }
     if config.nats.is_none() {
-        let text = "a process with one role alone needs it to meet the others; `barrage up` runs all roles in \
+        let text = "a process with one role reaches the other processes through it; `barrage up` runs all roles in \
                     one process";
         found.push(Problem::new("[nats]", text));
     }
@@ -101,7 +110,7 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
 fn keys(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
     let token = &config.token;
     if token.audience.trim().is_empty() {
-        let expected = "the value that tokens have in `aud`; with an empty one, none verifies";
+        let expected = "the value that tokens have in `aud`; with an empty value, no token verifies";
         found.push(Problem::value("token.audience", format!("{:?}", token.audience), expected));
     }
     let mut ids = HashSet::new();
@@ -149,7 +158,7 @@ fn listeners(config: &Config, found: &mut Vec<Problem>) {
         };
         if network.prefix_len() < min {
             let expected = format!(
-                "the network of your proxies, /{min} at the largest: its members choose their address"
+                "the network of your proxies, /{min} at most: every member may name any client address"
             );
             found.push(Problem::value("http.trusted_proxies", network, expected));
         }
@@ -164,51 +173,50 @@ fn origins(config: &Config, found: &mut Vec<Problem>) {
     }
     for origin in &config.http.frame_ancestors {
         if !is_frame_ancestor(origin) {
-            let expected = "an origin as https://live.example, or https://*.live.example";
+            let expected = "an origin such as https://live.example or https://*.live.example";
             found.push(Problem::value("http.frame_ancestors", format!("{origin:?}"), expected));
         }
     }
+    base_urls("gateway.base_urls", &config.gateway.base_urls, found);
+    base_urls("uplink.base_urls", &config.uplink.base_urls, found);
     for (key, urls) in [
-        ("gateway.base_urls", &config.gateway.base_urls),
-        ("uplink.base_urls", &config.uplink.base_urls),
         ("entry.uplink_urls", &config.entry.uplink_urls),
+        ("entry.urls", &config.entry.urls),
+        ("probe.entry_url", &config.probe.entry_url.iter().cloned().collect()),
+        ("probe.sites", &config.probe.sites.iter().map(|site| site.entry_url.clone()).collect()),
         ("nats.admin_url", &config.nats.iter().filter_map(|nats| nats.admin_url.clone()).collect()),
     ] {
         for url in urls.iter().filter(|url| !is_url(url, &["http", "https"])) {
-            found.push(Problem::value(key, format!("{url:?}"), "a URL as https://chat.example"));
+            found.push(Problem::value(key, format!("{url:?}"), "a URL such as https://chat.example"));
         }
     }
 }
 
-/// An origin as browsers send it, if this is not one.
-fn origin_problem(text: &str) -> Option<String> {
-    if text == "*" || text == "null" {
-        return None;
+fn entry_addresses(config: &Config, found: &mut Vec<Problem>) {
+    let wrong = barrage_entry::address_problems(&config.entry.addresses);
+    found.extend(wrong.into_iter().map(|(index, expected)| {
+        Problem::new("entry.addresses", format!("entry.addresses, number {}: {expected}", index + 1))
+    }));
+    if config.entry.urls.len() > ENTRIES_MAX {
+        found.push(Problem::value(
+            "entry.urls",
+            format!("{} URLs", config.entry.urls.len()),
+            format!("at most {ENTRIES_MAX}"),
+        ));
     }
-    let example = "as browsers send it: scheme, host, and port if it is not the scheme's own, in lower case and \
-                   without a path (https://live.example)";
-    let Ok(url) = Url::parse(text) else { return Some(example.into()) };
-    let sent = url.origin().ascii_serialization();
-    if sent == text {
-        return None;
-    }
-    let is_app = sent == "null"
-        && text == text.to_ascii_lowercase()
-        && text
-            .split_once("://")
-            .is_some_and(|(_, host)| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
-    if is_app {
-        return None;
-    }
-    Some(if sent == "null" { example.into() } else { format!("{example}; perhaps {sent}") })
 }
 
-/// A source of the policy `frame-ancestors`. It stands in a header: nothing may end it.
-fn is_frame_ancestor(text: &str) -> bool {
-    let Some((scheme, host)) = text.split_once("://") else { return false };
-    let host = host.strip_prefix("*.").unwrap_or(host);
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
-    ["http", "https"].contains(&scheme) && !host.is_empty() && host.bytes().all(allowed)
+/// Checks the base URLs of a list, with sample values in place of their placeholders.
+fn base_urls(key: &str, urls: &[String], found: &mut Vec<Problem>) {
+    for url in urls {
+        match placeholders::sample(url) {
+            Ok(sample) if is_url(&sample, &["http", "https"]) => {}
+            Ok(_) => {
+                found.push(Problem::value(key, format!("{url:?}"), "a URL such as https://chat.example"))
+            }
+            Err(why) => found.push(Problem::new(key, format!("{key}: {why}"))),
+        }
+    }
 }
 
 fn servers(config: &Config, found: &mut Vec<Problem>) {
@@ -221,6 +229,9 @@ fn servers(config: &Config, found: &mut Vec<Problem>) {
     if let Some(nats) = &config.nats {
         nats.urls.iter().for_each(|url| check("nats.urls", url, &["nats", "tls", "ws", "wss"]));
         nats.monitor_urls.iter().for_each(|url| check("nats.monitor_urls", url, &["http", "https"]));
+    }
+    if let Some(endpoint) = &config.trace.endpoint {
+        check("trace.endpoint", endpoint, &["http", "https"]);
     }
     if let Some(redis) = &config.redis {
         check("redis.url", &redis.url, &["redis", "rediss"]);
@@ -235,7 +246,7 @@ fn servers(config: &Config, found: &mut Vec<Problem>) {
     }
     if let Some(nats) = &config.nats {
         if nats.urls.is_empty() {
-            found.push(Problem::value("nats.urls", "[]", "one server at least"));
+            found.push(Problem::value("nats.urls", "[]", "a list of at least one server"));
         }
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
         if nats.prefix.is_empty() || !nats.prefix.bytes().all(allowed) {
@@ -249,7 +260,8 @@ fn servers(config: &Config, found: &mut Vec<Problem>) {
     }
 }
 
-/// The client ignores parameters that it does not know, and logs them with their values.
+/// Returns parameters of a URL that the client does not know. The client ignores them, and logs them with
+/// their values.
 fn unknown_parameters(url: &str) -> Vec<String> {
     let Ok(url) = Url::parse(url) else { return Vec::new() };
     let names = url.query_pairs().map(|(name, _)| name.into_owned());
@@ -259,7 +271,8 @@ fn unknown_parameters(url: &str) -> Vec<String> {
     names.filter(|name| !is_known(name)).collect()
 }
 
-/// A client's files for TLS: they can be read, and certificate and key go together.
+/// Checks that the TLS files of a client can be read, and that certificate and key are both set or both
+/// absent.
 fn tls_files(part: &str, files: [&Option<std::path::PathBuf>; 3], found: &mut Vec<Problem>) {
     for (name, file) in ["tls_ca_file", "tls_cert_file", "tls_key_file"].into_iter().zip(files) {
         let read =
@@ -270,7 +283,10 @@ fn tls_files(part: &str, files: [&Option<std::path::PathBuf>; 3], found: &mut Ve
     }
     let [_, cert, key] = files;
     if cert.is_some() != key.is_some() {
-        found.push(Problem::new(format!("{part}.tls_cert_file"), "it and tls_key_file go together"));
+        found.push(Problem::new(
+            format!("{part}.tls_cert_file"),
+            "tls_cert_file and tls_key_file must be set together",
+        ));
     }
 }
 
@@ -295,44 +311,17 @@ fn capacity(key: &str, path: Option<&Path>, found: &mut Vec<Problem>) {
 mod tests {
     use super::*;
 
-    fn said(config: &Config, roles: Roles) -> Vec<String> {
+    fn problem_lines(config: &Config, roles: Roles) -> Vec<String> {
         problems(config, roles).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn the_defaults_have_no_problem() {
-        assert_eq!(said(&Config::default(), Roles::ALL), Vec::<String>::new());
+    fn defaults_have_no_problem() {
+        assert_eq!(problem_lines(&Config::default(), Roles::ALL), Vec::<String>::new());
     }
 
     #[test]
-    fn origins_that_no_browser_sends_are_refused_with_the_one_meant() {
-        for good in ["*", "null", "https://live.example", "http://localhost:3000", "capacitor://localhost"] {
-            assert_eq!(origin_problem(good), None, "{good}");
-        }
-        for (bad, meant) in [
-            ("https://live.example/", "perhaps https://live.example"),
-            ("https://live.example/room", "perhaps https://live.example"),
-            ("https://Live.Example", "perhaps https://live.example"),
-            ("https://live.example:443", "perhaps https://live.example"),
-            ("live.example", "(https://live.example)"),
-            ("", "(https://live.example)"),
-        ] {
-            assert!(origin_problem(bad).unwrap().contains(meant), "{bad}");
-        }
-        for (text, is_good) in [
-            ("https://live.example", true),
-            ("https://*.live.example:8443", true),
-            ("*", false),
-            ("https://a;script-src *", false),
-            ("https://a, https://b", false),
-            ("https://", false),
-        ] {
-            assert_eq!(is_frame_ancestor(text), is_good, "{text}");
-        }
-    }
-
-    #[test]
-    fn files_keys_and_addresses_are_looked_at_together() {
+    fn mistakes_in_files_keys_and_addresses_are_reported_together() {
         let mut config = Config::default();
         config.token.audience = String::new();
         config.token.keys = ["a", "a"]
@@ -346,7 +335,7 @@ mod tests {
         config.log.filter = "a=b=c".into();
         config.redis =
             Some(barrage_quota::RedisQuotaConfig { url: "http://me:canary@x".into(), ..Default::default() });
-        let said = said(&config, Roles::ALL);
+        let lines = problem_lines(&config, Roles::ALL);
         for key in [
             "token.audience",
             "token.keys.0: key file /nowhere/key",
@@ -359,19 +348,19 @@ mod tests {
             "log.filter",
             "redis.url",
         ] {
-            assert!(said.iter().any(|line| line.starts_with(key)), "{key} is not in {said:#?}");
+            assert!(lines.iter().any(|line| line.starts_with(key)), "{key} is not in {lines:#?}");
         }
-        assert!(!said.concat().contains("canary"), "{said:#?}");
-        assert!(!said.concat().contains("10.0.0.0/8"), "{said:#?}");
+        assert!(!lines.concat().contains("canary"), "{lines:#?}");
+        assert!(!lines.concat().contains("10.0.0.0/8"), "{lines:#?}");
     }
 
     #[test]
-    fn a_role_alone_needs_nats_and_one_store() {
+    fn process_of_one_role_needs_nats_and_uplinks_need_a_shared_store() {
         let config = Config::default();
-        let uplink = said(&config, Roles::UPLINK);
+        let uplink = problem_lines(&config, Roles::UPLINK);
         assert!(uplink.iter().any(|line| line.starts_with("[nats]")), "{uplink:?}");
         assert!(uplink.iter().any(|line| line.starts_with("[postgres]")), "{uplink:?}");
-        let gateway = said(&config, Roles::GATEWAY);
+        let gateway = problem_lines(&config, Roles::GATEWAY);
         assert!(!gateway.iter().any(|line| line.starts_with("[postgres]")), "{gateway:?}");
     }
 }

@@ -11,6 +11,9 @@ use crate::console::print_line;
 
 pub(super) use barrage_part::join;
 
+/// Longest line of a paragraph; tables have longer ones.
+const LINE_CHARS_MAX: usize = 110;
+
 /// Prints the reference of all settings as Markdown text.
 pub(crate) fn show_reference() -> anyhow::Result<()> {
     print_line(text()?.trim_end())
@@ -40,7 +43,7 @@ fn write_section(
 ) -> anyhow::Result<()> {
     let barrage_part::Kind::Table(table) = kind else { return Ok(()) };
     let heading = if path.is_empty() { "Keys outside of tables".to_owned() } else { format!("`[{path}]`") };
-    writeln!(page, "\n## {heading}\n\n{}{note}\n", table.text())?;
+    writeln!(page, "\n## {heading}\n\n{}\n", wrapped(&format!("{}{note}", table.text())))?;
     writeln!(page, "| Key | Type | Default | Range | Meaning |\n| --- | --- | --- | --- | --- |")?;
     for field in table.fields.iter().filter(|field| field.table().is_none()) {
         let default = default_text(values.get(field.key));
@@ -72,6 +75,22 @@ fn default_text(value: Option<&Value>) -> String {
         Some(Value::String(text)) if text.is_empty() => "none".into(),
         Some(value) => format!("`{}`", cell(&value.to_string())),
     }
+}
+
+/// Breaks a paragraph into lines.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + word.chars().count() < LINE_CHARS_MAX => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// Escapes the text of a table cell.

@@ -10,12 +10,13 @@ const LISTENERS_MAX: usize = 16;
 const KEYS_MAX: usize = 16;
 
 /// Returns every number outside of its range, and every broken relation between two keys.
-pub(super) fn problems(config: &Config) -> Vec<Problem> {
+pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = config.out_of_range("");
     counts(config, &mut found);
     ascending("gateway.heat.viewers", config.gateway.heat.viewers, &mut found);
     ascending("gateway.heat.messages_per_s", config.gateway.heat.messages_per_s, &mut found);
     orders(config, &mut found);
+    found.extend(config.trace.sampling.watch_problems("trace.sampling"));
     let policy = config.autoscale.policy.problems();
     found.extend(
         policy
@@ -83,6 +84,9 @@ fn orders(config: &Config, found: &mut Vec<OutOfRange>) {
 fn lists(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(problem) = config.uplink.gifts_problem() {
         problems.push(Problem::new("uplink.gifts", format!("uplink.gifts: {problem}")));
+    }
+    if let Some(problem) = config.probe.sites_problem() {
+        problems.push(Problem::new("probe.sites", format!("probe.sites: {problem}")));
     }
     for unknown in config.uplink.limits.unknown_shadow_rules() {
         let expected = format!("one of {}", barrage_uplink::LIMIT_RULES.join(", "));

@@ -4,4 +4,4 @@ mod readiness;
 mod routes;
 
 pub(crate) use readiness::{Checks, Readiness};
-pub(crate) use routes::{HealthContext, admin_router, router};
+pub(crate) use routes::{HealthContext, admin_router, operations, router, vitals};

@@ -43,7 +43,7 @@ pub(crate) fn without_store(
 mod tests {
     use super::*;
     use barrage_http::AdminCall;
-    use barrage_store::{SqliteStore, Store};
+    use barrage_store::{AuditFilter, SqliteStore, Store};
 
     #[tokio::test]
     async fn admin_calls_of_a_process_without_a_store_reach_the_configured_one() {
@@ -66,7 +66,7 @@ mod tests {
         shutdown.cancel();
         writing.await.unwrap();
         let store = SqliteStore::open(&file, &config.store).await.unwrap();
-        let lines = store.audit(None, None, 10).await.unwrap();
+        let lines = store.audit(AuditFilter::default(), None, 10).await.unwrap();
         let line = &lines[0].record;
         assert_eq!((line.action.as_str(), line.actor.as_str()), ("drain", "boss"));
         assert_eq!(line.detail["body"]["within_secs"], 60);

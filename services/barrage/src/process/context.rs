@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use barrage_bus::{Bus, BusMetrics, EmbeddedBus, NatsBus};
+use barrage_exposition::Exemplars;
 use barrage_guarded::BreakerMetrics;
 use barrage_http::AllowedOrigins;
 use barrage_ledger::Ledger;
 use barrage_protocol::Sequence;
-use barrage_store::{PostgresStore, SqliteStore, Store};
+use barrage_quota::RedisMetrics;
+use barrage_store::{MeasuredStore, PostgresStore, SqliteStore, Store, StoreMetrics};
 use barrage_token::Keyring;
+use barrage_trace::{Exporter, Tracer};
 use prometheus::Registry;
 
-use super::build_info;
 use super::process_metrics::ProcessMetrics;
+use super::{build_info, conntrack};
 use crate::config::Config;
 use crate::data_dir::{self, MakeKey};
 use crate::roles::Roles;
@@ -25,6 +28,10 @@ pub(super) struct ProcessContext {
     pub(super) config: Config,
     pub(super) roles: Roles,
     pub(super) registry: Registry,
+    /// Times of calls to Redis; registered where the configuration names a Redis.
+    pub(super) redis: RedisMetrics,
+    /// Traced observations of the histograms in `registry`.
+    pub(super) exemplars: Exemplars,
     pub(super) keyring: Arc<Keyring>,
     pub(super) bus: Arc<dyn Bus>,
     /// Present when a role needs the store.
@@ -33,6 +40,9 @@ pub(super) struct ProcessContext {
     pub(super) breakers: BreakerMetrics,
     pub(super) origins: AllowedOrigins,
     pub(super) stop: Stop,
+    pub(super) tracer: Tracer,
+    /// Taken by the task that runs it; `None` where nothing is traced.
+    pub(super) exporter: Option<Exporter>,
 }
 
 impl ProcessContext {
@@ -46,8 +56,14 @@ impl ProcessContext {
         let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make_key)?);
         let registry = Registry::new();
         registry.register(Box::new(ProcessMetrics::new()?))?;
+        conntrack::register(&registry)?;
+        keyring.register(&registry)?;
+        let store = store.map(|store| measured(store, &registry)).transpose()?;
         build_info::register(roles, &config, &registry)?;
+        let (tracer, exporter) = super::traces::build(&config, roles, &registry)?;
         let bus = open_bus(&config, store.as_ref(), &registry).await?;
+        let unseen = Registry::new();
+        let redis = RedisMetrics::new(if config.redis.is_some() { &registry } else { &unseen })?;
         Ok(ProcessContext {
             ledger: Ledger::new(&registry)?,
             breakers: BreakerMetrics::new(&registry)?,
@@ -56,9 +72,13 @@ impl ProcessContext {
             config,
             roles,
             registry,
+            redis,
+            exemplars: Exemplars::default(),
             keyring,
             bus,
             store,
+            tracer,
+            exporter,
         })
     }
 
@@ -99,6 +119,11 @@ async fn open_bus(
     let file = EmbeddedBus::file(&config.data_dir);
     let bus = EmbeddedBus::open_after(&file, config.bus.clone(), metrics, archived);
     Ok(bus.context("the message log cannot be opened")?)
+}
+
+/// Times the calls of the store, for the metrics of this process.
+fn measured(store: Arc<dyn Store>, registry: &Registry) -> prometheus::Result<Arc<dyn Store>> {
+    Ok(Arc::new(MeasuredStore::new(store, StoreMetrics::new(registry)?)))
 }
 
 /// Opens the store that the configuration names: PostgreSQL or a SQLite file.

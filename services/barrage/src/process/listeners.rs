@@ -37,6 +37,7 @@ impl Listeners {
     /// Fills in settings whose defaults depend on the addresses or the roles.
     pub(super) fn complete(&self, config: &mut Config, roles: Roles, demo: bool) -> anyhow::Result<()> {
         config.uplink.gift_role_min.get_or_insert(gift_role_min(&self.addresses, demo));
+        fill_base_urls(config, roles)?;
         if !roles.entry {
             set_base_urls(config, &self.addresses)?;
         }
@@ -64,7 +65,7 @@ impl Listeners {
         let mut lines = vec!["Barrage is up.".to_owned()];
         lines.extend(hosts.map(|host| format!("  {:<7} {scheme}://{host}/", roles.label())));
         let admin = self.admin_address;
-        lines.push(format!("  admin   http://{admin}/  (/metrics, /healthz, /readyz, /v1/admin)"));
+        lines.push(format!("  admin   http://{admin}/  (/console/, /metrics, /healthz, /readyz, /v1/admin)"));
         lines.extend(config.file.as_ref().map(|file| format!("  config  {}", file.display())));
         lines.push(format!("  data    {}", config.data_dir.display()));
         lines.push("  stop    Ctrl-C".into());
@@ -81,6 +82,20 @@ fn gift_role_min(public: &[SocketAddr], demo: bool) -> Role {
 
 fn is_local(addresses: &[SocketAddr]) -> bool {
     addresses.iter().all(|address| address.ip().is_loopback())
+}
+
+/// Replaces the placeholders of base URLs by the addresses in the environment of this process.
+fn fill_base_urls(config: &mut Config, roles: Roles) -> anyhow::Result<()> {
+    for (runs_here, key, urls) in [
+        (roles.gateway, "gateway.base_urls", &mut config.gateway.base_urls),
+        (roles.uplink, "uplink.base_urls", &mut config.uplink.base_urls),
+    ] {
+        for url in urls.iter_mut().filter(|_| runs_here) {
+            *url = config::fill_placeholders(url, |name| std::env::var(name).ok())
+                .map_err(|why| anyhow::anyhow!("{key}: {why}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Sets the URLs by which clients reach a process without entry: those of its listeners, unless

@@ -4,13 +4,17 @@ mod announce;
 mod audit;
 mod breakers;
 mod build_info;
+mod conntrack;
 mod context;
 mod fleet_ledger;
 mod listeners;
+mod memory_limit;
 mod page;
+pub(crate) mod probe;
 mod process_metrics;
 mod revocations;
 mod services;
+mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use barrage_bus::{Bus, Change, RoomPatch};
+use barrage_exposition::Exposition;
 use barrage_http::{AddressLimits, AdminGate, Front, HttpMetrics, Tls};
 use barrage_protocol::RoomId;
 
@@ -25,10 +30,12 @@ use self::context::ProcessContext;
 use self::listeners::Listeners;
 use self::page::Page;
 use self::services::Services;
+use crate::api::{self, Listener};
 use crate::config::Config;
 use crate::data_dir;
 use crate::health::{self, Checks, HealthContext, Readiness};
 use crate::key_watch::KeyWatch;
+use crate::operator::{self, OperatorParts};
 use crate::ready::ReadyFd;
 use crate::replay::Replay;
 use crate::roles::Roles;
@@ -59,12 +66,16 @@ pub(crate) fn main(config: Config, options: StartOptions) -> anyhow::Result<()> 
 
 async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     let StartOptions { roles, replay, demo, stops_with_stdin, ready } = options;
-    let tls = Tls::load(&config.http)?;
-    let lock = data_dir::open(&config.data_dir)?;
+    let mut tls = Tls::load(&config.http)?;
+    if !(roles.uplink || roles.entry) {
+        tls = tls.map(Tls::http1_only);
+    }
+    // A process of one role keeps nothing there, and runs where it may write no file.
+    let lock = (roles == Roles::ALL).then(|| data_dir::open(&config.data_dir)).transpose()?;
     let listeners = Listeners::bind(roles, &config)?;
     listeners.complete(&mut config, roles, demo)?;
     build_info::log_start(roles, &config, &listeners);
-    let context = Box::pin(ProcessContext::open(config, roles)).await?;
+    let mut context = Box::pin(ProcessContext::open(config, roles)).await?;
     if roles.uplink {
         ensure_room(&context.bus, DEMO_ROOM.parse().expect("a valid id")).await?;
         if let Some(replay) = &replay {
@@ -73,6 +84,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     }
     let mut tasks = Supervisor::new(context.stop.clone());
     follow_keys(&context, &mut tasks);
+    traces::start(&mut context, &mut tasks);
     let health = start_health(&context, &mut tasks);
     let services = Services::start(&context, &listeners, replay, &mut tasks)?;
     let announcement = listeners.announcement(roles, &context.config, ready);
@@ -128,7 +140,11 @@ fn start_health(context: &ProcessContext, tasks: &mut Supervisor) -> HealthConte
         roles: context.roles,
         bus: Arc::clone(&context.bus),
         readiness,
-        registry: context.registry.clone(),
+        exposition: Exposition::new(
+            context.registry.clone(),
+            context.exemplars.clone(),
+            &context.config.metrics,
+        ),
         drain: context.stop.front.clone(),
         tasks: tasks.watch(),
         heartbeat_max: Duration::from_secs(context.config.health.beat_secs_max),
@@ -146,13 +162,20 @@ fn serve(
 ) -> anyhow::Result<()> {
     let (config, stop) = (&context.config, &context.stop);
     let gate = AdminGate::new(Arc::clone(&context.keyring), services.audit, &context.registry)?;
-    let admin_routes = services.admin_routes.merge(health::admin_router(health.clone()));
-    let admin_router = with_fallbacks(health::router(health).merge(gate.guard(admin_routes)));
+    let operator =
+        operator::admin_router(operator_parts(context, &listeners, &health), config.http_client()?)?;
+    let admin_routes = services.admin_routes.merge(health::admin_router(health.clone())).merge(operator);
+    let open_routes = health::router(health).merge(api::router(Listener::Admin));
+    let admin_router = with_console(open_routes.merge(gate.guard(admin_routes)));
     let metrics = HttpMetrics::new(&context.registry)?;
+    if let Some(tls) = &tls {
+        tls.register(&context.registry)?;
+    }
     if context.roles.is_public() {
         let page = Page::new(&config.http.frame_ancestors);
         let router = services
             .public_router
+            .merge(api::router(Listener::Public))
             .fallback(move |method, uri| page.clone().serve(method, uri))
             .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
             .layer(context.origins.layer());
@@ -176,8 +199,20 @@ fn serve(
     Ok(())
 }
 
-fn with_fallbacks(router: Router) -> Router {
-    router
-        .fallback(barrage_http::error::not_found)
-        .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
+fn operator_parts(context: &ProcessContext, listeners: &Listeners, health: &HealthContext) -> OperatorParts {
+    let own_host = crate::config::reachable(listeners.admin_address).remove(0);
+    OperatorParts {
+        bus: Arc::clone(&context.bus),
+        registry: context.registry.clone(),
+        readiness: health.readiness.clone(),
+        own_url: format!("http://{own_host}"),
+        version: build_info::VERSION,
+        revision: build_info::REVISION,
+        stop: context.stop.front.clone(),
+    }
+}
+
+/// Adds the console's page, which answers paths that are no route.
+fn with_console(router: Router) -> Router {
+    router.fallback(operator::serve_page).method_not_allowed_fallback(barrage_http::error::method_not_allowed)
 }

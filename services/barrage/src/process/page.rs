@@ -5,9 +5,7 @@ use barrage_http::ApiError;
 use barrage_protocol::Code;
 use http::{HeaderValue, Method, Uri, header};
 
-#[derive(rust_embed::RustEmbed)]
-#[folder = "../../web/dist/"]
-struct Files;
+use crate::web_files;
 
 /// Content security policy of the page, without further `frame-ancestors`: resources from its own
 /// origin alone, nothing inline. `connect-src` is open, because gateways and uplinks have other
@@ -51,30 +49,18 @@ impl Page {
     }
 
     fn file(self, path: &str) -> Response {
-        let Some(found) = Files::get(path) else {
+        let public = (!path.starts_with(web_files::CONSOLE)).then(|| web_files::get(path));
+        let Some(found) = public.flatten() else {
             return ApiError::new(Code::NotFound, "no such resource; the page is at /").into_response();
         };
         let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static(content_type(path))),
+            (header::CONTENT_TYPE, HeaderValue::from_static(web_files::content_type(path))),
             (header::CONTENT_SECURITY_POLICY, self.policy),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
-        (headers, found.data).into_response()
-    }
-}
-
-fn content_type(path: &str) -> &'static str {
-    match path.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("png") => "image/png",
-        Some("woff2") => "font/woff2",
-        Some("json") => "application/json",
-        _ => "application/octet-stream",
+        (headers, found).into_response()
     }
 }
 
@@ -96,6 +82,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn public_listener_does_not_serve_the_console() {
+        assert!(web_files::get("console/index.html").is_some(), "the console is built");
+        for path in ["/console/index.html", "/console/", "//console/index.html"] {
+            let answer = Page::new(&[]).serve(Method::GET, Uri::from_static(path)).await;
+            assert_eq!(answer.status(), 404, "{path}");
+        }
+    }
+
+    #[tokio::test]
     async fn origin_cannot_add_a_directive() {
         let policy = policy_with(&["https://a.example; script-src *", "https://b.example\n"]).await;
         assert!(policy.ends_with("frame-ancestors 'self'"));
@@ -103,8 +98,8 @@ mod tests {
 
     #[tokio::test]
     async fn page_has_no_policy_besides_the_header() {
-        let page = Files::get("index.html").expect("the page is built");
-        let html = String::from_utf8_lossy(&page.data);
+        let page = web_files::get("index.html").expect("the page is built");
+        let html = String::from_utf8_lossy(&page);
         assert!(!html.contains("Content-Security-Policy"), "a meta tag would forbid other origins as well");
         assert!(policy_with(&[]).await.contains("connect-src 'self' http: https: ws: wss:"));
     }

@@ -8,6 +8,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, Opts};
 
+use super::memory_limit;
+
 /// Collector of the `process_*` metrics. A value that cannot be read keeps its last value.
 #[derive(Debug)]
 pub(super) struct ProcessMetrics {
@@ -16,8 +18,10 @@ pub(super) struct ProcessMetrics {
     max_fds: Gauge,
     resident_bytes: Gauge,
     virtual_bytes: Gauge,
+    memory_limit_bytes: Gauge,
     threads: Gauge,
     start_time: Gauge,
+    host_time: Gauge,
 }
 
 impl ProcessMetrics {
@@ -36,10 +40,18 @@ impl ProcessMetrics {
             )?,
             resident_bytes: gauge("process_resident_memory_bytes", "Resident memory in bytes.")?,
             virtual_bytes: gauge("process_virtual_memory_bytes", "Virtual memory in bytes.")?,
+            memory_limit_bytes: gauge(
+                "barrage_process_memory_limit_bytes",
+                "Memory that the process may have: the limit of its control groups, or the memory of the machine.",
+            )?,
             threads: gauge("process_threads", "Operating system threads of the process.")?,
             start_time: gauge(
                 "process_start_time_seconds",
                 "Start time of the process, as Unix time in seconds.",
+            )?,
+            host_time: gauge(
+                "barrage_host_time_seconds",
+                "Clock of the machine at the scrape, as Unix time in seconds.",
             )?,
         };
         if let Some(started) = start_time_secs() {
@@ -49,6 +61,10 @@ impl ProcessMetrics {
     }
 
     fn read(&self) -> procfs::ProcResult<()> {
+        self.host_time.set(barrage_clock::since_unix_epoch().as_secs_f64());
+        if let Some(limit) = memory_limit::bytes() {
+            self.memory_limit_bytes.set(limit as f64);
+        }
         let process = Process::myself()?;
         let stat = process.stat()?;
         let cpu = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
@@ -63,15 +79,17 @@ impl ProcessMetrics {
         Ok(())
     }
 
-    fn all(&self) -> [&dyn Collector; 7] {
+    fn all(&self) -> [&dyn Collector; 9] {
         [
             &self.cpu_seconds,
             &self.open_fds,
             &self.max_fds,
             &self.resident_bytes,
             &self.virtual_bytes,
+            &self.memory_limit_bytes,
             &self.threads,
             &self.start_time,
+            &self.host_time,
         ]
     }
 }
@@ -113,5 +131,7 @@ mod tests {
         assert!(used > 0.0 && used.fract() != 0.0, "{used}");
         assert!(metrics.resident_bytes.get() > 1_000_000.0);
         assert!(metrics.open_fds.get() >= 3.0);
+        assert!(metrics.memory_limit_bytes.get() > metrics.resident_bytes.get());
+        assert!(metrics.host_time.get() > metrics.start_time.get());
     }
 }

@@ -19,7 +19,7 @@ use barrage_store::Store;
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
 use tokio::sync::watch;
 
-use super::breakers::Breakers;
+use super::breakers::{Breakers, SwitchMetrics};
 use super::context::ProcessContext;
 use super::listeners::Listeners;
 use super::{audit, fleet_ledger};
@@ -73,6 +73,10 @@ impl Services {
         }
         if let (Some(quota), true) = (&quota, roles.entry) {
             services.start_entry(context, quota, listeners, tasks)?;
+        } else if roles.gateway || roles.uplink {
+            // Clients measure gateways and uplinks by the race resource.
+            let race = barrage_entry::race_router(context.config.entry.race_bytes);
+            services.add(race, AdminRoutes::new(Router::new()));
         }
         Ok(services)
     }
@@ -176,6 +180,7 @@ fn start_archiver(
         Arc::clone(store),
         context.config.archiver.clone(),
         ArchiverMetrics::new(&context.registry)?,
+        context.tracer.clone(),
         context.stop.archiver.clone(),
     );
     tasks.spawn(Task::new("archiver", Stage::Archiver), Wakeup::Supervisor, async move {
@@ -192,7 +197,8 @@ fn start_quota(context: &ProcessContext, tasks: &mut Supervisor) -> anyhow::Resu
         let quota = Arc::new(LocalQuota::new(&context.config.quota, LocalQuotaMetrics::new(registry)?));
         return Ok(SharedQuota { quota, breaker: None });
     };
-    let (instances, metrics) = (count_uplinks(&context.bus, tasks), QuotaMetrics::new(registry)?);
+    let metrics = QuotaMetrics::new(registry, context.redis.clone())?;
+    let instances = count_uplinks(&context.bus, tasks);
     let quota = RedisQuota::new(redis, instances, metrics, &context.breakers).context("redis")?;
     let breaker = quota.breaker();
     Ok(SharedQuota { quota: Arc::new(quota), breaker: Some(breaker) })
@@ -220,11 +226,15 @@ fn gateway(context: &ProcessContext) -> anyhow::Result<Gateway> {
         origins: context.origins.clone(),
     };
     let metrics = GatewayMetrics::new(&context.registry, context.ledger.clone())?;
+    let metrics = metrics.with_exemplars(&context.exemplars);
     let (bus, config) = (Arc::clone(&context.bus), context.config.gateway.clone());
-    let gateway = Gateway::start(bus, access, config, metrics, context.stop.front.clone())?
+    let (tracer, shutdown) = (context.tracer.clone(), context.stop.front.clone());
+    let gateway = Gateway::start(bus, access, config, metrics, tracer, shutdown)?
         .with_retention(Duration::from_secs(context.config.bus.retention_secs));
     Ok(match &context.config.redis {
-        Some(redis) => gateway.with_online(Arc::new(RedisOnline::new(redis).context("redis")?)),
+        Some(redis) => {
+            gateway.with_online(Arc::new(RedisOnline::new(redis, context.redis.clone()).context("redis")?))
+        }
         None => gateway,
     })
 }
@@ -246,13 +256,15 @@ fn uplink(
         moderator: Arc::clone(&moderator),
         ledger: context.ledger.clone(),
         anonymous: config.token.anonymous,
+        tracer: context.tracer.clone(),
     };
     let breakers = Breakers { redis: quota.breaker.clone(), moderator };
-    let following = breakers.follow_switches(Arc::clone(&context.bus));
+    let switches = SwitchMetrics::new(&context.registry)?;
+    let following = breakers.follow_switches(Arc::clone(&context.bus), switches);
     tasks.spawn(Task::new("breakers", Stage::Background), Wakeup::Supervisor, async move {
         following.await;
         Ok(())
     });
-    let metrics = UplinkMetrics::new(&context.registry)?;
+    let metrics = UplinkMetrics::new(&context.registry)?.with_exemplars(&context.exemplars);
     Uplink::new(parts, config.uplink.clone(), metrics).context("uplink.limits")
 }

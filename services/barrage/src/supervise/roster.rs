@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::heartbeat::Heartbeat;
@@ -75,7 +76,7 @@ pub(crate) struct Failure {
     pub(crate) cause: Cause,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum State {
     Running,
@@ -103,13 +104,16 @@ pub(crate) struct Roster {
 }
 
 /// One task or part of a task in the answer of `/healthz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Vital {
+    /// Name of the task.
     name: String,
+    /// Whether the task runs, has ended or has failed.
     state: State,
     /// Absent for a task that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     beat_age_ms: Option<u64>,
+    /// Whether the task has not failed and its heartbeat is young.
     is_well: bool,
 }
 

@@ -1,38 +1,17 @@
 //! Every admin route of every role requires a token of the role admin for the room.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use barrage_testkit::{Server, ServerOptions};
 use serde_json::json;
 
+use crate::route_paths;
 use crate::support::{BINARY, start};
 
-/// Collects every admin route from the sources of the roles, such as `/rooms/{room}/mute`.
+/// Returns every admin route, such as `/rooms/{room}/mute`.
 fn routes() -> BTreeSet<String> {
-    let services = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut found = BTreeSet::new();
-    for role in ["barrage", "entry", "gateway", "uplink"] {
-        read(&services.join(role).join("src"), &mut found);
-    }
-    found
-}
-
-fn read(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            // The formatter puts a long route on the line after `.route(`.
-            for after in text.split(".route(").skip(1) {
-                if let Some(route) = after.trim_start().strip_prefix("\"/v1/admin") {
-                    found.insert(route.split('"').next().unwrap().to_owned());
-                }
-            }
-        }
-    }
+    let paths = route_paths::all();
+    paths.iter().filter_map(|path| path.strip_prefix("/v1/admin")).map(str::to_owned).collect()
 }
 
 /// Returns a path of the route: the room is `demo`, and other parameters have any value.

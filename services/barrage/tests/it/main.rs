@@ -11,23 +11,34 @@
     reason = "tests report seeds, figures and skipped parts"
 )]
 
+mod actions;
 mod admin_access;
 mod alone;
 mod bad_input;
+mod channel;
+mod chart;
+mod cli;
 mod client;
 mod client_examples;
 mod configuration;
+mod deploy;
 mod durability;
+mod encrypted;
 mod fleet;
 mod flow;
 mod keys;
 mod limits;
 mod moderation;
+mod openapi;
+mod operator;
 mod pages;
 mod readiness;
 mod recording;
 mod reference;
 mod room;
+mod route_paths;
+mod sources;
 mod supervision;
 mod support;
 mod tokens;
+mod traces;

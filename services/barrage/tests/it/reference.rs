@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use barrage_protocol::Code;
 use barrage_protocol::code::Advice;
-use barrage_testkit::{NatsServer, RawSocket, RedisServer, Server, ServerOptions, wait};
+use barrage_testkit::{NatsServer, RawSocket, RedisServer, Server, ServerOptions, certificates, wait};
 use tokio::process::Command;
 
-use crate::support::{BINARY, MESSAGES, chat, gift};
+use crate::support::{BINARY, MESSAGES, chat, gift, start_probe};
 
 const WRITE: &str = "WRITE_REFERENCE";
 
@@ -150,7 +150,39 @@ async fn scrape(environment: Vec<(String, String)>, found: &mut BTreeMap<String,
         history.body["messages"].as_array().is_some_and(|messages| messages.len() == 2)
     })
     .await;
+    wait::until_true(Duration::from_secs(20), "the ledger of a stage that has settled", async || {
+        server.metrics().await.contains("barrage_ledger_messages_total{")
+    })
+    .await;
     read_metrics(&server.metrics().await, found);
+}
+
+/// Scrapes a server with a certificate.
+async fn scrape_certificate(found: &mut BTreeMap<String, Metric>) {
+    let folder = tempfile::tempdir().unwrap();
+    certificates::make(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let files = [("CERT", file("cert.pem")), ("KEY", file("key.pem"))];
+    let environment = files.map(|(name, file)| (format!("BARRAGE_HTTP__TLS_{name}_FILE"), file)).to_vec();
+    let server = Server::start(BINARY, ServerOptions { environment, ..ServerOptions::default() }).await;
+    read_metrics(&server.metrics().await, found);
+}
+
+/// Scrapes a probe of two sites.
+async fn scrape_probe(found: &mut BTreeMap<String, Metric>) {
+    let (server, folder) =
+        (Server::start(BINARY, ServerOptions::default()).await, tempfile::tempdir().unwrap());
+    let site = format!("[{{name=\"other\",entry_url=\"http://{}\"}}]", server.public);
+    let probe = start_probe(&server, folder.path(), &[("PROBE__SITES", site.as_str())]).await;
+    let text = wait::until(Duration::from_secs(20), "a message from site to site", async || {
+        let url = format!("http://{}/metrics", probe.recipe.address);
+        let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let is_whole = text.contains("barrage_probe_site_delay_milliseconds{")
+            && text.contains("barrage_probe_gateway_up{")
+            && text.contains("barrage_probe_phase_seconds_count{phase=\"entry\"}");
+        is_whole.then_some(text)
+    });
+    read_metrics(&text.await, found);
 }
 
 #[tokio::test]
@@ -161,11 +193,18 @@ async fn metrics_page_is_current() {
     scrape(vec![hook], &mut found).await;
     let servers = [("NATS__URLS", format!("[\"{}\"]", nats.url())), ("REDIS__URL", redis.url())];
     scrape(servers.map(|(name, value)| (format!("BARRAGE_{name}"), value)).to_vec(), &mut found).await;
+    scrape_certificate(&mut found).await;
+    scrape_probe(&mut found).await;
+    // Depends on the machine; the page describes them in words.
+    found.retain(|name, _| !name.starts_with("barrage_host_conntrack_"));
     let mut page = String::from(
         "# Metrics\n\n\
          Generated from the registries of running processes with all roles; do not edit. `GET /metrics` on the\n\
          admin listener returns these metrics in Prometheus' text format. Durations are in seconds, sizes in\n\
          bytes. No label contains a room, a user or an address.\n\n\
+         Where the kernel's firewall tracks connections and `/proc/sys/net/netfilter` is readable, there are also\n\
+         the gauges `barrage_host_conntrack_entries` and `barrage_host_conntrack_entries_limit`. The machine's\n\
+         processors, memory, disks and network are the business of `node_exporter`.\n\n\
          | Name | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n",
     );
     for (name, metric) in &found {

@@ -304,3 +304,40 @@ async fn shutdown_sends_reconnect_and_all_messages_and_exits_with_0() {
     assert_eq!(server.stop("INT").await, Some(0));
     assert_eq!(reading.await.unwrap(), (true, sequence, 4300));
 }
+
+#[tokio::test]
+async fn hottest_rooms_are_named_with_viewers_and_rates() {
+    let server = start().await;
+    let (admin, host) =
+        (server.token("boss", "*", "admin").await, server.token("host", "demo", "host").await);
+    let created = server.admin("PUT", "/rooms/top", &admin, &json!({ "title": "Top" })).await;
+    assert_eq!((created.status, &created.body["id"]), (201, &json!("top")));
+    let mut viewers = Vec::new();
+    for _ in 0..3 {
+        viewers.push(RawSocket::joined(server.public, "demo").await);
+    }
+    let mut quiet = RawSocket::joined(server.public, "top").await;
+    let mut hottest = serde_json::Value::Null;
+    let mut posts = 0;
+    wait::until_true(Duration::from_secs(20), "the room among the hottest", async || {
+        posts += 1;
+        assert_eq!(
+            server.post(MESSAGES, &host, chat(&format!("c{posts}"), &format!("hello {posts}"))).await.status,
+            200
+        );
+        hottest = server.admin("GET", "/top-rooms", &admin, &json!(null)).await.body;
+        hottest["rooms"][0]["room"] == "demo" && server.metric("barrage_room_top_deliveries").await > 0.0
+    })
+    .await;
+    let (demo, top) = (&hottest["rooms"][0], &hottest["rooms"][1]);
+    assert_eq!((&demo["viewers"], &top["heat"]), (&json!(3), &json!("idle")));
+    assert!(demo["heat"].is_string(), "by the rate of the posts: {demo}");
+    assert!(demo["deliveries_per_s"].as_f64().unwrap() > demo["messages_per_s"].as_f64().unwrap(), "{demo}");
+    assert_eq!(
+        (&top["room"], &top["viewers"], &top["deliveries_per_s"]),
+        (&json!("top"), &json!(1), &json!(0.0))
+    );
+    quiet.send_text(r#"{"type":"ping"}"#).await;
+    let viewer = server.token("u1", "demo", "viewer").await;
+    assert_eq!(server.admin("GET", "/top-rooms", &viewer, &json!(null)).await.status, 403);
+}

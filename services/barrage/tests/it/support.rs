@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use barrage_testkit::process::{Process, Recipe, free_address};
 use barrage_testkit::{Server, ServerOptions, wait};
 use serde_json::json;
 use tokio::process::Command;
@@ -50,4 +51,19 @@ pub(crate) async fn barrage(folder: &Path, arguments: &[&str]) -> Output {
 /// Standard output and standard error of a command.
 pub(crate) fn text_of(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+}
+
+/// Starts `barrage probe --serve` against a server, with further settings.
+pub(crate) async fn start_probe(server: &Server, folder: &Path, settings: &[(&str, &str)]) -> Process {
+    let address = free_address();
+    let words = ["probe", "--serve", "--admin-listen", &address.to_string(), "--data-dir"];
+    let mut command = vec![BINARY.to_owned()];
+    command.extend(words.map(str::to_owned));
+    command.push(server.data_dir().display().to_string());
+    let url = format!("http://{}", server.public);
+    let all = [&[("PROBE__ENTRY_URL", url.as_str())], settings].concat();
+    let environment = all.iter().map(|(name, value)| (format!("BARRAGE_{name}"), (*value).to_owned()));
+    let environment = environment.collect();
+    Process::start(Recipe { name: "probe".into(), command, environment, folder: folder.to_owned(), address })
+        .await
 }

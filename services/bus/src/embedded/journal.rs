@@ -31,13 +31,17 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS messages (
   sequence INTEGER PRIMARY KEY, direct INTEGER NOT NULL, room TEXT NOT NULL, previous INTEGER NOT NULL,
   class INTEGER NOT NULL, sender TEXT, id TEXT, fingerprint INTEGER NOT NULL, recipient TEXT,
-  at_ms INTEGER NOT NULL, body BLOB NOT NULL, clock_ms INTEGER NOT NULL DEFAULT 0);
+  at_ms INTEGER NOT NULL, body BLOB NOT NULL, clock_ms INTEGER NOT NULL DEFAULT 0,
+  traceparent TEXT);
 CREATE TABLE IF NOT EXISTS topics (direct INTEGER NOT NULL, room TEXT NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY (direct, room)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL, restriction TEXT NOT NULL,
   PRIMARY KEY (room, user)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS roles (room TEXT PRIMARY KEY, roles TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS actions (room TEXT PRIMARY KEY, actions TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sampling (id INTEGER PRIMARY KEY CHECK (id = 0), sampling TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
@@ -101,10 +105,15 @@ impl Journal {
     fn open_file(path: &Path, file: Arc<LogFile>, mark: Mark) -> rusqlite::Result<Self> {
         let connection = row::connect(path)?;
         connection.execute_batch(SCHEMA)?;
-        let has_clock = connection
-            .prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'clock_ms'")?
-            .exists([])?;
-        if !has_clock {
+        let has = |column: &str| {
+            let mut columns =
+                connection.prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = ?1")?;
+            columns.exists([column])
+        };
+        if !has("traceparent")? {
+            connection.execute_batch("ALTER TABLE messages ADD COLUMN traceparent TEXT")?;
+        }
+        if !has("clock_ms")? {
             // A log of an older version was stamped by the wall clock.
             connection.execute_batch(
                 "BEGIN; ALTER TABLE messages ADD COLUMN clock_ms INTEGER NOT NULL DEFAULT 0;
@@ -190,19 +199,19 @@ impl Journal {
 
     /// Passes the messages accepted at or after `from_ms` of the log's clock to `each`, in order.
     pub(crate) fn recent(&self, from_ms: u64, mut each: impl FnMut(Entry)) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare(
-            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body, direct, fingerprint, clock_ms
-             FROM messages WHERE clock_ms >= ?1 ORDER BY sequence",
-        )?;
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {}, direct, fingerprint, clock_ms FROM messages WHERE clock_ms >= ?1 ORDER BY sequence",
+            row::MESSAGE
+        ))?;
         let mut rows = statement.query([from_ms.cast_signed()])?;
         while let Some(row) = rows.next()? {
             let message = row::message(row)?;
-            let topic = row::topic(row.get(9)?, &message.room);
+            let topic = row::topic(row.get(10)?, &message.room);
             each(Entry {
                 message: Arc::new(message),
                 topic,
-                fingerprint: row.get::<_, i64>(10)?.cast_unsigned(),
-                clock_ms: row.get::<_, i64>(11)?.cast_unsigned(),
+                fingerprint: row.get::<_, i64>(11)?.cast_unsigned(),
+                clock_ms: row.get::<_, i64>(12)?.cast_unsigned(),
             });
         }
         Ok(())
@@ -217,7 +226,14 @@ impl Journal {
         self.each(&mut settings, "SELECT restriction, room, user FROM restrictions", |row| {
             Ok(SettingKey::Restriction(row::room(row, 1)?, row::parsed(row, 2)?))
         })?;
+        self.each(&mut settings, "SELECT roles, room FROM roles", |row| {
+            Ok(SettingKey::Roles(row::room(row, 1)?))
+        })?;
+        self.each(&mut settings, "SELECT actions, room FROM actions", |row| {
+            Ok(SettingKey::Actions(row::room(row, 1)?))
+        })?;
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
+        self.each(&mut settings, "SELECT sampling FROM sampling", |_| Ok(SettingKey::Sampling))?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
             let of_all = row.get_ref(1)?.as_str()?.is_empty();
             Ok(SettingKey::Revocation(if of_all { None } else { Some(row::parsed(row, 1)?) }))
@@ -254,8 +270,8 @@ impl Journal {
         let mut reserved = self.reserved;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body, clock_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body, clock_ms, traceparent)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?;
             let mut lasts: HashMap<&Topic, &Message> = HashMap::new();
             for Entry { message: m, topic, fingerprint, clock_ms } in entries {
@@ -272,6 +288,7 @@ impl Journal {
                     m.at_ms.cast_signed(),
                     &m.body[..],
                     clock_ms.cast_signed(),
+                    m.trace.as_ref().map(|trace| trace.traceparent()),
                 ])?;
                 lasts.insert(topic, m);
             }
@@ -325,9 +342,27 @@ impl Journal {
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
                 params![room.as_str(), user.as_str()],
             ),
+            (SettingKey::Roles(room), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO roles (room, roles) VALUES (?1, ?2)",
+                params![room.as_str(), json],
+            ),
+            (SettingKey::Roles(room), None) => {
+                connection.execute("DELETE FROM roles WHERE room = ?1", [room.as_str()])
+            }
+            (SettingKey::Actions(room), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO actions (room, actions) VALUES (?1, ?2)",
+                params![room.as_str(), json],
+            ),
+            (SettingKey::Actions(room), None) => {
+                connection.execute("DELETE FROM actions WHERE room = ?1", [room.as_str()])
+            }
             (SettingKey::Switches, Some(json)) => {
                 connection.execute("INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)", [json])
             }
+            (SettingKey::Sampling, Some(json)) => {
+                connection.execute("INSERT OR REPLACE INTO sampling (id, sampling) VALUES (0, ?1)", [json])
+            }
+            (SettingKey::Sampling, None) => connection.execute("DELETE FROM sampling", []),
             (SettingKey::Switches, None) => connection.execute("DELETE FROM switches", []),
             (SettingKey::Revocation(of), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO revocations (user, before_secs) VALUES (?1, ?2)",

@@ -22,10 +22,10 @@ impl JournalReader {
 
     /// Reads up to `limit` messages of all rooms after a position.
     pub(crate) fn room_messages(&self, after: Sequence, limit: usize) -> rusqlite::Result<Vec<Arc<Message>>> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT sequence, room, previous, class, sender, id, recipient, at_ms, body
-             FROM messages WHERE sequence > ?1 AND direct = 0 ORDER BY sequence LIMIT ?2",
-        )?;
+        let mut statement = self.0.prepare_cached(&format!(
+            "SELECT {} FROM messages WHERE sequence > ?1 AND direct = 0 ORDER BY sequence LIMIT ?2",
+            row::MESSAGE
+        ))?;
         let rows = statement.query_map(params![after.0.cast_signed(), limit.cast_signed()], |row| {
             row::message(row).map(Arc::new)
         })?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use barrage_protocol::{Class, Message, RoomId, Sequence};
+use barrage_protocol::{Class, Message, RoomId, Sequence, TraceContext, Traceparent};
 use rusqlite::{Connection, Row};
 
 use crate::log::Topic;
@@ -50,6 +50,16 @@ pub(crate) fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
     RoomId::parse(if text.is_empty() { "-" } else { text }).map_err(|error| corrupt(column, error))
 }
 
+/// Columns of a message, in the order that [`message`] reads them.
+pub(crate) const MESSAGE: &str =
+    "sequence, room, previous, class, sender, id, recipient, at_ms, body, traceparent";
+
+/// Reads the trace of a message; messages that are not sampled have none.
+fn trace(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Box<TraceContext>>> {
+    let text = row.get_ref(column)?.as_str_or_null()?;
+    Ok(text.and_then(|text| text.parse::<Traceparent>().ok()).map(|parent| Box::new(parent.context)))
+}
+
 pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let optional = |column: usize| row.get::<_, Option<String>>(column);
     let class = match row.get::<_, i64>(3)? {
@@ -67,6 +77,7 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         id: optional(5)?.map(|s| s.parse().map_err(|e| corrupt(5, e))).transpose()?,
         to: optional(6)?.map(|s| s.parse().map_err(|e| corrupt(6, e))).transpose()?,
         at_ms: row.get::<_, i64>(7)?.cast_unsigned(),
+        trace: trace(row, 9)?,
         body: row.get::<_, Vec<u8>>(8)?.into(),
     })
 }

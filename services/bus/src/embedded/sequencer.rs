@@ -184,6 +184,7 @@ impl Sequencer {
                 id: draft.id,
                 to: draft.to,
                 at_ms: now_ms,
+                trace: draft.trace,
                 body: draft.body,
             });
             commit.entries.push(Entry { message, topic, fingerprint: draft.fingerprint, clock_ms });

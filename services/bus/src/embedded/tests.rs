@@ -40,6 +40,7 @@ fn gift(id: &str) -> Draft {
         id: Some(id.parse().unwrap()),
         fingerprint: 1,
         to: None,
+        trace: None,
         body: "{}".into(),
     }
 }
@@ -229,4 +230,18 @@ async fn log_of_an_older_version_is_migrated() {
     let bus = open(folder.path(), &clock, 1);
     assert!(publish(&bus, "old").await.duplicate);
     assert_eq!(outcome(&bus, Sequence::ZERO).await, (RepairOutcome::Complete, 1));
+}
+
+#[tokio::test]
+async fn a_log_of_a_version_without_traces_is_readable() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let bus = open(folder.path(), &clock, 0);
+    publish(&bus, "old").await;
+    drop(bus);
+    let connection = rusqlite::Connection::open(EmbeddedBus::file(folder.path())).unwrap();
+    connection.execute_batch("ALTER TABLE messages DROP COLUMN traceparent; DROP TABLE sampling").unwrap();
+    drop(connection);
+    let bus = open(folder.path(), &clock, 0);
+    publish(&bus, "new").await;
+    assert_eq!(outcome(&bus, Sequence::ZERO).await, (RepairOutcome::Complete, 2));
 }

@@ -4,13 +4,17 @@
 //! that moment, so that two concurrent changes never overwrite each other. The arithmetic here is
 //! pure; the engines apply a change under compare-and-swap on the value's revision.
 
+use barrage_protocol::action::RoomRole;
 use barrage_protocol::{RoomId, UserId};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::action::{ActionLog, ActionRecord, ActionResult};
 use super::error::ChangeError;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
+use super::role::RoomRoles;
 use super::room::{RoomPatch, RoomSettings};
+use super::sampling::SamplingOverlay;
 use super::switch::Switches;
 
 /// One change of the settings; it names the one value that it changes.
@@ -39,6 +43,41 @@ pub enum Change {
         /// Kind of restriction to lift; the other kind stays.
         kind: RestrictionKind,
     },
+    /// Gives a user a role in a room; `Viewer` takes it back. Refused beyond the room's maximum.
+    Role {
+        /// Room in which the role counts; other rooms are not affected.
+        room: RoomId,
+        /// User who gets the role.
+        user: UserId,
+        /// Role from now on.
+        role: RoomRole,
+    },
+    /// Remembers the role of a token that posted or acted in a room.
+    SeeRole {
+        /// Room in which the token was used.
+        room: RoomId,
+        /// User of the token.
+        user: UserId,
+        /// Role of the token; an admin's counts as `Host`.
+        role: RoomRole,
+    },
+    /// Remembers an action that begins. A known one stays as it is; the same key with another
+    /// content is refused.
+    BeginAction {
+        /// Room of the action, which has its own log.
+        room: RoomId,
+        /// Key, content and value of the action, without a result.
+        record: ActionRecord,
+    },
+    /// Remembers the result of an action that began; the first result stays.
+    EndAction {
+        /// Room of the action.
+        room: RoomId,
+        /// [`ActionRecord::key`] of the action.
+        key: u64,
+        /// Result for those who ask again.
+        result: ActionResult,
+    },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
         /// Name of the switch, one of those that [`Switches::list`] returns.
@@ -46,6 +85,9 @@ pub enum Change {
         /// New value of the switch; one that the switch does not take is refused.
         value: Value,
     },
+    /// Sets keys of the sampling of traces on all instances; `null` removes a key. The caller has
+    /// checked the keys and values.
+    Sampling(Map<String, Value>),
     /// Refuses tokens that were minted before a time. Of two such times the later one counts.
     Revoke {
         /// User whose tokens are refused; `None` means all users.
@@ -77,10 +119,22 @@ impl Changed {
         self.after.as_ref().and_then(Setting::restrictions).unwrap_or_default()
     }
 
+    /// Returns the room's last actions after the change; none for changes of other things.
+    #[must_use]
+    pub fn actions(&self) -> ActionLog {
+        self.after.as_ref().and_then(Setting::actions).cloned().unwrap_or_default()
+    }
+
     /// Returns the switches after the change; the default for changes of other things.
     #[must_use]
     pub fn switches(&self) -> Switches {
         self.after.as_ref().and_then(Setting::switches).unwrap_or_default()
+    }
+
+    /// Returns the sampling of traces after the change; empty for changes of other things.
+    #[must_use]
+    pub fn sampling(&self) -> SamplingOverlay {
+        self.after.as_ref().and_then(Setting::sampling).cloned().unwrap_or_default()
     }
 }
 
@@ -88,8 +142,13 @@ impl Changed {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum SettingKey {
     Switches,
+    Sampling,
     Room(RoomId),
     Restriction(RoomId, UserId),
+    /// All roles of a room.
+    Roles(RoomId),
+    /// The last actions of a room.
+    Actions(RoomId),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
 }
@@ -102,8 +161,14 @@ pub enum Setting {
     Room(RoomSettings),
     /// Restrictions of a user in a room.
     Restrictions(Restrictions),
+    /// Roles of one room, all in one value; they are never removed.
+    Roles(RoomRoles),
+    /// The last actions of one room; they are never removed.
+    Actions(ActionLog),
     /// Switches of the platform, all in one value.
     Switches(Switches),
+    /// Sampling of traces, as far as it differs from the configuration.
+    Sampling(SamplingOverlay),
     /// Tokens minted before this time, in Unix seconds, are refused.
     RevokedBefore(u64),
 }
@@ -117,8 +182,20 @@ impl Setting {
         if let Setting::Restrictions(restrictions) = self { Some(*restrictions) } else { None }
     }
 
+    fn roles(&self) -> Option<&RoomRoles> {
+        if let Setting::Roles(roles) = self { Some(roles) } else { None }
+    }
+
+    fn actions(&self) -> Option<&ActionLog> {
+        if let Setting::Actions(log) = self { Some(log) } else { None }
+    }
+
     fn switches(&self) -> Option<Switches> {
         if let Setting::Switches(switches) = self { Some(*switches) } else { None }
+    }
+
+    fn sampling(&self) -> Option<&SamplingOverlay> {
+        if let Setting::Sampling(sampling) = self { Some(sampling) } else { None }
     }
 
     pub(crate) fn revoked_before(&self) -> Option<u64> {
@@ -134,7 +211,10 @@ impl Setting {
         Ok(match key {
             SettingKey::Room(_) => Setting::Room(serde_json::from_slice(json)?),
             SettingKey::Restriction(..) => Setting::Restrictions(serde_json::from_slice(json)?),
+            SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
+            SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
             SettingKey::Switches => Setting::Switches(serde_json::from_slice(json)?),
+            SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
         })
     }
@@ -148,7 +228,12 @@ impl Change {
             Change::Restrict { room, user, .. } | Change::Lift { room, user, .. } => {
                 SettingKey::Restriction(room.clone(), user.clone())
             }
+            Change::Role { room, .. } | Change::SeeRole { room, .. } => SettingKey::Roles(room.clone()),
+            Change::BeginAction { room, .. } | Change::EndAction { room, .. } => {
+                SettingKey::Actions(room.clone())
+            }
             Change::Switch { .. } => SettingKey::Switches,
+            Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
         }
     }
@@ -161,6 +246,8 @@ impl Change {
         now_ms: u64,
     ) -> Result<Option<Setting>, ChangeError> {
         let restrictions = || current.and_then(Setting::restrictions).unwrap_or_default();
+        let roles = || current.and_then(Setting::roles).cloned().unwrap_or_default();
+        let actions = || current.and_then(Setting::actions).cloned().unwrap_or_default();
         let in_force = |changed: Restrictions| {
             let left = Restrictions {
                 mute_until_ms: changed.until_ms(RestrictionKind::Mute, now_ms),
@@ -175,9 +262,17 @@ impl Change {
             }
             Change::Restrict { restriction, .. } => in_force(restrictions().with(*restriction)),
             Change::Lift { kind, .. } => in_force(restrictions().without(*kind)),
+            Change::Role { user, role, .. } => Some(Setting::Roles(roles().give(user, *role)?)),
+            Change::SeeRole { user, role, .. } => Some(Setting::Roles(roles().see(user, *role))),
+            Change::BeginAction { record, .. } => Some(Setting::Actions(actions().begin(record)?)),
+            Change::EndAction { key, result, .. } => Some(Setting::Actions(actions().end(*key, *result))),
             Change::Switch { name, value } => {
                 let switches = current.and_then(Setting::switches).unwrap_or_default();
                 Some(Setting::Switches(switches.with(name, value.clone())?))
+            }
+            Change::Sampling(patch) => {
+                let changed = current.and_then(Setting::sampling).cloned().unwrap_or_default().patched(patch);
+                (!changed.values().is_empty()).then_some(Setting::Sampling(changed))
             }
             Change::Revoke { before_secs, .. } => {
                 let known = current.and_then(Setting::revoked_before).unwrap_or_default();
@@ -190,7 +285,8 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::room::Prewarm;
+    use crate::settings::room::{Pinned, Prewarm};
+    use barrage_protocol::Sequence;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -209,11 +305,13 @@ mod tests {
         let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
         let put =
             |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
+        let pinned = Pinned { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
         let mut room = patched(None, put(Some("A"))).unwrap();
         let patches = [
             RoomPatch::MuteAll(true),
             RoomPatch::SlowMode { secs: 5 },
             RoomPatch::SetPrewarm(prewarm),
+            RoomPatch::Pin(pinned.clone()),
             RoomPatch::Close,
         ];
         for patch in patches {
@@ -225,6 +323,7 @@ mod tests {
             mute_all: true,
             slow_mode_secs: 5,
             stream_started_at_ms: NOW_MS,
+            pinned: Some(pinned),
             prewarms: vec![prewarm],
         };
         assert_eq!(room, expected);
@@ -234,6 +333,10 @@ mod tests {
         assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
         let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
         assert_eq!(cancelled, RoomSettings { prewarms: vec![], ..expected });
+        let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
+        assert_eq!(other, cancelled, "another message is pinned");
+        let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
+        assert_eq!(unpinned.pinned, None);
         let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
         assert_eq!(again, Err(ChangeError::UnknownPrewarm));
     }

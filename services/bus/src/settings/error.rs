@@ -1,5 +1,6 @@
 //! Why a change does not fit the settings.
 
+use super::role::ROLES_PER_ROOM_MAX;
 use super::switch::SwitchError;
 
 /// Maximum number of pre-warms of all rooms that are not over; a further one is refused.
@@ -20,4 +21,10 @@ pub enum ChangeError {
     /// The room has no pre-warm for this time.
     #[error("there is no such pre-warm, or it is over")]
     UnknownPrewarm,
+    /// The same sender used this id for another action in the room.
+    #[error("this action id was used for another action; choose a new id")]
+    ActionConflict,
+    /// The room gives [`ROLES_PER_ROOM_MAX`] roles already.
+    #[error("a room gives at most {ROLES_PER_ROOM_MAX} roles; take one back first")]
+    RolesFull,
 }

@@ -1,11 +1,14 @@
 //! Settings of one room, and patches that change one of them.
 
+use barrage_protocol::Sequence;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::error::ChangeError;
 
 /// Settings of one room, in force on all instances; a field absent in storage has its default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RoomSettings {
     /// Name of the room that pages show; may be empty.
@@ -21,10 +24,22 @@ pub struct RoomSettings {
     /// Announced pre-warms; those that are over may still be listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prewarms: Vec<Prewarm>,
+    /// Message that moderators pinned; pages show it until it is unpinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pinned>,
+}
+
+/// A pinned message, as it was broadcast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pinned {
+    /// Position of the message in the room's chain.
+    pub sequence: Sequence,
+    /// Body of the message.
+    pub message: Value,
 }
 
 /// An announcement of many viewers at a known time: the fleet is scaled out before they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prewarm {
     /// Expected arrival of the viewers in Unix milliseconds; identifies the pre-warm within its room.
     pub at_ms: u64,
@@ -66,6 +81,13 @@ pub enum RoomPatch {
         /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
         secs: u32,
     },
+    /// Pins a message; it replaces the one that was pinned before.
+    Pin(Pinned),
+    /// Removes the pinned message; changes nothing when there is none.
+    Unpin {
+        /// Removes the pinned message only when it is the one at this position.
+        only: Option<Sequence>,
+    },
     /// Closes the room: joins and posts are refused from now on.
     Close,
     /// Adds a pre-warm, or replaces the one for the same time.
@@ -100,6 +122,10 @@ impl RoomPatch {
             RoomPatch::Ensure { .. } => {}
             RoomPatch::MuteAll(on) => after.mute_all = *on,
             RoomPatch::SlowMode { secs } => after.slow_mode_secs = *secs,
+            RoomPatch::Pin(pinned) => after.pinned = Some(pinned.clone()),
+            RoomPatch::Unpin { only } => {
+                after.pinned = after.pinned.filter(|pinned| only.is_some_and(|only| only != pinned.sequence));
+            }
             RoomPatch::Close => after.closed = true,
             RoomPatch::SetPrewarm(prewarm) => {
                 after.prewarms.retain(|known| known.at_ms != prewarm.at_ms && !known.is_over(now_ms));

@@ -1,6 +1,7 @@
 //! Switches that operators set on all instances at once: features to turn off, breakers to force.
 
 use barrage_flow::Forced;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub struct Switches {
     pub read_only: bool,
     /// Uplinks refuse requests for history, which read the store.
     pub history_off: bool,
+    /// Clients stop the search for longer heartbeat intervals and ping at the gateway's own.
+    pub fixed_heartbeat: bool,
     /// Forces the breaker before Redis; open, each instance spends its own share of the limits.
     pub redis: Forced,
     /// Forces the breaker before the moderation hook.
@@ -27,13 +30,14 @@ pub struct Switches {
 }
 
 /// Name, values and meaning of each switch, as operators see them.
-const TABLE: [(&str, &str, &str); 8] = [
+const TABLE: [(&str, &str, &str); 9] = [
     ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
     ("no-entries", ON_OFF, "joins are not counted"),
     ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are dropped"),
     ("hold-chat", ON_OFF, "chat of viewers is answered `held`: its sender alone sees it"),
     ("read-only", ON_OFF, "only admins post; everything else is refused, gifts included"),
     ("history-off", ON_OFF, "history is not read"),
+    ("fixed-heartbeat", ON_OFF, "clients ping at `gateway.ping_interval_ms` and try no longer interval"),
     ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
     ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),
 ];
@@ -41,7 +45,7 @@ const ON_OFF: &str = "true, false";
 const BREAKER: &str = "no, open, closed";
 
 /// One switch, as the admin API and the console show it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SwitchView {
     /// Name of the switch, in kebab case, as commands take it.
     pub name: String,

@@ -11,6 +11,7 @@ pub(crate) fn draft(room: &str, sender: &str, id: &str, class: Class) -> Draft {
         id: Some(id.parse().unwrap()),
         fingerprint: 1,
         to: None,
+        trace: None,
         body: format!(r#"{{"id":"{id}"}}"#).into(),
     }
 }

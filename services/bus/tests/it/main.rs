@@ -37,6 +37,7 @@ macro_rules! on_both_engines {
 
 on_both_engines!(
     messages::a_subscriber_receives_all_messages_of_its_room_as_a_closed_chain,
+    messages::the_trace_of_a_sampled_message_travels_with_it,
     messages::an_id_identifies_a_message_of_its_sender_in_its_room_only,
     messages::a_thousand_posts_under_one_id_are_one_message,
     messages::a_package_gets_consecutive_positions_or_none,

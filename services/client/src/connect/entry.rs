@@ -1,39 +1,27 @@
-//! Requests to entry for endpoints, and the fallback when entry does not answer.
-
-use std::time::Duration;
+//! Questions of a viewer to its sources, and the endpoints of an answer by transport.
 
 use barrage_protocol::entry::{Endpoint, EntryAnswer, Transport};
 
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
-use crate::http::refusal;
+use crate::http::HttpPool;
+pub(crate) use crate::source::Purpose;
+use crate::source::{self, Question};
 
-/// Longest wait for an answer of entry.
-const TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Asks entry for endpoints. Returns the fallback of the configuration when entry does not answer; a
-/// refusal of entry is final.
-pub(crate) async fn ask(http: &reqwest::Client, config: &ViewerConfig) -> Result<EntryAnswer, ConnectError> {
-    let url = format!("{}/v1/entry?room={}", config.entry_url, config.room);
-    let answered = async {
-        let response = http.get(url).timeout(TIMEOUT).send().await.map_err(ConnectError::failed)?;
-        refusal(response).await?.json::<EntryAnswer>().await.map_err(ConnectError::failed)
+/// Asks entry for endpoints, or another source when no entry answers. A refusal of entry is final.
+pub(crate) async fn ask(
+    pool: &HttpPool,
+    config: &ViewerConfig,
+    purpose: Purpose,
+) -> Result<EntryAnswer, ConnectError> {
+    let question = Question {
+        entry_url: &config.entry_url,
+        config: &config.sources,
+        embedded: config.fallback.as_ref(),
+        room: &config.room,
+        purpose,
     };
-    match (answered.await, &config.fallback) {
-        (Err(ConnectError::Failed(_) | ConnectError::Timeout), Some(fallback)) => {
-            Ok(filled(fallback, config))
-        }
-        (answer, _) => answer,
-    }
-}
-
-/// Fills the room into the URLs of the fallback.
-fn filled(fallback: &EntryAnswer, config: &ViewerConfig) -> EntryAnswer {
-    let mut answer = fallback.clone();
-    for endpoint in &mut answer.downlinks {
-        endpoint.url = endpoint.url.replace("{room}", config.room.as_str());
-    }
-    answer
+    source::ask(pool, question).await
 }
 
 /// Returns the endpoints of one transport in their order.

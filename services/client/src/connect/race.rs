@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
-use barrage_protocol::entry::{Endpoint, EntryAnswer, RaceReport, RaceResult};
+use barrage_protocol::entry::{Endpoint, EntryAnswer, RaceReport, RaceResult, UplinkRaceResult};
 use futures_util::future::join_all;
 use tokio::time::Instant;
+
+/// Uplinks of an answer that are measured: entry names three.
+const UPLINKS_MAX: usize = 3;
 
 /// Sorts the raced endpoints by their times, and reports the times to entry.
 pub(super) async fn run(
@@ -19,14 +22,13 @@ pub(super) async fn run(
         return endpoints;
     }
     let timeout = Duration::from_millis(answer.race.timeout_ms);
-    let times =
-        join_all(endpoints[..width].iter().map(|endpoint| time(http, endpoint, timeout, answer.race.bytes)))
-            .await;
+    let bases: Vec<_> = endpoints[..width].iter().map(base).collect();
+    let times = join_all(bases.iter().map(|base| time(http, base, timeout, answer.race.bytes))).await;
     let results = endpoints[..width].iter().zip(&times).map(|(endpoint, elapsed)| RaceResult {
         gateway: endpoint.gateway.clone(),
-        elapsed_ms: elapsed.map(|e| u64::try_from(e.as_millis()).unwrap_or(u64::MAX)),
+        elapsed_ms: elapsed.map(whole_ms),
     });
-    let report = RaceReport { results: results.collect() };
+    let report = RaceReport { results: results.collect(), uplinks: Vec::new() };
     let sent = http.post(format!("{entry_url}/v1/entry/race")).timeout(timeout).json(&report).send();
     // In the background, because the viewer must not wait for the report.
     tokio::spawn(async move { drop(sent.await) });
@@ -36,15 +38,37 @@ pub(super) async fn run(
     order.map(|index| endpoints[index].clone()).collect()
 }
 
-/// Returns the time of one race; `None` for a wrong or a late answer.
-async fn time(
-    http: &reqwest::Client,
-    endpoint: &Endpoint,
-    timeout: Duration,
-    bytes: u64,
-) -> Option<Duration> {
+/// Measures the first uplinks of an answer in the background and reports their times to entry, which
+/// orders later answers by them. No post waits for it.
+pub(crate) fn measure_uplinks(http: &reqwest::Client, entry_url: &str, answer: &EntryAnswer) {
+    let urls: Vec<String> = answer.uplinks.iter().take(UPLINKS_MAX).cloned().collect();
+    if urls.len() < 2 {
+        return;
+    }
+    let (http, report_url) = (http.clone(), format!("{entry_url}/v1/entry/race"));
+    let (timeout, bytes) = (Duration::from_millis(answer.race.timeout_ms), answer.race.bytes);
+    tokio::spawn(async move {
+        let times = join_all(urls.iter().map(|url| time(&http, url, timeout, bytes))).await;
+        let results = urls.iter().zip(times);
+        let results = results
+            .map(|(url, elapsed)| UplinkRaceResult { url: url.clone(), elapsed_ms: elapsed.map(whole_ms) });
+        let report = RaceReport { results: Vec::new(), uplinks: results.collect() };
+        drop(http.post(report_url).timeout(timeout).json(&report).send().await);
+    });
+}
+
+fn whole_ms(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the base URL of an endpoint, for HTTP.
+fn base(endpoint: &Endpoint) -> String {
     let url = endpoint.url.replacen("ws", "http", 1);
-    let base = url.split("/v1/").next()?;
+    url.split("/v1/").next().unwrap_or_default().to_owned()
+}
+
+/// Returns the time of one race; `None` for a wrong or a late answer.
+async fn time(http: &reqwest::Client, base: &str, timeout: Duration, bytes: u64) -> Option<Duration> {
     let started = Instant::now();
     let response = http.get(format!("{base}/v1/race")).timeout(timeout).send().await.ok()?;
     let body = response.error_for_status().ok()?.bytes().await.ok()?;

@@ -9,6 +9,8 @@ use barrage_protocol::entry::Transport;
 use barrage_protocol::frame::{ClientFrame, Hello, ServerFrame};
 use tokio::sync::mpsc;
 
+use crate::ladder::{EndCause, LadderEvent};
+
 /// Frames read ahead of the viewer. At the bound the client stops reading.
 pub(crate) const INCOMING_MAX: usize = 64;
 /// Frames that wait to be written. Beyond, heartbeats and repairs are dropped: the connection does not
@@ -35,6 +37,8 @@ pub(crate) enum Incoming {
     Closed {
         /// Close code, if the server sent one.
         code: Option<u16>,
+        /// Whether the server gave a reason.
+        cause: EndCause,
         /// Message of the server, or the cause of the failure.
         message: String,
     },
@@ -51,18 +55,26 @@ pub(crate) struct Link {
     pub(crate) _tasks: Tasks,
 }
 
+/// Result of attempts to open a connection, with their events for the ladder.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// `None` when no attempt succeeded.
+    pub(crate) link: Option<Link>,
+    pub(crate) events: Vec<(u64, LadderEvent<Transport>)>,
+}
+
 /// Attempt to open a connection; aborted on drop.
 #[derive(Debug)]
-pub(crate) struct Opening(tokio::task::JoinHandle<Option<Link>>);
+pub(crate) struct Opening(tokio::task::JoinHandle<Opened>);
 
 impl Opening {
-    pub(crate) fn spawn(opening: impl Future<Output = Option<Link>> + Send + 'static) -> Self {
+    pub(crate) fn spawn(opening: impl Future<Output = Opened> + Send + 'static) -> Self {
         Opening(tokio::spawn(opening))
     }
 
-    /// Waits for the connection; `None` when the attempt failed. Cancel-safe.
-    pub(crate) async fn opened(&mut self) -> Option<Link> {
-        (&mut self.0).await.ok().flatten()
+    /// Waits for the end of the attempt. Cancel-safe.
+    pub(crate) async fn opened(&mut self) -> Opened {
+        (&mut self.0).await.unwrap_or_default()
     }
 }
 

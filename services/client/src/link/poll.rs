@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use super::{INCOMING_MAX, Incoming, Link, OUTGOING_MAX, Tasks};
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
-use crate::http::refusal;
+use crate::http::{HttpPool, refusal};
+use crate::ladder::EndCause;
 
 /// Longest wait of one poll at the server, in seconds.
 const WAIT_SECS: u64 = 20;
@@ -24,13 +25,13 @@ const NO_PING_MS: u64 = 24 * 3600 * 1000;
 
 /// Sends the first poll and makes a hello from its position.
 pub(crate) async fn connect(
-    http: &reqwest::Client,
+    pool: &HttpPool,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     after: Option<Sequence>,
 ) -> Result<Link, ConnectError> {
-    let query = Query { after, ..Query::default() };
-    let first = get(http, &endpoint.url, config.token.as_deref(), &query);
+    let query = Query { after, client: config.stated_json(), ..Query::default() };
+    let first = get(pool, &endpoint.url, config.token.as_deref(), &query);
     let (first, notices) =
         tokio::time::timeout(config.connect_timeout, first).await.map_err(|_| ConnectError::Timeout)??;
     let position = first.sequence;
@@ -39,6 +40,7 @@ pub(crate) async fn connect(
         user: None,
         connection: "poll".into(),
         ping_interval_ms: NO_PING_MS,
+        ping_interval_ms_max: None,
         sequence: position,
         resume: after.is_some(),
         online: 0,
@@ -47,13 +49,13 @@ pub(crate) async fn connect(
     let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     let token = config.token.clone();
-    tasks.spawn(answer_repairs(http.clone(), endpoint.url.clone(), token.clone(), sent, frames.clone()));
-    let (http, url) = (http.clone(), endpoint.url.clone());
+    tasks.spawn(answer_repairs(pool.clone(), endpoint.url.clone(), token.clone(), sent, frames.clone()));
+    let (pool, url) = (pool.clone(), endpoint.url.clone());
     tasks.spawn(async move {
         let mut position = position;
         let mut pending: Vec<_> = notices.into_iter().map(ServerFrame::Notice).collect();
         pending.extend(Some(first).filter(|_| after.is_some()).map(ServerFrame::Batch));
-        let (code, message) = loop {
+        let (code, cause, message) = loop {
             for frame in pending.drain(..) {
                 if let ServerFrame::Batch(batch) = &frame {
                     position = batch.sequence;
@@ -66,8 +68,8 @@ pub(crate) async fn connect(
             let earliest = tokio::time::Instant::now() + PACE;
             // An empty `ack` announces that this client acknowledges notices, so that they end the wait.
             let ack = token.as_ref().map(|_| String::new());
-            let query = Query { after: Some(position), wait_secs: WAIT_SECS, ack };
-            match tokio::time::timeout(wait, get(&http, &url, token.as_deref(), &query)).await {
+            let query = Query { after: Some(position), wait_secs: WAIT_SECS, ack, client: None };
+            match tokio::time::timeout(wait, get(&pool, &url, token.as_deref(), &query)).await {
                 Ok(Ok((next, notices))) => {
                     if next.sequence <= position {
                         tokio::time::sleep_until(earliest).await;
@@ -75,12 +77,14 @@ pub(crate) async fn connect(
                     pending.extend(notices.into_iter().map(ServerFrame::Notice));
                     pending.push(ServerFrame::Batch(next));
                 }
-                Ok(Err(ConnectError::Refused(refusal))) => break (final_code(&refusal), refusal.message),
-                Ok(Err(error)) => break (None, error.to_string()),
-                Err(_) => break (None, "the server did not answer a poll".to_owned()),
+                Ok(Err(ConnectError::Refused(refusal))) => {
+                    break (final_code(&refusal), EndCause::Closed, refusal.message);
+                }
+                Ok(Err(error)) => break (None, EndCause::Lost, error.to_string()),
+                Err(_) => break (None, EndCause::Lost, "the server did not answer a poll".to_owned()),
             }
         };
-        drop(frames.send(Incoming::Closed { code, message }).await);
+        drop(frames.send(Incoming::Closed { code, cause, message }).await);
     });
     Ok(Link { transport: Transport::Poll, hello, incoming, outgoing, _tasks: tasks })
 }
@@ -98,26 +102,31 @@ struct Query {
     after: Option<Sequence>,
     wait_secs: u64,
     ack: Option<String>,
+    /// Facts of the client, in the first poll alone.
+    client: Option<String>,
 }
 
 /// Sends one poll and reads its answer.
 async fn get(
-    http: &reqwest::Client,
+    pool: &HttpPool,
     url: &str,
     token: Option<&str>,
     query: &Query,
 ) -> Result<(Batch, Vec<Notice>), ConnectError> {
-    let mut request = http.get(url).query(&[("wait_secs", query.wait_secs)]);
+    let mut request = pool.http.get(url).query(&[("wait_secs", query.wait_secs)]);
     if let Some(after) = query.after {
         request = request.query(&[("after", after.0)]);
     }
     if let Some(ack) = &query.ack {
         request = request.query(&[("ack", ack)]);
     }
+    if let Some(client) = &query.client {
+        request = request.query(&[("client", client)]);
+    }
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    let response = refusal(request.send().await.map_err(ConnectError::failed)?).await?;
+    let response = refusal(pool.send(request).await.map_err(ConnectError::failed)?).await?;
     let bytes = response.bytes().await.map_err(ConnectError::failed)?;
     let PollNotices { notices } = serde_json::from_slice(&bytes).map_err(ConnectError::failed)?;
     match ServerFrame::parse(&bytes).map_err(ConnectError::failed)? {
@@ -129,7 +138,7 @@ async fn get(
 /// Sends repairs and acknowledgements to the poll resource, for connections that carry no frames of the
 /// client.
 pub(crate) async fn answer_repairs(
-    http: reqwest::Client,
+    pool: HttpPool,
     url: String,
     token: Option<String>,
     mut sent: mpsc::Receiver<ClientFrame>,
@@ -142,10 +151,14 @@ pub(crate) async fn answer_repairs(
                 let texts: Vec<_> = sequences.iter().map(ToString::to_string).collect();
                 Query { ack: Some(texts.join(",")), ..Query::default() }
             }
-            ClientFrame::Join { .. } | ClientFrame::Ping { .. } | ClientFrame::Switch { .. } => continue,
+            ClientFrame::Join { .. }
+            | ClientFrame::Ping { .. }
+            | ClientFrame::Switch { .. }
+            | ClientFrame::Traces {}
+            | ClientFrame::Traced { .. } => continue,
         };
         let is_repair = query.after.is_some();
-        if let Ok((batch, _)) = get(&http, &url, token.as_deref(), &query).await
+        if let Ok((batch, _)) = get(&pool, &url, token.as_deref(), &query).await
             && is_repair
             && frames.send(Incoming::Frame(ServerFrame::Batch(batch))).await.is_err()
         {

@@ -8,45 +8,52 @@ use tokio::sync::mpsc;
 use super::{INCOMING_MAX, Incoming, JoinRequest, Link, OUTGOING_MAX, Tasks, poll};
 use crate::config::ViewerConfig;
 use crate::error::ConnectError;
-use crate::http::refusal;
+use crate::http::{HttpPool, refusal};
+use crate::ladder::EndCause;
 
 /// Largest event in bytes; a larger one ends the connection.
 const EVENT_BYTES_MAX: usize = 8 << 20;
 
 /// Connects and waits for the hello, both within the connect timeout.
 pub(crate) async fn connect(
-    http: &reqwest::Client,
+    pool: &HttpPool,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(http, endpoint, config, join);
+    let opening = open(pool, endpoint, config, join);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
 async fn open(
-    http: &reqwest::Client,
+    pool: &HttpPool,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let mut request = http.get(&endpoint.url);
+    let mut request = pool.http.get(&endpoint.url);
     if let Some(after) = join.after {
         request = request.query(&[("after", after.0)]);
     }
     if let Some(ticket) = join.ticket {
         request = request.query(&[("ticket", ticket)]);
     }
+    if let Some(facts) = config.stated_json() {
+        request = request.query(&[("client", facts)]);
+    }
     if let Some(token) = &config.token {
         request = request.bearer_auth(token);
     }
-    let response = refusal(request.send().await.map_err(ConnectError::failed)?).await?;
+    let response = refusal(pool.send(request).await.map_err(ConnectError::failed)?).await?;
+    if !is_event_stream(&response) {
+        return Err(ConnectError::Failed("the answer is not an event stream".into()));
+    }
     let (incoming_in, mut incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     tasks.spawn(read_events(response, incoming_in.clone()));
     let poll_url = poll_url(&endpoint.url);
-    tasks.spawn(poll::answer_repairs(http.clone(), poll_url, config.token.clone(), sent, incoming_in));
+    tasks.spawn(poll::answer_repairs(pool.clone(), poll_url, config.token.clone(), sent, incoming_in));
     match incoming.recv().await {
         Some(Incoming::Frame(ServerFrame::Hello(hello))) => {
             Ok(Link { transport: Transport::Sse, hello, incoming, outgoing, _tasks: tasks })
@@ -54,6 +61,12 @@ async fn open(
         Some(Incoming::Closed { message, .. }) => Err(ConnectError::Failed(message)),
         _ => Err(ConnectError::Failed("the server sent no hello".into())),
     }
+}
+
+/// Whether the body is an event stream, and not, for example, the page of a captive portal.
+fn is_event_stream(response: &reqwest::Response) -> bool {
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
 }
 
 /// Returns the URL of the poll resource beside an event stream. The name of the room may be `sse` too.
@@ -74,7 +87,9 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
             }
             let incoming = match parsed {
                 Some(Ok(frame)) => Incoming::Frame(frame),
-                Some(Err(error)) => Incoming::Closed { code: None, message: error.to_string() },
+                Some(Err(error)) => {
+                    Incoming::Closed { code: None, cause: EndCause::Lost, message: error.to_string() }
+                }
                 None => Incoming::Alive,
             };
             if frames.send(incoming).await.is_err() || is_last {
@@ -91,8 +106,9 @@ async fn read_events(mut response: reqwest::Response, frames: mpsc::Sender<Incom
         }
     };
     let code = refused.as_ref().and_then(poll::final_code);
+    let cause = if refused.is_some() { EndCause::Closed } else { EndCause::Lost };
     let message = refused.map_or(message, |refusal| refusal.message);
-    drop(frames.send(Incoming::Closed { code, message }).await);
+    drop(frames.send(Incoming::Closed { code, cause, message }).await);
 }
 
 /// Bytes of the stream that are not a whole event yet.

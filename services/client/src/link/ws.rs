@@ -5,27 +5,33 @@ use std::time::Duration;
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::entry::{Endpoint, Transport};
-use barrage_protocol::frame::{ClientFrame, SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, ServerFrame};
+use barrage_protocol::frame::{ClientFrame, Hello, ServerFrame};
+use barrage_protocol::{FrameVersion, Subprotocol};
+use barrage_tls::ClientStream;
 use barrage_ws::Opcode;
-use barrage_ws::handshake::generate_key;
+use barrage_ws::handshake::{answer_headers, generate_key};
 use barrage_ws::stream::{Reader, Side, Writer, split};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{INCOMING_MAX, Incoming, JoinRequest, Link, OUTGOING_MAX, Tasks};
 use crate::config::ViewerConfig;
+use crate::dial::Dialer;
 use crate::error::ConnectError;
+use crate::ladder::EndCause;
 
 /// Largest frame of a server in bytes, before and after inflation.
 const FRAME_BYTES_MAX: usize = 8 << 20;
 /// Maximum WebSocket pings that wait for their pong; further ones get no answer.
 const PONGS_MAX: usize = 4;
 
+/// First close code of the protocol; proxies close with lower ones.
+const PROTOCOL_CLOSE_MIN: u16 = 4000;
 /// Close code of RFC 6455 for a normal end.
 const NORMAL_CLOSE: u16 = 1000;
 
@@ -33,71 +39,128 @@ type Stream = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Connects, joins, and waits for the hello.
 pub(crate) async fn connect(
+    dialer: &Dialer,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let opening = open(endpoint, config, join);
+    let opening = open(dialer, endpoint, config, join);
     tokio::time::timeout(config.connect_timeout, opening).await.map_err(|_| ConnectError::Timeout)?
 }
 
 async fn open(
+    dialer: &Dialer,
     endpoint: &Endpoint,
     config: &ViewerConfig,
     join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let stream = handshake(endpoint, config, join.ticket).await?;
-    let (reader, writer) = split(stream, Side::Client, FRAME_BYTES_MAX);
-    let (incoming_in, mut incoming) = mpsc::channel(INCOMING_MAX);
-    let (outgoing, outgoing_out) = mpsc::channel(OUTGOING_MAX);
-    let (pongs_in, pongs) = mpsc::channel(PONGS_MAX);
-    let mut tasks = Tasks::default();
-    tasks.spawn(write_frames(writer, outgoing_out, pongs));
-    tasks.spawn(read_frames(reader, incoming_in, pongs_in));
-    let join = ClientFrame::Join { token: config.token.clone(), after: join.after };
-    outgoing.send(join).await.map_err(ConnectError::failed)?;
-    loop {
-        match incoming.recv().await {
-            Some(Incoming::Frame(ServerFrame::Hello(hello))) => {
-                return Ok(Link { transport: Transport::Ws, hello, incoming, outgoing, _tasks: tasks });
+    let upgrade = Upgrade { url: &endpoint.url, deflate: config.deflate, ticket: join.ticket, token: None };
+    let mut socket = Socket::connect(dialer, upgrade).await?;
+    let client = match socket.version {
+        // A server of version 1.0 refuses a join with fields that it does not know.
+        FrameVersion::V1_0 => None,
+        FrameVersion::V1_1 => config.stated().map(Box::new),
+    };
+    let join = ClientFrame::Join { token: config.token.clone(), after: join.after, client };
+    socket.outgoing.send(join).await.map_err(ConnectError::failed)?;
+    let hello = socket.hello().await?;
+    let Socket { incoming, outgoing, tasks, .. } = socket;
+    Ok(Link { transport: Transport::Ws, hello, incoming, outgoing, _tasks: tasks })
+}
+
+/// Parameters of a handshake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upgrade<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) deflate: bool,
+    pub(crate) ticket: Option<&'a str>,
+    /// Token for the `Authorization` header; with it, the server joins the viewer without a `join` frame.
+    pub(crate) token: Option<&'a str>,
+}
+
+/// Upgraded connection, read and written by its own tasks. The hello is still to come.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) incoming: mpsc::Receiver<Incoming>,
+    pub(crate) outgoing: mpsc::Sender<ClientFrame>,
+    /// Version that the server chose.
+    version: FrameVersion,
+    pub(crate) tasks: Tasks,
+}
+
+impl Socket {
+    /// Connects and upgrades; a status other than 101 becomes a refusal.
+    pub(crate) async fn connect(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<Socket, ConnectError> {
+        let (stream, version) = handshake(dialer, upgrade).await?;
+        let (reader, writer) = split(stream, Side::Client, FRAME_BYTES_MAX);
+        let (incoming_in, incoming) = mpsc::channel(INCOMING_MAX);
+        let (outgoing, outgoing_out) = mpsc::channel(OUTGOING_MAX);
+        let (pongs_in, pongs) = mpsc::channel(PONGS_MAX);
+        let mut tasks = Tasks::default();
+        tasks.spawn(write_frames(writer, outgoing_out, pongs));
+        tasks.spawn(read_frames(reader, incoming_in, pongs_in));
+        Ok(Socket { incoming, outgoing, version, tasks })
+    }
+
+    /// Waits for the hello.
+    pub(crate) async fn hello(&mut self) -> Result<Hello, ConnectError> {
+        loop {
+            match self.incoming.recv().await {
+                Some(Incoming::Frame(ServerFrame::Hello(hello))) => return Ok(hello),
+                Some(Incoming::Frame(ServerFrame::Error(refusal))) => {
+                    return Err(ConnectError::Refused(refusal));
+                }
+                Some(Incoming::Frame(_) | Incoming::Alive) => {}
+                Some(Incoming::Closed { message, .. }) => return Err(ConnectError::Failed(message)),
+                None => return Err(ConnectError::Failed("the connection ended".into())),
             }
-            Some(Incoming::Frame(ServerFrame::Error(refusal))) => return Err(ConnectError::Refused(refusal)),
-            Some(Incoming::Frame(_) | Incoming::Alive) => {}
-            Some(Incoming::Closed { message, .. }) => return Err(ConnectError::Failed(message)),
-            None => return Err(ConnectError::Failed("the connection ended".into())),
         }
     }
 }
 
-/// Connects and upgrades; a status other than 101 becomes a refusal.
-async fn handshake(
-    endpoint: &Endpoint,
-    config: &ViewerConfig,
-    ticket: Option<&str>,
-) -> Result<Stream, ConnectError> {
-    let mut url = reqwest::Url::parse(&endpoint.url).map_err(ConnectError::failed)?;
-    if url.scheme() != "ws" {
-        return Err(ConnectError::Failed(format!("the scheme {} is not supported", url.scheme())));
-    }
-    if let Some(ticket) = ticket {
+/// Connects and upgrades, and returns the stream with the version that the server chose. A status other than
+/// 101 becomes a refusal.
+async fn handshake(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<(Stream, FrameVersion), ConnectError> {
+    let mut url = reqwest::Url::parse(upgrade.url).map_err(ConnectError::failed)?;
+    let is_encrypted = match url.scheme() {
+        "ws" => false,
+        "wss" => true,
+        scheme => return Err(ConnectError::Failed(format!("the scheme {scheme} is not ws or wss"))),
+    };
+    if let Some(ticket) = upgrade.ticket {
         url.query_pairs_mut().append_pair("ticket", ticket);
     }
     let host = url.host_str().ok_or_else(|| ConnectError::Failed("the URL has no host".into()))?;
-    let port = url.port_or_known_default().unwrap_or(80);
-    let stream =
-        TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(ConnectError::failed)?;
-    stream.set_nodelay(true).map_err(ConnectError::failed)?;
-    let protocol = if config.deflate { SUBPROTOCOL_DEFLATE } else { SUBPROTOCOL_JSON };
+    let port = url.port_or_known_default().unwrap_or(if is_encrypted { 443 } else { 80 });
+    let stream = dialer.connect(host, port, is_encrypted).await?;
+    let peer = stream.tcp().peer_addr();
+    let key = generate_key();
     let target = url.query().map_or_else(|| url.path().into(), |query| format!("{}?{query}", url.path()));
-    let request = Request::get(target)
+    let mut request = Request::get(target)
         .header("Host", format!("{host}:{port}"))
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", generate_key())
-        .header("Sec-WebSocket-Protocol", protocol)
-        .body(Empty::<Bytes>::new())
-        .map_err(ConnectError::failed)?;
+        .header("Sec-WebSocket-Key", &key)
+        .header("Sec-WebSocket-Protocol", Subprotocol::offer(upgrade.deflate));
+    if let Some(token) = upgrade.token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(ConnectError::failed)?;
+    let upgraded = send_upgrade(stream, request, &key).await;
+    if let (Err(ConnectError::Failed(_)), Ok(peer)) = (&upgraded, peer) {
+        // Another server may have the address by now: the next attempt uses the next one.
+        dialer.book.failed(host, peer.ip(), Instant::now());
+    }
+    upgraded
+}
+
+/// Sends the request for an upgrade over an open connection.
+async fn send_upgrade(
+    stream: ClientStream,
+    request: Request<Empty<Bytes>>,
+    key: &str,
+) -> Result<(Stream, FrameVersion), ConnectError> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ConnectError::failed)?;
     tokio::spawn(async move {
@@ -109,8 +172,28 @@ async fn handshake(
     if response.status() != 101 {
         return Err(refused(response).await);
     }
+    if !is_answer_to(&response, key) {
+        return Err(ConnectError::Failed("the answer does not belong to this handshake".into()));
+    }
+    let version = chosen(&response);
     let upgraded = hyper::upgrade::on(&mut response).await.map_err(ConnectError::failed)?;
-    Ok(TokioIo::new(upgraded))
+    Ok((TokioIo::new(upgraded), version))
+}
+
+/// Returns the version of the subprotocol in the answer; the first version without one.
+fn chosen(response: &hyper::Response<hyper::body::Incoming>) -> FrameVersion {
+    let name = response.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
+    let subprotocol = name.and_then(|name| Subprotocol::find(name.trim()));
+    subprotocol.map_or_else(FrameVersion::default, |subprotocol| subprotocol.version)
+}
+
+/// Whether the answer has the hash of the key, so that neither a cache nor another server made it.
+fn is_answer_to(response: &hyper::Response<hyper::body::Incoming>, key: &str) -> bool {
+    const ACCEPT: &str = "sec-websocket-accept";
+    let mut asked = hyper::HeaderMap::new();
+    asked.insert("sec-websocket-version", hyper::header::HeaderValue::from_static("13"));
+    asked.extend(key.parse().ok().map(|key| (hyper::header::SEC_WEBSOCKET_KEY, key)));
+    answer_headers(asked).is_ok_and(|expected| expected.get(ACCEPT) == response.headers().get(ACCEPT))
 }
 
 /// Reads the refusal from the answer to a handshake; bounded in size and time.
@@ -156,7 +239,9 @@ async fn read_frames(
     let closed = loop {
         let (opcode, payload) = match reader.next().await {
             Ok(frame) => frame,
-            Err(error) => break Incoming::Closed { code: None, message: error.to_string() },
+            Err(error) => {
+                break Incoming::Closed { code: None, cause: EndCause::Lost, message: error.to_string() };
+            }
         };
         let parsed = match opcode {
             Opcode::Text => parse(&payload).map(Incoming::Frame),
@@ -166,7 +251,9 @@ async fn read_frames(
             Opcode::Close => {
                 let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 let message = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
-                break Incoming::Closed { code, message };
+                let is_ours = code.is_some_and(|code| code >= PROTOCOL_CLOSE_MIN);
+                let cause = if is_ours { EndCause::Closed } else { EndCause::Lost };
+                break Incoming::Closed { code, cause, message };
             }
             Opcode::Ping => {
                 drop(pongs.try_send(payload.to_vec()));
@@ -176,7 +263,7 @@ async fn read_frames(
         };
         let item = match parsed {
             Ok(item) => item,
-            Err(message) => break Incoming::Closed { code: None, message },
+            Err(message) => break Incoming::Closed { code: None, cause: EndCause::Lost, message },
         };
         if frames.send(item).await.is_err() {
             return;

@@ -1,51 +1,117 @@
-//! Sends posts: short requests over keep-alive connections, retried under the same id.
+//! Sends posts: short requests over keep-alive connections, retried under the same id. Where the network
+//! alters or blocks them, they go through the tunnel.
 
+mod attempt;
+mod tunnel;
 mod uplinks;
+mod warmth;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_backoff::Backoff;
-use barrage_protocol::code::{ErrorBody, Refusal};
+use barrage_protocol::action::{ActionAnswer, ActionRequest};
+use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Code, RoomId};
+use barrage_tls::ClientTls;
 use bytes::Bytes;
-use serde::Serialize;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use self::attempt::{Attempt, Request};
 use self::uplinks::Uplinks;
+use self::warmth::Warmth;
 use crate::config::SenderConfig;
 use crate::error::SendError;
+use crate::http::HttpPool;
+use crate::ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent};
 
 /// Bounds of the wait between attempts, when the server names no time.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Uplinks that are tried on one rung before the next rung: one of them may be away.
+const UPLINKS_MAX: usize = 2;
+
+/// Way of a post to the uplink, in the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UplinkTransport {
+    /// Ordinary request to the resource of the room.
+    Http,
+    /// Request inside the binary body of `POST /v1/tunnel`, for networks that alter ordinary ones.
+    Tunnel,
+}
+
+/// Ladder of the uplink, shared by the posts of one sender.
+#[derive(Debug)]
+struct SharedLadder {
+    ladder: Mutex<Ladder<UplinkTransport>>,
+    started: Instant,
+}
 
 /// Sender of posts in the name of one user. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    http: reqwest::Client,
+    pool: HttpPool,
     uplinks: Arc<Uplinks>,
+    ladder: Arc<SharedLadder>,
+    warmth: Arc<Warmth>,
     config: SenderConfig,
 }
 
-enum Attempt<T> {
-    Done(T),
-    Refused(Refusal),
-    Failed(String),
-}
-
 impl Sender {
-    /// Creates a sender, which connects at the first post.
+    /// Creates a sender, which connects at the first post and trusts the system's authorities.
     pub fn new(config: SenderConfig) -> Result<Self, SendError> {
+        Sender::with_tls(config, &ClientTls::system())
+    }
+
+    /// Creates a sender, which trusts the authorities of `tls`.
+    pub fn with_tls(config: SenderConfig, tls: &ClientTls) -> Result<Self, SendError> {
+        // Each attempt has a timeout of its own, within the deadline.
+        Sender::with_pool(config, &HttpPool::for_posts(tls))
+    }
+
+    /// Creates a sender over connections that others share, and with the authorities of the pool.
+    pub fn with_pool(config: SenderConfig, pool: &HttpPool) -> Result<Self, SendError> {
         if config.uplinks.is_empty() && config.entry_url.is_none() {
             return Err(SendError::Config("no uplink is configured".into()));
         }
-        // Each attempt has a timeout of its own, within the deadline.
-        let http =
-            reqwest::Client::builder().build().map_err(|error| SendError::Config(error.to_string()))?;
-        let uplinks = Arc::new(Uplinks::new(config.uplinks.clone(), config.entry_url.clone()));
-        Ok(Sender { http, uplinks, config })
+        let uplinks = Arc::new(Uplinks::new(&config));
+        let ladder = Ladder::new(vec![UplinkTransport::Http, UplinkTransport::Tunnel], config.ladder);
+        let ladder = Arc::new(SharedLadder { ladder: Mutex::new(ladder), started: Instant::now() });
+        Ok(Sender { pool: pool.clone(), uplinks, ladder, warmth: Arc::default(), config })
+    }
+
+    /// Opens the connection of the next post ahead, while a user begins to write: entry's answer, the name,
+    /// TCP and TLS take several round trips. Asks nothing while the uplink's connection is open by a use
+    /// within [`Sender::WARM_FOR`]. TLS early data is never used, because a post in it could be replayed.
+    ///
+    /// # Errors
+    /// When entry or the uplink does not answer within `attempt_timeout`. A later post tries by itself.
+    pub async fn warm(&self, room: &RoomId) -> Result<(), SendError> {
+        let opening = async {
+            let uplink = self.uplinks.get(&self.pool, &self.config, room, 0).await;
+            let uplink = uplink.map_err(SendError::Deadline)?;
+            if self.warmth.is_open(&uplink, Instant::now()) {
+                return Ok(());
+            }
+            warmth::ping(&self.pool, &uplink).await.map_err(SendError::Deadline)?;
+            self.warmth.used(&uplink, Instant::now());
+            Ok(())
+        };
+        let late = || SendError::Deadline("no answer within the timeout".into());
+        tokio::time::timeout(self.config.attempt_timeout, opening).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Time for which a connection stays open after a post or a ping.
+    pub const WARM_FOR: Duration = warmth::KEPT;
+
+    /// Returns the way of the last post that was answered; `None` before the first.
+    #[must_use]
+    pub fn transport(&self) -> Option<UplinkTransport> {
+        self.ladder.ladder.lock().carrying()
     }
 
     /// Posts one message and returns its outcome. Retries until the deadline.
@@ -53,31 +119,47 @@ impl Sender {
         self.until_deadline(room, "messages", post).await
     }
 
+    /// Posts one message to the first uplink in one ordinary request, without a retry.
+    pub async fn send_once(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
+        let request = self.request(room, "messages", post);
+        let uplink =
+            self.uplinks.get(&self.pool, &self.config, room, 0).await.map_err(SendError::Deadline)?;
+        let timeout = self.config.deadline.min(self.config.attempt_timeout);
+        match attempt::make(&self.pool, UplinkTransport::Http, &uplink, &request, timeout).await {
+            Attempt::Done(answer) => Ok(answer),
+            Attempt::Refused(refusal) => Err(SendError::Refused(refusal)),
+            Attempt::Failed(error) => Err(SendError::Deadline(error)),
+        }
+    }
+
     /// Posts a package: all messages in order, or none.
     pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
         self.until_deadline(room, "packages", package).await
     }
 
-    /// Attempts the request at one uplink after the other, until an answer is final or the deadline
-    /// passes.
+    /// Takes one action of a moderator. Retries until the deadline, under the same id.
+    pub async fn act(&self, room: &RoomId, request: &ActionRequest) -> Result<ActionAnswer, SendError> {
+        self.until_deadline(room, "actions", request).await
+    }
+
+    fn request(&self, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
+        let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
+        Request { path: format!("/v1/rooms/{room}/{resource}"), token: self.config.token.clone(), json }
+    }
+
+    /// Makes the request in one round after the other, until an answer is final or the deadline passes.
     async fn until_deadline<T: DeserializeOwned>(
         &self,
         room: &RoomId,
         resource: &str,
         body: &impl Serialize,
     ) -> Result<T, SendError> {
-        let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
+        let request = self.request(room, resource, body);
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        for attempt in 0.. {
-            let attempted = match self.uplinks.get(&self.http, room, attempt).await {
-                Ok(uplink) => {
-                    let url = format!("{uplink}/v1/rooms/{room}/{resource}");
-                    self.attempt(&url, json.clone(), deadline).await
-                }
-                Err(error) => Attempt::Failed(error),
-            };
-            let (wait, error) = match attempted {
+        let mut attempts = 0;
+        loop {
+            let (wait, error) = match self.round(room, &request, deadline, &mut attempts).await {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(refusal) => {
                     if !refusal.code.is_retryable() {
@@ -86,48 +168,138 @@ impl Sender {
                     let wait = refusal.retry_after_ms.map(Duration::from_millis);
                     (wait.unwrap_or_else(|| backoff.next_wait(rand::random())), SendError::Refused(refusal))
                 }
-                Attempt::Failed(error) => {
-                    self.uplinks.expire();
-                    (backoff.next_wait(rand::random()), SendError::Deadline(error))
-                }
+                Attempt::Failed(error) => (backoff.next_wait(rand::random()), SendError::Deadline(error)),
             };
             if Instant::now() + wait >= deadline {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
         }
-        Err(SendError::Deadline("no attempt was made".into()))
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, url: &str, json: Bytes, deadline: Instant) -> Attempt<T> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let request = self.http.post(url).bearer_auth(&self.config.token);
-        let request = request.header("content-type", "application/json");
-        let request = request.timeout(left.min(self.config.attempt_timeout));
-        let response = match request.body(json).send().await {
-            Ok(response) => response,
-            Err(error) => return Attempt::Failed(error.without_url().to_string()),
-        };
-        let status = response.status();
-        if status.is_success() {
-            return match response.json().await {
-                Ok(answer) => Attempt::Done(answer),
-                Err(error) => Attempt::Failed(error.without_url().to_string()),
+    /// Makes the request on one rung of the ladder after the other, until a server has answered.
+    async fn round<T: DeserializeOwned>(
+        &self,
+        room: &RoomId,
+        request: &Request,
+        deadline: Instant,
+        attempts: &mut usize,
+    ) -> Attempt<T> {
+        let mut round = Round::begin(&self.ladder);
+        // A refusal of the ordinary request that a proxy may have caused.
+        let mut doubtful: Option<Refusal> = None;
+        let mut error = String::from("no attempt was made");
+        let mut next = round.connect();
+        while let Some(rung) = next {
+            next = match self.on_rung(rung, room, request, deadline, attempts).await {
+                Attempt::Done(answer) => {
+                    round.end(LadderEvent::Opened { rung });
+                    return Attempt::Done(answer);
+                }
+                Attempt::Refused(refusal) => match &doubtful {
+                    None if rung == UplinkTransport::Http && may_be_altered(&refusal) => {
+                        doubtful = Some(refusal);
+                        round.blocked(rung)
+                    }
+                    // The tunnel confirms it: the network has altered nothing.
+                    Some(doubted) if doubted.code == refusal.code => return Attempt::Refused(refusal),
+                    None | Some(_) => {
+                        round.end(LadderEvent::Failed { rung, cause: FailureCause::Refused });
+                        return Attempt::Refused(refusal);
+                    }
+                },
+                Attempt::Failed(failed) => {
+                    error = failed;
+                    round.blocked(rung)
+                }
             };
         }
-        match response.json::<ErrorBody>().await {
-            Ok(body) => Attempt::Refused(body.error),
-            // Not an answer of Barrage: a proxy, or a wrong URL.
-            Err(_) if is_lasting(status) => {
-                Attempt::Refused(Refusal::new(Code::BadRequest, format!("status {status}")))
+        doubtful.map_or(Attempt::Failed(error), Attempt::Refused)
+    }
+
+    /// Makes the request on one rung, at one uplink after the other.
+    async fn on_rung<T: DeserializeOwned>(
+        &self,
+        rung: UplinkTransport,
+        room: &RoomId,
+        request: &Request,
+        deadline: Instant,
+        attempts: &mut usize,
+    ) -> Attempt<T> {
+        let mut last = Attempt::Failed("the deadline has passed".into());
+        let mut tried: Option<String> = None;
+        for _ in 0..UPLINKS_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let uplink = match self.uplinks.get(&self.pool, &self.config, room, *attempts).await {
+                _ if left.is_zero() => return last,
+                Ok(uplink) if tried.as_ref() == Some(&uplink) => return last,
+                Ok(uplink) => uplink,
+                Err(error) => return Attempt::Failed(error),
+            };
+            let timeout = left.min(self.config.attempt_timeout);
+            last = attempt::make(&self.pool, rung, &uplink, request, timeout).await;
+            if !matches!(last, Attempt::Failed(_)) {
+                self.warmth.used(&uplink, Instant::now());
+                return last;
             }
-            Err(_) => Attempt::Failed(format!("status {status}")),
+            self.warmth.lost(&uplink);
+            self.uplinks.expire();
+            *attempts += 1;
+            tried = Some(uplink);
         }
+        last
     }
 }
 
-/// Whether a repeated request would get the same status.
-fn is_lasting(status: reqwest::StatusCode) -> bool {
-    use reqwest::StatusCode as S;
-    status.is_client_error() && !matches!(status, S::REQUEST_TIMEOUT | S::TOO_EARLY | S::TOO_MANY_REQUESTS)
+/// Round of one post over the rungs, on a copy of the ladder. Posts are sent at the same time, so the shared
+/// ladder learns from a whole round at its end.
+struct Round<'a> {
+    shared: &'a SharedLadder,
+    ladder: Ladder<UplinkTransport>,
+    events: Vec<(u64, LadderEvent<UplinkTransport>)>,
+}
+
+impl<'a> Round<'a> {
+    fn begin(shared: &'a SharedLadder) -> Self {
+        Round { shared, ladder: shared.ladder.lock().clone(), events: Vec::new() }
+    }
+
+    fn connect(&mut self) -> Option<UplinkTransport> {
+        self.note(LadderEvent::Connect { offered: vec![UplinkTransport::Http, UplinkTransport::Tunnel] })
+    }
+
+    /// Takes a blockage and returns the next rung; `None` after the last.
+    fn blocked(&mut self, rung: UplinkTransport) -> Option<UplinkTransport> {
+        if self.ladder.carrying() == Some(rung) {
+            // No connection shows that the network passes this rung meanwhile.
+            self.note(LadderEvent::Ended { cause: EndCause::Closed });
+        }
+        self.note(LadderEvent::Failed { rung, cause: FailureCause::Blocked })
+    }
+
+    /// Ends the round with an answer of a server, and teaches the shared ladder.
+    fn end(mut self, answered: LadderEvent<UplinkTransport>) {
+        self.note(answered);
+        let mut ladder = self.shared.ladder.lock();
+        for (at_ms, event) in self.events {
+            ladder.step(at_ms, rand::random(), event);
+        }
+    }
+
+    fn note(&mut self, event: LadderEvent<UplinkTransport>) -> Option<UplinkTransport> {
+        let at_ms = u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.events.push((at_ms, event.clone()));
+        self.ladder.step(at_ms, rand::random(), event).into_iter().find_map(|action| match action {
+            LadderAction::Open { rung } => Some(rung),
+            LadderAction::Probe { .. }
+            | LadderAction::Use { .. }
+            | LadderAction::Abandon { .. }
+            | LadderAction::GiveUp => None,
+        })
+    }
+}
+
+/// Whether a refusal may be the effect of a proxy that removes headers, or changes the request.
+fn may_be_altered(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Code::BadRequest | Code::NotFound | Code::MethodNotAllowed | Code::Unauthorized)
 }

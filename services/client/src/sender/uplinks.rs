@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use barrage_protocol::RoomId;
-use barrage_protocol::entry::EntryAnswer;
-
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::http::refusal;
+use crate::config::SenderConfig;
+use crate::connect::measure_uplinks;
+use crate::http::HttpPool;
+use crate::source::{self, Purpose, Question};
 
-/// Longest wait for an answer of entry.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// Time between two measurements of the uplinks: they send the race resource each time.
+const MEASURE_PERIOD: Duration = Duration::from_secs(600);
 
 /// List of uplinks, configured or from entry, with its expiry.
 #[derive(Debug)]
 pub(super) struct Uplinks {
-    entry_url: Option<String>,
     known: Mutex<Known>,
+    /// Time from which the uplinks may be measured again.
+    measure_after: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -28,28 +30,42 @@ struct Known {
 }
 
 impl Uplinks {
-    pub(super) fn new(configured: Vec<String>, entry_url: Option<String>) -> Self {
-        let fresh_until = entry_url.is_some().then(Instant::now);
-        Uplinks { entry_url, known: Mutex::new(Known { urls: configured, fresh_until }) }
+    pub(super) fn new(config: &SenderConfig) -> Self {
+        let fresh_until = config.entry_url.is_some().then(Instant::now);
+        Uplinks {
+            known: Mutex::new(Known { urls: config.uplinks.clone(), fresh_until }),
+            measure_after: Mutex::new(Instant::now()),
+        }
     }
 
     /// Returns the uplink for an attempt, counted from 0. An expired list stays in use while entry does not
     /// answer. The error has the reason why there is no uplink.
     pub(super) async fn get(
         &self,
-        http: &reqwest::Client,
+        pool: &HttpPool,
+        config: &SenderConfig,
         room: &RoomId,
         attempt: usize,
     ) -> Result<String, String> {
         let is_old = self.known.lock().fresh_until.is_some_and(|until| Instant::now() >= until);
         let mut reason = "entry has named no uplink".to_owned();
-        if let (Some(entry_url), true) = (&self.entry_url, is_old) {
-            match ask(http, entry_url, room).await {
+        if let (Some(entry_url), true) = (&config.entry_url, is_old) {
+            let question = Question {
+                entry_url,
+                config: &config.sources,
+                embedded: config.fallback.as_ref(),
+                room,
+                purpose: Purpose::Send,
+            };
+            match source::ask(pool, question).await {
                 Ok(answer) => {
+                    if self.may_measure() {
+                        measure_uplinks(&pool.http, entry_url, &answer);
+                    }
                     let fresh_until = Some(Instant::now() + Duration::from_millis(answer.ttl_ms));
                     *self.known.lock() = Known { urls: answer.uplinks, fresh_until };
                 }
-                Err(error) => reason = error,
+                Err(error) => reason = error.to_string(),
             }
         }
         let known = self.known.lock();
@@ -57,16 +73,20 @@ impl Uplinks {
         at.map(|at| known.urls[at].clone()).ok_or(reason)
     }
 
+    /// Whether the uplinks are measured now; the next time is a period later.
+    fn may_measure(&self) -> bool {
+        let now = Instant::now();
+        let mut after = self.measure_after.lock();
+        let may = now >= *after;
+        if may {
+            *after = now + MEASURE_PERIOD;
+        }
+        may
+    }
+
     /// Expires the list after a failure, so that the next attempt asks entry again.
     pub(super) fn expire(&self) {
         let mut known = self.known.lock();
         known.fresh_until = known.fresh_until.map(|_| Instant::now());
     }
-}
-
-async fn ask(http: &reqwest::Client, entry_url: &str, room: &RoomId) -> Result<EntryAnswer, String> {
-    let request = http.get(format!("{entry_url}/v1/entry?room={room}&purpose=send")).timeout(TIMEOUT);
-    let response = request.send().await.map_err(|error| error.to_string())?;
-    let response = refusal(response).await.map_err(|error| error.to_string())?;
-    response.json().await.map_err(|error| error.to_string())
 }

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior};
 
+use barrage_protocol::entry::Transport;
 use barrage_protocol::frame::{ClientFrame, ServerFrame};
 
 use super::session::{Ended, Gone, Session};
 use crate::chain::RoomChain;
 use crate::connect;
+use crate::heartbeat::{Action, Close};
 use crate::http::from_ms;
-use crate::link::{Incoming, Link, Opening};
+use crate::ladder::{EndCause, LadderAction, LadderEvent};
+use crate::link::{Incoming, Link, Opened, Opening};
 
 /// Interval between two looks at a gap.
 const TICK: Duration = Duration::from_millis(500);
@@ -23,18 +26,30 @@ const ACKS_MAX: usize = 64;
 const STABLE: Duration = Duration::from_secs(5);
 /// Mean time between two attempts to move: the queue of a full server is shorter by then.
 const MOVE_AGAIN: Duration = Duration::from_secs(2);
-/// Heartbeat intervals of silence after which the client gives the connection up.
-const SILENT_HEARTBEATS: f64 = 1.5;
 
 /// An open connection with the timers that end or move it.
 struct Following {
     link: Link,
-    ping: Interval,
-    last_frame_at: Instant,
     ack_at: Option<Instant>,
     /// Time to leave, as a `reconnect` frame named it.
     leave_at: Option<Instant>,
-    successor: Option<Opening>,
+    successor: Option<Successor>,
+}
+
+/// Connection that is being opened beside the one that carries.
+enum Successor {
+    /// The server asked the viewer to leave.
+    Move(Opening),
+    /// The ladder tries a better transport.
+    Probe(Opening),
+}
+
+impl Successor {
+    fn opening(&mut self) -> &mut Opening {
+        match self {
+            Successor::Move(opening) | Successor::Probe(opening) => opening,
+        }
+    }
 }
 
 /// Result of one step of the loop.
@@ -48,17 +63,19 @@ enum Turn {
 
 impl Following {
     fn new(link: Link) -> Self {
-        let ping = heartbeat(&link);
-        Following { link, ping, last_frame_at: Instant::now(), ack_at: None, leave_at: None, successor: None }
+        Following { link, ack_at: None, leave_at: None, successor: None }
     }
 
-    /// Sends a ping, or gives the connection up after a long silence.
-    fn heartbeat(&self) -> Turn {
-        if self.last_frame_at.elapsed() > self.ping.period().mul_f64(SILENT_HEARTBEATS) {
-            return Turn::Over(None, "the server sent nothing for longer than the heartbeat allows".into());
+    /// Carries out what the heartbeat decided.
+    fn act(&self, action: Action) -> Turn {
+        match action {
+            Action::Wait => Turn::Stay,
+            Action::Ping(id) => {
+                self.link.send(ClientFrame::Ping { id });
+                Turn::Stay
+            }
+            Action::Dead => Turn::Over(None, "the server did not answer a heartbeat".into()),
         }
-        self.link.send(ClientFrame::Ping { id: 0 });
-        Turn::Stay
     }
 }
 
@@ -71,21 +88,28 @@ impl Session {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let probe_at = self.ladder.due_ms().map(|due_ms| self.started + Duration::from_millis(due_ms));
             let is_waiting = self.chain.as_ref().is_some_and(RoomChain::is_waiting);
-            let Following { link, ping, ack_at, leave_at, successor, .. } = &mut following;
+            let beat_at = self.keeper.wake_at();
+            let Following { link, ack_at, leave_at, successor } = &mut following;
             let turn = tokio::select! {
                 incoming = link.incoming.recv() => self.receive(incoming, &mut following).await?,
                 next = opened(successor), if successor.is_some() => {
-                    following.successor = None;
-                    if next.is_none() {
+                    let is_move = matches!(following.successor.take(), Some(Successor::Move(_)));
+                    self.learn(next.events);
+                    if next.link.is_none() && is_move {
                         // This connection works until its deadline, so there is time for another attempt.
                         following.leave_at = Some(Instant::now() + MOVE_AGAIN.mul_f64(rand::random_range(0.5..1.5)));
                     }
-                    next.map_or(Turn::Stay, Turn::Move)
+                    next.link.map_or(Turn::Stay, Turn::Move)
                 }
                 () = until(*leave_at), if leave_at.is_some() => {
                     following.leave_at = None;
-                    following.successor = Some(self.make_before_break());
+                    following.successor = Some(Successor::Move(self.make_before_break()));
+                    Turn::Stay
+                }
+                () = until(probe_at), if probe_at.is_some() && successor.is_none() => {
+                    following.successor = self.probe().map(Successor::Probe);
                     Turn::Stay
                 }
                 () = until(*ack_at), if ack_at.is_some() => {
@@ -97,7 +121,13 @@ impl Session {
                     self.tick(&following.link).await?;
                     Turn::Stay
                 }
-                _ = ping.tick() => following.heartbeat(),
+                // Frames that wait to be read come first: the caller is slow, not the server.
+                () = until(Some(beat_at)), if link.incoming.is_empty() => following.act(self.keeper.poll()),
+                Ok(()) = self.signals.network.changed() => {
+                    let action = self.change_network();
+                    following.act(action)
+                }
+                () = self.signals.posted.notified() => following.act(self.keeper.check()),
                 () = self.events.closed() => return Err(Gone),
             };
             match turn {
@@ -105,10 +135,13 @@ impl Session {
                 Turn::Move(next) => {
                     // The chain has the messages of the old connection.
                     following = Following { ack_at: following.ack_at, ..Following::new(next) };
+                    self.keeper.closed(Close::Orderly);
                     self.named.clear();
                     self.hello(&following.link).await?;
                 }
                 Turn::Over(code, message) => {
+                    // A connection whose end was noticed by its silence; the ladder knows of the others.
+                    self.step(LadderEvent::Ended { cause: EndCause::Lost });
                     return Ok(Ended { code, message, is_stable: opened_at.elapsed() >= STABLE });
                 }
             }
@@ -116,9 +149,9 @@ impl Session {
     }
 
     async fn receive(&mut self, incoming: Option<Incoming>, following: &mut Following) -> Result<Turn, Gone> {
-        let (code, message) = match incoming {
-            Some(Incoming::Closed { code, message }) => (code, message),
-            None => (None, "the connection ended".to_owned()),
+        let (code, cause, message) = match incoming {
+            Some(Incoming::Closed { code, cause, message }) => (code, cause, message),
+            None => (None, EndCause::Lost, "the connection ended".to_owned()),
             Some(incoming) => {
                 match incoming {
                     Incoming::Frame(ServerFrame::Reconnect(reconnect)) => {
@@ -131,31 +164,57 @@ impl Session {
                     Incoming::Alive | Incoming::Closed { .. } => {}
                 }
                 // After the frame was delivered: a slow caller must not count as a silent server.
-                following.last_frame_at = Instant::now();
+                self.keeper.received();
                 if following.ack_at.is_none() && !self.acks.is_empty() {
-                    following.ack_at = Some(following.last_frame_at + ACK_DELAY);
+                    following.ack_at = Some(Instant::now() + ACK_DELAY);
                 }
                 return Ok(Turn::Stay);
             }
         };
-        // The next connection is being opened already.
+        self.keeper.closed(if code.is_none() { Close::Failed } else { Close::Orderly });
+        // A connection that the server wanted to end gave notice.
+        let is_notified =
+            following.leave_at.is_some() || matches!(following.successor, Some(Successor::Move(_)));
+        self.step(LadderEvent::Ended { cause: if is_notified { EndCause::Closed } else { cause } });
+        // The next connection of a move is being opened already. A probe ends with what it would replace.
         let next = match following.successor.take() {
-            Some(mut opening) => opening.opened().await,
-            None => None,
+            Some(Successor::Move(mut opening)) => opening.opened().await,
+            Some(Successor::Probe(_)) | None => Opened::default(),
         };
-        Ok(next.map_or(Turn::Over(code, message), Turn::Move))
+        self.learn(next.events);
+        Ok(next.link.map_or(Turn::Over(code, message), Turn::Move))
     }
 
     /// Opens the next connection while this one still works.
     fn make_before_break(&self) -> Opening {
-        let (http, config) = (self.http.clone(), self.config.clone());
-        let (named, position) = (self.named.clone(), self.position);
+        let (pool, config) = (self.pool.clone(), self.config.clone());
+        let (named, position, mut round) = (self.named.clone(), self.position, self.round());
         Opening::spawn(async move {
-            match connect::to_named(&http, &config, &named, position).await {
+            let link = match connect::to_named(&pool, &config, &named, position, &mut round).await {
                 Some(link) => Some(link),
-                None => connect::by_entry(&http, &config, position).await.ok(),
-            }
+                None => connect::by_entry(&pool, &config, position, &mut round).await.ok(),
+            };
+            Opened { link, events: round.events }
         })
+    }
+
+    /// Opens a connection on a better rung, if the ladder plans one now.
+    fn probe(&mut self) -> Option<Opening> {
+        let planned = self.step(LadderEvent::Tick).into_iter().find_map(|action| match action {
+            LadderAction::Probe { rung } => Some(rung),
+            LadderAction::Open { .. }
+            | LadderAction::Use { .. }
+            | LadderAction::Abandon { .. }
+            | LadderAction::GiveUp => None,
+        });
+        let rung: Transport = planned?;
+        let (pool, config, position) = (self.pool.clone(), self.config.clone(), self.position);
+        let started = self.started;
+        Some(Opening::spawn(async move {
+            let (link, event) = connect::probe(&pool, &config, rung, position).await;
+            let at_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Opened { link, events: vec![(at_ms, event)] }
+        }))
     }
 
     async fn tick(&mut self, link: &Link) -> Result<(), Gone> {
@@ -166,16 +225,9 @@ impl Session {
 
     fn acknowledge(&mut self, link: &Link) {
         for sequences in std::mem::take(&mut self.acks).chunks(ACKS_MAX) {
-            link.send(ClientFrame::Ack { sequences: sequences.to_vec() });
+            self.send(ClientFrame::Ack { sequences: sequences.to_vec() }, link);
         }
     }
-}
-
-fn heartbeat(link: &Link) -> Interval {
-    let period = from_ms(link.hello.ping_interval_ms.max(100));
-    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
 
 async fn until(at: Option<Instant>) {
@@ -185,9 +237,9 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-async fn opened(successor: &mut Option<Opening>) -> Option<Link> {
+async fn opened(successor: &mut Option<Successor>) -> Opened {
     match successor {
-        Some(opening) => opening.opened().await,
+        Some(successor) => successor.opening().opened().await,
         None => std::future::pending().await,
     }
 }

@@ -3,12 +3,15 @@
 mod follow;
 mod session;
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument;
 
-use self::session::Session;
+use self::session::{Session, Signals};
 use crate::config::ViewerConfig;
 use crate::event::Event;
+use crate::heartbeat::Network;
 use crate::http::HttpPool;
 use crate::link::Tasks;
 
@@ -16,23 +19,42 @@ use crate::link::Tasks;
 #[derive(Debug)]
 pub struct Viewer {
     events: mpsc::Receiver<Event>,
+    network: watch::Sender<Network>,
+    posted: Arc<Notify>,
     _tasks: Tasks,
 }
 
 impl Viewer {
-    /// Starts to connect. Results and failures arrive as events.
+    /// Starts to connect, and trusts the system's authorities. Results and failures arrive as events.
     #[must_use]
     pub fn start(config: ViewerConfig) -> Self {
         Viewer::start_with(config, &HttpPool::new())
     }
 
-    /// Starts to connect over HTTP connections that several viewers share.
+    /// Starts to connect over HTTP connections that several viewers share, and trusts the authorities of
+    /// the pool.
     #[must_use]
-    pub fn start_with(config: ViewerConfig, http: &HttpPool) -> Self {
+    pub fn start_with(config: ViewerConfig, pool: &HttpPool) -> Self {
         let (sender, events) = mpsc::channel(config.events_max);
         let mut tasks = Tasks::default();
-        tasks.spawn(Session::new(config, http.0.clone(), sender).run_until_closed().in_current_span());
-        Viewer { events, _tasks: tasks }
+        let (network, changes) = watch::channel(config.heartbeat.network.clone());
+        let posted = Arc::new(Notify::new());
+        let signals = Signals { network: changes, posted: Arc::clone(&posted) };
+        let session = Session::new(config, pool.clone(), sender, signals);
+        tasks.spawn(session.run_until_closed().in_current_span());
+        Viewer { events, network, posted, _tasks: tasks }
+    }
+
+    /// Reports that the machine is in another network, or that its network came back. The viewer examines its
+    /// connection within 5 s, or reconnects at once if it was waiting to.
+    pub fn network_changed(&self, network: Network) {
+        self.network.send_replace(network);
+    }
+
+    /// Reports that the user sent a message, by a [`crate::Sender`] or otherwise. After 10 s of silence the
+    /// viewer examines whether its connection still works, so that the user sees the message.
+    pub fn posted(&self) {
+        self.posted.notify_one();
     }
 
     /// Returns the next event; `None` after [`Event::Closed`]. Cancel-safe.

@@ -1,23 +1,26 @@
 //! State of a viewer over its connections: position, chain, notices and backoff.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_backoff::Backoff;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::code::Advice;
-use barrage_protocol::entry::Endpoint;
-use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame};
+use barrage_protocol::entry::{Endpoint, Transport};
+use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame, Traced};
 use barrage_protocol::{Code, Sequence};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::chain::{RoomChain, Step};
 use crate::config::ViewerConfig;
-use crate::connect;
+use crate::connect::{self, Purpose, Round};
 use crate::error::ConnectError;
 use crate::event::Event;
-use crate::http::from_ms;
+use crate::heartbeat::{Action, Keeper, Network};
+use crate::http::{HttpPool, from_ms};
+use crate::ladder::{Ladder, LadderAction, LadderEvent};
 use crate::link::Link;
 
 /// Maximum notices remembered, so that none is delivered twice.
@@ -32,20 +35,31 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 
 /// State of a viewer that outlives its connections.
 pub(super) struct Session {
-    pub(super) http: reqwest::Client,
+    pub(super) pool: HttpPool,
     backoff: Backoff,
     pub(super) config: ViewerConfig,
     /// Position to resume after; `None` before the first hello.
     pub(super) position: Option<Sequence>,
     pub(super) chain: Option<RoomChain>,
+    /// What is known of the transports on this network; its times count from `started`.
+    pub(super) ladder: Ladder<Transport>,
     pub(super) started: Instant,
     /// Consecutive refusals with `unknown_room`; the viewer ends after `UNKNOWN_MAX`.
     unknown: u32,
+    /// When to ping, and when the connection is dead.
+    pub(super) keeper: Keeper,
+    pub(super) signals: Signals,
     notices: VecDeque<Sequence>,
     pub(super) acks: Vec<Sequence>,
     /// Endpoints of the last `reconnect` frame; used for one connect.
     pub(super) named: Vec<Endpoint>,
     pub(super) events: mpsc::Sender<Event>,
+}
+
+/// Reports of the program to its viewer.
+pub(super) struct Signals {
+    pub(super) network: watch::Receiver<Network>,
+    pub(super) posted: Arc<Notify>,
 }
 
 /// Error of a send to a caller that has dropped the viewer.
@@ -60,13 +74,22 @@ pub(super) struct Ended {
 }
 
 impl Session {
-    pub(super) fn new(config: ViewerConfig, http: reqwest::Client, events: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(
+        config: ViewerConfig,
+        pool: HttpPool,
+        events: mpsc::Sender<Event>,
+        signals: Signals,
+    ) -> Self {
+        let started = Instant::now();
         Session {
-            http,
+            pool,
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             position: config.after,
             chain: None,
-            started: Instant::now(),
+            ladder: Ladder::new(config.transports.clone(), config.ladder),
+            started,
+            keeper: Keeper::new(config.heartbeat.clone(), started),
+            signals,
             unknown: 0,
             notices: VecDeque::new(),
             acks: Vec::new(),
@@ -77,6 +100,7 @@ impl Session {
     }
 
     pub(super) async fn run_until_closed(mut self) {
+        self.keeper.load().await;
         // The session ends without an event only when the caller has dropped the viewer.
         drop(self.run().await);
     }
@@ -130,20 +154,49 @@ impl Session {
     /// Connects to a named endpoint if there is one, else through entry.
     async fn open(&mut self) -> Result<Result<Link, ConnectError>, Gone> {
         let named = std::mem::take(&mut self.named);
-        if let Some(link) = connect::to_named(&self.http, &self.config, &named, self.position).await {
+        let mut round = self.round();
+        let to_named = connect::to_named(&self.pool, &self.config, &named, self.position, &mut round).await;
+        self.learn(round.events);
+        if let Some(link) = to_named {
             return Ok(Ok(link));
         }
-        let answer = match connect::ask(&self.http, &self.config).await {
+        let answer = match connect::ask(&self.pool, &self.config, Purpose::Watch).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
+        self.keeper.placed(&answer);
         self.backoff.set_bounds(from_ms(answer.backoff_base_ms), from_ms(answer.backoff_max_ms));
         if let Some(wait) = connect::wait_for_slot(&answer) {
             let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             self.emit(Event::Waiting { ms }).await?;
             tokio::time::sleep(wait).await;
         }
-        Ok(connect::by_answer(&self.http, &self.config, &answer, self.position).await)
+        let mut round = self.round();
+        let opened = connect::by_answer(&self.pool, &self.config, &answer, self.position, &mut round).await;
+        self.learn(round.events);
+        Ok(opened)
+    }
+
+    /// Begins a round over the transports from what is known of them.
+    pub(super) fn round(&self) -> Round {
+        Round::new(self.ladder.clone(), self.started)
+    }
+
+    /// Repeats the events of a round, or of a probe, on the ladder of the session.
+    pub(super) fn learn(&mut self, events: Vec<(u64, LadderEvent<Transport>)>) {
+        for (at_ms, event) in events {
+            self.ladder.step(at_ms, rand::random(), event);
+        }
+    }
+
+    /// Reports an event of now to the ladder.
+    pub(super) fn step(&mut self, event: LadderEvent<Transport>) -> Vec<LadderAction<Transport>> {
+        self.ladder.step(self.now_ms(), rand::random(), event)
+    }
+
+    /// Milliseconds since the start of the session.
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     async fn closed(&mut self, code: Option<u16>, message: String) -> Result<(), Gone> {
@@ -154,8 +207,30 @@ impl Session {
         let wait = named.unwrap_or_else(|| self.backoff.next_wait(rand::random()));
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.emit(Event::Reconnecting { wait_ms, code }).await?;
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // The cause of the wait may have gone with the old network.
+            Ok(()) = self.signals.network.changed() => {
+                self.change_network();
+            }
+        }
         Ok(())
+    }
+
+    /// Takes the network that the program reported last; returns what becomes of the connection.
+    pub(super) fn change_network(&mut self) -> Action {
+        let network = self.signals.network.borrow_and_update().clone();
+        self.config.heartbeat.network = network.clone();
+        self.step(LadderEvent::NetworkChanged);
+        self.keeper.network_changed(network)
+    }
+
+    /// Sends a frame, and a ping with it where the server has been silent.
+    pub(super) fn send(&mut self, frame: ClientFrame, link: &Link) {
+        link.send(frame);
+        if let Action::Ping(id) = self.keeper.sent() {
+            link.send(ClientFrame::Ping { id });
+        }
     }
 
     async fn emit(&self, event: Event) -> Result<(), Gone> {
@@ -163,6 +238,8 @@ impl Session {
     }
 
     pub(super) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
+        self.keeper.opened(link);
+        self.keeper.store().await;
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {
             Some(chain) => {
@@ -170,6 +247,9 @@ impl Session {
                 chain.resumed(newest, self.started.elapsed());
             }
             None => self.chain = Some(RoomChain::with_limits(position, self.config.hold)),
+        }
+        if self.config.traces && link.transport == Transport::Ws {
+            self.send(ClientFrame::Traces {}, link);
         }
         self.emit(Event::Hello(Box::new(link.hello.clone()), link.transport)).await
     }
@@ -185,11 +265,23 @@ impl Session {
                 self.steps(steps, link).await
             }
             ServerFrame::Notice(notice) => self.notice(notice).await,
+            ServerFrame::Traced(Traced { sequence, .. }) => {
+                // A client with a gap does not have the message yet.
+                if self.position.is_some_and(|position| position >= sequence) {
+                    self.send(ClientFrame::Traced { sequence }, link);
+                }
+                Ok(())
+            }
             ServerFrame::Error(refusal) => {
                 tracing::debug!(code = refusal.code.label(), "the server refused a frame");
                 Ok(())
             }
-            ServerFrame::Hello(_) | ServerFrame::Pong(_) | ServerFrame::Reconnect(_) => Ok(()),
+            ServerFrame::Pong(pong) => {
+                self.keeper.pong(&pong);
+                self.keeper.store().await;
+                Ok(())
+            }
+            ServerFrame::Hello(_) | ServerFrame::Reconnect(_) => Ok(()),
         }
     }
 
@@ -197,7 +289,7 @@ impl Session {
         for step in steps {
             match step {
                 Step::Deliver(batch) => self.deliver(batch).await?,
-                Step::Ask { after, before } => link.send(ClientFrame::Repair { after, before }),
+                Step::Ask { after, before } => self.send(ClientFrame::Repair { after, before }, link),
                 Step::Lost { .. } => self.emit(Event::Lost).await?,
             }
         }

@@ -4,5 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fake;
+mod heartbeat;
+mod ladder;
 mod sender;
+mod sources;
+mod tls_front;
 mod viewer;

@@ -13,11 +13,11 @@ use barrage_ws::Opcode;
 use bytes::Bytes;
 
 #[tokio::test]
-async fn everything_that_comes_is_told_in_order() {
+async fn events_arrive_in_the_order_of_the_stream() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(ViewerConfig { token: Some("t".into()), ..fake.config() });
     let mut socket = fake.socket().await;
-    let join = ClientFrame::Join { token: Some("t".into()), after: None };
+    let join = ClientFrame::Join { token: Some("t".into()), after: None, client: None };
     assert_eq!(socket.next().await, join);
     socket.send(&hello(5, false, 60_000)).await;
     assert_eq!(hello_of(&mut viewer).await, Transport::Ws);
@@ -58,7 +58,7 @@ async fn everything_that_comes_is_told_in_order() {
 }
 
 #[tokio::test]
-async fn a_gap_is_repaired_before_anything_newer_is_shown() {
+async fn gap_is_repaired_before_newer_messages_are_shown() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(fake.config());
     let (mut socket, _) = fake.joined(10).await;
@@ -74,7 +74,7 @@ async fn a_gap_is_repaired_before_anything_newer_is_shown() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_resumed_where_it_ended() {
+async fn broken_connection_resumes_at_its_last_sequence() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(fake.config());
     let (mut socket, _) = fake.joined(0).await;
@@ -92,7 +92,7 @@ async fn a_broken_connection_is_resumed_where_it_ended() {
 }
 
 #[tokio::test]
-async fn where_websockets_are_refused_an_event_stream_serves() {
+async fn refused_websocket_falls_back_to_an_event_stream() {
     let mut fake = Fake::start(Ws::Refused).await;
     let mut viewer = Viewer::start(fake.config());
     let asked = fake.request().await;
@@ -120,7 +120,7 @@ async fn where_websockets_are_refused_an_event_stream_serves() {
 }
 
 #[tokio::test]
-async fn the_last_resort_is_to_poll() {
+async fn refused_event_stream_falls_back_to_polls() {
     let mut fake = Fake::start(Ws::Refused).await;
     let mut viewer = Viewer::start(fake.config());
     fake.request().await.status(502);
@@ -137,7 +137,7 @@ async fn the_last_resort_is_to_poll() {
 }
 
 #[tokio::test]
-async fn the_next_connection_stands_before_the_old_one_is_left() {
+async fn move_opens_the_next_connection_before_it_closes_the_old_one() {
     let mut old = Fake::start(Ws::Taken).await;
     let mut new = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(old.config());
@@ -164,7 +164,7 @@ async fn the_next_connection_stands_before_the_old_one_is_left() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_leaves_early_sends_to_the_named_place_all_the_same() {
+async fn early_close_of_a_draining_gateway_still_leads_to_the_named_endpoint() {
     let mut old = Fake::start(Ws::Taken).await;
     let mut new = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(old.config());
@@ -183,19 +183,19 @@ async fn a_gateway_that_leaves_early_sends_to_the_named_place_all_the_same() {
 
 /// The heartbeat is answered by nobody: the viewer must not wait for TCP to notice.
 #[tokio::test]
-async fn a_silent_server_is_left() {
+async fn silent_server_is_abandoned_after_its_heartbeat() {
     let mut fake = Fake::start(Ws::Taken).await;
     let _viewer = Viewer::start(fake.config());
     let mut socket = fake.socket().await;
     assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
     socket.send(&hello(3, false, 100)).await;
-    assert_eq!(socket.next().await, ClientFrame::Ping { id: 0 });
+    assert_eq!(socket.next().await, ClientFrame::Ping { id: 1 });
     let (_again, after) = fake.joined(3).await;
     assert_eq!(after, Some(Sequence(3)));
 }
 
 #[tokio::test]
-async fn never_means_never_and_a_refused_join_is_typed() {
+async fn permanent_close_code_ends_the_viewer_with_its_code() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(fake.config());
     let (mut socket, _) = fake.joined(0).await;
@@ -213,7 +213,7 @@ async fn never_means_never_and_a_refused_join_is_typed() {
 }
 
 #[tokio::test]
-async fn gateways_are_raced_and_the_times_reported() {
+async fn race_times_of_gateways_are_reported_to_entry() {
     let other = Fake::start(Ws::Taken).await;
     let mut others = vec![other];
     let fake = Fake::start_beside(Ws::Taken, &[others[0].address]).await;
@@ -238,7 +238,7 @@ async fn gateways_are_raced_and_the_times_reported() {
 
 /// A gateway that waits for its bus takes the connection and says nothing.
 #[tokio::test]
-async fn a_gateway_that_does_not_answer_gets_company() {
+async fn next_gateway_is_tried_beside_one_that_does_not_answer() {
     let mut other = Fake::start(Ws::Taken).await;
     let mut silent = Fake::start_beside(Ws::Taken, &[other.address]).await;
     let connect_timeout = Duration::from_secs(600);
@@ -252,7 +252,7 @@ async fn a_gateway_that_does_not_answer_gets_company() {
 
 /// A gateway that has just started does not know the room yet.
 #[tokio::test]
-async fn a_room_where_one_has_been_is_asked_for_again() {
+async fn room_that_was_joined_once_is_retried_when_it_is_not_found() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut viewer = Viewer::start(fake.config());
     let (socket, _) = fake.joined(4).await;
@@ -278,7 +278,7 @@ fn refused(code: Code) -> String {
 
 /// Entry is away, and the list that the client was built with says where to go.
 #[tokio::test]
-async fn an_embedded_list_stands_in_for_entry() {
+async fn embedded_list_replaces_an_entry_that_does_not_answer() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut fallback = fake.entry_answer();
     for endpoint in &mut fallback.downlinks {
@@ -292,7 +292,7 @@ async fn an_embedded_list_stands_in_for_entry() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_waited_for_and_shown() {
+async fn client_waits_for_its_ticket_and_reports_the_wait() {
     let mut fake = Fake::start(Ws::Taken).await;
     fake.ticket("a.b-c_d", 300);
     let begun = std::time::Instant::now();
@@ -314,7 +314,7 @@ async fn a_ticket_is_waited_for_and_shown() {
 }
 
 #[tokio::test]
-async fn an_early_ticket_is_kept_and_an_expired_one_exchanged() {
+async fn early_ticket_is_kept_and_expired_ticket_is_exchanged() {
     let mut fake = Fake::start(Ws::Refused).await;
     fake.ticket("first", 1);
     let transports = vec![Transport::Sse, Transport::Poll];
@@ -339,7 +339,7 @@ async fn an_early_ticket_is_kept_and_an_expired_one_exchanged() {
 }
 
 #[tokio::test]
-async fn a_move_that_was_refused_is_tried_again_while_the_old_connection_serves() {
+async fn refused_move_is_retried_while_the_old_connection_serves() {
     let mut fake = Fake::start(Ws::Taken).await;
     let mut refusing = Fake::start(Ws::Refused).await;
     let transports = vec![Transport::Ws, Transport::Sse];

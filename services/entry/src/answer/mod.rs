@@ -3,6 +3,6 @@
 mod region;
 mod urls;
 
-pub use region::{Location, RegionTable};
+pub use region::RegionTable;
 pub use urls::LocalEndpoints;
 pub(crate) use urls::{base_urls, downlinks, request_host};

@@ -7,20 +7,12 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use crate::error::EntryError;
+use crate::place::Location;
 
 /// Maximum lines of a CIDR file. A longer file is refused.
 const LINES_MAX: usize = 2_000_000;
 /// Maximum bytes of a file. A larger one is refused.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
-
-/// Region and carrier of an address; each may be unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Location {
-    /// Region of the address, as the file names it.
-    pub region: Option<String>,
-    /// Carrier of the address, as the file names it.
-    pub carrier: Option<String>,
-}
 
 /// The table from addresses to locations, read once at the start; empty without a file.
 #[derive(Debug, Default)]

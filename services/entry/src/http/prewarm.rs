@@ -12,8 +12,8 @@ use barrage_http::{ApiError, body};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
@@ -27,34 +27,54 @@ const AHEAD_MS_MAX: u64 = 366 * 86_400 * 1_000;
 const VIEWERS_MAX: u64 = 100_000_000;
 
 /// The body of a request that announces a flash crowd.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PrewarmRequest {
+pub(super) struct PrewarmRequest {
+    /// Time (RFC 3339) at which the viewers come: not over, within a year.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     at: OffsetDateTime,
+    /// Room that the viewers come to; it exists.
     room: RoomId,
+    /// Expected viewers, 1 to 100,000,000.
+    #[schemars(range(min = 1, max = 100_000_000))]
     viewers: u64,
+    /// Expected stay in seconds, 1 to 86,400.
+    #[schemars(range(min = 1, max = 86_400))]
     lasts_secs: u64,
 }
 
 /// A pre-warm as answers and lists have it.
-#[derive(Debug, Serialize)]
-struct PrewarmView<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PrewarmView {
+    /// Id, by which the pre-warm is deleted.
     id: String,
+    /// Time (RFC 3339) at which the viewers come.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     at: OffsetDateTime,
-    room: &'a RoomId,
+    /// Room that the viewers come to.
+    room: RoomId,
+    /// Number of expected viewers.
     viewers: u64,
+    /// Expected stay in seconds.
     lasts_secs: u64,
 }
 
-impl<'a> PrewarmView<'a> {
-    fn of(room: &'a RoomId, prewarm: Prewarm) -> Self {
+/// Pre-warms that are not over.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PrewarmList {
+    /// Pre-warms in the order of their times.
+    prewarms: Vec<PrewarmView>,
+}
+
+impl PrewarmView {
+    fn of(room: &RoomId, prewarm: Prewarm) -> Self {
         let at = OffsetDateTime::from_unix_timestamp((prewarm.at_ms / 1_000).cast_signed());
         PrewarmView {
             id: id(room, prewarm),
             at: at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-            room,
+            room: room.clone(),
             viewers: prewarm.viewers,
             lasts_secs: prewarm.lasts_secs,
         }
@@ -102,21 +122,21 @@ fn take_back(settings: &Settings, wanted: &str, now_ms: u64) -> Option<Change> {
 pub(super) async fn post(
     State(entry): State<Arc<Entry>>,
     request_body: Body,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<PrewarmView>), ApiError> {
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let request: PrewarmRequest = body::json(&bytes)?;
     let settings = Arc::clone(&entry.bus.settings().borrow());
     let (change, prewarm) = announce(&settings, &request, barrage_clock::unix_ms())?;
     entry.bus.change(change).await?;
-    Ok((StatusCode::CREATED, Json(json!(PrewarmView::of(&request.room, prewarm)))))
+    Ok((StatusCode::CREATED, Json(PrewarmView::of(&request.room, prewarm))))
 }
 
 /// Lists the pre-warms that are not over.
-pub(super) async fn list(State(entry): State<Arc<Entry>>) -> Json<Value> {
+pub(super) async fn list(State(entry): State<Arc<Entry>>) -> Json<PrewarmList> {
     let settings = Arc::clone(&entry.bus.settings().borrow());
     let live = settings.prewarms(barrage_clock::unix_ms());
-    let views: Vec<_> = live.into_iter().map(|(room, prewarm)| PrewarmView::of(room, prewarm)).collect();
-    Json(json!({ "prewarms": views }))
+    let prewarms = live.into_iter().map(|(room, prewarm)| PrewarmView::of(room, prewarm)).collect();
+    Json(PrewarmList { prewarms })
 }
 
 /// Deletes a pre-warm that is not over.

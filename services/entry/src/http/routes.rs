@@ -10,32 +10,47 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use barrage_http::{ApiError, ClientAddr, body};
+use barrage_http::{ApiError, ClientAddr, bearer, body};
 use barrage_protocol::entry::RaceReport;
 use barrage_protocol::{Code, RoomId};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::answer::request_host;
 use crate::entry::{Entry, Purpose, Question};
-use crate::placement::RESULTS_MAX;
+use crate::race::RESULTS_MAX;
 
 const REPORT_BYTES_MAX: usize = 4 * 1024;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the public routes: questions, race reports, the fallback list and the race resource.
 pub fn router(entry: Arc<Entry>) -> Router {
+    let race = race_router(entry.config.race_bytes);
     Router::new()
         .route("/v1/entry", get(query))
         .route("/v1/entry/race", post(report))
         .route("/v1/entry/fallback", get(fallback))
-        .route("/v1/race", get(resource))
+        .route("/v1/entry/probe", get(probe))
         .with_state(entry)
+        .merge(race)
 }
 
-#[derive(Debug, Deserialize)]
-struct EntryQuery {
+/// Returns the route of the bytes that clients race for. Gateways and uplinks serve it as well, because
+/// clients measure them.
+pub fn race_router(race_bytes: usize) -> Router {
+    // Random bytes, which no proxy can compress.
+    let bytes: Bytes = (0..race_bytes).map(|_| rand::random::<u8>()).collect();
+    Router::new().route("/v1/race", get(resource)).with_state(bytes)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct EntryQuery {
+    /// Room that the client wants to join or send to.
+    #[schemars(with = "RoomId")]
     room: String,
+    /// Whether the client takes a slot of the join queue.
     #[serde(default)]
     purpose: Purpose,
 }
@@ -57,6 +72,20 @@ async fn query(
         Some(_) => {}
     }
     respond(&entry, Question { room: Some(&room), purpose: query.purpose }, &headers, address)
+}
+
+/// Answers a probe with every gateway and uplink. Needs a token of the role probe.
+async fn probe(
+    State(entry): State<Arc<Entry>>,
+    Extension(ClientAddr(address)): Extension<ClientAddr>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    entry.limit(address).await?;
+    let token = bearer(&headers).ok_or_else(|| {
+        ApiError::new(Code::Unauthorized, "a token of the role probe is needed, as a bearer token")
+    })?;
+    let targets = entry.probe_targets(token, request_host(&headers)?)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(targets)).into_response())
 }
 
 /// Returns a list that a client can embed, for use while entry is away. `{room}` stands for the
@@ -81,18 +110,23 @@ fn respond(
 }
 
 /// Returns the bytes that clients race for.
-async fn resource(State(entry): State<Arc<Entry>>) -> Response {
+async fn resource(State(bytes): State<Bytes>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, entry.race_resource()).into_response()
+    (headers, bytes).into_response()
 }
 
 /// Takes the race times that a client measured.
-async fn report(State(entry): State<Arc<Entry>>, request_body: Body) -> Result<StatusCode, ApiError> {
+async fn report(
+    State(entry): State<Arc<Entry>>,
+    Extension(ClientAddr(address)): Extension<ClientAddr>,
+    headers: HeaderMap,
+    request_body: Body,
+) -> Result<StatusCode, ApiError> {
     let bytes = body::read(request_body, REPORT_BYTES_MAX, REPORT_TIMEOUT).await?;
     let report: RaceReport = body::json(&bytes)?;
-    if report.results.len() > RESULTS_MAX {
-        return Err(ApiError::new(Code::BadRequest, format!("results: at most {RESULTS_MAX}")));
+    if report.results.len() + report.uplinks.len() > RESULTS_MAX {
+        return Err(ApiError::new(Code::BadRequest, format!("results and uplinks: at most {RESULTS_MAX}")));
     }
-    entry.take_race_report(&report);
+    entry.take_race_report(&report, request_host(&headers).ok(), address);
     Ok(StatusCode::NO_CONTENT)
 }

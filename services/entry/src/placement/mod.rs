@@ -1,15 +1,16 @@
-//! Placement: on which gateway a newcomer goes, and when. Pure: time and chance are arguments.
+//! Placement: on which gateway a newcomer goes, and when; the order of uplinks. Pure: time and chance
+//! are arguments.
 
 mod candidate;
 mod factors;
 mod grants;
 mod join_queue;
 mod placer;
-mod race_times;
 mod registry_outage;
+mod uplink_order;
 
 pub(crate) use factors::Factors;
 pub(crate) use grants::{GrantLimits, Grants, TooMany};
-pub(crate) use placer::{Placed, Placer, PlacerConfig, Refused};
-pub(crate) use race_times::{FAILED_MS, RESULTS_MAX, RaceTimes, race_resource};
+pub(crate) use placer::{Placed, Placer, PlacerConfig, Refused, Standing};
 pub(crate) use registry_outage::RegistryOutage;
+pub(crate) use uplink_order::uplink_order;

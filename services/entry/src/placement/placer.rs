@@ -32,6 +32,8 @@ pub(crate) struct PlacerConfig {
     pub(crate) gateways_max: usize,
     /// Maximum endpoints that a client races against each other.
     pub(crate) race_width: u32,
+    /// Share of the races with an endpoint by chance, whatever it costs.
+    pub(crate) explore_share: f64,
     /// Maximum wait for a slot; without one in reach newcomers are refused.
     pub(crate) wait_max: Duration,
     pub(crate) weights: WeightsConfig,
@@ -75,9 +77,11 @@ struct GatewayState {
 }
 
 /// The state of one gateway, for operators.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub(crate) struct Standing {
+    /// Id of the gateway.
     pub(crate) gateway: GatewayId,
+    /// Share of the newcomers that the gateway gets.
     pub(crate) weight: f64,
     /// Estimated utilisation of the gateway; this entry's own grants are included.
     pub(crate) estimate: f64,
@@ -144,17 +148,17 @@ impl Placer {
         self.ticked = Some(now);
     }
 
-    /// Takes a slot for a newcomer. `race` is a factor of each gateway by its race times; `random`
-    /// returns numbers in [0, 1).
+    /// Takes a slot for a newcomer. `factors` has the factor of each gateway by place and race times;
+    /// `random` returns numbers in [0, 1).
     pub(crate) fn place(
         &mut self,
         gateways: &[Registered],
-        race: &[f64],
+        factors: &[f64],
         now: Duration,
-        random: impl FnMut() -> f64,
+        mut random: impl FnMut() -> f64,
     ) -> Result<Placed, Refused> {
-        let shares = self.shares(gateways, race);
-        let mut order = pick(&shares, shares.len(), random);
+        let shares = self.shares(gateways, factors);
+        let mut order = pick(&shares, shares.len(), &mut random);
         let at_once = Duration::from_secs_f64(self.config.weights.burst_secs());
         let bounds = Bounds { at_once, wait_max: self.config.wait_max };
         let id = |index: &usize| gateways[*index].report.id.as_str();
@@ -164,10 +168,16 @@ impl Placer {
         let Some(place) = soonest.map(|(place, _)| place) else { return Err(not_placed(gateways)) };
         let first = order.remove(place);
         order.insert(0, first);
-        order.truncate(self.config.gateways_max.max(1));
+        let listed = order.len().min(self.config.gateways_max.max(1));
         let state = self.gateways.get_mut(id(&first)).expect("a gateway with a share has a state");
         let wait = state.queue.take(state.per_s, now, &bounds).map_err(|_| Refused::QueueFull)?;
-        let race_width = if wait.is_zero() { self.race_width(&shares, &order) } else { 1 };
+        let race_width = if wait.is_zero() {
+            let width = self.race_width(&shares, &order[..listed]);
+            self.explore(&mut order, width, listed, random)
+        } else {
+            1
+        };
+        order.truncate(listed);
         let racers = order.len().min(race_width as usize).max(1);
         let step = u64::try_from((now + wait).as_millis() / ARRIVAL_MS * ARRIVAL_MS + ARRIVAL_MS);
         let arrival = Duration::from_millis(step.unwrap_or(u64::MAX));
@@ -182,12 +192,37 @@ impl Placer {
         Ok(Placed { order, race_width, wait })
     }
 
+    /// Puts a gateway by chance at the end of some races, so that clients measure gateways that cost
+    /// too much to race otherwise. Returns the width of the race.
+    fn explore(
+        &self,
+        order: &mut [usize],
+        width: u32,
+        listed: usize,
+        mut random: impl FnMut() -> f64,
+    ) -> u32 {
+        let last = width.min(self.config.race_width.saturating_sub(1)) as usize;
+        let last = last.min(listed.saturating_sub(1));
+        if last == 0 || self.config.explore_share <= 0.0 || random() >= self.config.explore_share {
+            return width;
+        }
+        let other = last + ((order.len() - last) as f64 * random()) as usize;
+        order.swap(last, other.min(order.len() - 1));
+        width.max(u32::try_from(last + 1).unwrap_or(u32::MAX))
+    }
+
     /// Lists gateways for a client that takes no slot. The list is empty only when every live gateway
     /// drains.
-    pub(crate) fn list(&self, gateways: &[Registered], race: &[f64], random: impl FnMut() -> f64) -> Placed {
-        let mut shares = self.shares(gateways, race);
+    pub(crate) fn list(
+        &self,
+        gateways: &[Registered],
+        factors: &[f64],
+        random: impl FnMut() -> f64,
+    ) -> Placed {
+        let mut shares = self.shares(gateways, factors);
         if shares.iter().all(|share| *share <= 0.0) {
-            shares = gateways.iter().map(|one| if one.report.draining { 0.0 } else { 1.0 }).collect();
+            let share = |(one, factor): (&Registered, &f64)| if one.report.draining { 0.0 } else { *factor };
+            shares = gateways.iter().zip(factors).map(share).collect();
         }
         let order = pick(&shares, self.config.gateways_max.max(1), random);
         Placed { race_width: self.race_width(&shares, &order), order, wait: Duration::ZERO }
@@ -195,17 +230,17 @@ impl Placer {
 
     /// Returns a weight for each gateway, 0 without headroom. While reports fail the headroom is
     /// unknown, and the gateways themselves refuse when they are full.
-    fn shares(&self, gateways: &[Registered], race: &[f64]) -> Vec<f64> {
+    fn shares(&self, gateways: &[Registered], factors: &[f64]) -> Vec<f64> {
         let blind = self.weigher.is_blind();
-        let share = |(gateway, race): (&Registered, &f64)| {
+        let share = |(gateway, factor): (&Registered, &f64)| {
             let state = self.gateways.get(gateway.report.id.as_str());
             let has_room = |state: &&GatewayState| blind || state.room > ROOM_MIN;
             match state.filter(has_room).filter(|_| takes_newcomers(&gateway.report)) {
-                Some(state) => state.weight.weight * race,
+                Some(state) => state.weight.weight * factor,
                 None => 0.0,
             }
         };
-        gateways.iter().zip(race).map(share).collect()
+        gateways.iter().zip(factors).map(share).collect()
     }
 
     /// Returns the number of endpoints to race. Only gateways with like weights race, because the

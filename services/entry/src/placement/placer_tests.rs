@@ -23,6 +23,7 @@ fn placer() -> Placer {
     Placer::new(PlacerConfig {
         gateways_max: 3,
         race_width: 3,
+        explore_share: 0.0,
         wait_max: Duration::from_secs(60),
         weights: WeightsConfig::default(),
         knee: None,
@@ -324,10 +325,46 @@ fn old_reports_give_no_slot_back() {
     assert!(placed.wait > Duration::from_secs(5), "the joins are unknown: {placed:?}");
 }
 
+#[test]
+fn far_gateway_serves_when_the_near_one_has_no_headroom() {
+    let gateways = [gateway("near", 900), gateway("far", 0)];
+    let (mut placer, now) = settled(&gateways);
+    let (mut random, mut first) = (chance(17), [0; 2]);
+    for _ in 0..300 {
+        let placed = placer.place(&gateways, &[1.0, 0.007], now, &mut random).unwrap();
+        first[placed.order[0]] += 1;
+    }
+    // 1,000 viewers are the limit of the near one.
+    assert!(first[0] <= 100 && first[0] > 50 && first[1] >= 200, "{first:?}");
+}
+
+#[test]
+fn some_races_include_a_gateway_that_costs_too_much_to_race() {
+    let gateways = [gateway("a", 100), gateway("b", 100), gateway("far", 100), gateway("farther", 100)];
+    let mut random = chance(19);
+    let mut raced = |explore_share: f64| {
+        let mut far = 0;
+        for _ in 0..400 {
+            // A placer for each, because slots are given out.
+            let (mut placer, now) = settled(&gateways);
+            placer.config.explore_share = explore_share;
+            let placed = placer.place(&gateways, &[1.0, 1.0, 0.001, 0.001], now, &mut random).unwrap();
+            let racers = &placed.order[..placed.race_width as usize];
+            far += u32::from(racers.iter().any(|index| *index >= 2));
+        }
+        far
+    };
+    assert!(raced(0.0) < 8, "far gateways have one share in five hundred");
+    let far = raced(0.5);
+    assert!((140..260).contains(&far), "{far}");
+}
+
 proptest! {
     #[test]
     fn placed_gateways_are_distinct_and_admit_newcomers(
         seen in prop::collection::vec((0_u64..1_100, any::<bool>(), 0_u8..6), 1..12),
+        costs in prop::collection::vec(1e-4..=1.0_f64, 12),
+        explore_share in 0.0..=1.0_f64,
         seed: u64,
     ) {
         let gateways: Vec<_> = seen
@@ -341,9 +378,11 @@ proptest! {
             })
             .collect();
         let (mut placer, now) = settled(&gateways);
+        placer.config.explore_share = explore_share;
+        let factors = &costs[..gateways.len()];
         let mut random = chance(seed);
         let open = gateways.iter().filter(|one| takes_newcomers(&one.report)).count();
-        match placer.place(&gateways, &even(&gateways), now, &mut random) {
+        match placer.place(&gateways, factors, now, &mut random) {
             Ok(placed) => {
                 prop_assert!(placed.order.len() <= open.min(3) && !placed.order.is_empty());
                 let distinct: std::collections::BTreeSet<_> = placed.order.iter().collect();
@@ -354,6 +393,6 @@ proptest! {
             Err(_) => prop_assert_eq!(open, 0),
         }
         let live = gateways.iter().any(|one| !one.report.draining);
-        prop_assert_eq!(placer.list(&gateways, &even(&gateways), &mut random).order.is_empty(), !live);
+        prop_assert_eq!(placer.list(&gateways, factors, &mut random).order.is_empty(), !live);
     }
 }

@@ -1,6 +1,6 @@
 //! Questions: URLs, limits, codes, regions.
 
-use barrage_entry::EntryConfig;
+use barrage_entry::{EntryConfig, HostAddresses};
 use barrage_protocol::Code;
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::Transport;
@@ -37,6 +37,35 @@ async fn urls_use_the_host_that_the_client_used() {
     assert_eq!(answer.downlinks.last().unwrap().transport, Transport::Poll);
     let embedded = site.answer("/v1/entry/fallback").await;
     assert_eq!(embedded.downlinks[0].url, "ws://live.example:8080/v1/rooms/{room}/ws");
+}
+
+#[tokio::test]
+async fn answer_has_addresses_of_its_hosts_other_entries_and_its_time() {
+    let host = |host: &str, ips: &[&str]| HostAddresses {
+        host: host.into(),
+        ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
+    };
+    let addresses = vec![
+        host("live.example", &["192.0.2.1", "2001:db8::1"]),
+        host("g1.example", &["192.0.2.7"]),
+        host("far.example", &["192.0.2.9"]),
+    ];
+    let urls = vec!["https://live.example".to_owned(), "https://live-2.example".to_owned()];
+    let site = Site::new(EntryConfig { addresses, urls: urls.clone(), ..EntryConfig::default() }).await;
+    site.report("g1", &["https://g1.example:14000"], 0, false).await;
+    let before_ms = barrage_clock::unix_ms();
+    for target in ["/v1/entry?room=demo", "/v1/entry?room=demo&purpose=send", "/v1/entry/fallback"] {
+        let answer = site.answer(target).await;
+        let found: Vec<_> = answer.addresses.iter().map(|(host, ips)| (host.as_str(), ips.len())).collect();
+        assert_eq!(found, [("g1.example", 1), ("live.example", 2)], "{target}");
+        assert_eq!(answer.entries, urls, "{target}");
+        assert!((before_ms..=barrage_clock::unix_ms()).contains(&answer.issued_ms.unwrap()), "{target}");
+    }
+    let plain = Site::new(EntryConfig::default()).await;
+    plain.report("g1", &[], 0, false).await;
+    let (_, _, body) = plain.get("/v1/entry?room=demo").await;
+    let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(json.get("addresses").is_none() && json.get("entries").is_none(), "{json}");
 }
 
 #[tokio::test]

@@ -22,8 +22,11 @@ async fn race_resource_is_incompressible_and_reports_are_checked() {
         let text = r#"{"results":[{"gateway":"near","elapsed_ms":10},{"gateway":"far","elapsed_ms":900},{"gateway":"invented","elapsed_ms":18446744073709551615}]}"#;
         assert_eq!(report(text).await, StatusCode::NO_CONTENT);
     }
+    assert_eq!(site.count("barrage_entry_race_ignored_total"), 20);
     let many = vec![r#"{"gateway":"near"}"#; 17].join(",");
     assert_eq!(report(&format!(r#"{{"results":[{many}]}}"#)).await, StatusCode::BAD_REQUEST);
+    let uplinks = vec![r#"{"url":"http://near"}"#; 17].join(",");
+    assert_eq!(report(&format!(r#"{{"uplinks":[{uplinks}]}}"#)).await, StatusCode::BAD_REQUEST);
     assert_eq!(report("[]").await, StatusCode::BAD_REQUEST);
     assert_eq!(report(&"x".repeat(5_000)).await, StatusCode::PAYLOAD_TOO_LARGE);
 }
@@ -34,15 +37,20 @@ async fn reports_move_newcomers_to_the_faster_gateway() {
     site.limited("near", 0, 100_000).await;
     site.limited("far", 0, 100_000).await;
     let text = r#"{"results":[{"gateway":"near","elapsed_ms":10},{"gateway":"far","elapsed_ms":900},{"gateway":"invented"}]}"#;
-    let (status, ..) = site.ask(Request::post("/v1/entry/race").header("host", "h"), text).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    assert_eq!(site.count("barrage_entry_race_seconds"), 2);
+    // Clients of five networks: fewer do not count.
+    for network in 0..5 {
+        let request = Request::post("/v1/entry/race").header("host", "h");
+        let (status, ..) = site.ask_from([10, 1, network, 3].into(), request, text).await;
+        assert_eq!(status, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(site.count("barrage_entry_race_seconds"), 10);
+    assert_eq!(site.count("barrage_entry_race_ignored_total"), 5);
     assert_eq!(site.count("barrage_entry_race_failures_total"), 0);
     let mut near_first = 0;
     for _ in 0..400 {
         near_first += u32::from(site.answer("/v1/entry?room=demo").await.downlinks[0].gateway == "near");
     }
-    // The share is 20 of 21; a count below 320 is practically impossible.
+    // The share is 256 of 257; a count below 320 is practically impossible.
     assert!(near_first > 320, "{near_first}");
 }
 

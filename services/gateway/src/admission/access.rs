@@ -4,7 +4,7 @@ use barrage_bus::{RestrictionKind, Settings};
 use barrage_http::AllowedOrigins;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId, UserId};
-use barrage_token::{Identity, Keyring};
+use barrage_token::{Identity, Keyring, Role};
 
 use super::{kicked, room_closed};
 
@@ -21,13 +21,31 @@ pub struct Access {
 impl Access {
     /// Verifies a viewer's token for a room; `None` for an anonymous viewer.
     pub(crate) fn identify(&self, room: &RoomId, token: Option<&str>) -> Result<Option<Identity>, Refusal> {
-        match token {
-            Some(token) => Ok(Some(self.keyring.verify_for(token, room)?)),
-            None if self.anonymous => Ok(None),
+        let identity = match token {
+            Some(token) => Some(self.keyring.verify_for(token, room)?),
+            None if self.anonymous => None,
             None => {
-                Err(Refusal::new(Code::Unauthorized, "this gateway requires a token; send one in `join`"))
+                let refusal =
+                    Refusal::new(Code::Unauthorized, "this gateway requires a token; send one in `join`");
+                return Err(refusal);
             }
-        }
+        };
+        check_role(room, identity.as_ref())?;
+        Ok(identity)
+    }
+}
+
+/// Whether a viewer is a probe, which counts nowhere.
+pub(crate) fn is_probe(identity: Option<&Identity>) -> bool {
+    identity.is_some_and(|identity| identity.role == Role::Probe)
+}
+
+/// Checks that probes join their room alone, and that no other viewer joins it.
+pub(crate) fn check_role(room: &RoomId, identity: Option<&Identity>) -> Result<(), Refusal> {
+    match (room.is_probe(), is_probe(identity)) {
+        (true, true) | (false, false) => Ok(()),
+        (true, false) => Err(Refusal::new(Code::UnknownRoom, "there is no such room")),
+        (false, true) => Err(Refusal::new(Code::Forbidden, "a probe may only join the room of the probes")),
     }
 }
 
@@ -44,6 +62,9 @@ pub(crate) fn check_room(
     user: Option<&UserId>,
     now_ms: u64,
 ) -> Result<(), Refusal> {
+    if room.is_probe() {
+        return Ok(());
+    }
     match settings.rooms.get(room) {
         None => return Err(Refusal::new(Code::UnknownRoom, "there is no such room")),
         Some(found) if found.closed => return Err(room_closed()),

@@ -34,14 +34,16 @@ impl Places {
     }
 }
 
-/// One of the gateway's places; dropping it frees the place.
+/// One of the gateway's places; dropping it frees the place. A probe has none.
 #[derive(Debug)]
-pub(crate) struct Admission(Arc<Places>);
+pub(crate) struct Admission(Option<Arc<Places>>);
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-        self.0.gauge.dec();
+        if let Some(places) = &self.0 {
+            places.taken.fetch_sub(1, Ordering::Relaxed);
+            places.gauge.dec();
+        }
     }
 }
 
@@ -55,23 +57,34 @@ pub(crate) enum Availability {
     Failed,
 }
 
-/// Takes a place. Refuses with a retry time when the gateway is full, drains or has failed.
-pub(crate) fn admit(places: &Arc<Places>, availability: Availability) -> Result<Admission, Refusal> {
+/// Admits a probe, whose token was verified, without a place: it counts in no load and no limit.
+pub(crate) fn admit_probe(availability: Availability) -> Result<Admission, Refusal> {
+    check_open(availability)?;
+    Ok(Admission(None))
+}
+
+/// Refuses with a retry time when the gateway drains or has failed.
+fn check_open(availability: Availability) -> Result<(), Refusal> {
     match availability {
-        Availability::Open => {}
+        Availability::Open => Ok(()),
         Availability::Draining => {
             let refusal = Refusal::new(Code::Draining, "this gateway is draining; ask entry for another one");
-            return Err(refusal.retry_after_ms(500));
+            Err(refusal.retry_after_ms(500))
         }
         Availability::Failed => {
             let refusal =
                 Refusal::new(Code::Unavailable, "this gateway has failed; ask entry for another one");
-            return Err(refusal.retry_after_ms(1_000));
+            Err(refusal.retry_after_ms(1_000))
         }
     }
+}
+
+/// Takes a place. Refuses with a retry time when the gateway is full, drains or has failed.
+pub(crate) fn admit(places: &Arc<Places>, availability: Availability) -> Result<Admission, Refusal> {
+    check_open(availability)?;
     let before = places.taken.fetch_add(1, Ordering::Relaxed);
     places.gauge.inc();
-    let admission = Admission(Arc::clone(places));
+    let admission = Admission(Some(Arc::clone(places)));
     if before >= places.max {
         let refusal = Refusal::new(Code::Overloaded, "this gateway is full; try the next endpoint");
         return Err(refusal.retry_after_ms(2_000));
@@ -133,6 +146,12 @@ mod tests {
         drop(first);
         assert_eq!((places.taken(), places.gauge.get()), (0, 0));
         assert!(admit(&places, Availability::Open).is_ok());
+    }
+
+    #[test]
+    fn a_probe_takes_no_place_and_is_refused_by_a_gateway_that_drains() {
+        assert!(admit_probe(Availability::Open).is_ok());
+        assert_eq!(admit_probe(Availability::Draining).unwrap_err().code, Code::Draining);
     }
 
     #[test]

@@ -10,8 +10,8 @@ mod join_queue;
 mod tickets;
 
 pub use access::Access;
-pub(crate) use access::{check_room, ends_at_secs};
-pub(crate) use admission::{Admission, Availability, JoinRefusal, Places, admit, admit_join};
+pub(crate) use access::{check_role, check_room, ends_at_secs, is_probe};
+pub(crate) use admission::{Admission, Availability, JoinRefusal, Places, admit, admit_join, admit_probe};
 pub(crate) use eviction::{Eviction, Scope, kicked, room_closed, token_expired};
 pub(crate) use join_queue::JoinQueue;
 pub(crate) use tickets::{Pass, UsedTickets, take_ticket};

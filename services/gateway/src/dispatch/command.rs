@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::{Message, RoomId, Sequence, UserId};
+use barrage_protocol::{ClientFacts, FrameVersion, Message, RoomId, Sequence, UserId};
 use barrage_token::Identity;
 use bytes::Bytes;
 
@@ -21,6 +21,9 @@ pub(crate) struct JoinRequest {
     pub(crate) identity: Option<Identity>,
     pub(crate) after: Option<Sequence>,
     pub(crate) encoding: Encoding,
+    pub(crate) version: FrameVersion,
+    /// Facts of the client in the query; a join frame may state them instead.
+    pub(crate) facts: Option<Box<ClientFacts>>,
 }
 
 /// Upgraded connection on its way to a shard.
@@ -41,10 +44,12 @@ pub(crate) enum Command {
     Adopt(Box<Arrival>),
     /// Send a batch to one wave of its room's viewers.
     Deliver(Delivery, Option<Arc<FanOut>>),
-    /// Send a notice to the user's connections.
-    Notice { user: UserId, message: Arc<Message> },
+    /// Send a notice to one connection of the user, by its viewer's address.
+    Notice { address: usize, user: UserId, message: Arc<Message> },
     /// Close the connections that the eviction concerns.
     Evict(Arc<Eviction>),
+    /// Close one connection, by its viewer's address, if the eviction concerns it.
+    EvictAt { address: usize, eviction: Arc<Eviction> },
     /// Close one connection, by its viewer's address.
     EvictOne { address: usize, refusal: Refusal },
     /// Send the drain's share of the viewers to other gateways.

@@ -6,7 +6,7 @@ use barrage_protocol::{Code, Message, UserId};
 use tokio::sync::mpsc;
 
 use super::{Command, Connection, Listeners, UserConnections};
-use crate::admission::Eviction;
+use crate::admission::{Eviction, Scope};
 
 /// Reaches the viewers of all transports: WebSockets through their shards, event streams and polls
 /// through their listeners.
@@ -45,16 +45,43 @@ impl Dispatch {
         }
     }
 
-    /// Closes the connections that the eviction concerns.
+    /// Closes the connections that the eviction concerns. One user's are found by a look-up; a scope
+    /// of many is a walk over the viewers of each shard.
     pub(crate) async fn evict(&self, eviction: Eviction) {
         let eviction = Arc::new(eviction);
         self.listeners.evict(&eviction);
-        self.broadcast(|| Command::Evict(Arc::clone(&eviction))).await;
+        match &eviction.scope {
+            Scope::User(user) => {
+                self.to_sockets_of(user, |address| {
+                    let eviction = Arc::clone(&eviction);
+                    Command::EvictAt { address, eviction }
+                })
+                .await;
+            }
+            Scope::Everyone | Scope::Users => {
+                self.broadcast(|| Command::Evict(Arc::clone(&eviction))).await;
+            }
+        }
     }
 
     /// Sends a notice to the user's WebSockets.
     pub(crate) async fn notify_sockets(&self, user: &UserId, message: &Arc<Message>) {
-        self.broadcast(|| Command::Notice { user: user.clone(), message: Arc::clone(message) }).await;
+        self.to_sockets_of(user, |address| {
+            let (user, message) = (user.clone(), Arc::clone(message));
+            Command::Notice { address, user, message }
+        })
+        .await;
+    }
+
+    /// Sends a command for each WebSocket of a user to its shard; waits for full queues. The shard
+    /// compares the user, because the connection may have gone, and its address may be another's.
+    async fn to_sockets_of(&self, user: &UserId, command: impl Fn(usize) -> Command) {
+        for connection in self.connections.of(user) {
+            let Connection::Viewer { shard, address } = connection else { continue };
+            if let Some(shard) = self.shards.get(usize::from(shard)) {
+                let _ended = shard.send(command(address)).await;
+            }
+        }
     }
 
     /// Counts a connection of a user. Over the limit, closes the oldest of the user's connections.
@@ -102,6 +129,27 @@ mod tests {
         dispatch.evict(Eviction::close(room)).await;
         assert!(matches!(shards[0].try_recv(), Ok(Command::Evict(_))));
         assert!(matches!(listening.next().await, super::super::News::Evicted(_)));
+    }
+
+    #[tokio::test]
+    async fn devices_of_a_user_are_reached_and_no_other_shard_is_woken() {
+        let (dispatch, mut shards) = dispatch(3);
+        let (user, other): (UserId, UserId) = ("u".parse().unwrap(), "v".parse().unwrap());
+        for (shard, address) in [(0, 7), (2, 8)] {
+            dispatch.add_connection(&user, Connection::Viewer { shard, address }, 20);
+        }
+        dispatch.add_connection(&user, Connection::Listener(3), 20);
+        dispatch.add_connection(&other, Connection::Viewer { shard: 1, address: 9 }, 20);
+        let eviction = Eviction::kick("demo".parse().unwrap(), user);
+        dispatch.evict(eviction).await;
+        for (shard, expected) in [(0, Some(7)), (1, None), (2, Some(8))] {
+            let reached = match shards[shard].try_recv() {
+                Ok(Command::EvictAt { address, .. }) => Some(address),
+                _ => None,
+            };
+            assert_eq!(reached, expected, "shard {shard}");
+            assert!(shards[shard].try_recv().is_err(), "one command for each device");
+        }
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use barrage_protocol::{Message, RoomId, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::admission::Eviction;
+use crate::admission::{Eviction, Scope};
 
 /// Notices that wait for one listener. Beyond, the oldest is dropped; it stays unacknowledged and
 /// comes with the next connect.
@@ -58,6 +58,12 @@ struct All {
     by_user: HashMap<UserId, Vec<u64>>,
 }
 
+impl All {
+    fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Arc<Listener>> {
+        self.by_user.get(user).into_iter().flatten().filter_map(|id| self.by_id.get(id))
+    }
+}
+
 impl Listeners {
     /// Registers a listener. The caller checks the room afterwards: the listener misses evictions
     /// from before.
@@ -80,10 +86,15 @@ impl Listeners {
 
     /// Closes the connections that the eviction concerns.
     pub(crate) fn evict(&self, eviction: &Eviction) {
-        for listener in self.all.lock().by_id.values() {
+        let all = self.all.lock();
+        let close = |listener: &Arc<Listener>| {
             if eviction.concerns(Some(&listener.room), listener.user.as_ref()) {
                 listener.update(|inbox| inbox.evicted = Some(eviction.refusal.clone()));
             }
+        };
+        match &eviction.scope {
+            Scope::User(user) => all.of_user(user).for_each(close),
+            Scope::Everyone | Scope::Users => all.by_id.values().for_each(close),
         }
     }
 
@@ -97,8 +108,7 @@ impl Listeners {
     /// Gives a notice to the user's listeners.
     pub(crate) fn notify(&self, user: &UserId, message: &Arc<Message>) {
         let all = self.all.lock();
-        let ids = all.by_user.get(user).into_iter().flatten();
-        for listener in ids.filter_map(|id| all.by_id.get(id)) {
+        for listener in all.of_user(user) {
             listener.update(|inbox| {
                 if inbox.notices.len() >= NOTICES_MAX {
                     inbox.notices.pop_front();
@@ -165,6 +175,7 @@ mod tests {
             id: None,
             to: Some("u".parse().unwrap()),
             at_ms: 0,
+            trace: None,
             body: "{}".into(),
         })
     }

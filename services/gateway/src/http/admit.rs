@@ -7,7 +7,7 @@ use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;
 use barrage_token::Identity;
 
-use crate::admission::{self, Admission, Availability, Pass, check_room, take_ticket};
+use crate::admission::{self, Admission, Availability, Pass, check_role, check_room, is_probe, take_ticket};
 use crate::context::Context;
 
 /// Verifies a viewer's token for a room that is open to its user; `None` for an anonymous viewer.
@@ -23,12 +23,16 @@ pub(super) fn identify(
 
 /// Checks that a room is open to a viewer.
 pub(super) fn check(context: &Context, room: &RoomId, identity: Option<&Identity>) -> Result<(), Refusal> {
+    check_role(room, identity)?;
     let user = identity.map(|identity| &identity.user);
     check_room(&context.bus.settings().borrow(), room, user, unix_ms())
 }
 
 /// Takes a place for one poll, which needs neither a ticket nor a slot.
-pub(super) fn admit(context: &Context) -> Result<Admission, Refusal> {
+pub(super) fn admit(context: &Context, identity: Option<&Identity>) -> Result<Admission, Refusal> {
+    if is_probe(identity) {
+        return admission::admit_probe(availability(context));
+    }
     admission::admit(&context.gate.places, availability(context))
 }
 
@@ -37,8 +41,12 @@ pub(super) fn admit(context: &Context) -> Result<Admission, Refusal> {
 pub(super) fn admit_join(
     context: &Context,
     room: &RoomId,
+    identity: Option<&Identity>,
     ticket: Option<&str>,
 ) -> Result<(Admission, Duration), Refusal> {
+    if is_probe(identity) {
+        return Ok((admission::admit_probe(availability(context))?, Duration::ZERO));
+    }
     let (gate, metrics) = (&context.gate, &context.metrics);
     let taken = take_ticket(&gate.used_tickets, &gate.access.keyring, room, ticket, unix_ms());
     let pass = taken.inspect_err(|error| metrics.ticket(error.label()))?;

@@ -6,10 +6,12 @@ use axum::extract::{Path, State};
 use axum::{Json, Router};
 use barrage_http::{AdminRoutes, ApiError};
 use barrage_protocol::{Code, Sequence};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::room_path::room;
 use crate::context::Context;
+use crate::room::FanOutView;
 
 pub(super) fn router(context: Arc<Context>) -> AdminRoutes {
     let routes = Router::new()
@@ -18,13 +20,22 @@ pub(super) fn router(context: Arc<Context>) -> AdminRoutes {
     AdminRoutes::new(routes)
 }
 
+/// The batch of one message at one gateway.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Explained {
+    /// Id of the gateway.
+    gateway: String,
+    /// The batch that the message was in, or was dropped from.
+    fan_out: FanOutView,
+}
+
 async fn handle(
     State(context): State<Arc<Context>>,
     Path((room_text, sequence)): Path<(String, u64)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Explained>, ApiError> {
     let found = context.history.fan_outs.find(&room(&room_text)?, Sequence(sequence));
     let found = found.ok_or_else(|| {
         ApiError::new(Code::NotFound, "this gateway has no viewers in the room, or has forgotten that batch")
     })?;
-    Ok(Json(json!({ "gateway": context.config.id, "fan_out": found })))
+    Ok(Json(Explained { gateway: context.config.id.clone(), fan_out: found }))
 }

@@ -9,14 +9,15 @@ use std::time::Duration;
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport, bearer};
-use barrage_protocol::frame::{SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON, SUBPROTOCOL_TOKEN_PREFIX};
-use barrage_protocol::{Code, Sequence};
+use barrage_protocol::frame::SUBPROTOCOL_TOKEN_PREFIX;
+use barrage_protocol::{ClientFacts, Code, FrameVersion, Sequence, Subprotocol};
 use barrage_ws::handshake::{self, NotAHandshake, Upgrade};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
+use tracing::Instrument;
 
 use super::admit;
 use super::request_head::{RequestHead, WsQuery, check_handshake, switching_protocols};
@@ -45,13 +46,13 @@ fn check(
     let room = room(room_text)?;
     context.gate.access.origins.check(headers)?;
     let protocols = offered(headers);
-    let encoding = match protocols.iter().find(|p| [SUBPROTOCOL_JSON, SUBPROTOCOL_DEFLATE].contains(p)) {
-        Some(&SUBPROTOCOL_DEFLATE) => Encoding::Deflate { effort: context.config.deflate_effort },
-        _ => Encoding::Json,
-    };
-    let subprotocol = match encoding {
-        Encoding::Deflate { .. } => Some(SUBPROTOCOL_DEFLATE),
-        Encoding::Json => protocols.contains(&SUBPROTOCOL_JSON).then_some(SUBPROTOCOL_JSON),
+    // The client's order is its preference.
+    let subprotocol = protocols.iter().find_map(|name| Subprotocol::find(name));
+    let encoding = match subprotocol {
+        Some(Subprotocol { is_deflated: true, .. }) => {
+            Encoding::Deflate { effort: context.config.deflate_effort }
+        }
+        Some(_) | None => Encoding::Json,
     };
     let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
     let identity = match by_protocol.or_else(|| bearer(headers)) {
@@ -61,8 +62,15 @@ fn check(
             None
         }
     };
-    let request = JoinRequest { room, identity, after: query.after.map(Sequence), encoding };
-    Ok(Handshake { request, ticket: query.ticket, subprotocol })
+    let request = JoinRequest {
+        room,
+        identity,
+        after: query.after.map(Sequence),
+        encoding,
+        version: subprotocol.map_or_else(FrameVersion::default, |subprotocol| subprotocol.version),
+        facts: query.client.map(|json| Box::new(ClientFacts::parse(&json))),
+    };
+    Ok(Handshake { request, ticket: query.ticket, subprotocol: subprotocol.map(|it| it.name) })
 }
 
 fn offered(headers: &HeaderMap) -> Vec<&str> {
@@ -90,14 +98,15 @@ pub(super) async fn handle(
     check_handshake(http.method(), http.version(), http.headers())?;
     let Handshake { request, ticket, subprotocol } = check(&context, &room_text, query, http.headers())?;
     let (answer, upgrade) = handshake::accept(&mut http).map_err(not_a_handshake)?;
-    let (admission, wait) = admit::admit_join(&context, &request.room, ticket.as_deref())?;
+    let (admission, wait) =
+        admit::admit_join(&context, &request.room, request.identity.as_ref(), ticket.as_deref())?;
     tokio::time::sleep(wait).await;
     let mut response = answer.into_response();
     if let Some(subprotocol) = subprotocol {
         let value = HeaderValue::from_static(subprotocol);
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
-    tokio::spawn(hand_over(context, upgrade, request, admission));
+    tokio::spawn(hand_over(context, upgrade, request, admission).in_current_span());
     Ok(response)
 }
 
@@ -175,7 +184,8 @@ impl HandshakeGreeter {
         let Handshake { request, ticket, subprotocol } =
             check(context, &head.room, head.query, &head.headers)?;
         let answer = handshake::answer_headers(head.headers).map_err(not_a_handshake)?;
-        let (admission, wait) = admit::admit_join(context, &request.room, ticket.as_deref())?;
+        let (admission, wait) =
+            admit::admit_join(context, &request.room, request.identity.as_ref(), ticket.as_deref())?;
         let answer = switching_protocols(&answer, subprotocol);
         Ok(Accepted { request, admission, wait, answer })
     }

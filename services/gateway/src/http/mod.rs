@@ -4,6 +4,7 @@ mod admin;
 mod admit;
 mod explain;
 mod handshake;
+mod operations;
 mod poll;
 mod request_head;
 mod room_path;
@@ -12,4 +13,5 @@ mod sse;
 mod sse_drain;
 
 pub(crate) use handshake::HandshakeGreeter;
+pub use operations::operations;
 pub(crate) use routes::{admin_router, router};

@@ -11,9 +11,10 @@ use barrage_clock::unix_ms;
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, PollNotices, RepairOutcome};
-use barrage_protocol::{Code, Sequence, UserId};
+use barrage_protocol::{ClientFacts, Code, Sequence, UserId};
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::admit;
@@ -29,15 +30,19 @@ const ACKS_MAX: usize = 64;
 /// Longest sleep towards the end of a token, in milliseconds: the wall clock may be set meanwhile.
 const TOKEN_SLEEP_MS_MAX: u64 = 3_600_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct PollQuery {
+    /// Position after which messages are wanted; the answer has the current position when absent.
     after: Option<u64>,
+    /// Longest wait for a message in seconds; the gateway bounds it.
     wait_secs: Option<u64>,
     /// Short name of `wait_secs`, which counts when both are there.
     wait: Option<u64>,
     /// Sequences of received notices, with commas; may be empty. Its presence means
     /// that the client acknowledges, so that waiting notices are answered at once.
     ack: Option<String>,
+    /// Facts of the client as JSON, in the first poll alone.
+    client: Option<String>,
 }
 
 pub(super) async fn handle(
@@ -52,8 +57,12 @@ pub(super) async fn handle(
     if let (Some(user), Some(ack)) = (user, &query.ack) {
         context.notices.acknowledge(user, &sequences(ack)?);
     }
-    let _admission = admit::admit(&context)?;
+    let _admission = admit::admit(&context, identity.as_ref())?;
     let seat = context.rooms.seat(&room).await.map_err(Refusal::from)?;
+    if let Some(json) = &query.client {
+        let facts = ClientFacts::parse(json);
+        context.metrics.clients.joined(Some(&facts), context.config.client_versions_max);
+    }
     let Some(after) = query.after.map(Sequence) else {
         let position = seat.room.position();
         return Ok(answer(&context, user, repair_json(&room, (position, position), &[], None)));

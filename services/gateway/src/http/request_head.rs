@@ -6,16 +6,21 @@ use barrage_http::ApiError;
 use barrage_protocol::Code;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Header fields of a handshake on the fast path at most; browsers send some 15.
 const FIELDS_MAX: usize = 48;
 
 /// Query of a handshake: the position to resume after, and the ticket.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct WsQuery {
+    /// Position after which the viewer resumes.
     pub(super) after: Option<u64>,
+    /// Ticket of the join queue, from entry's answer.
     pub(super) ticket: Option<String>,
+    /// Facts of the client as JSON, for handshakes with a token, which no `join` frame follows.
+    pub(super) client: Option<String>,
 }
 
 /// Head of a handshake on the fast path.

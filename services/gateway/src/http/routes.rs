@@ -15,7 +15,7 @@ pub(crate) fn router(context: Arc<Context>) -> axum::Router {
         .with_state(context)
 }
 
-/// Builds the admin routes: drains, flight records and fan-outs.
+/// Builds the admin routes: drains, flight records, fan-outs and the hottest rooms.
 pub(crate) fn admin_router(context: &Arc<Context>) -> AdminRoutes {
     explain::router(Arc::clone(context)).merge(admin::router(Arc::clone(context)))
 }

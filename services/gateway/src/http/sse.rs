@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
-use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, ClientFacts, Message, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::broadcast;
 use tokio::time::{Duration, Instant};
@@ -33,10 +34,14 @@ use crate::viewer::frame_of;
 /// Notices that wait for one stream; beyond, the oldest comes with the next connect.
 const NOTICES_MAX: usize = 64;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct SseQuery {
+    /// Position after which the viewer resumes; the header `Last-Event-ID` counts when absent.
     after: Option<u64>,
+    /// Ticket of the join queue, from entry's answer.
     ticket: Option<String>,
+    /// Facts of the client as JSON, as a `join` frame has them in `client`.
+    client: Option<String>,
 }
 
 pub(super) async fn handle(
@@ -47,7 +52,7 @@ pub(super) async fn handle(
 ) -> Result<Response, ApiError> {
     let room = room(&room_text)?;
     let identity = admit::identify(&context, &room, bearer(&headers))?;
-    let (admission, wait) = admit::admit_join(&context, &room, query.ticket.as_deref())?;
+    let (admission, wait) = admit::admit_join(&context, &room, identity.as_ref(), query.ticket.as_deref())?;
     tokio::time::sleep(wait).await;
     let seat = context.rooms.seat(&room).await.map_err(Refusal::from)?;
     let last_event =
@@ -64,17 +69,22 @@ pub(super) async fn handle(
     let waiting = user.as_ref().map(|user| context.notices.take_waiting(user)).unwrap_or_default();
     let ids = &context.gate.connection_ids;
     let connection = ids.id(ids.draw());
-    let span = tracing::debug_span!("conn", id = connection, transport = "sse");
+    let span = tracing::debug_span!("conn", id = connection, transport = "sse", room = %room);
     let hello = ServerFrame::Hello(Hello {
         room: room.clone(),
         user,
         connection,
         ping_interval_ms: context.config.ping_interval_ms,
+        ping_interval_ms_max: None,
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),
     });
-    context.metrics.joins.inc();
+    if !room.is_probe() {
+        context.metrics.joins.inc();
+        let facts = query.client.as_deref().map(ClientFacts::parse);
+        context.metrics.clients.joined(facts.as_ref(), context.config.client_versions_max);
+    }
     seat.room.count_entry();
     let drain = SseDrain::new(context.drains.subscribe(), after.map(|_| Instant::now()));
     let follower = Follower {

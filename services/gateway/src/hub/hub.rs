@@ -14,7 +14,7 @@ use super::schedule::{Linger, OpenBatch, Plan, Schedule};
 use crate::context::Context;
 use crate::dispatch::Command;
 use crate::room::{
-    Batcher, Contents, Delivery, FanOut, Flushed, Heat, HeatLadder, Room, SharedBatch, rounded,
+    BatchTrace, Batcher, Contents, Delivery, FanOut, Flushed, Heat, HeatLadder, Room, SharedBatch, rounded,
 };
 
 /// Time between two measurements of a room: viewers, heat, books.
@@ -192,6 +192,7 @@ impl Hub {
             return;
         }
         self.taken += 1;
+        self.room.traffic.add_message();
         self.books.took(message.class);
         if !self.batcher.push(message, self.started.elapsed()) {
             self.count_dropped("overload", 1);
@@ -272,16 +273,17 @@ impl Hub {
         if self.batcher.due().is_none() {
             return;
         }
-        let Flushed { wave, contents, due, gathered } =
-            self.batcher.flush(self.started.elapsed(), &self.room.id);
+        let now = self.started.elapsed();
+        let Flushed { wave, contents, due, since, gathered } = self.batcher.flush(now, &self.room.id);
         self.books.gathered(&gathered, self.batcher.waves());
         // A wait for the egress limit is no lag.
         let due_at = due.map(|due| self.started + held_until.unwrap_or_default().max(due));
         let (batch, fan_out) = self.shared_batch(contents, due_at.unwrap_or_else(Instant::now));
+        let trace = self.trace(&batch, now.saturating_sub(since.unwrap_or(now)));
         self.books.batched(&batch.counts);
         for (index, shard) in self.context.dispatch.shards().iter().enumerate() {
             if self.room.has_wave_on(index, wave) {
-                let delivery = Delivery::new(Arc::clone(&batch), wave, Arc::clone(&self.room));
+                let delivery = Delivery::new(Arc::clone(&batch), wave, trace.clone(), Arc::clone(&self.room));
                 if shard.send(Command::Deliver(delivery, fan_out.clone())).await.is_ok() {
                     self.books.sent(&batch.counts);
                 }
@@ -295,6 +297,13 @@ impl Hub {
             }
         }
         self.room.changed.send_replace(position);
+    }
+
+    /// Starts the spans of a batch with sampled messages. `waited` is the age of its first message in
+    /// this gateway.
+    fn trace(&self, batch: &SharedBatch, waited: Duration) -> Option<Arc<BatchTrace>> {
+        let waited_ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        BatchTrace::start(&self.context.tracer, batch, waited_ns).map(Arc::new)
     }
 
     /// Returns the batch of these contents: the last batch, if the wave before was sent the same.
@@ -325,6 +334,7 @@ impl Hub {
         let (before, viewers) = (self.heat.heat(), self.room.viewers());
         if let Some(heat) = self.heat.measure(viewers, messages_per_s, self.started.elapsed()) {
             self.context.metrics.heat_changed(Some(before), Some(heat));
+            self.room.traffic.set_heat(heat);
             tracing::debug!(heat = heat.label(), viewers, messages_per_s, "heat of the room changed");
         }
         record::alert(&self.context, &self.room, self.heat.heat());

@@ -11,4 +11,4 @@ pub(crate) use heartbeat::{HEARTBEAT_EVERY, Heartbeat, Heartbeats};
 pub(crate) use load::{EgressLimit, Load};
 pub use overload::OverloadConfig;
 pub(crate) use overload::{Axis, Level, OverloadLadder, Pressure};
-pub(crate) use push_times::PushTimes;
+pub(crate) use push_times::{PUSH_BOUNDS_MS, PushTimes};

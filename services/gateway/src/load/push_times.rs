@@ -1,18 +1,19 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Upper ends of the histogram's buckets, in milliseconds; one more bucket is open.
-const BOUNDS_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 75, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+pub(crate) const PUSH_BOUNDS_MS: [u64; 14] =
+    [1, 2, 5, 10, 20, 50, 75, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 /// Reported for the open bucket, in milliseconds.
 const BEYOND_MS: u64 = 20_000;
 
 /// Histogram of the time from a message's acceptance to the viewers' sockets, since the last report.
 #[derive(Debug, Default)]
-pub(crate) struct PushTimes([AtomicU64; BOUNDS_MS.len() + 1]);
+pub(crate) struct PushTimes([AtomicU64; PUSH_BOUNDS_MS.len() + 1]);
 
 impl PushTimes {
     /// Counts viewers that were written to after this time.
     pub(crate) fn add(&self, elapsed_ms: u64, viewers: u64) {
-        let bucket = BOUNDS_MS.partition_point(|bound| *bound < elapsed_ms);
+        let bucket = PUSH_BOUNDS_MS.partition_point(|bound| *bound < elapsed_ms);
         self.0[bucket].fetch_add(viewers, Ordering::Relaxed);
     }
 
@@ -28,7 +29,7 @@ impl PushTimes {
         });
         match reached {
             _ if all == 0 => 0,
-            Some(bucket) => BOUNDS_MS.get(bucket).copied().unwrap_or(BEYOND_MS),
+            Some(bucket) => PUSH_BOUNDS_MS.get(bucket).copied().unwrap_or(BEYOND_MS),
             None => 0,
         }
     }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use barrage_class::Counts;
+use barrage_class::{ByClass, Counts};
 use barrage_protocol::batch::{BatchItem, BatchWriter, LeftOut, Pulse};
 use barrage_protocol::deflate::DEFLATE_BYTES_MIN;
 use barrage_protocol::frame::RepairOutcome;
@@ -40,8 +40,9 @@ pub(crate) struct SharedBatch {
     pub(crate) made_at: Instant,
     /// Due moment; the time from here to the last write is lag.
     pub(crate) due_at: Instant,
-    /// Age of the oldest message at `made_at`, by the machines' clocks; `None` without messages.
-    pub(crate) waited_ms: Option<u64>,
+    /// Age of the oldest message of each class at `made_at`, by the machines' clocks; `None` for a
+    /// class without messages.
+    pub(crate) waited_ms: ByClass<Option<u64>>,
     full: Encoded,
     thin: Encoded,
 }
@@ -58,9 +59,14 @@ impl SharedBatch {
     /// Builds a batch of these contents. `now_ms` is Unix time.
     pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = class_counts(&contents.messages);
-        let waited_ms = contents.messages.first().map(|oldest| now_ms.saturating_sub(oldest.at_ms));
+        let waited_ms = waits(&contents.messages, now_ms);
         let (full, thin) = (Encoded::default(), Encoded::default());
         SharedBatch { contents, counts, made_at: barrage_clock::now(), due_at, waited_ms, full, thin }
+    }
+
+    /// Age of the oldest message at `made_at`; `None` without messages.
+    pub(crate) fn oldest_ms(&self) -> Option<u64> {
+        self.waited_ms.iter().filter_map(|(_, waited_ms)| *waited_ms).max()
     }
 
     /// Whether another wave's contents are the same, so that both waves can share this batch.
@@ -130,6 +136,17 @@ enum Detail {
     Thin,
 }
 
+/// Returns the age of the oldest message of each class, which is the first one in the chain.
+fn waits(messages: &[Arc<Message>], now_ms: u64) -> ByClass<Option<u64>> {
+    let mut waits = ByClass::default();
+    for message in messages.iter().rev() {
+        if let Some(wait) = waits.get_mut(message.class) {
+            *wait = Some(now_ms.saturating_sub(message.at_ms));
+        }
+    }
+    waits
+}
+
 /// Counts messages by class. Pulses are never among them.
 pub(super) fn class_counts(messages: &[Arc<Message>]) -> Counts {
     messages.iter().map(|message| message.class).collect()
@@ -189,6 +206,7 @@ pub(crate) mod tests {
             id: None,
             to: None,
             at_ms: 0,
+            trace: None,
             body: r#"{"type":"chat","text":"hello hello hello"}"#.into(),
         })
     }
@@ -224,6 +242,16 @@ pub(crate) mod tests {
         assert_eq!((full.messages.len(), full.left_out.chat), (3, 0));
         assert_eq!((thin.messages.len(), thin.left_out.chat), (1, 2));
         assert_eq!((thin.previous, thin.sequence), (full.previous, full.sequence));
+    }
+
+    #[test]
+    fn each_class_waits_since_its_oldest_message() {
+        let mut messages = [Class::Chat, Class::Gift, Class::Chat].map(|class| (*message(1, class)).clone());
+        for (message, at_ms) in messages.iter_mut().zip([100, 200, 300]) {
+            message.at_ms = at_ms;
+        }
+        let waits = waits(&messages.map(Arc::new), 1_000);
+        assert_eq!(waits, ByClass { signal: None, gift: Some(800), chat: Some(900) });
     }
 
     #[test]

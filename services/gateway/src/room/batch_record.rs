@@ -52,7 +52,7 @@ impl BatchRecord {
             gifts: small(gifts as u64),
             bytes: small(bytes as u64),
             window_ms: small(circumstances.window.as_millis() as u64),
-            waited_ms: small(batch.waited_ms.unwrap_or_default()),
+            waited_ms: small(batch.oldest_ms().unwrap_or_default()),
             left_out: small(batch.thinned),
             queued_bytes: circumstances.queued_bytes,
             level: circumstances.level,

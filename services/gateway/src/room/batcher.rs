@@ -75,6 +75,8 @@ pub(crate) struct Flushed {
     pub(crate) contents: Contents,
     /// Due time of its messages; `None` without messages.
     pub(crate) due: Option<Duration>,
+    /// Arrival of its first message; `None` without messages.
+    pub(crate) since: Option<Duration>,
     /// Open messages that the flush gave to all waves.
     pub(crate) gathered: Counts,
 }
@@ -236,7 +238,8 @@ impl Batcher {
         let (effort, open_to) = (self.pace.effort, self.open_to);
         let wave = &mut self.waves[index];
         let turn = after(wave.sent_at, self.pace.window);
-        let due = wave.since.take().map(|since| turn.max(since));
+        let since = wave.since.take();
+        let due = since.map(|since| turn.max(since));
         if open_to > wave.sent {
             wave.sent_at = Some(now);
         }
@@ -252,7 +255,7 @@ impl Batcher {
             pulse: std::mem::take(&mut wave.pulse),
             effort,
         };
-        Flushed { wave: index, contents, due, gathered }
+        Flushed { wave: index, contents, due, since, gathered }
     }
 
     fn gather(&mut self, now: Duration) -> Counts {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Room, SharedBatch};
+use super::{BatchTrace, Room, SharedBatch};
 
 /// Batch of one wave on its way to one shard; dropping it completes the delivery.
 ///
@@ -10,18 +10,26 @@ use super::{Room, SharedBatch};
 pub(crate) struct Delivery {
     pub(crate) batch: Arc<SharedBatch>,
     pub(crate) wave: usize,
+    /// Spans of a batch with sampled messages.
+    pub(crate) trace: Option<Arc<BatchTrace>>,
     room: Arc<Room>,
 }
 
 impl Delivery {
-    pub(crate) fn new(batch: Arc<SharedBatch>, wave: usize, room: Arc<Room>) -> Self {
+    pub(crate) fn new(
+        batch: Arc<SharedBatch>,
+        wave: usize,
+        trace: Option<Arc<BatchTrace>>,
+        room: Arc<Room>,
+    ) -> Self {
         room.start_delivery();
-        Delivery { batch, wave, room }
+        Delivery { batch, wave, trace, room }
     }
 
-    /// Records that the shard has offered the batch to its viewers.
-    pub(crate) fn delivered(self) {
+    /// Records that the shard has offered the batch to so many viewers.
+    pub(crate) fn delivered(self, viewers: u64) {
         self.room.count_delivered(&self.batch.counts);
+        self.room.traffic.add_deliveries(self.batch.counts.total() * viewers);
     }
 }
 
@@ -44,9 +52,9 @@ mod tests {
     async fn the_hub_wakes_when_the_last_shard_has_written() {
         let room = Arc::new(Room::new("demo".parse().unwrap(), 2));
         let batch = batch_of(0, &[Class::Gift, Class::Chat]);
-        let deliveries = [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, Arc::clone(&room)));
+        let deliveries = [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, None, Arc::clone(&room)));
         let [first, second] = deliveries;
-        first.delivered();
+        first.delivered(3);
         assert!(room.is_in_flight());
         // A shard that ends drops its delivery unwritten: the hub goes on all the same.
         drop(second);

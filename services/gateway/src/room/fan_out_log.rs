@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use barrage_protocol::{RoomId, Sequence};
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{SharedBatch, Tally};
@@ -59,7 +60,7 @@ impl FanOut {
 }
 
 /// Fan-out of one message, as the admin API answers it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FanOutView {
     /// Unix milliseconds when its batch was sent.
     at_ms: u64,
@@ -67,7 +68,9 @@ pub(crate) struct FanOutView {
     batch_messages: usize,
     /// Whether the message was dropped from the batch, for all viewers alike.
     thinned: bool,
+    /// Heat of the room at that time.
     heat: &'static str,
+    /// Overload level of the gateway at that time.
     overload: &'static str,
     /// Viewers that the batch was due to: the sum of the next three.
     viewers: u64,

@@ -2,6 +2,7 @@
 
 mod batch;
 mod batch_record;
+mod batch_trace;
 mod batcher;
 mod delivery;
 mod fan_out_log;
@@ -12,17 +13,22 @@ mod room;
 mod sample;
 mod table;
 mod tally;
+mod top;
+mod traffic;
 
 #[cfg(test)]
 pub(crate) use batch::tests::{batch_of, message};
 pub(crate) use batch::{Contents, SharedBatch, repair_json, skip_json};
 pub(crate) use batch_record::{BatchCircumstances, BatchRecord};
+pub(crate) use batch_trace::BatchTrace;
 pub(crate) use batcher::{Batcher, Flushed, Pace};
 pub(crate) use delivery::Delivery;
-pub(crate) use fan_out_log::{FanOut, FanOutLog};
+pub(crate) use fan_out_log::{FanOut, FanOutLog, FanOutView};
 pub use heat::HeatConfig;
 pub(crate) use heat::{Heat, HeatLadder, rounded};
 pub(crate) use repair::{RepairReader, RepairSizes};
 pub(crate) use room::Room;
 pub(crate) use table::{Rooms, Seat, StartHub};
 pub(crate) use tally::Tally;
+pub(crate) use top::{TopRoom, TopRooms, rank};
+pub(crate) use traffic::Traffic;

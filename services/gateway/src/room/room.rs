@@ -5,7 +5,7 @@ use barrage_class::{ByClass, Counts};
 use barrage_protocol::{RoomId, Sequence};
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
-use super::SharedBatch;
+use super::{SharedBatch, Traffic};
 use crate::load::Heartbeat;
 
 /// Batches that an event stream may lag behind before it must repair.
@@ -33,6 +33,8 @@ pub(crate) struct Room {
     in_flight: AtomicUsize,
     /// Messages that shards have delivered, by class.
     delivered: ByClass<AtomicU64>,
+    /// Traffic since rooms were ranked last.
+    pub(crate) traffic: Traffic,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
     /// Queue of batches for event streams. A stream that falls behind the queue repairs the gap.
@@ -56,6 +58,7 @@ impl Room {
             entries: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             delivered: ByClass::default(),
+            traffic: Traffic::default(),
             completed: Notify::new(),
             fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
             changed: watch::Sender::new(Sequence::ZERO),

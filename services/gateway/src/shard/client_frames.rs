@@ -1,6 +1,6 @@
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{CLIENT_FRAME_BYTES_MAX, ClientFrame};
-use barrage_protocol::{Code, Sequence};
+use barrage_protocol::{ClientFacts, Code, Sequence};
 use barrage_ws::Violation;
 use barrage_ws::server::{self, Incoming};
 
@@ -56,15 +56,18 @@ fn refusal(violation: Violation) -> Refusal {
 pub(super) struct JoinFrame {
     pub(super) token: Option<String>,
     pub(super) after: Option<Sequence>,
+    pub(super) client: Option<Box<ClientFacts>>,
 }
 
 /// Reads the first frame of a connection without a token in its handshake: it must be a `join`.
 pub(super) fn join(frame: Parsed) -> Result<JoinFrame, Refusal> {
     match frame? {
-        ClientFrame::Join { token, after } => Ok(JoinFrame { token, after }),
+        ClientFrame::Join { token, after, client } => Ok(JoinFrame { token, after, client }),
         ClientFrame::Ping { .. }
         | ClientFrame::Ack { .. }
         | ClientFrame::Repair { .. }
+        | ClientFrame::Traces {}
+        | ClientFrame::Traced { .. }
         | ClientFrame::Switch { .. } => Err(Refusal::new(Code::BadFrame, "the first frame must be a `join`")),
     }
 }
@@ -107,7 +110,8 @@ mod tests {
     #[test]
     fn the_first_frame_must_be_a_join() {
         let joined = join(parse(r#"{"type":"join","token":"t","after":7}"#)).unwrap();
-        assert_eq!(joined, JoinFrame { token: Some("t".into()), after: Some(Sequence(7)) });
+        let wanted = JoinFrame { token: Some("t".into()), after: Some(Sequence(7)), client: None };
+        assert_eq!(joined, wanted);
         assert_eq!(join(parse(r#"{"type":"ping"}"#)).unwrap_err().code, Code::BadFrame);
         assert_eq!(join(parse("{}")).unwrap_err().code, Code::BadFrame);
     }

@@ -52,11 +52,14 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
     let waiting = user.as_ref().filter(|_| is_first).map(|user| context.notices.take_waiting(user));
     let mut position = seat.room.position();
     viewer.set_position(position);
+    let terms = context.heartbeat_terms(viewer.version, viewer.network.get());
+    viewer.heartbeat.set(Some(terms));
     let hello = ServerFrame::Hello(Hello {
         room: room.clone(),
         user: user.clone(),
         connection: context.gate.connection_ids.id(connection),
-        ping_interval_ms: context.config.ping_interval_ms,
+        ping_interval_ms: terms.interval_ms(),
+        ping_interval_ms_max: terms.interval_ms_max(),
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),
@@ -69,8 +72,10 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
         position = resume(shard, viewer, &seat, after, position).await;
         viewer.set_position(position);
     }
-    context.metrics.joins.inc();
-    seat.room.count_entry();
+    if !room.is_probe() {
+        context.metrics.joins.inc();
+        seat.room.count_entry();
+    }
     for message in waiting.unwrap_or_default() {
         viewer.send_notice(&message);
     }

@@ -62,8 +62,11 @@ impl Members {
         self.by_address.get(&address)
     }
 
-    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Rc<Viewer>> {
-        self.joined().filter(move |viewer| viewer.is_of(user))
+    /// Returns a connection if it is the user's and has joined a room. Another user's connection may
+    /// have the address of one that has gone.
+    pub(super) fn device(&self, address: usize, user: &UserId) -> Option<&Rc<Viewer>> {
+        let viewer = self.by_address.get(&address)?;
+        (viewer.is_of(user) && viewer.room.borrow().is_some()).then_some(viewer)
     }
 
     /// Whether no viewer is in a room.
@@ -71,19 +74,28 @@ impl Members {
         self.by_room.is_empty()
     }
 
-    /// Closes the connections that the eviction concerns.
+    /// Closes the connections that the eviction concerns, among all of the shard.
     pub(super) fn evict(&self, eviction: &Eviction) {
-        let concerns = |viewer: &Viewer| {
-            let room = viewer.room.borrow();
-            eviction.concerns(room.as_ref().map(|room| &room.id), viewer.user.borrow().as_ref())
-        };
-        let close = |viewer: &Rc<Viewer>| viewer.close(eviction.refusal.clone());
         if let Some(room) = &eviction.room {
             let audience = self.by_room.get(room).into_iter().flat_map(Audience::iter);
-            audience.filter(|viewer| concerns(viewer)).for_each(close);
+            audience.for_each(|viewer| evict_if_concerned(viewer, eviction));
         } else {
-            self.all().filter(|viewer| concerns(viewer)).for_each(close);
+            self.all().for_each(|viewer| evict_if_concerned(viewer, eviction));
         }
+    }
+
+    /// Closes one connection if the eviction concerns it.
+    pub(super) fn evict_at(&self, address: usize, eviction: &Eviction) {
+        if let Some(viewer) = self.by_address.get(&address) {
+            evict_if_concerned(viewer, eviction);
+        }
+    }
+}
+
+fn evict_if_concerned(viewer: &Viewer, eviction: &Eviction) {
+    let room = viewer.room.borrow();
+    if eviction.concerns(room.as_ref().map(|room| &room.id), viewer.user.borrow().as_ref()) {
+        viewer.close(eviction.refusal.clone());
     }
 }
 
@@ -131,7 +143,12 @@ mod tests {
         let kicked = joined(&mut members, &demo, Some("u")).await;
         let elsewhere = joined(&mut members, &other, Some("u")).await;
         let stranger = joined(&mut members, &demo, Some("v")).await;
-        members.evict(&Eviction::kick(demo.id.clone(), "u".parse().unwrap()));
+        // The addresses of a stranger and of no connection: the user's device has gone meanwhile.
+        for address in [address(&kicked), address(&elsewhere), address(&stranger), 1] {
+            members.evict_at(address, &Eviction::kick(demo.id.clone(), "u".parse().unwrap()));
+        }
+        assert!(members.device(address(&stranger), &"u".parse().unwrap()).is_none());
+        assert!(members.device(address(&elsewhere), &"u".parse().unwrap()).is_some());
         let codes = [&kicked, &elsewhere, &stranger].map(|viewer| viewer.closing.get());
         assert_eq!(codes, [Some(Code::Kicked), None, None]);
         members.evict(&Eviction::revoked(Scope::User("u".parse().unwrap())));

@@ -12,5 +12,6 @@ mod run;
 mod session;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod shard;
+mod trace_acks;
 
 pub(crate) use run::{build_runtime, run};

@@ -7,7 +7,7 @@ use barrage_clock::{steady_ms, unix_ms};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
-use barrage_protocol::{Code, RoomId, Sequence};
+use barrage_protocol::{ClientFacts, Code, FrameVersion, RoomId, Sequence};
 use barrage_token::{Identity, Rooms};
 use barrage_ws::server;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use super::shard::Shard;
 use crate::admission::{Admission, check_room, ends_at_secs};
 use crate::dispatch::{Arrival, Connection, JoinRequest};
 use crate::socket::Socket;
-use crate::viewer::{FrameKind, Viewer, address};
+use crate::viewer::{FrameKind, HeartbeatTerms, Viewer, address};
 
 /// Longest wait for a closing connection to take the last bytes.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
@@ -44,8 +44,16 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     if let Err(error) = socket.set_send_buffer_size(send_bytes) {
         tracing::debug!(%error, "socket keeps the send buffer size of the system");
     }
+    if request.version == FrameVersion::V1_1 {
+        // Such a client may be silent for minutes while the gateway sends: the kernel watches whether the
+        // client's machine takes the bytes.
+        let unanswered = Duration::from_millis(config.ping_interval_ms + config.ping_margin_ms);
+        if let Err(error) = socket.set_user_timeout(unanswered) {
+            tracing::debug!(%error, "socket keeps the system's timeout of unanswered bytes");
+        }
+    }
     leftover.extend(socket.decrypted());
-    let viewer = Rc::new(Viewer::new(socket, request.encoding, config.queue_hard_bytes));
+    let viewer = Rc::new(Viewer::new(socket, request.encoding, request.version, config.queue_hard_bytes));
     if !answer.is_empty() {
         // With the hello behind it, both are one write.
         viewer.send_bytes(answer);
@@ -53,7 +61,7 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     shard.add(&viewer);
     let ids = &shard.context.gate.connection_ids;
     let number = ids.draw();
-    let span = tracing::debug_span!("conn", id = ids.id(number));
+    let span = tracing::debug_span!("conn", id = ids.id(number), transport = "ws", room = %request.room);
     let shard = Rc::clone(shard);
     let places = (permit, admission);
     let session = Session { shard, viewer, number, joined: None, rest: leftover, _places: places };
@@ -77,6 +85,13 @@ struct Session {
     rest: Vec<u8>,
     /// Freed at the end of the session.
     _places: (ConnectionPermit, Admission),
+}
+
+/// First join of a connection, by its handshake or by a frame.
+struct Joining {
+    identity: Option<Identity>,
+    after: Option<Sequence>,
+    facts: Option<Box<ClientFacts>>,
 }
 
 /// Reason why a session ends without a close by the shard.
@@ -119,6 +134,9 @@ impl Session {
         }
         if let Some(code) = self.viewer.closing.get() {
             self.shard.context.metrics.closed(code);
+            if code == Code::Idle {
+                self.shard.context.metrics.clients.closed_as_idle(self.viewer.network.get());
+            }
             tracing::debug!(code = code.label(), "connection closed by the gateway");
             let _timed_out = Box::pin(tokio::time::timeout(CLOSE_MAX, self.close_gracefully())).await;
         }
@@ -153,7 +171,11 @@ impl Session {
     async fn join_first(&mut self, request: Box<JoinRequest>) -> Result<(), SessionEnd> {
         let mut early = Vec::new();
         match request.identity {
-            Some(identity) => self.join(&request.room, Some(identity), request.after).await?,
+            Some(identity) => {
+                let arrived =
+                    Joining { identity: Some(identity), after: request.after, facts: request.facts };
+                self.join(&request.room, arrived).await?;
+            }
             None => {
                 self.flush()?;
                 let deadline = Duration::from_secs(self.shard.context.config.join_secs);
@@ -167,7 +189,9 @@ impl Session {
                 let identity = context.gate.access.identify(&request.room, frame.token.as_deref())?;
                 let user = identity.as_ref().map(|identity| &identity.user);
                 check_room(&context.bus.settings().borrow(), &request.room, user, unix_ms())?;
-                self.join(&request.room, identity, frame.after.or(request.after)).await?;
+                let after = frame.after.or(request.after);
+                let facts = frame.client.or(request.facts);
+                self.join(&request.room, Joining { identity, after, facts }).await?;
             }
         }
         self.handle_all(early).await?;
@@ -187,12 +211,11 @@ impl Session {
         }
     }
 
-    async fn join(
-        &mut self,
-        room: &RoomId,
-        identity: Option<Identity>,
-        after: Option<Sequence>,
-    ) -> Result<(), SessionEnd> {
+    async fn join(&mut self, room: &RoomId, joining: Joining) -> Result<(), SessionEnd> {
+        let Joining { identity, after, facts } = joining;
+        if let Some(facts) = &facts {
+            self.viewer.network.set(facts.network);
+        }
         if let Some(identity) = &identity {
             let context = &self.shard.context;
             *self.viewer.user.borrow_mut() = Some(identity.user.clone());
@@ -201,7 +224,12 @@ impl Session {
             context.dispatch.add_connection(&identity.user, self.connection(), max);
         }
         self.viewer.deadlines.resumed_at.set(after.map(|_| Instant::now()));
-        self.enter(room, after, identity.map(|identity| identity.rooms)).await
+        self.enter(room, after, identity.map(|identity| identity.rooms)).await?;
+        if !room.is_probe() {
+            let context = &self.shard.context;
+            context.metrics.clients.joined(facts.as_deref(), context.config.client_versions_max);
+        }
+        Ok(())
     }
 
     async fn enter(
@@ -311,7 +339,7 @@ impl Session {
     async fn handle(&mut self, frame: ClientFrame) -> Result<(), SessionEnd> {
         match frame {
             ClientFrame::Ping { id } => {
-                self.viewer.send(&ServerFrame::Pong(Pong { id, time_ms: unix_ms() }));
+                self.pong(id);
             }
             ClientFrame::Ack { sequences } => {
                 let user = self.viewer.user.borrow().clone();
@@ -321,6 +349,12 @@ impl Session {
                 }
             }
             ClientFrame::Repair { after, before } => self.repair(after, before).await,
+            ClientFrame::Traces {} => self.shard.acknowledges_traces(&self.viewer),
+            ClientFrame::Traced { sequence } => {
+                if let Some(joined) = &self.joined {
+                    self.shard.acknowledge_trace(&joined.seat.room.id, sequence);
+                }
+            }
             ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
             ClientFrame::Join { .. } => {
                 let refusal =
@@ -329,6 +363,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Answers a ping, with the terms of the heartbeat if they have changed.
+    fn pong(&self, id: u64) {
+        let (context, viewer) = (&self.shard.context, &self.viewer);
+        context.metrics.pings.inc();
+        let terms = context.heartbeat_terms(viewer.version, viewer.network.get());
+        let is_changed = viewer.heartbeat.replace(Some(terms)) != Some(terms);
+        let changed = is_changed.then_some(terms);
+        viewer.send(&ServerFrame::Pong(Pong {
+            id,
+            time_ms: unix_ms(),
+            ping_interval_ms: changed.map(HeartbeatTerms::interval_ms),
+            ping_interval_ms_max: changed.and_then(HeartbeatTerms::interval_ms_max),
+        }));
     }
 
     async fn repair(&self, after: Sequence, before: Sequence) {

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_class::Counts;
-use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{CLIENT_FRAME_BYTES_MAX, ServerFrame};
+use barrage_protocol::{Code, RoomId, Sequence, TraceId};
 use tokio::time::Instant;
 
 use super::books::Books;
 use super::drain::ShardDrain;
 use super::members::Members;
+use super::trace_acks::TraceAcks;
 use crate::context::Context;
 use crate::dispatch::Command;
 use crate::drain::{Drain, reconnect_frame, time_left};
-use crate::room::{Delivery, FanOut, Room, Tally};
+use crate::room::{BatchTrace, Delivery, FanOut, Room, SharedBatch, Tally};
 use crate::viewer::Viewer;
 
 /// Time between two checks of heartbeats and stalls.
@@ -33,6 +34,8 @@ pub(super) struct Shard {
     pub(super) context: Arc<Context>,
     members: RefCell<Members>,
     books: RefCell<Books>,
+    /// Acknowledgements of sampled messages.
+    trace_acks: RefCell<TraceAcks>,
     /// Drain in which this shard still has viewers to notify.
     drain: RefCell<Option<ShardDrain<Viewer>>>,
     /// Buffer that sockets are read into before frames are cut out.
@@ -46,6 +49,7 @@ impl Shard {
             index,
             members: RefCell::default(),
             books: RefCell::new(Books::new(&context.metrics)),
+            trace_acks: RefCell::default(),
             drain: RefCell::default(),
             scratch: RefCell::new(vec![0; CLIENT_FRAME_BYTES_MAX * 2]),
             swept_at: Cell::new(Instant::now()),
@@ -57,10 +61,13 @@ impl Shard {
     pub(super) fn handle(&self, command: Command) {
         match command {
             Command::Deliver(delivery, fan_out) => self.deliver(delivery, fan_out.as_deref()),
-            Command::Notice { user, message } => {
-                self.members.borrow().of_user(&user).for_each(|viewer| viewer.send_notice(&message));
+            Command::Notice { address, user, message } => {
+                if let Some(viewer) = self.members.borrow().device(address, &user) {
+                    viewer.send_notice(&message);
+                }
             }
             Command::Evict(eviction) => self.members.borrow().evict(&eviction),
+            Command::EvictAt { address, eviction } => self.members.borrow().evict_at(address, &eviction),
             Command::EvictOne { address, refusal } => {
                 if let Some(viewer) = self.members.borrow().by_address(address) {
                     viewer.close(refusal);
@@ -121,14 +128,43 @@ impl Shard {
         if let Some(fan_out) = fan_out {
             fan_out.add(&tally);
         }
-        context.load.record_lag(batch.due_at.elapsed());
-        if let Some(waited_ms) = batch.waited_ms {
-            let took_ms = u64::try_from(batch.made_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let push_ms = waited_ms.saturating_add(took_ms);
-            context.push_times.add(push_ms, tally.written);
-            context.metrics.push_seconds.observe(push_ms as f64 / 1_000.0);
+        if let Some(trace) = &delivery.trace {
+            trace.add(&tally);
+            self.trace_acks.borrow_mut().offer(batch, trace, context.tracer.now_ns());
         }
-        delivery.delivered();
+        context.load.record_lag(batch.due_at.elapsed());
+        if tally.written > 0 {
+            self.count_push(batch, tally.written, delivery.trace.as_deref());
+        }
+        delivery.delivered(tally.viewers);
+    }
+
+    /// Counts the times from acceptance to the sockets of the viewers that were written to.
+    fn count_push(&self, batch: &SharedBatch, written: u64, trace: Option<&BatchTrace>) {
+        let took = batch.made_at.elapsed();
+        for (class, waited_ms) in batch.waited_ms.iter() {
+            if let Some(waited_ms) = waited_ms {
+                let after = Duration::from_millis(*waited_ms).saturating_add(took);
+                let trace = trace.and_then(|trace| trace.of_class(batch, class));
+                self.context.metrics.pushed(class, after, trace.map(TraceId::number));
+            }
+        }
+        if let Some(oldest_ms) = batch.oldest_ms() {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            self.context.push_times.add(oldest_ms.saturating_add(took_ms), written);
+        }
+    }
+
+    /// Lets a viewer acknowledge sampled messages, where messages are traced at all.
+    pub(super) fn acknowledges_traces(&self, viewer: &Rc<Viewer>) {
+        if self.context.tracer.is_on() {
+            self.trace_acks.borrow_mut().add(viewer);
+        }
+    }
+
+    /// Records a viewer's acknowledgement of a sampled message.
+    pub(super) fn acknowledge_trace(&self, room: &RoomId, sequence: Sequence) {
+        self.trace_acks.borrow_mut().acknowledge(&self.context.tracer, room, sequence);
     }
 
     /// Delivers the batches to a viewer that were held until its join was answered.

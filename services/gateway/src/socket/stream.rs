@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustix::net::SendFlags;
 use rustls::ServerConnection;
@@ -32,6 +33,11 @@ impl Socket {
 
     pub(crate) fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
         SockRef::from(&self.stream).set_send_buffer_size(bytes)
+    }
+
+    /// Lets the kernel end the connection when sent bytes stay unanswered for so long.
+    pub(crate) fn set_user_timeout(&self, unanswered: Duration) -> io::Result<()> {
+        SockRef::from(&self.stream).set_tcp_user_timeout(Some(unanswered))
     }
 
     /// Sends bytes for the fan-out; returns how many the kernel took, `WouldBlock` when it took

@@ -23,7 +23,8 @@ pub(crate) async fn exchange_counts(context: &Context, online: Arc<dyn Online>) 
             () = context.lifecycle.shutdown.cancelled() => return,
             () = context.lifecycle.ended.cancelled() => return,
         }
-        let rooms = context.rooms.all();
+        let mut rooms = context.rooms.all();
+        rooms.retain(|room| !room.id.is_probe());
         let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.viewers())).collect();
         let sums = online.exchange(&context.config.id, &counts).await;
         for (at, room) in rooms.iter().enumerate() {

@@ -71,11 +71,14 @@ pub(crate) async fn report_load(context: &Context) {
             id: context.config.id.clone(),
             base_urls: context.config.base_urls.clone(),
             admin_url: None,
+            place: context.config.place(),
             age_secs: started.elapsed().as_secs(),
             draining: has_ended || context.drains.is_draining(),
             conservation_error: context.metrics.ledger.error_of(&["hub", "waves", "fan_out", "viewers"]),
             load: load(context, &earlier, &now),
+            uplink: None,
             entry: None,
+            scaling: None,
         };
         if let Err(error) =
             context.lifecycle.heartbeats.report.while_waiting(context.bus.report(report)).await
@@ -95,7 +98,7 @@ fn load(context: &Context, before: &Reading, now: &Reading) -> LoadReport {
     LoadReport {
         connections: context.gate.places.taken() as f64,
         connections_max: context.config.viewers_max,
-        rooms: context.rooms.len() as u64,
+        rooms: context.rooms.all().iter().filter(|room| !room.id.is_probe()).count() as u64,
         joins_per_s: per_s(before.joins, now.joins),
         joins_per_s_max: context.config.joins_per_s,
         deliveries_per_s: per_s(before.deliveries, now.deliveries),

@@ -43,8 +43,13 @@ impl Deadlines {
     }
 
     /// Returns the refusal that closes the viewer, when one of the moments has passed.
-    pub(super) fn overdue(&self, now: Instant, unix_secs: u64, config: &GatewayConfig) -> Option<Refusal> {
-        let silence_max = Duration::from_millis(config.ping_interval_ms + config.ping_margin_ms);
+    pub(super) fn overdue(
+        &self,
+        now: Instant,
+        unix_secs: u64,
+        silence_max: Duration,
+        config: &GatewayConfig,
+    ) -> Option<Refusal> {
         let behind_max = Duration::from_secs(config.behind_secs_max);
         if now.duration_since(self.heard_at.get()) > silence_max {
             Some(Refusal::new(Code::Idle, "no heartbeat arrived in time; reconnect and resume"))
@@ -74,7 +79,10 @@ mod tests {
         let config = GatewayConfig::default();
         let start = Instant::now();
         let deadlines = Deadlines::new(start);
-        let code = |now, unix_secs| deadlines.overdue(now, unix_secs, &config).map(|refusal| refusal.code);
+        let silence_max = SECOND * 35;
+        let code = |now, unix_secs| {
+            deadlines.overdue(now, unix_secs, silence_max, &config).map(|refusal| refusal.code)
+        };
         deadlines.expires_at_secs.set(1_000);
         assert_eq!(code(start + SECOND * 35, 1_000), None);
         assert_eq!(code(start, 1_001), Some(Code::TokenExpired));
@@ -93,7 +101,7 @@ mod tests {
         deadlines.behind_since.set(Some(start));
         let later = start + SECOND * 60;
         deadlines.forgive(SECOND * 59, later);
-        assert!(deadlines.overdue(later, 0, &config).is_none());
-        assert!(deadlines.overdue(later + SECOND * 14, 0, &config).is_some());
+        assert!(deadlines.overdue(later, 0, SECOND * 35, &config).is_none());
+        assert!(deadlines.overdue(later + SECOND * 14, 0, SECOND * 35, &config).is_some());
     }
 }

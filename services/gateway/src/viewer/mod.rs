@@ -5,6 +5,7 @@ mod audience;
 mod deadlines;
 #[cfg(test)]
 pub(crate) mod defect;
+mod heartbeat;
 mod notices;
 mod outbox;
 mod repair_debt;
@@ -13,6 +14,7 @@ mod viewer;
 
 pub(crate) use allowance::FrameKind;
 pub(crate) use audience::Audience;
+pub(crate) use heartbeat::HeartbeatTerms;
 pub(crate) use notices::{Ack, NoticeBook, frame_of};
 pub(crate) use outbox::Outbox;
 #[cfg(test)]

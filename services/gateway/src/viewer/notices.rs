@@ -52,6 +52,7 @@ impl Ack {
             id: None,
             fingerprint: 0,
             to: Some(self.user.clone()),
+            trace: None,
             body: serde_json::to_vec(&body).expect("an acknowledgement is plain data").into(),
         }
     }
@@ -209,6 +210,7 @@ mod tests {
             id: None,
             to: Some(user()),
             at_ms: 1,
+            trace: None,
             body: "{}".into(),
         })
     }
@@ -262,7 +264,8 @@ mod tests {
         let ack = Ack { room: "demo".parse().unwrap(), user: user(), sequences: vec![Sequence(4)] };
         let Draft { room, class, sender, id, to, body, .. } = ack.draft();
         let (sequence, previous) = (Sequence(9), Sequence(8));
-        let message = Message { room, sequence, previous, class, sender, id, to, at_ms: 0, body };
+        let message =
+            Message { room, sequence, previous, class, sender, id, to, at_ms: 0, trace: None, body };
         assert_eq!(Ack::read(&message), Some((&user(), vec![Sequence(4)])));
         assert_eq!(Ack::read(&notice(4)), None);
     }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use barrage_class::Counts;
 use barrage_clock::{steady_ms, unix_ms};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::facts::NetworkType;
 use barrage_protocol::frame::ServerFrame;
-use barrage_protocol::{Code, Message, Sequence, UserId};
+use barrage_protocol::{Code, FrameVersion, Message, Sequence, UserId};
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
 use super::allowance::Allowance;
 use super::audience::{Place, Placed};
 use super::deadlines::{Deadlines, slow_viewer};
+use super::heartbeat::HeartbeatTerms;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
 use crate::room::{Room, SharedBatch, Tally};
@@ -58,6 +60,12 @@ pub(crate) struct Viewer {
     /// Room of the viewer; `None` before its join.
     pub(crate) room: RefCell<Option<Arc<Room>>>,
     pub(crate) allowance: Allowance,
+    /// Version of the frames, by the subprotocol.
+    pub(crate) version: FrameVersion,
+    /// Type of the network that the client stated.
+    pub(crate) network: Cell<NetworkType>,
+    /// Terms of the heartbeat that the client was sent last; `None` before the hello.
+    pub(crate) heartbeat: Cell<Option<HeartbeatTerms>>,
 }
 
 const _: () = assert!(align_of::<Viewer>() == LINE_BYTES && offset_of!(Viewer, outbox) <= LINE_BYTES);
@@ -75,7 +83,12 @@ pub(crate) fn address(viewer: &Viewer) -> usize {
 
 impl Viewer {
     /// Creates a viewer that has not joined.
-    pub(crate) fn new(socket: Socket, encoding: Encoding, queue_hard_bytes: usize) -> Self {
+    pub(crate) fn new(
+        socket: Socket,
+        encoding: Encoding,
+        version: FrameVersion,
+        queue_hard_bytes: usize,
+    ) -> Self {
         Viewer {
             position: Cell::default(),
             socket,
@@ -91,6 +104,9 @@ impl Viewer {
             queue_hard_bytes,
             room: RefCell::default(),
             allowance: Allowance::new(steady_ms()),
+            version,
+            network: Cell::default(),
+            heartbeat: Cell::default(),
         }
     }
 
@@ -261,7 +277,8 @@ impl Viewer {
         if !paused.is_zero() {
             self.deadlines.forgive(paused, now);
         }
-        if let Some(refusal) = self.deadlines.overdue(now, unix_ms() / 1000, config) {
+        let silence_max = HeartbeatTerms::silence_max(self.version, config);
+        if let Some(refusal) = self.deadlines.overdue(now, unix_ms() / 1000, silence_max, config) {
             self.close(refusal);
         }
     }

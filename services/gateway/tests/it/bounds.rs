@@ -28,7 +28,7 @@ async fn fill(fleet: &Fleet, class: Class, count: usize) -> u64 {
         let body =
             serde_json::json!({ "type": "chat", "id": n.to_string(), "text": text }).to_string().into();
         let (room, fingerprint) = (room(), 0);
-        let draft = Draft { room, class, sender: None, id: None, fingerprint, to: None, body };
+        let draft = Draft { room, class, sender: None, id: None, fingerprint, to: None, trace: None, body };
         last = fleet.bus.publish(vec![draft]).await.unwrap()[0].sequence.0;
     }
     last

@@ -17,6 +17,7 @@ use barrage_ledger::Ledger;
 use barrage_protocol::entry::{Endpoint, EntryAnswer, RacePlan, Transport};
 use barrage_protocol::{Class, RoomId};
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use barrage_trace::Tracer;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use prometheus::Registry;
@@ -79,8 +80,15 @@ impl Fleet {
         let keyring = Arc::clone(&self.keyring);
         let access = Access { keyring, anonymous: true, origins: AllowedOrigins::new(&[]) };
         let shutdown = CancellationToken::new();
-        let gateway =
-            Gateway::start(Arc::clone(&self.bus), access, config, metrics, shutdown.clone()).unwrap();
+        let gateway = Gateway::start(
+            Arc::clone(&self.bus),
+            access,
+            config,
+            metrics,
+            Tracer::default(),
+            shutdown.clone(),
+        )
+        .unwrap();
         let gate = AdminGate::new(Arc::clone(&self.keyring), Arc::new(AuditLog), &registry).unwrap();
         let (router, admin) = (gateway.router(), gate.guard(gateway.admin_router()));
         let tls = Tls::load(&http).unwrap();
@@ -126,6 +134,7 @@ impl Fleet {
             id: None,
             fingerprint: 0,
             to: Some(user.parse().unwrap()),
+            trace: None,
             body: serde_json::json!({ "type": "signal", "signal": text }).to_string().into(),
         };
         self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
@@ -144,9 +153,15 @@ impl Fleet {
             id: None,
             fingerprint: 0,
             to: None,
+            trace: None,
             body,
         };
         self.bus.publish(vec![draft]).await.unwrap()[0].sequence.0
+    }
+
+    /// Waits until the switch `fixed-heartbeat` is in force.
+    pub(crate) async fn until_switched(&self, value: bool) {
+        until(|| self.bus.settings().borrow().switches.fixed_heartbeat == value).await;
     }
 
     /// Starts a viewer with a token; the test reads its events.
@@ -219,6 +234,24 @@ impl Member {
         (parts.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    /// Sum of the counters whose name begins so, over the series with this label value.
+    pub(crate) fn metric_with(&self, prefix: &str, label: &str, value: &str) -> u64 {
+        let families = self.registry.gather();
+        let families = families.iter().filter(|family| family.name().starts_with(prefix));
+        let has = |metric: &&prometheus::proto::Metric| {
+            metric.get_label().iter().any(|pair| pair.name() == label && pair.value() == value)
+        };
+        let series = families.flat_map(|family| family.get_metric()).filter(has);
+        series.map(|metric| metric.get_counter().get_value()).sum::<f64>() as u64
+    }
+
+    /// Number of series of the metrics whose name begins so.
+    pub(crate) fn series(&self, prefix: &str) -> usize {
+        let families = self.registry.gather();
+        let families = families.iter().filter(|family| family.name().starts_with(prefix));
+        families.map(|family| family.get_metric().len()).sum()
+    }
+
     /// Sum of a gauge or counter over all labels.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let families = self.registry.gather();
@@ -279,5 +312,8 @@ async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {
         backoff_max_ms: 100,
         region: None,
         carrier: None,
+        addresses: std::collections::BTreeMap::new(),
+        entries: Vec::new(),
+        issued_ms: None,
     })
 }

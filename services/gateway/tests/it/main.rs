@@ -18,4 +18,5 @@ mod notices;
 mod raw;
 mod tickets;
 mod tls;
+mod versions;
 mod waves;

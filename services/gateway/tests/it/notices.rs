@@ -7,11 +7,11 @@ use crate::fleet::Fleet;
 use crate::raw::RawHttp;
 use barrage_bus::{
     Bus, BusError, Change, Changed, Draft, InstanceReport, Log, PulseDraft, Range, RangeLimits, Receipt,
-    Registered, Registry, Settings, SettingsStore, Subscription, Topic,
+    Registered, Registry, Restriction, RestrictionKind, Settings, SettingsStore, Subscription, Topic,
 };
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::frame::ServerFrame;
-use barrage_protocol::{Message, RoomId, Sequence};
+use barrage_protocol::{Code, Message, RoomId, Sequence};
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
 use tokio::sync::watch;
@@ -57,6 +57,45 @@ async fn acknowledged_notices_are_not_sent_by_another_gateway() {
     caught_up(&fleet, b.address, "mark-c").await;
     let mut on_b = RawSocket::join(b.address, "demo", Some(&token), None).await;
     assert_eq!(next_notice(&mut on_b).await, second, "the first one was acknowledged on the other gateway");
+}
+
+/// Two shards, three devices, and a stranger beside them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_device_of_a_user_gets_a_notice_and_ends_on_a_kick() {
+    let fleet = Fleet::new().await;
+    let member = fleet.start(named("a")).await;
+    let (token, other) =
+        (fleet.token_of("u", Role::Viewer, 4_000_000_000), fleet.token_of("v", Role::Viewer, 4_000_000_000));
+    let mut devices = Vec::new();
+    for _ in 0..3 {
+        devices.push(RawSocket::join(member.address, "demo", Some(&token), None).await);
+    }
+    let mut stranger = RawSocket::join(member.address, "demo", Some(&other), None).await;
+    for socket in devices.iter_mut().chain([&mut stranger]) {
+        assert!(matches!(socket.next().await, Frame::Protocol(ServerFrame::Hello(_), _)));
+    }
+    let notice = fleet.notice("u", "muted").await;
+    for device in &mut devices {
+        assert_eq!(next_notice(device).await, notice);
+    }
+    let kick = Restriction { kind: RestrictionKind::Kick, until_ms: 4_000_000_000_000 };
+    let change =
+        Change::Restrict { room: crate::fleet::room(), user: "u".parse().unwrap(), restriction: kick };
+    fleet.bus.change(change).await.unwrap();
+    for device in &mut devices {
+        loop {
+            match device.next().await {
+                Frame::Protocol(ServerFrame::Error(refusal), _) => {
+                    break assert_eq!(refusal.code, Code::Kicked);
+                }
+                Frame::Protocol(..) | Frame::Pong(_) => {}
+                ended => panic!("no refusal, but {ended:?}"),
+            }
+        }
+    }
+    // The stranger got neither: the first notice is the own one.
+    let own = fleet.notice("v", "hello").await;
+    assert_eq!(next_notice(&mut stranger).await, own);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,11 @@ pub struct AdminCall {
     pub status: u16,
 }
 
+/// Extension of an answer that another process made and recorded: [`crate::AdminGate`] does not
+/// record the call a second time.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedElsewhere;
+
 /// Keeps admin calls. Called on the request's path, so it must not block.
 pub trait AuditSink: Send + Sync {
     /// Keeps one call, after its answer was made.

@@ -12,8 +12,9 @@ use axum::{Extension, Router};
 use barrage_protocol::{Code, RoomId};
 use barrage_token::{Identity, Keyring, Role};
 use http::Method;
+use tracing::Instrument;
 
-use super::call::{AdminCall, AuditSink};
+use super::call::{AdminCall, AuditSink, RecordedElsewhere};
 use super::failure::{Failure, Failures};
 use super::routes::AdminRoutes;
 use crate::answer::error::{ApiError, method_not_allowed};
@@ -112,8 +113,11 @@ async fn change(
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let request = Request::from_parts(parts, Body::from(bytes.clone()));
     let gate = Arc::clone(gate);
-    let running = tokio::spawn(async move {
+    let call = async move {
         let response = next.run(request).await;
+        if response.extensions().get::<RecordedElsewhere>().is_some() {
+            return response;
+        }
         gate.audit.record(AdminCall {
             at_ms: barrage_clock::unix_ms(),
             actor: by.user,
@@ -124,8 +128,8 @@ async fn change(
             status: response.status().as_u16(),
         });
         response
-    });
-    running.await.map_err(|error| {
+    };
+    tokio::spawn(call.in_current_span()).await.map_err(|error| {
         tracing::error!(%error, "the task of an admin call ended without an answer");
         ApiError::new(Code::Internal, "the call ended without an answer; see the server's log")
     })

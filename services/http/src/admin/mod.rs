@@ -8,6 +8,6 @@ mod failure;
 mod gate;
 mod routes;
 
-pub use call::{AdminCall, AuditLog, AuditSink};
+pub use call::{AdminCall, AuditLog, AuditSink, RecordedElsewhere};
 pub use gate::{ADMIN_BODY_BYTES_MAX, AdminGate};
 pub use routes::AdminRoutes;

@@ -6,7 +6,7 @@ use axum::Router;
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 
-use super::activity::Activities;
+use super::activity::{Activities, Activity};
 use super::log_bound::LogBound;
 use crate::config::HttpConfig;
 use crate::metrics::HttpMetrics;
@@ -24,4 +24,14 @@ pub(crate) struct ConnectionContext {
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) config: HttpConfig,
+}
+
+impl ConnectionContext {
+    /// Returns when the connection is to take no further request.
+    pub(super) async fn stop_requested(&self, activity: &Activity) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = activity.close_requested() => {}
+        }
+    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::Activity;
+use super::frame_meter::FrameMeter;
 use super::transport::Transport;
 use crate::config::HttpConfig;
 use crate::limits::Slot;
@@ -42,6 +43,15 @@ pub struct GuardedStream {
     /// Runs while a header is due: from the accept, or from a request's first byte.
     deadline: Option<Pin<Box<Sleep>>>,
     stall: Stall,
+    /// The frames of HTTP/2; `None` under HTTP/1.1.
+    frames: Option<Box<Frames>>,
+}
+
+/// The frames of an HTTP/2 connection, and which of them the deadline is for.
+struct Frames {
+    meter: FrameMeter,
+    origin: Instant,
+    due: Option<u64>,
 }
 
 /// The write deadline. It runs while bytes wait and the socket takes none.
@@ -78,11 +88,15 @@ impl Stall {
         if running.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        // Frees the bytes in the kernel at once, not when the kernel gives up on the client.
-        if let Err(error) = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO)) {
-            tracing::debug!(%error, "a stalled connection keeps its bytes in the kernel");
-        }
+        discard(stream);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")))
+    }
+}
+
+/// Frees the bytes in the kernel at the close, not when the kernel gives up on the client.
+fn discard(stream: &Transport) {
+    if let Err(error) = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "a connection that is cut keeps its bytes in the kernel");
     }
 }
 
@@ -98,7 +112,57 @@ impl GuardedStream {
         let deadline = Some(Box::pin(tokio::time::sleep_until(Instant::now() + header)));
         let max = Duration::from_secs(config.write_stall_secs.max(1));
         let stall = Stall { max, running: None, taken: stream.taken() };
-        GuardedStream { stream, head, permit, activity, header, deadline, stall }
+        let frames = stream.is_http2().then(|| {
+            let meter = FrameMeter::new(&config.http2, Duration::ZERO);
+            Box::new(Frames { due: meter.due(), meter, origin: Instant::now() })
+        });
+        GuardedStream { stream, head, permit, activity, header, deadline, stall, frames }
+    }
+
+    /// Reads frames of HTTP/2: counts them, and starts the deadline of a frame that has begun.
+    fn poll_read_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let Some(frames) = &mut self.frames else { return polled };
+        if polled.is_pending() {
+            return self.poll_deadline(cx);
+        }
+        let was_open = frames.meter.is_open();
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        if let Err(cut) = frames.meter.read(bytes, frames.origin.elapsed()) {
+            self.activity.cut(cut);
+            discard(&self.stream);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, cut.label())));
+        }
+        if !was_open && frames.meter.is_open() {
+            self.activity.open_ahead();
+        }
+        let due = frames.meter.due();
+        if due != frames.due {
+            frames.due = due;
+            let end = Instant::now() + self.header;
+            self.deadline = due.map(|_| Box::pin(tokio::time::sleep_until(end)));
+        }
+        polled
+    }
+
+    /// Returns an error when a header or a frame is late.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
+        if late {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the header did not arrive in time",
+            )));
+        }
+        Poll::Pending
+    }
+
+    /// Counts bytes that the client was sent, by which it may grant windows.
+    fn count_sent(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, written) {
+            frames.meter.sent(*bytes);
+        }
     }
 
     /// Returns the connection and its permit, after an upgrade. The gateway bounds the bytes that
@@ -122,6 +186,9 @@ impl AsyncRead for GuardedStream {
             buf.put_slice(&part);
             return Poll::Ready(Ok(()));
         }
+        if this.frames.is_some() {
+            return this.poll_read_frames(cx, buf);
+        }
         if this.activity.is_busy() {
             this.deadline = None;
             return Pin::new(&mut this.stream).poll_read(cx, buf);
@@ -133,14 +200,7 @@ impl AsyncRead for GuardedStream {
             }
             return Poll::Ready(Ok(()));
         }
-        let late = this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
-        if late {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the header did not arrive in time",
-            )));
-        }
-        Poll::Pending
+        this.poll_deadline(cx)
     }
 }
 
@@ -148,6 +208,7 @@ impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.count_sent(&written);
         this.stall.check(cx, &this.stream, written)
     }
 
@@ -175,6 +236,7 @@ impl AsyncWrite for GuardedStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.count_sent(&written);
         this.stall.check(cx, &this.stream, written)
     }
 

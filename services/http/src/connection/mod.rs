@@ -1,17 +1,25 @@
-//! One connection: its socket, its deadlines, and HTTP/1.1 over it.
+//! One connection: its socket, its deadlines, and HTTP/1.1 or HTTP/2 over it.
 
 mod activity;
+mod answer_body;
 mod context;
+mod cut;
+mod exchange;
+mod frame_meter;
 mod guard;
 mod http1;
+mod http2;
 mod log_bound;
+mod serve;
 mod span;
 mod transport;
 
 pub(crate) use activity::Activities;
 pub(crate) use context::ConnectionContext;
+pub(crate) use cut::Cut;
 pub use guard::{ConnectionPermit, GuardedStream};
-pub(crate) use http1::serve;
 pub(crate) use log_bound::LogBound;
+pub(crate) use serve::serve;
 pub(crate) use span::record_route;
+pub use span::record_trace;
 pub use transport::{Counted, Transport};

@@ -27,6 +27,14 @@ impl Transport {
         }
     }
 
+    /// Whether the TLS handshake chose HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Transport::Plain(stream) => stream,

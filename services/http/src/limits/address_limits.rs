@@ -80,7 +80,7 @@ impl AddressRule {
             Some("/v1/rooms/{room}/history") => Some(AddressRule::History),
             Some("/v1/rooms/{room}/poll") => Some(AddressRule::Poll),
             Some("/v1/guest") => Some(AddressRule::Guests),
-            Some("/v1/race" | "/v1/entry/race") => Some(AddressRule::Race),
+            Some("/v1/race" | "/v1/entry/race" | "/v1/ping") => Some(AddressRule::Race),
             Some(_) => None,
         }
     }

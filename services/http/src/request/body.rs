@@ -42,14 +42,36 @@ async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Option<
     Ok((seen <= bytes_max).then(|| collected.freeze()))
 }
 
-/// Parses a JSON body.
+/// Parses a JSON body, which is an object.
 ///
 /// # Errors
-/// When the body is not UTF-8, not JSON, or of another shape. The message names the place.
+/// When the body is not UTF-8, not a JSON object, or of another shape. The message names the place.
 pub fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if std::str::from_utf8(body).is_err() {
         return Err(ApiError::new(Code::InvalidUtf8, "the body must be UTF-8"));
     }
+    // The parser would take an array as the fields of a struct, in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::new(Code::BadRequest, "the body must be a JSON object, not an array"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| ApiError::new(Code::BadRequest, format!("the body is not what this takes: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Mute {
+        on: bool,
+    }
+
+    #[test]
+    fn array_is_not_taken_as_the_fields_of_a_struct() {
+        assert!(json::<Mute>(b" {\"on\": true}").unwrap().on);
+        for bad in [&b"[true]"[..], b"\n[true]", b"true", b"{\"on\": [true]}", b"\xff"] {
+            assert!(json::<Mute>(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -12,5 +12,5 @@ pub use address::{ClientAddr, TrustedProxies};
 pub use bearer::bearer;
 pub(crate) use id::RequestIds;
 pub use origin::AllowedOrigins;
-pub(crate) use rules::check_rules;
+pub(crate) use rules::{check_rules, name_host};
 pub(crate) use shared_body::SharedBody;

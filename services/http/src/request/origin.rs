@@ -93,8 +93,13 @@ impl AllowedOrigins {
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 header::HeaderName::from_static("last-event-id"),
+                header::HeaderName::from_static("traceparent"),
             ])
-            .expose_headers([header::RETRY_AFTER, header::HeaderName::from_static("x-request-id")])
+            .expose_headers([
+                header::RETRY_AFTER,
+                header::HeaderName::from_static("x-request-id"),
+                header::HeaderName::from_static("traceresponse"),
+            ])
             .max_age(PREFLIGHT)
     }
 }

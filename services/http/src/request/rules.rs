@@ -2,13 +2,34 @@
 
 use axum::response::{IntoResponse, Response};
 use barrage_protocol::Code;
-use http::{Request, StatusCode, Version, header};
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode, Uri, Version, header};
 
 use crate::answer::error::ApiError;
 
 /// Maximum bytes of path and query; a longer one gets 414. Room ids and tickets need some hundred
 /// bytes.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+/// Gives a request of HTTP/2 the form of HTTP/1.1: the authority becomes the Host header, and the
+/// target is the path alone, so that every check of the host sees both versions.
+#[allow(clippy::result_large_err, reason = "the answer is built once, for a refused request")]
+pub(crate) fn name_host(parts: &mut Parts) -> Result<(), Response> {
+    let Some(authority) = parts.uri.authority() else { return Ok(()) };
+    let authority = authority.as_str();
+    let is_other = |host: &HeaderValue| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    if authority.contains('@') || parts.headers.get_all(header::HOST).iter().any(is_other) {
+        let message = "the Host header and :authority must name the same host (RFC 9113, 8.3.1)";
+        return Err(ApiError::new(Code::BadRequest, message).into_response());
+    }
+    if let Ok(host) = HeaderValue::from_str(authority) {
+        parts.headers.insert(header::HOST, host);
+    }
+    if let Some(path) = parts.uri.path_and_query() {
+        parts.uri = Uri::from(path.clone());
+    }
+    Ok(())
+}
 
 /// Refuses a request that RFC 9110 or 9112 does not allow, or that no route takes.
 #[allow(clippy::result_large_err, reason = "the answer is built once, for a refused request")]
@@ -42,6 +63,26 @@ mod tests {
 
     fn status(request: http::request::Builder) -> Option<u16> {
         check_rules(&request.body(()).unwrap()).err().map(|response| response.status().as_u16())
+    }
+
+    #[test]
+    fn authority_of_http2_becomes_the_host() {
+        let named = |uri: &str, host: Option<&str>| {
+            let mut request = Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            let is_ok = name_host(&mut parts).is_ok();
+            let host = parts.headers.get("host").map(|host| host.to_str().unwrap().to_owned());
+            is_ok.then_some((host.unwrap_or_default(), parts.uri.to_string()))
+        };
+        let form = |host: &str, target: &str| Some((host.to_owned(), target.to_owned()));
+        assert_eq!(named("https://a:1/b?c=d", None), form("a:1", "/b?c=d"));
+        assert_eq!(named("https://a/b", Some("A")), form("a", "/b"));
+        assert_eq!(named("https://a/b", Some("evil")), None);
+        assert_eq!(named("https://evil@a/b", None), None);
+        assert_eq!(named("/b", Some("a")), form("a", "/b"), "no :authority");
     }
 
     #[test]

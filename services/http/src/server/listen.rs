@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 /// Pending connections that the kernel keeps while the accept loop is busy. tokio's own bind asks
 /// for 1024, and a reconnect storm then costs clients a SYN retransmit of a second.
-const BACKLOG: u32 = 4096;
+pub const BACKLOG: u32 = 4096;
 
 /// Binds a listener with a deep backlog. For port 0 the kernel chooses the port.
 ///

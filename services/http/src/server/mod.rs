@@ -1,6 +1,7 @@
 //! The server: listeners, the accept loop, TLS, and the layer in front of the router.
 
 mod accept;
+mod certificate;
 mod edge;
 mod greeter;
 mod listen;
@@ -8,7 +9,8 @@ mod refused;
 mod serve;
 mod tls;
 
+pub use certificate::{certificate_end, is_issued_by};
 pub use greeter::{Arrived, Greeted, Greeter};
-pub use listen::listen;
+pub use listen::{BACKLOG, listen};
 pub use serve::{Front, ServeError, serve, serve_public};
 pub use tls::{Tls, TlsError};

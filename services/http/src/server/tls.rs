@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use prometheus::{IntGaugeVec, Opts, Registry};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -14,10 +15,16 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::certificate::certificate_end;
 use crate::config::HttpConfig;
 
 /// Period of reading the files of the certificate.
 const RELOAD_PERIOD: Duration = Duration::from_secs(60);
+
+/// Name of HTTP/1.1 in a TLS handshake.
+const HTTP1: &[u8] = b"http/1.1";
+/// Name of HTTP/2 in a TLS handshake.
+const HTTP2: &[u8] = b"h2";
 
 /// Why the configured certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,8 @@ struct Certificate {
     cert_file: PathBuf,
     key_file: PathBuf,
     current: ArcSwap<CertifiedKey>,
+    /// End of the current certificate, as a metric by listener.
+    expiry: IntGaugeVec,
 }
 
 impl Tls {
@@ -64,15 +73,37 @@ impl Tls {
             (Some(_), None) | (None, Some(_)) => return Err(TlsError::Half),
         };
         let current = ArcSwap::from_pointee(read(&cert_file, &key_file)?);
-        let certificate = Arc::new(Certificate { cert_file, key_file, current });
+        let certificate = Arc::new(Certificate { cert_file, key_file, current, expiry: expiry() });
+        certificate.show_end();
         let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let versions: &[&[u8]] = if config.http2.offered { &[HTTP2, HTTP1] } else { &[HTTP1] };
+        server.alpn_protocols = versions.iter().map(|version| version.to_vec()).collect();
+        // A post in early data could be replayed by whoever recorded it.
+        server.max_early_data_size = 0;
         // Clients that reconnect after a fault resume their session, without a signature.
         server.ticketer = ring::Ticketer::new()?;
         Ok(Some(Tls { acceptor_config: Arc::new(server), certificate }))
+    }
+
+    /// Offers HTTP/1.1 alone, for a process that is a gateway and nothing else: an event stream would
+    /// share its connection with the posts of the page, and a flooded downlink must not slow a send.
+    #[must_use]
+    pub fn http1_only(mut self) -> Tls {
+        let mut server = ServerConfig::clone(&self.acceptor_config);
+        server.alpn_protocols = vec![HTTP1.to_vec()];
+        self.acceptor_config = Arc::new(server);
+        self
+    }
+
+    /// Registers the metric of the certificate's end on `registry`.
+    ///
+    /// # Errors
+    /// When `registry` has a metric of this name already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.certificate.expiry.clone()))
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
@@ -82,7 +113,7 @@ impl Tls {
     /// Loads renewed files until the shutdown. Files that cannot be used are logged, and the current
     /// certificate stays.
     pub(crate) async fn renew(self, shutdown: CancellationToken) {
-        let Certificate { cert_file, key_file, current } = &*self.certificate;
+        let Certificate { cert_file, key_file, current, .. } = &*self.certificate;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(RELOAD_PERIOD) => {}
@@ -92,6 +123,7 @@ impl Tls {
                 Ok(read) if read.cert == current.load().cert => {}
                 Ok(read) => {
                     current.store(Arc::new(read));
+                    self.certificate.show_end();
                     tracing::info!("the certificate was reloaded");
                 }
                 Err(error) => {
@@ -100,6 +132,25 @@ impl Tls {
             }
         }
     }
+}
+
+impl Certificate {
+    /// Sets the metric to the end of the current certificate.
+    fn show_end(&self) {
+        let current = self.current.load();
+        match current.cert.first().and_then(|certificate| certificate_end(certificate)) {
+            Some(end) => self.expiry.with_label_values(&["public"]).set(end),
+            None => tracing::warn!("the end of the certificate cannot be read; its metric is missing"),
+        }
+    }
+}
+
+fn expiry() -> IntGaugeVec {
+    let opts = Opts::new(
+        "barrage_tls_certificate_expiry_timestamp_seconds",
+        "End of the certificate that the listeners present, as Unix time in seconds.",
+    );
+    IntGaugeVec::new(opts, &["listener"]).expect("the name and the label are valid")
 }
 
 impl ResolvesServerCert for Certificate {

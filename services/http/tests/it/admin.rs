@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use barrage_http::admin::ADMIN_BODY_BYTES_MAX;
-use barrage_http::{AdminCall, AdminGate, AdminRoutes, AuditSink, ClientAddr};
+use barrage_http::{AdminCall, AdminGate, AdminRoutes, AuditSink, ClientAddr, RecordedElsewhere};
 use barrage_token::{Claims, Keyring, Role, TokenConfig};
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -48,7 +48,8 @@ impl Site {
             .route("/v1/admin/rooms/{room}/mute", post(async |body: String| body))
             .route("/v1/admin/fleet", get(async || "fleet"))
             .route("/v1/admin/slow", post(slow))
-            .route("/v1/admin/broadcast", post(async || "sent"));
+            .route("/v1/admin/broadcast", post(async || "sent"))
+            .route("/v1/admin/relayed", post(async || (Extension(RecordedElsewhere), "relayed")));
         Site { keyring, kept, registry, router: gate.guard(AdminRoutes::new(routes)) }
     }
 
@@ -95,6 +96,16 @@ impl Site {
 fn new_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0x0a00_0001);
     IpAddr::from(NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes()).to_string()
+}
+
+#[tokio::test]
+async fn calls_that_another_process_recorded_are_not_recorded_again() {
+    let site = Site::new();
+    let all = site.token(Role::Admin, &["*"]);
+    assert_eq!(site.call("POST", "/v1/admin/relayed", &all).await.0, 200);
+    assert_eq!(site.call("POST", "/v1/admin/broadcast", &all).await.0, 200);
+    let paths: Vec<_> = site.kept.0.lock().iter().map(|call| call.path.clone()).collect();
+    assert_eq!(paths, ["/v1/admin/broadcast"]);
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@
 mod accept;
 mod address_limits;
 mod admin;
+mod encrypted;
 mod failure;
 mod form;
+mod http2;
 mod late_bodies;
 mod metrics;
 mod server;

@@ -10,6 +10,7 @@ use barrage_flow::BreakerConfig;
 use barrage_guarded::{BreakerMetrics, CallError, Guarded};
 use barrage_protocol::{Class, RoomId, UserId};
 use barrage_secret::SecretUrl;
+use barrage_tls::ClientTls;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -93,6 +94,7 @@ pub(crate) struct Hook {
 impl Hook {
     pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
+            .tls_backend_preconfigured(ClientTls::system().rustls())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(config.calls_max)

@@ -7,7 +7,7 @@ use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics, Quota, Q
 use barrage_flow::{Rate, Rule, Verdict, Window};
 use barrage_guarded::{BreakerMetrics, Guarded};
 use barrage_protocol::UserId;
-use barrage_quota::{QuotaMetrics, RedisQuota, RedisQuotaConfig};
+use barrage_quota::{QuotaMetrics, RedisMetrics, RedisQuota, RedisQuotaConfig};
 use barrage_testkit::RedisServer;
 use prometheus::Registry;
 use redis::aio::MultiplexedConnection;
@@ -45,7 +45,7 @@ impl Instance {
 
     pub(crate) fn with(config: &RedisQuotaConfig, instances: usize) -> Self {
         let registry = Registry::new();
-        let metrics = QuotaMetrics::new(&registry).unwrap();
+        let metrics = QuotaMetrics::new(&registry, RedisMetrics::new(&registry).unwrap()).unwrap();
         let breakers = BreakerMetrics::new(&registry).unwrap();
         // The receiver keeps the last value after the sender is dropped.
         let instances = watch::channel(instances).1;

@@ -2,8 +2,9 @@
 
 use barrage_counters::Online;
 use barrage_protocol::RoomId;
-use barrage_quota::{RedisOnline, RedisQuotaConfig};
+use barrage_quota::{RedisMetrics, RedisOnline, RedisQuotaConfig};
 use barrage_testkit::RedisServer;
+use prometheus::Registry;
 
 use crate::instance::connect;
 
@@ -15,7 +16,9 @@ fn room(name: &str, viewers: u64) -> (RoomId, u64) {
 async fn gateways_are_summed_and_one_that_left_is_not() {
     let mut server = RedisServer::start().await;
     let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
-    let (one, other) = (RedisOnline::new(&config).unwrap(), RedisOnline::new(&config).unwrap());
+    let registry = Registry::new();
+    let metrics = RedisMetrics::new(&registry).unwrap();
+    let [one, other] = [(); 2].map(|()| RedisOnline::new(&config, metrics.clone()).unwrap());
     assert_eq!(one.exchange("a", &[room("r", 3), room("s", 1)]).await, Some(vec![3, 1]));
     assert_eq!(other.exchange("b", &[room("r", 4)]).await, Some(vec![7]));
     assert_eq!(one.exchange("a", &[room("r", 5)]).await, Some(vec![9]));
@@ -31,13 +34,16 @@ async fn gateways_are_summed_and_one_that_left_is_not() {
     assert_eq!(one.exchange("a", &[room("r", 2)]).await, Some(vec![2]));
     server.kill();
     assert_eq!(one.exchange("a", &[room("r", 2)]).await, None);
+    let times = registry.gather().remove(0);
+    // 1,200 rooms are three calls; the last call failed.
+    assert_eq!(times.get_metric()[0].get_histogram().get_sample_count(), 9);
 }
 
 #[tokio::test]
 async fn the_count_of_a_gateway_that_died_lapses() {
     let server = RedisServer::start().await;
     let config = RedisQuotaConfig { url: server.url().into(), ..RedisQuotaConfig::default() };
-    let online = RedisOnline::new(&config).unwrap();
+    let online = RedisOnline::new(&config, RedisMetrics::new(&Registry::new()).unwrap()).unwrap();
     assert_eq!(online.exchange("dead", &[room("r", 8)]).await, Some(vec![8]));
     let mut connection = connect(&server).await;
     // Shortens the count's life as eleven seconds would.

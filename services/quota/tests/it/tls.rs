@@ -1,8 +1,9 @@
 //! Redis behind TLS: name and authority of the server are checked before anything is sent.
 
 use barrage_counters::Online;
-use barrage_quota::{QuotaError, RedisOnline, RedisQuotaConfig, inspect};
+use barrage_quota::{QuotaError, RedisMetrics, RedisOnline, RedisQuotaConfig, inspect};
 use barrage_testkit::RedisServer;
+use prometheus::Registry;
 
 #[tokio::test]
 async fn a_server_with_another_name_or_authority_is_refused() {
@@ -13,7 +14,7 @@ async fn a_server_with_another_name_or_authority_is_refused() {
         ..RedisQuotaConfig::default()
     };
     assert!(inspect(&trusting).await.is_ok_and(|info| info.version.starts_with('7')));
-    let online = RedisOnline::new(&trusting).unwrap();
+    let online = RedisOnline::new(&trusting, RedisMetrics::new(&Registry::new()).unwrap()).unwrap();
     assert_eq!(online.exchange("a", &[("r".parse().unwrap(), 3)]).await, Some(vec![3]));
     let by_address = RedisQuotaConfig {
         url: format!("rediss://127.0.0.1:{}", server.address().port()).into(),

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::gifts;
 use crate::error::StoreError;
 use crate::records::archive::ArchiveEntry;
-use crate::sql::batch::{self, Kept};
+use crate::sql::batch::{self, Hidden, Kept};
 use crate::sql::page::{HISTORY_LIMIT_MAX, int, rows};
 use crate::sql::row;
 use crate::sql::stream_starts::StreamStarts;
@@ -27,6 +27,7 @@ pub(super) async fn append(
     let kept: Vec<Kept<'_>> = entries
         .iter()
         .zip(bodies)
+        .filter(|(entry, _)| !entry.message.room.is_probe())
         .map(|(entry, body)| {
             let message = &*entry.message;
             Kept { message, body, stream_started_at_ms: starts.start_of(message) }
@@ -39,6 +40,7 @@ pub(super) async fn append(
     gifts::insert(&mut transaction, batch::gifts(entries)).await?;
     let recalls: Vec<_> = batch::recalls(entries).map(|(message, of)| (&message.room, of)).collect();
     hide(&mut transaction, &recalls).await?;
+    hide_before(&mut transaction, &batch::hidden(entries)).await?;
     sqlx::query("UPDATE archive_positions SET sequence = GREATEST(sequence, $1) WHERE partition = $2")
         .bind(int(batch::greatest(entries).unwrap_or_default().0))
         .bind(i32::from(partition))
@@ -172,6 +174,27 @@ async fn hide(connection: &mut PgConnection, recalls: &[(&RoomId, Sequence)]) ->
     )
     .bind(recalls.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>())
     .bind(recalls.iter().map(|(_, sequence)| int(sequence.0)).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Hides messages before positions from history; an earlier position does not show them again.
+async fn hide_before(connection: &mut PgConnection, hidden: &[Hidden<'_>]) -> Result<(), StoreError> {
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO hidden AS known (room, user_id, before_sequence, at_ms)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+         ON CONFLICT (room, user_id) DO UPDATE SET
+            before_sequence = GREATEST(known.before_sequence, excluded.before_sequence),
+            at_ms = GREATEST(known.at_ms, excluded.at_ms)",
+    )
+    .bind(hidden.iter().map(|hidden| hidden.room.as_str()).collect::<Vec<_>>())
+    .bind(hidden.iter().map(|hidden| hidden.user).collect::<Vec<_>>())
+    .bind(hidden.iter().map(|hidden| int(hidden.before.0)).collect::<Vec<_>>())
+    .bind(hidden.iter().map(|hidden| int(hidden.at_ms)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barrage_protocol::{Message, Sequence};
+use barrage_protocol::{Message, Sequence, UserId};
 
 use super::gift::GiftRecord;
 
@@ -25,6 +25,10 @@ pub enum Effect {
     Gift(GiftRecord),
     /// Hides an earlier message of the room. A gift's ledger row stays.
     Recall(Sequence),
+    /// Hides what the user wrote in the room before this message. Rows of the gift ledger stay.
+    Purge(UserId),
+    /// Hides all messages of the room before this one. Rows of the gift ledger stay.
+    Clear,
 }
 
 /// Page of a room's history, named by a position of the chain.

@@ -1,6 +1,8 @@
 //! A batch of messages on its way into the archive. Pure.
 
-use barrage_protocol::{Class, Message, Sequence};
+use std::collections::BTreeMap;
+
+use barrage_protocol::{Class, Message, RoomId, Sequence};
 use serde_json::value::RawValue;
 
 use crate::error::StoreError;
@@ -49,7 +51,7 @@ pub(crate) fn greatest(entries: &[ArchiveEntry]) -> Option<Sequence> {
 pub(crate) fn gifts(entries: &[ArchiveEntry]) -> impl Iterator<Item = &GiftRecord> {
     entries.iter().filter_map(|entry| match &entry.effect {
         Effect::Gift(gift) => Some(gift),
-        Effect::None | Effect::Recall(_) => None,
+        Effect::None | Effect::Recall(_) | Effect::Purge(_) | Effect::Clear => None,
     })
 }
 
@@ -57,6 +59,36 @@ pub(crate) fn gifts(entries: &[ArchiveEntry]) -> impl Iterator<Item = &GiftRecor
 pub(crate) fn recalls(entries: &[ArchiveEntry]) -> impl Iterator<Item = (&Message, Sequence)> {
     entries.iter().filter_map(|entry| match entry.effect {
         Effect::Recall(sequence) => Some((&*entry.message, sequence)),
-        Effect::None | Effect::Gift(_) => None,
+        Effect::None | Effect::Gift(_) | Effect::Purge(_) | Effect::Clear => None,
     })
+}
+
+/// Messages of a user, or of all, before a position of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hidden<'a> {
+    pub(crate) room: &'a RoomId,
+    /// User whose messages are hidden; empty for all messages.
+    pub(crate) user: &'a str,
+    pub(crate) before: Sequence,
+    /// Time of the message that hides them.
+    pub(crate) at_ms: u64,
+}
+
+/// Returns what the purges and clears of a batch hide: the newest of each room and user.
+pub(crate) fn hidden(entries: &[ArchiveEntry]) -> Vec<Hidden<'_>> {
+    let mut newest: BTreeMap<(&RoomId, &str), Hidden<'_>> = BTreeMap::new();
+    for entry in entries {
+        let user = match &entry.effect {
+            Effect::Purge(user) => user.as_str(),
+            Effect::Clear => "",
+            Effect::None | Effect::Gift(_) | Effect::Recall(_) => continue,
+        };
+        let Message { room, sequence, at_ms, .. } = &*entry.message;
+        let hidden = Hidden { room, user, before: *sequence, at_ms: *at_ms };
+        let known = newest.entry((room, user)).or_insert(hidden);
+        if known.before < hidden.before {
+            *known = hidden;
+        }
+    }
+    newest.into_values().collect()
 }

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use barrage_protocol::post::History;
-use barrage_protocol::{RoomId, Sequence};
+use barrage_protocol::{RoomId, Sequence, UserId};
 
 use super::engine::{Engine, Statement, Value};
 use super::page::{int, rows};
 use super::row;
 use crate::error::StoreError;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
-use crate::records::audit::{AuditLine, AuditRecord};
+use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
 use crate::records::gift::GiftRecord;
 use crate::records::room::Room;
 use crate::store::Store;
@@ -23,6 +23,8 @@ const PUT_ROOM: &str = "
         closed = excluded.closed";
 const PUT_STREAM: &str = "INSERT INTO streams (room, started_at_ms) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const ROOM: &str = "SELECT * FROM rooms WHERE id = $1";
+/// Everything that these rows hide is older than they are, and is deleted as well.
+const DELETE_HIDDEN: &str = "DELETE FROM hidden WHERE at_ms < $1";
 const ARCHIVED_UP_TO: &str = "SELECT sequence FROM archive_positions WHERE partition = $1";
 
 #[async_trait]
@@ -90,7 +92,12 @@ impl<E: Engine> Store for E {
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
         let values = [Value::Int(int(before_ms)), Value::Int(rows(limit))];
-        self.write(&[Statement::new(E::DIALECT.delete_messages, values)]).await
+        let delete = Statement::new(E::DIALECT.delete_messages, values);
+        let deleted = self.write(&[delete]).await?;
+        if deleted < u64::try_from(limit).unwrap_or(u64::MAX) {
+            self.write(&[Statement::new(DELETE_HIDDEN, [Value::Int(int(before_ms))])]).await?;
+        }
+        Ok(deleted)
     }
 
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
@@ -99,16 +106,19 @@ impl<E: Engine> Store for E {
 
     async fn audit(
         &self,
-        room: Option<&RoomId>,
+        filter: AuditFilter<'_>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<AuditLine>, StoreError> {
         let (before, limit) = (Value::Int(before.map_or(i64::MAX, int)), Value::Int(rows(limit)));
-        let statement = match room {
+        let user = Value::OptionalText(filter.user.map(UserId::as_str));
+        let (actor, action) = (Value::OptionalText(filter.actor), Value::OptionalText(filter.action));
+        let statement = match filter.room {
             Some(room) => {
-                Statement::new(E::DIALECT.audit_of_room, [Value::text(room.as_str()), before, limit])
+                let room = Value::text(room.as_str());
+                Statement::new(E::DIALECT.audit_of_room, [room, before, limit, user, actor, action])
             }
-            None => Statement::new(E::DIALECT.audit, [before, limit]),
+            None => Statement::new(E::DIALECT.audit, [before, limit, user, actor, action]),
         };
         self.read(statement).await?.iter().map(row::audit_line).collect()
     }

@@ -66,9 +66,9 @@ pub(crate) struct Dialect {
     pub(crate) history_by_offset: &'static str,
     /// Deletes messages from before a time, oldest first: before, limit.
     pub(crate) delete_messages: &'static str,
-    /// Audit lines of all rooms, newest first: before, limit.
+    /// Audit lines of all rooms, newest first: before, limit, user, actor, action.
     pub(crate) audit: &'static str,
-    /// Audit lines of one room, newest first: room, before, limit.
+    /// Audit lines of one room, newest first: room, before, limit, user, actor, action.
     pub(crate) audit_of_room: &'static str,
     /// Deletes audit lines from before a time, oldest first: before, limit.
     pub(crate) delete_audit: &'static str,

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use super::gifts;
 use crate::error::StoreError;
 use crate::records::archive::ArchiveEntry;
-use crate::sql::batch::{self, Kept};
+use crate::sql::batch::{self, Hidden, Kept};
 use crate::sql::page::{HISTORY_LIMIT_MAX, int, rows};
 use crate::sql::row;
 use crate::sql::stream_starts::{RoomStarts, StreamStarts};
@@ -27,11 +27,17 @@ pub(super) async fn append(
         let mut chunk = Vec::with_capacity(entries.len());
         for (entry, body) in entries.iter().zip(bodies) {
             let message = &*entry.message;
+            if message.room.is_probe() {
+                continue;
+            }
             if !streams.has(&message.room) {
                 *streams.room(&message.room) = room_starts(&mut *connection, &message.room).await?;
             }
             let stream_started_at_ms = streams.start_of(message);
             chunk.push(Kept { message, body, stream_started_at_ms });
+        }
+        if chunk.is_empty() {
+            continue;
         }
         let inserted = insert(&mut *connection, &chunk).await?;
         if inserted < chunk.len() as u64 {
@@ -42,6 +48,9 @@ pub(super) async fn append(
     gifts::insert(&mut *connection, batch::gifts(entries)).await?;
     for (message, sequence) in batch::recalls(entries) {
         hide(&mut *connection, &message.room, sequence).await?;
+    }
+    for hidden in batch::hidden(entries) {
+        hide_before(&mut *connection, hidden).await?;
     }
     sqlx::query(
         "INSERT INTO archive_positions (partition, sequence) VALUES (?, ?)
@@ -130,5 +139,22 @@ async fn hide(
         .bind(int(sequence.0))
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Hides messages before a position from history; an earlier position does not show them again.
+async fn hide_before(connection: &mut SqliteConnection, hidden: Hidden<'_>) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO hidden (room, user, before_sequence, at_ms) VALUES (?, ?, ?, ?)
+         ON CONFLICT (room, user) DO UPDATE SET
+            before_sequence = MAX(before_sequence, excluded.before_sequence),
+            at_ms = MAX(at_ms, excluded.at_ms)",
+    )
+    .bind(hidden.room.as_str())
+    .bind(hidden.user)
+    .bind(int(hidden.before.0))
+    .bind(int(hidden.at_ms))
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -38,6 +38,7 @@ on_both_engines!(
     archive::offsets_count_from_the_stream_of_a_message,
     archive::offsets_of_a_room_without_a_record_count_from_its_first_message,
     archive::a_recall_hides_messages_of_its_room_only,
+    archive::a_purge_and_a_clear_hide_what_was_before_them,
     archive::a_message_for_one_user_is_not_in_the_history,
     archive::retention_deletes_in_chunks_and_keeps_position_and_ledger,
     archive::a_batch_larger_than_a_statement_is_stored_completely,
@@ -46,6 +47,7 @@ on_both_engines!(
     partitions::a_sequence_belongs_to_a_room,
     audit::audit_pages_begin_at_the_newest_line,
     audit::audit_of_a_room_has_no_lines_of_other_rooms,
+    audit::an_audit_filter_combines_its_conditions,
     audit::audit_is_deleted_from_its_oldest_line,
     audit::an_audit_page_is_bounded,
 );

@@ -11,10 +11,11 @@ use barrage_http::ApiError;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, MessageId, RoomId};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::context::{AdminContext, read_body};
 use crate::room::{Signal, signal_draft};
@@ -23,12 +24,40 @@ use crate::text::CleanText;
 /// Maximum failed rooms that the answer names. Further ones are only counted.
 const NAMED_MAX: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Announcement {
+pub(super) struct Announcement {
+    /// Text that every open room shows; it is not empty.
+    #[schemars(length(min = 1))]
     text: String,
     /// The id of an earlier call, to repeat it: rooms that have the announcement are skipped.
     id: Option<MessageId>,
+}
+
+/// Number of rooms that an announcement reached.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Announced {
+    /// Id of the announcement; the same id again reaches only the rooms that failed.
+    id: MessageId,
+    /// Number of open rooms.
+    rooms: usize,
+    /// Rooms that have the announcement by this call.
+    reached: usize,
+    /// Rooms that had it already, under the same id.
+    repeated: usize,
+    /// Rooms that do not have it.
+    failed: usize,
+    /// The failed rooms, at most 100.
+    failures: Vec<FailedRoom>,
+}
+
+/// A room that does not have an announcement, and why.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct FailedRoom {
+    /// Room without the announcement.
+    room: RoomId,
+    /// Cause, as a refusal names it.
+    code: Code,
 }
 
 /// The results of an announcement by room.
@@ -65,7 +94,7 @@ impl Tally {
 
     /// Answers 200 when all rooms have the announcement, 207 when some have, and an error when
     /// none has.
-    fn answer(&self, id: &MessageId) -> Result<(StatusCode, Json<Value>), ApiError> {
+    fn answer(&self, id: &MessageId) -> Result<(StatusCode, Json<Announced>), ApiError> {
         if self.is_conflict {
             let message = "this id was used for another announcement; choose a new id";
             return Err(ApiError::new(Code::Conflict, message));
@@ -75,19 +104,16 @@ impl Tally {
             return Err(ApiError::new(Code::Unavailable, message).retry_after_ms(1_000));
         }
         let status = if self.failed == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
-        let failures: Vec<_> =
-            self.named.iter().map(|(room, code)| json!({ "room": room, "code": code })).collect();
-        Ok((
-            status,
-            Json(json!({
-                "id": id,
-                "rooms": self.rooms,
-                "reached": self.reached,
-                "repeated": self.repeated,
-                "failed": self.failed,
-                "failures": failures,
-            })),
-        ))
+        let failures = self.named.iter().map(|(room, code)| FailedRoom { room: room.clone(), code: *code });
+        let announced = Announced {
+            id: id.clone(),
+            rooms: self.rooms,
+            reached: self.reached,
+            repeated: self.repeated,
+            failed: self.failed,
+            failures: failures.collect(),
+        };
+        Ok((status, Json(announced)))
     }
 }
 
@@ -96,7 +122,7 @@ impl Tally {
 pub(super) async fn handle(
     State(admin): State<Arc<AdminContext>>,
     request_body: Body,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Announced>), ApiError> {
     let asked: Announcement = read_body(request_body).await?;
     let text = CleanText::new(&asked.text, admin.text_chars_max)
         .map_err(|error| ApiError::new(Code::BadText, format!("text: {error}")))?;
@@ -129,7 +155,8 @@ async fn to_rooms(admin: &AdminContext, open: Vec<RoomId>, text: &str, id: &Mess
             && let Some(room) = rooms.next()
         {
             let (bus, draft) = (Arc::clone(&admin.bus), draft(&room));
-            publishing.spawn(async move { (room, bus.publish(vec![draft]).await) });
+            let publish = async move { (room, bus.publish(vec![draft]).await) };
+            publishing.spawn(publish.in_current_span());
         }
         match tokio::time::timeout_at(deadline, publishing.join_next()).await {
             Ok(Some(Ok((room, result)))) => tally.add(room, result),
@@ -163,10 +190,8 @@ mod tests {
         tally.add("c".parse().unwrap(), Err(BusError::Unavailable("away".into())));
         let (status, Json(body)) = tally.answer(&id).unwrap();
         assert_eq!(status, StatusCode::MULTI_STATUS);
-        let expected = json!({
-            "id": "b", "rooms": 3, "reached": 1, "repeated": 1, "failed": 1,
-            "failures": [{ "room": "c", "code": "unavailable" }],
-        });
+        let failures = vec![FailedRoom { room: "c".parse().unwrap(), code: Code::Unavailable }];
+        let expected = Announced { id: id.clone(), rooms: 3, reached: 1, repeated: 1, failed: 1, failures };
         assert_eq!(body, expected);
         let mut none = Tally { rooms: 1, ..Tally::default() };
         none.fail("a".parse().unwrap(), Code::Timeout);

@@ -12,11 +12,12 @@ use barrage_http::{ApiError, body};
 use barrage_protocol::Code;
 use barrage_recorder::Recorder;
 use barrage_store::{HISTORY_LIMIT_MAX, Store};
+use barrage_trace::Tracer;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::record::{PostRecord, Traces};
+use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
 use crate::text::rfc3339;
 
@@ -25,14 +26,15 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Items of a page when the query has no `limit`.
 const PAGE_LIMIT_DEFAULT: usize = 100;
 
-pub(super) type Answer = Result<Json<Value>, ApiError>;
+pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
 /// Handles and limits that the admin handlers share.
 pub(crate) struct AdminContext {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: RoomControl,
-    pub(crate) traces: Arc<Traces>,
+    pub(crate) check_log: Arc<CheckLog>,
+    pub(crate) tracer: Tracer,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,
     /// Maximum characters (grapheme clusters) of an announcement; a longer one is refused.
     pub(crate) text_chars_max: usize,
@@ -61,15 +63,16 @@ pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, ApiError> {
 }
 
 /// A value with its time as RFC 3339.
-#[derive(Serialize)]
-pub(super) struct Timed<'a, T> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Timed<T> {
+    /// Time in RFC 3339, beside `at_ms`.
     at: String,
     #[serde(flatten)]
-    value: &'a T,
+    value: T,
 }
 
-impl<'a, T> Timed<'a, T> {
-    pub(super) fn new(at_ms: u64, value: &'a T) -> Self {
+impl<T> Timed<T> {
+    pub(super) fn new(at_ms: u64, value: T) -> Self {
         Timed { at: rfc3339(at_ms), value }
     }
 }

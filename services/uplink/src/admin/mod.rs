@@ -4,7 +4,9 @@
 mod announce;
 mod audit;
 mod context;
+mod operations;
 mod rooms;
+mod sampling;
 mod switches;
 mod tokens;
 mod users;
@@ -17,6 +19,7 @@ use axum::routing::{get, post, put};
 use barrage_http::AdminRoutes;
 
 pub(crate) use context::AdminContext;
+pub(crate) use operations::operations;
 
 /// Returns the admin routes of an uplink.
 pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
@@ -37,6 +40,7 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/broadcast", post(announce::handle))
         .route("/v1/admin/switches", get(switches::list))
         .route("/v1/admin/switches/{name}", put(switches::set))
+        .route("/v1/admin/trace", get(sampling::show).put(sampling::set))
         .route("/v1/admin/why/{id}", get(why::posts))
         .route("/v1/admin/audit", get(audit::list))
         .route("/v1/admin/recorder/uplink", get(why::recorder))

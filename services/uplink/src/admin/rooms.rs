@@ -9,8 +9,8 @@ use barrage_bus::{RoomPatch, RoomSettings};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, RoomId, Sequence};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::context::{AdminContext, Answer, read_body};
 use crate::room::parse_room_id;
@@ -19,25 +19,47 @@ use crate::text::CleanText;
 const SLOW_MODE_SECS_MAX: u32 = 3_600;
 const TITLE_CHARS_MAX: usize = 100;
 
-#[derive(Serialize)]
-struct RoomView<'a> {
-    id: &'a RoomId,
+/// A room with its settings.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RoomView {
+    /// Id of the room.
+    id: RoomId,
     #[serde(flatten)]
-    settings: &'a RoomSettings,
+    settings: RoomSettings,
+}
+
+/// All rooms, open and closed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RoomList {
+    /// Rooms in the order of their ids.
+    rooms: Vec<RoomView>,
+}
+
+/// Position of the signal that a change sent to the room's viewers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Signalled<T> {
+    #[serde(flatten)]
+    change: T,
+    /// Position of the signal in the room's chain.
+    sequence: Sequence,
 }
 
 /// Lists all rooms, in the order of their ids.
-pub(super) async fn list(State(admin): State<Arc<AdminContext>>) -> Json<Value> {
+pub(super) async fn list(State(admin): State<Arc<AdminContext>>) -> Json<RoomList> {
     let settings = admin.control.settings();
-    let mut rooms: Vec<_> = settings.rooms.iter().map(|(id, settings)| RoomView { id, settings }).collect();
-    rooms.sort_by_key(|room| room.id);
-    Json(json!({ "rooms": rooms }))
+    let view =
+        |(id, settings): (&RoomId, &RoomSettings)| RoomView { id: id.clone(), settings: settings.clone() };
+    let mut rooms: Vec<_> = settings.rooms.iter().map(view).collect();
+    rooms.sort_by(|a, b| a.id.cmp(&b.id));
+    Json(RoomList { rooms })
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct PutRoom {
+pub(super) struct PutRoom {
+    /// Title of at most 100 characters; the old one stays when absent.
     title: Option<String>,
+    /// Start of the stream in Unix milliseconds: offsets into the stream count from here.
     stream_started_at_ms: Option<u64>,
 }
 
@@ -46,20 +68,24 @@ pub(super) async fn put(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<RoomView>), ApiError> {
     let id = parse_room_id(&room)?;
+    if id.is_probe() {
+        return Err(ApiError::new(Code::BadRequest, "this room is reserved for probes; take another id"));
+    }
     let PutRoom { title, stream_started_at_ms } = read_body(request_body).await?;
     let title = title.map(|title| CleanText::new(&title, TITLE_CHARS_MAX)).transpose();
     let title = title.map_err(|error| ApiError::new(Code::BadText, format!("title: {error}")))?;
     let patch = RoomPatch::Put { title: title.map(CleanText::into_string), stream_started_at_ms };
     let changed = admin.control.patch(&id, patch).await?;
     let status = if changed.before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(json!(RoomView { id: &id, settings: &changed.room() }))))
+    Ok((status, Json(RoomView { id, settings: changed.room() })))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct MuteAll {
+pub(super) struct MuteAll {
+    /// Whether only moderators and above may chat.
     on: bool,
 }
 
@@ -68,16 +94,18 @@ pub(super) async fn mute_all(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<Signalled<MuteAll>> {
     let id = admin.control.known_room(&room)?;
-    let MuteAll { on } = read_body(request_body).await?;
-    let sequence = admin.control.mute_all(&id, on).await?;
-    Ok(Json(json!({ "on": on, "sequence": sequence })))
+    let change: MuteAll = read_body(request_body).await?;
+    let sequence = admin.control.mute_all(&id, change.on).await?;
+    Ok(Json(Signalled { change, sequence }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SlowMode {
+pub(super) struct SlowMode {
+    /// Minimum seconds between two chats of one viewer, 0 (off) to 3,600.
+    #[schemars(range(max = 3_600))]
     secs: u32,
 }
 
@@ -86,21 +114,33 @@ pub(super) async fn slow_mode(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<Signalled<SlowMode>> {
     let id = admin.control.known_room(&room)?;
-    let SlowMode { secs } = read_body(request_body).await?;
-    if secs > SLOW_MODE_SECS_MAX {
+    let change: SlowMode = read_body(request_body).await?;
+    if change.secs > SLOW_MODE_SECS_MAX {
         return Err(ApiError::new(Code::BadRequest, format!("secs: 0 (off) to {SLOW_MODE_SECS_MAX}")));
     }
-    let sequence = admin.control.slow_mode(&id, secs).await?;
-    Ok(Json(json!({ "secs": secs, "sequence": sequence })))
+    let sequence = admin.control.slow_mode(&id, change.secs).await?;
+    Ok(Json(Signalled { change, sequence }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Recall {
+pub(super) struct Recall {
+    /// Position of the message.
     sequence: Sequence,
 }
+
+/// The message that was recalled.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Recalled {
+    /// Position of the message that viewers hide.
+    recalled: Sequence,
+}
+
+/// The answer to a closed room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Closed {}
 
 /// Recalls one message of a room, so that viewers hide it. Fails for a message that the room does not
 /// have.
@@ -108,16 +148,19 @@ pub(super) async fn recall(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<Signalled<Recalled>> {
     let id = admin.control.known_room(&room)?;
     let Recall { sequence } = read_body(request_body).await?;
     let signalled = admin.control.recall(&id, sequence).await?;
-    Ok(Json(json!({ "recalled": sequence, "sequence": signalled })))
+    Ok(Json(Signalled { change: Recalled { recalled: sequence }, sequence: signalled }))
 }
 
 /// Closes a room; its viewers are disconnected.
-pub(super) async fn close(State(admin): State<Arc<AdminContext>>, Path(room): Path<String>) -> Answer {
+pub(super) async fn close(
+    State(admin): State<Arc<AdminContext>>,
+    Path(room): Path<String>,
+) -> Answer<Signalled<Closed>> {
     let id = admin.control.known_room(&room)?;
     let sequence = admin.control.close(&id).await?;
-    Ok(Json(json!({ "sequence": sequence })))
+    Ok(Json(Signalled { change: Closed {}, sequence }))
 }

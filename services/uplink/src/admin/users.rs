@@ -9,8 +9,8 @@ use axum::extract::{Path, Query, State};
 use barrage_bus::{Restriction, RestrictionKind, Restrictions, Settings};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::context::{AdminContext, Answer, page_limit, read_body, read_query};
 use crate::text::rfc3339;
@@ -18,16 +18,28 @@ use crate::text::rfc3339;
 /// Maximum length of a mute or kick: ten years, in effect for ever.
 const RESTRICTION_SECS_MAX: u64 = 315_360_000;
 
-#[derive(Debug, Deserialize)]
+/// Maximum length of a reason in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Restrict {
+pub(super) struct Restrict {
+    /// User to mute or kick.
     user: UserId,
+    /// Length in seconds from now, 1 to 315,360,000 (ten years).
+    #[schemars(range(min = 1, max = 315_360_000))]
     secs: u64,
+    /// Why, for the audit log alone: at most 1,000 bytes. The user does not see the reason.
+    #[schemars(length(max = 1_000))]
+    reason: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct RestrictedAnswer {
+/// A user who is muted or kicked now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RestrictedAnswer {
+    /// User who is muted or kicked.
     user: UserId,
+    /// End in Unix milliseconds; a longer mute or kick that was set before stays in force.
     until_ms: u64,
     /// Sequence of the signal. A mute has none here: its signal goes to the user's devices alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +51,7 @@ pub(super) async fn mute(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<RestrictedAnswer> {
     restrict(&admin, &room, request_body, RestrictionKind::Mute).await
 }
 
@@ -48,25 +60,50 @@ pub(super) async fn kick(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<RestrictedAnswer> {
     restrict(&admin, &room, request_body, RestrictionKind::Kick).await
 }
 
-async fn restrict(admin: &AdminContext, room: &str, request_body: Body, kind: RestrictionKind) -> Answer {
+async fn restrict(
+    admin: &AdminContext,
+    room: &str,
+    request_body: Body,
+    kind: RestrictionKind,
+) -> Answer<RestrictedAnswer> {
     let room = admin.control.known_room(room)?;
-    let Restrict { user, secs } = read_body(request_body).await?;
+    let Restrict { user, secs, reason } = read_body(request_body).await?;
+    check_reason(reason.as_deref())?;
     if !(1..=RESTRICTION_SECS_MAX).contains(&secs) {
         return Err(ApiError::new(Code::BadRequest, format!("secs: 1 to {RESTRICTION_SECS_MAX}")));
     }
     let restriction = Restriction { kind, until_ms: barrage_clock::unix_ms() + secs * 1_000 };
     let restricted = admin.control.restrict(&room, &user, restriction).await?;
     let sequence = (kind == RestrictionKind::Kick).then_some(restricted.sequence);
-    Ok(Json(json!(RestrictedAnswer { user, until_ms: restricted.until_ms, sequence })))
+    Ok(Json(RestrictedAnswer { user, until_ms: restricted.until_ms, sequence }))
 }
 
-#[derive(Debug, Deserialize)]
+/// Checks the length of a reason. The audit log keeps the whole body of a call, the reason with it.
+fn check_reason(reason: Option<&str>) -> Result<(), ApiError> {
+    if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+        return Err(ApiError::new(Code::BadRequest, format!("reason: at most {REASON_BYTES_MAX} bytes")));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Lift {
+pub(super) struct Lift {
+    /// User whose mute or kick ends now.
+    user: UserId,
+    /// Why, for the audit log alone: at most 1,000 bytes.
+    #[schemars(length(max = 1_000))]
+    reason: Option<String>,
+}
+
+/// The user whose mute or kick ended.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Lifted {
+    /// User of the request.
     user: UserId,
 }
 
@@ -75,7 +112,7 @@ pub(super) async fn unmute(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<Lifted> {
     lift(&admin, &room, request_body, RestrictionKind::Mute).await
 }
 
@@ -84,29 +121,46 @@ pub(super) async fn unkick(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     request_body: Body,
-) -> Answer {
+) -> Answer<Lifted> {
     lift(&admin, &room, request_body, RestrictionKind::Kick).await
 }
 
-async fn lift(admin: &AdminContext, room: &str, request_body: Body, kind: RestrictionKind) -> Answer {
+async fn lift(admin: &AdminContext, room: &str, request_body: Body, kind: RestrictionKind) -> Answer<Lifted> {
     let room = admin.control.known_room(room)?;
-    let Lift { user } = read_body(request_body).await?;
+    let Lift { user, reason } = read_body(request_body).await?;
+    check_reason(reason.as_deref())?;
     admin.control.lift(&room, &user, kind).await?;
-    Ok(Json(json!({ "user": user })))
+    Ok(Json(Lifted { user }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RestrictionsQuery {
+    /// Lists the users after this one: `next_after` of the page before.
     after: Option<UserId>,
+    /// Users of a page, 1 to 1,000; 100 when absent.
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
-struct RestrictedUser {
+/// A page of the users who are muted or kicked in a room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RestrictionsPage {
+    /// Users in the order of their ids.
+    restrictions: Vec<RestrictedUser>,
+    /// Value of `after` for the next page; null on the last page.
+    next_after: Option<UserId>,
+}
+
+/// A user who is muted or kicked in a room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RestrictedUser {
+    /// User who is muted or kicked.
     user: UserId,
+    /// End of the mute (RFC 3339); absent when the user is not muted.
     #[serde(skip_serializing_if = "Option::is_none")]
     muted_until: Option<String>,
+    /// End of the kick (RFC 3339); absent when the user is not kicked.
     #[serde(skip_serializing_if = "Option::is_none")]
     kicked_until: Option<String>,
 }
@@ -116,13 +170,13 @@ pub(super) async fn list_restrictions(
     State(admin): State<Arc<AdminContext>>,
     Path(room): Path<String>,
     query: Result<Query<RestrictionsQuery>, QueryRejection>,
-) -> Answer {
+) -> Answer<RestrictionsPage> {
     let RestrictionsQuery { after, limit } = read_query(query)?;
     let room = admin.control.known_room(&room)?;
     let limit = page_limit(limit)?;
     let (settings, now_ms) = (admin.control.settings(), barrage_clock::unix_ms());
     let (restrictions, next_after) = page(&settings, &room, after.as_ref(), limit, now_ms);
-    Ok(Json(json!({ "restrictions": restrictions, "next_after": next_after })))
+    Ok(Json(RestrictionsPage { restrictions, next_after }))
 }
 
 /// Returns one page of restricted users, and the user after whom the next page starts.

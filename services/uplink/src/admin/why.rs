@@ -9,28 +9,38 @@ use axum::response::{IntoResponse, Response};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, MessageId};
 use http::header;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::context::{AdminContext, Answer, Timed, read_query};
+use crate::record::PostChecks;
 use crate::room::parse_room_id;
 
+/// The newest posts under one id.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Posts {
+    /// Posts with every check, newest first.
+    posts: Vec<Timed<PostChecks>>,
+}
+
 /// Returns the traces of the newest posts under a message id.
-pub(super) async fn posts(State(admin): State<Arc<AdminContext>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn posts(State(admin): State<Arc<AdminContext>>, Path(id): Path<String>) -> Answer<Posts> {
     let id = MessageId::parse(&id).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-    let posts = admin.traces.find(&id);
+    let posts = admin.check_log.find(&id);
     if posts.is_empty() {
         let message = "this uplink has not seen that id lately, or refused it before it was read \
                        (by address, user or platform: the answer said so)";
         return Err(ApiError::new(Code::NotFound, message));
     }
-    let posts: Vec<_> = posts.iter().map(|post| Timed::new(post.at_ms(), post)).collect();
-    Ok(Json(json!({ "posts": posts })))
+    let posts = posts.into_iter().map(|post| Timed::new(post.at_ms(), post)).collect();
+    Ok(Json(Posts { posts }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecorderQuery {
+    /// Room of the records.
+    #[schemars(with = "barrage_protocol::RoomId")]
     room: String,
 }
 

@@ -12,6 +12,7 @@ use barrage_http::{ApiError, body};
 use barrage_protocol::Code;
 use barrage_token::{Claims, Keyring, Role, Rooms};
 use http::header;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::UplinkConfig;
@@ -20,15 +21,20 @@ use crate::text::CleanText;
 const BODY_BYTES_MAX: usize = 1024;
 const NAME_CHARS_MAX: usize = 20;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct GuestRequest {
+pub(super) struct GuestRequest {
+    /// Name to show, 1 to 20 characters.
+    #[schemars(length(min = 1))]
     name: String,
 }
 
-#[derive(Serialize)]
-struct GuestAnswer {
+/// The token of a new guest.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GuestAnswer {
+    /// Token of the role viewer, for all rooms.
     token: String,
+    /// User id of the token.
     user: String,
 }
 

@@ -11,6 +11,7 @@ use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
 use http::{HeaderMap, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::answer_memory::AnswerMemory;
@@ -38,13 +39,19 @@ pub(super) struct TunnelMemory {
     pub(super) bytes_max: usize,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
+    /// Messages after this position, oldest first.
     after: Option<u64>,
+    /// Messages before this position. Without any position: the newest messages.
     before: Option<u64>,
+    /// Start of a range of offsets into the stream, in milliseconds; needs `to_ms`.
     from_ms: Option<u64>,
+    /// End of that range, which is not part of it.
     to_ms: Option<u64>,
+    /// Messages of a page, 1 to 1,000; 100 when absent.
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<usize>,
 }
 
@@ -80,17 +87,30 @@ impl HistoryQuery {
     }
 }
 
-/// Returns one page of the room's history.
+/// Returns one page of the room's history, and counts the time that it took.
 pub(super) async fn handle(
-    State(HistoryState { uplink, memory }): State<HistoryState>,
+    State(state): State<HistoryState>,
     Path(room): Path<String>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
     tunnel: Option<Extension<TunnelMemory>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let timer = state.uplink.metrics.history_duration.start_timer();
+    let answer = answer(&state, &room, query, tunnel, &headers).await;
+    timer.observe_duration();
+    answer
+}
+
+async fn answer(
+    HistoryState { uplink, memory }: &HistoryState,
+    room: &str,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+    tunnel: Option<Extension<TunnelMemory>>,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-    let room = parse_room_id(&room)?;
-    authorize(&uplink, &room, &headers)?;
+    let room = parse_room_id(room)?;
+    authorize(uplink, &room, headers)?;
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
         return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));

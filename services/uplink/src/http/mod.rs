@@ -1,12 +1,16 @@
 //! HTTP on top of the uplink: the public routes and their handlers.
 
+mod actions;
 mod answer_memory;
 mod caller;
 mod guest;
 mod history;
+mod offered;
+mod operations;
 mod posts;
 mod routes;
 mod tunnel;
 
 pub use guest::guest_router;
+pub use operations::operations;
 pub use routes::{admin_router, router};

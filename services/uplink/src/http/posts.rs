@@ -5,14 +5,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use barrage_http::{ApiError, ClientAddr, body};
+use barrage_protocol::TraceId;
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
 
 use super::caller::caller;
+use crate::record::RequestTrace;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
+
+/// Header that names the trace of a sampled request, as the draft of W3C Trace Context 2 has it.
+const TRACERESPONSE: &str = "traceresponse";
 
 /// Takes one post. Its token and limits are checked before its body is read.
 pub(super) async fn message(
@@ -21,11 +28,14 @@ pub(super) async fn message(
     Extension(client): Extension<ClientAddr>,
     headers: HeaderMap,
     request_body: Body,
-) -> Result<Json<PostAnswer>, ApiError> {
-    let timer = uplink.metrics.duration.start_timer();
-    let result = post_message(&uplink, &room, client, &headers, request_body).await;
-    timer.observe_duration();
-    counted(&uplink, result)
+) -> Response {
+    let began = barrage_clock::now();
+    let mut trace = RequestTrace::start(&uplink.tracer, Some(&headers));
+    let result = post_message(&uplink, &room, client, &headers, request_body, &mut trace).await;
+    uplink.metrics.duration.observe(began.elapsed().as_secs_f64(), trace.id().map(TraceId::number));
+    let response = respond(&uplink, &trace, result.as_ref());
+    trace.end("POST /v1/rooms/{room}/messages", result.as_ref().map(Some).map_err(|error| &error.0));
+    response
 }
 
 async fn post_message(
@@ -34,6 +44,7 @@ async fn post_message(
     client: ClientAddr,
     headers: &HeaderMap,
     request_body: Body,
+    trace: &mut RequestTrace,
 ) -> Result<PostAnswer, ApiError> {
     let room = parse_room_id(room)?;
     let by = caller(&uplink.keyring, headers, &room)?;
@@ -41,7 +52,7 @@ async fn post_message(
     let deadline = Duration::from_secs(uplink.config.body_secs);
     let bytes = body::read(request_body, uplink.config.post_bytes_max, deadline).await?;
     let post: Post = body::json(&bytes)?;
-    Ok(uplink.pipeline.post(&room, &by, &post).await?)
+    Ok(uplink.pipeline.post(&room, &by, &post, trace).await?)
 }
 
 /// Takes several posts that are published together, in their order.
@@ -51,9 +62,13 @@ pub(super) async fn package(
     Extension(client): Extension<ClientAddr>,
     headers: HeaderMap,
     request_body: Body,
-) -> Result<Json<PackageAnswer>, ApiError> {
-    let result = post_package(&uplink, &room, client, &headers, request_body).await;
-    counted(&uplink, result)
+) -> Response {
+    let mut trace = RequestTrace::start(&uplink.tracer, Some(&headers));
+    let result = post_package(&uplink, &room, client, &headers, request_body, &mut trace).await;
+    let response = respond(&uplink, &trace, result.as_ref());
+    let answers = result.as_ref().map(|package| &package.answers).map_err(|error| &error.0);
+    trace.end("POST /v1/rooms/{room}/packages", answers);
+    response
 }
 
 async fn post_package(
@@ -62,20 +77,28 @@ async fn post_package(
     client: ClientAddr,
     headers: &HeaderMap,
     request_body: Body,
+    trace: &mut RequestTrace,
 ) -> Result<PackageAnswer, ApiError> {
     let room = parse_room_id(room)?;
     let by = caller(&uplink.keyring, headers, &room)?;
     let deadline = Duration::from_secs(uplink.config.body_secs);
     let bytes = body::read(request_body, uplink.config.package_bytes_max, deadline).await?;
     let package: Package = body::json(&bytes)?;
-    let answers = uplink.pipeline.post_package(client.0, &room, &by, &package.messages).await?;
+    let answers = uplink.pipeline.post_package(client.0, &room, &by, &package.messages, trace).await?;
     Ok(PackageAnswer { answers })
 }
 
-/// Counts a refusal by its code; makes JSON of an answer.
-fn counted<T>(uplink: &Uplink, result: Result<T, ApiError>) -> Result<Json<T>, ApiError> {
-    if let Err(error) = &result {
-        uplink.metrics.refused(error.0.code);
+/// Counts a refusal by its code, and makes the response. That of a sampled request names its trace.
+fn respond<T: Serialize>(uplink: &Uplink, trace: &RequestTrace, result: Result<&T, &ApiError>) -> Response {
+    let mut response = match result {
+        Ok(answer) => Json(answer).into_response(),
+        Err(error) => {
+            uplink.metrics.refused(error.0.code);
+            error.clone().into_response()
+        }
+    };
+    if let Some(value) = trace.response().and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(HeaderName::from_static(TRACERESPONSE), value);
     }
-    result.map(Json)
+    response
 }

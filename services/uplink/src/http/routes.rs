@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use barrage_http::AdminRoutes;
+use http::{HeaderName, StatusCode, header};
 
+use super::actions;
 use super::answer_memory::AnswerMemory;
 use super::history::{self, HistoryState};
+use super::offered;
 use super::posts;
 use super::tunnel::{self, Tunnel};
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes: messages, packages, history and the tunnel.
+/// Returns the public routes: messages, packages, actions, roles, history, the tunnel and the ping.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
@@ -21,13 +24,23 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
     let rooms = Router::new()
         .route("/v1/rooms/{room}/messages", post(posts::message))
         .route("/v1/rooms/{room}/packages", post(posts::package))
+        .route("/v1/rooms/{room}/actions", post(actions::act))
+        .route("/v1/rooms/{room}/roles/{user}", put(actions::put_role))
         .with_state(Arc::clone(uplink))
         .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
-    rooms.merge(Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel)))
+    let tunnel = Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel));
+    rooms.merge(tunnel).route("/v1/ping", get(ping))
+}
+
+/// Answers a client that opens its connection ahead of its first post. A page needs no preflight for
+/// this request: it has no header of its own.
+async fn ping() -> (StatusCode, [(HeaderName, &'static str); 1]) {
+    (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")])
 }
 
 /// Returns the admin routes, for the admin listener alone.
-pub fn admin_router(uplink: &Uplink) -> AdminRoutes {
-    admin::routes(uplink.admin_context())
+pub fn admin_router(uplink: &Arc<Uplink>) -> AdminRoutes {
+    let offered = AdminRoutes::new(offered::router(Arc::clone(uplink)));
+    admin::routes(uplink.admin_context()).merge(offered)
 }

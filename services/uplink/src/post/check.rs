@@ -11,16 +11,23 @@ use crate::room::open_room;
 
 /// Returns the seconds of slow mode that the sender has to keep in this room; 0 for none.
 ///
+/// `by` has the role that counts in the room. Gifts that cost something need the role of the token
+/// itself: no host of a room gives the right to post them.
+///
 /// # Errors
 /// A refusal when the sender may not send this post to the room now.
 pub(super) fn may_send(
     settings: &Settings,
     room: &RoomId,
     by: &Identity,
+    token_role: Role,
     post: &Post,
     gift_role_min: Role,
     now_ms: u64,
 ) -> Result<u32, Refusal> {
+    if room.is_probe() || by.role == Role::Probe {
+        return probe_may_send(room, by, post);
+    }
     let found = open_room(settings, room)?;
     if let Some(restriction) = settings.restriction(room, &by.user, now_ms) {
         let left_ms = restriction.until_ms - now_ms;
@@ -32,13 +39,23 @@ pub(super) fn may_send(
             }
         });
     }
-    if gifts::is_paid(post) && by.role < gift_role_min {
+    if gifts::is_paid(post) && token_role < gift_role_min {
         return Err(Refusal::new(Code::Forbidden, "your role may not post gifts that cost something"));
     }
     if gifts::obeys_room(post) && found.mute_all && by.role < Role::Moderator {
         return Err(Refusal::new(Code::RoomMuted, "only the host and moderators may speak now"));
     }
     Ok(if by.role < Role::Moderator { found.slow_mode_secs } else { 0 })
+}
+
+/// Lets probes chat in their room, which has no settings, and nowhere else.
+fn probe_may_send(room: &RoomId, by: &Identity, post: &Post) -> Result<u32, Refusal> {
+    match (room.is_probe(), by.role, post) {
+        (true, Role::Probe, Post::Chat { .. }) => Ok(0),
+        (true, Role::Probe, _) => Err(Refusal::new(Code::Forbidden, "a probe may only chat")),
+        (true, _, _) => Err(Refusal::new(Code::UnknownRoom, "there is no such room")),
+        (false, ..) => Err(Refusal::new(Code::Forbidden, "a probe may only post to the room of the probes")),
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +88,7 @@ mod tests {
 
     fn sent(settings: &Settings, role: Role, gift_role_min: Role, post: &str) -> Result<u32, Code> {
         let post: Post = serde_json::from_str(post).unwrap();
-        let result = may_send(settings, &room(), &by(role), &post, gift_role_min, NOW_MS);
+        let result = may_send(settings, &room(), &by(role), role, &post, gift_role_min, NOW_MS);
         result.map_err(|refusal| refusal.code)
     }
 
@@ -80,6 +97,20 @@ mod tests {
     const PAID: &str = r#"{"type":"gift","id":"x","gift":{"name":"rose","count":1,"price_minor":100}}"#;
     const SUPER_CHAT: &str =
         r#"{"type":"super_chat","id":"x","text":"hi","amount_minor":100,"currency":"EUR"}"#;
+
+    #[test]
+    fn probes_chat_in_their_room_and_nowhere_else() {
+        let sent = |room: &RoomId, role, post: &str| {
+            let post: Post = serde_json::from_str(post).unwrap();
+            may_send(&settings(&[]), room, &by(role), role, &post, Role::Viewer, NOW_MS)
+                .map_err(|refusal| refusal.code)
+        };
+        let probe = RoomId::probe();
+        assert_eq!(sent(&probe, Role::Probe, CHAT), Ok(0));
+        assert_eq!(sent(&probe, Role::Probe, FREE), Err(Code::Forbidden));
+        assert_eq!(sent(&probe, Role::Admin, CHAT), Err(Code::UnknownRoom));
+        assert_eq!(sent(&room(), Role::Probe, CHAT), Err(Code::Forbidden));
+    }
 
     #[test]
     fn free_gifts_obey_mute_all_and_slow_mode_like_chat() {
@@ -109,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn a_role_of_the_room_speaks_in_a_muted_room_and_posts_no_paid_gift() {
+        let muted = settings(&[Change::Patch(room(), RoomPatch::MuteAll(true))]);
+        let sent = |post: &str| {
+            let (post, by) = (serde_json::from_str(post).unwrap(), by(Role::Host));
+            may_send(&muted, &room(), &by, Role::Viewer, &post, Role::Moderator, NOW_MS)
+                .map_err(|refusal| refusal.code)
+        };
+        assert_eq!((sent(CHAT), sent(PAID)), (Ok(0), Err(Code::Forbidden)));
+    }
+
+    #[test]
     fn shorter_kick_does_not_end_a_mute_and_no_refusal_names_a_moderator() {
         let restrict = |kind, secs: u64| {
             let restriction = Restriction { kind, until_ms: NOW_MS + 1_000 * secs };
@@ -118,7 +160,8 @@ mod tests {
             settings(&[restrict(RestrictionKind::Mute, 86_400), restrict(RestrictionKind::Kick, 1)]);
         let at = |now_ms| {
             let post: Post = serde_json::from_str(CHAT).unwrap();
-            may_send(&settings, &room(), &by(Role::Viewer), &post, Role::Viewer, now_ms).unwrap_err()
+            may_send(&settings, &room(), &by(Role::Viewer), Role::Viewer, &post, Role::Viewer, now_ms)
+                .unwrap_err()
         };
         assert_eq!((at(NOW_MS).code, at(NOW_MS + 2_000).code), (Code::Kicked, Code::Muted));
         for refusal in [at(NOW_MS), at(NOW_MS + 2_000)] {

@@ -48,7 +48,7 @@ impl Likes {
             }
             Err(_) => Outcome::Duplicate,
         };
-        PostAnswer { outcome, sequence: None, limit: None }
+        PostAnswer { outcome, sequence: None, limit: None, trace: None }
     }
 
     /// Adds likes to the room's sum. Returns the sum when it is to be published now.

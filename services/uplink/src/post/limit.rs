@@ -12,15 +12,28 @@ use barrage_http::rate_limited;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
-use barrage_token::{Identity, Role};
+use barrage_token::Identity;
 use parking_lot::Mutex;
 use prometheus::IntCounterVec;
+use schemars::JsonSchema;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::gifts;
 use super::recent::Recent;
 use crate::limits_config::{LimitsConfig, LimitsError};
-use crate::record::{CheckResult, Trace};
+use crate::record::{CheckResult, PostChecks};
+
+/// Chat that viewers offer to one room at one uplink, before the display quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct OfferedRate {
+    /// Room to which the messages were offered.
+    pub(crate) room: RoomId,
+    /// Messages offered in the last second.
+    pub(crate) offered_per_s: u32,
+    /// Display quota of the room, in messages a second.
+    pub(crate) shown_per_s_max: u32,
+}
 
 /// The limits in force, shared by all requests of an uplink.
 pub(super) struct Limits {
@@ -105,12 +118,12 @@ impl Limits {
         by: &Identity,
         id: &MessageId,
         secs: u32,
-        trace: &mut Trace,
+        checks: &mut PostChecks,
     ) -> Result<(), Refusal> {
         let (now_ms, interval_ms) = (barrage_clock::unix_ms(), u64::from(secs) * 1_000);
         let message = (room.clone(), by.user.clone(), id.clone());
         if self.passed_slow_mode.lock().contains(&message, interval_ms, now_ms) {
-            trace.step("slow_mode", CheckResult::Pass, "sent again");
+            checks.step("slow_mode", CheckResult::Pass, "sent again");
             return Ok(());
         }
         let subject = Subject::UserInRoom(by.user.clone(), room.clone());
@@ -119,7 +132,7 @@ impl Limits {
         let verdict = self.quota.take(&key, 1, &Rule::Rate(rate), self.origin.elapsed()).await;
         if verdict.is_admit() || self.is_shadow("slow_mode") {
             let result = if verdict.is_admit() { CheckResult::Pass } else { CheckResult::Shadow };
-            trace.step("slow_mode", result, format!("one message in {secs} s"));
+            checks.step("slow_mode", result, format!("one message in {secs} s"));
             // An error means that the same message arrived twice at once, and passed already.
             _ = self.passed_slow_mode.lock().take(message, interval_ms, now_ms);
             return Ok(());
@@ -140,17 +153,17 @@ impl Limits {
         room: &RoomId,
         by: &Identity,
         post: &Post,
-        trace: &mut Trace,
+        checks: &mut PostChecks,
     ) -> Option<LimitHit> {
         // Messages of those who run the room are always shown.
-        if by.role >= Role::Moderator || !gifts::obeys_room(post) {
+        if by.role.is_exempt() || !gifts::obeys_room(post) {
             return None;
         }
         let shown_per_s = self.config.room_display_chat_per_s;
         let offered_per_s = match self.sample(room, by, post.id())? {
             Sampled::Held { offered_per_s } => offered_per_s,
             Sampled::Shown => {
-                trace.step(
+                checks.step(
                     "room_display_chat_per_s",
                     CheckResult::Pass,
                     "within the quota, or in the sample",
@@ -161,13 +174,29 @@ impl Limits {
         let is_shadow = self.is_shadow("room_display_chat_per_s");
         let result = if is_shadow { CheckResult::Shadow } else { CheckResult::Held };
         let detail = format!("{offered_per_s} offered in the last second, {shown_per_s} are shown");
-        trace.step("room_display_chat_per_s", result, detail);
+        checks.step("room_display_chat_per_s", result, detail);
         (!is_shadow).then(|| LimitHit {
             limit: u64::from(shown_per_s),
             window_ms: 1_000,
             offered: Some(u64::from(offered_per_s)),
             ..LimitHit::rule("room_display_chat_per_s", "room")
         })
+    }
+
+    /// Returns the rooms with the highest offered rate of chat, highest first.
+    pub(super) fn most_offered(&self, rooms_max: usize) -> Vec<OfferedRate> {
+        let (now, shown_per_s_max) = (self.origin.elapsed(), self.config.room_display_chat_per_s);
+        let samples = self.samples.lock();
+        let live = samples.iter().filter(|(_, sample)| !sample.is_idle(now));
+        let mut rates: Vec<_> = live.map(|(room, sample)| (sample.offered_per_s_at(now), room)).collect();
+        rates.sort_unstable_by(|a, b| b.cmp(a));
+        rates.truncate(rooms_max);
+        let view = |(offered_per_s, room): (u32, &RoomId)| OfferedRate {
+            room: room.clone(),
+            offered_per_s,
+            shown_per_s_max,
+        };
+        rates.into_iter().map(view).collect()
     }
 
     /// Offers a message to the room's sample. Returns `None` when `rooms_max` rooms are measured

@@ -13,4 +13,5 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use limit::OfferedRate;
 pub(crate) use pipeline::{PipelineParts, PostPipeline};

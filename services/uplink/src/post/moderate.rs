@@ -8,11 +8,11 @@ use barrage_moderation::{Candidate, Moderator, Named, Outcome, RuleHit};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;
 use barrage_protocol::{Code, RoomId, UserId};
-use barrage_token::{Identity, Role};
+use barrage_token::Identity;
 
 use super::compose::{Content, sender_name};
 use super::gifts;
-use crate::record::{AuditQueue, CheckResult, Trace};
+use crate::record::{AuditQueue, CheckResult, PostChecks};
 use crate::room::RoomControl;
 use crate::text::{CleanText, rfc3339};
 
@@ -64,9 +64,9 @@ impl Moderation {
         by: &Identity,
         post: &Post,
         content: &mut Content<'_>,
-        trace: &mut Trace,
+        checks: &mut PostChecks,
     ) -> Result<Moderated, Refusal> {
-        if by.role >= Role::Moderator {
+        if by.role.is_exempt() {
             return Ok(Moderated::Shown);
         }
         let (now, at_ms) = (self.origin.elapsed(), barrage_clock::unix_ms());
@@ -85,24 +85,24 @@ impl Moderation {
             self.audit.push_moderated(entry);
         }
         for hit in &decision.shadow {
-            trace.step("moderation", CheckResult::Shadow, describe(hit));
+            checks.step("moderation", CheckResult::Shadow, describe(hit));
         }
         if let Some(mute) = decision.mute {
-            self.mute(room, &by.user, mute, trace).await;
+            self.mute(room, &by.user, mute, checks).await;
         }
         match decision.outcome {
-            Outcome::Admit => trace.step("moderation", CheckResult::Pass, ""),
+            Outcome::Admit => checks.step("moderation", CheckResult::Pass, ""),
             Outcome::Masked(text) => {
-                trace.step("moderation", CheckResult::Pass, "masked");
+                checks.step("moderation", CheckResult::Pass, "masked");
                 content.replace_text(&text, self.text_chars_max)?;
             }
             // A paid post is shown or refused: nobody pays for a post that others do not see.
             Outcome::Held(hit) if !gifts::is_paid(post) => {
-                trace.step("moderation", CheckResult::Held, describe(&hit));
+                checks.step("moderation", CheckResult::Held, describe(&hit));
                 return Ok(Moderated::Held(limit(&hit)));
             }
             Outcome::Held(hit) | Outcome::Refused(hit) => {
-                trace.step("moderation", CheckResult::Refused, describe(&hit));
+                checks.step("moderation", CheckResult::Refused, describe(&hit));
                 return Err(refusal(&hit));
             }
         }
@@ -116,7 +116,7 @@ impl Moderation {
     /// A refusal of the post when a list refuses or holds the name.
     pub(super) fn sender_name(&self, by: &Identity) -> Result<CleanText, Refusal> {
         let name = sender_name(&by.name, by);
-        if by.role >= Role::Moderator {
+        if by.role.is_exempt() {
             return Ok(name);
         }
         match self.moderator.check_name(name.as_str()) {
@@ -131,9 +131,9 @@ impl Moderation {
 
     /// Mutes a sender whose texts were refused again and again. A failure is logged: the post has
     /// its own answer.
-    async fn mute(&self, room: &RoomId, user: &UserId, mute: Duration, trace: &mut Trace) {
+    async fn mute(&self, room: &RoomId, user: &UserId, mute: Duration, checks: &mut PostChecks) {
         let until_ms = barrage_clock::unix_ms() + u64::try_from(mute.as_millis()).unwrap_or(0);
-        trace.step("moderation", CheckResult::Refused, format!("muted until {}", rfc3339(until_ms)));
+        checks.step("moderation", CheckResult::Refused, format!("muted until {}", rfc3339(until_ms)));
         let restriction = Restriction { kind: RestrictionKind::Mute, until_ms };
         if let Err(refusal) = self.control.restrict(room, user, restriction).await {
             tracing::warn!(code = refusal.code.label(), "a mute by moderation is not in force");

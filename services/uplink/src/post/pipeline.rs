@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Bus, Draft, Settings};
+use barrage_bus::{Bus, Draft, Receipt, Settings};
 use barrage_counters::Quota;
 use barrage_moderation::Moderator;
 use barrage_protocol::code::Refusal;
@@ -16,15 +16,15 @@ use tokio_util::sync::CancellationToken;
 use super::compose::{Composed, Content, Sender, compose, fingerprint};
 use super::gifts::{self, GiftList};
 use super::likes::Likes;
-use super::limit::Limits;
+use super::limit::{Limits, OfferedRate};
 use super::moderate::{GiftNames, Moderated, Moderation};
 use super::{check, commit, switch};
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
-use crate::record::{AuditQueue, CheckResult, PostContext, PostRecords, Trace};
-use crate::room::RoomControl;
+use crate::record::{AuditQueue, CheckResult, PostChecks, PostContext, PostRecords, RequestTrace};
+use crate::room::{RoomControl, in_room};
 
 /// Maximum posts in one package; a larger package is refused.
 const PACKAGE_POSTS_MAX: usize = 64;
@@ -54,6 +54,7 @@ pub(crate) struct PostPipeline {
     moderation: Moderation,
     likes: Likes,
     records: PostRecords,
+    control: RoomControl,
     text_chars_max: usize,
     gift_role_min: Role,
 }
@@ -101,9 +102,10 @@ impl PostPipeline {
             bus,
             limits: Limits::new(limits, config.recent_max, quota, metrics.shadowed.clone())?,
             gifts,
-            moderation: Moderation::new(moderator, control, audit, gift_names, config.text_chars_max),
+            moderation: Moderation::new(moderator, control.clone(), audit, gift_names, config.text_chars_max),
             likes: Likes::new(config.recent_max, config.pulse_likes),
             records,
+            control,
             text_chars_max: config.text_chars_max,
             gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
         })
@@ -112,6 +114,11 @@ impl PostPipeline {
     /// Publishes the sums of likes every `period`, until the shutdown.
     pub(crate) async fn run_likes(&self, period: Duration, shutdown: CancellationToken) {
         self.likes.run(&*self.bus, period, shutdown).await;
+    }
+
+    /// Returns the rooms to which viewers offer most chat, busiest first.
+    pub(crate) fn most_offered(&self, rooms_max: usize) -> Vec<OfferedRate> {
+        self.limits.most_offered(rooms_max)
     }
 
     /// Compares the sums of the conservation ledger. Called every second.
@@ -137,8 +144,9 @@ impl PostPipeline {
         room: &RoomId,
         by: &Identity,
         post: &Post,
+        request: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
-        self.post_with_gift_role(room, by, post, self.gift_role_min).await
+        self.post_with_gift_role(room, by, post, self.gift_role_min, request).await
     }
 
     /// Takes one post of a recording, which an operator plays, through all checks to the bus. Paid
@@ -151,8 +159,9 @@ impl PostPipeline {
         room: &RoomId,
         by: &Identity,
         post: &Post,
+        request: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
-        self.post_with_gift_role(room, by, post, Role::Viewer).await
+        self.post_with_gift_role(room, by, post, Role::Viewer, request).await
     }
 
     async fn post_with_gift_role(
@@ -161,11 +170,15 @@ impl PostPipeline {
         by: &Identity,
         post: &Post,
         gift_role_min: Role,
+        trace: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
-        let mut context = self.records.begin(room, &by.user, post);
+        trace.sample(room, by, std::slice::from_ref(post));
+        let mut context = self.records.begin(room, &by.user, post, trace.id());
         let request = PostRequest { room, by, post, package: PackageContext::Alone, gift_role_min };
-        let result = match self.check(&request, &mut context.trace).await {
-            Ok(Checked::Ready(draft)) => match commit::publish(&*self.bus, vec![draft]).await {
+        let checked = self.check(&request, &mut context.checks).await;
+        trace.checked();
+        let result = match checked {
+            Ok(Checked::Ready(draft)) => match self.commit(vec![draft], trace).await {
                 Ok(receipts) => commit::answer(&receipts, 0),
                 Err(refusal) => Err(refusal),
             },
@@ -173,7 +186,21 @@ impl PostPipeline {
             Err(refusal) => Err(refusal),
         };
         context.end(&result);
-        result
+        result.map(|answer| PostAnswer { trace: trace.id(), ..answer })
+    }
+
+    /// Publishes drafts. Those of a sampled request carry its trace.
+    async fn commit(
+        &self,
+        mut drafts: Vec<Draft>,
+        trace: &mut RequestTrace,
+    ) -> Result<Vec<Receipt>, Refusal> {
+        for draft in &mut drafts {
+            draft.trace = trace.context();
+        }
+        let published = commit::publish(&*self.bus, drafts).await;
+        trace.published();
+        published
     }
 
     /// Takes a package through all checks to the bus. A package is published whole, held whole or
@@ -187,6 +214,7 @@ impl PostPipeline {
         room: &RoomId,
         by: &Identity,
         posts: &[Post],
+        trace: &mut RequestTrace,
     ) -> Result<Vec<PostAnswer>, Refusal> {
         if posts.is_empty() || posts.len() > PACKAGE_POSTS_MAX {
             let message = format!("messages: 1 to {PACKAGE_POSTS_MAX} posts");
@@ -198,16 +226,19 @@ impl PostPipeline {
         }
         let cost = posts.len().div_ceil(PACKAGE_POSTS_PER_COST);
         self.limits.take(Some(address), by, u32::try_from(cost).unwrap_or(u32::MAX)).await?;
+        trace.sample(room, by, posts);
         let mut contexts: Vec<_> =
-            posts.iter().map(|post| self.records.begin(room, &by.user, post)).collect();
-        let result = self.publish_package(room, by, posts, &mut contexts).await;
+            posts.iter().map(|post| self.records.begin(room, &by.user, post, trace.id())).collect();
+        let result = self.publish_package(room, by, posts, &mut contexts, trace).await;
         for (index, context) in contexts.into_iter().enumerate() {
             context.end(&match &result {
                 Ok(answers) => Ok(answers[index].clone()),
                 Err(refusal) => Err(refusal.clone()),
             });
         }
-        result
+        result.map(|answers| {
+            answers.into_iter().map(|answer| PostAnswer { trace: trace.id(), ..answer }).collect()
+        })
     }
 
     /// Publishes a package whole, or holds it whole. Returns one answer for each post.
@@ -217,6 +248,7 @@ impl PostPipeline {
         by: &Identity,
         posts: &[Post],
         contexts: &mut [PostContext<'_>],
+        trace: &mut RequestTrace,
     ) -> Result<Vec<PostAnswer>, Refusal> {
         let has_paid_gift = posts.iter().any(gifts::is_paid);
         let package = if has_paid_gift { PackageContext::WithPaidGift } else { PackageContext::Alone };
@@ -224,7 +256,7 @@ impl PostPipeline {
         let mut hold = None;
         for (post, context) in posts.iter().zip(contexts) {
             let request = PostRequest { room, by, post, package, gift_role_min: self.gift_role_min };
-            match self.check(&request, &mut context.trace).await? {
+            match self.check(&request, &mut context.checks).await? {
                 Checked::Ready(draft) => drafts.push(draft),
                 Checked::Answered(answer) => hold = answer.limit,
             }
@@ -236,22 +268,25 @@ impl PostPipeline {
             }
             return Ok(posts.iter().map(|_| commit::held(limit.clone())).collect());
         }
-        let receipts = commit::publish(&*self.bus, drafts).await?;
+        trace.checked();
+        let receipts = self.commit(drafts, trace).await?;
         (0..posts.len()).map(|index| commit::answer(&receipts, index)).collect()
     }
 
     /// Takes one post through all checks before the commit.
-    async fn check(&self, request: &PostRequest<'_>, trace: &mut Trace) -> Result<Checked, Refusal> {
-        let &PostRequest { room, by, post, package, gift_role_min } = request;
+    async fn check(&self, request: &PostRequest<'_>, checks: &mut PostChecks) -> Result<Checked, Refusal> {
+        let &PostRequest { room, by: token, post, package, gift_role_min } = request;
         let settings = self.bus.settings().borrow().clone();
-        trace.step("limits", CheckResult::Pass, "address, user and platform");
+        let by = &*in_room(&settings, room, token);
+        checks.step("limits", CheckResult::Pass, "address, user and platform");
         if let Some(hit) = switch::held(&settings.switches, by, post)? {
-            trace.step("switch", CheckResult::Held, hit.rule.clone());
+            checks.step("switch", CheckResult::Held, hit.rule.clone());
             return Ok(Checked::Answered(commit::held(hit)));
         }
         let now_ms = barrage_clock::unix_ms();
-        let slow_mode_secs = check::may_send(&settings, room, by, post, gift_role_min, now_ms)?;
-        trace.step("room", CheckResult::Pass, "open, not muted, role");
+        let slow_mode_secs = check::may_send(&settings, room, by, token.role, post, gift_role_min, now_ms)?;
+        self.control.see_role(room, token).await;
+        checks.step("room", CheckResult::Pass, "open, not muted, role");
         self.gifts.check(post)?;
         let mut content = match compose(post, self.text_chars_max)? {
             Composed::Content(content) => content,
@@ -261,18 +296,18 @@ impl PostPipeline {
             }
         };
         if slow_mode_secs > 0 && gifts::obeys_room(post) {
-            self.limits.slow_mode(room, by, post.id(), slow_mode_secs, trace).await?;
+            self.limits.slow_mode(room, by, post.id(), slow_mode_secs, checks).await?;
         }
-        match self.moderation.check(room, by, post, &mut content, trace).await? {
+        match self.moderation.check(room, by, post, &mut content, checks).await? {
             Moderated::Shown => {}
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
         }
         if package == PackageContext::Alone
-            && let Some(hit) = self.limits.display(room, by, post, trace)
+            && let Some(hit) = self.limits.display(room, by, post, checks)
         {
             return Ok(Checked::Answered(commit::held(hit)));
         }
-        self.draft(request, content, &settings, now_ms).map(Checked::Ready)
+        self.draft(&PostRequest { by, ..*request }, content, &settings, now_ms).map(Checked::Ready)
     }
 
     fn draft(
@@ -294,6 +329,7 @@ impl PostPipeline {
             id: Some(post.id().clone()),
             fingerprint: fingerprint(post),
             to: None,
+            trace: None,
             body: content.body(post.id(), &sender, now_ms),
         })
     }

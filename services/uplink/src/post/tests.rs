@@ -14,19 +14,20 @@ use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_recorder::Recorder;
 use barrage_store::{SqliteConfig, SqliteStore, Store};
 use barrage_token::{Identity, Role, Rooms};
+use barrage_trace::Tracer;
 use prometheus::Registry;
 use serde_json::{Value, json};
 
 use super::{PipelineParts, PostPipeline};
 use crate::config::UplinkConfig;
 use crate::metrics::UplinkMetrics;
-use crate::record::{AuditQueue, PostRecords, Traces};
+use crate::record::{AuditQueue, CheckLog, PostRecords, RequestTrace};
 use crate::room::RoomControl;
 
 struct Site {
     pipeline: PostPipeline,
     bus: Arc<dyn Bus>,
-    traces: Arc<Traces>,
+    check_log: Arc<CheckLog>,
     room: RoomId,
     _folder: tempfile::TempDir,
 }
@@ -55,7 +56,7 @@ impl Site {
             Moderator::new(moderation, ModerationMetrics::new(&registry).unwrap(), &breakers).unwrap();
         let quota = LocalQuota::new(&LocalQuotaConfig::default(), LocalQuotaMetrics::new(&registry).unwrap());
         let metrics = UplinkMetrics::new(&registry).unwrap();
-        let traces = Arc::<Traces>::default();
+        let check_log = Arc::<CheckLog>::default();
         let recorder = Recorder::new(config.recorder.clone(), &config.id);
         let ledger = Ledger::new(&registry).unwrap();
         let parts = PipelineParts {
@@ -64,10 +65,10 @@ impl Site {
             moderator: Arc::new(moderator),
             control: RoomControl::new(Arc::clone(&bus), store),
             audit: Arc::new(AuditQueue::new(metrics.audit_lost.clone())),
-            records: PostRecords::new(&ledger, Arc::clone(&traces), recorder, metrics.clone()),
+            records: PostRecords::new(&ledger, Arc::clone(&check_log), recorder, metrics.clone()),
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
-        let site = Site { pipeline, bus, traces, room: "demo".parse().unwrap(), _folder: folder };
+        let site = Site { pipeline, bus, check_log, room: "demo".parse().unwrap(), _folder: folder };
         site.change(Change::Patch(site.room.clone(), RoomPatch::Ensure { title: "Demo".into() })).await;
         site
     }
@@ -78,7 +79,8 @@ impl Site {
 
     async fn post(&self, role: Role, post: Value) -> Result<PostAnswer, Refusal> {
         let post: Post = serde_json::from_value(post).unwrap();
-        self.pipeline.post(&self.room, &sender(role), &post).await
+        let mut trace = RequestTrace::start(&Tracer::default(), None);
+        self.pipeline.post(&self.room, &sender(role), &post, &mut trace).await
     }
 
     /// Returns the bodies of the room's messages.
@@ -158,11 +160,13 @@ async fn display_quota_holds_viewers_and_a_package_with_a_paid_gift_is_never_hel
     let posts = |ids: [&str; 2]| -> Vec<Post> {
         [chat(ids[0], "thanks"), gift(ids[1], 100)].map(|post| serde_json::from_value(post).unwrap()).into()
     };
-    let answers =
-        site.pipeline.post_package(address, &site.room, &admin, &posts(["p1", "p2"])).await.unwrap();
+    let mut trace = RequestTrace::start(&Tracer::default(), None);
+    let shown = posts(["p1", "p2"]);
+    let answers = site.pipeline.post_package(address, &site.room, &admin, &shown, &mut trace).await.unwrap();
     assert!(answers.iter().all(|answer| answer.outcome == Outcome::Broadcast), "{answers:?}");
     let viewer = sender(Role::Viewer);
-    let refusal = site.pipeline.post_package(address, &site.room, &viewer, &posts(["p3", "p4"])).await;
+    let refused = posts(["p3", "p4"]);
+    let refusal = site.pipeline.post_package(address, &site.room, &viewer, &refused, &mut trace).await;
     assert_eq!(refusal.unwrap_err().code, Code::Forbidden, "a viewer may not post paid gifts");
 }
 
@@ -171,8 +175,8 @@ async fn refused_post_is_traced_with_its_code() {
     let site = Site::new(UplinkConfig::default()).await;
     let refusal = site.post(Role::Viewer, chat("m1", "\u{200B}")).await.unwrap_err();
     assert_eq!(refusal.code, Code::BadText);
-    let traces = site.traces.find(&"m1".parse().unwrap());
-    assert_eq!(traces[0].outcome(), "bad_text");
+    let check_log = site.check_log.find(&"m1".parse().unwrap());
+    assert_eq!(check_log[0].outcome(), "bad_text");
     assert!(site.bodies().await.is_empty());
 }
 

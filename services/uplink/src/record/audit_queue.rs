@@ -19,6 +19,8 @@ const WAITING_MAX: usize = 20_000;
 /// Maximum lines that one transaction writes to the store.
 const BATCH_MAX: usize = 1_000;
 const WRITE_PERIOD: Duration = Duration::from_millis(500);
+/// Maximum wait of an action for its line of the audit log.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
 /// Maximum lines that one transaction deletes; a sweep takes several when more lines are old.
 const SWEEP_ROWS: usize = 1_000;
@@ -45,6 +47,23 @@ impl AuditQueue {
             waiting.push(record);
         } else {
             self.lost.inc();
+        }
+    }
+
+    /// Writes a line before the action that it describes is answered. A line that the store does not
+    /// take within a second waits in the queue.
+    pub(crate) async fn write_through(&self, store: &dyn Store, record: AuditRecord) {
+        let write = store.append_audit(std::slice::from_ref(&record));
+        match tokio::time::timeout(WRITE_TIMEOUT, write).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a line of the audit log waits for the store");
+                self.push(record);
+            }
+            Err(_) => {
+                tracing::warn!("a line of the audit log was not written in time, and is written again");
+                self.push(record);
+            }
         }
     }
 

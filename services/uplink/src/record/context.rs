@@ -1,16 +1,16 @@
-//! The context of one post: where its ledger entry, trace and record come together.
+//! The context of one post: where its ledger entry, checks and record come together.
 
 use std::sync::Arc;
 
 use barrage_ledger::{Fate, Ledger};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Outcome, Post, PostAnswer};
-use barrage_protocol::{Class, RoomId, UserId};
+use barrage_protocol::{Class, RoomId, TraceId, UserId};
 use barrage_recorder::Recorder;
 
 use super::in_flight::{InFlight, InFlightPost};
+use super::post_checks::{CheckLog, PostChecks};
 use super::post_record::{PostRecord, text_bytes};
-use super::trace::{Trace, Traces};
 use crate::limits_config::RULES;
 use crate::metrics::UplinkMetrics;
 
@@ -21,7 +21,7 @@ const FLOOD_FACTOR: u64 = 4;
 /// Everything that an uplink records of posts.
 pub(crate) struct PostRecords {
     in_flight: InFlight,
-    traces: Arc<Traces>,
+    check_log: Arc<CheckLog>,
     recorder: Arc<Recorder<PostRecord>>,
     metrics: UplinkMetrics,
 }
@@ -29,22 +29,28 @@ pub(crate) struct PostRecords {
 impl PostRecords {
     pub(crate) fn new(
         ledger: &Ledger,
-        traces: Arc<Traces>,
+        check_log: Arc<CheckLog>,
         recorder: Arc<Recorder<PostRecord>>,
         metrics: UplinkMetrics,
     ) -> Self {
-        PostRecords { in_flight: InFlight::new(ledger), traces, recorder, metrics }
+        PostRecords { in_flight: InFlight::new(ledger), check_log, recorder, metrics }
     }
 
     /// Starts the context of one post that was read.
-    pub(crate) fn begin(&self, room: &RoomId, user: &UserId, post: &Post) -> PostContext<'_> {
+    pub(crate) fn begin(
+        &self,
+        room: &RoomId,
+        user: &UserId,
+        post: &Post,
+        trace: Option<TraceId>,
+    ) -> PostContext<'_> {
         let class = post.class();
         PostContext {
             records: self,
             class,
             in_flight: self.in_flight.begin(class),
             text_bytes: text_bytes(post),
-            trace: Trace::new(room, user, post, barrage_clock::unix_ms()),
+            checks: PostChecks::new(room, user, post, barrage_clock::unix_ms(), trace),
         }
     }
 
@@ -67,18 +73,18 @@ impl PostRecords {
         self.in_flight.settle();
     }
 
-    fn record(&self, trace: &Trace, bytes: u32, result: &Result<PostAnswer, Refusal>) {
+    fn record(&self, checks: &PostChecks, bytes: u32, result: &Result<PostAnswer, Refusal>) {
         let record = PostRecord {
-            class: Some(trace.class()),
+            class: Some(checks.class()),
             bytes,
-            user: self.recorder.hash(trace.user().as_str()),
-            outcome: trace.outcome(),
-            rule: trace.rule(),
+            user: self.recorder.hash(checks.user().as_str()),
+            outcome: checks.outcome(),
+            rule: checks.rule(),
         };
-        self.recorder.push(trace.room(), trace.at_ms(), record);
+        self.recorder.push(checks.room(), checks.at_ms(), record);
         let Ok(PostAnswer { outcome: Outcome::Held, limit: Some(limit), .. }) = result else { return };
         if limit.offered.is_some_and(|offered| offered >= limit.limit.saturating_mul(FLOOD_FACTOR)) {
-            self.recorder.alert(trace.room(), "flood", barrage_clock::unix_ms());
+            self.recorder.alert(checks.room(), "flood", barrage_clock::unix_ms());
         }
     }
 }
@@ -90,11 +96,11 @@ pub(crate) struct PostContext<'a> {
     in_flight: InFlightPost<'a>,
     text_bytes: u32,
     /// The results of the checks so far.
-    pub(crate) trace: Trace,
+    pub(crate) checks: PostChecks,
 }
 
 impl PostContext<'_> {
-    /// Counts the answer, settles the ledger entry, and keeps the trace and the record.
+    /// Counts the answer, settles the ledger entry, and keeps the checks and the record.
     pub(crate) fn end(mut self, result: &Result<PostAnswer, Refusal>) {
         let mut fate = Fate::LeftOut;
         if let Ok(answer) = result {
@@ -104,8 +110,8 @@ impl PostContext<'_> {
             }
         }
         self.in_flight.end(fate);
-        self.trace.end(result);
-        self.records.record(&self.trace, self.text_bytes, result);
-        self.records.traces.push(self.trace);
+        self.checks.end(result);
+        self.records.record(&self.checks, self.text_bytes, result);
+        self.records.check_log.push(self.checks);
     }
 }

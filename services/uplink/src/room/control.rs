@@ -1,25 +1,35 @@
-//! The actions on a room and its users: settings, restrictions, recalls.
+//! The actions on a room and its users: settings, restrictions, recalls, pins, roles.
 
 use std::sync::Arc;
 
-use barrage_bus::{
-    Bus, Change, Changed, RangeLimits, Restriction, RestrictionKind, RoomPatch, Settings, Topic,
-};
+use barrage_bus::{Bus, Change, Changed, Draft, Pinned, Restriction, RestrictionKind, RoomPatch, Settings};
+use barrage_protocol::action::RoomRole;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::{Code, RoomId, Sequence, UserId};
-use barrage_store::{HistoryRange, Store};
+use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
+use barrage_store::Store;
+use barrage_token::Identity;
 
 use super::access::parse_room_id;
+use super::message::{self, Found};
+use super::role::remembered;
 use super::signal::{Signal, signal_draft};
-
-/// Milliseconds after which a client may try again when the store is away.
-const STORE_RETRY_MS: u64 = 1_000;
 
 /// Changes rooms on the bus and signals each change to viewers.
 #[derive(Clone)]
 pub(crate) struct RoomControl {
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
+    signal_id: Option<SignalId>,
+}
+
+/// Id of the signal of an action. Under the same id the bus publishes one signal within its dedup
+/// window, also when the uplink was killed before it answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignalId {
+    /// Unique by sender, room and action.
+    pub(crate) id: MessageId,
+    /// Hash of the action: another action under the same id is refused.
+    pub(crate) fingerprint: u64,
 }
 
 /// The restriction in force after a call.
@@ -33,7 +43,12 @@ pub(crate) struct Restricted {
 
 impl RoomControl {
     pub(crate) fn new(bus: Arc<dyn Bus>, store: Arc<dyn Store>) -> Self {
-        RoomControl { bus, store }
+        RoomControl { bus, store, signal_id: None }
+    }
+
+    /// Returns a control whose next signal has an id.
+    pub(crate) fn under(&self, signal_id: SignalId) -> Self {
+        RoomControl { signal_id: Some(signal_id), ..self.clone() }
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -61,7 +76,11 @@ impl RoomControl {
         signal: &Signal<'_>,
         to: Option<UserId>,
     ) -> Result<Sequence, Refusal> {
-        let receipts = self.bus.publish(vec![signal_draft(room, signal, to)]).await?;
+        let mut draft = signal_draft(room, signal, to);
+        if let Some(SignalId { id, fingerprint }) = &self.signal_id {
+            draft = Draft { id: Some(id.clone()), fingerprint: *fingerprint, ..draft };
+        }
+        let receipts = self.bus.publish(vec![draft]).await?;
         Ok(receipts.first().map_or(Sequence::ZERO, |receipt| receipt.sequence))
     }
 
@@ -86,31 +105,101 @@ impl RoomControl {
     }
 
     /// Recalls a message. The recall is a message of its own: viewers hide the named message, and
-    /// the archiver hides it in the history.
+    /// the archiver hides it in the history. A recalled message is unpinned.
     pub(crate) async fn recall(&self, room: &RoomId, sequence: Sequence) -> Result<Sequence, Refusal> {
-        if !self.has_message(room, sequence).await? {
-            let message = "this room has no message with that sequence, or it was recalled before";
-            return Err(Refusal::new(Code::NotFound, message));
-        }
+        self.find(room, sequence).await?;
+        self.unpin_if(room, |pinned| pinned.sequence == sequence).await?;
         self.signal(room, &Signal::Recall { sequence }, None).await
     }
 
-    /// Whether the room has this message, in the bus's retention or in the history.
-    async fn has_message(&self, room: &RoomId, sequence: Sequence) -> Result<bool, Refusal> {
-        let Some(after) = sequence.0.checked_sub(1).map(Sequence).filter(|_| sequence < Sequence::MAX) else {
-            return Ok(false);
-        };
-        let limits = RangeLimits { chat_max: 1, precious_max: 1, ..RangeLimits::default() };
-        let topic = Topic::Room(room.clone());
-        let range = self.bus.range(&topic, after, Some(Sequence(sequence.0 + 1)), limits).await?;
-        if range.messages.iter().any(|message| message.sequence == sequence) {
-            return Ok(true);
+    /// Returns the message at this position.
+    ///
+    /// # Errors
+    /// `not_found` where the room has none, or an older one was recalled before.
+    pub(crate) async fn find(&self, room: &RoomId, sequence: Sequence) -> Result<Found, Refusal> {
+        message::find(&*self.bus, &*self.store, room, sequence).await?.ok_or_else(no_message)
+    }
+
+    /// Hides all that a user wrote before the position of the signal: in the room, on every page, and
+    /// in the history.
+    pub(crate) async fn purge(&self, room: &RoomId, user: &UserId) -> Result<Sequence, Refusal> {
+        self.unpin_if(room, |pinned| pinned.message["user"] == user.as_str()).await?;
+        self.signal(room, &Signal::Purge { user }, None).await
+    }
+
+    /// Hides all messages before the position of the signal.
+    pub(crate) async fn clear(&self, room: &RoomId) -> Result<Sequence, Refusal> {
+        self.unpin_if(room, |_| true).await?;
+        self.signal(room, &Signal::Clear {}, None).await
+    }
+
+    /// Pins a message of a viewer or sender.
+    ///
+    /// # Errors
+    /// `not_found` for a message that is hidden or gone, `bad_request` for a signal.
+    pub(crate) async fn pin(&self, room: &RoomId, sequence: Sequence) -> Result<Sequence, Refusal> {
+        let found = self.find(room, sequence).await?;
+        if found.class == Class::Signal {
+            return Err(Refusal::new(Code::BadRequest, "sequence: a signal cannot be pinned"));
         }
-        let page = self.store.history(room, HistoryRange::After(after), 1).await.map_err(|error| {
-            tracing::warn!(%error, "the history cannot be read");
-            Refusal::new(Code::Unavailable, "the history cannot be read now").retry_after_ms(STORE_RETRY_MS)
-        })?;
-        Ok(page.messages.first().is_some_and(|message| message.sequence == sequence))
+        if message::is_hidden(&*self.bus, room, sequence, &found).await? {
+            return Err(no_message());
+        }
+        let pinned = Pinned { sequence, message: found.body };
+        self.patch(room, RoomPatch::Pin(pinned.clone())).await?;
+        self.signal(room, &Signal::Pin { sequence, message: &pinned.message }, None).await
+    }
+
+    /// Removes the pinned message.
+    pub(crate) async fn unpin(&self, room: &RoomId) -> Result<Sequence, Refusal> {
+        self.patch(room, RoomPatch::Unpin { only: None }).await?;
+        self.signal(room, &Signal::Unpin {}, None).await
+    }
+
+    /// Removes the pinned message when it is one of those that an action hides.
+    async fn unpin_if(&self, room: &RoomId, is_hidden: impl Fn(&Pinned) -> bool) -> Result<(), Refusal> {
+        let settings = self.settings();
+        let pinned = settings.rooms.get(room).and_then(|found| found.pinned.as_ref());
+        if let Some(pinned) = pinned.filter(|pinned| is_hidden(pinned)) {
+            self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
+        }
+        Ok(())
+    }
+
+    /// Announces a text to the viewers of one room.
+    pub(crate) async fn announce(&self, room: &RoomId, text: &str) -> Result<Sequence, Refusal> {
+        self.signal(room, &Signal::Announcement { text }, None).await
+    }
+
+    /// Sends a warning to the devices of one user.
+    pub(crate) async fn warn(&self, room: &RoomId, user: &UserId, text: &str) -> Result<(), Refusal> {
+        self.signal(room, &Signal::Warn { user, text }, Some(user.clone())).await.map(drop)
+    }
+
+    /// Gives a user a role in the room, or takes it back with `Viewer`.
+    pub(crate) async fn give_role(
+        &self,
+        room: &RoomId,
+        user: &UserId,
+        role: RoomRole,
+    ) -> Result<Sequence, Refusal> {
+        self.bus.change(Change::Role { room: room.clone(), user: user.clone(), role }).await?;
+        self.signal(room, &Signal::Role { user, role }, None).await
+    }
+
+    /// Remembers the role of a token that is used in a room, so that moderators cannot act on its
+    /// user. Changes nothing for a role that the room remembers. A failure is logged: the next use
+    /// of the token tries again.
+    pub(crate) async fn see_role(&self, room: &RoomId, by: &Identity) {
+        let Some(role) = remembered(by.role) else { return };
+        let settings = self.settings();
+        if settings.roles.get(room).is_some_and(|roles| roles.has_seen(&by.user, role)) {
+            return;
+        }
+        let change = Change::SeeRole { room: room.clone(), user: by.user.clone(), role };
+        if let Err(error) = self.bus.change(change).await {
+            tracing::debug!(%error, "the role of a token was not remembered");
+        }
     }
 
     /// Mutes or removes a user.
@@ -168,4 +257,9 @@ impl RoomControl {
         self.signal(room, &Signal::Unmute { user }, Some(user.clone())).await?;
         Ok(())
     }
+}
+
+fn no_message() -> Refusal {
+    let message = "this room has no message with that sequence, or it was recalled before";
+    Refusal::new(Code::NotFound, message)
 }

@@ -1,28 +1,74 @@
 //! Signals: messages of the platform to a room, of the class that is never dropped. Pure.
 
 use barrage_bus::Draft;
+use barrage_protocol::action::RoomRole;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 /// A message of the platform to a room.
 #[derive(Debug, Serialize)]
 #[serde(tag = "signal", rename_all = "snake_case")]
 pub(crate) enum Signal<'a> {
-    MuteAll { on: bool },
-    SlowMode { secs: u32 },
-    Recall { sequence: Sequence },
-    Mute { user: &'a UserId, until_ms: u64 },
-    Unmute { user: &'a UserId },
-    Kick { user: &'a UserId, until_ms: u64 },
+    MuteAll {
+        on: bool,
+    },
+    SlowMode {
+        secs: u32,
+    },
+    Recall {
+        sequence: Sequence,
+    },
+    Mute {
+        user: &'a UserId,
+        until_ms: u64,
+    },
+    Unmute {
+        user: &'a UserId,
+    },
+    Kick {
+        user: &'a UserId,
+        until_ms: u64,
+    },
+    /// Hides what the user wrote before the position of this signal.
+    Purge {
+        user: &'a UserId,
+    },
+    /// Hides everything before the position of this signal.
+    Clear {},
+    Pin {
+        sequence: Sequence,
+        message: &'a Value,
+    },
+    Unpin {},
+    Warn {
+        user: &'a UserId,
+        text: &'a str,
+    },
+    Role {
+        user: &'a UserId,
+        role: RoomRole,
+    },
     Close,
-    Announcement { text: &'a str },
+    Announcement {
+        text: &'a str,
+    },
 }
 
 /// Makes the draft of a signal: for all viewers, or for the devices of the user `to` alone.
 pub(crate) fn signal_draft(room: &RoomId, signal: &Signal<'_>, to: Option<UserId>) -> Draft {
     let body = body(signal);
-    Draft { room: room.clone(), class: Class::Signal, sender: None, id: None, fingerprint: 0, to, body }
+    Draft {
+        room: room.clone(),
+        class: Class::Signal,
+        sender: None,
+        id: None,
+        fingerprint: 0,
+        to,
+        trace: None,
+        body,
+    }
 }
 
 fn body(signal: &Signal<'_>) -> Bytes {

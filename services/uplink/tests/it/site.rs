@@ -14,6 +14,7 @@ use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_store::{SqliteConfig, SqliteStore, Store};
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use barrage_trace::Tracer;
 use barrage_uplink::{Parts, Uplink, UplinkConfig, UplinkMetrics, admin_router, guest_router, router};
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
@@ -61,6 +62,7 @@ impl Site {
             moderator,
             ledger: Ledger::new(&registry).unwrap(),
             anonymous: false,
+            tracer: Tracer::default(),
         };
         let guests = guest_router(Arc::clone(&keyring), &config, true);
         let uplink = Uplink::new(parts, config, UplinkMetrics::new(&registry).unwrap()).unwrap();
@@ -77,6 +79,7 @@ impl Site {
         tokio::spawn(async move {
             barrage_http::serve_public(vec![listener], routes, front, http, stop).await.unwrap();
         });
+        barrage_testkit::ClientTls::make_ring_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let _shutdown = shutdown.drop_guard();
         Site { bus, store, address, keyring, registry, http, _shutdown, _folder: folder }

@@ -5,17 +5,20 @@ use crate::run::{command, run};
 /// Programs that a bench runs, built with one profile.
 pub(crate) struct Build {
     folder: String,
+    barrage: Option<String>,
 }
 
 impl Build {
-    /// Builds the server, the load tester and the parts of the benches.
-    pub(crate) fn new(profile: &str) -> anyhow::Result<Build> {
-        let packages = ["-p", "barrage", "-p", "barrage-loadtest", "-p", "barrage-bench"];
-        run(command(
-            "cargo",
-            &[&["build", "--locked", "--bins", "--profile", profile], &packages[..]].concat(),
-        ))?;
-        Ok(Build { folder: format!("target/{profile}") })
+    /// Builds the parts of the benches, further packages, and the server where no binary of it is given.
+    pub(crate) fn new(profile: &str, barrage: Option<String>, more: &[&str]) -> anyhow::Result<Build> {
+        let mut packages = vec!["barrage-bench"];
+        packages.extend_from_slice(more);
+        packages.extend(barrage.is_none().then_some("barrage"));
+        let mut cargo = command("cargo", &["build", "--locked", "--bins", "--profile", profile]);
+        cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+        run(cargo)?;
+        let folder = if profile == "dev" { "debug" } else { profile };
+        Ok(Build { folder: format!("target/{folder}"), barrage })
     }
 
     /// Returns the path of a program, from the root of the workspace.
@@ -25,6 +28,6 @@ impl Build {
 
     /// Returns the path of the server's binary, from the root of the workspace.
     pub(crate) fn barrage(&self) -> String {
-        self.program("barrage")
+        self.barrage.clone().unwrap_or_else(|| self.program("barrage"))
     }
 }

@@ -6,16 +6,19 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 
 use super::admin;
-use super::{Build, Core, Part, Process, ROOM, Server};
+use super::{Build, Callgrind, Core, Part, Process, ROOM, Server};
 use crate::run::{command, root};
 
 const PUBLIC: &str = "127.0.0.1:18490";
 const ADMIN: &str = "127.0.0.1:18491";
 /// Token key of the gateway and of the viewers.
-const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
+pub(super) const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
 /// Limits above the load, so that only the processor limits the gateway.
 const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\nuser_connections_max = 19000\n\
     joins_per_s = 1000000\negress_bytes_per_s = 100000000000\n[http]\nconnections_max = 19500\n";
+
+/// A gateway that is counted is slow: it must neither drop viewers that send no heartbeat, nor messages.
+const COUNTED: &str = "ping_margin_ms = 600000\n";
 
 /// A running gateway and its NATS server.
 pub(crate) struct Gateway<'b> {
@@ -30,8 +33,19 @@ impl<'b> Gateway<'b> {
     /// Starts a binary in an empty folder, with lines of configuration behind `[gateway]`.
     pub(crate) fn start(build: &'b Build, binary: &str, name: &str, gateway: &str) -> anyhow::Result<Self> {
         let folder = empty_folder(name)?;
-        let config = CONFIG.replacen("[gateway]\n", &format!("[gateway]\n{gateway}"), 1);
-        Self::start_in(build, binary, folder, &config)
+        Self::start_in(build, binary, folder, &with_keys(gateway), None)
+    }
+
+    /// Starts a binary as [`Gateway::start`] does, with its instructions counted.
+    pub(crate) fn start_counted(
+        build: &'b Build,
+        binary: &str,
+        gateway: &str,
+        callgrind: &Callgrind,
+    ) -> anyhow::Result<Self> {
+        let folder = empty_folder("instructions")?;
+        let config = with_keys(&format!("{gateway}{COUNTED}")) + "[gateway.overload]\nraise_ms = 600000\n";
+        Self::start_in(build, binary, folder, &config, Some(callgrind))
     }
 
     /// Starts a binary in an empty folder, with TLS on the public listener.
@@ -41,10 +55,17 @@ impl<'b> Gateway<'b> {
         let file = |name: &str| folder.join(name).display().to_string();
         let (cert, key) = (file("cert.pem"), file("key.pem"));
         let config = format!("{CONFIG}tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n");
-        Self::start_in(build, binary, folder, &config)
+        Self::start_in(build, binary, folder, &config, None)
     }
 
-    fn start_in(build: &'b Build, binary: &str, folder: PathBuf, config: &str) -> anyhow::Result<Self> {
+    fn start_in(
+        build: &'b Build,
+        binary: &str,
+        folder: PathBuf,
+        config: &str,
+        callgrind: Option<&Callgrind>,
+    ) -> anyhow::Result<Self> {
+        let config = &without_new_keys(config, binary)?;
         let data = folder.join("gateway");
         std::fs::create_dir_all(&data)?;
         std::fs::write(data.join("token.key"), KEY)?;
@@ -66,7 +87,10 @@ impl<'b> Gateway<'b> {
             ADMIN,
         ];
         let log = std::fs::File::create(folder.join("gateway.log"))?;
-        let mut started = Core::Measured.command(binary, &arguments);
+        let mut started = match callgrind {
+            Some(callgrind) => callgrind.command(binary, &arguments),
+            None => Core::Measured.command(binary, &arguments),
+        };
         let process = Process(started.stdout(Stdio::null()).stderr(log).spawn()?);
         let gateway = Gateway { process, nats, folder, binary: binary.to_owned(), build };
         admin::wait_ready(ADMIN)?;
@@ -81,6 +105,12 @@ impl<'b> Gateway<'b> {
     /// Publishes messages at a rate until the part is dropped.
     pub(crate) fn publish(&self, messages_per_s: f64) -> anyhow::Result<Part> {
         Part::publisher(self.build, &self.nats.url, &["--per-s", &messages_per_s.to_string()])
+    }
+
+    /// Starts a publisher that publishes `messages` at a rate after each mark.
+    pub(crate) fn publisher(&self, messages_per_s: f64, messages: u32) -> anyhow::Result<Part> {
+        let (per_s, messages) = (messages_per_s.to_string(), messages.to_string());
+        Part::publisher(self.build, &self.nats.url, &["--per-s", &per_s, "--messages", &messages])
     }
 
     /// Returns the file of the gateway's self-signed certificate.
@@ -101,8 +131,26 @@ impl<'b> Gateway<'b> {
     }
 }
 
+/// Returns the configuration with more lines behind `[gateway]`.
+fn with_keys(gateway: &str) -> String {
+    CONFIG.replacen("[gateway]\n", &format!("[gateway]\n{gateway}"), 1)
+}
+
+/// Removes keys that a binary before 0.2.0 refuses.
+fn without_new_keys(config: &str, binary: &str) -> anyhow::Result<String> {
+    let output =
+        command(binary, &["--version"]).output().with_context(|| format!("{binary} cannot be started"))?;
+    if !String::from_utf8_lossy(&output.stdout).trim().ends_with(" 0.1.0") {
+        return Ok(config.to_owned());
+    }
+    Ok(config
+        .lines()
+        .filter(|line| !line.starts_with("user_connections_max"))
+        .fold(String::new(), |all, line| all + line + "\n"))
+}
+
 /// Makes the folder of a bench, without the files of the last run.
-fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
     let folder = root().join("target/bench").join(name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -112,7 +160,7 @@ fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// Makes `cert.pem` and `key.pem` for the name `localhost`.
-fn certify(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn certify(folder: &Path) -> anyhow::Result<()> {
     let line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
                 -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
                 -keyout key.pem -out cert.pem";

@@ -2,12 +2,17 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value};
 
+use super::admin::pause;
 use super::{Build, Core, Process, ROOM};
 use crate::run::command;
+
+/// Longest time in which viewers must have read what was published.
+const READ_MAX: Duration = Duration::from_secs(60);
 
 /// A running part; killed when it is dropped.
 pub(crate) struct Part {
@@ -53,9 +58,21 @@ impl Part {
         Ok((part, address))
     }
 
+    /// Starts a part that posts, and waits for the answer to its first post.
+    pub(crate) fn start_posting(build: &Build, arguments: &[&str]) -> anyhow::Result<Part> {
+        let mut part = Part::start(build, Core::Others, arguments)?;
+        part.line()?;
+        Ok(part)
+    }
+
     /// Starts a publisher over NATS and waits until the room exists.
     pub(crate) fn publisher(build: &Build, nats: &str, more: &[&str]) -> anyhow::Result<Part> {
-        let arguments = ["publish", "--nats", nats, "--room", ROOM];
+        Part::publisher_of(build, nats, ROOM, more)
+    }
+
+    /// Starts a publisher to another room, and waits until the room exists.
+    pub(crate) fn publisher_of(build: &Build, nats: &str, room: &str, more: &[&str]) -> anyhow::Result<Part> {
+        let arguments = ["publish", "--nats", nats, "--room", room];
         let mut part = Part::start(build, Core::Others, &[&arguments, more].concat())?;
         part.line()?;
         Ok(part)
@@ -74,6 +91,24 @@ impl Part {
     pub(crate) fn mark(&mut self) -> anyhow::Result<Value> {
         writeln!(self.input)?;
         self.line()
+    }
+
+    /// Waits until viewers have read so many bytes since the last mark, and then nothing for a moment.
+    pub(crate) fn read_all(&mut self, bytes_min: f64) -> anyhow::Result<()> {
+        let (started, mut bytes, mut silent) = (Instant::now(), 0.0, 0);
+        loop {
+            pause();
+            let more = self.mark()?["bytes"].as_f64().context("the viewers counted no bytes")?;
+            bytes += more;
+            silent = if more > 0.0 { 0 } else { silent + 1 };
+            if silent >= 2 && bytes >= bytes_min {
+                return Ok(());
+            }
+            ensure!(
+                started.elapsed() < READ_MAX,
+                "viewers read {bytes} of {bytes_min} bytes in {READ_MAX:?}"
+            );
+        }
     }
 
     /// Runs a part to its end and returns the JSON lines that it prints.

@@ -6,6 +6,7 @@ use std::path::Path;
 use barrage_bus::nats::{Finding, Level};
 use barrage_token::KeyConfig;
 
+use super::certificate;
 use super::finding::finding;
 use crate::config::{Config, Problem};
 use crate::data_dir::{self, MakeKey};
@@ -23,7 +24,7 @@ pub(super) fn findings(config: &Config, problems: &[Problem]) -> Vec<Finding> {
     }
     found.extend(keys(config));
     found.extend(lists(config));
-    found.extend(certificate(config));
+    found.extend(certificate::findings(config));
     found.push(origins(config));
     found
 }
@@ -78,13 +79,6 @@ fn lists(config: &Config) -> Vec<Finding> {
     }
     let names: Vec<_> = config.moderation.lists.iter().map(|list| list.name.as_str()).collect();
     vec![finding(Level::Good, format!("word lists: {} can be read", names.join(", ")))]
-}
-
-fn certificate(config: &Config) -> Option<Finding> {
-    let file = config.http.tls_cert_file.as_ref()?;
-    let tls = barrage_http::Tls::load(&config.http).ok()??;
-    drop(tls);
-    Some(finding(Level::Good, format!("certificate: {} matches its key", file.display())))
 }
 
 fn origins(config: &Config) -> Finding {

@@ -5,32 +5,26 @@ use std::time::Duration;
 use barrage_bus::nats::{Finding, Level};
 use serde_json::Value;
 
+use super::clock::DIFFERENCE_MAX as CLOCK_DIFFERENCE_MAX;
 use super::finding::finding;
-use crate::cli::AdminArguments;
+use crate::cli::admin::AdminArguments;
 use crate::commands::admin_api::AdminApi;
 use crate::config::{Config, reachable};
 
-/// Largest difference of two clocks without a risk: tickets allow 1 s, and `exp` of tokens 30 s.
-const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(2);
 /// Largest age of a report. A process with an older one hangs or has lost NATS.
 const REPORT_AGE_MS_MAX: u64 = 3_000;
-/// 2025-01-01 in Unix seconds; an earlier clock is wrong.
-const EPOCH_SECS_MIN: u64 = 1_735_689_600;
 /// Longest wait for an answer of a process.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs the checks through the admin API of the process that the configuration names.
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    let now = barrage_clock::since_unix_epoch();
-    if now.as_secs() < EPOCH_SECS_MIN {
-        found.push(finding(
-            Level::Bad,
-            "clock: the time is before 2025, so that every token is refused; set the clock",
-        ));
-    }
+    // A `ca_file` that cannot be used is a finding of the configuration.
+    let Ok(http) = config.http_client().and_then(|http| Ok(http.timeout(TIMEOUT).build()?)) else {
+        return found;
+    };
     let url = format!("http://{}", reachable(config.admin_listen).remove(0));
-    match clock_of(&url).await {
+    match clock_of(&http, &url).await {
         None => {
             let text = format!("processes: none answers at {url} (admin_listen)");
             found.push(finding(Level::Good, text));
@@ -43,7 +37,7 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
         Err(error) => Err(error),
     };
     match fleet {
-        Ok(fleet) => found.extend(instances(&fleet).await),
+        Ok(fleet) => found.extend(instances(&http, &fleet).await),
         Err(error) => {
             let text = format!("processes: {url} refuses the token of this configuration: {error:#}");
             found.push(finding(Level::Bad, text));
@@ -53,7 +47,7 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
 }
 
 /// Checks the report, the admin listener and the clock of each instance, and counts the roles.
-async fn instances(fleet: &Value) -> Vec<Finding> {
+async fn instances(http: &reqwest::Client, fleet: &Value) -> Vec<Finding> {
     let (mut found, mut counts) = (Vec::new(), [("gateway", 0), ("uplink", 0), ("entry", 0)]);
     for instance in fleet["instances"].as_array().into_iter().flatten() {
         let text = |key: &str| instance[key].as_str().unwrap_or_default();
@@ -67,7 +61,7 @@ async fn instances(fleet: &Value) -> Vec<Finding> {
             found.push(finding(Level::Risk, text));
         }
         let Some(url) = instance["admin_url"].as_str() else { continue };
-        match clock_of(url).await {
+        match clock_of(http, url).await {
             None => {
                 let text = format!("{}: the admin listener {url} does not answer this machine", text("id"));
                 found.push(finding(Level::Risk, text));
@@ -98,8 +92,7 @@ fn clock(url: &str, difference: Duration) -> Finding {
 
 /// Returns the difference between this clock and the clock of another process, from the `Date` header
 /// of an answer (whole seconds).
-async fn clock_of(url: &str) -> Option<Duration> {
-    let http = reqwest::Client::builder().timeout(TIMEOUT).build().ok()?;
+async fn clock_of(http: &reqwest::Client, url: &str) -> Option<Duration> {
     let answer = http.get(format!("{url}/healthz")).send().await.ok()?;
     let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
     let theirs = time::OffsetDateTime::parse(date, &time::format_description::well_known::Rfc2822).ok()?;

@@ -1,11 +1,19 @@
 //! `barrage doctor`: checks every dependency of a configuration and suggests fixes, without a change.
 //! `barrage bus ensure`: declares the streams and buckets of the bus.
 
+mod certificate;
+mod clock;
 mod files;
 mod finding;
 mod fleet;
+mod kernel;
 mod machine;
+mod ports;
+mod quantity;
 mod servers;
+mod values;
+
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use barrage_bus::NatsConfig;
@@ -19,11 +27,19 @@ pub(crate) fn main(config: &Config, problems: &[Problem]) -> anyhow::Result<()> 
     let findings = runtime()?.block_on(async {
         let mut findings = files::findings(config, problems);
         findings.extend(machine::findings(config));
+        findings.extend(kernel::findings(config, Path::new(kernel::SETTINGS)));
+        findings.push(clock::own().await);
+        findings.extend(ports::findings(config).await);
         findings.extend(fleet::findings(config).await);
         findings.extend(servers::findings(config).await);
         findings
     });
     print(&findings)
+}
+
+/// Checks a values file of the chart and prints the findings. Fails when a finding is bad.
+pub(crate) fn values(path: &Path) -> anyhow::Result<()> {
+    print(&values::findings(path))
 }
 
 /// Declares the streams and buckets of the bus, and prints their state.

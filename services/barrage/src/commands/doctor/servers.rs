@@ -6,6 +6,7 @@ use barrage_bus::nats::{Finding, Level};
 use barrage_bus::{BusMetrics, NatsBus, NatsConfig};
 use prometheus::Registry;
 
+use super::clock;
 use super::finding::finding;
 use crate::config::Config;
 
@@ -41,23 +42,43 @@ async fn nats(config: &Config) -> Vec<Finding> {
         }
     };
     for url in &nats.monitor_urls {
-        found.push(synced(url.expose(), &url.redacted()).await);
+        let client = config.http_client().and_then(|http| Ok(http.timeout(TIMEOUT).build()?));
+        match client {
+            Ok(client) => found.extend(monitored(&client, url.expose(), &url.redacted()).await),
+            Err(error) => found.push(finding(Level::Bad, format!("{}: {error:#}", url.redacted()))),
+        }
     }
     found
 }
 
-/// Checks through the monitoring port of a server whether the server syncs each write.
-async fn synced(url: &str, shown: &str) -> Finding {
+/// Checks through the monitoring port of a server whether the server syncs each write, and its clock.
+async fn monitored(http: &reqwest::Client, url: &str, shown: &str) -> Vec<Finding> {
+    let before = barrage_clock::since_unix_epoch();
     let ask = async {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
         let answer = http.get(format!("{url}/varz")).send().await?.error_for_status()?;
         answer.json::<serde_json::Value>().await
     };
     let varz = match ask.await {
         Ok(varz) => varz,
-        Err(error) => return finding(Level::Bad, format!("{shown}: {}", error.without_url())),
+        Err(error) => return vec![finding(Level::Bad, format!("{shown}: {}", error.without_url()))],
     };
     let name = varz["server_name"].as_str().unwrap_or(shown).to_owned();
+    let mut found: Vec<_> = nats_clock(&varz)
+        .map(|theirs| clock::of_server(&name, theirs, before, barrage_clock::since_unix_epoch()))
+        .into_iter()
+        .collect();
+    found.push(synced(&name, &varz));
+    found
+}
+
+/// Returns the time of the server, from the field `now`.
+fn nats_clock(varz: &serde_json::Value) -> Option<Duration> {
+    let now =
+        time::OffsetDateTime::parse(varz["now"].as_str()?, &time::format_description::well_known::Rfc3339);
+    Duration::try_from(now.ok()? - time::OffsetDateTime::UNIX_EPOCH).ok()
+}
+
+fn synced(name: &str, varz: &serde_json::Value) -> Finding {
     if varz["jetstream"]["config"]["sync_always"].as_bool() == Some(true) {
         return finding(Level::Good, format!("{name} syncs each write"));
     }
@@ -74,8 +95,10 @@ async fn redis(config: &Config) -> Vec<Finding> {
     let Some(redis) = &config.redis else {
         return vec![finding(Level::Good, "limits: counted in each process")];
     };
+    let before = barrage_clock::since_unix_epoch();
     match tokio::time::timeout(TIMEOUT, barrage_quota::inspect(redis)).await {
         Ok(Ok(seen)) => {
+            let now = barrage_clock::since_unix_epoch();
             let version = format!("Redis {}", seen.version);
             let major = seen.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             let mut found = vec![match major {
@@ -85,6 +108,7 @@ async fn redis(config: &Config) -> Vec<Finding> {
                     format!("{version} is older than {REDIS_MAJOR_MIN}, which is required"),
                 ),
             }];
+            found.push(clock::of_server("Redis", seen.clock, before, now));
             if seen.memory_max_bytes > 0 && seen.eviction.starts_with("allkeys") {
                 let text = format!(
                     "Redis evicts keys when its memory is full (maxmemory-policy {}), which resets limits; give \
@@ -124,10 +148,13 @@ async fn postgres(config: &Config) -> Vec<Finding> {
     let Some(postgres) = &config.postgres else {
         return vec![finding(Level::Good, "store: SQLite, in the data directory")];
     };
+    let before = barrage_clock::since_unix_epoch();
     match tokio::time::timeout(TIMEOUT, barrage_store::postgres::inspect(postgres)).await {
         Ok(Ok(seen)) => {
+            let now = barrage_clock::since_unix_epoch();
             let mut found =
                 vec![finding(Level::Good, format!("PostgreSQL {}", seen.version)), migrations(&seen)];
+            found.push(clock::of_server("PostgreSQL", seen.clock, before, now));
             for (setting, is_on) in [("fsync", seen.fsync), ("synchronous_commit", seen.synchronous_commit)] {
                 if !is_on {
                     let text = format!("PostgreSQL: {setting} is off: a crash may lose archived messages");

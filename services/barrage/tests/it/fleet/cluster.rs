@@ -43,6 +43,15 @@ async fn fleet_survives_the_death_of_a_gateway_and_stops_all_its_processes() {
         receives(viewer, "g1").await;
     }
 
+    // Gateways serve what clients race for, so that the reports of the viewers have times.
+    let entry_metrics = format!("http://{}/metrics", server.members[0].admin);
+    wait::until_true(Duration::from_secs(10), "race times of two gateways at entry", async || {
+        let text = reqwest::get(&entry_metrics).await.unwrap().text().await.unwrap();
+        let count = text.lines().find_map(|line| line.strip_prefix("barrage_entry_race_seconds_count "));
+        count.is_some_and(|count| count.parse::<f64>().unwrap() >= 2.0)
+    })
+    .await;
+
     // Commands find all processes through the configuration file of the fleet.
     let command = async |arguments: &[&str]| {
         let arguments = [&["--config", "fleet.toml"], arguments].concat();

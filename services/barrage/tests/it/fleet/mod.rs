@@ -3,7 +3,10 @@
 
 mod autoscale;
 mod cluster;
+mod probe;
+mod scrape;
 mod shared_bus;
+mod tls;
 
 use std::time::Duration;
 

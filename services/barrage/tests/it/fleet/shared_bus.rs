@@ -49,6 +49,10 @@ async fn processes_on_one_nats_server_share_messages_ids_and_switches() {
     let broadcast = json!({ "text": "five minutes", "id": "b-1" });
     let reached = one.admin("POST", "/broadcast", &admin, &broadcast).await;
     assert_eq!((reached.status, &reached.body["reached"]), (200, &json!(2)), "{reached:?}");
+    wait::until_true(Duration::from_secs(5), "the new room at the other process", async || {
+        other.admin("GET", "/rooms", &admin, &json!({})).await.body.to_string().contains("stage-2")
+    })
+    .await;
     let repeated = other.admin("POST", "/broadcast", &admin, &broadcast).await;
     assert_eq!((repeated.status, &repeated.body["repeated"]), (200, &json!(2)), "{repeated:?}");
 
@@ -61,6 +65,55 @@ async fn processes_on_one_nats_server_share_messages_ids_and_switches() {
         other.post(MESSAGES, &token, post).await.code() == "room_muted"
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_action_is_in_force_at_the_other_process_within_a_second_and_done_once() {
+    let nats = NatsServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let one = member(&nats, folder.path(), "one", None).await;
+    let other = member(&nats, folder.path(), "other", Some(&one)).await;
+    let (ann, host) = (one.token("ann", "demo", "viewer").await, one.token("hal", "demo", "host").await);
+    let mut viewer = RawSocket::join(other.public, "demo", Some(&ann), None).await;
+    let act = async |server: &Server, token: &str, id: &str, action: serde_json::Value| {
+        let body = json!({ "id": id, "action": action }).to_string();
+        server.post("/v1/rooms/demo/actions", token, body).await
+    };
+    let force = Duration::from_secs(1);
+    let mut id = 0;
+    let mut code = async |server: &Server| {
+        id += 1;
+        let post = chat(&format!("c{id}"), &format!("hello {id}"));
+        server.post(MESSAGES, &ann, post).await.code().to_owned()
+    };
+    let mute = json!({ "type": "mute", "user": "ann", "secs": 60 });
+    assert_eq!(act(&one, &host, "m1", mute.clone()).await.status, 200);
+    wait::until_true(force, "the mute", async || code(&other).await == "muted").await;
+    // The other process answers what this one did, and the later unmute stays in force.
+    assert_eq!(act(&other, &host, "u1", json!({ "type": "unmute", "user": "ann" })).await.status, 200);
+    let again = act(&other, &host, "m1", mute).await;
+    assert_eq!((again.status, &again.body["duplicate"]), (200, &json!(true)), "{again:?}");
+    assert_eq!(code(&other).await, "");
+
+    let role = json!({ "type": "role", "user": "mia", "role": "moderator" });
+    assert_eq!(act(&one, &host, "r1", role).await.status, 200);
+    let mia = one.token("mia", "demo", "viewer").await;
+    wait::until_true(force, "the role", async || {
+        act(&other, &mia, "n1", json!({ "type": "unpin" })).await.status == 200
+    })
+    .await;
+    // One action through both processes at the same time is one signal.
+    let news = json!({ "type": "announce", "text": "doors open" });
+    let (a, b) = tokio::join!(act(&one, &mia, "d1", news.clone()), act(&other, &mia, "d1", news));
+    assert_eq!((a.status, b.status), (200, 200), "{a:?} {b:?}");
+    assert_eq!(a.body["sequence"], b.body["sequence"]);
+    let poll = other.get("/v1/rooms/demo/poll?after=0&wait=0").await.body.to_string();
+    assert_eq!(poll.matches("doors open").count(), 1, "{poll}");
+
+    let banned = act(&one, &mia, "b1", json!({ "type": "ban", "user": "ann", "secs": 60 })).await;
+    assert_eq!(banned.status, 200);
+    let closed = wait::within(force, "the end of the connection", viewer.until_closed()).await;
+    assert_eq!(closed.1, Some(4016));
 }
 
 /// A NATS server that hangs keeps its connections open and answers nothing.

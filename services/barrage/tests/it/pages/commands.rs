@@ -40,13 +40,14 @@ fn chinese_readme_has_the_commands_of_the_readme() {
     assert_eq!(commands("README.zh-CN.md"), commands("README.md"));
 }
 
-/// All TOML blocks of docs/guide/moderate.md and docs/guide/tune.md together are one file.
+/// All TOML blocks of these guides together are one file.
 #[tokio::test]
 async fn configurations_of_the_guides_are_valid() {
-    let guides = ["docs/guide/moderate.md", "docs/guide/tune.md"].map(super::page).concat();
+    let guides =
+        ["docs/guide/moderate.md", "docs/guide/tune.md", "docs/guide/trace.md"].map(super::page).concat();
     let blocks: Vec<_> =
         guides.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("barrage.toml"), blocks.concat()).unwrap();
     // The guide assumes word lists of the reader.

@@ -149,12 +149,12 @@ impl SettingsKeeper {
 impl SettingsView {
     pub(crate) fn receive(&mut self, news: News) {
         let (mut settings, entries) = match news {
-            // Rooms and revocations never leave the bucket. One that is missing was not read yet, so
-            // the known value stays. Restrictions end by themselves.
+            // Rooms, their roles and actions, and revocations never leave the bucket. One that is missing
+            // was not read yet, so the known value stays. Restrictions end by themselves.
             News::All(entries) => {
-                let known = self.settings.borrow();
-                let (rooms, revocations) = (known.rooms.clone(), Arc::clone(&known.revocations));
-                (Settings { rooms, revocations, ..Settings::default() }, entries)
+                let known = Settings::clone(&self.settings.borrow());
+                let Settings { rooms, roles, actions, revocations, .. } = known;
+                (Settings { rooms, roles, actions, revocations, ..Settings::default() }, entries)
             }
             News::One(entry) => (Settings::clone(&self.settings.borrow()), vec![entry]),
         };

@@ -137,6 +137,7 @@ mod tests {
             id: Some(id.parse().unwrap()),
             fingerprint,
             to: None,
+            trace: None,
             body: Bytes::from_static(b"{}"),
         }
     }

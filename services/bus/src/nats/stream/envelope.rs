@@ -2,7 +2,7 @@
 
 use async_nats::HeaderMap;
 use async_nats::header::{IntoHeaderName, NATS_MESSAGE_ID};
-use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, Message, MessageId, RoomId, Sequence, TraceContext, Traceparent, UserId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ use crate::log::Draft;
 
 /// Name of the header that holds the envelope as JSON.
 const HEADER: &str = "Barrage";
+/// Header of W3C Trace Context. Messages that are not sampled lack it. With it, a NATS account that
+/// has `trace_dest` traces the message through its servers too (ADR-41 of NATS).
+const TRACEPARENT: &str = "traceparent";
 
 /// A message without position and body: the server gives the position, and the payload is the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub(crate) struct Envelope {
     pub(crate) fingerprint: u64,
     /// Random per call of `publish`: distinguishes a call's own retry from another call's message.
     pub(crate) call: u64,
+    #[serde(skip)]
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Envelope {
@@ -41,6 +46,7 @@ impl Envelope {
             at_ms,
             fingerprint: draft.fingerprint,
             call,
+            trace: draft.trace.clone(),
         }
     }
 
@@ -48,11 +54,16 @@ impl Envelope {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, message_id);
         headers.insert(HEADER, serde_json::to_string(self).expect("an envelope is plain data"));
+        if let Some(trace) = &self.trace {
+            headers.insert(TRACEPARENT, trace.traceparent());
+        }
         headers
     }
 
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        serde_json::from_str(headers.get(HEADER)?.as_str()).ok()
+        let mut envelope: Envelope = serde_json::from_str(headers.get(HEADER)?.as_str()).ok()?;
+        envelope.trace = headers.get(TRACEPARENT).and_then(|text| trace(text.as_str()));
+        Some(envelope)
     }
 
     pub(crate) fn message(self, sequence: Sequence, previous: Sequence, body: Bytes) -> Message {
@@ -65,9 +76,16 @@ impl Envelope {
             id: self.id,
             to: self.to,
             at_ms: self.at_ms,
+            trace: self.trace,
             body,
         }
     }
+}
+
+/// Reads the trace of a message; `None` when it is malformed or not sampled.
+fn trace(text: &str) -> Option<Box<TraceContext>> {
+    let parent: Traceparent = text.parse().ok()?;
+    parent.is_sampled.then(|| Box::new(parent.context))
 }
 
 /// Returns the id by which the server recognises duplicates. Its window spans the whole stream, so

@@ -103,6 +103,8 @@ pub(crate) fn topic_tokens(topic: &Topic) -> String {
 
 /// Key under which all switches are stored together.
 pub(crate) const SWITCHES_KEY: &str = "switches";
+/// Key under which the sampling of traces is stored.
+const SAMPLING_KEY: &str = "sampling";
 /// Key of the revocation of all tokens; a user's key has the user after a dot.
 const REVOKED: &str = "revoked";
 
@@ -110,8 +112,11 @@ impl SettingKey {
     pub(crate) fn text(&self) -> String {
         match self {
             SettingKey::Switches => SWITCHES_KEY.into(),
+            SettingKey::Sampling => SAMPLING_KEY.into(),
             SettingKey::Room(room) => format!("room.{room}"),
             SettingKey::Restriction(room, user) => format!("restriction.{room}.{}", escape(user.as_str())),
+            SettingKey::Roles(room) => format!("roles.{room}"),
+            SettingKey::Actions(room) => format!("actions.{room}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -121,9 +126,12 @@ impl SettingKey {
         let mut parts = text.split('.');
         let key = match (parts.next()?, parts.next(), parts.next()) {
             (SWITCHES_KEY, None, None) => SettingKey::Switches,
+            (SAMPLING_KEY, None, None) => SettingKey::Sampling,
             (REVOKED, None, None) => SettingKey::Revocation(None),
             (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
+            ("roles", Some(room), None) => SettingKey::Roles(room.parse().ok()?),
+            ("actions", Some(room), None) => SettingKey::Actions(room.parse().ok()?),
             ("restriction", Some(room), Some(user)) => {
                 SettingKey::Restriction(room.parse().ok()?, unescape(user)?.parse().ok()?)
             }
@@ -172,7 +180,13 @@ mod tests {
             prop_assert_eq!(text.split('.').count(), 3);
             prop_assert_eq!(SettingKey::parse(&text), Some(key));
             let user: UserId = "u:1".parse().unwrap();
-            for key in [SettingKey::Room(room), SettingKey::Revocation(None), SettingKey::Revocation(Some(user))] {
+            for key in [
+                SettingKey::Room(room.clone()),
+                SettingKey::Roles(room.clone()),
+                SettingKey::Actions(room),
+                SettingKey::Revocation(None),
+                SettingKey::Revocation(Some(user)),
+            ] {
                 prop_assert_eq!(SettingKey::parse(&key.text()), Some(key));
             }
         }

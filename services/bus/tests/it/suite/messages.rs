@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use barrage_bus::{BusConfig, BusError, Draft, Event, PulseDraft, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
-use barrage_protocol::{Class, RoomId, Sequence};
+use barrage_protocol::{Class, RoomId, Sequence, SpanId, TraceContext, TraceId};
 
 use super::{WAIT_MAX, next, next_message, publish_one, read_all};
 use crate::drafts::{draft, topic};
@@ -25,6 +25,21 @@ pub(crate) async fn a_subscriber_receives_all_messages_of_its_room_as_a_closed_c
         last = message.sequence;
     }
     assert_eq!(last, bus.last(&topic("a")).await.unwrap());
+}
+
+pub(crate) async fn the_trace_of_a_sampled_message_travels_with_it<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let bus = engine.bus();
+    let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
+    let trace = Some(Box::new(TraceContext { trace: TraceId::of(7 << 70), span: SpanId::of(9 << 50) }));
+    let sampled = Draft { trace: trace.clone(), ..draft("a", "u", "m1", Class::Gift) };
+    bus.publish(vec![sampled, draft("a", "u", "m2", Class::Gift)]).await.unwrap();
+    assert_eq!(next_message(&mut subscription).await.trace, trace);
+    assert_eq!(next_message(&mut subscription).await.trace, None);
+    drop((bus, subscription));
+    let engine = engine.restart().await;
+    let all = read_all(&*engine.bus(), 10).await;
+    assert_eq!(all.iter().map(|message| message.trace.clone()).collect::<Vec<_>>(), [trace, None]);
 }
 
 pub(crate) async fn an_id_identifies_a_message_of_its_sender_in_its_room_only<E: Engine>() {

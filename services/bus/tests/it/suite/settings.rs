@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{
-    Bus, BusConfig, BusError, Change, ChangeError, Prewarm, Restriction, RestrictionKind, RoomPatch,
-    RoomSettings,
+    ActionRecord, ActionResult, Bus, BusConfig, BusError, Change, ChangeError, Prewarm, Restriction,
+    RestrictionKind, RoomPatch, RoomSettings,
 };
-use barrage_protocol::{RoomId, UserId};
+use barrage_protocol::action::RoomRole;
+use barrage_protocol::{RoomId, Sequence, UserId};
+use serde_json::json;
 
 use super::WAIT_MAX;
 use crate::engine::Engine;
@@ -45,16 +47,37 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
 
     bus.change(Change::Switch { name: "hold-chat".into(), value: true.into() }).await.unwrap();
     assert!(settings.borrow().switches.hold_chat);
+    let sampling = json!({ "watch_rooms": ["a"] }).as_object().cloned().unwrap();
+    let changed = bus.change(Change::Sampling(sampling.clone())).await.unwrap();
+    assert_eq!(changed.sampling().values(), &sampling);
+    assert_eq!(settings.borrow().sampling.values(), &sampling);
     bus.change(Change::Revoke { user: Some(user("u:1@x.y")), before_secs: 7 }).await.unwrap();
     bus.change(Change::Revoke { user: None, before_secs: 5 }).await.unwrap();
+    let role = RoomRole::Moderator;
+    bus.change(Change::Role { room: room("a"), user: user("u:2"), role }).await.unwrap();
+    let record = |key, fingerprint| {
+        let (subject, merges, until_ms, result) = (Some(1), true, Some(far), None);
+        ActionRecord { key, fingerprint, subject, merges, until_ms, result }
+    };
+    let begin = |record| Change::BeginAction { room: room("a"), record };
+    let begun = bus.change(begin(record(u64::MAX, 7))).await.unwrap();
+    assert_eq!(begun.actions().find(u64::MAX), Some(&record(u64::MAX, 7)));
+    let conflict = bus.change(begin(record(u64::MAX, 8))).await;
+    assert_eq!(conflict, Err(BusError::Refused(ChangeError::ActionConflict)));
+    let result = ActionResult { sequence: Some(Sequence(9)), until_ms: Some(far) };
+    bus.change(Change::EndAction { room: room("a"), key: u64::MAX, result }).await.unwrap();
     let before = settings.borrow().clone();
+    assert_eq!(before.roles[&room("a")].given(&user("u:2")), RoomRole::Moderator);
+    assert_eq!(before.actions[&room("a")].find(u64::MAX).unwrap().result, Some(result));
     assert_eq!((before.revocations.all_before, before.revocations.by_user.len()), (Some(5), 1));
     drop((bus, settings));
     let engine = engine.restart().await;
     let settings = engine.bus().settings().borrow().clone();
     assert_eq!((settings.rooms.len(), settings.switches.hold_chat), (2, true));
     assert_eq!(settings.restrictions, before.restrictions);
+    assert_eq!((&settings.roles, &settings.actions), (&before.roles, &before.actions));
     assert_eq!(settings.revocations, before.revocations);
+    assert_eq!(settings.sampling, before.sampling);
 }
 
 pub(crate) async fn concurrent_changes_of_two_processes_both_take_effect<E: Engine>() {

@@ -25,6 +25,8 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// What a captive portal answers to everything.
+pub(crate) const PORTAL: &str = "<!doctype html><title>Sign in</title>";
 pub(crate) const RACE_BYTES: usize = 2_048;
 
 /// Waits for what must come.
@@ -37,11 +39,15 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 pub(crate) enum Ws {
     Taken,
     Refused,
+    /// Taken by a server of version 1.1; otherwise the server is of version 1.0.
+    TakenByNewer,
+    /// Answered 200 with a page, as a captive portal does.
+    Portal,
 }
 
 struct Shared {
     answer: Mutex<EntryAnswer>,
-    ws: Ws,
+    ws: Mutex<Ws>,
     ws_queries: Mutex<Vec<String>>,
     sockets: mpsc::Sender<Socket>,
     requests: mpsc::Sender<Asked>,
@@ -71,6 +77,10 @@ impl Asked {
     pub(crate) fn refuse(self, refusal: Refusal) {
         let status = axum::http::StatusCode::from_u16(refusal.code.status()).unwrap();
         self.respond((status, Json(ErrorBody { error: refusal })).into_response());
+    }
+
+    pub(crate) fn portal(self) {
+        self.respond(axum::response::Html(PORTAL).into_response());
     }
 
     pub(crate) fn status(self, status: u16) {
@@ -117,10 +127,13 @@ impl Fake {
             backoff_max_ms: 20,
             region: None,
             carrier: None,
+            addresses: std::collections::BTreeMap::new(),
+            entries: Vec::new(),
+            issued_ms: None,
         };
         let shared = Arc::new(Shared {
             answer: Mutex::new(answer),
-            ws,
+            ws: Mutex::new(ws),
             ws_queries: Mutex::default(),
             sockets: sockets_in,
             requests: requests_in,
@@ -137,8 +150,10 @@ impl Fake {
         Fake { address, sockets, requests, shared }
     }
 
+    /// Settings of a viewer that states no facts, so that tests can compare whole queries.
     pub(crate) fn config(&self) -> ViewerConfig {
-        ViewerConfig::new(format!("http://{}", self.address), "demo".parse().unwrap())
+        let config = ViewerConfig::new(format!("http://{}", self.address), "demo".parse().unwrap());
+        ViewerConfig { facts: None, ..config }
     }
 
     pub(crate) fn entry_answer(&self) -> EntryAnswer {
@@ -154,6 +169,11 @@ impl Fake {
     pub(crate) fn ticket(&self, token: &str, wait_ms: u64) {
         let ticket = EntryTicket { token: token.into(), wait_ms };
         self.shared.answer.lock().ticket = Some(ticket);
+    }
+
+    /// Handshakes have this end from now on.
+    pub(crate) fn handshakes_are(&self, ws: Ws) {
+        *self.shared.ws.lock() = ws;
     }
 
     /// The queries of the WebSocket handshakes so far.
@@ -176,6 +196,14 @@ impl Fake {
         let ClientFrame::Join { after, .. } = socket.next().await else { panic!("no join came first") };
         socket.send(&hello(sequence, after.is_some(), 60_000)).await;
         (socket, after)
+    }
+
+    /// The next WebSocket, or the next request that is neither entry's nor a WebSocket's.
+    pub(crate) async fn socket_or_request(&mut self) -> Result<Socket, Asked> {
+        tokio::select! {
+            socket = self.sockets.recv() => Ok(socket.unwrap()),
+            asked = self.requests.recv() => Err(asked.unwrap()),
+        }
     }
 
     /// The next request that is neither entry's nor a WebSocket's.
@@ -207,10 +235,17 @@ async fn report(State(shared): State<Arc<Shared>>, Json(report): Json<RaceReport
 
 async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
     shared.ws_queries.lock().push(request.uri().query().unwrap_or_default().to_owned());
-    if shared.ws == Ws::Refused {
-        return axum::http::StatusCode::BAD_GATEWAY.into_response();
+    let ws = *shared.ws.lock();
+    match ws {
+        Ws::Taken | Ws::TakenByNewer => {}
+        Ws::Refused => return axum::http::StatusCode::BAD_GATEWAY.into_response(),
+        Ws::Portal => return axum::response::Html(PORTAL).into_response(),
     }
-    let (response, upgrade) = handshake::accept(&mut request).unwrap();
+    let (mut response, upgrade) = handshake::accept(&mut request).unwrap();
+    if ws == Ws::TakenByNewer {
+        let chosen = "barrage.v1.1.json".parse().unwrap();
+        response.headers_mut().insert("sec-websocket-protocol", chosen);
+    }
     tokio::spawn(async move {
         let stream = TokioIo::new(upgrade.stream().await.unwrap());
         let (reader, writer) = split(stream, Side::Server, 1 << 20);

@@ -1,4 +1,4 @@
-use barrage_protocol::Class;
+use barrage_protocol::{Class, FrameVersion};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -12,7 +12,7 @@ pub(crate) async fn test_viewer(queue_hard_bytes: usize) -> (Viewer, TcpStream) 
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = listener.accept().await.unwrap().0.into_std().unwrap();
     let socket = Socket::new(DetachedSocket { stream, tls: None }).unwrap();
-    (Viewer::new(socket, Encoding::Json, queue_hard_bytes), client)
+    (Viewer::new(socket, Encoding::Json, FrameVersion::default(), queue_hard_bytes), client)
 }
 
 fn deliver(viewer: &Viewer, batch: &Arc<SharedBatch>) -> Tally {

@@ -137,6 +137,59 @@ pub(crate) async fn a_recall_hides_messages_of_its_room_only(store: Arc<dyn Stor
     assert_eq!(ledger(&*store, "demo").await.len(), 1);
 }
 
+pub(crate) async fn a_purge_and_a_clear_hide_what_was_before_them(store: Arc<dyn Store>) {
+    let demo = room("demo");
+    let signal = |id, sequence, effect| {
+        let message =
+            Message { class: Class::Signal, sender: None, ..message(id, sequence, 1_000 + sequence) };
+        ArchiveEntry { message: Arc::new(message), effect }
+    };
+    let by = |name, sequence| {
+        kept(Message { sender: Some(user(name)), ..message("demo", sequence, 1_000 + sequence) })
+    };
+    let purge = |name| Effect::Purge(user(name));
+    let seen = async |range| sequences(&store.history(&demo, range, 100).await.unwrap());
+    let all = HistoryRange::After(Sequence::ZERO);
+    store
+        .append(0, &[by("ann", 1), by("bob", 2), gift_entry("demo", 3), chat("other", 4, 1_004)])
+        .await
+        .unwrap();
+    let batch =
+        [by("ann", 5), signal("demo", 6, purge("ann")), by("ann", 7), signal("demo", 8, purge("eve"))];
+    store.append(0, &batch).await.unwrap();
+    for range in [LATEST, all, HistoryRange::Before(Sequence(9))] {
+        assert_eq!(seen(range).await, [2, 6, 7, 8], "{range:?}");
+    }
+    let by_offset = store.history_by_offset(&demo, 0, u64::MAX, 100).await.unwrap();
+    assert_eq!(sequences(&by_offset), [2, 6, 7, 8]);
+    assert_eq!(sequences(&store.history(&room("other"), LATEST, 10).await.unwrap()), [4]);
+    assert_eq!(ledger(&*store, "demo").await.len(), 1, "the ledger keeps what was paid");
+
+    // A purge that is archived again, and an older one, show nothing again.
+    store.append(0, &batch).await.unwrap();
+    store.append(0, &[signal("demo", 9, purge("ann"))]).await.unwrap();
+    assert_eq!(seen(all).await, [2, 6, 8, 9]);
+
+    let clears = [by("bob", 10), signal("demo", 11, Effect::Clear), by("bob", 12)];
+    store.append(0, &clears).await.unwrap();
+    for range in [LATEST, all, HistoryRange::Before(Sequence(13))] {
+        assert_eq!(seen(range).await, [11, 12], "{range:?}");
+    }
+    let page = store.history(&demo, all, 1).await.unwrap();
+    assert_eq!((sequences(&page), page.more), (vec![11], true));
+    assert_eq!(seen(HistoryRange::Before(Sequence(11))).await, [0_u64; 0]);
+    let by_offset = store.history_by_offset(&demo, 0, u64::MAX, 100).await.unwrap();
+    assert_eq!(sequences(&by_offset), [11, 12]);
+
+    // Retention deletes what is hidden and then what hides it; nothing is shown again meanwhile.
+    store.delete_messages(1_010, 3).await.unwrap();
+    assert_eq!(seen(all).await, [11, 12]);
+    while store.delete_messages(1_012, 3).await.unwrap() == 3 {
+        assert!(seen(all).await.iter().all(|sequence| *sequence >= 11));
+    }
+    assert_eq!(seen(all).await, [12]);
+}
+
 pub(crate) async fn a_message_for_one_user_is_not_in_the_history(store: Arc<dyn Store>) {
     let private = Message { to: Some(user("bob")), ..message("demo", 2, 2_000) };
     store.append(0, &[chat("demo", 1, 1_000), kept(private)]).await.unwrap();

@@ -40,6 +40,7 @@ pub(crate) fn message(id: &str, sequence: u64, at_ms: u64) -> Message {
         id: None,
         to: None,
         at_ms,
+        trace: None,
         body: format!(r#"{{"type":"chat","text":"弹幕 {sequence}"}}"#).into(),
     }
 }

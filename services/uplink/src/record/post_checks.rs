@@ -1,17 +1,18 @@
-//! Traces of the newest posts: the result of each check, for the admin call `why`.
+//! CheckLog of the newest posts: the result of each check, for the admin call `why`.
 
 use std::collections::VecDeque;
 
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Post, PostAnswer};
-use barrage_protocol::{Class, MessageId, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, MessageId, RoomId, Sequence, TraceId, UserId};
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::text::printable_owned;
 
 /// Maximum posts remembered. The oldest are forgotten.
-const TRACES_MAX: usize = 10_000;
+const POSTS_MAX: usize = 10_000;
 /// Maximum posts returned for one id, which many users may have used.
 const FOUND_MAX: usize = 20;
 
@@ -19,7 +20,7 @@ const FOUND_MAX: usize = 20;
 const ANSWER: &str = "answer";
 
 /// The result of one check of a post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CheckResult {
     /// The post goes on to the next check.
@@ -31,7 +32,7 @@ pub(crate) enum CheckResult {
     Shadow,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Step {
     check: &'static str,
     #[serde(rename = "word")]
@@ -41,8 +42,8 @@ pub(crate) struct Step {
 }
 
 /// The checks that one post went through.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Trace {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct PostChecks {
     at_ms: u64,
     room: RoomId,
     user: UserId,
@@ -52,11 +53,14 @@ pub(crate) struct Trace {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<Sequence>,
+    /// Id of the OpenTelemetry trace of a sampled post.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceId>,
 }
 
-impl Trace {
-    pub(crate) fn new(room: &RoomId, user: &UserId, post: &Post, at_ms: u64) -> Self {
-        Trace {
+impl PostChecks {
+    pub(crate) fn new(room: &RoomId, user: &UserId, post: &Post, at_ms: u64, trace: Option<TraceId>) -> Self {
+        PostChecks {
             at_ms,
             room: room.clone(),
             user: user.clone(),
@@ -65,6 +69,7 @@ impl Trace {
             steps: Vec::new(),
             outcome: "given_up",
             sequence: None,
+            trace,
         }
     }
 
@@ -117,22 +122,22 @@ impl Trace {
     }
 }
 
-/// The traces of the newest posts, shared by all requests.
+/// The checks of the newest posts, shared by all requests.
 #[derive(Debug, Default)]
-pub(crate) struct Traces(Mutex<VecDeque<Trace>>);
+pub(crate) struct CheckLog(Mutex<VecDeque<PostChecks>>);
 
-impl Traces {
-    pub(crate) fn push(&self, trace: Trace) {
+impl CheckLog {
+    pub(crate) fn push(&self, checks: PostChecks) {
         let mut newest = self.0.lock();
-        if newest.len() >= TRACES_MAX {
+        if newest.len() >= POSTS_MAX {
             newest.pop_front();
         }
-        newest.push_back(trace);
+        newest.push_back(checks);
     }
 
-    /// Returns the traces of posts under this id, newest first.
-    pub(crate) fn find(&self, id: &MessageId) -> Vec<Trace> {
-        self.0.lock().iter().rev().filter(|trace| trace.id == *id).take(FOUND_MAX).cloned().collect()
+    /// Returns the checks of posts under this id, newest first.
+    pub(crate) fn find(&self, id: &MessageId) -> Vec<PostChecks> {
+        self.0.lock().iter().rev().filter(|checks| checks.id == *id).take(FOUND_MAX).cloned().collect()
     }
 }
 
@@ -143,34 +148,34 @@ mod tests {
 
     use super::*;
 
-    fn trace() -> Trace {
+    fn checks() -> PostChecks {
         let post = Post::Chat { id: "m1".parse().unwrap(), text: "x".into(), style: Style::default() };
-        let mut trace = Trace::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post, 7);
-        trace.step("limits", CheckResult::Pass, "");
-        trace
+        let mut checks = PostChecks::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post, 7, None);
+        checks.step("limits", CheckResult::Pass, "");
+        checks
     }
 
     #[test]
     fn detail_of_a_step_is_escaped_for_terminals() {
-        let mut trace = trace();
-        trace.step("moderation", CheckResult::Refused, "hook: refuse (\u{1b}[2J\nroot#)");
-        let json = serde_json::to_value(&trace).unwrap();
+        let mut checks = checks();
+        checks.step("moderation", CheckResult::Refused, "hook: refuse (\u{1b}[2J\nroot#)");
+        let json = serde_json::to_value(&checks).unwrap();
         assert_eq!(json["steps"][1]["detail"], "hook: refuse (\\u{1b}[2J\\u{a}root#)");
         assert_eq!(json["steps"][1]["word"], "refused");
     }
 
     #[test]
     fn rule_is_the_check_that_decided() {
-        let mut held = trace();
+        let mut held = checks();
         held.step("room_display_chat_per_s", CheckResult::Shadow, "");
         held.step("moderation", CheckResult::Held, "");
-        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None }));
+        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None, trace: None }));
         assert_eq!((held.outcome(), held.rule()), ("held", "moderation"));
-        let mut refused = trace();
+        let mut refused = checks();
         refused.end(&Err(Refusal::new(Code::Muted, "no")));
         assert_eq!((refused.outcome(), refused.rule()), ("muted", ""));
-        let mut shown = trace();
-        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None }));
+        let mut shown = checks();
+        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None, trace: None }));
         assert_eq!((shown.outcome(), shown.rule()), ("broadcast", ""));
     }
 }

@@ -1,0 +1,288 @@
+//! The operation and the arguments of a verb.
+
+use barrage_protocol::RoomId;
+use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+
+use crate::cli::admin::{
+    AuditCommand, FleetCommand, GatewayCommand, MessageCommand, OnOff, PrewarmCommand, RecorderCommand,
+    RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom,
+};
+
+/// One call of the admin API: an operation of its description, with values for the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    /// Id of the operation, such as `room_close`.
+    pub(crate) operation: &'static str,
+    /// Values of the parameters in the path.
+    pub(crate) path: Vec<(&'static str, String)>,
+    /// Parameters of the query.
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// JSON body; `None` for none.
+    pub(crate) body: Option<Value>,
+    /// Id of the gateway that is asked; `None` for the process of the admin URL.
+    pub(crate) gateway: Option<String>,
+    /// Part of the answer that is printed; `None` for the whole.
+    pub(crate) view: Option<View>,
+}
+
+/// Part of an answer: the rows of a list whose field has a value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct View {
+    /// Name of the verb, instead of the operation's.
+    pub(crate) name: &'static str,
+    /// Field of the answer with the list.
+    pub(crate) rows: &'static str,
+    /// Field of a row that is compared.
+    pub(crate) field: &'static str,
+    /// Value of the rows that are printed.
+    pub(crate) value: String,
+}
+
+impl Call {
+    fn new(operation: &'static str) -> Call {
+        Call { operation, path: Vec::new(), query: Vec::new(), body: None, gateway: None, view: None }
+    }
+
+    fn path(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Call {
+        self.path.push((name, value.to_string()));
+        self
+    }
+
+    fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Call {
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    fn body(mut self, body: Value) -> Call {
+        self.body = Some(body);
+        self
+    }
+
+    fn at(mut self, gateway: Option<&String>) -> Call {
+        self.gateway = gateway.cloned();
+        self
+    }
+
+    fn only(
+        mut self,
+        name: &'static str,
+        rows: &'static str,
+        field: &'static str,
+        value: &(impl ToString + ?Sized),
+    ) -> Call {
+        self.view = Some(View { name, rows, field, value: value.to_string() });
+        self
+    }
+
+    /// Returns the reading call that shows what this call would change; `None` when there is none.
+    pub(crate) fn current(&self) -> Option<Call> {
+        let value_of =
+            |name: &str| self.path.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+        let user = || self.body.as_ref().and_then(|body| body["user"].as_str()).unwrap_or_default();
+        let room = || value_of("room").unwrap_or_default();
+        Some(match self.operation {
+            "room_set" | "room_close" | "room_mute_all" | "room_slow_mode" => settings(&room()),
+            "user_mute" | "user_unmute" | "user_kick" | "user_unkick" => Call::new("user_restrictions")
+                .path("room", &room())
+                .query("limit", Some(1_000))
+                .only("user_restrictions", "restrictions", "user", user()),
+            "switch_set" => Call::new("switch_list").only(
+                "switch_list",
+                "switches",
+                "name",
+                &value_of("name").unwrap_or_default(),
+            ),
+            "gateway_drain" | "gateway_undrain" | "gateway_give_back" => {
+                Call::new("gateway_show").at(self.gateway.as_ref())
+            }
+            "gateway_set_factors" => Call::new("gateway_factors"),
+            "trace_set" => Call::new("trace_show"),
+            "prewarm_add" | "prewarm_delete" => Call::new("prewarm_list"),
+            _ => return None,
+        })
+    }
+}
+
+fn settings(room: &(impl ToString + ?Sized)) -> Call {
+    Call::new("room_list").only("room_settings", "rooms", "id", room)
+}
+
+/// Verbs of a noun, each of which is a call of the admin API.
+pub(crate) trait Verb {
+    /// Returns the call of the verb.
+    fn call(&self) -> Call;
+}
+
+impl Verb for RoomCommand {
+    fn call(&self) -> Call {
+        let of = |operation, room: &RoomId| Call::new(operation).path("room", room);
+        match self {
+            RoomCommand::List => Call::new("room_list"),
+            RoomCommand::Settings { room } => settings(room),
+            RoomCommand::Set { room, title, stream_started } => {
+                let started_ms = stream_started.map(|at| at.unix_timestamp_nanos() / 1_000_000);
+                let fields = [
+                    ("title", title.as_ref().map(|title| json!(title))),
+                    (
+                        "stream_started_at_ms",
+                        started_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| json!(ms)),
+                    ),
+                ];
+                of("room_set", room).body(present(fields))
+            }
+            RoomCommand::Close { room } => of("room_close", room),
+            RoomCommand::MuteAll { room, state } => {
+                of("room_mute_all", room).body(json!({ "on": *state == OnOff::On }))
+            }
+            RoomCommand::SlowMode { room, time } => {
+                of("room_slow_mode", room).body(json!({ "secs": time.as_secs() }))
+            }
+        }
+    }
+}
+
+impl Verb for UserCommand {
+    fn call(&self) -> Call {
+        let of = |operation, target: &UserInRoom, secs: Option<u64>| {
+            let fields = [
+                ("user", Some(json!(target.user))),
+                ("secs", secs.map(|secs| json!(secs))),
+                ("reason", target.reason.as_ref().map(|reason| json!(reason))),
+            ];
+            Call::new(operation).path("room", &target.room).body(present(fields))
+        };
+        match self {
+            UserCommand::Mute { target, time } => of("user_mute", target, Some(time.as_secs())),
+            UserCommand::Unmute(target) => of("user_unmute", target, None),
+            UserCommand::Kick { target, time } => of("user_kick", target, Some(time.as_secs())),
+            UserCommand::Unkick(target) => of("user_unkick", target, None),
+            UserCommand::Restrictions { room, after, limit } => Call::new("user_restrictions")
+                .path("room", room)
+                .query("after", after.as_ref())
+                .query("limit", limit.as_ref()),
+            UserCommand::Revoke { user } => Call::new("user_revoke").path("user", user),
+            UserCommand::RevokeAll { yes } => Call::new("user_revoke_all").body(json!({ "all": yes })),
+        }
+    }
+}
+
+impl Verb for MessageCommand {
+    fn call(&self) -> Call {
+        match self {
+            MessageCommand::Recall { sequence, room } => {
+                Call::new("message_recall").path("room", room).body(json!({ "sequence": sequence }))
+            }
+            MessageCommand::Broadcast { text, id } => {
+                let fields = [("text", Some(json!(text))), ("id", id.as_ref().map(|id| json!(id)))];
+                Call::new("message_broadcast").body(present(fields))
+            }
+            MessageCommand::Why { id } => Call::new("message_why").path("id", id),
+            MessageCommand::FanOut { sequence, room, gateway } => Call::new("message_fan_out")
+                .path("room", room)
+                .path("sequence", sequence)
+                .at(gateway.as_ref()),
+        }
+    }
+}
+
+impl Verb for GatewayCommand {
+    fn call(&self) -> Call {
+        match self {
+            GatewayCommand::List => {
+                Call::new("fleet_list").only("gateway_list", "instances", "role", "gateway")
+            }
+            GatewayCommand::Show { gateway } => Call::new("gateway_show").at(gateway.as_ref()),
+            GatewayCommand::Drain { gateway, within } => {
+                let within_secs = within.map(|within| json!(within.as_secs()));
+                Call::new("gateway_drain").at(gateway.as_ref()).body(present([("within_secs", within_secs)]))
+            }
+            GatewayCommand::Undrain { gateway } => Call::new("gateway_undrain").at(gateway.as_ref()),
+            GatewayCommand::GiveBack { gateway, share } => {
+                Call::new("gateway_give_back").at(gateway.as_ref()).body(json!({ "share": share }))
+            }
+            GatewayCommand::Weights => Call::new("gateway_weights"),
+            GatewayCommand::Factors => Call::new("gateway_factors"),
+            GatewayCommand::SetFactors { factors } => {
+                let factors: Map<_, _> =
+                    factors.iter().map(|(id, factor)| (id.clone(), json!(factor))).collect();
+                Call::new("gateway_set_factors").body(json!({ "factors": factors }))
+            }
+        }
+    }
+}
+
+impl Verb for SwitchCommand {
+    fn call(&self) -> Call {
+        match self {
+            SwitchCommand::List => Call::new("switch_list"),
+            SwitchCommand::Set { name, value } => {
+                let value: Value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+                Call::new("switch_set").path("name", name).body(json!({ "value": value }))
+            }
+        }
+    }
+}
+
+impl Verb for PrewarmCommand {
+    fn call(&self) -> Call {
+        match self {
+            PrewarmCommand::List => Call::new("prewarm_list"),
+            PrewarmCommand::Add { room, at, viewers, time } => Call::new("prewarm_add").body(json!({
+                "room": room,
+                "at": at.format(&Rfc3339).unwrap_or_default(),
+                "viewers": viewers,
+                "lasts_secs": time.as_secs(),
+            })),
+            PrewarmCommand::Delete { id } => Call::new("prewarm_delete").path("id", id),
+        }
+    }
+}
+
+impl Verb for AuditCommand {
+    fn call(&self) -> Call {
+        let AuditCommand::List { room, user, actor, action, before, limit } = self;
+        Call::new("audit_list")
+            .query("room", room.as_ref())
+            .query("user", user.as_ref())
+            .query("actor", actor.as_ref())
+            .query("action", action.as_ref())
+            .query("before", before.as_ref())
+            .query("limit", limit.as_ref())
+    }
+}
+
+impl Verb for FleetCommand {
+    fn call(&self) -> Call {
+        let FleetCommand::List = self;
+        Call::new("fleet_list")
+    }
+}
+
+impl Verb for TraceCommand {
+    fn call(&self) -> Call {
+        match self {
+            TraceCommand::Show => Call::new("trace_show"),
+            TraceCommand::Set { settings } => {
+                Call::new("trace_set").body(Value::Object(settings.iter().cloned().collect()))
+            }
+        }
+    }
+}
+
+impl Verb for RecorderCommand {
+    fn call(&self) -> Call {
+        match self {
+            RecorderCommand::Uplink { room } => Call::new("recorder_uplink").query("room", Some(room)),
+            RecorderCommand::Gateway { gateway, room } => {
+                Call::new("recorder_gateway").query("room", Some(room)).at(gateway.as_ref())
+            }
+        }
+    }
+}
+
+/// Makes a body of the fields that have a value.
+fn present<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(fields.collect())
+}

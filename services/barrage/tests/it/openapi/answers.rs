@@ -1,0 +1,189 @@
+//! Requests and answers of every operation fit their schemas.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use barrage_testkit::{Server, wait};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::validator::{Exchange, check};
+use crate::support::start;
+
+/// A request: the operation, the path with a query, and the body (`Null` for none).
+type Case = (&'static str, &'static str, Value);
+
+/// Operations whose answer is no single JSON document, and which other tests exercise.
+const OTHERS: [&str; 6] =
+    ["room_watch", "room_stream", "room_tail", "tunnel_send", "openapi_show", "entry_probe"];
+
+fn public() -> Vec<Case> {
+    let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 2, "combo": 1 } });
+    let style = json!({ "mode": "top", "color": 255, "size": "large" });
+    let chat = json!({ "type": "chat", "id": "c1", "text": "hello", "style": style });
+    let like = json!({ "type": "like", "id": "l1", "count": 3 });
+    let results = json!({ "results": [{ "gateway": "g", "elapsed_ms": 12 }, { "gateway": "h" }] });
+    vec![
+        ("entry_ask", "/v1/entry?room=demo&purpose=watch", Value::Null),
+        ("entry_ask", "/v1/entry?room=none", Value::Null),
+        ("entry_fallback", "/v1/entry/fallback", Value::Null),
+        ("race_run", "/v1/race", Value::Null),
+        ("uplink_ping", "/v1/ping", Value::Null),
+        ("race_report", "/v1/entry/race", results),
+        ("guest_create", "/v1/guest", json!({ "name": "Ann" })),
+        ("message_send", "/v1/rooms/demo/messages", chat.clone()),
+        ("message_send", "/v1/rooms/demo/messages", chat),
+        ("message_send", "/v1/rooms/demo/messages", like),
+        ("message_send", "/v1/rooms/none/messages", gift.clone()),
+        ("package_send", "/v1/rooms/demo/packages", json!({ "messages": [gift] })),
+        ("history_list", "/v1/rooms/demo/history?limit=1", Value::Null),
+        ("history_list", "/v1/rooms/demo/history?limit=0", Value::Null),
+        ("room_poll", "/v1/rooms/demo/poll", Value::Null),
+        ("room_poll", "/v1/rooms/demo/poll?after=0", Value::Null),
+    ]
+}
+
+/// Requests of those who run a room, on the public listener.
+fn acting() -> Vec<Case> {
+    let role = json!({ "id": "r1", "role": "moderator", "reason": "helps" });
+    let act = |id: &str, action: Value| json!({ "id": id, "action": action, "reason": "spam" });
+    vec![
+        ("action_send", "/v1/rooms/demo/actions", act("a1", json!({ "type": "announce", "text": "soon" }))),
+        ("action_send", "/v1/rooms/demo/actions", act("a2", json!({ "type": "kick", "user": "u" }))),
+        ("action_send", "/v1/rooms/demo/actions", act("a2", json!({ "type": "kick", "user": "u" }))),
+        (
+            "action_send",
+            "/v1/rooms/demo/actions",
+            act("a3", json!({ "type": "recall", "sequence": 999_999 })),
+        ),
+        ("action_send", "/v1/rooms/demo/actions", act("a4", json!({ "type": "clear" }))),
+        ("role_put", "/v1/rooms/demo/roles/u", role.clone()),
+        ("role_put", "/v1/rooms/none/roles/u", role),
+    ]
+}
+
+fn admin() -> Vec<Case> {
+    let crowd = json!({ "at": "2099-01-01T00:00:00Z", "room": "demo", "viewers": 1000, "lasts_secs": 60 });
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let near = json!({ "at": soon, "room": "demo", "viewers": 1000, "lasts_secs": 60 });
+    let mute = json!({ "user": "u", "secs": 60, "reason": "spam" });
+    let lift = json!({ "user": "u" });
+    vec![
+        ("fleet_list", "/v1/admin/fleet", Value::Null),
+        ("overview_show", "/v1/admin/overview", Value::Null),
+        ("process_show", "/v1/admin/state", Value::Null),
+        ("message_find", "/v1/admin/messages/c1", Value::Null),
+        ("room_offered", "/v1/admin/offered", Value::Null),
+        ("instance_get", "/v1/admin/instances/gateway/none/drain", Value::Null),
+        ("instance_post", "/v1/admin/instances/gateway/none/drain", Value::Null),
+        ("instance_put", "/v1/admin/instances/entry/none/factors", Value::Null),
+        ("instance_delete", "/v1/admin/instances/gateway/none/drain", Value::Null),
+        ("instance_get_one", "/v1/admin/instances/uplink/none/why/c1", Value::Null),
+        ("instance_post_one", "/v1/admin/instances/uplink/none/why/c1", Value::Null),
+        ("instance_put_one", "/v1/admin/instances/uplink/none/switches/no-likes", Value::Null),
+        ("instance_delete_one", "/v1/admin/instances/entry/none/prewarm/a.1", Value::Null),
+        ("room_set", "/v1/admin/rooms/new", json!({ "title": "New" })),
+        ("room_set", "/v1/admin/rooms/new", json!({ "stream_started_at_ms": 1 })),
+        ("room_list", "/v1/admin/rooms", Value::Null),
+        ("room_mute_all", "/v1/admin/rooms/new/mute-all", json!({ "on": true })),
+        ("room_slow_mode", "/v1/admin/rooms/new/slow-mode", json!({ "secs": 5 })),
+        ("user_mute", "/v1/admin/rooms/demo/mute", mute.clone()),
+        ("user_mute", "/v1/admin/rooms/none/mute", mute.clone()),
+        ("user_kick", "/v1/admin/rooms/demo/kick", mute),
+        ("user_restrictions", "/v1/admin/rooms/demo/restrictions?limit=5", Value::Null),
+        ("user_unmute", "/v1/admin/rooms/demo/unmute", lift.clone()),
+        ("user_unkick", "/v1/admin/rooms/demo/unkick", lift),
+        ("user_revoke", "/v1/admin/users/u/revoke", Value::Null),
+        ("message_recall", "/v1/admin/rooms/demo/recall", json!({ "sequence": 999_999 })),
+        ("message_broadcast", "/v1/admin/broadcast", json!({ "text": "Maintenance at ten", "id": "b1" })),
+        ("message_why", "/v1/admin/why/c1", Value::Null),
+        ("message_why", "/v1/admin/why/none", Value::Null),
+        ("room_top", "/v1/admin/top-rooms", Value::Null),
+        ("message_fan_out", "/v1/admin/rooms/demo/fan-outs/1", Value::Null),
+        ("switch_list", "/v1/admin/switches", Value::Null),
+        ("switch_set", "/v1/admin/switches/no-likes", json!({ "value": true })),
+        ("switch_set", "/v1/admin/switches/none", json!({ "value": true })),
+        ("trace_show", "/v1/admin/trace", Value::Null),
+        ("trace_set", "/v1/admin/trace", json!({ "watch_rooms": ["demo"] })),
+        ("trace_set", "/v1/admin/trace", json!({ "watch_rooms": 1 })),
+        ("audit_list", "/v1/admin/audit?limit=10", Value::Null),
+        ("recorder_uplink", "/v1/admin/recorder/uplink?room=demo", Value::Null),
+        ("recorder_gateway", "/v1/admin/recorder/gateway?room=demo", Value::Null),
+        ("gateway_weights", "/v1/admin/weights", Value::Null),
+        ("gateway_set_factors", "/v1/admin/factors", json!({ "factors": { "g": 0.5 } })),
+        ("gateway_factors", "/v1/admin/factors", Value::Null),
+        ("prewarm_add", "/v1/admin/prewarm", near),
+        ("prewarm_add", "/v1/admin/prewarm", crowd),
+        ("prewarm_list", "/v1/admin/prewarm", Value::Null),
+        ("prewarm_delete", "/v1/admin/prewarm/none", Value::Null),
+        ("gateway_give_back", "/v1/admin/give-back", json!({ "share": 0.5 })),
+        ("gateway_drain", "/v1/admin/drain", json!({ "within_secs": 60 })),
+        ("gateway_show", "/v1/admin/drain", Value::Null),
+        ("gateway_undrain", "/v1/admin/drain", Value::Null),
+        ("room_close", "/v1/admin/rooms/new/close", Value::Null),
+        ("health_show", "/healthz", Value::Null),
+        ("ready_show", "/readyz", Value::Null),
+        ("metrics_show", "/metrics", Value::Null),
+        ("user_revoke_all", "/v1/admin/tokens/revoke", json!({ "all": true })),
+    ]
+}
+
+/// Returns the method of an operation.
+fn method(document: &Value, operation: &str) -> String {
+    let paths = document["paths"].as_object().unwrap().values();
+    let mut methods = paths.flat_map(|methods| methods.as_object().unwrap());
+    let found = methods.find(|(_, described)| described["operationId"] == operation);
+    found.unwrap_or_else(|| panic!("no operation {operation}")).0.to_uppercase()
+}
+
+async fn send(base: &str, document: &Value, token: &str, (operation, path, body): Case) -> Exchange {
+    let method = method(document, operation).parse().unwrap();
+    let mut request = reqwest::Client::new().request(method, format!("{base}{path}")).bearer_auth(token);
+    if !body.is_null() {
+        request = request.body(body.to_string());
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/json");
+    let answer = if is_json { answer.json().await.unwrap() } else { Value::Null };
+    Exchange { operation, status, request: body, answer }
+}
+
+async fn exchanges(server: &Server, document: &Value) -> Vec<Exchange> {
+    let viewer = server.token("v", "*", "viewer").await;
+    let token = server.token("a", "*", "admin").await;
+    let mut exchanges = Vec::new();
+    for case in public() {
+        exchanges.push(send(&format!("http://{}", server.public), document, &viewer, case).await);
+    }
+    wait::until_true(Duration::from_secs(20), "a message in the history", async || {
+        let history = server.get("/v1/rooms/demo/history").await;
+        history.body["messages"].as_array().is_some_and(|messages| !messages.is_empty())
+    })
+    .await;
+    for case in acting() {
+        exchanges.push(send(&format!("http://{}", server.public), document, &token, case).await);
+    }
+    for case in admin() {
+        exchanges.push(send(&format!("http://{}", server.admin), document, &token, case).await);
+    }
+    exchanges
+}
+
+#[tokio::test]
+async fn requests_and_answers_of_every_operation_fit_the_document() {
+    let server = start().await;
+    let url = format!("http://{}/v1/openapi.json", server.admin);
+    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let public = server.get("/v1/openapi.json").await.body;
+    let exchanges = exchanges(&server, &document).await;
+    let tried: BTreeSet<_> = exchanges.iter().map(|exchange| exchange.operation).chain(OTHERS).collect();
+    let methods = document["paths"].as_object().unwrap().values();
+    let all = methods.flat_map(|methods| methods.as_object().unwrap().values());
+    let all: BTreeSet<_> = all.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(tried, all, "each operation has a request here");
+    let succeeded = exchanges.iter().filter(|exchange| exchange.status < 300).count();
+    assert!(succeeded > 40, "{succeeded} of {} requests succeeded", exchanges.len());
+    check(&[document, public], &exchanges).await;
+}

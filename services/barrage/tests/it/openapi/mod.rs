@@ -1,0 +1,5 @@
+//! The OpenAPI document describes exactly the routes that exist, and the answers that they give.
+
+mod answers;
+mod routes;
+mod validator;

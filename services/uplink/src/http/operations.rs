@@ -1,0 +1,91 @@
+//! Description of the public HTTP API of an uplink.
+
+use barrage_openapi::Method::{Get, Post, Put};
+use barrage_openapi::{Access, Body, Operation, Server};
+use barrage_protocol::Code;
+use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest};
+use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
+
+use super::{guest, history, offered};
+use crate::admin;
+
+const BINARY: &str = "application/octet-stream";
+
+/// Codes by which an uplink refuses a post.
+const POST_CODES: &[Code] = &[
+    Code::BadText,
+    Code::UnknownRoom,
+    Code::RoomClosed,
+    Code::Kicked,
+    Code::Muted,
+    Code::RoomMuted,
+    Code::Conflict,
+    Code::SlowMode,
+];
+
+/// Codes by which an uplink refuses an action.
+const ACTION_CODES: &[Code] = &[
+    Code::BadText,
+    Code::Forbidden,
+    Code::UnknownRoom,
+    Code::RoomClosed,
+    Code::Kicked,
+    Code::NotFound,
+    Code::Conflict,
+];
+
+/// Describes the HTTP API of an uplink, public and admin.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let mut all = public();
+    all.extend(admin::operations());
+    let offered = Operation::admin(
+        Server::Uplink,
+        "room_offered",
+        Get,
+        "/v1/admin/offered",
+        "Lists the rooms to which viewers offer most chat, before the display quotas.",
+    );
+    all.push(offered.answers::<offered::OfferedRooms>(200, "The busiest rooms at this uplink."));
+    all
+}
+
+fn public() -> Vec<Operation> {
+    let sends = |id, path, summary| {
+        Operation::new(id, Post, path, summary).by(Server::Uplink, Access::Sender).refuses(POST_CODES)
+    };
+    let acts = |id, method, path, summary| {
+        Operation::new(id, method, path, summary).by(Server::Uplink, Access::Sender).refuses(ACTION_CODES)
+    };
+    vec![
+        sends("message_send", "/v1/rooms/{room}/messages", "Sends one message to a room.")
+            .body::<post::Post>()
+            .answers::<PostAnswer>(200, "The message is durable."),
+        sends("package_send", "/v1/rooms/{room}/packages", "Sends several messages to a room: all, or none.")
+            .body::<Package>()
+            .answers::<PackageAnswer>(200, "All messages are durable, in their order."),
+        acts("action_send", Post, "/v1/rooms/{room}/actions", "Takes one action of a moderator or host.")
+            .body::<ActionRequest>()
+            .answers::<ActionAnswer>(200, "The action is durable and in force."),
+        acts("role_put", Put, "/v1/rooms/{room}/roles/{user}", "Gives a user a role in a room.")
+            .body::<RoleRequest>()
+            .answers::<ActionAnswer>(200, "The role is durable and in force."),
+        Operation::new("history_list", Get, "/v1/rooms/{room}/history", "Lists stored messages of a room.")
+            .by(Server::Uplink, Access::Viewer)
+            .query::<history::HistoryQuery>()
+            .answers::<HistoryPage>(200, "A page of messages, oldest first.")
+            .refuses(&[Code::UnknownRoom, Code::Kicked]),
+        Operation::new("tunnel_send", Post, "/v1/tunnel", "Answers several requests inside one binary body.")
+            .by(Server::Uplink, Access::Open)
+            .body_of(BINARY)
+            .answer(200, "The answers, framed as the requests are.", Body::Media(BINARY)),
+        Operation::new("uplink_ping", Get, "/v1/ping", "Opens a connection to the uplink ahead of a post.")
+            .by(Server::Uplink, Access::Open)
+            .answer(204, "The connection is open and stays for `http.idle_secs`.", Body::Empty),
+        Operation::new("guest_create", Post, "/v1/guest", "Makes a viewer's token without a login.")
+            .by(Server::Entry, Access::Open)
+            .body::<guest::GuestRequest>()
+            .answers::<guest::GuestAnswer>(200, "A token for all rooms.")
+            .refuses(&[Code::BadText]),
+    ]
+}

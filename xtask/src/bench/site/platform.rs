@@ -1,0 +1,126 @@
+//! The whole platform in one process, with a client that posts over HTTP.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::admin::{self, sleep};
+use super::gateway::empty_folder;
+use super::{Build, Callgrind, Part, Process, ROOM};
+use crate::run::command;
+
+const PUBLIC: &str = "127.0.0.1:18486";
+const ADMIN: &str = "127.0.0.1:18487";
+/// A recording of one message: its replay opens the room.
+const RECORDING: &str = "<i><d p=\"0.1,1,25,16777215,1700000000,0,a1b2c3d4,1\">first</d></i>";
+/// Limits above the load, and bounds that a slow process does not reach.
+const LIMITS: [(&str, &str); 5] = [
+    ("BARRAGE_UPLINK__LIMITS__USER_PER_S", "1000000"),
+    ("BARRAGE_UPLINK__LIMITS__ADDRESS_PER_S", "1000000"),
+    ("BARRAGE_UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", "1000000"),
+    ("BARRAGE_GATEWAY__PING_MARGIN_MS", "600000"),
+    ("BARRAGE_GATEWAY__OVERLOAD__RAISE_MS", "600000"),
+];
+
+/// A running `barrage up` without NATS, whose instructions are counted.
+pub(crate) struct Platform {
+    pub(crate) process: Process,
+    token: String,
+    posts: u32,
+    /// Connection of the client that posts.
+    client: Option<BufReader<TcpStream>>,
+}
+
+impl Platform {
+    /// Starts a binary in an empty folder, with more variables in its environment.
+    pub(crate) fn start(
+        binary: &str,
+        environment: &[(String, String)],
+        callgrind: &Callgrind,
+    ) -> anyhow::Result<Platform> {
+        let folder = empty_folder("platform")?;
+        let data = folder.join("data").display().to_string();
+        let recording = folder.join("one.xml").display().to_string();
+        std::fs::write(&recording, RECORDING)?;
+        let arguments = ["up", "--listen", PUBLIC, "--admin-listen", ADMIN, "--data-dir", &data];
+        let arguments = [&arguments[..], &["--room", ROOM, "--replay", &recording]].concat();
+        let mut started = callgrind.command(binary, &arguments);
+        started.envs(LIMITS);
+        started.envs(environment.iter().cloned());
+        let log = std::fs::File::create(folder.join("platform.log"))?;
+        let process = Process(started.stdout(Stdio::null()).stderr(log).spawn()?);
+        admin::wait_ready(ADMIN)?;
+        let arguments = ["token", "--user", "bench", "--room", ROOM, "--role", "viewer", "--data-dir", &data];
+        let output = command(binary, &arguments).output()?;
+        let token = String::from_utf8(output.stdout)?.trim().to_owned();
+        Ok(Platform { process, token, posts: 0, client: None })
+    }
+
+    /// Opens viewers' connections and waits until all have joined.
+    pub(crate) fn viewers(&self, build: &Build, viewers: u32) -> anyhow::Result<Part> {
+        Part::viewers(build, PUBLIC, viewers, &["--one-in", "1000000"])
+    }
+
+    /// Posts chat messages at a rate over one connection. Each must be broadcast.
+    pub(crate) fn post(&mut self, posts: u32, per_s: f64) -> anyhow::Result<()> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(BufReader::new(TcpStream::connect(PUBLIC)?)),
+        };
+        let started = Instant::now();
+        for n in 0..posts {
+            sleep(Duration::from_secs_f64(f64::from(n) / per_s).saturating_sub(started.elapsed()));
+            self.posts += 1;
+            let (token, id) = (&self.token, self.posts);
+            let body = format!("{{\"type\":\"chat\",\"id\":\"c-{id}\",\"text\":\"{}\"}}", words(id));
+            let request = format!(
+                "POST /v1/rooms/{ROOM}/messages HTTP/1.1\r\nHost: {PUBLIC}\r\nAuthorization: Bearer {token}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            client.get_mut().write_all(request.as_bytes())?;
+            let answer = read_answer(client)?;
+            ensure!(answer.contains("\"broadcast\""), "post {id} was not broadcast: {answer}");
+        }
+        Ok(())
+    }
+
+    /// Returns a metric, summed over all series with `label` in their labels.
+    pub(crate) fn metric(name: &str, label: &str) -> anyhow::Result<f64> {
+        admin::metric(ADMIN, name, label)
+    }
+}
+
+/// Returns a text of fixed length that differs from all others by letters: the rule against repeats
+/// may ignore digits.
+fn words(n: u32) -> String {
+    let letter = |digit: u32| char::from(b'a' + (n / 26_u32.pow(digit) % 26) as u8);
+    let word: String = (0..4).map(letter).collect();
+    format!("a text about {word}, as long as chat is")
+}
+
+/// Reads one HTTP response and returns its body.
+fn read_answer(answers: &mut impl BufRead) -> anyhow::Result<String> {
+    let (mut status, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        ensure!(answers.read_line(&mut line)? > 0, "the server closed the connection after {status:?}");
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().with_context(|| format!("not a length: {value}"))?;
+        }
+        if status.is_empty() {
+            status = line;
+        }
+    }
+    let mut body = vec![0; length];
+    answers.read_exact(&mut body)?;
+    Ok(String::from_utf8(body)?)
+}
