@@ -1,5 +1,7 @@
 //! Runs the tests in tiers: fast, CI's, and full.
 
+mod again;
+mod reports;
 mod slowest;
 
 use std::fs::File;
@@ -8,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
+use self::again::Again;
 use crate::run::{command, note, root, run};
 use crate::web::{self, BrowserTests};
 use crate::{chart, fault, lint, setup};
@@ -41,12 +44,26 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     web::check_current()?;
     run(nextest("together", &["--no-run"])?)?;
     let browser = Browser::start()?;
-    let together = run(nextest("together", &["--no-fail-fast"])?);
+    let mut together = run(nextest("together", &["--no-fail-fast"])?);
     // Tests that measure time begin when the browser has ended.
-    let browser = browser.finish();
-    let stage = run(web::browser_tests(BrowserTests::Alone)?);
-    let alone = run(nextest("alone", &["--no-fail-fast"])?);
+    let mut browser = browser.finish();
+    let mut again = Again::default();
+    if together.is_err() {
+        together = again.tests("together");
+    }
+    if browser.is_err() {
+        browser = again.browser(BrowserTests::Beside);
+    }
+    let mut stage = run(web::browser_tests(BrowserTests::Alone)?);
+    if stage.is_err() {
+        stage = again.browser(BrowserTests::Alone);
+    }
+    let mut alone = run(nextest("alone", &["--no-fail-fast"])?);
+    if alone.is_err() {
+        alone = again.tests("alone");
+    }
     slowest::print(&["together", "alone"])?;
+    again.print()?;
     together.and(browser).and(stage).and(alone)?;
     if tier == Tier::Full {
         // A check of all its dependencies, which the other builds do not share.

@@ -42,9 +42,11 @@ async fn flash_crowd_gets_slots_at_the_rate_of_the_fleet() {
         }
     };
     let took_secs = (barrage_clock::unix_ms() - started_ms) / 1_000 + 1;
-    assert!((20..=22 + 80 * took_secs).contains(&at_once), "{at_once}");
+    // Nobody joins, so after 5 s entry gives back three quarters of the slots that were due.
+    let later = 80 * took_secs + 60 * took_secs.saturating_sub(5);
+    assert!((20..=22 + later).contains(&at_once), "{at_once}");
     let given = at_once + tickets.len() as u64;
-    assert!((4_800..=4_802 + 80 * took_secs).contains(&given), "{given}");
+    assert!((4_800..=4_802 + later).contains(&given), "{given}");
     assert!(tickets.iter().all(|(wait_ms, _)| (250..=60_000).contains(wait_ms)));
     assert_eq!(turned_away.code, Code::Overloaded);
     assert!((30_000..=60_000).contains(&turned_away.retry_after_ms.unwrap()));

@@ -1,0 +1,43 @@
+//! The second run of failed tests, alone: it tells a busy machine from a defect.
+
+use super::{nextest, reports};
+use crate::run::{run, say};
+use crate::web::{self, BrowserTests};
+use anyhow::bail;
+
+/// Maximum tests of a profile that run a second time. More failures are no accident of a busy machine.
+const TESTS_MAX: usize = 8;
+
+/// The tests that passed only in their second run.
+#[derive(Debug, Default)]
+pub(super) struct Again(Vec<String>);
+
+impl Again {
+    /// Runs the failed tests of a profile once more, one at a time with nothing beside them.
+    ///
+    /// # Errors
+    /// A test failed again, or too many had failed.
+    pub(super) fn tests(&mut self, profile: &str) -> anyhow::Result<()> {
+        let failed: Vec<_> = reports::cases(profile).into_iter().filter(|case| case.failed).collect();
+        if failed.is_empty() || failed.len() > TESTS_MAX {
+            bail!("{} tests failed beside others; up to {TESTS_MAX} are run again", failed.len());
+        }
+        let one = |case: &reports::Case| format!("(binary_id(={}) & test(={}))", case.binary, case.name);
+        let filter = failed.iter().map(one).collect::<Vec<_>>().join(" | ");
+        run(nextest("again", &["--no-fail-fast", "--filterset", &filter])?)?;
+        self.0.extend(failed.into_iter().map(|case| format!("{} {}", case.binary, case.name)));
+        Ok(())
+    }
+
+    /// Runs a group of the browser's tests once more, with nothing beside them.
+    pub(super) fn browser(&mut self, which: BrowserTests) -> anyhow::Result<()> {
+        run(web::browser_tests(which)?)?;
+        self.0.push(format!("the browser's tests {which:?}"));
+        Ok(())
+    }
+
+    /// Names the tests that passed only alone: each is a defect of the test, or of the code under load.
+    pub(super) fn print(&self) -> anyhow::Result<()> {
+        self.0.iter().try_for_each(|name| say(&format!("FLAKY: failed at first, passed alone: {name}")))
+    }
+}
