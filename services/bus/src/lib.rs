@@ -38,12 +38,13 @@ pub use registry::{
 };
 pub use settings::Settings;
 pub use settings::action::{ACTIONS_PER_ROOM_MAX, ActionLog, ActionRecord, ActionResult};
+pub use settings::attribute::{AttributeChange, RoomAttributes, removed_version};
 pub use settings::change::{Change, Changed, Setting};
 pub use settings::error::{ChangeError, PREWARMS_MAX};
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
 pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
-pub use settings::room::{Pinned, Prewarm, RoomPatch, RoomSettings};
+pub use settings::room::{Prewarm, RoomPatch, RoomSettings};
 pub use settings::sampling::SamplingOverlay;
 pub use settings::switch::{SwitchError, SwitchView, Switches};
 pub use settings_store::SettingsStore;

@@ -28,6 +28,11 @@ fn code(error: &ChangeError) -> Code {
         ChangeError::UnknownRoom => Code::UnknownRoom,
         ChangeError::Switch(SwitchError::Unknown) | ChangeError::UnknownPrewarm => Code::NotFound,
         ChangeError::Switch(SwitchError::Value(..)) => Code::BadRequest,
-        ChangeError::PrewarmsFull | ChangeError::ActionConflict | ChangeError::RolesFull => Code::Conflict,
+        ChangeError::PrewarmsFull
+        | ChangeError::ActionConflict
+        | ChangeError::RolesFull
+        | ChangeError::AttributeVersion(_)
+        | ChangeError::AttributesFull
+        | ChangeError::AttributesTooLarge => Code::Conflict,
     }
 }

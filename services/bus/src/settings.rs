@@ -1,6 +1,7 @@
 //! Settings that are in force on all instances at once: rooms, restrictions, switches, revocations.
 
 pub(crate) mod action;
+pub(crate) mod attribute;
 pub(crate) mod change;
 pub(crate) mod error;
 pub(crate) mod restriction;
@@ -11,13 +12,16 @@ pub(crate) mod sampling;
 pub(crate) mod switch;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use barrage_protocol::state::RoomState;
 use barrage_protocol::{RoomId, UserId};
 
 use self::action::ActionLog;
+use self::attribute::RoomAttributes;
 use self::change::{Setting, SettingKey};
 use self::restriction::{Restriction, Restrictions};
 use self::revocation::Revocations;
@@ -37,6 +41,8 @@ pub struct Settings {
     pub roles: HashMap<RoomId, RoomRoles>,
     /// The last actions of rooms that had one.
     pub actions: HashMap<RoomId, ActionLog>,
+    /// Attributes of rooms; rooms that never had one may be absent.
+    pub attributes: HashMap<RoomId, RoomAttributes>,
     /// Switches that operators set; the default until one is set.
     pub switches: Switches,
     /// Sampling of traces, as far as it differs from the configuration. The same allocation until a
@@ -69,6 +75,14 @@ impl Settings {
         self.restrictions.get(&(room.clone(), user.clone()))?.gravest(now_ms)
     }
 
+    /// Returns the whole state of a room as these settings have it; empty for an unknown room.
+    #[must_use]
+    pub fn room_state(&self, room: &RoomId) -> RoomState {
+        let Some(settings) = self.rooms.get(room) else { return RoomState::default() };
+        let attributes = self.attributes.get(room).map(RoomAttributes::state).unwrap_or_default();
+        RoomState { attributes, ..settings.state() }
+    }
+
     /// Returns the value under a key: a change starts from it.
     pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
         match key {
@@ -80,6 +94,7 @@ impl Settings {
             }
             SettingKey::Roles(room) => self.roles.get(room).cloned().map(Setting::Roles),
             SettingKey::Actions(room) => self.actions.get(room).cloned().map(Setting::Actions),
+            SettingKey::Attributes(room) => self.attributes.get(room).cloned().map(Setting::Attributes),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
             SettingKey::Revocation(Some(user)) => {
                 self.revocations.by_user.get(user).copied().map(Setting::RevokedBefore)
@@ -107,6 +122,10 @@ impl Settings {
             (SettingKey::Roles(room), _) => drop(self.roles.remove(&room)),
             (SettingKey::Actions(room), Some(Setting::Actions(log))) => drop(self.actions.insert(room, log)),
             (SettingKey::Actions(room), _) => drop(self.actions.remove(&room)),
+            (SettingKey::Attributes(room), Some(Setting::Attributes(attributes))) => {
+                self.attributes.insert(room, attributes);
+            }
+            (SettingKey::Attributes(room), _) => drop(self.attributes.remove(&room)),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use barrage_protocol::RoomId;
 use tokio::sync::watch;
 
 use crate::config::BusConfig;
@@ -22,6 +23,10 @@ pub trait SettingsStore: Send + Sync + 'static {
     /// in force in this process. Two concurrent changes of one value both take effect, whichever
     /// processes make them.
     async fn change(&self, change: Change) -> Result<Changed, BusError>;
+
+    /// Returns when the settings of this process have all changes of a room's state that were durable
+    /// before the call, whichever process made them.
+    async fn catch_up(&self, room: &RoomId) -> Result<(), BusError>;
 }
 
 impl Settings {
@@ -58,6 +63,9 @@ impl Settings {
                 let is_full = !known.contains_key(user) && known.len() >= limits.revocations_max;
                 refuse_if(is_full, BusError::Full("revocation"))
             }
+            Change::Attribute { room, .. } => {
+                refuse_if(!self.rooms.contains_key(room), BusError::Refused(ChangeError::UnknownRoom))
+            }
             Change::Patch(room, RoomPatch::SetPrewarm(prewarm)) => {
                 let live = self.prewarms(now_ms);
                 let is_new = !live.iter().any(|(of, known)| *of == room && known.at_ms == prewarm.at_ms);
@@ -70,6 +78,7 @@ impl Settings {
             | Change::SeeRole { .. }
             | Change::BeginAction { .. }
             | Change::EndAction { .. }
+            | Change::ExpireAttribute { .. }
             | Change::Switch { .. }
             | Change::Sampling(_)
             | Change::Revoke { .. } => Ok(()),

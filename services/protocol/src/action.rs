@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::attribute::AttributeRule;
 use crate::{MessageId, Sequence, UserId};
 
 /// Body of `POST /v1/rooms/{room}/actions`: one action, under an id that its sender chose.
@@ -103,6 +104,12 @@ pub enum Action {
         /// Role from now on; `viewer` takes the room's role back.
         role: RoomRole,
     },
+    /// Sets who may write which attributes of the room; it replaces all rules. Needs a host.
+    AttributeRules {
+        /// At most 16 rules; the longest prefix of a key counts, and without one moderators may write.
+        #[schemars(length(max = 16))]
+        rules: Vec<AttributeRule>,
+    },
 }
 
 impl Action {
@@ -125,6 +132,7 @@ impl Action {
             Action::Announce { .. } => "announce",
             Action::Warn { .. } => "warn",
             Action::Role { .. } => "role",
+            Action::AttributeRules { .. } => "attribute_rules",
         }
     }
 
@@ -146,7 +154,8 @@ impl Action {
             | Action::MuteAll { .. }
             | Action::Pin { .. }
             | Action::Unpin {}
-            | Action::Announce { .. } => None,
+            | Action::Announce { .. }
+            | Action::AttributeRules { .. } => None,
         }
     }
 }
@@ -178,6 +187,22 @@ pub struct RoleRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1_000))]
     pub reason: Option<String>,
+}
+
+/// Answer to `GET /v1/rooms/{room}/roles`: the roles that the room gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolesAnswer {
+    /// Users with a role, in the order of their ids; at most 100.
+    pub roles: Vec<GivenRole>,
+}
+
+/// A user's role that the room gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenRole {
+    /// User with the role.
+    pub user: UserId,
+    /// Role in this room, beside that of the user's token.
+    pub role: RoomRole,
 }
 
 /// Answer to an action, which is durable and in force by then.

@@ -38,11 +38,7 @@ thread_local! {
 /// Deflates `bytes` with an effort from 0 (no compression) to 9.
 #[must_use]
 pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
-    let effort = effort.min(EFFORT_MAX);
-    STATES.with_borrow_mut(|states| {
-        let state =
-            states[effort as usize].get_or_insert_with(|| Compress::new(Compression::new(effort), false));
-        state.reset();
+    with_state(effort, |state| {
         state.set_dictionary(DICTIONARY.as_bytes()).expect("a new stream takes a dictionary");
         let mut deflated = Vec::with_capacity(bytes.len() / 3 + 64);
         loop {
@@ -53,6 +49,62 @@ pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
                 Status::Ok | Status::BufError => deflated.reserve(deflated.capacity().max(64)),
             }
         }
+    })
+}
+
+/// Deflates `bytes` as a part of other streams: it refers to nothing before it, not even to the
+/// dictionary, and ends at a byte. [`deflate_around`] makes a stream of it.
+#[must_use]
+pub fn deflate_part(bytes: &[u8], effort: u32) -> Vec<u8> {
+    with_state(effort, |state| {
+        let mut part = Vec::with_capacity(bytes.len() / 3 + 64);
+        flushed(state, bytes, &mut part);
+        part
+    })
+}
+
+/// Deflates `head`, appends a part of [`deflate_part`], and ends the stream with `tail` as it is. The
+/// tail has at most 65,535 bytes.
+#[must_use]
+pub fn deflate_around(head: &[u8], part: &[u8], tail: &[u8], effort: u32) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(head.len() + part.len() + tail.len() + 64);
+    with_state(effort, |state| {
+        state.set_dictionary(DICTIONARY.as_bytes()).expect("a new stream takes a dictionary");
+        flushed(state, head, &mut deflated);
+    });
+    deflated.extend_from_slice(part);
+    let len = u16::try_from(tail.len()).unwrap_or(u16::MAX);
+    // The last block, stored: one byte, the length and its complement.
+    deflated.push(1);
+    deflated.extend_from_slice(&len.to_le_bytes());
+    deflated.extend_from_slice(&(!len).to_le_bytes());
+    deflated.extend_from_slice(&tail[..len.into()]);
+    deflated
+}
+
+/// Compresses all bytes up to the border of a byte, behind which another part may follow.
+fn flushed(state: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) {
+    loop {
+        let read = usize::try_from(state.total_in()).unwrap_or(bytes.len());
+        let room = out.capacity() - out.len();
+        let before = out.len();
+        state.compress_vec(&bytes[read..], out, FlushCompress::Full).expect("compressing memory cannot fail");
+        // A flush is complete when it leaves room in the output.
+        if out.len() - before < room && state.total_in() == bytes.len() as u64 {
+            return;
+        }
+        out.reserve(out.capacity().max(64));
+    }
+}
+
+/// Calls `with` with this thread's state for an effort, as new.
+fn with_state<T>(effort: u32, with: impl FnOnce(&mut Compress) -> T) -> T {
+    let effort = effort.min(EFFORT_MAX);
+    STATES.with_borrow_mut(|states| {
+        let state =
+            states[effort as usize].get_or_insert_with(|| Compress::new(Compression::new(effort), false));
+        state.reset();
+        with(state)
     })
 }
 
@@ -89,6 +141,20 @@ mod tests {
         assert!(matches!(inflate(&bomb, 4096), Err(InflateError::TooLarge(4096))));
         assert_eq!(inflate(&deflate(b"abc", 6), 3).unwrap(), b"abc");
         assert!(matches!(inflate(&deflate(b"abc", 6), 2), Err(InflateError::TooLarge(2))));
+    }
+
+    #[test]
+    fn a_part_is_shared_by_streams() {
+        let (head, tail) = (br#"{"type":"hello","room":"demo","state":"#, b"}");
+        for bytes in [0, 1, 500, 70_000_usize] {
+            let text: String = (0..bytes).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+            for effort in [0, 1, 3, 6, 9] {
+                let part = deflate_part(text.as_bytes(), effort);
+                let whole = deflate_around(head, &part, tail, effort);
+                let expected = [&head[..], text.as_bytes(), tail].concat();
+                assert!(inflate(&whole, 1 << 20).unwrap() == expected, "{bytes} bytes, effort {effort}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::batch::{LeftOut, Pulse};
 use crate::code::Refusal;
 use crate::entry::Endpoint;
 use crate::facts::ClientFacts;
+use crate::state::RoomState;
 use crate::{Class, RoomId, Sequence, TraceId, UserId};
 
 /// Largest frame of a client in bytes; a larger one ends the connection.
@@ -99,6 +100,9 @@ pub struct Hello {
     pub resume: bool,
     /// Viewers of the room on this gateway.
     pub online: u64,
+    /// State of the room, at `sequence` or newer. Servers of earlier releases send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Box<RoomState>>,
 }
 
 /// Messages in chain order over the range (`previous`, `sequence`].
@@ -123,6 +127,10 @@ pub struct Batch {
     /// Outcome of a resume or a repair; absent on other batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<RepairAnswer>,
+    /// State of the room, at `sequence` or newer: in a poll's answer without `after`, and beside the
+    /// repair outcome `gone`, after which signals may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Box<RoomState>>,
 }
 
 /// One message of a batch; its body stays unparsed.

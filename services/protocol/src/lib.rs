@@ -5,6 +5,7 @@
 //! `docs/reference/protocol.md` is the human-readable form; a test parses its examples.
 
 pub mod action;
+pub mod attribute;
 pub mod batch;
 pub mod class;
 pub mod code;
@@ -15,6 +16,7 @@ pub mod frame;
 pub mod id;
 pub mod message;
 pub mod post;
+pub mod state;
 pub mod subprotocol;
 pub mod trace;
 

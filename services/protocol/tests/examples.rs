@@ -186,6 +186,7 @@ fn every_action_has_an_example() {
         "announce",
         "warn",
         "role",
+        "attribute_rules",
     ];
     let actions = read::<ActionRequest>("action");
     let label = |request: &ActionRequest| match request.action {
@@ -203,7 +204,8 @@ fn every_action_has_an_example() {
         | Action::Unpin {}
         | Action::Announce { .. }
         | Action::Warn { .. }
-        | Action::Role { .. } => request.action.label(),
+        | Action::Role { .. }
+        | Action::AttributeRules { .. } => request.action.label(),
     };
     all_shown("actions", actions.iter().map(label), &all);
     read::<RoleRequest>("role");

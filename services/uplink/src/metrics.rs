@@ -15,7 +15,7 @@ const HISTORY_BUCKETS_S: [f64; 13] =
     [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The actions of moderators, as [`Action::label`] names them.
-const ACTIONS: [&str; 15] = [
+const ACTIONS: [&str; 16] = [
     "recall",
     "purge",
     "clear",
@@ -31,6 +31,7 @@ const ACTIONS: [&str; 15] = [
     "announce",
     "warn",
     "role",
+    "attribute_rules",
 ];
 
 /// Prometheus handles of an uplink, registered once per process.

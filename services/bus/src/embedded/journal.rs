@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL,
   PRIMARY KEY (room, user)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS roles (room TEXT PRIMARY KEY, roles TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS actions (room TEXT PRIMARY KEY, actions TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attributes (room TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sampling (id INTEGER PRIMARY KEY CHECK (id = 0), sampling TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT NOT NULL) WITHOUT ROWID;
@@ -232,6 +233,9 @@ impl Journal {
         self.each(&mut settings, "SELECT actions, room FROM actions", |row| {
             Ok(SettingKey::Actions(row::room(row, 1)?))
         })?;
+        self.each(&mut settings, "SELECT attributes, room FROM attributes", |row| {
+            Ok(SettingKey::Attributes(row::room(row, 1)?))
+        })?;
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
         self.each(&mut settings, "SELECT sampling FROM sampling", |_| Ok(SettingKey::Sampling))?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
@@ -355,6 +359,13 @@ impl Journal {
             ),
             (SettingKey::Actions(room), None) => {
                 connection.execute("DELETE FROM actions WHERE room = ?1", [room.as_str()])
+            }
+            (SettingKey::Attributes(room), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO attributes (room, attributes) VALUES (?1, ?2)",
+                params![room.as_str(), json],
+            ),
+            (SettingKey::Attributes(room), None) => {
+                connection.execute("DELETE FROM attributes WHERE room = ?1", [room.as_str()])
             }
             (SettingKey::Switches, Some(json)) => {
                 connection.execute("INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)", [json])

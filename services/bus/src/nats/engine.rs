@@ -281,6 +281,10 @@ impl SettingsStore for NatsBus {
     async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.settings.change(change).await
     }
+
+    async fn catch_up(&self, room: &RoomId) -> Result<(), BusError> {
+        self.settings.catch_up(room).await
+    }
 }
 
 #[async_trait]

@@ -5,11 +5,13 @@
 //! pure; the engines apply a change under compare-and-swap on the value's revision.
 
 use barrage_protocol::action::RoomRole;
+use barrage_protocol::attribute::AttributeKey;
 use barrage_protocol::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::action::{ActionLog, ActionRecord, ActionResult};
+use super::attribute::{AttributeChange, RoomAttributes};
 use super::error::ChangeError;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
 use super::role::RoomRoles;
@@ -78,6 +80,22 @@ pub enum Change {
         /// Result for those who ask again.
         result: ActionResult,
     },
+    /// Sets or removes an attribute of a room, within the room's bounds and under its version.
+    Attribute {
+        /// Room of the attribute.
+        room: RoomId,
+        /// Key, value and condition of the change, and the request that it comes from.
+        change: AttributeChange,
+    },
+    /// Removes an attribute that is over, unless it has changed since.
+    ExpireAttribute {
+        /// Room of the attribute.
+        room: RoomId,
+        /// Key of the attribute.
+        key: AttributeKey,
+        /// Version of the attribute that is over.
+        version: u64,
+    },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
         /// Name of the switch, one of those that [`Switches::list`] returns.
@@ -125,6 +143,12 @@ impl Changed {
         self.after.as_ref().and_then(Setting::actions).cloned().unwrap_or_default()
     }
 
+    /// Returns the room's attributes after the change; none for changes of other things.
+    #[must_use]
+    pub fn attributes(&self) -> RoomAttributes {
+        self.after.as_ref().and_then(Setting::attributes).cloned().unwrap_or_default()
+    }
+
     /// Returns the switches after the change; the default for changes of other things.
     #[must_use]
     pub fn switches(&self) -> Switches {
@@ -149,6 +173,8 @@ pub(crate) enum SettingKey {
     Roles(RoomId),
     /// The last actions of a room.
     Actions(RoomId),
+    /// All attributes of a room.
+    Attributes(RoomId),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
 }
@@ -165,6 +191,8 @@ pub enum Setting {
     Roles(RoomRoles),
     /// The last actions of one room; they are never removed.
     Actions(ActionLog),
+    /// Attributes of one room, all in one value; they are never removed.
+    Attributes(RoomAttributes),
     /// Switches of the platform, all in one value.
     Switches(Switches),
     /// Sampling of traces, as far as it differs from the configuration.
@@ -190,6 +218,10 @@ impl Setting {
         if let Setting::Actions(log) = self { Some(log) } else { None }
     }
 
+    fn attributes(&self) -> Option<&RoomAttributes> {
+        if let Setting::Attributes(attributes) = self { Some(attributes) } else { None }
+    }
+
     fn switches(&self) -> Option<Switches> {
         if let Setting::Switches(switches) = self { Some(*switches) } else { None }
     }
@@ -213,6 +245,7 @@ impl Setting {
             SettingKey::Restriction(..) => Setting::Restrictions(serde_json::from_slice(json)?),
             SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
             SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
+            SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
             SettingKey::Switches => Setting::Switches(serde_json::from_slice(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
@@ -232,6 +265,9 @@ impl Change {
             Change::BeginAction { room, .. } | Change::EndAction { room, .. } => {
                 SettingKey::Actions(room.clone())
             }
+            Change::Attribute { room, .. } | Change::ExpireAttribute { room, .. } => {
+                SettingKey::Attributes(room.clone())
+            }
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
@@ -248,6 +284,7 @@ impl Change {
         let restrictions = || current.and_then(Setting::restrictions).unwrap_or_default();
         let roles = || current.and_then(Setting::roles).cloned().unwrap_or_default();
         let actions = || current.and_then(Setting::actions).cloned().unwrap_or_default();
+        let attributes = || current.and_then(Setting::attributes).cloned().unwrap_or_default();
         let in_force = |changed: Restrictions| {
             let left = Restrictions {
                 mute_until_ms: changed.until_ms(RestrictionKind::Mute, now_ms),
@@ -256,7 +293,9 @@ impl Change {
             (!left.is_over(now_ms)).then_some(Setting::Restrictions(left))
         };
         Ok(match self {
-            Change::Room(_, settings) => Some(Setting::Room(settings.clone())),
+            Change::Room(_, settings) => {
+                Some(Setting::Room(settings.clone().versioned(current.and_then(Setting::room), now_ms)))
+            }
             Change::Patch(_, patch) => {
                 Some(Setting::Room(patch.apply(current.and_then(Setting::room), now_ms)?))
             }
@@ -266,6 +305,12 @@ impl Change {
             Change::SeeRole { user, role, .. } => Some(Setting::Roles(roles().see(user, *role))),
             Change::BeginAction { record, .. } => Some(Setting::Actions(actions().begin(record)?)),
             Change::EndAction { key, result, .. } => Some(Setting::Actions(actions().end(*key, *result))),
+            Change::Attribute { change, .. } => {
+                Some(Setting::Attributes(attributes().changed(change, now_ms)?))
+            }
+            Change::ExpireAttribute { key, version, .. } => {
+                Some(Setting::Attributes(attributes().without_expired(key, *version)))
+            }
             Change::Switch { name, value } => {
                 let switches = current.and_then(Setting::switches).unwrap_or_default();
                 Some(Setting::Switches(switches.with(name, value.clone())?))
@@ -285,8 +330,9 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::room::{Pinned, Prewarm};
+    use crate::settings::room::Prewarm;
     use barrage_protocol::Sequence;
+    use barrage_protocol::state::PinnedMessage;
 
     const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -305,7 +351,7 @@ mod tests {
         let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
         let put =
             |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
-        let pinned = Pinned { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
+        let pinned = PinnedMessage { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
         let mut room = patched(None, put(Some("A"))).unwrap();
         let patches = [
             RoomPatch::MuteAll(true),
@@ -325,18 +371,21 @@ mod tests {
             stream_started_at_ms: NOW_MS,
             pinned: Some(pinned),
             prewarms: vec![prewarm],
+            attribute_rules: vec![],
+            version: NOW_MS + 5,
+            pinned_version: NOW_MS + 4,
         };
         assert_eq!(room, expected);
         let opened = patched(Some(&room), put(None)).unwrap();
-        assert_eq!(opened, RoomSettings { closed: false, ..expected.clone() });
+        assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 6, ..expected.clone() });
         let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
         assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
         let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
-        assert_eq!(cancelled, RoomSettings { prewarms: vec![], ..expected });
+        assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 6, ..expected });
         let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
         assert_eq!(other, cancelled, "another message is pinned");
         let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
-        assert_eq!(unpinned.pinned, None);
+        assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 7));
         let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
         assert_eq!(again, Err(ChangeError::UnknownPrewarm));
     }

@@ -1,5 +1,7 @@
 //! Why a change does not fit the settings.
 
+use barrage_protocol::attribute::{ATTRIBUTES_BYTES_MAX, ATTRIBUTES_PER_ROOM_MAX};
+
 use super::role::ROLES_PER_ROOM_MAX;
 use super::switch::SwitchError;
 
@@ -27,4 +29,13 @@ pub enum ChangeError {
     /// The room gives [`ROLES_PER_ROOM_MAX`] roles already.
     #[error("a room gives at most {ROLES_PER_ROOM_MAX} roles; take one back first")]
     RolesFull,
+    /// The attribute has another version than the change names; 0 when it does not exist.
+    #[error("if_version: the attribute has version {0} now (0: it does not exist); read it and try again")]
+    AttributeVersion(u64),
+    /// The room has [`ATTRIBUTES_PER_ROOM_MAX`] attributes already.
+    #[error("a room has at most {ATTRIBUTES_PER_ROOM_MAX} attributes; remove one first")]
+    AttributesFull,
+    /// The keys and texts of the room would exceed [`ATTRIBUTES_BYTES_MAX`] bytes.
+    #[error("the attributes of a room have at most {ATTRIBUTES_BYTES_MAX} bytes together; remove one first")]
+    AttributesTooLarge,
 }

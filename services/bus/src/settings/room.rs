@@ -1,11 +1,13 @@
 //! Settings of one room, and patches that change one of them.
 
 use barrage_protocol::Sequence;
+use barrage_protocol::attribute::{AttributeKey, AttributeRule, WriterRole};
+use barrage_protocol::state::{PinnedMessage, RoomState, StateSettings, Versioned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::error::ChangeError;
+use super::version::next_version;
 
 /// Settings of one room, in force on all instances; a field absent in storage has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,16 +28,61 @@ pub struct RoomSettings {
     pub prewarms: Vec<Prewarm>,
     /// Message that moderators pinned; pages show it until it is unpinned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pinned: Option<Pinned>,
+    pub pinned: Option<PinnedMessage>,
+    /// Who may write which attributes; the longest prefix counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attribute_rules: Vec<AttributeRule>,
+    /// Version of the last change of these settings; grows with each change.
+    pub version: u64,
+    /// Version of the last change of `pinned`.
+    pub pinned_version: u64,
 }
 
-/// A pinned message, as it was broadcast.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Pinned {
-    /// Position of the message in the room's chain.
-    pub sequence: Sequence,
-    /// Body of the message.
-    pub message: Value,
+impl RoomSettings {
+    /// Returns the room's state as far as these settings have it: all but attributes.
+    #[must_use]
+    pub fn state(&self) -> RoomState {
+        let settings = StateSettings {
+            title: self.title.clone(),
+            closed: self.closed,
+            mute_all: self.mute_all,
+            slow_mode_secs: self.slow_mode_secs,
+            stream_started_at_ms: self.stream_started_at_ms,
+        };
+        RoomState {
+            settings: Some(Versioned::new(self.version, Some(settings))),
+            pinned: self.state_pinned(),
+            ..RoomState::default()
+        }
+    }
+
+    /// Returns the pinned message as a part of the room's state; `None` where none was ever pinned.
+    #[must_use]
+    pub fn state_pinned(&self) -> Option<Versioned<PinnedMessage>> {
+        let was_changed = self.pinned_version > 0 || self.pinned.is_some();
+        was_changed.then(|| Versioned::new(self.pinned_version, self.pinned.clone()))
+    }
+
+    /// Returns the least role that may write an attribute.
+    #[must_use]
+    pub fn attribute_writer(&self, key: &AttributeKey) -> WriterRole {
+        let rules = self.attribute_rules.iter().filter(|rule| key.as_str().starts_with(&rule.prefix));
+        rules.max_by_key(|rule| rule.prefix.len()).map(|rule| rule.role).unwrap_or_default()
+    }
+
+    /// Gives a change behind `before` its versions. Without a change the versions stay.
+    pub(crate) fn versioned(mut self, before: Option<&RoomSettings>, now_ms: u64) -> RoomSettings {
+        let (version, pinned_version) = before.map_or((0, 0), |it| (it.version, it.pinned_version));
+        (self.version, self.pinned_version) = (version, pinned_version);
+        if before == Some(&self) {
+            return self;
+        }
+        self.version = next_version(version, now_ms);
+        if before.and_then(|it| it.pinned.as_ref()) != self.pinned.as_ref() {
+            self.pinned_version = self.version;
+        }
+        self
+    }
 }
 
 /// An announcement of many viewers at a known time: the fleet is scaled out before they come.
@@ -82,12 +129,14 @@ pub enum RoomPatch {
         secs: u32,
     },
     /// Pins a message; it replaces the one that was pinned before.
-    Pin(Pinned),
+    Pin(PinnedMessage),
     /// Removes the pinned message; changes nothing when there is none.
     Unpin {
         /// Removes the pinned message only when it is the one at this position.
         only: Option<Sequence>,
     },
+    /// Replaces the rules that say who may write which attributes.
+    AttributeRules(Vec<AttributeRule>),
     /// Closes the room: joins and posts are refused from now on.
     Close,
     /// Adds a pre-warm, or replaces the one for the same time.
@@ -126,6 +175,7 @@ impl RoomPatch {
             RoomPatch::Unpin { only } => {
                 after.pinned = after.pinned.filter(|pinned| only.is_some_and(|only| only != pinned.sequence));
             }
+            RoomPatch::AttributeRules(rules) => after.attribute_rules.clone_from(rules),
             RoomPatch::Close => after.closed = true,
             RoomPatch::SetPrewarm(prewarm) => {
                 after.prewarms.retain(|known| known.at_ms != prewarm.at_ms && !known.is_over(now_ms));
@@ -140,6 +190,6 @@ impl RoomPatch {
                 }
             }
         }
-        Ok(after)
+        Ok(after.versioned(room, now_ms))
     }
 }

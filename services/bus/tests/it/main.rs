@@ -51,6 +51,7 @@ on_both_engines!(
     repair::messages_older_than_retention_are_gone,
     messages::a_message_for_one_user_is_not_in_the_room,
     messages::pulses_reach_the_room_without_a_position,
+    attributes::attributes_are_exact_over_processes,
     settings::settings_are_in_force_when_the_change_returns,
     settings::concurrent_changes_of_two_processes_both_take_effect,
     settings::a_change_of_something_unknown_is_refused,

@@ -18,6 +18,7 @@ fn batch(from: u64, to: u64, repair: bool) -> Batch {
         left_out: Default::default(),
         pulse: None,
         repair: repair.then_some(RepairAnswer { outcome: RepairOutcome::Complete, skipped: 0 }),
+        state: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) async fn connect(
         sequence: position,
         resume: after.is_some(),
         online: 0,
+        state: first.state.clone(),
     };
     let (frames, incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);

@@ -79,6 +79,7 @@ pub(super) async fn handle(
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),
+        state: None,
     });
     if !room.is_probe() {
         context.metrics.joins.inc();

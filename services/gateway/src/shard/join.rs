@@ -63,6 +63,7 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),
+        state: None,
     });
     viewer.send(&hello);
     // Before the resume, which may wait for the bus: a viewer without a hello would try another

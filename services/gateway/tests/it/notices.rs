@@ -197,6 +197,10 @@ impl SettingsStore for Flaky {
     async fn change(&self, change: Change) -> Result<Changed, BusError> {
         self.bus.change(change).await
     }
+
+    async fn catch_up(&self, room: &RoomId) -> Result<(), BusError> {
+        self.bus.catch_up(room).await
+    }
 }
 
 #[async_trait::async_trait]

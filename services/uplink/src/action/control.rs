@@ -212,6 +212,10 @@ async fn carry_out(
             control.warn(room, user, text).await?;
             to_nobody
         }
+        Action::AttributeRules { rules } => {
+            control.attribute_rules(room, rules).await?;
+            to_nobody
+        }
         Action::Role { user, role } => to_room(control.give_role(room, user, *role).await?),
     })
 }

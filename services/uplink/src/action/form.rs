@@ -2,6 +2,7 @@
 
 use barrage_bus::ActionRecord;
 use barrage_protocol::action::{Action, ActionRequest};
+use barrage_protocol::attribute::{ATTRIBUTE_RULES_MAX, AttributeKey, AttributeRule};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use sha2::{Digest, Sha256};
@@ -30,6 +31,7 @@ pub(super) fn checked(request: &ActionRequest, text_chars_max: usize) -> Result<
         {
             return bad(format!("secs: 1 to {RESTRICTION_SECS_MAX}"));
         }
+        Action::AttributeRules { rules } => rules_fit(rules)?,
         Action::SlowMode { secs } if *secs > SLOW_MODE_SECS_MAX => {
             return bad(format!("secs: 0 (off) to {SLOW_MODE_SECS_MAX}"));
         }
@@ -43,6 +45,23 @@ pub(super) fn checked(request: &ActionRequest, text_chars_max: usize) -> Result<
         _ => {}
     }
     Ok(action)
+}
+
+/// Refuses rules that are too many, or whose prefix is no beginning of a key.
+fn rules_fit(rules: &[AttributeRule]) -> Result<(), Refusal> {
+    let bad = |message: String| Err(Refusal::new(Code::BadRequest, message));
+    if rules.len() > ATTRIBUTE_RULES_MAX {
+        return bad(format!("rules: at most {ATTRIBUTE_RULES_MAX}"));
+    }
+    for (n, rule) in rules.iter().enumerate() {
+        if !rule.prefix.is_empty() && AttributeKey::parse(&rule.prefix).is_err() {
+            return bad(format!("rules[{n}].prefix: the beginning of an attribute's key, or empty"));
+        }
+        if rules.iter().take(n).any(|other| other.prefix == rule.prefix) {
+            return bad(format!("rules[{n}].prefix: another rule has it too"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes the record of an action that begins at `now_ms`, and the id of its signal.
@@ -99,6 +118,7 @@ fn subject(action: &Action) -> Option<String> {
         Action::MuteAll { .. } => Some("mute_all".into()),
         Action::Pin { .. } | Action::Unpin {} => Some("pin".into()),
         Action::Role { user, .. } => Some(format!("role/{user}")),
+        Action::AttributeRules { .. } => Some("attribute_rules".into()),
         Action::Recall { .. }
         | Action::Purge { .. }
         | Action::Clear {}

@@ -17,7 +17,7 @@ pub(super) struct Actor<'a> {
 /// Refuses an action that the role does not permit, whomever it concerns.
 pub(super) fn by_role(action: &Action, by: Role) -> Result<(), Refusal> {
     let needed = match action {
-        Action::Role { .. } => Role::Host,
+        Action::Role { .. } | Action::AttributeRules { .. } => Role::Host,
         _ => Role::Moderator,
     };
     if by >= needed {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use barrage_bus::{Bus, Change, Changed, Draft, Pinned, Restriction, RestrictionKind, RoomPatch, Settings};
+use barrage_bus::{Bus, Change, Changed, Draft, Restriction, RestrictionKind, RoomPatch, Settings};
 use barrage_protocol::action::RoomRole;
+use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::state::PinnedMessage;
 use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
 use barrage_store::Store;
 use barrage_token::Identity;
@@ -145,7 +147,7 @@ impl RoomControl {
         if message::is_hidden(&*self.bus, room, sequence, &found).await? {
             return Err(no_message());
         }
-        let pinned = Pinned { sequence, message: found.body };
+        let pinned = PinnedMessage { sequence, message: found.body };
         self.patch(room, RoomPatch::Pin(pinned.clone())).await?;
         self.signal(room, &Signal::Pin { sequence, message: &pinned.message }, None).await
     }
@@ -157,7 +159,11 @@ impl RoomControl {
     }
 
     /// Removes the pinned message when it is one of those that an action hides.
-    async fn unpin_if(&self, room: &RoomId, is_hidden: impl Fn(&Pinned) -> bool) -> Result<(), Refusal> {
+    async fn unpin_if(
+        &self,
+        room: &RoomId,
+        is_hidden: impl Fn(&PinnedMessage) -> bool,
+    ) -> Result<(), Refusal> {
         let settings = self.settings();
         let pinned = settings.rooms.get(room).and_then(|found| found.pinned.as_ref());
         if let Some(pinned) = pinned.filter(|pinned| is_hidden(pinned)) {
@@ -174,6 +180,16 @@ impl RoomControl {
     /// Sends a warning to the devices of one user.
     pub(crate) async fn warn(&self, room: &RoomId, user: &UserId, text: &str) -> Result<(), Refusal> {
         self.signal(room, &Signal::Warn { user, text }, Some(user.clone())).await.map(drop)
+    }
+
+    /// Replaces the rules that say who may write which attributes. Viewers get no signal: the rules are
+    /// no part of the room's state.
+    pub(crate) async fn attribute_rules(
+        &self,
+        room: &RoomId,
+        rules: &[AttributeRule],
+    ) -> Result<(), Refusal> {
+        self.patch(room, RoomPatch::AttributeRules(rules.to_vec())).await.map(drop)
     }
 
     /// Gives a user a role in the room, or takes it back with `Viewer`.

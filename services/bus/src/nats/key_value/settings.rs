@@ -7,6 +7,7 @@ use async_nats::jetstream::kv::{Entry, Store};
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_nats::{Client, HeaderMap};
 use barrage_clock::unix_ms;
+use barrage_protocol::RoomId;
 use tokio::sync::watch;
 
 use super::bucket::{MARKER_AGE, News, is_put};
@@ -136,6 +137,26 @@ impl SettingsKeeper {
         Ok(Some((value, message.sequence)))
     }
 
+    /// Waits until the room's state, as the leader has it now, is in force in this process.
+    pub(crate) async fn catch_up(&self, room: &RoomId) -> Result<(), BusError> {
+        let caught_up = async {
+            for key in [SettingKey::Room(room.clone()), SettingKey::Attributes(room.clone())] {
+                let subject = format!("{}{}", self.store.prefix, key.text());
+                let mut pauses = Pauses::new();
+                let revision = loop {
+                    match self.read(&key, &subject).await? {
+                        Some((_, revision)) => break revision,
+                        None => pauses.pause().await,
+                    }
+                };
+                self.in_force(revision).await?;
+            }
+            Ok(())
+        };
+        let timed = tokio::time::timeout(self.config.publish_deadline(), caught_up).await;
+        timed.unwrap_or_else(|_| Err(BusError::Unavailable("the settings were not read in time".into())))
+    }
+
     /// Waits until a revision is in force in this process.
     async fn in_force(&self, revision: u64) -> Result<(), BusError> {
         let mut applied = self.applied.clone();
@@ -149,12 +170,12 @@ impl SettingsKeeper {
 impl SettingsView {
     pub(crate) fn receive(&mut self, news: News) {
         let (mut settings, entries) = match news {
-            // Rooms, their roles and actions, and revocations never leave the bucket. One that is missing
+            // Rooms, their roles, actions and attributes, and revocations never leave the bucket. One that is missing
             // was not read yet, so the known value stays. Restrictions end by themselves.
             News::All(entries) => {
                 let known = Settings::clone(&self.settings.borrow());
-                let Settings { rooms, roles, actions, revocations, .. } = known;
-                (Settings { rooms, roles, actions, revocations, ..Settings::default() }, entries)
+                let Settings { rooms, roles, actions, attributes, revocations, .. } = known;
+                (Settings { rooms, roles, actions, attributes, revocations, ..Settings::default() }, entries)
             }
             News::One(entry) => (Settings::clone(&self.settings.borrow()), vec![entry]),
         };

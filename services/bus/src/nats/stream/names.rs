@@ -117,6 +117,7 @@ impl SettingKey {
             SettingKey::Restriction(room, user) => format!("restriction.{room}.{}", escape(user.as_str())),
             SettingKey::Roles(room) => format!("roles.{room}"),
             SettingKey::Actions(room) => format!("actions.{room}"),
+            SettingKey::Attributes(room) => format!("attributes.{room}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -132,6 +133,7 @@ impl SettingKey {
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
             ("roles", Some(room), None) => SettingKey::Roles(room.parse().ok()?),
             ("actions", Some(room), None) => SettingKey::Actions(room.parse().ok()?),
+            ("attributes", Some(room), None) => SettingKey::Attributes(room.parse().ok()?),
             ("restriction", Some(room), Some(user)) => {
                 SettingKey::Restriction(room.parse().ok()?, unescape(user)?.parse().ok()?)
             }
@@ -183,7 +185,8 @@ mod tests {
             for key in [
                 SettingKey::Room(room.clone()),
                 SettingKey::Roles(room.clone()),
-                SettingKey::Actions(room),
+                SettingKey::Actions(room.clone()),
+                SettingKey::Attributes(room),
                 SettingKey::Revocation(None),
                 SettingKey::Revocation(Some(user)),
             ] {

@@ -1,5 +1,6 @@
 //! The rules that every engine must keep.
 
+pub(crate) mod attributes;
 pub(crate) mod messages;
 pub(crate) mod repair;
 pub(crate) mod settings;
