@@ -2,7 +2,7 @@
 
 use crate::grafana::{Dashboard, Row, Unit, heatmap, quantiles, row, series, stat};
 
-use super::ZERO;
+use super::colours::ZERO;
 
 pub(super) fn dashboard() -> Dashboard {
     Dashboard {

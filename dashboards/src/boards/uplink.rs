@@ -2,7 +2,7 @@
 
 use crate::grafana::{Dashboard, Row, Unit, heatmap, quantiles, row, series, stat};
 
-use super::{SUCCESS, ZERO};
+use super::colours::{SUCCESS, ZERO};
 
 pub(super) fn dashboard() -> Dashboard {
     Dashboard {

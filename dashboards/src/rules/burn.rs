@@ -3,7 +3,8 @@
 //! Each pair of windows is one rule: the long window shows that much was burnt, the short one that it
 //! still burns. The factors are those of kubernetes-mixin, for a budget of 30 days.
 
-use super::{Alert, Group, Record, Severity};
+use super::alert::{Alert, Severity};
+use super::group::{Group, Record};
 
 /// Windows over which each share of failures is recorded.
 const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];

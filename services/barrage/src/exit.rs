@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use crate::commands::admin_api::AdminError;
+use crate::admin_error::AdminError;
 
 /// Result of a command, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The server binary: parses the command line, loads the configuration and runs a command.
 
+mod admin_error;
 mod api;
 mod autoscale;
 mod cli;

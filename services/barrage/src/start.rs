@@ -5,6 +5,7 @@ use barrage_recording::Limits;
 
 use crate::cli::{ReplayArguments, RoleArguments, UpArguments};
 use crate::config::Config;
+use crate::process::probe::ProbeOptions;
 use crate::process::{self, StartOptions};
 use crate::ready::ReadyFd;
 use crate::replay::Replay;
@@ -50,7 +51,8 @@ pub(crate) fn role(
 /// Runs the probe in this process until a signal.
 pub(crate) fn probe(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
-    process::probe::main(config, arguments)
+    let ready = arguments.listen.ready_fd();
+    process::probe::main(config, ProbeOptions { ready, stops_with_stdin: arguments.with_stdin })
 }
 
 /// Reads the recording that the arguments name, before anything starts.

@@ -10,6 +10,7 @@ pub mod admin;
 mod answer;
 pub mod config;
 mod connection;
+mod cut;
 mod endpoint;
 mod limits;
 pub mod metrics;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use prometheus::{IntCounterVec, Opts, Registry};
 
-use crate::connection::Cut;
+use crate::cut::Cut;
 
 /// The values of the label `route`: every route of every role, `page` for the files of the player
 /// page and for paths without a route, and `other` for a route that is not in this list.

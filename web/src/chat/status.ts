@@ -1,6 +1,6 @@
 // Shows the number of viewers and the state of the connection.
 
-import { type State } from '../net/connection.ts';
+import { type State } from '../net/connection_events.ts';
 import { byId } from '../page/dom.ts';
 import { count, inLanguage, isKey, locale, t } from '../page/i18n.ts';
 import { type Refusal } from '../net/protocol.ts';

@@ -4,7 +4,8 @@
 
 import { Chain, type Step } from './chain.ts';
 import { sleep } from './backoff.ts';
-import { type Channel, type Endpoint, type Transport } from './channel.ts';
+import { type Channel, type Endpoint } from './channel.ts';
+import { type ConnectionEvents } from './connection_events.ts';
 import { Dialer } from './dialer.ts';
 import { type Entry, NoRoom, readEndpoints, TurnedAway } from './entry.ts';
 import { onNetworkChange } from './facts.ts';
@@ -20,9 +21,6 @@ import {
   CLOSE_UNKNOWN_ROOM,
   CLOSE_WRONG_ROOM,
   type Batch,
-  type BatchMessage,
-  type Hello,
-  type Pulse,
   type Reconnect,
   type Refusal,
   type ServerFrame,
@@ -47,25 +45,6 @@ const LOOK_MS_MAX = 120_000;
 const LOOK_AGAIN_MS = 2_000;
 /** Longest kick after which the page returns by itself. */
 const KICK_WAIT_MS_MAX = 24 * 3_600_000;
-
-export type State =
-  | { kind: 'connecting' }
-  | { kind: 'open'; transport: Transport }
-  | { kind: 'waiting'; untilMs: number }
-  /** The servers are full; the slot of this viewer in the join queue comes at `untilMs`. */
-  | { kind: 'queued'; untilMs: number }
-  /** The visit has ended. With `untilMs` the page reconnects by itself at that time. */
-  | { kind: 'ended'; refusal: Refusal; untilMs?: number };
-
-export interface ConnectionEvents {
-  state(state: State): void;
-  hello(hello: Hello): void;
-  messages(messages: BatchMessage[]): void;
-  pulse(pulse: Pulse): void;
-  leftOut(count: number): void;
-  gone(): void;
-  notice(body: unknown): void;
-}
 
 export class Connection {
   #chain = new Chain();

@@ -7,7 +7,7 @@ mod gateway;
 mod process;
 mod uplink;
 
-use super::Group;
+use super::group::Group;
 
 /// Returns one group for each part.
 pub(super) fn all() -> [Group; 6] {

@@ -5,7 +5,8 @@ use barrage_protocol::code::ErrorBody;
 use barrage_token::{Claims, Keyring, Role, Rooms};
 use serde_json::{Value, json};
 
-use super::admin::Request;
+use super::admin_request::Request;
+use crate::admin_error::AdminError;
 use crate::cli::admin::AdminArguments;
 use crate::config::Config;
 use crate::console::printable;
@@ -18,23 +19,6 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Variable that holds a token, so that no command line shows it.
 const TOKEN_VARIABLE: &str = "BARRAGE_ADMIN_TOKEN";
-
-/// Reason why a call of the admin API failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AdminError {
-    /// The process answered 404; the text is its message.
-    #[error("{0}")]
-    NotFound(String),
-    /// The process refused with another status from 400 to 499; the text is its message.
-    #[error("{0}")]
-    Refused(String),
-    /// The process did not answer, or cannot serve the call now.
-    #[error("{0}")]
-    Unreachable(String),
-    /// The call failed for another reason.
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
-}
 
 /// Answer of the admin API.
 #[derive(Debug, Clone, PartialEq)]

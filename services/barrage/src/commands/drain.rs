@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::admin_api::{AdminApi, AdminError};
+use super::admin_api::AdminApi;
 use super::runtime;
+use crate::admin_error::AdminError;
 use crate::cli::DrainArguments;
 use crate::config::Config;
 use crate::console::print_line;

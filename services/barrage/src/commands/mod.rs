@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod admin_api;
+mod admin_request;
 pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod probe;

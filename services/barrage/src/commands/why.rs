@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::admin_api::{AdminApi, AdminError};
+use super::admin_api::AdminApi;
 use super::{admin, runtime};
+use crate::admin_error::AdminError;
 use crate::cli::WhyArguments;
 use crate::cli::admin::Output;
 use crate::config::Config;

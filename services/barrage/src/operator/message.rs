@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Operator;
+use super::context::Operator;
 use super::fleet_calls::{NotAsked, Target};
 
 /// Posts for which the gateways are asked. More posts under one id are retries of a few clients.

@@ -3,6 +3,7 @@
 //! Any process with an admin listener serves it. The browser calls that process alone, and the
 //! process asks the others at the admin URLs of the registry, with the token of the caller.
 
+mod context;
 mod fleet_calls;
 mod message;
 mod operations;
@@ -17,42 +18,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{MethodRouter, get};
-use barrage_bus::Bus;
 use barrage_http::AdminRoutes;
-use prometheus::Registry;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
+use self::context::Operator;
+pub(crate) use self::context::OperatorParts;
 use self::fleet_calls::FleetCalls;
 use self::overview::OverviewCache;
-use crate::health::Readiness;
 
 pub(crate) use self::operations::operations;
 pub(crate) use self::page::serve as serve_page;
 
 /// Largest number of live tails of a process at the same time.
 const TAILS_MAX: usize = 8;
-
-/// Parts of a process that its console reads.
-pub(crate) struct OperatorParts {
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) registry: Registry,
-    pub(crate) readiness: Readiness,
-    /// Base URL of this process's own admin API, for instances that report none.
-    pub(crate) own_url: String,
-    pub(crate) version: &'static str,
-    pub(crate) revision: &'static str,
-    /// Cancelled when the process starts to stop; live tails end then.
-    pub(crate) stop: CancellationToken,
-}
-
-/// Handles that the routes of the console share.
-struct Operator {
-    parts: OperatorParts,
-    calls: FleetCalls,
-    overview: OverviewCache,
-    tails: Arc<Semaphore>,
-}
 
 /// Returns the admin routes that answer for the whole fleet. `http` builds the client that calls
 /// other instances.

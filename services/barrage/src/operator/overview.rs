@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::Operator;
+use super::context::Operator;
 use super::fleet_calls::{NotAsked, Target};
 use super::process_state::ProcessState;
 use super::rooms::{OfferedRooms, RoomView, TopRooms, add_up};

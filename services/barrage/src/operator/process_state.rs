@@ -10,7 +10,7 @@ use prometheus::proto::{Metric, MetricFamily};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Operator;
+use super::context::Operator;
 
 /// Answer of `GET /v1/admin/state`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -15,7 +15,7 @@ use barrage_protocol::Code;
 use http::{HeaderValue, Method, header};
 use serde::Deserialize;
 
-use super::Operator;
+use super::context::Operator;
 use super::fleet_calls::Target;
 
 /// First parts of the calls that are passed on. A call of this list has no effect beyond the called

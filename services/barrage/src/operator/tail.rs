@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::Operator;
+use super::context::Operator;
 
 /// Longest duration of a tail, in seconds.
 const SECS_MAX: u64 = 600;

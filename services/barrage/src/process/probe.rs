@@ -20,24 +20,32 @@ use serde::Deserialize;
 
 use super::announce::Announcement;
 use super::process_metrics::ProcessMetrics;
-use crate::cli::RoleArguments;
 use crate::config::{Config, base_url};
 use crate::data_dir::{self, MakeKey};
 use crate::health;
 use crate::key_watch::KeyWatch;
-use crate::ready::ReadyLine;
+use crate::ready::{ReadyFd, ReadyLine};
 use crate::supervise::{self, Stage, Stop, Supervisor, Task, Wakeup, Watch};
 
+/// How the process is started and stopped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProbeOptions {
+    /// Descriptor for the ready line.
+    pub(crate) ready: Option<ReadyFd>,
+    /// Whether the end of standard input stops the process.
+    pub(crate) stops_with_stdin: bool,
+}
+
 /// Builds the runtime and examines all gateways until a stop is requested.
-pub(crate) fn main(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
+pub(crate) fn main(config: Config, options: ProbeOptions) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be built")?;
-    runtime.block_on(run(config, arguments))
+    runtime.block_on(run(config, options))
 }
 
-async fn run(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
+async fn run(config: Config, options: ProbeOptions) -> anyhow::Result<()> {
     let (stop, registry) = (Stop::default(), Registry::new());
     registry.register(Box::new(ProcessMetrics::new()?))?;
     let listener = barrage_http::listen(config.admin_listen)
@@ -70,11 +78,11 @@ async fn run(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
             format!("  admin   http://{admin}/  (/metrics, /healthz, /probe?target=GATEWAY)"),
             "  stop    Ctrl-C".into(),
         ],
-        ready: arguments.listen.ready_fd(),
+        ready: options.ready,
         line: ReadyLine { public: Vec::new(), admin, members: Vec::new() },
     };
     // Handlers first: a parent process may send a signal as soon as the process is announced.
-    let stop_requested = supervise::requested(arguments.with_stdin);
+    let stop_requested = supervise::requested(options.stops_with_stdin);
     announcement.publish()?;
     tasks.run(stop_requested).await
 }

@@ -10,7 +10,6 @@ use barrage_protocol::frame::{Hello, Pong};
 use tokio::time::Instant;
 
 use super::{Action, Close, Heartbeat, Manner, Moment, NetworkMemory, Terms, network_key};
-use crate::link::Link;
 
 /// Largest file that is read; a larger one is no memory of this client.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -91,9 +90,9 @@ impl Keeper {
         }
     }
 
-    pub(crate) fn opened(&mut self, link: &Link) {
-        self.transport = link.transport;
-        self.heartbeat.opened(self.now(), terms(&link.hello, link.transport));
+    pub(crate) fn opened(&mut self, transport: Transport, hello: &Hello) {
+        self.transport = transport;
+        self.heartbeat.opened(self.now(), terms(hello, transport));
     }
 
     pub(crate) fn closed(&mut self, close: Close) {

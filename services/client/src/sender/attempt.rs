@@ -9,7 +9,7 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::UplinkTransport;
+use super::transport::UplinkTransport;
 use super::tunnel;
 use crate::http::HttpPool;
 

@@ -2,6 +2,7 @@
 //! alters or blocks them, they go through the tunnel.
 
 mod attempt;
+mod transport;
 mod tunnel;
 mod uplinks;
 mod warmth;
@@ -17,11 +18,12 @@ use barrage_protocol::{Code, RoomId};
 use barrage_tls::ClientTls;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use self::attempt::{Attempt, Request};
+pub use self::transport::UplinkTransport;
 use self::uplinks::Uplinks;
 use self::warmth::Warmth;
 use crate::config::SenderConfig;
@@ -33,16 +35,6 @@ use crate::ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent};
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Uplinks that are tried on one rung before the next rung: one of them may be away.
 const UPLINKS_MAX: usize = 2;
-
-/// Way of a post to the uplink, in the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UplinkTransport {
-    /// Ordinary request to the resource of the room.
-    Http,
-    /// Request inside the binary body of `POST /v1/tunnel`, for networks that alter ordinary ones.
-    Tunnel,
-}
 
 /// Ladder of the uplink, shared by the posts of one sender.
 #[derive(Debug)]

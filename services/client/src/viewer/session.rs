@@ -238,7 +238,7 @@ impl Session {
     }
 
     pub(super) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
-        self.keeper.opened(link);
+        self.keeper.opened(link.transport, &link.hello);
         self.keeper.store().await;
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {

@@ -6,10 +6,12 @@
 mod books;
 mod client_frames;
 mod drain;
+mod inbox;
 mod join;
 mod members;
 mod run;
 mod session;
+mod session_end;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod shard;
 mod trace_acks;

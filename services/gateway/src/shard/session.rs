@@ -9,24 +9,23 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
 use barrage_protocol::{ClientFacts, Code, FrameVersion, RoomId, Sequence};
 use barrage_token::{Identity, Rooms};
-use barrage_ws::server;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::client_frames::{self, Input, JoinFrame, Parsed};
+use super::client_frames::{self, JoinFrame, Parsed};
+use super::inbox::Inbox;
 use super::join::{self, Join, Joined};
+use super::session_end::SessionEnd;
 use super::shard::Shard;
 use crate::admission::{Admission, check_room, ends_at_secs};
 use crate::dispatch::{Arrival, Connection, JoinRequest};
 use crate::socket::Socket;
-use crate::viewer::{FrameKind, HeartbeatTerms, Viewer, address};
+use crate::viewer::{HeartbeatTerms, Viewer, address};
 
 /// Longest wait for a closing connection to take the last bytes.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Acknowledgements taken from one frame; further ones are ignored.
 const ACKS_MAX: usize = 64;
-/// WebSocket close code of an answered close frame.
-const CLOSE_NORMAL: u16 = 1000;
 
 /// Takes a connection over: starts a task for it on this shard.
 pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
@@ -64,7 +63,8 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     let span = tracing::debug_span!("conn", id = ids.id(number), transport = "ws", room = %request.room);
     let shard = Rc::clone(shard);
     let places = (permit, admission);
-    let session = Session { shard, viewer, number, joined: None, rest: leftover, _places: places };
+    let session =
+        Session { shard, viewer, number, joined: None, inbox: Inbox::new(leftover), _places: places };
     let task = Box::new(session).run(request);
     // A span costs memory for as long as the connection lives: there is none above debug level.
     if span.is_disabled() {
@@ -81,8 +81,7 @@ struct Session {
     /// Number of the connection; with the gateway's id it is the id in hello and logs.
     number: u64,
     joined: Option<Joined>,
-    /// Bytes of an incomplete frame; empty while the viewer is idle.
-    rest: Vec<u8>,
+    inbox: Inbox,
     /// Freed at the end of the session.
     _places: (ConnectionPermit, Admission),
 }
@@ -92,20 +91,6 @@ struct Joining {
     identity: Option<Identity>,
     after: Option<Sequence>,
     facts: Option<Box<ClientFacts>>,
-}
-
-/// Reason why a session ends without a close by the shard.
-enum SessionEnd {
-    /// The client has gone, or its socket has failed.
-    Gone,
-    /// The gateway refuses the client and closes the connection.
-    Refused(Refusal),
-}
-
-impl From<Refusal> for SessionEnd {
-    fn from(refusal: Refusal) -> Self {
-        SessionEnd::Refused(refusal)
-    }
 }
 
 enum SessionEvent {
@@ -152,8 +137,8 @@ impl Session {
         while self.viewer.closing.get().is_none() {
             match self.next_event().await? {
                 SessionEvent::Readable => {
-                    self.read()?;
-                    let frames = self.cut_frames()?;
+                    self.inbox.read(&self.shard, &self.viewer)?;
+                    let frames = self.inbox.cut_frames(&self.shard, &self.viewer)?;
                     if frames.is_empty() {
                         self.flush()?;
                     } else {
@@ -195,19 +180,19 @@ impl Session {
             }
         }
         self.handle_all(early).await?;
-        let behind_the_handshake = self.cut_frames()?;
+        let behind_the_handshake = self.inbox.cut_frames(&self.shard, &self.viewer)?;
         self.handle_all(behind_the_handshake).await
     }
 
     /// Waits for the join, and returns it with the frames that came together with it.
     async fn first_frame(&mut self) -> Result<(JoinFrame, Vec<Parsed>), SessionEnd> {
         loop {
-            let mut frames = self.cut_frames()?.into_iter();
+            let mut frames = self.inbox.cut_frames(&self.shard, &self.viewer)?.into_iter();
             if let Some(first) = frames.next() {
                 return Ok((client_frames::join(first)?, frames.collect()));
             }
             self.viewer.socket.readable().await.map_err(|_| SessionEnd::Gone)?;
-            self.read()?;
+            self.inbox.read(&self.shard, &self.viewer)?;
         }
     }
 
@@ -273,54 +258,6 @@ impl Session {
 
     fn flush(&self) -> Result<(), SessionEnd> {
         self.shard.flush(&self.viewer).map_err(|_| SessionEnd::Gone)
-    }
-
-    /// Reads the bytes that have arrived, behind the rest of an incomplete frame.
-    fn read(&mut self) -> Result<(), SessionEnd> {
-        let mut scratch = self.shard.scratch.borrow_mut();
-        match self.viewer.socket.read(&mut scratch) {
-            Ok(0) => Err(SessionEnd::Gone),
-            Ok(read) => {
-                self.viewer.deadlines.heard_at.set(Instant::now());
-                self.rest.extend_from_slice(&scratch[..read]);
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(_) => Err(SessionEnd::Gone),
-        }
-    }
-
-    /// Cuts whole frames from the bytes that were read, and answers WebSocket pings.
-    fn cut_frames(&mut self) -> Result<Vec<Parsed>, SessionEnd> {
-        let context = &self.shard.context;
-        let unix_secs = unix_ms() / 1000;
-        let mut frames = Vec::new();
-        let mut used = 0;
-        while let Some((input, taken)) = client_frames::next(&mut self.rest[used..])? {
-            used += taken;
-            context.metrics.client_frames.inc();
-            match input {
-                Input::Frame(frame) => {
-                    self.viewer.allowance.count(FrameKind::Text, &context.config, unix_secs)?;
-                    frames.push(frame);
-                }
-                Input::Ping(payload) => {
-                    self.viewer.allowance.count(FrameKind::Control, &context.config, unix_secs)?;
-                    self.viewer.send_bytes(server::pong(payload));
-                }
-                Input::Pong => self.viewer.allowance.count(FrameKind::Control, &context.config, unix_secs)?,
-                Input::Close => {
-                    self.viewer.send_bytes(server::close(CLOSE_NORMAL, ""));
-                    self.flush()?;
-                    return Err(SessionEnd::Gone);
-                }
-            }
-        }
-        self.rest.drain(..used);
-        if self.rest.is_empty() {
-            self.rest = Vec::new();
-        }
-        Ok(frames)
     }
 
     async fn handle_all(&mut self, frames: Vec<Parsed>) -> Result<(), SessionEnd> {

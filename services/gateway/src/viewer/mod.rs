@@ -5,6 +5,7 @@ mod audience;
 mod deadlines;
 #[cfg(test)]
 pub(crate) mod defect;
+mod flushed;
 mod heartbeat;
 mod notices;
 mod outbox;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::allowance::Allowance;
 use super::audience::{Place, Placed};
 use super::deadlines::{Deadlines, slow_viewer};
+use super::flushed::{Closing, Flushed};
 use super::heartbeat::HeartbeatTerms;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
@@ -390,21 +391,6 @@ impl Viewer {
         self.update_clear();
         Flushed { bytes: bytes_written, queued_change, messages, result: pushed.and(result) }
     }
-}
-
-/// The viewer closes, or its socket has failed.
-#[derive(Debug)]
-pub(crate) struct Closing;
-
-/// Result of one flush of a viewer's queue to its socket.
-pub(crate) struct Flushed {
-    pub(crate) bytes: u64,
-    /// Change of the bytes queued, for the gauge of all queues.
-    pub(crate) queued_change: i64,
-    /// Messages whose frames were written to their end.
-    pub(crate) messages: Counts,
-    /// An error when the socket has failed.
-    pub(crate) result: std::io::Result<()>,
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use barrage_flow::{Rate, TokenBucket, Verdict};
 
-use super::cut::Cut;
 use crate::config::Http2Config;
+use crate::cut::Cut;
 
 /// Length of the text that a client sends first (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = 24;

@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::activity::Activity;
 use super::answer_body::{self, AnswerBody};
 use super::context::ConnectionContext;
-use super::cut::Cut;
 use super::exchange::{EndOnDrop, Tracked, respond};
 use super::guard::GuardedStream;
 

@@ -3,7 +3,6 @@
 mod activity;
 mod answer_body;
 mod context;
-mod cut;
 mod exchange;
 mod frame_meter;
 mod guard;
@@ -16,7 +15,6 @@ mod transport;
 
 pub(crate) use activity::Activities;
 pub(crate) use context::ConnectionContext;
-pub(crate) use cut::Cut;
 pub use guard::{ConnectionPermit, GuardedStream};
 pub(crate) use log_bound::LogBound;
 pub(crate) use serve::serve;

@@ -5,7 +5,8 @@ use anyhow::bail;
 use barrage_openapi::Server;
 use serde_json::Value;
 
-use crate::commands::admin_api::{AdminApi, AdminError};
+use crate::admin_error::AdminError;
+use crate::commands::admin_api::AdminApi;
 
 /// Returns a client of a process that answers operations of `server`; of the named gateway, where
 /// one is named.

@@ -6,7 +6,6 @@ mod request;
 mod table;
 
 pub(crate) use call::Verb;
-pub(crate) use request::Request;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -40,7 +39,7 @@ pub(crate) fn main<C: Subcommand + Verb>(config: &Config, noun: &NounArguments<C
 /// Sends a call to the process that answers its operation.
 async fn send(first: &AdminApi, call: &Call) -> anyhow::Result<Answer> {
     let operation = operation(call)?;
-    let request = Request::of(call, &operation)?;
+    let request = request::request(call, &operation)?;
     let api = destination::find(first, operation.server, call.gateway.as_deref()).await?;
     let answer = api.send(&request).await?;
     Ok(match (answer, &call.view) {
@@ -75,7 +74,7 @@ fn print(call: &Call, output: Output, data: &Value) -> anyhow::Result<()> {
 /// Prints the request of a call, and the state that it would change.
 async fn dry_run(first: &AdminApi, call: &Call, output: Output) -> anyhow::Result<()> {
     let operation = operation(call)?;
-    let request = Request::of(call, &operation)?;
+    let request = request::request(call, &operation)?;
     let api = destination::find(first, operation.server, call.gateway.as_deref()).await?;
     let current = match call.current() {
         Some(reading) => match send(first, &reading).await {

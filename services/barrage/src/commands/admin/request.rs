@@ -6,15 +6,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::call::Call;
-
-/// Request of a call: method, path with its query, and body.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Request {
-    pub(crate) method: &'static str,
-    /// Path and query, encoded.
-    pub(crate) path: String,
-    pub(crate) body: Option<Value>,
-}
+use crate::commands::admin_request::Request;
 
 /// Finds the description of a call's operation.
 pub(crate) fn operation(call: &Call) -> anyhow::Result<Operation> {
@@ -22,29 +14,27 @@ pub(crate) fn operation(call: &Call) -> anyhow::Result<Operation> {
     found.with_context(|| format!("the API has no operation {}", call.operation))
 }
 
-impl Request {
-    /// Makes the request of a call.
-    pub(crate) fn of(call: &Call, operation: &Operation) -> anyhow::Result<Request> {
-        // The host is left out of the result: `Url` encodes the values.
-        let mut url = Url::parse("http://host/").context("a URL")?;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            for part in operation.path.trim_start_matches('/').split('/') {
-                match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-                    Some(name) => {
-                        let value = call.path.iter().find(|(of, _)| *of == name);
-                        segments.push(&value.with_context(|| format!("{}: no {name}", call.operation))?.1)
-                    }
-                    None => segments.push(part),
-                };
-            }
-            segments.pop_if_empty();
+/// Makes the request of a call.
+pub(crate) fn request(call: &Call, operation: &Operation) -> anyhow::Result<Request> {
+    // The host is left out of the result: `Url` encodes the values.
+    let mut url = Url::parse("http://host/").context("a URL")?;
+    if let Ok(mut segments) = url.path_segments_mut() {
+        for part in operation.path.trim_start_matches('/').split('/') {
+            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(name) => {
+                    let value = call.path.iter().find(|(of, _)| *of == name);
+                    segments.push(&value.with_context(|| format!("{}: no {name}", call.operation))?.1)
+                }
+                None => segments.push(part),
+            };
         }
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&call.query);
-        }
-        let path = url.as_str().trim_start_matches("http://host").to_owned();
-        Ok(Request { method: operation.method.name(), path, body: call.body.clone() })
+        segments.pop_if_empty();
     }
+    if !call.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&call.query);
+    }
+    let path = url.as_str().trim_start_matches("http://host").to_owned();
+    Ok(Request { method: operation.method.name(), path, body: call.body.clone() })
 }
 
 #[cfg(test)]
@@ -53,16 +43,16 @@ mod tests {
     use crate::cli::admin::{AuditCommand, SwitchCommand, UserCommand, UserInRoom};
     use crate::commands::admin::call::Verb;
 
-    fn request(verb: &impl Verb) -> Request {
+    fn request_of(verb: &impl Verb) -> Request {
         let call = verb.call();
-        Request::of(&call, &operation(&call).unwrap()).unwrap()
+        request(&call, &operation(&call).unwrap()).unwrap()
     }
 
     #[test]
     fn values_are_encoded_in_the_path_and_the_query() {
         let set = SwitchCommand::Set { name: "a/b?c".into(), value: "open".into() };
-        assert_eq!(request(&set).path, "/v1/admin/switches/a%2Fb%3Fc");
-        assert_eq!(request(&set).body, Some(serde_json::json!({ "value": "open" })));
+        assert_eq!(request_of(&set).path, "/v1/admin/switches/a%2Fb%3Fc");
+        assert_eq!(request_of(&set).body, Some(serde_json::json!({ "value": "open" })));
         let list = AuditCommand::List {
             room: "r".parse().ok(),
             user: None,
@@ -71,13 +61,13 @@ mod tests {
             before: Some(7),
             limit: None,
         };
-        assert_eq!(request(&list).path, "/v1/admin/audit?room=r&actor=a%26b&action=mute&before=7");
+        assert_eq!(request_of(&list).path, "/v1/admin/audit?room=r&actor=a%26b&action=mute&before=7");
     }
 
     #[test]
     fn method_path_and_body_come_from_the_operation_and_the_arguments() {
         let target = UserInRoom { user: "u".parse().unwrap(), room: "r".parse().unwrap(), reason: None };
-        let mute = request(&UserCommand::Mute { target, time: std::time::Duration::from_secs(600) });
+        let mute = request_of(&UserCommand::Mute { target, time: std::time::Duration::from_secs(600) });
         assert_eq!((mute.method, mute.path.as_str()), ("POST", "/v1/admin/rooms/r/mute"));
         assert_eq!(mute.body, Some(serde_json::json!({ "user": "u", "secs": 600 })));
     }
