@@ -112,16 +112,23 @@ async fn dead_server_fails_the_run() {
 const LONG: &str = "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 120}]\n\
                     thresholds: [loss.gift == 0]\n";
 
-/// A long run whose viewers have got messages already.
+/// A long run whose viewers have all joined, and have got messages.
 async fn long_run(site: &Site) -> Child {
     let scenario = site.scenario(LONG);
     let mut run = site.prepared("run", &scenario, &[]);
     let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while site.server.metric("barrage_gateway_deliveries_total").await < 2_000.0 {
-        assert!(Instant::now() < deadline, "no deliveries after a minute");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let metric = async |name| site.server.metric(name).await;
+    let until = async |name, least: f64| {
+        while metric(name).await < least {
+            assert!(Instant::now() < deadline, "{name} is below {least} after a minute");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    until("barrage_gateway_joins_total", 100.0).await;
+    // Ten more to each viewer: the last one has then read its hello.
+    let delivered = metric("barrage_gateway_deliveries_total").await;
+    until("barrage_gateway_deliveries_total", delivered + 1_000.0).await;
     child
 }
 

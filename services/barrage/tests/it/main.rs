@@ -38,6 +38,7 @@ mod reference;
 mod room;
 mod route_paths;
 mod sources;
+mod strangers;
 mod supervision;
 mod support;
 mod tokens;

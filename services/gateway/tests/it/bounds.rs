@@ -118,8 +118,8 @@ async fn no_more_than_the_hard_bound_is_queued_for_a_viewer() {
     fleet::until(|| member.viewers() == 0).await;
 }
 
-/// Measures the memory of the whole process, so it must run alone.
-mod alone {
+/// Measures the memory of the whole process, so no other test runs in it.
+mod memory {
     use super::*;
 
     fn resident_bytes() -> usize {

@@ -5,7 +5,7 @@
 
 mod fault;
 mod overload;
-mod strangers;
+mod repairs;
 
 use tokio::sync::{Mutex, MutexGuard};
 

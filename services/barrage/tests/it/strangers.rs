@@ -5,16 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_protocol::Class;
-use barrage_testkit::{Answer, Frame, RawSocket, Server, process, wait};
+use barrage_testkit::{Answer, RawSocket, Server, process, wait};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
 
-use super::lock;
-use super::overload::{chat_for, typical_p99_ms, watch};
 use crate::support::{MESSAGES, chat, start_with};
 
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -38,7 +34,7 @@ fn sockets(pid: u32) -> usize {
 }
 
 /// Fills a room with 1,000 texts of about 1,600 bytes, close to the largest that is accepted.
-async fn fill(server: &Server) {
+pub(crate) async fn fill(server: &Server) {
     let token = server.token("host", "demo", "host").await;
     for package in 0..40 {
         let messages: Vec<_> = (0..25)
@@ -72,7 +68,6 @@ async fn silent_request(address: SocketAddr, path: &str) -> TcpStream {
 async fn clients_that_never_read_cost_at_most_64_mib_and_are_gone_in_20_s() {
     const CLIENTS: usize = 1_000;
     const GROWTH_BYTES_MAX: u64 = 64 << 20;
-    let _alone = lock().await;
     // Loopback has no limits by address, so only the bounds of an answer and of its time help.
     // A shorter stall than the default of 15 s only shortens the test.
     let server = start_with(&[("HTTP__WRITE_STALL_SECS", "5")]).await;
@@ -121,7 +116,6 @@ async fn clients_that_never_read_cost_at_most_64_mib_and_are_gone_in_20_s() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_that_ping_survive_a_stop_of_the_process_longer_than_their_idle_limit() {
     const STOP: Duration = Duration::from_secs(4);
-    let _alone = lock().await;
     // A viewer is cut after 3 s without a byte.
     let server =
         start_with(&[("GATEWAY__PING_INTERVAL_MS", "2000"), ("GATEWAY__PING_MARGIN_MS", "1000")]).await;
@@ -157,7 +151,6 @@ async fn viewers_that_ping_survive_a_stop_of_the_process_longer_than_their_idle_
 async fn broadcast_reaches_20_000_rooms() {
     const ROOMS: usize = 20_000;
     const AT_ONCE: usize = 64;
-    let _alone = lock().await;
     let server = Arc::new(start_with(&[("BUS__ROOMS_MAX", "20100")]).await);
     let admin = server.token("boss", "*", "admin").await;
     let mut creating = JoinSet::<Answer>::new();
@@ -182,60 +175,4 @@ async fn broadcast_reaches_20_000_rooms() {
     assert_eq!((answer.status, &answer.body["reached"]), (200, &json!(ROOMS + 1)), "{answer:?}");
     let batch = viewer.next_batch().await;
     assert!(batch.messages[0].body.get().contains("five minutes"));
-}
-
-/// Asks for the whole room 15 times a second while the signal is on, and reads the answers.
-/// Joins again when the gateway closes the connection.
-async fn repair_greedily(address: SocketAddr, on: signal::Receiver<bool>) {
-    const PAUSE: Duration = Duration::from_millis(66);
-    loop {
-        let mut socket = RawSocket::joined(address, "demo").await;
-        loop {
-            if *on.borrow() {
-                socket.send_text(r#"{"type":"repair","after":0,"before":1001}"#).await;
-            }
-            let end = Instant::now() + PAUSE;
-            let mut is_open = true;
-            while is_open && Instant::now() < end {
-                let frame = socket.next_within(end.saturating_duration_since(Instant::now())).await;
-                is_open = !matches!(frame, Some(Frame::End | Frame::Close(_)));
-            }
-            if !is_open {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                break;
-            }
-        }
-    }
-}
-
-/// The bound is coarse, because the tests run on any machine; the test prints both figures.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_viewers_that_repair_all_the_time_do_not_delay_the_others() {
-    const VIEWERS: usize = 300;
-    const REPAIRERS: usize = 8;
-    let _alone = lock().await;
-    let server = start_with(&[]).await;
-    fill(&server).await;
-    let token = server.token("m1", "demo", "moderator").await;
-    let (delays_in, mut delays) = mpsc::channel(1_000_000);
-    for _ in 0..VIEWERS {
-        let socket = RawSocket::joined(server.public, "demo").await;
-        tokio::spawn(watch(socket, Class::Chat, delays_in.clone()));
-    }
-    let (switch, on) = signal::channel(false);
-    let mut repairers = JoinSet::new();
-    for _ in 0..REPAIRERS {
-        repairers.spawn(repair_greedily(server.public, on.clone()));
-    }
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    // By turns: the machine changes its speed within seconds.
-    for round in 0..3 {
-        switch.send_replace(false);
-        without.extend(chat_for(&server, &token, &format!("a{round}x"), 2, &mut delays).await);
-        switch.send_replace(true);
-        with.extend(chat_for(&server, &token, &format!("b{round}x"), 2, &mut delays).await);
-    }
-    let (without, with) = (typical_p99_ms(without), typical_p99_ms(with));
-    eprintln!("p99 of {VIEWERS} viewers: {without} ms, beside {REPAIRERS} repairers {with} ms");
-    assert!(with <= without * 2 + 50, "p99 of {without} ms without repairers and {with} ms with them");
 }
