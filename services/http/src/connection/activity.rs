@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::cut::Cut;
+
 /// Minimum period between two scans of all connections, in milliseconds. A scan costs some
 /// microseconds for each thousand connections.
 const SCAN_PERIOD_MS: u64 = 50;

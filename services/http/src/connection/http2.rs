@@ -21,6 +21,7 @@ use super::answer_body::{self, AnswerBody};
 use super::context::ConnectionContext;
 use super::exchange::{EndOnDrop, Tracked, respond};
 use super::guard::GuardedStream;
+use crate::cut::Cut;
 
 /// Bytes that the HTTP/2 library buffers for each stream: two frames.
 const SEND_BUFFER_BYTES: usize = 32 * 1024;
