@@ -86,7 +86,7 @@ impl Settings {
     /// Returns the value under a key: a change starts from it.
     pub(crate) fn get(&self, key: &SettingKey) -> Option<Setting> {
         match key {
-            SettingKey::Switches => Some(Setting::Switches(self.switches)),
+            SettingKey::Switches => Some(Setting::Switches(self.switches.clone())),
             SettingKey::Sampling => Some(Setting::Sampling(SamplingOverlay::clone(&self.sampling))),
             SettingKey::Room(room) => self.rooms.get(room).cloned().map(Setting::Room),
             SettingKey::Restriction(room, user) => {

@@ -32,15 +32,30 @@ pub trait SettingsStore: Send + Sync + 'static {
 impl Settings {
     /// Applies a change under the configured limits. Pure: engines and tests share it.
     pub fn apply(&mut self, change: &Change, limits: &BusConfig, now_ms: u64) -> Result<Changed, BusError> {
+        let changed = self.decide(change, limits, now_ms)?;
+        self.forget_old(limits, now_ms);
+        self.put(change.key(), changed.after.clone());
+        Ok(changed)
+    }
+
+    /// Returns the value that a change is about, before it and after it.
+    pub(crate) fn decide(
+        &self,
+        change: &Change,
+        limits: &BusConfig,
+        now_ms: u64,
+    ) -> Result<Changed, BusError> {
         self.admit(change, limits, now_ms)?;
+        let before = self.get(&change.key());
+        let after = change.apply(before.as_ref(), now_ms).map_err(BusError::Refused)?;
+        Ok(Changed { before, after })
+    }
+
+    /// Removes restrictions that are over where the limit is reached.
+    pub(crate) fn forget_old(&mut self, limits: &BusConfig, now_ms: u64) {
         if self.restrictions.len() >= limits.restrictions_max {
             self.restrictions.retain(|_, it| !it.is_over(now_ms));
         }
-        let key = change.key();
-        let before = self.get(&key);
-        let after = change.apply(before.as_ref(), now_ms).map_err(BusError::Refused)?;
-        self.put(key, after.clone());
-        Ok(Changed { before, after })
     }
 
     /// Refuses a change that adds a value where the limit is reached.

@@ -42,7 +42,7 @@ impl Breakers {
     pub(super) async fn follow_switches(self, bus: Arc<dyn Bus>, metrics: SwitchMetrics) {
         let mut settings = bus.settings();
         loop {
-            let switches = settings.borrow_and_update().switches;
+            let switches = settings.borrow_and_update().switches.clone();
             metrics.set(&switches);
             if let Some(redis) = &self.redis {
                 redis.force(switches.redis);

@@ -234,13 +234,19 @@ impl Sequencer {
     }
 
     /// Applies one change. This thread alone changes the settings, so the value cannot change
-    /// between read and write.
+    /// between read and write. The settings are copied only while a reader holds them: a copy for each
+    /// change would make N rooms cost N² copies.
     fn change(&mut self, change: &Change, now_ms: u64) -> Result<Changed, BusError> {
-        let mut settings = Settings::clone(&self.settings.borrow());
-        let changed = settings.apply(change, &self.config, now_ms)?;
-        let stored = self.journal.put(&change.key(), changed.after.as_ref());
+        let changed = self.settings.borrow().decide(change, &self.config, now_ms)?;
+        let key = change.key();
+        let stored = self.journal.put(&key, changed.after.as_ref());
         stored.map_err(|error| BusError::Unavailable(error.to_string()))?;
-        self.settings.send_replace(Arc::new(settings));
+        let after = changed.after.clone();
+        self.settings.send_modify(|settings| {
+            let settings = Arc::make_mut(settings);
+            settings.forget_old(&self.config, now_ms);
+            settings.put(key, after);
+        });
         Ok(changed)
     }
 

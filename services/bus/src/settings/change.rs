@@ -223,7 +223,7 @@ impl Setting {
     }
 
     fn switches(&self) -> Option<Switches> {
-        if let Setting::Switches(switches) = self { Some(*switches) } else { None }
+        if let Setting::Switches(switches) = self { Some(switches.clone()) } else { None }
     }
 
     fn sampling(&self) -> Option<&SamplingOverlay> {
@@ -246,7 +246,7 @@ impl Setting {
             SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
             SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
             SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
-            SettingKey::Switches => Setting::Switches(serde_json::from_slice(json)?),
+            SettingKey::Switches => Setting::Switches(Switches::read(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
         })

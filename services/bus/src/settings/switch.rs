@@ -1,13 +1,18 @@
 //! Switches that operators set on all instances at once: features to turn off, breakers to force.
 
+use std::collections::BTreeMap;
+
 use barrage_flow::Forced;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// All switches; the default is the value of a switch that was never set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+///
+/// Processes of two versions share the stored value while one replaces the other, so it is read by
+/// [`Switches::read`], which refuses nothing that a newer version wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Switches {
     /// Uplinks answer likes `held` and do not count them.
     pub no_likes: bool,
@@ -27,6 +32,9 @@ pub struct Switches {
     pub redis: Forced,
     /// Forces the breaker before the moderation hook.
     pub moderation_hook: Forced,
+    /// Switches of a newer version. This version does not obey them, and keeps them when it sets another.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, Value>,
 }
 
 /// Name, values and meaning of each switch, as operators see them.
@@ -69,6 +77,26 @@ pub enum SwitchError {
 }
 
 impl Switches {
+    /// Reads stored switches. A switch of another version is kept as unknown; a value that this version does
+    /// not have counts as not set.
+    ///
+    /// # Errors
+    /// When the text is no JSON object.
+    pub(crate) fn read(json: &[u8]) -> serde_json::Result<Switches> {
+        let stored: BTreeMap<String, Value> = serde_json::from_slice(json)?;
+        let mut switches = Switches::default();
+        for (name, value) in stored {
+            match switches.with(&name, value.clone()) {
+                Ok(set) => switches = set,
+                Err(SwitchError::Unknown) => drop(switches.unknown.insert(name, value)),
+                Err(SwitchError::Value(name, _)) => {
+                    tracing::warn!(switch = name, %value, "a switch has a value of another version; it counts as not set");
+                }
+            }
+        }
+        Ok(switches)
+    }
+
     /// Lists all switches with their current values.
     #[must_use]
     pub fn list(&self) -> Vec<SwitchView> {
@@ -103,6 +131,19 @@ mod tests {
         names.sort_unstable();
         table.sort_unstable();
         assert_eq!(names, table);
+    }
+
+    #[test]
+    fn switches_of_a_newer_version_are_kept_and_hide_no_other() {
+        let newer = br#"{"no-likes":true,"hold-gifts":{"above":5},"redis":"half","text-only":"yes"}"#;
+        let read = Switches::read(newer).unwrap();
+        assert!(read.no_likes && !read.text_only && read.redis == Forced::default());
+        assert_eq!(read.list().len(), TABLE.len());
+        let set = read.with("read-only", true.into()).unwrap();
+        let stored = serde_json::to_value(&set).unwrap();
+        assert_eq!((&stored["hold-gifts"]["above"], &stored["no-likes"]), (&5.into(), &true.into()));
+        assert_eq!(Switches::read(stored.to_string().as_bytes()).unwrap(), set);
+        assert!(Switches::read(b"[]").is_err());
     }
 
     #[test]

@@ -351,8 +351,12 @@ impl Hub {
             self.batcher.set_online(rounded(self.room.online(), self.heat.heat()));
         }
         let entries = self.room.take_entries();
-        let switches = self.context.bus.settings().borrow().switches;
-        if entries > 0 && !drops_pulses && !switches.no_entries && !switches.text_only {
+        let is_off = {
+            let settings = self.context.bus.settings();
+            let settings = settings.borrow();
+            settings.switches.no_entries || settings.switches.text_only
+        };
+        if entries > 0 && !drops_pulses && !is_off {
             self.context.bus.pulse(&self.room.id, PulseDraft { entries, ..PulseDraft::default() });
         }
     }

@@ -169,23 +169,32 @@ impl SettingsKeeper {
 
 impl SettingsView {
     pub(crate) fn receive(&mut self, news: News) {
-        let (mut settings, entries) = match news {
-            // Rooms, their roles, actions and attributes, and revocations never leave the bucket. One that is missing
-            // was not read yet, so the known value stays. Restrictions end by themselves.
-            News::All(entries) => {
-                let known = Settings::clone(&self.settings.borrow());
-                let Settings { rooms, roles, actions, attributes, revocations, .. } = known;
-                (Settings { rooms, roles, actions, attributes, revocations, ..Settings::default() }, entries)
-            }
-            News::One(entry) => (Settings::clone(&self.settings.borrow()), vec![entry]),
+        let (is_all, entries) = match news {
+            News::All(entries) => (true, entries),
+            News::One(entry) => (false, vec![entry]),
         };
         let newest = entries.iter().map(|entry| entry.revision).max().unwrap_or_default();
-        for entry in &entries {
-            if apply(&mut settings, entry).is_none() {
-                tracing::warn!(revision = entry.revision, "a setting cannot be parsed and is not in force");
+        // The settings are copied only while a reader holds them: a copy for each change would make N rooms
+        // cost N² copies.
+        self.settings.send_modify(|settings| {
+            let settings = Arc::make_mut(settings);
+            if is_all {
+                // Rooms, their roles, actions and attributes, and revocations never leave the bucket. One that
+                // is missing was not read yet, so the known value stays. Restrictions end by themselves.
+                let Settings { rooms, roles, actions, attributes, revocations, .. } =
+                    std::mem::take(settings);
+                *settings =
+                    Settings { rooms, roles, actions, attributes, revocations, ..Settings::default() };
             }
-        }
-        self.settings.send_replace(Arc::new(settings));
+            for entry in &entries {
+                if apply(settings, entry).is_none() {
+                    tracing::warn!(
+                        revision = entry.revision,
+                        "a setting cannot be parsed and is not in force"
+                    );
+                }
+            }
+        });
         self.applied.send_modify(|applied| *applied = newest.max(*applied));
     }
 }

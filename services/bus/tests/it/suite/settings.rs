@@ -124,7 +124,7 @@ pub(crate) async fn concurrent_changes_of_two_processes_both_take_effect<E: Engi
     for bus in [&one, &other] {
         let mut settings = bus.settings();
         let all_here = settings.wait_for(|settings| {
-            let switches = settings.switches;
+            let switches = &settings.switches;
             let ends = settings.restrictions.get(&(room.clone(), user.clone()));
             let ends = ends.map(|it| (it.mute_until_ms, it.kick_until_ms));
             settings.rooms[&room].prewarms.len() as u64 == 2 * ROUNDS
