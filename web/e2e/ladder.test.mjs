@@ -31,3 +31,20 @@ for (const name of ['ladder-downlink', 'ladder-uplink']) {
     }
   });
 }
+
+test('the steps of uplink-order.json', async () => {
+  const { UplinkOrder } = await page.load('net/uplink_order.ts');
+  const file = new URL('../../services/client/vectors/uplink-order.json', import.meta.url);
+  const cases = JSON.parse(await readFile(file, 'utf8'));
+  assert.ok(cases.length > 0);
+  for (const { name, steps } of cases) {
+    const order = new UplinkOrder();
+    for (const [number, step] of steps.entries()) {
+      if (step.named) order.name(step.named);
+      if (step.failed) order.failed(step.at_ms, step.failed);
+      if (step.answered) order.answered(step.answered);
+      for (const [url, ms] of step.raced ?? []) order.raced(step.at_ms, url, ms);
+      assert.deepEqual(order.order(step.at_ms), step.order, `${name}, step ${number}`);
+    }
+  }
+});

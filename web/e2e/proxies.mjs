@@ -94,7 +94,7 @@ export async function bufferingNginx(port, server) {
 /**
  * A forward proxy that reads HTTP, one request a connection, also inside of its tunnels. `mode` is one
  * of `pass`, `refuse` (403 for a handshake), `as200` (200 for a handshake), `headers` (removes the token
- * and all of WebSockets) and `portal` (200 with a page for everything).
+ * and all of WebSockets), `api` (403 for posts and the history) and `portal` (200 with a page for everything).
  */
 export class Meddler {
   mode = 'pass';
@@ -153,7 +153,9 @@ export class Meddler {
 
   #request(socket, authority, head, rest) {
     const isHandshake = /^upgrade:/im.test(head);
-    const status = { portal: '200 OK', as200: isHandshake && '200 OK', refuse: isHandshake && '403 Forbidden' }[this.mode];
+    const isApi = /^\S+ \S*\/(messages|history)[ ?]/.test(head);
+    const statuses = { portal: '200 OK', as200: isHandshake && '200 OK', refuse: isHandshake && '403 Forbidden', api: isApi && '403 Forbidden' };
+    const status = statuses[this.mode];
     if (status) {
       const fields = `Content-Type: text/html\r\nContent-Length: ${PORTAL.length}\r\nConnection: close`;
       return socket.end(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n${PORTAL}`);

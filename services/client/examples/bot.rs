@@ -12,9 +12,10 @@ use serde_json::Value;
 /// Watches the room and answers until the server closes for good.
 pub(crate) async fn run(entry_url: &str, room: &str, token: &str) -> Result<(), Box<dyn Error>> {
     let room: RoomId = room.parse()?;
-    let sender = Sender::new(SenderConfig::through_entry(entry_url, token))?;
     let config = ViewerConfig { token: Some(token.into()), ..ViewerConfig::new(entry_url, room.clone()) };
     let mut viewer = Viewer::start(config);
+    // An answer of the bot is activity: its own connection is examined with it.
+    let sender = Sender::new(SenderConfig::through_entry(entry_url, token))?.with_viewer(&viewer);
     while let Some(event) = viewer.next().await {
         let Event::Message(message) = event else { continue };
         let body: Value = serde_json::from_str(message.body.get())?;

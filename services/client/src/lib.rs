@@ -33,4 +33,4 @@ pub use http::HttpPool;
 pub use ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent, LadderLimits};
 pub use sender::{Sender, UplinkTransport};
 pub use source::SourceConfig;
-pub use viewer::Viewer;
+pub use viewer::{Activity, Viewer};

@@ -1,8 +1,11 @@
 //! Sends messages to one room as its viewers do, for `barrage probe` and its count of messages.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use barrage_client::{ClientTls, Event, HttpPool, SendError, Sender, SenderConfig, Viewer, ViewerConfig};
+use barrage_client::{
+    ClientTls, Event, HttpPool, SendError, Sender, SenderConfig, SourceConfig, Viewer, ViewerConfig,
+};
 use barrage_protocol::RoomId;
 use barrage_protocol::post::Post;
 
@@ -17,6 +20,8 @@ pub struct RoomProbeConfig {
     pub room: RoomId,
     /// Token of a viewer of this room.
     pub token: String,
+    /// File in which the probe keeps entry's last good answer, as clients do; none keeps nothing.
+    pub keep_file: Option<PathBuf>,
     /// Time from one message of the probe to the next.
     pub interval: Duration,
     /// Time after which a message that was not shown counts as lost.
@@ -50,8 +55,10 @@ pub struct RoomProbe {
 impl RoomProbe {
     /// Connects through entry and waits for the hello.
     pub async fn connect(config: RoomProbeConfig) -> Result<Self, RoomProbeError> {
+        let sources = SourceConfig { keep_file: config.keep_file.clone(), ..SourceConfig::default() };
         let viewing = ViewerConfig {
             token: Some(config.token.clone()),
+            sources: sources.clone(),
             traces: true,
             ..ViewerConfig::new(&config.url, config.room.clone())
         };
@@ -70,9 +77,11 @@ impl RoomProbe {
         tokio::time::timeout(config.deadline, hello).await.map_err(timeout)??;
         let sending = SenderConfig {
             deadline: config.deadline,
+            sources,
             ..SenderConfig::through_entry(&config.url, &config.token)
         };
-        let sender = Sender::with_tls(sending, &config.tls).map_err(RoomProbeError::Send)?;
+        let sender =
+            Sender::with_tls(sending, &config.tls).map_err(RoomProbeError::Send)?.with_viewer(&viewer);
         let now = barrage_clock::since_unix_epoch();
         let run_id = u64::try_from(now.as_nanos()).unwrap_or_default();
         Ok(RoomProbe { config, viewer, sender, run_id, sent: 0 })

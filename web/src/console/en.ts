@@ -54,6 +54,7 @@ export const EN: Record<Key, string> = {
   findSlow: 'Push p99 of {gateway} is {ms} ms. Give viewers back, or add a gateway.',
   findBlind: 'Entry has no load of the gateways and spreads viewers evenly. Check the bus.',
   findNotAsked: '{instance} did not answer: {why}. Its figures are missing.',
+  findEnding: '{instance} has drained and does not answer any more: it ends.',
   findNotReady: '{instance} is not ready: {why}.',
   findOverload: '{gateway} is overloaded, level {level} (from 3 chat is thinned, at 4 joins are refused).',
   findFull: '{gateway} has {percent} % of its places taken.',

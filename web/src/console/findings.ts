@@ -1,6 +1,6 @@
 // What is wrong now, worst first. Pure: from one overview to a list.
 
-import { type Key } from './i18n.ts';
+import type { Key } from './i18n.ts';
 import { fullness, ofRole, processes, type Overview, type Vitals } from './model.ts';
 
 export type Level = 'ok' | 'warn' | 'bad';
@@ -42,9 +42,14 @@ export function findings(overview: Overview, vitals: Vitals): Finding[] {
   for (const breaker of vitals.breakersOpen) bad('findBreaker', { breaker });
   if (pushLevel(vitals.pushP99Ms) === 'bad') bad('findSlow', { gateway: vitals.slowest ?? '', ms: Math.round(vitals.pushP99Ms) });
   if (overview.blind) bad('findBlind');
-  for (const one of overview.not_asked) bad('findNotAsked', { instance: `${one.role} ${one.id}`, why: one.why });
+  for (const one of overview.not_asked) {
+    const instance = `${one.role} ${one.id}`;
+    if (ends(overview, one.role, one.id)) warn('findEnding', { instance });
+    else bad('findNotAsked', { instance, why: one.why });
+  }
   for (const one of processes(overview)) {
-    if (one.state?.not_ready) bad('findNotReady', { instance: `${one.role} ${one.id}`, why: one.state.not_ready });
+    // A process that drains takes no new work, which is what it is for.
+    if (one.state?.not_ready && !one.draining) bad('findNotReady', { instance: `${one.role} ${one.id}`, why: one.state.not_ready });
   }
   for (const one of gateways) {
     if (one.load.overload_level >= OVERLOAD_BAD) bad('findOverload', { gateway: one.id, level: one.load.overload_level });
@@ -62,4 +67,9 @@ export function findings(overview: Overview, vitals: Vitals): Finding[] {
   if (versions.size > 1) warn('findVersions', { versions: [...versions].join(', ') });
   for (const one of overview.instances) if (one.scaling?.panic) warn('findPanic');
   return found.sort((a, b) => (a.level === b.level ? 0 : a.level === 'bad' ? -1 : 1));
+}
+
+/** Returns whether an instance reported its drain and has no viewer left: its process ends, and its silence is no fault. */
+function ends(overview: Overview, role: string, id: string): boolean {
+  return overview.instances.some((one) => one.role === role && one.id === id && one.draining && one.load.connections === 0);
 }

@@ -52,6 +52,7 @@ export const ZH = {
   findSlow: '{gateway} 的推送 p99 为 {ms} 毫秒。考虑分走观众或加网关。',
   findBlind: '入口收不到网关的负载，只能平均分配观众。检查消息总线。',
   findNotAsked: '{instance} 没有回答：{why}。相应数字不完整。',
+  findEnding: '{instance} 已完成排空，不再应答：正在退出。',
   findNotReady: '{instance} 未就绪：{why}。',
   findOverload: '{gateway} 过载，级别 {level}（3 级起弹幕被抽稀，4 级拒绝加入）。',
   findFull: '{gateway} 的位置已用 {percent}%。',

@@ -7,6 +7,7 @@ import { type Endpoint, TRANSPORTS } from './channel.ts';
 import { keeper } from './keeper.ts';
 import { type RacePlan, UplinkRace } from './race.ts';
 import type { EntryAnswer, EntryRefusal } from './sources.ts';
+import { UplinkOrder } from './uplink_order.ts';
 
 const TIMEOUT_MS = 5_000;
 /** Least time for which an answer of entry is used. */
@@ -39,7 +40,7 @@ const NO_ROOM = new Set(['unknown_room', 'room_closed']);
 
 export class Entry {
   #downlinks: Endpoint[] = [];
-  #uplinks: string[] = [];
+  readonly #uplinks = new UplinkOrder();
   #racePlan: RacePlan | null = null;
   readonly #race = new UplinkRace();
   #ticket: Ticket | null = null;
@@ -91,9 +92,20 @@ export class Entry {
    */
   async uplinks(): Promise<string[]> {
     if (performance.now() >= this.#freshUntil) await this.#ask('send');
+    const uplinks = this.#uplinks.order(performance.now());
     // Only those who post measure: a viewer that watches needs no uplink.
-    if (this.#racePlan) this.#race.start(this.#uplinks, this.#racePlan);
-    return this.#uplinks.length > 0 ? [...new Set(this.#uplinks)] : [location.origin];
+    if (this.#racePlan) this.#race.start(uplinks, this.#racePlan, (url, ms) => this.#uplinks.raced(performance.now(), url, ms));
+    return uplinks.length > 0 ? uplinks : [location.origin];
+  }
+
+  /** Notes an answer of an uplink, a refusal included. */
+  uplinkAnswered(uplink: string): void {
+    this.#uplinks.answered(uplink);
+  }
+
+  /** Notes that an uplink could not take a request: it is tried last for a minute. */
+  uplinkFailed(uplink: string): void {
+    this.#uplinks.failed(performance.now(), uplink);
   }
 
   /** Makes the next post ask entry again, because an uplink did not answer. */
@@ -134,7 +146,7 @@ export class Entry {
 
   #take(entry: EntryAnswer, purpose: Purpose): void {
     this.#downlinks = readEndpoints(entry.downlinks);
-    this.#uplinks = entry.uplinks.map((url) => new URL(url, location.href).origin);
+    this.#uplinks.name(entry.uplinks.map((url) => new URL(url, location.href).origin));
     this.#racePlan = entry.race ?? null;
     this.backoff.limits(entry.backoff_base_ms, entry.backoff_max_ms);
     keeper().placed(entry.carrier, entry.region);

@@ -15,19 +15,23 @@ export interface RacePlan {
 export class UplinkRace {
   #after = 0;
 
-  /** Measures in the background, at most once in ten minutes, and only where there is a choice. */
-  start(uplinks: readonly string[], plan: RacePlan): void {
+  /**
+   * Measures in the background, at most once in ten minutes, and only where there is a choice. `arrived`
+   * gets each time in milliseconds, or null for an uplink that did not arrive.
+   */
+  start(uplinks: readonly string[], plan: RacePlan, arrived: (url: string, elapsedMs: number | null) => void): void {
     const urls = uplinks.slice(0, UPLINKS_MAX);
     if (urls.length < 2 || performance.now() < this.#after) return;
     this.#after = performance.now() + PERIOD_MS;
-    void race(urls, plan).catch(() => {
+    void race(urls, plan, arrived).catch(() => {
       // A report that is lost costs entry one of many.
     });
   }
 }
 
-async function race(urls: string[], plan: RacePlan): Promise<void> {
+async function race(urls: string[], plan: RacePlan, arrived: (url: string, elapsedMs: number | null) => void): Promise<void> {
   const times = await Promise.all(urls.map((url) => time(url, plan)));
+  urls.forEach((url, index) => arrived(url, times[index] ?? null));
   const uplinks = urls.map((url, index) => ({ url, ...(times[index] === null ? {} : { elapsed_ms: times[index] }) }));
   await fetch('/v1/entry/race', {
     method: 'POST',

@@ -25,7 +25,7 @@ const RETRY_AFTER_MS_MAX = 5_000;
 /** Refusals that a retry may pass. Limits are not among them: the viewer waits for them. */
 const PASSING = new Set(['overloaded', 'unavailable', 'timeout', 'internal']);
 /** Refusals that a proxy may have caused, because it removed a header or changed the request. */
-const DOUBTFUL = new Set(['bad_request', 'not_found', 'method_not_allowed', 'unauthorized']);
+export const DOUBTFUL: ReadonlySet<string> = new Set(['bad_request', 'not_found', 'method_not_allowed', 'unauthorized']);
 /** Refusals about the resource of the tunnel itself. */
 const OF_RESOURCE = new Set(['bad_request', 'not_found', 'method_not_allowed']);
 
@@ -78,7 +78,7 @@ export class Sender {
     let renewed = false;
     let refusal: Refusal = { code: 'network', message: '' };
     for (let attempt = 0; attempt < ATTEMPTS_MAX && performance.now() < end; attempt += 1) {
-      const sent = await this.#round(post, attempt);
+      const sent = await this.#round(post);
       if (sent.kind === 'accepted') return sent;
       refusal = sent.refusal;
       if (!renewed && (refusal.code === 'token_expired' || refusal.code === 'unauthorized')) {
@@ -94,12 +94,12 @@ export class Sender {
   }
 
   /** Tries one rung of the ladder after the other, until a server has answered. */
-  async #round(post: Post, attempt: number): Promise<Sent> {
+  async #round(post: Post): Promise<Sent> {
     const round = new Round(this.#ladder);
     let refused: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
     let doubted: string | null = null;
     for (let rung = round.connect(RUNGS); rung !== null; ) {
-      const sent = await this.#onRung(rung, post, attempt);
+      const sent = await this.#onRung(rung, post);
       if (sent.kind === 'accepted') {
         round.reached(rung, 'opened');
         return sent;
@@ -120,12 +120,15 @@ export class Sender {
   }
 
   /** Tries one rung at one uplink after the other. */
-  async #onRung(rung: Rung, post: Post, attempt: number): Promise<Sent> {
-    const uplinks = await this.entry.uplinks();
+  async #onRung(rung: Rung, post: Post): Promise<Sent> {
     let sent: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
-    for (let tried = 0; tried < Math.min(UPLINKS_MAX, uplinks.length); tried += 1) {
-      sent = await this.#try(rung, uplinks[(attempt + tried) % uplinks.length] ?? location.origin, post);
-      if (sent.kind === 'accepted' || sent.refusal.code !== 'network') return sent;
+    for (const uplink of (await this.entry.uplinks()).slice(0, UPLINKS_MAX)) {
+      sent = await this.#try(rung, uplink, post);
+      const code = sent.kind === 'refused' ? sent.refusal.code : null;
+      // One that cannot work now is asked last by the next attempt, as is one that is away.
+      if (code === 'network' || (code !== null && PASSING.has(code))) this.entry.uplinkFailed(uplink);
+      else this.entry.uplinkAnswered(uplink);
+      if (code !== 'network') return sent;
       this.entry.forgetUplinks();
     }
     return sent;

@@ -3,7 +3,7 @@
 export interface Inner {
   method: 'POST' | 'GET';
   path: string;
-  token: string;
+  token?: string;
   body?: unknown;
 }
 

@@ -24,6 +24,11 @@ pub(crate) struct ProbeArguments {
     /// File that holds a token for the room.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// File in which entry's last good answer is kept for seven days, as clients keep it.
+    ///
+    /// The probe then also works while entry is away. Its folder must exist; the file gets the mode 0600.
+    #[arg(long, value_name = "FILE", conflicts_with = "serve")]
+    pub(crate) keep_file: Option<PathBuf>,
     /// Number of messages to send.
     #[arg(long, default_value_t = 5)]
     pub(crate) count: u32,

@@ -29,6 +29,7 @@ pub(crate) fn main(config: &Config, arguments: &ProbeArguments) -> anyhow::Resul
         tls: config.client_tls()?,
         room: arguments.room.clone(),
         token,
+        keep_file: arguments.keep_file.clone(),
         interval: Duration::from_millis(arguments.interval_ms),
         deadline: Duration::from_millis(arguments.deadline_ms),
     };

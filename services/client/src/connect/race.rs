@@ -38,23 +38,28 @@ pub(super) async fn run(
     order.map(|index| endpoints[index].clone()).collect()
 }
 
-/// Measures the first uplinks of an answer in the background and reports their times to entry, which
-/// orders later answers by them. No post waits for it.
-pub(crate) fn measure_uplinks(http: &reqwest::Client, entry_url: &str, answer: &EntryAnswer) {
+/// Measures the first uplinks of an answer, reports their times to entry, which orders later answers by
+/// them, and returns the times: `None` for an uplink that did not arrive. Nothing is measured where there is
+/// no choice.
+pub(crate) fn measure_uplinks(
+    http: &reqwest::Client,
+    entry_url: &str,
+    answer: &EntryAnswer,
+) -> Option<impl Future<Output = Vec<(String, Option<u64>)>> + use<>> {
     let urls: Vec<String> = answer.uplinks.iter().take(UPLINKS_MAX).cloned().collect();
-    if urls.len() < 2 {
-        return;
-    }
     let (http, report_url) = (http.clone(), format!("{entry_url}/v1/entry/race"));
     let (timeout, bytes) = (Duration::from_millis(answer.race.timeout_ms), answer.race.bytes);
-    tokio::spawn(async move {
+    (urls.len() >= 2).then_some(async move {
         let times = join_all(urls.iter().map(|url| time(&http, url, timeout, bytes))).await;
-        let results = urls.iter().zip(times);
-        let results = results
-            .map(|(url, elapsed)| UplinkRaceResult { url: url.clone(), elapsed_ms: elapsed.map(whole_ms) });
+        let times: Vec<_> =
+            urls.iter().cloned().zip(times.into_iter().map(|elapsed| elapsed.map(whole_ms))).collect();
+        let results = times
+            .iter()
+            .map(|(url, elapsed_ms)| UplinkRaceResult { url: url.clone(), elapsed_ms: *elapsed_ms });
         let report = RaceReport { results: Vec::new(), uplinks: results.collect() };
-        drop(http.post(report_url).timeout(timeout).json(&report).send().await);
-    });
+        tokio::spawn(async move { drop(http.post(report_url).timeout(timeout).json(&report).send().await) });
+        times
+    })
 }
 
 fn whole_ms(elapsed: Duration) -> u64 {

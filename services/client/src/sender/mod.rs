@@ -4,6 +4,7 @@
 mod attempt;
 mod transport;
 mod tunnel;
+mod uplink_order;
 mod uplinks;
 mod warmth;
 
@@ -30,6 +31,7 @@ use crate::config::SenderConfig;
 use crate::error::SendError;
 use crate::http::HttpPool;
 use crate::ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent};
+use crate::viewer::{Activity, Viewer};
 
 /// Bounds of the wait between attempts, when the server names no time.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -50,6 +52,8 @@ pub struct Sender {
     uplinks: Arc<Uplinks>,
     ladder: Arc<SharedLadder>,
     warmth: Arc<Warmth>,
+    /// Viewer of the same user, which examines its connection at each post.
+    activity: Option<Activity>,
     config: SenderConfig,
 }
 
@@ -73,7 +77,23 @@ impl Sender {
         let uplinks = Arc::new(Uplinks::new(&config));
         let ladder = Ladder::new(vec![UplinkTransport::Http, UplinkTransport::Tunnel], config.ladder);
         let ladder = Arc::new(SharedLadder { ladder: Mutex::new(ladder), started: Instant::now() });
-        Ok(Sender { pool: pool.clone(), uplinks, ladder, warmth: Arc::default(), config })
+        let warmth = Arc::default();
+        Ok(Sender { pool: pool.clone(), uplinks, ladder, warmth, activity: None, config })
+    }
+
+    /// Returns this sender with a viewer of the same user. Each post is then the user's activity: a viewer
+    /// whose server has been silent for 10 s examines its connection, so that the user sees the message.
+    /// The viewer may end first; posts are sent without it.
+    #[must_use]
+    pub fn with_viewer(mut self, viewer: &Viewer) -> Self {
+        self.activity = Some(viewer.activity());
+        self
+    }
+
+    fn report_post(&self) {
+        if let Some(activity) = &self.activity {
+            activity.posted();
+        }
     }
 
     /// Opens the connection of the next post ahead, while a user begins to write: entry's answer, the name,
@@ -84,7 +104,7 @@ impl Sender {
     /// When entry or the uplink does not answer within `attempt_timeout`. A later post tries by itself.
     pub async fn warm(&self, room: &RoomId) -> Result<(), SendError> {
         let opening = async {
-            let uplink = self.uplinks.get(&self.pool, &self.config, room, 0).await;
+            let uplink = self.uplinks.get(&self.pool, &self.config, room).await;
             let uplink = uplink.map_err(SendError::Deadline)?;
             if self.warmth.is_open(&uplink, Instant::now()) {
                 return Ok(());
@@ -114,8 +134,8 @@ impl Sender {
     /// Posts one message to the first uplink in one ordinary request, without a retry.
     pub async fn send_once(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
         let request = self.request(room, "messages", post);
-        let uplink =
-            self.uplinks.get(&self.pool, &self.config, room, 0).await.map_err(SendError::Deadline)?;
+        self.report_post();
+        let uplink = self.uplinks.get(&self.pool, &self.config, room).await.map_err(SendError::Deadline)?;
         let timeout = self.config.deadline.min(self.config.attempt_timeout);
         match attempt::make(&self.pool, UplinkTransport::Http, &uplink, &request, timeout).await {
             Attempt::Done(answer) => Ok(answer),
@@ -149,9 +169,9 @@ impl Sender {
         let request = self.request(room, resource, body);
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        let mut attempts = 0;
+        self.report_post();
         loop {
-            let (wait, error) = match self.round(room, &request, deadline, &mut attempts).await {
+            let (wait, error) = match self.round(room, &request, deadline).await {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(refusal) => {
                     if !refusal.code.is_retryable() {
@@ -175,7 +195,6 @@ impl Sender {
         room: &RoomId,
         request: &Request,
         deadline: Instant,
-        attempts: &mut usize,
     ) -> Attempt<T> {
         let mut round = Round::begin(&self.ladder);
         // A refusal of the ordinary request that a proxy may have caused.
@@ -183,7 +202,7 @@ impl Sender {
         let mut error = String::from("no attempt was made");
         let mut next = round.connect();
         while let Some(rung) = next {
-            next = match self.on_rung(rung, room, request, deadline, attempts).await {
+            next = match self.on_rung(rung, room, request, deadline).await {
                 Attempt::Done(answer) => {
                     round.end(LadderEvent::Opened { rung });
                     return Attempt::Done(answer);
@@ -216,13 +235,12 @@ impl Sender {
         room: &RoomId,
         request: &Request,
         deadline: Instant,
-        attempts: &mut usize,
     ) -> Attempt<T> {
         let mut last = Attempt::Failed("the deadline has passed".into());
         let mut tried: Option<String> = None;
         for _ in 0..UPLINKS_MAX {
             let left = deadline.saturating_duration_since(Instant::now());
-            let uplink = match self.uplinks.get(&self.pool, &self.config, room, *attempts).await {
+            let uplink = match self.uplinks.get(&self.pool, &self.config, room).await {
                 _ if left.is_zero() => return last,
                 Ok(uplink) if tried.as_ref() == Some(&uplink) => return last,
                 Ok(uplink) => uplink,
@@ -232,11 +250,16 @@ impl Sender {
             last = attempt::make(&self.pool, rung, &uplink, request, timeout).await;
             if !matches!(last, Attempt::Failed(_)) {
                 self.warmth.used(&uplink, Instant::now());
+                match &last {
+                    Attempt::Refused(refusal) if cannot_work(refusal.code) => {
+                        self.uplinks.passed_over(&uplink)
+                    }
+                    _ => self.uplinks.answered(&uplink),
+                }
                 return last;
             }
             self.warmth.lost(&uplink);
-            self.uplinks.expire();
-            *attempts += 1;
+            self.uplinks.failed(&uplink);
             tried = Some(uplink);
         }
         last
@@ -289,6 +312,11 @@ impl<'a> Round<'a> {
             | LadderAction::GiveUp => None,
         })
     }
+}
+
+/// Whether a refusal is about the uplink that gave it, so that another one may take the post.
+fn cannot_work(code: Code) -> bool {
+    matches!(code, Code::Overloaded | Code::Unavailable | Code::Timeout | Code::Internal)
 }
 
 /// Whether a refusal may be the effect of a proxy that removes headers, or changes the request.

@@ -1,11 +1,14 @@
 //! Uplinks to send to: the configured ones, or those that entry names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_protocol::RoomId;
+use barrage_protocol::entry::EntryAnswer;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::uplink_order::UplinkOrder;
 use crate::config::SenderConfig;
 use crate::connect::measure_uplinks;
 use crate::http::HttpPool;
@@ -14,40 +17,39 @@ use crate::source::{self, Purpose, Question};
 /// Time between two measurements of the uplinks: they send the race resource each time.
 const MEASURE_PERIOD: Duration = Duration::from_secs(600);
 
-/// List of uplinks, configured or from entry, with its expiry.
+/// List of uplinks, configured or from entry, with its expiry and the order to try them in.
 #[derive(Debug)]
 pub(super) struct Uplinks {
-    known: Mutex<Known>,
+    order: Arc<Mutex<UplinkOrder>>,
+    /// Time at which entry is asked again; `None` for a configured list.
+    fresh_until: Mutex<Option<Instant>>,
     /// Time from which the uplinks may be measured again.
     measure_after: Mutex<Instant>,
-}
-
-#[derive(Debug)]
-struct Known {
-    urls: Vec<String>,
-    /// Time at which entry is asked again; `None` for a configured list.
-    fresh_until: Option<Instant>,
+    started: Instant,
 }
 
 impl Uplinks {
     pub(super) fn new(config: &SenderConfig) -> Self {
-        let fresh_until = config.entry_url.is_some().then(Instant::now);
+        let now = Instant::now();
+        let mut order = UplinkOrder::default();
+        order.name(config.uplinks.clone());
         Uplinks {
-            known: Mutex::new(Known { urls: config.uplinks.clone(), fresh_until }),
-            measure_after: Mutex::new(Instant::now()),
+            order: Arc::new(Mutex::new(order)),
+            fresh_until: Mutex::new(config.entry_url.is_some().then_some(now)),
+            measure_after: Mutex::new(now),
+            started: now,
         }
     }
 
-    /// Returns the uplink for an attempt, counted from 0. An expired list stays in use while entry does not
+    /// Returns the uplink for the next attempt. An expired list stays in use while entry does not
     /// answer. The error has the reason why there is no uplink.
     pub(super) async fn get(
         &self,
         pool: &HttpPool,
         config: &SenderConfig,
         room: &RoomId,
-        attempt: usize,
     ) -> Result<String, String> {
-        let is_old = self.known.lock().fresh_until.is_some_and(|until| Instant::now() >= until);
+        let is_old = self.fresh_until.lock().is_some_and(|until| Instant::now() >= until);
         let mut reason = "entry has named no uplink".to_owned();
         if let (Some(entry_url), true) = (&config.entry_url, is_old) {
             let question = Question {
@@ -59,18 +61,29 @@ impl Uplinks {
             };
             match source::ask(pool, question).await {
                 Ok(answer) => {
-                    if self.may_measure() {
-                        measure_uplinks(&pool.http, entry_url, &answer);
-                    }
-                    let fresh_until = Some(Instant::now() + Duration::from_millis(answer.ttl_ms));
-                    *self.known.lock() = Known { urls: answer.uplinks, fresh_until };
+                    *self.fresh_until.lock() = Some(Instant::now() + Duration::from_millis(answer.ttl_ms));
+                    self.order.lock().name(answer.uplinks.clone());
+                    self.measure(pool, entry_url, &answer);
                 }
                 Err(error) => reason = error.to_string(),
             }
         }
-        let known = self.known.lock();
-        let at = attempt.checked_rem(known.urls.len());
-        at.map(|at| known.urls[at].clone()).ok_or(reason)
+        let order = self.order.lock();
+        order.order(ms_since(self.started)).first().map(|url| (*url).to_owned()).ok_or(reason)
+    }
+
+    /// Measures the uplinks in the background, at most once in a period. No post waits for it.
+    fn measure(&self, pool: &HttpPool, entry_url: &str, answer: &EntryAnswer) {
+        if !self.may_measure() {
+            return;
+        }
+        let Some(measuring) = measure_uplinks(&pool.http, entry_url, answer) else { return };
+        let (order, started) = (Arc::clone(&self.order), self.started);
+        tokio::spawn(async move {
+            for (url, elapsed_ms) in measuring.await {
+                order.lock().raced(ms_since(started), &url, elapsed_ms);
+            }
+        });
     }
 
     /// Whether the uplinks are measured now; the next time is a period later.
@@ -84,9 +97,24 @@ impl Uplinks {
         may
     }
 
-    /// Expires the list after a failure, so that the next attempt asks entry again.
-    pub(super) fn expire(&self) {
-        let mut known = self.known.lock();
-        known.fresh_until = known.fresh_until.map(|_| Instant::now());
+    /// Notes an answer of this uplink, a refusal included.
+    pub(super) fn answered(&self, uplink: &str) {
+        self.order.lock().answered(uplink);
     }
+
+    /// Notes that this uplink cannot work now: the next attempt takes another one of the list.
+    pub(super) fn passed_over(&self, uplink: &str) {
+        self.order.lock().failed(ms_since(self.started), uplink);
+    }
+
+    /// Notes that this uplink did not answer: the next attempt takes another one, and asks entry again.
+    pub(super) fn failed(&self, uplink: &str) {
+        self.passed_over(uplink);
+        let mut fresh_until = self.fresh_until.lock();
+        *fresh_until = fresh_until.map(|_| Instant::now());
+    }
+}
+
+fn ms_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -20,8 +20,21 @@ use crate::link::Tasks;
 pub struct Viewer {
     events: mpsc::Receiver<Event>,
     network: watch::Sender<Network>,
-    posted: Arc<Notify>,
+    activity: Activity,
     _tasks: Tasks,
+}
+
+/// What a user does outside of the connection of a viewer. Clones report to the same viewer, and to none
+/// after its end.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(Arc<Notify>);
+
+impl Activity {
+    /// Reports that the user sent a message. After 10 s of silence the viewer examines whether its
+    /// connection still works, so that the user sees the message. Reports before the examination are one.
+    pub fn posted(&self) {
+        self.0.notify_one();
+    }
 }
 
 impl Viewer {
@@ -38,11 +51,11 @@ impl Viewer {
         let (sender, events) = mpsc::channel(config.events_max);
         let mut tasks = Tasks::default();
         let (network, changes) = watch::channel(config.heartbeat.network.clone());
-        let posted = Arc::new(Notify::new());
-        let signals = Signals { network: changes, posted: Arc::clone(&posted) };
+        let activity = Activity::default();
+        let signals = Signals { network: changes, posted: Arc::clone(&activity.0) };
         let session = Session::new(config, pool.clone(), sender, signals);
         tasks.spawn(session.run_until_closed().in_current_span());
-        Viewer { events, network, posted, _tasks: tasks }
+        Viewer { events, network, activity, _tasks: tasks }
     }
 
     /// Reports that the machine is in another network, or that its network came back. The viewer examines its
@@ -51,10 +64,16 @@ impl Viewer {
         self.network.send_replace(network);
     }
 
-    /// Reports that the user sent a message, by a [`crate::Sender`] or otherwise. After 10 s of silence the
-    /// viewer examines whether its connection still works, so that the user sees the message.
+    /// Returns the way to report what the user does. A [`crate::Sender`] reports its posts by itself after
+    /// [`crate::Sender::with_viewer`]; a program that posts otherwise reports them by this.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
+    }
+
+    /// Reports that the user sent a message; the same as [`Activity::posted`].
     pub fn posted(&self) {
-        self.posted.notify_one();
+        self.activity.posted();
     }
 
     /// Returns the next event; `None` after [`Event::Closed`]. Cancel-safe.

@@ -1,10 +1,13 @@
 //! Versions, facts and the heartbeat of a viewer, against a server that does what the test says.
 
-use barrage_client::{Event, Network, Viewer, ViewerConfig};
+use std::time::Duration;
+
+use barrage_client::{Event, Network, Sender, SenderConfig, Viewer, ViewerConfig};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::entry::Transport;
 use barrage_protocol::facts::{FrameEncoding, NetworkType};
 use barrage_protocol::frame::{ClientFrame, ServerFrame};
+use barrage_protocol::post::Post;
 use barrage_protocol::{ClientFacts, Code, Sequence};
 
 use crate::fake::{Fake, Ws, hello, hello_of, next};
@@ -65,6 +68,40 @@ async fn streams_and_polls_state_facts_in_the_query() {
         assert_eq!(ClientFacts::parse(&client).network, NetworkType::Wifi);
         asked.status(502);
     }
+}
+
+/// The user posts through a sender; the viewer's server has been silent for longer than ten seconds.
+#[tokio::test]
+async fn a_post_of_the_viewers_user_examines_a_silent_connection() {
+    let mut fake = Fake::start(Ws::TakenByNewer).await;
+    let mut viewer = Viewer::start(config(&fake));
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(HELLO_1_1).await;
+    hello_of(&mut viewer).await;
+    let to_fake = SenderConfig::new(format!("http://{}", fake.address), "t");
+    let sender = Sender::new(to_fake).unwrap().with_viewer(&viewer);
+    let post = |id: &str| Post::Like { id: id.parse().unwrap(), count: 1 };
+    let send = |post: Post| {
+        let sender = sender.clone();
+        tokio::spawn(async move { sender.send(&"demo".parse().unwrap(), &post).await })
+    };
+    let early = send(post("p1"));
+    fake.request().await.json(r#"{"outcome":"broadcast","sequence":4}"#);
+    early.await.unwrap().unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    let late = send(post("p2"));
+    // The first ping is that of the second post: the first post came when the server was not silent.
+    assert_eq!(socket.next().await, ClientFrame::Ping { id: 1 });
+    fake.request().await.json(r#"{"outcome":"broadcast","sequence":5}"#);
+    late.await.unwrap().unwrap();
+    // The viewer may end before its sender.
+    drop(viewer);
+    let last = send(post("p3"));
+    fake.request().await.json(r#"{"outcome":"broadcast","sequence":6}"#);
+    last.await.unwrap().unwrap();
 }
 
 /// The server does not answer the ping: the old network's connection is dead.

@@ -102,6 +102,22 @@ async fn uplink_that_is_away_is_left_for_the_next_one_and_not_for_the_tunnel() {
 }
 
 #[tokio::test]
+async fn uplink_that_did_not_answer_is_not_asked_first_by_the_next_post() {
+    let (mut lame, mut fake) = (Fake::start(Ws::Refused).await, Fake::start(Ws::Refused).await);
+    let uplinks = [&lame, &fake].map(|fake| format!("http://{}", fake.address)).to_vec();
+    let sender = Sender::new(SenderConfig { uplinks, ..config(&fake) }).unwrap();
+    for n in 0..3 {
+        let sender = sender.clone();
+        let sending = tokio::spawn(async move { sender.send(&"demo".parse().unwrap(), &post()).await });
+        if n == 0 {
+            lame.request().await.status(502);
+        }
+        fake.request().await.json(r#"{"outcome":"broadcast","sequence":8}"#);
+        soon(sending).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn permanent_refusal_is_not_retried() {
     let mut fake = Fake::start(Ws::Refused).await;
     let muted = sending(config(&fake));

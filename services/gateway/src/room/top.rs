@@ -44,11 +44,15 @@ impl TopRooms {
 }
 
 /// Ranks rooms by their deliveries in the time since the last call, and by their viewers where the
-/// deliveries are equal. Takes their traffic, so that there is one caller.
+/// deliveries are equal. The room of probes is no business of the platform and is left out. Takes the
+/// rooms' traffic, so that there is one caller.
 pub(crate) fn rank(rooms: &[Arc<Room>], elapsed: Duration) -> Vec<TopRoom> {
     let mut hottest = BinaryHeap::with_capacity(TOP_ROOMS_MAX + 1);
     for (at, room) in rooms.iter().enumerate() {
         let taken = room.traffic.take();
+        if room.id.is_probe() {
+            continue;
+        }
         hottest.push(Reverse((taken.deliveries, room.viewers(), taken.messages, at)));
         if hottest.len() > TOP_ROOMS_MAX {
             hottest.pop();
@@ -67,6 +71,8 @@ pub(crate) fn rank(rooms: &[Arc<Room>], elapsed: Duration) -> Vec<TopRoom> {
 
 #[cfg(test)]
 mod tests {
+    use barrage_protocol::RoomId;
+
     use super::*;
     use crate::room::Heat;
 
@@ -96,6 +102,17 @@ mod tests {
         assert_eq!(top[0], hottest);
         rooms[0].traffic.add_deliveries(1);
         assert_eq!(names(&rank(&rooms, Duration::from_secs(1))), ["r0", "r1", "r2"]);
+    }
+
+    #[test]
+    fn the_room_of_probes_is_not_ranked() {
+        let rooms = ["demo", RoomId::PROBE].map(|id| Arc::new(Room::new(id.parse().unwrap(), 2)));
+        for room in &rooms {
+            room.traffic.add_deliveries(5);
+        }
+        let top = rank(&rooms, Duration::from_secs(1));
+        assert_eq!(top.iter().map(|top| top.room.as_str()).collect::<Vec<_>>(), ["demo"]);
+        assert_eq!(rooms[1].traffic.take().deliveries, 0);
     }
 
     #[test]

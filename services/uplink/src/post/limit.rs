@@ -187,7 +187,7 @@ impl Limits {
     pub(super) fn most_offered(&self, rooms_max: usize) -> Vec<OfferedRate> {
         let (now, shown_per_s_max) = (self.origin.elapsed(), self.config.room_display_chat_per_s);
         let samples = self.samples.lock();
-        let live = samples.iter().filter(|(_, sample)| !sample.is_idle(now));
+        let live = samples.iter().filter(|(room, sample)| !room.is_probe() && !sample.is_idle(now));
         let mut rates: Vec<_> = live.map(|(room, sample)| (sample.offered_per_s_at(now), room)).collect();
         rates.sort_unstable_by(|a, b| b.cmp(a));
         rates.truncate(rooms_max);
