@@ -38,6 +38,10 @@ WRONG = [
     (["log.format=xml"], "format"),
     (["uplink.autoscaling.targetCpuPercent=150"], "targetCpuPercent"),
     (["tests.count=0"], "count"),
+    (["gateway.addresses=[gw.live.example]"], "addresses"),
+    (["uplink.addresses=['{node_name}']"], "addresses"),
+    (["gateway.carriers=telecom"], "carriers"),
+    (["uplink.region=7"], "region"),
     (["networkPolicy.enabled=perhaps"], "enabled"),
 ]
 
@@ -151,6 +155,13 @@ def facts(chart):
     ports = next(pod for name, pod in rendered["cluster"].pods() if name.endswith("-gateway"))["containers"][0]["ports"]
     if [one.get("hostPort") for one in ports] != [443, 80, 8080, 14000, None]:
         yield f"cluster: host ports {ports}"
+    maps = [item["data"] for item in rendered["wildcard-dns"].of("ConfigMap") if "barrage.toml" in item["data"]]
+    file = tomllib.loads(maps[0]["barrage.toml"])
+    place = [file["gateway"].get(key) for key in ("region", "carriers", "addresses")]
+    if place != ["CN-SH", ["telecom"], ["{node_ip}"]] or file["uplink"].get("region") != "CN-SH":
+        yield f"wildcard-dns: the place of gateways is {place}, the uplinks' region {file['uplink'].get('region')}"
+    if file["entry"].get("region_file") != "/etc/barrage/regions.csv" or "CN-SH" not in maps[0].get("regions.csv", ""):
+        yield f"wildcard-dns: no region table: {file['entry']}"
     probe = next((pod for name, pod in rendered["cluster"].pods() if name.endswith("-probe")), None)
     if not probe or probe["containers"][0]["args"] != ["probe", "--serve"]:
         yield f"cluster: the probe's pod is {probe}"

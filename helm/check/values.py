@@ -11,6 +11,11 @@ LINE = re.compile(r"^( *)([A-Za-z][A-Za-z0-9]*):(?: (.*))?$")
 
 # Schemas that several values share: `# @schema {"$ref": "ports"}`.
 SHARED = {
+    "addresses": {
+        "type": "array",
+        "maxItems": 8,
+        "items": {"type": "string", "pattern": "^([0-9a-fA-F.:]+|\\{(node|pod)_ip\\})$"},
+    },
     "any": {"type": "object", "additionalProperties": True},
     "ports": {
         "type": "array",
@@ -115,8 +120,8 @@ def kind(value):
     extra = value.schema or {}
     if "enum" in extra:
         return ", ".join(f"`{choice}`" if choice != "" else "empty" for choice in extra["enum"])
-    if extra.get("$ref") == "ports":
-        return "list of ports"
+    if extra.get("$ref") in ("ports", "addresses"):
+        return f"list of {extra['$ref']}"
     if extra.get("$ref") == "any":
         return "map"
     of = extra.get("type") or {bool: "boolean", int: "integer", float: "number", str: "text", list: "list", dict: "map"}[type(value.default)]

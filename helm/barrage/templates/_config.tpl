@@ -22,6 +22,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Region, carriers and addresses of gateways or uplinks, as a JSON object of those that are given. */}}
+{{- define "barrage.place" -}}
+{{- $place := dict -}}
+{{- with .region }}{{- $_ := set $place "region" . -}}{{- end -}}
+{{- with .carriers }}{{- $_ := set $place "carriers" . -}}{{- end -}}
+{{- with .addresses }}{{- $_ := set $place "addresses" . -}}{{- end -}}
+{{- $place | mustToJson -}}
+{{- end -}}
+
 {{/* Keys of tokens as they stand in the file. */}}
 {{- define "barrage.token.keys" -}}
 {{- $keys := list -}}
@@ -57,10 +66,14 @@
 {{- $_ := set $file "token" $token -}}
 {{- $_ := set $file "http" $http -}}
 {{- if eq $values.mode "cluster" -}}
-{{- $gateway := dict "base_urls" (include "barrage.gateway.urls" . | fromJsonArray) -}}
+{{- $gateway := include "barrage.place" $values.gateway | fromJson -}}
+{{- $_ := set $gateway "base_urls" (include "barrage.gateway.urls" . | fromJsonArray) -}}
 {{- $_ := set $file "gateway" $gateway -}}
-{{- $_ := set $file "uplink" (dict "base_urls" $values.uplink.publicUrls) -}}
+{{- $uplink := include "barrage.place" $values.uplink | fromJson -}}
+{{- $_ := set $uplink "base_urls" $values.uplink.publicUrls -}}
+{{- $_ := set $file "uplink" $uplink -}}
 {{- $entry := dict "uplink_urls" $values.uplink.publicUrls -}}
+{{- if $values.entry.regionTable -}}{{- $_ := set $entry "region_file" "/etc/barrage/regions.csv" -}}{{- end -}}
 {{- if $values.capacity.knee -}}{{- $_ := set $entry "capacity_file" "/etc/barrage/capacity.json" -}}{{- end -}}
 {{- $_ := set $file "entry" $entry -}}
 {{- $replicas := ternary $values.nats.trial.servers $values.nats.replicas $values.nats.trial.enabled | int -}}

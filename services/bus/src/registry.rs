@@ -1,6 +1,7 @@
 //! The registry: the instances of every role and their latest reports.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -73,7 +74,7 @@ pub struct InstanceReport {
     pub scaling: Option<Box<ScalingReport>>,
 }
 
-/// Region and carriers of a gateway or an uplink, as its configuration names them.
+/// Region, carriers and addresses of a gateway or an uplink, as its configuration names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Region of the instance in the names of entry's region file; absent when the configuration
@@ -83,13 +84,35 @@ pub struct Place {
     /// Carriers whose networks the instance has a line of; empty for all carriers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carriers: Vec<String>,
+    /// IP addresses at which clients reach the hosts of the base URLs; empty when DNS alone has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Place {
-    /// Whether the configuration names neither a region nor a carrier.
+    /// Maximum addresses of an instance. A client tries them one after the other.
+    pub const ADDRESSES_MAX: usize = 8;
+
+    /// Returns the place with the addresses of a configuration, in which an IPv6 address may have brackets.
+    /// A text that is no address is left out: the check of the configuration reports it.
+    #[must_use]
+    pub fn with_addresses(mut self, texts: &[String]) -> Self {
+        let parse = |text: &String| Place::parse_address(text);
+        self.addresses = texts.iter().filter_map(parse).take(Self::ADDRESSES_MAX).collect();
+        self
+    }
+
+    /// Parses an address of a server: none of all addresses, of a group, or of another form.
+    #[must_use]
+    pub fn parse_address(text: &str) -> Option<IpAddr> {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast())
+    }
+
+    /// Whether the configuration names no region, no carrier and no address.
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
-        self.region.is_none() && self.carriers.is_empty()
+        self.region.is_none() && self.carriers.is_empty() && self.addresses.is_empty()
     }
 }
 

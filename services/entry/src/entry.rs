@@ -351,7 +351,11 @@ impl Entry {
         let downlinks = downlinks(&urls, question.room.map_or("{room}", RoomId::as_str));
         let uplinks = self.uplinks(host, &location);
         let urls = downlinks.iter().map(|endpoint| &endpoint.url).chain(&uplinks).chain(&self.config.urls);
-        let addresses = addresses::of_urls(&self.config.addresses, urls.map(String::as_str), host);
+        let reporting = self.bus.uplinks();
+        let reports = placed.order.iter().map(|index| &gateways[*index].report);
+        let reporting = reporting.iter().map(|uplink| &uplink.report).filter(|uplink| !uplink.draining);
+        let reported = addresses::reported(reports.chain(reporting));
+        let addresses = addresses::of_urls(&self.config.addresses, &reported, urls.map(String::as_str), host);
         Ok(EntryAnswer {
             downlinks,
             uplinks,

@@ -16,6 +16,10 @@ barrage_part::part! {
         /// entry on, with the port of each listener. `{pod_name}`, `{pod_ip}`, `{pod_ip_dashed}`,
         /// `{node_ip}` and `{node_name}` become the values of POD_NAME, POD_IP, NODE_IP and NODE_NAME.
         base_urls: Vec<String> = Vec::new();
+        /// IP addresses of the hosts in `base_urls`, at most 8; `{node_ip}` and `{pod_ip}` are replaced. Entry
+        /// adds them to its answers, so that clients reach this uplink without DNS. An `https` URL needs a
+        /// certificate for the host's name at each address. Hosts of `entry.addresses` are not affected.
+        addresses: Vec<String> = Vec::new();
         /// Region in the names of `entry.region_file`, such as `CN-SH` or `CN`: entry prefers it for
         /// clients of the region, and of those whose region begins with it and a dash.
         @[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +80,8 @@ impl UplinkConfig {
     /// Returns the place that the reports to the registry name.
     pub(crate) fn place(&self) -> barrage_bus::Place {
         let region = self.region.clone().filter(|region| !region.is_empty());
-        barrage_bus::Place { region, carriers: self.carriers.clone() }
+        let place = barrage_bus::Place { region, carriers: self.carriers.clone(), ..Default::default() };
+        place.with_addresses(&self.addresses)
     }
 
     /// Why the list of gifts makes no sense; `None` when it does.

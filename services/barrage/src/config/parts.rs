@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
+use barrage_bus::Place;
 use barrage_secret::SecretUrl;
 use barrage_tls::ClientTls;
 use barrage_token::{KeyConfig, Keyring, TokenConfig};
@@ -179,6 +180,8 @@ fn origins(config: &Config, found: &mut Vec<Problem>) {
     }
     base_urls("gateway.base_urls", &config.gateway.base_urls, found);
     base_urls("uplink.base_urls", &config.uplink.base_urls, found);
+    own_addresses("gateway.addresses", &config.gateway.addresses, found);
+    own_addresses("uplink.addresses", &config.uplink.addresses, found);
     for (key, urls) in [
         ("entry.uplink_urls", &config.entry.uplink_urls),
         ("entry.urls", &config.entry.urls),
@@ -213,6 +216,24 @@ fn base_urls(key: &str, urls: &[String], found: &mut Vec<Problem>) {
             Ok(sample) if is_url(&sample, &["http", "https"]) => {}
             Ok(_) => {
                 found.push(Problem::value(key, format!("{url:?}"), "a URL such as https://chat.example"))
+            }
+            Err(why) => found.push(Problem::new(key, format!("{key}: {why}"))),
+        }
+    }
+}
+
+/// Checks the addresses that an instance reports, with sample values in place of their placeholders.
+fn own_addresses(key: &str, addresses: &[String], found: &mut Vec<Problem>) {
+    if addresses.len() > Place::ADDRESSES_MAX {
+        let expected = format!("at most {}", Place::ADDRESSES_MAX);
+        found.push(Problem::value(key, format!("{} addresses", addresses.len()), expected));
+    }
+    for address in addresses {
+        match placeholders::sample(address) {
+            Ok(sample) if Place::parse_address(&sample).is_some() => {}
+            Ok(_) => {
+                let expected = "an IP address of a server such as 203.0.113.7, or {node_ip}";
+                found.push(Problem::value(key, format!("{address:?}"), expected));
             }
             Err(why) => found.push(Problem::new(key, format!("{key}: {why}"))),
         }
@@ -331,6 +352,8 @@ mod tests {
         config.http.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
         config.http.allowed_origins = vec!["https://a.example/".into()];
         config.admin_listen = config.listen[0];
+        config.gateway.addresses = vec!["{node_ip}".into(), "[2001:db8::1]".into(), "0.0.0.0".into()];
+        config.uplink.addresses = vec!["post.example".into()];
         config.entry.region_file = Some("/nowhere/regions".into());
         config.log.filter = "a=b=c".into();
         config.redis =
@@ -344,6 +367,8 @@ mod tests {
             "http.trusted_proxies = 0.0.0.0/0",
             "http.allowed_origins",
             "admin_listen",
+            "gateway.addresses = \"0.0.0.0\"",
+            "uplink.addresses = \"post.example\"",
             "entry.region_file",
             "log.filter",
             "redis.url",
@@ -352,6 +377,7 @@ mod tests {
         }
         assert!(!lines.concat().contains("canary"), "{lines:#?}");
         assert!(!lines.concat().contains("10.0.0.0/8"), "{lines:#?}");
+        assert!(!lines.concat().contains("node_ip\""), "{lines:#?}");
     }
 
     #[test]

@@ -84,11 +84,13 @@ fn is_local(addresses: &[SocketAddr]) -> bool {
     addresses.iter().all(|address| address.ip().is_loopback())
 }
 
-/// Replaces the placeholders of base URLs by the addresses in the environment of this process.
+/// Replaces the placeholders of base URLs and addresses by the values in the environment of this process.
 fn fill_base_urls(config: &mut Config, roles: Roles) -> anyhow::Result<()> {
     for (runs_here, key, urls) in [
         (roles.gateway, "gateway.base_urls", &mut config.gateway.base_urls),
         (roles.uplink, "uplink.base_urls", &mut config.uplink.base_urls),
+        (roles.gateway, "gateway.addresses", &mut config.gateway.addresses),
+        (roles.uplink, "uplink.addresses", &mut config.uplink.addresses),
     ] {
         for url in urls.iter_mut().filter(|_| runs_here) {
             *url = config::fill_placeholders(url, |name| std::env::var(name).ok())

@@ -8,7 +8,7 @@ fn prospect(place_ms: f64, race_ms: impl Into<Option<f64>>) -> Prospect {
 
 fn place(region: &str, carriers: &[&str]) -> Place {
     let carriers = carriers.iter().map(|&carrier| carrier.to_owned()).collect();
-    Place { region: Some(region.to_owned()), carriers }
+    Place { region: Some(region.to_owned()), carriers, ..Place::default() }
 }
 
 #[test]

@@ -76,7 +76,8 @@ mod tests {
 
     fn place(region: &str, carriers: &[&str]) -> Place {
         let region = (!region.is_empty()).then(|| region.to_owned());
-        Place { region, carriers: carriers.iter().map(|&carrier| carrier.to_owned()).collect() }
+        let carriers = carriers.iter().map(|&carrier| carrier.to_owned()).collect();
+        Place { region, carriers, ..Place::default() }
     }
 
     #[test]

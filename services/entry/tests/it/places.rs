@@ -29,7 +29,7 @@ async fn site() -> (Site, TempDir) {
 }
 
 fn place(region: &str) -> Place {
-    Place { region: Some(region.into()), carriers: Vec::new() }
+    Place { region: Some(region.into()), ..Place::default() }
 }
 
 async fn gateway(site: &Site, id: &str, region: &str, connections: u64) {

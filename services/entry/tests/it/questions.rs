@@ -1,9 +1,11 @@
 //! Questions: URLs, limits, codes, regions.
 
+use barrage_bus::{InstanceReport, Place, Role};
 use barrage_entry::{EntryConfig, HostAddresses};
 use barrage_protocol::Code;
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::Transport;
+use barrage_scaling::LoadReport;
 use http::{Request, StatusCode};
 
 use crate::site::{Site, urls};
@@ -66,6 +68,30 @@ async fn answer_has_addresses_of_its_hosts_other_entries_and_its_time() {
     let (_, _, body) = plain.get("/v1/entry?room=demo").await;
     let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert!(json.get("addresses").is_none() && json.get("entries").is_none(), "{json}");
+}
+
+#[tokio::test]
+async fn instances_report_their_own_addresses_and_a_drain_ends_them() {
+    let site = Site::new(EntryConfig::default()).await;
+    let report = |role, id: &str, url: &str, ip: &str, draining| {
+        let place = Place::default().with_addresses(&[ip.to_owned()]);
+        let load = LoadReport { connections_max: 1_000, ..LoadReport::default() };
+        let base_urls = vec![url.to_owned()];
+        InstanceReport { base_urls, draining, load, place, ..InstanceReport::new(role, id) }
+    };
+    let post = "https://post.example";
+    for report in [
+        report(Role::Gateway, "g1", "https://g1.example:14000", "192.0.2.7", false),
+        report(Role::Uplink, "u1", post, "192.0.2.8", false),
+        report(Role::Uplink, "u2", post, "192.0.2.9", false),
+        report(Role::Uplink, "u3", post, "192.0.2.10", true),
+    ] {
+        site.bus.report(report).await.unwrap();
+    }
+    let answer = site.answer("/v1/entry?room=demo").await;
+    let found: Vec<_> = answer.addresses.iter().map(|(host, ips)| (host.as_str(), ips.len())).collect();
+    assert_eq!(found, [("g1.example", 1), ("post.example", 2)]);
+    assert!(!answer.addresses["post.example"].contains(&"192.0.2.10".parse().unwrap()));
 }
 
 #[tokio::test]
