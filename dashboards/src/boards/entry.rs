@@ -84,6 +84,15 @@ fn spread() -> Row {
             series("Addresses with a grant", Unit::Count, "Addresses that may ask again without a wait. At 100,000 further ones are not counted.")
                 .query("barrage_entry_granted_networks{@}", "{{instance}}")
                 .wide(8),
+            series("Newcomers by the place of their first gateway", Unit::PerSecond, "`near`: the newcomer's region and carrier. `unknown`: no region file, or an address that is not in it. A rising share of `other_region`: runbook of BarrageEntryPlacesFar.")
+                .query("sum by (place) (rate(barrage_entry_placed_total{@}[$__rate_interval]))", "{{place}}")
+                .wide(8),
+            series("Race: results that count for nothing", Unit::PerSecond, "`unknown`: no such endpoint. `repeated`: twice in one report. `all_failed`: the client's network was away. `table_full`: too many pairs of a location and an endpoint.")
+                .query("sum by (reason) (rate(barrage_entry_race_ignored_total{@}[$__rate_interval]))", "{{reason}}")
+                .wide(8),
+            series("Race: pairs with times", Unit::Count, "Pairs of a location and an endpoint with race times. At 8,192 further ones are ignored.")
+                .query("barrage_entry_race_pairs{@}", "{{instance}}")
+                .wide(8),
         ],
     )
 }

@@ -88,6 +88,26 @@ pub(crate) const CASES: &[Case] = &[
         "12m",
         "40m",
     ),
+    case(
+        "BarrageEntryPlacesFar",
+        &[
+            (r#"barrage_entry_placed_total{place="near"}"#, "0+10x70"),
+            (r#"barrage_entry_placed_total{place="other_region"}"#, "0+10x35 350+1x35"),
+            (r#"barrage_entry_placed_total{place="unknown"}"#, "0+500x70"),
+        ],
+        "30m",
+        "65m",
+    ),
+    case(
+        "BarrageEntryRaceIgnored",
+        &[
+            (r#"barrage_entry_race_ignored_total{reason="unknown"}"#, "0+90x35 3150x35"),
+            (r#"barrage_entry_race_ignored_total{reason="all_failed"}"#, "0+900x70"),
+            ("barrage_entry_race_seconds_count", "0+60x70"),
+        ],
+        "30m",
+        "65m",
+    ),
     // Uplink.
     case(
         "BarrageQuotaFallback",

@@ -48,5 +48,27 @@ pub(super) fn alerts() -> Vec<Alert> {
                 "{{ $value | humanize }} newcomers a second in {{ $labels.namespace }} are turned away.",
             ],
         ),
+        alert(
+            "BarrageEntryPlacesFar",
+            Severity::Warning,
+            "entry",
+            "15m",
+            "sum by (cluster, namespace) (rate(barrage_entry_placed_total{place=\"other_region\"}[10m])) / sum by (cluster, namespace) (rate(barrage_entry_placed_total{place!=\"unknown\"}[10m])) > 0.3",
+            [
+                "Many newcomers are sent to another region.",
+                "{{ $value | humanizePercentage }} of the newcomers with a known region in {{ $labels.namespace }} get a gateway of another region.",
+            ],
+        ),
+        alert(
+            "BarrageEntryRaceIgnored",
+            Severity::Warning,
+            "entry",
+            "15m",
+            "sum by (cluster, namespace) (rate(barrage_entry_race_ignored_total{reason=~\"unknown|repeated|table_full\"}[10m])) > 1 and sum by (cluster, namespace) (rate(barrage_entry_race_ignored_total{reason=~\"unknown|repeated|table_full\"}[10m])) > 0.5 * sum by (cluster, namespace) (rate(barrage_entry_race_seconds_count[10m]))",
+            [
+                "Many race results count for nothing.",
+                "{{ $value | humanize }} race results a second in {{ $labels.namespace }} are repeated, name endpoints that do not exist, or find no space.",
+            ],
+        ),
     ]
 }
