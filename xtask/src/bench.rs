@@ -134,7 +134,10 @@ enum Measured {
 impl Measured {
     /// Packages that a bench runs beside the server and the parts.
     fn packages(&self) -> &'static [&'static str] {
-        if matches!(self, Measured::Slow { .. }) { &["barrage-loadtest"] } else { &[] }
+        match self {
+            Measured::Slow { .. } | Measured::Channel(_) => &["barrage-loadtest"],
+            _ => &[],
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Tier {
     Fast,
     /// Everything that CI runs: lints, all tests, the page's build, the browser.
     Ci,
-    /// CI's tests, the long fault test, the controller without its laboratory, as in the image, and the chart
+    /// CI's tests, those that take minutes, the long fault test, the controller without its laboratory, as in the image, and the chart
     /// on an API server.
     Full,
 }
@@ -69,6 +69,8 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         // A check of all its dependencies, which the other builds do not share.
         let alone = ["check", "--locked", "--package", "barrage-autoscaler", "--no-default-features"];
         run(command("cargo", &alone))?;
+        // The channel behind proxies that cut idle connections, which takes minutes.
+        run(nextest("together", &["--run-ignored", "only"])?)?;
         fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
         chart::cluster()?;
     }
