@@ -118,8 +118,8 @@ async fn long_run(site: &Site) -> Child {
     let mut run = site.prepared("run", &scenario, &[]);
     let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    let metric = async |name| site.server.metric(name).await;
-    let until = async |name, least: f64| {
+    let metric = async |name: &'static str| site.server.metric(name).await;
+    let until = async |name: &'static str, least: f64| {
         while metric(name).await < least {
             assert!(Instant::now() < deadline, "{name} is below {least} after a minute");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,7 +3,6 @@
 use anyhow::Context;
 use barrage_openapi::Operation;
 use reqwest::Url;
-use serde_json::Value;
 
 use super::call::Call;
 use crate::commands::admin_request::Request;
