@@ -48,7 +48,8 @@ function inner(body, status = 200) {
 }
 
 function sender() {
-  const entry = { uplinks: async () => ['http://up.example'], forgetUplinks: () => undefined };
+  const nothing = () => undefined;
+  const entry = { uplinks: async () => ['http://up.example'], uplinkFailed: nothing, uplinkAnswered: nothing, forgetUplinks: nothing };
   return new Sender('demo', { token: 't', renew: async () => false }, entry);
 }
 
@@ -95,6 +96,22 @@ test('a server that is away is asked again, first by an ordinary request', async
   assert.equal((await one.post(POST)).kind, 'accepted');
   assert.deepEqual(asked.map(({ url }) => url), [HTTP, TUNNEL, HTTP]);
   assert.equal(one.transport, 'http');
+});
+
+test('the history comes through the tunnel where ordinary requests are blocked, and a refusal is final', async () => {
+  const { past } = await page.load('net/past.ts');
+  const entry = { uplinks: async () => ['http://up.example'] };
+  const body = { type: 'gift', user: 'u', name: 'n', gift: { name: 'rose', count: 1 } };
+  answers = [{ status: 403, body: '<h1>Forbidden</h1>' }, inner({ messages: [{ sequence: 3, body }] })];
+  const found = await past('demo', 4, { token: 't' }, entry);
+  assert.deepEqual(found.map(({ sequence }) => sequence), [3]);
+  assert.deepEqual(asked.map(({ url }) => url), ['http://up.example/v1/rooms/demo/history?before=5&limit=30', TUNNEL]);
+  const sent = JSON.parse(new TextDecoder().decode(asked[1].body.slice(4)));
+  assert.deepEqual(sent, { method: 'GET', path: '/v1/rooms/demo/history?before=5&limit=30', token: 't' });
+  asked = [];
+  answers = [json(refused('unavailable'), 503)];
+  assert.deepEqual(await past('demo', 4, { token: null }, entry), []);
+  assert.equal(asked.length, 1);
 });
 
 test('what is not one answer of the tunnel is an error', () => {
