@@ -58,6 +58,8 @@ GUARDS = [
     ("cluster", ["postgresql.existingSecret=''"], "set postgresql.existingSecret"),
     ("cluster", ["postgresql.trial.enabled=true"], "kubectl create secret generic barrage-postgresql"),
     ("cluster", ["nats.clientCertificate=true"], "set nats.tlsSecret"),
+    ("irc", ["tls.existingSecret=''"], "set tls.existingSecret"),
+    ("irc", ["irc.plainPort=null", "irc.tlsPort=null"], "set irc.plainPort or irc.tlsPort"),
     ("cluster", ["gateway.address.mode=''"], "set it to hostPort, loadBalancer or wildcardDns"),
     ("cluster", ["gateway.address.mode=wildcardDns"], "set gateway.address.host"),
     ("cluster", ["gateway.address.mode=loadBalancer", "gateway.address.host=gw.live.example"], "put {pod_name}"),

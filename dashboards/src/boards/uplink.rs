@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Uplink and flow control",
         description: "Whether posts are taken, who is limited and why, and how Redis and the store answer.",
         source: "barrage_uplink_audit_lost_total",
-        rows: vec![senders(), posts(), limits(), redis(), store(), access()],
+        rows: vec![senders(), posts(), limits(), redis(), store(), access(), irc()],
     }
 }
 
@@ -38,6 +38,28 @@ fn senders() -> Row {
                 .colours(ZERO),
             stat("Audit lines lost", Unit::Count, "sum(increase(barrage_uplink_audit_lost_total{@}[1h]))", "Lines lost in the last hour. Above 0: runbook of BarrageAuditLost.")
                 .colours(ZERO),
+        ],
+    )
+}
+
+fn irc() -> Row {
+    row(
+        "Are IRC clients well?",
+        [
+            series("IRC connections and rooms", Unit::Count, "Empty where `irc.listen` names no address. Each room of a connection is one viewer at a gateway.")
+                .query("sum by (transport) (barrage_irc_connections{@})", "{{transport}}")
+                .query("sum(barrage_irc_rooms{@})", "rooms")
+                .wide(6),
+            series("IRC lines", Unit::PerSecond, "Many lines in are a flood or a large bot; many lines out are busy rooms.")
+                .query("sum by (direction) (rate(barrage_irc_lines_total{@}[$__rate_interval]))", "{{direction}}")
+                .wide(6),
+            series("IRC posts by outcome", Unit::PerSecond, "`refused` posts have a NOTICE with the reason; `failed` ones had no answer of an uplink.")
+                .query("sum by (outcome) (rate(barrage_irc_posts_total{@}[$__rate_interval]))", "{{outcome}}")
+                .wide(6),
+            series("IRC connections refused and closed", Unit::PerSecond, "`slow_reader` and `flood` are bounds of `[irc]`; `address` is `irc.address_connections_max`.")
+                .query("sum by (reason) (rate(barrage_irc_refused_total{@}[$__rate_interval]))", "refused: {{reason}}")
+                .query("sum by (cause) (rate(barrage_irc_closed_total{@}[$__rate_interval]))", "closed: {{cause}}")
+                .wide(6),
         ],
     )
 }

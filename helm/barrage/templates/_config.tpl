@@ -100,6 +100,12 @@
 {{- if $values.probe.enabled -}}
 {{- $_ := set $file "probe" (dict "entry_url" (include "barrage.probe.url" .)) -}}
 {{- end -}}
+{{- if $values.irc.enabled -}}
+{{- $irc := dict "entry_url" (include "barrage.irc.url" .) -}}
+{{- if $values.irc.plainPort -}}{{- $_ := set $irc "listen" (list (printf "%s:6667" $values.bindAddress)) -}}{{- end -}}
+{{- if $values.irc.tlsPort -}}{{- $_ := set $irc "tls_listen" (list (printf "%s:6697" $values.bindAddress)) -}}{{- end -}}
+{{- $_ := set $file "irc" $irc -}}
+{{- end -}}
 {{- else if $values.capacity.knee -}}
 {{- $_ := set $file "entry" (dict "capacity_file" "/etc/barrage/capacity.json") -}}
 {{- end -}}
@@ -107,11 +113,21 @@
 {{- include "barrage.toml" (list $file "") | trim -}}
 {{- end -}}
 
-{{/* URL of entry for the probe. */}}
-{{- define "barrage.probe.url" -}}
+{{/* URL of entry inside the cluster. */}}
+{{- define "barrage.entry.inside" -}}
 {{- $scheme := ternary "https" "http" (not (empty .Values.tls.existingSecret)) -}}
 {{- $port := (first .Values.entry.ports).port | int -}}
-{{- $inside := printf "%s://%s-entry:%d" $scheme (include "barrage.fullname" .) $port -}}
+{{- printf "%s://%s-entry:%d" $scheme (include "barrage.fullname" .) $port -}}
+{{- end -}}
+
+{{/* URL of entry for the IRC gateway. */}}
+{{- define "barrage.irc.url" -}}
+{{- .Values.irc.entryUrl | default .Values.entry.publicUrl | default (include "barrage.entry.inside" .) | trimSuffix "/" -}}
+{{- end -}}
+
+{{/* URL of entry for the probe. */}}
+{{- define "barrage.probe.url" -}}
+{{- $inside := include "barrage.entry.inside" . -}}
 {{- .Values.probe.entryUrl | default .Values.entry.publicUrl | default $inside | trimSuffix "/" -}}
 {{- end -}}
 

@@ -56,6 +56,12 @@
 {{- if and $values.postgresql.trial.enabled (not $values.postgresql.trial.existingSecret) -}}
 {{- fail "postgresql.trial.existingSecret is empty: run `kubectl create secret generic barrage-postgresql --from-literal=password=$(openssl rand -hex 16)` and set it to barrage-postgresql" -}}
 {{- end -}}
+{{- if and $values.irc.enabled $values.irc.tlsPort (not $values.tls.existingSecret) -}}
+{{- fail "irc.tlsPort needs a certificate: set tls.existingSecret, or irc.tlsPort to null" -}}
+{{- end -}}
+{{- if and $values.irc.enabled (not $values.irc.plainPort) (not $values.irc.tlsPort) -}}
+{{- fail "the IRC gateway has no port: set irc.plainPort or irc.tlsPort, or irc.enabled to false" -}}
+{{- end -}}
 {{- if and $values.nats.clientCertificate (not $values.nats.tlsSecret) -}}
 {{- fail "nats.clientCertificate needs the Secret that has it: set nats.tlsSecret" -}}
 {{- end -}}

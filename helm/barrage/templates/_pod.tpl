@@ -224,8 +224,16 @@ spec:
         {{- include "barrage.env" (list $root $role) | nindent 8 }}
       ports:
         {{- include "barrage.ports" (list $own.ports (index . 2)) | nindent 8 }}
+        {{- if eq $role "irc" }}
+        {{- if $own.plainPort }}
+        - { name: irc, containerPort: 6667, protocol: TCP }
+        {{- end }}
+        {{- if $own.tlsPort }}
+        - { name: ircs, containerPort: 6697, protocol: TCP }
+        {{- end }}
+        {{- end }}
       {{- include "barrage.probes" $root | nindent 6 }}
-      {{- if not (has $role (list "archiver" "probe")) }}
+      {{- if not (has $role (list "archiver" "probe" "irc")) }}
       lifecycle:
         preStop:
           exec:

@@ -76,6 +76,11 @@ pub(crate) enum Command {
     Entry(RoleArguments),
     /// Run an archiver, which copies messages from the bus to the store. Needs [nats].
     Archiver(RoleArguments),
+    /// Run an IRC gateway for bots and clients of others, a client of the public protocol.
+    ///
+    /// The addresses are in `[irc]`; `--listen` is not used. In `up`, the gateway runs while `irc.listen` or
+    /// `irc.tls_listen` has an address.
+    Irc(RoleArguments),
     /// Mint a token and print the token alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` made in the data directory.
@@ -198,7 +203,7 @@ impl Command {
         match self {
             Command::Up(up) => Some(&up.listen),
             Command::Gateway(gateway) => Some(&gateway.role.listen),
-            Command::Entry(role) | Command::Archiver(role) => Some(&role.listen),
+            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         Command::Uplink(uplink) => start::role(config, Roles::UPLINK, &uplink.role, Some(&uplink.replay)),
         Command::Entry(role) => start::role(config, Roles::ENTRY, &role, None),
         Command::Archiver(role) => start::role(config, Roles::ARCHIVER, &role, None),
+        Command::Irc(role) => start::irc(config, &role),
         Command::Token(arguments) => token::main(&config, &arguments),
         Command::Probe(arguments) if arguments.serve => start::probe(config, &arguments.role),
         Command::Probe(arguments) => probe::main(&config, &arguments),

@@ -48,6 +48,12 @@ pub(crate) fn role(
     process::main(config, options)
 }
 
+/// Runs the IRC gateway in this process until a signal.
+pub(crate) fn irc(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
+    telemetry::start(&config.log)?;
+    process::irc::main(config, arguments)
+}
+
 /// Runs the probe in this process until a signal.
 pub(crate) fn probe(config: Config, arguments: &RoleArguments) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;

@@ -83,6 +83,7 @@ const ALLOWED: &[Allowed] = &[
             "ws",
         ],
     ),
+    allowed("irc", 4, &["client", "clock", "http", "part", "protocol", "ws"]),
     allowed("probe", 4, &["client", "clock", "part", "protocol", "token"]),
     allowed(
         "uplink",
@@ -123,6 +124,7 @@ const ALLOWED: &[Allowed] = &[
             "gateway",
             "guarded",
             "http",
+            "irc",
             "ledger",
             "moderation",
             "openapi",

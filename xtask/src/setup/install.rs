@@ -30,7 +30,7 @@ pub(super) fn all(missing: &[&Need]) -> anyhow::Result<()> {
                 run(command("npm", &options))?;
             }
             Source::Node => node::install()?,
-            Source::WebModules => run(node::npm(&["ci", "--no-audit", "--no-fund"])?)?,
+            Source::NpmFolder(folder) => run(node::npm_in(folder, &["ci", "--no-audit", "--no-fund"])?)?,
             Source::Rustup(component) => run(command("rustup", &["component", "add", component]))?,
         }
     }

@@ -32,8 +32,8 @@ pub(crate) enum Source {
     Node,
     /// A package on npm that tests read, installed into `target/tools/NAME`.
     Npm(&'static str),
-    /// The page's packages from the npm registry, installed into `web/node_modules`.
-    WebModules,
+    /// Packages from the npm registry as the lock file of this folder names them.
+    NpmFolder(&'static str),
     /// A component of the Rust toolchain, installed by `rustup`.
     Rustup(&'static str),
 }
@@ -50,7 +50,7 @@ impl fmt::Display for Source {
             }
             Source::Node => write!(f, "npm install node@{}, into target/tools", node::TAKEN),
             Source::Npm(package) => write!(f, "npm install {package}, into target/tools"),
-            Source::WebModules => write!(f, "npm ci, in web"),
+            Source::NpmFolder(folder) => write!(f, "npm ci, in {folder}"),
             Source::Rustup(component) => write!(f, "rustup component add {component}"),
         }
     }
@@ -103,7 +103,10 @@ pub(crate) const NEEDS: &[Need] = &[
         "checks the form of dashboards in tests",
         Source::Npm("@grafana/schema@11.6.0"),
     ),
-    Need::new("web/node_modules", "packages of the page's build", Source::WebModules),
+    Need::new("web/node_modules", "packages of the page's build", Source::NpmFolder("web")),
+    // Unmodified libraries of others, which are the clients in tests of the IRC gateway.
+    Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
+    Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),
 ];
 
 impl Need {
@@ -140,8 +143,8 @@ impl Need {
             (Source::Npm(_), _) => {
                 self.home().join("node_modules/.package-lock.json").is_file().then(|| self.home())
             }
-            (Source::WebModules, name) => {
-                let modules = root().join(name);
+            (Source::NpmFolder(folder), _) => {
+                let modules = root().join(folder).join("node_modules");
                 modules.join(".package-lock.json").is_file().then_some(modules)
             }
             (_, "postgres") => {

@@ -43,8 +43,13 @@ pub(super) fn install() -> anyhow::Result<()> {
 
 /// Returns an `npm` command in `web`, with a Node.js that is new enough first on its path.
 pub(crate) fn npm(arguments: &[&str]) -> anyhow::Result<Command> {
+    npm_in("web", arguments)
+}
+
+/// Returns an `npm` command in a folder of the repository.
+pub(super) fn npm_in(folder: &str, arguments: &[&str]) -> anyhow::Result<Command> {
     let mut npm = command("npm", arguments);
-    npm.current_dir(root().join("web"));
+    npm.current_dir(root().join(folder));
     if own_folder().join("node").is_file() {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(own_folder()).chain(std::env::split_paths(&path));

@@ -84,6 +84,8 @@ part! {
         entry: barrage_entry::EntryConfig = Default::default();
         /// The probe, `barrage probe --serve`.
         probe: barrage_probe::ProbeConfig = Default::default();
+        /// The IRC gateway, `barrage irc` or a part of `barrage up`.
+        irc: barrage_irc::IrcConfig = Default::default();
         /// Traces of sampled messages.
         trace: barrage_trace::TraceConfig = Default::default();
         /// Autoscaling of a fleet on one machine.

@@ -147,10 +147,16 @@ fn keys(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
 fn listeners(config: &Config, found: &mut Vec<Problem>) {
     let mut taken = HashSet::new();
     let all = config.listen.iter().map(|address| ("listen", address));
-    for (key, address) in all.chain([("admin_listen", &config.admin_listen)]) {
+    let irc = config.irc.listen.iter().map(|address| ("irc.listen", address));
+    let irc = irc.chain(config.irc.tls_listen.iter().map(|address| ("irc.tls_listen", address)));
+    for (key, address) in all.chain([("admin_listen", &config.admin_listen)]).chain(irc) {
         if address.port() != 0 && !taken.insert(address) {
             found.push(Problem::value(key, address, "an address that no other listener has"));
         }
+    }
+    if !config.irc.tls_listen.is_empty() && config.http.tls_cert_file.is_none() {
+        let text = "irc.tls_listen needs a certificate: set http.tls_cert_file and http.tls_key_file";
+        found.push(Problem::new("irc.tls_listen", text));
     }
     for network in &config.http.trusted_proxies {
         let min = match network {
@@ -185,6 +191,7 @@ fn origins(config: &Config, found: &mut Vec<Problem>) {
     for (key, urls) in [
         ("entry.uplink_urls", &config.entry.uplink_urls),
         ("entry.urls", &config.entry.urls),
+        ("irc.entry_url", &config.irc.entry_url.iter().cloned().collect()),
         ("probe.entry_url", &config.probe.entry_url.iter().cloned().collect()),
         ("probe.sites", &config.probe.sites.iter().map(|site| site.entry_url.clone()).collect()),
         ("nats.admin_url", &config.nats.iter().filter_map(|nats| nats.admin_url.clone()).collect()),

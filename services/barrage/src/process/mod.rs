@@ -7,6 +7,7 @@ mod build_info;
 mod conntrack;
 mod context;
 mod fleet_ledger;
+pub(crate) mod irc;
 mod listeners;
 mod memory_limit;
 mod page;
@@ -27,6 +28,7 @@ use barrage_http::{AddressLimits, AdminGate, Front, HttpMetrics, Tls};
 use barrage_protocol::RoomId;
 
 use self::context::ProcessContext;
+use self::irc::IrcListeners;
 use self::listeners::Listeners;
 use self::page::Page;
 use self::services::Services;
@@ -73,6 +75,8 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     // A process of one role keeps nothing there, and runs where it may write no file.
     let lock = (roles == Roles::ALL).then(|| data_dir::open(&config.data_dir)).transpose()?;
     let listeners = Listeners::bind(roles, &config)?;
+    // With one role, IRC has a process of its own: `barrage irc`.
+    let irc = (roles == Roles::ALL).then(|| IrcListeners::bind(&config)).transpose()?;
     listeners.complete(&mut config, roles, demo)?;
     build_info::log_start(roles, &config, &listeners);
     let mut context = Box::pin(ProcessContext::open(config, roles)).await?;
@@ -87,7 +91,11 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     traces::start(&mut context, &mut tasks);
     let health = start_health(&context, &mut tasks);
     let services = Services::start(&context, &listeners, replay, &mut tasks)?;
-    let announcement = listeners.announcement(roles, &context.config, ready);
+    let mut announcement = listeners.announcement(roles, &context.config, ready);
+    if let Some(irc) = irc {
+        announcement.lines.splice(1..1, irc.lines());
+        start_irc(irc, &context, &listeners, tls.clone(), &mut tasks)?;
+    }
     serve(&context, listeners, services, health, tls, &mut tasks)?;
     // Handlers first: a parent process may send a signal as soon as the process is announced.
     let stop_requested = supervise::requested(stops_with_stdin);
@@ -98,6 +106,27 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     }
     drop(lock);
     result
+}
+
+/// Starts the IRC gateway, a client of this process unless the configuration names another entry.
+fn start_irc(
+    irc: IrcListeners,
+    context: &ProcessContext,
+    listeners: &Listeners,
+    tls: Option<Tls>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<()> {
+    let config = &context.config;
+    let own = || crate::config::base_url(listeners.addresses[0], config.http.tls_cert_file.is_some());
+    let entry_url = config.irc.entry_url.clone().unwrap_or_else(own);
+    irc.serve(
+        config,
+        entry_url.trim_end_matches('/').to_owned(),
+        tls,
+        &context.registry,
+        &context.stop,
+        tasks,
+    )
 }
 
 /// Creates a room unless the settings on the bus contain it.

@@ -26,6 +26,7 @@ mod durability;
 mod encrypted;
 mod fleet;
 mod flow;
+mod irc;
 mod keys;
 mod limits;
 mod moderation;

@@ -190,7 +190,8 @@ async fn metrics_page_is_current() {
     let (nats, redis) = (NatsServer::start().await, RedisServer::start().await);
     let mut found = BTreeMap::new();
     let hook = ("BARRAGE_MODERATION__HOOK__URL".to_owned(), "http://127.0.0.1:9/".to_owned());
-    scrape(vec![hook], &mut found).await;
+    let irc = ("BARRAGE_IRC__LISTEN".to_owned(), "[\"127.0.0.1:0\"]".to_owned());
+    scrape(vec![hook, irc], &mut found).await;
     let servers = [("NATS__URLS", format!("[\"{}\"]", nats.url())), ("REDIS__URL", redis.url())];
     scrape(servers.map(|(name, value)| (format!("BARRAGE_{name}"), value)).to_vec(), &mut found).await;
     scrape_certificate(&mut found).await;

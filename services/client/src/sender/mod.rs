@@ -38,6 +38,15 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Uplinks that are tried on one rung before the next rung: one of them may be away.
 const UPLINKS_MAX: usize = 2;
 
+/// What becomes of a refusal that a later retry may avoid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusals {
+    /// The sender waits and tries again, until the deadline.
+    Retry,
+    /// The caller gets it at once.
+    Return,
+}
+
 /// Ladder of the uplink, shared by the posts of one sender.
 #[derive(Debug)]
 struct SharedLadder {
@@ -128,7 +137,13 @@ impl Sender {
 
     /// Posts one message and returns its outcome. Retries until the deadline.
     pub async fn send(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
-        self.until_deadline(room, "messages", post).await
+        self.until_deadline(room, "messages", post, Refusals::Retry).await
+    }
+
+    /// Posts one message. Retries where no server answers, and returns each refusal at once: for a caller
+    /// whose user decides whether to wait.
+    pub async fn send_until_refused(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
+        self.until_deadline(room, "messages", post, Refusals::Return).await
     }
 
     /// Posts one message to the first uplink in one ordinary request, without a retry.
@@ -146,12 +161,12 @@ impl Sender {
 
     /// Posts a package: all messages in order, or none.
     pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
-        self.until_deadline(room, "packages", package).await
+        self.until_deadline(room, "packages", package, Refusals::Retry).await
     }
 
     /// Takes one action of a moderator. Retries until the deadline, under the same id.
     pub async fn act(&self, room: &RoomId, request: &ActionRequest) -> Result<ActionAnswer, SendError> {
-        self.until_deadline(room, "actions", request).await
+        self.until_deadline(room, "actions", request, Refusals::Retry).await
     }
 
     fn request(&self, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
@@ -165,6 +180,7 @@ impl Sender {
         room: &RoomId,
         resource: &str,
         body: &impl Serialize,
+        refusals: Refusals,
     ) -> Result<T, SendError> {
         let request = self.request(room, resource, body);
         let deadline = Instant::now() + self.config.deadline;
@@ -174,7 +190,7 @@ impl Sender {
             let (wait, error) = match self.round(room, &request, deadline).await {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Refused(refusal) => {
-                    if !refusal.code.is_retryable() {
+                    if refusals == Refusals::Return || !refusal.code.is_retryable() {
                         return Err(SendError::Refused(refusal));
                     }
                     let wait = refusal.retry_after_ms.map(Duration::from_millis);

@@ -106,13 +106,15 @@ impl Tls {
         registry.register(Box::new(self.certificate.expiry.clone()))
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// Returns an acceptor that presents the current certificate at each handshake.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.acceptor_config))
     }
 
     /// Loads renewed files until the shutdown. Files that cannot be used are logged, and the current
     /// certificate stays.
-    pub(crate) async fn renew(self, shutdown: CancellationToken) {
+    pub async fn renew(self, shutdown: CancellationToken) {
         let Certificate { cert_file, key_file, current, .. } = &*self.certificate;
         loop {
             tokio::select! {

@@ -21,7 +21,7 @@ use crate::support;
 const STEP_MAX: Duration = Duration::from_secs(30);
 
 /// Options of `barrage up` that starts a fleet.
-fn fleet(arguments: &[&str]) -> ServerOptions {
+pub(crate) fn fleet(arguments: &[&str]) -> ServerOptions {
     ServerOptions {
         arguments: arguments.iter().map(ToString::to_string).collect(),
         environment: vec![("PATH".into(), programs::path_with_nats())],
