@@ -112,6 +112,11 @@ function showBody(body: Body, sequence: number): void {
       break;
     case 'signal':
       return showSignal(body, sequence);
+    case 'event': {
+      const { event, id, data, at_ms } = body;
+      window.dispatchEvent(new CustomEvent('barrage:event', { detail: { event, id, data, at_ms, sequence } }));
+      return;
+    }
   }
   list.add(body, sequence, originOf(body.user));
 }

@@ -12,8 +12,17 @@ use serde_json::value::RawValue;
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Paid {
-    Gift { user: Option<UserId>, gift: Gift },
-    SuperChat { user: Option<UserId>, amount_minor: u64, currency: String },
+    Gift {
+        user: Option<UserId>,
+        gift: Gift,
+    },
+    SuperChat {
+        user: Option<UserId>,
+        amount_minor: u64,
+        currency: String,
+    },
+    /// An event of a customer's server, which is no payment.
+    Event {},
 }
 
 #[derive(Deserialize)]
@@ -23,6 +32,13 @@ struct Gift {
     #[serde(default)]
     price_minor: u64,
     combo: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Control {
+    Signal(Signal),
+    Event {},
 }
 
 #[derive(Deserialize)]
@@ -50,7 +66,7 @@ pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
         return (ArchiveEntry { message, effect: Effect::None }, Readable::No);
     }
     let effect = match message.class {
-        Class::Gift => gift(&message).map(Effect::Gift),
+        Class::Gift => gift(&message),
         Class::Signal => signal(&message),
         Class::Chat | Class::Pulse => Some(Effect::None),
     };
@@ -65,9 +81,9 @@ fn quoted(message: &Message) -> Message {
     Message { body: body.to_string().into(), ..message.clone() }
 }
 
-fn gift(message: &Message) -> Option<GiftRecord> {
+fn gift(message: &Message) -> Option<Effect> {
     let record = |user: Option<UserId>, kind, gift: Gift, currency| {
-        Some(GiftRecord {
+        Some(Effect::Gift(GiftRecord {
             sequence: message.sequence,
             room: message.room.clone(),
             // The token named the sender; the body only repeats the user.
@@ -79,7 +95,7 @@ fn gift(message: &Message) -> Option<GiftRecord> {
             currency,
             combo: gift.combo,
             at_ms: message.at_ms,
-        })
+        }))
     };
     match serde_json::from_slice(&message.body).ok()? {
         Paid::Gift { user, gift } => record(user, GiftKind::Gift, gift, None),
@@ -87,11 +103,13 @@ fn gift(message: &Message) -> Option<GiftRecord> {
             let gift = Gift { name: String::new(), count: 1, price_minor: amount_minor, combo: None };
             record(user, GiftKind::SuperChat, gift, Some(currency))
         }
+        Paid::Event {} => Some(Effect::None),
     }
 }
 
 fn signal(message: &Message) -> Option<Effect> {
-    let signal: Signal = serde_json::from_slice(&message.body).ok()?;
+    let signal: Control = serde_json::from_slice(&message.body).ok()?;
+    let Control::Signal(signal) = signal else { return Some(Effect::None) };
     match signal.signal.as_str() {
         "recall" => signal.sequence.map(Effect::Recall),
         "purge" => signal.user.map(Effect::Purge),
@@ -160,6 +178,15 @@ mod tests {
         assert_eq!(derived(Class::Signal, body).0, Effect::None);
         let body = br#"{"type":"signal","signal":"close"}"#;
         assert_eq!(derived(Class::Signal, body), (Effect::None, Readable::Yes));
+    }
+
+    #[test]
+    fn custom_events_have_no_effect_in_any_class() {
+        let body =
+            br#"{"type":"event","event":"shop.card","id":"e1","data":{"signal":"clear"},"signal":"clear"}"#;
+        for class in [Class::Signal, Class::Gift, Class::Chat] {
+            assert_eq!(derived(class, body), (Effect::None, Readable::Yes));
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Events that a viewer delivers to its caller.
 
+use barrage_protocol::Sequence;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::Transport;
+use barrage_protocol::event::CustomEvent;
 use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use serde_json::value::RawValue;
 
@@ -12,6 +14,14 @@ pub enum Event {
     Hello(Box<Hello>, Transport),
     /// Message of the room. Each message is delivered once, in the order of the chain.
     Message(BatchMessage),
+    /// Event of the customer's own servers, in the order of the chain like a message, and in place of
+    /// one.
+    Custom {
+        /// Position of the event in the room's chain.
+        sequence: Sequence,
+        /// Type, id and data of the event.
+        event: Box<CustomEvent>,
+    },
     /// The server dropped chat messages before the next message.
     LeftOut {
         /// Number of chat messages that the server dropped.

@@ -11,6 +11,7 @@ pub mod class;
 pub mod code;
 pub mod deflate;
 pub mod entry;
+pub mod event;
 pub mod facts;
 pub mod frame;
 pub mod id;

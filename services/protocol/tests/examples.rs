@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
+use barrage_protocol::event::{CustomEvent, EventAnswer, EventClass, EventRequest};
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
 use barrage_protocol::post::{HistoryPage, Outcome, Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Advice, Code};
@@ -216,6 +217,24 @@ fn every_action_has_an_example() {
 }
 
 #[test]
+fn every_class_of_a_custom_event_has_an_example() {
+    let label = |request: &EventRequest| match request.class {
+        EventClass::Signal => "signal",
+        EventClass::Gift => "gift",
+        EventClass::Chat => "chat",
+    };
+    let shown = read::<EventRequest>("event");
+    all_shown("classes of events", shown.iter().map(label), &["signal", "gift", "chat"]);
+    read::<EventAnswer>("event-answer");
+    let is_event = |text: &String| text.starts_with(r#"{"type": "event""#);
+    let bodies: Vec<_> = tagged("body").into_iter().filter(|(_, text)| is_event(text)).collect();
+    assert!(!bodies.is_empty(), "the page has no body of a custom event");
+    for (line, text) in bodies {
+        check(line, &text, serde_json::from_str::<CustomEvent>(&text));
+    }
+}
+
+#[test]
 fn requests_and_answers_parse() {
     let package = read::<Package>("package").remove(0);
     let answer = read::<PackageAnswer>("package-answer").remove(0);
@@ -248,10 +267,12 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 16] = [
+    const TYPED: [&str; 18] = [
         "action",
         "action-answer",
         "role",
+        "event",
+        "event-answer",
         "server-frame",
         "client-frame",
         "post",

@@ -188,6 +188,7 @@ function rowOf(body: Body): HTMLElement | null {
     case 'super_chat':
       return superRow(body);
     case 'signal':
+    case 'event':
       return null;
   }
 }

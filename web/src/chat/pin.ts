@@ -13,7 +13,7 @@ export class Pin {
 
   /** Shows a message in place of the one before. */
   show(body: Body, sequence: number): void {
-    if (body.type === 'signal') return;
+    if (body.type === 'signal' || body.type === 'event') return;
     const text = body.type === 'gift' ? `${body.gift.name} ×${body.gift.count}` : body.text;
     this.#of = { sequence, user: body.user };
     this.#write = () => say(this.place, 'pinned', { name: isolated(body.name), text: isolated(text) });

@@ -2,7 +2,7 @@
 
 import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
-import { readBody, type Body } from './protocol.ts';
+import { readBody, type Written } from './protocol.ts';
 import { DOUBTFUL } from './sender.ts';
 import { decodeAnswer, encodeRequest } from './tunnel.ts';
 
@@ -10,7 +10,7 @@ import { decodeAnswer, encodeRequest } from './tunnel.ts';
 const PAST_MAX = 30;
 const TIMEOUT_MS = 8_000;
 
-export type Past = { body: Exclude<Body, { type: 'signal' }>; sequence: number }[];
+export type Past = { body: Written; sequence: number }[];
 
 /** Uplinks that are asked on one way before the next way. */
 const UPLINKS_MAX = 2;
@@ -62,5 +62,5 @@ async function tunnelled(uplink: string, path: string, token: string | null): Pr
 
 function readMessage({ sequence, body: raw }: { sequence: number; body: unknown }): Past {
   const body = readBody(raw);
-  return body && body.type !== 'signal' ? [{ body, sequence }] : [];
+  return body && body.type !== 'signal' && body.type !== 'event' ? [{ body, sequence }] : [];
 }

@@ -147,7 +147,19 @@ export interface Signal {
   message?: unknown;
 }
 
-export type Body = Chat | Gift | SuperChat | Signal;
+/** Event of the customer's own servers. */
+export interface Custom {
+  type: 'event';
+  /** Type with its namespace, such as `shop.card`. */
+  event: string;
+  id: string;
+  data: unknown;
+  at_ms: number;
+}
+
+export type Body = Chat | Gift | SuperChat | Signal | Custom;
+/** A body that a user wrote. */
+export type Written = Chat | Gift | SuperChat;
 
 export type Post =
   | { type: 'chat'; id: string; text: string; style: Style }
@@ -225,6 +237,8 @@ export function readBody(value: unknown): Body | null {
       };
     case 'signal':
       return { ...(body as unknown as Signal), type: 'signal', signal: text(body['signal']) };
+    case 'event':
+      return { type: 'event', event: text(body['event']), id: from.id, data: body['data'] ?? null, at_ms: from.at_ms };
     default:
       return null;
   }

@@ -140,3 +140,36 @@ async fn final_refusal_ends_the_viewer_and_fails_the_send_with_its_code() {
     };
     assert_eq!(refusal.code.label(), "wrong_room");
 }
+
+#[tokio::test]
+async fn custom_event_is_an_event_of_its_own_on_each_transport() {
+    let server = start().await;
+    let mut viewers = Vec::new();
+    for transport in [Transport::Ws, Transport::Sse, Transport::Poll] {
+        let config = ViewerConfig { transports: vec![transport], ..config(&server) };
+        let mut viewer = Viewer::start(config);
+        assert_eq!(hello(&mut viewer).await, transport);
+        viewers.push(viewer);
+    }
+    let admin = server.token("boss", "demo", "admin").await;
+    let data = serde_json::json!({ "item": "42", "text": "a\nb" });
+    for (id, class) in [("e1", "chat"), ("e2", "gift"), ("e3", "signal")] {
+        let event = serde_json::json!({ "id": id, "event": "shop.card", "class": class, "data": data });
+        let answer = server.admin("POST", "/rooms/demo/events", &admin, &event).await;
+        assert_eq!((answer.status, &answer.body["id"]), (200, &id.into()), "{answer:?}");
+    }
+    for viewer in &mut viewers {
+        let mut ids = Vec::new();
+        while ids.len() < 3 {
+            match next(viewer).await {
+                Event::Custom { event, sequence } => {
+                    assert!(sequence.0 > 0 && event.event.as_str() == "shop.card" && event.data == data);
+                    ids.push(event.id.to_string());
+                }
+                Event::Message(message) => panic!("{}", message.body),
+                _ => {}
+            }
+        }
+        assert_eq!(ids, ["e1", "e2", "e3"]);
+    }
+}

@@ -8,6 +8,7 @@ use barrage_backoff::Backoff;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, Transport};
+use barrage_protocol::event::CustomEvent;
 use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame, Traced};
 use barrage_protocol::{Code, Sequence};
 use tokio::sync::{Notify, mpsc, watch};
@@ -302,7 +303,11 @@ impl Session {
             self.emit(Event::LeftOut { chat: batch.left_out.chat }).await?;
         }
         for message in batch.messages {
-            self.emit(Event::Message(message)).await?;
+            let event = match CustomEvent::read(message.body.get()) {
+                Some(event) => Event::Custom { sequence: message.sequence, event: Box::new(event) },
+                None => Event::Message(message),
+            };
+            self.emit(event).await?;
         }
         match batch.pulse {
             Some(Pulse { likes, entries, online }) => {
