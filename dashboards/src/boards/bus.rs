@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Bus and archive",
         description: "Whether messages become durable, arrive at gateways, and reach the archive.",
         source: "barrage_bus_published_total",
-        rows: vec![messages(), publish(), receive(), archive()],
+        rows: vec![messages(), publish(), receive(), archive(), webhooks()],
     }
 }
 
@@ -105,6 +105,40 @@ fn archive() -> Row {
                 .query("sum(rate(barrage_archiver_store_failures_total{@}[$__rate_interval]))", "store")
                 .query("sum(rate(barrage_archiver_bus_failures_total{@}[$__rate_interval]))", "bus")
                 .query("sum(rate(barrage_archiver_unreadable_total{@}[$__rate_interval]))", "unreadable")
+                .wide(8),
+        ],
+    )
+}
+
+fn webhooks() -> Row {
+    row(
+        "Do webhooks arrive?",
+        [
+            series("Requests, by outcome", Unit::PerSecond, "`delivered` is the usual one. `throttled` obeys the receiver, `exhausted` is an event that failed for good.")
+                .query("sum by (endpoint, outcome) (rate(barrage_webhooks_attempts_total{@}[$__rate_interval]))", "{{endpoint}} {{outcome}}")
+                .may_be_empty("a site without receivers sends none")
+                .wide(8),
+            series("Events that wait", Unit::Count, "Beyond `webhooks.pending_max` chat is dropped. Runbook of BarrageWebhooksBehind.")
+                .query("max by (endpoint) (barrage_webhooks_pending{@})", "{{endpoint}}")
+                .may_be_empty("a site without receivers has none")
+                .wide(8),
+            series("Age of the oldest event", Unit::Seconds, "It rises while a receiver is away.")
+                .query("max by (endpoint) (barrage_webhooks_oldest_pending_seconds{@})", "{{endpoint}}")
+                .may_be_empty("a site without receivers has none")
+                .wide(8),
+            series("Time of a request, p99", Unit::Seconds, "The receiver's own time, with the network.")
+                .query("histogram_quantile(0.99, sum by (endpoint, le) (rate(barrage_webhooks_request_duration_seconds_bucket{@}[$__rate_interval])))", "{{endpoint}}")
+                .may_be_empty("a site without receivers has none")
+                .wide(8),
+            series("Events stored, and chat dropped", Unit::PerSecond, "Dropped chat has no event. Runbook of BarrageWebhooksLosing.")
+                .query("sum by (endpoint) (rate(barrage_webhooks_events_total{@}[$__rate_interval]))", "{{endpoint}} stored")
+                .query("sum by (endpoint) (rate(barrage_webhooks_dropped_total{@}[$__rate_interval]))", "{{endpoint}} dropped")
+                .may_be_empty("a site without receivers has none")
+                .wide(8),
+            series("Disabled receivers, and failures", Unit::Count, "Runbook of BarrageWebhooksDisabled. Failures of bus and store are retried.")
+                .query("max by (endpoint) (barrage_webhooks_disabled{@})", "{{endpoint}} disabled")
+                .query("sum(increase(barrage_webhooks_failures_total{@}[$__rate_interval]))", "failures")
+                .may_be_empty("a site without receivers has none")
                 .wide(8),
         ],
     )

@@ -166,6 +166,27 @@ pub(crate) const CASES: &[Case] = &[
         "18m",
         "40m",
     ),
+    case(
+        "BarrageWebhooksBehind",
+        &[(r#"barrage_webhooks_oldest_pending_seconds{endpoint="shop"}"#, "1000x20 0x10")],
+        "15m",
+        "28m",
+    ),
+    case(
+        "BarrageWebhooksLosing",
+        &[
+            (r#"barrage_webhooks_dropped_total{endpoint="shop"}"#, "0x30"),
+            (r#"barrage_webhooks_attempts_total{endpoint="shop",outcome="exhausted"}"#, "0x5 3x25"),
+        ],
+        "8m",
+        "25m",
+    ),
+    case(
+        "BarrageWebhooksDisabled",
+        &[(r#"barrage_webhooks_disabled{endpoint="shop"}"#, "1x20 0x10")],
+        "15m",
+        "25m",
+    ),
     // Autoscaler.
     case(
         "BarrageAutoscalerNoLeader",

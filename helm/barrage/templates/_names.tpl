@@ -59,6 +59,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 ["single"]
 {{- else -}}
 {{- $roles := list "gateway" "uplink" "entry" "archiver" -}}
+{{- if .Values.webhooks.enabled -}}{{- $roles = append $roles "webhooks" -}}{{- end -}}
 {{- if .Values.probe.enabled -}}{{- $roles = append $roles "probe" -}}{{- end -}}
 {{- if .Values.irc.enabled -}}{{- $roles = append $roles "irc" -}}{{- end -}}
 {{- $roles | mustToJson }}

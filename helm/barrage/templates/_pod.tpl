@@ -233,7 +233,7 @@ spec:
         {{- end }}
         {{- end }}
       {{- include "barrage.probes" $root | nindent 6 }}
-      {{- if not (has $role (list "archiver" "probe" "irc")) }}
+      {{- if not (has $role (list "archiver" "webhooks" "probe" "irc")) }}
       lifecycle:
         preStop:
           exec:
@@ -247,8 +247,19 @@ spec:
         {{- include "barrage.container.security" $root | nindent 8 }}
       volumeMounts:
         {{- include "barrage.mounts" $root | nindent 8 }}
+        {{- if and $root.Values.webhooks.existingSecret (has $role (list "webhooks" "single")) }}
+        - name: secret-webhooks
+          mountPath: /run/secrets/barrage/webhooks
+          readOnly: true
+        {{- end }}
   volumes:
     {{- include "barrage.volumes" $root | nindent 4 }}
+    {{- if and $root.Values.webhooks.existingSecret (has $role (list "webhooks" "single")) }}
+    - name: secret-webhooks
+      secret:
+        secretName: {{ $root.Values.webhooks.existingSecret }}
+        defaultMode: 0440
+    {{- end }}
     {{- if not (index . 3) }}
     - name: data
       emptyDir: {}

@@ -16,6 +16,7 @@ mod value;
 use self::admin::{
     AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
     PrewarmCommand, RecorderCommand, ResultArguments, RoomCommand, SwitchCommand, TraceCommand, UserCommand,
+    WebhookCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     /// The addresses are in `[irc]`; `--listen` is not used. In `up`, the gateway runs while `irc.listen` or
     /// `irc.tls_listen` has an address.
     Irc(RoleArguments),
+    /// Run webhooks, which tell a customer's servers what happened. Needs [nats].
+    Webhooks(RoleArguments),
     /// Mint a token and print the token alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` made in the data directory.
@@ -107,6 +110,8 @@ pub(crate) enum Command {
     Switch(NounArguments<SwitchCommand>),
     /// List or change which messages are traced. A change is in force everywhere within a second.
     Trace(NounArguments<TraceCommand>),
+    /// List receivers of webhooks and their deliveries; replay and enable.
+    Webhook(NounArguments<WebhookCommand>),
     /// Announce crowds, so that gateways are there before the viewers.
     Prewarm(NounArguments<PrewarmCommand>),
     /// Read the audit log: who changed what.
@@ -186,6 +191,7 @@ impl Command {
             Command::Uplink(_) => Some(Roles::UPLINK),
             Command::Entry(_) => Some(Roles::ENTRY),
             Command::Archiver(_) => Some(Roles::ARCHIVER),
+            Command::Webhooks(_) => Some(Roles::WEBHOOKS),
             _ => None,
         }
     }
@@ -203,7 +209,7 @@ impl Command {
         match self {
             Command::Up(up) => Some(&up.listen),
             Command::Gateway(gateway) => Some(&gateway.role.listen),
-            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) => Some(&role.listen),
+            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) | Command::Webhooks(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

@@ -66,6 +66,8 @@ fn main() -> ExitCode {
         Command::Entry(role) => start::role(config, Roles::ENTRY, &role, None),
         Command::Archiver(role) => start::role(config, Roles::ARCHIVER, &role, None),
         Command::Irc(role) => start::irc(config, &role),
+        Command::Webhooks(role) => start::role(config, Roles::WEBHOOKS, &role, None),
+        Command::Webhook(noun) => admin::main(&config, &noun),
         Command::Token(arguments) => token::main(&config, &arguments),
         Command::Probe(arguments) if arguments.serve => start::probe(config, &arguments.role),
         Command::Probe(arguments) => probe::main(&config, &arguments),

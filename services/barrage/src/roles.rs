@@ -7,12 +7,15 @@ pub(crate) struct Roles {
     pub(crate) uplink: bool,
     pub(crate) entry: bool,
     pub(crate) archiver: bool,
+    pub(crate) webhooks: bool,
 }
 
 impl Roles {
-    /// All roles, which `barrage up` has in one process.
-    pub(crate) const ALL: Roles = Roles { gateway: true, uplink: true, entry: true, archiver: true };
-    const NONE: Roles = Roles { gateway: false, uplink: false, entry: false, archiver: false };
+    /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too.
+    pub(crate) const ALL: Roles =
+        Roles { gateway: true, uplink: true, entry: true, archiver: true, webhooks: false };
+    const NONE: Roles =
+        Roles { gateway: false, uplink: false, entry: false, archiver: false, webhooks: false };
     /// Role of a process that `barrage gateway` starts.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
     /// Role of a process that `barrage uplink` starts.
@@ -22,14 +25,22 @@ impl Roles {
     /// Role of a process that `barrage archiver` starts.
     pub(crate) const ARCHIVER: Roles = Roles { archiver: true, ..Roles::NONE };
 
-    /// Whether the process has public listeners; the archiver alone has none.
+    /// Role of a process that `barrage webhooks` starts.
+    pub(crate) const WEBHOOKS: Roles = Roles { webhooks: true, ..Roles::NONE };
+
+    /// Whether one process has all roles that a site needs, as `barrage up` does.
+    pub(crate) fn is_whole(self) -> bool {
+        Roles { webhooks: false, ..self } == Roles::ALL
+    }
+
+    /// Whether the process has public listeners; archiver and webhooks alone have none.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
     }
 
     /// Whether the process reads or writes business records.
     pub(crate) fn needs_store(self) -> bool {
-        self.uplink || self.archiver
+        self.uplink || self.archiver || self.webhooks
     }
 
     /// Whether the process counts against limits that instances share.
@@ -44,6 +55,7 @@ impl Roles {
             ("uplink", self.uplink),
             ("entry", self.entry),
             ("archiver", self.archiver),
+            ("webhooks", self.webhooks),
         ];
         all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
@@ -51,9 +63,10 @@ impl Roles {
     /// Label before a public address on standard output.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Roles::ALL | Roles::ENTRY => "page",
+            roles if roles.entry => "page",
             Roles::GATEWAY => "gateway",
             Roles::UPLINK => "uplink",
+            Roles::WEBHOOKS => "webhooks",
             _ => "archiver",
         }
     }

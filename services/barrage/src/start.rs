@@ -20,7 +20,7 @@ pub(crate) fn up(config: Config, arguments: &UpArguments) -> anyhow::Result<()> 
     }
     let ready = arguments.listen.ready_fd();
     let options = StartOptions {
-        roles: Roles::ALL,
+        roles: Roles { webhooks: !config.webhooks.endpoints.is_empty(), ..Roles::ALL },
         replay: replay(&arguments.replay, ready)?,
         demo: arguments.replay.demo,
         stops_with_stdin: false,

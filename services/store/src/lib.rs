@@ -1,5 +1,5 @@
 //! Business records: rooms, the gift ledger, the message archive with its offsets into the stream,
-//! and the audit log.
+//! the audit log, and the deliveries of webhooks ([`DeliveryStore`]).
 //!
 //! [`Store`] is one trait with two engines, [`SqliteStore`] and [`PostgresStore`]. Callers cannot
 //! see which engine is behind it. Each engine implements the primitives of `sql::engine`, and the
@@ -7,6 +7,7 @@
 //! either. The suite in `tests/it/suite` runs on both engines.
 
 mod config;
+mod deliveries;
 mod error;
 mod measured;
 mod metrics;
@@ -18,12 +19,17 @@ mod sqlite;
 mod store;
 
 pub use config::{PostgresConfig, SqliteConfig};
+pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;
 pub use postgres::PostgresStore;
 pub use records::archive::{ArchiveEntry, Effect, HistoryRange};
 pub use records::audit::{AuditFilter, AuditLine, AuditRecord};
+pub use records::delivery::{
+    Attempt, DeliveryCounts, DeliveryLine, DeliveryState, EndpointRecord, NewDelivery, PendingDelivery,
+    Replay,
+};
 pub use records::gift::{GiftKind, GiftRecord};
 pub use records::room::Room;
 pub use sql::page::HISTORY_LIMIT_MAX;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use barrage_protocol::post::History;
 use barrage_protocol::{RoomId, Sequence};
 
+use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::metrics::{Call, StoreMetrics};
 use crate::records::archive::{ArchiveEntry, HistoryRange};
@@ -97,6 +98,11 @@ impl Store for MeasuredStore {
 
     async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
         self.timed(Call::DeleteAudit, self.store.delete_audit(before_ms, limit)).await
+    }
+
+    /// Calls of webhooks are not timed: their own metrics show them.
+    fn deliveries(&self) -> &dyn DeliveryStore {
+        self.store.deliveries()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("partitions", include_str!("../migrations/sqlite/0003_partitions.sql")),
         ("audit_by_time", include_str!("../migrations/sqlite/0004_audit_by_time.sql")),
         ("hidden", include_str!("../migrations/sqlite/0005_hidden.sql")),
+        ("webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
     ])
 }
 
@@ -23,6 +24,7 @@ pub(crate) fn postgres() -> Migrator {
         ("initial", include_str!("../migrations/postgres/0001_initial.sql")),
         ("partitions", include_str!("../migrations/postgres/0002_partitions.sql")),
         ("hidden", include_str!("../migrations/postgres/0003_hidden.sql")),
+        ("webhooks", include_str!("../migrations/postgres/0004_webhooks.sql")),
     ])
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod delivery;
 pub(crate) mod gift;
 pub(crate) mod room;

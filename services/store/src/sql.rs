@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod calls;
+mod deliveries;
 pub(crate) mod engine;
 pub(crate) mod page;
 pub(crate) mod row;

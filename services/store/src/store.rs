@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use barrage_protocol::post::History;
 use barrage_protocol::{RoomId, Sequence};
 
+use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
 use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
@@ -73,6 +74,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deletes up to `limit` audit lines from before `before_ms`, oldest first, and returns their
     /// number.
     async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError>;
+
+    /// Returns the deliveries of webhooks, which are in the same database.
+    fn deliveries(&self) -> &dyn DeliveryStore;
 
     /// Returns whether the database can be read and, if it is a file, written, for readiness checks.
     /// Writes a few bytes.

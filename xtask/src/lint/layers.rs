@@ -108,6 +108,11 @@ const ALLOWED: &[Allowed] = &[
             "trace",
         ],
     ),
+    allowed(
+        "webhooks",
+        4,
+        &["backoff", "bus", "clock", "flow", "part", "protocol", "secret", "store", "tls"],
+    ),
     allowed("autoscaler", 5, &["autoscaler-lab", "clock", "exposition", "http", "scaling", "tls"]),
     allowed(
         "barrage",
@@ -141,6 +146,7 @@ const ALLOWED: &[Allowed] = &[
             "token",
             "trace",
             "uplink",
+            "webhooks",
         ],
     ),
     allowed(

@@ -71,5 +71,39 @@ pub(super) fn alerts() -> Vec<Alert> {
                 "{{ $value | humanize }} calls a second of the archiver in {{ $labels.namespace }} fail.",
             ],
         ),
+        alert(
+            "BarrageWebhooksBehind",
+            Severity::Warning,
+            "bus",
+            "10m",
+            "max by (cluster, namespace, endpoint) (barrage_webhooks_oldest_pending_seconds) > 900",
+            [
+                "A receiver of webhooks does not get its events.",
+                "The oldest event for {{ $labels.endpoint }} in {{ $labels.namespace }} waits for {{ $value | humanizeDuration }}.",
+            ],
+        ),
+        alert(
+            "BarrageWebhooksLosing",
+            Severity::Warning,
+            "bus",
+            "0m",
+            "sum by (cluster, namespace, endpoint) (increase(barrage_webhooks_dropped_total[10m])\n  \
+             + ignoring(outcome) increase(barrage_webhooks_attempts_total{outcome=\"exhausted\"}[10m])) > 0",
+            [
+                "A receiver of webhooks loses events.",
+                "{{ $value | humanize }} events for {{ $labels.endpoint }} in {{ $labels.namespace }} were dropped or failed for good in 10 min.",
+            ],
+        ),
+        alert(
+            "BarrageWebhooksDisabled",
+            Severity::Warning,
+            "bus",
+            "1m",
+            "max by (cluster, namespace, endpoint) (barrage_webhooks_disabled) > 0",
+            [
+                "A receiver of webhooks answered 410 and gets nothing.",
+                "{{ $value | humanize }} process in {{ $labels.namespace }} reports {{ $labels.endpoint }} as disabled.",
+            ],
+        ),
     ]
 }

@@ -11,8 +11,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, GiftRecord, HistoryRange, Room, SqliteConfig,
-    SqliteStore, Store, StoreError,
+    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, Room,
+    SqliteConfig, SqliteStore, Store, StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;
@@ -209,6 +209,10 @@ impl Store for FaultyStore {
     }
 
     async fn delete_audit(&self, _: u64, _: usize) -> Result<u64, StoreError> {
+        unreachable!()
+    }
+
+    fn deliveries(&self) -> &dyn DeliveryStore {
         unreachable!()
     }
 

@@ -17,6 +17,7 @@ mod room;
 mod switch;
 mod trace;
 mod user;
+mod webhook;
 
 pub(crate) use audit::AuditCommand;
 pub(crate) use fleet::FleetCommand;
@@ -24,10 +25,11 @@ pub(crate) use gateway::GatewayCommand;
 pub(crate) use message::MessageCommand;
 pub(crate) use prewarm::PrewarmCommand;
 pub(crate) use recorder::RecorderCommand;
-pub(crate) use room::{OnOff, RoomCommand};
+pub(crate) use room::{EventClassArgument, OnOff, RoomCommand};
 pub(crate) use switch::SwitchCommand;
 pub(crate) use trace::TraceCommand;
 pub(crate) use user::{UserCommand, UserInRoom};
+pub(crate) use webhook::WebhookCommand;
 
 /// Address of the admin API, and the token for it.
 #[derive(Debug, Default, Clone, Args)]

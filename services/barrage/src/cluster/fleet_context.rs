@@ -29,6 +29,8 @@ pub(crate) struct FleetContext {
     shares_key: bool,
     /// Whether the configuration names the entry that the probe asks.
     names_probed_entry: bool,
+    /// Whether the configuration names receivers of webhooks.
+    has_webhooks: bool,
     /// Whether the public listeners use TLS.
     is_encrypted: bool,
 }
@@ -78,6 +80,7 @@ impl FleetContext {
             environment,
             shares_key: config.token.keys.is_empty(),
             names_probed_entry: config.probe.entry_url.is_some(),
+            has_webhooks: !config.webhooks.endpoints.is_empty(),
             is_encrypted: config.http.tls_cert_file.is_some(),
         })
     }
@@ -113,6 +116,11 @@ impl FleetContext {
     /// Returns the archiver as a member.
     pub(crate) fn archiver(&self) -> anyhow::Result<Member> {
         self.member("archiver", "archiver".into())
+    }
+
+    /// Returns the sender of webhooks; `None` without a receiver in the configuration.
+    pub(crate) fn webhooks(&self) -> anyhow::Result<Option<Member>> {
+        if self.has_webhooks { self.member("webhooks", "webhooks".into()).map(Some) } else { Ok(None) }
     }
 
     /// Returns the probe, which examines the fleet behind entry.

@@ -98,6 +98,8 @@ struct Members {
     gateways: Vec<Running>,
     uplinks: Vec<Running>,
     archiver: Running,
+    /// Present with receivers of webhooks in the configuration.
+    webhooks: Option<Running>,
     /// Absent when the probe could not be started, which hurts no viewer.
     probe: Option<Running>,
 }
@@ -108,22 +110,30 @@ impl Members {
         let gateways = (1..=arguments.gateways.unwrap_or(GATEWAYS)).map(|n| context.gateway(n)).collect();
         let uplinks = 1..=arguments.uplinks.unwrap_or(UPLINKS);
         let uplinks = uplinks.map(|n| context.uplink(n, &arguments.replay)).collect();
-        let (entry, gateways, uplinks, archiver) = tokio::try_join!(
+        let webhooks = async {
+            match context.webhooks()? {
+                Some(member) => keeper.start(Ok(member)).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (entry, gateways, uplinks, archiver, webhooks) = tokio::try_join!(
             keeper.start(context.entry()),
             start_all(keeper, gateways),
             start_all(keeper, uplinks),
             keeper.start(context.archiver()),
+            webhooks,
         )?;
-        Ok(Members { entry, gateways, uplinks, archiver, probe: None })
+        Ok(Members { entry, gateways, uplinks, archiver, webhooks, probe: None })
     }
 
-    /// Returns all members: entry, gateways, uplinks, the archiver, and the probe last.
+    /// Returns all members: entry, gateways, uplinks, the archiver, webhooks, and the probe last.
     fn all(&self) -> impl Iterator<Item = &Running> {
         let first = std::iter::once(&self.entry);
         first
             .chain(&self.gateways)
             .chain(&self.uplinks)
             .chain(std::iter::once(&self.archiver))
+            .chain(&self.webhooks)
             .chain(&self.probe)
     }
 }

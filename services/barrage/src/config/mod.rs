@@ -70,6 +70,8 @@ part! {
         postgres: Option<barrage_store::PostgresConfig> = None;
         /// The archiver, which copies messages to the store.
         archiver: barrage_archiver::ArchiverConfig = Default::default();
+        /// Webhooks, which tell a customer's servers what happened in the rooms.
+        webhooks: barrage_webhooks::WebhooksConfig = Default::default();
         /// Bounds of the limits that this process counts itself.
         quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.

@@ -67,6 +67,11 @@ pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
         let unreadable = barrage_moderation::file_problems(&config.moderation);
         found.extend(unreadable.into_iter().map(|error| Problem::error("moderation.lists", &error.into())));
     }
+    if roles.webhooks || roles.is_whole() {
+        let wrong = config.webhooks.problems();
+        found
+            .extend(wrong.into_iter().map(|(key, text)| Problem::new(key.clone(), format!("{key}: {text}"))));
+    }
     if roles.entry {
         region(config, &mut found);
         capacity("entry.capacity_file", config.entry.capacity_file.as_deref(), &mut found);
@@ -93,7 +98,7 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
             found.push(Problem::value(key, format!("{id:?}"), "a name that no other instance has"));
         }
     }
-    if roles == Roles::ALL {
+    if roles.is_whole() {
         return;
     }
     if config.nats.is_none() {
@@ -102,7 +107,7 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
         found.push(Problem::new("[nats]", text));
     }
     if roles.needs_store() && config.postgres.is_none() && config.store.file.is_none() {
-        let text = "uplinks and archivers need one store: without it, each has a SQLite file of its own, and \
+        let text = "uplinks, archivers and webhooks need one store: without it, each has a SQLite file of its own, and \
                     history and audit log stay empty (on one machine, store.file can name one file for all)";
         found.push(Problem::new("[postgres]", text));
     }

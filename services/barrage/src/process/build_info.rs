@@ -22,6 +22,7 @@ fn instances(roles: Roles, config: &Config) -> Vec<(&'static str, &str)> {
         (roles.uplink, "uplink", config.uplink.id.as_str()),
         (roles.entry, "entry", config.entry.id.as_str()),
         (roles.archiver, "archiver", "archiver"),
+        (roles.webhooks, "webhooks", "webhooks"),
     ];
     all.into_iter().filter(|(runs, ..)| *runs).map(|(_, role, id)| (role, id)).collect()
 }

@@ -52,7 +52,7 @@ impl ProcessContext {
             true => Some(open_store(&config).await.context("the store cannot be opened")?),
             false => None,
         };
-        let make_key = if roles == Roles::ALL { MakeKey::IfAbsent } else { MakeKey::Never };
+        let make_key = if roles.is_whole() { MakeKey::IfAbsent } else { MakeKey::Never };
         let keyring = Arc::new(data_dir::keyring(&config.data_dir, &config.token, make_key)?);
         let registry = Registry::new();
         registry.register(Box::new(ProcessMetrics::new()?))?;

@@ -73,7 +73,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
         tls = tls.map(Tls::http1_only);
     }
     // A process of one role keeps nothing there, and runs where it may write no file.
-    let lock = (roles == Roles::ALL).then(|| data_dir::open(&config.data_dir)).transpose()?;
+    let lock = roles.is_whole().then(|| data_dir::open(&config.data_dir)).transpose()?;
     let listeners = Listeners::bind(roles, &config)?;
     // With one role, IRC has a process of its own: `barrage irc`.
     let irc = (roles == Roles::ALL).then(|| IrcListeners::bind(&config)).transpose()?;

@@ -1,4 +1,4 @@
-//! Starts the parts of each role: gateway, uplink, entry and archiver.
+//! Starts the parts of each role: gateway, uplink, entry, archiver and webhooks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
 use barrage_store::Store;
 use barrage_uplink::{Parts, Uplink, UplinkMetrics};
+use barrage_webhooks::WebhooksMetrics;
 use tokio::sync::watch;
 
 use super::breakers::{Breakers, SwitchMetrics};
@@ -60,6 +61,9 @@ impl Services {
         let roles = context.roles;
         if let Some(store) = context.store.as_ref().filter(|_| roles.archiver) {
             start_archiver(context, store, tasks)?;
+        }
+        if let Some(store) = context.store.as_ref().filter(|_| roles.webhooks) {
+            start_webhooks(context, store, tasks)?;
         }
         let quota = match roles.needs_quota() {
             true => Some(start_quota(context, tasks)?),
@@ -188,6 +192,29 @@ fn start_archiver(
         tracing::info!(archived = report.archived, positions = ?report.positions, "the archiver stopped");
         Ok(())
     });
+    Ok(())
+}
+
+/// Starts the webhooks. What they have not sent at the shutdown is in the store, and is sent after the
+/// next start.
+fn start_webhooks(
+    context: &ProcessContext,
+    store: &Arc<dyn Store>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<()> {
+    let sending = barrage_webhooks::run(
+        Arc::clone(&context.bus),
+        Arc::clone(store),
+        context.config.webhooks.clone(),
+        context.config.client_tls()?,
+        WebhooksMetrics::new(&context.registry)?,
+        context.stop.archiver.clone(),
+    );
+    tasks.spawn(
+        Task::new("webhooks", Stage::Archiver),
+        Wakeup::Supervisor,
+        async move { Ok(sending.await?) },
+    );
     Ok(())
 }
 

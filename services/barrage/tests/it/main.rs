@@ -44,3 +44,4 @@ mod supervision;
 mod support;
 mod tokens;
 mod traces;
+mod webhooks;

@@ -7,6 +7,7 @@ use barrage_protocol::{RoomId, Sequence, UserId};
 use super::engine::{Engine, Statement, Value};
 use super::page::{int, rows};
 use super::row;
+use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
 use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
@@ -28,7 +29,7 @@ const DELETE_HIDDEN: &str = "DELETE FROM hidden WHERE at_ms < $1";
 const ARCHIVED_UP_TO: &str = "SELECT sequence FROM archive_positions WHERE partition = $1";
 
 #[async_trait]
-impl<E: Engine> Store for E {
+impl<E: Engine + DeliveryStore> Store for E {
     async fn put_room(&self, room: &Room) -> Result<(), StoreError> {
         let (id, started) = (Value::text(room.id.as_str()), Value::Int(int(room.stream_started_at_ms)));
         let (title, created) = (Value::Text(E::storable(&room.title)), Value::Int(int(room.created_at_ms)));
@@ -126,6 +127,10 @@ impl<E: Engine> Store for E {
     async fn delete_audit(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
         let values = [Value::Int(int(before_ms)), Value::Int(rows(limit))];
         self.write(&[Statement::new(E::DIALECT.delete_audit, values)]).await
+    }
+
+    fn deliveries(&self) -> &dyn DeliveryStore {
+        self
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -58,7 +58,11 @@ fn room_id(row: &impl Columns, column: &'static str) -> Result<RoomId, StoreErro
     RoomId::parse(text(row, column)?).map_err(|_| StoreError::Corrupt("room id"))
 }
 
-fn optional<T: TryFrom<i64>>(value: Option<i64>, column: &'static str) -> Result<Option<T>, StoreError> {
+/// Parses an integer that may be null; fails when it is outside of its type.
+pub(crate) fn optional<T: TryFrom<i64>>(
+    value: Option<i64>,
+    column: &'static str,
+) -> Result<Option<T>, StoreError> {
     value.map(T::try_from).transpose().map_err(|_| StoreError::Corrupt(column))
 }
 

@@ -50,4 +50,9 @@ on_both_engines!(
     audit::an_audit_filter_combines_its_conditions,
     audit::audit_is_deleted_from_its_oldest_line,
     audit::an_audit_page_is_bounded,
+    deliveries::an_event_is_stored_once_with_the_mark_of_its_receiver,
+    deliveries::attempts_move_an_event_through_its_states,
+    deliveries::a_replay_makes_events_wait_again,
+    deliveries::the_log_is_bounded_by_time_and_lines_and_pending_events_stay,
+    deliveries::a_disabled_receiver_stays_disabled_over_a_restart,
 );

@@ -4,12 +4,14 @@
 mod announce;
 mod audit;
 mod context;
+mod events;
 mod operations;
 mod rooms;
 mod sampling;
 mod switches;
 mod tokens;
 mod users;
+mod webhooks;
 mod why;
 
 use std::sync::Arc;
@@ -37,10 +39,15 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/users/{user}/revoke", post(tokens::revoke_user))
         .route("/v1/admin/tokens/revoke", post(tokens::revoke_all))
         .route("/v1/admin/rooms/{room}/close", post(rooms::close))
+        .route("/v1/admin/rooms/{room}/events", post(events::send))
         .route("/v1/admin/broadcast", post(announce::handle))
         .route("/v1/admin/switches", get(switches::list))
         .route("/v1/admin/switches/{name}", put(switches::set))
         .route("/v1/admin/trace", get(sampling::show).put(sampling::set))
+        .route("/v1/admin/webhooks", get(webhooks::list))
+        .route("/v1/admin/webhooks/{endpoint}/deliveries", get(webhooks::deliveries))
+        .route("/v1/admin/webhooks/{endpoint}/replay", post(webhooks::replay))
+        .route("/v1/admin/webhooks/{endpoint}/enable", post(webhooks::enable))
         .route("/v1/admin/why/{id}", get(why::posts))
         .route("/v1/admin/audit", get(audit::list))
         .route("/v1/admin/recorder/uplink", get(why::recorder))

@@ -3,8 +3,9 @@
 use barrage_openapi::Method::{Get, Post, Put};
 use barrage_openapi::{Body, Method, Operation, Server};
 use barrage_protocol::Code;
+use barrage_protocol::event::{EventAnswer, EventRequest};
 
-use super::{announce, audit, rooms, sampling, switches, tokens, users, why};
+use super::{announce, audit, rooms, sampling, switches, tokens, users, webhooks, why};
 
 const JSON_LINES: Body = Body::Media("application/jsonl");
 
@@ -17,6 +18,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let mut all = rooms();
     all.extend(users());
     all.extend(platform());
+    all.extend(webhooks());
     all
 }
 
@@ -70,6 +72,15 @@ fn rooms() -> Vec<Operation> {
         .body::<rooms::Recall>()
         .answers::<rooms::Signalled<rooms::Recalled>>(200, "The message is recalled.")
         .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::NotFound, Code::Gone]),
+        operation(
+            "room_event",
+            Post,
+            "/v1/admin/rooms/{room}/events",
+            "Sends an event of a type of its own to all viewers of a room.",
+        )
+        .body::<EventRequest>()
+        .answers::<EventAnswer>(200, "The event is durable, or the room had it before.")
+        .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::Conflict, Code::TooLarge]),
     ]
 }
 
@@ -115,6 +126,40 @@ fn users() -> Vec<Operation> {
         )
         .body::<tokens::RevokeAll>()
         .answers::<tokens::Revoked>(200, "The tokens are refused everywhere within a second."),
+    ]
+}
+
+/// Operations on the receivers of webhooks.
+fn webhooks() -> Vec<Operation> {
+    vec![
+        operation("webhook_list", Get, "/v1/admin/webhooks", "Lists the receivers of webhooks.")
+            .answers::<webhooks::WebhookList>(200, "Receivers with the numbers of their events."),
+        operation(
+            "webhook_deliveries",
+            Get,
+            "/v1/admin/webhooks/{endpoint}/deliveries",
+            "Lists the delivery log of a receiver, newest first.",
+        )
+        .query::<webhooks::DeliveriesQuery>()
+        .answers::<webhooks::DeliveriesPage>(200, "A page of deliveries.")
+        .refuses(&[Code::NotFound]),
+        operation(
+            "webhook_replay",
+            Post,
+            "/v1/admin/webhooks/{endpoint}/replay",
+            "Sends events to a receiver again, under their ids.",
+        )
+        .body::<webhooks::ReplayRequest>()
+        .answers::<webhooks::Replayed>(200, "The events wait for their next attempt.")
+        .refuses(&[Code::NotFound]),
+        operation(
+            "webhook_enable",
+            Post,
+            "/v1/admin/webhooks/{endpoint}/enable",
+            "Enables a receiver that answered 410.",
+        )
+        .answers::<webhooks::Enabled>(200, "Events are sent within seconds.")
+        .refuses(&[Code::NotFound]),
     ]
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn put(
     let title = title.map(|title| CleanText::new(&title, TITLE_CHARS_MAX)).transpose();
     let title = title.map_err(|error| ApiError::new(Code::BadText, format!("title: {error}")))?;
     let patch = RoomPatch::Put { title: title.map(CleanText::into_string), stream_started_at_ms };
-    let changed = admin.control.patch(&id, patch).await?;
+    let changed = admin.control.put(&id, patch).await?;
     let status = if changed.before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(RoomView { id, settings: changed.room() })))
 }

@@ -98,6 +98,18 @@ impl RoomControl {
         self.signal(room, &Signal::SlowMode { secs }, None).await
     }
 
+    /// Creates a room or changes it; opens a closed one. A new or opened room is signalled after the
+    /// change, so that the signal has the start of the stream before it. Without an answer the room is
+    /// there, and the signal may be missing.
+    pub(crate) async fn put(&self, room: &RoomId, patch: RoomPatch) -> Result<Changed, Refusal> {
+        let was_open = self.settings().rooms.get(room).is_some_and(|before| !before.closed);
+        let changed = self.patch(room, patch).await?;
+        if !was_open {
+            self.signal(room, &Signal::Open { title: &changed.room().title }, None).await?;
+        }
+        Ok(changed)
+    }
+
     /// Closes a room. The signal is published first, because gateways disconnect the viewers of a
     /// closed room.
     pub(crate) async fn close(&self, room: &RoomId) -> Result<Sequence, Refusal> {

@@ -50,6 +50,10 @@ pub(crate) enum Signal<'a> {
         user: &'a UserId,
         role: RoomRole,
     },
+    /// The room is new, or open again after a close.
+    Open {
+        title: &'a str,
+    },
     Close,
     Announcement {
         text: &'a str,

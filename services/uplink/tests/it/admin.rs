@@ -116,3 +116,40 @@ async fn why_and_audit_explain_posts_and_calls() {
     let line = line.await;
     assert_eq!((&line["action"], &line["actor"]), (&json!("slow-mode"), &json!("boss")), "{line}");
 }
+
+#[tokio::test]
+async fn custom_event_reaches_the_room_once_under_its_id() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let send = async |path: &str, event: Value| admin(&site, Method::POST, path, event).await;
+    let event =
+        json!({ "id": "e1", "event": "shop.card", "class": "gift", "data": { "item": "\u{2028}42" } });
+    let (status, first) = send("rooms/demo/events", event.clone()).await;
+    assert_eq!((status, &first["duplicate"]), (StatusCode::OK, &json!(false)), "{first}");
+    let (_, again) = send("rooms/demo/events", event).await;
+    assert_eq!((&again["duplicate"], &again["sequence"]), (&json!(true), &first["sequence"]));
+    let messages = site.messages().await;
+    let body: Value = serde_json::from_slice(&messages[0].body).unwrap();
+    assert_eq!((messages.len(), messages[0].class.label()), (1, "gift"));
+    assert_eq!((&body["type"], &body["data"]["item"]), (&json!("event"), &json!("\u{2028}42")));
+    let bad = |change: Value| {
+        let mut event = json!({ "id": "e1", "event": "shop.card", "class": "chat" });
+        event.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        event
+    };
+    for (path, change, code) in [
+        ("rooms/demo/events", json!({ "data": 2 }), "conflict"),
+        ("rooms/demo/events", json!({ "id": "e2", "event": "card" }), "bad_request"),
+        ("rooms/demo/events", json!({ "id": "e2", "event": "barrage.card" }), "bad_request"),
+        ("rooms/demo/events", json!({ "id": "e2", "class": "pulse" }), "bad_request"),
+        ("rooms/demo/events", json!({ "id": "e2", "data": "x".repeat(4_096) }), "too_large"),
+        ("rooms/demo/events", json!({ "id": "e2", "to": "ann" }), "bad_request"),
+        ("rooms/none/events", json!({ "id": "e2" }), "unknown_room"),
+        ("rooms/barrage-probe/events", json!({ "id": "e2" }), "forbidden"),
+    ] {
+        let (_, answer) = send(path, bad(change.clone())).await;
+        assert_eq!(answer["error"]["code"], code, "{change}: {answer}");
+    }
+    admin(&site, Method::POST, "rooms/demo/close", Value::Null).await;
+    let (_, closed) = send("rooms/demo/events", bad(json!({ "id": "e3" }))).await;
+    assert_eq!(closed["error"]["code"], "room_closed");
+}

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use barrage_protocol::RoomId;
+use barrage_protocol::event::EventType;
+use barrage_protocol::{MessageId, RoomId};
 use clap::{Subcommand, ValueEnum};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::cli::value::{duration, parse, rfc3339};
@@ -55,6 +57,36 @@ pub(crate) enum RoomCommand {
         #[arg(value_name = "TIME", value_parser = duration)]
         time: Duration,
     },
+    /// Send a custom event to the viewers of a room: `barrage room event R shop.card --id 1`.
+    Event {
+        /// Room whose viewers get the event.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+        /// Type with its namespace, such as shop.card.
+        #[arg(value_name = "TYPE", value_parser = parse::<EventType>)]
+        event: EventType,
+        /// Id of the event; the same id again sends nothing.
+        #[arg(long, value_parser = parse::<MessageId>)]
+        id: MessageId,
+        /// Class of the event; chat may be dropped under load.
+        #[arg(long, value_enum, default_value = "signal")]
+        class: EventClassArgument,
+        /// JSON of at most 4 KB.
+        #[arg(long, value_name = "JSON", value_parser = json, default_value = "null")]
+        data: Value,
+    },
+}
+
+/// Class of a custom event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventClassArgument {
+    Signal,
+    Gift,
+    Chat,
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// State of a setting that is on or off.

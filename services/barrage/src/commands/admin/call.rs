@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::admin::{
-    AuditCommand, FleetCommand, GatewayCommand, MessageCommand, OnOff, PrewarmCommand, RecorderCommand,
-    RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom,
+    AuditCommand, EventClassArgument, FleetCommand, GatewayCommand, MessageCommand, OnOff, PrewarmCommand,
+    RecorderCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand,
 };
 
 /// One call of the admin API: an operation of its description, with values for the parameters.
@@ -98,6 +98,10 @@ impl Call {
             }
             "gateway_set_factors" => Call::new("gateway_factors"),
             "trace_set" => Call::new("trace_show"),
+            "webhook_replay" | "webhook_enable" => {
+                let endpoint = value_of("endpoint").unwrap_or_default();
+                Call::new("webhook_list").only("webhook_list", "endpoints", "name", &endpoint)
+            }
             "prewarm_add" | "prewarm_delete" => Call::new("prewarm_list"),
             _ => return None,
         })
@@ -137,6 +141,15 @@ impl Verb for RoomCommand {
             }
             RoomCommand::SlowMode { room, time } => {
                 of("room_slow_mode", room).body(json!({ "secs": time.as_secs() }))
+            }
+            RoomCommand::Event { room, event, id, class, data } => {
+                let class = match class {
+                    EventClassArgument::Signal => "signal",
+                    EventClassArgument::Gift => "gift",
+                    EventClassArgument::Chat => "chat",
+                };
+                let body = json!({ "id": id, "event": event, "class": class, "data": data });
+                of("room_event", room).body(body)
             }
         }
     }
@@ -235,6 +248,30 @@ impl Verb for PrewarmCommand {
                 "lasts_secs": time.as_secs(),
             })),
             PrewarmCommand::Delete { id } => Call::new("prewarm_delete").path("id", id),
+        }
+    }
+}
+
+impl Verb for WebhookCommand {
+    fn call(&self) -> Call {
+        match self {
+            WebhookCommand::List => Call::new("webhook_list"),
+            WebhookCommand::Deliveries { endpoint, state, before, limit } => Call::new("webhook_deliveries")
+                .path("endpoint", endpoint)
+                .query("state", state.map(|state| state.label()))
+                .query("before", before.as_ref())
+                .query("limit", limit.as_ref()),
+            WebhookCommand::Replay { endpoint, event, since, state } => {
+                let since_ms = since.map(|at| at.unix_timestamp_nanos() / 1_000_000);
+                let since_ms = since_ms.and_then(|ms| u64::try_from(ms).ok());
+                let fields = [
+                    ("event", event.as_ref().map(|event| json!(event))),
+                    ("since_ms", since_ms.map(|ms| json!(ms))),
+                    ("state", since_ms.map(|_| json!(state.label()))),
+                ];
+                Call::new("webhook_replay").path("endpoint", endpoint).body(present(fields))
+            }
+            WebhookCommand::Enable { endpoint } => Call::new("webhook_enable").path("endpoint", endpoint),
         }
     }
 }

@@ -134,6 +134,7 @@ mod tests {
     fn each_operation_of_the_admin_api_has_one_verb() {
         let nouns = [
             "room", "user", "message", "gateway", "switch", "trace", "prewarm", "audit", "fleet", "recorder",
+            "webhook",
         ];
         let cli = Cli::command();
         let mut verbs = BTreeSet::new();

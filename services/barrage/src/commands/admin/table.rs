@@ -42,6 +42,16 @@ const ROWS: &[Rows] = &[
     ),
     ("switch_list", "switches", &["name", "value", "values", "meaning"]),
     ("switch_set", "switches", &["name", "value", "values", "meaning"]),
+    (
+        "webhook_deliveries",
+        "deliveries",
+        &["id", "at", "kind", "event", "state", "attempts", "status", "error"],
+    ),
+    (
+        "webhook_list",
+        "endpoints",
+        &["name", "url", "events", "pending", "delivered", "failed", "disabled_reason"],
+    ),
     ("user_restrictions", "restrictions", &["user", "muted_until", "kicked_until"]),
 ];
 

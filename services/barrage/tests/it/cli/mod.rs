@@ -25,7 +25,7 @@ async fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> O
 }
 
 /// Runs `barrage` with arguments against a server, with a token that the command mints itself.
-async fn run_at(server: &Server, arguments: &[&str]) -> Output {
+pub(crate) async fn run_at(server: &Server, arguments: &[&str]) -> Output {
     let url = format!("http://{}", server.admin);
     let data_dir = server.data_dir().display().to_string();
     let arguments = [arguments, &["--data-dir", &data_dir]].concat();

@@ -22,6 +22,7 @@ const READS: &[(&str, &[&str])] = &[
     ("audit_list", &["audit", "list", "--limit", "5"]),
     ("fleet_list", &["fleet", "list"]),
     ("trace_show", &["trace", "show"]),
+    ("webhook_list", &["webhook", "list"]),
 ];
 
 /// Verbs that change something, in an order in which each succeeds.
@@ -29,6 +30,7 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("room_set", &["room", "set", "new", "--title", "New", "--stream-started", "2026-11-21T20:00:00+08:00"]),
     ("room_mute_all", &["room", "mute-all", "new", "on"]),
     ("room_slow_mode", &["room", "slow-mode", "new", "1m"]),
+    ("room_event", &["room", "event", "new", "shop.card", "--id", "e1", "--data", "{\"item\":42}"]),
     ("user_mute", &["user", "mute", "u", "--room", "new", "--for", "10m", "--reason", "spam"]),
     ("user_kick", &["user", "kick", "u", "--room", "new", "--for", "1h"]),
     ("user_unmute", &["user", "unmute", "u", "--room", "new"]),

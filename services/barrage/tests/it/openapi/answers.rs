@@ -69,6 +69,7 @@ fn admin() -> Vec<Case> {
     let near = json!({ "at": soon, "room": "demo", "viewers": 1000, "lasts_secs": 60 });
     let mute = json!({ "user": "u", "secs": 60, "reason": "spam" });
     let lift = json!({ "user": "u" });
+    let event = json!({ "id": "e1", "event": "shop.card", "class": "gift", "data": { "item": 42 } });
     vec![
         ("fleet_list", "/v1/admin/fleet", Value::Null),
         ("overview_show", "/v1/admin/overview", Value::Null),
@@ -95,12 +96,19 @@ fn admin() -> Vec<Case> {
         ("user_unmute", "/v1/admin/rooms/demo/unmute", lift.clone()),
         ("user_unkick", "/v1/admin/rooms/demo/unkick", lift),
         ("user_revoke", "/v1/admin/users/u/revoke", Value::Null),
+        ("room_event", "/v1/admin/rooms/demo/events", event.clone()),
+        ("room_event", "/v1/admin/rooms/demo/events", event),
         ("message_recall", "/v1/admin/rooms/demo/recall", json!({ "sequence": 999_999 })),
         ("message_broadcast", "/v1/admin/broadcast", json!({ "text": "Maintenance at ten", "id": "b1" })),
         ("message_why", "/v1/admin/why/c1", Value::Null),
         ("message_why", "/v1/admin/why/none", Value::Null),
         ("room_top", "/v1/admin/top-rooms", Value::Null),
         ("message_fan_out", "/v1/admin/rooms/demo/fan-outs/1", Value::Null),
+        ("webhook_list", "/v1/admin/webhooks", Value::Null),
+        ("webhook_deliveries", "/v1/admin/webhooks/none/deliveries?limit=5", Value::Null),
+        ("webhook_replay", "/v1/admin/webhooks/none/replay", json!({ "event": "demo/1" })),
+        ("webhook_replay", "/v1/admin/webhooks/none/replay", json!({})),
+        ("webhook_enable", "/v1/admin/webhooks/none/enable", Value::Null),
         ("switch_list", "/v1/admin/switches", Value::Null),
         ("switch_set", "/v1/admin/switches/no-likes", json!({ "value": true })),
         ("switch_set", "/v1/admin/switches/none", json!({ "value": true })),

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod cut;
+pub(crate) mod deliveries;
 pub(crate) mod partitions;
 pub(crate) mod records;
 

@@ -1,0 +1,138 @@
+//! Requests to one receiver: signed, bounded in time and bytes, and only to addresses that are permitted.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use barrage_store::PendingDelivery;
+use barrage_tls::ClientTls;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+
+use crate::address::{Encryption, Reachable};
+use crate::config::WebhooksConfig;
+use crate::schedule::{self, Outcome};
+use crate::signature::Secrets;
+
+/// What requests say they come from.
+const AGENT: &str = concat!("Barrage-Webhooks/", env!("CARGO_PKG_VERSION"));
+
+/// Result of one request: the outcome, and an error text for the delivery log.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: Option<String>,
+}
+
+/// Client of one receiver.
+#[derive(Debug)]
+pub(crate) struct ReceiverClient {
+    client: Client,
+    url: Url,
+    reachable: Reachable,
+    answer_bytes_max: usize,
+}
+
+/// Why a name or address is not asked.
+#[derive(Debug, thiserror::Error)]
+enum AddressError {
+    #[error("the address is not permitted; webhooks.allow_networks permits private networks")]
+    Refused,
+    #[error("the name cannot be resolved: {0}")]
+    Unresolved(std::io::Error),
+}
+
+/// Resolves names, and drops addresses that are not permitted. The connection is made to what is
+/// left, so that a name cannot change between the check and the connection.
+#[derive(Debug, Clone)]
+struct GuardedResolver(Reachable);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reachable = self.0.clone();
+        Box::pin(async move {
+            let found =
+                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(AddressError::Unresolved)?;
+            let permitted: Vec<_> = found.filter(|address| reachable.permits(address.ip())).collect();
+            if permitted.is_empty() {
+                return Err(AddressError::Refused.into());
+            }
+            Ok(Box::new(permitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl ReceiverClient {
+    pub(crate) fn new(url: Url, config: &WebhooksConfig, tls: &ClientTls) -> Result<Self, reqwest::Error> {
+        let encryption = if url.scheme() == "https" { Encryption::Tls } else { Encryption::None };
+        let reachable = Reachable { allowed: config.allow_networks.clone(), encryption };
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls.rustls())
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .http1_only()
+            .user_agent(AGENT)
+            .dns_resolver(GuardedResolver(reachable.clone()))
+            .timeout(Duration::from_millis(config.timeout_ms))
+            .pool_max_idle_per_host(config.parallel_max)
+            .build()?;
+        Ok(ReceiverClient { client, url, reachable, answer_bytes_max: config.answer_bytes_max })
+    }
+
+    /// Sends one event. Its signature has the time of this attempt.
+    pub(crate) async fn send(&self, delivery: &PendingDelivery, secrets: &Secrets) -> Sent {
+        let unanswered = |error: String| Sent { outcome: Outcome::Unanswered, error: Some(error) };
+        // The client connects to an address in the URL without asking the resolver.
+        if let Some(address) = literal(&self.url)
+            && !self.reachable.permits(address)
+        {
+            return unanswered(AddressError::Refused.to_string());
+        }
+        let timestamp = barrage_clock::unix_ms() / 1_000;
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header("webhook-id", &delivery.event)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", secrets.sign(&delivery.event, timestamp, &delivery.body))
+            .body(delivery.body.clone());
+        match request.send().await {
+            Ok(response) => self.answered(response).await,
+            Err(error) => unanswered(chain(&error.without_url())),
+        }
+    }
+
+    /// Reads a bounded part of the answer, so that the connection can be used again after a small one.
+    async fn answered(&self, mut response: reqwest::Response) -> Sent {
+        let status = response.status();
+        let header = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = header.and_then(|value| schedule::retry_after(value, barrage_clock::wall()));
+        let mut read = 0;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            if read > self.answer_bytes_max {
+                break;
+            }
+        }
+        let error = (!status.is_success()).then(|| format!("the receiver answered {status}"));
+        Sent { outcome: Outcome::Answered { status: status.as_u16(), retry_after }, error }
+    }
+}
+
+/// Returns the address in a URL that has one in place of a name.
+fn literal(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
+}
+
+/// Joins an error with its causes: the first one alone says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,30 @@
+//! Webhooks: tells a customer's servers what happened in the rooms, at least once.
+//!
+//! For each receiver of the configuration, `ingest` reads the bus from a durable position and stores
+//! the events that the receiver wants; event and position are one transaction, so that a crash loses
+//! none. `audit` does the same with the audit log. `deliver` sends what is stored, signed as Standard Webhooks says, and retries over days. The
+//! form of events, the schedule, the check of addresses and the surge detector are pure.
+
+mod address;
+mod audit;
+mod batch;
+mod client;
+mod config;
+mod deliver;
+mod endpoint;
+mod error;
+mod event;
+mod ingest;
+mod metrics;
+mod run;
+mod schedule;
+mod signature;
+mod surge;
+mod sweep;
+
+pub use config::{EndpointConfig, SurgeConfig, WebhooksConfig};
+pub use error::WebhooksError;
+pub use event::KINDS;
+pub use metrics::WebhooksMetrics;
+pub use run::run;
+pub use signature::{Secrets, SecretsError};

@@ -1,0 +1,93 @@
+//! A run: for each receiver one loop for each partition of the bus, one for the audit log, one that sends,
+//! and one that sweeps.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use barrage_bus::Bus;
+use barrage_store::{EndpointRecord, Store};
+use barrage_tls::ClientTls;
+use futures_util::future::try_join_all;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit;
+use crate::client::ReceiverClient;
+use crate::config::{EndpointConfig, WebhooksConfig, url};
+use crate::deliver::Deliver;
+use crate::endpoint::Endpoint;
+use crate::error::WebhooksError;
+use crate::ingest::Ingest;
+use crate::metrics::WebhooksMetrics;
+use crate::sweep;
+
+type Loop = Pin<Box<dyn Future<Output = Result<(), WebhooksError>> + Send>>;
+
+/// Sends webhooks until `shutdown`. Failures of store, bus and receivers are retried. The shutdown may
+/// end a request: the next start sends its event again, under the same id.
+///
+/// # Errors
+/// When only an operator can repair the cause. No event was skipped.
+pub async fn run(
+    bus: Arc<dyn Bus>,
+    store: Arc<dyn Store>,
+    config: WebhooksConfig,
+    tls: ClientTls,
+    metrics: WebhooksMetrics,
+    shutdown: CancellationToken,
+) -> Result<(), WebhooksError> {
+    if let Some((key, text)) = config.problems().into_iter().next() {
+        return Err(WebhooksError::Config(format!("{key}: {text}")));
+    }
+    if config.endpoints.is_empty() {
+        tracing::warn!("no receiver of webhooks is configured; nothing is sent");
+        shutdown.cancelled().await;
+        return Ok(());
+    }
+    let config = Arc::new(config);
+    let mut loops = Vec::new();
+    for settings in &config.endpoints {
+        loops.extend(start(&bus, &store, &config, settings, &tls, &metrics).await?);
+    }
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(()),
+        ended = try_join_all(loops) => ended.map(drop),
+    }
+}
+
+/// Announces a receiver in the store, and returns its loops.
+async fn start(
+    bus: &Arc<dyn Bus>,
+    store: &Arc<dyn Store>,
+    config: &Arc<WebhooksConfig>,
+    settings: &EndpointConfig,
+    tls: &ClientTls,
+    metrics: &WebhooksMetrics,
+) -> Result<Vec<Loop>, WebhooksError> {
+    let name = settings.name.clone();
+    let parsed = url(&settings.url).ok_or_else(|| WebhooksError::Config(format!("{name}: the URL")))?;
+    let client = ReceiverClient::new(parsed, config, tls)
+        .map_err(|source| WebhooksError::Client { name: name.clone(), source })?;
+    let metrics = metrics.of(&name);
+    let endpoint = Arc::new(Endpoint::new(settings.clone(), Arc::clone(config), Arc::clone(store), metrics));
+    let record = EndpointRecord {
+        name,
+        url: settings.url.redacted(),
+        events: settings.events.join(","),
+        disabled_reason: None,
+        disabled_at_ms: None,
+        seen_at_ms: barrage_clock::unix_ms(),
+    };
+    let deliveries = store.deliveries();
+    endpoint.retried(|| deliveries.put_endpoint(&record)).await?;
+    endpoint.refresh().await?;
+    let mut loops: Vec<Loop> = Vec::new();
+    for partition in 0..bus.partitions() {
+        let ingest = Ingest::new(partition, Arc::clone(bus), Arc::clone(&endpoint));
+        loops.push(Box::pin(ingest.follow()));
+    }
+    loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
+    loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));
+    loops.push(Box::pin(async move { sweep::follow(&endpoint).await }));
+    Ok(loops)
+}
