@@ -21,7 +21,7 @@ pub(crate) fn heartbeats() {
 }
 
 /// Returns a quantile of the delays, in milliseconds; `None` without any.
-fn quantile_ms(delays: &mut [std::time::Duration], share: f64) -> Option<f64> {
+pub(crate) fn quantile_ms(delays: &mut [std::time::Duration], share: f64) -> Option<f64> {
     delays.sort_unstable();
     let index = (delays.len() as f64 * share) as usize;
     delays.get(index.min(delays.len().saturating_sub(1))).map(|delay| delay.as_secs_f64() * 1_000.0)

@@ -13,6 +13,7 @@ mod channel;
 mod fanout;
 mod moderation;
 mod quota;
+mod votes;
 
 use clap::Parser;
 
@@ -35,6 +36,8 @@ enum Part {
     Bus(bus::Options),
     /// Measures shared limits on a Redis server.
     Quota(quota::Options),
+    /// Lets thousands of voters vote in a poll, and compares the result with their answers.
+    Votes(votes::Votes),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Part::Heartbeats => channel::heartbeats(),
         Part::Bus(options) => options.run()?,
         Part::Quota(options) => quota::run(&options)?,
+        Part::Votes(votes) => votes.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

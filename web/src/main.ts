@@ -13,7 +13,9 @@ import { Identity } from './net/identity.ts';
 import { List } from './chat/list.ts';
 import { past } from './net/past.ts';
 import { Pin } from './chat/pin.ts';
-import { readBody, type Body, type Post, type Signal } from './net/protocol.ts';
+import { PollPanel } from './chat/poll.ts';
+import { readBody, readPoll, readVotes, type Body, type Post, type Signal, type VoteAnswer } from './net/protocol.ts';
+import { Sampled } from './chat/sampled.ts';
 import { Scene } from './stage/scene.ts';
 import { Sender } from './net/sender.ts';
 import { Spoken } from './chat/spoken.ts';
@@ -44,6 +46,8 @@ const stage = new Stage(byId('flight'), byId('missed'));
 const banners = new Banners(byId('banners'));
 const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')));
 const pin = new Pin(byId('pinned'));
+const poll = new PollPanel(byId('poll'), { vote });
+const sampled = new Sampled(byId('sampled'));
 const hidden = new Hidden();
 const status = new Status(() => connection.now());
 const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
@@ -66,6 +70,9 @@ const connection = new Connection(identity, entry, {
     if (hello.user) identity.user = hello.user;
     if (hello.online !== null) status.online(hello.online);
     composer.show(identity.canSend);
+    poll.enable(identity.canSend);
+    const running = readPoll(hello.state?.poll?.value);
+    if (running) poll.open(running);
     if (!pastShown) void showPast(hello.sequence);
     pastShown = true;
   },
@@ -78,6 +85,8 @@ const connection = new Connection(identity, entry, {
   pulse: (pulse) => {
     if (pulse.online !== undefined) status.online(pulse.online);
     if (pulse.likes) composer.likes(pulse.likes);
+    for (const counts of pulse.polls ?? []) poll.votes({ id: counts.id, votes: readVotes(counts.votes) });
+    sampled.pulse(pulse);
   },
   leftOut: (count) => list.leftOut(count),
   gone: () => list.say('gone'),
@@ -168,6 +177,16 @@ function showSignal(signal: Signal, at: number | null): void {
     case 'kick':
       if (signal.user === identity.user) connection.kickedUntil(signal.until_ms ?? Infinity);
       break;
+    case 'poll_open': {
+      const opened = readPoll(signal.poll);
+      if (opened) poll.open(opened);
+      break;
+    }
+    case 'poll_close': {
+      const closed = readPoll(signal.poll);
+      if (closed) poll.close(closed, readVotes((signal.poll as { votes?: unknown }).votes));
+      break;
+    }
     case 'close':
       list.say('closed');
       break;
@@ -221,6 +240,13 @@ function showHeld(post: Post): void {
   const body: Body = { ...post, user: identity.user ?? '', name: identity.name, at_ms: Date.now() };
   stage.fly(body, null, 'own');
   list.add(body, null, 'own');
+}
+
+async function vote(id: string, option: number): Promise<VoteAnswer | null> {
+  const sent = await sender.vote(id, option);
+  if (sent.kind === 'accepted') return sent.answer;
+  composer.refused(sent.refusal);
+  return null;
 }
 
 function riseHeart(): void {

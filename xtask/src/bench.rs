@@ -11,6 +11,7 @@ mod memory;
 mod site;
 mod slow;
 mod trace;
+mod votes;
 mod wire;
 
 use std::path::PathBuf;
@@ -123,6 +124,12 @@ enum Measured {
     },
     /// Channel: connect times by place, first posts, posts beside a busy gateway, heartbeats.
     Channel(channel::Plan),
+    /// Votes: whether each voter of a poll counts once, and the bytes that a poll costs a viewer.
+    Votes {
+        /// Voters of the poll.
+        #[arg(long, default_value_t = 15_000)]
+        voters: u32,
+    },
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -176,6 +183,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         }
         Measured::Trace { secs, rounds, .. } => trace::main(build, secs, rounds, json),
         Measured::Channel(plan) => channel::main(build, &plan, json),
+        Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Uplink and flow control",
         description: "Whether posts are taken, who is limited and why, and how Redis and the store answer.",
         source: "barrage_uplink_audit_lost_total",
-        rows: vec![senders(), posts(), limits(), redis(), store(), access(), irc()],
+        rows: vec![senders(), posts(), polls(), limits(), redis(), store(), access(), irc()],
     }
 }
 
@@ -77,6 +77,18 @@ fn posts() -> Row {
     )
 }
 
+fn polls() -> Row {
+    row(
+        "Are votes counted?",
+        [
+            series("Votes, by outcome", Unit::PerSecond, "`duplicate` is a user who voted before, or a client that retried. `failed` votes met a store that is away, and are sent again.")
+                .query("sum by (outcome) (rate(barrage_uplink_votes_total{@}[$__rate_interval]))", "{{outcome}}"),
+            series("Polls opened and closed", Unit::Count, "Polls in the last hour, by uplink that opened or closed them.")
+                .query("sum by (event) (increase(barrage_uplink_polls_total{@}[1h]))", "{{event}}"),
+        ],
+    )
+}
+
 fn limits() -> Row {
     row(
         "Who is limited, and why?",
@@ -130,7 +142,7 @@ fn store() -> Row {
     row(
         "Do the store and the history answer?",
         [
-            quantiles("Calls of the store, by call", "barrage_store_call_duration_seconds", "", "call", "The store is never on a message's way to viewers: a slow store delays the history, the archive and the audit log.").wide(8),
+            quantiles("Calls of the store, by call", "barrage_store_call_duration_seconds", "", "call", "The store is never on a message's way to viewers, but votes wait for it: a slow store delays the history, the archive and the audit log.").wide(8),
             heatmap("History: time of a request", "barrage_uplink_history_duration_seconds", "", "Late viewers read the history. `barrage switch set history-off true` takes this load off the store.").wide(8),
             series("Archive", Unit::Count, "Messages between the archive and the bus. A climb for minutes: runbook of BarrageArchiverLag.")
                 .query("max(barrage_archiver_lag_messages{@})", "messages behind")

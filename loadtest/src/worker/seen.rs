@@ -141,7 +141,7 @@ impl Seen {
             sequence: batch.sequence.0,
             messages,
             left_out: batch.left_out.chat,
-            likes: batch.pulse.map_or(0, |pulse| pulse.likes),
+            likes: batch.pulse.as_ref().map_or(0, |pulse| pulse.likes),
             repair: batch.repair.map(|repair| (repair.outcome, repair.skipped)),
         }
     }

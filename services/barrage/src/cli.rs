@@ -15,7 +15,8 @@ mod value;
 
 use self::admin::{
     AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
-    PrewarmCommand, RecorderCommand, ResultArguments, RoomCommand, SwitchCommand, TraceCommand, UserCommand,
+    PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, RoomCommand, SwitchCommand, TraceCommand,
+    UserCommand,
     WebhookCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
@@ -102,6 +103,8 @@ pub(crate) enum Command {
     User(NounArguments<UserCommand>),
     /// Recall, announce and explain messages.
     Message(NounArguments<MessageCommand>),
+    /// Open, close and list polls of rooms.
+    Poll(NounArguments<PollCommand>),
     /// List, weigh and drain gateways, or run a gateway.
     ///
     /// Without a verb, the process runs a gateway, which holds viewers' connections. That needs [nats].

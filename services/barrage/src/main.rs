@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::User(noun) => admin::main(&config, &noun),
         Command::Message(noun) => admin::main(&config, &noun),
         Command::Trace(noun) => admin::main(&config, &noun),
+        Command::Poll(noun) => admin::main(&config, &noun),
         Command::Prewarm(noun) => admin::main(&config, &noun),
         Command::Audit(noun) => admin::main(&config, &noun),
         Command::Fleet(noun) => admin::main(&config, &noun),

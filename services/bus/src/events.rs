@@ -3,21 +3,40 @@
 //! Each subscriber has a queue of its own. An empty queue holds no memory, because a gateway
 //! subscribes to thousands of quiet rooms.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use barrage_protocol::Message;
+use barrage_protocol::poll::PollCounts;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-/// Sums of a room that travel without a sequence and may be dropped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Figures of a room that travel without a sequence and may be dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PulseDraft {
     /// Likes since the last pulse; viewers see their sum only.
     pub likes: u64,
     /// Viewers that joined the room since the last pulse.
     pub entries: u64,
+    /// Reactions beside the like since the last pulse, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, u64>,
+    /// Votes of the running poll so far. Totals, not sums: the greatest one counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollCounts>,
+    /// Chat that viewers offered since the last pulse, before the display quota.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub offered: u64,
+    /// Chat out of `offered` that the display quota let through.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shown: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Event that a subscriber of a topic receives from its queue.
@@ -26,7 +45,7 @@ pub enum Event {
     /// A message of the topic; messages arrive in the order of the chain.
     Message(Arc<Message>),
     /// Sums of a room, without a place in the chain. One that is lost cannot be read again.
-    Pulse(PulseDraft),
+    Pulse(Arc<PulseDraft>),
     /// Events were dropped: the subscriber reads the range after the last message it has.
     Lagged,
 }
@@ -169,7 +188,7 @@ mod tests {
     use super::*;
 
     fn event(likes: u64) -> Event {
-        Event::Pulse(PulseDraft { likes, entries: 0 })
+        Event::Pulse(Arc::new(PulseDraft { likes, ..PulseDraft::default() }))
     }
 
     fn likes(event: Option<Event>) -> Option<u64> {

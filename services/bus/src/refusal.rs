@@ -30,6 +30,7 @@ fn code(error: &ChangeError) -> Code {
         ChangeError::Switch(SwitchError::Value(..)) => Code::BadRequest,
         ChangeError::PrewarmsFull
         | ChangeError::ActionConflict
+        | ChangeError::PollRunning
         | ChangeError::RolesFull
         | ChangeError::AttributeVersion(_)
         | ChangeError::AttributesFull

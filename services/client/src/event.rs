@@ -1,10 +1,13 @@
 //! Events that a viewer delivers to its caller.
 
 use barrage_protocol::Sequence;
+use std::collections::BTreeMap;
+
 use barrage_protocol::code::Advice;
 use barrage_protocol::entry::Transport;
 use barrage_protocol::event::CustomEvent;
 use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
+use barrage_protocol::poll::PollCounts;
 use serde_json::value::RawValue;
 
 /// One event of a viewer. Events arrive in the order of the room's chain.
@@ -27,7 +30,7 @@ pub enum Event {
         /// Number of chat messages that the server dropped.
         chat: u64,
     },
-    /// Likes since the last pulse, and the online count when it changed.
+    /// Figures of the room: sums since the last pulse, and what has changed.
     Pulse {
         /// Likes of all users since the last pulse.
         likes: u64,
@@ -35,6 +38,14 @@ pub enum Event {
         entries: u64,
         /// Number of viewers online; `None` when it has not changed.
         online: Option<u64>,
+        /// Reactions beside the like since the last pulse, by name.
+        reactions: BTreeMap<String, u64>,
+        /// Votes of the running poll so far; empty when they have not changed.
+        polls: Vec<PollCounts>,
+        /// Chat that viewers offered since the last pulse, while the room shows a sample of it; else 0.
+        offered: u64,
+        /// Chat out of `offered` that the room's quota let through.
+        shown: u64,
     },
     /// Message for this user alone. Each notice is delivered once, and the client acknowledges it.
     Notice(Box<RawValue>),

@@ -1,9 +1,12 @@
 //! Builds a `batch` frame from bodies that are copied as they are.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::RepairOutcome;
+use crate::poll::PollCounts;
 use crate::{Class, RoomId, Sequence};
 
 /// One message of a batch: position, class and the bytes of its body.
@@ -35,7 +38,7 @@ impl LeftOut {
 }
 
 /// Totals of events without a place in the chain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pulse {
     /// Likes since the last pulse; the JSON omits a zero.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -46,6 +49,18 @@ pub struct Pulse {
     /// Current viewers of the room; absent when unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<u64>,
+    /// Reactions beside the like since the last pulse, by name; absent without any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, u64>,
+    /// Votes of the running poll so far, when they have changed: one entry at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub polls: Vec<PollCounts>,
+    /// Chat that viewers offered since the last pulse; present while the room's quota shows a sample.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offered: u64,
+    /// Chat out of `offered` that the room's quota let through.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shown: u64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
@@ -62,7 +77,7 @@ impl Pulse {
 }
 
 /// Fields of a `batch` frame without its messages.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct BatchWriter {
     /// Position of the chain before this batch.
     pub previous: Sequence,

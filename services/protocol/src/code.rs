@@ -113,6 +113,8 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 4021;
     /// The requested messages are older than the stored ones.
     Gone "gone" 410 4022;
+    /// The poll is closed: it takes no more votes.
+    PollClosed "poll_closed" 410 4024;
     /// The user opened more connections than a gateway allows; the oldest one is closed.
     TooManyConnections "too_many_connections" 429 4023;
     /// The resource requires a WebSocket handshake, and the request is none.

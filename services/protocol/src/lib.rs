@@ -16,6 +16,7 @@ pub mod facts;
 pub mod frame;
 pub mod id;
 pub mod message;
+pub mod poll;
 pub mod post;
 pub mod state;
 pub mod subprotocol;

@@ -46,6 +46,15 @@ pub enum Post {
         /// Number of likes in this post, 1 to 1,000.
         count: u32,
     },
+    /// Reactions beside the like, out of the configured set; viewers receive only their total.
+    Reaction {
+        /// Id of the message, chosen by the sender.
+        id: MessageId,
+        /// Name of the reaction, one of `uplink.reactions`.
+        name: String,
+        /// Number of reactions in this post, 1 to 1,000.
+        count: u32,
+    },
 }
 
 impl Post {
@@ -56,17 +65,18 @@ impl Post {
             Post::Chat { id, .. }
             | Post::Gift { id, .. }
             | Post::SuperChat { id, .. }
-            | Post::Like { id, .. } => id,
+            | Post::Like { id, .. }
+            | Post::Reaction { id, .. } => id,
         }
     }
 
-    /// Returns the class of the message: chat, gift, or pulse for likes.
+    /// Returns the class of the message: chat, gift, or pulse for likes and reactions.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
             Post::Chat { .. } => Class::Chat,
             Post::Gift { .. } | Post::SuperChat { .. } => Class::Gift,
-            Post::Like { .. } => Class::Pulse,
+            Post::Like { .. } | Post::Reaction { .. } => Class::Pulse,
         }
     }
 }
@@ -177,6 +187,9 @@ pub struct PostAnswer {
     /// Trace of a sampled post, for support requests; absent for other posts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceId>,
+    /// Vote that the text was, in a poll that counts chat; absent for other texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<crate::poll::VoteAnswer>,
 }
 
 /// Answers to all posts of a package.

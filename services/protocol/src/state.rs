@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attribute::{Attribute, AttributeKey};
+use crate::poll::Poll;
 use crate::{MessageId, Sequence};
 
 /// Removed entries of one [`Keyed`] part that a reader remembers, so that an older change of them
@@ -35,7 +36,7 @@ pub struct RoomState {
     pub attributes: Keyed<AttributeKey, Attribute>,
     /// Poll that viewers can vote in now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub poll: Option<Versioned<RunningPoll>>,
+    pub poll: Option<Versioned<Poll>>,
     /// Super chats that are still on top, by their message id.
     #[serde(skip_serializing_if = "Keyed::is_empty")]
     pub super_chats: Keyed<MessageId, OpenSuperChat>,
@@ -198,19 +199,6 @@ pub struct PinnedMessage {
     pub sequence: Sequence,
     /// Body of the message.
     pub message: Value,
-}
-
-/// A poll that runs, without its counts: those come in pulses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RunningPoll {
-    /// Id of the poll, unique in its room.
-    pub id: MessageId,
-    /// Question that viewers are asked.
-    pub question: String,
-    /// Answers to choose from, in the order in which pages show them.
-    pub options: Vec<String>,
-    /// End of the poll in Unix milliseconds.
-    pub ends_at_ms: u64,
 }
 
 /// A super chat that pages still show on top.

@@ -9,6 +9,7 @@ use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
 use barrage_protocol::event::{CustomEvent, EventAnswer, EventClass, EventRequest};
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
+use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{HistoryPage, Outcome, Package, PackageAnswer, Post, PostAnswer};
 use barrage_protocol::{Advice, Code};
 use serde::Serialize;
@@ -159,9 +160,10 @@ fn every_post_and_outcome_has_an_example() {
         Post::Gift { .. } => "gift",
         Post::SuperChat { .. } => "super_chat",
         Post::Like { .. } => "like",
+        Post::Reaction { .. } => "reaction",
     };
     let posts = read::<Post>("post");
-    all_shown("posts", posts.iter().map(name), &["chat", "gift", "super_chat", "like"]);
+    all_shown("posts", posts.iter().map(name), &["chat", "gift", "super_chat", "like", "reaction"]);
     let label = |answer: &PostAnswer| match answer.outcome {
         Outcome::Broadcast | Outcome::Held | Outcome::Duplicate => answer.outcome.label(),
     };
@@ -235,6 +237,16 @@ fn every_class_of_a_custom_event_has_an_example() {
 }
 
 #[test]
+fn polls_and_votes_parse() {
+    read::<PollRequest>("poll");
+    read::<VoteRequest>("vote");
+    read::<VoteAnswer>("vote-answer");
+    let closed: Vec<_> =
+        read::<PollAnswer>("poll-opened").iter().map(|answer| answer.view.closed_ms.is_some()).collect();
+    assert_eq!(closed, [false, true]);
+}
+
+#[test]
 fn requests_and_answers_parse() {
     let package = read::<Package>("package").remove(0);
     let answer = read::<PackageAnswer>("package-answer").remove(0);
@@ -267,7 +279,7 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 18] = [
+    const TYPED: [&str; 22] = [
         "action",
         "action-answer",
         "role",
@@ -286,6 +298,10 @@ fn every_tag_is_known() {
         "tunnel-request",
         "tunnel-answer",
         "poll-answer",
+        "poll",
+        "poll-opened",
+        "vote",
+        "vote-answer",
     ];
     for (line, tag, text) in examples() {
         if TYPED.contains(&tag) {

@@ -12,6 +12,7 @@ mod error;
 mod measured;
 mod metrics;
 mod migrations;
+mod poll_store;
 pub mod postgres;
 mod records;
 mod sql;
@@ -23,6 +24,7 @@ pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;
+pub use poll_store::{POLLS_PER_ROOM_MAX, PollStore};
 pub use postgres::PostgresStore;
 pub use records::archive::{ArchiveEntry, Effect, HistoryRange};
 pub use records::audit::{AuditFilter, AuditLine, AuditRecord};
@@ -31,6 +33,7 @@ pub use records::delivery::{
     Replay,
 };
 pub use records::gift::{GiftKind, GiftRecord};
+pub use records::poll::{Cast, PollRecord, Vote};
 pub use records::room::Room;
 pub use sql::page::HISTORY_LIMIT_MAX;
 pub use sqlite::SqliteStore;

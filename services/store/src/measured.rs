@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use barrage_protocol::poll::Poll;
 use barrage_protocol::post::History;
-use barrage_protocol::{RoomId, Sequence};
+use barrage_protocol::{MessageId, RoomId, Sequence};
 
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::metrics::{Call, StoreMetrics};
+use crate::poll_store::PollStore;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
 use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
 use crate::records::gift::GiftRecord;
+use crate::records::poll::{Cast, PollRecord, Vote};
 use crate::records::room::Room;
 use crate::store::Store;
 
@@ -105,11 +108,51 @@ impl Store for MeasuredStore {
         self.store.deliveries()
     }
 
+    fn poll_store(&self) -> &dyn PollStore {
+        self
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.timed(Call::Ping, self.store.ping()).await
     }
 
     async fn close(&self) {
         self.store.close().await;
+    }
+}
+
+#[async_trait]
+impl PollStore for MeasuredStore {
+    async fn open_poll(&self, room: &RoomId, poll: &Poll) -> Result<PollRecord, StoreError> {
+        self.timed(Call::OpenPoll, self.store.poll_store().open_poll(room, poll)).await
+    }
+
+    async fn cast_votes(&self, votes: &[Vote]) -> Result<Vec<Cast>, StoreError> {
+        self.timed(Call::CastVotes, self.store.poll_store().cast_votes(votes)).await
+    }
+
+    async fn close_poll(
+        &self,
+        room: &RoomId,
+        id: &MessageId,
+        now_ms: u64,
+    ) -> Result<Option<PollRecord>, StoreError> {
+        self.timed(Call::ClosePoll, self.store.poll_store().close_poll(room, id, now_ms)).await
+    }
+
+    async fn poll(&self, room: &RoomId, id: &MessageId) -> Result<Option<PollRecord>, StoreError> {
+        self.timed(Call::Poll, self.store.poll_store().poll(room, id)).await
+    }
+
+    async fn polls(&self, room: &RoomId, limit: usize) -> Result<Vec<PollRecord>, StoreError> {
+        self.timed(Call::Poll, self.store.poll_store().polls(room, limit)).await
+    }
+
+    async fn single_votes(&self, room: &RoomId, id: &MessageId) -> Result<u64, StoreError> {
+        self.timed(Call::Poll, self.store.poll_store().single_votes(room, id)).await
+    }
+
+    async fn sweep_votes(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {
+        self.timed(Call::SweepVotes, self.store.poll_store().sweep_votes(before_ms, limit)).await
     }
 }

@@ -20,10 +20,15 @@ pub(crate) enum Call {
     Audit,
     DeleteAudit,
     Ping,
+    OpenPoll,
+    CastVotes,
+    ClosePoll,
+    Poll,
+    SweepVotes,
 }
 
 impl Call {
-    const ALL: [Call; 12] = [
+    const ALL: [Call; 17] = [
         Call::PutRoom,
         Call::Room,
         Call::Gifts,
@@ -36,6 +41,11 @@ impl Call {
         Call::Audit,
         Call::DeleteAudit,
         Call::Ping,
+        Call::OpenPoll,
+        Call::CastVotes,
+        Call::ClosePoll,
+        Call::Poll,
+        Call::SweepVotes,
     ];
 
     const fn label(self) -> &'static str {
@@ -52,6 +62,11 @@ impl Call {
             Call::Audit => "audit",
             Call::DeleteAudit => "delete_audit",
             Call::Ping => "ping",
+            Call::OpenPoll => "open_poll",
+            Call::CastVotes => "cast_votes",
+            Call::ClosePoll => "close_poll",
+            Call::Poll => "poll",
+            Call::SweepVotes => "sweep_votes",
         }
     }
 }

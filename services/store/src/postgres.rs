@@ -9,6 +9,7 @@ mod dialect;
 mod engine;
 mod gifts;
 mod inspect;
+mod polls;
 
 pub use engine::PostgresStore;
 pub use inspect::{ServerInfo, inspect};

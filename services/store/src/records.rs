@@ -4,4 +4,5 @@ pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod delivery;
 pub(crate) mod gift;
+pub(crate) mod poll;
 pub(crate) mod room;

@@ -9,5 +9,6 @@ mod dialect;
 mod engine;
 mod file;
 mod gifts;
+mod polls;
 
 pub use engine::SqliteStore;

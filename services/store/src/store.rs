@@ -6,6 +6,7 @@ use barrage_protocol::{RoomId, Sequence};
 
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
+use crate::poll_store::PollStore;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
 use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
 use crate::records::gift::GiftRecord;
@@ -77,6 +78,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Returns the deliveries of webhooks, which are in the same database.
     fn deliveries(&self) -> &dyn DeliveryStore;
+
+    /// Returns the polls, which are in the same database.
+    fn poll_store(&self) -> &dyn PollStore;
 
     /// Returns whether the database can be read and, if it is a file, written, for readiness checks.
     /// Writes a few bytes.

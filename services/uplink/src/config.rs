@@ -5,6 +5,10 @@ use barrage_token::Role;
 
 use crate::gift_config::GiftConfig;
 use crate::limits_config::LimitsConfig;
+use crate::polls_config::PollsConfig;
+
+/// Maximum number of reactions.
+const REACTIONS_MAX: usize = 32;
 
 barrage_part::part! {
     /// Limits of an uplink.
@@ -63,9 +67,12 @@ barrage_part::part! {
         /// Ids of likes and of messages under slow mode that are remembered, so that a retry is
         /// recognised. Beyond, the oldest are forgotten early.
         recent_max: usize = 100_000, between(1, 100_000_000);
-        /// Time over which the likes of a room are summed, in milliseconds.
+        /// Reactions beside the like that viewers may post, up to 32 names of 1 to 16 lower-case letters,
+        /// digits and underscores. Their sums travel in pulses, as likes do.
+        reactions: Vec<String> = ["clap", "fire", "laugh", "wow"].map(String::from).into();
+        /// Time over which the likes, reactions and votes of a room are summed, in milliseconds.
         pulse_ms: u64 = 1_000, between(10, 60_000);
-        /// Number of likes that are published before the time is over.
+        /// Number of likes and reactions that are published before the time is over.
         pulse_likes: u64 = 100, between(1, 1_000_000);
         /// Retention of the audit log, in days.
         audit_days: u32 = 90, between(1, 36_500);
@@ -73,6 +80,8 @@ barrage_part::part! {
         recorder: RecorderConfig = RecorderConfig::default();
         /// Limits by sender, address, room and platform.
         limits: LimitsConfig = LimitsConfig::default();
+        /// Polls and their votes.
+        polls: PollsConfig = PollsConfig::default();
     }
 }
 
@@ -82,6 +91,19 @@ impl UplinkConfig {
         let region = self.region.clone().filter(|region| !region.is_empty());
         let place = barrage_bus::Place { region, carriers: self.carriers.clone(), ..Default::default() };
         place.with_addresses(&self.addresses)
+    }
+
+    /// Why the list of reactions cannot be used; `None` when it can.
+    #[must_use]
+    pub fn reactions_problem(&self) -> Option<crate::LimitsError> {
+        if self.reactions.len() > REACTIONS_MAX {
+            return Some(crate::LimitsError::Reactions(format!("at most {REACTIONS_MAX} names")));
+        }
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let is_name = |name: &&String| (1..=16).contains(&name.len()) && name.bytes().all(allowed);
+        let bad = self.reactions.iter().find(|name| !is_name(name))?;
+        let message = format!("{bad:?} is not 1 to 16 characters out of a-z, 0-9 and _");
+        Some(crate::LimitsError::Reactions(message))
     }
 
     /// Why the list of gifts makes no sense; `None` when it does.

@@ -2,7 +2,7 @@
 //! the bus. The rules of the business are here; a gateway has none.
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
-//! (access, settings, signals), `action` (actions of moderators), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
+//! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
 
 mod action;
 mod admin;
@@ -11,6 +11,8 @@ mod gift_config;
 mod http;
 mod limits_config;
 mod metrics;
+mod poll;
+mod polls_config;
 mod post;
 mod processor_time;
 mod record;
@@ -23,5 +25,6 @@ pub use gift_config::GiftConfig;
 pub use http::{admin_router, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
+pub use polls_config::PollsConfig;
 pub use record::AuditQueue;
 pub use uplink::{Parts, Uplink};

@@ -49,6 +49,9 @@ pub enum LimitsError {
     /// `shadow` has a name that is no rule.
     #[error("shadow: there is no rule {0}; there are {rules}", rules = RULES.join(", "))]
     Unknown(String),
+    /// The list of reactions is too long, or has a name that is none.
+    #[error("uplink.reactions: {0}")]
+    Reactions(String),
     /// The list of gifts contradicts itself or other settings.
     #[error("uplink.gifts: {0}")]
     Gifts(String),

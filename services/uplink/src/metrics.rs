@@ -34,12 +34,17 @@ const ACTIONS: [&str; 16] = [
     "attribute_rules",
 ];
 
+/// Values of the label `outcome` of votes.
+const VOTES: [&str; 5] = ["counted", "duplicate", "closed", "unknown", "failed"];
+
 /// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
     outcomes: IntCounterVec,
     refusals: IntCounterVec,
     actions: IntCounterVec,
+    votes: IntCounterVec,
+    polls: IntCounterVec,
     pub(crate) duration: TracedHistogram,
     pub(crate) history_duration: Histogram,
     pub(crate) shadowed: IntCounterVec,
@@ -67,6 +72,14 @@ impl UplinkMetrics {
                 "Actions of moderators and hosts answered, by action and by whether they were new.",
             ),
             &["action", "outcome"],
+        )?;
+        let votes = IntCounterVec::new(
+            Opts::new("barrage_uplink_votes_total", "Votes that reached the store, by outcome."),
+            &["outcome"],
+        )?;
+        let polls = IntCounterVec::new(
+            Opts::new("barrage_uplink_polls_total", "Polls that this uplink opened or closed, by event."),
+            &["event"],
         )?;
         let bounds = prometheus::exponential_buckets(0.000_25, 2.0, 16)?;
         let duration = Histogram::with_opts(
@@ -101,6 +114,12 @@ impl UplinkMetrics {
                 actions.with_label_values(&[action, outcome]);
             }
         }
+        for outcome in VOTES {
+            votes.with_label_values(&[outcome]);
+        }
+        for event in ["opened", "closed"] {
+            polls.with_label_values(&[event]);
+        }
         for code in Code::ALL {
             refusals.with_label_values(&[code.label()]);
         }
@@ -112,10 +131,22 @@ impl UplinkMetrics {
         registry.register(Box::new(outcomes.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(actions.clone()))?;
+        registry.register(Box::new(votes.clone()))?;
+        registry.register(Box::new(polls.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(history_duration.clone()))?;
         let duration = TracedHistogram::new(duration, &bounds);
-        Ok(UplinkMetrics { outcomes, refusals, actions, duration, history_duration, shadowed, audit_lost })
+        Ok(UplinkMetrics {
+            outcomes,
+            refusals,
+            actions,
+            votes,
+            polls,
+            duration,
+            history_duration,
+            shadowed,
+            audit_lost,
+        })
     }
 
     /// Shows the times of traced posts as exemplars.
@@ -133,6 +164,16 @@ impl UplinkMetrics {
     pub(crate) fn acted(&self, action: &Action, is_duplicate: bool) {
         let outcome = if is_duplicate { "duplicate" } else { "done" };
         self.actions.with_label_values(&[action.label(), outcome]).inc();
+    }
+
+    /// Counts votes with the same outcome.
+    pub(crate) fn voted(&self, outcome: &'static str, votes: u64) {
+        self.votes.with_label_values(&[outcome]).inc_by(votes);
+    }
+
+    /// Counts a poll that this uplink opened or closed.
+    pub(crate) fn polled(&self, event: &'static str) {
+        self.polls.with_label_values(&[event]).inc();
     }
 
     pub(crate) fn refused(&self, code: Code) {

@@ -23,6 +23,7 @@ use crate::admin::AdminContext;
 use crate::config::UplinkConfig;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
+use crate::poll::{PollControl, PollParts};
 use crate::post::{PipelineParts, PostPipeline};
 use crate::processor_time::ProcessorTime;
 use crate::record::{AuditQueue, CheckLog, PostRecord, PostRecords, RequestTrace};
@@ -62,6 +63,7 @@ pub struct Uplink {
     pub(crate) metrics: UplinkMetrics,
     pub(crate) pipeline: PostPipeline,
     pub(crate) actions: ActionControl,
+    pub(crate) polls: Arc<PollControl>,
     pub(crate) tracer: Tracer,
     moderator: Arc<Moderator>,
     ledger: Ledger,
@@ -85,7 +87,18 @@ impl Uplink {
         let recorder = Recorder::new(config.recorder.clone(), &config.id);
         let records =
             PostRecords::new(&ledger, Arc::clone(&check_log), Arc::clone(&recorder), metrics.clone());
+        let polls = PollParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            quota: Arc::clone(&quota),
+            ledger: ledger.clone(),
+            metrics: metrics.clone(),
+        };
+        let polls = Arc::new(PollControl::new(polls, &config.polls)?);
         let parts = PipelineParts {
+            polls: Arc::clone(&polls),
             bus: Arc::clone(&bus),
             quota,
             moderator: Arc::clone(&moderator),
@@ -102,6 +115,7 @@ impl Uplink {
         });
         Ok(Arc::new(Uplink {
             actions,
+            polls,
             pipeline: PostPipeline::new(parts, &config, &metrics)?,
             bus,
             store,
@@ -120,13 +134,14 @@ impl Uplink {
         }))
     }
 
-    /// Runs the uplink's tasks until the shutdown: publishes sums of likes, writes the audit log,
+    /// Runs the uplink's tasks until the shutdown: publishes sums of likes, keeps polls, writes the audit log,
     /// reloads word lists that changed, settles the ledger and reports to the registry.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
         let keep = Duration::from_secs(u64::from(self.config.audit_days) * DAY_SECS);
         tokio::join!(
-            self.pipeline.run_likes(pulse_period, shutdown.clone()),
+            self.pipeline.run_pulses(pulse_period, shutdown.clone()),
+            self.polls.run(pulse_period, shutdown.clone()),
             self.audit.run(&*self.store, keep, shutdown.clone()),
             self.every_second(shutdown),
         );
@@ -149,7 +164,7 @@ impl Uplink {
                 uplink: Some(UplinkLoad { busy: processors.take_busy() }),
                 age_secs: self.started.elapsed().as_secs(),
                 draining,
-                conservation_error: self.ledger.error_of(&["uplink"]),
+                conservation_error: self.ledger.error_of(&["uplink", "votes", "polls"]),
                 ..InstanceReport::new(Role::Uplink, self.config.id.clone())
             };
             if let Err(error) = self.bus.report(report).await {
@@ -179,6 +194,7 @@ impl Uplink {
             bus: Arc::clone(&self.bus),
             store: Arc::clone(&self.store),
             control: self.control.clone(),
+            polls: Arc::clone(&self.polls),
             check_log: Arc::clone(&self.check_log),
             tracer: self.tracer.clone(),
             recorder: Arc::clone(&self.recorder),

@@ -189,6 +189,13 @@ export class Composer {
     }
   }
 
+  /** Says why the server refused a vote. */
+  refused(refusal: Refusal): void {
+    const key = `refused_${refusal.code}`;
+    if (refusal.code === 'network') return this.hint(networkWords(refusal.message), true);
+    this.hint(isKey(key) ? t(key) : t('refused_other', { message: refusal.message }));
+  }
+
   #busy(busy: boolean): void {
     this.#sending = busy;
     this.#form.classList.toggle('busy', busy);

@@ -53,6 +53,8 @@ export interface Hello {
   ping_interval_ms_max?: number;
   sequence: number;
   resume: boolean;
+  /** State of the room, for newcomers. */
+  state?: { poll?: { value?: unknown } };
   /** Viewers online; null where the transport does not say. */
   online: number | null;
 }
@@ -63,9 +65,33 @@ export interface BatchMessage {
   body: unknown;
 }
 
+/** A poll of the room, while it takes votes or with its result. */
+export interface Poll {
+  id: string;
+  question: string;
+  options: string[];
+  ends_ms: number;
+}
+
+/** Votes of a poll so far, by option. */
+export interface PollCounts {
+  id: string;
+  votes: number[];
+}
+
+export interface VoteAnswer {
+  poll: string;
+  /** Option that counts for this viewer, from 1. */
+  option: number;
+}
+
 export interface Pulse {
   likes?: number;
   online?: number;
+  polls?: PollCounts[];
+  /** Chat that viewers sent, and the part that the room shows, while it shows a sample. */
+  offered?: number;
+  shown?: number;
 }
 
 export interface Batch {
@@ -145,6 +171,8 @@ export interface Signal {
   role?: string;
   /** Body of the pinned message. */
   message?: unknown;
+  /** Poll that opens, or its result. */
+  poll?: unknown;
 }
 
 /** Event of the customer's own servers. */
@@ -174,6 +202,9 @@ export interface PostAnswer {
   limit?: { rule: string; limit: number; offered?: number };
 }
 
+/** Options of a poll that the page shows, at most. */
+const POLL_OPTIONS_MAX = 10;
+
 type Fields = Record<string, unknown>;
 
 function fields(value: unknown): Fields | null {
@@ -198,6 +229,25 @@ export function readStyle(value: unknown): Style {
     color: Math.min(Math.max(Math.trunc(number(style['color'], 0xffffff)), 0), 0xffffff),
     size: size === 'small' || size === 'large' ? size : 'normal',
   };
+}
+
+/** Reads a poll of a signal or of the room's state. Returns null for anything else. */
+export function readPoll(value: unknown): Poll | null {
+  const poll = fields(value);
+  const options = poll?.['options'];
+  if (!poll || !Array.isArray(options) || options.length === 0) return null;
+  return {
+    id: text(poll['id']),
+    question: text(poll['question']),
+    options: options.slice(0, POLL_OPTIONS_MAX).map(text),
+    ends_ms: number(poll['ends_ms'], 0),
+  };
+}
+
+/** Reads votes by option. Anything but counts becomes 0. */
+export function readVotes(value: unknown): number[] {
+  const votes = Array.isArray(value) ? value : [];
+  return votes.slice(0, POLL_OPTIONS_MAX).map((count) => Math.max(number(count, 0), 0));
 }
 
 /** Reads a message body. Returns null for an unknown type. */

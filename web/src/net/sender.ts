@@ -5,7 +5,7 @@ import { Backoff, sleep } from './backoff.ts';
 import { type Entry } from './entry.ts';
 import { type Identity } from './identity.ts';
 import { Ladder } from './ladder.ts';
-import { type Post, type PostAnswer, type Refusal } from './protocol.ts';
+import { type Post, type PostAnswer, type Refusal, type VoteAnswer } from './protocol.ts';
 import { Round } from './round.ts';
 import { decodeAnswer, encodeRequest } from './tunnel.ts';
 
@@ -33,7 +33,14 @@ const OF_RESOURCE = new Set(['bad_request', 'not_found', 'method_not_allowed']);
 const RUNGS = ['http', 'tunnel'] as const;
 type Rung = (typeof RUNGS)[number];
 
-export type Sent = { kind: 'accepted'; answer: PostAnswer } | { kind: 'refused'; refusal: Refusal };
+export type Sent<Answer = PostAnswer> = { kind: 'accepted'; answer: Answer } | { kind: 'refused'; refusal: Refusal };
+
+/** A request to a resource of the room, and the field by which an answer of Barrage is known. */
+interface Request {
+  resource: string;
+  body: unknown;
+  known: 'outcome' | 'option';
+}
 
 export class Sender {
   #path: string;
@@ -46,7 +53,7 @@ export class Sender {
     private readonly identity: Identity,
     private readonly entry: Entry,
   ) {
-    this.#path = `/v1/rooms/${encodeURIComponent(room)}/messages`;
+    this.#path = `/v1/rooms/${encodeURIComponent(room)}`;
   }
 
   /**
@@ -73,12 +80,22 @@ export class Sender {
   }
 
   async post(post: Post): Promise<Sent> {
+    return this.#send({ resource: 'messages', body: post, known: 'outcome' });
+  }
+
+  /** Votes in a poll. A vote counts once, so that a retry is safe. */
+  async vote(poll: string, option: number): Promise<Sent<VoteAnswer>> {
+    const resource = `polls/${encodeURIComponent(poll)}/votes`;
+    return this.#send({ resource, body: { option }, known: 'option' });
+  }
+
+  async #send<Answer>(request: Request): Promise<Sent<Answer>> {
     const backoff = new Backoff(400, 4_000);
     const end = performance.now() + DEADLINE_MS;
     let renewed = false;
     let refusal: Refusal = { code: 'network', message: '' };
     for (let attempt = 0; attempt < ATTEMPTS_MAX && performance.now() < end; attempt += 1) {
-      const sent = await this.#round(post);
+      const sent = await this.#round<Answer>(request);
       if (sent.kind === 'accepted') return sent;
       refusal = sent.refusal;
       if (!renewed && (refusal.code === 'token_expired' || refusal.code === 'unauthorized')) {
@@ -94,12 +111,12 @@ export class Sender {
   }
 
   /** Tries one rung of the ladder after the other, until a server has answered. */
-  async #round(post: Post): Promise<Sent> {
+  async #round<Answer>(request: Request): Promise<Sent<Answer>> {
     const round = new Round(this.#ladder);
-    let refused: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
+    let refused: Sent<Answer> = { kind: 'refused', refusal: { code: 'network', message: '' } };
     let doubted: string | null = null;
     for (let rung = round.connect(RUNGS); rung !== null; ) {
-      const sent = await this.#onRung(rung, post);
+      const sent = await this.#onRung<Answer>(rung, request);
       if (sent.kind === 'accepted') {
         round.reached(rung, 'opened');
         return sent;
@@ -120,10 +137,10 @@ export class Sender {
   }
 
   /** Tries one rung at one uplink after the other. */
-  async #onRung(rung: Rung, post: Post): Promise<Sent> {
-    let sent: Sent = { kind: 'refused', refusal: { code: 'network', message: '' } };
+  async #onRung<Answer>(rung: Rung, request: Request): Promise<Sent<Answer>> {
+    let sent: Sent<Answer> = { kind: 'refused', refusal: { code: 'network', message: '' } };
     for (const uplink of (await this.entry.uplinks()).slice(0, UPLINKS_MAX)) {
-      sent = await this.#try(rung, uplink, post);
+      sent = await this.#try<Answer>(rung, uplink, request);
       const code = sent.kind === 'refused' ? sent.refusal.code : null;
       // One that cannot work now is asked last by the next attempt, as is one that is away.
       if (code === 'network' || (code !== null && PASSING.has(code))) this.entry.uplinkFailed(uplink);
@@ -134,26 +151,28 @@ export class Sender {
     return sent;
   }
 
-  async #try(rung: Rung, uplink: string, post: Post): Promise<Sent> {
+  async #try<Answer>(rung: Rung, uplink: string, { resource, body, known }: Request): Promise<Sent<Answer>> {
     const token = this.identity.token ?? '';
+    const path = `${this.#path}/${resource}`;
     try {
       if (rung === 'http') {
         const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
-        const answer = await send(uplink + this.#path, headers, JSON.stringify(post));
+        const answer = await send(uplink + path, headers, JSON.stringify(body));
         this.#usedAt = performance.now();
-        return read(rung, answer.status, await answer.text(), answer.headers.get('Retry-After'));
+        return read<Answer>(rung, known, answer.status, await answer.text(), answer.headers.get('Retry-After'));
       }
-      const body = encodeRequest({ method: 'POST', path: this.#path, token, body: post });
-      const answer = await send(`${uplink}/v1/tunnel`, { 'Content-Type': 'application/octet-stream' }, body);
+      const inside = encodeRequest({ method: 'POST', path, token, body });
+      const answer = await send(`${uplink}/v1/tunnel`, { 'Content-Type': 'application/octet-stream' }, inside);
       this.#usedAt = performance.now();
       if (!answer.ok) {
-        const sent = read(rung, answer.status, await answer.text(), answer.headers.get('Retry-After'));
+        const retryAfter = answer.headers.get('Retry-After');
+        const sent = read<Answer>(rung, known, answer.status, await answer.text(), retryAfter);
         // A server without the tunnel says nothing about the post.
         if (sent.kind === 'refused' && OF_RESOURCE.has(sent.refusal.code)) throw new TypeError(sent.refusal.message);
         return sent;
       }
       const inner = decodeAnswer(await answer.arrayBuffer());
-      return read(rung, inner.status, JSON.stringify(inner.body), null);
+      return read<Answer>(rung, known, inner.status, JSON.stringify(inner.body), null);
     } catch {
       this.#usedAt = -Infinity;
       // Browsers give no reason: only the host that did not answer is known.
@@ -168,13 +187,19 @@ function send(url: string, headers: Record<string, string>, body: BodyInit): Pro
 }
 
 /** Reads an answer. One that no server of Barrage gave throws, or becomes `bad_request` where it lasts. */
-function read(rung: Rung, status: number, body: string, retryAfter: string | null): Sent {
+function read<Answer>(
+  rung: Rung,
+  known: Request['known'],
+  status: number,
+  body: string,
+  retryAfter: string | null,
+): Sent<Answer> {
   const seconds = Number(retryAfter);
   const after = seconds > 0 ? { retry_after_ms: seconds * 1000 } : {};
   const json = parse(body);
   if (status >= 200 && status < 300) {
-    if (typeof json?.['outcome'] !== 'string') throw new TypeError('not an answer of Barrage');
-    return { kind: 'accepted', answer: json as unknown as PostAnswer };
+    if (json?.[known] === undefined) throw new TypeError('not an answer of Barrage');
+    return { kind: 'accepted', answer: json as unknown as Answer };
   }
   const error = json?.['error'] as Refusal | undefined;
   if (typeof error?.code === 'string') return { kind: 'refused', refusal: { ...after, ...error } };

@@ -15,7 +15,7 @@ pub(crate) use build::Build;
 pub(crate) use callgrind::{Callgrind, Counted, CountedThreads};
 pub(crate) use collector::Collector;
 pub(crate) use deployment::{Deployment, POSTS_ROOM, Processes};
-pub(crate) use gateway::Gateway;
+pub(crate) use gateway::{Gateway, KEY, empty_folder};
 pub(crate) use part::Part;
 pub(crate) use platform::Platform;
 pub(crate) use process::{Core, Process};

@@ -152,7 +152,18 @@ const ALLOWED: &[Allowed] = &[
     allowed(
         "bench",
         5,
-        &["bus", "client", "counters", "flow", "guarded", "moderation", "protocol", "quota", "recording"],
+        &[
+            "bus",
+            "client",
+            "counters",
+            "flow",
+            "guarded",
+            "moderation",
+            "protocol",
+            "quota",
+            "recording",
+            "token",
+        ],
     ),
     allowed(
         "loadtest",

@@ -11,7 +11,7 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, Room,
+    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, PollStore, Room,
     SqliteConfig, SqliteStore, Store, StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
@@ -160,6 +160,10 @@ impl Store for FaultyStore {
         let new = self.inner.append(partition, entries).await?;
         self.appended.send_replace(entries.last().unwrap().message.sequence);
         Ok(new)
+    }
+
+    fn poll_store(&self) -> &dyn PollStore {
+        self.inner.poll_store()
     }
 
     async fn archived_up_to(&self, partition: u16) -> Result<Sequence, StoreError> {

@@ -82,6 +82,9 @@ fn orders(config: &Config, found: &mut Vec<OutOfRange>) {
 }
 
 fn lists(config: &Config, problems: &mut Vec<Problem>) {
+    if let Some(problem) = config.uplink.reactions_problem() {
+        problems.push(Problem::new("uplink.reactions", problem.to_string()));
+    }
     if let Some(problem) = config.uplink.gifts_problem() {
         problems.push(Problem::new("uplink.gifts", format!("uplink.gifts: {problem}")));
     }

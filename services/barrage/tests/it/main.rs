@@ -33,6 +33,7 @@ mod moderation;
 mod openapi;
 mod operator;
 mod pages;
+mod polls;
 mod readiness;
 mod recording;
 mod reference;

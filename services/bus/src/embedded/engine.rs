@@ -174,7 +174,7 @@ impl Log for EmbeddedBus {
 
     fn pulse(&self, room: &RoomId, pulse: PulseDraft) {
         if let Some(state) = self.topics.get(&Topic::Room(room.clone())) {
-            state.events.send(&Event::Pulse(pulse));
+            state.events.send(&Event::Pulse(Arc::new(pulse)));
         }
     }
 

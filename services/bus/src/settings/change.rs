@@ -374,6 +374,7 @@ mod tests {
             attribute_rules: vec![],
             version: NOW_MS + 5,
             pinned_version: NOW_MS + 4,
+            ..RoomSettings::default()
         };
         assert_eq!(room, expected);
         let opened = patched(Some(&room), put(None)).unwrap();

@@ -26,6 +26,9 @@ pub enum ChangeError {
     /// The same sender used this id for another action in the room.
     #[error("this action id was used for another action; choose a new id")]
     ActionConflict,
+    /// The room has a running poll already.
+    #[error("a poll runs in this room; close it first, or wait for its end")]
+    PollRunning,
     /// The room gives [`ROLES_PER_ROOM_MAX`] roles already.
     #[error("a room gives at most {ROLES_PER_ROOM_MAX} roles; take one back first")]
     RolesFull,

@@ -1,8 +1,9 @@
 //! Settings of one room, and patches that change one of them.
 
-use barrage_protocol::Sequence;
 use barrage_protocol::attribute::{AttributeKey, AttributeRule, WriterRole};
+use barrage_protocol::poll::Poll;
 use barrage_protocol::state::{PinnedMessage, RoomState, StateSettings, Versioned};
+use barrage_protocol::{MessageId, Sequence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,14 @@ pub struct RoomSettings {
     pub version: u64,
     /// Version of the last change of `pinned`.
     pub pinned_version: u64,
+    /// Poll that runs now; a room has one at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Box<Poll>>,
+    /// Id of the last poll that was closed, so that late votes get the right refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_poll: Option<MessageId>,
+    /// Version of the last change of `poll`.
+    pub poll_version: u64,
 }
 
 impl RoomSettings {
@@ -52,6 +61,7 @@ impl RoomSettings {
         RoomState {
             settings: Some(Versioned::new(self.version, Some(settings))),
             pinned: self.state_pinned(),
+            poll: self.state_poll(),
             ..RoomState::default()
         }
     }
@@ -63,6 +73,13 @@ impl RoomSettings {
         was_changed.then(|| Versioned::new(self.pinned_version, self.pinned.clone()))
     }
 
+    /// Returns the running poll as a part of the room's state; `None` where none was ever opened.
+    #[must_use]
+    pub fn state_poll(&self) -> Option<Versioned<Poll>> {
+        let was_changed = self.poll_version > 0 || self.poll.is_some();
+        was_changed.then(|| Versioned::new(self.poll_version, self.poll.as_deref().cloned()))
+    }
+
     /// Returns the least role that may write an attribute.
     #[must_use]
     pub fn attribute_writer(&self, key: &AttributeKey) -> WriterRole {
@@ -72,14 +89,18 @@ impl RoomSettings {
 
     /// Gives a change behind `before` its versions. Without a change the versions stay.
     pub(crate) fn versioned(mut self, before: Option<&RoomSettings>, now_ms: u64) -> RoomSettings {
-        let (version, pinned_version) = before.map_or((0, 0), |it| (it.version, it.pinned_version));
-        (self.version, self.pinned_version) = (version, pinned_version);
+        let versions = |it: &RoomSettings| (it.version, it.pinned_version, it.poll_version);
+        let (version, pinned_version, poll_version) = before.map_or((0, 0, 0), versions);
+        (self.version, self.pinned_version, self.poll_version) = (version, pinned_version, poll_version);
         if before == Some(&self) {
             return self;
         }
         self.version = next_version(version, now_ms);
         if before.and_then(|it| it.pinned.as_ref()) != self.pinned.as_ref() {
             self.pinned_version = self.version;
+        }
+        if before.and_then(|it| it.poll.as_ref()) != self.poll.as_ref() {
+            self.poll_version = self.version;
         }
         self
     }
@@ -137,6 +158,13 @@ pub enum RoomPatch {
     },
     /// Replaces the rules that say who may write which attributes.
     AttributeRules(Vec<AttributeRule>),
+    /// Opens a poll. Refused while another one runs; the same one again changes nothing.
+    OpenPoll(Box<Poll>),
+    /// Closes the poll with this id; changes nothing when it does not run.
+    ClosePoll {
+        /// [`Poll::id`] of the poll to close.
+        id: MessageId,
+    },
     /// Closes the room: joins and posts are refused from now on.
     Close,
     /// Adds a pre-warm, or replaces the one for the same time.
@@ -176,6 +204,16 @@ impl RoomPatch {
                 after.pinned = after.pinned.filter(|pinned| only.is_some_and(|only| only != pinned.sequence));
             }
             RoomPatch::AttributeRules(rules) => after.attribute_rules.clone_from(rules),
+            RoomPatch::OpenPoll(poll) => match &after.poll {
+                Some(running) if running.id == poll.id => {}
+                Some(_) => return Err(ChangeError::PollRunning),
+                None => after.poll = Some(poll.clone()),
+            },
+            RoomPatch::ClosePoll { id } => {
+                if after.poll.as_ref().is_some_and(|poll| poll.id == *id) {
+                    after.closed_poll = after.poll.take().map(|poll| poll.id);
+                }
+            }
             RoomPatch::Close => after.closed = true,
             RoomPatch::SetPrewarm(prewarm) => {
                 after.prewarms.retain(|known| known.at_ms != prewarm.at_ms && !known.is_over(now_ms));

@@ -1,5 +1,7 @@
 //! Changes applied to all settings: limits, and revocations of all users.
 
+use barrage_protocol::poll::Poll;
+
 use super::change::Change;
 use super::error::{ChangeError, PREWARMS_MAX};
 use super::room::{Prewarm, RoomPatch, RoomSettings};
@@ -49,4 +51,37 @@ fn a_revocation_keeps_the_later_time_and_one_of_all_users_covers_earlier_ones() 
     assert_eq!((revoked.all_before, revoked.by_user.len()), (Some(20), 1));
     assert_eq!(revoke(None, 10).all_before, Some(20));
     assert_eq!(revoke(Some("a"), 15).by_user.len(), 1, "the revocation of all users covers it");
+}
+
+#[test]
+fn one_poll_runs_at_a_time_and_a_closed_one_is_remembered() {
+    let poll = |id: &str, question: &str| {
+        Box::new(Poll {
+            id: id.parse().unwrap(),
+            question: question.into(),
+            options: vec!["a".into(), "b".into()],
+            opened_ms: NOW_MS,
+            ends_ms: NOW_MS + 60_000,
+            guests: true,
+            words: false,
+        })
+    };
+    let mut settings = Settings::default();
+    settings.rooms.insert(room(), RoomSettings::default());
+    let mut apply = |patch: RoomPatch, now_ms: u64| {
+        let changed = settings.apply(&Change::Patch(room(), patch), &BusConfig::default(), now_ms);
+        changed.map(|changed| changed.room())
+    };
+    let open = apply(RoomPatch::OpenPoll(poll("p1", "?")), NOW_MS).unwrap();
+    assert_eq!(open.state().poll.unwrap().value.as_ref(), open.poll.as_deref());
+    let again = apply(RoomPatch::OpenPoll(poll("p1", "later")), NOW_MS + 1).unwrap();
+    assert_eq!(again, open, "the same poll again changes nothing");
+    let second = apply(RoomPatch::OpenPoll(poll("p2", "?")), NOW_MS + 1);
+    assert!(matches!(second, Err(BusError::Refused(ChangeError::PollRunning))), "{second:?}");
+    let close = |id: &str| RoomPatch::ClosePoll { id: id.parse().unwrap() };
+    assert_eq!(apply(close("p2"), NOW_MS + 2).unwrap(), open);
+    let closed = apply(close("p1"), NOW_MS + 2).unwrap();
+    assert_eq!((&closed.poll, closed.closed_poll.as_ref().unwrap().as_str()), (&None, "p1"));
+    assert!(closed.poll_version > open.poll_version, "{closed:?}");
+    assert_eq!(apply(close("p1"), NOW_MS + 3).unwrap(), closed);
 }

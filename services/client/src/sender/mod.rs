@@ -14,8 +14,9 @@ use std::time::Duration;
 use barrage_backoff::Backoff;
 use barrage_protocol::action::{ActionAnswer, ActionRequest};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
-use barrage_protocol::{Code, RoomId};
+use barrage_protocol::{Code, MessageId, RoomId};
 use barrage_tls::ClientTls;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -167,6 +168,22 @@ impl Sender {
     /// Takes one action of a moderator. Retries until the deadline, under the same id.
     pub async fn act(&self, room: &RoomId, request: &ActionRequest) -> Result<ActionAnswer, SendError> {
         self.until_deadline(room, "actions", request, Refusals::Retry).await
+    }
+
+    /// Opens a poll. Retries until the deadline, under the same id.
+    pub async fn open_poll(&self, room: &RoomId, request: &PollRequest) -> Result<PollAnswer, SendError> {
+        self.until_deadline(room, "polls", request).await
+    }
+
+    /// Closes a poll before its end, and returns its result.
+    pub async fn close_poll(&self, room: &RoomId, poll: &MessageId) -> Result<PollAnswer, SendError> {
+        self.until_deadline(room, &format!("polls/{poll}/close"), &serde_json::json!({})).await
+    }
+
+    /// Votes for an option of a running poll, by its number from 1. Retries until the deadline: a vote
+    /// counts once. The answer has the option that counts, which is the user's first one.
+    pub async fn vote(&self, room: &RoomId, poll: &MessageId, option: u8) -> Result<VoteAnswer, SendError> {
+        self.until_deadline(room, &format!("polls/{poll}/votes"), &VoteRequest { option }).await
     }
 
     fn request(&self, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {

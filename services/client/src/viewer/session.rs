@@ -310,8 +310,8 @@ impl Session {
             self.emit(event).await?;
         }
         match batch.pulse {
-            Some(Pulse { likes, entries, online }) => {
-                self.emit(Event::Pulse { likes, entries, online }).await
+            Some(Pulse { likes, entries, online, reactions, polls, offered, shown }) => {
+                self.emit(Event::Pulse { likes, entries, online, reactions, polls, offered, shown }).await
             }
             None => Ok(()),
         }

@@ -25,7 +25,7 @@ async fn events_arrive_in_the_order_of_the_stream() {
     // Twice, and with something to deflate.
     socket.send_deflated(&batch(5, 7)).await;
     socket
-        .send_deflated(&written(BatchWriter {
+        .send_deflated(&written(&BatchWriter {
             previous: Sequence(7),
             sequence: Sequence(90),
             left_out: LeftOut { chat: 2 },

@@ -179,10 +179,7 @@ impl Hub {
                 }
                 self.push(message);
             }
-            BusEvent::Pulse(pulse) => {
-                self.batcher.add_likes(pulse.likes);
-                self.batcher.add_entries(pulse.entries);
-            }
+            BusEvent::Pulse(pulse) => self.batcher.add_pulse(&pulse),
             BusEvent::Lagged => self.repair_gap(None).await,
         }
     }
@@ -351,6 +348,9 @@ impl Hub {
             self.batcher.set_online(rounded(self.room.online(), self.heat.heat()));
         }
         let entries = self.room.take_entries();
+        if entries > 0 {
+            self.batcher.note_newcomers();
+        }
         let is_off = {
             let settings = self.context.bus.settings();
             let settings = settings.borrow();

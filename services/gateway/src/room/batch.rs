@@ -71,8 +71,8 @@ impl SharedBatch {
 
     /// Whether another wave's contents are the same, so that both waves can share this batch.
     pub(crate) fn has_same_contents(&self, other: &Contents) -> bool {
-        let of = |it: &Contents| (it.previous, it.sequence, it.pulse, it.thinned, it.effort);
-        of(&self.contents) == of(other)
+        let of = |it: &Contents| (it.previous, it.sequence, it.thinned, it.effort);
+        of(&self.contents) == of(other) && self.contents.pulse == other.pulse
     }
 
     /// Chat messages that a slow viewer's queue may still drop.
@@ -116,7 +116,7 @@ impl SharedBatch {
 
     fn write(&self, detail: Detail) -> Bytes {
         let (dropped, pulse) = match detail {
-            Detail::Full => (self.thinned, self.pulse),
+            Detail::Full => (self.thinned, self.pulse.clone()),
             Detail::Thin => (self.thinned + self.chat(), Pulse::default()),
         };
         let left_out = LeftOut { chat: dropped };

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_bus::PulseDraft;
 use barrage_class::Counts;
 use barrage_protocol::batch::Pulse;
 use barrage_protocol::{Message, RoomId, Sequence};
 
 use super::batch::{Contents, class_counts};
+use super::pulse::{PulseSums, merge};
 use super::sample::is_kept;
 
 /// How finely a room is served, by its heat and the overload level.
@@ -44,10 +46,7 @@ pub(crate) struct Batcher {
     thinned: u64,
     /// Share of chat that is kept in the open batch; each squeeze halves it.
     squeezed_share: f64,
-    likes: u64,
-    entries: u64,
-    online: Option<u64>,
-    online_sent: Option<u64>,
+    sums: PulseSums,
     pulse_sent_at: Option<Duration>,
     /// Parts of the room's viewers that are served in turn: one at least.
     waves: Vec<Wave>,
@@ -100,10 +99,7 @@ impl Batcher {
             open_since: None,
             thinned: 0,
             squeezed_share: 1.0,
-            likes: 0,
-            entries: 0,
-            online: None,
-            online_sent: None,
+            sums: PulseSums::default(),
             pulse_sent_at: None,
             waves: vec![Wave { sent: start, ..Wave::default() }],
         }
@@ -183,17 +179,19 @@ impl Batcher {
         self.thinned += chat;
     }
 
-    pub(crate) fn add_likes(&mut self, likes: u64) {
-        self.likes = self.likes.saturating_add(likes);
-    }
-
-    pub(crate) fn add_entries(&mut self, entries: u64) {
-        self.entries = self.entries.saturating_add(entries);
+    /// Adds figures for the next pulse.
+    pub(crate) fn add_pulse(&mut self, draft: &PulseDraft) {
+        self.sums.add(draft);
     }
 
     /// Sets the number of viewers for the next pulse, which brings it when it has changed.
     pub(crate) fn set_online(&mut self, online: u64) {
-        self.online = (self.online_sent != Some(online)).then_some(online);
+        self.sums.set_online(online);
+    }
+
+    /// Notes that viewers have joined, who need the votes of a running poll.
+    pub(crate) fn note_newcomers(&mut self) {
+        self.sums.note_newcomers();
     }
 
     /// Whether signals or gifts wait to be sent.
@@ -210,7 +208,7 @@ impl Batcher {
     /// Due time of the next batch; `None` when there is nothing to send.
     pub(crate) fn due(&self) -> Option<Duration> {
         let waves = self.next().map(|(due, _)| due);
-        let has_pulse = self.likes > 0 || self.entries > 0 || self.online.is_some();
+        let has_pulse = !self.sums.is_empty();
         let pulse = self.pace.pulse.filter(|_| has_pulse).map(|every| after(self.pulse_sent_at, every));
         match (waves, pulse) {
             (Some(waves), Some(pulse)) => Some(waves.min(pulse)),
@@ -272,28 +270,20 @@ impl Batcher {
             wave.messages.extend_from_slice(&messages);
             wave.bytes += bytes;
             wave.thinned += thinned;
-            wave.pulse.likes += pulse.likes;
-            wave.pulse.entries += pulse.entries;
-            wave.pulse.online = pulse.online.or(wave.pulse.online);
+            merge(&mut wave.pulse, &pulse);
         }
         class_counts(&messages)
     }
 
-    /// Drops the sums that wait; returns the likes and entries in them.
+    /// Drops the sums that wait; returns the likes, entries and reactions in them.
     pub(crate) fn drop_pulse(&mut self) -> u64 {
-        self.online = None;
-        std::mem::take(&mut self.likes).saturating_add(std::mem::take(&mut self.entries))
+        self.sums.drop_sums()
     }
 
     fn take_pulse(&mut self, now: Duration) -> Pulse {
-        let pulse = Pulse {
-            likes: std::mem::take(&mut self.likes),
-            entries: std::mem::take(&mut self.entries),
-            online: self.online.take(),
-        };
+        let pulse = self.sums.take();
         if !pulse.is_empty() {
             self.pulse_sent_at = Some(now);
-            self.online_sent = pulse.online.or(self.online_sent);
         }
         pulse
     }

@@ -7,6 +7,7 @@ mod batcher;
 mod delivery;
 mod fan_out_log;
 mod heat;
+mod pulse;
 mod repair;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod room;

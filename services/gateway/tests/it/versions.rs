@@ -26,7 +26,8 @@ async fn connect(address: SocketAddr, offered: &str) -> RawSocket {
 async fn frame(socket: &mut RawSocket, kind: &str) -> Value {
     loop {
         match socket.next().await {
-            Frame::Protocol(ServerFrame::Batch(batch), _) if !batch.pulse.unwrap_or_default().is_empty() => {}
+            Frame::Protocol(ServerFrame::Batch(batch), _)
+                if batch.pulse.as_ref().is_some_and(|pulse| !pulse.is_empty()) => {}
             Frame::Protocol(_, json) => {
                 let frame: Value = serde_json::from_str(&json).unwrap();
                 assert_eq!(frame["type"], kind, "{frame}");

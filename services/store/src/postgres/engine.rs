@@ -11,11 +11,13 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::archive;
 use super::dialect::{self, DIALECT};
+use super::polls;
 use crate::config::PostgresConfig;
 use crate::error::StoreError;
 use crate::migrations;
 use crate::records::archive::ArchiveEntry;
 use crate::records::audit::AuditRecord;
+use crate::records::poll::{Cast, Vote};
 use crate::sql::engine::{Dialect, Engine, Statement, query};
 use crate::sql::page::int;
 
@@ -135,6 +137,10 @@ impl Engine for PostgresStore {
         .bind(records.iter().map(|record| Self::storable(&record.action)).collect::<Vec<_>>())
         .bind(records.iter().map(|record| record.detail.to_string()).collect::<Vec<_>>());
         self.bounded(async { Ok(insert.execute(&self.pool).await.map(drop)?) }).await
+    }
+
+    async fn cast_batch(&self, votes: &[Vote]) -> Result<Vec<Cast>, StoreError> {
+        self.bounded(polls::cast(&self.pool, votes)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use super::page::{int, rows};
 use super::row;
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
+use crate::poll_store::PollStore;
 use crate::records::archive::{ArchiveEntry, HistoryRange};
 use crate::records::audit::{AuditFilter, AuditLine, AuditRecord};
 use crate::records::gift::GiftRecord;
@@ -130,6 +131,10 @@ impl<E: Engine + DeliveryStore> Store for E {
     }
 
     fn deliveries(&self) -> &dyn DeliveryStore {
+        self
+    }
+
+    fn poll_store(&self) -> &dyn PollStore {
         self
     }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::error::StoreError;
 use crate::records::archive::ArchiveEntry;
 use crate::records::audit::AuditRecord;
+use crate::records::poll::{Cast, Vote};
 use crate::sql::row::Columns;
 
 /// A bound value of a statement, of a type that both drivers take.
@@ -103,6 +104,9 @@ pub(crate) trait Engine: Send + Sync + std::fmt::Debug {
 
     /// Implements [`crate::Store::append_audit`] with this database; stores all records or none.
     fn insert_audit(&self, records: &[AuditRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Implements [`crate::PollStore::cast_votes`] with this database; counts all votes or none.
+    fn cast_batch(&self, votes: &[Vote]) -> impl Future<Output = Result<Vec<Cast>, StoreError>> + Send;
 
     /// Implements [`crate::Store::ping`] with this database; fails when the database cannot be used.
     fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -15,11 +15,13 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use super::archive;
 use super::dialect::DIALECT;
 use super::file::StoreFile;
+use super::polls;
 use crate::config::SqliteConfig;
 use crate::error::StoreError;
 use crate::migrations;
 use crate::records::archive::ArchiveEntry;
 use crate::records::audit::AuditRecord;
+use crate::records::poll::{Cast, Vote};
 use crate::sql::engine::{Dialect, Engine, Statement, Value, query};
 use crate::sql::page::int;
 
@@ -91,6 +93,13 @@ impl SqliteStore {
         Ok(changed)
     }
 
+    async fn cast_in_transaction(&self, votes: &[Vote]) -> Result<Vec<Cast>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let answers = polls::cast(&mut transaction, votes).await?;
+        transaction.commit().await?;
+        Ok(answers)
+    }
+
     async fn append_in_transaction(
         &self,
         partition: u16,
@@ -155,6 +164,10 @@ impl Engine for SqliteStore {
     async fn insert_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let statements: Vec<_> = records.iter().map(audit_insert).collect();
         self.write(&statements).await.map(drop)
+    }
+
+    async fn cast_batch(&self, votes: &[Vote]) -> Result<Vec<Cast>, StoreError> {
+        self.file.noted(self.cast_in_transaction(votes).await)
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -55,4 +55,8 @@ on_both_engines!(
     deliveries::a_replay_makes_events_wait_again,
     deliveries::the_log_is_bounded_by_time_and_lines_and_pending_events_stay,
     deliveries::a_disabled_receiver_stays_disabled_over_a_restart,
+    polls::each_user_has_one_vote_and_the_first_counts,
+    polls::a_closed_poll_keeps_its_result,
+    polls::polls_of_a_room_are_listed_and_bounded,
+    polls::a_close_among_votes_of_several_writers_counts_each_answer_once,
 );

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::poll::PollControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
 use crate::text::rfc3339;
@@ -33,6 +34,7 @@ pub(crate) struct AdminContext {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: RoomControl,
+    pub(crate) polls: Arc<PollControl>,
     pub(crate) check_log: Arc<CheckLog>,
     pub(crate) tracer: Tracer,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,

@@ -6,6 +6,7 @@ mod audit;
 mod context;
 mod events;
 mod operations;
+mod polls;
 mod rooms;
 mod sampling;
 mod switches;
@@ -40,6 +41,8 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/tokens/revoke", post(tokens::revoke_all))
         .route("/v1/admin/rooms/{room}/close", post(rooms::close))
         .route("/v1/admin/rooms/{room}/events", post(events::send))
+        .route("/v1/admin/rooms/{room}/polls", get(polls::list).post(polls::open))
+        .route("/v1/admin/rooms/{room}/polls/{poll}/close", post(polls::close))
         .route("/v1/admin/broadcast", post(announce::handle))
         .route("/v1/admin/switches", get(switches::list))
         .route("/v1/admin/switches/{name}", put(switches::set))

@@ -4,6 +4,7 @@ use barrage_openapi::Method::{Get, Post, Put};
 use barrage_openapi::{Body, Method, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::event::{EventAnswer, EventRequest};
+use barrage_protocol::poll::{PollAnswer, PollList, PollRequest};
 
 use super::{announce, audit, rooms, sampling, switches, tokens, users, webhooks, why};
 
@@ -16,6 +17,7 @@ fn operation(id: &'static str, method: Method, path: &'static str, summary: &'st
 /// Describes the admin operations of an uplink.
 pub(crate) fn operations() -> Vec<Operation> {
     let mut all = rooms();
+    all.extend(polls());
     all.extend(users());
     all.extend(platform());
     all.extend(webhooks());
@@ -81,6 +83,26 @@ fn rooms() -> Vec<Operation> {
         .body::<EventRequest>()
         .answers::<EventAnswer>(200, "The event is durable, or the room had it before.")
         .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::Conflict, Code::TooLarge]),
+    ]
+}
+
+fn polls() -> Vec<Operation> {
+    vec![
+        operation("poll_list", Get, "/v1/admin/rooms/{room}/polls", "Lists the last polls of a room.")
+            .answers::<PollList>(200, "The polls with their votes, newest first.")
+            .refuses(&[Code::UnknownRoom]),
+        operation("poll_open", Post, "/v1/admin/rooms/{room}/polls", "Opens a poll in a room.")
+            .body::<PollRequest>()
+            .answers::<PollAnswer>(200, "The poll is durable and takes votes.")
+            .refuses(&[Code::BadText, Code::UnknownRoom, Code::RoomClosed, Code::Conflict]),
+        operation(
+            "poll_close",
+            Post,
+            "/v1/admin/rooms/{room}/polls/{poll}/close",
+            "Closes a poll before its end.",
+        )
+        .answers::<PollAnswer>(200, "The result, which is durable.")
+        .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::NotFound]),
     ]
 }
 

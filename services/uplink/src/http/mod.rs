@@ -7,6 +7,7 @@ mod guest;
 mod history;
 mod offered;
 mod operations;
+mod polls;
 mod posts;
 mod routes;
 mod tunnel;

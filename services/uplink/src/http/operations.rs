@@ -4,6 +4,7 @@ use barrage_openapi::Method::{Get, Post, Put};
 use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest};
+use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
 
 use super::{guest, history, offered};
@@ -34,10 +35,26 @@ const ACTION_CODES: &[Code] = &[
     Code::Conflict,
 ];
 
+/// Codes by which an uplink refuses to open, list or close a poll.
+const POLL_CODES: &[Code] = &[
+    Code::BadText,
+    Code::Forbidden,
+    Code::UnknownRoom,
+    Code::RoomClosed,
+    Code::Kicked,
+    Code::NotFound,
+    Code::Conflict,
+];
+
+/// Codes by which an uplink refuses a vote.
+const VOTE_CODES: &[Code] =
+    &[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::NotFound, Code::PollClosed];
+
 /// Describes the HTTP API of an uplink, public and admin.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     let mut all = public();
+    all.extend(polls());
     all.extend(admin::operations());
     let offered = Operation::admin(
         Server::Uplink,
@@ -48,6 +65,26 @@ pub fn operations() -> Vec<Operation> {
     );
     all.push(offered.answers::<offered::OfferedRooms>(200, "The busiest rooms at this uplink."));
     all
+}
+
+fn polls() -> Vec<Operation> {
+    let polls = |id, method, path, summary| {
+        Operation::new(id, method, path, summary).by(Server::Uplink, Access::Sender).refuses(POLL_CODES)
+    };
+    vec![
+        polls("poll_send", Post, "/v1/rooms/{room}/polls", "Opens a poll in a room.")
+            .body::<PollRequest>()
+            .answers::<PollAnswer>(200, "The poll is durable and takes votes."),
+        polls("poll_results", Get, "/v1/rooms/{room}/polls", "Lists the last polls of a room.")
+            .answers::<PollList>(200, "The polls with their votes, newest first."),
+        polls("poll_end", Post, "/v1/rooms/{room}/polls/{poll}/close", "Closes a poll before its end.")
+            .answers::<PollAnswer>(200, "The result, which is durable."),
+        Operation::new("vote_send", Post, "/v1/rooms/{room}/polls/{poll}/votes", "Votes in a running poll.")
+            .by(Server::Uplink, Access::Sender)
+            .refuses(VOTE_CODES)
+            .body::<VoteRequest>()
+            .answers::<VoteAnswer>(200, "The vote is durable, or the user had voted before."),
+    ]
 }
 
 fn public() -> Vec<Operation> {

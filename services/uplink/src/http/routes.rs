@@ -11,12 +11,13 @@ use super::actions;
 use super::answer_memory::AnswerMemory;
 use super::history::{self, HistoryState};
 use super::offered;
+use super::polls;
 use super::posts;
 use super::tunnel::{self, Tunnel};
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes: messages, packages, actions, roles, history, the tunnel and the ping.
+/// Returns the public routes: messages, packages, actions, roles, polls, history, the tunnel and the ping.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
@@ -26,6 +27,9 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/packages", post(posts::package))
         .route("/v1/rooms/{room}/actions", post(actions::act))
         .route("/v1/rooms/{room}/roles/{user}", put(actions::put_role))
+        .route("/v1/rooms/{room}/polls", get(polls::list).post(polls::open))
+        .route("/v1/rooms/{room}/polls/{poll}/votes", post(polls::vote))
+        .route("/v1/rooms/{room}/polls/{poll}/close", post(polls::close))
         .with_state(Arc::clone(uplink))
         .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
     let tunnel = Tunnel::new(rooms.clone(), config, memory);

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::pulses::Tap;
 use crate::text::{CleanText, TextError};
 
 /// Maximum characters of the name of a user or a gift.
@@ -15,15 +16,15 @@ const NAME_CHARS_MAX: usize = 40;
 const GIFT_COUNT_MAX: u32 = 1_000_000;
 const COMBO_MAX: u32 = 1_000_000;
 const AMOUNT_MINOR_MAX: u64 = 100_000_000_000;
-/// Maximum likes in one post; a larger count is refused.
+/// Maximum likes or reactions in one post; a larger count is refused.
 const LIKES_MAX: u32 = 1_000;
 
 /// A post after its checks of form.
 #[derive(Debug)]
 pub(super) enum Composed<'a> {
     Content(Content<'a>),
-    /// Likes have no body: their sum travels.
-    Likes(u32),
+    /// Likes and reactions have no body: their sum travels.
+    Tap(Tap<'a>),
 }
 
 /// The content of a post, checked and cleaned once. Moderation may replace its text before the
@@ -113,7 +114,11 @@ pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>
         }
         Post::Like { count, .. } => {
             in_range("count", u64::from(*count), 1, u64::from(LIKES_MAX))?;
-            return Ok(Composed::Likes(*count));
+            return Ok(Composed::Tap(Tap::Likes(*count)));
+        }
+        Post::Reaction { name, count, .. } => {
+            in_range("count", u64::from(*count), 1, u64::from(LIKES_MAX))?;
+            return Ok(Composed::Tap(Tap::Reactions(name, *count)));
         }
     }))
 }

@@ -12,7 +12,7 @@ pub(super) fn obeys_room(post: &Post) -> bool {
     match post {
         Post::Chat { .. } => true,
         Post::Gift { gift, .. } => gift.price_minor == 0,
-        Post::SuperChat { .. } | Post::Like { .. } => false,
+        Post::SuperChat { .. } | Post::Like { .. } | Post::Reaction { .. } => false,
     }
 }
 
@@ -21,7 +21,7 @@ pub(super) fn is_paid(post: &Post) -> bool {
     match post {
         Post::Gift { gift, .. } => gift.price_minor > 0,
         Post::SuperChat { .. } => true,
-        Post::Chat { .. } | Post::Like { .. } => false,
+        Post::Chat { .. } | Post::Like { .. } | Post::Reaction { .. } => false,
     }
 }
 
@@ -66,7 +66,7 @@ impl GiftList {
             Post::SuperChat { amount_minor, .. } if *amount_minor > max => {
                 wrong(format!("amount_minor: must be 1 to {max}"))
             }
-            Post::SuperChat { .. } | Post::Chat { .. } | Post::Like { .. } => Ok(()),
+            Post::SuperChat { .. } | Post::Chat { .. } | Post::Like { .. } | Post::Reaction { .. } => Ok(()),
         }
     }
 }

@@ -4,10 +4,10 @@ mod check;
 mod commit;
 mod compose;
 mod gifts;
-mod likes;
 mod limit;
 mod moderate;
 mod pipeline;
+mod pulses;
 mod recent;
 mod switch;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use barrage_bus::{Bus, Draft, Receipt, Settings};
 use barrage_counters::Quota;
 use barrage_moderation::Moderator;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::poll::VoteAnswer;
 use barrage_protocol::post::{Post, PostAnswer};
 use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::{Identity, Role};
@@ -15,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose::{Composed, Content, Sender, compose, fingerprint};
 use super::gifts::{self, GiftList};
-use super::likes::Likes;
 use super::limit::{Limits, OfferedRate};
 use super::moderate::{GiftNames, Moderated, Moderation};
+use super::pulses::Pulses;
 use super::{check, commit, switch};
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
+use crate::poll::PollControl;
 use crate::record::{AuditQueue, CheckResult, PostChecks, PostContext, PostRecords, RequestTrace};
 use crate::room::{RoomControl, in_room};
 
@@ -41,6 +43,7 @@ pub(crate) struct PipelineParts {
     pub(crate) control: RoomControl,
     pub(crate) audit: Arc<AuditQueue>,
     pub(crate) records: PostRecords,
+    pub(crate) polls: Arc<PollControl>,
 }
 
 /// Checks posts, publishes those that pass, and records all.
@@ -52,7 +55,8 @@ pub(crate) struct PostPipeline {
     limits: Limits,
     gifts: GiftList,
     moderation: Moderation,
-    likes: Likes,
+    pulses: Pulses,
+    polls: Arc<PollControl>,
     records: PostRecords,
     control: RoomControl,
     text_chars_max: usize,
@@ -78,7 +82,7 @@ enum PackageContext {
 
 /// The result of all checks before the commit.
 enum Checked {
-    Ready(Draft),
+    Ready(Draft, Option<VoteAnswer>),
     /// Held, or a like: nothing is to be published.
     Answered(PostAnswer),
 }
@@ -96,14 +100,15 @@ impl PostPipeline {
         let prices = gift_config::prices(&config.gifts, config.amount_minor_max)?;
         let gifts = GiftList::new(prices, config.amount_minor_max);
         let gift_names = if gifts.is_fixed() { GiftNames::Platform } else { GiftNames::Senders };
-        let PipelineParts { bus, quota, moderator, control, audit, records } = parts;
+        let PipelineParts { bus, quota, moderator, control, audit, records, polls } = parts;
         let limits = config.limits.clone();
         Ok(PostPipeline {
             bus,
             limits: Limits::new(limits, config.recent_max, quota, metrics.shadowed.clone())?,
             gifts,
             moderation: Moderation::new(moderator, control.clone(), audit, gift_names, config.text_chars_max),
-            likes: Likes::new(config.recent_max, config.pulse_likes),
+            pulses: Pulses::new(config.recent_max, config.pulse_likes, config.reactions.clone()),
+            polls,
             records,
             control,
             text_chars_max: config.text_chars_max,
@@ -111,9 +116,9 @@ impl PostPipeline {
         })
     }
 
-    /// Publishes the sums of likes every `period`, until the shutdown.
-    pub(crate) async fn run_likes(&self, period: Duration, shutdown: CancellationToken) {
-        self.likes.run(&*self.bus, period, shutdown).await;
+    /// Publishes the sums of likes, reactions and offered chat every `period`, until the shutdown.
+    pub(crate) async fn run_pulses(&self, period: Duration, shutdown: CancellationToken) {
+        self.pulses.run(&*self.bus, period, shutdown).await;
     }
 
     /// Returns the rooms to which viewers offer most chat, busiest first.
@@ -178,8 +183,8 @@ impl PostPipeline {
         let checked = self.check(&request, &mut context.checks).await;
         trace.checked();
         let result = match checked {
-            Ok(Checked::Ready(draft)) => match self.commit(vec![draft], trace).await {
-                Ok(receipts) => commit::answer(&receipts, 0),
+            Ok(Checked::Ready(draft, vote)) => match self.commit(vec![draft], trace).await {
+                Ok(receipts) => commit::answer(&receipts, 0).map(|answer| PostAnswer { vote, ..answer }),
                 Err(refusal) => Err(refusal),
             },
             Ok(Checked::Answered(answer)) => Ok(answer),
@@ -221,7 +226,7 @@ impl PostPipeline {
             return Err(Refusal::new(Code::BadRequest, message));
         }
         if posts.iter().any(|post| post.class() == Class::Pulse) {
-            let message = "messages: likes have no order; post them alone";
+            let message = "messages: likes and reactions have no order; post them alone";
             return Err(Refusal::new(Code::BadRequest, message));
         }
         let cost = posts.len().div_ceil(PACKAGE_POSTS_PER_COST);
@@ -257,7 +262,7 @@ impl PostPipeline {
         for (post, context) in posts.iter().zip(contexts) {
             let request = PostRequest { room, by, post, package, gift_role_min: self.gift_role_min };
             match self.check(&request, &mut context.checks).await? {
-                Checked::Ready(draft) => drafts.push(draft),
+                Checked::Ready(draft, _) => drafts.push(draft),
                 Checked::Answered(answer) => hold = answer.limit,
             }
         }
@@ -290,9 +295,9 @@ impl PostPipeline {
         self.gifts.check(post)?;
         let mut content = match compose(post, self.text_chars_max)? {
             Composed::Content(content) => content,
-            Composed::Likes(count) => {
+            Composed::Tap(tap) => {
                 let id = (room, &by.user, post.id());
-                return Ok(Checked::Answered(self.likes.post(&*self.bus, id, count, now_ms)));
+                return self.pulses.post(&*self.bus, id, tap, now_ms).map(Checked::Answered);
             }
         };
         if slow_mode_secs > 0 && gifts::obeys_room(post) {
@@ -302,12 +307,34 @@ impl PostPipeline {
             Moderated::Shown => {}
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
         }
-        if package == PackageContext::Alone
-            && let Some(hit) = self.limits.display(room, by, post, checks)
-        {
-            return Ok(Checked::Answered(commit::held(hit)));
+        // A chat that the quota holds is a vote, too.
+        let vote = self.word_vote(&settings, request, content.text(), checks).await;
+        if package == PackageContext::Alone {
+            let hit = self.limits.display(room, by, post, checks);
+            if !by.role.is_exempt() && gifts::obeys_room(post) {
+                self.pulses.offered(room, hit.is_none());
+            }
+            if let Some(hit) = hit {
+                return Ok(Checked::Answered(PostAnswer { vote, ..commit::held(hit) }));
+            }
         }
-        self.draft(&PostRequest { by, ..*request }, content, &settings, now_ms).map(Checked::Ready)
+        let draft = self.draft(&PostRequest { by, ..*request }, content, &settings, now_ms)?;
+        Ok(Checked::Ready(draft, vote))
+    }
+
+    /// Counts the vote that a chat is, in a poll that counts chat.
+    async fn word_vote(
+        &self,
+        settings: &Settings,
+        request: &PostRequest<'_>,
+        text: &str,
+        checks: &mut PostChecks,
+    ) -> Option<VoteAnswer> {
+        let Post::Chat { .. } = request.post else { return None };
+        let vote = self.polls.vote_by_words(settings, request.room, &request.by.user, text).await?;
+        let again = if vote.duplicate { ", voted before" } else { "" };
+        checks.step("poll", CheckResult::Pass, format!("option {}{again}", vote.option));
+        Some(vote)
     }
 
     fn draft(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
 use barrage_counters::LocalQuotaMetrics;
-use barrage_counters::{LocalQuota, LocalQuotaConfig};
+use barrage_counters::{LocalQuota, LocalQuotaConfig, Quota};
 use barrage_guarded::BreakerMetrics;
 use barrage_ledger::Ledger;
 use barrage_moderation::{Action, ListConfig, ListScope, ModerationConfig, ModerationMetrics, Moderator};
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{PipelineParts, PostPipeline};
 use crate::config::UplinkConfig;
 use crate::metrics::UplinkMetrics;
+use crate::poll::{PollControl, PollParts};
 use crate::record::{AuditQueue, CheckLog, PostRecords, RequestTrace};
 use crate::room::RoomControl;
 
@@ -59,12 +60,25 @@ impl Site {
         let check_log = Arc::<CheckLog>::default();
         let recorder = Recorder::new(config.recorder.clone(), &config.id);
         let ledger = Ledger::new(&registry).unwrap();
-        let parts = PipelineParts {
+        let quota: Arc<dyn Quota> = Arc::new(quota);
+        let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
+        let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
+        let polls = PollParts {
             bus: Arc::clone(&bus),
-            quota: Arc::new(quota),
+            store,
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            quota: Arc::clone(&quota),
+            ledger: ledger.clone(),
+            metrics: metrics.clone(),
+        };
+        let parts = PipelineParts {
+            polls: Arc::new(PollControl::new(polls, &config.polls).unwrap()),
+            bus: Arc::clone(&bus),
+            quota,
             moderator: Arc::new(moderator),
-            control: RoomControl::new(Arc::clone(&bus), store),
-            audit: Arc::new(AuditQueue::new(metrics.audit_lost.clone())),
+            control,
+            audit,
             records: PostRecords::new(&ledger, Arc::clone(&check_log), recorder, metrics.clone()),
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();

@@ -169,13 +169,25 @@ mod tests {
         let mut held = checks();
         held.step("room_display_chat_per_s", CheckResult::Shadow, "");
         held.step("moderation", CheckResult::Held, "");
-        held.end(&Ok(PostAnswer { outcome: Outcome::Held, sequence: None, limit: None, trace: None }));
+        held.end(&Ok(PostAnswer {
+            outcome: Outcome::Held,
+            sequence: None,
+            limit: None,
+            trace: None,
+            vote: None,
+        }));
         assert_eq!((held.outcome(), held.rule()), ("held", "moderation"));
         let mut refused = checks();
         refused.end(&Err(Refusal::new(Code::Muted, "no")));
         assert_eq!((refused.outcome(), refused.rule()), ("muted", ""));
         let mut shown = checks();
-        shown.end(&Ok(PostAnswer { outcome: Outcome::Broadcast, sequence: None, limit: None, trace: None }));
+        shown.end(&Ok(PostAnswer {
+            outcome: Outcome::Broadcast,
+            sequence: None,
+            limit: None,
+            trace: None,
+            vote: None,
+        }));
         assert_eq!((shown.outcome(), shown.rule()), ("broadcast", ""));
     }
 }

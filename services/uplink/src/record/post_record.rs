@@ -34,7 +34,7 @@ pub(super) fn text_bytes(post: &Post) -> u32 {
     let text = match post {
         Post::Chat { text, .. } | Post::SuperChat { text, .. } => text.as_str(),
         Post::Gift { gift, .. } => gift.name.as_str(),
-        Post::Like { .. } => "",
+        Post::Like { .. } | Post::Reaction { .. } => "",
     };
     u32::try_from(text.len()).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,8 @@ use barrage_bus::{Bus, Change, Changed, Draft, Restriction, RestrictionKind, Roo
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::state::PinnedMessage;
+use barrage_protocol::poll::{Poll, PollView};
+use barrage_protocol::state::{PinnedMessage, RoomState, Versioned};
 use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
 use barrage_store::Store;
 use barrage_token::Identity;
@@ -187,6 +188,31 @@ impl RoomControl {
     /// Announces a text to the viewers of one room.
     pub(crate) async fn announce(&self, room: &RoomId, text: &str) -> Result<Sequence, Refusal> {
         self.signal(room, &Signal::Announcement { text }, None).await
+    }
+
+    /// Puts a poll into the room's settings, and signals that it takes votes.
+    ///
+    /// # Errors
+    /// `conflict` while another poll runs.
+    pub(crate) async fn open_poll(&self, room: &RoomId, poll: &Poll) -> Result<(), Refusal> {
+        let changed = self.patch(room, RoomPatch::OpenPoll(Box::new(poll.clone()))).await?.room();
+        let state = RoomState { poll: changed.state_poll(), ..RoomState::default() };
+        self.signal(room, &Signal::PollOpen { poll, state }, None).await.map(drop)
+    }
+
+    /// Signals the result of a poll, and takes the poll out of the settings. In this order: after a crash
+    /// between the two, the poll is still there to be closed again. The version in the signal is at most
+    /// that of the change, and both say that no poll runs.
+    pub(crate) async fn close_poll(&self, room: &RoomId, poll: &PollView) -> Result<(), Refusal> {
+        let settings = self.settings();
+        let Some(found) = settings.rooms.get(room) else { return Ok(()) };
+        if found.poll.as_ref().is_none_or(|running| running.id != poll.poll.id) {
+            return Ok(());
+        }
+        let version = found.poll_version + 1;
+        let state = RoomState { poll: Some(Versioned::new(version, None)), ..RoomState::default() };
+        self.signal(room, &Signal::PollClose { poll, state }, None).await?;
+        self.patch(room, RoomPatch::ClosePoll { id: poll.poll.id.clone() }).await.map(drop)
     }
 
     /// Sends a warning to the devices of one user.

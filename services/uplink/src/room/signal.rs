@@ -2,6 +2,8 @@
 
 use barrage_bus::Draft;
 use barrage_protocol::action::RoomRole;
+use barrage_protocol::poll::{Poll, PollView};
+use barrage_protocol::state::RoomState;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::Serialize;
@@ -53,6 +55,15 @@ pub(crate) enum Signal<'a> {
     /// The room is new, or open again after a close.
     Open {
         title: &'a str,
+    },
+    PollOpen {
+        poll: &'a Poll,
+        state: RoomState,
+    },
+    /// The result of a poll, which is final.
+    PollClose {
+        poll: &'a PollView,
+        state: RoomState,
     },
     Close,
     Announcement {

@@ -6,6 +6,7 @@ mod actions;
 mod admin;
 mod guests;
 mod history;
+mod polls;
 mod posts;
 mod site;
 mod tunnel;

@@ -33,7 +33,7 @@ pub(crate) struct Site {
     http: reqwest::Client,
     // Ends the server before the folder goes.
     _shutdown: DropGuard,
-    _folder: tempfile::TempDir,
+    _folder: Arc<tempfile::TempDir>,
 }
 
 impl Site {
@@ -48,6 +48,23 @@ impl Site {
         bus.change(Change::Patch(room(), ensure)).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        Self::serve(bus, store, Arc::new(folder), registry, config)
+    }
+
+    /// Starts another uplink on the same bus and store.
+    pub(crate) fn start_beside(&self, config: UplinkConfig) -> Self {
+        let (bus, store, folder) =
+            (Arc::clone(&self.bus), Arc::clone(&self.store), Arc::clone(&self._folder));
+        Self::serve(bus, store, folder, Registry::new(), config)
+    }
+
+    fn serve(
+        bus: Arc<dyn Bus>,
+        store: Arc<dyn Store>,
+        folder: Arc<tempfile::TempDir>,
+        registry: Registry,
+        config: UplinkConfig,
+    ) -> Self {
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let metrics = LocalQuotaMetrics::new(&registry).unwrap();
         let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));

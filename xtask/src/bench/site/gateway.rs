@@ -12,7 +12,7 @@ use crate::run::{command, root};
 const PUBLIC: &str = "127.0.0.1:18490";
 const ADMIN: &str = "127.0.0.1:18491";
 /// Token key of the gateway and of the viewers.
-pub(super) const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
+pub(crate) const KEY: &str = "62656e636862656e636862656e636862656e636862656e636862656e63686265";
 /// Limits above the load, so that only the processor limits the gateway.
 const CONFIG: &str = "[gateway]\nshards = 1\nviewers_max = 19000\nuser_connections_max = 19000\n\
     joins_per_s = 1000000\negress_bytes_per_s = 100000000000\n[http]\nconnections_max = 19500\n";
@@ -150,7 +150,7 @@ fn without_new_keys(config: &str, binary: &str) -> anyhow::Result<String> {
 }
 
 /// Makes the folder of a bench, without the files of the last run.
-pub(super) fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn empty_folder(name: &str) -> anyhow::Result<PathBuf> {
     let folder = root().join("target/bench").join(name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::admin::{
-    AuditCommand, EventClassArgument, FleetCommand, GatewayCommand, MessageCommand, OnOff, PrewarmCommand,
+    AuditCommand, EventClassArgument, FleetCommand, GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand,
     RecorderCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand,
 };
 
@@ -103,6 +103,7 @@ impl Call {
                 Call::new("webhook_list").only("webhook_list", "endpoints", "name", &endpoint)
             }
             "prewarm_add" | "prewarm_delete" => Call::new("prewarm_list"),
+            "poll_open" | "poll_close" => Call::new("poll_list").path("room", &room()),
             _ => return None,
         })
     }
@@ -195,6 +196,27 @@ impl Verb for MessageCommand {
                 .path("room", room)
                 .path("sequence", sequence)
                 .at(gateway.as_ref()),
+        }
+    }
+}
+
+impl Verb for PollCommand {
+    fn call(&self) -> Call {
+        match self {
+            PollCommand::List { room } => Call::new("poll_list").path("room", room),
+            PollCommand::Open { room, poll, question, options, time, no_guests, words } => {
+                Call::new("poll_open").path("room", room).body(json!({
+                    "id": poll,
+                    "question": question,
+                    "options": options,
+                    "secs": time.as_secs(),
+                    "guests": !no_guests,
+                    "words": words,
+                }))
+            }
+            PollCommand::Close { room, poll } => {
+                Call::new("poll_close").path("room", room).path("poll", poll)
+            }
         }
     }
 }

@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn each_operation_of_the_admin_api_has_one_verb() {
         let nouns = [
-            "room", "user", "message", "gateway", "switch", "trace", "prewarm", "audit", "fleet", "recorder",
+            "room", "user", "message", "poll", "gateway", "switch", "trace", "prewarm", "audit", "fleet",
+            "recorder",
             "webhook",
         ];
         let cli = Cli::command();

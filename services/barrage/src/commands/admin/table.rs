@@ -33,6 +33,7 @@ const ROWS: &[Rows] = &[
     ("gateway_set_factors", "factors", &["gateway", "factor", "until_ms"]),
     ("gateway_weights", "weights", &["gateway", "weight", "estimate", "room", "grants_per_s", "queued"]),
     ("message_broadcast", "failures", &["room", "code"]),
+    ("poll_list", "polls", &["id", "question", "options", "votes", "ends_ms", "closed_ms"]),
     ("prewarm_list", "prewarms", &["id", "at", "room", "viewers", "lasts_secs"]),
     ("room_list", "rooms", &["id", "title", "closed", "mute_all", "slow_mode_secs"]),
     (

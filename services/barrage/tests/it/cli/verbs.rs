@@ -23,6 +23,7 @@ const READS: &[(&str, &[&str])] = &[
     ("fleet_list", &["fleet", "list"]),
     ("trace_show", &["trace", "show"]),
     ("webhook_list", &["webhook", "list"]),
+    ("poll_list", &["poll", "list", "demo"]),
 ];
 
 /// Verbs that change something, in an order in which each succeeds.
@@ -46,6 +47,11 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("gateway_drain", &["gateway", "drain", "--within", "1m"]),
     ("gateway_undrain", &["gateway", "undrain"]),
     ("trace_set", &["trace", "set", "downlink_chat=0.05"]),
+    (
+        "poll_open",
+        &["poll", "open", "new", "p1", "Which?", "--option", "a", "--option", "b", "--for", "1m", "--words"],
+    ),
+    ("poll_close", &["poll", "close", "new", "p1"]),
     ("room_close", &["room", "close", "new"]),
 ];
 

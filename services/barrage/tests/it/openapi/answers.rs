@@ -57,9 +57,20 @@ fn acting() -> Vec<Case> {
             act("a3", json!({ "type": "recall", "sequence": 999_999 })),
         ),
         ("action_send", "/v1/rooms/demo/actions", act("a4", json!({ "type": "clear" }))),
+        ("poll_send", "/v1/rooms/demo/polls", poll("p1")),
+        ("poll_send", "/v1/rooms/demo/polls", poll("p2")),
+        ("poll_results", "/v1/rooms/demo/polls", Value::Null),
+        ("vote_send", "/v1/rooms/demo/polls/p1/votes", json!({ "option": 1 })),
+        ("vote_send", "/v1/rooms/demo/polls/none/votes", json!({ "option": 1 })),
+        ("poll_end", "/v1/rooms/demo/polls/p1/close", Value::Null),
+        ("vote_send", "/v1/rooms/demo/polls/p1/votes", json!({ "option": 1 })),
         ("role_put", "/v1/rooms/demo/roles/u", role.clone()),
         ("role_put", "/v1/rooms/none/roles/u", role),
     ]
+}
+
+fn poll(id: &str) -> Value {
+    json!({ "id": id, "question": "Which?", "options": ["a", "b"], "secs": 60 })
 }
 
 fn admin() -> Vec<Case> {
@@ -87,6 +98,9 @@ fn admin() -> Vec<Case> {
         ("room_set", "/v1/admin/rooms/new", json!({ "title": "New" })),
         ("room_set", "/v1/admin/rooms/new", json!({ "stream_started_at_ms": 1 })),
         ("room_list", "/v1/admin/rooms", Value::Null),
+        ("poll_open", "/v1/admin/rooms/new/polls", poll("p1")),
+        ("poll_list", "/v1/admin/rooms/new/polls", Value::Null),
+        ("poll_close", "/v1/admin/rooms/new/polls/p1/close", Value::Null),
         ("room_mute_all", "/v1/admin/rooms/new/mute-all", json!({ "on": true })),
         ("room_slow_mode", "/v1/admin/rooms/new/slow-mode", json!({ "secs": 5 })),
         ("user_mute", "/v1/admin/rooms/demo/mute", mute.clone()),

@@ -111,7 +111,7 @@ impl Following {
     async fn receive(&mut self, arrival: async_nats::Message) {
         match read(arrival) {
             None => tracing::warn!("the bus delivered something that is no message"),
-            Some(Arrival::Pulse(pulse)) => self.followed.events.send(&Event::Pulse(pulse)),
+            Some(Arrival::Pulse(pulse)) => self.followed.events.send(&Event::Pulse(Arc::new(pulse))),
             Some(Arrival::Message(message)) => self.receive_message(message).await,
         }
     }

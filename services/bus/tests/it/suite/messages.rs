@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use barrage_bus::{BusConfig, BusError, Draft, Event, PulseDraft, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::poll::PollCounts;
 use barrage_protocol::{Class, RoomId, Sequence, SpanId, TraceContext, TraceId};
 
 use super::{WAIT_MAX, next, next_message, publish_one, read_all};
@@ -166,10 +167,17 @@ pub(crate) async fn pulses_reach_the_room_without_a_position<E: Engine>() {
     let engine = E::start(BusConfig::default()).await;
     let bus = engine.bus();
     let mut subscription = bus.subscribe(&topic("a")).await.unwrap();
-    let pulse = PulseDraft { likes: 3, entries: 1 };
-    bus.pulse(&"b".parse().unwrap(), PulseDraft { likes: 9, entries: 9 });
-    bus.pulse(&"a".parse().unwrap(), pulse);
-    assert!(matches!(next(&mut subscription).await, Event::Pulse(got) if got == pulse));
+    let pulse = PulseDraft {
+        likes: 3,
+        entries: 1,
+        reactions: [("fire".to_owned(), 2)].into(),
+        poll: Some(PollCounts { id: "p".parse().unwrap(), votes: vec![4, 5] }),
+        offered: 90,
+        shown: 50,
+    };
+    bus.pulse(&"b".parse().unwrap(), PulseDraft { likes: 9, entries: 9, ..PulseDraft::default() });
+    bus.pulse(&"a".parse().unwrap(), pulse.clone());
+    assert!(matches!(next(&mut subscription).await, Event::Pulse(got) if *got == pulse));
     assert_eq!(bus.last(&topic("a")).await.unwrap(), Sequence::ZERO);
 }
 

@@ -320,16 +320,16 @@ pub(crate) fn hello(sequence: u64, resume: bool, ping_interval_ms: u64) -> Strin
 
 /// A batch of gifts that covers (`from`, `to`].
 pub(crate) fn batch(from: u64, to: u64) -> String {
-    written(BatchWriter { previous: Sequence(from), sequence: Sequence(to), ..BatchWriter::default() })
+    written(&BatchWriter { previous: Sequence(from), sequence: Sequence(to), ..BatchWriter::default() })
 }
 
 /// The same as the answer to a repair or a resume.
 pub(crate) fn repair(from: u64, to: u64, outcome: RepairOutcome) -> String {
     let (previous, sequence) = (Sequence(from), Sequence(to));
-    written(BatchWriter { previous, sequence, repair: Some((outcome, 0)), ..BatchWriter::default() })
+    written(&BatchWriter { previous, sequence, repair: Some((outcome, 0)), ..BatchWriter::default() })
 }
 
-pub(crate) fn written(writer: BatchWriter) -> String {
+pub(crate) fn written(writer: &BatchWriter) -> String {
     let mut out = Vec::new();
     let items = (writer.previous.0 + 1..=writer.sequence.0).map(|n| BatchItem {
         sequence: Sequence(n),

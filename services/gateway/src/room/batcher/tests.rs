@@ -20,6 +20,14 @@ fn pace() -> Pace {
     }
 }
 
+fn likes(likes: u64) -> PulseDraft {
+    PulseDraft { likes, ..PulseDraft::default() }
+}
+
+fn entries(entries: u64) -> PulseDraft {
+    PulseDraft { entries, ..PulseDraft::default() }
+}
+
 #[test]
 fn a_quiet_room_sends_at_once_and_a_busy_one_by_its_window() {
     let room = "r".parse().unwrap();
@@ -36,11 +44,11 @@ fn a_quiet_room_sends_at_once_and_a_busy_one_by_its_window() {
     batcher.push(chat(8), ms(13));
     assert_eq!(batcher.due(), Some(Duration::ZERO), "full");
     assert_eq!(batcher.flush(ms(20), &room).contents.messages.len(), 3);
-    batcher.add_likes(3);
+    batcher.add_pulse(&likes(3));
     assert_eq!(batcher.due(), Some(Duration::ZERO));
     assert_eq!(batcher.flush(ms(30), &room).contents.pulse.likes, 3);
-    batcher.add_likes(4);
-    batcher.add_entries(2);
+    batcher.add_pulse(&likes(4));
+    batcher.add_pulse(&entries(2));
     assert_eq!(batcher.due(), Some(ms(1030)));
     batcher.push(chat(9), ms(40));
     assert_eq!(batcher.flush(ms(70), &room).contents.pulse.likes, 0, "once a second at most");
@@ -85,7 +93,7 @@ fn a_batch_is_sent_for_the_chain_when_all_its_chat_is_dropped() {
 #[test]
 fn sums_alone_are_not_due_without_pulses() {
     let mut batcher = Batcher::new(Sequence(0), Pace { pulse: None, ..pace() });
-    batcher.add_likes(5);
+    batcher.add_pulse(&likes(5));
     batcher.set_online(7);
     assert_eq!(batcher.due(), None);
     assert_eq!(batcher.drop_pulse(), 5);
@@ -132,7 +140,7 @@ fn every_wave_gets_the_sums_once() {
     let room = "r".parse().unwrap();
     let mut batcher = Batcher::new(Sequence(0), pace());
     batcher.resize(2);
-    batcher.add_likes(3);
+    batcher.add_pulse(&likes(3));
     batcher.set_online(7);
     let pulses = [ms(1), ms(2)].map(|at| batcher.flush(at, &room).contents.pulse);
     assert!(pulses.iter().all(|pulse| (pulse.likes, pulse.online) == (3, Some(7))), "{pulses:?}");

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod cut;
 pub(crate) mod deliveries;
 pub(crate) mod partitions;
+pub(crate) mod polls;
 pub(crate) mod records;
 
 use std::sync::Arc;
