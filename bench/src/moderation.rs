@@ -77,7 +77,17 @@ async fn measure(moderator: &Moderator, texts: &[String]) -> anyhow::Result<(Vec
     let (mut took, mut hits) = (Vec::with_capacity(texts.len()), 0);
     for (at, text) in texts.iter().enumerate() {
         let (user, id) = (UserId::parse(&format!("u{}", at % 997))?, MessageId::parse(&format!("m{at}"))?);
-        let candidate = Candidate { room: &room, user: &user, id: &id, class: Class::Chat, text };
+        let candidate = Candidate {
+            room: &room,
+            user: &user,
+            id: &id,
+            name: "Ann",
+            role: "viewer",
+            attributes: "",
+            room_rules: None,
+            class: Class::Chat,
+            text,
+        };
         let now = Duration::from_millis(at as u64 * 10);
         let began = Instant::now();
         let decision = moderator.check(&candidate, now, 0).await;

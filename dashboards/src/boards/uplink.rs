@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Uplink and flow control",
         description: "Whether posts are taken, who is limited and why, and how Redis and the store answer.",
         source: "barrage_uplink_audit_lost_total",
-        rows: vec![senders(), posts(), polls(), limits(), redis(), store(), access(), irc()],
+        rows: vec![senders(), posts(), polls(), limits(), reviews(), redis(), store(), access(), irc()],
     }
 }
 
@@ -109,6 +109,24 @@ fn limits() -> Row {
             quantiles("Moderation: time of the checks", "barrage_moderation_check_duration_seconds", "", "", "Without the hook. Above 1 ms: a word list with very many patterns.").wide(8),
             series("Calls of dependencies, by outcome", Unit::PerSecond, "`refused` calls were not made, because the breaker was open.")
                 .query("sum by (breaker, outcome) (rate(barrage_breaker_calls_total{@}[$__rate_interval]))", "{{breaker}} {{outcome}}")
+                .wide(8),
+        ],
+    )
+}
+
+fn reviews() -> Row {
+    row(
+        "Do moderators keep up?",
+        [
+            series("Posts and reports that wait", Unit::Count, "Of all rooms. A climb: nobody reviews. Each room takes 100 posts; what overflows stays held.")
+                .query("max(barrage_uplink_reviews_waiting{@})", "waiting")
+                .wide(8),
+            series("Reviews, by event", Unit::PerSecond, "`overflowed` above 0: a room's queue is full; set a fallback, or a rule that holds.")
+                .query("sum by (event) (rate(barrage_uplink_reviews_total{@}[$__rate_interval]))", "{{event}}")
+                .wide(8),
+            series("Hits of moderation rules", Unit::PerSecond, "By kind of rule and action. `shadow` hits changed nothing.")
+                .query("sum by (rule_kind, action, shadow) (rate(barrage_moderation_hits_total{@}[$__rate_interval]))", "{{rule_kind}} {{action}} {{shadow}}")
+                .query("sum(rate(barrage_moderation_room_words_builds_total{@}[$__rate_interval]))", "room words compiled")
                 .wide(8),
         ],
     )

@@ -15,9 +15,10 @@ mod value;
 
 use self::admin::{
     AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
-    PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, RoomCommand, SwitchCommand, TraceCommand,
+    PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand, RoomCommand, SwitchCommand,
+    TraceCommand,
     UserCommand,
-    WebhookCommand,
+    WebhookCommand, WordsCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -101,6 +102,10 @@ pub(crate) enum Command {
     Room(NounArguments<RoomCommand>),
     /// Mute, kick and list users of rooms; revoke their tokens.
     User(NounArguments<UserCommand>),
+    /// List and decide what waits for moderators of rooms.
+    Review(NounArguments<ReviewCommand>),
+    /// Show, set and test the words of rooms.
+    Words(NounArguments<WordsCommand>),
     /// Recall, announce and explain messages.
     Message(NounArguments<MessageCommand>),
     /// Open, close and list polls of rooms.

@@ -56,6 +56,8 @@ fn main() -> ExitCode {
         }
         Command::Room(noun) => admin::main(&config, &noun),
         Command::User(noun) => admin::main(&config, &noun),
+        Command::Review(noun) => admin::main(&config, &noun),
+        Command::Words(noun) => admin::main(&config, &noun),
         Command::Message(noun) => admin::main(&config, &noun),
         Command::Trace(noun) => admin::main(&config, &noun),
         Command::Poll(noun) => admin::main(&config, &noun),

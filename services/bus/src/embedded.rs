@@ -6,6 +6,7 @@ mod file;
 mod journal;
 mod mark;
 mod reader;
+mod room_tables;
 mod row;
 mod sequencer;
 #[cfg(test)]

@@ -42,9 +42,14 @@ pub use settings::attribute::{AttributeChange, RoomAttributes, removed_version};
 pub use settings::change::{Change, Changed, Setting};
 pub use settings::error::{ChangeError, PREWARMS_MAX};
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
+pub use settings::review::{
+    DecidedReview, HeldMessage, REPORTS_PER_REPORTER_MAX, REPORTS_PER_ROOM_MAX, REVIEW_LOCK_MS,
+    REVIEWS_PER_ROOM_MAX, REVIEWS_PER_SENDER_MAX, ReviewChange, ReviewItem, ReviewQueue, Verdict,
+};
 pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
 pub use settings::room::{Prewarm, RoomPatch, RoomSettings};
 pub use settings::sampling::SamplingOverlay;
 pub use settings::switch::{SwitchError, SwitchView, Switches};
+pub use settings::words::{ROOM_WORDS_MAX, RoomWords, WORD_RULES_MAX};
 pub use settings_store::SettingsStore;

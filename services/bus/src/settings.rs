@@ -5,6 +5,7 @@ pub(crate) mod attribute;
 pub(crate) mod change;
 pub(crate) mod error;
 pub(crate) mod restriction;
+pub(crate) mod review;
 pub(crate) mod revocation;
 pub(crate) mod role;
 pub(crate) mod room;
@@ -13,6 +14,7 @@ pub(crate) mod switch;
 #[cfg(test)]
 mod tests;
 mod version;
+pub(crate) mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,11 +26,13 @@ use self::action::ActionLog;
 use self::attribute::RoomAttributes;
 use self::change::{Setting, SettingKey};
 use self::restriction::{Restriction, Restrictions};
+use self::review::ReviewQueue;
 use self::revocation::Revocations;
 use self::role::RoomRoles;
 use self::room::{Prewarm, RoomSettings};
 use self::sampling::SamplingOverlay;
 use self::switch::Switches;
+use self::words::RoomWords;
 
 /// All settings, as one immutable value; a change replaces the whole value.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +47,10 @@ pub struct Settings {
     pub actions: HashMap<RoomId, ActionLog>,
     /// Attributes of rooms; rooms that never had one may be absent.
     pub attributes: HashMap<RoomId, RoomAttributes>,
+    /// Review queues of rooms that had one.
+    pub reviews: HashMap<RoomId, ReviewQueue>,
+    /// Words of rooms that have some.
+    pub words: HashMap<RoomId, RoomWords>,
     /// Switches that operators set; the default until one is set.
     pub switches: Switches,
     /// Sampling of traces, as far as it differs from the configuration. The same allocation until a
@@ -95,6 +103,8 @@ impl Settings {
             SettingKey::Roles(room) => self.roles.get(room).cloned().map(Setting::Roles),
             SettingKey::Actions(room) => self.actions.get(room).cloned().map(Setting::Actions),
             SettingKey::Attributes(room) => self.attributes.get(room).cloned().map(Setting::Attributes),
+            SettingKey::Reviews(room) => self.reviews.get(room).cloned().map(Setting::Reviews),
+            SettingKey::Words(room) => self.words.get(room).cloned().map(Setting::Words),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
             SettingKey::Revocation(Some(user)) => {
                 self.revocations.by_user.get(user).copied().map(Setting::RevokedBefore)
@@ -126,6 +136,12 @@ impl Settings {
                 self.attributes.insert(room, attributes);
             }
             (SettingKey::Attributes(room), _) => drop(self.attributes.remove(&room)),
+            (SettingKey::Reviews(room), Some(Setting::Reviews(queue))) => {
+                self.reviews.insert(room, queue);
+            }
+            (SettingKey::Reviews(room), _) => drop(self.reviews.remove(&room)),
+            (SettingKey::Words(room), Some(Setting::Words(words))) => drop(self.words.insert(room, words)),
+            (SettingKey::Words(room), _) => drop(self.words.remove(&room)),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

@@ -87,6 +87,11 @@ impl Settings {
                 let is_full = is_new && live.len() >= PREWARMS_MAX;
                 refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
             }
+            // A room that does not exist gets neither words nor a queue, so their number is bounded.
+            Change::Review { room, .. } | Change::Words { room, .. } => {
+                let is_unknown = !self.rooms.contains_key(room);
+                refuse_if(is_unknown, BusError::Refused(ChangeError::UnknownRoom))
+            }
             Change::Patch(..)
             | Change::Lift { .. }
             | Change::Role { .. }

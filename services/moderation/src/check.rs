@@ -5,6 +5,7 @@ use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use crate::decision::{AuditEntry, Decision, EXCERPT_CHARS_MAX, Measure, Outcome, RuleHit};
 use crate::metrics::{ModerationMetrics, RuleKind};
 use crate::rules::Mask;
+use crate::rules::room_rules::RoomRules;
 
 /// A text to be checked, with its sender and room.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,14 @@ pub struct Candidate<'a> {
     pub user: &'a UserId,
     /// Id of the message. A retry under the same id counts once.
     pub id: &'a MessageId,
+    /// Name of the sender as viewers would see it, for the hook.
+    pub name: &'a str,
+    /// Role of the sender in the room, for the hook.
+    pub role: &'a str,
+    /// Attributes of the sender's token as a JSON object, for the hook; empty without any.
+    pub attributes: &'a str,
+    /// Rules of the room's own words.
+    pub room_rules: Option<&'a RoomRules>,
     /// Class of the message, for the hook.
     pub class: Class,
     /// Text that viewers would see if no rule acted.
@@ -82,9 +91,10 @@ impl<'a> Check<'a> {
             self.shadow.push(hit);
             return;
         }
-        // A hook that is away is no fault of the sender.
-        self.counts_as_hit |= !matches!(kind, RuleKind::HookAway | RuleKind::Escalation);
-        if matches!(hit.measure, Measure::Refuse | Measure::Hold) {
+        // A hook that is away is no fault of the sender, and a moderator decides first about a review.
+        self.counts_as_hit |=
+            !matches!(kind, RuleKind::HookAway | RuleKind::Escalation) && hit.measure != Measure::Review;
+        if matches!(hit.measure, Measure::Refuse | Measure::Hold | Measure::Review) {
             self.decided = Some(hit);
         }
     }
@@ -101,6 +111,7 @@ impl<'a> Check<'a> {
         let masked = self.masked();
         let outcome = match (self.decided, masked) {
             (Some(hit), _) if hit.measure == Measure::Hold => Outcome::Held(hit),
+            (Some(hit), masked) if hit.measure == Measure::Review => Outcome::Review(hit, masked),
             (Some(hit), _) => Outcome::Refused(hit),
             (None, Some(text)) => Outcome::Masked(text),
             (None, None) => Outcome::Admit,

@@ -52,7 +52,7 @@ pub struct ListConfig {
     /// File with one word a line. Without a file the list is empty until its words are set.
     #[serde(default)]
     pub file: Option<PathBuf>,
-    /// Action for a hit: `mask`, `refuse` or `hold`; `admit` turns the list off.
+    /// Action for a hit: `mask`, `refuse`, `hold` or `review`; `admit` turns the list off.
     pub action: Action,
     /// Whether hits are only reported. Default false.
     #[serde(default)]
@@ -103,7 +103,7 @@ impl ModerationConfig {
             }
         }
         if [self.repeat.user_action, self.repeat.room_action].contains(&Action::Mask) {
-            wrong("repeat", "an action is admit, refuse or hold: a whole text has no part to mask");
+            wrong("repeat", "an action is admit, refuse, hold or review: a whole text has no part to mask");
         }
         if [self.repeat.user_times_max, self.repeat.room_users_max, self.escalation.hits]
             .iter()
@@ -112,11 +112,11 @@ impl ModerationConfig {
             wrong("repeat, moderation.escalation", "counts are at most 1000");
         }
         if let Some(hook) = &self.hook {
-            if !hook.url.expose().starts_with("http://") {
-                wrong("hook.url", "must begin with http://");
+            if !["http://", "https://"].iter().any(|scheme| hook.url.expose().starts_with(scheme)) {
+                wrong("hook.url", "must begin with http:// or https://");
             }
             if hook.fallback == Action::Mask {
-                wrong("hook.fallback", "admit, hold or refuse");
+                wrong("hook.fallback", "admit, hold, review or refuse");
             }
             if hook.deadline_ms == 0 || hook.calls_max == 0 {
                 wrong("hook", "deadline_ms and calls_max are at least 1");
@@ -162,7 +162,7 @@ mod tests {
         for (text, key) in [
             ("[repeat]\nuser_action = 'mask'", "repeat"),
             ("[escalation]\nhits = 1001", "escalation"),
-            ("[hook]\nurl = 'https://x'", "hook.url"),
+            ("[hook]\nurl = 'ftp://x'", "hook.url"),
             ("[hook]\nurl = 'http://x'\nfallback = 'mask'", "hook.fallback"),
             ("[[lists]]\nname = ''\naction = 'mask'", "lists.name"),
             ("[[lists]]\nname = 'a'\naction = 'mask'\n[[lists]]\nname = 'a'\naction = 'hold'", "lists.name"),

@@ -21,10 +21,12 @@ pub enum Action {
     Refuse,
     /// Shows the post to its sender alone.
     Hold,
+    /// Lets the post wait for a moderator of the room.
+    Review,
 }
 
 impl Setting for Action {
-    const KIND: Kind = Kind::Choice(&["admit", "mask", "refuse", "hold"]);
+    const KIND: Kind = Kind::Choice(&["admit", "mask", "refuse", "hold", "review"]);
 }
 
 /// What a rule did to a text or its sender.
@@ -37,6 +39,8 @@ pub enum Measure {
     Refuse,
     /// The post was shown to its sender alone.
     Hold,
+    /// The post waits for a moderator of the room.
+    Review,
     /// The sender was muted in the room.
     Mute,
 }
@@ -49,6 +53,7 @@ impl Measure {
             Measure::Mask => "mask",
             Measure::Refuse => "refuse",
             Measure::Hold => "hold",
+            Measure::Review => "review",
             Measure::Mute => "mute",
         }
     }
@@ -62,6 +67,7 @@ impl Action {
             Action::Mask => Some(Measure::Mask),
             Action::Refuse => Some(Measure::Refuse),
             Action::Hold => Some(Measure::Hold),
+            Action::Review => Some(Measure::Review),
         }
     }
 }
@@ -69,13 +75,17 @@ impl Action {
 /// A hit of a rule on one text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleHit {
-    /// `length`, `repeat:user`, `repeat:room`, `links`, `list:NAME`, `hook`,
+    /// `length`, `repeat:user`, `repeat:room`, `links`, `list:NAME`, `words:NAME` (of the room), `hook`,
     /// `hook:away` (the fallback) or `escalation`.
     pub rule: String,
     /// Measure that the rule takes, or in shadow mode would have taken.
     pub measure: Measure,
     /// Cause of the hit, without the sender's text: `line 12`, a host, the hook's reason.
     pub detail: String,
+    /// First part of the text that the rule matched, for those who review the text; absent for a rule
+    /// without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
 }
 
 /// The outcome of a check for the text.
@@ -87,6 +97,8 @@ pub enum Outcome {
     Masked(String),
     /// The text is shown to its sender alone.
     Held(RuleHit),
+    /// The text waits for a moderator, who sees this form of it; `None` for the original.
+    Review(RuleHit, Option<String>),
     /// The post is refused with an answer to the sender.
     Refused(RuleHit),
 }

@@ -25,6 +25,9 @@ pub enum ModerationError {
     /// The HTTP client of the hook cannot be made.
     #[error("the HTTP client of the hook cannot be made")]
     Hook(#[source] reqwest::Error),
+    /// The CA file of the hook cannot be used.
+    #[error("moderation.hook.ca_file")]
+    HookCa(#[from] barrage_tls::CaFileError),
 }
 
 /// Why the words of a list did not change.

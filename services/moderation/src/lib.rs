@@ -33,5 +33,6 @@ pub use rules::escalation::EscalationConfig;
 pub use rules::hook::HookConfig;
 pub use rules::links::LinksConfig;
 pub use rules::repeat::RepeatConfig;
+pub use rules::room_rules::{RoomHit, RoomRules, RoomRulesError, RuleShare};
 pub use rules::word_list::{FILE_BYTES_MAX, Found, WORD_CHARS_MAX, WORDS_MAX, WordList, WordListError};
 pub use text::{Folded, glyph};

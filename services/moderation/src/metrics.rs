@@ -10,6 +10,7 @@ pub struct ModerationMetrics {
     hits: IntCounterVec,
     pub(crate) check: Histogram,
     pub(crate) list_failures: IntCounter,
+    pub(crate) room_builds: IntCounter,
 }
 
 /// The kind of a rule: the value of the label `rule_kind`.
@@ -19,6 +20,7 @@ pub(crate) enum RuleKind {
     Repeat,
     Links,
     List,
+    RoomWords,
     Hook,
     HookAway,
     Escalation,
@@ -32,6 +34,7 @@ impl RuleKind {
             RuleKind::Repeat => "repeat",
             RuleKind::Links => "links",
             RuleKind::List => "list",
+            RuleKind::RoomWords => "room_words",
             RuleKind::Hook => "hook",
             RuleKind::HookAway => "hook_away",
             RuleKind::Escalation => "escalation",
@@ -64,10 +67,15 @@ impl ModerationMetrics {
             "barrage_moderation_list_failures_total",
             "Changed word lists that could not be read; the older words stay in force.",
         )?;
+        let room_builds = IntCounter::new(
+            "barrage_moderation_room_words_builds_total",
+            "Compilations of the words of a room: one for each change, and one after a start.",
+        )?;
+        registry.register(Box::new(room_builds.clone()))?;
         registry.register(Box::new(hits.clone()))?;
         registry.register(Box::new(check.clone()))?;
         registry.register(Box::new(list_failures.clone()))?;
-        Ok(ModerationMetrics { hits, check, list_failures })
+        Ok(ModerationMetrics { hits, check, list_failures, room_builds })
     }
 
     pub(crate) fn hit(&self, kind: RuleKind, measure: Measure, shadow: bool) {

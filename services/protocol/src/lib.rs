@@ -18,9 +18,11 @@ pub mod id;
 pub mod message;
 pub mod poll;
 pub mod post;
+pub mod review;
 pub mod state;
 pub mod subprotocol;
 pub mod trace;
+pub mod words;
 
 pub use batch::{BatchItem, BatchWriter};
 pub use class::Class;

@@ -155,7 +155,7 @@ pub struct Package {
 pub enum Outcome {
     /// All viewers of the room receive the message.
     Broadcast,
-    /// Over the room's display quota: only the sender sees the message.
+    /// Over the room's display quota, held by a rule, or in review: only the sender sees the message.
     Held,
     /// The id was posted before; `sequence` is the first message's.
     Duplicate,
@@ -181,9 +181,13 @@ pub struct PostAnswer {
     /// Position in the chain; absent for likes and for `held`, which have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
-    /// Quota that a `held` message exceeded; absent for other outcomes.
+    /// Quota that a `held` message exceeded, or the kind of the rule that held it; absent for other
+    /// outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<crate::code::LimitHit>,
+    /// Review that decides about a `held` message: it may appear later, under its own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<MessageId>,
     /// Trace of a sampled post, for support requests; absent for other posts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceId>,

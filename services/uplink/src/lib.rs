@@ -2,7 +2,8 @@
 //! the bus. The rules of the business are here; a gateway has none.
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
-//! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
+//! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
+//! of rooms), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
 
 mod action;
 mod admin;
@@ -16,9 +17,11 @@ mod polls_config;
 mod post;
 mod processor_time;
 mod record;
+mod review;
 mod room;
 mod text;
 mod uplink;
+mod words;
 
 pub use config::UplinkConfig;
 pub use gift_config::GiftConfig;

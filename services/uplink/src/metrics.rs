@@ -3,8 +3,9 @@
 use barrage_exposition::{Exemplars, TracedHistogram};
 use barrage_protocol::action::Action;
 use barrage_protocol::post::Outcome;
+use barrage_protocol::review::ReviewDecision;
 use barrage_protocol::{Class, Code};
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::limits_config::RULES;
 
@@ -37,6 +38,48 @@ const ACTIONS: [&str; 16] = [
 /// Values of the label `outcome` of votes.
 const VOTES: [&str; 5] = ["counted", "duplicate", "closed", "unknown", "failed"];
 
+/// What happened to a review or a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReviewEvent {
+    Queued,
+    Overflowed,
+    Reported,
+    Taken,
+    Approved,
+    Denied,
+    DeniedAndMuted,
+    FallbackApproved,
+    FallbackDenied,
+}
+
+impl ReviewEvent {
+    const ALL: [ReviewEvent; 9] = [
+        ReviewEvent::Queued,
+        ReviewEvent::Overflowed,
+        ReviewEvent::Reported,
+        ReviewEvent::Taken,
+        ReviewEvent::Approved,
+        ReviewEvent::Denied,
+        ReviewEvent::DeniedAndMuted,
+        ReviewEvent::FallbackApproved,
+        ReviewEvent::FallbackDenied,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            ReviewEvent::Queued => "queued",
+            ReviewEvent::Overflowed => "overflowed",
+            ReviewEvent::Reported => "reported",
+            ReviewEvent::Taken => "taken",
+            ReviewEvent::Approved => "approved",
+            ReviewEvent::Denied => "denied",
+            ReviewEvent::DeniedAndMuted => "denied_and_muted",
+            ReviewEvent::FallbackApproved => "fallback_approved",
+            ReviewEvent::FallbackDenied => "fallback_denied",
+        }
+    }
+}
+
 /// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
@@ -45,6 +88,8 @@ pub struct UplinkMetrics {
     actions: IntCounterVec,
     votes: IntCounterVec,
     polls: IntCounterVec,
+    reviews: IntCounterVec,
+    reviews_waiting: IntGauge,
     pub(crate) duration: TracedHistogram,
     pub(crate) history_duration: Histogram,
     pub(crate) shadowed: IntCounterVec,
@@ -104,6 +149,22 @@ impl UplinkMetrics {
             "barrage_uplink_audit_lost_total",
             "Lines of the audit log that were lost because its queue was full.",
         )?;
+        let reviews = IntCounterVec::new(
+            Opts::new(
+                "barrage_uplink_reviews_total",
+                "Posts sent to review, reports of viewers, and decisions about them, by event.",
+            ),
+            &["event"],
+        )?;
+        let reviews_waiting = IntGauge::new(
+            "barrage_uplink_reviews_waiting",
+            "Posts and reports that wait for a moderator, of all rooms; every uplink shows the same.",
+        )?;
+        for event in ReviewEvent::ALL {
+            reviews.with_label_values(&[event.label()]);
+        }
+        registry.register(Box::new(reviews.clone()))?;
+        registry.register(Box::new(reviews_waiting.clone()))?;
         for class in [Class::Gift, Class::Chat, Class::Pulse] {
             for outcome in [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate] {
                 outcomes.with_label_values(&[class.label(), outcome.label()]);
@@ -140,6 +201,8 @@ impl UplinkMetrics {
             outcomes,
             refusals,
             actions,
+            reviews,
+            reviews_waiting,
             votes,
             polls,
             duration,
@@ -174,6 +237,27 @@ impl UplinkMetrics {
     /// Counts a poll that this uplink opened or closed.
     pub(crate) fn polled(&self, event: &'static str) {
         self.polls.with_label_values(&[event]).inc();
+    }
+
+    pub(crate) fn reviewed(&self, event: ReviewEvent) {
+        self.reviews.with_label_values(&[event.label()]).inc();
+    }
+
+    /// Counts a moderator's decision, once.
+    pub(crate) fn decided(&self, decision: ReviewDecision, is_duplicate: bool) {
+        let event = match decision {
+            ReviewDecision::Approve => ReviewEvent::Approved,
+            ReviewDecision::Deny => ReviewEvent::Denied,
+            ReviewDecision::DenyAndMute => ReviewEvent::DeniedAndMuted,
+            ReviewDecision::Take | ReviewDecision::Release => return,
+        };
+        if !is_duplicate {
+            self.reviewed(event);
+        }
+    }
+
+    pub(crate) fn reviews_waiting(&self, count: usize) {
+        self.reviews_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn refused(&self, code: Code) {

@@ -27,7 +27,9 @@ use crate::poll::{PollControl, PollParts};
 use crate::post::{PipelineParts, PostPipeline};
 use crate::processor_time::ProcessorTime;
 use crate::record::{AuditQueue, CheckLog, PostRecord, PostRecords, RequestTrace};
+use crate::review::{ReviewControl, ReviewParts};
 use crate::room::RoomControl;
+use crate::words::{WordsControl, WordsParts};
 
 const DAY_SECS: u64 = 86_400;
 /// Minimum period of publishing sums of likes, in milliseconds.
@@ -64,6 +66,8 @@ pub struct Uplink {
     pub(crate) pipeline: PostPipeline,
     pub(crate) actions: ActionControl,
     pub(crate) polls: Arc<PollControl>,
+    pub(crate) reviews: Arc<ReviewControl>,
+    pub(crate) words: Arc<WordsControl>,
     pub(crate) tracer: Tracer,
     moderator: Arc<Moderator>,
     ledger: Ledger,
@@ -97,6 +101,20 @@ impl Uplink {
             metrics: metrics.clone(),
         };
         let polls = Arc::new(PollControl::new(polls, &config.polls)?);
+        let reviews = Arc::new(ReviewControl::new(ReviewParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            metrics: metrics.clone(),
+        }));
+        let words = Arc::new(WordsControl::new(WordsParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            moderator: Arc::clone(&moderator),
+        }));
         let parts = PipelineParts {
             polls: Arc::clone(&polls),
             bus: Arc::clone(&bus),
@@ -105,6 +123,8 @@ impl Uplink {
             control: control.clone(),
             audit: Arc::clone(&audit),
             records,
+            reviews: Arc::clone(&reviews),
+            words: Arc::clone(&words),
         };
         let actions = ActionControl::new(ActionParts {
             bus: Arc::clone(&bus),
@@ -116,6 +136,8 @@ impl Uplink {
         Ok(Arc::new(Uplink {
             actions,
             polls,
+            reviews,
+            words,
             pipeline: PostPipeline::new(parts, &config, &metrics)?,
             bus,
             store,
@@ -135,7 +157,7 @@ impl Uplink {
     }
 
     /// Runs the uplink's tasks until the shutdown: publishes sums of likes, keeps polls, writes the audit log,
-    /// reloads word lists that changed, settles the ledger and reports to the registry.
+    /// decides reviews by their fallback, reloads word lists that changed, settles the ledger and reports to the registry.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
         let keep = Duration::from_secs(u64::from(self.config.audit_days) * DAY_SECS);
@@ -143,6 +165,7 @@ impl Uplink {
             self.pipeline.run_pulses(pulse_period, shutdown.clone()),
             self.polls.run(pulse_period, shutdown.clone()),
             self.audit.run(&*self.store, keep, shutdown.clone()),
+            self.reviews.run(shutdown.clone()),
             self.every_second(shutdown),
         );
     }

@@ -14,11 +14,13 @@ mod message;
 mod poll;
 mod prewarm;
 mod recorder;
+mod review;
 mod room;
 mod switch;
 mod trace;
 mod user;
 mod webhook;
+mod words;
 
 pub(crate) use audit::AuditCommand;
 pub(crate) use fleet::FleetCommand;
@@ -27,11 +29,13 @@ pub(crate) use message::MessageCommand;
 pub(crate) use poll::PollCommand;
 pub(crate) use prewarm::PrewarmCommand;
 pub(crate) use recorder::RecorderCommand;
+pub(crate) use review::{FallbackWord, ReviewCommand};
 pub(crate) use room::{EventClassArgument, OnOff, RoomCommand};
 pub(crate) use switch::SwitchCommand;
 pub(crate) use trace::TraceCommand;
 pub(crate) use user::{UserCommand, UserInRoom};
 pub(crate) use webhook::WebhookCommand;
+pub(crate) use words::WordsCommand;
 
 /// Address of the admin API, and the token for it.
 #[derive(Debug, Default, Clone, Args)]

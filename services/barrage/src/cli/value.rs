@@ -31,6 +31,12 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, String> {
     text.parse().map(Sequence).map_err(|_| "must be a whole number".into())
 }
 
+/// Reads a JSON file.
+pub(super) fn json_file(path: &str) -> Result<Value, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("the file is no JSON: {error}"))
+}
+
 pub(super) fn setting(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("must be a key and a value, such as downlink_chat=0.05")?;
     let value = serde_json::from_str(value).map_err(|error| format!("the value is no JSON: {error}"))?;

@@ -37,6 +37,7 @@ mod polls;
 mod readiness;
 mod recording;
 mod reference;
+mod reviews;
 mod room;
 mod route_paths;
 mod sources;

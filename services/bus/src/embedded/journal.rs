@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::file::LogFile;
 use super::mark::Mark;
+use super::room_tables::{self, ROOM_TABLES, room_table};
 use super::row;
 use crate::error::BusError;
 use crate::log::Topic;
@@ -41,6 +42,8 @@ CREATE TABLE IF NOT EXISTS restrictions (room TEXT NOT NULL, user TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS roles (room TEXT PRIMARY KEY, roles TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS actions (room TEXT PRIMARY KEY, actions TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attributes (room TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reviews (room TEXT PRIMARY KEY, reviews TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS words (room TEXT PRIMARY KEY, words TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sampling (id INTEGER PRIMARY KEY CHECK (id = 0), sampling TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT NOT NULL) WITHOUT ROWID;
@@ -227,15 +230,10 @@ impl Journal {
         self.each(&mut settings, "SELECT restriction, room, user FROM restrictions", |row| {
             Ok(SettingKey::Restriction(row::room(row, 1)?, row::parsed(row, 2)?))
         })?;
-        self.each(&mut settings, "SELECT roles, room FROM roles", |row| {
-            Ok(SettingKey::Roles(row::room(row, 1)?))
-        })?;
-        self.each(&mut settings, "SELECT actions, room FROM actions", |row| {
-            Ok(SettingKey::Actions(row::room(row, 1)?))
-        })?;
-        self.each(&mut settings, "SELECT attributes, room FROM attributes", |row| {
-            Ok(SettingKey::Attributes(row::room(row, 1)?))
-        })?;
+        for (table, key) in ROOM_TABLES {
+            let select = format!("SELECT {table}, room FROM {table}");
+            self.each(&mut settings, &select, |row| Ok(key(row::room(row, 1)?)))?;
+        }
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
         self.each(&mut settings, "SELECT sampling FROM sampling", |_| Ok(SettingKey::Sampling))?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
@@ -330,7 +328,11 @@ impl Journal {
         self.sync_mode(true)?;
         let connection = &self.connection;
         let user = |user: &Option<UserId>| user.as_ref().map_or("", UserId::as_str).to_owned();
-        match (key, value.map(Setting::json)) {
+        let json = value.map(Setting::json);
+        if let Some((table, room)) = room_table(key) {
+            return room_tables::put(connection, table, room, json);
+        }
+        match (key, json) {
             (SettingKey::Room(room), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO rooms (room, settings) VALUES (?1, ?2)",
                 params![room.as_str(), json],
@@ -346,27 +348,6 @@ impl Journal {
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
                 params![room.as_str(), user.as_str()],
             ),
-            (SettingKey::Roles(room), Some(json)) => connection.execute(
-                "INSERT OR REPLACE INTO roles (room, roles) VALUES (?1, ?2)",
-                params![room.as_str(), json],
-            ),
-            (SettingKey::Roles(room), None) => {
-                connection.execute("DELETE FROM roles WHERE room = ?1", [room.as_str()])
-            }
-            (SettingKey::Actions(room), Some(json)) => connection.execute(
-                "INSERT OR REPLACE INTO actions (room, actions) VALUES (?1, ?2)",
-                params![room.as_str(), json],
-            ),
-            (SettingKey::Actions(room), None) => {
-                connection.execute("DELETE FROM actions WHERE room = ?1", [room.as_str()])
-            }
-            (SettingKey::Attributes(room), Some(json)) => connection.execute(
-                "INSERT OR REPLACE INTO attributes (room, attributes) VALUES (?1, ?2)",
-                params![room.as_str(), json],
-            ),
-            (SettingKey::Attributes(room), None) => {
-                connection.execute("DELETE FROM attributes WHERE room = ?1", [room.as_str()])
-            }
             (SettingKey::Switches, Some(json)) => {
                 connection.execute("INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)", [json])
             }
@@ -382,6 +363,14 @@ impl Journal {
             (SettingKey::Revocation(of), None) => {
                 connection.execute("DELETE FROM revocations WHERE user = ?1", [user(of)])
             }
+            (
+                SettingKey::Roles(_)
+                | SettingKey::Actions(_)
+                | SettingKey::Attributes(_)
+                | SettingKey::Reviews(_)
+                | SettingKey::Words(_),
+                _,
+            ) => unreachable!("a value of a room has a table of its own"),
         }?;
         Ok(())
     }

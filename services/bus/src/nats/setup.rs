@@ -12,8 +12,10 @@ use super::key_value::bucket::{MARKER_AGE, SILENCE_MAX};
 use super::stream::names::Names;
 use crate::config::BusConfig;
 
-/// Maximum size of a setting or report, in bytes.
-const VALUE_BYTES_MAX: i32 = 64 * 1024;
+/// Maximum size of a report, in bytes.
+const REPORT_BYTES_MAX: i32 = 64 * 1024;
+/// Maximum size of a setting, in bytes: a full review queue, with its locks and decisions.
+const SETTING_BYTES_MAX: i32 = 512 * 1024;
 
 pub(crate) struct Stores {
     pub(crate) settings: kv::Store,
@@ -131,7 +133,7 @@ fn settings(names: &Names, config: &NatsConfig) -> kv::Config {
     kv::Config {
         bucket: names.settings_bucket(),
         history: 1,
-        max_value_size: VALUE_BYTES_MAX,
+        max_value_size: SETTING_BYTES_MAX,
         storage: StorageType::File,
         num_replicas: config.replicas,
         limit_markers: Some(MARKER_AGE),
@@ -146,7 +148,7 @@ fn instances(names: &Names, config: &NatsConfig) -> kv::Config {
         bucket: names.instances_bucket(),
         history: 1,
         max_age: SILENCE_MAX,
-        max_value_size: VALUE_BYTES_MAX,
+        max_value_size: REPORT_BYTES_MAX,
         storage: StorageType::File,
         num_replicas: config.replicas,
         ..kv::Config::default()

@@ -6,6 +6,7 @@
 
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeKey;
+use barrage_protocol::words::WordRule;
 use barrage_protocol::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,10 +15,12 @@ use super::action::{ActionLog, ActionRecord, ActionResult};
 use super::attribute::{AttributeChange, RoomAttributes};
 use super::error::ChangeError;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
+use super::review::{ReviewChange, ReviewQueue};
 use super::role::RoomRoles;
 use super::room::{RoomPatch, RoomSettings};
 use super::sampling::SamplingOverlay;
 use super::switch::Switches;
+use super::words::RoomWords;
 
 /// One change of the settings; it names the one value that it changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +99,22 @@ pub enum Change {
         /// Version of the attribute that is over.
         version: u64,
     },
+    /// Changes the review queue of a room.
+    Review {
+        /// Room of the queue.
+        room: RoomId,
+        /// Entry, lock or decision.
+        change: ReviewChange,
+    },
+    /// Replaces the words of a room.
+    Words {
+        /// Room of the words; other rooms keep theirs.
+        room: RoomId,
+        /// All rules from now on, in the order of the search.
+        rules: Vec<WordRule>,
+        /// Version that the writer has read; refused when the room has another.
+        expected: Option<u64>,
+    },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
         /// Name of the switch, one of those that [`Switches::list`] returns.
@@ -149,6 +168,24 @@ impl Changed {
         self.after.as_ref().and_then(Setting::attributes).cloned().unwrap_or_default()
     }
 
+    /// Returns the room's review queue after the change; an empty one for changes of other things.
+    #[must_use]
+    pub fn reviews(&self) -> ReviewQueue {
+        self.after.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's review queue before the change; an empty one when there was none.
+    #[must_use]
+    pub fn reviews_before(&self) -> ReviewQueue {
+        self.before.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's words after the change; none for changes of other things.
+    #[must_use]
+    pub fn words(&self) -> RoomWords {
+        self.after.as_ref().and_then(Setting::words).cloned().unwrap_or_default()
+    }
+
     /// Returns the switches after the change; the default for changes of other things.
     #[must_use]
     pub fn switches(&self) -> Switches {
@@ -175,6 +212,10 @@ pub(crate) enum SettingKey {
     Actions(RoomId),
     /// All attributes of a room.
     Attributes(RoomId),
+    /// The review queue of a room.
+    Reviews(RoomId),
+    /// The words of a room.
+    Words(RoomId),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
 }
@@ -193,6 +234,10 @@ pub enum Setting {
     Actions(ActionLog),
     /// Attributes of one room, all in one value; they are never removed.
     Attributes(RoomAttributes),
+    /// Review queue of one room; it is never removed.
+    Reviews(ReviewQueue),
+    /// Words of one room; they are never removed.
+    Words(RoomWords),
     /// Switches of the platform, all in one value.
     Switches(Switches),
     /// Sampling of traces, as far as it differs from the configuration.
@@ -222,6 +267,14 @@ impl Setting {
         if let Setting::Attributes(attributes) = self { Some(attributes) } else { None }
     }
 
+    fn reviews(&self) -> Option<&ReviewQueue> {
+        if let Setting::Reviews(queue) = self { Some(queue) } else { None }
+    }
+
+    fn words(&self) -> Option<&RoomWords> {
+        if let Setting::Words(words) = self { Some(words) } else { None }
+    }
+
     fn switches(&self) -> Option<Switches> {
         if let Setting::Switches(switches) = self { Some(switches.clone()) } else { None }
     }
@@ -246,6 +299,8 @@ impl Setting {
             SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
             SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
             SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
+            SettingKey::Reviews(_) => Setting::Reviews(serde_json::from_slice(json)?),
+            SettingKey::Words(_) => Setting::Words(serde_json::from_slice(json)?),
             SettingKey::Switches => Setting::Switches(Switches::read(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
@@ -268,6 +323,8 @@ impl Change {
             Change::Attribute { room, .. } | Change::ExpireAttribute { room, .. } => {
                 SettingKey::Attributes(room.clone())
             }
+            Change::Review { room, .. } => SettingKey::Reviews(room.clone()),
+            Change::Words { room, .. } => SettingKey::Words(room.clone()),
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
@@ -311,6 +368,14 @@ impl Change {
             Change::ExpireAttribute { key, version, .. } => {
                 Some(Setting::Attributes(attributes().without_expired(key, *version)))
             }
+            Change::Review { change, .. } => {
+                let queue = current.and_then(Setting::reviews).cloned().unwrap_or_default();
+                Some(Setting::Reviews(queue.with(change, now_ms)?))
+            }
+            Change::Words { rules, expected, .. } => {
+                let words = current.and_then(Setting::words).cloned().unwrap_or_default();
+                Some(Setting::Words(words.replaced(rules, *expected)?))
+            }
             Change::Switch { name, value } => {
                 let switches = current.and_then(Setting::switches).unwrap_or_default();
                 Some(Setting::Switches(switches.with(name, value.clone())?))
@@ -328,84 +393,5 @@ impl Change {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::room::Prewarm;
-    use barrage_protocol::Sequence;
-    use barrage_protocol::state::PinnedMessage;
-
-    const NOW_MS: u64 = 1_800_000_000_000;
-
-    fn room() -> RoomId {
-        "r".parse().unwrap()
-    }
-
-    fn patched(current: Option<&RoomSettings>, patch: RoomPatch) -> Result<RoomSettings, ChangeError> {
-        let current = current.cloned().map(Setting::Room);
-        let after = Change::Patch(room(), patch).apply(current.as_ref(), NOW_MS)?;
-        Ok(after.unwrap().room().cloned().unwrap())
-    }
-
-    #[test]
-    fn a_patch_changes_one_thing_and_keeps_the_others() {
-        let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
-        let put =
-            |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
-        let pinned = PinnedMessage { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
-        let mut room = patched(None, put(Some("A"))).unwrap();
-        let patches = [
-            RoomPatch::MuteAll(true),
-            RoomPatch::SlowMode { secs: 5 },
-            RoomPatch::SetPrewarm(prewarm),
-            RoomPatch::Pin(pinned.clone()),
-            RoomPatch::Close,
-        ];
-        for patch in patches {
-            room = patched(Some(&room), patch).unwrap();
-        }
-        let expected = RoomSettings {
-            title: "A".into(),
-            closed: true,
-            mute_all: true,
-            slow_mode_secs: 5,
-            stream_started_at_ms: NOW_MS,
-            pinned: Some(pinned),
-            prewarms: vec![prewarm],
-            attribute_rules: vec![],
-            version: NOW_MS + 5,
-            pinned_version: NOW_MS + 4,
-            ..RoomSettings::default()
-        };
-        assert_eq!(room, expected);
-        let opened = patched(Some(&room), put(None)).unwrap();
-        assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 6, ..expected.clone() });
-        let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
-        assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
-        let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
-        assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 6, ..expected });
-        let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
-        assert_eq!(other, cancelled, "another message is pinned");
-        let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
-        assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 7));
-        let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
-        assert_eq!(again, Err(ChangeError::UnknownPrewarm));
-    }
-
-    #[test]
-    fn a_patch_of_an_unknown_room_is_refused() {
-        for patch in [RoomPatch::MuteAll(true), RoomPatch::SlowMode { secs: 5 }, RoomPatch::Close] {
-            assert_eq!(patched(None, patch), Err(ChangeError::UnknownRoom));
-        }
-    }
-
-    #[test]
-    fn a_restriction_that_is_over_is_removed() {
-        let user: UserId = "u".parse().unwrap();
-        let mute = Restriction { kind: RestrictionKind::Mute, until_ms: NOW_MS };
-        let change = Change::Restrict { room: room(), user: user.clone(), restriction: mute };
-        assert_eq!(change.apply(None, NOW_MS), Ok(None));
-        let both = Restrictions { mute_until_ms: Some(NOW_MS - 1), kick_until_ms: Some(NOW_MS + 1) };
-        let lift = Change::Lift { room: room(), user, kind: RestrictionKind::Kick };
-        assert_eq!(lift.apply(Some(&Setting::Restrictions(both)), NOW_MS), Ok(None));
-    }
-}
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! Why a change does not fit the settings.
 
+use barrage_protocol::UserId;
 use barrage_protocol::attribute::{ATTRIBUTES_BYTES_MAX, ATTRIBUTES_PER_ROOM_MAX};
 
 use super::role::ROLES_PER_ROOM_MAX;
@@ -41,4 +42,32 @@ pub enum ChangeError {
     /// The keys and texts of the room would exceed [`ATTRIBUTES_BYTES_MAX`] bytes.
     #[error("the attributes of a room have at most {ATTRIBUTES_BYTES_MAX} bytes together; remove one first")]
     AttributesTooLarge,
+    /// The room's review queue is full, by number or by bytes.
+    #[error("the review queue of this room is full; its moderators have to decide first")]
+    ReviewsFull,
+    /// As many reports of this sender wait in the room as one sender may have.
+    #[error("too many of your reports wait in this room; moderators will see them")]
+    ReportsFull,
+    /// The room has no such review, or decided it long ago.
+    #[error("there is no such review, or it was decided long ago")]
+    UnknownReview,
+    /// Another moderator looks at the review.
+    #[error("{by} looks at this review now")]
+    ReviewLocked {
+        /// Moderator who has the lock.
+        by: UserId,
+        /// Milliseconds until the lock lapses.
+        retry_ms: u64,
+    },
+    /// The review was decided otherwise before.
+    #[error("{by} has decided this review before: {decision}")]
+    ReviewDecided {
+        /// Moderator who decided first, or `fallback`.
+        by: UserId,
+        /// Name of the first decision.
+        decision: &'static str,
+    },
+    /// The words have another version than their writer has read.
+    #[error("the words of this room have changed, to version {0}; read them again")]
+    WordsChanged(u64),
 }

@@ -54,6 +54,7 @@ on_both_engines!(
     attributes::attributes_are_exact_over_processes,
     settings::settings_are_in_force_when_the_change_returns,
     settings::concurrent_changes_of_two_processes_both_take_effect,
+    settings::a_review_is_decided_once_by_two_processes,
     settings::a_change_of_something_unknown_is_refused,
     settings::a_restriction_can_be_set_again_after_it_ended_or_was_lifted,
     messages::read_all_returns_each_partition_in_order,

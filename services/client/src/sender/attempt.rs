@@ -6,7 +6,7 @@ use barrage_protocol::Code;
 use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_tls::reason;
 use bytes::Bytes;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::transport::UplinkTransport;
@@ -19,10 +19,12 @@ const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// Request that is made of every uplink and transport alike.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
+    pub(super) method: Method,
     /// Path of the resource, such as `/v1/rooms/demo/messages`.
     pub(super) path: String,
     pub(super) token: String,
-    pub(super) json: Bytes,
+    /// Body; `None` for a `GET`.
+    pub(super) json: Option<Bytes>,
 }
 
 /// Result of one attempt.
@@ -44,10 +46,10 @@ pub(super) async fn make<T: DeserializeOwned>(
     let sent = match transport {
         UplinkTransport::Http => pool
             .http
-            .post(format!("{uplink}{}", request.path))
+            .request(request.method.clone(), format!("{uplink}{}", request.path))
             .bearer_auth(&request.token)
             .header("content-type", "application/json")
-            .body(request.json.clone()),
+            .body(request.json.clone().unwrap_or_default()),
         UplinkTransport::Tunnel => pool
             .http
             .post(format!("{uplink}/v1/tunnel"))

@@ -16,10 +16,15 @@ use barrage_protocol::action::{ActionAnswer, ActionRequest};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
+use barrage_protocol::review::{
+    ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,
+};
+use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 use barrage_protocol::{Code, MessageId, RoomId};
 use barrage_tls::ClientTls;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -149,7 +154,7 @@ impl Sender {
 
     /// Posts one message to the first uplink in one ordinary request, without a retry.
     pub async fn send_once(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
-        let request = self.request(room, "messages", post);
+        let request = self.request(Method::POST, room, "messages", post);
         self.report_post();
         let uplink = self.uplinks.get(&self.pool, &self.config, room).await.map_err(SendError::Deadline)?;
         let timeout = self.config.deadline.min(self.config.attempt_timeout);
@@ -186,12 +191,66 @@ impl Sender {
         self.until_deadline(room, &format!("polls/{poll}/votes"), &VoteRequest { option }).await
     }
 
-    fn request(&self, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
-        let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
-        Request { path: format!("/v1/rooms/{room}/{resource}"), token: self.config.token.clone(), json }
+    /// Lists what waits for a moderator of the room. Retries until the deadline.
+    pub async fn reviews(&self, room: &RoomId) -> Result<ReviewList, SendError> {
+        self.answered(room, self.request_without_body(room, "reviews")).await
     }
 
-    /// Makes the request in one round after the other, until an answer is final or the deadline passes.
+    /// Sets the fallback of the room's reviews. Retries until the deadline.
+    pub async fn configure_reviews(
+        &self,
+        room: &RoomId,
+        settings: &ReviewSettings,
+    ) -> Result<ReviewSettings, SendError> {
+        self.answered(room, self.request(Method::PUT, room, "reviews", settings)).await
+    }
+
+    /// Locks or decides a review. Retries until the deadline: the same decision again changes nothing.
+    pub async fn review(
+        &self,
+        room: &RoomId,
+        review: &MessageId,
+        request: &ReviewRequest,
+    ) -> Result<ReviewAnswer, SendError> {
+        self.until_deadline(room, &format!("reviews/{review}"), request).await
+    }
+
+    /// Reports a user of the room to its moderators. Retries until the deadline.
+    pub async fn report(&self, room: &RoomId, request: &ReportRequest) -> Result<ReportAnswer, SendError> {
+        self.until_deadline(room, "reports", request).await
+    }
+
+    /// Returns the words of the room with their figures. Retries until the deadline.
+    pub async fn words(&self, room: &RoomId) -> Result<WordsAnswer, SendError> {
+        self.answered(room, self.request_without_body(room, "words")).await
+    }
+
+    /// Replaces the words of the room. Retries until the deadline; name the version that was read, so
+    /// that a retry does not undo the change of another moderator.
+    pub async fn put_words(&self, room: &RoomId, request: &WordsRequest) -> Result<WordsAnswer, SendError> {
+        self.answered(room, self.request(Method::PUT, room, "words", request)).await
+    }
+
+    /// Tests a text against the words of the room, or against others. Retries until the deadline.
+    pub async fn test_words(
+        &self,
+        room: &RoomId,
+        request: &WordsTestRequest,
+    ) -> Result<WordsTestAnswer, SendError> {
+        self.until_deadline(room, "words/test", request).await
+    }
+
+    fn request(&self, method: Method, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
+        let json = Bytes::from(serde_json::to_vec(body).expect("posts are plain data"));
+        Request { method, json: Some(json), ..self.request_without_body(room, resource) }
+    }
+
+    fn request_without_body(&self, room: &RoomId, resource: &str) -> Request {
+        let path = format!("/v1/rooms/{room}/{resource}");
+        Request { method: Method::GET, path, token: self.config.token.clone(), json: None }
+    }
+
+    /// Posts a body until an answer is final or the deadline passes.
     async fn until_deadline<T: DeserializeOwned>(
         &self,
         room: &RoomId,
@@ -199,7 +258,11 @@ impl Sender {
         body: &impl Serialize,
         refusals: Refusals,
     ) -> Result<T, SendError> {
-        let request = self.request(room, resource, body);
+        self.answered(room, self.request(Method::POST, room, resource, body)).await
+    }
+
+    /// Makes the request in one round after the other, until an answer is final or the deadline passes.
+    async fn answered<T: DeserializeOwned>(&self, room: &RoomId, request: Request) -> Result<T, SendError> {
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         self.report_post();

@@ -8,10 +8,11 @@ use super::attempt::Request;
 
 #[derive(Serialize)]
 struct Inner<'a> {
-    method: &'static str,
+    method: &'a str,
     path: &'a str,
     token: &'a str,
-    body: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -22,8 +23,9 @@ struct Answer {
 
 /// Writes the body of a tunnel with one request.
 pub(super) fn encode(request: &Request) -> Vec<u8> {
-    let body: &RawValue = serde_json::from_slice(&request.json).expect("the request is JSON of this crate");
-    let inner = Inner { method: "POST", path: &request.path, token: &request.token, body };
+    let parse = |json| serde_json::from_slice(json).expect("the request is JSON of this crate");
+    let body: Option<&RawValue> = request.json.as_deref().map(parse);
+    let inner = Inner { method: request.method.as_str(), path: &request.path, token: &request.token, body };
     let json = serde_json::to_vec(&inner).expect("requests are plain data");
     let length = u32::try_from(json.len()).expect("a post has less than 4 GiB");
     [&length.to_be_bytes()[..], &json].concat()
@@ -46,8 +48,9 @@ mod tests {
 
     #[test]
     fn request_has_its_length_before_it() {
-        let request =
-            Request { path: "/v1/rooms/r/messages".into(), token: "t".into(), json: r#"{"id":"a"}"#.into() };
+        let json = Some(r#"{"id":"a"}"#.into());
+        let (method, path) = (reqwest::Method::POST, "/v1/rooms/r/messages".into());
+        let request = Request { method, path, token: "t".into(), json };
         let json = r#"{"method":"POST","path":"/v1/rooms/r/messages","token":"t","body":{"id":"a"}}"#;
         let bytes = encode(&request);
         assert_eq!(bytes[..4], u32::try_from(json.len()).unwrap().to_be_bytes());

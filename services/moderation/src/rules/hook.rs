@@ -1,21 +1,25 @@
 //! The hook: an outside service that decides about texts.
 //!
-//! The request is a `POST` of `{"room", "user", "text", "class"}`. The answer is
-//! `{"action": "admit|mask|refuse|hold", "text"?, "reason"?}`, where `mask` comes with the text to
-//! show instead. Any other answer or status is a failure. Redirects are not followed.
+//! The request is a `POST` of `{"room", "user", "id", "name", "role", "attributes"?, "text", "class"}`.
+//! The answer is `{"action": "allow|deny|review|rewrite|hold", "text"?, "reason"?}`, where `rewrite` comes
+//! with the text to show instead. The older names `admit`, `refuse` and `mask` mean `allow`, `deny` and
+//! `rewrite`. Any other answer or status is a failure. Redirects are not followed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use barrage_flow::BreakerConfig;
 use barrage_guarded::{BreakerMetrics, CallError, Guarded};
-use barrage_protocol::{Class, RoomId, UserId};
+use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use barrage_secret::SecretUrl;
 use barrage_tls::ClientTls;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use crate::decision::Action;
+use crate::error::ModerationError;
 
 /// Maximum characters of the hook's reason that are kept; the rest is cut.
 const REASON_CHARS_MAX: usize = 200;
@@ -23,17 +27,19 @@ const REASON_CHARS_MAX: usize = 200;
 barrage_part::part! {
     /// Outside service that decides about texts. Without this table no service is asked.
     pub struct HookConfig {
-        /// URL that receives the texts, beginning with `http://`. For a service behind TLS, run a proxy
-        /// beside the server.
+        /// URL that receives the texts, beginning with `https://`, or with `http://` inside of a network
+        /// that is trusted.
         url: SecretUrl = "".into();
+        /// PEM file with authorities that the hook's certificate may have, beside those of the system.
+        ca_file: Option<PathBuf> = None;
         /// Longest wait for an answer, in milliseconds. The sender waits as long.
         deadline_ms: u64 = 200, between(1, 60_000);
         /// Questions at the same time; a further text gets the fallback.
         calls_max: usize = 256, between(1, 100_000);
         /// Largest answer in bytes; a larger one counts as a failure.
         answer_bytes_max: usize = 65_536, between(2, 16 << 20);
-        /// Action for a text that the hook could not be asked about: `admit`, `hold` or `refuse`. With
-        /// `admit`, the chat does not depend on the service.
+        /// Action for a text that the hook could not be asked about: `admit`, `hold`, `review` or
+        /// `refuse`. With `admit`, the chat does not depend on the service.
         fallback: Action = Action::Admit;
         /// Circuit breaker before the hook.
         breaker: BreakerConfig = BreakerConfig::default();
@@ -47,14 +53,48 @@ barrage_part::part! {
 pub(crate) struct Question<'a> {
     pub(crate) room: &'a RoomId,
     pub(crate) user: &'a UserId,
+    pub(crate) id: &'a MessageId,
+    /// Name as viewers would see it.
+    pub(crate) name: &'a str,
+    /// Role in the room.
+    pub(crate) role: &'a str,
+    /// Attributes of the token, as an object; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attributes: Option<&'a RawValue>,
     pub(crate) text: &'a str,
     pub(crate) class: Class,
 }
 
-/// The body of the hook's answer. The action `mask` needs a `text` to show.
+/// The hook's word for its decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    #[serde(alias = "admit")]
+    Allow,
+    #[serde(alias = "refuse")]
+    Deny,
+    #[serde(alias = "mask")]
+    Rewrite,
+    Review,
+    Hold,
+}
+
+impl From<Verdict> for Action {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Allow => Action::Admit,
+            Verdict::Deny => Action::Refuse,
+            Verdict::Rewrite => Action::Mask,
+            Verdict::Review => Action::Review,
+            Verdict::Hold => Action::Hold,
+        }
+    }
+}
+
+/// The body of the hook's answer. The action `rewrite` needs a `text` to show.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Answer {
-    pub(crate) action: Action,
+    pub(crate) action: Verdict,
     pub(crate) text: Option<String>,
     pub(crate) reason: Option<String>,
 }
@@ -78,7 +118,7 @@ enum AskError {
     TooLong(usize),
     #[error("the hook's answer is not understood: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the hook's answer masks, and has no text to show")]
+    #[error("the hook's answer rewrites the text, and has no text to show")]
     NoText,
 }
 
@@ -92,13 +132,14 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, ModerationError> {
         let client = Client::builder()
-            .tls_backend_preconfigured(ClientTls::system().rustls())
+            .tls_backend_preconfigured(ClientTls::load(config.ca_file.as_deref())?.rustls())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(config.calls_max)
-            .build()?;
+            .build()
+            .map_err(ModerationError::Hook)?;
         let deadline = Duration::from_millis(config.deadline_ms);
         let guarded = Guarded::new("moderation_hook", config.breaker.clone(), deadline, metrics);
         let calls = Semaphore::new(config.calls_max.min(Semaphore::MAX_PERMITS));
@@ -123,7 +164,7 @@ impl Hook {
             bytes.extend_from_slice(&chunk);
         }
         let mut answer: Answer = serde_json::from_slice(&bytes)?;
-        if answer.action == Action::Mask && answer.text.is_none() {
+        if answer.action == Verdict::Rewrite && answer.text.is_none() {
             return Err(AskError::NoText);
         }
         answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());

@@ -5,6 +5,7 @@ pub(crate) mod hook;
 pub(crate) mod links;
 mod mask;
 pub(crate) mod repeat;
+pub(crate) mod room_rules;
 mod sightings;
 pub(crate) mod word_list;
 

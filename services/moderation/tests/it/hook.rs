@@ -47,6 +47,8 @@ async fn answer(State(server): State<Arc<Server>>, axum::Json(question): axum::J
             axum::Json(json!({"action": text, "reason": "r".repeat(1_000), "more": 1})).into_response()
         }
         "mask" => axum::Json(json!({"action": "mask", "text": "m**k"})).into_response(),
+        "rewrite" => axum::Json(json!({"action": "rewrite", "text": "better"})).into_response(),
+        "deny" | "review" | "allow" => axum::Json(json!({"action": text})).into_response(),
         _ => axum::Json(json!({"action": "admit"})).into_response(),
     }
 }
@@ -73,7 +75,17 @@ fn moderator(listener: &TcpListener, more: &str) -> Moderator {
 async fn check(moderator: &Moderator, text: &str) -> Decision {
     let (room, user) = (RoomId::parse("room").unwrap(), UserId::parse("user").unwrap());
     let id = MessageId::parse("id").unwrap();
-    let candidate = Candidate { room: &room, user: &user, id: &id, class: Class::Chat, text };
+    let candidate = Candidate {
+        room: &room,
+        user: &user,
+        id: &id,
+        name: "Ann",
+        role: "viewer",
+        attributes: "",
+        room_rules: None,
+        class: Class::Chat,
+        text,
+    };
     moderator.check(&candidate, Duration::ZERO, 0).await
 }
 
@@ -107,8 +119,17 @@ async fn answers_of_the_hook_are_applied() {
     assert!(matches!(refused.outcome, Outcome::Refused(ref hit) if hit.measure == Measure::Refuse));
     assert_eq!(refused.audit.len(), 1);
 
+    assert_eq!(check(&moderator, "allow").await.outcome, Outcome::Admit);
+    assert_eq!(check(&moderator, "rewrite").await.outcome, Outcome::Masked("better".into()));
+    assert!(matches!(check(&moderator, "deny").await.outcome, Outcome::Refused(_)));
+    let reviewed = check(&moderator, "review").await.outcome;
+    assert!(matches!(reviewed, Outcome::Review(ref hit, None) if hit.rule == "hook"), "{reviewed:?}");
+
     let asked = server.asked.lock().await;
-    assert_eq!(asked[0], json!({"room": "room", "user": "user", "text": "fine", "class": "chat"}));
+    let question = json!({
+        "room": "room", "user": "user", "id": "id", "name": "Ann", "role": "viewer", "text": "fine", "class": "chat"
+    });
+    assert_eq!(asked[0], question);
     assert_eq!(asked[2]["text"], "**** it", "the hook gets the text that would be shown");
 }
 

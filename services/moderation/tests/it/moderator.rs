@@ -8,6 +8,7 @@ use barrage_moderation::{
     Candidate, Decision, ListError, Measure, ModerationConfig, ModerationError, ModerationMetrics, Moderator,
     Named, Outcome, WordList,
 };
+use barrage_protocol::words::{WordAction, WordRule};
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use prometheus::{Registry, TextEncoder};
 
@@ -35,7 +36,17 @@ impl Fixture {
     async fn check(&self, id: u32, text: &str, secs: u64) -> Decision {
         let (room, user) = (RoomId::parse("room").unwrap(), UserId::parse("user").unwrap());
         let id = MessageId::parse(&id.to_string()).unwrap();
-        let candidate = Candidate { room: &room, user: &user, id: &id, class: Class::Chat, text };
+        let candidate = Candidate {
+            room: &room,
+            user: &user,
+            id: &id,
+            name: "Ann",
+            role: "viewer",
+            attributes: "",
+            room_rules: None,
+            class: Class::Chat,
+            text,
+        };
         self.moderator.check(&candidate, Duration::from_secs(secs), 1_000).await
     }
 
@@ -53,6 +64,7 @@ fn rule(outcome: &Outcome) -> (&str, &str) {
         Outcome::Admit => ("admit", ""),
         Outcome::Masked(text) => ("masked", text),
         Outcome::Held(hit) => ("held", &hit.rule),
+        Outcome::Review(hit, _) => ("review", &hit.rule),
         Outcome::Refused(hit) => ("refused", &hit.rule),
     }
 }
@@ -259,4 +271,71 @@ async fn names_are_checked_by_lists_with_their_scope() {
     assert_eq!(rule(&fixture.outcome("a spoiler").await).0, "refused");
     let scraped = fixture.scrape();
     assert!(scraped.contains(r#"action="refuse",rule_kind="name",shadow="true"} 1"#), "{scraped}");
+}
+
+#[tokio::test]
+async fn rules_that_review_name_the_matched_part_and_show_the_masked_text() {
+    let config = "[[lists]]\nname = 'mild'\naction = 'mask'\n[[lists]]\nname = 'odd'\naction = 'review'\n\
+                  [links]\naction = 'review'\n[repeat]\nuser_times_max = 1\nuser_action = 'review'\n\
+                  [escalation]\nhits = 1";
+    let fixture = Fixture::new(config);
+    fixture.words("mild", "darn");
+    fixture.words("odd", "secret");
+    let reviewed = |decision: Decision| match decision.outcome {
+        Outcome::Review(hit, text) => (hit.rule, hit.matched, text, decision.mute),
+        other => panic!("{other:?}"),
+    };
+    // The masked word alone counts towards a mute.
+    let odd = reviewed(fixture.check(1, "darn S e cret", 0).await);
+    let matched = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        odd,
+        (
+            "list:odd".into(),
+            matched("S e cret"),
+            Some("**** S e cret".into()),
+            Some(Duration::from_secs(600))
+        )
+    );
+    let link = reviewed(fixture.check(2, "see example[.]com now", 0).await);
+    assert_eq!(link, ("links".into(), matched("example[.]com"), None, None));
+    fixture.check(3, "again", 0).await;
+    assert_eq!(reviewed(fixture.check(4, "again", 0).await).0, "repeat:user");
+    let line = r#"barrage_moderation_hits_total{action="review",rule_kind="links",shadow="false"} 1"#;
+    assert!(fixture.scrape().lines().any(|it| it == line), "{}", fixture.scrape());
+}
+
+#[tokio::test]
+async fn words_of_a_room_act_after_the_lists_and_count_in_shadow_mode() {
+    let fixture = Fixture::new("[[lists]]\nname = 'ban'\naction = 'refuse'");
+    fixture.words("ban", "awful");
+    let rule = |name: &str, word: &str, action, shadow| WordRule {
+        name: name.into(),
+        words: vec![word.into()],
+        action,
+        shadow,
+    };
+    let rules =
+        [rule("quiet", "spoiler", WordAction::Hold, true), rule("ask", "leak", WordAction::Review, false)];
+    let rules = fixture.moderator.build_room_rules(&rules, None).unwrap();
+    let (room, user) = (RoomId::parse("room").unwrap(), UserId::parse("user").unwrap());
+    let texts = ["a spoiler", "a leak", "awful spoiler", "hello"];
+    let mut outcomes = Vec::new();
+    for (n, text) in texts.into_iter().enumerate() {
+        let id = MessageId::parse(&n.to_string()).unwrap();
+        let (name, role, attributes, room_rules) = ("Ann", "viewer", "", Some(&rules));
+        let (room, user, id, class) = (&room, &user, &id, Class::Chat);
+        let candidate = Candidate { room, user, id, name, role, attributes, room_rules, class, text };
+        let decision = fixture.moderator.check(&candidate, Duration::ZERO, 0).await;
+        outcomes.push(rule_name(&decision.outcome));
+        assert_eq!(decision.shadow.len(), usize::from(n == 0), "{text}");
+    }
+    assert_eq!(outcomes, ["admit ", "review words:ask", "refused list:ban", "admit "]);
+    let shares: Vec<_> = rules.shares(Duration::ZERO).iter().map(|share| (share.texts, share.hits)).collect();
+    assert_eq!(shares, [(3, 1), (3, 1)], "the list refused one text before");
+}
+
+fn rule_name(outcome: &Outcome) -> String {
+    let (outcome, rule) = rule(outcome);
+    format!("{outcome} {rule}")
 }

@@ -3,7 +3,7 @@
 
 mod control;
 mod form;
-mod rights;
+pub(crate) mod rights;
 #[cfg(test)]
 mod tests;
 

@@ -9,9 +9,9 @@ use crate::room::role;
 
 /// A user with the role that counts in the room.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Actor<'a> {
-    pub(super) user: &'a UserId,
-    pub(super) role: Role,
+pub(crate) struct Actor<'a> {
+    pub(crate) user: &'a UserId,
+    pub(crate) role: Role,
 }
 
 /// Refuses an action that the role does not permit, whomever it concerns.
@@ -34,7 +34,7 @@ pub(super) fn by_role(action: &Action, by: Role) -> Result<(), Refusal> {
 
 /// Refuses an action on a user whose role is not lower, on oneself where that has no sense, and the
 /// gift of a role that the giver does not outrank.
-pub(super) fn on(action: &Action, by: Actor<'_>, target: Actor<'_>) -> Result<(), Refusal> {
+pub(crate) fn on(action: &Action, by: Actor<'_>, target: Actor<'_>) -> Result<(), Refusal> {
     let forbidden = |message: String| Err(Refusal::new(Code::Forbidden, message));
     if target.user == by.user {
         return match action {

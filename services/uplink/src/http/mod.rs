@@ -9,8 +9,10 @@ mod offered;
 mod operations;
 mod polls;
 mod posts;
+mod reviews;
 mod routes;
 mod tunnel;
+mod words;
 
 pub use guest::guest_router;
 pub use operations::operations;

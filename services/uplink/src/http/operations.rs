@@ -6,6 +6,10 @@ use barrage_protocol::Code;
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest};
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
+use barrage_protocol::review::{
+    ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,
+};
+use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
 use super::{guest, history, offered};
 use crate::admin;
@@ -50,6 +54,10 @@ const POLL_CODES: &[Code] = &[
 const VOTE_CODES: &[Code] =
     &[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::NotFound, Code::PollClosed];
 
+/// Codes by which an uplink refuses requests about reviews, reports and words.
+const REVIEW_CODES: &[Code] =
+    &[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::NotFound, Code::Conflict];
+
 /// Describes the HTTP API of an uplink, public and admin.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
@@ -64,6 +72,7 @@ pub fn operations() -> Vec<Operation> {
         "Lists the rooms to which viewers offer most chat, before the display quotas.",
     );
     all.push(offered.answers::<offered::OfferedRooms>(200, "The busiest rooms at this uplink."));
+    all.extend(reviewing());
     all
 }
 
@@ -87,12 +96,55 @@ fn polls() -> Vec<Operation> {
     ]
 }
 
+/// Describes the calls of administrators about reviews and words: those of moderators, in any room.
+fn reviewing() -> Vec<Operation> {
+    let of = |id, method, path, summary| {
+        Operation::admin(Server::Uplink, id, method, path, summary).refuses(REVIEW_CODES)
+    };
+    vec![
+        of(
+            "review_list",
+            Get,
+            "/v1/admin/rooms/{room}/reviews",
+            "Lists what waits for a moderator of a room.",
+        )
+        .answers::<ReviewList>(200, "The whole queue, oldest first."),
+        of(
+            "review_set_fallback",
+            Put,
+            "/v1/admin/rooms/{room}/reviews",
+            "Sets what happens to messages that no moderator decides in time.",
+        )
+        .body::<ReviewSettings>()
+        .answers::<ReviewSettings>(200, "The settings are durable and in force."),
+        of("review_decide", Post, "/v1/admin/rooms/{room}/reviews/{review}", "Locks or decides a review.")
+            .body::<ReviewRequest>()
+            .answers::<ReviewAnswer>(200, "The decision is durable and in force."),
+        of(
+            "words_show",
+            Get,
+            "/v1/admin/rooms/{room}/words",
+            "Shows the words of a room with their figures.",
+        )
+        .answers::<WordsAnswer>(200, "The rules in force."),
+        of("words_set", Put, "/v1/admin/rooms/{room}/words", "Replaces the words of a room.")
+            .body::<WordsRequest>()
+            .answers::<WordsAnswer>(200, "The rules are durable and in force."),
+        of("words_test", Post, "/v1/admin/rooms/{room}/words/test", "Tests a text against words of a room.")
+            .body::<WordsTestRequest>()
+            .answers::<WordsTestAnswer>(200, "What the rules would do with the text."),
+    ]
+}
+
 fn public() -> Vec<Operation> {
     let sends = |id, path, summary| {
         Operation::new(id, Post, path, summary).by(Server::Uplink, Access::Sender).refuses(POST_CODES)
     };
     let acts = |id, method, path, summary| {
         Operation::new(id, method, path, summary).by(Server::Uplink, Access::Sender).refuses(ACTION_CODES)
+    };
+    let reviews = |id, method, path, summary| {
+        Operation::new(id, method, path, summary).by(Server::Uplink, Access::Sender).refuses(REVIEW_CODES)
     };
     vec![
         sends("message_send", "/v1/rooms/{room}/messages", "Sends one message to a room.")
@@ -107,6 +159,50 @@ fn public() -> Vec<Operation> {
         acts("role_put", Put, "/v1/rooms/{room}/roles/{user}", "Gives a user a role in a room.")
             .body::<RoleRequest>()
             .answers::<ActionAnswer>(200, "The role is durable and in force."),
+        reviews(
+            "room_reviews",
+            Get,
+            "/v1/rooms/{room}/reviews",
+            "Lists what waits for a moderator of a room.",
+        )
+        .answers::<ReviewList>(200, "The whole queue, oldest first."),
+        reviews(
+            "room_reviews_set",
+            Put,
+            "/v1/rooms/{room}/reviews",
+            "Sets the fallback of a room's reviews.",
+        )
+        .body::<ReviewSettings>()
+        .answers::<ReviewSettings>(200, "The settings are durable and in force."),
+        reviews(
+            "room_review_decide",
+            Post,
+            "/v1/rooms/{room}/reviews/{review}",
+            "Locks or decides a review.",
+        )
+        .body::<ReviewRequest>()
+        .answers::<ReviewAnswer>(200, "The decision is durable and in force."),
+        reviews(
+            "report_send",
+            Post,
+            "/v1/rooms/{room}/reports",
+            "Reports a user of a room to its moderators.",
+        )
+        .body::<ReportRequest>()
+        .answers::<ReportAnswer>(200, "The report waits for a moderator."),
+        reviews("room_words", Get, "/v1/rooms/{room}/words", "Shows the words of a room with their figures.")
+            .answers::<WordsAnswer>(200, "The rules in force."),
+        reviews("room_words_set", Put, "/v1/rooms/{room}/words", "Replaces the words of a room.")
+            .body::<WordsRequest>()
+            .answers::<WordsAnswer>(200, "The rules are durable and in force."),
+        reviews(
+            "room_words_test",
+            Post,
+            "/v1/rooms/{room}/words/test",
+            "Tests a text against words of a room.",
+        )
+        .body::<WordsTestRequest>()
+        .answers::<WordsTestAnswer>(200, "What the rules would do with the text."),
         Operation::new("history_list", Get, "/v1/rooms/{room}/history", "Lists stored messages of a room.")
             .by(Server::Uplink, Access::Viewer)
             .query::<history::HistoryQuery>()

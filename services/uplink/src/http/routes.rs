@@ -13,7 +13,9 @@ use super::history::{self, HistoryState};
 use super::offered;
 use super::polls;
 use super::posts;
+use super::reviews;
 use super::tunnel::{self, Tunnel};
+use super::words;
 use crate::admin;
 use crate::uplink::Uplink;
 
@@ -30,11 +32,19 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/polls", get(polls::list).post(polls::open))
         .route("/v1/rooms/{room}/polls/{poll}/votes", post(polls::vote))
         .route("/v1/rooms/{room}/polls/{poll}/close", post(polls::close))
+        .route("/v1/rooms/{room}/reviews", get(reviews::list).put(reviews::configure))
+        .route("/v1/rooms/{room}/reviews/{review}", post(reviews::decide))
+        .route("/v1/rooms/{room}/reports", post(reviews::report))
         .with_state(Arc::clone(uplink))
         .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
     let tunnel = Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel));
-    rooms.merge(tunnel).route("/v1/ping", get(ping))
+    // The words of a room may be larger than a body in the tunnel.
+    let words = Router::new()
+        .route("/v1/rooms/{room}/words", get(words::show).put(words::put))
+        .route("/v1/rooms/{room}/words/test", post(words::test))
+        .with_state(Arc::clone(uplink));
+    rooms.merge(words).merge(tunnel).route("/v1/ping", get(ping))
 }
 
 /// Answers a client that opens its connection ahead of its first post. A page needs no preflight for
@@ -46,5 +56,11 @@ async fn ping() -> (StatusCode, [(HeaderName, &'static str); 1]) {
 /// Returns the admin routes, for the admin listener alone.
 pub fn admin_router(uplink: &Arc<Uplink>) -> AdminRoutes {
     let offered = AdminRoutes::new(offered::router(Arc::clone(uplink)));
-    admin::routes(uplink.admin_context()).merge(offered)
+    let reviewing = Router::new()
+        .route("/v1/admin/rooms/{room}/reviews", get(reviews::list).put(reviews::configure))
+        .route("/v1/admin/rooms/{room}/reviews/{review}", post(reviews::decide))
+        .route("/v1/admin/rooms/{room}/words", get(words::show).put(words::put))
+        .route("/v1/admin/rooms/{room}/words/test", post(words::test))
+        .with_state(Arc::clone(uplink));
+    admin::routes(uplink.admin_context()).merge(offered).merge(AdminRoutes::new(reviewing))
 }

@@ -1,10 +1,10 @@
 //! Moderation of a post's text and of its sender's name.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_bus::{Restriction, RestrictionKind};
-use barrage_moderation::{Candidate, Moderator, Named, Outcome, RuleHit};
+use barrage_moderation::{Candidate, Moderator, Named, Outcome, RoomRules, RuleHit};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;
 use barrage_protocol::{Code, RoomId, UserId};
@@ -33,6 +33,8 @@ pub(super) enum Moderated {
     Shown,
     /// The post is shown to its sender alone.
     Held(LimitHit),
+    /// The post waits for a moderator.
+    Review(RuleHit),
 }
 
 /// Moderation step of the pipeline: checks a post's text and its sender's name.
@@ -42,7 +44,6 @@ pub(super) struct Moderation {
     audit: Arc<AuditQueue>,
     gift_names: GiftNames,
     text_chars_max: usize,
-    origin: Instant,
 }
 
 impl Moderation {
@@ -53,25 +54,35 @@ impl Moderation {
         gift_names: GiftNames,
         text_chars_max: usize,
     ) -> Self {
-        Moderation { moderator, control, audit, gift_names, text_chars_max, origin: barrage_clock::now() }
+        Moderation { moderator, control, audit, gift_names, text_chars_max }
     }
 
     /// Checks the text of `post`, and replaces it in `content` when a rule masks it. Posts of those
-    /// who run the room are not checked.
+    /// who run the room are not checked. `now` is the time of the room's figures.
     pub(super) async fn check(
         &self,
         room: &RoomId,
         by: &Identity,
         post: &Post,
+        (rules, now): (Option<&RoomRules>, Duration),
         content: &mut Content<'_>,
         checks: &mut PostChecks,
     ) -> Result<Moderated, Refusal> {
         if by.role.is_exempt() {
             return Ok(Moderated::Shown);
         }
-        let (now, at_ms) = (self.origin.elapsed(), barrage_clock::unix_ms());
-        let (id, class) = (post.id(), post.class());
-        let candidate = Candidate { room, user: &by.user, id, class, text: content.text() };
+        let at_ms = barrage_clock::unix_ms();
+        let candidate = Candidate {
+            room,
+            user: &by.user,
+            id: post.id(),
+            name: &by.name,
+            role: by.role.label(),
+            attributes: "",
+            room_rules: rules,
+            class: post.class(),
+            text: content.text(),
+        };
         let decision = match content {
             Content::Chat { .. } | Content::SuperChat { .. } => {
                 self.moderator.check(&candidate, now, at_ms).await
@@ -101,7 +112,14 @@ impl Moderation {
                 checks.step("moderation", CheckResult::Held, describe(&hit));
                 return Ok(Moderated::Held(limit(&hit)));
             }
-            Outcome::Held(hit) | Outcome::Refused(hit) => {
+            Outcome::Review(hit, masked) if !gifts::is_paid(post) => {
+                checks.step("moderation", CheckResult::Held, describe(&hit));
+                if let Some(masked) = masked {
+                    content.replace_text(&masked, self.text_chars_max)?;
+                }
+                return Ok(Moderated::Review(hit));
+            }
+            Outcome::Held(hit) | Outcome::Review(hit, _) | Outcome::Refused(hit) => {
                 checks.step("moderation", CheckResult::Refused, describe(&hit));
                 return Err(refusal(&hit));
             }
@@ -157,7 +175,7 @@ fn describe(hit: &RuleHit) -> String {
 }
 
 /// Names the kind of the rule, and not the list.
-fn limit(hit: &RuleHit) -> LimitHit {
+pub(super) fn limit(hit: &RuleHit) -> LimitHit {
     let kind = hit.rule.split(':').next().unwrap_or_default();
     LimitHit::rule(format!("moderation:{kind}"), "user")
 }
@@ -169,7 +187,12 @@ mod tests {
 
     #[test]
     fn refusal_does_not_name_the_list() {
-        let hit = RuleHit { rule: "list:ban".into(), measure: Measure::Refuse, detail: "line 7".into() };
+        let hit = RuleHit {
+            rule: "list:ban".into(),
+            measure: Measure::Refuse,
+            detail: "line 7".into(),
+            matched: None,
+        };
         let refusal = refusal(&hit);
         assert_eq!(refusal.code, Code::BadText);
         assert!(!refusal.message.contains("ban") && !refusal.message.contains("list"), "{}", refusal.message);
@@ -180,7 +203,8 @@ mod tests {
     #[test]
     fn refusal_of_a_repeat_names_the_rule() {
         for rule in ["repeat:user", "repeat:room"] {
-            let hit = RuleHit { rule: rule.into(), measure: Measure::Refuse, detail: String::new() };
+            let (rule, detail) = (rule.into(), String::new());
+            let hit = RuleHit { rule, measure: Measure::Refuse, detail, matched: None };
             let refusal = refusal(&hit);
             assert_eq!((refusal.code, refusal.retry_after_ms), (Code::RateLimited, Some(REPEAT_RETRY_MS)));
             assert_eq!(refusal.limit.unwrap().rule, "moderation:repeat");

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use barrage_bus::{Bus, Draft, Receipt, Settings};
 use barrage_counters::Quota;
-use barrage_moderation::Moderator;
-use barrage_protocol::code::Refusal;
+use barrage_moderation::{Moderator, RuleHit};
+use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::poll::VoteAnswer;
-use barrage_protocol::post::{Post, PostAnswer};
+use barrage_protocol::post::{Outcome, Post, PostAnswer};
 use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::{Identity, Role};
 use tokio_util::sync::CancellationToken;
@@ -19,14 +19,16 @@ use super::gifts::{self, GiftList};
 use super::limit::{Limits, OfferedRate};
 use super::moderate::{GiftNames, Moderated, Moderation};
 use super::pulses::Pulses;
-use super::{check, commit, switch};
+use super::{check, commit, moderate, switch};
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::poll::PollControl;
 use crate::record::{AuditQueue, CheckResult, PostChecks, PostContext, PostRecords, RequestTrace};
+use crate::review::{Queued, ReviewControl};
 use crate::room::{RoomControl, in_room};
+use crate::words::WordsControl;
 
 /// Maximum posts in one package; a larger package is refused.
 const PACKAGE_POSTS_MAX: usize = 64;
@@ -44,6 +46,8 @@ pub(crate) struct PipelineParts {
     pub(crate) audit: Arc<AuditQueue>,
     pub(crate) records: PostRecords,
     pub(crate) polls: Arc<PollControl>,
+    pub(crate) reviews: Arc<ReviewControl>,
+    pub(crate) words: Arc<WordsControl>,
 }
 
 /// Checks posts, publishes those that pass, and records all.
@@ -59,6 +63,8 @@ pub(crate) struct PostPipeline {
     polls: Arc<PollControl>,
     records: PostRecords,
     control: RoomControl,
+    reviews: Arc<ReviewControl>,
+    words: Arc<WordsControl>,
     text_chars_max: usize,
     gift_role_min: Role,
 }
@@ -85,6 +91,8 @@ enum Checked {
     Ready(Draft, Option<VoteAnswer>),
     /// Held, or a like: nothing is to be published.
     Answered(PostAnswer),
+    /// A rule wants a moderator to decide.
+    Review(Draft, RuleHit),
 }
 
 impl PostPipeline {
@@ -100,7 +108,7 @@ impl PostPipeline {
         let prices = gift_config::prices(&config.gifts, config.amount_minor_max)?;
         let gifts = GiftList::new(prices, config.amount_minor_max);
         let gift_names = if gifts.is_fixed() { GiftNames::Platform } else { GiftNames::Senders };
-        let PipelineParts { bus, quota, moderator, control, audit, records, polls } = parts;
+        let PipelineParts { bus, quota, moderator, control, audit, records, polls, reviews, words } = parts;
         let limits = config.limits.clone();
         Ok(PostPipeline {
             bus,
@@ -111,6 +119,8 @@ impl PostPipeline {
             polls,
             records,
             control,
+            reviews,
+            words,
             text_chars_max: config.text_chars_max,
             gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
         })
@@ -188,10 +198,29 @@ impl PostPipeline {
                 Err(refusal) => Err(refusal),
             },
             Ok(Checked::Answered(answer)) => Ok(answer),
+            Ok(Checked::Review(draft, hit)) => self.review(&draft, &hit).await,
             Err(refusal) => Err(refusal),
         };
         context.end(&result);
         result.map(|answer| PostAnswer { trace: trace.id(), ..answer })
+    }
+
+    /// Puts a post into the review queue of its room, and answers where it is.
+    async fn review(&self, draft: &Draft, hit: &RuleHit) -> Result<PostAnswer, Refusal> {
+        Ok(match self.reviews.enqueue(draft, hit).await? {
+            Queued::Waiting(id) | Queued::Denied(id) => {
+                PostAnswer { review: Some(id), ..commit::held(moderate::limit(hit)) }
+            }
+            Queued::Overflowed => commit::held(LimitHit::rule("moderation:review_full", "room")),
+            Queued::Approved(sequence) => PostAnswer {
+                outcome: Outcome::Duplicate,
+                sequence: Some(sequence),
+                limit: None,
+                review: None,
+                trace: None,
+                vote: None,
+            },
+        })
     }
 
     /// Publishes drafts. Those of a sampled request carry its trace.
@@ -264,6 +293,8 @@ impl PostPipeline {
             match self.check(&request, &mut context.checks).await? {
                 Checked::Ready(draft, _) => drafts.push(draft),
                 Checked::Answered(answer) => hold = answer.limit,
+                // A package is shown whole or not at all: its parts are not reviewed one by one.
+                Checked::Review(_, hit) => hold = Some(moderate::limit(&hit)),
             }
         }
         if let Some(limit) = hold {
@@ -303,8 +334,14 @@ impl PostPipeline {
         if slow_mode_secs > 0 && gifts::obeys_room(post) {
             self.limits.slow_mode(room, by, post.id(), slow_mode_secs, checks).await?;
         }
-        match self.moderation.check(room, by, post, &mut content, checks).await? {
+        let (rules, now) = (self.words.rules(&settings, room).await, self.words.now());
+        let rules = (rules.as_deref(), now);
+        match self.moderation.check(room, by, post, rules, &mut content, checks).await? {
             Moderated::Shown => {}
+            Moderated::Review(hit) => {
+                let request = PostRequest { by, ..*request };
+                return Ok(Checked::Review(self.draft(&request, content, &settings, now_ms)?, hit));
+            }
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
         }
         // A chat that the quota holds is a vote, too.

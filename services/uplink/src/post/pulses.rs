@@ -67,7 +67,7 @@ impl Pulses {
             }
             Err(_) => Outcome::Duplicate,
         };
-        Ok(PostAnswer { outcome, sequence: None, limit: None, trace: None, vote: None })
+        Ok(PostAnswer { outcome, sequence: None, limit: None, review: None, trace: None, vote: None })
     }
 
     /// Adds to the room's sum. Returns the sum when it is to be published now.

@@ -23,7 +23,9 @@ use crate::config::UplinkConfig;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
 use crate::record::{AuditQueue, CheckLog, PostRecords, RequestTrace};
+use crate::review::{ReviewControl, ReviewParts};
 use crate::room::RoomControl;
+use crate::words::{WordsControl, WordsParts};
 
 struct Site {
     pipeline: PostPipeline,
@@ -72,14 +74,33 @@ impl Site {
             ledger: ledger.clone(),
             metrics: metrics.clone(),
         };
+        let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
+        let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
+        let moderator = Arc::new(moderator);
+        let reviews = Arc::new(ReviewControl::new(ReviewParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            metrics: metrics.clone(),
+        }));
+        let words = Arc::new(WordsControl::new(WordsParts {
+            bus: Arc::clone(&bus),
+            store,
+            control: control.clone(),
+            audit: Arc::clone(&audit),
+            moderator: Arc::clone(&moderator),
+        }));
         let parts = PipelineParts {
             polls: Arc::new(PollControl::new(polls, &config.polls).unwrap()),
             bus: Arc::clone(&bus),
             quota,
-            moderator: Arc::new(moderator),
+            moderator,
             control,
             audit,
             records: PostRecords::new(&ledger, Arc::clone(&check_log), recorder, metrics.clone()),
+            reviews,
+            words,
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
         let site = Site { pipeline, bus, check_log, room: "demo".parse().unwrap(), _folder: folder };

@@ -173,6 +173,7 @@ mod tests {
             outcome: Outcome::Held,
             sequence: None,
             limit: None,
+            review: None,
             trace: None,
             vote: None,
         }));
@@ -185,6 +186,7 @@ mod tests {
             outcome: Outcome::Broadcast,
             sequence: None,
             limit: None,
+            review: None,
             trace: None,
             vote: None,
         }));

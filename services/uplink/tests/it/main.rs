@@ -8,5 +8,6 @@ mod guests;
 mod history;
 mod polls;
 mod posts;
+mod reviews;
 mod site;
 mod tunnel;

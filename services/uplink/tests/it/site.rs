@@ -39,6 +39,11 @@ pub(crate) struct Site {
 impl Site {
     /// Starts an uplink with the room `demo`.
     pub(crate) async fn start(config: UplinkConfig) -> Self {
+        Site::with_moderation(config, ModerationConfig::default()).await
+    }
+
+    /// Starts an uplink with rules of moderation, and the room `demo`.
+    pub(crate) async fn with_moderation(config: UplinkConfig, moderation: ModerationConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::new();
         let file = EmbeddedBus::file(folder.path());
@@ -70,7 +75,7 @@ impl Site {
         let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
         let breakers = BreakerMetrics::new(&registry).unwrap();
         let metrics = ModerationMetrics::new(&registry).unwrap();
-        let moderator = Arc::new(Moderator::new(ModerationConfig::default(), metrics, &breakers).unwrap());
+        let moderator = Arc::new(Moderator::new(moderation, metrics, &breakers).unwrap());
         let parts = Parts {
             bus: Arc::clone(&bus),
             store: Arc::clone(&store),

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::admin::{
-    AuditCommand, EventClassArgument, FleetCommand, GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand,
-    RecorderCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand,
+    AuditCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand,
+    RecorderCommand, ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
 };
 
 /// One call of the admin API: an operation of its description, with values for the parameters.
@@ -97,6 +97,8 @@ impl Call {
                 Call::new("gateway_show").at(self.gateway.as_ref())
             }
             "gateway_set_factors" => Call::new("gateway_factors"),
+            "review_decide" | "review_set_fallback" => Call::new("review_list").path("room", &room()),
+            "words_set" => Call::new("words_show").path("room", &room()),
             "trace_set" => Call::new("trace_show"),
             "webhook_replay" | "webhook_enable" => {
                 let endpoint = value_of("endpoint").unwrap_or_default();
@@ -177,6 +179,46 @@ impl Verb for UserCommand {
                 .query("limit", limit.as_ref()),
             UserCommand::Revoke { user } => Call::new("user_revoke").path("user", user),
             UserCommand::RevokeAll { yes } => Call::new("user_revoke_all").body(json!({ "all": yes })),
+        }
+    }
+}
+
+impl Verb for ReviewCommand {
+    fn call(&self) -> Call {
+        match self {
+            ReviewCommand::List { room } => Call::new("review_list").path("room", room),
+            ReviewCommand::Decide { review, decision, room, time, reason } => {
+                let fields = [
+                    ("decision", Some(json!(decision.label()))),
+                    ("secs", time.map(|time| json!(time.as_secs()))),
+                    ("reason", reason.as_ref().map(|reason| json!(reason))),
+                ];
+                Call::new("review_decide").path("room", room).path("review", review).body(present(fields))
+            }
+            ReviewCommand::SetFallback { room, fallback, after } => {
+                let fallback = match fallback {
+                    FallbackWord::Approve => Some(json!("approve")),
+                    FallbackWord::Deny => Some(json!("deny")),
+                    FallbackWord::None => None,
+                };
+                let secs = after.map(|after| json!(after.as_secs()));
+                let fields = [("fallback", fallback), ("fallback_secs", secs)];
+                Call::new("review_set_fallback").path("room", room).body(present(fields))
+            }
+        }
+    }
+}
+
+impl Verb for WordsCommand {
+    fn call(&self) -> Call {
+        match self {
+            WordsCommand::Show { room } => Call::new("words_show").path("room", room),
+            WordsCommand::Set { room, rules } => {
+                Call::new("words_set").path("room", room).body(rules.clone())
+            }
+            WordsCommand::Test { room, text } => {
+                Call::new("words_test").path("room", room).body(json!({ "text": text }))
+            }
         }
     }
 }

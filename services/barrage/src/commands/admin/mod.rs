@@ -136,6 +136,7 @@ mod tests {
             "room", "user", "message", "poll", "gateway", "switch", "trace", "prewarm", "audit", "fleet",
             "recorder",
             "webhook",
+            "review", "words",
         ];
         let cli = Cli::command();
         let mut verbs = BTreeSet::new();

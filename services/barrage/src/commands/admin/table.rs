@@ -35,6 +35,7 @@ const ROWS: &[Rows] = &[
     ("message_broadcast", "failures", &["room", "code"]),
     ("poll_list", "polls", &["id", "question", "options", "votes", "ends_ms", "closed_ms"]),
     ("prewarm_list", "prewarms", &["id", "at", "room", "viewers", "lasts_secs"]),
+    ("review_list", "reviews", &["id", "kind", "user", "rule", "matched", "lock.by", "message.text"]),
     ("room_list", "rooms", &["id", "title", "closed", "mute_all", "slow_mode_secs"]),
     (
         "room_settings",
@@ -53,6 +54,9 @@ const ROWS: &[Rows] = &[
         "endpoints",
         &["name", "url", "events", "pending", "delivered", "failed", "disabled_reason"],
     ),
+    ("words_show", "figures", &["name", "texts", "hits", "percent", "summary"]),
+    ("words_set", "figures", &["name", "texts", "hits", "percent", "summary"]),
+    ("words_test", "hits", &["rule", "action", "shadow", "matched"]),
     ("user_restrictions", "restrictions", &["user", "muted_until", "kicked_until"]),
 ];
 

@@ -21,6 +21,9 @@ const READS: &[(&str, &[&str])] = &[
     ("prewarm_list", &["prewarm", "list"]),
     ("audit_list", &["audit", "list", "--limit", "5"]),
     ("fleet_list", &["fleet", "list"]),
+    ("review_list", &["review", "list", "demo"]),
+    ("words_show", &["words", "show", "demo"]),
+    ("words_test", &["words", "test", "demo", "a leak"]),
     ("trace_show", &["trace", "show"]),
     ("webhook_list", &["webhook", "list"]),
     ("poll_list", &["poll", "list", "demo"]),
@@ -37,6 +40,7 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("user_unmute", &["user", "unmute", "u", "--room", "new"]),
     ("user_unkick", &["user", "unkick", "u", "--room", "new"]),
     ("user_revoke", &["user", "revoke", "u"]),
+    ("review_set_fallback", &["review", "set-fallback", "new", "deny", "--after", "5m"]),
     ("message_broadcast", &["message", "broadcast", "Maintenance at ten"]),
     ("switch_set", &["switch", "set", "no-likes", "true"]),
     (

@@ -46,6 +46,7 @@ fn public() -> Vec<Case> {
 /// Requests of those who run a room, on the public listener.
 fn acting() -> Vec<Case> {
     let role = json!({ "id": "r1", "role": "moderator", "reason": "helps" });
+    let rules = json!([{ "name": "ask", "words": ["leak"], "action": "review", "shadow": true }]);
     let act = |id: &str, action: Value| json!({ "id": id, "action": action, "reason": "spam" });
     vec![
         ("action_send", "/v1/rooms/demo/actions", act("a1", json!({ "type": "announce", "text": "soon" }))),
@@ -66,6 +67,20 @@ fn acting() -> Vec<Case> {
         ("vote_send", "/v1/rooms/demo/polls/p1/votes", json!({ "option": 1 })),
         ("role_put", "/v1/rooms/demo/roles/u", role.clone()),
         ("role_put", "/v1/rooms/none/roles/u", role),
+        ("room_words_set", "/v1/rooms/demo/words", json!({ "rules": rules })),
+        ("room_words_set", "/v1/rooms/demo/words", json!({ "version": 7, "rules": rules })),
+        ("room_words", "/v1/rooms/demo/words", Value::Null),
+        ("room_words_test", "/v1/rooms/demo/words/test", json!({ "text": "a leak" })),
+        ("room_reviews_set", "/v1/rooms/demo/reviews", json!({ "fallback": "deny", "fallback_secs": 60 })),
+        ("report_send", "/v1/rooms/demo/reports", json!({ "user": "u", "reason": "rude" })),
+        ("room_reviews", "/v1/rooms/demo/reviews", Value::Null),
+        // The id of the reports about a user is made of the room and the user.
+        (
+            "review_decide",
+            "/v1/rooms/demo/reviews/rv-f07ecb2efe9ff81c482e3b79",
+            json!({ "decision": "take" }),
+        ),
+        ("room_review_decide", "/v1/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
     ]
 }
 
@@ -123,6 +138,12 @@ fn admin() -> Vec<Case> {
         ("webhook_replay", "/v1/admin/webhooks/none/replay", json!({ "event": "demo/1" })),
         ("webhook_replay", "/v1/admin/webhooks/none/replay", json!({})),
         ("webhook_enable", "/v1/admin/webhooks/none/enable", Value::Null),
+        ("words_set", "/v1/admin/rooms/demo/words", json!({ "rules": [] })),
+        ("words_show", "/v1/admin/rooms/demo/words", Value::Null),
+        ("words_test", "/v1/admin/rooms/demo/words/test", json!({ "text": "a leak" })),
+        ("review_set_fallback", "/v1/admin/rooms/demo/reviews", json!({ "fallback_secs": 0 })),
+        ("review_list", "/v1/admin/rooms/demo/reviews", Value::Null),
+        ("review_decide", "/v1/admin/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
         ("switch_list", "/v1/admin/switches", Value::Null),
         ("switch_set", "/v1/admin/switches/no-likes", json!({ "value": true })),
         ("switch_set", "/v1/admin/switches/none", json!({ "value": true })),

@@ -179,12 +179,14 @@ impl SettingsView {
         self.settings.send_modify(|settings| {
             let settings = Arc::make_mut(settings);
             if is_all {
-                // Rooms, their roles, actions and attributes, and revocations never leave the bucket. One that
-                // is missing was not read yet, so the known value stays. Restrictions end by themselves.
-                let Settings { rooms, roles, actions, attributes, revocations, .. } =
+                // Rooms with their roles, actions, attributes, reviews and words, and revocations never leave
+                // the bucket. One that is missing was not read yet, so the known value stays. Restrictions
+                // end by themselves.
+                let Settings { rooms, roles, actions, attributes, reviews, words, revocations, .. } =
                     std::mem::take(settings);
+                let empty = Settings::default();
                 *settings =
-                    Settings { rooms, roles, actions, attributes, revocations, ..Settings::default() };
+                    Settings { rooms, roles, actions, attributes, reviews, words, revocations, ..empty };
             }
             for entry in &entries {
                 if apply(settings, entry).is_none() {

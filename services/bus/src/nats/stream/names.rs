@@ -118,6 +118,8 @@ impl SettingKey {
             SettingKey::Roles(room) => format!("roles.{room}"),
             SettingKey::Actions(room) => format!("actions.{room}"),
             SettingKey::Attributes(room) => format!("attributes.{room}"),
+            SettingKey::Reviews(room) => format!("reviews.{room}"),
+            SettingKey::Words(room) => format!("words.{room}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -134,6 +136,8 @@ impl SettingKey {
             ("roles", Some(room), None) => SettingKey::Roles(room.parse().ok()?),
             ("actions", Some(room), None) => SettingKey::Actions(room.parse().ok()?),
             ("attributes", Some(room), None) => SettingKey::Attributes(room.parse().ok()?),
+            ("reviews", Some(room), None) => SettingKey::Reviews(room.parse().ok()?),
+            ("words", Some(room), None) => SettingKey::Words(room.parse().ok()?),
             ("restriction", Some(room), Some(user)) => {
                 SettingKey::Restriction(room.parse().ok()?, unescape(user)?.parse().ok()?)
             }
@@ -186,7 +190,9 @@ mod tests {
                 SettingKey::Room(room.clone()),
                 SettingKey::Roles(room.clone()),
                 SettingKey::Actions(room.clone()),
-                SettingKey::Attributes(room),
+                SettingKey::Attributes(room.clone()),
+                SettingKey::Reviews(room.clone()),
+                SettingKey::Words(room),
                 SettingKey::Revocation(None),
                 SettingKey::Revocation(Some(user)),
             ] {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{
-    ActionRecord, ActionResult, Bus, BusConfig, BusError, Change, ChangeError, Prewarm, Restriction,
-    RestrictionKind, RoomPatch, RoomSettings,
+    ActionRecord, ActionResult, Bus, BusConfig, BusError, Change, ChangeError, HeldMessage, Prewarm,
+    Restriction, RestrictionKind, ReviewChange, ReviewItem, RoomPatch, RoomSettings, Verdict,
 };
 use barrage_protocol::action::RoomRole;
-use barrage_protocol::{RoomId, Sequence, UserId};
+use barrage_protocol::review::{Review, ReviewDecision, ReviewKind};
+use barrage_protocol::words::{WordAction, WordRule};
+use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use serde_json::json;
 
 use super::WAIT_MAX;
@@ -68,7 +70,19 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     assert_eq!(conflict, Err(BusError::Refused(ChangeError::ActionConflict)));
     let result = ActionResult { sequence: Some(Sequence(9)), until_ms: Some(far) };
     bus.change(Change::EndAction { room: room("a"), key: u64::MAX, result }).await.unwrap();
+    for n in 0..5 {
+        // Together they are larger than a value was allowed to be.
+        let change = ReviewChange::Add(Box::new(waiting(&format!("rv-{n}"), 30_000)));
+        bus.change(Change::Review { room: room("a"), change }).await.unwrap();
+    }
+    let rule =
+        WordRule { name: "w".into(), words: vec!["x".into()], action: WordAction::Review, shadow: true };
+    let words = |expected| Change::Words { room: room("a"), rules: vec![rule.clone()], expected };
+    assert_eq!(bus.change(words(Some(0))).await.unwrap().words().version, 1);
+    let nowhere = Change::Words { room: room("c"), rules: vec![], expected: None };
+    assert_eq!(bus.change(nowhere).await, Err(BusError::Refused(ChangeError::UnknownRoom)));
     let before = settings.borrow().clone();
+    assert_eq!((before.reviews[&room("a")].items().len(), before.words[&room("a")].rules.len()), (5, 1));
     assert_eq!(before.roles[&room("a")].given(&user("u:2")), RoomRole::Moderator);
     assert_eq!(before.actions[&room("a")].find(u64::MAX).unwrap().result, Some(result));
     assert_eq!((before.revocations.all_before, before.revocations.by_user.len()), (Some(5), 1));
@@ -78,8 +92,56 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     assert_eq!((settings.rooms.len(), settings.switches.hold_chat), (2, true));
     assert_eq!(settings.restrictions, before.restrictions);
     assert_eq!((&settings.roles, &settings.actions), (&before.roles, &before.actions));
+    assert_eq!((&settings.reviews, &settings.words), (&before.reviews, &before.words));
     assert_eq!(settings.revocations, before.revocations);
     assert_eq!(settings.sampling, before.sampling);
+}
+
+fn waiting(id: &str, text_bytes: usize) -> ReviewItem {
+    let review = Review {
+        id: id.parse().unwrap(),
+        kind: ReviewKind::Message,
+        user: "u".parse().unwrap(),
+        rule: "links".into(),
+        detail: String::new(),
+        matched: None,
+        message: Some(json!({ "text": "x".repeat(text_bytes) })),
+        report: None,
+        at_ms: 1,
+        lock: None,
+        fallback_at_ms: None,
+    };
+    let held = HeldMessage { class: Class::Chat, id: id.parse().unwrap(), fingerprint: 1 };
+    ReviewItem { review, held: Some(held), verdict: None }
+}
+
+pub(crate) async fn a_review_is_decided_once_by_two_processes<E: Engine>() {
+    let engine = E::start(BusConfig::default()).await;
+    let (one, other) = (engine.bus(), engine.another().await);
+    let room: RoomId = "a".parse().unwrap();
+    one.change(Change::Patch(room.clone(), RoomPatch::Ensure { title: "A".into() })).await.unwrap();
+    let change = |change| Change::Review { room: room.clone(), change };
+    for n in 0..10 {
+        let id = format!("rv-{n}");
+        one.change(change(ReviewChange::Add(Box::new(waiting(&id, 10))))).await.unwrap();
+        let decide = |by: &str, decision| {
+            let (by, after) = (by.parse().unwrap(), Sequence::ZERO);
+            let verdict = Verdict { decision, by, at_ms: 1, mute_secs: 0, after };
+            change(ReviewChange::Decide { id: id.parse().unwrap(), verdict })
+        };
+        let (approved, denied) = tokio::join!(
+            one.change(decide("a", ReviewDecision::Approve)),
+            other.change(decide("b", ReviewDecision::Deny)),
+        );
+        let (by, refused) = match (&approved, &denied) {
+            (Ok(_), Err(error)) => ("a", error),
+            (Err(error), Ok(_)) => ("b", error),
+            both => panic!("{both:?}"),
+        };
+        let expected = matches!(refused, BusError::Refused(ChangeError::ReviewDecided { by: first, .. })
+            if first.as_str() == by);
+        assert!(expected, "{refused:?}");
+    }
 }
 
 pub(crate) async fn concurrent_changes_of_two_processes_both_take_effect<E: Engine>() {

@@ -1,0 +1,81 @@
+//! Changes applied to single values of the settings.
+
+use super::*;
+use crate::settings::room::Prewarm;
+use barrage_protocol::Sequence;
+use barrage_protocol::state::PinnedMessage;
+
+const NOW_MS: u64 = 1_800_000_000_000;
+
+fn room() -> RoomId {
+    "r".parse().unwrap()
+}
+
+fn patched(current: Option<&RoomSettings>, patch: RoomPatch) -> Result<RoomSettings, ChangeError> {
+    let current = current.cloned().map(Setting::Room);
+    let after = Change::Patch(room(), patch).apply(current.as_ref(), NOW_MS)?;
+    Ok(after.unwrap().room().cloned().unwrap())
+}
+
+#[test]
+fn a_patch_changes_one_thing_and_keeps_the_others() {
+    let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
+    let put =
+        |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
+    let pinned = PinnedMessage { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
+    let mut room = patched(None, put(Some("A"))).unwrap();
+    let patches = [
+        RoomPatch::MuteAll(true),
+        RoomPatch::SlowMode { secs: 5 },
+        RoomPatch::SetPrewarm(prewarm),
+        RoomPatch::Pin(pinned.clone()),
+        RoomPatch::Close,
+    ];
+    for patch in patches {
+        room = patched(Some(&room), patch).unwrap();
+    }
+    let expected = RoomSettings {
+        title: "A".into(),
+        closed: true,
+        mute_all: true,
+        slow_mode_secs: 5,
+        stream_started_at_ms: NOW_MS,
+        pinned: Some(pinned),
+        prewarms: vec![prewarm],
+        attribute_rules: vec![],
+        version: NOW_MS + 5,
+        pinned_version: NOW_MS + 4,
+        ..RoomSettings::default()
+    };
+    assert_eq!(room, expected);
+    let opened = patched(Some(&room), put(None)).unwrap();
+    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 6, ..expected.clone() });
+    let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
+    assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
+    let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
+    assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 6, ..expected });
+    let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
+    assert_eq!(other, cancelled, "another message is pinned");
+    let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
+    assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 7));
+    let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
+    assert_eq!(again, Err(ChangeError::UnknownPrewarm));
+}
+
+#[test]
+fn a_patch_of_an_unknown_room_is_refused() {
+    for patch in [RoomPatch::MuteAll(true), RoomPatch::SlowMode { secs: 5 }, RoomPatch::Close] {
+        assert_eq!(patched(None, patch), Err(ChangeError::UnknownRoom));
+    }
+}
+
+#[test]
+fn a_restriction_that_is_over_is_removed() {
+    let user: UserId = "u".parse().unwrap();
+    let mute = Restriction { kind: RestrictionKind::Mute, until_ms: NOW_MS };
+    let change = Change::Restrict { room: room(), user: user.clone(), restriction: mute };
+    assert_eq!(change.apply(None, NOW_MS), Ok(None));
+    let both = Restrictions { mute_until_ms: Some(NOW_MS - 1), kick_until_ms: Some(NOW_MS + 1) };
+    let lift = Change::Lift { room: room(), user, kind: RestrictionKind::Kick };
+    assert_eq!(lift.apply(Some(&Setting::Restrictions(both)), NOW_MS), Ok(None));
+}
