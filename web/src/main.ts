@@ -7,6 +7,7 @@ import { Connection } from './net/connection.ts';
 import { byId, element, icon } from './page/dom.ts';
 import { Entry } from './net/entry.ts';
 import { entryOrigins } from './net/asking.ts';
+import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
 import { count, inLanguage, isolated, roleKey, switchLanguage, t, translatePage } from './page/i18n.ts';
 import { Identity } from './net/identity.ts';
@@ -60,6 +61,7 @@ toggle.addEventListener('click', () => {
 });
 
 let pastShown = false;
+let emotesLoaded: Promise<void> | undefined;
 const connection = new Connection(identity, entry, {
   state: (state) => {
     status.state(state);
@@ -73,6 +75,7 @@ const connection = new Connection(identity, entry, {
     poll.enable(identity.canSend);
     const running = readPoll(hello.state?.poll?.value);
     if (running) poll.open(running);
+    emotesLoaded ??= loadEmotes(room, identity, entry);
     if (!pastShown) void showPast(hello.sequence);
     pastShown = true;
   },
@@ -139,6 +142,12 @@ function showSignal(signal: Signal, at: number | null): void {
     case 'slow_mode':
       if (signal.secs) list.say('slowMode', { secs: signal.secs });
       else list.say('slowModeOff');
+      break;
+    case 'emotes':
+      void loadEmotes(room, identity, entry);
+      break;
+    case 'speak':
+      list.say(signal.shield ? 'shieldUp' : 'speakRules');
       break;
     case 'recall':
       if (signal.sequence === undefined) break;
@@ -261,6 +270,7 @@ function riseHeart(): void {
 
 async function showPast(sequence: number): Promise<void> {
   if (sequence <= 0) return;
+  await emotesLoaded;
   for (const { body, sequence: at } of await past(room, sequence, identity, entry)) {
     if (!hidden.has(body.user, at)) list.add(body, at, originOf(body.user));
   }

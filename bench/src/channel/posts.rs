@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barrage_client::{Sender, SenderConfig};
 use barrage_protocol::RoomId;
-use barrage_protocol::post::{Post, Style};
+use barrage_protocol::post::Post;
 use clap::Args;
 use serde_json::json;
 use tokio::sync::{Mutex, Semaphore, mpsc};
@@ -102,5 +102,5 @@ pub(super) fn chat(n: u64) -> Post {
     let text = format!("{:x}{n:x}", now.rotate_left(17) ^ u128::from(n));
     let text: String = text.bytes().map(|digit| char::from(b'a' + digit % 23)).collect();
     let id = format!("{now:x}-{n:x}");
-    Post::Chat { id: id.parse().unwrap(), text, style: Style::default() }
+    Post::chat(id.parse().unwrap(), text)
 }

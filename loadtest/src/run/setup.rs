@@ -97,6 +97,7 @@ fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, 
         role,
         exp: now_secs + secs,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     };
     keyring.mint(claims).map_err(|error| LoadtestError::cannot_run("a token cannot be signed", error))

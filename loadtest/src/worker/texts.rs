@@ -60,7 +60,7 @@ impl Texts {
                     Texts::Written(texts) => texts[random.random_range(0..texts.len())].clone(),
                     Texts::Long(chars) => (0..*chars).map(|_| random.random_range(CHARS)).collect(),
                 };
-                Post::Chat { id, text, style: Style::default() }
+                Post::chat(id, text)
             }
             Kind::Gift => {
                 let (name, price_minor) = GIFTS[random.random_range(0..GIFTS.len())];
@@ -82,7 +82,7 @@ fn text(bytes: u32, random: &mut SmallRng) -> String {
 pub(crate) fn dumped(post: &DumpedPost, id: MessageId, random: &mut SmallRng) -> Post {
     let text = text(post.bytes, random);
     match post.kind {
-        Kind::Chat => Post::Chat { id, text, style: Style::default() },
+        Kind::Chat => Post::chat(id, text),
         Kind::Gift if post.bytes <= GIFT_NAME_BYTES_MAX => {
             Post::Gift { id, gift: Gift { name: text, count: 1, price_minor: 100, combo: None } }
         }
@@ -96,7 +96,7 @@ pub(crate) fn recorded(item: &Item, id: MessageId) -> (Kind, Post) {
     match &item.kind {
         ItemKind::Chat { text, color, .. } => {
             let style = Style { color: *color & 0xff_ffff, ..Style::default() };
-            (Kind::Chat, Post::Chat { id, text: text.clone(), style })
+            (Kind::Chat, Post::styled_chat(id, text.clone(), style))
         }
         ItemKind::Gift { name, count, price_minor } => {
             let gift = Gift { name: name.clone(), count: *count, price_minor: *price_minor, combo: None };

@@ -40,6 +40,7 @@ pub use settings::Settings;
 pub use settings::action::{ACTIONS_PER_ROOM_MAX, ActionLog, ActionRecord, ActionResult};
 pub use settings::attribute::{AttributeChange, RoomAttributes, removed_version};
 pub use settings::change::{Change, Changed, Setting};
+pub use settings::emotes::EmoteWords;
 pub use settings::error::{ChangeError, PREWARMS_MAX};
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
 pub use settings::review::{
@@ -48,7 +49,7 @@ pub use settings::review::{
 };
 pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
-pub use settings::room::{Prewarm, RoomPatch, RoomSettings};
+pub use settings::room::{Prewarm, RoomPatch, RoomSettings, Shield};
 pub use settings::sampling::SamplingOverlay;
 pub use settings::switch::{SwitchError, SwitchView, Switches};
 pub use settings::words::{ROOM_WORDS_MAX, RoomWords, WORD_RULES_MAX};

@@ -3,6 +3,7 @@
 pub(crate) mod action;
 pub(crate) mod attribute;
 pub(crate) mod change;
+pub(crate) mod emotes;
 pub(crate) mod error;
 pub(crate) mod restriction;
 pub(crate) mod review;
@@ -25,6 +26,7 @@ use barrage_protocol::{RoomId, UserId};
 use self::action::ActionLog;
 use self::attribute::RoomAttributes;
 use self::change::{Setting, SettingKey};
+use self::emotes::EmoteWords;
 use self::restriction::{Restriction, Restrictions};
 use self::review::ReviewQueue;
 use self::revocation::Revocations;
@@ -51,6 +53,10 @@ pub struct Settings {
     pub reviews: HashMap<RoomId, ReviewQueue>,
     /// Words of rooms that have some.
     pub words: HashMap<RoomId, RoomWords>,
+    /// Emotes of all rooms.
+    pub platform_emotes: EmoteWords,
+    /// Emotes of single rooms; rooms without any are absent.
+    pub room_emotes: HashMap<RoomId, EmoteWords>,
     /// Switches that operators set; the default until one is set.
     pub switches: Switches,
     /// Sampling of traces, as far as it differs from the configuration. The same allocation until a
@@ -105,6 +111,8 @@ impl Settings {
             SettingKey::Attributes(room) => self.attributes.get(room).cloned().map(Setting::Attributes),
             SettingKey::Reviews(room) => self.reviews.get(room).cloned().map(Setting::Reviews),
             SettingKey::Words(room) => self.words.get(room).cloned().map(Setting::Words),
+            SettingKey::Emotes(None) => Some(Setting::Emotes(self.platform_emotes.clone())),
+            SettingKey::Emotes(Some(room)) => self.room_emotes.get(room).cloned().map(Setting::Emotes),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
             SettingKey::Revocation(Some(user)) => {
                 self.revocations.by_user.get(user).copied().map(Setting::RevokedBefore)
@@ -142,6 +150,12 @@ impl Settings {
             (SettingKey::Reviews(room), _) => drop(self.reviews.remove(&room)),
             (SettingKey::Words(room), Some(Setting::Words(words))) => drop(self.words.insert(room, words)),
             (SettingKey::Words(room), _) => drop(self.words.remove(&room)),
+            (SettingKey::Emotes(None), Some(Setting::Emotes(emotes))) => self.platform_emotes = emotes,
+            (SettingKey::Emotes(None), _) => self.platform_emotes = EmoteWords::default(),
+            (SettingKey::Emotes(Some(room)), Some(Setting::Emotes(emotes))) => {
+                self.room_emotes.insert(room, emotes);
+            }
+            (SettingKey::Emotes(Some(room)), _) => drop(self.room_emotes.remove(&room)),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

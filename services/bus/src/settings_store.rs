@@ -13,6 +13,9 @@ use crate::settings::change::{Change, Changed};
 use crate::settings::error::{ChangeError, PREWARMS_MAX};
 use crate::settings::room::RoomPatch;
 
+/// Maximum rooms with a set of emotes, each of up to 768 KiB; a further set is refused.
+const EMOTE_SETS_MAX: usize = 1_000;
+
 /// Stores the settings and applies changes to them.
 #[async_trait]
 pub trait SettingsStore: Send + Sync + 'static {
@@ -73,6 +76,10 @@ impl Settings {
                 };
                 refuse_if(is_full, BusError::Full("restriction"))
             }
+            Change::Emotes { room: Some(room), set } => {
+                let is_new = !set.emotes.is_empty() && !self.room_emotes.contains_key(room);
+                refuse_if(is_new && self.room_emotes.len() >= EMOTE_SETS_MAX, BusError::Full("set of emotes"))
+            }
             Change::Revoke { user: Some(user), .. } => {
                 let known = &self.revocations.by_user;
                 let is_full = !known.contains_key(user) && known.len() >= limits.revocations_max;
@@ -99,6 +106,7 @@ impl Settings {
             | Change::BeginAction { .. }
             | Change::EndAction { .. }
             | Change::ExpireAttribute { .. }
+            | Change::Emotes { room: None, .. }
             | Change::Switch { .. }
             | Change::Sampling(_)
             | Change::Revoke { .. } => Ok(()),

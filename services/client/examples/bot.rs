@@ -25,7 +25,7 @@ pub(crate) async fn run(entry_url: &str, room: &str, token: &str) -> Result<(), 
         let name = body["name"].as_str().unwrap_or("you");
         // Made from the question, so that a restarted bot cannot answer twice.
         let id = format!("pong-{}", message.sequence.0);
-        let post = Post::Chat { id: id.parse()?, text: format!("pong, {name}"), style: Default::default() };
+        let post = Post::chat(id.parse()?, format!("pong, {name}"));
         sender.send(&room, &post).await?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(crate) async fn run(
 ) -> Result<PostAnswer, Box<dyn Error>> {
     let sender = Sender::new(SenderConfig::through_entry(entry_url, token))?;
     let id = format!("post-{:x}", rand::random::<u64>());
-    let post = Post::Chat { id: id.parse()?, text: text.to_owned(), style: Default::default() };
+    let post = Post::chat(id.parse()?, text);
     Ok(sender.send(&room.parse()?, &post).await?)
 }
 

@@ -18,6 +18,8 @@ pub enum Subject {
     User(UserId),
     /// One user in one room; other rooms count apart.
     UserInRoom(UserId, RoomId),
+    /// One text in one room, by a hash that all instances share.
+    TextInRoom(u64, RoomId),
 }
 
 impl Subject {

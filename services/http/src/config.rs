@@ -62,6 +62,9 @@ barrage_part::part! {
         /// Origins of pages that may show the viewer page in a frame, such as `https://live.example` or
         /// `https://*.live.example`. Without any, pages of the server's own origin.
         frame_ancestors: Vec<String> = Vec::new();
+        /// Origins from which the viewer page may load images of emotes, such as `https://cdn.example`.
+        /// Without any, the server's own origin.
+        image_origins: Vec<String> = Vec::new();
         /// Chain of certificates for TLS on the public listeners, in PEM. Without it, the listeners use
         /// plain HTTP, for a proxy before them. Renewed files are loaded within a minute, without a
         /// restart.

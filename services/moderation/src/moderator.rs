@@ -104,6 +104,12 @@ impl Moderator {
         check.finish(mute)
     }
 
+    /// Whether a text has an address whose host is not in `moderation.links.allow`.
+    #[must_use]
+    pub fn has_link(&self, text: &str) -> bool {
+        !self.links.find(text).is_empty()
+    }
+
     /// Checks a sender's name by the lists. A list that holds texts refuses a name, because a held
     /// name cannot be reviewed.
     #[must_use]

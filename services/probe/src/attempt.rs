@@ -104,11 +104,7 @@ impl Attempt<'_> {
             SenderConfig { deadline: self.timeout, attempt_timeout: self.timeout, ..self.sender_config() };
         let sender = Sender::with_pool(sending, &self.from.site.pool)
             .map_err(|error| Failure::new(Phase::Post, error))?;
-        let post = Post::Chat {
-            id: self.id.clone(),
-            text: "probe".into(),
-            style: barrage_protocol::post::Style::default(),
-        };
+        let post = Post::chat(self.id.clone(), "probe");
         let (room, started) = (RoomId::probe(), Instant::now());
         let mut posting = std::pin::pin!(sender.send_once(&room, &post));
         let (mut arrival, mut sampled) = (Arrival::new(self.id), None);

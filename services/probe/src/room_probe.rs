@@ -91,11 +91,7 @@ impl RoomProbe {
     pub async fn once(&mut self) -> Result<Duration, RoomProbeError> {
         let id = format!("probe-{:x}-{}", self.run_id, self.sent);
         self.sent += 1;
-        let post = Post::Chat {
-            id: id.parse().expect("made of allowed characters"),
-            text: "probe".into(),
-            style: barrage_protocol::post::Style::default(),
-        };
+        let post = Post::chat(id.parse().expect("made of allowed characters"), "probe");
         let started = barrage_clock::now();
         self.sender.send(&self.config.room, &post).await.map_err(RoomProbeError::Send)?;
         let deadline = self.config.deadline;

@@ -33,6 +33,7 @@ impl TokenSource {
                     role: Role::Probe,
                     exp: barrage_clock::since_unix_epoch().as_secs() + TOKEN_SECS,
                     nbf: None,
+                    attrs: None,
                     aud: String::new(),
                 };
                 keyring.mint(claims).map_err(|error| error.to_string())

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::AttributeRule;
+use crate::speak::SpeakRule;
 use crate::{MessageId, Sequence, UserId};
 
 /// Body of `POST /v1/rooms/{room}/actions`: one action, under an id that its sender chose.
@@ -110,6 +111,27 @@ pub enum Action {
         #[schemars(length(max = 16))]
         rules: Vec<AttributeRule>,
     },
+    /// Changes one rule of who may speak in the room.
+    Speak {
+        /// The rule with its new value.
+        rule: SpeakRule,
+    },
+    /// Raises the shield: the stored bundle of rules is in force beside those of the room. Lowered, it
+    /// leaves the room as it was set.
+    Shield {
+        /// Whether the shield is up from now on.
+        on: bool,
+    },
+    /// Stores the bundle of rules that the shield applies.
+    ShieldBundle {
+        /// Rules of the shield from now on, at most 16; those that are absent are off.
+        #[schemars(length(max = 16))]
+        rules: Vec<SpeakRule>,
+        /// Seconds between two chats of one viewer while the shield is up, 0 (off) to 3,600.
+        #[serde(default)]
+        #[schemars(range(max = 3_600))]
+        slow_mode_secs: u32,
+    },
 }
 
 impl Action {
@@ -133,6 +155,9 @@ impl Action {
             Action::Warn { .. } => "warn",
             Action::Role { .. } => "role",
             Action::AttributeRules { .. } => "attribute_rules",
+            Action::Speak { .. } => "speak",
+            Action::Shield { .. } => "shield",
+            Action::ShieldBundle { .. } => "shield_bundle",
         }
     }
 
@@ -155,7 +180,10 @@ impl Action {
             | Action::Pin { .. }
             | Action::Unpin {}
             | Action::Announce { .. }
-            | Action::AttributeRules { .. } => None,
+            | Action::AttributeRules { .. }
+            | Action::Speak { .. }
+            | Action::Shield { .. }
+            | Action::ShieldBundle { .. } => None,
         }
     }
 }

@@ -6,10 +6,12 @@
 
 pub mod action;
 pub mod attribute;
+pub mod attrs;
 pub mod batch;
 pub mod class;
 pub mod code;
 pub mod deflate;
+pub mod emote;
 pub mod entry;
 pub mod event;
 pub mod facts;
@@ -19,11 +21,13 @@ pub mod message;
 pub mod poll;
 pub mod post;
 pub mod review;
+pub mod speak;
 pub mod state;
 pub mod subprotocol;
 pub mod trace;
 pub mod words;
 
+pub use attrs::{Badge, UserAttrs};
 pub use batch::{BatchItem, BatchWriter};
 pub use class::Class;
 pub use code::{Advice, Code};

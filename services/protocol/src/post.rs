@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Class, MessageId, Sequence, TraceId};
+use crate::{Class, MessageId, Sequence, TraceId, UserId};
 
 /// Body of `POST /v1/rooms/{room}/messages`. Unknown fields are refused: a misspelt field must not
 /// be ignored.
@@ -20,6 +20,13 @@ pub enum Post {
         /// Appearance over the video; when absent: scrolling, white, of normal size.
         #[serde(default)]
         style: Style,
+        /// Position of the message of the room to which this one replies.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Sequence>,
+        /// Users whom the text addresses, at most 10, each once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 10))]
+        mentions: Vec<UserId>,
     },
     /// Gift with its count; a price of 0 makes it a free one.
     Gift {
@@ -58,6 +65,16 @@ pub enum Post {
 }
 
 impl Post {
+    /// Makes a chat of normal appearance, which replies to nothing.
+    pub fn chat(id: MessageId, text: impl Into<String>) -> Self {
+        Post::styled_chat(id, text, Style::default())
+    }
+
+    /// Makes a chat with an appearance, which replies to nothing.
+    pub fn styled_chat(id: MessageId, text: impl Into<String>, style: Style) -> Self {
+        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new() }
+    }
+
     /// Returns the id that the sender chose.
     #[must_use]
     pub fn id(&self) -> &MessageId {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::attribute::{Attribute, AttributeKey};
 use crate::poll::Poll;
+use crate::speak::SpeakRules;
 use crate::{MessageId, Sequence};
 
 /// Removed entries of one [`Keyed`] part that a reader remembers, so that an older change of them
@@ -178,6 +179,12 @@ pub struct StateSettings {
     /// Minimum seconds between two chats of one viewer; 0 while slow mode is off.
     #[serde(skip_serializing_if = "is_zero_secs")]
     pub slow_mode_secs: u32,
+    /// Rules for those who speak that are in force, with the shield's; absent while none is on.
+    #[serde(skip_serializing_if = "SpeakRules::is_open")]
+    pub speak: SpeakRules,
+    /// The room's shield is up.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shield: bool,
     /// Start of the stream in Unix milliseconds.
     pub stream_started_at_ms: u64,
 }

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest};
 use barrage_protocol::code::ErrorBody;
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
 use barrage_protocol::event::{CustomEvent, EventAnswer, EventClass, EventRequest};
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
@@ -190,6 +191,9 @@ fn every_action_has_an_example() {
         "warn",
         "role",
         "attribute_rules",
+        "speak",
+        "shield",
+        "shield_bundle",
     ];
     let actions = read::<ActionRequest>("action");
     let label = |request: &ActionRequest| match request.action {
@@ -208,10 +212,14 @@ fn every_action_has_an_example() {
         | Action::Announce { .. }
         | Action::Warn { .. }
         | Action::Role { .. }
-        | Action::AttributeRules { .. } => request.action.label(),
+        | Action::AttributeRules { .. }
+        | Action::Speak { .. }
+        | Action::Shield { .. }
+        | Action::ShieldBundle { .. } => request.action.label(),
     };
     all_shown("actions", actions.iter().map(label), &all);
     read::<RoleRequest>("role");
+    read::<EmoteSet>("emotes");
     let mut duplicates: Vec<_> =
         read::<ActionAnswer>("action-answer").iter().map(|answer| answer.duplicate).collect();
     duplicates.sort_unstable();
@@ -279,12 +287,13 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 22] = [
+    const TYPED: [&str; 23] = [
         "action",
         "action-answer",
         "role",
         "event",
         "event-answer",
+        "emotes",
         "server-frame",
         "client-frame",
         "post",

@@ -19,6 +19,7 @@ pub(crate) fn redis_key(key: &QuotaKey, rule: &Rule) -> String {
         Subject::UserInRoom(user, room) => {
             format!("barrage:{{quota:{purpose}:member:{room}:{user}}}:{kind}")
         }
+        Subject::TextInRoom(text, room) => format!("barrage:{{quota:{purpose}:text:{room}:{text:x}}}:{kind}"),
     }
 }
 
@@ -37,6 +38,7 @@ mod tests {
         let of = |subject| redis_key(&QuotaKey { purpose: "post", subject }, &rule);
         assert_eq!(of(Subject::Platform), "barrage:{quota:post:platform}:rate");
         assert_eq!(of(Subject::User(user.clone())), "barrage:{quota:post:user:a:b@c}:rate");
+        assert_eq!(of(Subject::TextInRoom(255, room.clone())), "barrage:{quota:post:text:r1:ff}:rate");
         assert_eq!(of(Subject::UserInRoom(user, room)), "barrage:{quota:post:member:r1:a:b@c}:rate");
         let address = Subject::address("2001:db8::7".parse().unwrap());
         assert_eq!(of(address), "barrage:{quota:post:address:2001:db8::}:rate");

@@ -1,6 +1,8 @@
 //! A token's claims, and the caller that a verified token names.
 
-use barrage_protocol::{RoomId, UserId};
+use std::sync::Arc;
+
+use barrage_protocol::{RoomId, UserAttrs, UserId};
 use serde::{Deserialize, Serialize};
 
 /// The JWT's claims, as this project mints them. `Keyring::mint` adds `aud` and `iat`.
@@ -20,6 +22,9 @@ pub struct Claims {
     /// Unix time in seconds before which the token is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
+    /// Attributes of the user: badges, level, membership, colour, avatar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<UserAttrs>,
     /// Audience, which must be the verifier's. `Keyring::mint` sets the configured one.
     pub aud: String,
 }
@@ -100,4 +105,6 @@ pub struct Identity {
     /// Unix time in seconds when the token was minted (`iat`), if the token has it. A revocation
     /// refuses older tokens, and tokens without `iat`.
     pub issued_at_secs: Option<u64>,
+    /// Attributes of the user, which the server stamps on messages; `None` without any.
+    pub attrs: Option<Arc<UserAttrs>>,
 }

@@ -16,6 +16,7 @@ fn claims(exp: u64) -> Claims {
         role: Role::Viewer,
         exp,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     }
 }

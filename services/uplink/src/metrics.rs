@@ -16,7 +16,7 @@ const HISTORY_BUCKETS_S: [f64; 13] =
     [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The actions of moderators, as [`Action::label`] names them.
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 19] = [
     "recall",
     "purge",
     "clear",
@@ -33,6 +33,9 @@ const ACTIONS: [&str; 16] = [
     "warn",
     "role",
     "attribute_rules",
+    "speak",
+    "shield",
+    "shield_bundle",
 ];
 
 /// Values of the label `outcome` of votes.

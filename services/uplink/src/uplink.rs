@@ -10,9 +10,10 @@ use barrage_ledger::Ledger;
 use barrage_moderation::Moderator;
 use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::post::{Post, PostAnswer};
 use barrage_recorder::Recorder;
-use barrage_store::Store;
+use barrage_store::{AuditRecord, Store};
 use barrage_token::{Identity, Keyring};
 use barrage_trace::Tracer;
 use tokio::time::MissedTickBehavior;
@@ -210,6 +211,16 @@ impl Uplink {
         let result = self.pipeline.replay(room, by, post, &mut trace).await;
         trace.end("replay", result.as_ref().map(Some));
         result
+    }
+
+    /// Replaces the emotes of a room, or of the platform with `None`.
+    pub(crate) async fn set_emotes(&self, room: Option<&RoomId>, set: EmoteSet) -> Result<(), Refusal> {
+        self.control.set_emotes(room, set).await
+    }
+
+    /// Writes a line of the audit log before the answer, unless the store is away: then it is queued.
+    pub(crate) async fn audit_line(&self, line: AuditRecord) {
+        self.audit.write_through(&*self.store, line).await;
     }
 
     pub(crate) fn admin_context(&self) -> Arc<AdminContext> {

@@ -6,7 +6,8 @@ import { cssColor, element, icon } from '../page/dom.ts';
 import { nextFrame } from '../page/frames.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { count, inLanguage, isolated, type Key, locale, roleKey, say, t } from '../page/i18n.ts';
-import { type Body, type Chat, type Gift, type SuperChat } from '../net/protocol.ts';
+import { piecesOf } from './emotes.ts';
+import { type Attrs, type Body, type Chat, type EmoteRange, type Gift, type SuperChat } from '../net/protocol.ts';
 import { Spoken } from './spoken.ts';
 
 /** Rows in the list. The oldest is removed first. */
@@ -194,46 +195,66 @@ function rowOf(body: Body): HTMLElement | null {
 }
 
 /** Creates the name with the label of its role; both stay on one line. */
-function nameOf(name: string, user: string, role = ''): HTMLElement {
+function nameOf({ name, user, attrs, role = '' }: { name: string; user: string; attrs?: Attrs; role?: string }): HTMLElement {
   const shown = element('bdi', 'who', name);
-  shown.style.setProperty('--hue', String(hueOf(user + name)));
+  shown.style.setProperty('--hue', String(attrs?.color === undefined ? hueOf(user + name) : hueOfColor(attrs.color)));
+  const badges = badgesOf(attrs);
   const key = roleKey(role);
-  if (!key) return element('b', 'from', shown, ' ');
+  if (!key) return element('b', 'from', ...badges, shown, ' ');
   const label = element('span', `role ${key}`);
   say(label, key);
   shown.classList.add(key);
-  return element('b', 'from', label, ' ', shown, ' ');
+  return element('b', 'from', label, ' ', ...badges, shown, ' ');
 }
 
-function wordsOf(text: string): HTMLElement {
-  const words = element('span', 'words', text);
+/** Creates a label for each badge and for the level. The page has no images for a platform's badges. */
+function badgesOf(attrs: Attrs | undefined): (Node | string)[] {
+  const labels = attrs?.badges.map((badge) => badge.replace('/', ' ')) ?? [];
+  if (attrs?.level !== undefined) labels.push(`Lv ${attrs.level}`);
+  return labels.flatMap((label) => [element('span', 'badge', label), ' ']);
+}
+
+function wordsOf(text: string, emotes: readonly EmoteRange[] = []): HTMLElement {
+  const words = element('span', 'words', ...piecesOf(text, emotes));
   words.dir = 'auto';
   return words;
 }
 
 function chatRow(chat: Chat): HTMLElement {
-  const words = wordsOf(chat.text);
+  const words = wordsOf(chat.text, chat.emotes);
+  if (chat.reply_to) {
+    const reply = element('bdi', 'reply', `↩ ${chat.reply_to.name}`);
+    reply.dataset['to'] = String(chat.reply_to.sequence);
+    words.prepend(reply, ' ');
+  }
   if (chat.style.color !== 0xffffff) {
     const dot = element('i', 'dot');
     dot.style.background = cssColor(chat.style.color);
     words.prepend(dot);
   }
-  return element('li', 'row chat', nameOf(chat.name, chat.user, chat.role), words);
+  return element('li', 'row chat', nameOf(chat), words);
 }
 
 function giftRow(gift: Gift): HTMLElement {
   const what = element('span', 'words');
   say(what, 'sentGift', { gift: isolated(gift.gift.name) });
   const times = element('strong', 'times', `×${count(gift.gift.count)}`);
-  const row = element('li', 'row gift', icon(giftIcon(gift.gift.name)), nameOf(gift.name, gift.user), what, ' ', times);
+  const row = element('li', 'row gift', icon(giftIcon(gift.gift.name)), nameOf(gift), what, ' ', times);
   row.dataset['gift'] = gift.gift.name;
   return row;
 }
 
 function superRow(chat: SuperChat): HTMLElement {
   const amount = element('strong', 'amount', money(chat.amount_minor, chat.currency, locale()));
-  const head = element('span', 'head', nameOf(chat.name, chat.user), amount);
-  return element('li', 'row super', head, wordsOf(chat.text));
+  const head = element('span', 'head', nameOf(chat), amount);
+  return element('li', 'row super', head, wordsOf(chat.text, chat.emotes));
+}
+
+/** Returns the hue of a color. Its lightness is the page's own, so that every name can be read. */
+function hueOfColor(rgb: number): number {
+  const [red, green, blue] = [rgb >> 16, (rgb >> 8) & 255, rgb & 255];
+  const hue = Math.atan2(Math.sqrt(3) * (green - blue), 2 * red - green - blue) * (180 / Math.PI);
+  return Math.round((hue + 360) % 360);
 }
 
 /** Returns the hue of a sender, which is the same in all messages. */

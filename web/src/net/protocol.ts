@@ -133,16 +133,32 @@ export type ClientFrame =
   | { type: 'ack'; sequences: number[] }
   | { type: 'repair'; after: number; before: number };
 
+/** Attributes of the sender, as the server stamps them. */
+export interface Attrs {
+  badges: string[];
+  level?: number;
+  /** Color of the name as RGB. */
+  color?: number;
+}
+
+/** Start and end of an emote in UTF-16 code units, and its id. */
+export type EmoteRange = readonly [start: number, end: number, id: string];
+
 interface From {
   id: string;
   user: string;
   name: string;
   at_ms: number;
+  attrs?: Attrs;
 }
 
 export interface Chat extends From {
   type: 'chat';
   text: string;
+  emotes?: EmoteRange[];
+  /** Message to which this one replies. */
+  reply_to?: { sequence: number; user: string; name: string };
+  mentions?: string[];
   role?: string;
   style: Style;
 }
@@ -155,6 +171,7 @@ export interface Gift extends From {
 export interface SuperChat extends From {
   type: 'super_chat';
   text: string;
+  emotes?: EmoteRange[];
   amount_minor: number;
   currency: string;
 }
@@ -169,6 +186,8 @@ export interface Signal {
   secs?: number;
   text?: string;
   role?: string;
+  /** Whether the room's shield is up. */
+  shield?: boolean;
   /** Body of the pinned message. */
   message?: unknown;
   /** Poll that opens, or its result. */
@@ -250,6 +269,39 @@ export function readVotes(value: unknown): number[] {
   return votes.slice(0, POLL_OPTIONS_MAX).map((count) => Math.max(number(count, 0), 0));
 }
 
+/** Badges of one sender that the page shows. */
+const BADGES_MAX = 8;
+/** Emotes of one text that the page shows. */
+const EMOTES_MAX = 50;
+
+/** Reads attributes; null for none. */
+function readAttrs(value: unknown): Attrs | null {
+  const attrs = fields(value);
+  if (!attrs) return null;
+  const badges = Array.isArray(attrs['badges']) ? attrs['badges'].filter((one) => typeof one === 'string') : [];
+  const level = number(attrs['level'], -1);
+  const color = Math.trunc(number(attrs['color'], -1));
+  return {
+    badges: badges.slice(0, BADGES_MAX),
+    ...(level >= 0 ? { level } : {}),
+    ...(color >= 0 && color <= 0xffffff ? { color } : {}),
+  };
+}
+
+/** Reads ranges of emotes that lie within the text, in order. */
+function readEmotes(value: unknown, length: number): EmoteRange[] {
+  if (!Array.isArray(value)) return [];
+  let last = 0;
+  return value.slice(0, EMOTES_MAX).flatMap((one: unknown): EmoteRange[] => {
+    const [start, end, id] = Array.isArray(one) ? (one as unknown[]) : [];
+    if (!Number.isInteger(start) || !Number.isInteger(end) || typeof id !== 'string') return [];
+    const [from, to] = [start as number, end as number];
+    if (from < last || to <= from || to > length) return [];
+    last = to;
+    return [[from, to, id]];
+  });
+}
+
 /** Reads a message body. Returns null for an unknown type. */
 export function readBody(value: unknown): Body | null {
   const body = fields(value);
@@ -260,9 +312,20 @@ export function readBody(value: unknown): Body | null {
     name: text(body['name']) || text(body['user']),
     at_ms: number(body['at_ms'], 0),
   };
+  const attrs = readAttrs(body['attrs']);
+  if (attrs) from.attrs = attrs;
+  const emotes = readEmotes(body['emotes'], text(body['text']).length);
   switch (body['type']) {
     case 'chat':
-      return { type: 'chat', ...from, role: text(body['role']), text: text(body['text']), style: readStyle(body['style']) };
+      return {
+        type: 'chat',
+        ...from,
+        role: text(body['role']),
+        text: text(body['text']),
+        emotes,
+        ...readReply(body),
+        style: readStyle(body['style']),
+      };
     case 'gift': {
       const gift = fields(body['gift']) ?? {};
       const combo = number(gift['combo'], 0);
@@ -282,6 +345,7 @@ export function readBody(value: unknown): Body | null {
         type: 'super_chat',
         ...from,
         text: text(body['text']),
+        emotes,
         amount_minor: number(body['amount_minor'], 0),
         currency: text(body['currency']),
       };
@@ -292,6 +356,15 @@ export function readBody(value: unknown): Body | null {
     default:
       return null;
   }
+}
+
+/** Reads the message to which a chat replies, and the users that it addresses. */
+function readReply(body: Fields): Pick<Chat, 'reply_to' | 'mentions'> {
+  const reply = fields(body['reply_to']);
+  const users = body['mentions'];
+  const mentions = Array.isArray(users) ? users.filter((user): user is string => typeof user === 'string') : [];
+  const found = reply && { sequence: number(reply['sequence'], 0), user: text(reply['user']), name: text(reply['name']) };
+  return { ...(found ? { reply_to: found } : {}), ...(mentions.length > 0 ? { mentions } : {}) };
 }
 
 /** Reads a server frame. Returns null for an unknown type; throws for invalid JSON. */

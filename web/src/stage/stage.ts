@@ -3,6 +3,7 @@
 // while the main thread is busy.
 
 import { Admission, type Placed, type Rank } from './admission.ts';
+import { piecesOf } from '../chat/emotes.ts';
 import { cssColor, element } from '../page/dom.ts';
 import { nextFrame } from '../page/frames.ts';
 import { inLanguage, roleKey, t, count } from '../page/i18n.ts';
@@ -39,10 +40,13 @@ const MISSED_KEPT_MS = 10_000;
 /** The shown number of missed danmaku changes at most this often. */
 const MISSED_WRITE_MS = 1_000;
 
+/** Text in pieces: strings and images of emotes. */
+type Words = (string | HTMLImageElement)[];
+
 interface Flight {
   key: number;
   user: string;
-  words: string;
+  words: Words;
   tag: string;
   style: Style;
   rank: Rank;
@@ -90,13 +94,13 @@ export class Stage {
   /** Shows a chat message when a lane is free in time. */
   fly(chat: Chat, sequence: number | null, origin: 'own' | 'other'): void {
     const role = roleKey(chat.role);
-    this.#offer(sequence, chat.user, chat.text, role ? t(role) : '', chat.style, origin);
+    this.#offer(sequence, chat.user, piecesOf(chat.text, chat.emotes ?? []), role ? t(role) : '', chat.style, origin);
   }
 
   /** Shows a gift or a super chat, before the danmaku of others. */
   flyPaid(words: string, user: string, sequence: number | null, origin: 'own' | 'other'): void {
     const style: Style = { mode: 'scroll', size: 'normal', color: 0xffd27a };
-    this.#offer(sequence, user, words, '', style, origin === 'own' ? 'own' : 'paid');
+    this.#offer(sequence, user, [words], '', style, origin === 'own' ? 'own' : 'paid');
   }
 
   /** Removes a message that a moderator has recalled. */
@@ -133,7 +137,7 @@ export class Stage {
     this.#writeMissed();
   }
 
-  #offer(sequence: number | null, user: string, words: string, tag: string, style: Style, rank: Rank): void {
+  #offer(sequence: number | null, user: string, words: Words, tag: string, style: Style, rank: Rank): void {
     const stagePx = this.#widthPx;
     if (document.hidden || !this.visible || stagePx === 0) return;
     const { rows, letters } = SIZES[style.size];
@@ -149,9 +153,11 @@ export class Stage {
   }
 
   /** Returns the width of a danmaku on one line, in pixels. */
-  #widthOf(words: string, tag: string, fontPx: number): number {
+  #widthOf(words: Words, tag: string, fontPx: number): number {
     this.#measure.font = `600 ${fontPx}px ${this.#family}`;
-    const wordsPx = this.#measure.measureText(words).width;
+    const px = (piece: Words[number]): number =>
+      typeof piece === 'string' ? this.#measure.measureText(piece).width : EMOTE_EM * fontPx;
+    const wordsPx = words.reduce((sum, piece) => sum + px(piece), 0);
     if (tag === '') return Math.ceil(wordsPx) + 2 * PADDING_PX;
     this.#measure.font = `600 ${Math.round(fontPx * 0.6)}px ${this.#family}`;
     return Math.ceil(wordsPx + this.#measure.measureText(tag).width) + 2 * PADDING_PX + TAG_PX;
@@ -196,6 +202,8 @@ export class Stage {
   }
 }
 
+/** Side of an emote's box in letters' heights, as style.css sets it: the box is there before its image is. */
+const EMOTE_EM = 1.25;
 /** Space that a tag takes beside its letters, as style.css sets it. */
 const TAG_PX = 20;
 
@@ -220,7 +228,7 @@ function keyframesOf(box: Box): Keyframe[] {
 
 function danmakuNode({ words, tag, style, rank, lines, rowPx }: Flight): HTMLElement {
   const { rows, letters } = SIZES[style.size];
-  const node = element('span', `danmaku ${style.size} ${rank}`, ...(tag === '' ? [] : [element('b', 'tag', tag)]), words);
+  const node = element('span', `danmaku ${style.size} ${rank}`, ...(tag === '' ? [] : [element('b', 'tag', tag)]), ...words);
   node.dir = 'auto';
   node.style.fontSize = `${Math.round(letters * rowPx)}px`;
   node.style.lineHeight = `${rows * rowPx}px`;

@@ -44,6 +44,9 @@ pub(crate) struct MintArguments {
     /// Role: viewer, moderator, host or admin.
     #[arg(long, default_value = "viewer")]
     pub(crate) role: Role,
+    /// Attributes of the user as JSON: badges, level, member_since, color, avatar.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) attrs: Option<String>,
     /// Lifetime of the token in seconds.
     #[arg(long, default_value_t = 3600)]
     pub(crate) ttl_secs: u64,

@@ -146,6 +146,7 @@ pub(crate) fn mint(keyring: &Keyring) -> anyhow::Result<String> {
         role: Role::Admin,
         exp: now_secs + TOKEN_SECS,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     };
     Ok(keyring.mint(claims)?)

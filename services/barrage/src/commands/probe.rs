@@ -71,6 +71,7 @@ fn own_token(config: &Config, arguments: &ProbeArguments) -> anyhow::Result<Stri
         role: Role::Moderator,
         exp: now_secs + 3_600,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     };
     Ok(keyring.mint(claims)?)

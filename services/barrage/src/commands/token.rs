@@ -35,6 +35,7 @@ fn mint(config: &Config, arguments: &MintArguments) -> anyhow::Result<()> {
     if arguments.ttl_secs == 0 {
         bail!("--ttl-secs must be at least 1");
     }
+    let attrs = arguments.attrs.as_deref().map(serde_json::from_str).transpose().context("--attrs")?;
     let keyring = data_dir::keyring(&config.data_dir, &config.token, MakeKey::Never)?;
     let claims = Claims {
         sub: arguments.user.clone(),
@@ -43,6 +44,7 @@ fn mint(config: &Config, arguments: &MintArguments) -> anyhow::Result<()> {
         role: arguments.role,
         exp: unix_secs().saturating_add(arguments.ttl_secs),
         nbf: None,
+        attrs,
         aud: String::new(),
     };
     print_line(keyring.mint(claims)?)

@@ -189,6 +189,12 @@ fn origins(config: &Config, found: &mut Vec<Problem>) {
             found.push(Problem::value("http.frame_ancestors", format!("{origin:?}"), expected));
         }
     }
+    for origin in &config.http.image_origins {
+        if !origin.starts_with("https://") || !is_frame_ancestor(origin) {
+            let expected = "an origin such as https://cdn.example or https://*.cdn.example";
+            found.push(Problem::value("http.image_origins", format!("{origin:?}"), expected));
+        }
+    }
     base_urls("gateway.base_urls", &config.gateway.base_urls, found);
     base_urls("uplink.base_urls", &config.uplink.base_urls, found);
     own_addresses("gateway.addresses", &config.gateway.addresses, found);

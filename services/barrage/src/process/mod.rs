@@ -201,7 +201,7 @@ fn serve(
         tls.register(&context.registry)?;
     }
     if context.roles.is_public() {
-        let page = Page::new(&config.http.frame_ancestors);
+        let page = Page::new(&config.http.frame_ancestors, &config.http.image_origins);
         let router = services
             .public_router
             .merge(api::router(Listener::Public))

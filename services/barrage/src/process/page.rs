@@ -7,11 +7,13 @@ use http::{HeaderValue, Method, Uri, header};
 
 use crate::web_files;
 
-/// Content security policy of the page, without further `frame-ancestors`: resources from its own
-/// origin alone, nothing inline. `connect-src` is open, because gateways and uplinks have other
-/// origins. The page positions danmaku by DOM style properties, which the policy allows.
-const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src 'self' data:; \
-                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+/// Content security policy of the page, without origins of images and further `frame-ancestors`:
+/// resources from its own origin alone, nothing inline. `connect-src` is open, because gateways and
+/// uplinks have other origins. The page positions danmaku by DOM style properties, which the policy allows.
+const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; object-src 'none'; \
+                      base-uri 'none'; form-action 'self'";
+const IMAGES: &str = "; img-src 'self' data:";
+const ANCESTORS: &str = "; frame-ancestors 'self'";
 
 /// Handler for the page and its files.
 #[derive(Debug, Clone)]
@@ -21,19 +23,13 @@ pub(super) struct Page {
 
 impl Page {
     /// Creates the handler. `frame_ancestors` are origins of pages that may show this page in a
-    /// frame. An origin that is not valid in a header is logged and ignored.
-    pub(super) fn new(frame_ancestors: &[String]) -> Self {
+    /// frame, `image_origins` those of emotes' images. An origin that is not valid in a header is logged
+    /// and ignored.
+    pub(super) fn new(frame_ancestors: &[String], image_origins: &[String]) -> Self {
         let mut policy = POLICY.to_owned();
-        for origin in frame_ancestors {
-            // A separator would begin another directive or another policy.
-            if origin.contains([';', ',', ' ']) || HeaderValue::from_str(origin).is_err() {
-                tracing::warn!(%origin, "an entry of http.frame_ancestors is not an origin and is ignored");
-                continue;
-            }
-            policy.push(' ');
-            policy.push_str(origin);
-        }
-        let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(POLICY));
+        add(&mut policy, IMAGES, image_origins);
+        add(&mut policy, ANCESTORS, frame_ancestors);
+        let policy = HeaderValue::from_str(&policy).expect("added origins are valid in a header");
         Page { policy }
     }
 
@@ -64,13 +60,29 @@ impl Page {
     }
 }
 
+/// Adds a directive with further origins.
+fn add(policy: &mut String, directive: &str, origins: &[String]) {
+    policy.push_str(directive);
+    for origin in origins {
+        // A separator would begin another directive or another policy.
+        if origin.contains([';', ',', ' ']) || HeaderValue::from_str(origin).is_err() {
+            tracing::warn!(%origin, "an origin in [http] is not valid in a policy and is ignored");
+            continue;
+        }
+        policy.push(' ');
+        policy.push_str(origin);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     async fn policy_with(frame_ancestors: &[&str]) -> String {
         let origins: Vec<_> = frame_ancestors.iter().map(|&origin| origin.to_owned()).collect();
-        let answer = Page::new(&origins).serve(Method::GET, Uri::from_static("/")).await;
+        let answer = Page::new(&origins, &["https://cdn.example".to_owned()])
+            .serve(Method::GET, Uri::from_static("/"))
+            .await;
         answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII").to_owned()
     }
 
@@ -79,13 +91,14 @@ mod tests {
         assert!(policy_with(&[]).await.ends_with("frame-ancestors 'self'"));
         let named = policy_with(&["https://live.example", "https://*.live.example"]).await;
         assert!(named.ends_with("frame-ancestors 'self' https://live.example https://*.live.example"));
+        assert!(named.contains("img-src 'self' data: https://cdn.example; frame-ancestors"), "{named}");
     }
 
     #[tokio::test]
     async fn public_listener_does_not_serve_the_console() {
         assert!(web_files::get("console/index.html").is_some(), "the console is built");
         for path in ["/console/index.html", "/console/", "//console/index.html"] {
-            let answer = Page::new(&[]).serve(Method::GET, Uri::from_static(path)).await;
+            let answer = Page::new(&[], &[]).serve(Method::GET, Uri::from_static(path)).await;
             assert_eq!(answer.status(), 404, "{path}");
         }
     }

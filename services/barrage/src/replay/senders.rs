@@ -39,6 +39,7 @@ pub(super) fn sender(item: &Item, index: usize, recording: &Recording) -> Option
         rooms: Rooms(vec!["*".into()]),
         expires_at_secs: u64::MAX,
         issued_at_secs: None,
+        attrs: None,
     })
 }
 
@@ -49,6 +50,8 @@ pub(super) fn post(item: &Item, id: &str) -> Option<Post> {
         ItemKind::Chat { text, mode, color, size_px } => Post::Chat {
             id,
             text: text.clone(),
+            reply_to: None,
+            mentions: Vec::new(),
             style: Style {
                 mode: match mode {
                     barrage_recording::Mode::Scroll => Mode::Scroll,

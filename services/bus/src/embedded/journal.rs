@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barrage_protocol::{Message, MessageId, Sequence, UserId};
+use barrage_protocol::{Message, MessageId, RoomId, Sequence, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::file::LogFile;
@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS actions (room TEXT PRIMARY KEY, actions TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS attributes (room TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reviews (room TEXT PRIMARY KEY, reviews TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS words (room TEXT PRIMARY KEY, words TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS emotes (room TEXT PRIMARY KEY, emotes TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switches (id INTEGER PRIMARY KEY CHECK (id = 0), switches TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sampling (id INTEGER PRIMARY KEY CHECK (id = 0), sampling TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS revocations (user TEXT PRIMARY KEY, before_secs TEXT NOT NULL) WITHOUT ROWID;
@@ -234,6 +235,10 @@ impl Journal {
             let select = format!("SELECT {table}, room FROM {table}");
             self.each(&mut settings, &select, |row| Ok(key(row::room(row, 1)?)))?;
         }
+        self.each(&mut settings, "SELECT emotes, room FROM emotes", |row| {
+            let of_all = row.get_ref(1)?.as_str()?.is_empty();
+            Ok(SettingKey::Emotes(if of_all { None } else { Some(row::room(row, 1)?) }))
+        })?;
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
         self.each(&mut settings, "SELECT sampling FROM sampling", |_| Ok(SettingKey::Sampling))?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
@@ -348,6 +353,12 @@ impl Journal {
                 "DELETE FROM restrictions WHERE room = ?1 AND user = ?2",
                 params![room.as_str(), user.as_str()],
             ),
+            (SettingKey::Emotes(of), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO emotes (room, emotes) VALUES (?1, ?2)",
+                params![of.as_ref().map_or("", RoomId::as_str), json],
+            ),
+            (SettingKey::Emotes(of), None) => connection
+                .execute("DELETE FROM emotes WHERE room = ?1", [of.as_ref().map_or("", RoomId::as_str)]),
             (SettingKey::Switches, Some(json)) => {
                 connection.execute("INSERT OR REPLACE INTO switches (id, switches) VALUES (0, ?1)", [json])
             }

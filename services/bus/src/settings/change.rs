@@ -7,12 +7,14 @@
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeKey;
 use barrage_protocol::words::WordRule;
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::action::{ActionLog, ActionRecord, ActionResult};
 use super::attribute::{AttributeChange, RoomAttributes};
+use super::emotes::EmoteWords;
 use super::error::ChangeError;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
 use super::review::{ReviewChange, ReviewQueue};
@@ -115,6 +117,14 @@ pub enum Change {
         /// Version that the writer has read; refused when the room has another.
         expected: Option<u64>,
     },
+    /// Replaces the emotes of the platform or of a room. The caller has checked them; an empty set
+    /// removes the stored one.
+    Emotes {
+        /// Room of the set; `None` for the platform's.
+        room: Option<RoomId>,
+        /// Emotes from now on.
+        set: EmoteSet,
+    },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
         /// Name of the switch, one of those that [`Switches::list`] returns.
@@ -216,6 +226,8 @@ pub(crate) enum SettingKey {
     Reviews(RoomId),
     /// The words of a room.
     Words(RoomId),
+    /// Emotes of a room; `None` is the platform's set.
+    Emotes(Option<RoomId>),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
 }
@@ -238,6 +250,8 @@ pub enum Setting {
     Reviews(ReviewQueue),
     /// Words of one room; they are never removed.
     Words(RoomWords),
+    /// Emotes of the platform or of one room, all in one value.
+    Emotes(EmoteWords),
     /// Switches of the platform, all in one value.
     Switches(Switches),
     /// Sampling of traces, as far as it differs from the configuration.
@@ -301,6 +315,7 @@ impl Setting {
             SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
             SettingKey::Reviews(_) => Setting::Reviews(serde_json::from_slice(json)?),
             SettingKey::Words(_) => Setting::Words(serde_json::from_slice(json)?),
+            SettingKey::Emotes(_) => Setting::Emotes(EmoteWords::new(serde_json::from_slice(json)?)),
             SettingKey::Switches => Setting::Switches(Switches::read(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
@@ -325,6 +340,7 @@ impl Change {
             }
             Change::Review { room, .. } => SettingKey::Reviews(room.clone()),
             Change::Words { room, .. } => SettingKey::Words(room.clone()),
+            Change::Emotes { room, .. } => SettingKey::Emotes(room.clone()),
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
@@ -375,6 +391,9 @@ impl Change {
             Change::Words { rules, expected, .. } => {
                 let words = current.and_then(Setting::words).cloned().unwrap_or_default();
                 Some(Setting::Words(words.replaced(rules, *expected)?))
+            }
+            Change::Emotes { set, .. } => {
+                (!set.emotes.is_empty()).then(|| Setting::Emotes(EmoteWords::new(set.clone())))
             }
             Change::Switch { name, value } => {
                 let switches = current.and_then(Setting::switches).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! Changes applied to single values of the settings.
 
 use super::*;
-use crate::settings::room::Prewarm;
+use crate::settings::room::{Prewarm, Shield};
 use barrage_protocol::Sequence;
+use barrage_protocol::speak::{SpeakRule, SpeakRules};
 use barrage_protocol::state::PinnedMessage;
 
 const NOW_MS: u64 = 1_800_000_000_000;
@@ -19,7 +20,7 @@ fn patched(current: Option<&RoomSettings>, patch: RoomPatch) -> Result<RoomSetti
 
 #[test]
 fn a_patch_changes_one_thing_and_keeps_the_others() {
-    let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
+    let prewarm = Prewarm { at_ms: NOW_MS + 80_000, lasts_secs: 60, viewers: 5 };
     let put =
         |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
     let pinned = PinnedMessage { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };
@@ -29,6 +30,8 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
         RoomPatch::SlowMode { secs: 5 },
         RoomPatch::SetPrewarm(prewarm),
         RoomPatch::Pin(pinned.clone()),
+        RoomPatch::Speak(SpeakRule::LevelMin(9)),
+        RoomPatch::Shield { on: true },
         RoomPatch::Close,
     ];
     for patch in patches {
@@ -43,21 +46,23 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
         pinned: Some(pinned),
         prewarms: vec![prewarm],
         attribute_rules: vec![],
-        version: NOW_MS + 5,
+        version: NOW_MS + 7,
         pinned_version: NOW_MS + 4,
+        speak: SpeakRules { level_min: 9, ..SpeakRules::default() },
+        shield: Shield { on: true, stored: None },
         ..RoomSettings::default()
     };
     assert_eq!(room, expected);
     let opened = patched(Some(&room), put(None)).unwrap();
-    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 6, ..expected.clone() });
+    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 8, ..expected.clone() });
     let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
     assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
     let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
-    assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 6, ..expected });
+    assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 8, ..expected });
     let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
     assert_eq!(other, cancelled, "another message is pinned");
     let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
-    assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 7));
+    assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 9));
     let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
     assert_eq!(again, Err(ChangeError::UnknownPrewarm));
 }

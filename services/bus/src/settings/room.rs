@@ -2,6 +2,7 @@
 
 use barrage_protocol::attribute::{AttributeKey, AttributeRule, WriterRole};
 use barrage_protocol::poll::Poll;
+use barrage_protocol::speak::{ShieldBundle, SpeakRule, SpeakRules};
 use barrage_protocol::state::{PinnedMessage, RoomState, StateSettings, Versioned};
 use barrage_protocol::{MessageId, Sequence};
 use schemars::JsonSchema;
@@ -45,9 +46,31 @@ pub struct RoomSettings {
     pub closed_poll: Option<MessageId>,
     /// Version of the last change of `poll`.
     pub poll_version: u64,
+    /// Rules for those who speak, as moderators set them. [`RoomSettings::speak_in_force`] adds the shield.
+    #[serde(skip_serializing_if = "SpeakRules::is_open")]
+    pub speak: SpeakRules,
+    /// Shield of the room: whether it is up, and what it adds.
+    #[serde(skip_serializing_if = "Shield::is_default")]
+    pub shield: Shield,
 }
 
 impl RoomSettings {
+    /// Returns the rules for those who speak, with the shield's while it is up.
+    #[must_use]
+    pub fn speak_in_force(&self) -> SpeakRules {
+        if self.shield.on { self.speak.stricter(self.shield.bundle().speak) } else { self.speak }
+    }
+
+    /// Returns the seconds of slow mode, with the shield's while it is up.
+    #[must_use]
+    pub fn slow_mode_in_force(&self) -> u32 {
+        if self.shield.on {
+            self.slow_mode_secs.max(self.shield.bundle().slow_mode_secs)
+        } else {
+            self.slow_mode_secs
+        }
+    }
+
     /// Returns the room's state as far as these settings have it: all but attributes.
     #[must_use]
     pub fn state(&self) -> RoomState {
@@ -55,7 +78,9 @@ impl RoomSettings {
             title: self.title.clone(),
             closed: self.closed,
             mute_all: self.mute_all,
-            slow_mode_secs: self.slow_mode_secs,
+            slow_mode_secs: self.slow_mode_in_force(),
+            speak: self.speak_in_force(),
+            shield: self.shield.on,
             stream_started_at_ms: self.stream_started_at_ms,
         };
         RoomState {
@@ -106,6 +131,30 @@ impl RoomSettings {
     }
 }
 
+/// Shield of a room. The rules of the room stay as they are while the shield is up, so that lowering it
+/// restores them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Shield {
+    /// Whether the shield is up.
+    pub on: bool,
+    /// Rules that the room stored for the shield; the default bundle when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<ShieldBundle>,
+}
+
+impl Shield {
+    /// Returns the rules that the shield adds while it is up.
+    #[must_use]
+    pub fn bundle(&self) -> ShieldBundle {
+        self.stored.unwrap_or_default()
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Shield::default()
+    }
+}
+
 /// An announcement of many viewers at a known time: the fleet is scaled out before they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prewarm {
@@ -149,6 +198,15 @@ pub enum RoomPatch {
         /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
         secs: u32,
     },
+    /// Changes one of [`RoomSettings::speak`]; the other rules stay.
+    Speak(SpeakRule),
+    /// Raises or lowers the shield; the room's own rules stay.
+    Shield {
+        /// Whether the shield is up from now on.
+        on: bool,
+    },
+    /// Stores the rules of the shield.
+    ShieldBundle(ShieldBundle),
     /// Pins a message; it replaces the one that was pinned before.
     Pin(PinnedMessage),
     /// Removes the pinned message; changes nothing when there is none.
@@ -199,6 +257,9 @@ impl RoomPatch {
             RoomPatch::Ensure { .. } => {}
             RoomPatch::MuteAll(on) => after.mute_all = *on,
             RoomPatch::SlowMode { secs } => after.slow_mode_secs = *secs,
+            RoomPatch::Speak(rule) => after.speak = after.speak.with(*rule),
+            RoomPatch::Shield { on } => after.shield.on = *on,
+            RoomPatch::ShieldBundle(bundle) => after.shield.stored = Some(*bundle),
             RoomPatch::Pin(pinned) => after.pinned = Some(pinned.clone()),
             RoomPatch::Unpin { only } => {
                 after.pinned = after.pinned.filter(|pinned| only.is_some_and(|only| only != pinned.sequence));

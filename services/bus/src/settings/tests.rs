@@ -4,10 +4,11 @@ use barrage_protocol::poll::Poll;
 
 use super::change::Change;
 use super::error::{ChangeError, PREWARMS_MAX};
-use super::room::{Prewarm, RoomPatch, RoomSettings};
+use super::room::{Prewarm, RoomPatch, RoomSettings, Shield};
 use super::*;
 use crate::config::BusConfig;
 use crate::error::BusError;
+use barrage_protocol::speak::{ShieldBundle, SpeakRule, SpeakRules};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -84,4 +85,24 @@ fn one_poll_runs_at_a_time_and_a_closed_one_is_remembered() {
     assert_eq!((&closed.poll, closed.closed_poll.as_ref().unwrap().as_str()), (&None, "p1"));
     assert!(closed.poll_version > open.poll_version, "{closed:?}");
     assert_eq!(apply(close("p1"), NOW_MS + 3).unwrap(), closed);
+}
+
+#[test]
+fn the_shield_adds_rules_and_leaves_those_of_the_room_as_they_are() {
+    let patch = |room: &RoomSettings, patch: RoomPatch| patch.apply(Some(room), NOW_MS).unwrap();
+    let room = RoomSettings { slow_mode_secs: 30, ..RoomSettings::default() };
+    let room = patch(&room, RoomPatch::Speak(SpeakRule::LevelMin(9)));
+    let speak = SpeakRules { level_min: 3, emote_only: true, ..SpeakRules::default() };
+    let room = patch(&room, RoomPatch::ShieldBundle(ShieldBundle { speak, slow_mode_secs: 10 }));
+    assert_eq!((room.speak_in_force(), room.slow_mode_in_force()), (room.speak, 30));
+    let up = patch(&room, RoomPatch::Shield { on: true });
+    let both = SpeakRules { level_min: 9, emote_only: true, ..SpeakRules::default() };
+    assert_eq!((up.speak_in_force(), up.slow_mode_in_force(), up.speak), (both, 30, room.speak));
+    let changed = patch(&up, RoomPatch::Speak(SpeakRule::LinksOff(true)));
+    let down = patch(&changed, RoomPatch::Shield { on: false });
+    assert_eq!(down.speak_in_force(), SpeakRules { level_min: 9, links_off: true, ..SpeakRules::default() });
+    let lowered = patch(&up, RoomPatch::Shield { on: false });
+    assert_eq!((lowered.speak, lowered.shield), (room.speak, room.shield), "nothing has changed");
+    let default = RoomSettings { shield: Shield { on: true, stored: None }, ..RoomSettings::default() };
+    assert_eq!((default.speak_in_force().links_off, default.slow_mode_in_force()), (true, 10));
 }

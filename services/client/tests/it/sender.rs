@@ -6,10 +6,10 @@ use crate::fake::{Asked, Fake, Ws, soon};
 use barrage_client::{LadderLimits, SendError, Sender, SenderConfig, UplinkTransport};
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::post::{Outcome, Post, Style};
+use barrage_protocol::post::{Outcome, Post};
 
 fn post() -> Post {
-    Post::Chat { id: "m1".parse().unwrap(), text: "hi".into(), style: Style::default() }
+    Post::chat("m1".parse().unwrap(), "hi")
 }
 
 fn sending(

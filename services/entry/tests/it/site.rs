@@ -119,6 +119,7 @@ impl Site {
             role,
             exp: barrage_clock::unix_ms() / 1_000 + 60,
             nbf: None,
+            attrs: None,
             aud: String::new(),
         };
         let token = self.keyring.mint(claims).unwrap();

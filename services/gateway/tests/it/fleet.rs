@@ -111,6 +111,7 @@ impl Fleet {
             role,
             exp,
             nbf: None,
+            attrs: None,
             aud: String::new(),
         };
         self.keyring.mint(claims).unwrap()

@@ -47,6 +47,15 @@ pub fn is_invisible(c: char) -> bool {
     by_category || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
+/// Whether `c` is an emoji or a part of one: a modifier, a joiner, a style, a flag's tag.
+#[must_use]
+pub fn is_emoji_part(c: char) -> bool {
+    let is_emoji = !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c);
+    is_emoji
+        || matches!(c, ZERO_WIDTH_JOINER | EMOJI_STYLE | KEYCAP | '\u{E0020}'..='\u{E007F}')
+        || is_pictographic(c)
+}
+
 /// Whether `c` takes space and shows nothing.
 #[must_use]
 pub fn is_blank(c: char) -> bool {

@@ -1,6 +1,9 @@
 //! The claims of a token whose signature is right, checked one by one.
 
-use barrage_protocol::UserId;
+use std::sync::Arc;
+
+use barrage_protocol::attrs::ATTRS_BYTES_MAX;
+use barrage_protocol::{UserAttrs, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,6 +37,7 @@ pub(crate) struct Payload {
     nbf: Option<Value>,
     iat: Option<Value>,
     aud: Option<Value>,
+    attrs: Option<Value>,
 }
 
 /// Why a payload with a right signature is refused.
@@ -73,6 +77,7 @@ impl Payload {
         let rooms = rooms(&required("rooms", ROOMS, self.rooms)?)?;
         let role = role(&required("role", ROLE, self.role)?)?;
         let issued_at_secs = self.iat.map(|iat| seconds("iat", &iat)).transpose()?;
+        let attrs = self.attrs.as_ref().map(attrs).transpose()?.flatten();
         let nbf = self.nbf.map(|nbf| seconds("nbf", &nbf)).transpose()?;
         if let Some(wait_secs) = nbf.and_then(|nbf| nbf.checked_sub(rules.now_secs))
             && wait_secs > rules.leeway_secs
@@ -84,7 +89,7 @@ impl Payload {
             return Err(PayloadError::Expired { since_secs });
         }
         let name = name.unwrap_or_else(|| user.to_string());
-        Ok(Identity { user, name, role, rooms, expires_at_secs, issued_at_secs })
+        Ok(Identity { user, name, role, rooms, expires_at_secs, issued_at_secs, attrs })
     }
 }
 
@@ -154,6 +159,20 @@ fn rooms(value: &Value) -> Result<Rooms, ClaimProblem> {
         _ => None,
     };
     rooms.map(Rooms).ok_or_else(|| unusable("rooms", value, ROOMS))
+}
+
+/// Reads the attributes; `None` when all of them are absent.
+fn attrs(value: &Value) -> Result<Option<Arc<UserAttrs>>, ClaimProblem> {
+    if !value.is_object() {
+        return Err(unusable("attrs", value, "an object of attributes"));
+    }
+    if value.to_string().len() > ATTRS_BYTES_MAX {
+        return Err(unusable("attrs", value, format!("at most {ATTRS_BYTES_MAX} bytes of JSON")));
+    }
+    match UserAttrs::deserialize(value) {
+        Ok(attrs) => Ok((!attrs.is_empty()).then(|| Arc::new(attrs))),
+        Err(error) => Err(unusable("attrs", value, format!("an object of right attributes ({error})"))),
+    }
 }
 
 fn role(value: &Value) -> Result<Role, ClaimProblem> {
@@ -226,12 +245,29 @@ mod tests {
             ("nbf", json!("soon"), "\"soon\""),
             ("iat", json!("now"), "\"now\""),
             ("name", json!(5), "5"),
+            ("attrs", json!("vip"), "\"vip\""),
+            ("attrs", json!({ "level": -1 }), "{\"level\":-1}"),
+            ("attrs", json!({ "rank": 1 }), "{\"rank\":1}"),
+            ("attrs", json!({ "badges": ["<i>"] }), "{\"badges\":[\"<i>\"]}"),
         ] {
             let refused = check(&with(claim, value.clone()));
             let Err(PayloadError::Claim(problem)) = refused else { panic!("{claim} {value}: {refused:?}") };
             let text = problem.to_string();
             assert!(text.starts_with(&format!("the claim `{claim}` is {found}: it must be ")), "{text}");
         }
+    }
+
+    #[test]
+    fn attributes_are_read_once_and_bounded() {
+        let attrs = json!({ "badges": ["vip", "member/12"], "level": 7 });
+        let identity = check(&with("attrs", attrs.clone())).unwrap();
+        assert_eq!(serde_json::to_value(&*identity.attrs.unwrap()).unwrap(), attrs);
+        for none in [Value::Null, json!({})] {
+            assert_eq!(check(&with("attrs", none)).unwrap().attrs, None);
+        }
+        let large = with("attrs", json!({ "avatar": "a".repeat(2_000) }));
+        let Err(PayloadError::Claim(problem)) = check(&large) else { panic!("{large}") };
+        assert!(problem.to_string().ends_with("it must be at most 1024 bytes of JSON"), "{problem}");
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn ticket_is_not_a_token_and_token_is_not_a_ticket() {
         role: Role::Admin,
         exp: 4_000_000_000,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     };
     for minting in [ring(), lookalike] {

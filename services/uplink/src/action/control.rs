@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{ActionRecord, ActionResult, Bus, Change, Restriction, RestrictionKind, Settings};
+use barrage_bus::{
+    ActionRecord, ActionResult, Bus, Change, Restriction, RestrictionKind, RoomPatch, Settings,
+};
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::speak::ShieldBundle;
 use barrage_protocol::{Code, RoomId, UserId};
 use barrage_store::{AuditRecord, Store};
 use barrage_token::{Identity, Role};
@@ -215,6 +218,12 @@ async fn carry_out(
         Action::AttributeRules { rules } => {
             control.attribute_rules(room, rules).await?;
             to_nobody
+        }
+        Action::Speak { rule } => to_room(control.speak(room, RoomPatch::Speak(*rule)).await?),
+        Action::Shield { on } => to_room(control.speak(room, RoomPatch::Shield { on: *on }).await?),
+        Action::ShieldBundle { rules, slow_mode_secs } => {
+            let bundle = ShieldBundle::new(rules, *slow_mode_secs);
+            to_room(control.speak(room, RoomPatch::ShieldBundle(bundle)).await?)
         }
         Action::Role { user, role } => to_room(control.give_role(room, user, *role).await?),
     })

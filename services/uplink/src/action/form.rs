@@ -4,6 +4,7 @@ use barrage_bus::ActionRecord;
 use barrage_protocol::action::{Action, ActionRequest};
 use barrage_protocol::attribute::{ATTRIBUTE_RULES_MAX, AttributeKey, AttributeRule};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::speak::{ShieldBundle, SpeakRules};
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,8 @@ const RESTRICTION_SECS_MAX: u64 = 315_360_000;
 /// Seconds after which a kicked user may come back.
 const KICK_SECS: u64 = 60;
 const SLOW_MODE_SECS_MAX: u32 = 3_600;
+/// Maximum rules of a bundle of the shield; there are fewer kinds.
+const SHIELD_RULES_MAX: usize = 16;
 /// Maximum length of a reason in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
 
@@ -34,6 +37,13 @@ pub(super) fn checked(request: &ActionRequest, text_chars_max: usize) -> Result<
         Action::AttributeRules { rules } => rules_fit(rules)?,
         Action::SlowMode { secs } if *secs > SLOW_MODE_SECS_MAX => {
             return bad(format!("secs: 0 (off) to {SLOW_MODE_SECS_MAX}"));
+        }
+        Action::Speak { rule } => within(SpeakRules::default().with(*rule).problem())?,
+        Action::ShieldBundle { rules, slow_mode_secs } => {
+            if rules.len() > SHIELD_RULES_MAX {
+                return bad(format!("rules: at most {SHIELD_RULES_MAX}"));
+            }
+            within(ShieldBundle::new(rules, *slow_mode_secs).problem())?;
         }
         Action::Announce { text } | Action::Warn { text, .. } => {
             let cleaned = CleanText::new(text, text_chars_max).map_err(|error| {
@@ -62,6 +72,11 @@ fn rules_fit(rules: &[AttributeRule]) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+/// Refuses a value that is over its maximum.
+fn within(problem: Option<(&'static str, u32)>) -> Result<(), Refusal> {
+    let Some((name, max)) = problem else { return Ok(()) };
+    Err(Refusal::new(Code::BadRequest, format!("{name}: 0 (off) to {max}")))
 }
 
 /// Makes the record of an action that begins at `now_ms`, and the id of its signal.
@@ -119,6 +134,9 @@ fn subject(action: &Action) -> Option<String> {
         Action::Pin { .. } | Action::Unpin {} => Some("pin".into()),
         Action::Role { user, .. } => Some(format!("role/{user}")),
         Action::AttributeRules { .. } => Some("attribute_rules".into()),
+        Action::Speak { rule } => Some(format!("speak/{}", rule.label())),
+        Action::Shield { .. } => Some("shield".into()),
+        Action::ShieldBundle { .. } => Some("shield_bundle".into()),
         Action::Recall { .. }
         | Action::Purge { .. }
         | Action::Clear {}
@@ -149,6 +167,9 @@ mod tests {
             (r#"{"type":"ban","user":"u","secs":315360001}"#, Err(Code::BadRequest)),
             (r#"{"type":"ban","user":"u","secs":315360000}"#, Ok("ban")),
             (r#"{"type":"slow_mode","secs":3601}"#, Err(Code::BadRequest)),
+            (r#"{"type":"speak","rule":{"unique_secs":3601}}"#, Err(Code::BadRequest)),
+            (r#"{"type":"speak","rule":{"unique_secs":3600}}"#, Ok("speak")),
+            (r#"{"type":"shield_bundle","rules":[{"level_min":1000001}]}"#, Err(Code::BadRequest)),
             (r#"{"type":"announce","text":" \u200b "}"#, Err(Code::BadText)),
             (r#"{"type":"warn","user":"u","text":"be kind"}"#, Ok("warn")),
         ] {

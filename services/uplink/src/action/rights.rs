@@ -2,6 +2,7 @@
 
 use barrage_protocol::action::Action;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::speak::SpeakRule;
 use barrage_protocol::{Code, UserId};
 use barrage_token::Role;
 
@@ -17,7 +18,9 @@ pub(crate) struct Actor<'a> {
 /// Refuses an action that the role does not permit, whomever it concerns.
 pub(super) fn by_role(action: &Action, by: Role) -> Result<(), Refusal> {
     let needed = match action {
-        Action::Role { .. } | Action::AttributeRules { .. } => Role::Host,
+        Action::Role { .. } | Action::AttributeRules { .. } | Action::ShieldBundle { .. } => Role::Host,
+        // A rule that would silence those who set it.
+        Action::Speak { rule: SpeakRule::RoleMin(least) } => role(*least).max(Role::Moderator),
         _ => Role::Moderator,
     };
     if by >= needed {
@@ -106,10 +109,25 @@ mod tests {
             r#"{"type":"pin","sequence":1}"#,
             r#"{"type":"unpin"}"#,
             r#"{"type":"announce","text":"x"}"#,
+            r#"{"type":"speak","rule":{"emote_only":true}}"#,
+            r#"{"type":"speak","rule":{"role_min":"moderator"}}"#,
+            r#"{"type":"shield","on":true}"#,
         ] {
             let by: Vec<_> =
                 ROLES.into_iter().filter(|by| allowed(&action(json), ("a", *by), None)).collect();
             assert_eq!(by, [Role::Moderator, Role::Host, Role::Admin], "{json}");
+        }
+    }
+
+    #[test]
+    fn the_bundle_of_the_shield_and_a_rule_for_hosts_need_a_host() {
+        for json in [
+            r#"{"type":"shield_bundle","rules":[],"slow_mode_secs":5}"#,
+            r#"{"type":"speak","rule":{"role_min":"host"}}"#,
+        ] {
+            let by: Vec<_> =
+                ROLES.into_iter().filter(|by| allowed(&action(json), ("a", *by), None)).collect();
+            assert_eq!(by, [Role::Host, Role::Admin], "{json}");
         }
     }
 

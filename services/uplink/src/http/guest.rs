@@ -73,6 +73,7 @@ async fn handle(
         role: Role::Viewer,
         exp: barrage_clock::unix_ms() / 1_000 + guests.ttl_secs,
         nbf: None,
+        attrs: None,
         aud: String::new(),
     };
     let token = guests.keyring.mint(claims).map_err(|error| {

@@ -130,7 +130,7 @@ async fn answer(
 
 /// Checks that the caller may read the room's history. A caller with a token must not be removed
 /// from the room. A caller without one may read where anonymous viewers are allowed.
-fn authorize(uplink: &Uplink, room: &RoomId, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn authorize(uplink: &Uplink, room: &RoomId, headers: &HeaderMap) -> Result<(), ApiError> {
     let caller = match bearer(headers).is_some() || !uplink.anonymous {
         true => Some(caller(&uplink.keyring, headers, room)?),
         false => None,

@@ -3,6 +3,7 @@
 mod actions;
 mod answer_memory;
 mod caller;
+mod emotes;
 mod guest;
 mod history;
 mod offered;

@@ -5,6 +5,7 @@ use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest};
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
 use barrage_protocol::review::{
     ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,
@@ -26,6 +27,8 @@ const POST_CODES: &[Code] = &[
     Code::RoomMuted,
     Code::Conflict,
     Code::SlowMode,
+    Code::Forbidden,
+    Code::NotFound,
 ];
 
 /// Codes by which an uplink refuses an action.
@@ -203,6 +206,25 @@ fn public() -> Vec<Operation> {
         )
         .body::<WordsTestRequest>()
         .answers::<WordsTestAnswer>(200, "What the rules would do with the text."),
+        Operation::new("emote_list", Get, "/v1/emotes", "Lists the emotes that count in every room.")
+            .by(Server::Uplink, Access::Open)
+            .answers::<EmoteSet>(200, "The emotes of the platform.")
+            .answer(304, "The client has this set, as its `If-None-Match` says.", Body::Empty),
+        Operation::new("emote_set", Put, "/v1/emotes", "Replaces the emotes that count in every room.")
+            .by(Server::Uplink, Access::Sender)
+            .body::<EmoteSet>()
+            .answers::<EmoteSet>(200, "The set is in force everywhere within a second.")
+            .refuses(&[Code::Forbidden, Code::TooLarge]),
+        Operation::new("room_emote_list", Get, "/v1/rooms/{room}/emotes", "Lists a room's own emotes.")
+            .by(Server::Uplink, Access::Viewer)
+            .answers::<EmoteSet>(200, "The emotes of the room, without those of the platform.")
+            .answer(304, "The client has this set, as its `If-None-Match` says.", Body::Empty)
+            .refuses(&[Code::UnknownRoom, Code::Kicked]),
+        Operation::new("room_emote_set", Put, "/v1/rooms/{room}/emotes", "Replaces a room's own emotes.")
+            .by(Server::Uplink, Access::Sender)
+            .body::<EmoteSet>()
+            .answers::<EmoteSet>(200, "The set is in force everywhere within a second.")
+            .refuses(&[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::TooLarge]),
         Operation::new("history_list", Get, "/v1/rooms/{room}/history", "Lists stored messages of a room.")
             .by(Server::Uplink, Access::Viewer)
             .query::<history::HistoryQuery>()

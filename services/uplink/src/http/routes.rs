@@ -9,6 +9,7 @@ use http::{HeaderName, StatusCode, header};
 
 use super::actions;
 use super::answer_memory::AnswerMemory;
+use super::emotes;
 use super::history::{self, HistoryState};
 use super::offered;
 use super::polls;
@@ -19,7 +20,7 @@ use super::words;
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes: messages, packages, actions, roles, polls, history, the tunnel and the ping.
+/// Returns the public routes: messages, packages, actions, roles, polls, emotes, history, the tunnel and the ping.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
@@ -35,6 +36,7 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/reviews", get(reviews::list).put(reviews::configure))
         .route("/v1/rooms/{room}/reviews/{review}", post(reviews::decide))
         .route("/v1/rooms/{room}/reports", post(reviews::report))
+        .route("/v1/rooms/{room}/emotes", get(emotes::of_room).put(emotes::put_room))
         .with_state(Arc::clone(uplink))
         .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
@@ -44,7 +46,10 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/words", get(words::show).put(words::put))
         .route("/v1/rooms/{room}/words/test", post(words::test))
         .with_state(Arc::clone(uplink));
-    rooms.merge(words).merge(tunnel).route("/v1/ping", get(ping))
+    let emotes = Router::new()
+        .route("/v1/emotes", get(emotes::of_platform).put(emotes::put_platform))
+        .with_state(Arc::clone(uplink));
+    rooms.merge(words).merge(tunnel).merge(emotes).route("/v1/ping", get(ping))
 }
 
 /// Answers a client that opens its connection ahead of its first post. A page needs no preflight for

@@ -6,7 +6,7 @@ use barrage_protocol::post::Post;
 use barrage_protocol::{Code, RoomId};
 use barrage_token::{Identity, Role};
 
-use super::gifts;
+use super::{gifts, speak};
 use crate::room::open_room;
 
 /// Returns the seconds of slow mode that the sender has to keep in this room; 0 for none.
@@ -45,7 +45,10 @@ pub(super) fn may_send(
     if gifts::obeys_room(post) && found.mute_all && by.role < Role::Moderator {
         return Err(Refusal::new(Code::RoomMuted, "only the host and moderators may speak now"));
     }
-    Ok(if by.role < Role::Moderator { found.slow_mode_secs } else { 0 })
+    if gifts::obeys_room(post) {
+        speak::may_speak(found.speak_in_force(), by, now_ms)?;
+    }
+    Ok(if by.role < Role::Moderator { found.slow_mode_in_force() } else { 0 })
 }
 
 /// Lets probes chat in their room, which has no settings, and nowhere else.
@@ -73,8 +76,8 @@ mod tests {
     }
 
     fn by(role: Role) -> Identity {
-        let (user, name, issued_at_secs) = ("u".parse().unwrap(), "U".into(), None);
-        Identity { user, name, role, rooms: Rooms(vec!["*".into()]), expires_at_secs: 0, issued_at_secs }
+        let (user, name, rooms) = ("u".parse().unwrap(), "U".into(), Rooms(vec!["*".into()]));
+        Identity { user, name, role, rooms, expires_at_secs: 0, issued_at_secs: None, attrs: None }
     }
 
     fn settings(changes: &[Change]) -> Settings {

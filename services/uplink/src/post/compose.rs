@@ -1,8 +1,9 @@
 //! From a post to the message body that viewers get. Pure.
 
 use barrage_protocol::code::Refusal;
+use barrage_protocol::emote::ReplyTo;
 use barrage_protocol::post::{Gift, Post, Style};
-use barrage_protocol::{Code, MessageId, UserId};
+use barrage_protocol::{Code, MessageId, UserAttrs, UserId};
 use barrage_token::{Identity, Role};
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,6 +17,8 @@ const NAME_CHARS_MAX: usize = 40;
 const GIFT_COUNT_MAX: u32 = 1_000_000;
 const COMBO_MAX: u32 = 1_000_000;
 const AMOUNT_MINOR_MAX: u64 = 100_000_000_000;
+/// Maximum users whom one text addresses.
+const MENTIONS_MAX: usize = 10;
 /// Maximum likes or reactions in one post; a larger count is refused.
 const LIKES_MAX: u32 = 1_000;
 
@@ -31,7 +34,7 @@ pub(super) enum Composed<'a> {
 /// body is written.
 #[derive(Debug)]
 pub(super) enum Content<'a> {
-    Chat { text: CleanText, style: Style },
+    Chat { text: CleanText, style: Style, reply_to: Option<ReplyTo>, mentions: &'a [UserId] },
     Gift { name: CleanText, gift: &'a Gift },
     SuperChat { text: CleanText, amount_minor: u64, currency: &'a str },
 }
@@ -42,7 +45,11 @@ pub(super) struct Sender<'a> {
     pub(super) user: &'a UserId,
     pub(super) name: CleanText,
     pub(super) role: Role,
+    pub(super) attrs: Option<&'a UserAttrs>,
 }
+
+/// Emotes of a text, each as start and end in UTF-16 code units and the emote's id.
+pub(super) type Emotes<'a> = [(u32, u32, &'a str)];
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -51,6 +58,12 @@ enum Body<'a> {
         #[serde(flatten)]
         by: By<'a>,
         text: &'a CleanText,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        emotes: &'a Emotes<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply_to: Option<&'a ReplyTo>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        mentions: &'a [UserId],
         #[serde(skip_serializing_if = "is_default_style")]
         style: Style,
         at_ms: u64,
@@ -65,6 +78,8 @@ enum Body<'a> {
         #[serde(flatten)]
         by: By<'a>,
         text: &'a CleanText,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        emotes: &'a Emotes<'a>,
         amount_minor: u64,
         currency: &'a str,
         at_ms: u64,
@@ -78,6 +93,8 @@ struct By<'a> {
     name: &'a CleanText,
     #[serde(skip_serializing_if = "is_viewer")]
     role: Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attrs: Option<&'a UserAttrs>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -93,9 +110,15 @@ fn is_default_style(style: &Style) -> bool {
 /// Checks the numbers of a post and cleans its text.
 pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>, Refusal> {
     Ok(Composed::Content(match post {
-        Post::Chat { text, style, .. } => {
+        Post::Chat { text, style, mentions, .. } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
-            Content::Chat { text: cleaned("text", text, text_chars_max)?, style: *style }
+            let is_twice = |at: usize| mentions[..at].contains(&mentions[at]);
+            if mentions.len() > MENTIONS_MAX || (0..mentions.len()).any(is_twice) {
+                let message = format!("mentions: at most {MENTIONS_MAX} users, each once");
+                return Err(Refusal::new(Code::BadRequest, message));
+            }
+            let text = cleaned("text", text, text_chars_max)?;
+            Content::Chat { text, style: *style, reply_to: None, mentions }
         }
         Post::Gift { gift, .. } => {
             in_range("gift.count", u64::from(gift.count), 1, u64::from(GIFT_COUNT_MAX))?;
@@ -132,6 +155,13 @@ impl Content<'_> {
         }
     }
 
+    /// Sets the message to which a chat replies.
+    pub(super) fn set_reply(&mut self, found: Option<ReplyTo>) {
+        if let Content::Chat { reply_to, .. } = self {
+            *reply_to = found;
+        }
+    }
+
     /// Replaces the text by the one that moderation allows. The new text is cleaned again, because
     /// a hook may have written it.
     pub(super) fn replace_text(&mut self, allowed: &str, text_chars_max: usize) -> Result<(), Refusal> {
@@ -152,16 +182,19 @@ impl Content<'_> {
     }
 
     /// Writes the message body as JSON. Called once for each post.
-    pub(super) fn body(&self, id: &MessageId, sender: &Sender<'_>, at_ms: u64) -> Bytes {
-        let by = By { id, user: sender.user, name: &sender.name, role: sender.role };
+    pub(super) fn body(&self, id: &MessageId, sender: &Sender<'_>, emotes: &Emotes<'_>, at_ms: u64) -> Bytes {
+        let by = By { id, user: sender.user, name: &sender.name, role: sender.role, attrs: sender.attrs };
         let body = match self {
-            Content::Chat { text, style } => Body::Chat { by, text, style: *style, at_ms },
+            Content::Chat { text, style, reply_to, mentions } => {
+                let (reply_to, style) = (reply_to.as_ref(), *style);
+                Body::Chat { by, text, emotes, reply_to, mentions, style, at_ms }
+            }
             Content::Gift { name, gift } => {
                 let gift = Gift { name: name.as_str().to_owned(), ..(*gift).clone() };
                 Body::Gift { by, gift, at_ms }
             }
             Content::SuperChat { text, amount_minor, currency } => {
-                Body::SuperChat { by, text, amount_minor: *amount_minor, currency, at_ms }
+                Body::SuperChat { by, text, emotes, amount_minor: *amount_minor, currency, at_ms }
             }
         };
         serde_json::to_vec(&body).expect("bodies are plain data").into()
@@ -204,9 +237,9 @@ mod tests {
         let composed = compose(&post, 200).map_err(|refusal| refusal.code)?;
         let user = "u1".parse().unwrap();
         let name = CleanText::new("A\u{202E}nn", NAME_CHARS_MAX).unwrap();
-        let sender = Sender { user: &user, name, role: Role::Viewer };
+        let sender = Sender { user: &user, name, role: Role::Viewer, attrs: None };
         let Composed::Content(content) = composed else { return Ok(String::new()) };
-        Ok(String::from_utf8(content.body(post.id(), &sender, 7).to_vec()).unwrap())
+        Ok(String::from_utf8(content.body(post.id(), &sender, &[], 7).to_vec()).unwrap())
     }
 
     #[test]

@@ -19,8 +19,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::gifts;
 use super::recent::Recent;
+use super::{gifts, speak};
 use crate::limits_config::{LimitsConfig, LimitsError};
 use crate::record::{CheckResult, PostChecks};
 
@@ -43,6 +43,8 @@ pub(super) struct Limits {
     samples: Mutex<HashMap<RoomId, DisplaySample>>,
     /// Messages that slow mode let pass. Their retries pass, too.
     passed_slow_mode: Mutex<Recent<(RoomId, UserId, MessageId)>>,
+    /// Messages whose text was unique. Their retries pass, too.
+    passed_unique: Mutex<Recent<(RoomId, UserId, MessageId)>>,
     shadowed: IntCounterVec,
     origin: Instant,
 }
@@ -70,6 +72,7 @@ impl Limits {
             rules,
             samples: Mutex::default(),
             passed_slow_mode: Mutex::new(Recent::new(recent_max)),
+            passed_unique: Mutex::new(Recent::new(recent_max)),
             shadowed,
             origin: barrage_clock::now(),
         })
@@ -144,6 +147,36 @@ impl Limits {
             window_ms: interval_ms,
             ..LimitHit::rule("slow_mode", "user_in_room")
         }));
+        Err(refusal)
+    }
+
+    /// Admits a text once in `secs` in a room. A retry of a message that passed, passes again.
+    pub(super) async fn unique(
+        &self,
+        room: &RoomId,
+        by: &Identity,
+        id: &MessageId,
+        (text, secs): (&str, u32),
+        checks: &mut PostChecks,
+    ) -> Result<(), Refusal> {
+        let (now_ms, window_ms) = (barrage_clock::unix_ms(), u64::from(secs) * 1_000);
+        let message = (room.clone(), by.user.clone(), id.clone());
+        if self.passed_unique.lock().contains(&message, window_ms, now_ms) {
+            checks.step("speak_unique_secs", CheckResult::Pass, "sent again");
+            return Ok(());
+        }
+        let subject = Subject::TextInRoom(speak::text_hash(text), room.clone());
+        let key = QuotaKey { purpose: "speak_unique", subject };
+        let Ok(rate) = Rate::new(1, Duration::from_secs(u64::from(secs)), 1) else { return Ok(()) };
+        let verdict = self.quota.take(&key, 1, &Rule::Rate(rate), self.origin.elapsed()).await;
+        if verdict.is_admit() {
+            checks.step("speak_unique_secs", CheckResult::Pass, "");
+            // An error means that the same message arrived twice at once, and passed already.
+            _ = self.passed_unique.lock().take(message, window_ms, now_ms);
+            return Ok(());
+        }
+        let mut refusal = speak::not_unique(secs);
+        refusal.retry_after_ms = verdict.retry_after_ms();
         Err(refusal)
     }
 

@@ -3,12 +3,15 @@
 mod check;
 mod commit;
 mod compose;
+mod emotes;
 mod gifts;
 mod limit;
 mod moderate;
 mod pipeline;
 mod pulses;
 mod recent;
+mod reply;
+mod speak;
 mod switch;
 #[cfg(test)]
 mod tests;

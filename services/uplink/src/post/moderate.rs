@@ -127,6 +127,12 @@ impl Moderation {
         Ok(Moderated::Shown)
     }
 
+    /// Whether a sender wrote an address into the text. The platform's names of gifts are not searched.
+    pub(super) fn has_link(&self, content: &Content<'_>) -> bool {
+        let is_platforms = matches!(content, Content::Gift { .. }) && self.gift_names == GiftNames::Platform;
+        !is_platforms && self.moderator.has_link(content.text())
+    }
+
     /// Returns the sender's name as viewers see it, checked by the word lists. Names of those who
     /// run the room are not checked.
     ///

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Bus, Draft, Receipt, Settings};
+use barrage_bus::{Bus, Draft, Receipt, RoomSettings, Settings};
 use barrage_counters::Quota;
 use barrage_moderation::{Moderator, RuleHit};
 use barrage_protocol::code::{LimitHit, Refusal};
@@ -15,11 +15,12 @@ use barrage_token::{Identity, Role};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::{Composed, Content, Sender, compose, fingerprint};
+use super::emotes::EmoteSets;
 use super::gifts::{self, GiftList};
 use super::limit::{Limits, OfferedRate};
 use super::moderate::{GiftNames, Moderated, Moderation};
 use super::pulses::Pulses;
-use super::{check, commit, moderate, switch};
+use super::{check, commit, moderate, reply, speak, switch};
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
@@ -331,6 +332,20 @@ impl PostPipeline {
                 return self.pulses.post(&*self.bus, id, tap, now_ms).map(Checked::Answered);
             }
         };
+        let speaking = settings.rooms.get(room).map(RoomSettings::speak_in_force).unwrap_or_default();
+        if by.role < Role::Moderator && !speaking.is_open() {
+            let emotes = EmoteSets::of(&settings, room);
+            speak::may_say(
+                speaking,
+                &content,
+                |word| emotes.find(word).is_some(),
+                || self.moderation.has_link(&content),
+            )?;
+            checks.step("speak", CheckResult::Pass, "");
+        }
+        if let Post::Chat { reply_to: Some(sequence), .. } = post {
+            content.set_reply(reply::find(&self.control, room, *sequence).await?);
+        }
         if slow_mode_secs > 0 && gifts::obeys_room(post) {
             self.limits.slow_mode(room, by, post.id(), slow_mode_secs, checks).await?;
         }
@@ -343,6 +358,10 @@ impl PostPipeline {
                 return Ok(Checked::Review(self.draft(&request, content, &settings, now_ms)?, hit));
             }
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
+        }
+        if speaking.unique_secs > 0 && by.role < Role::Moderator && matches!(post, Post::Chat { .. }) {
+            let text = (content.text(), speaking.unique_secs);
+            self.limits.unique(room, by, post.id(), text, checks).await?;
         }
         // A chat that the quota holds is a vote, too.
         let vote = self.word_vote(&settings, request, content.text(), checks).await;
@@ -385,7 +404,13 @@ impl PostPipeline {
         if settings.switches.text_only {
             content.remove_style();
         }
-        let sender = Sender { user: &by.user, name: self.moderation.sender_name(by)?, role: by.role };
+        let name = self.moderation.sender_name(by)?;
+        let sender = Sender { user: &by.user, name, role: by.role, attrs: by.attrs.as_deref() };
+        let sets = EmoteSets::of(settings, room);
+        let emotes = match &content {
+            Content::Chat { text, .. } | Content::SuperChat { text, .. } => sets.ranges(text.as_str()),
+            Content::Gift { .. } => Vec::new(),
+        };
         Ok(Draft {
             room: room.clone(),
             class: post.class(),
@@ -394,7 +419,7 @@ impl PostPipeline {
             fingerprint: fingerprint(post),
             to: None,
             trace: None,
-            body: content.body(post.id(), &sender, now_ms),
+            body: content.body(post.id(), &sender, &emotes, now_ms),
         })
     }
 }

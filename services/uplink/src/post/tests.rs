@@ -127,8 +127,9 @@ impl Site {
 }
 
 fn sender(role: Role) -> Identity {
-    let (user, name, issued_at_secs) = ("u1".parse().unwrap(), "A\u{202E}nn".into(), None);
-    Identity { user, name, role, rooms: Rooms(vec!["*".into()]), expires_at_secs: u64::MAX, issued_at_secs }
+    let (user, name) = ("u1".parse().unwrap(), "A\u{202E}nn".into());
+    let (rooms, expires_at_secs) = (Rooms(vec!["*".into()]), u64::MAX);
+    Identity { user, name, role, rooms, expires_at_secs, issued_at_secs: None, attrs: None }
 }
 
 fn chat(id: &str, text: &str) -> Value {

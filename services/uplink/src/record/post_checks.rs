@@ -144,12 +144,12 @@ impl CheckLog {
 #[cfg(test)]
 mod tests {
     use barrage_protocol::Code;
-    use barrage_protocol::post::{Outcome, Style};
+    use barrage_protocol::post::Outcome;
 
     use super::*;
 
     fn checks() -> PostChecks {
-        let post = Post::Chat { id: "m1".parse().unwrap(), text: "x".into(), style: Style::default() };
+        let post = Post::chat("m1".parse().unwrap(), "x");
         let mut checks = PostChecks::new(&"r".parse().unwrap(), &"u".parse().unwrap(), &post, 7, None);
         checks.step("limits", CheckResult::Pass, "");
         checks

@@ -6,6 +6,7 @@ use barrage_bus::{Bus, Change, Changed, Draft, Restriction, RestrictionKind, Roo
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::poll::{Poll, PollView};
 use barrage_protocol::state::{PinnedMessage, RoomState, Versioned};
 use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
@@ -95,7 +96,8 @@ impl RoomControl {
 
     /// Sets the seconds between two messages of one viewer; 0 ends slow mode.
     pub(crate) async fn slow_mode(&self, room: &RoomId, secs: u32) -> Result<Sequence, Refusal> {
-        self.patch(room, RoomPatch::SlowMode { secs }).await?;
+        let changed = self.patch(room, RoomPatch::SlowMode { secs }).await?;
+        let secs = changed.room().slow_mode_in_force();
         self.signal(room, &Signal::SlowMode { secs }, None).await
     }
 
@@ -109,6 +111,24 @@ impl RoomControl {
             self.signal(room, &Signal::Open { title: &changed.room().title }, None).await?;
         }
         Ok(changed)
+    }
+
+    /// Changes who may speak, and signals the rules that are in force then.
+    pub(crate) async fn speak(&self, room: &RoomId, patch: RoomPatch) -> Result<Sequence, Refusal> {
+        let after = self.patch(room, patch).await?.room();
+        let (rules, slow_mode_secs) = (after.speak_in_force(), after.slow_mode_in_force());
+        let signal = Signal::Speak { rules, slow_mode_secs, shield: after.shield.on };
+        self.signal(room, &signal, None).await
+    }
+
+    /// Replaces the emotes of a room, and signals that there are others. The platform's set has no
+    /// signal: pages load it when they open.
+    pub(crate) async fn set_emotes(&self, room: Option<&RoomId>, set: EmoteSet) -> Result<(), Refusal> {
+        self.bus.change(Change::Emotes { room: room.cloned(), set }).await?;
+        if let Some(room) = room {
+            self.signal(room, &Signal::Emotes {}, None).await?;
+        }
+        Ok(())
     }
 
     /// Closes a room. The signal is published first, because gateways disconnect the viewers of a

@@ -58,7 +58,8 @@ mod tests {
         let of = |room: &RoomId, role| {
             let (name, rooms) = (String::new(), Rooms(vec![]));
             let (expires_at_secs, issued_at_secs) = (0, None);
-            let by = Identity { user: user.clone(), name, role, rooms, expires_at_secs, issued_at_secs };
+            let user = user.clone();
+            let by = Identity { user, name, role, rooms, expires_at_secs, issued_at_secs, attrs: None };
             in_room(&settings, room, &by).role
         };
         assert_eq!((of(&room, Role::Viewer), of(&room, Role::Host)), (Role::Moderator, Role::Host));

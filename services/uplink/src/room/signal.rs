@@ -4,6 +4,7 @@ use barrage_bus::Draft;
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::poll::{Poll, PollView};
 use barrage_protocol::state::RoomState;
+use barrage_protocol::speak::SpeakRules;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::Serialize;
@@ -65,6 +66,14 @@ pub(crate) enum Signal<'a> {
         poll: &'a PollView,
         state: RoomState,
     },
+    /// Rules for those who speak that are in force from here on, with the shield's.
+    Speak {
+        rules: SpeakRules,
+        slow_mode_secs: u32,
+        shield: bool,
+    },
+    /// The room has other emotes, which pages load again.
+    Emotes {},
     Close,
     Announcement {
         text: &'a str,

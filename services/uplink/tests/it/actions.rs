@@ -48,6 +48,9 @@ fn every_action(sequence: &Value) -> Vec<(Value, Option<&'static str>)> {
         (json!({ "type": "announce", "text": "hello" }), Some("announcement")),
         (json!({ "type": "warn", "user": "ann", "text": "be kind" }), None),
         (json!({ "type": "role", "user": "ann", "role": "moderator" }), Some("role")),
+        (json!({ "type": "speak", "rule": { "level_min": 2 } }), Some("speak")),
+        (json!({ "type": "shield_bundle", "rules": [], "slow_mode_secs": 9 }), Some("speak")),
+        (json!({ "type": "shield", "on": true }), Some("speak")),
         (json!({ "type": "clear" }), Some("clear")),
     ]
 }
@@ -87,7 +90,7 @@ async fn each_action_is_refused_to_viewers_and_done_once_for_a_host() {
         );
         assert_eq!(signals(&site).await.len(), sent.len(), "{action}");
     }
-    assert_eq!(site.counter("barrage_uplink_actions_total", "duplicate"), 13.0);
+    assert_eq!(site.counter("barrage_uplink_actions_total", "duplicate"), 16.0);
 }
 
 #[tokio::test]

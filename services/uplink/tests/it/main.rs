@@ -10,4 +10,5 @@ mod polls;
 mod posts;
 mod reviews;
 mod site;
+mod speak;
 mod tunnel;

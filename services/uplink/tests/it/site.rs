@@ -108,6 +108,11 @@ impl Site {
     }
 
     pub(crate) fn token(&self, user: &str, role: Role) -> String {
+        self.token_with(user, role, Value::Null)
+    }
+
+    /// Returns a token with these attributes; `null` for none.
+    pub(crate) fn token_with(&self, user: &str, role: Role, attrs: Value) -> String {
         let claims = Claims {
             sub: user.parse().unwrap(),
             name: Some(user.into()),
@@ -115,6 +120,7 @@ impl Site {
             role,
             exp: u64::from(u32::MAX),
             nbf: None,
+            attrs: serde_json::from_value(attrs).unwrap(),
             aud: String::new(),
         };
         self.keyring.mint(claims).unwrap()
@@ -128,7 +134,18 @@ impl Site {
         path: &str,
         body: Value,
     ) -> (StatusCode, Value) {
-        let request = self.http.request(method, self.url(path)).bearer_auth(self.token(user, role));
+        self.call_with(&self.token(user, role), method, path, body).await
+    }
+
+    /// Sends a request with a token, and returns status and JSON body.
+    pub(crate) async fn call_with(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let request = self.http.request(method, self.url(path)).bearer_auth(token);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await.unwrap();
         let status = response.status();

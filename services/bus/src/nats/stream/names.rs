@@ -105,6 +105,8 @@ pub(crate) fn topic_tokens(topic: &Topic) -> String {
 pub(crate) const SWITCHES_KEY: &str = "switches";
 /// Key under which the sampling of traces is stored.
 const SAMPLING_KEY: &str = "sampling";
+/// Key of the platform's emotes; a room's key has the room after a dot.
+const EMOTES: &str = "emotes";
 /// Key of the revocation of all tokens; a user's key has the user after a dot.
 const REVOKED: &str = "revoked";
 
@@ -120,6 +122,8 @@ impl SettingKey {
             SettingKey::Attributes(room) => format!("attributes.{room}"),
             SettingKey::Reviews(room) => format!("reviews.{room}"),
             SettingKey::Words(room) => format!("words.{room}"),
+            SettingKey::Emotes(None) => EMOTES.into(),
+            SettingKey::Emotes(Some(room)) => format!("{EMOTES}.{room}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -130,6 +134,8 @@ impl SettingKey {
         let key = match (parts.next()?, parts.next(), parts.next()) {
             (SWITCHES_KEY, None, None) => SettingKey::Switches,
             (SAMPLING_KEY, None, None) => SettingKey::Sampling,
+            (EMOTES, None, None) => SettingKey::Emotes(None),
+            (EMOTES, Some(room), None) => SettingKey::Emotes(Some(room.parse().ok()?)),
             (REVOKED, None, None) => SettingKey::Revocation(None),
             (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
@@ -193,6 +199,8 @@ mod tests {
                 SettingKey::Attributes(room.clone()),
                 SettingKey::Reviews(room.clone()),
                 SettingKey::Words(room),
+                SettingKey::Emotes(None),
+                SettingKey::Emotes(Some(room)),
                 SettingKey::Revocation(None),
                 SettingKey::Revocation(Some(user)),
             ] {

@@ -271,7 +271,7 @@ async fn post_gift(records: &Records, sender: &Sender, gift: usize) {
 async fn post_chat(records: &Records, sender: &Sender, chat: usize) {
     let room = chat % records.scale.rooms;
     let text = format!("message {chat} of many, and no two of them are the same");
-    let post = Post::Chat { id: format!("c{chat}").parse().unwrap(), text, style: Default::default() };
+    let post = Post::chat(format!("c{chat}").parse().unwrap(), text);
     match sender.send(&Scale::room(room), &post).await {
         Ok(_) => records.chats_accepted_ms[chat].store(records.now_ms(), Ordering::Relaxed),
         Err(_) => drop(records.posts_failed.fetch_add(1, Ordering::Relaxed)),

@@ -1,0 +1,75 @@
+//! Bytes of messages on the wire: what attributes add to a deflated batch.
+
+use barrage_protocol::deflate::deflate;
+use barrage_protocol::{BatchItem, BatchWriter, Class, RoomId, Sequence, UserAttrs};
+use serde_json::json;
+
+/// Messages of one batch, as a hot room has them in a window.
+const MESSAGES: u64 = 50;
+const RECORDING: &str = include_str!("../../recording/assets/demo.xml");
+
+/// Numbers without a pattern, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, max: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % max
+    }
+}
+
+/// Texts of the chats of a recording.
+fn texts() -> Vec<&'static str> {
+    let texts = RECORDING.split("</d>").filter_map(|item| item.rsplit('>').next());
+    texts.filter(|text| !text.trim().is_empty()).collect()
+}
+
+/// Returns the bytes of a message of a batch at the gateway's default effort.
+fn bytes_per_message(badges: u64) -> f64 {
+    let (texts, mut numbers) = (texts(), Numbers(7));
+    let mut at_ms = 1_764_500_000_000;
+    let bodies: Vec<_> = (0..MESSAGES)
+        .map(|_| {
+            at_ms += 1 + numbers.below(20);
+            let id: String = (0..6)
+                .map(|_| char::from(b"0123456789abcdefghijklmnopqrstuv"[numbers.below(32) as usize]))
+                .collect();
+            let of = |kind: &str, version: u64| format!("{kind}/{version}");
+            let worn =
+                [of("member", [1, 3, 6, 12, 24][numbers.below(5) as usize]), of("fan", numbers.below(20))];
+            let attrs = json!({ "badges": worn[..badges as usize] });
+            let attrs: UserAttrs = serde_json::from_value(attrs).unwrap();
+            let attrs = (!attrs.is_empty())
+                .then(|| format!(r#""attrs":{},"#, serde_json::to_string(&attrs).unwrap()));
+            let text = texts[numbers.below(texts.len() as u64) as usize];
+            format!(
+                r#"{{"type":"chat","id":"{id}","user":"u{}","name":"观众{}",{}"text":{},"at_ms":{at_ms}}}"#,
+                numbers.below(100_000),
+                numbers.below(10_000),
+                attrs.unwrap_or_default(),
+                json!(text)
+            )
+        })
+        .collect();
+    let items = bodies.iter().zip(1_001..).map(|(body, sequence)| BatchItem {
+        sequence: Sequence(sequence),
+        class: Class::Chat,
+        body: body.as_bytes(),
+    });
+    let mut frame = Vec::new();
+    let writer = BatchWriter {
+        previous: Sequence(1_000),
+        sequence: Sequence(1_000 + MESSAGES),
+        ..BatchWriter::default()
+    };
+    writer.write(&mut frame, &RoomId::parse("demo").unwrap(), items);
+    deflate(&frame, 6).len() as f64 / MESSAGES as f64
+}
+
+#[test]
+fn a_message_with_two_badges_has_at_most_40_bytes() {
+    let (plain, badged) = (bytes_per_message(0), bytes_per_message(2));
+    println!("bytes a message: {plain} without badges, {badged} with two");
+    assert!(badged <= 40.0, "{badged} bytes, {plain} without badges");
+    assert!(badged > plain && badged - plain < 8.0, "two badges add {}", badged - plain);
+}
