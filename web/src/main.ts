@@ -14,9 +14,11 @@ import { Identity } from './net/identity.ts';
 import { List } from './chat/list.ts';
 import { past } from './net/past.ts';
 import { Pin } from './chat/pin.ts';
+import { Rules } from './chat/rules.ts';
 import { PollPanel } from './chat/poll.ts';
 import { readBody, readPoll, readVotes, type Body, type Post, type Signal, type VoteAnswer } from './net/protocol.ts';
 import { Sampled } from './chat/sampled.ts';
+import { merge, type RoomState } from './net/state.ts';
 import { Scene } from './stage/scene.ts';
 import { Sender } from './net/sender.ts';
 import { Spoken } from './chat/spoken.ts';
@@ -29,14 +31,14 @@ const ANNOUNCEMENT_MS = 12_000;
 /** Hearts on the screen at once, at most. */
 const HEARTS_MAX = 24;
 
+let title = '';
 const asked = new URLSearchParams(location.search).get('room') ?? '';
 const room = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
 
 inLanguage(() => {
   translatePage();
-  byId('room').textContent = t('room', { room });
   byId('language').textContent = t('language');
-  document.title = `${t('room', { room })} · Barrage`;
+  showTitle();
 });
 byId('language').addEventListener('click', switchLanguage);
 
@@ -49,6 +51,11 @@ const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'
 const pin = new Pin(byId('pinned'));
 const poll = new PollPanel(byId('poll'), { vote });
 const sampled = new Sampled(byId('sampled'));
+const roomState: RoomState = {};
+const rules = new Rules(byId('rules'), (of) => {
+  title = of;
+  showTitle();
+});
 const hidden = new Hidden();
 const status = new Status(() => connection.now());
 const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
@@ -71,6 +78,7 @@ const connection = new Connection(identity, entry, {
   hello: (hello) => {
     if (hello.user) identity.user = hello.user;
     if (hello.online !== null) status.online(hello.online);
+    takeState(hello.state);
     composer.show(identity.canSend);
     poll.enable(identity.canSend);
     const running = readPoll(hello.state?.poll?.value);
@@ -79,6 +87,7 @@ const connection = new Connection(identity, entry, {
     if (!pastShown) void showPast(hello.sequence);
     pastShown = true;
   },
+  roomState: takeState,
   messages: (messages) => {
     for (const message of messages) {
       const body = readBody(message.body);
@@ -133,8 +142,26 @@ function showBody(body: Body, sequence: number): void {
   list.add(body, sequence, originOf(body.user));
 }
 
+/** Takes what is newer of the room's state, and shows it. */
+function takeState(state: unknown): void {
+  if (!merge(roomState, state)) return;
+  const { settings, pinned } = roomState;
+  if (settings?.value) rules.show(settings.value);
+  if (!pinned) return;
+  const body = readBody(pinned.value?.message);
+  if (pinned.value && body) pin.show(body, pinned.value.sequence);
+  else pin.hide();
+}
+
+function showTitle(): void {
+  const words = title || t('room', { room });
+  byId('room').textContent = words;
+  document.title = `${words} · Barrage`;
+}
+
 /** Shows a signal of the room, or of a notice, which has no position in the room. */
 function showSignal(signal: Signal, at: number | null): void {
+  takeState(signal.state);
   switch (signal.signal) {
     case 'mute_all':
       list.say(signal.on ? 'muteAll' : 'unmuteAll');

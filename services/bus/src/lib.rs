@@ -39,7 +39,8 @@ pub use registry::{
 pub use settings::Settings;
 pub use settings::action::{ACTIONS_PER_ROOM_MAX, ActionLog, ActionRecord, ActionResult};
 pub use settings::attribute::{AttributeChange, RoomAttributes, removed_version};
-pub use settings::change::{Change, Changed, Setting};
+pub use settings::change::{Change, Setting};
+pub use settings::changed::Changed;
 pub use settings::emotes::EmoteWords;
 pub use settings::error::{ChangeError, PREWARMS_MAX};
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::settings::Settings;
-use crate::settings::change::{Change, Changed};
+use crate::settings::change::Change;
+use crate::settings::changed::Changed;
 use crate::settings::error::{ChangeError, PREWARMS_MAX};
 use crate::settings::room::RoomPatch;
 

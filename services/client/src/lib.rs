@@ -16,6 +16,7 @@ pub mod heartbeat;
 mod http;
 mod ladder;
 mod link;
+mod room_state;
 mod sender;
 mod source;
 mod viewer;

@@ -16,7 +16,7 @@ use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
-use crate::room::{BatchRecord, FanOutLog, RepairSizes, Rooms, TopRooms};
+use crate::room::{BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, TopRooms};
 use crate::viewer::{HeartbeatTerms, NoticeBook};
 
 /// Handles that the parts of one gateway share.
@@ -41,6 +41,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Returns a room's state for newcomers, at the room's position or newer.
+    pub(crate) fn state_of(&self, room: &Room) -> Option<Arc<EncodedState>> {
+        room.state.encoded(&self.bus.settings().borrow(), &room.id)
+    }
+
     /// Returns the terms of a client's heartbeat that are in force now.
     pub(crate) fn heartbeat_terms(&self, version: FrameVersion, network: NetworkType) -> HeartbeatTerms {
         let is_fixed = self.bus.settings().borrow().switches.fixed_heartbeat;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest};
+use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
+use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributesAnswer};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
@@ -12,6 +13,7 @@ use barrage_protocol::event::{CustomEvent, EventAnswer, EventClass, EventRequest
 use barrage_protocol::frame::{ClientFrame, PollNotices, RepairOutcome, ServerFrame};
 use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{HistoryPage, Outcome, Package, PackageAnswer, Post, PostAnswer};
+use barrage_protocol::state::RoomState;
 use barrage_protocol::{Advice, Code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -220,6 +222,10 @@ fn every_action_has_an_example() {
     all_shown("actions", actions.iter().map(label), &all);
     read::<RoleRequest>("role");
     read::<EmoteSet>("emotes");
+    read::<RolesAnswer>("roles");
+    read::<AttributeRequest>("attribute");
+    read::<AttributeAnswer>("attribute-answer");
+    read::<AttributesAnswer>("attributes");
     let mut duplicates: Vec<_> =
         read::<ActionAnswer>("action-answer").iter().map(|answer| answer.duplicate).collect();
     duplicates.sort_unstable();
@@ -287,13 +293,17 @@ fn the_tunnel_carries_the_same_bodies() {
 /// that no test reads is a spelling mistake.
 #[test]
 fn every_tag_is_known() {
-    const TYPED: [&str; 23] = [
+    const TYPED: [&str; 27] = [
         "action",
         "action-answer",
         "role",
         "event",
         "event-answer",
         "emotes",
+        "roles",
+        "attribute",
+        "attribute-answer",
+        "attributes",
         "server-frame",
         "client-frame",
         "post",
@@ -319,6 +329,9 @@ fn every_tag_is_known() {
         assert!(["body", "claims", "guest", "guest-answer"].contains(&tag), "line {line}: unknown tag {tag}");
         let value = value(line, &text);
         assert!(value.is_object() && (tag != "body" || value["type"].is_string()), "line {line}");
+        if let Some(state) = value.get("state") {
+            check(line, &state.to_string(), serde_json::from_value::<RoomState>(state.clone()));
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
 //! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
-//! of rooms), `post` (the pipeline), `admin` (the admin API), `http` (public routes).
+//! of rooms), `attribute` (attributes of rooms), `post`
+//! (the pipeline), `admin` (the admin API), `http` (public routes).
 
 mod action;
 mod admin;
+mod attribute;
 mod config;
 mod gift_config;
 mod http;

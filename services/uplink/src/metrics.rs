@@ -15,8 +15,8 @@ const REQUEST_DURATION: &str = "barrage_uplink_request_duration_seconds";
 const HISTORY_BUCKETS_S: [f64; 13] =
     [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The actions of moderators, as [`Action::label`] names them.
-const ACTIONS: [&str; 19] = [
+/// The actions of moderators, as [`Action::label`] names them, and the changes of attributes.
+const ACTIONS: [&str; 21] = [
     "recall",
     "purge",
     "clear",
@@ -36,6 +36,8 @@ const ACTIONS: [&str; 19] = [
     "speak",
     "shield",
     "shield_bundle",
+    "set_attribute",
+    "remove_attribute",
 ];
 
 /// Values of the label `outcome` of votes.
@@ -228,8 +230,17 @@ impl UplinkMetrics {
 
     /// Counts an action that was answered.
     pub(crate) fn acted(&self, action: &Action, is_duplicate: bool) {
+        self.count_action(action.label(), is_duplicate);
+    }
+
+    /// Counts a change of an attribute that was answered.
+    pub(crate) fn changed_attribute(&self, is_removal: bool, is_duplicate: bool) {
+        self.count_action(if is_removal { "remove_attribute" } else { "set_attribute" }, is_duplicate);
+    }
+
+    fn count_action(&self, action: &'static str, is_duplicate: bool) {
         let outcome = if is_duplicate { "duplicate" } else { "done" };
-        self.actions.with_label_values(&[action.label(), outcome]).inc();
+        self.actions.with_label_values(&[action, outcome]).inc();
     }
 
     /// Counts votes with the same outcome.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::action::{ActionControl, ActionParts};
 use crate::admin::AdminContext;
+use crate::attribute::{AttributeControl, AttributeParts};
 use crate::config::UplinkConfig;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
@@ -65,7 +66,8 @@ pub struct Uplink {
     pub(crate) config: UplinkConfig,
     pub(crate) metrics: UplinkMetrics,
     pub(crate) pipeline: PostPipeline,
-    pub(crate) actions: ActionControl,
+    pub(crate) actions: Arc<ActionControl>,
+    pub(crate) attributes: AttributeControl,
     pub(crate) polls: Arc<PollControl>,
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
@@ -127,18 +129,25 @@ impl Uplink {
             reviews: Arc::clone(&reviews),
             words: Arc::clone(&words),
         };
-        let actions = ActionControl::new(ActionParts {
+        let actions = Arc::new(ActionControl::new(ActionParts {
             bus: Arc::clone(&bus),
             store: Arc::clone(&store),
             control: control.clone(),
             audit: Arc::clone(&audit),
             text_chars_max: config.text_chars_max,
+        }));
+        let attributes = AttributeControl::new(AttributeParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            control: control.clone(),
+            audit: Arc::clone(&audit),
         });
         Ok(Arc::new(Uplink {
             actions,
             polls,
             reviews,
             words,
+            attributes,
             pipeline: PostPipeline::new(parts, &config, &metrics)?,
             bus,
             store,
@@ -158,7 +167,8 @@ impl Uplink {
     }
 
     /// Runs the uplink's tasks until the shutdown: publishes sums of likes, keeps polls, writes the audit log,
-    /// decides reviews by their fallback, reloads word lists that changed, settles the ledger and reports to the registry.
+    /// decides reviews by their fallback, removes attributes that are over, reloads word lists that changed, settles the ledger and reports
+    /// to the registry.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
         let keep = Duration::from_secs(u64::from(self.config.audit_days) * DAY_SECS);
@@ -167,6 +177,7 @@ impl Uplink {
             self.polls.run(pulse_period, shutdown.clone()),
             self.audit.run(&*self.store, keep, shutdown.clone()),
             self.reviews.run(shutdown.clone()),
+            self.attributes.run(shutdown.clone()),
             self.every_second(shutdown),
         );
     }
@@ -229,6 +240,7 @@ impl Uplink {
             store: Arc::clone(&self.store),
             control: self.control.clone(),
             polls: Arc::clone(&self.polls),
+            actions: Arc::clone(&self.actions),
             check_log: Arc::clone(&self.check_log),
             tracer: self.tracer.clone(),
             recorder: Arc::clone(&self.recorder),

@@ -191,6 +191,7 @@ export class Connection {
 
   #batch(batch: Batch): void {
     if (batch.pulse) this.events.pulse(batch.pulse);
+    if (batch.state) this.events.roomState(batch.state);
     this.#follow(this.#chain.accept(batch));
   }
 

@@ -1,5 +1,6 @@
 // What a connection reports to the page: its state, and what it has received.
 
+import { type RoomState } from './state.ts';
 import { type Transport } from './channel.ts';
 import { type BatchMessage, type Hello, type Pulse, type Refusal } from './protocol.ts';
 
@@ -15,6 +16,8 @@ export type State =
 export interface ConnectionEvents {
   state(state: State): void;
   hello(hello: Hello): void;
+  /** The whole state of the room, behind a gap in which signals may be missing. */
+  roomState(state: RoomState): void;
   messages(messages: BatchMessage[]): void;
   pulse(pulse: Pulse): void;
   leftOut(count: number): void;

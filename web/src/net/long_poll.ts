@@ -25,7 +25,9 @@ export class LongPoll extends HttpChannel {
     const facts = { client: JSON.stringify(clientFacts()) };
     const first = await this.poll(after === null ? facts : { after, ...facts }, ANSWER_WAIT_MS);
     const { room, sequence } = first.batch;
-    this.frame({ type: 'hello', room, connection: 'poll', ping_interval_ms: 0, sequence, resume: after !== null, online: null });
+    const { state } = first.batch;
+    const hello = { type: 'hello', room, connection: 'poll', ping_interval_ms: 0, sequence, resume: after !== null, online: null } as const;
+    this.frame(state ? { ...hello, state } : hello);
     this.#take(first);
     let position = sequence;
     // An empty `ack` announces that this client acknowledges notices, so that they end the wait.

@@ -2,6 +2,7 @@
 // ignores unknown frame types, body types and fields, so that a newer server does not break it.
 
 import { type ClientFacts } from './facts.ts';
+import { type RoomState } from './state.ts';
 
 export type Advice = 'never' | 'backoff' | 'now' | 'named';
 
@@ -57,6 +58,8 @@ export interface Hello {
   state?: { poll?: { value?: unknown } };
   /** Viewers online; null where the transport does not say. */
   online: number | null;
+  /** State of the room; absent at servers of earlier releases. */
+  state?: RoomState;
 }
 
 export interface BatchMessage {
@@ -103,6 +106,8 @@ export interface Batch {
   left_out?: { chat?: number };
   pulse?: Pulse;
   repair?: { outcome: 'complete' | 'partial' | 'gone'; skipped: number };
+  /** State of the room: where signals may be missing, and in the first answer to a poll. */
+  state?: RoomState;
 }
 
 export interface Notice {
@@ -192,6 +197,8 @@ export interface Signal {
   message?: unknown;
   /** Poll that opens, or its result. */
   poll?: unknown;
+  /** What the signal changes of the room's state. */
+  state?: unknown;
 }
 
 /** Event of the customer's own servers. */

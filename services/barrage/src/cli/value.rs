@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use barrage_protocol::Sequence;
+use barrage_protocol::action::Action;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,6 +36,11 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, String> {
 pub(super) fn json_file(path: &str) -> Result<Value, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
     serde_json::from_slice(&bytes).map_err(|error| format!("the file is no JSON: {error}"))
+}
+
+/// Parses an action of a moderator as JSON.
+pub(super) fn action(text: &str) -> Result<Action, String> {
+    serde_json::from_str(text).map_err(|error| format!("no action: {error}"))
 }
 
 pub(super) fn setting(text: &str) -> Result<(String, Value), String> {

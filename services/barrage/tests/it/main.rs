@@ -39,6 +39,7 @@ mod recording;
 mod reference;
 mod reviews;
 mod room;
+mod room_state;
 mod route_paths;
 mod sources;
 mod strangers;

@@ -25,7 +25,8 @@ use crate::log_clock::LogClock;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry, Role};
 use crate::settings::Settings;
-use crate::settings::change::{Change, Changed};
+use crate::settings::change::Change;
+use crate::settings::changed::Changed;
 use crate::settings_store::SettingsStore;
 use crate::topic_log::TopicLog;
 

@@ -18,7 +18,8 @@ use crate::log::{Draft, Receipt, Topic};
 use crate::log_clock::LogClock;
 use crate::metrics::BusMetrics;
 use crate::settings::Settings;
-use crate::settings::change::{Change, Changed};
+use crate::settings::change::Change;
+use crate::settings::changed::Changed;
 use crate::topic_log::{DedupKey, Seen, is_sequenced};
 
 /// Maximum number of commands in one commit.

@@ -35,7 +35,8 @@ use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry};
 use crate::settings::Settings;
-use crate::settings::change::{Change, Changed};
+use crate::settings::change::Change;
+use crate::settings::changed::Changed;
 use crate::settings_store::SettingsStore;
 
 /// Maximum number of pulses that wait for the connection; further ones are dropped.

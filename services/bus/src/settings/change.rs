@@ -144,71 +144,6 @@ pub enum Change {
     },
 }
 
-/// Result of a change: the one value that it is about, before and after.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Changed {
-    /// Value before the change; `None` when there was none.
-    pub before: Option<Setting>,
-    /// Value after the change; `None` when the change removed it.
-    pub after: Option<Setting>,
-}
-
-impl Changed {
-    /// Returns the room's settings after the change; the default for changes of other things.
-    #[must_use]
-    pub fn room(&self) -> RoomSettings {
-        self.after.as_ref().and_then(Setting::room).cloned().unwrap_or_default()
-    }
-
-    /// Returns the user's restrictions after the change; none for changes of other things.
-    #[must_use]
-    pub fn restrictions(&self) -> Restrictions {
-        self.after.as_ref().and_then(Setting::restrictions).unwrap_or_default()
-    }
-
-    /// Returns the room's last actions after the change; none for changes of other things.
-    #[must_use]
-    pub fn actions(&self) -> ActionLog {
-        self.after.as_ref().and_then(Setting::actions).cloned().unwrap_or_default()
-    }
-
-    /// Returns the room's attributes after the change; none for changes of other things.
-    #[must_use]
-    pub fn attributes(&self) -> RoomAttributes {
-        self.after.as_ref().and_then(Setting::attributes).cloned().unwrap_or_default()
-    }
-
-    /// Returns the room's review queue after the change; an empty one for changes of other things.
-    #[must_use]
-    pub fn reviews(&self) -> ReviewQueue {
-        self.after.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
-    }
-
-    /// Returns the room's review queue before the change; an empty one when there was none.
-    #[must_use]
-    pub fn reviews_before(&self) -> ReviewQueue {
-        self.before.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
-    }
-
-    /// Returns the room's words after the change; none for changes of other things.
-    #[must_use]
-    pub fn words(&self) -> RoomWords {
-        self.after.as_ref().and_then(Setting::words).cloned().unwrap_or_default()
-    }
-
-    /// Returns the switches after the change; the default for changes of other things.
-    #[must_use]
-    pub fn switches(&self) -> Switches {
-        self.after.as_ref().and_then(Setting::switches).unwrap_or_default()
-    }
-
-    /// Returns the sampling of traces after the change; empty for changes of other things.
-    #[must_use]
-    pub fn sampling(&self) -> SamplingOverlay {
-        self.after.as_ref().and_then(Setting::sampling).cloned().unwrap_or_default()
-    }
-}
-
 /// Name of a value that is stored and changed on its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum SettingKey {
@@ -261,11 +196,11 @@ pub enum Setting {
 }
 
 impl Setting {
-    fn room(&self) -> Option<&RoomSettings> {
+    pub(super) fn room(&self) -> Option<&RoomSettings> {
         if let Setting::Room(room) = self { Some(room) } else { None }
     }
 
-    fn restrictions(&self) -> Option<Restrictions> {
+    pub(super) fn restrictions(&self) -> Option<Restrictions> {
         if let Setting::Restrictions(restrictions) = self { Some(*restrictions) } else { None }
     }
 
@@ -273,27 +208,27 @@ impl Setting {
         if let Setting::Roles(roles) = self { Some(roles) } else { None }
     }
 
-    fn actions(&self) -> Option<&ActionLog> {
+    pub(super) fn actions(&self) -> Option<&ActionLog> {
         if let Setting::Actions(log) = self { Some(log) } else { None }
     }
 
-    fn attributes(&self) -> Option<&RoomAttributes> {
+    pub(super) fn attributes(&self) -> Option<&RoomAttributes> {
         if let Setting::Attributes(attributes) = self { Some(attributes) } else { None }
     }
 
-    fn reviews(&self) -> Option<&ReviewQueue> {
+    pub(super) fn reviews(&self) -> Option<&ReviewQueue> {
         if let Setting::Reviews(queue) = self { Some(queue) } else { None }
     }
 
-    fn words(&self) -> Option<&RoomWords> {
+    pub(super) fn words(&self) -> Option<&RoomWords> {
         if let Setting::Words(words) = self { Some(words) } else { None }
     }
 
-    fn switches(&self) -> Option<Switches> {
+    pub(super) fn switches(&self) -> Option<Switches> {
         if let Setting::Switches(switches) = self { Some(switches.clone()) } else { None }
     }
 
-    fn sampling(&self) -> Option<&SamplingOverlay> {
+    pub(super) fn sampling(&self) -> Option<&SamplingOverlay> {
         if let Setting::Sampling(sampling) = self { Some(sampling) } else { None }
     }
 

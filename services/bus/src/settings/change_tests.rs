@@ -20,7 +20,7 @@ fn patched(current: Option<&RoomSettings>, patch: RoomPatch) -> Result<RoomSetti
 
 #[test]
 fn a_patch_changes_one_thing_and_keeps_the_others() {
-    let prewarm = Prewarm { at_ms: NOW_MS + 80_000, lasts_secs: 60, viewers: 5 };
+    let prewarm = Prewarm { at_ms: NOW_MS + 60_000, lasts_secs: 60, viewers: 5 };
     let put =
         |title: Option<&str>| RoomPatch::Put { title: title.map(Into::into), stream_started_at_ms: None };
     let pinned = PinnedMessage { sequence: Sequence(7), message: serde_json::json!({ "text": "hi" }) };

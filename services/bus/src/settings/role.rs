@@ -48,6 +48,11 @@ impl RoomRoles {
         self.0.given.get(user).copied().unwrap_or_default()
     }
 
+    /// Lists the roles that the room gave, in the order of the users' ids.
+    pub fn all_given(&self) -> impl Iterator<Item = (&UserId, RoomRole)> {
+        self.0.given.iter().map(|(user, role)| (user, *role))
+    }
+
     /// Returns the role of the user's token when the room has seen one; it may have ended since.
     #[must_use]
     pub fn seen(&self, user: &UserId) -> RoomRole {

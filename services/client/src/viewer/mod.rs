@@ -5,6 +5,7 @@ mod session;
 
 use std::sync::Arc;
 
+use barrage_protocol::state::RoomState;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument;
 
@@ -21,6 +22,7 @@ pub struct Viewer {
     events: mpsc::Receiver<Event>,
     network: watch::Sender<Network>,
     activity: Activity,
+    state: watch::Receiver<Arc<RoomState>>,
     _tasks: Tasks,
 }
 
@@ -53,9 +55,10 @@ impl Viewer {
         let (network, changes) = watch::channel(config.heartbeat.network.clone());
         let activity = Activity::default();
         let signals = Signals { network: changes, posted: Arc::clone(&activity.0) };
-        let session = Session::new(config, pool.clone(), sender, signals);
+        let (known, state) = watch::channel(Arc::default());
+        let session = Session::new(config, pool.clone(), sender, signals, known);
         tasks.spawn(session.run_until_closed().in_current_span());
-        Viewer { events, network, activity, _tasks: tasks }
+        Viewer { events, network, activity, state, _tasks: tasks }
     }
 
     /// Reports that the machine is in another network, or that its network came back. The viewer examines its
@@ -74,6 +77,14 @@ impl Viewer {
     /// Reports that the user sent a message; the same as [`Activity::posted`].
     pub fn posted(&self) {
         self.activity.posted();
+    }
+
+    /// Returns the state of the room as this viewer knows it, as a value that changes with it: title, rules,
+    /// pinned message and attributes. It is empty before the first hello, and at servers of earlier
+    /// releases. It has a message's change when [`Viewer::next`] returns the message.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<Arc<RoomState>> {
+        self.state.clone()
     }
 
     /// Returns the next event; `None` after [`Event::Closed`]. Cancel-safe.

@@ -10,7 +10,8 @@ use barrage_protocol::code::Advice;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::event::CustomEvent;
 use barrage_protocol::frame::{Batch, ClientFrame, Notice, ServerFrame, Traced};
-use barrage_protocol::{Code, Sequence};
+use barrage_protocol::state::RoomState;
+use barrage_protocol::{Class, Code, Sequence};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -23,6 +24,7 @@ use crate::heartbeat::{Action, Keeper, Network};
 use crate::http::{HttpPool, from_ms};
 use crate::ladder::{Ladder, LadderAction, LadderEvent};
 use crate::link::Link;
+use crate::room_state;
 
 /// Maximum notices remembered, so that none is delivered twice.
 const NOTICES_MAX: usize = 256;
@@ -55,6 +57,8 @@ pub(super) struct Session {
     /// Endpoints of the last `reconnect` frame; used for one connect.
     pub(super) named: Vec<Endpoint>,
     pub(super) events: mpsc::Sender<Event>,
+    /// State of the room, from hellos and signals.
+    state: watch::Sender<Arc<RoomState>>,
 }
 
 /// Reports of the program to its viewer.
@@ -80,6 +84,7 @@ impl Session {
         pool: HttpPool,
         events: mpsc::Sender<Event>,
         signals: Signals,
+        state: watch::Sender<Arc<RoomState>>,
     ) -> Self {
         let started = Instant::now();
         Session {
@@ -97,6 +102,7 @@ impl Session {
             named: Vec::new(),
             config,
             events,
+            state,
         }
     }
 
@@ -240,6 +246,7 @@ impl Session {
 
     pub(super) async fn hello(&mut self, link: &Link) -> Result<(), Gone> {
         self.keeper.opened(link.transport, &link.hello);
+        self.take_state(link.hello.state.as_deref());
         self.keeper.store().await;
         let position = *self.position.get_or_insert(link.hello.sequence);
         match &mut self.chain {
@@ -258,6 +265,7 @@ impl Session {
     pub(super) async fn take(&mut self, frame: ServerFrame, link: &Link) -> Result<(), Gone> {
         match frame {
             ServerFrame::Batch(batch) => {
+                self.take_state(batch.state.as_deref());
                 if let Some(repair) = batch.repair {
                     self.emit(Event::Repaired { outcome: repair.outcome, skipped: repair.skipped }).await?;
                 }
@@ -303,6 +311,9 @@ impl Session {
             self.emit(Event::LeftOut { chat: batch.left_out.chat }).await?;
         }
         for message in batch.messages {
+            if message.class == Class::Signal {
+                self.state.send_if_modified(|state| room_state::take_message(Arc::make_mut(state), &message));
+            }
             let event = match CustomEvent::read(message.body.get()) {
                 Some(event) => Event::Custom { sequence: message.sequence, event: Box::new(event) },
                 None => Event::Message(message),
@@ -314,6 +325,13 @@ impl Session {
                 self.emit(Event::Pulse { likes, entries, online, reactions, polls, offered, shown }).await
             }
             None => Ok(()),
+        }
+    }
+
+    /// Takes what is newer of a whole state.
+    fn take_state(&self, state: Option<&RoomState>) {
+        if let Some(state) = state {
+            self.state.send_if_modified(|known| Arc::make_mut(known).merge(state.clone()));
         }
     }
 

@@ -22,7 +22,7 @@ use super::room_path::room;
 use crate::admission::{ends_at_secs, token_expired};
 use crate::context::Context;
 use crate::dispatch::News;
-use crate::room::{RepairReader, repair_json};
+use crate::room::{RepairReader, repair_json, with_state};
 use crate::viewer::frame_of;
 
 /// Acknowledgements taken from one request; further ones are ignored.
@@ -65,7 +65,10 @@ pub(super) async fn handle(
     }
     let Some(after) = query.after.map(Sequence) else {
         let position = seat.room.position();
-        return Ok(answer(&context, user, repair_json(&room, (position, position), &[], None)));
+        let json = repair_json(&room, (position, position), &[], None);
+        // Behind the position: the state must not be older.
+        let state = context.state_of(&seat.room);
+        return Ok(answer(&context, user, with_state(json, state.as_deref())));
     };
     let wait_secs = query.wait_secs.or(query.wait).unwrap_or(0).min(context.config.poll_wait_secs_max);
     let mut changed = seat.room.changed.subscribe();
@@ -86,6 +89,10 @@ pub(super) async fn handle(
             let previous = after.min(range.covered_to);
             let repair = Some((range.outcome, range.skipped));
             let json = repair_json(&room, (previous, range.covered_to), &range.messages, repair);
+            // A client states its facts in its first poll, which may resume without a state.
+            let is_wanted = range.outcome == RepairOutcome::Gone || query.client.is_some();
+            let state = is_wanted.then(|| context.state_of(&seat.room)).flatten();
+            let json = with_state(json, state.as_deref());
             return Ok(answer(&context, user, json));
         }
         tokio::select! {

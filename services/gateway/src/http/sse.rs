@@ -28,7 +28,7 @@ use super::sse_drain::{SseDrain, Step};
 use crate::admission::{Admission, ends_at_secs, token_expired};
 use crate::context::Context;
 use crate::dispatch::{Connection, Listening, News};
-use crate::room::{RepairReader, Seat, SharedBatch, repair_json, skip_json};
+use crate::room::{RepairReader, Seat, SharedBatch, repair_json, skip_json, with_state};
 use crate::viewer::frame_of;
 
 /// Notices that wait for one stream; beyond, the oldest comes with the next connect.
@@ -81,6 +81,9 @@ pub(super) async fn handle(
         online: seat.room.online(),
         state: None,
     });
+    // Behind the position: the state must not be older.
+    let state = context.state_of(&seat.room);
+    let hello = with_state(json(&hello).into(), state.as_deref());
     if !room.is_probe() {
         context.metrics.joins.inc();
         let facts = query.client.as_deref().map(ClientFacts::parse);
@@ -89,7 +92,7 @@ pub(super) async fn handle(
     seat.room.count_entry();
     let drain = SseDrain::new(context.drains.subscribe(), after.map(|_| Instant::now()));
     let follower = Follower {
-        first: Some(event("hello", after.unwrap_or(position), &json(&hello))),
+        first: Some(event("hello", after.unwrap_or(position), &hello)),
         resume: after,
         missing: None,
         position,
@@ -288,7 +291,9 @@ impl Follower {
                 context.metrics.repaired(RepairOutcome::Gone);
                 self.position = up_to;
                 let gone = Some((RepairOutcome::Gone, 0));
-                return event("batch", up_to, &repair_json(&room, (up_to, up_to), &[], gone));
+                let json = repair_json(&room, (up_to, up_to), &[], gone);
+                let state = context.state_of(&self.seat.room);
+                return event("batch", up_to, &with_state(json, state.as_deref()));
             }
             self.position = after;
             self.missing = Some(MissingRange { up_to, cause: MissingCause::Resume });
@@ -309,6 +314,9 @@ impl Follower {
         }
         let repair = Some((range.outcome, range.skipped));
         let json = repair_json(&room, (from, range.covered_to), &range.messages, repair);
+        let lost =
+            (range.outcome == RepairOutcome::Gone).then(|| context.state_of(&self.seat.room)).flatten();
+        let json = with_state(json, lost.as_deref());
         event("batch", self.position, &json)
     }
 }

@@ -191,6 +191,9 @@ impl Hub {
         self.taken += 1;
         self.room.traffic.add_message();
         self.books.took(message.class);
+        if message.class == Class::Signal {
+            self.room.state.take_signal(&message.body);
+        }
         if !self.batcher.push(message, self.started.elapsed()) {
             self.count_dropped("overload", 1);
         }

@@ -44,6 +44,7 @@ async fn run_guarded(room: Arc<Room>, context: Arc<Context>) {
 async fn run(room: Arc<Room>, context: Arc<Context>) {
     let topic = Topic::Room(room.id.clone());
     let Some(subscription) = subscribe(&room, &context, &topic).await else { return };
+    catch_up(&room, &context).await;
     room.set_position(subscription.start);
     room.changed.send_replace(subscription.start);
     let mut hub = Hub::new(topic.clone(), subscription.start, Arc::clone(&room), Arc::clone(&context));
@@ -62,6 +63,15 @@ async fn run(room: Arc<Room>, context: Arc<Context>) {
     context.metrics.heat_changed(Some(hub.heat()), None);
     context.rooms.abandon(&room);
     context.metrics.rooms.dec();
+}
+
+/// Waits until the settings have every change of the room's state whose signal is before the
+/// subscription. A change is durable before its signal.
+async fn catch_up(room: &Room, context: &Context) {
+    let caught_up = room.heartbeat.while_waiting(context.bus.catch_up(&room.id)).await;
+    if let Err(error) = caught_up {
+        tracing::warn!(%error, "newcomers may get an older state of the room until the settings come");
+    }
 }
 
 /// Subscribes, as often as it takes. `None` when the gateway ends, or when the room has no viewers

@@ -12,6 +12,7 @@ mod repair;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod room;
 mod sample;
+mod state;
 mod table;
 mod tally;
 mod top;
@@ -29,6 +30,7 @@ pub use heat::HeatConfig;
 pub(crate) use heat::{Heat, HeatLadder, rounded};
 pub(crate) use repair::{RepairReader, RepairSizes};
 pub(crate) use room::Room;
+pub(crate) use state::{EncodedState, encode_hello, with_state};
 pub(crate) use table::{Rooms, Seat, StartHub};
 pub(crate) use tally::Tally;
 pub(crate) use top::{TopRoom, TopRooms, rank};

@@ -5,6 +5,7 @@ use barrage_class::{ByClass, Counts};
 use barrage_protocol::{RoomId, Sequence};
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
+use super::state::StateCell;
 use super::{SharedBatch, Traffic};
 use crate::load::Heartbeat;
 
@@ -35,6 +36,8 @@ pub(crate) struct Room {
     delivered: ByClass<AtomicU64>,
     /// Traffic since rooms were ranked last.
     pub(crate) traffic: Traffic,
+    /// State for newcomers; at least as new as the position.
+    pub(crate) state: StateCell,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
     /// Queue of batches for event streams. A stream that falls behind the queue repairs the gap.
@@ -59,6 +62,7 @@ impl Room {
             in_flight: AtomicUsize::new(0),
             delivered: ByClass::default(),
             traffic: Traffic::default(),
+            state: StateCell::default(),
             completed: Notify::new(),
             fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
             changed: watch::Sender::new(Sequence::ZERO),

@@ -7,11 +7,12 @@ use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Code, RoomId, Sequence, UserId};
 use barrage_token::Rooms;
+use bytes::Bytes;
 
 use super::shard::{Shard, WriteOut};
 use crate::admission::check_room;
 use crate::context::Context;
-use crate::room::{RepairReader, Seat, repair_json};
+use crate::room::{RepairReader, Room, Seat, encode_hello, repair_json, with_state};
 use crate::viewer::Viewer;
 
 /// Reads of one resume at most. Newer messages then come as a gap that the client repairs.
@@ -54,7 +55,7 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
     viewer.set_position(position);
     let terms = context.heartbeat_terms(viewer.version, viewer.network.get());
     viewer.heartbeat.set(Some(terms));
-    let hello = ServerFrame::Hello(Hello {
+    let hello = Hello {
         room: room.clone(),
         user: user.clone(),
         connection: context.gate.connection_ids.id(connection),
@@ -64,8 +65,10 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
         resume: after.is_some(),
         online: seat.room.online(),
         state: None,
-    });
-    viewer.send(&hello);
+    };
+    // Behind the position: the state must not be older.
+    let state = context.state_of(&seat.room);
+    viewer.send_bytes(encode_hello(hello, state.as_deref(), viewer.encoding));
     // Before the resume, which may wait for the bus: a viewer without a hello would try another
     // endpoint. Reading finds a socket that has failed.
     let _failed = shard.flush(viewer);
@@ -121,13 +124,14 @@ async fn resume(
     let Some(mut resume) = Resume::start(after, position) else {
         context.metrics.repaired(RepairOutcome::Gone);
         let gone = Some((RepairOutcome::Gone, 0));
-        viewer.send_json(&repair_json(&seat.room.id, (position, position), &[], gone));
+        let json = repair_json(&seat.room.id, (position, position), &[], gone);
+        viewer.send_json(&with_state(json, context.state_of(&seat.room).as_deref()));
         return position;
     };
     // A long resume goes at the pace of the viewer's socket.
     let patience = Duration::from_secs(context.config.behind_secs_max);
     loop {
-        let covered_to = repair(context, viewer, &seat.room.id, resume.from, Sequence(position.0 + 1)).await;
+        let covered_to = repair(context, viewer, &seat.room, resume.from, Sequence(position.0 + 1)).await;
         if !resume.advance(covered_to) {
             break;
         }
@@ -148,16 +152,17 @@ async fn resume(
 pub(super) async fn repair(
     context: &Context,
     viewer: &Viewer,
-    room: &RoomId,
+    room: &Room,
     after: Sequence,
     before: Sequence,
 ) -> Sequence {
-    let reader = RepairReader::new(&*context.bus, room, context.repair_sizes);
+    let reader = RepairReader::new(&*context.bus, &room.id, context.repair_sizes);
     match reader.range(after, Some(before)).await {
         Ok(range) => {
             context.metrics.repaired(range.outcome);
             let covered = (after, range.covered_to);
-            let json = repair_json(room, covered, &range.messages, Some((range.outcome, range.skipped)));
+            let json = repair_json(&room.id, covered, &range.messages, Some((range.outcome, range.skipped)));
+            let json = with_lost_signals(context, room, json, range.outcome);
             viewer.allowance.charge_repair(json.len(), &context.config, steady_ms());
             viewer.send_json(&json);
             range.covered_to
@@ -168,6 +173,14 @@ pub(super) async fn repair(
             viewer.send(&ServerFrame::Error(refusal.retry_after_ms(1_000)));
             after
         }
+    }
+}
+
+/// Adds the room's state to an answer where signals may be missing.
+fn with_lost_signals(context: &Context, room: &Room, json: Bytes, outcome: RepairOutcome) -> Bytes {
+    match outcome {
+        RepairOutcome::Gone => with_state(json, context.state_of(room).as_deref()),
+        RepairOutcome::Complete | RepairOutcome::Partial => json,
     }
 }
 

@@ -324,7 +324,7 @@ impl Session {
             return self.viewer.refuse_frame(refusal, &self.shard.context.config);
         }
         self.wait_for_repairs().await;
-        join::repair(&self.shard.context, &self.viewer, &joined.seat.room.id, after, before).await;
+        join::repair(&self.shard.context, &self.viewer, &joined.seat.room, after, before).await;
     }
 
     /// Waits until earlier repairs are paid for.

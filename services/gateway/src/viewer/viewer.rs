@@ -44,7 +44,7 @@ pub(crate) struct Viewer {
     pub(crate) socket: Socket,
     /// Code of the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
-    encoding: Encoding,
+    pub(crate) encoding: Encoding,
     /// Whether nothing is queued and nothing held. A copy in this line of cache: the queue itself
     /// lies in another one.
     is_clear: Cell<bool>,

@@ -76,7 +76,7 @@ async fn call(
     State(gate): State<Arc<AdminGate>>,
     client: Option<Extension<ClientAddr>>,
     parameters: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let Ok(parameters) = parameters else {
@@ -93,6 +93,7 @@ async fn call(
                 .into_response();
         }
     };
+    request.extensions_mut().insert(by.clone());
     if request.method() == Method::GET || request.method() == Method::HEAD {
         return next.run(request).await;
     }

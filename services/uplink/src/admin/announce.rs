@@ -144,7 +144,7 @@ async fn to_rooms(admin: &AdminContext, open: Vec<RoomId>, text: &str, id: &Mess
     let draft = |room: &RoomId| Draft {
         id: Some(id.clone()),
         fingerprint,
-        ..signal_draft(room, &Signal::Announcement { text }, None)
+        ..signal_draft(room, &Signal::Announcement { text }, None, None)
     };
     let mut tally = Tally { rooms: open.len(), ..Tally::default() };
     let deadline = tokio::time::Instant::now() + admin.broadcast_timeout;

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::poll::PollControl;
+use crate::action::ActionControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
 use crate::text::rfc3339;
@@ -35,6 +36,7 @@ pub(crate) struct AdminContext {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: RoomControl,
     pub(crate) polls: Arc<PollControl>,
+    pub(crate) actions: Arc<ActionControl>,
     pub(crate) check_log: Arc<CheckLog>,
     pub(crate) tracer: Tracer,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,

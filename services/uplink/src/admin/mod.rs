@@ -5,6 +5,7 @@ mod announce;
 mod audit;
 mod context;
 mod events;
+mod moderation;
 mod operations;
 mod polls;
 mod rooms;
@@ -29,6 +30,9 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
     let routes = Router::new()
         .route("/v1/admin/rooms", get(rooms::list))
         .route("/v1/admin/rooms/{room}", put(rooms::put))
+        .route("/v1/admin/rooms/{room}/roles", get(moderation::roles))
+        .route("/v1/admin/rooms/{room}/attributes", get(moderation::attributes))
+        .route("/v1/admin/rooms/{room}/actions", post(moderation::act))
         .route("/v1/admin/rooms/{room}/mute", post(users::mute))
         .route("/v1/admin/rooms/{room}/unmute", post(users::unmute))
         .route("/v1/admin/rooms/{room}/mute-all", post(rooms::mute_all))

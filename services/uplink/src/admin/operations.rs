@@ -6,6 +6,9 @@ use barrage_protocol::Code;
 use barrage_protocol::event::{EventAnswer, EventRequest};
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest};
 
+use barrage_protocol::action::{ActionAnswer, ActionRequest, RolesAnswer};
+use barrage_protocol::attribute::AttributesAnswer;
+
 use super::{announce, audit, rooms, sampling, switches, tokens, users, webhooks, why};
 
 const JSON_LINES: Body = Body::Media("application/jsonl");
@@ -39,6 +42,23 @@ fn rooms() -> Vec<Operation> {
         .answers::<rooms::RoomView>(200, "The changed room.")
         .answers::<rooms::RoomView>(201, "The new room.")
         .refuses(&[Code::BadText, Code::Conflict]),
+        operation("room_roles", Get, "/v1/admin/rooms/{room}/roles", "Lists the roles that a room gave.")
+            .answers::<RolesAnswer>(200, "The users with a role in the room.")
+            .refuses(&[Code::UnknownRoom]),
+        operation("room_attributes", Get, "/v1/admin/rooms/{room}/attributes", "Lists a room's attributes.")
+            .answers::<AttributesAnswer>(200, "All attributes, and the rules of their writers.")
+            .refuses(&[Code::UnknownRoom]),
+        operation("room_act", Post, "/v1/admin/rooms/{room}/actions", "Takes one action of a moderator.")
+            .body::<ActionRequest>()
+            .answers::<ActionAnswer>(200, "The action is durable and in force.")
+            .refuses(&[
+                Code::BadText,
+                Code::UnknownRoom,
+                Code::RoomClosed,
+                Code::Kicked,
+                Code::NotFound,
+                Code::Conflict,
+            ]),
         operation(
             "room_close",
             Post,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use barrage_bus::{RoomPatch, RoomSettings};
+use barrage_bus::RoomSettings;
 use barrage_http::ApiError;
 use barrage_protocol::{Code, RoomId, Sequence};
 use http::StatusCode;
@@ -76,8 +76,8 @@ pub(super) async fn put(
     let PutRoom { title, stream_started_at_ms } = read_body(request_body).await?;
     let title = title.map(|title| CleanText::new(&title, TITLE_CHARS_MAX)).transpose();
     let title = title.map_err(|error| ApiError::new(Code::BadText, format!("title: {error}")))?;
-    let patch = RoomPatch::Put { title: title.map(CleanText::into_string), stream_started_at_ms };
-    let changed = admin.control.put(&id, patch).await?;
+    let title = title.map(CleanText::into_string);
+    let changed = admin.control.put(&id, title, stream_started_at_ms).await?;
     let status = if changed.before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(RoomView { id, settings: changed.room() })))
 }

@@ -1,4 +1,4 @@
-//! The handlers of `POST .../actions` and `PUT .../roles/{user}`.
+//! The handlers of `POST .../actions`, `PUT .../roles/{user}` and `GET .../roles`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,14 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use barrage_http::{ApiError, ClientAddr, body};
-use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest};
+use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::{Code, UserId};
+use barrage_token::Role;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::caller::caller;
-use crate::room::parse_room_id;
+use crate::room::{given_roles, in_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 
 /// Takes one action of a moderator. Its token and limits are checked before its body is read.
@@ -45,6 +46,27 @@ pub(super) async fn put_role(
         |RoleRequest { id, role, reason }| ActionRequest { id, action: Action::Role { user, role }, reason };
     let answer = take(&uplink, &room, client, &headers, request_body, action).await;
     respond(&uplink, answer)
+}
+
+/// Lists the roles that the room gave, for its moderators and above.
+pub(super) async fn list_roles(
+    State(uplink): State<Arc<Uplink>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<RolesAnswer>, ApiError> {
+    let room = parse_room_id(&room)?;
+    let by = caller(&uplink.keyring, &headers, &room)?;
+    let settings = uplink.bus.settings().borrow().clone();
+    if !settings.rooms.contains_key(&room) {
+        return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
+    }
+    refuse_kicked(&settings, &room, &by.user, barrage_clock::unix_ms())?;
+    let role = in_room(&settings, &room, &by).role;
+    if role < Role::Moderator {
+        let message = format!("your role in this room is {}, and its roles need moderator", role.label());
+        return Err(ApiError::new(Code::Forbidden, message));
+    }
+    Ok(Json(given_roles(&settings, &room)))
 }
 
 async fn take<T: DeserializeOwned>(

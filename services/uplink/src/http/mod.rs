@@ -2,6 +2,7 @@
 
 mod actions;
 mod answer_memory;
+mod attributes;
 mod caller;
 mod emotes;
 mod guest;

@@ -1,9 +1,10 @@
 //! Description of the public HTTP API of an uplink.
 
-use barrage_openapi::Method::{Get, Post, Put};
+use barrage_openapi::Method::{Delete, Get, Post, Put};
 use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
-use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest};
+use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
+use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributeView, AttributesAnswer};
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
@@ -12,7 +13,7 @@ use barrage_protocol::review::{
 };
 use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
-use super::{guest, history, offered};
+use super::{attributes, guest, history, offered};
 use crate::admin;
 
 const BINARY: &str = "application/octet-stream";
@@ -30,6 +31,9 @@ const POST_CODES: &[Code] = &[
     Code::Forbidden,
     Code::NotFound,
 ];
+
+const ATTRIBUTES: &str = "/v1/rooms/{room}/attributes";
+const ATTRIBUTE: &str = "/v1/rooms/{room}/attributes/{key}";
 
 /// Codes by which an uplink refuses an action.
 const ACTION_CODES: &[Code] = &[
@@ -149,6 +153,10 @@ fn public() -> Vec<Operation> {
     let reviews = |id, method, path, summary| {
         Operation::new(id, method, path, summary).by(Server::Uplink, Access::Sender).refuses(REVIEW_CODES)
     };
+    let reads = |id, method, path, summary| {
+        let codes = &[Code::UnknownRoom, Code::Kicked, Code::NotFound];
+        Operation::new(id, method, path, summary).by(Server::Uplink, Access::Viewer).refuses(codes)
+    };
     vec![
         sends("message_send", "/v1/rooms/{room}/messages", "Sends one message to a room.")
             .body::<post::Post>()
@@ -225,6 +233,18 @@ fn public() -> Vec<Operation> {
             .body::<EmoteSet>()
             .answers::<EmoteSet>(200, "The set is in force everywhere within a second.")
             .refuses(&[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::TooLarge]),
+        acts("role_list", Get, "/v1/rooms/{room}/roles", "Lists the roles that a room gave.")
+            .answers::<RolesAnswer>(200, "The users with a role in the room."),
+        reads("attribute_list", Get, ATTRIBUTES, "Lists the attributes of a room.")
+            .answers::<AttributesAnswer>(200, "All attributes, and the rules of their writers."),
+        reads("attribute_read", Get, ATTRIBUTE, "Reads one attribute of a room.")
+            .answers::<AttributeView>(200, "The attribute with its version."),
+        acts("attribute_put", Put, ATTRIBUTE, "Sets one attribute of a room.")
+            .body::<AttributeRequest>()
+            .answers::<AttributeAnswer>(200, "The change is durable, and viewers are signalled."),
+        acts("attribute_delete", Delete, ATTRIBUTE, "Removes one attribute of a room.")
+            .query::<attributes::DeleteQuery>()
+            .answers::<AttributeAnswer>(200, "The removal is durable, and viewers are signalled."),
         Operation::new("history_list", Get, "/v1/rooms/{room}/history", "Lists stored messages of a room.")
             .by(Server::Uplink, Access::Viewer)
             .query::<history::HistoryQuery>()

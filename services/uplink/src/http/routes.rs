@@ -10,6 +10,7 @@ use http::{HeaderName, StatusCode, header};
 use super::actions;
 use super::answer_memory::AnswerMemory;
 use super::emotes;
+use super::attributes;
 use super::history::{self, HistoryState};
 use super::offered;
 use super::polls;
@@ -20,7 +21,7 @@ use super::words;
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes: messages, packages, actions, roles, polls, emotes, history, the tunnel and the ping.
+/// Returns the public routes: messages, packages, actions, roles, polls, emotes, attributes, history, the tunnel and the ping.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
@@ -29,6 +30,7 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/messages", post(posts::message))
         .route("/v1/rooms/{room}/packages", post(posts::package))
         .route("/v1/rooms/{room}/actions", post(actions::act))
+        .route("/v1/rooms/{room}/roles", get(actions::list_roles))
         .route("/v1/rooms/{room}/roles/{user}", put(actions::put_role))
         .route("/v1/rooms/{room}/polls", get(polls::list).post(polls::open))
         .route("/v1/rooms/{room}/polls/{poll}/votes", post(polls::vote))
@@ -37,6 +39,11 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/reviews/{review}", post(reviews::decide))
         .route("/v1/rooms/{room}/reports", post(reviews::report))
         .route("/v1/rooms/{room}/emotes", get(emotes::of_room).put(emotes::put_room))
+        .route("/v1/rooms/{room}/attributes", get(attributes::list))
+        .route(
+            "/v1/rooms/{room}/attributes/{key}",
+            get(attributes::read).put(attributes::put).delete(attributes::delete),
+        )
         .with_state(Arc::clone(uplink))
         .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
     let tunnel = Tunnel::new(rooms.clone(), config, memory);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use barrage_bus::{Bus, Change, Changed, Draft, Restriction, RestrictionKind, RoomPatch, Settings};
+use barrage_bus::{
+    Bus, Change, Changed, Draft, Restriction, RestrictionKind, RoomPatch, RoomSettings, Settings,
+};
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;
@@ -80,7 +82,20 @@ impl RoomControl {
         signal: &Signal<'_>,
         to: Option<UserId>,
     ) -> Result<Sequence, Refusal> {
-        let mut draft = signal_draft(room, signal, to);
+        self.publish(signal_draft(room, signal, None, to)).await
+    }
+
+    /// Publishes a signal with what it changes of the room's state.
+    async fn signal_with(
+        &self,
+        room: &RoomId,
+        signal: &Signal<'_>,
+        state: &RoomState,
+    ) -> Result<Sequence, Refusal> {
+        self.publish(signal_draft(room, signal, Some(state), None)).await
+    }
+
+    async fn publish(&self, mut draft: Draft) -> Result<Sequence, Refusal> {
         if let Some(SignalId { id, fingerprint }) = &self.signal_id {
             draft = Draft { id: Some(id.clone()), fingerprint: *fingerprint, ..draft };
         }
@@ -88,29 +103,39 @@ impl RoomControl {
         Ok(receipts.first().map_or(Sequence::ZERO, |receipt| receipt.sequence))
     }
 
+    /// Creates or opens a room, or changes its title or the start of its stream. The signal follows the
+    /// change, so that it has the start of the stream before it. Without an answer the room is there, and
+    /// the signal may be missing.
+    pub(crate) async fn put(
+        &self,
+        room: &RoomId,
+        title: Option<String>,
+        stream_started_at_ms: Option<u64>,
+    ) -> Result<Changed, Refusal> {
+        let was_open = self.settings().rooms.get(room).is_some_and(|before| !before.closed);
+        let changed = self.patch(room, RoomPatch::Put { title, stream_started_at_ms }).await?;
+        let after = changed.room();
+        let signal = if was_open { Signal::State {} } else { Signal::Open { title: &after.title } };
+        self.signal_with(room, &signal, &settings_part(&after)).await?;
+        Ok(changed)
+    }
+
+    /// Signals a change of the room's state that is durable.
+    pub(crate) async fn state(&self, room: &RoomId, state: &RoomState) -> Result<Sequence, Refusal> {
+        self.signal_with(room, &Signal::State {}, state).await
+    }
+
     /// Mutes all viewers of a room, or ends that.
     pub(crate) async fn mute_all(&self, room: &RoomId, on: bool) -> Result<Sequence, Refusal> {
-        self.patch(room, RoomPatch::MuteAll(on)).await?;
-        self.signal(room, &Signal::MuteAll { on }, None).await
+        let changed = self.patch(room, RoomPatch::MuteAll(on)).await?;
+        self.signal_with(room, &Signal::MuteAll { on }, &settings_part(&changed.room())).await
     }
 
     /// Sets the seconds between two messages of one viewer; 0 ends slow mode.
     pub(crate) async fn slow_mode(&self, room: &RoomId, secs: u32) -> Result<Sequence, Refusal> {
         let changed = self.patch(room, RoomPatch::SlowMode { secs }).await?;
         let secs = changed.room().slow_mode_in_force();
-        self.signal(room, &Signal::SlowMode { secs }, None).await
-    }
-
-    /// Creates a room or changes it; opens a closed one. A new or opened room is signalled after the
-    /// change, so that the signal has the start of the stream before it. Without an answer the room is
-    /// there, and the signal may be missing.
-    pub(crate) async fn put(&self, room: &RoomId, patch: RoomPatch) -> Result<Changed, Refusal> {
-        let was_open = self.settings().rooms.get(room).is_some_and(|before| !before.closed);
-        let changed = self.patch(room, patch).await?;
-        if !was_open {
-            self.signal(room, &Signal::Open { title: &changed.room().title }, None).await?;
-        }
-        Ok(changed)
+        self.signal_with(room, &Signal::SlowMode { secs }, &settings_part(&changed.room())).await
     }
 
     /// Changes who may speak, and signals the rules that are in force then.
@@ -118,7 +143,7 @@ impl RoomControl {
         let after = self.patch(room, patch).await?.room();
         let (rules, slow_mode_secs) = (after.speak_in_force(), after.slow_mode_in_force());
         let signal = Signal::Speak { rules, slow_mode_secs, shield: after.shield.on };
-        self.signal(room, &signal, None).await
+        self.signal_with(room, &signal, &settings_part(&after)).await
     }
 
     /// Replaces the emotes of a room, and signals that there are others. The platform's set has no
@@ -143,8 +168,8 @@ impl RoomControl {
     /// the archiver hides it in the history. A recalled message is unpinned.
     pub(crate) async fn recall(&self, room: &RoomId, sequence: Sequence) -> Result<Sequence, Refusal> {
         self.find(room, sequence).await?;
-        self.unpin_if(room, |pinned| pinned.sequence == sequence).await?;
-        self.signal(room, &Signal::Recall { sequence }, None).await
+        let state = self.unpin_if(room, |pinned| pinned.sequence == sequence).await?;
+        self.signal_with(room, &Signal::Recall { sequence }, &state).await
     }
 
     /// Returns the message at this position.
@@ -158,14 +183,14 @@ impl RoomControl {
     /// Hides all that a user wrote before the position of the signal: in the room, on every page, and
     /// in the history.
     pub(crate) async fn purge(&self, room: &RoomId, user: &UserId) -> Result<Sequence, Refusal> {
-        self.unpin_if(room, |pinned| pinned.message["user"] == user.as_str()).await?;
-        self.signal(room, &Signal::Purge { user }, None).await
+        let state = self.unpin_if(room, |pinned| pinned.message["user"] == user.as_str()).await?;
+        self.signal_with(room, &Signal::Purge { user }, &state).await
     }
 
     /// Hides all messages before the position of the signal.
     pub(crate) async fn clear(&self, room: &RoomId) -> Result<Sequence, Refusal> {
-        self.unpin_if(room, |_| true).await?;
-        self.signal(room, &Signal::Clear {}, None).await
+        let state = self.unpin_if(room, |_| true).await?;
+        self.signal_with(room, &Signal::Clear {}, &state).await
     }
 
     /// Pins a message of a viewer or sender.
@@ -181,28 +206,35 @@ impl RoomControl {
             return Err(no_message());
         }
         let pinned = PinnedMessage { sequence, message: found.body };
-        self.patch(room, RoomPatch::Pin(pinned.clone())).await?;
-        self.signal(room, &Signal::Pin { sequence, message: &pinned.message }, None).await
+        let changed = self.patch(room, RoomPatch::Pin(pinned.clone())).await?;
+        let signal = Signal::Pin { sequence, message: &pinned.message };
+        self.signal_with(room, &signal, &pinned_part(&changed.room())).await
     }
 
     /// Removes the pinned message.
     pub(crate) async fn unpin(&self, room: &RoomId) -> Result<Sequence, Refusal> {
-        self.patch(room, RoomPatch::Unpin { only: None }).await?;
-        self.signal(room, &Signal::Unpin {}, None).await
+        let changed = self.patch(room, RoomPatch::Unpin { only: None }).await?;
+        self.signal_with(room, &Signal::Unpin {}, &pinned_part(&changed.room())).await
     }
 
-    /// Removes the pinned message when it is one of those that an action hides.
+    /// Removes the pinned message when it is one of those that an action hides. Returns what the signal of
+    /// the action changes of the room's state.
     async fn unpin_if(
         &self,
         room: &RoomId,
         is_hidden: impl Fn(&PinnedMessage) -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<RoomState, Refusal> {
         let settings = self.settings();
-        let pinned = settings.rooms.get(room).and_then(|found| found.pinned.as_ref());
-        if let Some(pinned) = pinned.filter(|pinned| is_hidden(pinned)) {
-            self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
+        let Some(found) = settings.rooms.get(room) else { return Ok(RoomState::default()) };
+        match &found.pinned {
+            Some(pinned) if is_hidden(pinned) => {
+                let changed = self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
+                Ok(pinned_part(&changed.room()))
+            }
+            Some(_) => Ok(RoomState::default()),
+            // An interrupted action may have removed it without a signal.
+            None => Ok(pinned_part(found)),
         }
-        Ok(())
     }
 
     /// Announces a text to the viewers of one room.
@@ -331,6 +363,16 @@ impl RoomControl {
         self.signal(room, &Signal::Unmute { user }, Some(user.clone())).await?;
         Ok(())
     }
+}
+
+/// Returns title and rules as a change of the room's state.
+fn settings_part(room: &RoomSettings) -> RoomState {
+    RoomState { settings: room.state().settings, ..RoomState::default() }
+}
+
+/// Returns the pinned message, or that there is none, as a change of the room's state.
+fn pinned_part(room: &RoomSettings) -> RoomState {
+    RoomState { pinned: room.state_pinned(), ..RoomState::default() }
 }
 
 fn no_message() -> Refusal {

@@ -11,5 +11,5 @@ mod signal;
 pub(crate) use access::{open_room, parse_room_id, refuse_kicked};
 pub(crate) use control::{RoomControl, SignalId};
 pub(crate) use emotes::check_emotes;
-pub(crate) use role::{in_room, known_role, role};
+pub(crate) use role::{given_roles, in_room, known_role, role};
 pub(crate) use signal::{Signal, signal_draft};

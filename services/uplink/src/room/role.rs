@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use barrage_bus::Settings;
-use barrage_protocol::action::RoomRole;
+use barrage_protocol::action::{GivenRole, RolesAnswer, RoomRole};
 use barrage_protocol::{RoomId, UserId};
 use barrage_token::{Identity, Role};
 
@@ -22,6 +22,13 @@ pub(crate) fn in_room<'a>(settings: &Settings, room: &RoomId, by: &'a Identity) 
 pub(crate) fn known_role(settings: &Settings, room: &RoomId, user: &UserId) -> Role {
     let roles = settings.roles.get(room);
     roles.map_or(Role::Viewer, |roles| role(roles.given(user).max(roles.seen(user))))
+}
+
+/// Lists the roles that a room gave, in the order of the users' ids.
+pub(crate) fn given_roles(settings: &Settings, room: &RoomId) -> RolesAnswer {
+    let given = |(user, role): (&UserId, RoomRole)| GivenRole { user: user.clone(), role };
+    let roles = settings.roles.get(room).map(|roles| roles.all_given().map(given).collect());
+    RolesAnswer { roles: roles.unwrap_or_default() }
 }
 
 /// Returns the role that a room remembers of a token; `None` for one without rights to protect.

@@ -3,8 +3,8 @@
 use barrage_bus::Draft;
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::poll::{Poll, PollView};
-use barrage_protocol::state::RoomState;
 use barrage_protocol::speak::SpeakRules;
+use barrage_protocol::state::RoomState;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::Serialize;
@@ -78,11 +78,19 @@ pub(crate) enum Signal<'a> {
     Announcement {
         text: &'a str,
     },
+    /// Changes the room's state and does nothing else.
+    State {},
 }
 
-/// Makes the draft of a signal: for all viewers, or for the devices of the user `to` alone.
-pub(crate) fn signal_draft(room: &RoomId, signal: &Signal<'_>, to: Option<UserId>) -> Draft {
-    let body = body(signal);
+/// Makes the draft of a signal: for all viewers, or for the devices of the user `to` alone. `state` is
+/// what the signal changes of the room's state.
+pub(crate) fn signal_draft(
+    room: &RoomId,
+    signal: &Signal<'_>,
+    state: Option<&RoomState>,
+    to: Option<UserId>,
+) -> Draft {
+    let body = body(signal, state);
     Draft {
         room: room.clone(),
         class: Class::Signal,
@@ -95,14 +103,16 @@ pub(crate) fn signal_draft(room: &RoomId, signal: &Signal<'_>, to: Option<UserId
     }
 }
 
-fn body(signal: &Signal<'_>) -> Bytes {
+fn body(signal: &Signal<'_>, state: Option<&RoomState>) -> Bytes {
     #[derive(Serialize)]
     struct Typed<'a> {
         r#type: &'static str,
         #[serde(flatten)]
         signal: &'a Signal<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<&'a RoomState>,
     }
-    serde_json::to_vec(&Typed { r#type: "signal", signal }).expect("signals are plain data").into()
+    serde_json::to_vec(&Typed { r#type: "signal", signal, state }).expect("signals are plain data").into()
 }
 
 #[cfg(test)]
@@ -111,8 +121,11 @@ mod tests {
 
     #[test]
     fn signal_body_has_its_type_and_name() {
-        let draft = signal_draft(&"r".parse().unwrap(), &Signal::SlowMode { secs: 5 }, None);
+        let draft = signal_draft(&"r".parse().unwrap(), &Signal::SlowMode { secs: 5 }, None, None);
         assert_eq!(draft.class, Class::Signal);
         assert_eq!(&*draft.body, br#"{"type":"signal","signal":"slow_mode","secs":5}"#);
+        let state = RoomState::default();
+        let draft = signal_draft(&"r".parse().unwrap(), &Signal::State {}, Some(&state), None);
+        assert_eq!(&*draft.body, br#"{"type":"signal","signal":"state","state":{}}"#);
     }
 }

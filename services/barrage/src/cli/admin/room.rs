@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use barrage_protocol::action::Action;
 use barrage_protocol::event::EventType;
 use barrage_protocol::{MessageId, RoomId};
 use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::cli::value::{duration, parse, rfc3339};
+use crate::cli::value::{action, duration, parse, rfc3339};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoomCommand {
@@ -32,6 +33,33 @@ pub(crate) enum RoomCommand {
         /// here.
         #[arg(long, value_name = "TIME", value_parser = rfc3339)]
         stream_started: Option<OffsetDateTime>,
+    },
+    /// List the roles that a room gave.
+    Roles {
+        /// Room whose roles are listed.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+    },
+    /// List the attributes of a room: short texts that its hosts and programs set.
+    Attributes {
+        /// Room whose attributes are listed.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+    },
+    /// Take one action of a moderator: `barrage room act R '{"type":"unpin"}'`.
+    Act {
+        /// Room of the action.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+        /// Action as JSON, as the protocol page lists them.
+        #[arg(value_name = "JSON", value_parser = action)]
+        action: Action,
+        /// Id of the action: the same id again repeats nothing. A new one when absent.
+        #[arg(long, value_parser = parse::<MessageId>)]
+        id: Option<MessageId>,
+        /// Reason for the audit log.
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Close a room and disconnect its viewers.
     Close {

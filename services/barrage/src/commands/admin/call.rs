@@ -115,6 +115,11 @@ fn settings(room: &(impl ToString + ?Sized)) -> Call {
     Call::new("room_list").only("room_settings", "rooms", "id", room)
 }
 
+/// Makes an id for an action that no other command uses.
+fn new_id() -> String {
+    format!("cli-{:016x}", rand::random::<u64>())
+}
+
 /// Verbs of a noun, each of which is a call of the admin API.
 pub(crate) trait Verb {
     /// Returns the call of the verb.
@@ -137,6 +142,17 @@ impl Verb for RoomCommand {
                     ),
                 ];
                 of("room_set", room).body(present(fields))
+            }
+            RoomCommand::Roles { room } => of("room_roles", room),
+            RoomCommand::Attributes { room } => of("room_attributes", room),
+            RoomCommand::Act { room, action, id, reason } => {
+                let id = id.as_ref().map_or_else(new_id, ToString::to_string);
+                let fields = [
+                    ("id", Some(json!(id))),
+                    ("action", Some(json!(action))),
+                    ("reason", reason.as_ref().map(|reason| json!(reason))),
+                ];
+                of("room_act", room).body(present(fields))
             }
             RoomCommand::Close { room } => of("room_close", room),
             RoomCommand::MuteAll { room, state } => {

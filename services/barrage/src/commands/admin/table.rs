@@ -37,6 +37,8 @@ const ROWS: &[Rows] = &[
     ("prewarm_list", "prewarms", &["id", "at", "room", "viewers", "lasts_secs"]),
     ("review_list", "reviews", &["id", "kind", "user", "rule", "matched", "lock.by", "message.text"]),
     ("room_list", "rooms", &["id", "title", "closed", "mute_all", "slow_mode_secs"]),
+    ("room_attributes", "attributes", &["key", "version", "text", "expires_at_ms"]),
+    ("room_roles", "roles", &["user", "role"]),
     (
         "room_settings",
         "rooms",

@@ -11,6 +11,8 @@ use crate::support::{MESSAGES, chat, start, text_of};
 const READS: &[(&str, &[&str])] = &[
     ("room_list", &["room", "list"]),
     ("room_settings", &["room", "settings", "demo"]),
+    ("room_roles", &["room", "roles", "demo"]),
+    ("room_attributes", &["room", "attributes", "demo"]),
     ("user_restrictions", &["user", "restrictions", "--room", "demo", "--limit", "5"]),
     ("message_why", &["message", "why", "m1"]),
     ("gateway_list", &["gateway", "list"]),
@@ -35,6 +37,10 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("room_mute_all", &["room", "mute-all", "new", "on"]),
     ("room_slow_mode", &["room", "slow-mode", "new", "1m"]),
     ("room_event", &["room", "event", "new", "shop.card", "--id", "e1", "--data", "{\"item\":42}"]),
+    (
+        "room_act",
+        &["room", "act", "new", r#"{"type":"mute_all","on":false}"#, "--id", "c1", "--reason", "over"],
+    ),
     ("user_mute", &["user", "mute", "u", "--room", "new", "--for", "10m", "--reason", "spam"]),
     ("user_kick", &["user", "kick", "u", "--room", "new", "--for", "1h"]),
     ("user_unmute", &["user", "unmute", "u", "--room", "new"]),

@@ -16,7 +16,8 @@ use crate::error::BusError;
 use crate::nats::config::NatsConfig;
 use crate::nats::connection::link::{Nack, Pauses, acked};
 use crate::settings::Settings;
-use crate::settings::change::{Change, Changed, Setting, SettingKey};
+use crate::settings::change::{Change, Setting, SettingKey};
+use crate::settings::changed::Changed;
 
 /// Maximum number of attempts of a change whose value others change at the same time. Each attempt
 /// waits longer than the one before, and of concurrent attempts one always succeeds.

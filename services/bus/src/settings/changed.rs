@@ -1,0 +1,76 @@
+//! Result of a change.
+
+use super::action::ActionLog;
+use super::attribute::RoomAttributes;
+use super::change::Setting;
+use super::restriction::Restrictions;
+use super::review::ReviewQueue;
+use super::room::RoomSettings;
+use super::sampling::SamplingOverlay;
+use super::switch::Switches;
+use super::words::RoomWords;
+
+/// Result of a change: the one value that it is about, before and after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Value before the change; `None` when there was none.
+    pub before: Option<Setting>,
+    /// Value after the change; `None` when the change removed it.
+    pub after: Option<Setting>,
+}
+
+impl Changed {
+    /// Returns the room's settings after the change; the default for changes of other things.
+    #[must_use]
+    pub fn room(&self) -> RoomSettings {
+        self.after.as_ref().and_then(Setting::room).cloned().unwrap_or_default()
+    }
+
+    /// Returns the user's restrictions after the change; none for changes of other things.
+    #[must_use]
+    pub fn restrictions(&self) -> Restrictions {
+        self.after.as_ref().and_then(Setting::restrictions).unwrap_or_default()
+    }
+
+    /// Returns the room's last actions after the change; none for changes of other things.
+    #[must_use]
+    pub fn actions(&self) -> ActionLog {
+        self.after.as_ref().and_then(Setting::actions).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's attributes after the change; none for changes of other things.
+    #[must_use]
+    pub fn attributes(&self) -> RoomAttributes {
+        self.after.as_ref().and_then(Setting::attributes).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's review queue after the change; an empty one for changes of other things.
+    #[must_use]
+    pub fn reviews(&self) -> ReviewQueue {
+        self.after.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's review queue before the change; an empty one when there was none.
+    #[must_use]
+    pub fn reviews_before(&self) -> ReviewQueue {
+        self.before.as_ref().and_then(Setting::reviews).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's words after the change; none for changes of other things.
+    #[must_use]
+    pub fn words(&self) -> RoomWords {
+        self.after.as_ref().and_then(Setting::words).cloned().unwrap_or_default()
+    }
+
+    /// Returns the switches after the change; the default for changes of other things.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        self.after.as_ref().and_then(Setting::switches).unwrap_or_default()
+    }
+
+    /// Returns the sampling of traces after the change; empty for changes of other things.
+    #[must_use]
+    pub fn sampling(&self) -> SamplingOverlay {
+        self.after.as_ref().and_then(Setting::sampling).cloned().unwrap_or_default()
+    }
+}

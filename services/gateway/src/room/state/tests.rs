@@ -1,0 +1,141 @@
+//! One encoding for all newcomers, and what it merges.
+
+use barrage_bus::{AttributeChange, BusConfig, Change, RoomPatch};
+use barrage_protocol::Sequence;
+use barrage_protocol::attribute::Attribute;
+use serde_json::json;
+
+use super::*;
+
+fn room() -> RoomId {
+    "demo".parse().unwrap()
+}
+
+fn hello() -> Hello {
+    Hello {
+        room: room(),
+        user: None,
+        connection: "c1".into(),
+        ping_interval_ms: 25_000,
+        ping_interval_ms_max: None,
+        sequence: Sequence(9),
+        resume: false,
+        online: 3,
+        state: None,
+    }
+}
+
+/// A payload of a server's frame, whose length is in 7 or 16 bits.
+fn payload(frame: &[u8]) -> &[u8] {
+    let (short, long) = (&frame[2..], &frame[4..]);
+    if frame[1] < 126 { short } else { long }
+}
+
+fn read(frame: &[u8]) -> RoomState {
+    let json = match frame[0] {
+        0x82 => deflate::inflate(payload(frame), 1 << 20).unwrap(),
+        _ => payload(frame).to_vec(),
+    };
+    let ServerFrame::Hello(hello) = ServerFrame::parse(&json).unwrap() else { panic!("no hello") };
+    *hello.state.unwrap()
+}
+
+struct Scene {
+    settings: Settings,
+    cell: StateCell,
+    changes: u64,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut scene = Scene { settings: Settings::default(), cell: StateCell::default(), changes: 0 };
+        scene.apply(&Change::Patch(room(), RoomPatch::Ensure { title: "Demo".into() }));
+        scene
+    }
+
+    fn apply(&mut self, change: &Change) {
+        self.settings.apply(change, &BusConfig::default(), 1_800_000_000_000).unwrap();
+    }
+
+    fn set(&mut self, key: &str, text: &str) {
+        self.changes += 1;
+        let value = Some(Attribute { text: text.into(), expires_at_ms: None });
+        let (request, fingerprint) = (self.changes, self.changes);
+        let key = key.parse().unwrap();
+        let change = AttributeChange { key, value, if_version: None, request, fingerprint };
+        self.apply(&Change::Attribute { room: room(), change });
+    }
+
+    fn join(&self, encoding: Encoding) -> Bytes {
+        let state = self.cell.encoded(&self.settings, &room()).unwrap();
+        encode_hello(hello(), Some(&state), encoding)
+    }
+}
+
+#[test]
+fn five_thousand_newcomers_cost_one_encoding_per_change() {
+    let mut scene = Scene::new();
+    let encodings = [Encoding::Json, Encoding::Deflate { effort: 3 }];
+    for n in 0..5_000_usize {
+        if n % 100 == 0 {
+            scene.set(&format!("key{}", n % 700), &format!("value {n}").repeat(20));
+            let changed = scene.settings.attributes[&room()].state();
+            let signal = json!({ "type": "signal", "signal": "state", "state": { "attributes": changed } });
+            scene.join(encodings[0]);
+            // The settings were first here; the signal then changes nothing.
+            scene.cell.take_signal(signal.to_string().as_bytes());
+        }
+        scene.join(encodings[n % 2]);
+    }
+    assert_eq!(scene.cell.encodings(), 50);
+    let expected = scene.settings.room_state(&room());
+    for encoding in encodings {
+        assert_eq!(read(&scene.join(encoding)), expected, "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_signal_that_overtakes_the_settings_is_in_the_state() {
+    let mut scene = Scene::new();
+    let behind = scene.settings.clone();
+    scene.set("score", "1:0");
+    let newer = scene.settings.attributes[&room()].state_of(&"score".parse().unwrap());
+    scene.settings = behind;
+    let signal = json!({ "type": "signal", "signal": "attribute", "state": { "attributes": newer } });
+    scene.cell.take_signal(signal.to_string().as_bytes());
+    scene.cell.take_signal(br#"{"type":"signal","signal":"clear"}"#);
+    scene.cell.take_signal(b"no json");
+    let state = read(&scene.join(Encoding::Json));
+    assert_eq!(state.attributes.values().count(), 1);
+    assert_eq!(state.settings.unwrap().value.unwrap().title, "Demo");
+}
+
+#[test]
+fn a_room_without_settings_has_no_state() {
+    let cell = StateCell::default();
+    assert!(cell.encoded(&Settings::default(), &room()).is_none());
+    let frame = encode_hello(hello(), None, Encoding::Json);
+    assert!(!String::from_utf8_lossy(&frame).contains("state"));
+}
+
+/// Prints the figures of the reference: bytes of a hello without state, with a title alone, and with 20 and
+/// 100 attributes of 40 bytes.
+#[test]
+fn bytes_of_a_hello() {
+    let mut scene = Scene::new();
+    let deflated = Encoding::Deflate { effort: 3 };
+    let bytes = |scene: &Scene| [scene.join(Encoding::Json).len(), scene.join(deflated).len()];
+    let bare = [Encoding::Json, deflated].map(|encoding| encode_hello(hello(), None, encoding).len());
+    let mut figures = vec![("without state", bare), ("title", bytes(&scene))];
+    for (count, name) in [(20, "20 attributes"), (100, "100 attributes")] {
+        for n in 0..count {
+            scene.set(&format!("item.{n}"), &format!("{n:08} of a product that is sold {n:04}"));
+        }
+        figures.push((name, bytes(&scene)));
+    }
+    println!("bytes of a hello, JSON and deflated: {figures:?}");
+    let [json, small] = figures[1].1;
+    assert!(json < bare[0] + 150 && small < bare[1] + 50, "{figures:?}");
+    let [json, small] = figures[3].1;
+    assert!(small * 4 < json, "a large state deflates well: {figures:?}");
+}

@@ -1,0 +1,83 @@
+// A moderator, a viewer and a newcomer in two browsers: what the moderator does is seen by both viewers,
+// whether they were there or come later.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { chats, launch, open, send } from './browser.mjs';
+import { Server, until } from './server.mjs';
+
+let server;
+let browsers;
+
+before(async () => {
+  server = await Server.start();
+  browsers = [await launch(), await launch()];
+});
+after(async () => {
+  for (const browser of browsers ?? []) await browser.close();
+  await server?.stop();
+});
+
+let actions = 0;
+
+async function act(token, action) {
+  actions += 1;
+  const answer = await server.post(token, { id: `a-${actions}`, action }, 'demo', 'actions');
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  return answer;
+}
+
+function shown(page) {
+  return page.evaluate(() => ({
+    title: document.getElementById('room').textContent,
+    pinned: document.getElementById('pinned').hidden ? '' : document.getElementById('pinned').textContent,
+    rules: document.getElementById('rules').hidden ? '' : document.getElementById('rules').textContent,
+  }));
+}
+
+test('a newcomer sees what a viewer sees: title, rules and the pinned message', async () => {
+  const host = await server.token('hal', 'host');
+  const moderator = await open(browsers[0], server, { token: await server.token('mia', 'moderator') });
+  const ann = await open(browsers[1], server, { token: await server.token('ann') });
+  await send(ann, 'a fine message');
+  await until('the moderator sees it', async () => (await chats(moderator)).includes('a fine message'));
+  const post = await server.post(host, { type: 'chat', id: 'h-1', text: 'no <b>spoilers</b>' });
+  await act(host, { type: 'pin', sequence: post.sequence });
+  await act(host, { type: 'slow_mode', secs: 9 });
+  const admin = await server.token('boss', 'admin', '*');
+  const put = await fetch(`${server.admin}/v1/admin/rooms/demo`, {
+    method: 'PUT',
+    headers: { Authorization: `Bearer ${admin}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ title: 'Launch <i>night</i>' }),
+  });
+  assert.equal(put.status, 200);
+  const newcomer = await open(browsers[1], server, { query: '?name=New' });
+  for (const page of [ann, moderator, newcomer]) {
+    await until('the state is shown', async () => {
+      const { title, pinned, rules } = await shown(page);
+      return title === 'Launch <i>night</i>' && pinned.includes('no <b>spoilers</b>') && rules.includes('9 s');
+    });
+  }
+  assert.equal(await newcomer.title(), 'Launch <i>night</i> · Barrage');
+  await act(host, { type: 'slow_mode', secs: 0 });
+  await act(host, { type: 'unpin' });
+  const last = await open(browsers[0], server, { query: '?name=Last' });
+  for (const page of [ann, newcomer, last]) {
+    await until('the state is over', async () => {
+      const { pinned, rules } = await shown(page);
+      return pinned === '' && rules === '';
+    });
+  }
+  // A recall and a purge leave no page with the text, also none that comes later.
+  await send(ann, 'bad words');
+  await until('all see it', async () => (await chats(newcomer)).includes('bad words'));
+  await act(await server.token('mia', 'moderator'), { type: 'purge', user: 'ann' });
+  const late = await open(browsers[1], server, { query: '?name=Late' });
+  for (const page of [ann, moderator, newcomer, late]) {
+    await until('it is gone', async () => {
+      const texts = await page.textContent('body');
+      return !texts.includes('bad words') && !texts.includes('a fine message');
+    });
+    assert.deepEqual(page.faults, []);
+  }
+});
