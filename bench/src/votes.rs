@@ -60,7 +60,7 @@ impl Votes {
     async fn vote(self) -> anyhow::Result<()> {
         let secret = std::fs::read_to_string(&self.key)?;
         let keys = Keyring::from_secret(secret.trim().as_bytes(), &TokenConfig::default())?;
-        let pool = HttpPool::for_posts(&ClientTls::system());
+        let pool = HttpPool::with_tls(&ClientTls::system());
         let sender = |user: &str, role, at: usize| -> anyhow::Result<Sender> {
             let url = &self.urls[at % self.urls.len()];
             let mut config = SenderConfig::new(url, keys.mint(claims(user, role)?)?);
@@ -147,6 +147,7 @@ fn claims(user: &str, role: Role) -> anyhow::Result<Claims> {
         exp: u64::from(u32::MAX),
         nbf: None,
         aud: String::new(),
+        attrs: None,
     })
 }
 

@@ -81,8 +81,6 @@ const connection = new Connection(identity, entry, {
     takeState(hello.state);
     composer.show(identity.canSend);
     poll.enable(identity.canSend);
-    const running = readPoll(hello.state?.poll?.value);
-    if (running) poll.open(running);
     emotesLoaded ??= loadEmotes(room, identity, entry);
     if (!pastShown) void showPast(hello.sequence);
     pastShown = true;
@@ -147,6 +145,9 @@ function takeState(state: unknown): void {
   if (!merge(roomState, state)) return;
   const { settings, pinned } = roomState;
   if (settings?.value) rules.show(settings.value);
+  const running = readPoll(roomState.poll?.value);
+  if (running) poll.open(running);
+  else if (roomState.poll) poll.gone();
   if (!pinned) return;
   const body = readBody(pinned.value?.message);
   if (pinned.value && body) pin.show(body, pinned.value.sequence);

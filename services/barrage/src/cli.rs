@@ -16,9 +16,7 @@ mod value;
 use self::admin::{
     AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
     PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand, RoomCommand, SwitchCommand,
-    TraceCommand,
-    UserCommand,
-    WebhookCommand, WordsCommand,
+    TraceCommand, UserCommand, WebhookCommand, WordsCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -217,7 +215,9 @@ impl Command {
         match self {
             Command::Up(up) => Some(&up.listen),
             Command::Gateway(gateway) => Some(&gateway.role.listen),
-            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) | Command::Webhooks(role) => Some(&role.listen),
+            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) | Command::Webhooks(role) => {
+                Some(&role.listen)
+            }
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

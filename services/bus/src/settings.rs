@@ -3,8 +3,8 @@
 pub(crate) mod action;
 pub(crate) mod attribute;
 pub(crate) mod change;
-pub(crate) mod emotes;
 pub(crate) mod changed;
+pub(crate) mod emotes;
 pub(crate) mod error;
 pub(crate) mod restriction;
 pub(crate) mod review;

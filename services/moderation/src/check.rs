@@ -16,7 +16,7 @@ pub struct Candidate<'a> {
     pub user: &'a UserId,
     /// Id of the message. A retry under the same id counts once.
     pub id: &'a MessageId,
-    /// Name of the sender as viewers would see it, for the hook.
+    /// Name of the sender as the token has it, for the hook.
     pub name: &'a str,
     /// Role of the sender in the room, for the hook.
     pub role: &'a str,

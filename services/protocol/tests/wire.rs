@@ -38,9 +38,10 @@ fn bytes_per_message(badges: u64) -> f64 {
             let worn =
                 [of("member", [1, 3, 6, 12, 24][numbers.below(5) as usize]), of("fan", numbers.below(20))];
             let attrs = json!({ "badges": worn[..badges as usize] });
-            let attrs: UserAttrs = serde_json::from_value(attrs).unwrap();
-            let attrs = (!attrs.is_empty())
-                .then(|| format!(r#""attrs":{},"#, serde_json::to_string(&attrs).unwrap()));
+            let attrs: UserAttrs = serde_json::from_value(attrs).expect("badges have the form of attributes");
+            let attrs = (!attrs.is_empty()).then(|| {
+                format!(r#""attrs":{},"#, serde_json::to_string(&attrs).expect("attributes are plain data"))
+            });
             let text = texts[numbers.below(texts.len() as u64) as usize];
             format!(
                 r#"{{"type":"chat","id":"{id}","user":"u{}","name":"观众{}",{}"text":{},"at_ms":{at_ms}}}"#,
@@ -62,7 +63,7 @@ fn bytes_per_message(badges: u64) -> f64 {
         sequence: Sequence(1_000 + MESSAGES),
         ..BatchWriter::default()
     };
-    writer.write(&mut frame, &RoomId::parse("demo").unwrap(), items);
+    writer.write(&mut frame, &RoomId::parse("demo").expect("the id is well formed"), items);
     deflate(&frame, 6).len() as f64 / MESSAGES as f64
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("audit_by_time", include_str!("../migrations/sqlite/0004_audit_by_time.sql")),
         ("hidden", include_str!("../migrations/sqlite/0005_hidden.sql")),
         ("webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
-        ("polls", include_str!("../migrations/sqlite/0006_polls.sql")),
+        ("polls", include_str!("../migrations/sqlite/0007_polls.sql")),
     ])
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn postgres() -> Migrator {
         ("partitions", include_str!("../migrations/postgres/0002_partitions.sql")),
         ("hidden", include_str!("../migrations/postgres/0003_hidden.sql")),
         ("webhooks", include_str!("../migrations/postgres/0004_webhooks.sql")),
-        ("polls", include_str!("../migrations/postgres/0004_polls.sql")),
+        ("polls", include_str!("../migrations/postgres/0005_polls.sql")),
     ])
 }
 

@@ -57,6 +57,11 @@ export class PollPanel {
     this.#timer = setTimeout(() => this.hide(), RESULT_MS);
   }
 
+  /** Hides a poll that no longer runs, and whose result was missed. A result on the page stays. */
+  gone(): void {
+    if (!this.#closed) this.hide();
+  }
+
   hide(): void {
     this.#poll = null;
     this.place.hidden = true;

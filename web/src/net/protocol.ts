@@ -54,8 +54,6 @@ export interface Hello {
   ping_interval_ms_max?: number;
   sequence: number;
   resume: boolean;
-  /** State of the room, for newcomers. */
-  state?: { poll?: { value?: unknown } };
   /** Viewers online; null where the transport does not say. */
   online: number | null;
   /** State of the room; absent at servers of earlier releases. */

@@ -11,8 +11,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, PollStore, Room,
-    SqliteConfig, SqliteStore, Store, StoreError,
+    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, PollStore,
+    Room, SqliteConfig, SqliteStore, Store, StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;

@@ -239,7 +239,7 @@ impl SettingsStore for EmbeddedBus {
     }
 
     async fn change(&self, change: Change) -> Result<Changed, BusError> {
-        self.send(|reply| Command::Change { change, reply }).await
+        self.send(|reply| Command::Change { change: Box::new(change), reply }).await
     }
 
     async fn catch_up(&self, _room: &RoomId) -> Result<(), BusError> {

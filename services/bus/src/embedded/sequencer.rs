@@ -37,7 +37,7 @@ pub(crate) enum Command {
         reply: Reply<Vec<Receipt>>,
     },
     Change {
-        change: Change,
+        change: Box<Change>,
         reply: Reply<Changed>,
     },
     /// Tests whether the log can be written. Sent every [`TICK_EVERY`].
@@ -108,7 +108,7 @@ impl Sequencer {
                     Ok(receipts) => commit.waiting.push(Waiting { receipts, reply }),
                     Err(error) => answer(reply, Err(error)),
                 },
-                Command::Change { change, reply } => changes.push((change, reply)),
+                Command::Change { change, reply } => changes.push((*change, reply)),
                 Command::Tick => {}
             }
         }

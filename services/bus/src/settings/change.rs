@@ -6,8 +6,8 @@
 
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeKey;
-use barrage_protocol::words::WordRule;
 use barrage_protocol::emote::EmoteSet;
+use barrage_protocol::words::WordRule;
 use barrage_protocol::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -177,23 +177,25 @@ impl Sender {
 
     /// Opens a poll. Retries until the deadline, under the same id.
     pub async fn open_poll(&self, room: &RoomId, request: &PollRequest) -> Result<PollAnswer, SendError> {
-        self.until_deadline(room, "polls", request).await
+        self.until_deadline(room, "polls", request, Refusals::Retry).await
     }
 
     /// Closes a poll before its end, and returns its result.
     pub async fn close_poll(&self, room: &RoomId, poll: &MessageId) -> Result<PollAnswer, SendError> {
-        self.until_deadline(room, &format!("polls/{poll}/close"), &serde_json::json!({})).await
+        self.until_deadline(room, &format!("polls/{poll}/close"), &serde_json::json!({}), Refusals::Retry)
+            .await
     }
 
     /// Votes for an option of a running poll, by its number from 1. Retries until the deadline: a vote
     /// counts once. The answer has the option that counts, which is the user's first one.
     pub async fn vote(&self, room: &RoomId, poll: &MessageId, option: u8) -> Result<VoteAnswer, SendError> {
-        self.until_deadline(room, &format!("polls/{poll}/votes"), &VoteRequest { option }).await
+        self.until_deadline(room, &format!("polls/{poll}/votes"), &VoteRequest { option }, Refusals::Retry)
+            .await
     }
 
     /// Lists what waits for a moderator of the room. Retries until the deadline.
     pub async fn reviews(&self, room: &RoomId) -> Result<ReviewList, SendError> {
-        self.answered(room, self.request_without_body(room, "reviews")).await
+        self.answered(room, self.request_without_body(room, "reviews"), Refusals::Retry).await
     }
 
     /// Sets the fallback of the room's reviews. Retries until the deadline.
@@ -202,7 +204,7 @@ impl Sender {
         room: &RoomId,
         settings: &ReviewSettings,
     ) -> Result<ReviewSettings, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "reviews", settings)).await
+        self.answered(room, self.request(Method::PUT, room, "reviews", settings), Refusals::Retry).await
     }
 
     /// Locks or decides a review. Retries until the deadline: the same decision again changes nothing.
@@ -212,23 +214,23 @@ impl Sender {
         review: &MessageId,
         request: &ReviewRequest,
     ) -> Result<ReviewAnswer, SendError> {
-        self.until_deadline(room, &format!("reviews/{review}"), request).await
+        self.until_deadline(room, &format!("reviews/{review}"), request, Refusals::Retry).await
     }
 
     /// Reports a user of the room to its moderators. Retries until the deadline.
     pub async fn report(&self, room: &RoomId, request: &ReportRequest) -> Result<ReportAnswer, SendError> {
-        self.until_deadline(room, "reports", request).await
+        self.until_deadline(room, "reports", request, Refusals::Retry).await
     }
 
     /// Returns the words of the room with their figures. Retries until the deadline.
     pub async fn words(&self, room: &RoomId) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request_without_body(room, "words")).await
+        self.answered(room, self.request_without_body(room, "words"), Refusals::Retry).await
     }
 
     /// Replaces the words of the room. Retries until the deadline; name the version that was read, so
     /// that a retry does not undo the change of another moderator.
     pub async fn put_words(&self, room: &RoomId, request: &WordsRequest) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "words", request)).await
+        self.answered(room, self.request(Method::PUT, room, "words", request), Refusals::Retry).await
     }
 
     /// Tests a text against the words of the room, or against others. Retries until the deadline.
@@ -237,7 +239,7 @@ impl Sender {
         room: &RoomId,
         request: &WordsTestRequest,
     ) -> Result<WordsTestAnswer, SendError> {
-        self.until_deadline(room, "words/test", request).await
+        self.until_deadline(room, "words/test", request, Refusals::Retry).await
     }
 
     fn request(&self, method: Method, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
@@ -258,11 +260,16 @@ impl Sender {
         body: &impl Serialize,
         refusals: Refusals,
     ) -> Result<T, SendError> {
-        self.answered(room, self.request(Method::POST, room, resource, body)).await
+        self.answered(room, self.request(Method::POST, room, resource, body), refusals).await
     }
 
     /// Makes the request in one round after the other, until an answer is final or the deadline passes.
-    async fn answered<T: DeserializeOwned>(&self, room: &RoomId, request: Request) -> Result<T, SendError> {
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        room: &RoomId,
+        request: Request,
+        refusals: Refusals,
+    ) -> Result<T, SendError> {
         let deadline = Instant::now() + self.config.deadline;
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         self.report_post();

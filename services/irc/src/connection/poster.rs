@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barrage_client::{HttpPool, SendError, Sender, SenderConfig};
 use barrage_protocol::MessageId;
 use barrage_protocol::action::ActionRequest;
-use barrage_protocol::post::{Outcome, Post, Style};
+use barrage_protocol::post::{Outcome, Post};
 use tokio::sync::mpsc;
 
 use crate::metrics::{self, IrcMetrics};
@@ -47,7 +47,7 @@ impl Poster {
     async fn make(&self, work: &Work) -> WorkResult {
         match &work.task {
             WorkTask::Chat { text } => {
-                let post = Post::Chat { id: work.id.clone(), text: text.clone(), style: Style::default() };
+                let post = Post::chat(work.id.clone(), text.clone());
                 Ok(self.sender.send_until_refused(&work.room, &post).await?.outcome)
             }
             WorkTask::Act { actions, reason, .. } => {

@@ -229,7 +229,9 @@ impl Session {
             Event::Message(message) => room.message(message, &reader),
             Event::Notice(body) => room.personal(body.get(), &reader),
             Event::Closed { code, message, .. } => return self.ended(id, *code, message),
-            Event::LeftOut { .. }
+            // IRC has no line for events of a customer's own.
+            Event::Custom { .. }
+            | Event::LeftOut { .. }
             | Event::Pulse { .. }
             | Event::Repaired { .. }
             | Event::Lost

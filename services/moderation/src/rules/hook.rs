@@ -54,7 +54,7 @@ pub(crate) struct Question<'a> {
     pub(crate) room: &'a RoomId,
     pub(crate) user: &'a UserId,
     pub(crate) id: &'a MessageId,
-    /// Name as viewers would see it.
+    /// Name as the token has it, neither cleaned nor checked.
     pub(crate) name: &'a str,
     /// Role in the room.
     pub(crate) role: &'a str,

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::poll::PollControl;
 use crate::action::ActionControl;
+use crate::poll::PollControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
 use crate::text::rfc3339;

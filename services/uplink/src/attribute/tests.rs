@@ -29,7 +29,7 @@ fn room() -> RoomId {
 
 fn by(user: &str, role: Role) -> Identity {
     let (user, name, rooms) = (user.parse().unwrap(), user.into(), Rooms(vec!["*".into()]));
-    Identity { user, name, role, rooms, expires_at_secs: 0, issued_at_secs: None }
+    Identity { user, name, role, rooms, expires_at_secs: 0, issued_at_secs: None, attrs: None }
 }
 
 fn wanted(id: &str, text: Option<&str>) -> Wanted {

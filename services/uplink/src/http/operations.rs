@@ -5,8 +5,8 @@ use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributeView, AttributesAnswer};
-use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::emote::EmoteSet;
+use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
 use barrage_protocol::review::{
     ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,

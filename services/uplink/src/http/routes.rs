@@ -9,8 +9,8 @@ use http::{HeaderName, StatusCode, header};
 
 use super::actions;
 use super::answer_memory::AnswerMemory;
-use super::emotes;
 use super::attributes;
+use super::emotes;
 use super::history::{self, HistoryState};
 use super::offered;
 use super::polls;

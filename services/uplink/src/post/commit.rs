@@ -23,10 +23,24 @@ pub(super) fn answer(receipts: &[Receipt], index: usize) -> Result<PostAnswer, R
     let receipt =
         receipts.get(index).ok_or_else(|| Refusal::new(Code::Internal, "the bus gave no receipt"))?;
     let outcome = if receipt.duplicate { Outcome::Duplicate } else { Outcome::Broadcast };
-    Ok(PostAnswer { outcome, sequence: Some(receipt.sequence), limit: None, review: None, trace: None, vote: None })
+    Ok(PostAnswer {
+        outcome,
+        sequence: Some(receipt.sequence),
+        limit: None,
+        review: None,
+        trace: None,
+        vote: None,
+    })
 }
 
 /// Makes the answer of a post that is shown to its sender alone.
 pub(super) fn held(limit: LimitHit) -> PostAnswer {
-    PostAnswer { outcome: Outcome::Held, sequence: None, limit: Some(limit), review: None, trace: None, vote: None }
+    PostAnswer {
+        outcome: Outcome::Held,
+        sequence: None,
+        limit: Some(limit),
+        review: None,
+        trace: None,
+        vote: None,
+    }
 }

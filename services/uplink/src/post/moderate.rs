@@ -7,7 +7,7 @@ use barrage_bus::{Restriction, RestrictionKind};
 use barrage_moderation::{Candidate, Moderator, Named, Outcome, RoomRules, RuleHit};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;
-use barrage_protocol::{Code, RoomId, UserId};
+use barrage_protocol::{Code, RoomId, UserAttrs, UserId};
 use barrage_token::Identity;
 
 use super::compose::{Content, sender_name};
@@ -72,13 +72,14 @@ impl Moderation {
             return Ok(Moderated::Shown);
         }
         let at_ms = barrage_clock::unix_ms();
+        let attributes = by.attrs.as_deref().map(attributes_text).unwrap_or_default();
         let candidate = Candidate {
             room,
             user: &by.user,
             id: post.id(),
             name: &by.name,
             role: by.role.label(),
-            attributes: "",
+            attributes: &attributes,
             room_rules: rules,
             class: post.class(),
             text: content.text(),
@@ -163,6 +164,11 @@ impl Moderation {
             tracing::warn!(code = refusal.code.label(), "a mute by moderation is not in force");
         }
     }
+}
+
+/// Returns the attributes of a token as a JSON object, as the hook gets them.
+fn attributes_text(attributes: &UserAttrs) -> String {
+    serde_json::to_string(attributes).unwrap_or_default()
 }
 
 /// The refusal does not name the list or rule, because that would help the sender to evade it. The

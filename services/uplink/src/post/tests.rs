@@ -67,15 +67,13 @@ impl Site {
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let polls = PollParts {
             bus: Arc::clone(&bus),
-            store,
+            store: Arc::clone(&store),
             control: control.clone(),
             audit: Arc::clone(&audit),
             quota: Arc::clone(&quota),
             ledger: ledger.clone(),
             metrics: metrics.clone(),
         };
-        let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
-        let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let moderator = Arc::new(moderator);
         let reviews = Arc::new(ReviewControl::new(ReviewParts {
             bus: Arc::clone(&bus),

@@ -34,7 +34,15 @@ fn room() -> RoomId {
 
 fn by(user: &str) -> Identity {
     let (user, name, rooms) = (user.parse().unwrap(), user.into(), Rooms(vec!["*".into()]));
-    Identity { user, name, role: Role::Moderator, rooms, expires_at_secs: 0, issued_at_secs: None }
+    Identity {
+        user,
+        name,
+        role: Role::Moderator,
+        rooms,
+        expires_at_secs: 0,
+        issued_at_secs: None,
+        attrs: None,
+    }
 }
 
 fn request(decision: ReviewDecision) -> ReviewRequest {

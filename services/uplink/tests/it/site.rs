@@ -53,14 +53,14 @@ impl Site {
         bus.change(Change::Patch(room(), ensure)).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        Self::serve(bus, store, Arc::new(folder), registry, config)
+        Self::serve(bus, store, Arc::new(folder), registry, config, moderation)
     }
 
     /// Starts another uplink on the same bus and store.
     pub(crate) fn start_beside(&self, config: UplinkConfig) -> Self {
         let (bus, store, folder) =
             (Arc::clone(&self.bus), Arc::clone(&self.store), Arc::clone(&self._folder));
-        Self::serve(bus, store, folder, Registry::new(), config)
+        Self::serve(bus, store, folder, Registry::new(), config, ModerationConfig::default())
     }
 
     fn serve(
@@ -69,6 +69,7 @@ impl Site {
         folder: Arc<tempfile::TempDir>,
         registry: Registry,
         config: UplinkConfig,
+        moderation: ModerationConfig,
     ) -> Self {
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let metrics = LocalQuotaMetrics::new(&registry).unwrap();

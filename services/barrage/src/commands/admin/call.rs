@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::admin::{
-    AuditCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand,
-    RecorderCommand, ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
+    AuditCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand, MessageCommand, OnOff,
+    PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand, RoomCommand, SwitchCommand, TraceCommand,
+    UserCommand, UserInRoom, WebhookCommand, WordsCommand,
 };
 
 /// One call of the admin API: an operation of its description, with values for the parameters.

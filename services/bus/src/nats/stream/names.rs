@@ -198,7 +198,7 @@ mod tests {
                 SettingKey::Actions(room.clone()),
                 SettingKey::Attributes(room.clone()),
                 SettingKey::Reviews(room.clone()),
-                SettingKey::Words(room),
+                SettingKey::Words(room.clone()),
                 SettingKey::Emotes(None),
                 SettingKey::Emotes(Some(room)),
                 SettingKey::Revocation(None),
