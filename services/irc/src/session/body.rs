@@ -23,6 +23,7 @@ pub(super) struct Body {
     pub(super) style: Style,
     pub(super) signal: String,
     pub(super) secs: u32,
+    pub(super) slow_mode_secs: u32,
     pub(super) on: bool,
     pub(super) sequence: u64,
     pub(super) until_ms: u64,

@@ -165,16 +165,18 @@ impl Room {
 
     fn signal(&mut self, sequence: u64, body: &Body, reader: &Reader<'_>) -> Vec<ServerLine> {
         match body.signal.as_str() {
-            "slow_mode" => {
-                self.slow_secs = body.secs;
-                let (id, text) = match body.secs {
+            // Rules for those who speak come with the slow mode that is in force with them.
+            "speak" if body.slow_mode_secs == self.slow_secs => Vec::new(),
+            "slow_mode" | "speak" => {
+                self.slow_secs = body.secs.max(body.slow_mode_secs);
+                let (id, text) = match self.slow_secs {
                     0 => ("slow_off", "This room is no longer in slow mode.".to_owned()),
                     secs => (
                         "slow_on",
                         format!("This room is now in slow mode. You may send messages every {secs} seconds."),
                     ),
                 };
-                vec![self.changed("slow", body.secs), self.notice(id, &text)]
+                vec![self.changed("slow", self.slow_secs), self.notice(id, &text)]
             }
             "mute_all" => {
                 self.is_muted = body.on;

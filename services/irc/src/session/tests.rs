@@ -232,6 +232,8 @@ fn signals_are_the_lines_that_bots_know() {
     let slow = lines(signal("slow_mode", json!({ "secs": 5 })));
     assert!(slow.starts_with("@room-id=demo;slow=5 :tmi.twitch.tv ROOMSTATE #demo\n"), "{slow}");
     assert!(slow.contains("msg-id=slow_on"));
+    assert!(lines(signal("speak", json!({ "slow_mode_secs": 5 }))).is_empty());
+    assert!(lines(signal("speak", json!({ "slow_mode_secs": 30 }))).contains("slow=30 "));
     let muted = lines(signal("mute_all", json!({ "on": true })));
     assert!(muted.contains("subs-only=1") && muted.contains("msg-id=subs_on"), "{muted}");
     let recall = lines(signal("recall", json!({ "sequence": 42 })));
