@@ -164,7 +164,7 @@ async fn hostile_attributes_are_refused_with_the_rule() {
     let text = |id: &str, text: &str| json!({ "id": id, "text": text });
     assert_eq!(put(&server, &ann, "score", &text("a1", "x")).await.code(), "forbidden");
     assert_eq!(put(&server, &elsewhere, "score", &text("a1", "x")).await.status, 403);
-    for key in ["..%2Fx", "%2e%2e", "a%0Ab", "a%00b", "%E9%94%AE", &"x".repeat(129)] {
+    for key in ["..%2Fx", ".a", "a%0Ab", "a%00b", "%E9%94%AE", &"x".repeat(129)] {
         assert_eq!(put(&server, &host, key, &text("a2", "x")).await.code(), "bad_request", "{key}");
     }
     for bad in ["a\nb", "a\u{0}b", "\u{1b}[31m", &"x".repeat(4_097)] {

@@ -81,6 +81,21 @@ fn acting() -> Vec<Case> {
             json!({ "decision": "take" }),
         ),
         ("room_review_decide", "/v1/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
+        ("role_list", "/v1/rooms/demo/roles", Value::Null),
+        (
+            "attribute_put",
+            "/v1/rooms/demo/attributes/score",
+            json!({ "id": "t1", "text": "1:0", "ttl_secs": 600 }),
+        ),
+        (
+            "attribute_put",
+            "/v1/rooms/demo/attributes/score",
+            json!({ "id": "t2", "text": "x", "if_version": 1 }),
+        ),
+        ("attribute_list", "/v1/rooms/demo/attributes", Value::Null),
+        ("attribute_read", "/v1/rooms/demo/attributes/score", Value::Null),
+        ("attribute_read", "/v1/rooms/demo/attributes/none", Value::Null),
+        ("attribute_delete", "/v1/rooms/demo/attributes/score?id=t3", Value::Null),
     ]
 }
 
@@ -118,6 +133,9 @@ fn admin() -> Vec<Case> {
         ("poll_close", "/v1/admin/rooms/new/polls/p1/close", Value::Null),
         ("room_mute_all", "/v1/admin/rooms/new/mute-all", json!({ "on": true })),
         ("room_slow_mode", "/v1/admin/rooms/new/slow-mode", json!({ "secs": 5 })),
+        ("room_act", "/v1/admin/rooms/new/actions", json!({ "id": "a1", "action": { "type": "unpin" } })),
+        ("room_roles", "/v1/admin/rooms/demo/roles", Value::Null),
+        ("room_attributes", "/v1/admin/rooms/demo/attributes", Value::Null),
         ("user_mute", "/v1/admin/rooms/demo/mute", mute.clone()),
         ("user_mute", "/v1/admin/rooms/none/mute", mute.clone()),
         ("user_kick", "/v1/admin/rooms/demo/kick", mute),
