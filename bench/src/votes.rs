@@ -31,7 +31,7 @@ pub(crate) struct Votes {
     /// Room of the poll.
     #[arg(long)]
     room: RoomId,
-    /// Number of voters.
+    /// Number of voters, each with a token of its own.
     #[arg(long, default_value_t = 15_000)]
     voters: usize,
     /// Votes without an answer at the same time.

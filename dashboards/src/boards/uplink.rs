@@ -49,16 +49,20 @@ fn irc() -> Row {
             series("IRC connections and rooms", Unit::Count, "Empty where `irc.listen` names no address. Each room of a connection is one viewer at a gateway.")
                 .query("sum by (transport) (barrage_irc_connections{@})", "{{transport}}")
                 .query("sum(barrage_irc_rooms{@})", "rooms")
+                .may_be_empty("No IRC listener is set.")
                 .wide(6),
             series("IRC lines", Unit::PerSecond, "Many lines in are a flood or a large bot; many lines out are busy rooms.")
                 .query("sum by (direction) (rate(barrage_irc_lines_total{@}[$__rate_interval]))", "{{direction}}")
+                .may_be_empty("No IRC listener is set.")
                 .wide(6),
             series("IRC posts by outcome", Unit::PerSecond, "`refused` posts have a NOTICE with the reason; `failed` ones had no answer of an uplink.")
                 .query("sum by (outcome) (rate(barrage_irc_posts_total{@}[$__rate_interval]))", "{{outcome}}")
+                .may_be_empty("No IRC listener is set.")
                 .wide(6),
             series("IRC connections refused and closed", Unit::PerSecond, "`slow_reader` and `flood` are bounds of `[irc]`; `address` is `irc.address_connections_max`.")
                 .query("sum by (reason) (rate(barrage_irc_refused_total{@}[$__rate_interval]))", "refused: {{reason}}")
                 .query("sum by (cause) (rate(barrage_irc_closed_total{@}[$__rate_interval]))", "closed: {{cause}}")
+                .may_be_empty("No IRC listener is set.")
                 .wide(6),
         ],
     )
@@ -127,6 +131,7 @@ fn reviews() -> Row {
             series("Hits of moderation rules", Unit::PerSecond, "By kind of rule and action. `shadow` hits changed nothing.")
                 .query("sum by (rule_kind, action, shadow) (rate(barrage_moderation_hits_total{@}[$__rate_interval]))", "{{rule_kind}} {{action}} {{shadow}}")
                 .query("sum(rate(barrage_moderation_room_words_builds_total{@}[$__rate_interval]))", "room words compiled")
+                .may_be_empty("No rule has hit a message.")
                 .wide(8),
         ],
     )

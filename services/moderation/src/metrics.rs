@@ -28,6 +28,18 @@ pub(crate) enum RuleKind {
 }
 
 impl RuleKind {
+    const ALL: [RuleKind; 9] = [
+        RuleKind::Length,
+        RuleKind::Repeat,
+        RuleKind::Links,
+        RuleKind::List,
+        RuleKind::RoomWords,
+        RuleKind::Hook,
+        RuleKind::HookAway,
+        RuleKind::Escalation,
+        RuleKind::Name,
+    ];
+
     const fn label(self) -> &'static str {
         match self {
             RuleKind::Length => "length",
@@ -56,6 +68,10 @@ impl ModerationMetrics {
             ),
             &["rule_kind", "action", "shadow"],
         )?;
+        // A rate needs a value before the first hit.
+        for kind in RuleKind::ALL {
+            hits.with_label_values(&[kind.label(), Measure::Hold.label(), "false"]);
+        }
         let check = Histogram::with_opts(
             HistogramOpts::new(
                 "barrage_moderation_check_duration_seconds",

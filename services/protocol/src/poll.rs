@@ -47,7 +47,7 @@ fn yes() -> bool {
 pub struct Poll {
     /// Id of the poll, unique within its room.
     pub id: MessageId,
-    /// Question, cleaned.
+    /// Question of the poll, after cleaning.
     pub question: String,
     /// Options, cleaned; voters name them by number, from 1.
     pub options: Vec<String>,

@@ -109,7 +109,7 @@ pub struct ReviewSettings {
 pub struct ReviewList {
     /// Settings of the room's queue.
     pub settings: ReviewSettings,
-    /// Reviews that wait.
+    /// Reviews that wait for a decision.
     pub reviews: Vec<Review>,
     /// Messages that the full queue did not take, since this uplink started; they stay held.
     pub overflowed: u64,

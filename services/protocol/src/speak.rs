@@ -8,7 +8,7 @@ use crate::action::RoomRole;
 
 /// Maximum of [`SpeakRules::member_days_min`]: ten years.
 const MEMBER_DAYS_MAX: u32 = 3_650;
-/// Maximum of [`SpeakRules::level_min`].
+/// Maximum that a room may set as [`SpeakRules::level_min`].
 const LEVEL_MAX: u32 = 1_000_000;
 /// Maximum of [`SpeakRules::unique_secs`] and of the shield's slow mode.
 const SECS_MAX: u32 = 3_600;

@@ -42,7 +42,7 @@ pub trait DeliveryStore: Send + Sync {
     /// Returns events of a receiver that wait, in the order of their next attempts.
     async fn pending(&self, endpoint: &str, limit: usize) -> Result<Vec<PendingDelivery>, StoreError>;
 
-    /// Records an attempt.
+    /// Records an attempt and its answer.
     async fn record_attempt(&self, id: u64, attempt: &Attempt) -> Result<(), StoreError>;
 
     /// Returns a page of the delivery log of a receiver, newest first. `before` is the last id of the

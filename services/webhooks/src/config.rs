@@ -134,7 +134,8 @@ impl WebhooksConfig {
                 problem("name", format!("{:?}: {expected}", endpoint.name));
             }
             if url(&endpoint.url).is_none() {
-                problem("url", format!("{:?}: a URL that begins with https:// (or http://)", endpoint.url));
+                // The path may hold a secret, so the message does not name the URL.
+                problem("url", "must be a URL that begins with https:// (or http://)".to_owned());
             }
             if let Err(error) = Secrets::read(&endpoint.secret_file) {
                 problem("secret_file", error.to_string());

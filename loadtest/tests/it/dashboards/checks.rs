@@ -11,8 +11,13 @@ const VALUES: [(&str, &str); 5] = [
     ("$__rate_interval", "15s"),
     ("$__interval", "15s"),
 ];
-/// Metrics without series in this fleet: it has no TLS, and the kernel may track no connections.
-const ELSEWHERE: [&str; 3] = [
+/// Metrics without series in this fleet: it has no TLS and no receivers of webhooks, and the kernel may track no
+/// connections.
+const ELSEWHERE: [&str; 7] = [
+    "barrage_webhooks_oldest_pending_seconds",
+    "barrage_webhooks_dropped_total",
+    "barrage_webhooks_attempts_total",
+    "barrage_webhooks_disabled",
     "barrage_tls_certificate_expiry_timestamp_seconds",
     "barrage_host_conntrack_entries",
     "barrage_host_conntrack_entries_limit",

@@ -76,7 +76,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     let lock = roles.is_whole().then(|| data_dir::open(&config.data_dir)).transpose()?;
     let listeners = Listeners::bind(roles, &config)?;
     // With one role, IRC has a process of its own: `barrage irc`.
-    let irc = (roles == Roles::ALL).then(|| IrcListeners::bind(&config)).transpose()?;
+    let irc = (roles.is_whole()).then(|| IrcListeners::bind(&config)).transpose()?;
     listeners.complete(&mut config, roles, demo)?;
     build_info::log_start(roles, &config, &listeners);
     let mut context = Box::pin(ProcessContext::open(config, roles)).await?;

@@ -134,10 +134,10 @@ async fn server_named(url: &str) -> Server {
     start_with(&[
         ("GATEWAY__BASE_URLS", &urls),
         ("UPLINK__BASE_URLS", &urls),
-        // The client waits half an interval for a pong: a busy machine needs seconds.
-        ("GATEWAY__PING_INTERVAL_MS", "5000"),
-        // No search for longer intervals, which would find the limit of a proxy by a cut.
-        ("GATEWAY__PING_INTERVAL_MS_MAX", "5000"),
+        // The shortest interval of a client that searches for longer ones.
+        ("GATEWAY__PING_INTERVAL_MS", "10000"),
+        // No search, which would find the limit of a proxy by a cut.
+        ("GATEWAY__PING_INTERVAL_MS_MAX", "10000"),
     ])
     .await
 }
@@ -230,8 +230,8 @@ async fn repeated_swapped_and_cut_events_show_each_gift_once() {
 /// and the cut are 4 s, so that a busy machine does not send it too late.
 #[tokio::test]
 async fn proxy_that_cuts_idle_connections_loses_no_gift_on_any_transport() {
-    let (meddler, server) = behind(Meddling::IdleCut(Duration::from_secs(9))).await;
-    survives_idle_cuts(meddler.url(), &server, Duration::from_secs(12)).await;
+    let (meddler, server) = behind(Meddling::IdleCut(Duration::from_secs(14))).await;
+    survives_idle_cuts(meddler.url(), &server, Duration::from_secs(17)).await;
 }
 
 /// The same with the times of real proxies and of a server's defaults.

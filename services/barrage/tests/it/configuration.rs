@@ -51,7 +51,7 @@ name = "abuse"
 file = "abuse.txt"
 action = "mask"
 [moderation.hook]
-url = "https://hook.example/check"
+url = "ftp://hook.example/check"
 
 [postgres]
 url = "postgres://me@db/barrage?sslmode=require&sslpassword=canary-7f3a"

@@ -57,7 +57,7 @@ pub struct Verdict {
 /// One entry of the queue, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewItem {
-    /// What moderators see.
+    /// The review as moderators see it.
     pub review: Review,
     /// What is published by an approval; `None` for a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,14 +5,14 @@ use std::time::Duration;
 use barrage_clock::{steady_ms, unix_ms};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
-use barrage_protocol::{Code, RoomId, Sequence, UserId};
+use barrage_protocol::{Code, FrameVersion, RoomId, Sequence, UserId};
 use barrage_token::Rooms;
 use bytes::Bytes;
 
 use super::shard::{Shard, WriteOut};
 use crate::admission::check_room;
 use crate::context::Context;
-use crate::room::{RepairReader, Room, Seat, encode_hello, repair_json, with_state};
+use crate::room::{EncodedState, RepairReader, Room, Seat, encode_hello, repair_json, with_state};
 use crate::viewer::Viewer;
 
 /// Reads of one resume at most. Newer messages then come as a gap that the client repairs.
@@ -67,7 +67,7 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
         state: None,
     };
     // Behind the position: the state must not be older.
-    let state = context.state_of(&seat.room);
+    let state = state_for(context, viewer, &seat.room);
     viewer.send_bytes(encode_hello(hello, state.as_deref(), viewer.encoding));
     // Before the resume, which may wait for the bus: a viewer without a hello would try another
     // endpoint. Reading finds a socket that has failed.
@@ -125,7 +125,7 @@ async fn resume(
         context.metrics.repaired(RepairOutcome::Gone);
         let gone = Some((RepairOutcome::Gone, 0));
         let json = repair_json(&seat.room.id, (position, position), &[], gone);
-        viewer.send_json(&with_state(json, context.state_of(&seat.room).as_deref()));
+        viewer.send_json(&with_state(json, state_for(context, viewer, &seat.room).as_deref()));
         return position;
     };
     // A long resume goes at the pace of the viewer's socket.
@@ -162,7 +162,7 @@ pub(super) async fn repair(
             context.metrics.repaired(range.outcome);
             let covered = (after, range.covered_to);
             let json = repair_json(&room.id, covered, &range.messages, Some((range.outcome, range.skipped)));
-            let json = with_lost_signals(context, room, json, range.outcome);
+            let json = with_lost_signals(state_for(context, viewer, room).as_deref(), json, range.outcome);
             viewer.allowance.charge_repair(json.len(), &context.config, steady_ms());
             viewer.send_json(&json);
             range.covered_to
@@ -176,10 +176,15 @@ pub(super) async fn repair(
     }
 }
 
+/// Returns the room's state for a viewer. Clients of version 1.0 may refuse fields that they do not know.
+fn state_for(context: &Context, viewer: &Viewer, room: &Room) -> Option<Arc<EncodedState>> {
+    if viewer.version == FrameVersion::V1_0 { None } else { context.state_of(room) }
+}
+
 /// Adds the room's state to an answer where signals may be missing.
-fn with_lost_signals(context: &Context, room: &Room, json: Bytes, outcome: RepairOutcome) -> Bytes {
+fn with_lost_signals(state: Option<&EncodedState>, json: Bytes, outcome: RepairOutcome) -> Bytes {
     match outcome {
-        RepairOutcome::Gone => with_state(json, context.state_of(room).as_deref()),
+        RepairOutcome::Gone => with_state(json, state),
         RepairOutcome::Complete | RepairOutcome::Partial => json,
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 /// Items that wait at most; the bound in bytes comes first for lines of usual length.
 const ITEMS_MAX: usize = 4_096;
 
-/// Something to write.
+/// Work of the task that writes to the socket.
 #[derive(Debug)]
 pub(super) enum Outgoing {
     /// A line with its end.

@@ -54,7 +54,7 @@ pub(crate) enum CloseCause {
     LongLine,
     /// The client reads more slowly than its rooms write.
     SlowReader,
-    /// The process stops.
+    /// The process stops, and asks its clients to reconnect.
     Shutdown,
 }
 

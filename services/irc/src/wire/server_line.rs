@@ -11,11 +11,11 @@ pub(crate) const SERVER: &str = "tmi.twitch.tv";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readers {
     All,
-    /// Clients with `twitch.tv/commands`.
+    /// Only clients that asked for `twitch.tv/commands`.
     Commands,
     /// Clients without it, for which another line stands in.
     Plain,
-    /// Clients with `twitch.tv/membership`.
+    /// Only clients that asked for `twitch.tv/membership`.
     Membership,
 }
 

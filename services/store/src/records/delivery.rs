@@ -63,7 +63,7 @@ pub struct PendingDelivery {
     pub at_ms: u64,
     /// Body of the request.
     pub body: String,
-    /// Attempts so far.
+    /// Number of attempts so far.
     pub attempts: u32,
     /// Unix time in milliseconds from which the next attempt may be made.
     pub next_at_ms: u64,
@@ -99,7 +99,7 @@ pub struct DeliveryLine {
     pub at_ms: u64,
     /// State of the delivery now.
     pub state: DeliveryState,
-    /// Attempts so far.
+    /// Number of attempts so far.
     pub attempts: u32,
     /// Unix time in milliseconds of the next attempt of a pending delivery.
     pub next_at_ms: Option<u64>,
@@ -131,7 +131,7 @@ pub struct EndpointRecord {
 /// Numbers of the deliveries of one receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeliveryCounts {
-    /// Events that wait.
+    /// Number of events that wait.
     pub pending: u64,
     /// Unix time in milliseconds of the oldest event that waits; absent when none does.
     pub oldest_pending_at_ms: Option<u64>,

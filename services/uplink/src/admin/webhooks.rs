@@ -18,7 +18,7 @@ use super::context::{AdminContext, Answer, Timed, page_limit, read_body, read_qu
 /// Maximum length of the id of an event.
 const EVENT_BYTES_MAX: usize = 256;
 
-/// All receivers.
+/// All receivers with their state.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct WebhookList {
     /// Receivers in the order of their names.
@@ -49,7 +49,7 @@ pub(super) struct DeliveriesQuery {
 /// A page of the delivery log of a receiver.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DeliveriesPage {
-    /// Deliveries, newest first.
+    /// Deliveries, the newest one first.
     deliveries: Vec<Timed<DeliveryLine>>,
     /// Value of `before` for the next page; absent or null on the last page.
     next_before: Option<u64>,

@@ -20,7 +20,7 @@ use crate::poll::PollAuthor;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
-/// Opens a poll.
+/// Opens a poll in a room.
 pub(super) async fn open(
     State(uplink): State<Arc<Uplink>>,
     Path(room): Path<String>,

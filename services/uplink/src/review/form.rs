@@ -63,7 +63,7 @@ pub(super) fn checked_settings(settings: ReviewSettings) -> Result<(), Refusal> 
     }
 }
 
-/// Checks a report.
+/// Checks the form of a report.
 pub(super) fn checked_report(request: &ReportRequest, by: &UserId) -> Result<(), Refusal> {
     if request.reason.len() > REPORT_REASON_BYTES_MAX {
         let message = format!("reason: at most {REPORT_REASON_BYTES_MAX} bytes");

@@ -98,7 +98,7 @@ impl Site {
         site
     }
 
-    /// Starts the webhooks.
+    /// Starts the task of the webhooks.
     pub(crate) fn run(&mut self) {
         let metrics = WebhooksMetrics::new(&Registry::new()).unwrap();
         let (bus, store) = (Arc::clone(&self.bus), Arc::clone(&self.store));

@@ -78,7 +78,7 @@ impl DecisionWord {
 /// Fallback of a room's reviews, as a word of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FallbackWord {
-    /// Show the message.
+    /// Show the message to the room now.
     Approve,
     /// Never show the message.
     Deny,

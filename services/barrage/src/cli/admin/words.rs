@@ -31,7 +31,7 @@ pub(crate) enum WordsCommand {
         /// Room of the words.
         #[arg(value_parser = parse::<RoomId>)]
         room: RoomId,
-        /// Text to test.
+        /// Text that the rules are tried on.
         text: String,
     },
 }

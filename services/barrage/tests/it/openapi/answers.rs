@@ -47,6 +47,7 @@ fn public() -> Vec<Case> {
 fn acting() -> Vec<Case> {
     let role = json!({ "id": "r1", "role": "moderator", "reason": "helps" });
     let rules = json!([{ "name": "ask", "words": ["leak"], "action": "review", "shadow": true }]);
+    let emote = json!({ "id": "1", "name": "Kappa", "url": "/emotes/1.png", "px": [28] });
     let act = |id: &str, action: Value| json!({ "id": id, "action": action, "reason": "spam" });
     vec![
         ("action_send", "/v1/rooms/demo/actions", act("a1", json!({ "type": "announce", "text": "soon" }))),
@@ -82,6 +83,10 @@ fn acting() -> Vec<Case> {
         ),
         ("room_review_decide", "/v1/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
         ("role_list", "/v1/rooms/demo/roles", Value::Null),
+        ("room_emote_set", "/v1/rooms/demo/emotes", json!({ "emotes": [emote] })),
+        ("room_emote_list", "/v1/rooms/demo/emotes", Value::Null),
+        ("emote_set", "/v1/emotes", json!({ "emotes": [] })),
+        ("emote_list", "/v1/emotes", Value::Null),
         (
             "attribute_put",
             "/v1/rooms/demo/attributes/score",
