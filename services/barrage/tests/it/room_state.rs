@@ -39,7 +39,10 @@ async fn act(server: &Server, token: &str, id: &str, action: &Value) {
 }
 
 async fn hello_of(server: &Server) -> Hello {
-    let mut socket = RawSocket::join(server.public, "demo", None, None).await;
+    // Clients of version 1.0 get no state.
+    let offered = [("Sec-WebSocket-Protocol", "barrage.v1.1.json")];
+    let mut socket = RawSocket::connect(server.public, "/v1/rooms/demo/ws", &offered).await.unwrap();
+    socket.send_text(r#"{"type":"join"}"#).await;
     match socket.next().await {
         Frame::Protocol(ServerFrame::Hello(hello), _) => hello,
         other => panic!("no hello: {other:?}"),
