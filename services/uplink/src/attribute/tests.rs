@@ -151,7 +151,7 @@ async fn an_attribute_that_is_over_is_removed_once_by_all_uplinks() {
 }
 
 #[tokio::test]
-async fn ten_thousand_attributes_stop_at_the_bound() {
+async fn attributes_beyond_the_bound_of_a_room_are_refused() {
     let scene = Scene::start().await;
     for n in 0..100 {
         let id = format!("a-{n}");
