@@ -10,7 +10,7 @@ let Chain;
 
 before(async () => {
   page = await modules();
-  ({ Chain } = await page.load('net/chain.ts'));
+  ({ Chain } = await page.load('packages/client/src/chain.ts'));
 });
 after(() => page?.close());
 

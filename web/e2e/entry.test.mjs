@@ -18,7 +18,7 @@ const OWN = [
 
 before(async () => {
   page = await modules();
-  module = await page.load('net/entry.ts');
+  module = await page.load('packages/client/src/entry.ts');
   globalThis.location = new URL('http://page.example/');
   globalThis.fetch = async (url) => {
     asked.push(url);

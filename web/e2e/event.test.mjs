@@ -9,7 +9,7 @@ let readBody;
 
 before(async () => {
   page = await modules();
-  ({ readBody } = await page.load('net/protocol.ts'));
+  ({ readBody } = await page.load('packages/client/src/protocol.ts'));
 });
 after(() => page?.close());
 

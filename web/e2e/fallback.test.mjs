@@ -15,9 +15,9 @@ let answers;
 before(async () => {
   page = await modules();
   globalThis.location = new URL('http://page.example/');
-  ({ Sender } = await page.load('net/sender.ts'));
-  ({ EventText } = await page.load('net/event_stream.ts'));
-  tunnel = await page.load('net/tunnel.ts');
+  ({ Sender } = await page.load('packages/client/src/sender.ts'));
+  ({ EventText } = await page.load('packages/client/src/event_stream.ts'));
+  tunnel = await page.load('packages/client/src/tunnel.ts');
   globalThis.fetch = async (url, { body }) => {
     asked.push({ url, body });
     const next = answers.shift();
@@ -99,7 +99,7 @@ test('a server that is away is asked again, first by an ordinary request', async
 });
 
 test('the history comes through the tunnel where ordinary requests are blocked, and a refusal is final', async () => {
-  const { past } = await page.load('net/past.ts');
+  const { past } = await page.load('packages/client/src/past.ts');
   const entry = { uplinks: async () => ['http://up.example'] };
   const body = { type: 'gift', user: 'u', name: 'n', gift: { name: 'rose', count: 1 } };
   answers = [{ status: 403, body: '<h1>Forbidden</h1>' }, inner({ messages: [{ sequence: 3, body }] })];

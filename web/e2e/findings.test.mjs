@@ -9,7 +9,7 @@ let findings;
 
 before(async () => {
   page = await modules();
-  ({ findings } = await page.load('console/findings.ts'));
+  ({ findings } = await page.load('pages/operator/findings.ts'));
 });
 after(() => page?.close());
 

@@ -13,8 +13,8 @@ let limits;
 
 before(async () => {
   page = await modules();
-  ({ Heartbeat } = await page.load('net/heartbeat.ts'));
-  limits = await page.load('net/network_limits.ts');
+  ({ Heartbeat } = await page.load('packages/client/src/heartbeat.ts'));
+  limits = await page.load('packages/client/src/network_limits.ts');
 });
 after(() => page?.close());
 

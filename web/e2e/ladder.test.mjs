@@ -10,7 +10,7 @@ let module;
 
 before(async () => {
   page = await modules();
-  module = await page.load('net/ladder.ts');
+  module = await page.load('packages/client/src/ladder.ts');
 });
 after(() => page?.close());
 
@@ -33,7 +33,7 @@ for (const name of ['ladder-downlink', 'ladder-uplink']) {
 }
 
 test('the steps of uplink-order.json', async () => {
-  const { UplinkOrder } = await page.load('net/uplink_order.ts');
+  const { UplinkOrder } = await page.load('packages/client/src/uplink_order.ts');
   const file = new URL('../../services/client/vectors/uplink-order.json', import.meta.url);
   const cases = JSON.parse(await readFile(file, 'utf8'));
   assert.ok(cases.length > 0);

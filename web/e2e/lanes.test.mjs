@@ -11,8 +11,8 @@ let Admission;
 
 before(async () => {
   page = await modules();
-  ({ Lanes, leftAt } = await page.load('stage/lanes.ts'));
-  ({ Admission } = await page.load('stage/admission.ts'));
+  ({ Lanes, leftAt } = await page.load('packages/stage/src/lanes.ts'));
+  ({ Admission } = await page.load('packages/stage/src/admission.ts'));
 });
 after(() => page?.close());
 

@@ -39,8 +39,8 @@ class Socket {
 
 before(async () => {
   page = await modules();
-  ({ Link } = await page.load('net/link.ts'));
-  facts = await page.load('net/facts.ts');
+  ({ Link } = await page.load('packages/client/src/link.ts'));
+  facts = await page.load('packages/client/src/facts.ts');
   globalThis.WebSocket = Socket;
 });
 beforeEach(() => {

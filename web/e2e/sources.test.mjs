@@ -21,8 +21,8 @@ const sockets = ({ endpoints }) => endpoints.filter((one) => one.transport === '
 
 before(async () => {
   page = await modules();
-  pure = await page.load('net/sources.ts');
-  entries = await page.load('net/entry.ts');
+  pure = await page.load('packages/client/src/sources.ts');
+  entries = await page.load('packages/client/src/entry.ts');
   vectors = JSON.parse(await readFile(new URL('../../services/client/vectors/sources.json', import.meta.url), 'utf8'));
   globalThis.location = new URL('https://page.example/');
   const storage = {

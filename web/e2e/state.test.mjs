@@ -10,7 +10,7 @@ let module;
 
 before(async () => {
   page = await modules();
-  module = await page.load('net/state.ts');
+  module = await page.load('packages/client/src/state.ts');
 });
 after(() => page?.close());
 

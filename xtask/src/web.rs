@@ -17,12 +17,12 @@ pub(crate) fn check_types() -> anyhow::Result<()> {
     run(npm(&["run", "--silent", "check"])?)
 }
 
-/// Fails when `web/dist`, which is checked in, is not the build of `web/src`.
+/// Fails when `web/dist`, which is checked in, is not the build of `web/packages` and `web/pages`.
 pub(crate) fn check_current() -> anyhow::Result<()> {
     build()?;
     let changed = command("git", &["status", "--porcelain", "--", "web/dist"]).output()?;
     if !changed.stdout.is_empty() {
-        bail!("web/dist is not the build of web/src: run `cargo xtask web` and commit web/dist");
+        bail!("web/dist is not the build of web/packages and web/pages: run `cargo xtask web` and commit web/dist");
     }
     Ok(())
 }

@@ -1,0 +1,90 @@
+// Emotes: words of a text that the page shows as images. The server names their places as ranges in
+// UTF-16 code units, as JavaScript counts; the page parses no markup. Images come from addresses that
+// the server has checked, and this page checks again: https, or the page's own host.
+
+import { type Entry } from '@barrage/client/entry.ts';
+import { type Identity } from '@barrage/client/identity.ts';
+import { type EmoteRange } from '@barrage/client/protocol.ts';
+import { element } from '@barrage/ui/dom.ts';
+
+const TIMEOUT_MS = 8_000;
+/** Emotes of both sets that are read; the server allows 11,000. */
+const EMOTES_MAX = 11_000;
+/** Height of an image in the list, in CSS pixels; the smallest image of at least this height is taken. */
+const SHOWN_PX = 28;
+
+interface Emote {
+  name: string;
+  src: string;
+}
+
+const byId = new Map<string, Emote>();
+
+/** Returns the address of an image, or null for one that a page must not load. */
+export function imageUrl(url: unknown, px: unknown): string | null {
+  if (typeof url !== 'string' || !Array.isArray(px)) return null;
+  const heights = px.filter((one): one is number => Number.isInteger(one) && one > 0);
+  const wanted = SHOWN_PX * Math.min(devicePixelRatio || 1, 4);
+  const height = heights.find((one) => one >= wanted) ?? heights.at(-1);
+  if (height === undefined || /^[/\\]{2}|^\/\\/u.test(url)) return null;
+  const filled = url.replaceAll('{px}', String(height));
+  if (filled.startsWith('/')) return filled;
+  const parsed = URL.canParse(filled) ? new URL(filled) : null;
+  return parsed?.protocol === 'https:' ? parsed.href : null;
+}
+
+/** Loads the emotes of the platform, and of the room, which go first. Keeps the known ones where none answers. */
+export async function loadEmotes(room: string, identity: Identity, entry: Entry): Promise<void> {
+  const [platform, own] = await Promise.all([
+    setOf('/v1/emotes', identity, entry),
+    setOf(`/v1/rooms/${encodeURIComponent(room)}/emotes`, identity, entry),
+  ]);
+  for (const emote of [...platform, ...own].slice(0, EMOTES_MAX)) {
+    const { id, name, url, px } = (emote ?? {}) as Record<string, unknown>;
+    const src = imageUrl(url, px);
+    if (typeof id === 'string' && typeof name === 'string' && src !== null) byId.set(id, { name, src });
+  }
+}
+
+async function setOf(path: string, identity: Identity, entry: Entry): Promise<unknown[]> {
+  const headers: Record<string, string> = identity.token ? { Authorization: `Bearer ${identity.token}` } : {};
+  for (const uplink of await entry.uplinks()) {
+    try {
+      const answer = await fetch(uplink + path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!answer.ok) continue;
+      const { emotes } = (await answer.json()) as { emotes?: unknown };
+      return Array.isArray(emotes) ? emotes : [];
+    } catch {
+      // The next uplink may answer.
+    }
+  }
+  return [];
+}
+
+/** Returns a text in pieces: strings, and an image for each range whose emote the page knows. */
+export function piecesOf(text: string, ranges: readonly EmoteRange[]): (string | HTMLImageElement)[] {
+  const pieces: (string | HTMLImageElement)[] = [];
+  let from = 0;
+  for (const [start, end, id] of ranges) {
+    const emote = byId.get(id);
+    // The word must be the emote's: a set may have changed since the message was written.
+    if (!emote || start < from || text.slice(start, end) !== emote.name) continue;
+    if (start > from) pieces.push(text.slice(from, start));
+    pieces.push(imageOf(emote));
+    from = end;
+  }
+  if (from < text.length) pieces.push(text.slice(from));
+  return pieces;
+}
+
+function imageOf({ name, src }: Emote): HTMLImageElement {
+  const image = element('img', 'emote');
+  image.alt = name;
+  image.title = name;
+  image.decoding = 'async';
+  image.referrerPolicy = 'no-referrer';
+  // Without the image its word remains.
+  image.addEventListener('error', () => image.replaceWith(name), { once: true });
+  image.src = src;
+  return image;
+}
