@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const POLICY =
-  "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+  "default-src 'self'; connect-src 'self' http: https: ws: wss:; media-src 'self' blob: http: https:; object-src 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data:; frame-ancestors 'self'";
 const SOCKET_MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Messages of a birthday stream: mostly short Chinese wishes with repeats, some long, some English. */

@@ -22,7 +22,9 @@ pub(crate) fn check_current() -> anyhow::Result<()> {
     build()?;
     let changed = command("git", &["status", "--porcelain", "--", "web/dist"]).output()?;
     if !changed.stdout.is_empty() {
-        bail!("web/dist is not the build of web/packages and web/pages: run `cargo xtask web` and commit web/dist");
+        bail!(
+            "web/dist is not the build of web/packages and web/pages: run `cargo xtask web` and commit web/dist"
+        );
     }
     Ok(())
 }

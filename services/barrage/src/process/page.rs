@@ -1,6 +1,6 @@
-//! The viewer page: files that Vite built, embedded in the binary.
+//! The public pages and the script of the SDK: files that Vite built, embedded in the binary.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use barrage_http::ApiError;
 use barrage_protocol::Code;
 use http::{HeaderValue, Method, Uri, header};
@@ -9,11 +9,15 @@ use crate::web_files;
 
 /// Content security policy of the page, without origins of images and further `frame-ancestors`:
 /// resources from its own origin alone, nothing inline. `connect-src` is open, because gateways and
-/// uplinks have other origins. The page positions danmaku by DOM style properties, which the policy allows.
-const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; object-src 'none'; \
-                      base-uri 'none'; form-action 'self'";
+/// uplinks have other origins, and so is `media-src`, because a stream comes from anywhere and a dropped
+/// file has a `blob:` address. The page positions danmaku by DOM style properties, which the policy allows.
+const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; \
+                      media-src 'self' blob: http: https:; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'";
 const IMAGES: &str = "; img-src 'self' data:";
 const ANCESTORS: &str = "; frame-ancestors 'self'";
+/// Folder of the files that pages of other origins load.
+const SDK: &str = "sdk/";
 
 /// Handler for the page and its files.
 #[derive(Debug, Clone)]
@@ -40,8 +44,21 @@ impl Page {
         }
         match uri.path() {
             "/" => self.file("index.html"),
-            path => self.file(path.trim_start_matches('/')),
+            path => self.below(path.trim_start_matches('/'), uri.query()),
         }
+    }
+
+    /// Serves a file, or the page of a folder. A page without the slash at its end is redirected, because
+    /// its files have relative addresses.
+    fn below(self, path: &str, query: Option<&str>) -> Response {
+        if let Some(folder) = path.strip_suffix('/') {
+            return self.file(&format!("{folder}/index.html"));
+        }
+        if is_folder_name(path) && web_files::get(&format!("{path}/index.html")).is_some() {
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            return Redirect::permanent(&format!("/{path}/{query}")).into_response();
+        }
+        self.file(path)
     }
 
     fn file(self, path: &str) -> Response {
@@ -56,8 +73,18 @@ impl Page {
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
-        (headers, found).into_response()
+        let mut answer = (headers, found).into_response();
+        if path.starts_with(SDK) {
+            let any = HeaderValue::from_static("*");
+            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        }
+        answer
     }
+}
+
+/// Returns true for a folder of a page; the console's is not public.
+fn is_folder_name(path: &str) -> bool {
+    path != web_files::CONSOLE.trim_end_matches('/') && path.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Adds a directive with further origins.
@@ -97,10 +124,30 @@ mod tests {
     #[tokio::test]
     async fn public_listener_does_not_serve_the_console() {
         assert!(web_files::get("console/index.html").is_some(), "the console is built");
-        for path in ["/console/index.html", "/console/", "//console/index.html"] {
+        for path in ["/console", "/console/index.html", "/console/", "//console/index.html"] {
             let answer = Page::new(&[], &[]).serve(Method::GET, Uri::from_static(path)).await;
             assert_eq!(answer.status(), 404, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn folder_of_a_page_is_redirected_to_its_index_with_the_query() {
+        let page = |uri| Page::new(&[], &[]).serve(Method::GET, Uri::from_static(uri));
+        assert_eq!(page("/assets").await.status(), 404, "a folder without a page");
+        assert_eq!(page("/assets/").await.status(), 404);
+        assert_eq!(page("//").await.status(), 404);
+        let answer = page("/overlay?room=demo&max=5").await;
+        assert_eq!(answer.status(), 308);
+        assert_eq!(answer.headers()[header::LOCATION], "/overlay/?room=demo&max=5");
+        assert_eq!(page("/overlay/?room=demo").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn pages_of_other_origins_may_load_the_sdk_alone() {
+        let page = |uri| Page::new(&[], &[]).serve(Method::GET, Uri::from_static(uri));
+        let sdk = page("/sdk/barrage.js").await;
+        assert_eq!(sdk.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert!(!page("/").await.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
     }
 
     #[tokio::test]
