@@ -63,7 +63,7 @@ test('a token that becomes invalid leads back to the sign-in', async () => {
 
 test('both languages have every text, and the console switches between them', async () => {
   const { load, close } = await modules();
-  const [{ ZH }, { EN }] = [await load('pages/operator/zh.ts'), await load('console/en.ts')];
+  const [{ ZH }, { EN }] = [await load('pages/operator/zh.ts'), await load('pages/operator/en.ts')];
   await close();
   assert.deepEqual(Object.keys(EN).sort(), Object.keys(ZH).sort());
   for (const [key, words] of [...Object.entries(ZH), ...Object.entries(EN)]) assert.ok(words, key);

@@ -2,8 +2,8 @@
 
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
-import { ApiFailure } from './api.ts';
-import { clock } from './format.ts';
+import { ApiFailure } from '@barrage/ui/api.ts';
+import { clock } from '@barrage/ui/format.ts';
 import { t } from './i18n.ts';
 
 /** Results that the list keeps. */

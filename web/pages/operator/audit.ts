@@ -1,8 +1,8 @@
 // The audit log with its filters, a page at a time.
 
 import { byId, element } from '@barrage/ui/dom.ts';
-import { ApiFailure, type Api, instancePath } from './api.ts';
-import { dateTime } from './format.ts';
+import { ApiFailure, type Api, instancePath } from '@barrage/ui/api.ts';
+import { dateTime } from '@barrage/ui/format.ts';
 import { t } from './i18n.ts';
 import { anUplink, type Overview } from './model.ts';
 import { Table } from './table.ts';

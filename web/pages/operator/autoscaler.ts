@@ -2,7 +2,7 @@
 
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
-import { dateTime, duration, number } from './format.ts';
+import { dateTime, duration, number } from '@barrage/ui/format.ts';
 import { isKey, t, type Key } from './i18n.ts';
 import { ofRole, type Overview, type Scaling } from './model.ts';
 

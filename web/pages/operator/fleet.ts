@@ -3,8 +3,8 @@
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
 import { type Actions } from './actions.ts';
-import { type Api, instancePath } from './api.ts';
-import { bytes, duration, milliseconds, number, percent, rate } from './format.ts';
+import { type Api, instancePath } from '@barrage/ui/api.ts';
+import { bytes, duration, milliseconds, number, percent, rate } from '@barrage/ui/format.ts';
 import { t, type Key } from './i18n.ts';
 import { fullness, type Instance, ofRole, type Overview } from './model.ts';
 import { drawSpark, type Rings, spark } from './rings.ts';

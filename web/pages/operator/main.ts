@@ -3,15 +3,15 @@
 import { byId } from '@barrage/ui/dom.ts';
 import { inLanguage, switchLanguage } from '@barrage/ui/language.ts';
 import { Actions } from './actions.ts';
-import { Api, ApiFailure } from './api.ts';
+import { Api, ApiFailure } from '@barrage/ui/api.ts';
 import { Audit } from './audit.ts';
 import { Autoscaler } from './autoscaler.ts';
 import { Fleet } from './fleet.ts';
-import { clock } from './format.ts';
+import { clock } from '@barrage/ui/format.ts';
 import { t, translatePage, type Key } from './i18n.ts';
 import { Message } from './message.ts';
 import { type Overview, vitals } from './model.ts';
-import { Poller } from './poller.ts';
+import { Poller } from '@barrage/ui/poller.ts';
 import { Rings } from './rings.ts';
 import { Rooms } from './rooms.ts';
 import { Switches } from './switches.ts';

@@ -2,8 +2,8 @@
 
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
-import { ApiFailure, type Api } from './api.ts';
-import { clock, dateTime, number } from './format.ts';
+import { ApiFailure, type Api } from '@barrage/ui/api.ts';
+import { clock, dateTime, number } from '@barrage/ui/format.ts';
 import { isKey, t } from './i18n.ts';
 
 interface Post {

@@ -1,7 +1,7 @@
 // The hottest rooms of the fleet.
 
 import { byId, element } from '@barrage/ui/dom.ts';
-import { number, rate } from './format.ts';
+import { number, rate } from '@barrage/ui/format.ts';
 import { isKey, t } from './i18n.ts';
 import { type Overview, type Room } from './model.ts';
 import { bar, setBar, Table } from './table.ts';

@@ -3,10 +3,10 @@
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
 import { type Actions } from './actions.ts';
-import { ApiFailure, type Api, instancePath } from './api.ts';
+import { ApiFailure, type Api, instancePath } from '@barrage/ui/api.ts';
 import { type AuditLine } from './audit.ts';
 import { isSet } from './findings.ts';
-import { dateTime } from './format.ts';
+import { dateTime } from '@barrage/ui/format.ts';
 import { isKey, t, type Key } from './i18n.ts';
 import { anUplink, type Overview, processes, type Switch } from './model.ts';
 import { Table } from './table.ts';

@@ -3,8 +3,8 @@
 
 import { byId, element } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
-import { ApiFailure, type Api } from './api.ts';
-import { clock } from './format.ts';
+import { ApiFailure, type Api } from '@barrage/ui/api.ts';
+import { clock } from '@barrage/ui/format.ts';
 import { say, t, type Key } from './i18n.ts';
 import { type Overview } from './model.ts';
 

@@ -3,7 +3,7 @@
 import { byId, element, icon } from '@barrage/ui/dom.ts';
 import { isolated } from '@barrage/ui/language.ts';
 import { findings, pushLevel, type Finding, type Level } from './findings.ts';
-import { bytes, milliseconds, number, rate } from './format.ts';
+import { bytes, milliseconds, number, rate } from '@barrage/ui/format.ts';
 import { say, t, type Key } from './i18n.ts';
 import { type Overview, type Vitals } from './model.ts';
 import { drawSpark, type Rings, spark } from './rings.ts';

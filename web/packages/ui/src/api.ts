@@ -1,4 +1,4 @@
-// Calls of the admin API, with the operator's token. The token is held here, in memory alone: a
+// Calls of the server's HTTP API, with the user's token. The token is held here, in memory alone: a
 // reload asks for it again.
 
 const CALL_MS = 6_000;
@@ -20,14 +20,26 @@ interface ErrorBody {
 }
 
 export class Api {
-  readonly #token: string;
+  readonly #token: string | null;
 
-  constructor(token: string) {
+  /** Calls go to `base`, an origin without a slash at its end; empty for the page's own. */
+  constructor(
+    token: string | null,
+    private readonly base = '',
+  ) {
     this.#token = token;
   }
 
   get<T>(path: string): Promise<T> {
     return this.call<T>('GET', path);
+  }
+
+  /** Returns an answer as text, such as a file to save. Throws an ApiFailure. */
+  async text(path: string): Promise<string> {
+    const response = await this.#send('GET', path, AbortSignal.timeout(CALL_MS));
+    return response.text().catch(() => {
+      throw new ApiFailure('network', 'network', 'the answer broke off');
+    });
   }
 
   /** Sends a call and returns its JSON answer. Throws an ApiFailure. */
@@ -49,11 +61,11 @@ export class Api {
 
   async #send(method: string, path: string, signal: AbortSignal, body?: unknown): Promise<Response> {
     let response: Response;
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.#token}` };
+    const headers: Record<string, string> = this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     try {
       const sent = body === undefined ? null : JSON.stringify(body);
-      response = await fetch(path, { method, headers, signal, body: sent, credentials: 'omit', cache: 'no-store' });
+      response = await fetch(this.base + path, { method, headers, signal, body: sent, credentials: 'omit', cache: 'no-store' });
     } catch (error) {
       throw new ApiFailure('network', 'network', error instanceof Error ? error.message : String(error));
     }

@@ -1,6 +1,6 @@
 // Figures with their units, in the current language.
 
-import { locale } from '@barrage/ui/language.ts';
+import { locale } from './language.ts';
 
 const COMPACT_FROM = 10_000;
 
