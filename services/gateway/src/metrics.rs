@@ -45,6 +45,8 @@ const JOIN_REFUSALS: [&str; 5] = ["overload", "joins_per_s", "overloaded", "drai
 pub struct GatewayMetrics {
     pub(crate) connections: IntGauge,
     pub(crate) rooms: IntGauge,
+    /// Set once per ranking of the rooms.
+    pub(crate) overlays: IntGauge,
     pub(crate) joins: IntCounter,
     pub(crate) batches: IntCounter,
     pub(crate) writes: IntCounter,
@@ -78,6 +80,10 @@ impl GatewayMetrics {
         Ok(GatewayMetrics {
             connections: new.gauge("barrage_gateway_connections", "Viewers now, fallbacks included.")?,
             rooms: new.gauge("barrage_gateway_rooms", "Rooms subscribed now.")?,
+            overlays: new.gauge(
+                "barrage_gateway_overlays",
+                "Overlays among the connections, which no online count has; at most 2 s old.",
+            )?,
             joins: new.counter("barrage_gateway_joins_total", "Viewers that were sent a hello.")?,
             batches: new.counter("barrage_gateway_batches_total", "Batches built.")?,
             writes: new.counter("barrage_gateway_writes_total", "Writes to viewers' sockets.")?,

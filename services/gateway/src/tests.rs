@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::dispatch::Command;
+use crate::room::SeatKind;
 use crate::viewer::defect;
 use crate::{
     Access, Gateway, GatewayConfig, GatewayError, GatewayHealth, GatewayMetrics, HEARTBEAT_AGE_MAX,
@@ -226,7 +227,9 @@ async fn series_with_rooms(rooms: usize) {
     let before = series();
     let mut seats = Vec::with_capacity(rooms);
     for n in 0..rooms {
-        seats.push(server.context.rooms.seat(&format!("r{n}").parse().unwrap()).await.unwrap());
+        seats.push(
+            server.context.rooms.seat(&format!("r{n}").parse().unwrap(), SeatKind::Viewer).await.unwrap(),
+        );
     }
     publish(&*server.bus, &room(), "g1").await;
     viewer.next_batch().await;

@@ -137,6 +137,8 @@ labels! {
     Macos = "macos",
     /// A program on Linux.
     Linux = "linux",
+    /// A page over a stream, such as a browser source of OBS. No person watches it as a viewer.
+    Overlay = "overlay",
 }
 
 labels! {

@@ -22,7 +22,7 @@ use super::room_path::room;
 use crate::admission::{ends_at_secs, token_expired};
 use crate::context::Context;
 use crate::dispatch::News;
-use crate::room::{RepairReader, repair_json, with_state};
+use crate::room::{RepairReader, SeatKind, repair_json, with_state};
 use crate::viewer::frame_of;
 
 /// Acknowledgements taken from one request; further ones are ignored.
@@ -58,10 +58,10 @@ pub(super) async fn handle(
         context.notices.acknowledge(user, &sequences(ack)?);
     }
     let _admission = admit::admit(&context, identity.as_ref())?;
-    let seat = context.rooms.seat(&room).await.map_err(Refusal::from)?;
-    if let Some(json) = &query.client {
-        let facts = ClientFacts::parse(json);
-        context.metrics.clients.joined(Some(&facts), context.config.client_versions_max);
+    let facts = query.client.as_deref().map(ClientFacts::parse);
+    let seat = context.rooms.seat(&room, SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
+    if let Some(facts) = &facts {
+        context.metrics.clients.joined(Some(facts), context.config.client_versions_max);
     }
     let Some(after) = query.after.map(Sequence) else {
         let position = seat.room.position();

@@ -28,7 +28,7 @@ use super::sse_drain::{SseDrain, Step};
 use crate::admission::{Admission, ends_at_secs, token_expired};
 use crate::context::Context;
 use crate::dispatch::{Connection, Listening, News};
-use crate::room::{RepairReader, Seat, SharedBatch, repair_json, skip_json, with_state};
+use crate::room::{RepairReader, Seat, SeatKind, SharedBatch, repair_json, skip_json, with_state};
 use crate::viewer::frame_of;
 
 /// Notices that wait for one stream; beyond, the oldest comes with the next connect.
@@ -54,7 +54,9 @@ pub(super) async fn handle(
     let identity = admit::identify(&context, &room, bearer(&headers))?;
     let (admission, wait) = admit::admit_join(&context, &room, identity.as_ref(), query.ticket.as_deref())?;
     tokio::time::sleep(wait).await;
-    let seat = context.rooms.seat(&room).await.map_err(Refusal::from)?;
+    let facts = query.client.as_deref().map(ClientFacts::parse);
+    let kind = SeatKind::of(facts.as_ref());
+    let seat = context.rooms.seat(&room, kind).await.map_err(Refusal::from)?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);
@@ -86,10 +88,11 @@ pub(super) async fn handle(
     let hello = with_state(json(&hello).into(), state.as_deref());
     if !room.is_probe() {
         context.metrics.joins.inc();
-        let facts = query.client.as_deref().map(ClientFacts::parse);
         context.metrics.clients.joined(facts.as_ref(), context.config.client_versions_max);
     }
-    seat.room.count_entry();
+    if kind == SeatKind::Viewer {
+        seat.room.count_entry();
+    }
     let drain = SseDrain::new(context.drains.subscribe(), after.map(|_| Instant::now()));
     let follower = Follower {
         first: Some(event("hello", after.unwrap_or(position), &hello)),

@@ -31,7 +31,7 @@ pub(crate) use heat::{Heat, HeatLadder, rounded};
 pub(crate) use repair::{RepairReader, RepairSizes};
 pub(crate) use room::Room;
 pub(crate) use state::{EncodedState, encode_hello, with_state};
-pub(crate) use table::{Rooms, Seat, StartHub};
+pub(crate) use table::{Rooms, Seat, SeatKind, StartHub};
 pub(crate) use tally::Tally;
 pub(crate) use top::{TopRoom, TopRooms, rank};
 pub(crate) use traffic::Traffic;

@@ -6,7 +6,7 @@ use barrage_protocol::{RoomId, Sequence};
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
 use super::state::StateCell;
-use super::{SharedBatch, Traffic};
+use super::{SeatKind, SharedBatch, Traffic};
 use crate::load::Heartbeat;
 
 /// Batches that an event stream may lag behind before it must repair.
@@ -24,6 +24,8 @@ pub(crate) struct Room {
     /// Position in the chain after the messages that were given to waves.
     position: AtomicU64,
     viewers: AtomicUsize,
+    /// Those of the viewers that are pages over a stream.
+    overlays: AtomicUsize,
     /// Viewers on other gateways, as of the last exchange of counts.
     viewers_elsewhere: AtomicU64,
     /// Waves of the room on each shard.
@@ -56,6 +58,7 @@ impl Room {
             id,
             position: AtomicU64::new(0),
             viewers: AtomicUsize::new(0),
+            overlays: AtomicUsize::new(0),
             viewers_elsewhere: AtomicU64::new(0),
             waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
@@ -80,22 +83,38 @@ impl Room {
         self.position.store(position.0, Ordering::SeqCst);
     }
 
-    /// Viewers of the room on this gateway, over all transports.
+    /// Viewers of the room on this gateway, over all transports, overlays included.
     pub(crate) fn viewers(&self) -> u64 {
         self.viewers.load(Ordering::SeqCst) as u64
     }
 
-    pub(super) fn add_viewer(&self) {
+    /// Viewers of the room on this gateway without overlays: what the online count says.
+    pub(crate) fn audience(&self) -> u64 {
+        self.viewers().saturating_sub(self.overlays())
+    }
+
+    /// Overlays of the room on this gateway.
+    pub(crate) fn overlays(&self) -> u64 {
+        self.overlays.load(Ordering::SeqCst) as u64
+    }
+
+    pub(super) fn add_viewer(&self, kind: SeatKind) {
+        if kind == SeatKind::Overlay {
+            self.overlays.fetch_add(1, Ordering::SeqCst);
+        }
         self.viewers.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn remove_viewer(&self) {
+    pub(super) fn remove_viewer(&self, kind: SeatKind) {
         self.viewers.fetch_sub(1, Ordering::SeqCst);
+        if kind == SeatKind::Overlay {
+            self.overlays.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
-    /// Viewers of the room on all gateways. The counts of the others are some seconds old.
+    /// Viewers of the room on all gateways without overlays. The counts of the others are some seconds old.
     pub(crate) fn online(&self) -> u64 {
-        self.viewers() + self.viewers_elsewhere.load(Ordering::Relaxed)
+        self.audience() + self.viewers_elsewhere.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_viewers_elsewhere(&self, viewers: u64) {
@@ -171,8 +190,20 @@ mod tests {
     #[test]
     fn viewers_of_other_gateways_count_as_online() {
         let room = Room::new("demo".parse().unwrap(), 1);
-        room.add_viewer();
+        room.add_viewer(SeatKind::Viewer);
         room.set_viewers_elsewhere(4);
         assert_eq!((room.viewers(), room.online()), (1, 5));
+    }
+
+    #[test]
+    fn overlays_hold_a_seat_and_do_not_count_as_online() {
+        let room = Room::new("demo".parse().unwrap(), 1);
+        room.add_viewer(SeatKind::Viewer);
+        room.add_viewer(SeatKind::Overlay);
+        assert_eq!((room.viewers(), room.audience(), room.online(), room.overlays()), (2, 1, 1, 1));
+        room.remove_viewer(SeatKind::Viewer);
+        assert_eq!((room.viewers(), room.online()), (1, 0));
+        room.remove_viewer(SeatKind::Overlay);
+        assert_eq!((room.viewers(), room.overlays()), (0, 0));
     }
 }

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_protocol::code::Refusal;
-use barrage_protocol::{Code, RoomId};
+use barrage_protocol::facts::Platform;
+use barrage_protocol::{ClientFacts, Code, RoomId};
 use parking_lot::Mutex;
 
 use super::Room;
@@ -15,23 +16,45 @@ const SUBSCRIBE_MAX: Duration = Duration::from_secs(3);
 /// Starts the hub of a room. The gateway hands it in, because hubs stand above rooms.
 pub(crate) type StartHub = Box<dyn Fn(Arc<Room>) + Send + Sync>;
 
+/// Kind of what takes a seat, by the platform that the client stated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum SeatKind {
+    /// Counts as online.
+    #[default]
+    Viewer,
+    /// A page over a stream: gets everything, and is in no count of viewers that clients see.
+    Overlay,
+}
+
+impl SeatKind {
+    /// Returns the kind for the facts of a client. Facts that are forged can only lower the online count by
+    /// the client itself.
+    pub(crate) fn of(facts: Option<&ClientFacts>) -> Self {
+        match facts.map(|facts| facts.platform) {
+            Some(Platform::Overlay) => SeatKind::Overlay,
+            _ => SeatKind::Viewer,
+        }
+    }
+}
+
 /// Seat of a viewer in a room; dropping it leaves the room.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) room: Arc<Room>,
+    kind: SeatKind,
 }
 
 impl Seat {
     /// The caller holds the lock of the table, so that the room is not forgotten meanwhile.
-    fn take(room: &Arc<Room>) -> Self {
-        room.add_viewer();
-        Seat { room: Arc::clone(room) }
+    fn take(room: &Arc<Room>, kind: SeatKind) -> Self {
+        room.add_viewer(kind);
+        Seat { room: Arc::clone(room), kind }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.room.remove_viewer();
+        self.room.remove_viewer(self.kind);
     }
 }
 
@@ -60,8 +83,8 @@ impl Rooms {
     }
 
     /// Takes a seat, and waits until the room's hub has subscribed. The first seat starts the hub.
-    pub(crate) async fn seat(&self, id: &RoomId) -> Result<Seat, SeatError> {
-        let seat = self.take(id);
+    pub(crate) async fn seat(&self, id: &RoomId, kind: SeatKind) -> Result<Seat, SeatError> {
+        let seat = self.take(id, kind);
         if !seat.room.ready.initialized() {
             let subscribed = tokio::time::timeout(SUBSCRIBE_MAX, seat.room.ready.wait()).await;
             subscribed.map_err(|_| SeatError)?;
@@ -69,14 +92,14 @@ impl Rooms {
         Ok(seat)
     }
 
-    fn take(&self, id: &RoomId) -> Seat {
+    fn take(&self, id: &RoomId, kind: SeatKind) -> Seat {
         let mut by_id = self.by_id.lock();
         if let Some(room) = by_id.get(id) {
-            return Seat::take(room);
+            return Seat::take(room, kind);
         }
         let room = Arc::new(Room::new(id.clone(), self.shards));
         by_id.insert(id.clone(), Arc::clone(&room));
-        let seat = Seat::take(&room);
+        let seat = Seat::take(&room, kind);
         drop(by_id);
         (self.start_hub)(room);
         seat
@@ -141,7 +164,8 @@ mod tests {
     #[tokio::test]
     async fn the_first_seat_starts_the_hub_and_later_ones_do_not() {
         let (rooms, started) = table();
-        let (first, second) = (rooms.seat(&id()).await.unwrap(), rooms.seat(&id()).await.unwrap());
+        let first = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
+        let second = rooms.seat(&id(), SeatKind::Overlay).await.unwrap();
         assert_eq!((started.load(Ordering::Relaxed), first.room.viewers()), (1, 2));
         assert!(Arc::ptr_eq(&first.room, &second.room));
     }
@@ -149,13 +173,13 @@ mod tests {
     #[tokio::test]
     async fn a_room_is_forgotten_once_its_last_seat_is_dropped() {
         let (rooms, started) = table();
-        let seat = rooms.seat(&id()).await.unwrap();
+        let seat = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
         let room = Arc::clone(&seat.room);
         assert!(!rooms.leave_if_empty(&room));
         drop(seat);
         assert!(rooms.leave_if_empty(&room));
         assert_eq!(rooms.len(), 0);
-        let newer = rooms.seat(&id()).await.unwrap();
+        let newer = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
         assert_eq!(started.load(Ordering::Relaxed), 2);
         rooms.abandon(&room);
         assert_eq!(rooms.len(), 1, "the newer room of the same id stays");
@@ -166,7 +190,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_seat_is_refused_when_the_bus_does_not_answer() {
         let rooms = Rooms::new(1, Box::new(|_| ()));
-        assert_eq!(rooms.seat(&id()).await.unwrap_err(), SeatError);
+        assert_eq!(rooms.seat(&id(), SeatKind::Viewer).await.unwrap_err(), SeatError);
         let room = rooms.all().remove(0);
         assert_eq!(room.viewers(), 0, "the refused join leaves the room");
     }

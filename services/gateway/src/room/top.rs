@@ -74,7 +74,7 @@ mod tests {
     use barrage_protocol::RoomId;
 
     use super::*;
-    use crate::room::Heat;
+    use crate::room::{Heat, SeatKind};
 
     fn rooms(count: usize) -> Vec<Arc<Room>> {
         (0..count).map(|n| Arc::new(Room::new(format!("r{n}").parse().unwrap(), 2))).collect()
@@ -86,7 +86,7 @@ mod tests {
         for (room, deliveries) in rooms.iter().zip([10, 0, 40]) {
             room.traffic.add_deliveries(deliveries);
         }
-        rooms[1].add_viewer();
+        rooms[1].add_viewer(SeatKind::Viewer);
         rooms[2].traffic.add_message();
         rooms[2].traffic.set_heat(Heat::Hot);
         let top = rank(&rooms, Duration::from_secs(2));

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::shard::{Shard, WriteOut};
 use crate::admission::check_room;
 use crate::context::Context;
-use crate::room::{EncodedState, RepairReader, Room, Seat, encode_hello, repair_json, with_state};
+use crate::room::{EncodedState, RepairReader, Room, Seat, SeatKind, encode_hello, repair_json, with_state};
 use crate::viewer::Viewer;
 
 /// Reads of one resume at most. Newer messages then come as a gap that the client repairs.
@@ -39,7 +39,7 @@ pub(super) struct Join<'a> {
 /// batches back that come meanwhile.
 pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) -> Result<Joined, Refusal> {
     let (context, Join { room, after, user, rooms, connection }) = (&*shard.context, join);
-    let seat = context.rooms.seat(room).await?;
+    let seat = context.rooms.seat(room, viewer.kind.get()).await?;
     let is_first = viewer.room.replace(Some(Arc::clone(&seat.room))).is_none();
     viewer.hold();
     shard.enter(&seat.room, Rc::clone(viewer));
@@ -78,7 +78,9 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
     }
     if !room.is_probe() {
         context.metrics.joins.inc();
-        seat.room.count_entry();
+        if viewer.kind.get() == SeatKind::Viewer {
+            seat.room.count_entry();
+        }
     }
     for message in waiting.unwrap_or_default() {
         viewer.send_notice(&message);

@@ -19,6 +19,7 @@ use super::session_end::SessionEnd;
 use super::shard::Shard;
 use crate::admission::{Admission, check_room, ends_at_secs};
 use crate::dispatch::{Arrival, Connection, JoinRequest};
+use crate::room::SeatKind;
 use crate::socket::Socket;
 use crate::viewer::{HeartbeatTerms, Viewer, address};
 
@@ -200,6 +201,7 @@ impl Session {
         let Joining { identity, after, facts } = joining;
         if let Some(facts) = &facts {
             self.viewer.network.set(facts.network);
+            self.viewer.kind.set(SeatKind::of(Some(facts)));
         }
         if let Some(identity) = &identity {
             let context = &self.shard.context;

@@ -25,7 +25,7 @@ pub(crate) async fn exchange_counts(context: &Context, online: Arc<dyn Online>) 
         }
         let mut rooms = context.rooms.all();
         rooms.retain(|room| !room.id.is_probe());
-        let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.viewers())).collect();
+        let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.audience())).collect();
         let sums = online.exchange(&context.config.id, &counts).await;
         for (at, room) in rooms.iter().enumerate() {
             let sum = sums.as_ref().and_then(|sums| sums.get(at));

@@ -23,7 +23,10 @@ pub(crate) async fn rank_rooms(context: &Context) {
         }
         let elapsed = at.elapsed();
         at = barrage_clock::now();
-        let top = rank(&context.rooms.all(), elapsed);
+        let rooms = context.rooms.all();
+        let overlays = rooms.iter().map(|room| room.overlays()).sum::<u64>();
+        context.metrics.overlays.set(overlays.try_into().unwrap_or(i64::MAX));
+        let top = rank(&rooms, elapsed);
         context.metrics.top_rooms(top.iter().map(|room| room.deliveries_per_s));
         context.history.top_rooms.replace(top);
     }

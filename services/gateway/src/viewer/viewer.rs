@@ -21,7 +21,7 @@ use super::flushed::{Closing, Flushed};
 use super::heartbeat::HeartbeatTerms;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
-use crate::room::{Room, SharedBatch, Tally};
+use crate::room::{Room, SeatKind, SharedBatch, Tally};
 use crate::socket::{Encoding, Socket, Wake, encode};
 
 /// Batches held for a viewer while its resume is read; beyond, the viewer must reconnect.
@@ -65,6 +65,8 @@ pub(crate) struct Viewer {
     pub(crate) version: FrameVersion,
     /// Type of the network that the client stated.
     pub(crate) network: Cell<NetworkType>,
+    /// Kind of its seats: what the online count leaves out.
+    pub(crate) kind: Cell<SeatKind>,
     /// Terms of the heartbeat that the client was sent last; `None` before the hello.
     pub(crate) heartbeat: Cell<Option<HeartbeatTerms>>,
 }
@@ -107,6 +109,7 @@ impl Viewer {
             allowance: Allowance::new(steady_ms()),
             version,
             network: Cell::default(),
+            kind: Cell::default(),
             heartbeat: Cell::default(),
         }
     }

@@ -196,6 +196,37 @@ async fn the_viewer_states_its_facts_and_is_examined_after_a_change_of_network()
     assert_eq!((joins(&gateway, "encoding", "json"), joins(&gateway, "encoding", "deflate")), (3, 3));
 }
 
+/// An overlay gets everything and is no viewer: neither in the online count nor among those who entered.
+#[tokio::test(flavor = "multi_thread")]
+async fn overlays_are_counted_apart_from_viewers() {
+    let fleet = Fleet::new().await;
+    let gateway = fleet.start(GatewayConfig::default()).await;
+    let mut overlay = connect(gateway.address, "barrage.v1.1.json").await;
+    let hello = join_with(&mut overlay, &json!({ "name": "barrage-overlay", "platform": "overlay" })).await;
+    assert_eq!(hello["online"], 0);
+    let path = "/v1/rooms/demo/sse?client=%7B%22platform%22%3A%22overlay%22%7D";
+    let mut stream = RawHttp::get(gateway.address, path, None).await;
+    stream.until("event: hello").await;
+    assert!(stream.text.contains(r#""online":0"#), "{}", stream.text);
+    let mut viewer = connect(gateway.address, "barrage.v1.1.json").await;
+    assert_eq!(join_with(&mut viewer, &json!({ "platform": "web" })).await["online"], 1);
+    let sequence = fleet.gift("g1").await;
+    for socket in [&mut overlay, &mut viewer] {
+        let batch = loop {
+            let batch = frame(socket, "batch").await;
+            if batch["messages"].as_array().is_some_and(|messages| !messages.is_empty()) {
+                break batch;
+            }
+        };
+        assert_eq!(batch["sequence"], sequence);
+    }
+    let counted = async || (gateway.metric("barrage_gateway_overlays") == 2).then_some(());
+    barrage_testkit::wait::until(Duration::from_secs(20), "two overlays", counted).await;
+    assert_eq!((joins(&gateway, "platform", "overlay"), joins(&gateway, "platform", "web")), (2, 1));
+    overlay.send_text(r#"{"type":"switch","room":"demo"}"#).await;
+    assert_eq!(frame(&mut overlay, "hello").await["online"], 1, "the kind stays with the connection");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_travel_in_the_query_where_no_join_frame_is_sent() {
     let fleet = Fleet::new().await;
