@@ -7,6 +7,9 @@ use crate::attribute::AttributeRule;
 use crate::speak::SpeakRule;
 use crate::{MessageId, Sequence, UserId};
 
+/// Maximum seconds of [`Action::ModerationDelay`].
+pub const MODERATION_DELAY_SECS_MAX: u32 = 10;
+
 /// Body of `POST /v1/rooms/{room}/actions`: one action, under an id that its sender chose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +135,20 @@ pub enum Action {
         #[schemars(range(max = 3_600))]
         slow_mode_secs: u32,
     },
+    /// Sets the time by which viewers get the room's messages later than moderators do. A message that is
+    /// hidden meanwhile never reaches viewers.
+    ModerationDelay {
+        /// Seconds of the delay, 0 (off) to 10.
+        #[schemars(range(max = 10))]
+        secs: u32,
+    },
+    /// Marks a super chat on top as read by the host, or takes the mark back.
+    SuperChatRead {
+        /// Position of the super chat in the room's chain.
+        sequence: Sequence,
+        /// Whether it is read from now on.
+        on: bool,
+    },
 }
 
 impl Action {
@@ -158,6 +175,8 @@ impl Action {
             Action::Speak { .. } => "speak",
             Action::Shield { .. } => "shield",
             Action::ShieldBundle { .. } => "shield_bundle",
+            Action::ModerationDelay { .. } => "moderation_delay",
+            Action::SuperChatRead { .. } => "super_chat_read",
         }
     }
 
@@ -183,7 +202,9 @@ impl Action {
             | Action::AttributeRules { .. }
             | Action::Speak { .. }
             | Action::Shield { .. }
-            | Action::ShieldBundle { .. } => None,
+            | Action::ShieldBundle { .. }
+            | Action::ModerationDelay { .. }
+            | Action::SuperChatRead { .. } => None,
         }
     }
 }

@@ -143,6 +143,8 @@ codes! {
     Idle "idle" 408 4200;
     /// The viewer reads more slowly than messages arrive.
     SlowViewer "slow_viewer" 503 4201;
+    /// The rights of the user in the room have changed; the next connection has them.
+    Refresh "refresh" 503 4202;
     /// The gateway drains; the `reconnect` frame before named time and endpoint.
     Draining "draining" 503 4300;
     /// The ticket's time has not come; the answer has the time to wait.

@@ -24,6 +24,7 @@ pub mod review;
 pub mod speak;
 pub mod state;
 pub mod subprotocol;
+pub mod super_chat;
 pub mod trace;
 pub mod words;
 
@@ -35,4 +36,5 @@ pub use facts::ClientFacts;
 pub use id::{MessageId, RoomId, Sequence, UserId};
 pub use message::Message;
 pub use subprotocol::{FrameVersion, Subprotocol};
+pub use super_chat::{OpenSuperChat, SuperChatTier};
 pub use trace::{SpanId, TraceContext, TraceId, Traceparent};

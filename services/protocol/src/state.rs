@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::attribute::{Attribute, AttributeKey};
 use crate::poll::Poll;
 use crate::speak::SpeakRules;
-use crate::{MessageId, Sequence};
+use crate::{OpenSuperChat, Sequence};
 
 /// Removed entries of one [`Keyed`] part that a reader remembers, so that an older change of them
 /// that comes late does not bring them back.
@@ -38,9 +38,9 @@ pub struct RoomState {
     /// Poll that viewers can vote in now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<Versioned<Poll>>,
-    /// Super chats that are still on top, by their message id.
+    /// Super chats that are still on top, by their position in the room's chain.
     #[serde(skip_serializing_if = "Keyed::is_empty")]
-    pub super_chats: Keyed<MessageId, OpenSuperChat>,
+    pub super_chats: Keyed<Sequence, OpenSuperChat>,
 }
 
 impl RoomState {
@@ -179,6 +179,9 @@ pub struct StateSettings {
     /// Minimum seconds between two chats of one viewer; 0 while slow mode is off.
     #[serde(skip_serializing_if = "is_zero_secs")]
     pub slow_mode_secs: u32,
+    /// Seconds by which viewers get the room's messages later than moderators; 0 for no delay.
+    #[serde(skip_serializing_if = "is_zero_secs")]
+    pub moderation_delay_secs: u32,
     /// Rules for those who speak that are in force, with the shield's; absent while none is on.
     #[serde(skip_serializing_if = "SpeakRules::is_open")]
     pub speak: SpeakRules,
@@ -205,17 +208,6 @@ pub struct PinnedMessage {
     /// Position of the message in the room's chain.
     pub sequence: Sequence,
     /// Body of the message.
-    pub message: Value,
-}
-
-/// A super chat that pages still show on top.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OpenSuperChat {
-    /// Position of the message in the room's chain.
-    pub sequence: Sequence,
-    /// Unix milliseconds until which the message stays on top.
-    pub until_ms: u64,
-    /// Body of the message, as it was broadcast.
     pub message: Value,
 }
 

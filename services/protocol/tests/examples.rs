@@ -196,6 +196,8 @@ fn every_action_has_an_example() {
         "speak",
         "shield",
         "shield_bundle",
+        "moderation_delay",
+        "super_chat_read",
     ];
     let actions = read::<ActionRequest>("action");
     let label = |request: &ActionRequest| match request.action {
@@ -217,7 +219,9 @@ fn every_action_has_an_example() {
         | Action::AttributeRules { .. }
         | Action::Speak { .. }
         | Action::Shield { .. }
-        | Action::ShieldBundle { .. } => request.action.label(),
+        | Action::ShieldBundle { .. }
+        | Action::ModerationDelay { .. }
+        | Action::SuperChatRead { .. } => request.action.label(),
     };
     all_shown("actions", actions.iter().map(label), &all);
     read::<RoleRequest>("role");

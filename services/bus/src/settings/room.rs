@@ -23,6 +23,9 @@ pub struct RoomSettings {
     pub mute_all: bool,
     /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
     pub slow_mode_secs: u32,
+    /// Seconds by which viewers get the room's messages later than moderators; 0 for no delay.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub moderation_delay_secs: u32,
     /// Start of the stream in Unix milliseconds: offsets into the stream count from here.
     pub stream_started_at_ms: u64,
     /// Announced pre-warms; those that are over may still be listed.
@@ -79,6 +82,7 @@ impl RoomSettings {
             closed: self.closed,
             mute_all: self.mute_all,
             slow_mode_secs: self.slow_mode_in_force(),
+            moderation_delay_secs: self.moderation_delay_secs,
             speak: self.speak_in_force(),
             shield: self.shield.on,
             stream_started_at_ms: self.stream_started_at_ms,
@@ -129,6 +133,11 @@ impl RoomSettings {
         }
         self
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(secs: &u32) -> bool {
+    *secs == 0
 }
 
 /// Shield of a room. The rules of the room stay as they are while the shield is up, so that lowering it
@@ -198,6 +207,11 @@ pub enum RoomPatch {
         /// Minimum seconds between two chats of one viewer; 0 turns slow mode off.
         secs: u32,
     },
+    /// Sets [`RoomSettings::moderation_delay_secs`], by which viewers get messages later.
+    ModerationDelay {
+        /// Seconds of the delay; 0 turns it off.
+        secs: u32,
+    },
     /// Changes one of [`RoomSettings::speak`]; the other rules stay.
     Speak(SpeakRule),
     /// Raises or lowers the shield; the room's own rules stay.
@@ -257,6 +271,7 @@ impl RoomPatch {
             RoomPatch::Ensure { .. } => {}
             RoomPatch::MuteAll(on) => after.mute_all = *on,
             RoomPatch::SlowMode { secs } => after.slow_mode_secs = *secs,
+            RoomPatch::ModerationDelay { secs } => after.moderation_delay_secs = *secs,
             RoomPatch::Speak(rule) => after.speak = after.speak.with(*rule),
             RoomPatch::Shield { on } => after.shield.on = *on,
             RoomPatch::ShieldBundle(bundle) => after.shield.stored = Some(*bundle),

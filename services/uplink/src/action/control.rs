@@ -225,6 +225,10 @@ async fn carry_out(
             let bundle = ShieldBundle::new(rules, *slow_mode_secs);
             to_room(control.speak(room, RoomPatch::ShieldBundle(bundle)).await?)
         }
+        Action::ModerationDelay { secs } => to_room(control.moderation_delay(room, *secs).await?),
+        Action::SuperChatRead { .. } => {
+            return Err(Refusal::new(Code::NotFound, "no super chat with this sequence is on top"));
+        }
         Action::Role { user, role } => to_room(control.give_role(room, user, *role).await?),
     })
 }

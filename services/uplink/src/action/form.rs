@@ -1,7 +1,7 @@
 //! The form of an action: bounds, cleaned texts, and the hashes under which it is remembered. Pure.
 
 use barrage_bus::ActionRecord;
-use barrage_protocol::action::{Action, ActionRequest};
+use barrage_protocol::action::{Action, ActionRequest, MODERATION_DELAY_SECS_MAX};
 use barrage_protocol::attribute::{ATTRIBUTE_RULES_MAX, AttributeKey, AttributeRule};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::speak::{ShieldBundle, SpeakRules};
@@ -37,6 +37,9 @@ pub(super) fn checked(request: &ActionRequest, text_chars_max: usize) -> Result<
         Action::AttributeRules { rules } => rules_fit(rules)?,
         Action::SlowMode { secs } if *secs > SLOW_MODE_SECS_MAX => {
             return bad(format!("secs: 0 (off) to {SLOW_MODE_SECS_MAX}"));
+        }
+        Action::ModerationDelay { secs } if *secs > MODERATION_DELAY_SECS_MAX => {
+            return bad(format!("secs: 0 (off) to {MODERATION_DELAY_SECS_MAX}"));
         }
         Action::Speak { rule } => within(SpeakRules::default().with(*rule).problem())?,
         Action::ShieldBundle { rules, slow_mode_secs } => {
@@ -137,6 +140,8 @@ fn subject(action: &Action) -> Option<String> {
         Action::Speak { rule } => Some(format!("speak/{}", rule.label())),
         Action::Shield { .. } => Some("shield".into()),
         Action::ShieldBundle { .. } => Some("shield_bundle".into()),
+        Action::ModerationDelay { .. } => Some("moderation_delay".into()),
+        Action::SuperChatRead { sequence, .. } => Some(format!("super_chat_read/{sequence}")),
         Action::Recall { .. }
         | Action::Purge { .. }
         | Action::Clear {}
@@ -167,6 +172,8 @@ mod tests {
             (r#"{"type":"ban","user":"u","secs":315360001}"#, Err(Code::BadRequest)),
             (r#"{"type":"ban","user":"u","secs":315360000}"#, Ok("ban")),
             (r#"{"type":"slow_mode","secs":3601}"#, Err(Code::BadRequest)),
+            (r#"{"type":"moderation_delay","secs":11}"#, Err(Code::BadRequest)),
+            (r#"{"type":"moderation_delay","secs":10}"#, Ok("moderation_delay")),
             (r#"{"type":"speak","rule":{"unique_secs":3601}}"#, Err(Code::BadRequest)),
             (r#"{"type":"speak","rule":{"unique_secs":3600}}"#, Ok("speak")),
             (r#"{"type":"shield_bundle","rules":[{"level_min":1000001}]}"#, Err(Code::BadRequest)),

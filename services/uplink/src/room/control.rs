@@ -138,6 +138,12 @@ impl RoomControl {
         self.signal_with(room, &Signal::SlowMode { secs }, &settings_part(&changed.room())).await
     }
 
+    /// Sets the time by which viewers get the room's messages later; 0 ends the delay.
+    pub(crate) async fn moderation_delay(&self, room: &RoomId, secs: u32) -> Result<Sequence, Refusal> {
+        let after = self.patch(room, RoomPatch::ModerationDelay { secs }).await?.room();
+        self.signal_with(room, &Signal::ModerationDelay { secs }, &settings_part(&after)).await
+    }
+
     /// Changes who may speak, and signals the rules that are in force then.
     pub(crate) async fn speak(&self, room: &RoomId, patch: RoomPatch) -> Result<Sequence, Refusal> {
         let after = self.patch(room, patch).await?.room();

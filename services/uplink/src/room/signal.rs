@@ -20,6 +20,9 @@ pub(crate) enum Signal<'a> {
     SlowMode {
         secs: u32,
     },
+    ModerationDelay {
+        secs: u32,
+    },
     Recall {
         sequence: Sequence,
     },
