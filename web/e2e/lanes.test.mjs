@@ -124,7 +124,7 @@ function crowd({ perSecond, secs, size = SIZE, make, seed = 1, still = false }) 
   return seen;
 }
 
-const chat = (random) => ({ rank: 'other', motion: random() < 0.08 ? (random() < 0.5 ? 'top' : 'bottom') : 'scroll', widthPx: 50 + random() ** 2 * 300, rows: random() < 0.1 ? 4 : 3 });
+const chat = (random) => ({ lane: 'other', motion: random() < 0.08 ? (random() < 0.5 ? 'top' : 'bottom') : 'scroll', widthPx: 50 + random() ** 2 * 300, rows: random() < 0.1 ? 4 : 3 });
 
 test('each danmaku is shown or missed once, and waits for at most a second', () => {
   const seen = crowd({ perSecond: 50, secs: 30, make: chat });
@@ -140,17 +140,17 @@ test('a calm room misses no danmaku', () => {
 });
 
 test('own danmaku always get a lane, and paid ones get lanes before the others', () => {
-  const make = (random) => ({ ...chat(random), rank: random() < 0.01 ? 'own' : random() < 0.03 ? 'paid' : 'other' });
+  const make = (random) => ({ ...chat(random), lane: random() < 0.01 ? 'own' : random() < 0.03 ? 'gift' : 'other' });
   const seen = crowd({ perSecond: 100, secs: 30, make });
-  const missed = (rank) => seen.missed.filter(({ item }) => item.rank === rank).length;
+  const missed = (lane) => seen.missed.filter(({ item }) => item.lane === lane).length;
   assert.equal(missed('own'), 0);
-  const share = (rank) => missed(rank) / seen.all.filter((ask) => ask.rank === rank).length;
-  assert.ok(share('paid') <= 0.05, `${missed('paid')} paid ones were missed`);
+  const share = (lane) => missed(lane) / seen.all.filter((ask) => ask.lane === lane).length;
+  assert.ok(share('gift') <= 0.05, `${missed('gift')} paid ones were missed`);
   assert.ok(share('other') > 0.5, 'the room was full');
 });
 
 test('a standing danmaku that finds no place scrolls instead', () => {
-  const seen = crowd({ perSecond: 6, secs: 10, make: () => ({ rank: 'other', motion: 'top', widthPx: 200, rows: 3 }) });
+  const seen = crowd({ perSecond: 6, secs: 10, make: () => ({ lane: 'other', motion: 'top', widthPx: 200, rows: 3 }) });
   assert.ok(seen.placed.some((one) => one.motion === 'scroll'));
   assert.ok(seen.placed.some((one) => one.motion === 'top'));
 });
@@ -161,9 +161,9 @@ test('with reduced motion all danmaku stand', () => {
   assert.ok(seen.placed.every((one) => one.motion !== 'scroll' && one.box.speedPxPerMs === 0));
 });
 
-test('a full queue misses the newest danmaku of the lowest rank', () => {
+test('a full queue misses the newest danmaku of the lowest class', () => {
   const admission = new Admission({ ...SIZE, heightPx: 0 });
-  for (let n = 0; n < 100; n += 1) admission.offer({ rank: n === 99 ? 'own' : 'other', motion: 'scroll', widthPx: 10, rows: 3, item: n }, 0);
+  for (let n = 0; n < 100; n += 1) admission.offer({ lane: n === 99 ? 'own' : 'other', motion: 'scroll', widthPx: 10, rows: 3, item: n }, 0);
   const { missed } = admission.turn(0);
   assert.equal(missed.length, 36);
   assert.ok(!missed.includes(99) && !missed.includes(0));

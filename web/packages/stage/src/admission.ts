@@ -1,19 +1,21 @@
 // Decides which danmaku are shown, and when: a short queue in front of the lanes. The viewer's own
-// danmaku come first, then paid ones, then the others in their order. Pure: no DOM and no clock.
+// danmaku come first, then paid ones, then moderators' and then the others, each in their order.
+// Pure: no DOM and no clock.
 
-import { Lanes, type Box, type Motion, type StageSize, type Wish } from './lanes.ts';
-
-export type Rank = 'own' | 'paid' | 'other';
+import { type Lane, LANES, type Mode } from './danmaku.ts';
+import { Lanes, type Box, type Manner, type StageSize, type Wish } from './lanes.ts';
 
 export interface Ask<T> extends Wish {
-  rank: Rank;
+  lane: Lane;
   item: T;
+  /** Time for which a placed danmaku is shown. */
+  standMs?: number;
 }
 
 export interface Placed<T> {
   item: T;
   box: Box;
-  motion: Motion;
+  motion: Mode;
 }
 
 export interface Turn<T> {
@@ -23,10 +25,9 @@ export interface Turn<T> {
   missed: T[];
 }
 
-/** Longest wait for a lane. Own and paid danmaku wait longer, because their senders look for them. */
-const WAIT_MS: Record<Rank, number> = { own: 3_000, paid: 3_000, other: 1_000 };
-const RANKS: readonly Rank[] = ['own', 'paid', 'other'];
-/** Length of the queue. When it is full, the newest danmaku of the lowest rank is missed. */
+/** Longest wait for a lane. Danmaku of the first classes wait longer, because people look for them. */
+const WAIT_MS: Record<Lane, number> = { own: 3_000, gift: 3_000, moderator: 3_000, other: 1_000 };
+/** Length of the queue. When it is full, the newest danmaku of the lowest class is missed. */
 const QUEUE_MAX = 64;
 /** A standing danmaku that has waited this long may scroll instead. */
 const STAND_WAIT_MS = 500;
@@ -53,15 +54,23 @@ interface Waiting<T> {
   sinceMs: number;
 }
 
+function empty<T>(): Record<Lane, Waiting<T>[]> {
+  return { own: [], gift: [], moderator: [], other: [] };
+}
+
 export class Admission<T> {
   #lanes: Lanes;
-  #waiting: Record<Rank, Waiting<T>[]> = { own: [], paid: [], other: [] };
+  #waiting = empty<T>();
   #overflow: T[] = [];
   #crowding = 0;
   #placed = 0;
   #turnMs: number | null = null;
-  /** Reduced motion: danmaku that would scroll stand instead. */
+  /** Reduced motion: danmaku that would move stand instead. */
   still = false;
+  /** Multiple of the usual speed. */
+  speed = 1;
+  /** Largest share of the stage that boxes cover when a danmaku of others starts. */
+  coverMax = Infinity;
 
   constructor(private size: StageSize) {
     this.#lanes = new Lanes(size);
@@ -71,9 +80,14 @@ export class Admission<T> {
     return this.#lanes.boxes;
   }
 
+  /** Number of danmaku that wait for a lane. */
+  get waiting(): number {
+    return LANES.reduce((sum, lane) => sum + this.#waiting[lane].length, 0);
+  }
+
   /** Reports whether danmaku are shown or wait, so that another turn is needed. */
   get busy(): boolean {
-    return this.#lanes.boxes.length > 0 || this.#overflow.length > 0 || RANKS.some((rank) => this.#waiting[rank].length > 0);
+    return this.#lanes.boxes.length > 0 || this.#overflow.length > 0 || this.waiting > 0;
   }
 
   resize(size: StageSize): void {
@@ -85,24 +99,39 @@ export class Admission<T> {
   clear(): void {
     this.#lanes.clear();
     this.forgetWaiting();
+    this.#turnMs = null;
   }
 
-  forgetWaiting(): void {
-    this.#waiting = { own: [], paid: [], other: [] };
+  /** Forgets the danmaku that wait. Returns their number. */
+  forgetWaiting(): number {
+    const count = this.waiting + this.#overflow.length;
+    this.#waiting = empty();
     this.#overflow = [];
+    return count;
   }
 
-  /** Removes the waiting danmaku for which `is` holds. */
-  withdraw(is: (item: T) => boolean): void {
-    for (const rank of RANKS) this.#waiting[rank] = this.#waiting[rank].filter(({ ask }) => !is(ask.item));
+  /** Removes the waiting danmaku for which `is` holds. Returns their number. */
+  withdraw(is: (item: T) => boolean): number {
+    const before = this.waiting;
+    for (const lane of LANES) this.#waiting[lane] = this.#waiting[lane].filter(({ ask }) => !is(ask.item));
+    return before - this.waiting;
+  }
+
+  /** Frees the place of a danmaku that left before its time. */
+  free(box: Box): void {
+    this.#lanes.free(box);
+  }
+
+  /** Makes the box of a shown danmaku wider, where there is space. */
+  grow(box: Box, widthPx: number): boolean {
+    return this.#lanes.grow(box, widthPx);
   }
 
   offer(ask: Ask<T>, nowMs: number): void {
-    this.#waiting[ask.rank].push({ ask, sinceMs: nowMs });
-    const count = RANKS.reduce((sum, rank) => sum + this.#waiting[rank].length, 0);
-    if (count <= QUEUE_MAX) return;
-    for (const rank of ['other', 'paid', 'own'] as const) {
-      const missed = this.#waiting[rank].pop();
+    this.#waiting[ask.lane].push({ ask: { ...ask, first: ask.lane !== 'other' }, sinceMs: nowMs });
+    if (this.waiting <= QUEUE_MAX) return;
+    for (const lane of [...LANES].reverse()) {
+      const missed = this.#waiting[lane].pop();
       if (!missed) continue;
       this.#overflow.push(missed.ask.item);
       return;
@@ -114,50 +143,53 @@ export class Admission<T> {
     const turn: Turn<T> = { placed: [], ended: this.#lanes.expire(nowMs), missed: this.#overflow };
     this.#overflow = [];
     let held = false;
-    for (const rank of RANKS) {
+    for (const lane of LANES) {
       // Where one danmaku did not fit, the next of the same shape does not fit either.
       const full = new Map<string, number>();
-      this.#waiting[rank] = this.#waiting[rank].filter((waiting) => {
-        // While an own or paid danmaku waits for enough free rows, no other one takes a lane.
-        const placed = held && rank === 'other' ? null : this.#place(waiting, nowMs, full);
+      this.#waiting[lane] = this.#waiting[lane].filter((waiting) => {
+        // While a danmaku of the first classes waits for enough free rows, no other one takes a lane.
+        const barred = lane === 'other' && (held || this.#lanes.covered >= this.coverMax);
+        const placed = barred ? null : this.#place(waiting, nowMs, full);
         if (placed) turn.placed.push(placed);
-        else if (nowMs - waiting.sinceMs < WAIT_MS[rank]) return true;
+        else if (nowMs - waiting.sinceMs < WAIT_MS[lane]) return true;
         else turn.missed.push(waiting.ask.item);
         return false;
       });
-      held ||= this.#waiting[rank].length > 0;
+      held ||= this.#waiting[lane].some(({ ask }) => ask.motion !== 'placed');
     }
     this.#crowd(nowMs);
     return turn;
   }
 
   #place({ ask, sinceMs }: Waiting<T>, nowMs: number, full: Map<string, number>): Placed<T> | null {
-    const motions: Motion[] = [this.still && ask.motion === 'scroll' ? 'top' : ask.motion];
-    if (motions[0] !== 'scroll' && !this.still && nowMs - sinceMs >= STAND_WAIT_MS) motions.push('scroll');
+    const { motion: asked, bounds } = ask;
+    const stands = asked === 'top' || asked === 'bottom';
+    const motions: Mode[] = [this.still && !stands && asked !== 'placed' ? 'top' : asked];
+    if (stands && !this.still && nowMs - sinceMs >= STAND_WAIT_MS) motions.push('scroll');
     const leadPx = ((this.#placed * GOLDEN) % 1) * LEAD_SHARE * this.size.widthPx * (1 - this.#crowding);
-    const how = { speedPxPerMs: this.#speed(), standMs: STAND_MS, leadPx };
+    const how: Manner = { speedPxPerMs: this.#speed(), standMs: ask.standMs ?? STAND_MS, leadPx };
     for (const motion of motions) {
       const shape = `${motion}/${ask.rows}`;
-      if (ask.widthPx >= (full.get(shape) ?? Infinity)) continue;
+      if (!bounds && ask.widthPx >= (full.get(shape) ?? Infinity)) continue;
       const box = this.#lanes.place({ ...ask, motion }, nowMs, how);
       if (box) {
         this.#placed += 1;
         return { item: ask.item, box, motion };
       }
-      full.set(shape, ask.widthPx);
+      if (!bounds) full.set(shape, ask.widthPx);
     }
     return null;
   }
 
   #speed(): number {
     const calm = Math.max(this.size.widthPx / CROSSING_MS, SPEED_MIN_PX_PER_MS);
-    return calm * (1 + HURRY_MAX * this.#crowding);
+    return calm * this.speed * (1 + HURRY_MAX * this.#crowding);
   }
 
   #crowd(nowMs: number): void {
-    const passedMs = nowMs - (this.#turnMs ?? nowMs);
+    const passedMs = Math.max(0, nowMs - (this.#turnMs ?? nowMs));
     this.#turnMs = nowMs;
-    const waits = this.#waiting.other.length > 0 || this.#waiting.paid.length > 0;
+    const waits = this.#waiting.other.length > 0 || this.#waiting.gift.length > 0;
     const step = waits ? passedMs / CROWD_RISE_MS : -passedMs / CROWD_FALL_MS;
     this.#crowding = Math.min(1, Math.max(0, this.#crowding + step));
   }

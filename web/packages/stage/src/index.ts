@@ -1,0 +1,6 @@
+// Danmaku over a player: `new Stage(container)`, then `fly` for each message.
+
+export { Stage, type Click, type Options } from './stage.ts';
+export { type Counts } from './counts.ts';
+export { type Danmaku, type Lane, type Mode, type Piece, type Place, type SizeName } from './danmaku.ts';
+export { type Settings } from './settings.ts';
