@@ -37,11 +37,13 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     setup::check()?;
     if tier == Tier::Fast {
         run(nextest("fast", &[])?)?;
+        web::unit_tests()?;
         return slowest::print(&["fast"]);
     }
     lint::all_but_clippy()?;
     chart::main(false, None)?;
     web::check_current()?;
+    web::unit_tests()?;
     run(nextest("together", &["--no-run"])?)?;
     let browser = Browser::start()?;
     let mut together = run(nextest("together", &["--no-fail-fast"])?);

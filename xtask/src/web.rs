@@ -17,6 +17,12 @@ pub(crate) fn check_types() -> anyhow::Result<()> {
     run(npm(&["run", "--silent", "check"])?)
 }
 
+/// Runs the tests of the packages' logic, which need no browser and no server.
+pub(crate) fn unit_tests() -> anyhow::Result<()> {
+    modules()?;
+    run(npm(&["run", "--silent", "unit"])?)
+}
+
 /// Fails when `web/dist`, which is checked in, is not the build of `web/packages` and `web/pages`.
 pub(crate) fn check_current() -> anyhow::Result<()> {
     build()?;

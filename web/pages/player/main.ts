@@ -3,37 +3,35 @@
 
 import { Banners } from './stage/banners.ts';
 import { Composer } from './chat/composer.ts';
-import { Connection } from '@barrage/client/connection.ts';
 import { byId, element, icon } from '@barrage/ui/dom.ts';
-import { Entry } from '@barrage/client/entry.ts';
-import { entryOrigins } from '@barrage/client/asking.ts';
 import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
 import { count, inLanguage, isolated, roleKey, switchLanguage, t, translatePage } from './page/i18n.ts';
-import { Identity } from '@barrage/client/identity.ts';
 import { List } from './chat/list.ts';
-import { past } from '@barrage/client/past.ts';
 import { Pin } from './chat/pin.ts';
 import { Rules } from './chat/rules.ts';
 import { PollPanel } from './chat/poll.ts';
-import { readBody, readPoll, readVotes, type Body, type Post, type Signal, type VoteAnswer } from '@barrage/client/protocol.ts';
+import { join, readBody, readPoll, readVotes, type Body, type Post, type RoomView, type Signal, type Style } from '@barrage/client';
 import { Sampled } from './chat/sampled.ts';
-import { merge, type RoomState } from '@barrage/client/state.ts';
 import { Scene } from './stage/scene.ts';
-import { Sender } from '@barrage/client/sender.ts';
+import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
 import { Spoken } from './chat/spoken.ts';
 import { Stage } from './stage/stage.ts';
 import { Status } from './chat/status.ts';
 
 const ROOM_DEFAULT = 'demo';
 const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+/** Messages from before the page was opened, at most. */
+const PAST_MAX = 30;
+/** Reasons of an end that another token may take away. */
+const REFUSED_TOKENS: ReadonlySet<string> = new Set(['unauthorized', 'token_expired', 'wrong_room']);
 const ANNOUNCEMENT_MS = 12_000;
 /** Hearts on the screen at once, at most. */
 const HEARTS_MAX = 24;
 
 let title = '';
 const asked = new URLSearchParams(location.search).get('room') ?? '';
-const room = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
+const roomId = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
 
 inLanguage(() => {
   translatePage();
@@ -42,23 +40,26 @@ inLanguage(() => {
 });
 byId('language').addEventListener('click', switchLanguage);
 
-const identity = Identity.fromPage(t('viewer'));
-const entry = new Entry(room, entryOrigins());
-const sender = new Sender(room, identity, entry);
+const { name, token } = signIn();
+const room = join({
+  entry: [location.origin, ...entryOrigins()],
+  room: roomId,
+  token,
+  guest: { name, prefix: t('viewer') },
+});
 const stage = new Stage(byId('flight'), byId('missed'));
 const banners = new Banners(byId('banners'));
 const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')));
 const pin = new Pin(byId('pinned'));
 const poll = new PollPanel(byId('poll'), { vote });
 const sampled = new Sampled(byId('sampled'));
-const roomState: RoomState = {};
 const rules = new Rules(byId('rules'), (of) => {
   title = of;
   showTitle();
 });
 const hidden = new Hidden();
-const status = new Status(() => connection.now());
-const composer = new Composer(sender, { held: showHeld, liked: riseHeart });
+const status = new Status(() => room.retry());
+const composer = new Composer(room, { held: showHeld, liked: riseHeart });
 new Scene(byId<HTMLCanvasElement>('scene'));
 
 const toggle = byId('toggle');
@@ -69,48 +70,42 @@ toggle.addEventListener('click', () => {
 
 let pastShown = false;
 let emotesLoaded: Promise<void> | undefined;
-const connection = new Connection(identity, entry, {
-  state: (state) => {
-    status.state(state);
-    composer.enable(state.kind !== 'ended');
-    if (state.kind === 'open') composer.networkIsBack();
-  },
-  hello: (hello) => {
-    if (hello.user) identity.user = hello.user;
-    if (hello.online !== null) status.online(hello.online);
-    takeState(hello.state);
-    composer.show(identity.canSend);
-    poll.enable(identity.canSend);
-    emotesLoaded ??= loadEmotes(room, identity, entry);
-    if (!pastShown) void showPast(hello.sequence);
-    pastShown = true;
-  },
-  roomState: takeState,
-  messages: (messages) => {
-    for (const message of messages) {
-      const body = readBody(message.body);
-      if (body) showBody(body, message.sequence);
-    }
-  },
-  pulse: (pulse) => {
-    if (pulse.online !== undefined) status.online(pulse.online);
-    if (pulse.likes) composer.likes(pulse.likes);
-    for (const counts of pulse.polls ?? []) poll.votes({ id: counts.id, votes: readVotes(counts.votes) });
-    sampled.pulse(pulse);
-  },
-  leftOut: (count) => list.leftOut(count),
-  gone: () => list.say('gone'),
-  notice: (body) => {
-    const text = (body as { text?: unknown } | null)?.text;
-    if (typeof text === 'string') list.quote(text);
-    const signal = readBody(body);
-    if (signal?.type === 'signal') showSignal(signal, null);
-  },
+room.on('state', (state) => {
+  status.state(state);
+  composer.enable(state.kind !== 'ended');
+  if (state.kind === 'open') composer.networkIsBack();
+  if (state.kind === 'ended' && REFUSED_TOKENS.has(state.code)) signOut();
 });
-connection.start();
+room.on('hello', (hello) => {
+  if (hello.online !== null) status.online(hello.online);
+  composer.show(room.canSend);
+  poll.enable(room.canSend);
+  emotesLoaded ??= loadEmotes(room);
+  if (!pastShown) void showPast(hello.sequence);
+  pastShown = true;
+});
+room.on('roomState', showState);
+room.on('batch', ({ messages }) => {
+  for (const { body, sequence } of messages) showBody(body, sequence);
+});
+room.on('pulse', (pulse) => {
+  if (pulse.online !== undefined) status.online(pulse.online);
+  if (pulse.likes) composer.likes(pulse.likes);
+  for (const counts of pulse.polls ?? []) poll.votes(counts);
+  sampled.pulse(pulse);
+});
+room.on('loss', ({ kind, count: lost }) => {
+  if (kind === 'gone') list.say('gone');
+  else list.leftOut(lost);
+});
+room.on('notice', ({ body }) => {
+  if (body.type !== 'signal') return;
+  if (body.text !== undefined) list.quote(body.text);
+  showSignal(body, null);
+});
 
 function originOf(user: string): 'own' | 'other' {
-  return identity.user !== null && user === identity.user ? 'own' : 'other';
+  return room.user !== null && user === room.user ? 'own' : 'other';
 }
 
 function showBody(body: Body, sequence: number): void {
@@ -140,29 +135,22 @@ function showBody(body: Body, sequence: number): void {
   list.add(body, sequence, originOf(body.user));
 }
 
-/** Takes what is newer of the room's state, and shows it. */
-function takeState(state: unknown): void {
-  if (!merge(roomState, state)) return;
-  const { settings, pinned } = roomState;
-  if (settings?.value) rules.show(settings.value);
-  const running = readPoll(roomState.poll?.value);
+function showState({ settings, pinned, poll: running }: RoomView): void {
+  rules.show(settings);
   if (running) poll.open(running);
-  else if (roomState.poll) poll.gone();
-  if (!pinned) return;
-  const body = readBody(pinned.value?.message);
-  if (pinned.value && body) pin.show(body, pinned.value.sequence);
+  else poll.gone();
+  if (pinned) pin.show(pinned.body, pinned.sequence);
   else pin.hide();
 }
 
 function showTitle(): void {
-  const words = title || t('room', { room });
+  const words = title || t('room', { room: roomId });
   byId('room').textContent = words;
   document.title = `${words} · Barrage`;
 }
 
 /** Shows a signal of the room, or of a notice, which has no position in the room. */
 function showSignal(signal: Signal, at: number | null): void {
-  takeState(signal.state);
   switch (signal.signal) {
     case 'mute_all':
       list.say(signal.on ? 'muteAll' : 'unmuteAll');
@@ -172,7 +160,7 @@ function showSignal(signal: Signal, at: number | null): void {
       else list.say('slowModeOff');
       break;
     case 'emotes':
-      void loadEmotes(room, identity, entry);
+      void loadEmotes(room);
       break;
     case 'speak':
       list.say(signal.shield ? 'shieldUp' : 'speakRules');
@@ -198,21 +186,18 @@ function showSignal(signal: Signal, at: number | null): void {
       pin.hide();
       break;
     case 'role':
-      if (signal.user === identity.user) sayRole(signal.role);
+      if (signal.user === room.user) sayRole(signal.role);
       break;
     case 'warn':
-      if (signal.user === identity.user) overStage(signal.text ?? '');
+      if (signal.user === room.user) overStage(signal.text ?? '');
       break;
     case 'mute':
-      if (signal.user === identity.user && signal.until_ms) composer.muteUntil(signal.until_ms);
+      if (signal.user === room.user && signal.until_ms) composer.muteUntil(signal.until_ms);
       break;
     case 'unmute':
-      if (signal.user !== identity.user) break;
+      if (signal.user !== room.user) break;
       composer.unmute();
       list.say('unmuted');
-      break;
-    case 'kick':
-      if (signal.user === identity.user) connection.kickedUntil(signal.until_ms ?? Infinity);
       break;
     case 'poll_open': {
       const opened = readPoll(signal.poll);
@@ -272,17 +257,20 @@ function overStage(text: string): void {
   }, ANNOUNCEMENT_MS);
 }
 
-function showHeld(post: Post): void {
+const STYLE_DEFAULT: Style = { mode: 'scroll', color: 0xffffff, size: 'normal' };
+
+function showHeld(post: Post & { id: string }): void {
   if (post.type !== 'chat') return;
-  const body: Body = { ...post, user: identity.user ?? '', name: identity.name, at_ms: Date.now() };
+  const { id, text, style } = post;
+  const body: Body = { type: 'chat', id, text, style: { ...STYLE_DEFAULT, ...style }, user: room.user ?? '', name: room.name, at_ms: Date.now() };
   stage.fly(body, null, 'own');
   list.add(body, null, 'own');
 }
 
-async function vote(id: string, option: number): Promise<VoteAnswer | null> {
-  const sent = await sender.vote(id, option);
-  if (sent.kind === 'accepted') return sent.answer;
-  composer.refused(sent.refusal);
+async function vote(id: string, option: number): Promise<number | null> {
+  const sent = await room.vote(id, option);
+  if (sent.kind === 'counted') return sent.option;
+  composer.refused(sent);
   return null;
 }
 
@@ -299,7 +287,9 @@ function riseHeart(): void {
 async function showPast(sequence: number): Promise<void> {
   if (sequence <= 0) return;
   await emotesLoaded;
-  for (const { body, sequence: at } of await past(room, sequence, identity, entry)) {
+  const { messages } = await room.history({ before: sequence + 1, limit: PAST_MAX });
+  for (const { body, sequence: at } of messages) {
+    if (body.type === 'signal' || body.type === 'event') continue;
     if (!hidden.has(body.user, at)) list.add(body, at, originOf(body.user));
   }
 }

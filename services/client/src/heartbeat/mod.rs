@@ -2,7 +2,7 @@
 //!
 //! [`Heartbeat`] decides when a client pings and when a connection is dead. [`NetworkLimits`] searches the
 //! longest idle time that a network bears, and [`NetworkMemory`] keeps the results by network. The page has
-//! the same rules in `web/packages/client/src/heartbeat.ts`; both pass the cases of `services/client/vectors`.
+//! the same rules in `web/packages/client/src/heartbeat/heartbeat.ts`; both pass the cases of `services/client/vectors`.
 //! [`simulation`] runs the rules against simulated NATs.
 
 #[allow(clippy::module_inception, reason = "the main type of the folder")]

@@ -1,7 +1,7 @@
 //! Ladder of transports: which one to open, when to step down, and when to try a better one again.
 //!
 //! Pure: events with their times come in, actions go out. The caller owns sockets, the clock and random
-//! numbers. The page has the same state machine (`web/packages/client/src/ladder.ts`), and both pass the vectors in
+//! numbers. The page has the same state machine (`web/packages/client/src/ladder/ladder.ts`), and both pass the vectors in
 //! `services/client/vectors`. `docs/guide/channel.md` explains the rules.
 
 mod limits;

@@ -1,6 +1,6 @@
 // What this client states about itself to gateways, once per connection. Nothing of it is about the user.
 
-import { canInflate } from './inflate.ts';
+import { type Host } from './host.ts';
 
 /** Version of this client: that of the release. A test compares it with Cargo.toml. */
 export const VERSION = '0.2.0';
@@ -13,18 +13,9 @@ export interface ClientFacts {
   encodings: string[];
 }
 
-interface NetworkInformation extends EventTarget {
-  readonly type?: string;
-}
-
-/** Returns what the browser knows about the network; null in browsers that tell nothing. */
-function networkInformation(): NetworkInformation | null {
-  return (globalThis.navigator as { connection?: NetworkInformation } | undefined)?.connection ?? null;
-}
-
-/** Type of the network, as the protocol names it; `unknown` where the browser does not tell. */
-export function networkType(): string {
-  const type = networkInformation()?.type ?? 'unknown';
+/** Type of the network, as the protocol names it; `unknown` where the platform does not tell. */
+export function networkType(host: Host): string {
+  const type = host.networkType ?? 'unknown';
   switch (type) {
     case 'wifi':
     case 'cellular':
@@ -40,23 +31,12 @@ export function networkType(): string {
   }
 }
 
-/** Calls back when the type of the network changes. */
-export function onNetworkChange(changed: () => void): void {
-  let before = networkType();
-  // The event also comes with every new estimate of the bandwidth.
-  networkInformation()?.addEventListener('change', () => {
-    if (networkType() === before) return;
-    before = networkType();
-    changed();
-  });
-}
-
-export function clientFacts(): ClientFacts {
+export function clientFacts(host: Host): ClientFacts {
   return {
     name: 'barrage-web',
     version: VERSION,
-    platform: 'web',
-    network: networkType(),
-    encodings: canInflate() ? ['json', 'deflate'] : ['json'],
+    platform: host.platform,
+    network: networkType(host),
+    encodings: host.inflates ? ['json', 'deflate'] : ['json'],
   };
 }

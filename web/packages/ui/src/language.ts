@@ -1,6 +1,6 @@
 // The two languages: the choice, and how texts of a page are looked up and written.
 
-import { keep, recall } from '@barrage/client/storage.ts';
+import { keep, recall } from './storage.ts';
 
 const KEY = 'barrage.language';
 

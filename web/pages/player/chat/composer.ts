@@ -3,9 +3,7 @@
 import { byId, cssColor, element, icon } from '@barrage/ui/dom.ts';
 import { OFFERS, type Offer } from '../page/gifts.ts';
 import { count, inLanguage, isKey, t, type Key } from '../page/i18n.ts';
-import { keeper } from '@barrage/client/keeper.ts';
-import { type Mode, type Post, type Refusal, type Size, type Style } from '@barrage/client/protocol.ts';
-import { messageId, type Sender } from '@barrage/client/sender.ts';
+import { type Mode, type Post, type Refused, type Room, type Size, type Style } from '@barrage/client';
 import { LENGTH_MAX, lengthOf } from './text.ts';
 
 const MODES: readonly Mode[] = ['scroll', 'top', 'bottom'];
@@ -38,7 +36,7 @@ const SIZE_RULES: ReadonlySet<string> = new Set(['text_code_points_max', 'text_c
 
 export interface ComposerEvents {
   /** The room's display quota is used up: only the sender sees the message. */
-  held(post: Post): void;
+  held(post: Post & { id: string }): void;
   liked(): void;
 }
 
@@ -61,7 +59,7 @@ export class Composer {
   #hintTimer: number | undefined;
 
   constructor(
-    private readonly sender: Sender,
+    private readonly room: Room,
     private readonly events: ComposerEvents,
   ) {
     this.#form.addEventListener('submit', (event) => {
@@ -70,9 +68,9 @@ export class Composer {
     });
     this.#text.addEventListener('input', () => {
       this.#write();
-      void this.sender.warm();
+      void this.room.warm();
     });
-    this.#text.addEventListener('focus', () => void this.sender.warm());
+    this.#text.addEventListener('focus', () => void this.room.warm());
     this.#stylePanel();
     this.#offers();
     byId('like').addEventListener('click', () => this.#like());
@@ -133,7 +131,7 @@ export class Composer {
   async #chat(): Promise<void> {
     const text = this.#text.value.trim();
     if (text === '' || this.#waits() || this.#sending || !this.#open || this.#isTooLong()) return;
-    await this.#post({ type: 'chat', id: messageId(), text, style: this.#style() }, 'text');
+    await this.#post({ type: 'chat', text, style: this.#style() }, 'text');
   }
 
   async #gift(offer: Offer): Promise<void> {
@@ -141,7 +139,7 @@ export class Composer {
     const again = this.#combo !== null && this.#combo.key === offer.key && now - this.#combo.at < COMBO_MS;
     this.#combo = { key: offer.key, count: again && this.#combo ? this.#combo.count + 1 : 1, at: now };
     const gift = { name: t(offer.key), count: 1, price_minor: offer.priceMinor, combo: this.#combo.count };
-    await this.#post({ type: 'gift', id: messageId(), gift }, 'button');
+    await this.#post({ type: 'gift', gift }, 'button');
   }
 
   async #superChat(): Promise<void> {
@@ -153,7 +151,7 @@ export class Composer {
       return;
     }
     const price = { amount_minor: SUPER_CHAT_MINOR, currency: SUPER_CHAT_CURRENCY };
-    await this.#post({ type: 'super_chat', id: messageId(), text, ...price }, 'text');
+    await this.#post({ type: 'super_chat', text, ...price }, 'text');
   }
 
   #like(): void {
@@ -161,7 +159,7 @@ export class Composer {
     this.#likes = Math.min(this.#likes + 1, LIKES_MAX);
     if (this.#likes > 1) return;
     setTimeout(() => {
-      const post: Post = { type: 'like', id: messageId(), count: this.#likes };
+      const post: Post = { type: 'like', count: this.#likes };
       this.#likes = 0;
       void this.#post(post, 'button');
     }, LIKE_WINDOW_MS);
@@ -170,27 +168,25 @@ export class Composer {
   /** Posts a message. An accepted text leaves the text box; a refused one stays in it. */
   async #post(post: Post, source: 'text' | 'button'): Promise<void> {
     if (source === 'text') this.#busy(true);
-    // The viewer waits to see the message, so a silent connection must show that it works.
-    keeper().posted();
-    const sent = await this.sender.post(post);
+    const sent = await this.room.send(post);
     if (source === 'text') this.#busy(false);
-    if (sent.kind === 'refused') return this.#refused(sent.refusal, post);
+    if (sent.kind === 'refused') return this.#refused(sent, post);
     this.networkIsBack();
     if (source === 'text') this.#text.value = '';
     this.#write();
-    if (sent.answer.outcome === 'held') {
-      const limit = sent.answer.limit;
+    if (sent.kind === 'held') {
+      const { limit } = sent;
       this.hint(
         limit?.offered
           ? t('heldOf', { offered: count(limit.offered), shown: limit.limit })
           : t('held'),
       );
-      this.events.held(post);
+      this.events.held({ ...post, id: sent.id });
     }
   }
 
   /** Says why the server refused a vote. */
-  refused(refusal: Refusal): void {
+  refused(refusal: Refused): void {
     const key = `refused_${refusal.code}`;
     if (refusal.code === 'network') return this.hint(networkWords(refusal.message), true);
     this.hint(isKey(key) ? t(key) : t('refused_other', { message: refusal.message }));
@@ -201,7 +197,7 @@ export class Composer {
     this.#form.classList.toggle('busy', busy);
   }
 
-  #refused(refusal: Refusal, post: Post): void {
+  #refused(refusal: Refused, post: Post): void {
     this.#hint.dataset['code'] = refusal.code;
     const key = `refused_${refusal.code}`;
     const text = 'text' in post ? post.text : undefined;
@@ -213,8 +209,8 @@ export class Composer {
       return this.hint(t('tooLong', { count: lengthOf(text), max }));
     }
     if (SIZE_RULES.has(rule)) return this.hint(t('refused_too_large'));
-    if (refusal.retry_after_ms !== undefined && isKey(key)) {
-      const untilMs = Date.now() + refusal.retry_after_ms;
+    if (refusal.waitMs !== undefined && isKey(key)) {
+      const untilMs = Date.now() + refusal.waitMs;
       const repeated = text !== undefined && rule === REPEAT_RULE;
       this.#wait = repeated ? { key: 'repeated', untilMs, text } : { key, untilMs };
       this.#write();

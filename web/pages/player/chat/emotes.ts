@@ -2,14 +2,9 @@
 // UTF-16 code units, as JavaScript counts; the page parses no markup. Images come from addresses that
 // the server has checked, and this page checks again: https, or the page's own host.
 
-import { type Entry } from '@barrage/client/entry.ts';
-import { type Identity } from '@barrage/client/identity.ts';
-import { type EmoteRange } from '@barrage/client/protocol.ts';
+import { type EmoteRange, type Room } from '@barrage/client';
 import { element } from '@barrage/ui/dom.ts';
 
-const TIMEOUT_MS = 8_000;
-/** Emotes of both sets that are read; the server allows 11,000. */
-const EMOTES_MAX = 11_000;
 /** Height of an image in the list, in CSS pixels; the smallest image of at least this height is taken. */
 const SHOWN_PX = 28;
 
@@ -34,31 +29,11 @@ export function imageUrl(url: unknown, px: unknown): string | null {
 }
 
 /** Loads the emotes of the platform, and of the room, which go first. Keeps the known ones where none answers. */
-export async function loadEmotes(room: string, identity: Identity, entry: Entry): Promise<void> {
-  const [platform, own] = await Promise.all([
-    setOf('/v1/emotes', identity, entry),
-    setOf(`/v1/rooms/${encodeURIComponent(room)}/emotes`, identity, entry),
-  ]);
-  for (const emote of [...platform, ...own].slice(0, EMOTES_MAX)) {
-    const { id, name, url, px } = (emote ?? {}) as Record<string, unknown>;
+export async function loadEmotes(room: Room): Promise<void> {
+  for (const { id, name, url, px } of await room.emotes()) {
     const src = imageUrl(url, px);
-    if (typeof id === 'string' && typeof name === 'string' && src !== null) byId.set(id, { name, src });
+    if (src !== null) byId.set(id, { name, src });
   }
-}
-
-async function setOf(path: string, identity: Identity, entry: Entry): Promise<unknown[]> {
-  const headers: Record<string, string> = identity.token ? { Authorization: `Bearer ${identity.token}` } : {};
-  for (const uplink of await entry.uplinks()) {
-    try {
-      const answer = await fetch(uplink + path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!answer.ok) continue;
-      const { emotes } = (await answer.json()) as { emotes?: unknown };
-      return Array.isArray(emotes) ? emotes : [];
-    } catch {
-      // The next uplink may answer.
-    }
-  }
-  return [];
 }
 
 /** Returns a text in pieces: strings, and an image for each range whose emote the page knows. */

@@ -7,7 +7,7 @@ import { nextFrame } from '@barrage/ui/frames.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { count, inLanguage, isolated, type Key, locale, roleKey, say, t } from '../page/i18n.ts';
 import { piecesOf } from './emotes.ts';
-import { type Attrs, type Body, type Chat, type EmoteRange, type Gift, type SuperChat } from '@barrage/client/protocol.ts';
+import { type Attrs, type Body, type Chat, type EmoteRange, type Gift, type SuperChat } from '@barrage/client';
 import { Spoken } from './spoken.ts';
 
 /** Rows in the list. The oldest is removed first. */

@@ -1,7 +1,7 @@
 // The pinned message above the list.
 
 import { inLanguage, isolated, say } from '../page/i18n.ts';
-import { type Body } from '@barrage/client/protocol.ts';
+import { type Body } from '@barrage/client';
 
 export class Pin {
   #of: { sequence: number; user: string } | null = null;

@@ -2,14 +2,14 @@
 
 import { count, inLanguage, isolated, t } from '../page/i18n.ts';
 import { element } from '@barrage/ui/dom.ts';
-import { type Poll, type PollCounts, type VoteAnswer } from '@barrage/client/protocol.ts';
+import { type Poll, type PollCounts } from '@barrage/client';
 
 /** How long a result stays. */
 const RESULT_MS = 30_000;
 
 export interface PollEvents {
-  /** Sends a vote. The answer names the option that counts; null when the server refused it. */
-  vote(poll: string, option: number): Promise<VoteAnswer | null>;
+  /** Sends a vote. The answer is the option that counts; null when the server refused it. */
+  vote(poll: string, option: number): Promise<number | null>;
 }
 
 export class PollPanel {
@@ -101,9 +101,9 @@ export class PollPanel {
     if (!poll || this.#own !== 0 || this.#sending) return;
     this.#sending = true;
     this.#write();
-    const answer = await this.events.vote(poll.id, option);
+    const counted = await this.events.vote(poll.id, option);
     this.#sending = false;
-    if (answer && this.#poll?.id === answer.poll) this.#own = answer.option;
+    if (counted !== null && this.#poll?.id === poll.id) this.#own = counted;
     this.#write();
   }
 

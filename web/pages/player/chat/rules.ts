@@ -1,7 +1,7 @@
 // What a newcomer should know of the room: its title, and the rules that are in force.
 
 import { inLanguage, t } from '../page/i18n.ts';
-import { type RoomSettings } from '@barrage/client/state.ts';
+import { type RoomSettings } from '@barrage/client';
 
 export class Rules {
   #settings: RoomSettings = {};

@@ -1,7 +1,7 @@
 // Says that a crowded room shows a sample of its chat: "18,000 sent, 50 shown".
 
 import { count, inLanguage, t } from '../page/i18n.ts';
-import { type Pulse } from '@barrage/client/protocol.ts';
+import { type Pulse } from '@barrage/client';
 
 /** Time after which figures are removed when no newer ones come: the room shows everything again. */
 const STALE_MS = 4_000;

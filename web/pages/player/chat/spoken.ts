@@ -3,7 +3,7 @@
 
 import { money } from '../page/gifts.ts';
 import { locale, t } from '../page/i18n.ts';
-import { type Gift, type SuperChat } from '@barrage/client/protocol.ts';
+import { type Gift, type SuperChat } from '@barrage/client';
 
 /** Time between two sentences, so that a screen reader can finish each. */
 const EVERY_MS = 3_000;

@@ -1,12 +1,11 @@
 // Shows the number of viewers and the state of the connection.
 
-import { type State } from '@barrage/client/connection_events.ts';
+import { type State } from '@barrage/client';
 import { byId } from '@barrage/ui/dom.ts';
 import { count, inLanguage, isKey, locale, t } from '../page/i18n.ts';
-import { type Refusal } from '@barrage/client/protocol.ts';
 
 export class Status {
-  #state: State = { kind: 'connecting' };
+  #state: State = { kind: 'connecting', sinceMs: 0, reason: { code: 'start', message: '' } };
   #online: number | null = null;
   #wasOpen = false;
   #pill = byId('state');
@@ -46,20 +45,20 @@ export class Status {
 
   /** Shows the number of viewers only while connected: an older number may be wrong. */
   #writeOnline(): void {
-    const known = this.#state.kind === 'open' && this.#online !== null;
+    const known = isOpen(this.#state) && this.#online !== null;
     this.#count.textContent = known ? count(this.#online!) : '–';
   }
 
   #write(): void {
-    this.#pill.dataset['state'] = this.#state.kind;
+    this.#pill.dataset['state'] = isOpen(this.#state) ? 'open' : this.#state.kind;
     // For those who look for the cause of a slow connection, and for tests.
-    this.#pill.dataset['transport'] = this.#state.kind === 'open' ? this.#state.transport : '';
+    this.#pill.dataset['transport'] = isOpen(this.#state) ? this.#state.transport : '';
     const words = wordsOf(this.#state);
     // The text is written only when it changes, so that a screen reader does not read it twice.
     if (this.#text.textContent !== words) this.#text.textContent = words;
     const state = this.#state;
     byId('now').hidden = state.kind !== 'waiting';
-    if (state.kind === 'open') this.#wasOpen = true;
+    if (isOpen(state)) this.#wasOpen = true;
     // Before the first connection the badge shows nothing.
     const air = AIR[state.kind];
     byId('stage').dataset['air'] = air === 'away' && !this.#wasOpen ? 'soon' : air;
@@ -67,11 +66,16 @@ export class Status {
     if (this.#badge.textContent !== badge) this.#badge.textContent = badge;
     this.#curtain.hidden = state.kind !== 'ended';
     if (state.kind !== 'ended') return;
-    this.#reason.textContent = reasonOf(state.refusal);
-    const looks = state.refusal.code === 'room_closed' || state.refusal.code === 'unknown_room';
+    this.#reason.textContent = reasonOf(state);
+    const looks = state.code === 'room_closed' || state.code === 'unknown_room';
     byId('look').hidden = !looks;
     this.#more.textContent = looks ? t('lookingAgain') : state.untilMs ? t('backAt', { time: clock(state.untilMs) }) : '';
   }
+}
+
+/** Whether messages arrive. During a move the old connection carries. */
+function isOpen(state: State): state is Extract<State, { transport: unknown }> {
+  return state.kind === 'open' || state.kind === 'moving';
 }
 
 function wordsOf(state: State): string {
@@ -79,6 +83,7 @@ function wordsOf(state: State): string {
     case 'connecting':
       return t('stateConnecting');
     case 'open':
+    case 'moving':
       return t('stateOpen');
     case 'waiting':
     case 'queued': {
@@ -95,14 +100,15 @@ function wordsOf(state: State): string {
 const AIR: Record<State['kind'], 'live' | 'away' | 'over'> = {
   connecting: 'away',
   open: 'live',
+  moving: 'live',
   waiting: 'away',
   queued: 'away',
   ended: 'over',
 };
 
-function reasonOf(refusal: Refusal): string {
-  const key = `refused_${refusal.code}`;
-  return isKey(key) ? t(key) : t('ended', { message: refusal.message });
+function reasonOf({ code, message }: { code: string; message: string }): string {
+  const key = `refused_${code}`;
+  return isKey(key) ? t(key) : t('ended', { message });
 }
 
 function clock(ms: number): string {

@@ -4,7 +4,7 @@
 import { element, icon } from '@barrage/ui/dom.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { isolated, locale, say } from '../page/i18n.ts';
-import { type Gift, type SuperChat } from '@barrage/client/protocol.ts';
+import { type Gift, type SuperChat } from '@barrage/client';
 
 const GIFT_MS = 4_500;
 const SUPER_CHAT_MS = 12_000;

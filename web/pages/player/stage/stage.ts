@@ -1,6 +1,6 @@
 // The page's stage: turns messages of the room into danmaku, with the page's texts.
 
-import { type Chat } from '@barrage/client/protocol.ts';
+import { type Chat } from '@barrage/client';
 import { type Danmaku, type Lane, Stage as Danmakus } from '@barrage/stage';
 import { nextFrame } from '@barrage/ui/frames.ts';
 import { piecesOf } from '../chat/emotes.ts';

@@ -1,0 +1,174 @@
+// Asks entry for the room's gateways and uplinks, and for the time to connect. The first entry is always
+// the last gateway, because one process may serve everything.
+
+import { ask, type Purpose } from './asking.ts';
+import { Backoff } from '../ladder/backoff.ts';
+import { type Endpoint, type Transport, TRANSPORTS } from '../downlink/channel.ts';
+import { type Host } from '../host.ts';
+import type { EntryAnswer, EntryRefusal } from './sources.ts';
+
+const TIMEOUT_MS = 5_000;
+/** Least time for which an answer of entry is used. */
+const TTL_MS_MIN = 5_000;
+
+/** How to measure the uplinks, from the answer of entry. */
+export interface RacePlan {
+  timeout_ms: number;
+  bytes: number;
+}
+
+/** A slot in the join queue: wait, then connect once with the token. */
+export interface Ticket {
+  token: string;
+  waitMs: number;
+}
+
+/** The servers are full and gave no ticket: ask again after `retryMs`. */
+export class TurnedAway extends Error {
+  constructor(readonly retryMs: number) {
+    super(`entry asked to retry in ${retryMs} ms`);
+  }
+}
+
+/** The room is missing or closed: a retry helps only after that has changed. */
+export class NoRoom extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const NO_ROOM = new Set(['unknown_room', 'room_closed']);
+
+export class Entry {
+  #downlinks: Endpoint[] = [];
+  #uplinks: string[] = [];
+  #race: RacePlan | null = null;
+  #ticket: Ticket | null = null;
+  #freshUntil = 0;
+  /** Until when a connect may use the answer, in `performance.now()`. */
+  #openUntil = 0;
+  /** Backoff between attempts to connect, with the limits that entry gives. */
+  readonly backoff = new Backoff(500, 30_000);
+
+  /** Calls `placed` with the place where entry saw this client. */
+  constructor(
+    private readonly host: Host,
+    private readonly room: string,
+    private readonly placed: (carrier: unknown, region: unknown) => void = () => undefined,
+  ) {}
+
+  /**
+   * Returns the endpoints in the order to try; the first entry is the last one. With a
+   * ticket the caller waits, then connects with it. Rejects with `TurnedAway` when the servers are
+   * full and gave no ticket, and with `NoRoom` when the room is missing or closed.
+   */
+  async gateways(): Promise<{ endpoints: Endpoint[]; ticket: Ticket | null }> {
+    if (performance.now() >= this.#openUntil) await this.#ask('watch');
+    const ticket = this.#ticket;
+    this.#ticket = null;
+    // A ticket is valid once: the next connect asks for another.
+    if (ticket) this.#openUntil = 0;
+    return { endpoints: this.#known(), ticket };
+  }
+
+  /** Returns the endpoints for a viewer that has its place, without taking a slot in the join queue. */
+  async others(): Promise<Endpoint[]> {
+    if (performance.now() >= this.#freshUntil) await this.#ask('send');
+    return this.#known();
+  }
+
+  /** Reads endpoints; those of an unknown transport are left out. */
+  read(endpoints: readonly { transport: string; url: string }[]): Endpoint[] {
+    return endpoints.flatMap(({ transport, url }) => {
+      const known = TRANSPORTS.find((one) => one === transport);
+      return known ? [{ transport: known, url: this.#url(known, url) }] : [];
+    });
+  }
+
+  /** The endpoints of entry, then those of the first entry itself. */
+  #known(): Endpoint[] {
+    const own = TRANSPORTS.map((transport) => {
+      return { transport, url: this.#url(transport, `/v1/rooms/${encodeURIComponent(this.room)}/${transport}`) };
+    });
+    const named = new Set(this.#downlinks.map((endpoint) => endpoint.url));
+    return [...this.#downlinks, ...own.filter((endpoint) => !named.has(endpoint.url))];
+  }
+
+  #url(transport: Transport, url: string): string {
+    const parsed = this.host.url(url);
+    return transport === 'ws' ? parsed.href.replace(/^http/, 'ws') : parsed.href;
+  }
+
+  /**
+   * Returns the base URLs to post to, in the order of entry. Only where entry names none, the first entry
+   * takes posts.
+   */
+  async uplinks(): Promise<string[]> {
+    if (performance.now() >= this.#freshUntil) await this.#ask('send');
+    return this.#uplinks.length > 0 ? this.#uplinks : [this.host.origin];
+  }
+
+  /** How to measure the uplinks; null where entry does not ask for it. */
+  get racePlan(): RacePlan | null {
+    return this.#race;
+  }
+
+  /** Makes the next post ask entry again, because an uplink did not answer. */
+  forgetUplinks(): void {
+    this.#freshUntil = 0;
+  }
+
+  /** Asks entry whether the room is open, without taking a slot in the join queue. */
+  async roomIsOpen(): Promise<boolean> {
+    try {
+      const url = `${this.host.origin}/v1/entry?room=${encodeURIComponent(this.room)}&purpose=send`;
+      return await this.host.ask(url, { cache: 'no-store' }, TIMEOUT_MS, async (answer) => {
+        const body: unknown = answer.ok ? null : await answer.json().catch(() => null);
+        return answer.ok || !NO_ROOM.has(refusalOf(body).code ?? 'unknown_room');
+      });
+    } catch {
+      return false;
+    }
+  }
+
+  /** Makes the next call ask entry again. */
+  forget(): void {
+    this.#freshUntil = 0;
+    this.#openUntil = 0;
+    this.#ticket = null;
+  }
+
+  /** Asks entry, or another source. Only the purpose `watch` may take a slot in the join queue. */
+  async #ask(purpose: Purpose): Promise<void> {
+    const found = await ask(this.host, this.room, purpose);
+    // Without an answer the known endpoints and the first entry remain.
+    if (found === null) return;
+    if ('answer' in found) this.#take(found.answer, purpose);
+    else if (purpose === 'watch') refuse(found.refusal);
+  }
+
+  #take(entry: EntryAnswer, purpose: Purpose): void {
+    this.#downlinks = this.read(entry.downlinks);
+    this.#uplinks = [...new Set(entry.uplinks.map((url) => this.host.url(url).origin))];
+    this.#race = entry.race ?? null;
+    this.backoff.limits(entry.backoff_base_ms, entry.backoff_max_ms);
+    this.placed(entry.carrier, entry.region);
+    this.#freshUntil = performance.now() + Math.max(entry.ttl_ms, TTL_MS_MIN);
+    if (purpose === 'send') return;
+    this.#openUntil = this.#freshUntil;
+    this.#ticket = entry.ticket ? { token: entry.ticket.token, waitMs: entry.ticket.wait_ms } : null;
+  }
+}
+
+/** Throws for a missing room and for a refusal with a time; any other leaves the known endpoints. */
+function refuse({ code, message, retry_after_ms }: EntryRefusal): void {
+  if (NO_ROOM.has(code)) throw new NoRoom(code, message);
+  if (retry_after_ms !== undefined) throw new TurnedAway(retry_after_ms);
+}
+
+function refusalOf(body: unknown): Partial<EntryRefusal> {
+  return (body as { error?: object } | null)?.error ?? {};
+}
