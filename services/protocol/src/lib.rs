@@ -18,6 +18,7 @@ pub mod facts;
 pub mod frame;
 pub mod id;
 pub mod message;
+pub mod placement;
 pub mod poll;
 pub mod post;
 pub mod review;

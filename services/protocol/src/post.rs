@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::placement::Placement;
 use crate::{Class, MessageId, Sequence, TraceId, UserId};
 
 /// Body of `POST /v1/rooms/{room}/messages`. Unknown fields are refused: a misspelt field must not
@@ -108,11 +109,14 @@ pub struct Style {
     pub color: u32,
     /// Size relative to the player's setting; normal by default.
     pub size: Size,
+    /// Position and movement of a danmaku of the mode `placed`, which needs it; no other mode has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Placement>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Style { mode: Mode::Scroll, color: 0xff_ffff, size: Size::Normal }
+        Style { mode: Mode::Scroll, color: 0xff_ffff, size: Size::Normal, place: None }
     }
 }
 
@@ -127,6 +131,8 @@ pub enum Mode {
     Top,
     /// Fixed at the bottom of the video until its time ends.
     Bottom,
+    /// At the position that the style's `place` has, with its movement.
+    Placed,
 }
 
 /// Size of a danmaku, relative to the player's setting.

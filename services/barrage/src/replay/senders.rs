@@ -59,6 +59,7 @@ pub(super) fn post(item: &Item, id: &str) -> Option<Post> {
                     barrage_recording::Mode::Bottom => Mode::Bottom,
                 },
                 color: *color & 0xff_ffff,
+                place: None,
                 size: match size_px {
                     0..NORMAL_PX => Size::Small,
                     NORMAL_PX..=30 => Size::Normal,

@@ -112,6 +112,7 @@ pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>
     Ok(Composed::Content(match post {
         Post::Chat { text, style, mentions, .. } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
+            style.check_place().map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
             let is_twice = |at: usize| mentions[..at].contains(&mentions[at]);
             if mentions.len() > MENTIONS_MAX || (0..mentions.len()).any(is_twice) {
                 let message = format!("mentions: at most {MENTIONS_MAX} users, each once");
