@@ -74,7 +74,8 @@ export class Credentials {
   /** Notes that the server refused the token. Returns whether another token may help. */
   refused(): boolean {
     this.#refusals += 1;
-    this.#refused = this.token;
+    // The server makes a guest's token anew, so that it counts as another one.
+    this.#refused = this.source ? this.token : null;
     if (this.source === null) this.guest.forget();
     return this.token !== null && this.#refusals < REFUSALS_MAX;
   }
