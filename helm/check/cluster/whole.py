@@ -159,28 +159,57 @@ def uplinks(cluster, many):
     until(f"{many} uplinks, by hand", lambda: cluster.api.get(path)["status"].get("readyReplicas") == many)
 
 
+class Load:
+    """A run of the load tester against the entry of the cluster."""
+
+    def __init__(self, cluster, scenario, *more):
+        self.log = cluster.folder / f"loadtest-{pathlib.Path(scenario).stem}.log"
+        words = [cluster.programs["loadtest"], "run", scenario, *more, "--target", f"http://{ENTRY[0]}:{ENTRY[1]}"]
+        words += ["--token-key", cluster.folder / "token.key", "--quiet"]
+        with open(self.log, "w") as log:
+            self.tester = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.tester.kill()
+
+    def ends(self):
+        code = self.tester.wait(180)
+        print(self.log.read_text()[-3000:])
+        expect("no gift is lost or doubled, and the thresholds hold", code == 0)
+
+
+def kill_one(cluster, victim):
+    running = next(one for one in cluster.kubelet.running.values() if one.name == victim)
+    restarts = running.restarts
+    running.process.kill()
+    until(f"{victim}, which was killed, is back", lambda: running.restarts == restarts + 1 and running.ready)
+
+
+def celebrity(cluster):
+    """The built-in scenario: a quiet room until all viewers come within 10 s. A gateway is killed meanwhile."""
+    with Load(cluster, "celebrity", "--viewers", "300") as load:
+        until("the controller has added gateways for the celebrity", lambda: len(cluster.gateways()) >= 3 and cluster.is_ready())
+        kill_one(cluster, cluster.gateways()[0])
+        load.ends()
+    until("the fleet is small again", lambda: cluster.is_ready() and len(cluster.gateways()) == 2)
+
+
 def audience(cluster):
-    """An audience arrives: the controller adds gateways, a killed one comes back, and the emptied ones end."""
+    """An audience stays while it gets smaller: the controller adds gateways, a killed one comes back, and the emptied ones end."""
     scenario, before = pathlib.Path(__file__).parent / "audience.yaml", cluster.drained()
     # Prometheus has scraped this one before it is killed; a pod that was just added it may not have.
     victim = cluster.gateways()[0]
-    words = [cluster.programs["loadtest"], "run", scenario, "--target", f"http://{ENTRY[0]}:{ENTRY[1]}", "--token-key", cluster.folder / "token.key", "--quiet"]
-    with open(cluster.folder / "loadtest.log", "w") as log:
-        tester = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
+    with Load(cluster, scenario) as load:
         until("the controller has added gateways", lambda: len(cluster.gateways()) >= 3 and cluster.is_ready())
         uplinks(cluster, 3)
-        running = next(one for one in cluster.kubelet.running.values() if one.name == victim)
-        running.process.kill()
-        until(f"{victim}, which was killed, is back", lambda: running.restarts == 1 and running.ready)
+        kill_one(cluster, victim)
         seen = set(cluster.gateways())
         until("the fleet is small again", lambda: len(seen.update(now := cluster.gateways()) or now) == 2)
         uplinks(cluster, 2)
-        code = tester.wait(180)
-    finally:
-        tester.kill()
-    print((cluster.folder / "loadtest.log").read_text()[-3000:])
-    expect("no gift is lost or doubled, and the thresholds hold", code == 0)
+        load.ends()
     gone = seen - set(cluster.gateways())
     drained = cluster.drained() - before
     expect(f"exactly the drained pods ended: {sorted(gone)}", gone and gone == drained)
@@ -227,6 +256,7 @@ def main():
             try:
                 messages(cluster)
                 stops(cluster)
+                celebrity(cluster)
                 audience(cluster)
                 dashboards(cluster)
             finally:
