@@ -9,6 +9,7 @@ mod reader;
 mod room_tables;
 mod row;
 mod sequencer;
+mod stored_settings;
 #[cfg(test)]
 mod tests;
 mod topics;

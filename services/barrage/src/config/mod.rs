@@ -10,6 +10,7 @@ mod placeholders;
 mod problem;
 mod reference;
 mod relations;
+mod urls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 //! alters or blocks them, they go through the tunnel.
 
 mod attempt;
+mod moderation;
+mod round;
 mod transport;
 mod tunnel;
 mod uplink_order;
@@ -12,31 +14,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_backoff::Backoff;
-use barrage_protocol::action::{ActionAnswer, ActionRequest};
 use barrage_protocol::code::Refusal;
-use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{Package, PackageAnswer, Post, PostAnswer};
-use barrage_protocol::review::{
-    ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,
-};
-use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
-use barrage_protocol::{Code, MessageId, RoomId};
+use barrage_protocol::{Code, RoomId};
 use barrage_tls::ClientTls;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use self::attempt::{Attempt, Request};
+use self::round::{Round, SharedLadder};
 pub use self::transport::UplinkTransport;
 use self::uplinks::Uplinks;
 use self::warmth::Warmth;
 use crate::config::SenderConfig;
 use crate::error::SendError;
 use crate::http::HttpPool;
-use crate::ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent};
+use crate::ladder::{FailureCause, LadderEvent};
 use crate::viewer::{Activity, Viewer};
 
 /// Bounds of the wait between attempts, when the server names no time.
@@ -51,13 +47,6 @@ enum Refusals {
     Retry,
     /// The caller gets it at once.
     Return,
-}
-
-/// Ladder of the uplink, shared by the posts of one sender.
-#[derive(Debug)]
-struct SharedLadder {
-    ladder: Mutex<Ladder<UplinkTransport>>,
-    started: Instant,
 }
 
 /// Sender of posts in the name of one user. Clones share its connections.
@@ -90,8 +79,7 @@ impl Sender {
             return Err(SendError::Config("no uplink is configured".into()));
         }
         let uplinks = Arc::new(Uplinks::new(&config));
-        let ladder = Ladder::new(vec![UplinkTransport::Http, UplinkTransport::Tunnel], config.ladder);
-        let ladder = Arc::new(SharedLadder { ladder: Mutex::new(ladder), started: Instant::now() });
+        let ladder = Arc::new(SharedLadder::new(config.ladder));
         let warmth = Arc::default();
         Ok(Sender { pool: pool.clone(), uplinks, ladder, warmth, activity: None, config })
     }
@@ -138,7 +126,7 @@ impl Sender {
     /// Returns the way of the last post that was answered; `None` before the first.
     #[must_use]
     pub fn transport(&self) -> Option<UplinkTransport> {
-        self.ladder.ladder.lock().carrying()
+        self.ladder.carrying()
     }
 
     /// Posts one message and returns its outcome. Retries until the deadline.
@@ -168,78 +156,6 @@ impl Sender {
     /// Posts a package: all messages in order, or none.
     pub async fn send_package(&self, room: &RoomId, package: &Package) -> Result<PackageAnswer, SendError> {
         self.until_deadline(room, "packages", package, Refusals::Retry).await
-    }
-
-    /// Takes one action of a moderator. Retries until the deadline, under the same id.
-    pub async fn act(&self, room: &RoomId, request: &ActionRequest) -> Result<ActionAnswer, SendError> {
-        self.until_deadline(room, "actions", request, Refusals::Retry).await
-    }
-
-    /// Opens a poll. Retries until the deadline, under the same id.
-    pub async fn open_poll(&self, room: &RoomId, request: &PollRequest) -> Result<PollAnswer, SendError> {
-        self.until_deadline(room, "polls", request, Refusals::Retry).await
-    }
-
-    /// Closes a poll before its end, and returns its result.
-    pub async fn close_poll(&self, room: &RoomId, poll: &MessageId) -> Result<PollAnswer, SendError> {
-        self.until_deadline(room, &format!("polls/{poll}/close"), &serde_json::json!({}), Refusals::Retry)
-            .await
-    }
-
-    /// Votes for an option of a running poll, by its number from 1. Retries until the deadline: a vote
-    /// counts once. The answer has the option that counts, which is the user's first one.
-    pub async fn vote(&self, room: &RoomId, poll: &MessageId, option: u8) -> Result<VoteAnswer, SendError> {
-        self.until_deadline(room, &format!("polls/{poll}/votes"), &VoteRequest { option }, Refusals::Retry)
-            .await
-    }
-
-    /// Lists what waits for a moderator of the room. Retries until the deadline.
-    pub async fn reviews(&self, room: &RoomId) -> Result<ReviewList, SendError> {
-        self.answered(room, self.request_without_body(room, "reviews"), Refusals::Retry).await
-    }
-
-    /// Sets the fallback of the room's reviews. Retries until the deadline.
-    pub async fn configure_reviews(
-        &self,
-        room: &RoomId,
-        settings: &ReviewSettings,
-    ) -> Result<ReviewSettings, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "reviews", settings), Refusals::Retry).await
-    }
-
-    /// Locks or decides a review. Retries until the deadline: the same decision again changes nothing.
-    pub async fn review(
-        &self,
-        room: &RoomId,
-        review: &MessageId,
-        request: &ReviewRequest,
-    ) -> Result<ReviewAnswer, SendError> {
-        self.until_deadline(room, &format!("reviews/{review}"), request, Refusals::Retry).await
-    }
-
-    /// Reports a user of the room to its moderators. Retries until the deadline.
-    pub async fn report(&self, room: &RoomId, request: &ReportRequest) -> Result<ReportAnswer, SendError> {
-        self.until_deadline(room, "reports", request, Refusals::Retry).await
-    }
-
-    /// Returns the words of the room with their figures. Retries until the deadline.
-    pub async fn words(&self, room: &RoomId) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request_without_body(room, "words"), Refusals::Retry).await
-    }
-
-    /// Replaces the words of the room. Retries until the deadline; name the version that was read, so
-    /// that a retry does not undo the change of another moderator.
-    pub async fn put_words(&self, room: &RoomId, request: &WordsRequest) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "words", request), Refusals::Retry).await
-    }
-
-    /// Tests a text against the words of the room, or against others. Retries until the deadline.
-    pub async fn test_words(
-        &self,
-        room: &RoomId,
-        request: &WordsTestRequest,
-    ) -> Result<WordsTestAnswer, SendError> {
-        self.until_deadline(room, "words/test", request, Refusals::Retry).await
     }
 
     fn request(&self, method: Method, room: &RoomId, resource: &str, body: &impl Serialize) -> Request {
@@ -366,54 +282,6 @@ impl Sender {
             tried = Some(uplink);
         }
         last
-    }
-}
-
-/// Round of one post over the rungs, on a copy of the ladder. Posts are sent at the same time, so the shared
-/// ladder learns from a whole round at its end.
-struct Round<'a> {
-    shared: &'a SharedLadder,
-    ladder: Ladder<UplinkTransport>,
-    events: Vec<(u64, LadderEvent<UplinkTransport>)>,
-}
-
-impl<'a> Round<'a> {
-    fn begin(shared: &'a SharedLadder) -> Self {
-        Round { shared, ladder: shared.ladder.lock().clone(), events: Vec::new() }
-    }
-
-    fn connect(&mut self) -> Option<UplinkTransport> {
-        self.note(LadderEvent::Connect { offered: vec![UplinkTransport::Http, UplinkTransport::Tunnel] })
-    }
-
-    /// Takes a blockage and returns the next rung; `None` after the last.
-    fn blocked(&mut self, rung: UplinkTransport) -> Option<UplinkTransport> {
-        if self.ladder.carrying() == Some(rung) {
-            // No connection shows that the network passes this rung meanwhile.
-            self.note(LadderEvent::Ended { cause: EndCause::Closed });
-        }
-        self.note(LadderEvent::Failed { rung, cause: FailureCause::Blocked })
-    }
-
-    /// Ends the round with an answer of a server, and teaches the shared ladder.
-    fn end(mut self, answered: LadderEvent<UplinkTransport>) {
-        self.note(answered);
-        let mut ladder = self.shared.ladder.lock();
-        for (at_ms, event) in self.events {
-            ladder.step(at_ms, rand::random(), event);
-        }
-    }
-
-    fn note(&mut self, event: LadderEvent<UplinkTransport>) -> Option<UplinkTransport> {
-        let at_ms = u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.events.push((at_ms, event.clone()));
-        self.ladder.step(at_ms, rand::random(), event).into_iter().find_map(|action| match action {
-            LadderAction::Open { rung } => Some(rung),
-            LadderAction::Probe { .. }
-            | LadderAction::Use { .. }
-            | LadderAction::Abandon { .. }
-            | LadderAction::GiveUp => None,
-        })
     }
 }
 

@@ -7,6 +7,7 @@ mod emotes;
 mod gifts;
 mod limit;
 mod moderate;
+mod package;
 mod pipeline;
 mod pulses;
 mod recent;

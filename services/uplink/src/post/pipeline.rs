@@ -7,10 +7,10 @@ use std::time::Duration;
 use barrage_bus::{Bus, Draft, Receipt, RoomSettings, Settings};
 use barrage_counters::Quota;
 use barrage_moderation::{Moderator, RuleHit};
+use barrage_protocol::RoomId;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::poll::VoteAnswer;
 use barrage_protocol::post::{Outcome, Post, PostAnswer};
-use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::{Identity, Role};
 use tokio_util::sync::CancellationToken;
 
@@ -26,17 +26,10 @@ use crate::gift_config;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::poll::PollControl;
-use crate::record::{AuditQueue, CheckResult, PostChecks, PostContext, PostRecords, RequestTrace};
+use crate::record::{AuditQueue, CheckResult, PostChecks, PostRecords, RequestTrace};
 use crate::review::{Queued, ReviewControl};
 use crate::room::{RoomControl, in_room};
 use crate::words::WordsControl;
-
-/// Maximum posts in one package; a larger package is refused.
-const PACKAGE_POSTS_MAX: usize = 64;
-/// Posts of a package that cost as much as one request: a package is one request and one commit.
-const PACKAGE_POSTS_PER_COST: usize = 8;
-/// Milliseconds after which a package may be sent again when a part of it would be held.
-const PACKAGE_RETRY_MS: u64 = 500;
 
 /// The parts that a pipeline is built from.
 pub(crate) struct PipelineParts {
@@ -57,38 +50,38 @@ pub(crate) struct PipelineParts {
 /// commit. Each post's text is cleaned once, and its body is written once.
 pub(crate) struct PostPipeline {
     bus: Arc<dyn Bus>,
-    limits: Limits,
+    pub(super) limits: Limits,
     gifts: GiftList,
     moderation: Moderation,
     pulses: Pulses,
     polls: Arc<PollControl>,
-    records: PostRecords,
+    pub(super) records: PostRecords,
     control: RoomControl,
     reviews: Arc<ReviewControl>,
     words: Arc<WordsControl>,
     text_chars_max: usize,
-    gift_role_min: Role,
+    pub(super) gift_role_min: Role,
 }
 
 /// One post of a verified sender, on its way through the checks.
-struct PostRequest<'a> {
-    room: &'a RoomId,
-    by: &'a Identity,
-    post: &'a Post,
-    package: PackageContext,
-    gift_role_min: Role,
+pub(super) struct PostRequest<'a> {
+    pub(super) room: &'a RoomId,
+    pub(super) by: &'a Identity,
+    pub(super) post: &'a Post,
+    pub(super) package: PackageContext,
+    pub(super) gift_role_min: Role,
 }
 
 /// Whether a post comes alone or in a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PackageContext {
+pub(super) enum PackageContext {
     Alone,
     /// In a package with a paid gift: the display quota does not hold the post.
     WithPaidGift,
 }
 
 /// The result of all checks before the commit.
-enum Checked {
+pub(super) enum Checked {
     Ready(Draft, Option<VoteAnswer>),
     /// Held, or a like: nothing is to be published.
     Answered(PostAnswer),
@@ -225,7 +218,7 @@ impl PostPipeline {
     }
 
     /// Publishes drafts. Those of a sampled request carry its trace.
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         mut drafts: Vec<Draft>,
         trace: &mut RequestTrace,
@@ -238,80 +231,12 @@ impl PostPipeline {
         published
     }
 
-    /// Takes a package through all checks to the bus. A package is published whole, held whole or
-    /// refused whole; a package with a paid gift is never held.
-    ///
-    /// # Errors
-    /// The refusal of the first check that one of the posts fails.
-    pub(crate) async fn post_package(
-        &self,
-        address: IpAddr,
-        room: &RoomId,
-        by: &Identity,
-        posts: &[Post],
-        trace: &mut RequestTrace,
-    ) -> Result<Vec<PostAnswer>, Refusal> {
-        if posts.is_empty() || posts.len() > PACKAGE_POSTS_MAX {
-            let message = format!("messages: 1 to {PACKAGE_POSTS_MAX} posts");
-            return Err(Refusal::new(Code::BadRequest, message));
-        }
-        if posts.iter().any(|post| post.class() == Class::Pulse) {
-            let message = "messages: likes and reactions have no order; post them alone";
-            return Err(Refusal::new(Code::BadRequest, message));
-        }
-        let cost = posts.len().div_ceil(PACKAGE_POSTS_PER_COST);
-        self.limits.take(Some(address), by, u32::try_from(cost).unwrap_or(u32::MAX)).await?;
-        trace.sample(room, by, posts);
-        let mut contexts: Vec<_> =
-            posts.iter().map(|post| self.records.begin(room, &by.user, post, trace.id())).collect();
-        let result = self.publish_package(room, by, posts, &mut contexts, trace).await;
-        for (index, context) in contexts.into_iter().enumerate() {
-            context.end(&match &result {
-                Ok(answers) => Ok(answers[index].clone()),
-                Err(refusal) => Err(refusal.clone()),
-            });
-        }
-        result.map(|answers| {
-            answers.into_iter().map(|answer| PostAnswer { trace: trace.id(), ..answer }).collect()
-        })
-    }
-
-    /// Publishes a package whole, or holds it whole. Returns one answer for each post.
-    async fn publish_package(
-        &self,
-        room: &RoomId,
-        by: &Identity,
-        posts: &[Post],
-        contexts: &mut [PostContext<'_>],
-        trace: &mut RequestTrace,
-    ) -> Result<Vec<PostAnswer>, Refusal> {
-        let has_paid_gift = posts.iter().any(gifts::is_paid);
-        let package = if has_paid_gift { PackageContext::WithPaidGift } else { PackageContext::Alone };
-        let mut drafts = Vec::with_capacity(posts.len());
-        let mut hold = None;
-        for (post, context) in posts.iter().zip(contexts) {
-            let request = PostRequest { room, by, post, package, gift_role_min: self.gift_role_min };
-            match self.check(&request, &mut context.checks).await? {
-                Checked::Ready(draft, _) => drafts.push(draft),
-                Checked::Answered(answer) => hold = answer.limit,
-                // A package is shown whole or not at all: its parts are not reviewed one by one.
-                Checked::Review(_, hit) => hold = Some(moderate::limit(&hit)),
-            }
-        }
-        if let Some(limit) = hold {
-            if has_paid_gift {
-                let message = format!("a part of it would be held by {}; post the gift alone", limit.rule);
-                return Err(Refusal::new(Code::RateLimited, message).retry_after_ms(PACKAGE_RETRY_MS));
-            }
-            return Ok(posts.iter().map(|_| commit::held(limit.clone())).collect());
-        }
-        trace.checked();
-        let receipts = self.commit(drafts, trace).await?;
-        (0..posts.len()).map(|index| commit::answer(&receipts, index)).collect()
-    }
-
     /// Takes one post through all checks before the commit.
-    async fn check(&self, request: &PostRequest<'_>, checks: &mut PostChecks) -> Result<Checked, Refusal> {
+    pub(super) async fn check(
+        &self,
+        request: &PostRequest<'_>,
+        checks: &mut PostChecks,
+    ) -> Result<Checked, Refusal> {
         let &PostRequest { room, by: token, post, package, gift_role_min } = request;
         let settings = self.bus.settings().borrow().clone();
         let by = &*in_room(&settings, room, token);

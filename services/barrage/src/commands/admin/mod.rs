@@ -4,8 +4,9 @@ mod call;
 mod destination;
 mod request;
 mod table;
+mod verbs;
 
-pub(crate) use call::Verb;
+pub(crate) use verbs::Verb;
 
 use clap::Subcommand;
 use serde_json::{Value, json};

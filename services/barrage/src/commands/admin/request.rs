@@ -40,7 +40,7 @@ pub(crate) fn request(call: &Call, operation: &Operation) -> anyhow::Result<Requ
 mod tests {
     use super::*;
     use crate::cli::admin::{AuditCommand, SwitchCommand, UserCommand, UserInRoom};
-    use crate::commands::admin::call::Verb;
+    use crate::commands::admin::verbs::Verb;
 
     fn request_of(verb: &impl Verb) -> Request {
         let call = verb.call();
