@@ -16,13 +16,20 @@ const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: ws
                       form-action 'self'";
 const IMAGES: &str = "; img-src 'self' data:";
 const ANCESTORS: &str = "; frame-ancestors 'self'";
+/// Sources of the overlay besides: mixers such as OBS add the streamer's own style sheet to the page as an inline
+/// element, and such sheets load fonts and images. Scripts stay those of the page's own origin.
+const THEMES: &str = "; style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:";
 /// Folder of the files that pages of other origins load.
 const SDK: &str = "sdk/";
+/// Folder of the overlay.
+const OVERLAY: &str = "overlay/";
 
 /// Handler for the page and its files.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     policy: HeaderValue,
+    /// Policy of the overlay.
+    themed: HeaderValue,
 }
 
 impl Page {
@@ -30,11 +37,14 @@ impl Page {
     /// frame, `image_origins` those of emotes' images. An origin that is not valid in a header is logged
     /// and ignored.
     pub(super) fn new(frame_ancestors: &[String], image_origins: &[String]) -> Self {
-        let mut policy = POLICY.to_owned();
-        add(&mut policy, IMAGES, image_origins);
-        add(&mut policy, ANCESTORS, frame_ancestors);
-        let policy = HeaderValue::from_str(&policy).expect("added origins are valid in a header");
-        Page { policy }
+        let any_image = ["https:".to_owned()];
+        let policy_of = |extra: &str, images: &[String]| {
+            let mut policy = format!("{POLICY}{extra}");
+            add(&mut policy, IMAGES, images);
+            add(&mut policy, ANCESTORS, frame_ancestors);
+            HeaderValue::from_str(&policy).expect("added origins are valid in a header")
+        };
+        Page { policy: policy_of("", image_origins), themed: policy_of(THEMES, &any_image) }
     }
 
     /// Serves a file of the page, or answers 404. Fallback of the public routes.
@@ -66,9 +76,10 @@ impl Page {
         let Some(found) = public.flatten() else {
             return ApiError::new(Code::NotFound, "no such resource; the page is at /").into_response();
         };
+        let policy = if path.starts_with(OVERLAY) { self.themed } else { self.policy };
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(web_files::content_type(path))),
-            (header::CONTENT_SECURITY_POLICY, self.policy),
+            (header::CONTENT_SECURITY_POLICY, policy),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -140,6 +151,17 @@ mod tests {
         assert_eq!(answer.status(), 308);
         assert_eq!(answer.headers()[header::LOCATION], "/overlay/?room=demo&max=5");
         assert_eq!(page("/overlay/?room=demo").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn overlay_alone_takes_style_sheets_of_a_mixer_and_no_scripts() {
+        let page = |uri| Page::new(&[], &[]).serve(Method::GET, Uri::from_static(uri));
+        let policy = page("/overlay/?room=demo").await.headers()[header::CONTENT_SECURITY_POLICY].clone();
+        let policy = policy.to_str().expect("ASCII");
+        assert!(policy.contains("default-src 'self'") && !policy.contains("script-src"), "{policy}");
+        assert!(policy.contains("style-src 'self' 'unsafe-inline' https:"), "{policy}");
+        assert!(policy.ends_with("img-src 'self' data: https:; frame-ancestors 'self'"), "{policy}");
+        assert!(!policy_with(&[]).await.contains("unsafe"));
     }
 
     #[tokio::test]
