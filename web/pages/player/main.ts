@@ -11,7 +11,8 @@ import { List } from './chat/list.ts';
 import { Pin } from './chat/pin.ts';
 import { Rules } from './chat/rules.ts';
 import { PollPanel } from './chat/poll.ts';
-import { join, readBody, readPoll, readVotes, type Body, type Post, type RoomView, type Signal, type Style } from '@barrage/client';
+import { join, type Body, type Post, type RoomView, type Signal, type Style } from '@barrage/client';
+import { readBody, readPoll, readVotes } from '@barrage/client/read';
 import { Sampled } from './chat/sampled.ts';
 import { Scene } from './stage/scene.ts';
 import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
@@ -98,10 +99,10 @@ room.on('loss', ({ kind, count: lost }) => {
   if (kind === 'gone') list.say('gone');
   else list.leftOut(lost);
 });
-room.on('notice', ({ body }) => {
-  if (body.type !== 'signal') return;
-  if (body.text !== undefined) list.quote(body.text);
-  showSignal(body, null);
+room.on('notice', ({ body, raw }) => {
+  const text = (raw as { text?: unknown } | null)?.text;
+  if (typeof text === 'string') list.quote(text);
+  if (body?.type === 'signal') showSignal(body, null);
 });
 
 function originOf(user: string): 'own' | 'other' {

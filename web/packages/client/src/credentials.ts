@@ -1,9 +1,9 @@
 // The sign-in of one room: a token from the caller's function, which is called before every connect; a
 // guest's token; or none.
 
-import { type Guest } from './guest.ts';
+import { Failure } from './failure.ts';
+import type { Guest, GuestOptions } from './guest.ts';
 import { type Host } from './host.ts';
-import { type Refusal } from './protocol/frames.ts';
 
 /** Longest wait for the caller's function. */
 const TOKEN_WAIT_MS = 15_000;
@@ -15,9 +15,6 @@ const REFUSALS_MAX = 5;
  * answer comes too late.
  */
 export type TokenSource = (ask: { signal: AbortSignal }) => string | null | Promise<string | null>;
-
-/** The caller's function threw, took too long, or returned something else than a token. */
-export class TokenFailed extends Error {}
 
 export interface Claims {
   sub?: string;
@@ -37,11 +34,12 @@ export class Credentials {
   #asking: Promise<void> | null = null;
   #refused: string | null = null;
   #refusals = 0;
+  #guest: Guest | null = null;
 
   constructor(
     private readonly host: Host,
     private readonly source: TokenSource | null,
-    private readonly guest: Guest,
+    private readonly guest: GuestOptions = {},
   ) {}
 
   get kind(): 'token' | 'guest' | 'anonymous' {
@@ -50,14 +48,14 @@ export class Credentials {
   }
 
   get name(): string {
-    return this.#claims.name ?? (this.source ? this.#claims.sub : undefined) ?? this.guest.name;
+    return this.#claims.name ?? (this.source ? this.#claims.sub : undefined) ?? this.#guest?.name ?? '';
   }
 
   get role(): string {
     return this.#claims.role ?? 'viewer';
   }
 
-  /** Asks for the token of the next connect. Rejects with `TokenFailed`; two calls at once share one answer. */
+  /** Asks for the token of the next connect. Rejects where the caller's function has none; two calls at once share one answer. */
   fetch(): Promise<void> {
     this.#asking ??= this.#fetch().finally(() => {
       this.#asking = null;
@@ -76,7 +74,7 @@ export class Credentials {
     this.#refusals += 1;
     // The server makes a guest's token anew, so that it counts as another one.
     this.#refused = this.source ? this.token : null;
-    if (this.source === null) this.guest.forget();
+    if (this.source === null) this.#guest?.forget();
     return this.token !== null && this.#refusals < REFUSALS_MAX;
   }
 
@@ -94,17 +92,23 @@ export class Credentials {
   /** Asks for another token, because an uplink refused this one. Returns whether there is one. */
   async renew(): Promise<boolean> {
     const before = this.token;
-    if (this.source === null) this.guest.forget();
+    if (this.source === null) this.#guest?.forget();
     await this.fetch();
     return this.token !== null && this.token !== before;
   }
 
   async #fetch(): Promise<void> {
-    const token = this.source ? await this.#call(this.source) : await this.guest.token();
+    const token = this.source ? await this.#call(this.source) : await this.#ofGuest();
     this.token = token;
     this.isKnown = true;
     this.#claims = token === null ? {} : claimsOf(token);
     this.user = this.#claims.sub ?? (token === null ? null : this.user);
+  }
+
+  async #ofGuest(): Promise<string | null> {
+    const { Guest } = await import('./guest.ts');
+    this.#guest ??= new Guest(this.host, this.guest);
+    return this.#guest.token();
   }
 
   async #call(source: TokenSource): Promise<string | null> {
@@ -114,7 +118,7 @@ export class Credentials {
       if (token === null || typeof token === 'string') return token || null;
       throw new TypeError(`token() returned ${typeof token}`);
     } catch (error) {
-      throw new TokenFailed(error instanceof Error ? error.message : String(error));
+      throw new Failure('token', error instanceof Error ? error.message : String(error));
     } finally {
       done();
     }
@@ -130,9 +134,4 @@ export function claimsOf(token: string): Claims {
   } catch {
     return {};
   }
-}
-
-/** Refusal for a token that the caller's function did not give. */
-export function tokenRefusal(error: Error): Refusal {
-  return { code: 'token', message: error.message };
 }

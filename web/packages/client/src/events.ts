@@ -1,7 +1,9 @@
 // Events of a room.
 
-import { type LossKind, type State } from './downlink/connection_events.ts';
-import { type Body, type Hello, type Poll, type Pulse, type SuperChat } from './protocol/frames.ts';
+import { type State } from './downlink/states.ts';
+import { type Body, type SuperChat } from './protocol/bodies.ts';
+import { type Hello } from './protocol/frames.ts';
+import { type Poll, type Pulse } from './protocol/pulse.ts';
 import { type RoomSettings } from './protocol/state.ts';
 
 /** A message of the room, at its position. */
@@ -20,15 +22,21 @@ export interface RoomBatch {
 
 /** Chat that did not arrive. `count` is 0 where the number is not known. */
 export interface Loss {
-  /** `hidden`: the page was in the background, and chat was counted instead of shown. */
-  kind: LossKind | 'hidden';
+  /**
+   * `left_out`: the server dropped chat under load. `skipped`: a repair or a resume left chat out. `gone`: the
+   * server no longer has the range. `hidden`: the page was in the background, and chat was counted.
+   */
+  kind: 'left_out' | 'skipped' | 'gone' | 'hidden';
   count: number;
 }
 
 /** A message for this user alone. The client has acknowledged it. */
 export interface RoomNotice {
   sequence: number;
-  body: Body;
+  /** Null for a type that this client does not know. */
+  body: Body | null;
+  /** Body as the server sent it. */
+  raw: unknown;
 }
 
 /** A super chat that is on top until `until_ms`. */

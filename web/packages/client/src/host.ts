@@ -1,6 +1,9 @@
 // Surroundings of one room: the network, the storage, and what they report. Everything here may be
 // injected, so that the client runs in pages, workers, Node.js and programs with a network of their own.
 
+import { Failure } from './failure.ts';
+import type * as Later from './later.ts';
+
 /** Storage of a browser, or an object with its three methods. */
 export interface Store {
   getItem(key: string): string | null;
@@ -50,8 +53,8 @@ interface Surroundings {
   navigator?: { readonly connection?: Emitter & { readonly type?: string } };
 }
 
-/** A request got no answer in time, or its room was closed. */
-export class NoAnswer extends Error {}
+/** Wait before a part of the client is loaded again that the network did not bring. */
+const LOAD_AGAIN_MS = 5_000;
 
 export class Host {
   readonly WebSocket: SocketMaker | null;
@@ -61,6 +64,7 @@ export class Host {
   #storage: Store | null | undefined;
   #removers = new Set<() => void>();
   #closed = false;
+  #later: Promise<typeof Later> | null = null;
 
   constructor(
     /** Base URLs of entry, the first one before the others. */
@@ -111,7 +115,7 @@ export class Host {
     const abort = new AbortController();
     let fail: () => void = () => undefined;
     const failed = new Promise<never>((_, reject) => {
-      fail = () => reject(new NoAnswer('no answer in time'));
+      fail = () => reject(new Failure('network', 'no answer in time'));
     });
     // A caller that has its answer does not look at the deadline any more.
     failed.catch(() => undefined);
@@ -181,11 +185,30 @@ export class Host {
     return surroundings().navigator?.connection?.type ?? null;
   }
 
+  /**
+   * Loads the part of the client that a connection needs behind its start, and tries again until it is there.
+   * Rejects when the room is closed before.
+   */
+  later(): Promise<typeof Later> {
+    this.#later ??= this.#load();
+    return this.#later;
+  }
+
   /** Aborts all requests and removes all listeners. */
   close(): void {
     this.#closed = true;
     for (const remove of [...this.#removers]) remove();
     this.#removers.clear();
+  }
+
+  async #load(): Promise<typeof Later> {
+    for (;;) {
+      try {
+        return await import('./later.ts');
+      } catch {
+        await this.sleep(LOAD_AGAIN_MS);
+      }
+    }
   }
 
   #listen(target: Partial<Emitter> | undefined, type: string, listener: (() => void) | undefined): void {

@@ -5,31 +5,26 @@ export { type TokenSource } from './credentials.ts';
 export { type GuestOptions } from './guest.ts';
 export { type Fetch, type HostOptions, type Socket, type SocketMaker, type Store } from './host.ts';
 export { type Transport } from './downlink/channel.ts';
-export { type LossKind, type Reason, type State, type Where } from './downlink/connection_events.ts';
+export { type Reason, type State, type Where } from './downlink/states.ts';
 export { type Loss, type OpenSuperChat, type RoomBatch, type RoomEvents, type RoomMessage, type RoomNotice, type RoomView } from './events.ts';
-export { type RoomSettings, type RoomState } from './protocol/state.ts';
+export { type RoomSettings } from './protocol/state.ts';
+export { type Hello } from './protocol/frames.ts';
+export { type Poll, type PollCounts, type Pulse } from './protocol/pulse.ts';
 export {
-  readBody,
-  readPoll,
-  readVotes,
   type Attrs,
   type Body,
   type Chat,
   type Custom,
   type EmoteRange,
   type Gift,
-  type Hello,
   type Mode,
-  type Poll,
-  type PollCounts,
-  type Pulse,
   type Role,
   type Signal,
   type Size,
   type Style,
   type SuperChat,
   type Written,
-} from './protocol/frames.ts';
+} from './protocol/bodies.ts';
 export {
   type Acted,
   type Action,

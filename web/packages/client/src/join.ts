@@ -2,22 +2,18 @@
 
 import { Credentials, type TokenSource } from './credentials.ts';
 import { Connection } from './downlink/connection.ts';
-import { type LossKind, type State } from './downlink/connection_events.ts';
+import { type State } from './downlink/states.ts';
 import { Emitter } from './emitter.ts';
 import { Entry } from './entry/entry.ts';
-import { type OpenSuperChat, type RoomBatch, type RoomEvents, type RoomMessage, type RoomView } from './events.ts';
-import { Guest, type GuestOptions } from './guest.ts';
-import { Keeper } from './heartbeat/keeper.ts';
+import { type RoomBatch, type RoomEvents, type RoomView } from './events.ts';
+import type { GuestOptions } from './guest.ts';
+import { Heart } from './heartbeat/heart.ts';
 import { Host, type HostOptions } from './host.ts';
-import { readBody, readPoll, readPulse, type BatchMessage, type Body, type Hello, type Signal } from './protocol/frames.ts';
-import { merge, type RoomState } from './protocol/state.ts';
+import type { Sink } from './inbox.ts';
 import { Reader } from './reader.ts';
 import { type Acted, type Action, type Call, type Called, type Emote, type History, type HistoryQuery } from './uplink/requests.ts';
 import { type Post, type Refused, type Report, type Reported, type Sent, type Voted } from './uplink/requests.ts';
 import type { Uplink } from './uplink/uplink.ts';
-
-/** Time in the background after which chat is counted instead of delivered. */
-const HIDDEN_MS = 30_000;
 
 export interface JoinOptions extends HostOptions {
   /** Base URLs of entry, in the order to ask. Default: the origin of the page. */
@@ -43,20 +39,15 @@ export class Room implements AsyncIterable<RoomBatch> {
   #host: Host;
   #credentials: Credentials;
   #entry: Entry;
-  #keeper: Keeper;
+  #heart: Heart;
   #connection: Connection;
   #uplink: Promise<Uplink> | null = null;
   #emitter = new Emitter<RoomEvents>();
   #readers = new Set<Reader>();
   #state: State = { kind: 'connecting', sinceMs: Date.now(), reason: { code: 'start', message: '' } };
-  #merged: RoomState = {};
-  #view: RoomView = viewOf({});
+  #view: RoomView = { settings: {}, pinned: null, poll: null, attributes: {}, super_chats: [] };
   #role: string | null = null;
   #online: number | null = null;
-  #countsHidden: boolean;
-  /** Time at which the page went to the background; null while it is shown. */
-  #hiddenAtMs: number | null = null;
-  #hiddenCount = 0;
 
   /** Use `join`. */
   constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions) {
@@ -65,25 +56,15 @@ export class Room implements AsyncIterable<RoomBatch> {
     if (entries.length === 0) throw new TypeError('join() needs `entry` outside of a page');
     this.#room = room;
     this.#host = new Host(entries.map((url) => new URL(url, here).href.replace(/\/+$/, '')), host, platform);
-    this.#credentials = new Credentials(this.#host, token ?? null, new Guest(this.#host, guest));
-    this.#keeper = new Keeper(this.#host);
-    this.#entry = new Entry(this.#host, room, (carrier, region) => this.#keeper.placed(carrier, region));
-    this.#countsHidden = background === 'counts';
-    this.#connection = new Connection(this.#host, this.#credentials, this.#entry, this.#keeper, {
+    this.#credentials = new Credentials(this.#host, token ?? null, guest);
+    this.#heart = new Heart(this.#host);
+    this.#entry = new Entry(this.#host, room, (carrier, region) => this.#heart.placed(carrier, region));
+    this.#connection = new Connection(this.#host, this.#credentials, this.#entry, room, this.#heart, {
       state: (state) => this.#enter(state),
-      hello: (hello) => this.#hello(hello),
-      roomState: (state) => this.#merge(state),
-      messages: (messages) => this.#take(messages),
-      pulse: (pulse) => {
-        const read = readPulse(pulse);
-        if (read.online !== undefined) this.#online = read.online;
-        this.#emitter.emit('pulse', read);
-      },
-      lost: (kind, count) => this.#lost(kind, count),
-      notice: (sequence, raw) => this.#notice(sequence, raw),
+      inbox: ({ Inbox }) => new Inbox(this.#host, this.#sink, background),
     });
-    this.#host.watch({ shown: () => this.#shown() });
-    this.#shown();
+    // It arrives while entry is asked.
+    this.#host.later().catch(() => undefined);
     // The caller adds its listeners first.
     queueMicrotask(() => {
       if (!this.#host.closed) this.#connection.start();
@@ -140,7 +121,7 @@ export class Room implements AsyncIterable<RoomBatch> {
   /** Sends a message. Never rejects: the outcome is a value. */
   async send(post: Post): Promise<Sent> {
     // The user waits to see the message, so a silent connection must show that it works.
-    this.#keeper.posted();
+    this.#heart.posted();
     return this.#ask((uplink) => uplink.send(post), (refused) => ({ ...refused, id: post.id ?? '' }));
   }
 
@@ -187,17 +168,17 @@ export class Room implements AsyncIterable<RoomBatch> {
   /** Leaves the room for good: ends the connection, all requests, all loops, and removes all listeners. */
   close(): void {
     if (this.#host.closed) return;
-    this.#connection.close();
     this.#host.close();
-    this.#keeper.close();
-    const reason = { code: 'closed', message: 'the caller closed the room' };
+    this.#connection.close();
+    this.#heart.close();
+    const reason = { code: 'closed', message: '' };
     this.#enter({ kind: 'ended', ...reason, sinceMs: Date.now(), reason });
     for (const reader of [...this.#readers]) reader.end();
     this.#emitter.clear();
   }
 
   async #ask<Answer>(request: (uplink: Uplink) => Promise<Answer>, refused: (refused: Refused) => Answer): Promise<Answer> {
-    if (this.#host.closed) return refused({ kind: 'refused', code: 'closed', message: 'the room is closed' });
+    if (this.#host.closed) return refused({ kind: 'refused', code: 'closed', message: '' });
     try {
       this.#uplink ??= this.#load();
       return await request(await this.#uplink);
@@ -217,92 +198,25 @@ export class Room implements AsyncIterable<RoomBatch> {
     this.#emitter.emit('state', state);
   }
 
-  #hello(hello: Hello): void {
-    if (hello.online !== null) this.#online = hello.online;
-    this.#merge(hello.state);
-    this.#emitter.emit('hello', hello);
+  /** What the inbox sees of this room. */
+  get #sink(): Sink {
+    const credentials = this.#credentials;
+    return {
+      get user() {
+        return credentials.user;
+      },
+      emit: (type, event) => {
+        this.#emitter.emit(type, event);
+        if (type === 'batch') for (const reader of this.#readers) reader.push(event as RoomBatch);
+      },
+      know: ({ view, online, role }) => {
+        this.#view = view ?? this.#view;
+        this.#online = online ?? this.#online;
+        this.#role = role ?? this.#role;
+      },
+      send: (frame) => this.#connection.send(frame),
+      abandon: () => this.#connection.abandon(),
+      kickedUntil: (untilMs) => this.#connection.kickedUntil(untilMs),
+    };
   }
-
-  #merge(state: unknown): void {
-    if (!merge(this.#merged, state)) return;
-    this.#view = viewOf(this.#merged);
-    this.#emitter.emit('roomState', this.#view);
-  }
-
-  #take(arrived: BatchMessage[]): void {
-    const messages: RoomMessage[] = [];
-    let hidden = 0;
-    for (const { sequence, class: group, body: raw } of arrived) {
-      const body = readBody(raw);
-      if (!body) continue;
-      if (body.type === 'signal') this.#signal(body);
-      if (group === 'chat' && this.#isCounting) hidden += 1;
-      else messages.push({ sequence, class: group, body });
-    }
-    this.#hiddenCount += hidden;
-    if (messages.length === 0) return;
-    const batch = { messages, missed: 0 };
-    this.#emitter.emit('batch', batch);
-    for (const reader of this.#readers) reader.push(batch);
-  }
-
-  #notice(sequence: number, raw: unknown): void {
-    const body = readBody(raw);
-    if (!body) return;
-    if (body.type === 'signal') this.#signal(body);
-    this.#emitter.emit('notice', { sequence, body });
-  }
-
-  /** Takes what a signal says about this viewer and the room. */
-  #signal(signal: Signal): void {
-    this.#merge(signal.state);
-    if (this.user === null || signal.user !== this.user) return;
-    if (signal.signal === 'kick') this.#connection.kickedUntil(signal.until_ms ?? Infinity);
-    if (signal.signal === 'role') this.#role = signal.role ?? null;
-  }
-
-  #lost(kind: LossKind, count: number): void {
-    this.#emitter.emit('loss', { kind, count });
-  }
-
-  get #isCounting(): boolean {
-    return this.#countsHidden && this.#hiddenAtMs !== null && Date.now() - this.#hiddenAtMs >= HIDDEN_MS;
-  }
-
-  #shown(): void {
-    if (this.#host.hidden) {
-      this.#hiddenAtMs ??= Date.now();
-      return;
-    }
-    this.#hiddenAtMs = null;
-    const count = this.#hiddenCount;
-    this.#hiddenCount = 0;
-    if (count > 0) this.#emitter.emit('loss', { kind: 'hidden', count });
-  }
-}
-
-function viewOf(state: RoomState): RoomView {
-  const pinned = state.pinned?.value;
-  const body: Body | null = readBody(pinned?.message);
-  return {
-    settings: state.settings?.value ?? {},
-    pinned: pinned && body ? { sequence: pinned.sequence, body } : null,
-    poll: readPoll(state.poll?.value),
-    attributes: valuesOf(state.attributes?.entries),
-    super_chats: Object.values(valuesOf(state.super_chats?.entries)).flatMap(readSuperChat),
-  };
-}
-
-function readSuperChat(value: unknown): OpenSuperChat[] {
-  const { sequence, until_ms, message, read } = (value ?? {}) as Record<string, unknown>;
-  const body = readBody(message);
-  if (typeof sequence !== 'number' || typeof until_ms !== 'number' || body?.type !== 'super_chat') return [];
-  return [{ sequence, until_ms, body, read: read === true }];
-}
-
-/** Returns the values that are there. A key may be `__proto__`, so the object has no prototype. */
-function valuesOf<T>(entries: Record<string, { value?: T }> = {}): Record<string, T> {
-  const values = Object.create(null) as Record<string, T>;
-  for (const [key, { value }] of Object.entries(entries)) if (value !== undefined) values[key] = value;
-  return values;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { readBody } from '../src/protocol/frames.ts';
+import { readBody } from '../src/protocol/bodies.ts';
 
 test('a custom event keeps its type, id and data', () => {
   const body = { type: 'event', event: 'shop.card', id: 'e-1', data: { item: '42' }, at_ms: 7 };

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { beforeEach, test } from 'vitest';
 import { Link } from '../src/downlink/link.ts';
 import * as facts from '../src/facts.ts';
-import { Keeper } from '../src/heartbeat/keeper.ts';
+import { Heart } from '../src/heartbeat/heart.ts';
 import { host } from './surroundings.mjs';
 
 let sockets;
@@ -49,10 +49,10 @@ function link(protocol) {
   const frames = [];
   const of = host({ WebSocket: Socket });
   const events = { frame: (_, frame) => frames.push(frame.type), closed: (_, code) => closed.push(code) };
-  const one = new Link({ host: of, keeper: new Keeper(of), url: 'ws://a/ws', join: { token: null, after: 3 }, events });
+  const one = new Link({ host: of, heart: new Heart(of), url: 'ws://a/ws', join: { token: null, after: 3 }, events });
   const socket = sockets.at(-1);
   socket.open(protocol);
-  return { one, socket, closed, frames };
+  return { one, socket, closed, frames, ready: of.later() };
 }
 
 async function until(holds) {
@@ -86,7 +86,8 @@ test('a server of version 1.1 gets the facts', async () => {
 });
 
 test('a probe that has no answer abandons the link, and one with its pong does not', async () => {
-  const { one, socket, closed, frames } = link('barrage.v1.1.json');
+  const { one, socket, closed, frames, ready } = link('barrage.v1.1.json');
+  await ready;
   socket.receive(hello);
   await until(() => frames.includes('hello'));
   one.probe();

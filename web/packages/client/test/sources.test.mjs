@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, beforeEach, test } from 'vitest';
 import { Entry } from '../src/entry/entry.ts';
+import { judge } from '../src/entry/answer.ts';
 import * as pure from '../src/entry/sources.ts';
 import { Route } from '../src/uplink/route.ts';
 import { host } from './surroundings.mjs';
@@ -39,6 +40,8 @@ async function fetch(url, options) {
 }
 
 const surroundings = (others = []) => host({ entries: ['https://page.example', ...others], fetch, stored });
+/** Waits until an answer is stored, which is no part of a connect. */
+const isStored = () => surroundings().later();
 const entryOf = (room = 'demo', others = []) => new Entry(surroundings(others), room);
 
 beforeEach(() => {
@@ -71,7 +74,7 @@ test('the order of sources is that of the shared vectors', () => {
 test('verdicts on answers are those of the shared vectors', () => {
   assert.ok(vectors.answers.length >= 20);
   for (const { name, now_ms, status, purpose, body, verdict } of vectors.answers) {
-    assert.equal(pure.judge(status, body, purpose, now_ms).kind, verdict, name);
+    assert.equal(judge(status, body, purpose, now_ms).kind, verdict, name);
   }
 });
 
@@ -93,6 +96,7 @@ test('a silent entry does not delay the next one for its whole timeout', async (
 test('a page connects by the stored answer when every entry is dead, in another room too', async () => {
   servers.set('https://page.example', answer({ ticket: { token: 'once', wait_ms: 1 }, entries: ['https://live-3.example'] }));
   await entryOf().gateways();
+  await isStored();
   servers.clear();
   asked = [];
   const later = await entryOf('other').gateways();
@@ -129,6 +133,7 @@ test('an answer that is too old is used only when nothing else answers', async (
   servers.set('https://page.example', answer({ issued_ms: old })).set('https://live-2.example', answer({ issued_ms: Date.now(), uplinks: ['https://new.example'] }));
   const both = entryOf('demo', ['https://live-2.example']);
   await both.gateways();
+  await isStored();
   assert.deepEqual(await both.uplinks(), ['https://new.example']);
   stored.clear();
   servers.delete('https://live-2.example');

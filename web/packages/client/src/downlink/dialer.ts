@@ -1,143 +1,113 @@
-// Opens channels as the ladder says: a round over the transports for a connect or a move, and one
-// transport beside the channel that carries for a probe.
+// Opens channels: WebSockets first, and, from the first failure of one on, as the ladder of transports says.
 
-import { type Dial, type Endpoint, type Join, type Transport, TRANSPORTS } from './channel.ts';
-import { Ladder } from '../ladder/ladder.ts';
-import { type Keeper } from '../heartbeat/keeper.ts';
+import { type Dial, type Endpoint, type Join } from './channel.ts';
+import { type Heart } from '../heartbeat/heart.ts';
 import { type Host } from '../host.ts';
 import { Link } from './link.ts';
-import { Loaded } from './loaded.ts';
 import { Opening, type Outcome, type Plan } from './opening.ts';
-import { ladderNow, Round } from '../ladder/round.ts';
+import type { Noted, Rungs } from './rungs.ts';
+import { Targets } from './targets.ts';
 
-/** Endpoints of one transport that a round tries. */
-const ENDPOINTS_MAX = 2;
-/** The second endpoint is tried only after a failure that came within this time. */
-const QUICK_MS = 2_000;
+/** Events to keep for a ladder that is not loaded yet. Older ones change nothing in it. */
+const NOTED_MAX = 32;
 
 export class Dialer {
-  #ladder = new Ladder<Transport>(TRANSPORTS);
+  #rungs: Rungs | null = null;
+  #noted: Noted[] = [];
 
   constructor(
     private readonly host: Host,
-    private readonly keeper: Keeper,
+    private readonly heart: Heart,
     private readonly join: () => Join,
   ) {}
 
   /** Opens a channel to one of the endpoints. `rotation` is the number of failed attempts before. */
   open(endpoints: readonly Endpoint[], rotation: number, outcome: Outcome): Opening {
-    return this.#begin(new ConnectPlan(new Round(this.#ladder), endpoints, rotation), outcome);
+    const plan = this.#rungs?.plan(endpoints, rotation, null) ?? new FirstPlan(this, endpoints, rotation);
+    return this.#begin(plan, outcome);
   }
 
   /** Milliseconds until a probe is due; null when none is planned. */
   get probeInMs(): number | null {
-    const due = this.#ladder.dueMs;
-    return due === null ? null : Math.max(due - ladderNow(), 0);
+    return this.#rungs?.probeInMs ?? null;
   }
 
   /** Opens a better transport, if the ladder plans one now. */
   probe(endpoints: readonly Endpoint[], outcome: Outcome): Opening | null {
-    const [action] = this.#ladder.step(ladderNow(), Math.random(), { type: 'tick' });
-    if (action?.type !== 'probe') return null;
-    return this.#begin(new ProbePlan(this.#ladder, action.rung, endpoints), outcome);
+    const plan = this.#rungs?.probe(endpoints);
+    return plan ? this.#begin(plan, outcome) : null;
   }
 
   /** Reports the end of the channel that carried. */
   ended(cause: 'lost' | 'closed'): void {
-    this.#ladder.step(ladderNow(), Math.random(), { type: 'ended', cause });
+    this.note({ type: 'ended', cause });
+    // The ladder counts connections that do not last.
+    if (cause === 'lost') this.rungs().catch(() => undefined);
   }
 
   networkChanged(): void {
-    this.#ladder.step(ladderNow(), Math.random(), { type: 'network_changed' });
+    this.note({ type: 'network_changed' });
+  }
+
+  note(event: Noted['event']): void {
+    const noted = { atMs: Math.floor(performance.now()), event };
+    if (this.#rungs) this.#rungs.note(noted);
+    else this.#noted = [...this.#noted, noted].slice(-NOTED_MAX);
+  }
+
+  /** Loads the ladder. */
+  async rungs(): Promise<Rungs> {
+    const { Rungs } = await import('./rungs.ts');
+    this.#rungs ??= new Rungs(this.#noted);
+    this.#noted = [];
+    return this.#rungs;
   }
 
   #begin(plan: Plan, outcome: Outcome): Opening {
-    const { host, keeper } = this;
+    const { host, heart } = this;
     const dial = ({ transport, url }: Endpoint, events: Dial['events']) => {
-      const all = { host, keeper, url, join: this.join(), events };
-      return transport === 'ws' ? new Link(all) : new Loaded(transport, all);
+      const all = { host, heart, url, join: this.join(), events };
+      if (transport === 'ws') return new Link(all);
+      // Plans without the ladder name WebSockets alone.
+      return this.#rungs!.dial(transport, all);
     };
     const opening = new Opening(plan, dial, outcome);
-    opening.start();
+    void opening.start();
     return opening;
   }
 }
 
-/** Endpoints of one transport, in turn. */
-class Targets {
-  #left: Endpoint[];
-  #began = performance.now();
-
-  constructor(endpoints: readonly Endpoint[], transport: Transport, rotation: number) {
-    const list = endpoints.filter((endpoint) => endpoint.transport === transport);
-    const first = list.length === 0 ? 0 : rotation % list.length;
-    this.#left = [...list.slice(first), ...list.slice(0, first)].slice(0, ENDPOINTS_MAX);
-  }
-
-  next(): Endpoint | null {
-    const isQuick = performance.now() - this.#began < QUICK_MS;
-    this.#began = performance.now();
-    return isQuick ? (this.#left.shift() ?? null) : null;
-  }
-}
-
-class ConnectPlan implements Plan {
-  #rung: Transport | null = null;
-  #targets: Targets | null = null;
+/** Tries WebSockets; where none opens, loads the ladder and goes on below them. */
+class FirstPlan implements Plan {
+  #targets: Targets;
+  #next: Plan | null = null;
 
   constructor(
-    private readonly round: Round<Transport>,
+    private readonly dialer: Dialer,
     private readonly endpoints: readonly Endpoint[],
     private readonly rotation: number,
-  ) {}
-
-  first(): Endpoint | null {
-    return this.#on(this.round.connect([...new Set(this.endpoints.map((endpoint) => endpoint.transport))]));
-  }
-
-  failed(cause: 'blocked' | 'refused'): Endpoint | null {
-    // A page cannot see why a WebSocket was refused, so a refusal elsewhere shows nothing about it.
-    if (cause === 'refused' || this.#rung === null) return null;
-    return this.#targets?.next() ?? this.#on(this.round.blocked(this.#rung));
-  }
-
-  opened(): void {
-    if (this.#rung) this.round.reached(this.#rung, 'opened');
-  }
-
-  #on(rung: Transport | null): Endpoint | null {
-    this.#rung = rung;
-    if (rung === null) return null;
-    this.#targets = new Targets(this.endpoints, rung, this.rotation);
-    return this.#targets.next();
-  }
-}
-
-class ProbePlan implements Plan {
-  #targets: Targets;
-
-  constructor(
-    private readonly ladder: Ladder<Transport>,
-    private readonly rung: Transport,
-    endpoints: readonly Endpoint[],
   ) {
-    this.#targets = new Targets(endpoints, rung, 0);
+    this.#targets = new Targets(endpoints, 'ws', rotation);
   }
 
-  first(): Endpoint | null {
-    const target = this.#targets.next();
-    // Without an endpoint nothing shows whether the network passes this transport.
-    if (!target) this.failed('refused');
-    return target;
+  first(): Endpoint | null | Promise<Endpoint | null> {
+    return this.#targets.next() ?? this.#below();
   }
 
-  failed(cause: 'blocked' | 'refused'): Endpoint | null {
-    const target = cause === 'blocked' ? this.#targets.next() : null;
-    if (!target) this.ladder.step(ladderNow(), Math.random(), { type: 'failed', rung: this.rung, cause });
-    return target;
+  failed(cause: 'blocked' | 'refused'): Endpoint | null | Promise<Endpoint | null> {
+    if (this.#next) return this.#next.failed(cause);
+    return cause === 'refused' ? null : this.first();
   }
 
   opened(): void {
-    this.ladder.step(ladderNow(), Math.random(), { type: 'opened', rung: this.rung });
+    if (this.#next) return this.#next.opened();
+    this.dialer.note({ type: 'connect', offered: [...new Set(this.endpoints.map((endpoint) => endpoint.transport))] });
+    this.dialer.note({ type: 'opened', rung: 'ws' });
+  }
+
+  async #below(): Promise<Endpoint | null> {
+    const rungs = await this.dialer.rungs();
+    this.#next = rungs.plan(this.endpoints, this.rotation, 'ws');
+    return this.#next.first();
   }
 }

@@ -1,7 +1,8 @@
 // Event stream over `fetch`, for networks that break WebSockets. An `EventSource` could not send the
 // token in a header.
 
-import { closeOf, type Dial } from './channel.ts';
+import { type Dial } from './channel.ts';
+import { closeOf } from './refusals.ts';
 import { clientFacts } from '../facts.ts';
 import { ANSWER_WAIT_MS, HttpChannel } from './http_channel.ts';
 import { CLOSE_ABNORMAL, readFrame } from '../protocol/frames.ts';

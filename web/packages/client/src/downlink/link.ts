@@ -3,7 +3,8 @@
 
 import { type Channel, type Dial } from './channel.ts';
 import { clientFacts } from '../facts.ts';
-import { NoAnswer, type Socket } from '../host.ts';
+import { Failure } from '../failure.ts';
+import { type Socket } from '../host.ts';
 import { CLOSE_ABNORMAL, readFrame, type ClientFrame } from '../protocol/frames.ts';
 
 /** State of a WebSocket that is open, by its standard. */
@@ -30,7 +31,7 @@ export class Link implements Channel {
   /** Throws where the platform refuses to open a WebSocket. */
   constructor(dial: Dial) {
     const { host, url, join } = dial;
-    if (!host.WebSocket) throw new NoAnswer('no WebSocket');
+    if (!host.WebSocket) throw new Failure('network', 'no WebSocket');
     this.#dial = dial;
     const encodings = host.inflates ? ['deflate', 'json'] : ['json'];
     const protocols = [VERSION_1_1, 'barrage.v1.'].flatMap((version) => encodings.map((encoding) => version + encoding));
@@ -53,7 +54,7 @@ export class Link implements Channel {
 
   send(frame: ClientFrame): void {
     this.#write(frame);
-    this.#dial.keeper.sent(this);
+    this.#dial.heart.sent(this);
   }
 
   /** Sends a heartbeat, which does not count as a frame that could take one along. */
@@ -63,7 +64,7 @@ export class Link implements Channel {
 
   /** Checks with a ping whether the gateway still answers. */
   probe(): void {
-    this.#dial.keeper.examine();
+    this.#dial.heart.examine();
   }
 
   /** Closes the link without a `closed` call. */
@@ -82,7 +83,7 @@ export class Link implements Channel {
   }
 
   #enqueue(data: string | ArrayBuffer): void {
-    this.#dial.keeper.received(this);
+    this.#dial.heart.received(this);
     this.#unread += 1;
     if (this.#unread > UNREAD_MAX) return this.abandon();
     // One queue for both kinds: a text frame must not overtake a compressed one.
@@ -115,16 +116,16 @@ export class Link implements Channel {
     if (frame.type === 'hello') {
       this.joinedAt = performance.now();
       clearTimeout(this.#deadline);
-      this.#dial.keeper.attach(this, frame);
+      this.#dial.heart.attach(this, frame);
     }
-    if (frame.type === 'pong') this.#dial.keeper.pong(this, frame);
+    if (frame.type === 'pong') this.#dial.heart.pong(this, frame);
     this.#dial.events.frame(this, frame);
   }
 
   #stop(hasFailed: boolean): void {
     this.#done = true;
     clearTimeout(this.#deadline);
-    this.#dial.keeper.detach(this, hasFailed);
+    this.#dial.heart.detach(this, hasFailed);
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
   }
 

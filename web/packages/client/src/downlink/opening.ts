@@ -5,8 +5,8 @@ import { CLOSE_ABNORMAL, CLOSE_PROTOCOL_MIN, type Hello, type Refusal, type Serv
 
 /** Endpoints to try, in an order that depends on the failures. */
 export interface Plan {
-  first(): Endpoint | null;
-  failed(cause: 'blocked' | 'refused'): Endpoint | null;
+  first(): Endpoint | null | Promise<Endpoint | null>;
+  failed(cause: 'blocked' | 'refused'): Endpoint | null | Promise<Endpoint | null>;
   opened(): void;
 }
 
@@ -27,11 +27,9 @@ export class Opening {
     private readonly outcome: Outcome,
   ) {}
 
-  start(): void {
-    // Without an endpoint the caller hears of the failure after it has this value.
-    const first = this.plan.first();
-    if (first) this.#try(first);
-    else queueMicrotask(() => this.#fail(CLOSE_ABNORMAL));
+  /** The caller hears of a failure after it has this value. */
+  async start(): Promise<void> {
+    await this.#go(() => this.plan.first(), CLOSE_ABNORMAL);
   }
 
   /** Drops the attempts without a call. */
@@ -69,11 +67,18 @@ export class Opening {
   }
 
   #ended(code: number): void {
-    if (this.#over) return;
     const isRefused = code >= CLOSE_PROTOCOL_MIN;
-    const next = this.plan.failed(isRefused ? 'refused' : 'blocked');
-    if (next) this.#try(next);
-    else this.#fail(isRefused ? code : CLOSE_ABNORMAL);
+    void this.#go(() => this.plan.failed(isRefused ? 'refused' : 'blocked'), isRefused ? code : CLOSE_ABNORMAL);
+  }
+
+  /** Goes on with the endpoint that the plan names, or fails with this code. */
+  async #go(next: () => Endpoint | null | Promise<Endpoint | null>, code: number): Promise<void> {
+    if (this.#over) return;
+    // A part of the client that cannot be loaded names no endpoint.
+    const endpoint = await Promise.resolve().then(next).catch(() => null);
+    if (this.#over) return;
+    if (endpoint) this.#try(endpoint);
+    else this.#fail(code);
   }
 
   #fail(code: number): void {

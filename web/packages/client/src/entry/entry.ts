@@ -4,10 +4,10 @@
 import { ask, type Purpose } from './asking.ts';
 import { Backoff } from '../ladder/backoff.ts';
 import { type Endpoint, type Transport, TRANSPORTS } from '../downlink/channel.ts';
+import { Failure, isNoRoom } from '../failure.ts';
 import { type Host } from '../host.ts';
-import type { EntryAnswer, EntryRefusal } from './sources.ts';
+import type { EntryAnswer, EntryRefusal } from './answer.ts';
 
-const TIMEOUT_MS = 5_000;
 /** Least time for which an answer of entry is used. */
 const TTL_MS_MIN = 5_000;
 
@@ -22,25 +22,6 @@ export interface Ticket {
   token: string;
   waitMs: number;
 }
-
-/** The servers are full and gave no ticket: ask again after `retryMs`. */
-export class TurnedAway extends Error {
-  constructor(readonly retryMs: number) {
-    super(`entry asked to retry in ${retryMs} ms`);
-  }
-}
-
-/** The room is missing or closed: a retry helps only after that has changed. */
-export class NoRoom extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-const NO_ROOM = new Set(['unknown_room', 'room_closed']);
 
 export class Entry {
   #downlinks: Endpoint[] = [];
@@ -62,8 +43,8 @@ export class Entry {
 
   /**
    * Returns the endpoints in the order to try; the first entry is the last one. With a
-   * ticket the caller waits, then connects with it. Rejects with `TurnedAway` when the servers are
-   * full and gave no ticket, and with `NoRoom` when the room is missing or closed.
+   * ticket the caller waits, then connects with it. Rejects with a `Failure` when the servers are
+   * full and gave no ticket, and when the room is missing or closed.
    */
   async gateways(): Promise<{ endpoints: Endpoint[]; ticket: Ticket | null }> {
     if (performance.now() >= this.#openUntil) await this.#ask('watch');
@@ -121,19 +102,6 @@ export class Entry {
     this.#freshUntil = 0;
   }
 
-  /** Asks entry whether the room is open, without taking a slot in the join queue. */
-  async roomIsOpen(): Promise<boolean> {
-    try {
-      const url = `${this.host.origin}/v1/entry?room=${encodeURIComponent(this.room)}&purpose=send`;
-      return await this.host.ask(url, { cache: 'no-store' }, TIMEOUT_MS, async (answer) => {
-        const body: unknown = answer.ok ? null : await answer.json().catch(() => null);
-        return answer.ok || !NO_ROOM.has(refusalOf(body).code ?? 'unknown_room');
-      });
-    } catch {
-      return false;
-    }
-  }
-
   /** Makes the next call ask entry again. */
   forget(): void {
     this.#freshUntil = 0;
@@ -146,8 +114,13 @@ export class Entry {
     const found = await ask(this.host, this.room, purpose);
     // Without an answer the known endpoints and the first entry remain.
     if (found === null) return;
-    if ('answer' in found) this.#take(found.answer, purpose);
-    else if (purpose === 'watch') refuse(found.refusal);
+    if ('answer' in found) {
+      this.#take(found.answer, purpose);
+      if (!found.isNew) return;
+      // The storage is no part of the first connect.
+      void this.host.later().then(({ keepAnswer }) => keepAnswer(this.host, found.answer, this.room, Date.now()), () => undefined);
+    }
+    if ('refusal' in found && purpose === 'watch') refuse(found.refusal);
   }
 
   #take(entry: EntryAnswer, purpose: Purpose): void {
@@ -165,10 +138,5 @@ export class Entry {
 
 /** Throws for a missing room and for a refusal with a time; any other leaves the known endpoints. */
 function refuse({ code, message, retry_after_ms }: EntryRefusal): void {
-  if (NO_ROOM.has(code)) throw new NoRoom(code, message);
-  if (retry_after_ms !== undefined) throw new TurnedAway(retry_after_ms);
-}
-
-function refusalOf(body: unknown): Partial<EntryRefusal> {
-  return (body as { error?: object } | null)?.error ?? {};
+  if (isNoRoom(code) || retry_after_ms !== undefined) throw new Failure(code, message, retry_after_ms);
 }

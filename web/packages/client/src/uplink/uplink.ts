@@ -4,7 +4,8 @@
 import { type Credentials } from '../credentials.ts';
 import { type Entry } from '../entry/entry.ts';
 import { type Host } from '../host.ts';
-import { readBody, type PostAnswer, type Refusal } from '../protocol/frames.ts';
+import { readBody } from '../protocol/bodies.ts';
+import { type PostAnswer, type Refusal } from '../protocol/frames.ts';
 import { Route } from './route.ts';
 import { Sender, type Reply } from './sender.ts';
 import {
