@@ -2,6 +2,6 @@
 
 import { build } from 'vite';
 
-const PAGES = ['player', 'operator', 'overlay'];
+const PAGES = ['player', 'operator', 'overlay', 'moderate'];
 
 for (const mode of PAGES) await build({ mode, logLevel: 'warn' });

@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-// Tests of the packages' logic, without a browser and without a server. The examples have their own builds.
+// Tests of the logic of packages and pages, without a browser and without a server. The examples have their own builds.
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.{ts,tsx,mjs}', 'pages/*/test/**/*.test.ts'],
+    include: ['{packages,pages}/*/test/**/*.test.{ts,tsx,mjs}'],
     environment: 'node',
     testTimeout: 20_000,
   },

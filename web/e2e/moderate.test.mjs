@@ -1,0 +1,278 @@
+// The moderator console and a viewer beside it, on one server: each action is seen by the viewer, and hostile
+// texts run nothing in either.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { chats, launch, newContext, open } from './browser.mjs';
+import { CORPUS, STRANGERS } from './corpus.mjs';
+import { Server, until } from './server.mjs';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let server;
+let browser;
+let axe;
+let moderator;
+let viewer;
+const tokens = {};
+let posts = 0;
+
+before(async () => {
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+  const roles = { mia: 'moderator', max: 'moderator', ann: 'viewer', bo: 'viewer', mallory: 'viewer' };
+  await Promise.all(Object.entries(roles).map(async ([user, role]) => (tokens[user] = await server.token(user, role))));
+  moderator = await visit({ query: '?room=demo', token: tokens.mia });
+  await moderator.waitForSelector('#app:not([hidden])');
+  await moderator.waitForSelector('#state[data-state=open]');
+  viewer = await open(browser, server, { token: tokens.ann });
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Opens the console, and lists script errors, dialogs and policy violations in `page.faults`. */
+async function visit({ query = '', token = null, ...options } = {}) {
+  const context = await newContext(browser, { viewport: { width: 1500, height: 1000 }, locale: 'en-US', ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
+  page.on('dialog', (dialog) => {
+    page.faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) page.faults.push(`policy: ${message.text()}`);
+  });
+  await page.goto(`${server.origin}/moderate/${query}${token ? `#token=${token}` : ''}`);
+  return page;
+}
+
+async function say(user, text, more = {}) {
+  posts += 1;
+  return server.post(tokens[user], { type: 'chat', id: `e2e-${posts}`, text, ...more });
+}
+
+async function call(user, method, path, body) {
+  const answer = await fetch(`${server.origin}/v1/rooms/demo/${path}`, { method, headers: { Authorization: `Bearer ${tokens[user]}` }, body: body && JSON.stringify(body) });
+  return { status: answer.status, ...(await answer.json()) };
+}
+
+const seen = (page, text) => until(`it shows: ${text}`, async () => (await page.textContent('body')).includes(text));
+const gone = (page, text) => until(`it is gone: ${text}`, async () => !(await page.textContent('body')).includes(text));
+const rows = (page, text) => page.locator('#chat-list .row', { hasText: text });
+const result = (text) => until(`the action is listed: ${text}`, async () => (await moderator.textContent('#results')).replaceAll(/[\u2066-\u2069]/g, '').includes(text));
+
+/** Posts a text, and picks its row in the console with a click. */
+async function pick(user, text) {
+  const answer = await say(user, text);
+  assert.equal(answer.outcome, 'broadcast', JSON.stringify(answer));
+  await moderator.keyboard.press('Escape');
+  await moderator.mouse.move(5, 5);
+  await rows(moderator, text).waitFor();
+  await rows(moderator, text).click({ position: { x: 30, y: 8 } });
+  await seen(viewer, text);
+  return answer.sequence;
+}
+
+test('only a token that moderates the room signs in, and it stays in memory', async () => {
+  const page = await visit({ query: '?room=demo' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'token');
+  for (const [token, expected] of [['wrong', /not valid/], [tokens.ann, /does not moderate/]]) {
+    await page.fill('#token', token);
+    await page.press('#token', 'Enter');
+    await until('the refusal', async () => expected.test(await page.textContent('#sign-in-problem')));
+    assert.ok(await page.isHidden('#app'));
+  }
+  await page.context().close();
+  const kept = await moderator.evaluate(() => [location.href, document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.documentElement.outerHTML].join());
+  assert.ok(!kept.includes(tokens.mia), 'no URL, storage or element has the token');
+});
+
+test('a message is deleted, pinned and announced, by keys and by pointer', async () => {
+  await pick('bo', 'a message to delete');
+  await moderator.keyboard.press('d');
+  await gone(viewer, 'a message to delete');
+  await rows(moderator, 'a message to delete').and(moderator.locator('.gone')).waitFor();
+  await pick('bo', 'a message to pin');
+  await moderator.click('.tools [data-act=pin]');
+  await until('the viewer sees the pin', async () => /a message to pin/.test(await viewer.textContent('#pinned')));
+  await moderator.waitForSelector('#pinned:not([hidden])');
+  await moderator.keyboard.press('z');
+  await until('the undo unpins', async () => !(await viewer.isVisible('#pinned')));
+  await result('Taken back: Pinned a message of bo');
+  await moderator.fill('#announce-text', 'five <b>minutes</b>');
+  await moderator.press('#announce-text', 'Enter');
+  await seen(viewer, 'five <b>minutes</b>');
+});
+
+test('the chat pauses under the pointer, by a key, and while a message is selected', async () => {
+  await moderator.keyboard.press('Escape');
+  const state = (pattern) => until(`the chat: ${pattern}`, async () => pattern.test(await moderator.textContent('#chat-state')));
+  await moderator.hover('#chat-list');
+  await state(/paused/);
+  await say('bo', 'while it pauses');
+  await state(/paused, [1-9]/);
+  assert.equal(await rows(moderator, 'while it pauses').count(), 0);
+  await moderator.mouse.move(5, 5);
+  await rows(moderator, 'while it pauses').waitFor();
+  await state(/live/);
+  await moderator.keyboard.press(' ');
+  await state(/paused/);
+  await moderator.keyboard.press(' ');
+  await moderator.keyboard.press('ArrowUp');
+  await state(/paused/);
+  assert.match(await moderator.textContent('#chat-list [aria-current=true]'), /while it pauses/);
+  await moderator.keyboard.press('Escape');
+  await state(/live/);
+});
+
+test('a time-out, its undo, a ban and a purge reach the user and the viewers', async () => {
+  await pick('bo', 'words of bo');
+  await moderator.keyboard.press('2');
+  await result('Muted bo for 10 min');
+  assert.equal((await say('bo', 'not now')).error?.code, 'muted');
+  await moderator.locator('#results .undo').first().click();
+  await result('Taken back: Muted bo for 10 min');
+  assert.equal((await say('bo', 'more words')).outcome, 'broadcast');
+  await seen(viewer, 'more words');
+  await moderator.keyboard.press('p');
+  await moderator.click('#confirm-go');
+  await gone(viewer, 'words of bo');
+  await gone(viewer, 'more words');
+  const other = await open(browser, server, { token: tokens.mallory });
+  await pick('mallory', 'words of mallory');
+  await moderator.keyboard.press('b');
+  await seen(other, 'You were removed from this room');
+  await moderator.keyboard.press('u');
+  await until('the card has the ban', async () => /banned until/.test(await moderator.textContent('#card-limits')));
+  assert.match(await moderator.textContent('#card-messages'), /words of mallory/);
+  await moderator.click('#card-acts [data-act=unban]');
+  await result('Unbanned mallory');
+  await moderator.click('#card-close');
+  await other.context().close();
+});
+
+test('slow mode, only moderators and the shield are set and taken back', async () => {
+  await moderator.selectOption('#slow-mode', '30');
+  await seen(viewer, '30 s');
+  await moderator.check('#mute-all');
+  await until('viewers may not post', async () => (await say('bo', 'x')).error?.code === 'room_muted');
+  await moderator.uncheck('#mute-all');
+  await moderator.selectOption('#slow-mode', '0');
+  await moderator.click('#shield');
+  await moderator.waitForSelector('#shield[aria-pressed=true]');
+  await until('links are refused', async () => (await say('bo', 'see https://example.com')).error?.code === 'bad_text');
+  await moderator.keyboard.press('s');
+  await moderator.waitForSelector('#shield[aria-pressed=false]');
+});
+
+test('words are tried, saved, and send messages to review', async () => {
+  await moderator.click('#word-add');
+  await moderator.fill('.rule textarea', 'ending, *spoil');
+  await moderator.fill('.rule input:not([type])', 'spoilers');
+  await moderator.uncheck('.rule [type=checkbox]');
+  await moderator.fill('#word-text', 'the e n d i n g');
+  await moderator.press('#word-text', 'Enter');
+  await moderator.waitForSelector('[data-verdict=review]');
+  await moderator.click('#word-save');
+  await result('Saved the words');
+  const held = await until('the rule holds', async () => {
+    const answer = await say('bo', `the ending, ${posts}`);
+    return answer.review && answer;
+  });
+  assert.equal(held.limit.rule, 'moderation:words');
+  await moderator.waitForSelector(`.review[data-id="${held.review}"]`);
+  assert.equal(await moderator.textContent(`.review[data-id="${held.review}"] mark`), 'ending');
+});
+
+test('reviews are approved, denied and locked, and reports are decided', async () => {
+  const row = async (id) => {
+    await moderator.waitForSelector(`.review[data-id="${id}"]`);
+    return { id, find: (selector) => moderator.locator(`.review[data-id="${id}"] ${selector}`), lock: (state) => moderator.waitForSelector(`.review[data-id="${id}"][data-lock=${state}]`) };
+  };
+  const { sequence } = await say('bo', 'an insult');
+  await seen(viewer, 'an insult');
+  const reviews = [(await say('bo', 'no spoilers here')).review, (await say('bo', 'a bad spoiler')).review, (await call('ann', 'POST', 'reports', { user: 'bo', sequence, reason: 'insults' })).review];
+  const [good, bad, report] = await Promise.all(reviews.map(row));
+  await good.find('[data-act=take]').click();
+  await good.lock('own');
+  assert.equal((await call('max', 'POST', `reviews/${good.id}`, { decision: 'deny' })).status, 409);
+  assert.equal((await call('max', 'POST', `reviews/${bad.id}`, { decision: 'take' })).status, 200);
+  await good.find('[data-act=approve]').click();
+  await seen(viewer, 'no spoilers here');
+  await bad.lock('other');
+  assert.ok(await bad.find('[data-act=deny]').isDisabled());
+  await call('max', 'POST', `reviews/${bad.id}`, { decision: 'release' });
+  await moderator.keyboard.press('Escape');
+  const current = () => moderator.$$eval('.review[aria-current=true]', (found) => found[0]?.dataset.id);
+  while ((await current()) !== report.id) await moderator.keyboard.press(']');
+  await moderator.keyboard.press('x');
+  await gone(viewer, 'an insult');
+  await bad.lock('free');
+  await bad.find('[data-act=deny_and_mute]').click();
+  await result('Denied and muted bo');
+  assert.equal((await say('bo', 'x')).error?.code, 'muted');
+  assert.ok(!(await viewer.textContent('body')).includes('a bad spoiler'));
+});
+
+test('a poll is opened, counted, closed, and its result stays', async () => {
+  await moderator.fill('#poll-question', 'Which <i>way</i>?');
+  await moderator.fill('#poll-options input >> nth=0', 'left');
+  await moderator.fill('#poll-options input >> nth=1', 'right');
+  await moderator.click('#poll-form .primary');
+  await seen(viewer, 'Which <i>way</i>?');
+  await moderator.waitForSelector('#poll-running:not([hidden])');
+  const { polls } = await call('mia', 'GET', 'polls');
+  assert.equal((await call('ann', 'POST', `polls/${polls[0].id}/votes`, { option: 2 })).status, 200);
+  await until('the bar moves', async () => /1 · 100/.test(await moderator.textContent('#poll-bars')));
+  await moderator.click('#poll-close');
+  await until('the result', async () => /Which <i>way<\/i>\?/.test(await moderator.textContent('#poll-results')));
+  assert.ok(await moderator.isVisible('#poll-form'));
+});
+
+test('hostile texts, names, rules and options run nothing in the console and at the viewer', async () => {
+  const names = CORPUS.filter((text) => text.length <= 40);
+  for (const text of CORPUS) await say('mallory', text);
+  for (const [index, name] of names.entries()) {
+    posts += 1;
+    await server.post(tokens.mallory, { type: 'gift', id: `g-${index}`, gift: { name, count: 1 } });
+    await server.post(tokens.mallory, { type: 'super_chat', id: `s-${index}`, text: name, amount_minor: 100, currency: 'CNY' });
+    await call('ann', 'POST', 'reports', { user: 'mallory', reason: name });
+  }
+  await call('mia', 'PUT', 'words', { version: (await call('mia', 'GET', 'words')).version, rules: [{ name: 'hostile', words: CORPUS.slice(0, 4), action: 'review' }] });
+  await say('mallory', `${CORPUS[1]} again`);
+  await call('mia', 'POST', 'polls', { id: 'hostile', question: CORPUS[3], options: names.slice(0, 4), secs: 60 });
+  await moderator.keyboard.press('Escape');
+  await moderator.mouse.move(5, 5);
+  await rows(moderator, CORPUS.at(-1)).first().waitFor();
+  await moderator.keyboard.press('ArrowUp');
+  await moderator.keyboard.press('u');
+  await moderator.waitForSelector('#card:not([hidden])');
+  await until('the card has its messages', async () => (await moderator.locator('#card-messages .row').count()) > 20);
+  await moderator.waitForSelector('#poll-running:not([hidden])');
+  assert.ok((await chats(viewer)).includes(CORPUS.at(-1)));
+  for (const page of [moderator, viewer]) {
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    assert.deepEqual(await page.$$eval(STRANGERS, (found) => found.map((node) => node.outerHTML)), []);
+    assert.deepEqual(page.faults, []);
+  }
+});
+
+test('the console breaks no rule of axe in light, dark and on a phone, in both languages', async () => {
+  for (const options of [{}, { colorScheme: 'dark', locale: 'zh-CN' }, { viewport: { width: 390, height: 844 }, hasTouch: true }]) {
+    const page = options.colorScheme || options.viewport ? await visit({ query: '?room=demo', token: tokens.max, ...options }) : moderator;
+    await page.waitForSelector('#app:not([hidden])');
+    await page.waitForSelector('#chat-list .row');
+    await page.evaluate(axe);
+    const broken = await page.evaluate(async (tags) => (await window.axe.run(document, { runOnly: tags })).violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(' | ')}`), TAGS);
+    assert.deepEqual(broken, [], JSON.stringify(options));
+    const width = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(width, 0, 'nothing is wider than the page');
+    if (options.locale) assert.equal(/undefined|NaN|\[object|\{\w+\}/.exec((await page.textContent('#app')).replace(/\{\{.*?\}\}|\$\{.*?\}/g, '')), null);
+    if (page !== moderator) await page.context().close();
+  }
+});
