@@ -1,0 +1,138 @@
+// Danmaku files of Bilibili: the XML that the site serves for a video, and that recorders of its live rooms
+// write. A file is untrusted: entries that cannot be read are skipped and counted, and nothing in a file is
+// expanded or fetched. The recording crate of this repository reads the same forms.
+
+import { type Message, type Mode, type Place } from '../timeline/message.ts';
+import { tags } from './tags.ts';
+
+export interface Parsed {
+  messages: Message[];
+  skipped: number;
+}
+
+/** Messages of one file, at most; further ones are skipped. */
+export const MESSAGES_MAX = 300_000;
+const TEXT_CHARACTERS_MAX = 400;
+const NAME_CHARACTERS_MAX = 64;
+const HOUR_MS = 3_600_000;
+/** Largest offset: a stream of four days. */
+export const OFFSET_MS_MAX = 96 * HOUR_MS;
+
+const MODES: Record<string, Mode> = { 1: 'scroll', 2: 'scroll', 3: 'scroll', 4: 'bottom', 5: 'top', 6: 'reverse', 7: 'placed' };
+/** Size of the stage for which positions in pixels of mode 7 were made. */
+const PLACED_WIDTH_PX = 1_920;
+const PLACED_HEIGHT_PX = 1_080;
+const ENTRIES: ReadonlySet<string> = new Set(['d', 'gift', 'sc', 'guard']);
+const GUARDS: Record<string, [name: string, priceMinor: number]> = { 1: ['总督', 1_999_800], 2: ['提督', 199_800], 3: ['舰长', 19_800] };
+
+type Attributes = Map<string, string>;
+
+/** Reads a file. `prefix` begins the ids, so that those of two files differ. */
+export function readXml(xml: string, prefix = 'f'): Parsed {
+  // BililiveRecorder writes prices of super chats in yuan, other writers in thousandths.
+  const isYuan = xml.slice(0, 4_096).includes('BililiveRecorder');
+  const parsed: Parsed = { messages: [], skipped: 0 };
+  let count = 0;
+  for (const { name, attributes, text } of tags(xml, ENTRIES)) {
+    const message = parsed.messages.length < MESSAGES_MAX ? read(name, attributes, text, isYuan) : null;
+    count += 1;
+    if (message) parsed.messages.push({ ...message, id: `${prefix}${count}` });
+    else parsed.skipped += 1;
+  }
+  return parsed;
+}
+
+type Draft = Omit<Message, 'id'>;
+
+function read(tag: string, attributes: Attributes, text: string, isYuan: boolean): Draft | null {
+  if (tag === 'd') return danmaku(attributes, text);
+  const offsetMs = offsetOf(attributes.get('ts'));
+  const name = line(attributes.get('user') ?? attributes.get('uid') ?? '', NAME_CHARACTERS_MAX);
+  if (offsetMs === null) return null;
+  const draft: Draft = { ...PLAIN, offsetMs, user: name, name };
+  if (tag === 'sc') {
+    const words = line(text, TEXT_CHARACTERS_MAX);
+    const price = Number(attributes.get('price'));
+    if (words === '' || !Number.isFinite(price) || price < 0) return null;
+    return { ...draft, kind: 'super_chat', text: words, paid: { minor: Math.round(price * (isYuan ? 100 : 0.1)), currency: 'CNY' } };
+  }
+  if (tag === 'guard') {
+    const [guard, listed] = GUARDS[attributes.get('level') ?? ''] ?? ['', 0];
+    return guard === '' ? null : { ...draft, kind: 'gift', gift: { name: guard, count: countOf(attributes, 1), priceMinor: listed } };
+  }
+  const gift = line(attributes.get('giftname') ?? '', NAME_CHARACTERS_MAX);
+  const count = countOf(attributes, 0);
+  if (gift === '' || count < 1) return null;
+  const price = Number(attributes.get('price') ?? 0);
+  const isFree = ['银瓜子', 'silver', 'sliver'].includes(attributes.get('cointype') ?? '') || !Number.isFinite(price);
+  return { ...draft, kind: 'gift', gift: { name: gift, count, priceMinor: isFree ? 0 : Math.round(price * 0.1) } };
+}
+
+const PLAIN = { kind: 'chat', role: '', text: '', mode: 'scroll', color: 0xffffff, size: 'normal' } as const;
+
+function danmaku(attributes: Attributes, text: string): Draft | null {
+  const [time, modeText = '', sizeText, colorText, , , hash = ''] = (attributes.get('p') ?? '').split(',');
+  const offsetMs = offsetOf(time);
+  const mode = MODES[modeText];
+  const size = Number(sizeText);
+  const color = Number(colorText);
+  if (offsetMs === null || mode === undefined || !Number.isFinite(size) || !Number.isInteger(color)) return null;
+  const placed = mode === 'placed' ? readPlaced(text) : null;
+  if (mode === 'placed' && placed === null) return null;
+  const words = line(placed?.text ?? text, TEXT_CHARACTERS_MAX);
+  if (words === '') return null;
+  const name = line(attributes.get('user') ?? hash, NAME_CHARACTERS_MAX);
+  // Some writers put the opacity above the color: 4294967295 is white.
+  const rgb = Number(BigInt.asUintN(24, BigInt(color)));
+  return { ...PLAIN, offsetMs, user: name, name, text: words, mode, color: rgb, size: sizeOf(size), ...(placed ? { place: placed.place } : {}) };
+}
+
+function sizeOf(px: number): Message['size'] {
+  if (px < 22) return 'small';
+  return px > 30 ? 'large' : 'normal';
+}
+
+function offsetOf(secs: string | undefined): number | null {
+  const ms = Math.round(Number(secs) * 1_000);
+  return secs !== undefined && secs.trim() !== '' && Number.isFinite(ms) && ms >= 0 && ms <= OFFSET_MS_MAX ? ms : null;
+}
+
+function countOf(attributes: Attributes, otherwise: number): number {
+  const count = Number(attributes.get('giftcount') ?? attributes.get('num') ?? attributes.get('count') ?? otherwise);
+  return Number.isInteger(count) && count <= 1_000_000 ? count : 0;
+}
+
+/** Reads the JSON array of mode 7: place, opacities, duration, text, angle, and the end of the path. */
+function readPlaced(text: string): { text: string; place: Place } | null {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(fields) || fields.length < 5) return null;
+  const at = (index: number, pixels = 1) => {
+    const value = Number((fields as unknown[])[index]);
+    // Numbers above 1 are pixels of the player.
+    return Number.isFinite(value) ? (Math.abs(value) > 1 && pixels > 1 ? value / pixels : value) : undefined;
+  };
+  const [from, to] = String(fields[2]).split('-').map(Number);
+  const [x, y] = [at(0, PLACED_WIDTH_PX), at(1, PLACED_HEIGHT_PX)];
+  if (x === undefined || y === undefined || typeof fields[4] !== 'string') return null;
+  const place: Place = { x, y, durationMs: (at(3) ?? 4.5) * 1_000 };
+  const [toX, toY, moveMs, delayMs, rotateDeg] = [at(7, PLACED_WIDTH_PX), at(8, PLACED_HEIGHT_PX), at(9), at(10), at(5)];
+  if (toX !== undefined) place.toX = toX;
+  if (toY !== undefined) place.toY = toY;
+  if (moveMs !== undefined) place.moveMs = moveMs;
+  if (delayMs !== undefined) place.delayMs = delayMs;
+  if (rotateDeg !== undefined) place.rotateDeg = rotateDeg;
+  if (Number.isFinite(from)) place.fromOpacity = from!;
+  if (Number.isFinite(to)) place.toOpacity = to!;
+  return { text: fields[4], place };
+}
+
+/** Makes one line of a text from a file: no control characters, no marks that turn the direction around it. */
+export function line(text: string, max: number): string {
+  const clean = text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g, '').trim();
+  return [...clean].slice(0, max).join('');
+}
