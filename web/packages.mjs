@@ -66,7 +66,10 @@ async function buildPackage(name) {
 
 /** Writes the types of the entries. A package sees the built types of the others, as its users do. */
 function types(name, sources) {
-  const paths = FIRST.filter((one) => one !== name).map((one) => [`@barrage/${one}`, [`./${one}/dist/index.d.ts`]]);
+  const paths = FIRST.filter((one) => one !== name).flatMap((one) => [
+    [`@barrage/${one}`, [`./${one}/dist/index.d.ts`]],
+    [`@barrage/${one}/*`, [`./${one}/dist/*.d.ts`]],
+  ]);
   write(`build/tsconfig.json`, {
     extends: '../tsconfig.json',
     compilerOptions: {

@@ -43,6 +43,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     lint::all_but_clippy()?;
     chart::main(false, None)?;
     web::check_current()?;
+    web::check_packages()?;
     web::unit_tests()?;
     run(nextest("together", &["--no-run"])?)?;
     let browser = Browser::start()?;

@@ -23,6 +23,12 @@ pub(crate) fn unit_tests() -> anyhow::Result<()> {
     run(npm(&["run", "--silent", "unit"])?)
 }
 
+/// Builds the packages for npm, and checks their sizes, their shape and their types.
+pub(crate) fn check_packages() -> anyhow::Result<()> {
+    modules()?;
+    run(npm(&["run", "--silent", "packages"])?)
+}
+
 /// Fails when `web/dist`, which is checked in, is not the build of `web/packages` and `web/pages`.
 pub(crate) fn check_current() -> anyhow::Result<()> {
     build()?;

@@ -18,6 +18,7 @@ export {
   type EmoteRange,
   type Gift,
   type Mode,
+  type Place,
   type Role,
   type Signal,
   type Size,

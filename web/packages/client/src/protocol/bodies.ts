@@ -8,10 +8,29 @@ export type Role = 'viewer' | 'moderator' | 'host' | 'admin';
 export type Mode = 'scroll' | 'top' | 'bottom';
 export type Size = 'small' | 'normal' | 'large';
 
+/**
+ * Position of a danmaku of the mode `placed`: left and top edge in 1/10,000 of the picture, with an optional
+ * movement. docs/reference/protocol.md has the ranges.
+ */
+export interface Place {
+  x: number;
+  y: number;
+  duration_ms: number;
+  end?: { x: number; y: number; move_ms?: number; delay_ms?: number };
+  /** Height of the text in 1/10,000 of the picture's height. */
+  height?: number;
+  /** Opacity in percent at the start and at the end. */
+  opacity?: [start: number, end: number];
+  rotate_z?: number;
+  rotate_y?: number;
+}
+
 export interface Style {
-  mode: Mode;
+  mode: Mode | 'placed';
   color: number;
   size: Size;
+  /** Present with the mode `placed`. */
+  place?: Place;
 }
 
 /** Attributes of the sender, as the server stamps them. */
@@ -96,13 +115,38 @@ export type Written = Chat | Gift | SuperChat;
 /** Reads a style. Unknown values become the default. */
 export function readStyle(value: unknown): Style {
   const style = fields(value) ?? {};
-  const mode = style['mode'];
-  const size = style['size'];
+  const { mode, size } = style;
+  const place = mode === 'placed' ? readPlace(fields(style['place'])) : null;
   return {
-    mode: mode === 'top' || mode === 'bottom' ? mode : 'scroll',
+    mode: place ? 'placed' : mode === 'top' || mode === 'bottom' ? mode : 'scroll',
     color: Math.min(Math.max(Math.trunc(number(style['color'], 0xffffff)), 0), 0xffffff),
     size: size === 'small' || size === 'large' ? size : 'normal',
+    ...(place ? { place } : {}),
   };
+}
+
+function between(value: unknown, least: number, most: number, otherwise: number): number {
+  return Math.min(Math.max(number(value, otherwise), least), most);
+}
+
+/** Reads a position, within the ranges of the protocol; null without one. */
+function readPlace(value: Fields | null): Place | null {
+  if (!value) return null;
+  const place: Place = { ...readPoint(value), duration_ms: between(value['duration_ms'], 100, 20_000, 4_500) };
+  const end = fields(value['end']);
+  if (end) {
+    place.end = readPoint(end);
+    for (const name of ['move_ms', 'delay_ms'] as const) if (name in end) place.end[name] = between(end[name], 0, 20_000, 0);
+  }
+  if ('height' in value) place.height = between(value['height'], 10, 10_000, 500);
+  for (const name of ['rotate_z', 'rotate_y'] as const) if (name in value) place[name] = between(value[name], -360, 360, 0);
+  const { opacity } = value;
+  if (Array.isArray(opacity)) place.opacity = [between(opacity[0], 0, 100, 100), between(opacity[1], 0, 100, 100)];
+  return place;
+}
+
+function readPoint({ x, y }: Fields): { x: number; y: number } {
+  return { x: between(x, -10_000, 20_000, 0), y: between(y, -10_000, 20_000, 0) };
 }
 
 /** Badges of one sender that the page shows. */
