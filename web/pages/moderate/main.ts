@@ -2,15 +2,16 @@
 
 import { ApiFailure } from '@barrage/ui/api.ts';
 import { byId } from '@barrage/ui/dom.ts';
+import { bindKeys } from '@barrage/ui/keys.ts';
 import { inLanguage, isolated, switchLanguage } from '@barrage/ui/language.ts';
-import { join, readBody, type Body, type Room, type RoomView, type Signal, type State } from '@barrage/client';
+import { join, type Body, type Room, type RoomView, type Signal, type State } from '@barrage/client';
+import { readBody } from '@barrage/client/read';
 import { type Action, type ActionAnswer, type Before } from './action.ts';
 import { Chat, type Picked } from './chat/chat.ts';
 import { LINE_ACTIONS, type LineAction } from './chat/toolbar.ts';
 import { confirmed } from './confirm.ts';
 import { Desk } from './desk.ts';
 import { follow } from './feed.ts';
-import { bindKeys } from './keys.ts';
 import { Card } from './panels/card.ts';
 import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
@@ -209,7 +210,7 @@ class Console {
       { label: 'approve', keys: [['a', () => this.#reviews.decide('approve')]] },
       { label: 'deny', keys: [['x', () => this.#reviews.decide('deny')]] },
       { label: 'denyAndMute', keys: [['m', () => this.#reviews.decide('deny_and_mute')]] },
-    ]);
+    ], t);
   }
 
   #escape(): void {

@@ -4,7 +4,7 @@ import { byId, element } from '@barrage/ui/dom.ts';
 import { ApiFailure } from '@barrage/ui/api.ts';
 import { clock, dateTime, number } from '@barrage/ui/format.ts';
 import { inLanguage, isolated } from '@barrage/ui/language.ts';
-import { readBody } from '@barrage/client';
+import { readBody } from '@barrage/client/read';
 import { type Action } from '../action.ts';
 import { contentOf, nameOf } from '../chat/lines.ts';
 import { type Desk } from '../desk.ts';

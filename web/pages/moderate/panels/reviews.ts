@@ -6,7 +6,7 @@ import { ApiFailure } from '@barrage/ui/api.ts';
 import { clock, duration } from '@barrage/ui/format.ts';
 import { inLanguage, isolated } from '@barrage/ui/language.ts';
 import { Poller } from '@barrage/ui/poller.ts';
-import { readBody } from '@barrage/client';
+import { readBody } from '@barrage/client/read';
 import { contentOf } from '../chat/lines.ts';
 import { type Desk } from '../desk.ts';
 import { isKey, say, t, type Key } from '../texts/i18n.ts';

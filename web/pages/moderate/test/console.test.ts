@@ -1,6 +1,7 @@
 // Decisions of the moderator console: what takes an action back, what a paused chat keeps, what a card shows.
 
-import { readBody, type Written } from '@barrage/client';
+import { type Written } from '@barrage/client';
+import { readBody } from '@barrage/client/read';
 import { describe, expect, test } from 'vitest';
 import { undoOf, type Action, type Before } from '../action.ts';
 import { Log, LINES_MAX, WAITING_MAX } from '../chat/log.ts';

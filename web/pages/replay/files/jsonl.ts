@@ -1,6 +1,6 @@
 // JSON Lines of the history: one message a line, as `GET .../history` has it.
 
-import { readBody } from '@barrage/client';
+import { readBody } from '@barrage/client/read';
 import { type Message } from '../timeline/message.ts';
 import { MESSAGES_MAX, OFFSET_MS_MAX, type Parsed } from './xml.ts';
 

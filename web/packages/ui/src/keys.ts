@@ -1,20 +1,20 @@
-// Keys of the console. They act while no text is being written and no dialog is open, and can be switched
+// Keys of a page. They act while no text is being written and no dialog is open, and can be switched
 // off, for people who dictate. The list on the page is made from the same table.
 
-import { byId, element } from '@barrage/ui/dom.ts';
-import { inLanguage } from '@barrage/ui/language.ts';
-import { t, type Key } from './texts/i18n.ts';
+import { byId, element } from './dom.ts';
+import { inLanguage } from './language.ts';
 
 /** Keys with one name in the list; each has what it does. */
-export interface Binding {
+export interface Binding<Key extends string> {
   label: Key;
   keys: [key: string, run: () => void][];
 }
 
 /** Names of keys that are no letters, as the list shows them. */
-const NAMES: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', ' ': '␣', Escape: 'Esc' };
+const NAMES: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', ArrowLeft: '←', ArrowRight: '→', ' ': '␣', Escape: 'Esc' };
 
-export function bindKeys(bindings: Binding[]): void {
+/** Binds the keys while `#keys-on` is checked, and lists them in `#keys-list` with the page's texts. */
+export function bindKeys<Key extends string>(bindings: Binding<Key>[], t: (key: Key) => string): void {
   const byKey = new Map(bindings.flatMap(({ keys }) => keys));
   const box = byId<HTMLInputElement>('keys-on');
   addEventListener('keydown', (event) => {
