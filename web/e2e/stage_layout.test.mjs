@@ -7,7 +7,7 @@ import { open } from './browser.mjs';
 import { boxes, overlaps, quarters } from './measure.mjs';
 import { rig } from './rig.mjs';
 import { pause, until } from './server.mjs';
-import { birthday, Source } from './source.mjs';
+import { Source } from './source.mjs';
 
 /** The default display quota of a room. */
 const PER_SECOND = 50;
@@ -105,8 +105,7 @@ test('a standing danmaku leaves in time although the page does not remove it', a
 
 test('with reduced motion danmaku stand, and a recalled one leaves the stage', async () => {
   const page = await open(site.browser, site.server, { ...SIZES.desktop, reducedMotion: 'reduce' });
-  const make = birthday();
-  const said = site.server.say(...Array.from({ length: 10 }, make));
+  const said = site.server.say(...Array.from({ length: 10 }, (_, n) => ({ type: 'chat', text: `standing ${n}` })));
   await until('they stand', async () => (await boxes(page)).boxes.length >= 8);
   const lefts = async () => (await boxes(page)).boxes.map((box) => Math.round(box.left));
   const before = await lefts();

@@ -122,6 +122,13 @@ export class Admission<T> {
     this.#lanes.free(box);
   }
 
+  /** Makes a waiting danmaku wider. */
+  widen(item: T, widthPx: number): void {
+    for (const lane of LANES) {
+      for (const { ask } of this.#waiting[lane]) if (ask.item === item) ask.widthPx = Math.max(ask.widthPx, widthPx);
+    }
+  }
+
   /** Makes the box of a shown danmaku wider, where there is space. */
   grow(box: Box, widthPx: number): boolean {
     return this.#lanes.grow(box, widthPx);

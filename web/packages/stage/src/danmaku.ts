@@ -32,8 +32,12 @@ export interface Place {
   /** Opacity at the start and at the end. Default 1. */
   fromOpacity?: number;
   toOpacity?: number;
+  /** Height of the letters as a share of the stage's height. Default: by the danmaku's size. */
+  height?: number;
   /** Angle in degrees, clockwise. */
   rotateDeg?: number;
+  /** Angle in degrees around the vertical axis. */
+  turnDeg?: number;
 }
 
 export interface Danmaku {
@@ -173,7 +177,9 @@ function cleanPlace(place: Place | undefined): Required<Place> | null {
     moveMs: within(place.moveMs, 0, durationMs - delayMs, durationMs - delayMs),
     fromOpacity: within(place.fromOpacity, 0, 1, 1),
     toOpacity: within(place.toOpacity, 0, 1, 1),
+    height: within(place.height, 0, 1, 0),
     rotateDeg: within(place.rotateDeg, -360, 360, 0),
+    turnDeg: within(place.turnDeg, -360, 360, 0),
   };
 }
 

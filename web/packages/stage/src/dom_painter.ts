@@ -6,6 +6,7 @@ import { type Piece, type Place } from './danmaku.ts';
 import { type Box, leftAt } from './lanes.ts';
 import { timesOf } from './layout.ts';
 import { cssColor, type Flying, isDark, type Painter } from './painter.ts';
+import { type Path } from './path.ts';
 
 /** A standing danmaku disappears this long before its place is free: a busy page may show it a frame longer. */
 const LEAVE_MS = 250;
@@ -73,8 +74,8 @@ export class DomPainter implements Painter {
     for (const flying of [...this.#shown.keys()]) this.remove(flying);
   }
 
-  #animate(node: HTMLElement, { box, danmaku }: Flying): Animation {
-    const frames = danmaku.place ? placedFrames(box, danmaku.place, this.layer) : keyframesOf(box);
+  #animate(node: HTMLElement, { box, danmaku, path }: Flying): Animation {
+    const frames = danmaku.place && path ? placedFrames(box, danmaku.place, path) : keyframesOf(box);
     const animation = node.animate(frames, { duration: box.endMs + TAIL_MS - box.startMs });
     this.#time(animation, box);
     return animation;
@@ -102,13 +103,12 @@ function keyframesOf(box: Box): Keyframe[] {
 }
 
 /** Returns the path of a placed danmaku, which its box contains. */
-function placedFrames(box: Box, place: Required<Place>, layer: HTMLElement): Keyframe[] {
-  const { clientWidth: widthPx, clientHeight: heightPx } = layer;
+function placedFrames(box: Box, place: Required<Place>, path: Path): Keyframe[] {
   const allMs = box.endMs + TAIL_MS - box.startMs;
   const share = (ms: number): number => Math.min(1, ms / allMs);
-  const at = (x: number, y: number): string => `translate(${x * widthPx}px, ${y * heightPx}px) rotate(${place.rotateDeg}deg)`;
-  const from = at(place.x, place.y);
-  const to = at(place.toX, place.toY);
+  const at = ([x, y]: readonly [number, number]): string => `translate(${x}px, ${y}px) rotate(${place.rotateDeg}deg) rotateY(${place.turnDeg}deg)`;
+  const from = at(path.fromPx);
+  const to = at(path.toPx);
   const fade = (ms: number): number => place.fromOpacity + (place.toOpacity - place.fromOpacity) * Math.min(1, ms / place.durationMs);
   const shown = (transform: string, ms: number): Keyframe => ({ transform, opacity: fade(ms), offset: share(ms) });
   const endMs = place.delayMs + place.moveMs;
@@ -141,6 +141,7 @@ function nodeOf({ danmaku, layout, box }: Flying): HTMLElement {
   style.color = cssColor(danmaku.color);
   style.width = `${danmaku.place ? layout.widthPx : box.widthPx}px`;
   style.height = `${layout.linePx * layout.lines}px`;
+  if (danmaku.place) style.transformOrigin = '0 0';
   if (layout.lines > 1) node.classList.add('wrapped');
   if (isDark(danmaku.color)) node.classList.add('dark');
   return node;

@@ -48,9 +48,19 @@ export function rowPxOf(stagePx: number, size: number): number {
   return Math.max(4, Math.round((stagePx < NARROW_PX ? ROW_PX.narrow : ROW_PX.wide) * size));
 }
 
-export function layOut(danmaku: Clean, stagePx: number, rowPx: number, family: string, measure: Measure): Layout {
-  const { rows, letters } = sizeOf(danmaku.size);
-  const fontPx = Math.round(letters * rowPx);
+/** The stage for which a danmaku is laid out. */
+export interface Ground {
+  widthPx: number;
+  /** Whole height, also of the part that danmaku in lanes do not use. */
+  fullHeightPx: number;
+  rowPx: number;
+  family: string;
+}
+
+export function layOut(danmaku: Clean, { widthPx: stagePx, fullHeightPx, rowPx, family }: Ground, measure: Measure): Layout {
+  const placedPx = (danmaku.place?.height ?? 0) * fullHeightPx;
+  const { rows, letters } = placedPx > 0 ? sizeOf(placedPx / (SIZES.normal.letters * rowPx)) : sizeOf(danmaku.size);
+  const fontPx = Math.max(1, Math.round(letters * rowPx));
   const onePx = 2 * PADDING_PX + tagPx(danmaku.tag, fontPx, family, measure) + piecesPx(danmaku, fontPx, family, measure);
   const linePx = Math.max(1, Math.floor(stagePx * LINE_SHARE));
   const lines = onePx <= linePx || danmaku.mode === 'placed' ? 1 : LINES_MAX;

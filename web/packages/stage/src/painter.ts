@@ -3,6 +3,7 @@
 import { type Clean } from './danmaku.ts';
 import { type Layout } from './layout.ts';
 import { type Box } from './lanes.ts';
+import { type Path } from './path.ts';
 
 /** Message that a danmaku shows; one danmaku shows all messages with an equal text. */
 export interface Member {
@@ -13,9 +14,13 @@ export interface Member {
 export interface Flight {
   danmaku: Clean;
   layout: Layout;
+  /** Path of a placed danmaku inside its box; null for the others. */
+  path: Path | null;
   members: Member[];
   /** Number of equal texts. */
   count: number;
+  /** Messages that were added while the danmaku waited for a lane. */
+  joined: number;
   /** Place on the stage; null while the danmaku waits for one. */
   box: Box | null;
 }

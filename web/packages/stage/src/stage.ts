@@ -1,24 +1,40 @@
-// A stage of danmaku in an element of the page. `Admission` decides where and when each danmaku is
-// shown; a painter shows it.
+// A stage of danmaku in an element of the page: `Flights` decides what is shown, painters show it, and
+// the stage follows the page's size, clock, visibility and clicks.
 
-import { Admission, type Placed } from './admission.ts';
+import { CanvasPainter } from './canvas_painter.ts';
 import { StageClock } from './clock.ts';
-import { noCounts, Missed, type Counts } from './counts.ts';
-import { clean, type Clean, type Danmaku } from './danmaku.ts';
+import { type Counts, Missed } from './counts.ts';
+import { clean, type Danmaku, isPlain } from './danmaku.ts';
 import { DomPainter } from './dom_painter.ts';
 import { Emitter } from './emitter.ts';
-import { type Box, boxAt, type StageSize } from './lanes.ts';
-import { layOut, type Measure, rowPxOf } from './layout.ts';
-import { type Flight, type Flying, type Painter } from './painter.ts';
-import { changed, DEFAULTS, type Settings, wanted } from './settings.ts';
+import { Flights } from './flights.ts';
+import { FrameTime } from './frame_time.ts';
+import { type Box, boxAt } from './lanes.ts';
+import { type Measure } from './layout.ts';
+import { type Mask, maskImage, Schedule } from './mask.ts';
+import { type Flight, type Painter } from './painter.ts';
+import { changed, DEFAULTS, type Settings } from './settings.ts';
 import { adopt } from './sheet.ts';
-import { frames, type Frames } from './ticker.ts';
+import { type Timed, Timeline } from './timeline.ts';
+import { FRAME_MS, frames, type Frames } from './ticker.ts';
 
 /** The shown number of missed danmaku changes at most this often. */
 const MISSED_WRITE_MS = 1_000;
+/** Time between two frames of a screen. */
+const SCREEN_FRAME_MS = 1_000 / 60;
+/** A seek computes what started in this time before; slower danmaku may begin later than without a seek. */
+const SEEK_BEFORE_MS = 15_000;
+const SEEK_STEP_MS = 100;
+/** After a longer pause of a hidden page, the stage shows what would be flying instead of all that is due. */
+const JUMP_MS = 3_000;
 
 export interface Options {
   settings?: Partial<Settings>;
+  /**
+   * `dom` moves elements on the browser's compositor; `canvas` paints pictures with each frame. Danmaku
+   * with emotes, links, two lines or a place of their own are elements with both.
+   */
+  painter?: 'dom' | 'canvas';
   /** Texts that the stage writes into the page. */
   labels?: { missed: (count: number) => string };
   /** Element that shows the number of missed danmaku; hidden while there are none. */
@@ -43,21 +59,24 @@ interface Events {
 
 export class Stage {
   readonly #events = new Emitter<Events>();
-  readonly #still = matchMedia('(prefers-reduced-motion: reduce)');
+  readonly #reduced = matchMedia('(prefers-reduced-motion: reduce)');
   readonly #layer = document.createElement('div');
   readonly #clock = new StageClock(pageMs());
   readonly #missed = new Missed();
+  readonly #masks = new Schedule<Mask>();
+  readonly #frameTime = new FrameTime();
   readonly #frames: Frames;
-  readonly #painter: Painter;
-  readonly #admission: Admission<Flight>;
-  readonly #flying = new Map<Box, Flying>();
-  readonly #measure: Measure;
+  readonly #dom: Painter;
+  readonly #canvas: Painter | null;
+  readonly #flights: Flights;
   readonly #resizes: ResizeObserver;
   readonly #ends = new AbortController();
-  #counts = noCounts();
+  #timeline = new Timeline([]);
   #settings: Settings;
-  #size: StageSize = { widthPx: 0, heightPx: 0, rowPx: 1 };
+  #family = '';
+  #widthPx = 0;
   #visible = true;
+  #turnMs = -Infinity;
   #writtenMs = -Infinity;
 
   constructor(
@@ -71,15 +90,16 @@ export class Stage {
     this.#layer.setAttribute('aria-hidden', 'true');
     container.append(this.#layer);
     adopt(container);
-    this.#measure = measureOf(document.createElement('canvas').getContext('2d')!);
-    this.#painter = new DomPainter(this.#layer, this.#clock, pageMs);
-    this.#admission = new Admission(this.#size);
+    const onFrame = (nowMs: number): void => this.#frameTime.frame(nowMs, SCREEN_FRAME_MS);
+    this.#canvas = options.painter === 'canvas' ? new CanvasPainter(this.#layer, this.#clock, pageMs, onFrame) : null;
+    this.#dom = new DomPainter(this.#layer, this.#clock, pageMs);
+    this.#flights = new Flights({ measure: measureOf(document.createElement('canvas')), painterOf: (flight) => this.#painterOf(flight) });
     this.#apply();
-    this.#resizes = new ResizeObserver(() => this.#apply());
+    this.#resizes = new ResizeObserver(() => this.#resize());
     this.#resizes.observe(this.#layer);
     const { signal } = this.#ends;
-    document.addEventListener('visibilitychange', () => this.#hidden(), { signal });
-    this.#still.addEventListener('change', () => this.clear(), { signal });
+    document.addEventListener('visibilitychange', () => this.#flights.forgetWaiting(), { signal });
+    this.#reduced.addEventListener('change', () => this.clear(), { signal });
     (options.clicks ?? container).addEventListener('click', (event) => this.#click(event), { signal });
   }
 
@@ -93,60 +113,92 @@ export class Stage {
 
   /** Numbers since the start. */
   get counts(): Counts {
-    return { ...this.#counts, waiting: this.#admission.waiting };
+    return this.#flights.counts;
   }
 
-  /** Boxes of the danmaku that fly, with their texts and the time of the stage. */
-  get flying(): { nowMs: number; boxes: (Box & { text: string; user: string; count: number })[] } {
-    const boxes = [...this.#flying.values()].map(({ box, danmaku, count }) => ({ ...box, text: danmaku.text, user: danmaku.user, count }));
-    return { nowMs: this.#nowMs(), boxes };
+  /** Time of the stage in milliseconds: it stops with `pause` and jumps with `seek`. */
+  get timeMs(): number {
+    return this.#clock.at(pageMs());
   }
 
+  /** Boxes of the danmaku that fly, with their texts. */
+  get flying(): (Box & { text: string; user: string; count: number })[] {
+    return [...this.#flights.flying].map(({ box, danmaku, count }) => ({ ...box, text: danmaku.text, user: danmaku.user, count }));
+  }
+
+  /** Adds a listener. Returns its remover. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
   /** Shows a danmaku when a lane is free in time. */
   fly(given: Danmaku): void {
-    this.#counts.offered += 1;
     const danmaku = clean(given);
-    if (!danmaku || document.hidden || !this.#visible || this.#size.widthPx === 0) {
-      this.#counts.unseen += 1;
-    } else if (!wanted(danmaku, this.#settings)) {
-      this.#counts.filtered += 1;
-    } else {
-      this.#offer(danmaku);
-    }
+    if (!danmaku || document.hidden || !this.#visible || this.#widthPx === 0) return this.#flights.unseen();
+    this.#flights.offer(danmaku, this.#family, this.timeMs);
+    this.#frames(this.#turn);
   }
 
   /** Removes a message that a moderator has recalled. */
   recall(sequence: number): void {
-    this.#withdraw((member) => member.sequence === sequence);
+    this.#flights.remove((member) => member.sequence === sequence);
   }
 
   /** Removes all that a user wrote; with null all that everybody wrote. */
   purge(user: string | null): void {
-    this.#withdraw((member) => user === null || member.user === user);
+    this.#flights.remove((member) => user === null || member.user === user);
   }
 
   /** Changes settings. Danmaku that the viewer does not want any more leave at once. */
   set(settings: Partial<Settings>): void {
     this.#settings = changed(this.#settings, settings);
     this.#apply();
-    const unwanted = (flight: Flight): boolean => !wanted(flight.danmaku, this.#settings);
-    this.#counts.filtered += this.#admission.withdraw(unwanted);
-    for (const flying of [...this.#flying.values()]) if (unwanted(flying)) this.#land(flying);
   }
 
   /** Stops all danmaku where they are, as when the player is paused. */
   pause(): void {
-    this.#clock.run(pageMs(), false);
-    this.#painter.retime();
+    this.#retime(() => this.#clock.run(pageMs(), false));
   }
 
   play(): void {
-    this.#clock.run(pageMs(), true);
-    this.#painter.retime();
+    this.#retime(() => this.#clock.run(pageMs(), true));
+  }
+
+  /** Follows the player's rate: 2 is twice the speed. */
+  rate(rate: number): void {
+    if (rate > 0 && Number.isFinite(rate)) this.#retime(() => this.#clock.setRate(pageMs(), rate));
+  }
+
+  /** Shows only the opaque parts of the stage, from a time of the stage on; without one from now on. */
+  mask(mask: Mask, atMs = -Infinity): void {
+    this.#masks.add(mask, atMs);
+    if (atMs <= this.timeMs) this.#applyMask();
+    else this.#frames(this.#turn);
+  }
+
+  /** Takes the danmaku of a recording: each flies when the time of the stage comes to it. `seek` follows. */
+  load(items: readonly Timed[]): void {
+    this.#timeline = new Timeline(items);
+    this.#timeline.seek(this.timeMs);
+    this.#frames(this.#turn);
+  }
+
+  /** Jumps to a time of the recording, and shows what would be flying there. */
+  seek(atMs: number): void {
+    this.#masks.clear();
+    this.#clock.seek(pageMs(), atMs);
+    this.#missed.clear();
+    this.#flights.compute(() => {
+      this.#limit();
+      this.#timeline.seek(atMs - SEEK_BEFORE_MS);
+      for (let nowMs = atMs - SEEK_BEFORE_MS; nowMs < atMs; nowMs += SEEK_STEP_MS) {
+        this.#due(nowMs);
+        this.#flights.turn(nowMs);
+      }
+      this.#flights.turn(atMs);
+    });
+    this.#timeline.seek(atMs);
+    this.#turnMs = atMs;
     this.#frames(this.#turn);
   }
 
@@ -158,10 +210,7 @@ export class Stage {
 
   /** Removes all danmaku, those that fly and those that wait. */
   clear(): void {
-    this.#counts.withdrawn += this.#admission.forgetWaiting();
-    this.#admission.clear();
-    for (const flying of this.#flying.values()) this.#painter.remove(flying);
-    this.#flying.clear();
+    this.#flights.clear();
     this.#missed.clear();
     this.#writeMissed();
   }
@@ -173,92 +222,91 @@ export class Stage {
 
   /** Removes the stage from the page. */
   close(): void {
+    this.#timeline = new Timeline([]);
     this.clear();
     this.#ends.abort();
     this.#resizes.disconnect();
-    this.#painter.close();
+    this.#dom.close();
+    this.#canvas?.close();
     this.#layer.remove();
     this.#events.clear();
   }
 
-  #nowMs(): number {
-    return this.#clock.at(pageMs());
+  #painterOf({ danmaku, layout }: Flight): Painter {
+    const letters = this.#canvas && isPlain(danmaku.pieces) && layout.lines === 1 && danmaku.mode !== 'placed';
+    return letters ? this.#canvas! : this.#dom;
   }
 
-  /** Follows the size of the container and the settings. */
   #apply(): void {
-    const { clientWidth: widthPx, clientHeight } = this.#layer;
-    const { area, size, speed, opacity } = this.#settings;
-    this.#size = { widthPx, heightPx: Math.floor(clientHeight * area), rowPx: rowPxOf(widthPx, size) };
-    this.#admission.resize(this.#size);
-    this.#admission.speed = speed;
-    this.#painter.resize(widthPx, clientHeight);
+    const { font, opacity } = this.#settings;
+    this.#family = font || getComputedStyle(this.container).fontFamily;
     this.#layer.style.opacity = opacity === 1 ? '' : String(opacity);
+    this.#flights.set(this.#settings);
+    this.#resize();
   }
 
-  #offer(danmaku: Clean): void {
-    const family = this.#settings.font || getComputedStyle(this.container).fontFamily;
-    const layout = layOut(danmaku, this.#size.widthPx, this.#size.rowPx, family, this.#measure);
-    const { sequence, user, mode, lane } = danmaku;
-    const item: Flight = { danmaku, layout, members: [{ sequence, user }], count: 1, box: null };
-    this.#admission.offer({ motion: mode, widthPx: layout.widthPx, rows: layout.rows, lane, item }, this.#nowMs());
+  #resize(): void {
+    const { clientWidth, clientHeight } = this.#layer;
+    this.#widthPx = clientWidth;
+    this.#flights.resize(clientWidth, clientHeight);
+    this.#canvas?.resize(clientWidth, clientHeight);
+  }
+
+  #retime(change: () => void): void {
+    change();
+    this.#dom.retime();
+    this.#canvas?.retime();
     this.#frames(this.#turn);
   }
 
-  #withdraw(is: (member: { sequence: number | null; user: string }) => boolean): void {
-    this.#counts.withdrawn += this.#admission.withdraw((flight) => flight.members.every(is));
-    for (const flying of [...this.#flying.values()]) if (flying.members.every(is)) this.#land(flying);
+  #limit(): void {
+    this.#flights.limit(this.#frameTime.share, this.#reduced.matches);
   }
 
-  /** Removes a danmaku before its time. Its lane is free at once. */
-  #land(flying: Flying): void {
-    this.#painter.remove(flying);
-    this.#flying.delete(flying.box);
-    this.#admission.free(flying.box);
+  /** Offers the danmaku of the recording that are due. */
+  #due(nowMs: number): void {
+    for (const item of this.#timeline.take(nowMs)) {
+      const danmaku = clean(item);
+      if (danmaku) this.#flights.offer(danmaku, this.#family, nowMs);
+    }
   }
 
   #turn = (): void => {
-    if (!this.#clock.running) return;
-    const nowMs = this.#nowMs();
-    this.#admission.still = this.#still.matches;
-    const { placed, ended, missed } = this.#admission.turn(nowMs);
-    for (const box of ended) {
-      const flying = this.#flying.get(box);
-      if (flying) this.#painter.remove(flying);
-      this.#flying.delete(box);
-    }
-    for (const one of placed) this.#launch(one);
-    this.#counts.missed += missed.length;
-    this.#missed.add(missed.length, nowMs);
-    if (nowMs - this.#writtenMs >= MISSED_WRITE_MS) {
+    if (!this.#clock.running || this.#ends.signal.aborted) return;
+    const nowMs = this.timeMs;
+    if (this.#timeline.more && nowMs - this.#turnMs > JUMP_MS && this.#turnMs > -Infinity) return this.seek(nowMs);
+    this.#turnMs = nowMs;
+    if (!this.#canvas && !document.hidden) this.#frameTime.frame(pageMs(), 2 * FRAME_MS);
+    this.#limit();
+    if (this.#visible) this.#due(nowMs);
+    this.#missed.add(this.#flights.turn(nowMs), nowMs);
+    this.#applyMask();
+    if (nowMs - this.#writtenMs >= MISSED_WRITE_MS || nowMs < this.#writtenMs) {
       this.#writtenMs = nowMs;
       this.#writeMissed();
     }
-    if (this.#admission.busy || this.#missed.at(nowMs) > 0) this.#frames(this.#turn);
+    if (this.#flights.busy || this.#timeline.more || this.#masks.waiting > 0 || this.#missed.at(nowMs) > 0) this.#frames(this.#turn);
   };
 
-  #launch({ item, box }: Placed<Flight>): void {
-    const flying: Flying = Object.assign(item, { box });
-    this.#counts.shown += 1;
-    this.#flying.set(box, flying);
-    this.#painter.add(flying);
-  }
-
-  #hidden(): void {
-    if (document.hidden) this.#counts.withdrawn += this.#admission.forgetWaiting();
+  #applyMask(): void {
+    const due = this.#masks.take(this.timeMs);
+    if (!due) return;
+    this.#layer.style.maskImage = maskImage(due.value);
+    this.#layer.style.maskSize = '100% 100%';
   }
 
   #click(event: MouseEvent): void {
     const { left, top } = this.#layer.getBoundingClientRect();
-    const box = boxAt(this.#flying.keys(), event.clientX - left, event.clientY - top, this.#nowMs());
-    const flying = box && this.#flying.get(box);
-    if (flying) this.#events.emit('click', { ...flying.members[0]!, text: flying.danmaku.text, event });
+    const flying = new Map([...this.#flights.flying].map((one) => [one.box, one]));
+    const box = boxAt(flying.keys(), event.clientX - left, event.clientY - top, this.timeMs);
+    const clicked = box && flying.get(box);
+    if (clicked) this.#events.emit('click', { ...clicked.members[0]!, text: clicked.danmaku.text, event });
   }
 
   #writeMissed(): void {
     const { missed, labels } = this.options;
     if (!missed) return;
-    const count = this.#missed.at(this.#nowMs());
+    const count = this.#missed.at(this.timeMs);
     missed.hidden = count === 0;
     if (count > 0) missed.textContent = labels?.missed(count) ?? String(count);
   }
@@ -269,7 +317,8 @@ function pageMs(): number {
   return Number(document.timeline.currentTime ?? performance.now());
 }
 
-function measureOf(context: CanvasRenderingContext2D): Measure {
+function measureOf(canvas: HTMLCanvasElement): Measure {
+  const context = canvas.getContext('2d')!;
   return (text, font) => {
     if (context.font !== font) context.font = font;
     return context.measureText(text).width;

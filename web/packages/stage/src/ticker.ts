@@ -4,7 +4,7 @@
 /** Runs the work once, with the next frame. Work that already waits is not added again. */
 export type Frames = (work: () => void) => void;
 
-const FRAME_MS = 66;
+export const FRAME_MS = 66;
 
 /**
  * Returns frames by a timer, not by animation frames: what starts animations in an animation frame

@@ -1,7 +1,7 @@
 // The page's stage: turns messages of the room into danmaku, with the page's texts.
 
 import { type Chat } from '@barrage/client';
-import { type Danmaku, type Lane, Stage as Danmakus } from '@barrage/stage';
+import { type Danmaku, type Lane, Stage as Danmakus, styleOf } from '@barrage/stage';
 import { nextFrame } from '@barrage/ui/frames.ts';
 import { piecesOf } from '../chat/emotes.ts';
 import { count, inLanguage, roleKey, t } from '../page/i18n.ts';
@@ -27,7 +27,7 @@ export class Stage {
     const role = roleKey(chat.role);
     const lane: Lane = origin === 'own' ? 'own' : role ? 'moderator' : 'other';
     const pieces = piecesOf(chat.text, chat.emotes ?? []).map((piece) => (typeof piece === 'string' ? piece : { emote: piece.alt, url: piece.src }));
-    this.danmakus.fly({ ...chat.style, sequence, user: chat.user, text: chat.text, pieces, tag: role ? t(role) : '', lane });
+    this.danmakus.fly({ ...styleOf(chat.style), sequence, user: chat.user, text: chat.text, pieces, tag: role ? t(role) : '', lane });
   }
 
   /** Shows a gift or a super chat, before the danmaku of others. */
