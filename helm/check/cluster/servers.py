@@ -48,8 +48,10 @@ class Servers:
         other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         subprocess.run([*other, home / "initdb", "-D", data, "-U", "barrage", "-A", "trust", "--no-sync"], check=True, capture_output=True)
         self.spawn("postgresql", [*other, home / "postgres", "-D", data, "-p", str(self.postgres), "-k", "", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        answers(self.postgres)
-        subprocess.run([home / "createdb", "-h", "127.0.0.1", "-p", str(self.postgres), "-U", "barrage", "barrage"], check=True, capture_output=True)
+        at = ["-h", "127.0.0.1", "-p", str(self.postgres), "-U", "barrage"]
+        # PostgreSQL takes connections before it answers queries.
+        is_ready(lambda: subprocess.run([home / "pg_isready", "-q", *at]).returncode == 0)
+        subprocess.run([home / "createdb", *at, "barrage"], check=True, capture_output=True)
 
     def pause(self, name):
         self.processes[name].send_signal(signal.SIGSTOP)
@@ -68,14 +70,23 @@ class Servers:
                 process.kill()
 
 
-def answers(port, secs=30):
-    """Waits until a port of loopback takes connections."""
+def is_ready(holds, secs=30):
+    """Waits until a condition holds, for a time at most."""
     began = time.monotonic()
-    while True:
+    while not holds():
+        if time.monotonic() - began > secs:
+            raise TimeoutError(f"a server is not ready after {secs} s")
+        time.sleep(0.05)
+
+
+def answers(port):
+    """Waits until a port of loopback takes connections."""
+
+    def connects():
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
         except OSError:
-            if time.monotonic() - began > secs:
-                raise
-            time.sleep(0.05)
+            return False
+        return True
+
+    is_ready(connects)
