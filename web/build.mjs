@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
-const PAGES = ['player', 'operator', 'overlay', 'moderate'];
+const PAGES = ['player', 'operator', 'overlay', 'moderate', 'replay'];
 
 for (const mode of PAGES) await build({ mode, logLevel: 'warn' });
 

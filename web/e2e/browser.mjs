@@ -1,6 +1,6 @@
 // Starts headless Chromium, and reads the page for the tests.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -34,6 +34,13 @@ export async function newContext(browser, options) {
   return context;
 }
 
+/** Returns the policy of the public pages, as the server of this source tree sends it. */
+function policy() {
+  const source = readFileSync(new URL('../../services/barrage/src/process/page.rs', import.meta.url), 'utf8');
+  const [, text] = /const POLICY: &str = "([^"]*)"/.exec(source);
+  return `${text.replace(/\\\n\s*/g, '')}; img-src 'self' data:; frame-ancestors 'self'`;
+}
+
 /**
  * Answers requests for files of the pages from `dist`, with the headers of the server's own page. So a change of a
  * page needs no build of the server, which has the pages inside.
@@ -46,6 +53,7 @@ async function pagesFromDisk(context) {
     const page = await route.fetch({ url: url.origin });
     const headers = { ...page.headers() };
     for (const name of ['content-type', 'content-length', 'content-encoding']) delete headers[name];
+    headers['content-security-policy'] = policy();
     await route.fulfill({ path, headers });
   });
 }

@@ -16,6 +16,8 @@ const AHEAD_MS = 180_000;
 /** Wait after a refusal that names none, and pause between two windows that nobody waits for. */
 const RETRY_MS = 3_000;
 const BACKGROUND_MS = 60;
+/** Period in which an archive that is loaded is asked for more: the stream may still run. */
+const REFRESH_MS = 10_000;
 
 interface Page {
   messages: Recorded[];
@@ -62,16 +64,27 @@ export class Archive {
   }
 
   async #run(): Promise<void> {
-    const newest = await this.#page({ limit: 1 });
-    const offset = newest?.messages.at(-1)?.offset_ms;
-    this.endMs = typeof offset === 'number' ? offset : 0;
-    this.events.changed();
+    await this.#readEnd();
     while (!this.#closed) {
       const window = this.#next();
-      if (window === null) await this.#pause(RETRY_MS * 1_000);
-      else if (!(await this.#load(window))) return;
-      else await this.#pause(BACKGROUND_MS);
+      if (window !== null) {
+        if (await this.#load(window)) await this.#pause(BACKGROUND_MS);
+      } else {
+        await this.#pause(REFRESH_MS);
+        await this.#readEnd();
+      }
     }
+  }
+
+  /** Reads how far the archive goes. Where it goes further than before, the window of the old end has more. */
+  async #readEnd(): Promise<void> {
+    const newest = await this.#page({ limit: 1 });
+    const offset = newest?.messages.at(-1)?.offset_ms;
+    const endMs = typeof offset === 'number' ? offset : 0;
+    if (this.endMs !== null && endMs <= this.endMs) return;
+    if (this.endMs !== null) this.coverage.forget(this.coverage.windowOf(this.endMs));
+    this.endMs = endMs;
+    this.events.changed();
   }
 
   #next(): number | null {

@@ -16,6 +16,11 @@ export class Coverage {
     this.#loaded.add(window);
   }
 
+  /** Marks a window as missing, because it may have more by now. */
+  forget(window: number): void {
+    this.#loaded.delete(window);
+  }
+
   has(window: number): boolean {
     return this.#loaded.has(window);
   }
