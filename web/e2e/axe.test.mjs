@@ -38,10 +38,37 @@ async function violations(page) {
   }, TAGS);
 }
 
+/** Opens each panel in turn. */
+async function panels(page) {
+  const row = '#list .row.chat:has-text("be kind")';
+  await page.$eval(`${row} .who`, (who) => who.scrollIntoView());
+  await page.click(`${row} .who`);
+  await page.waitForSelector('.menu');
+  assert.deepEqual(await violations(page), [], 'the menu of a message');
+  await page.click('.menu [role=menuitem] >> nth=0');
+  assert.ok(await page.isVisible('#reply-bar'));
+  await page.fill('#text', '/');
+  await page.waitForSelector('#suggestions:not([hidden])');
+  assert.deepEqual(await violations(page), [], 'a reply, and commands');
+  await page.fill('#text', 'a text');
+  for (const [button, panel] of [['#emote-button', '#emote-panel'], ['#gift-button', '#gift-panel'], ['#super-button', '#super-panel']]) {
+    await page.click(button);
+    assert.ok(await page.isVisible(panel), panel);
+    assert.deepEqual(await violations(page), [], panel);
+  }
+  await page.click('#settings-open');
+  await page.fill('#blocked-word', 'spoiler');
+  await page.press('#blocked-word', 'Enter');
+  await page.waitForSelector('#blocked-words li');
+  assert.deepEqual(await violations(page), [], 'the settings');
+  await page.click('#settings-close');
+  await page.fill('#text', '');
+}
+
 function everything() {
   source.say(
     ...Array.from({ length: 20 }, birthday()),
-    { type: 'chat', name: '小夜', role: 'host', text: 'hello' },
+    { type: 'chat', name: '小夜', role: 'host', text: 'hello', attrs: { badges: ['member/12', 'vip', 'other'], level: 21 } },
     { type: 'chat', name: 'Mo', role: 'moderator', text: 'be kind' },
     { type: 'gift', name: 'Cy', gift: { name: 'Rocket', count: 2, price_minor: 100 } },
     { type: 'super_chat', name: 'Di', text: 'happy birthday', amount_minor: 3_000, currency: 'CNY' },
@@ -51,8 +78,9 @@ function everything() {
 }
 
 for (const [name, options] of [
-  ['desktop', { viewport: { width: 1440, height: 900 } }],
-  ['phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'zh-CN' }],
+  ['desktop', { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' }],
+  ['light desktop', { viewport: { width: 1280, height: 720 }, colorScheme: 'light' }],
+  ['phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'zh-CN', colorScheme: 'light' }],
   ['landscape', { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true }],
 ]) {
   test(`${name}: the page breaks no rule of axe in any state`, async () => {
@@ -65,6 +93,8 @@ for (const [name, options] of [
     await page.click('#style-button');
     await page.fill('#text', 'x'.repeat(201));
     assert.deepEqual(await violations(page), [], 'the style panel and a text that is too long');
+    await page.fill('#text', '');
+    await panels(page);
     await page.$eval('#list', (list) => list.scrollTo(0, 0));
     await until('the pill', async () => {
       source.say(birthday()());

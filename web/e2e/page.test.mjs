@@ -40,11 +40,18 @@ test('a message of one page appears in the list and on the stage of another', as
   });
 });
 
-test('the connection of a post is opened while the viewer begins to write, and once', async () => {
+test('a connection that was not used for long is opened while the viewer begins to write, and once', async () => {
   const ann = await open(browser, server);
   await closing([ann], async () => {
     const asked = [];
     ann.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    // The emotes and the history have just used it.
+    await until('they are loaded', async () => (await ann.getAttribute('#list', 'data-past')) !== null);
+    await ann.focus('#text');
+    assert.deepEqual(asked.filter((path) => path === '/v1/ping'), []);
+    await ann.evaluate(() => document.activeElement.blur());
+    await ann.clock.install();
+    await ann.clock.fastForward(101_000);
     const answered = ann.waitForResponse((response) => response.url().endsWith('/v1/ping'));
     await ann.focus('#text');
     assert.equal((await answered).status(), 204);
@@ -80,6 +87,7 @@ test('a gift has a banner and a row, and a super chat shows its price', async ()
     await until('the row', async () => (await gifts(bob)).includes('Rocket'));
     await ann.fill('#text', 'happy birthday');
     await ann.click('[data-offer=super]');
+    await ann.click('#super-send');
     await bob.waitForSelector('#list .row.super');
     assert.match(await bob.textContent('#list .row.super'), /¥30.*happy birthday/);
   });

@@ -1,39 +1,56 @@
-// Connects the parts: arriving messages go to the stage, the list, the banners and the status; the
-// composer sends to the uplink.
+// Connects the parts of the page: the room, what it shows, and what the viewer does.
 
 import { Banners } from './stage/banners.ts';
-import { Composer } from './chat/composer.ts';
-import { byId, element, icon } from '@barrage/ui/dom.ts';
+import { Composer } from './compose/composer.ts';
+import { join, type Post, type RoomView } from '@barrage/client';
+import { byId } from '@barrage/ui/dom.ts';
 import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
-import { count, inLanguage, isolated, roleKey, switchLanguage, t, translatePage } from './page/i18n.ts';
-import { List } from './chat/list.ts';
+import { inLanguage, switchLanguage, t, translatePage } from './page/i18n.ts';
+import { List, type Page } from './log/list.ts';
 import { Pin } from './chat/pin.ts';
 import { Rules } from './chat/rules.ts';
 import { PollPanel } from './chat/poll.ts';
-import { join, type Body, type Post, type RoomView, type Signal, type Style } from '@barrage/client';
-import { readBody, readPoll, readVotes } from '@barrage/client/read';
 import { Sampled } from './chat/sampled.ts';
 import { Scene } from './stage/scene.ts';
-import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
 import { Spoken } from './chat/spoken.ts';
 import { Stage } from './stage/stage.ts';
 import { Status } from './chat/status.ts';
+import { Trouble } from './chat/trouble.ts';
+import { Draft } from './compose/draft.ts';
+import { EmotePicker } from './compose/emote_picker.ts';
+import { Suggest } from './compose/suggest.ts';
+import { suggesterOf } from './compose/suggestions.ts';
+import { readBadges } from './log/badges.ts';
+import { type Message } from './log/entry.ts';
+import { listenInList } from './log/keys.ts';
+import { Senders } from './log/senders.ts';
+import { isAtLeast } from './moderate/actions.ts';
+import { openMessageMenu } from './moderate/message_menu.ts';
+import { Runner } from './moderate/runner.ts';
+import { GiftPanel } from './money/gift_panel.ts';
+import { Reactions } from './money/reactions.ts';
+import { SuperPanel } from './money/super_panel.ts';
+import { Ticker } from './money/ticker.ts';
+import { Announcement } from './page/announcement.ts';
+import { FullScreen } from './page/fullscreen.ts';
+import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
+import { View } from './page/view.ts';
+import { SettingsPanel } from './settings/panel.ts';
+import { Kept, MODES } from './settings/settings.ts';
+import { ThemeSwitch } from './settings/theme.ts';
 
 const ROOM_DEFAULT = 'demo';
 const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
-/** Messages from before the page was opened, at most. */
-const PAST_MAX = 30;
 /** Reasons of an end that another token may take away. */
 const REFUSED_TOKENS: ReadonlySet<string> = new Set(['unauthorized', 'token_expired', 'wrong_room']);
-const ANNOUNCEMENT_MS = 12_000;
-/** Hearts on the screen at once, at most. */
-const HEARTS_MAX = 24;
 
 let title = '';
 const asked = new URLSearchParams(location.search).get('room') ?? '';
 const roomId = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
 
+const kept = new Kept();
+const theme = new ThemeSwitch();
 inLanguage(() => {
   translatePage();
   byId('language').textContent = t('language');
@@ -48,32 +65,89 @@ const room = join({
   token,
   guest: { name, prefix: t('viewer') },
 });
+const text = byId<HTMLInputElement>('text');
+const senders = new Senders();
+const draft = new Draft(text, senders);
+const hidden = new Hidden();
 const stage = new Stage(byId('flight'), byId('missed'));
 const banners = new Banners(byId('banners'));
-const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')));
-const pin = new Pin(byId('pinned'));
+const pin = new Pin(byId('pinned'), (sequence) => void list.show(sequence));
 const poll = new PollPanel(byId('poll'), { vote });
+const announcement = new Announcement(byId('announcement'));
 const sampled = new Sampled(byId('sampled'));
+const trouble = new Trouble(byId('trouble'));
+const list = new List(byId('list'), byId('log'), byId<HTMLButtonElement>('newer'), new Spoken(byId('spoken')), {
+  history: (at, limit) => history(at, limit),
+  shows: (body, sequence) => view.shows(body, sequence),
+  user: () => room.user,
+});
+const ticker = new Ticker({ shows: (chat) => view.shows(chat, null) });
+const composer = new Composer(draft, {
+  post: (post) => room.send(post),
+  warm: () => void room.warm(),
+  held: (post, id, rule) => view.held(post, id, rule),
+  command: (words) => runner.command(words),
+  slowSecs: () => (isModerator() ? 0 : (room.roomState.settings.slow_mode_secs ?? 0)),
+});
+const runner: Runner = new Runner(room, kept, senders, list, composer);
+/** Only the payment service may send gifts in this room. */
+let giftsElsewhere = false;
+let isOpen = false;
+const gifts = new GiftPanel({ send: (post) => sendPaid(post) });
+const reactions = new Reactions({
+  send: async (post) => {
+    const sent = await room.send(post);
+    if (sent.kind !== 'refused') return null;
+    if (sent.code !== 'bad_request') composer.refused(sent);
+    return sent.code;
+  },
+});
+new SuperPanel({ text: () => (composer.hasText('superChatNeedsText') ? composer.text : null), send: (post) => sendPaid(post) });
+new EmotePicker(text);
+new Suggest(text, suggesterOf(senders, draft, () => room.role));
+new SettingsPanel(byId('settings-open'), kept);
+new FullScreen(byId('fullscreen'), byId('main'));
+new Scene(byId<HTMLCanvasElement>('scene'));
 const rules = new Rules(byId('rules'), (of) => {
   title = of;
   showTitle();
 });
-const hidden = new Hidden();
 const status = new Status(() => room.retry());
-const composer = new Composer(room, { held: showHeld, liked: riseHeart });
-new Scene(byId<HTMLCanvasElement>('scene'));
+const view: View = new View({ stage, banners, list, senders, ticker, pin, poll, hidden, composer, kept, announcement }, {
+  user: () => room.user,
+  name: () => room.name,
+  emotes: () => void loadEmotes(room),
+});
+listenInList(byId('list'), list, openMenu);
+stage.danmakus.on('click', ({ sequence, event }) => {
+  const found = sequence === null ? null : list.find(sequence);
+  if (found) openMenu(found, byId('toggle'), { x: event.clientX, y: event.clientY });
+});
 
-const toggle = byId('toggle');
-toggle.addEventListener('click', () => {
-  stage.show(!stage.visible);
-  toggle.setAttribute('aria-pressed', String(stage.visible));
+byId('toggle').addEventListener('click', () => kept.change({ danmaku: !kept.now.danmaku }));
+kept.on((settings) => {
+  theme.set(settings.theme);
+  stage.show(settings.danmaku);
+  byId('toggle').setAttribute('aria-pressed', String(settings.danmaku));
+  stage.danmakus.set({
+    opacity: settings.opacity / 100,
+    area: settings.area / 100,
+    speed: settings.speed / 100,
+    size: settings.size / 100,
+    modes: MODES.filter((mode) => settings.modes[mode]),
+    words: settings.words,
+    users: settings.users.map(({ user }) => user),
+  });
+  list.filter();
+  ticker.filter();
 });
 
 let pastShown = false;
 let emotesLoaded: Promise<void> | undefined;
 room.on('state', (state) => {
   status.state(state);
-  composer.enable(state.kind !== 'ended');
+  trouble.state(state);
+  enable(state.kind !== 'ended');
   if (state.kind === 'open') composer.networkIsBack();
   if (state.kind === 'ended' && REFUSED_TOKENS.has(state.code)) signOut();
 });
@@ -82,66 +156,50 @@ room.on('hello', (hello) => {
   composer.show(room.canSend);
   poll.enable(room.canSend);
   emotesLoaded ??= loadEmotes(room);
-  if (!pastShown) void showPast(hello.sequence);
+  if (!pastShown) void emotesLoaded.then(() => list.past(hello.sequence));
   pastShown = true;
 });
 room.on('roomState', showState);
 room.on('batch', ({ messages }) => {
-  for (const { body, sequence } of messages) showBody(body, sequence);
+  for (const { body, sequence } of messages) view.show(body, sequence);
 });
 room.on('pulse', (pulse) => {
   if (pulse.online !== undefined) status.online(pulse.online);
-  if (pulse.likes) composer.likes(pulse.likes);
+  reactions.pulse(pulse.likes ?? 0, pulse.reactions ?? {});
   for (const counts of pulse.polls ?? []) poll.votes(counts);
   sampled.pulse(pulse);
 });
-room.on('loss', ({ kind, count: lost }) => {
+room.on('loss', ({ kind, count }) => {
   if (kind === 'gone') list.say('gone');
-  else list.leftOut(lost);
+  else list.leftOut(count);
 });
 room.on('notice', ({ body, raw }) => {
-  const text = (raw as { text?: unknown } | null)?.text;
-  if (typeof text === 'string') list.quote(text);
-  if (body?.type === 'signal') showSignal(body, null);
+  const words = (raw as { text?: unknown } | null)?.text;
+  if (typeof words === 'string') list.quote(words);
+  if (body?.type === 'signal') view.signal(body, null);
 });
 
-function originOf(user: string): 'own' | 'other' {
-  return room.user !== null && user === room.user ? 'own' : 'other';
-}
-
-function showBody(body: Body, sequence: number): void {
-  switch (body.type) {
-    case 'chat':
-      stage.fly(body, sequence, originOf(body.user));
-      break;
-    case 'gift':
-      // Only the first gift of a combo is shown on the stage; its banner counts the others.
-      if (banners.gift(body)) {
-        const words = t('gave', { name: isolated(body.name), gift: isolated(body.gift.name), count: count(body.gift.count) });
-        stage.flyPaid(words, body.user, sequence, originOf(body.user));
-      }
-      break;
-    case 'super_chat':
-      banners.superChat(body);
-      stage.flyPaid(body.text, body.user, sequence, originOf(body.user));
-      break;
-    case 'signal':
-      return showSignal(body, sequence);
-    case 'event': {
-      const { event, id, data, at_ms } = body;
-      window.dispatchEvent(new CustomEvent('barrage:event', { detail: { event, id, data, at_ms, sequence } }));
-      return;
-    }
-  }
-  list.add(body, sequence, originOf(body.user));
-}
-
-function showState({ settings, pinned, poll: running }: RoomView): void {
+function showState({ settings, pinned, poll: running, attributes, super_chats: superChats }: RoomView): void {
   rules.show(settings);
+  composer.rules(Boolean(settings.mute_all) && !isModerator(), settings.slow_mode_secs ?? 0);
+  readBadges(attributes);
   if (running) poll.open(running);
   else poll.gone();
   if (pinned) pin.show(pinned.body, pinned.sequence);
   else pin.hide();
+  ticker.set(superChats);
+}
+
+function isModerator(): boolean {
+  return isAtLeast(room.role, 'moderator');
+}
+
+/** Reads a page of the history for the list: what people wrote. */
+async function history(at: { before: number } | { after: number }, limit: number): Promise<Page | null> {
+  const { messages, more, refusal } = await room.history({ ...at, limit });
+  if (refusal) return null;
+  const written = messages.flatMap(({ sequence, body }) => (body.type === 'signal' || body.type === 'event' ? [] : [{ sequence, body }]));
+  return { messages: written, more };
 }
 
 function showTitle(): void {
@@ -150,122 +208,42 @@ function showTitle(): void {
   document.title = `${words} · Barrage`;
 }
 
-/** Shows a signal of the room, or of a notice, which has no position in the room. */
-function showSignal(signal: Signal, at: number | null): void {
-  switch (signal.signal) {
-    case 'mute_all':
-      list.say(signal.on ? 'muteAll' : 'unmuteAll');
-      break;
-    case 'slow_mode':
-      if (signal.secs) list.say('slowMode', { secs: signal.secs });
-      else list.say('slowModeOff');
-      break;
-    case 'emotes':
-      void loadEmotes(room);
-      break;
-    case 'speak':
-      list.say(signal.shield ? 'shieldUp' : 'speakRules');
-      break;
-    case 'recall':
-      if (signal.sequence === undefined) break;
-      stage.recall(signal.sequence);
-      list.recall(signal.sequence);
-      pin.recall(signal.sequence);
-      break;
-    case 'purge':
-      if (signal.user !== undefined && at !== null) purge(signal.user, at);
-      break;
-    case 'clear':
-      if (at !== null) clear(at);
-      break;
-    case 'pin': {
-      const body = readBody(signal.message);
-      if (body && signal.sequence !== undefined) pin.show(body, signal.sequence);
-      break;
-    }
-    case 'unpin':
-      pin.hide();
-      break;
-    case 'role':
-      if (signal.user === room.user) sayRole(signal.role);
-      break;
-    case 'warn':
-      if (signal.user === room.user) overStage(signal.text ?? '');
-      break;
-    case 'mute':
-      if (signal.user === room.user && signal.until_ms) composer.muteUntil(signal.until_ms);
-      break;
-    case 'unmute':
-      if (signal.user !== room.user) break;
-      composer.unmute();
-      list.say('unmuted');
-      break;
-    case 'poll_open': {
-      const opened = readPoll(signal.poll);
-      if (opened) poll.open(opened);
-      break;
-    }
-    case 'poll_close': {
-      const closed = readPoll(signal.poll);
-      if (closed) poll.close(closed, readVotes((signal.poll as { votes?: unknown }).votes));
-      break;
-    }
-    case 'close':
-      list.say('closed');
-      break;
-    case 'announcement':
-      announce(signal.text ?? '');
-      break;
+function openMenu(message: Message, from: HTMLElement, point?: { x: number; y: number }): void {
+  openMessageMenu(
+    message,
+    {
+      role: () => room.role,
+      canSend: () => room.canSend,
+      reply: (to) => draft.replyTo(to),
+      mention: (user, name) => draft.mention(user, name),
+      block: (user, name) => runner.block(user, name),
+      report: ({ body, sequence }, reason) => void runner.report(body.user, sequence, reason),
+      act: (action, name) => void runner.act(action, name),
+      command: (words) => {
+        composer.text = words;
+      },
+    },
+    from,
+    point,
+  );
+}
+
+/** Sends a gift or a super chat. Where only the payment service may, the gifts are disabled. */
+async function sendPaid(post: Post): Promise<boolean> {
+  const sent = await composer.post(post, post.type === 'super_chat' ? 'text' : 'button');
+  if (sent.kind === 'refused' && sent.code === 'forbidden') {
+    giftsElsewhere = true;
+    composer.hint(t('giftsElsewhere'));
+    enable(isOpen);
   }
+  return sent.kind !== 'refused';
 }
 
-function purge(user: string, at: number): void {
-  hidden.purge(user, at);
-  stage.hide(user);
-  banners.hide(user);
-  list.purge(user);
-  pin.purge(user);
-}
-
-function clear(at: number): void {
-  hidden.clear(at);
-  stage.hide(null);
-  banners.hide(null);
-  list.clear();
-  pin.hide();
-  list.say('cleared');
-}
-
-function sayRole(role: string | undefined): void {
-  const key = roleKey(role);
-  if (key) list.say('roleGiven', { role: t(key) });
-  else list.say('roleTaken');
-}
-
-let announcementTimer: number | undefined;
-function announce(text: string): void {
-  overStage(text);
-  list.quote(text);
-}
-
-function overStage(text: string): void {
-  const place = byId('announcement');
-  place.textContent = text;
-  place.hidden = false;
-  clearTimeout(announcementTimer);
-  announcementTimer = setTimeout(() => {
-    place.hidden = true;
-  }, ANNOUNCEMENT_MS);
-}
-
-const STYLE_DEFAULT: Style = { mode: 'scroll', color: 0xffffff, size: 'normal' };
-
-function showHeld(post: Post & { id: string }): void {
-  if (post.type !== 'chat') return;
-  const { id, text, style } = post;
-  const body: Body = { type: 'chat', id, text, style: { ...STYLE_DEFAULT, ...style }, user: room.user ?? '', name: room.name, at_ms: Date.now() };
-  stage.fly(body, null, 'own');
-  list.add(body, null, 'own');
+function enable(open: boolean): void {
+  isOpen = open;
+  composer.enable(open);
+  gifts.enable(open && !giftsElsewhere, giftsElsewhere ? t('giftsElsewhere') : '');
+  reactions.enable(open);
 }
 
 async function vote(id: string, option: number): Promise<number | null> {
@@ -273,24 +251,4 @@ async function vote(id: string, option: number): Promise<number | null> {
   if (sent.kind === 'counted') return sent.option;
   composer.refused(sent);
   return null;
-}
-
-function riseHeart(): void {
-  const hearts = byId('hearts');
-  if (hearts.childElementCount >= HEARTS_MAX) return;
-  const heart = element('span', 'heart', icon('heart'));
-  heart.style.setProperty('--drift', `${Math.round((Math.random() - 0.5) * 60)}px`);
-  heart.style.setProperty('--hue', String(330 + Math.round(Math.random() * 40)));
-  heart.addEventListener('animationend', () => heart.remove());
-  hearts.append(heart);
-}
-
-async function showPast(sequence: number): Promise<void> {
-  if (sequence <= 0) return;
-  await emotesLoaded;
-  const { messages } = await room.history({ before: sequence + 1, limit: PAST_MAX });
-  for (const { body, sequence: at } of messages) {
-    if (body.type === 'signal' || body.type === 'event') continue;
-    if (!hidden.has(body.user, at)) list.add(body, at, originOf(body.user));
-  }
 }

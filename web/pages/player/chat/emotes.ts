@@ -3,12 +3,13 @@
 // the server has checked, and this page checks again: https, or the page's own host.
 
 import { type EmoteRange, type Room } from '@barrage/client';
+import { safeImage } from '../page/images.ts';
 import { element } from '@barrage/ui/dom.ts';
 
 /** Height of an image in the list, in CSS pixels; the smallest image of at least this height is taken. */
 const SHOWN_PX = 28;
 
-interface Emote {
+export interface Emote {
   name: string;
   src: string;
 }
@@ -21,11 +22,7 @@ export function imageUrl(url: unknown, px: unknown): string | null {
   const heights = px.filter((one): one is number => Number.isInteger(one) && one > 0);
   const wanted = SHOWN_PX * Math.min(devicePixelRatio || 1, 4);
   const height = heights.find((one) => one >= wanted) ?? heights.at(-1);
-  if (height === undefined || /^[/\\]{2}|^\/\\/u.test(url)) return null;
-  const filled = url.replaceAll('{px}', String(height));
-  if (filled.startsWith('/')) return filled;
-  const parsed = URL.canParse(filled) ? new URL(filled) : null;
-  return parsed?.protocol === 'https:' ? parsed.href : null;
+  return height === undefined ? null : safeImage(url.replaceAll('{px}', String(height)));
 }
 
 /** Loads the emotes of the platform, and of the room, which go first. Keeps the known ones where none answers. */
@@ -34,6 +31,11 @@ export async function loadEmotes(room: Room): Promise<void> {
     const src = imageUrl(url, px);
     if (src !== null) byId.set(id, { name, src });
   }
+}
+
+/** Returns the known emotes, those of the room last. */
+export function knownEmotes(): Emote[] {
+  return [...byId.values()];
 }
 
 /** Returns a text in pieces: strings, and an image for each range whose emote the page knows. */
@@ -52,7 +54,7 @@ export function piecesOf(text: string, ranges: readonly EmoteRange[]): (string |
   return pieces;
 }
 
-function imageOf({ name, src }: Emote): HTMLImageElement {
+export function imageOf({ name, src }: Emote): HTMLImageElement {
   const image = element('img', 'emote');
   image.alt = name;
   image.title = name;

@@ -2,12 +2,23 @@
 
 import { inLanguage, isolated, say } from '../page/i18n.ts';
 import { type Body } from '@barrage/client';
+import { element } from '@barrage/ui/dom.ts';
 
 export class Pin {
   #of: { sequence: number; user: string } | null = null;
   #write = (): void => {};
+  #words = element('button', 'pin-words');
 
-  constructor(private readonly place: HTMLElement) {
+  /** Calls `shows` with the position of the pinned message when the viewer clicks it. */
+  constructor(
+    private readonly place: HTMLElement,
+    shows: (sequence: number) => void,
+  ) {
+    this.#words.type = 'button';
+    place.append(this.#words);
+    this.#words.addEventListener('click', () => {
+      if (this.#of) shows(this.#of.sequence);
+    });
     inLanguage(() => this.#write());
   }
 
@@ -16,7 +27,7 @@ export class Pin {
     if (body.type === 'signal' || body.type === 'event') return;
     const text = body.type === 'gift' ? `${body.gift.name} ×${body.gift.count}` : body.text;
     this.#of = { sequence, user: body.user };
-    this.#write = () => say(this.place, 'pinned', { name: isolated(body.name), text: isolated(text) });
+    this.#write = () => say(this.#words, 'pinned', { name: isolated(body.name), text: isolated(text) });
     this.#write();
     this.place.hidden = false;
   }
@@ -24,7 +35,7 @@ export class Pin {
   hide(): void {
     this.#of = null;
     this.#write = () => {};
-    this.place.textContent = '';
+    this.#words.textContent = '';
     this.place.hidden = true;
   }
 

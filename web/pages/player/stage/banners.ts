@@ -2,6 +2,7 @@
 // the list shows every gift and super chat.
 
 import { element, icon } from '@barrage/ui/dom.ts';
+import { paint } from '../money/tiers.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { isolated, locale, say } from '../page/i18n.ts';
 import { type Gift, type SuperChat } from '@barrage/client';
@@ -52,6 +53,7 @@ export class Banners {
     const words = element('span', 'banner-words', chat.text);
     words.dir = 'auto';
     const node = element('div', 'banner super', head, words);
+    paint(node, chat);
     this.#add({ key: `${chat.user}/${chat.id}`, user: chat.user, node, count: 1, durationMs: SUPER_CHAT_MS, timer: undefined });
   }
 

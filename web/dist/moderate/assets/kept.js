@@ -1,0 +1,1 @@
+var e=`barrage.entry`,t=32768;function n(t,n,r,i){let{ticket:a,...o}=n,s=o.downlinks.map(e=>({...e,url:e.url.replace(`/rooms/${r}/`,`/rooms/{room}/`)})),c=JSON.stringify({version:1,saved_ms:i,answer:{...o,downlinks:s}});c.length<=32768&&t.keep(`local`,e,c)}export{e as n,n as r,t};

@@ -1,0 +1,1 @@
+var e=class{baseMs;maxMs;#e=0;constructor(e,t){this.baseMs=e,this.maxMs=t}get attempt(){return this.#e}limits(e,t){this.baseMs=Math.max(e,20),this.maxMs=Math.min(Math.max(t,this.baseMs),6e5)}next(){let e=Math.min(this.maxMs,this.baseMs*2**Math.min(this.#e,16));return this.#e+=1,Math.random()*e}reset(){this.#e=0}};export{e as t};

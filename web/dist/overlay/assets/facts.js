@@ -1,0 +1,1 @@
+function e(e){let t=e.networkType??`unknown`;switch(t){case`wifi`:case`cellular`:case`ethernet`:return t;case`wimax`:return`wifi`;case`none`:case`unknown`:return`unknown`;default:return`other`}}function t(t){return{name:`barrage-web`,version:`0.2.0`,platform:t.platform,network:e(t),encodings:t.inflates?[`json`,`deflate`]:[`json`]}}export{e as n,t};
