@@ -52,6 +52,8 @@ pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
 pub use settings::room::{Prewarm, RoomPatch, RoomSettings, Shield};
 pub use settings::sampling::SamplingOverlay;
+pub use settings::signal_mark::{SignalMark, StatePart};
+pub use settings::super_chat::{Hidden, RoomSuperChats, SuperChatChange};
 pub use settings::switch::{SwitchError, SwitchView, Switches};
 pub use settings::words::{ROOM_WORDS_MAX, RoomWords, WORD_RULES_MAX};
 pub use settings_store::SettingsStore;

@@ -12,6 +12,8 @@ pub(crate) mod revocation;
 pub(crate) mod role;
 pub(crate) mod room;
 pub(crate) mod sampling;
+pub(crate) mod signal_mark;
+pub(crate) mod super_chat;
 pub(crate) mod switch;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,8 @@ use self::revocation::Revocations;
 use self::role::RoomRoles;
 use self::room::{Prewarm, RoomSettings};
 use self::sampling::SamplingOverlay;
+use self::signal_mark::{SignalMark, StatePart};
+use self::super_chat::RoomSuperChats;
 use self::switch::Switches;
 use self::words::RoomWords;
 
@@ -50,6 +54,8 @@ pub struct Settings {
     pub actions: HashMap<RoomId, ActionLog>,
     /// Attributes of rooms; rooms that never had one may be absent.
     pub attributes: HashMap<RoomId, RoomAttributes>,
+    /// Super chats on top in rooms; rooms that never had one may be absent.
+    pub super_chats: HashMap<RoomId, RoomSuperChats>,
     /// Review queues of rooms that had one.
     pub reviews: HashMap<RoomId, ReviewQueue>,
     /// Words of rooms that have some.
@@ -95,7 +101,27 @@ impl Settings {
     pub fn room_state(&self, room: &RoomId) -> RoomState {
         let Some(settings) = self.rooms.get(room) else { return RoomState::default() };
         let attributes = self.attributes.get(room).map(RoomAttributes::state).unwrap_or_default();
-        RoomState { attributes, ..settings.state() }
+        let super_chats = self.super_chats.get(room).map(RoomSuperChats::state).unwrap_or_default();
+        RoomState { attributes, super_chats, ..settings.state() }
+    }
+
+    /// Returns the parts of rooms' states with a change whose signal is not noted.
+    pub fn behind(&self) -> impl Iterator<Item = (&RoomId, StatePart, SignalMark)> {
+        let rooms = self.rooms.iter().map(|(room, it)| (room, StatePart::Settings, it.signals));
+        let attributes = self.attributes.iter().map(|(room, it)| (room, StatePart::Attributes, it.signals()));
+        let chats = self.super_chats.iter().map(|(room, it)| (room, StatePart::SuperChats, it.signals()));
+        rooms.chain(attributes).chain(chats).filter(|(_, _, mark)| mark.is_behind())
+    }
+
+    /// Returns one part of a room's state as these settings have it.
+    #[must_use]
+    pub fn state_part(&self, room: &RoomId, part: StatePart) -> RoomState {
+        let RoomState { settings, pinned, attributes, poll, super_chats } = self.room_state(room);
+        match part {
+            StatePart::Settings => RoomState { settings, pinned, poll, ..RoomState::default() },
+            StatePart::Attributes => RoomState { attributes, ..RoomState::default() },
+            StatePart::SuperChats => RoomState { super_chats, ..RoomState::default() },
+        }
     }
 
     /// Returns the value under a key: a change starts from it.
@@ -110,6 +136,7 @@ impl Settings {
             SettingKey::Roles(room) => self.roles.get(room).cloned().map(Setting::Roles),
             SettingKey::Actions(room) => self.actions.get(room).cloned().map(Setting::Actions),
             SettingKey::Attributes(room) => self.attributes.get(room).cloned().map(Setting::Attributes),
+            SettingKey::SuperChats(room) => self.super_chats.get(room).cloned().map(Setting::SuperChats),
             SettingKey::Reviews(room) => self.reviews.get(room).cloned().map(Setting::Reviews),
             SettingKey::Words(room) => self.words.get(room).cloned().map(Setting::Words),
             SettingKey::Emotes(None) => Some(Setting::Emotes(self.platform_emotes.clone())),
@@ -145,6 +172,10 @@ impl Settings {
                 self.attributes.insert(room, attributes);
             }
             (SettingKey::Attributes(room), _) => drop(self.attributes.remove(&room)),
+            (SettingKey::SuperChats(room), Some(Setting::SuperChats(chats))) => {
+                self.super_chats.insert(room, chats);
+            }
+            (SettingKey::SuperChats(room), _) => drop(self.super_chats.remove(&room)),
             (SettingKey::Reviews(room), Some(Setting::Reviews(queue))) => {
                 self.reviews.insert(room, queue);
             }

@@ -96,7 +96,9 @@ impl Settings {
                 refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
             }
             // A room that does not exist gets neither words nor a queue, so their number is bounded.
-            Change::Review { room, .. } | Change::Words { room, .. } => {
+            Change::Review { room, .. }
+            | Change::Words { room, .. }
+            | Change::SuperChats { room, .. } => {
                 let is_unknown = !self.rooms.contains_key(room);
                 refuse_if(is_unknown, BusError::Refused(ChangeError::UnknownRoom))
             }
@@ -107,6 +109,7 @@ impl Settings {
             | Change::BeginAction { .. }
             | Change::EndAction { .. }
             | Change::ExpireAttribute { .. }
+            | Change::Signalled { .. }
             | Change::Emotes { room: None, .. }
             | Change::Switch { .. }
             | Change::Sampling(_)

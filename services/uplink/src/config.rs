@@ -6,6 +6,7 @@ use barrage_token::Role;
 use crate::gift_config::GiftConfig;
 use crate::limits_config::LimitsConfig;
 use crate::polls_config::PollsConfig;
+use crate::super_chat_config::{SuperChatConfig, SuperChatTiers, default_tiers};
 
 /// Maximum number of reactions.
 const REACTIONS_MAX: usize = 32;
@@ -47,6 +48,10 @@ barrage_part::part! {
         /// List of the gifts with their prices; a post with another name or price is refused. Without
         /// any, every name is allowed, and the moderation checks the names.
         gifts: Vec<GiftConfig> = Vec::new();
+        /// Tiers of super chats: color, length of the text and time on top by amount. The default has seven, for
+        /// currencies with two decimals, on top from 2.00 (30 s) to 100.00 (an hour). Without any, super chats
+        /// have no tier and are never on top.
+        super_chats: Vec<SuperChatConfig> = default_tiers();
         /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
         /// currency. The default is a million in a currency with two decimals.
         amount_minor_max: u64 = 100_000_000, between(1, 1 << 52);
@@ -104,6 +109,12 @@ impl UplinkConfig {
         let bad = self.reactions.iter().find(|name| !is_name(name))?;
         let message = format!("{bad:?} is not 1 to 16 characters out of a-z, 0-9 and _");
         Some(crate::LimitsError::Reactions(message))
+    }
+
+    /// Why the tiers of super chats make no sense; `None` when they do.
+    #[must_use]
+    pub fn super_chats_problem(&self) -> Option<crate::LimitsError> {
+        SuperChatTiers::new(&self.super_chats, self.text_chars_max).err()
     }
 
     /// Why the list of gifts makes no sense; `None` when it does.

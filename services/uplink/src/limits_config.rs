@@ -52,6 +52,9 @@ pub enum LimitsError {
     /// The list of reactions is too long, or has a name that is none.
     #[error("uplink.reactions: {0}")]
     Reactions(String),
+    /// The tiers of super chats contradict themselves, or have a number beyond its range.
+    #[error("uplink.super_chats: {0}")]
+    SuperChats(String),
     /// The list of gifts contradicts itself or other settings.
     #[error("uplink.gifts: {0}")]
     Gifts(String),

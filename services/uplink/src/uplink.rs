@@ -167,7 +167,8 @@ impl Uplink {
     }
 
     /// Runs the uplink's tasks until the shutdown: publishes sums of likes, keeps polls, writes the audit log,
-    /// decides reviews by their fallback, removes attributes that are over, reloads word lists that changed, settles the ledger and reports
+    /// decides reviews by their fallback, removes attributes and super chats that are over, publishes signals that
+    /// another process lost, reloads word lists that changed, settles the ledger and reports
     /// to the registry.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
@@ -178,6 +179,7 @@ impl Uplink {
             self.audit.run(&*self.store, keep, shutdown.clone()),
             self.reviews.run(shutdown.clone()),
             self.attributes.run(shutdown.clone()),
+            self.control.run_signals(shutdown.clone()),
             self.every_second(shutdown),
         );
     }

@@ -88,6 +88,9 @@ fn lists(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(problem) = config.uplink.gifts_problem() {
         problems.push(Problem::new("uplink.gifts", format!("uplink.gifts: {problem}")));
     }
+    if let Some(problem) = config.uplink.super_chats_problem() {
+        problems.push(Problem::new("uplink.super_chats", problem.to_string()));
+    }
     if let Some(problem) = config.probe.sites_problem() {
         problems.push(Problem::new("probe.sites", format!("probe.sites: {problem}")));
     }

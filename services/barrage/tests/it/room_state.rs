@@ -129,6 +129,42 @@ async fn newcomers_and_viewers_have_the_same_state_on_every_transport() {
 }
 
 #[tokio::test]
+async fn newcomers_get_the_super_chats_on_top_and_viewers_the_same() {
+    let server = start_with(&[]).await;
+    let (host, admin) = (server.token("hal", "demo", "host").await, server.token("boss", "*", "admin").await);
+    let mut early = viewer(&server, Transport::Ws);
+    let mut known = early.state();
+    let drained = tokio::spawn(async move { while early.next().await.is_some() {} });
+    wait::within(EFFECT_MAX, "a state", known.wait_for(|state| state.settings.is_some())).await.unwrap();
+    let mut sequences = Vec::new();
+    for (id, amount_minor) in [("s1", 3_000), ("s2", 12_000)] {
+        let post = json!({
+            "type": "super_chat", "id": id, "text": "well done", "amount_minor": amount_minor, "currency": "EUR",
+        });
+        let answer = server.post(MESSAGES, &admin, post.to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        sequences.push(answer.body["sequence"].as_u64().unwrap());
+    }
+    let read = json!({ "type": "super_chat_read", "sequence": sequences[1], "on": true });
+    act(&server, &host, "r1", &read).await;
+    let levels = |state: &RoomState| -> Vec<_> {
+        let open = state.super_chats.values().map(|(at, open)| (at.0, open));
+        open.map(|(at, open)| (at, open.message["tier"]["level"].as_u64().unwrap(), open.read)).collect()
+    };
+    let expected = vec![(sequences[0], 5, false), (sequences[1], 7, true)];
+    assert_eq!(levels(&hello_of(&server).await.state.unwrap()), expected);
+    assert_eq!(levels(&state_by_events(&server).await), expected);
+    assert_eq!(levels(&state_by_poll(&server).await), expected);
+    let same = known.wait_for(|state| levels(state) == expected);
+    wait::within(EFFECT_MAX, "the same super chats", same).await.unwrap();
+    act(&server, &host, "x1", &json!({ "type": "clear" })).await;
+    let none = known.wait_for(|state| levels(state).is_empty());
+    wait::within(EFFECT_MAX, "no super chats", none).await.unwrap();
+    assert!(levels(&hello_of(&server).await.state.unwrap()).is_empty());
+    drained.abort();
+}
+
+#[tokio::test]
 async fn an_attribute_with_a_time_to_live_leaves_every_viewer_and_a_restart_keeps_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let options = || ServerOptions { data_dir: Some(folder.path().into()), ..ServerOptions::default() };

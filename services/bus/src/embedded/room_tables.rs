@@ -9,10 +9,11 @@ use crate::settings::change::SettingKey;
 type KeyOf = fn(RoomId) -> SettingKey;
 
 /// Tables with one value for each room. The column of the value has the table's name.
-pub(super) const ROOM_TABLES: [(&str, KeyOf); 5] = [
+pub(super) const ROOM_TABLES: [(&str, KeyOf); 6] = [
     ("roles", SettingKey::Roles),
     ("actions", SettingKey::Actions),
     ("attributes", SettingKey::Attributes),
+    ("super_chats", SettingKey::SuperChats),
     ("reviews", SettingKey::Reviews),
     ("words", SettingKey::Words),
 ];
@@ -23,6 +24,7 @@ pub(super) fn room_table(key: &SettingKey) -> Option<(&'static str, &RoomId)> {
         SettingKey::Roles(room) => ("roles", room),
         SettingKey::Actions(room) => ("actions", room),
         SettingKey::Attributes(room) => ("attributes", room),
+        SettingKey::SuperChats(room) => ("super_chats", room),
         SettingKey::Reviews(room) => ("reviews", room),
         SettingKey::Words(room) => ("words", room),
         _ => return None,

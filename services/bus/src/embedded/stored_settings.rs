@@ -104,6 +104,7 @@ impl Journal {
                 SettingKey::Roles(_)
                 | SettingKey::Actions(_)
                 | SettingKey::Attributes(_)
+                | SettingKey::SuperChats(_)
                 | SettingKey::Reviews(_)
                 | SettingKey::Words(_),
                 _,

@@ -9,6 +9,7 @@ use barrage_protocol::state::{Keyed, Versioned};
 use serde::{Deserialize, Serialize};
 
 use super::error::ChangeError;
+use super::signal_mark::SignalMark;
 use super::version::next_version;
 
 /// Changes that a room remembers, so that one that comes again is not made twice.
@@ -53,6 +54,8 @@ struct Stored {
     entries: BTreeMap<AttributeKey, Versioned<Attribute>>,
     /// The last changes, oldest first.
     made: Vec<Made>,
+    #[serde(skip_serializing_if = "SignalMark::is_default")]
+    signals: SignalMark,
 }
 
 impl From<Stored> for RoomAttributes {
@@ -72,6 +75,19 @@ impl RoomAttributes {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version
+    }
+
+    /// Returns how far the signals of the changes have come.
+    #[must_use]
+    pub fn signals(&self) -> SignalMark {
+        self.0.signals
+    }
+
+    /// Notes that every change up to this version has a signal.
+    pub(crate) fn signalled(&self, up_to: u64) -> Self {
+        let mut stored = Stored::clone(&self.0);
+        stored.signals = stored.signals.with_signals(up_to);
+        stored.into()
     }
 
     /// Returns an attribute with its version.
@@ -130,6 +146,7 @@ impl RoomAttributes {
         }
         let mut stored = Stored::clone(&self.0);
         stored.version = next_version(stored.version, now_ms);
+        stored.signals = stored.signals.with_change(stored.version);
         match value {
             Some(value) => {
                 stored.entries.insert(key.clone(), Versioned::new(stored.version, Some(value.clone())));

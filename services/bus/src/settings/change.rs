@@ -21,6 +21,8 @@ use super::review::{ReviewChange, ReviewQueue};
 use super::role::RoomRoles;
 use super::room::{RoomPatch, RoomSettings};
 use super::sampling::SamplingOverlay;
+use super::signal_mark::{SignalMark, StatePart};
+use super::super_chat::{RoomSuperChats, SuperChatChange};
 use super::switch::Switches;
 use super::words::RoomWords;
 
@@ -101,6 +103,22 @@ pub enum Change {
         /// Version of the attribute that is over.
         version: u64,
     },
+    /// Changes the super chats that are on top in a room.
+    SuperChats {
+        /// Room of the super chats.
+        room: RoomId,
+        /// One that comes, one that is read, or those that leave.
+        change: SuperChatChange,
+    },
+    /// Notes that the changes of a part of a room's state have their signals.
+    Signalled {
+        /// Room of the state.
+        room: RoomId,
+        /// Part whose signals were published.
+        part: StatePart,
+        /// Version up to which every change has its signal.
+        up_to: u64,
+    },
     /// Changes the review queue of a room.
     Review {
         /// Room of the queue.
@@ -157,6 +175,8 @@ pub(crate) enum SettingKey {
     Actions(RoomId),
     /// All attributes of a room.
     Attributes(RoomId),
+    /// The super chats that are on top in a room.
+    SuperChats(RoomId),
     /// The review queue of a room.
     Reviews(RoomId),
     /// The words of a room.
@@ -181,6 +201,8 @@ pub enum Setting {
     Actions(ActionLog),
     /// Attributes of one room, all in one value; they are never removed.
     Attributes(RoomAttributes),
+    /// Super chats on top in one room, all in one value; they are never removed.
+    SuperChats(RoomSuperChats),
     /// Review queue of one room; it is never removed.
     Reviews(ReviewQueue),
     /// Words of one room; they are never removed.
@@ -216,6 +238,10 @@ impl Setting {
         if let Setting::Attributes(attributes) = self { Some(attributes) } else { None }
     }
 
+    pub(super) fn super_chats(&self) -> Option<&RoomSuperChats> {
+        if let Setting::SuperChats(chats) = self { Some(chats) } else { None }
+    }
+
     pub(super) fn reviews(&self) -> Option<&ReviewQueue> {
         if let Setting::Reviews(queue) = self { Some(queue) } else { None }
     }
@@ -230,6 +256,26 @@ impl Setting {
 
     pub(super) fn sampling(&self) -> Option<&SamplingOverlay> {
         if let Setting::Sampling(sampling) = self { Some(sampling) } else { None }
+    }
+
+    /// Returns the value with the note that every change up to a version has its signal.
+    fn signalled(&self, up_to: u64) -> Setting {
+        match self {
+            Setting::Room(room) => Setting::Room(room.clone().signalled(up_to)),
+            Setting::Attributes(attributes) => Setting::Attributes(attributes.signalled(up_to)),
+            Setting::SuperChats(chats) => Setting::SuperChats(chats.signalled(up_to)),
+            other => other.clone(),
+        }
+    }
+
+    /// Returns the part of a room's state that the value is, with the mark of its signals.
+    pub(super) fn signals(&self) -> Option<(StatePart, SignalMark)> {
+        match self {
+            Setting::Room(room) => Some((StatePart::Settings, room.signals)),
+            Setting::Attributes(attributes) => Some((StatePart::Attributes, attributes.signals())),
+            Setting::SuperChats(chats) => Some((StatePart::SuperChats, chats.signals())),
+            _ => None,
+        }
     }
 
     pub(crate) fn revoked_before(&self) -> Option<u64> {
@@ -248,6 +294,7 @@ impl Setting {
             SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
             SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
             SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
+            SettingKey::SuperChats(_) => Setting::SuperChats(serde_json::from_slice(json)?),
             SettingKey::Reviews(_) => Setting::Reviews(serde_json::from_slice(json)?),
             SettingKey::Words(_) => Setting::Words(serde_json::from_slice(json)?),
             SettingKey::Emotes(_) => Setting::Emotes(EmoteWords::new(serde_json::from_slice(json)?)),
@@ -271,6 +318,14 @@ impl Change {
                 SettingKey::Actions(room.clone())
             }
             Change::Attribute { room, .. } | Change::ExpireAttribute { room, .. } => {
+                SettingKey::Attributes(room.clone())
+            }
+            Change::SuperChats { room, .. }
+            | Change::Signalled { room, part: StatePart::SuperChats, .. } => {
+                SettingKey::SuperChats(room.clone())
+            }
+            Change::Signalled { room, part: StatePart::Settings, .. } => SettingKey::Room(room.clone()),
+            Change::Signalled { room, part: StatePart::Attributes, .. } => {
                 SettingKey::Attributes(room.clone())
             }
             Change::Review { room, .. } => SettingKey::Reviews(room.clone()),
@@ -302,7 +357,10 @@ impl Change {
         };
         Ok(match self {
             Change::Room(_, settings) => {
-                Some(Setting::Room(settings.clone().versioned(current.and_then(Setting::room), now_ms)))
+                let owned = settings.clone().versioned(current.and_then(Setting::room), now_ms);
+                // The owner of the room tells viewers by itself, or has none.
+                let version = owned.version;
+                Some(Setting::Room(owned.signalled(version)))
             }
             Change::Patch(_, patch) => {
                 Some(Setting::Room(patch.apply(current.and_then(Setting::room), now_ms)?))
@@ -319,6 +377,11 @@ impl Change {
             Change::ExpireAttribute { key, version, .. } => {
                 Some(Setting::Attributes(attributes().without_expired(key, *version)))
             }
+            Change::SuperChats { change, .. } => {
+                let chats = current.and_then(Setting::super_chats).cloned().unwrap_or_default();
+                Some(Setting::SuperChats(chats.changed(change, now_ms)))
+            }
+            Change::Signalled { up_to, .. } => current.map(|current| current.signalled(*up_to)),
             Change::Review { change, .. } => {
                 let queue = current.and_then(Setting::reviews).cloned().unwrap_or_default();
                 Some(Setting::Reviews(queue.with(change, now_ms)?))

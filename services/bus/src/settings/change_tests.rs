@@ -1,6 +1,7 @@
 //! Changes applied to single values of the settings.
 
 use super::*;
+use crate::settings::changed::Changed;
 use crate::settings::room::{Prewarm, Shield};
 use barrage_protocol::Sequence;
 use barrage_protocol::speak::{SpeakRule, SpeakRules};
@@ -50,11 +51,13 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
         pinned_version: NOW_MS + 4,
         speak: SpeakRules { level_min: 9, ..SpeakRules::default() },
         shield: Shield { on: true, stored: None },
+        signals: SignalMark { changed: NOW_MS + 7, signalled: 0 },
         ..RoomSettings::default()
     };
     assert_eq!(room, expected);
     let opened = patched(Some(&room), put(None)).unwrap();
-    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 8, ..expected.clone() });
+    let signals = SignalMark { changed: NOW_MS + 8, signalled: 0 };
+    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 8, signals, ..expected.clone() });
     let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
     assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
     let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
@@ -65,6 +68,30 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
     assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 9));
     let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
     assert_eq!(again, Err(ChangeError::UnknownPrewarm));
+}
+
+#[test]
+fn a_change_that_viewers_see_is_behind_until_its_signal_is_noted() {
+    let put = RoomPatch::Put { title: Some("A".into()), stream_started_at_ms: None };
+    let new = Setting::Room(patched(None, put).unwrap());
+    assert!(!new.signals().unwrap().1.is_behind(), "a new room has no viewers");
+    let change = |current: &Setting, change: Change| {
+        let after = change.apply(Some(current), NOW_MS).unwrap();
+        Changed { before: Some(current.clone()), after }
+    };
+    let prewarm = Prewarm { at_ms: NOW_MS + 1, lasts_secs: 1, viewers: 1 };
+    let unseen = change(&new, Change::Patch(room(), RoomPatch::SetPrewarm(prewarm)));
+    assert_eq!(unseen.signal_step(), None);
+    let slow = change(&new, Change::Patch(room(), RoomPatch::SlowMode { secs: 5 }));
+    let (part, from, to) = slow.signal_step().unwrap();
+    assert_eq!((part, from, to), (StatePart::Settings, 0, slow.room().version));
+    assert!(slow.room().signals.is_behind());
+    let noted = Change::Signalled { room: room(), part, up_to: to };
+    let noted = change(slow.after.as_ref().unwrap(), noted);
+    assert!(!noted.room().signals.is_behind() && noted.room().version == to);
+    let owned = RoomSettings { slow_mode_secs: 9, ..noted.room() };
+    let owned = change(noted.after.as_ref().unwrap(), Change::Room(room(), owned));
+    assert!(!owned.room().signals.is_behind(), "the owner of the room signals by itself");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use super::restriction::Restrictions;
 use super::review::ReviewQueue;
 use super::room::RoomSettings;
 use super::sampling::SamplingOverlay;
+use super::signal_mark::StatePart;
+use super::super_chat::RoomSuperChats;
 use super::switch::Switches;
 use super::words::RoomWords;
 
@@ -42,6 +44,27 @@ impl Changed {
     #[must_use]
     pub fn attributes(&self) -> RoomAttributes {
         self.after.as_ref().and_then(Setting::attributes).cloned().unwrap_or_default()
+    }
+
+    /// Returns the super chats on top after the change; none for changes of other things.
+    #[must_use]
+    pub fn super_chats(&self) -> RoomSuperChats {
+        self.after.as_ref().and_then(Setting::super_chats).cloned().unwrap_or_default()
+    }
+
+    /// Returns the super chats on top before the change; none when there was no value.
+    #[must_use]
+    pub fn super_chats_before(&self) -> RoomSuperChats {
+        self.before.as_ref().and_then(Setting::super_chats).cloned().unwrap_or_default()
+    }
+
+    /// Returns the part of the room's state that the change needs a signal for, with the versions before
+    /// and after; `None` when viewers see no change.
+    #[must_use]
+    pub fn signal_step(&self) -> Option<(StatePart, u64, u64)> {
+        let (part, after) = self.after.as_ref().and_then(Setting::signals)?;
+        let before = self.before.as_ref().and_then(Setting::signals).map_or(0, |(_, mark)| mark.changed);
+        (after.changed > before).then_some((part, before, after.changed))
     }
 
     /// Returns the room's review queue after the change; an empty one for changes of other things.

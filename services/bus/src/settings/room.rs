@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ChangeError;
+use super::signal_mark::SignalMark;
 use super::version::next_version;
 
 /// Settings of one room, in force on all instances; a field absent in storage has its default.
@@ -55,6 +56,9 @@ pub struct RoomSettings {
     /// Shield of the room: whether it is up, and what it adds.
     #[serde(skip_serializing_if = "Shield::is_default")]
     pub shield: Shield,
+    /// How far the signals of the changes that viewers see have come.
+    #[serde(skip_serializing_if = "SignalMark::is_default")]
+    pub signals: SignalMark,
 }
 
 impl RoomSettings {
@@ -77,7 +81,17 @@ impl RoomSettings {
     /// Returns the room's state as far as these settings have it: all but attributes.
     #[must_use]
     pub fn state(&self) -> RoomState {
-        let settings = StateSettings {
+        RoomState {
+            settings: Some(Versioned::new(self.version, Some(self.shown()))),
+            pinned: self.state_pinned(),
+            poll: self.state_poll(),
+            ..RoomState::default()
+        }
+    }
+
+    /// Returns title and rules as viewers see them.
+    fn shown(&self) -> StateSettings {
+        StateSettings {
             title: self.title.clone(),
             closed: self.closed,
             mute_all: self.mute_all,
@@ -86,12 +100,6 @@ impl RoomSettings {
             speak: self.speak_in_force(),
             shield: self.shield.on,
             stream_started_at_ms: self.stream_started_at_ms,
-        };
-        RoomState {
-            settings: Some(Versioned::new(self.version, Some(settings))),
-            pinned: self.state_pinned(),
-            poll: self.state_poll(),
-            ..RoomState::default()
         }
     }
 
@@ -121,6 +129,7 @@ impl RoomSettings {
         let versions = |it: &RoomSettings| (it.version, it.pinned_version, it.poll_version);
         let (version, pinned_version, poll_version) = before.map_or((0, 0, 0), versions);
         (self.version, self.pinned_version, self.poll_version) = (version, pinned_version, poll_version);
+        self.signals = before.map_or_else(SignalMark::default, |it| it.signals);
         if before == Some(&self) {
             return self;
         }
@@ -131,7 +140,16 @@ impl RoomSettings {
         if before.and_then(|it| it.poll.as_ref()) != self.poll.as_ref() {
             self.poll_version = self.version;
         }
+        let parts = |it: &RoomSettings| (it.shown(), it.pinned_version, it.poll_version);
+        if before.is_some_and(|before| parts(before) != parts(&self)) {
+            self.signals = self.signals.with_change(self.version);
+        }
         self
+    }
+
+    /// Notes that every change up to this version has a signal.
+    pub(crate) fn signalled(self, up_to: u64) -> RoomSettings {
+        RoomSettings { signals: self.signals.with_signals(up_to), ..self }
     }
 }
 

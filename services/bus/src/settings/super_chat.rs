@@ -9,6 +9,7 @@ use barrage_protocol::super_chat::{OpenSuperChat, SUPER_CHATS_OPEN_MAX};
 use barrage_protocol::{Sequence, UserId};
 use serde::{Deserialize, Serialize};
 
+use super::signal_mark::SignalMark;
 use super::version::next_version;
 
 /// Change of the super chats that are on top in a room.
@@ -63,15 +64,9 @@ pub struct RoomSuperChats(Arc<Stored>);
 struct Stored {
     /// Version of the newest change of any of them.
     version: u64,
-    /// Version up to which viewers have got every change by a signal.
-    #[serde(skip_serializing_if = "is_zero")]
-    signalled: u64,
+    #[serde(skip_serializing_if = "SignalMark::is_default")]
+    signals: SignalMark,
     open: BTreeMap<Sequence, Versioned<OpenSuperChat>>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 impl From<Stored> for RoomSuperChats {
@@ -93,10 +88,10 @@ impl RoomSuperChats {
         self.0.version
     }
 
-    /// Returns the version whose signal is missing; `None` when viewers have got every change.
+    /// Returns how far the signals of the changes have come.
     #[must_use]
-    pub fn unsignalled(&self) -> Option<u64> {
-        (self.0.version > self.0.signalled).then_some(self.0.version)
+    pub fn signals(&self) -> SignalMark {
+        self.0.signals
     }
 
     /// Returns the super chat at a position, when it is on top.
@@ -167,13 +162,14 @@ impl RoomSuperChats {
             return self.clone();
         }
         stored.version = version;
+        stored.signals = stored.signals.with_change(version);
         stored.into()
     }
 
-    /// Notes that viewers have got every change up to this version.
-    pub(crate) fn signalled(&self, version: u64) -> Self {
+    /// Notes that every change up to this version has a signal.
+    pub(crate) fn signalled(&self, up_to: u64) -> Self {
         let mut stored = Stored::clone(&self.0);
-        stored.signalled = stored.signalled.max(version);
+        stored.signals = stored.signals.with_signals(up_to);
         stored.into()
     }
 }
@@ -272,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_unsignalled_until_it_is_noted() {
+    fn a_change_is_behind_until_its_signal_is_noted() {
         let chats = after(&[open(1, "a", 10)]);
-        let version = chats.unsignalled().unwrap();
-        let noted = chats.signalled(version);
-        assert_eq!((noted.unsignalled(), noted.version()), (None, version));
-        assert!(noted.changed(&open(2, "a", 10), NOW_MS).unsignalled().unwrap() > version);
+        assert!(chats.signals().is_behind());
+        let noted = chats.signalled(chats.version());
+        assert_eq!((noted.signals().is_behind(), noted.version()), (false, chats.version()));
+        assert!(noted.changed(&open(2, "a", 10), NOW_MS).signals().is_behind());
     }
 }

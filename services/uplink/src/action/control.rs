@@ -226,8 +226,8 @@ async fn carry_out(
             to_room(control.speak(room, RoomPatch::ShieldBundle(bundle)).await?)
         }
         Action::ModerationDelay { secs } => to_room(control.moderation_delay(room, *secs).await?),
-        Action::SuperChatRead { .. } => {
-            return Err(Refusal::new(Code::NotFound, "no super chat with this sequence is on top"));
+        Action::SuperChatRead { sequence, on } => {
+            to_room(control.read_super_chat(room, *sequence, *on).await?)
         }
         Action::Role { user, role } => to_room(control.give_role(room, user, *role).await?),
     })

@@ -112,6 +112,8 @@ mod tests {
             r#"{"type":"speak","rule":{"emote_only":true}}"#,
             r#"{"type":"speak","rule":{"role_min":"moderator"}}"#,
             r#"{"type":"shield","on":true}"#,
+            r#"{"type":"moderation_delay","secs":1}"#,
+            r#"{"type":"super_chat_read","sequence":1,"on":true}"#,
         ] {
             let by: Vec<_> =
                 ROLES.into_iter().filter(|by| allowed(&action(json), ("a", *by), None)).collect();
@@ -124,6 +126,7 @@ mod tests {
         for json in [
             r#"{"type":"shield_bundle","rules":[],"slow_mode_secs":5}"#,
             r#"{"type":"speak","rule":{"role_min":"host"}}"#,
+            r#"{"type":"attribute_rules","rules":[]}"#,
         ] {
             let by: Vec<_> =
                 ROLES.into_iter().filter(|by| allowed(&action(json), ("a", *by), None)).collect();

@@ -75,6 +75,12 @@ impl Scene {
         found.is_some_and(|restriction| restriction.kind == RestrictionKind::Mute)
     }
 
+    async fn bodies(&self) -> Vec<Value> {
+        let topic = Topic::Room(room());
+        let range = self.bus.range(&topic, Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
+        range.messages.iter().map(|message| serde_json::from_slice(&message.body).unwrap()).collect()
+    }
+
     async fn signals(&self) -> usize {
         let topic = Topic::Room(room());
         let range = self.bus.range(&topic, Sequence::ZERO, None, RangeLimits::default()).await.unwrap();
@@ -168,4 +174,31 @@ async fn an_id_is_one_action_of_its_sender() {
     assert_eq!(refusal.code, Code::Conflict);
     let of_another = scene.actions.act(&room(), &by("mod2", Role::Moderator), &other).await.unwrap();
     assert!(!of_another.duplicate && !scene.is_muted("ann"));
+}
+
+#[tokio::test]
+async fn a_signal_that_an_uplink_lost_is_published_once_by_the_others() {
+    let scene = Scene::start().await;
+    let [one, other] = [(); 2].map(|()| RoomControl::new(Arc::clone(&scene.bus), Arc::clone(&scene.store)));
+    // An uplink is killed behind this change.
+    let patch = Change::Patch(room(), RoomPatch::SlowMode { secs: 7 });
+    scene.bus.change(patch).await.unwrap();
+    let mark = || scene.bus.settings().borrow().rooms[&room()].signals;
+    let now_ms = barrage_clock::unix_ms();
+    one.mend_signals(now_ms).await;
+    assert!(mark().is_behind() && scene.signals().await == 0, "it may still come");
+    for control in [&one, &other, &one] {
+        control.mend_signals(now_ms + 10_000).await;
+    }
+    let bodies = scene.bodies().await;
+    assert_eq!((bodies.len(), &bodies[0]["signal"]), (1, &json!("state")));
+    assert_eq!(bodies[0]["state"]["settings"]["value"]["slow_mode_secs"], 7);
+    assert!(!mark().is_behind());
+    // A signal that was published is noted, and does not come again.
+    one.slow_mode(&room(), 9).await.unwrap();
+    assert!(mark().is_behind());
+    one.mend_signals(now_ms).await;
+    assert!(!mark().is_behind());
+    other.mend_signals(now_ms + 20_000).await;
+    assert_eq!(scene.signals().await, 2);
 }

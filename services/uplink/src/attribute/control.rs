@@ -92,7 +92,7 @@ impl AttributeControl {
         let made = attributes.made(request, fingerprint).map_err(barrage_bus::BusError::Refused)?;
         let version = made.unwrap_or_else(|| attributes.version());
         let state = RoomState { attributes: attributes.state_of(key), ..RoomState::default() };
-        let sequence = self.parts.control.under(signal).state(room, &state).await?;
+        let sequence = self.parts.control.under(signal).state_changed(room, &state, &changed).await?;
         let line =
             audit_line(room, by, role, key, wanted, &json!({ "version": version, "sequence": sequence }));
         self.parts.audit.write_through(&*self.parts.store, line).await;

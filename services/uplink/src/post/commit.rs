@@ -1,9 +1,11 @@
 //! The commit: drafts go to the bus, and receipts become answers.
 
 use barrage_bus::{Bus, BusError, Draft, Receipt};
-use barrage_protocol::Code;
+use barrage_protocol::{Class, Code, RoomId};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::{Outcome, PostAnswer};
+
+use crate::room::{RoomControl, is_super_chat};
 
 /// Publishes the drafts. Returns when the bus has them durably.
 pub(super) async fn publish(bus: &dyn Bus, drafts: Vec<Draft>) -> Result<Vec<Receipt>, Refusal> {
@@ -16,6 +18,25 @@ pub(super) async fn publish(bus: &dyn Bus, drafts: Vec<Draft>) -> Result<Vec<Rec
         }
         refusal
     })
+}
+
+/// Returns the places of super chats among drafts, with their rooms.
+pub(super) fn super_chats(drafts: &[Draft]) -> Vec<(usize, RoomId)> {
+    let is_one = |(_, draft): &(usize, &Draft)| draft.class == Class::Gift && is_super_chat(&draft.body);
+    drafts.iter().enumerate().filter(is_one).map(|(index, draft)| (index, draft.room.clone())).collect()
+}
+
+/// Puts published super chats on top of their rooms, also after a retry: the first try may not have.
+pub(super) async fn put_on_top(
+    control: &RoomControl,
+    super_chats: Vec<(usize, RoomId)>,
+    receipts: &[Receipt],
+) {
+    for (index, room) in super_chats {
+        if let Some(receipt) = receipts.get(index) {
+            control.super_chat(&room, receipt.sequence).await;
+        }
+    }
 }
 
 /// Makes the answer of the post at `index` from the receipts.

@@ -3,13 +3,14 @@
 use barrage_protocol::code::Refusal;
 use barrage_protocol::emote::ReplyTo;
 use barrage_protocol::post::{Gift, Post, Style};
-use barrage_protocol::{Code, MessageId, UserAttrs, UserId};
+use barrage_protocol::{Code, MessageId, SuperChatTier, UserAttrs, UserId};
 use barrage_token::{Identity, Role};
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::pulses::Tap;
+use crate::super_chat_config::SuperChatTiers;
 use crate::text::{CleanText, TextError};
 
 /// Maximum characters of the name of a user or a gift.
@@ -36,7 +37,7 @@ pub(super) enum Composed<'a> {
 pub(super) enum Content<'a> {
     Chat { text: CleanText, style: Style, reply_to: Option<ReplyTo>, mentions: &'a [UserId] },
     Gift { name: CleanText, gift: &'a Gift },
-    SuperChat { text: CleanText, amount_minor: u64, currency: &'a str },
+    SuperChat { text: CleanText, amount_minor: u64, currency: &'a str, tier: Option<SuperChatTier> },
 }
 
 /// The sender as viewers see it, with a name that moderation has allowed.
@@ -82,6 +83,8 @@ enum Body<'a> {
         emotes: &'a Emotes<'a>,
         amount_minor: u64,
         currency: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tier: Option<SuperChatTier>,
         at_ms: u64,
     },
 }
@@ -107,8 +110,12 @@ fn is_default_style(style: &Style) -> bool {
     *style == Style::default()
 }
 
-/// Checks the numbers of a post and cleans its text.
-pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>, Refusal> {
+/// Checks the numbers of a post and cleans its text. A super chat gets its tier.
+pub(super) fn compose<'a>(
+    post: &'a Post,
+    text_chars_max: usize,
+    tiers: &SuperChatTiers,
+) -> Result<Composed<'a>, Refusal> {
     Ok(Composed::Content(match post {
         Post::Chat { text, style, mentions, .. } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
@@ -133,8 +140,10 @@ pub(super) fn compose(post: &Post, text_chars_max: usize) -> Result<Composed<'_>
                 let message = "currency: must be three capital letters (ISO 4217)";
                 return Err(Refusal::new(Code::BadRequest, message));
             }
-            let text = cleaned("text", text, text_chars_max)?;
-            Content::SuperChat { text, amount_minor: *amount_minor, currency }
+            let tier = tiers.of(*amount_minor, currency)?;
+            let text = cleaned("text", text, tier.map_or(text_chars_max, |tier| tier.text_chars_max))?;
+            let tier = tier.map(|tier| tier.stamp);
+            Content::SuperChat { text, amount_minor: *amount_minor, currency, tier }
         }
         Post::Like { count, .. } => {
             in_range("count", u64::from(*count), 1, u64::from(LIKES_MAX))?;
@@ -194,8 +203,9 @@ impl Content<'_> {
                 let gift = Gift { name: name.as_str().to_owned(), ..(*gift).clone() };
                 Body::Gift { by, gift, at_ms }
             }
-            Content::SuperChat { text, amount_minor, currency } => {
-                Body::SuperChat { by, text, emotes, amount_minor: *amount_minor, currency, at_ms }
+            Content::SuperChat { text, amount_minor, currency, tier } => {
+                let (amount_minor, tier) = (*amount_minor, *tier);
+                Body::SuperChat { by, text, emotes, amount_minor, currency, tier, at_ms }
             }
         };
         serde_json::to_vec(&body).expect("bodies are plain data").into()
@@ -232,10 +242,12 @@ pub(super) fn fingerprint(post: &Post) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::super_chat_config::default_tiers;
 
     fn body(post: &str) -> Result<String, Code> {
         let post: Post = serde_json::from_str(post).map_err(|_| Code::BadRequest)?;
-        let composed = compose(&post, 200).map_err(|refusal| refusal.code)?;
+        let tiers = SuperChatTiers::new(&default_tiers(), 200).unwrap();
+        let composed = compose(&post, 200, &tiers).map_err(|refusal| refusal.code)?;
         let user = "u1".parse().unwrap();
         let name = CleanText::new("A\u{202E}nn", NAME_CHARS_MAX).unwrap();
         let sender = Sender { user: &user, name, role: Role::Viewer, attrs: None };
@@ -249,6 +261,17 @@ mod tests {
             body(r#"{"type":"chat","id":"x","text":" hi\u0000 "}"#).unwrap(),
             r#"{"type":"chat","id":"x","user":"u1","name":"Ann","text":"hi","at_ms":7}"#
         );
+    }
+
+    #[test]
+    fn a_super_chat_gets_the_tier_of_its_amount_and_no_other() {
+        let post = r#"{"type":"super_chat","id":"s","text":"hi","amount_minor":3000,"currency":"EUR"}"#;
+        assert_eq!(
+            body(post).unwrap(),
+            r#"{"type":"super_chat","id":"s","user":"u1","name":"Ann","text":"hi","amount_minor":3000,"currency":"EUR","tier":{"level":5,"color":16088064,"top_secs":600},"at_ms":7}"#
+        );
+        let forged = post.replace("EUR\"", "EUR\",\"tier\":{\"level\":7,\"color\":0,\"top_secs\":3600}");
+        assert_eq!(body(&forged), Err(Code::BadRequest));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::poll::PollControl;
 use crate::record::{AuditQueue, CheckResult, PostChecks, PostRecords, RequestTrace};
 use crate::review::{Queued, ReviewControl};
 use crate::room::{RoomControl, in_room};
+use crate::super_chat_config::SuperChatTiers;
 use crate::words::WordsControl;
 
 /// The parts that a pipeline is built from.
@@ -60,6 +61,7 @@ pub(crate) struct PostPipeline {
     reviews: Arc<ReviewControl>,
     words: Arc<WordsControl>,
     text_chars_max: usize,
+    super_chats: SuperChatTiers,
     pub(super) gift_role_min: Role,
 }
 
@@ -116,6 +118,7 @@ impl PostPipeline {
             reviews,
             words,
             text_chars_max: config.text_chars_max,
+            super_chats: SuperChatTiers::new(&config.super_chats, config.text_chars_max)?,
             gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
         })
     }
@@ -217,7 +220,7 @@ impl PostPipeline {
         })
     }
 
-    /// Publishes drafts. Those of a sampled request carry its trace.
+    /// Publishes drafts, and puts super chats on top. Drafts of a sampled request carry its trace.
     pub(super) async fn commit(
         &self,
         mut drafts: Vec<Draft>,
@@ -226,9 +229,12 @@ impl PostPipeline {
         for draft in &mut drafts {
             draft.trace = trace.context();
         }
+        let super_chats = commit::super_chats(&drafts);
         let published = commit::publish(&*self.bus, drafts).await;
         trace.published();
-        published
+        let receipts = published?;
+        commit::put_on_top(&self.control, super_chats, &receipts).await;
+        Ok(receipts)
     }
 
     /// Takes one post through all checks before the commit.
@@ -250,7 +256,7 @@ impl PostPipeline {
         self.control.see_role(room, token).await;
         checks.step("room", CheckResult::Pass, "open, not muted, role");
         self.gifts.check(post)?;
-        let mut content = match compose(post, self.text_chars_max)? {
+        let mut content = match compose(post, self.text_chars_max, &self.super_chats)? {
             Composed::Content(content) => content,
             Composed::Tap(tap) => {
                 let id = (room, &by.user, post.id());

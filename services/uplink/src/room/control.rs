@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barrage_bus::{
-    Bus, Change, Changed, Draft, Restriction, RestrictionKind, RoomPatch, RoomSettings, Settings,
+    Bus, Change, Changed, Draft, Hidden, RoomPatch, RoomSettings, Settings,
 };
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
@@ -19,6 +19,8 @@ use super::access::parse_room_id;
 use super::message::{self, Found};
 use super::role::remembered;
 use super::signal::{Signal, signal_draft};
+use super::signalled::{self, Signalled};
+use super::super_chats;
 
 /// Changes rooms on the bus and signals each change to viewers.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub(crate) struct RoomControl {
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     signal_id: Option<SignalId>,
+    /// Signals of this process that the settings have not noted.
+    signalled: Arc<Signalled>,
 }
 
 /// Id of the signal of an action. Under the same id the bus publishes one signal within its dedup
@@ -38,18 +42,22 @@ pub(crate) struct SignalId {
     pub(crate) fingerprint: u64,
 }
 
-/// The restriction in force after a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Restricted {
-    /// End of the restriction: later than asked when a longer one was set before.
-    pub(crate) until_ms: u64,
-    /// Sequence of the signal that announced it.
-    pub(crate) sequence: Sequence,
-}
-
 impl RoomControl {
     pub(crate) fn new(bus: Arc<dyn Bus>, store: Arc<dyn Store>) -> Self {
-        RoomControl { bus, store, signal_id: None }
+        RoomControl { bus, store, signal_id: None, signalled: signalled::memory() }
+    }
+
+    pub(super) fn bus(&self) -> &dyn Bus {
+        &*self.bus
+    }
+
+    pub(super) fn signalled(&self) -> &Signalled {
+        &self.signalled
+    }
+
+    /// Returns a control whose signals have no id.
+    pub(super) fn without_id(&self) -> Self {
+        RoomControl { signal_id: None, ..self.clone() }
     }
 
     /// Returns a control whose next signal has an id.
@@ -76,7 +84,7 @@ impl RoomControl {
     }
 
     /// Publishes a signal to the room's viewers, or to the devices of the user `to` alone.
-    async fn signal(
+    pub(super) async fn signal(
         &self,
         room: &RoomId,
         signal: &Signal<'_>,
@@ -93,6 +101,19 @@ impl RoomControl {
         state: &RoomState,
     ) -> Result<Sequence, Refusal> {
         self.publish(signal_draft(room, signal, Some(state), None)).await
+    }
+
+    /// Publishes the signal of a change of the room's state, and remembers that it was published.
+    pub(super) async fn signal_change(
+        &self,
+        room: &RoomId,
+        signal: &Signal<'_>,
+        state: &RoomState,
+        changed: &Changed,
+    ) -> Result<Sequence, Refusal> {
+        let sequence = self.signal_with(room, signal, state).await?;
+        self.signalled.published(room, changed);
+        Ok(sequence)
     }
 
     async fn publish(&self, mut draft: Draft) -> Result<Sequence, Refusal> {
@@ -116,40 +137,52 @@ impl RoomControl {
         let changed = self.patch(room, RoomPatch::Put { title, stream_started_at_ms }).await?;
         let after = changed.room();
         let signal = if was_open { Signal::State {} } else { Signal::Open { title: &after.title } };
-        self.signal_with(room, &signal, &settings_part(&after)).await?;
+        self.signal_change(room, &signal, &settings_part(&after), &changed).await?;
         Ok(changed)
     }
 
-    /// Signals a change of the room's state that is durable.
+    /// Signals a part of the room's state that is durable.
     pub(crate) async fn state(&self, room: &RoomId, state: &RoomState) -> Result<Sequence, Refusal> {
         self.signal_with(room, &Signal::State {}, state).await
+    }
+
+    /// Signals a change of the room's state that is durable.
+    pub(crate) async fn state_changed(
+        &self,
+        room: &RoomId,
+        state: &RoomState,
+        changed: &Changed,
+    ) -> Result<Sequence, Refusal> {
+        self.signal_change(room, &Signal::State {}, state, changed).await
     }
 
     /// Mutes all viewers of a room, or ends that.
     pub(crate) async fn mute_all(&self, room: &RoomId, on: bool) -> Result<Sequence, Refusal> {
         let changed = self.patch(room, RoomPatch::MuteAll(on)).await?;
-        self.signal_with(room, &Signal::MuteAll { on }, &settings_part(&changed.room())).await
+        self.signal_change(room, &Signal::MuteAll { on }, &settings_part(&changed.room()), &changed).await
     }
 
     /// Sets the seconds between two messages of one viewer; 0 ends slow mode.
     pub(crate) async fn slow_mode(&self, room: &RoomId, secs: u32) -> Result<Sequence, Refusal> {
         let changed = self.patch(room, RoomPatch::SlowMode { secs }).await?;
         let secs = changed.room().slow_mode_in_force();
-        self.signal_with(room, &Signal::SlowMode { secs }, &settings_part(&changed.room())).await
+        self.signal_change(room, &Signal::SlowMode { secs }, &settings_part(&changed.room()), &changed).await
     }
 
     /// Sets the time by which viewers get the room's messages later; 0 ends the delay.
     pub(crate) async fn moderation_delay(&self, room: &RoomId, secs: u32) -> Result<Sequence, Refusal> {
-        let after = self.patch(room, RoomPatch::ModerationDelay { secs }).await?.room();
-        self.signal_with(room, &Signal::ModerationDelay { secs }, &settings_part(&after)).await
+        let changed = self.patch(room, RoomPatch::ModerationDelay { secs }).await?;
+        let signal = Signal::ModerationDelay { secs };
+        self.signal_change(room, &signal, &settings_part(&changed.room()), &changed).await
     }
 
     /// Changes who may speak, and signals the rules that are in force then.
     pub(crate) async fn speak(&self, room: &RoomId, patch: RoomPatch) -> Result<Sequence, Refusal> {
-        let after = self.patch(room, patch).await?.room();
+        let changed = self.patch(room, patch).await?;
+        let after = changed.room();
         let (rules, slow_mode_secs) = (after.speak_in_force(), after.slow_mode_in_force());
         let signal = Signal::Speak { rules, slow_mode_secs, shield: after.shield.on };
-        self.signal_with(room, &signal, &settings_part(&after)).await
+        self.signal_change(room, &signal, &settings_part(&after), &changed).await
     }
 
     /// Replaces the emotes of a room, and signals that there are others. The platform's set has no
@@ -166,16 +199,21 @@ impl RoomControl {
     /// closed room.
     pub(crate) async fn close(&self, room: &RoomId) -> Result<Sequence, Refusal> {
         let sequence = self.signal(room, &Signal::Close, None).await?;
-        self.patch(room, RoomPatch::Close).await?;
+        let changed = self.patch(room, RoomPatch::Close).await?;
+        self.signalled.published(room, &changed);
         Ok(sequence)
     }
 
     /// Recalls a message. The recall is a message of its own: viewers hide the named message, and
     /// the archiver hides it in the history. A recalled message is unpinned.
     pub(crate) async fn recall(&self, room: &RoomId, sequence: Sequence) -> Result<Sequence, Refusal> {
-        self.find(room, sequence).await?;
-        let state = self.unpin_if(room, |pinned| pinned.sequence == sequence).await?;
-        self.signal_with(room, &Signal::Recall { sequence }, &state).await
+        let found = self.find(room, sequence).await?;
+        let is_hidden = |pinned: &PinnedMessage| pinned.sequence == sequence;
+        let signalled = self.signal_hiding(room, &Signal::Recall { sequence }, is_hidden).await?;
+        if super_chats::is_one(&found) {
+            self.hide_super_chats(room, Hidden::Message(sequence)).await?;
+        }
+        Ok(signalled)
     }
 
     /// Returns the message at this position.
@@ -189,14 +227,17 @@ impl RoomControl {
     /// Hides all that a user wrote before the position of the signal: in the room, on every page, and
     /// in the history.
     pub(crate) async fn purge(&self, room: &RoomId, user: &UserId) -> Result<Sequence, Refusal> {
-        let state = self.unpin_if(room, |pinned| pinned.message["user"] == user.as_str()).await?;
-        self.signal_with(room, &Signal::Purge { user }, &state).await
+        let is_hidden = |pinned: &PinnedMessage| pinned.message["user"] == user.as_str();
+        let signalled = self.signal_hiding(room, &Signal::Purge { user }, is_hidden).await?;
+        self.hide_super_chats(room, Hidden::User(user.clone())).await?;
+        Ok(signalled)
     }
 
     /// Hides all messages before the position of the signal.
     pub(crate) async fn clear(&self, room: &RoomId) -> Result<Sequence, Refusal> {
-        let state = self.unpin_if(room, |_| true).await?;
-        self.signal_with(room, &Signal::Clear {}, &state).await
+        let signalled = self.signal_hiding(room, &Signal::Clear {}, |_| true).await?;
+        self.hide_super_chats(room, Hidden::All).await?;
+        Ok(signalled)
     }
 
     /// Pins a message of a viewer or sender.
@@ -214,32 +255,32 @@ impl RoomControl {
         let pinned = PinnedMessage { sequence, message: found.body };
         let changed = self.patch(room, RoomPatch::Pin(pinned.clone())).await?;
         let signal = Signal::Pin { sequence, message: &pinned.message };
-        self.signal_with(room, &signal, &pinned_part(&changed.room())).await
+        self.signal_change(room, &signal, &pinned_part(&changed.room()), &changed).await
     }
 
     /// Removes the pinned message.
     pub(crate) async fn unpin(&self, room: &RoomId) -> Result<Sequence, Refusal> {
         let changed = self.patch(room, RoomPatch::Unpin { only: None }).await?;
-        self.signal_with(room, &Signal::Unpin {}, &pinned_part(&changed.room())).await
+        self.signal_change(room, &Signal::Unpin {}, &pinned_part(&changed.room()), &changed).await
     }
 
-    /// Removes the pinned message when it is one of those that an action hides. Returns what the signal of
-    /// the action changes of the room's state.
-    async fn unpin_if(
+    /// Signals an action that hides messages. The pinned message is unpinned when it is one of them.
+    async fn signal_hiding(
         &self,
         room: &RoomId,
+        signal: &Signal<'_>,
         is_hidden: impl Fn(&PinnedMessage) -> bool,
-    ) -> Result<RoomState, Refusal> {
+    ) -> Result<Sequence, Refusal> {
         let settings = self.settings();
-        let Some(found) = settings.rooms.get(room) else { return Ok(RoomState::default()) };
-        match &found.pinned {
+        let found = settings.rooms.get(room);
+        match found.and_then(|found| found.pinned.as_ref()) {
             Some(pinned) if is_hidden(pinned) => {
                 let changed = self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
-                Ok(pinned_part(&changed.room()))
+                self.signal_change(room, signal, &pinned_part(&changed.room()), &changed).await
             }
-            Some(_) => Ok(RoomState::default()),
+            Some(_) => self.signal_with(room, signal, &RoomState::default()).await,
             // An interrupted action may have removed it without a signal.
-            None => Ok(pinned_part(found)),
+            None => self.signal_with(room, signal, &found.map(pinned_part).unwrap_or_default()).await,
         }
     }
 
@@ -253,9 +294,11 @@ impl RoomControl {
     /// # Errors
     /// `conflict` while another poll runs.
     pub(crate) async fn open_poll(&self, room: &RoomId, poll: &Poll) -> Result<(), Refusal> {
-        let changed = self.patch(room, RoomPatch::OpenPoll(Box::new(poll.clone()))).await?.room();
-        let state = RoomState { poll: changed.state_poll(), ..RoomState::default() };
-        self.signal(room, &Signal::PollOpen { poll, state }, None).await.map(drop)
+        let changed = self.patch(room, RoomPatch::OpenPoll(Box::new(poll.clone()))).await?;
+        let state = RoomState { poll: changed.room().state_poll(), ..RoomState::default() };
+        self.signal(room, &Signal::PollOpen { poll, state }, None).await?;
+        self.signalled.published(room, &changed);
+        Ok(())
     }
 
     /// Signals the result of a poll, and takes the poll out of the settings. In this order: after a crash
@@ -270,7 +313,9 @@ impl RoomControl {
         let version = found.poll_version + 1;
         let state = RoomState { poll: Some(Versioned::new(version, None)), ..RoomState::default() };
         self.signal(room, &Signal::PollClose { poll, state }, None).await?;
-        self.patch(room, RoomPatch::ClosePoll { id: poll.poll.id.clone() }).await.map(drop)
+        let changed = self.patch(room, RoomPatch::ClosePoll { id: poll.poll.id.clone() }).await?;
+        self.signalled.published(room, &changed);
+        Ok(())
     }
 
     /// Sends a warning to the devices of one user.
@@ -312,62 +357,6 @@ impl RoomControl {
         if let Err(error) = self.bus.change(change).await {
             tracing::debug!(%error, "the role of a token was not remembered");
         }
-    }
-
-    /// Mutes or removes a user.
-    ///
-    /// A mute is in force before the user's devices are notified. A kick is signalled to the whole
-    /// room first, so that the user's own connections receive it before the gateways close them.
-    pub(crate) async fn restrict(
-        &self,
-        room: &RoomId,
-        user: &UserId,
-        restriction: Restriction,
-    ) -> Result<Restricted, Refusal> {
-        match restriction.kind {
-            RestrictionKind::Mute => {
-                let until_ms = self.set_restriction(room, user, restriction).await?;
-                let signal = Signal::Mute { user, until_ms };
-                let sequence = self.signal(room, &signal, Some(user.clone())).await?;
-                Ok(Restricted { until_ms, sequence })
-            }
-            RestrictionKind::Kick => {
-                let settings = self.settings();
-                let known = settings.restrictions.get(&(room.clone(), user.clone()));
-                let known_ms = known.and_then(|known| known.kick_until_ms).unwrap_or(0);
-                let signal = Signal::Kick { user, until_ms: restriction.until_ms.max(known_ms) };
-                let sequence = self.signal(room, &signal, None).await?;
-                let until_ms = self.set_restriction(room, user, restriction).await?;
-                Ok(Restricted { until_ms, sequence })
-            }
-        }
-    }
-
-    async fn set_restriction(
-        &self,
-        room: &RoomId,
-        user: &UserId,
-        restriction: Restriction,
-    ) -> Result<u64, Refusal> {
-        let change = Change::Restrict { room: room.clone(), user: user.clone(), restriction };
-        let changed = self.bus.change(change).await?;
-        Ok(changed.restrictions().until_ms(restriction.kind, 0).unwrap_or(restriction.until_ms))
-    }
-
-    /// Lifts a restriction of one kind; a restriction of the other kind stays in force. The user's
-    /// devices are notified when a mute ends.
-    pub(crate) async fn lift(
-        &self,
-        room: &RoomId,
-        user: &UserId,
-        kind: RestrictionKind,
-    ) -> Result<(), Refusal> {
-        self.bus.change(Change::Lift { room: room.clone(), user: user.clone(), kind }).await?;
-        if kind == RestrictionKind::Kick {
-            return Ok(());
-        }
-        self.signal(room, &Signal::Unmute { user }, Some(user.clone())).await?;
-        Ok(())
     }
 }
 

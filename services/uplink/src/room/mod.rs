@@ -5,11 +5,15 @@ mod access;
 mod control;
 mod emotes;
 mod message;
+mod restrict;
 mod role;
 mod signal;
+mod signalled;
+mod super_chats;
 
 pub(crate) use access::{open_room, parse_room_id, refuse_kicked};
 pub(crate) use control::{RoomControl, SignalId};
 pub(crate) use emotes::check_emotes;
 pub(crate) use role::{given_roles, in_room, known_role, role};
 pub(crate) use signal::{Signal, signal_draft};
+pub(crate) use super_chats::is_super_chat;

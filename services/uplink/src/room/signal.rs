@@ -23,6 +23,11 @@ pub(crate) enum Signal<'a> {
     ModerationDelay {
         secs: u32,
     },
+    /// A super chat on top was read, or is unread again.
+    SuperChatRead {
+        sequence: Sequence,
+        on: bool,
+    },
     Recall {
         sequence: Sequence,
     },

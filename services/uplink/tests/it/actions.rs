@@ -1,12 +1,16 @@
 //! Actions of moderators over HTTP, and their effects on posts, signals and the audit log.
 
+use std::collections::BTreeSet;
+
 use barrage_bus::{Change, RoomPatch};
+use barrage_protocol::action::Action;
+use barrage_testkit::wait;
 use barrage_token::Role;
-use barrage_uplink::UplinkConfig;
+use barrage_uplink::{SuperChatConfig, UplinkConfig};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::site::Site;
+use crate::site::{PATIENCE, Site};
 
 const ACTIONS: &str = "/v1/rooms/demo/actions";
 const MESSAGES: &str = "/v1/rooms/demo/messages";
@@ -33,38 +37,95 @@ async fn signals(site: &Site) -> Vec<Value> {
     bodies.filter(|body: &Value| body["type"] == "signal").collect()
 }
 
-/// Every action, with the signal that it sends to the room.
-fn every_action(sequence: &Value) -> Vec<(Value, Option<&'static str>)> {
-    vec![
-        (json!({ "type": "recall", "sequence": sequence }), Some("recall")),
-        (json!({ "type": "purge", "user": "ann" }), Some("purge")),
-        (json!({ "type": "mute", "user": "ann", "secs": 60 }), None),
-        (json!({ "type": "unmute", "user": "ann" }), None),
-        (json!({ "type": "kick", "user": "ann" }), Some("kick")),
-        (json!({ "type": "ban", "user": "ann", "secs": 600 }), Some("kick")),
-        (json!({ "type": "unban", "user": "ann" }), None),
-        (json!({ "type": "slow_mode", "secs": 5 }), Some("slow_mode")),
-        (json!({ "type": "mute_all", "on": true }), Some("mute_all")),
-        (json!({ "type": "announce", "text": "hello" }), Some("announcement")),
-        (json!({ "type": "warn", "user": "ann", "text": "be kind" }), None),
-        (json!({ "type": "role", "user": "ann", "role": "moderator" }), Some("role")),
-        (json!({ "type": "speak", "rule": { "level_min": 2 } }), Some("speak")),
-        (json!({ "type": "shield_bundle", "rules": [], "slow_mode_secs": 9 }), Some("speak")),
-        (json!({ "type": "shield", "on": true }), Some("speak")),
-        (json!({ "type": "clear" }), Some("clear")),
-    ]
+/// An action with the least role for it, and the signals that the room gets.
+type Case = (Value, Role, &'static [&'static str]);
+
+/// Every action. `chat` is the position of a chat of ann, `paid` that of a super chat on top.
+fn every_action(chat: &Value, paid: &Value) -> Vec<Case> {
+    let by_moderator: &[(Value, &'static [&'static str])] = &[
+        (json!({ "type": "recall", "sequence": chat }), &["recall"]),
+        (json!({ "type": "purge", "user": "ann" }), &["purge"]),
+        (json!({ "type": "mute", "user": "ann", "secs": 60 }), &[]),
+        (json!({ "type": "unmute", "user": "ann" }), &[]),
+        (json!({ "type": "kick", "user": "ann" }), &["kick"]),
+        (json!({ "type": "ban", "user": "ann", "secs": 600 }), &["kick"]),
+        (json!({ "type": "unban", "user": "ann" }), &[]),
+        (json!({ "type": "slow_mode", "secs": 5 }), &["slow_mode"]),
+        (json!({ "type": "mute_all", "on": true }), &["mute_all"]),
+        (json!({ "type": "pin", "sequence": paid }), &["pin"]),
+        (json!({ "type": "unpin" }), &["unpin"]),
+        (json!({ "type": "announce", "text": "hello" }), &["announcement"]),
+        (json!({ "type": "warn", "user": "ann", "text": "be kind" }), &[]),
+        (json!({ "type": "speak", "rule": { "level_min": 2 } }), &["speak"]),
+        (json!({ "type": "shield", "on": true }), &["speak"]),
+        (json!({ "type": "moderation_delay", "secs": 5 }), &["moderation_delay"]),
+        (json!({ "type": "super_chat_read", "sequence": paid, "on": true }), &["super_chat_read"]),
+    ];
+    let by_host: &[(Value, &'static [&'static str])] = &[
+        (json!({ "type": "role", "user": "ann", "role": "moderator" }), &["role"]),
+        (json!({ "type": "shield_bundle", "rules": [], "slow_mode_secs": 9 }), &["speak"]),
+        (json!({ "type": "speak", "rule": { "role_min": "host" } }), &["speak"]),
+        (json!({ "type": "attribute_rules", "rules": [{ "prefix": "a", "role": "host" }] }), &[]),
+    ];
+    let with = |role| move |(action, signals): &(Value, _)| (action.clone(), role, *signals);
+    let mut all: Vec<Case> = by_moderator.iter().map(with(Role::Moderator)).collect();
+    all.extend(by_host.iter().map(with(Role::Host)));
+    // The super chat leaves the top with the messages.
+    all.push((json!({ "type": "clear" }), Role::Moderator, &["clear", "state"]));
+    all
+}
+
+/// Fails to compile when an action is new, so that the list above gets it.
+fn name(action: &Action) -> &'static str {
+    match action {
+        Action::Recall { .. }
+        | Action::Purge { .. }
+        | Action::Clear {}
+        | Action::Mute { .. }
+        | Action::Unmute { .. }
+        | Action::Kick { .. }
+        | Action::Ban { .. }
+        | Action::Unban { .. }
+        | Action::SlowMode { .. }
+        | Action::MuteAll { .. }
+        | Action::Pin { .. }
+        | Action::Unpin {}
+        | Action::Announce { .. }
+        | Action::Warn { .. }
+        | Action::Role { .. }
+        | Action::AttributeRules { .. }
+        | Action::Speak { .. }
+        | Action::Shield { .. }
+        | Action::ShieldBundle { .. }
+        | Action::ModerationDelay { .. }
+        | Action::SuperChatRead { .. } => action.label(),
+    }
+}
+
+async fn super_chat(site: &Site, id: &str, amount_minor: u64) -> (StatusCode, Value) {
+    let post = json!({
+        "type": "super_chat", "id": id, "text": "well done", "amount_minor": amount_minor, "currency": "EUR",
+    });
+    site.call(BOSS, Method::POST, MESSAGES, post).await
 }
 
 #[tokio::test]
-async fn each_action_is_refused_to_viewers_and_done_once_for_a_host() {
+async fn each_action_is_refused_below_its_role_and_done_once_for_a_host() {
     let mut config = UplinkConfig::default();
     // The host acts twice for each action, without a pause.
     config.limits.user_per_s = 1_000;
     let site = Site::start(config).await;
     let sequence = chat(&site, ANN, "m1").await.1["sequence"].clone();
-    for (n, (action, signal)) in every_action(&sequence).into_iter().enumerate() {
+    let paid = super_chat(&site, "s1", 3_000).await.1["sequence"].clone();
+    let all = every_action(&sequence, &paid);
+    let parsed = |action: &Value| name(&serde_json::from_value(action.clone()).unwrap());
+    let names: BTreeSet<_> = all.iter().map(|(action, ..)| parsed(action)).collect();
+    assert_eq!(names.len(), 21, "{names:?}");
+    let count = all.len();
+    for (n, (action, least, signal)) in all.into_iter().enumerate() {
         let id = format!("a{n}");
-        for by in [BO, ("probe", Role::Probe)] {
+        let others = [BO, ("probe", Role::Probe), MOD];
+        for by in others.into_iter().filter(|(_, role)| *role < least) {
             let (status, refusal) = act(&site, by, &id, action.clone()).await;
             assert_eq!(
                 (status, &refusal["error"]["code"]),
@@ -82,8 +143,8 @@ async fn each_action_is_refused_to_viewers_and_done_once_for_a_host() {
         );
         let sent = signals(&site).await;
         let names: Vec<_> = sent[before..].iter().filter_map(|body| body["signal"].as_str()).collect();
-        assert_eq!(names, Vec::from_iter(signal), "{action}");
-        assert_eq!(answer.get("sequence").is_some(), signal.is_some(), "{answer}");
+        assert_eq!(names, signal, "{action}");
+        assert_eq!(answer.get("sequence").is_some(), !signal.is_empty(), "{answer}");
         let (_, again) = act(&site, HOST, &id, action.clone()).await;
         let expected = json!({ "duplicate": true });
         let same = |key: &str| again.get(key) == answer.get(key);
@@ -93,7 +154,65 @@ async fn each_action_is_refused_to_viewers_and_done_once_for_a_host() {
         );
         assert_eq!(signals(&site).await.len(), sent.len(), "{action}");
     }
-    assert_eq!(site.counter("barrage_uplink_actions_total", "duplicate"), 16.0);
+    assert_eq!(site.counter("barrage_uplink_actions_total", "duplicate"), count as f64);
+}
+
+#[tokio::test]
+async fn a_super_chat_is_on_top_until_its_time_is_over_or_it_is_hidden() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let open = || site.bus.settings().borrow().room_state(&crate::site::room()).super_chats;
+    assert_eq!(super_chat(&site, "low", 100).await.0, StatusCode::OK);
+    assert!(open().entries.is_empty(), "the least tier has no time on top");
+    let first = super_chat(&site, "s1", 3_000).await.1["sequence"].as_u64().unwrap();
+    let second = super_chat(&site, "s2", 9_000).await.1["sequence"].as_u64().unwrap();
+    assert_eq!(super_chat(&site, "s1", 3_000).await.1["outcome"], "duplicate");
+    let on_top = |sequence: u64| {
+        let open = open();
+        open.values().find(|(at, _)| at.0 == sequence).map(|(_, open)| open.clone())
+    };
+    let shown = on_top(first).unwrap();
+    assert_eq!(shown.message["tier"], json!({ "level": 5, "color": 16_088_064, "top_secs": 600 }));
+    assert_eq!(shown.until_ms, shown.message["at_ms"].as_u64().unwrap() + 600_000);
+    let read = |sequence: u64, on: bool| json!({ "type": "super_chat_read", "sequence": sequence, "on": on });
+    assert_eq!(act(&site, MOD, "r1", read(first, true)).await.0, StatusCode::OK);
+    assert!(on_top(first).unwrap().read && !on_top(second).unwrap().read);
+    let signal = signals(&site).await.pop().unwrap();
+    let entry = &signal["state"]["super_chats"]["entries"][first.to_string()]["value"];
+    assert_eq!((&signal["signal"], &entry["read"]), (&json!("super_chat_read"), &json!(true)));
+    assert_eq!(act(&site, HOST, "r2", read(first, false)).await.0, StatusCode::OK);
+    assert!(!on_top(first).unwrap().read);
+    assert_eq!(act(&site, MOD, "r3", read(999, true)).await.0, StatusCode::NOT_FOUND);
+    let recall = json!({ "type": "recall", "sequence": second });
+    assert_eq!(act(&site, ("adm", Role::Admin), "x1", recall).await.0, StatusCode::OK);
+    assert!(on_top(first).is_some() && on_top(second).is_none());
+    let removed = signals(&site).await.pop().unwrap();
+    let gone = &removed["state"]["super_chats"]["entries"][second.to_string()];
+    assert!(gone["version"].is_u64() && gone.get("value").is_none(), "{removed}");
+}
+
+#[tokio::test]
+async fn a_super_chat_leaves_the_top_when_its_time_is_over() {
+    let tier = SuperChatConfig {
+        amount_minor_min: 500,
+        currency: Some("EUR".into()),
+        color: "#123456".into(),
+        text_chars_max: 9,
+        top_secs: 1,
+    };
+    let site = Site::start(UplinkConfig { super_chats: vec![tier], ..UplinkConfig::default() }).await;
+    let (low, refusal) = super_chat(&site, "s1", 499).await;
+    assert_eq!((low, &refusal["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("bad_request")));
+    assert_eq!(super_chat(&site, "s2", 500).await.0, StatusCode::OK);
+    let long = json!({
+        "type": "super_chat", "id": "s3", "text": "well done!", "amount_minor": 500, "currency": "EUR",
+    });
+    assert_eq!(site.call(BOSS, Method::POST, MESSAGES, long).await.1["error"]["code"], "bad_text");
+    let is_over = async || {
+        let sent = signals(&site).await;
+        sent.iter().filter(|body| body["state"]["super_chats"].is_object()).count() == 2
+    };
+    wait::until_true(PATIENCE, "the end of a super chat", is_over).await;
+    assert!(site.bus.settings().borrow().room_state(&crate::site::room()).super_chats.entries.is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod autoscale;
 mod cluster;
+mod lost_signals;
 mod probe;
 mod scrape;
 mod shared_bus;

@@ -10,7 +10,7 @@ use super::STEP_MAX;
 use crate::support::{BINARY, MESSAGES, chat, gift, paid_gift};
 
 /// Starts `barrage up` on a NATS server, with the token key of another process.
-async fn member(nats: &NatsServer, folder: &Path, name: &str, key_of: Option<&Server>) -> Server {
+pub(super) async fn member(nats: &NatsServer, folder: &Path, name: &str, key_of: Option<&Server>) -> Server {
     let data_dir = folder.join(name);
     if let Some(other) = key_of {
         std::fs::create_dir(&data_dir).unwrap();

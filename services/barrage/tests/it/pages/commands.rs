@@ -47,7 +47,7 @@ async fn configurations_of_the_guides_are_valid() {
         ["docs/guide/moderate.md", "docs/guide/tune.md", "docs/guide/trace.md"].map(super::page).concat();
     let blocks: Vec<_> =
         guides.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("barrage.toml"), blocks.concat()).unwrap();
     // The guide assumes word lists of the reader.

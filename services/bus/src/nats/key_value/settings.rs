@@ -141,7 +141,8 @@ impl SettingsKeeper {
     /// Waits until the room's state, as the leader has it now, is in force in this process.
     pub(crate) async fn catch_up(&self, room: &RoomId) -> Result<(), BusError> {
         let caught_up = async {
-            for key in [SettingKey::Room(room.clone()), SettingKey::Attributes(room.clone())] {
+            for key in [SettingKey::Room, SettingKey::Attributes, SettingKey::SuperChats] {
+                let key = key(room.clone());
                 let subject = format!("{}{}", self.store.prefix, key.text());
                 let mut pauses = Pauses::new();
                 let revision = loop {
@@ -180,14 +181,23 @@ impl SettingsView {
         self.settings.send_modify(|settings| {
             let settings = Arc::make_mut(settings);
             if is_all {
-                // Rooms with their roles, actions, attributes, reviews and words, and revocations never leave
+                // Rooms with their roles, actions, attributes, super chats, reviews and words, and revocations never leave
                 // the bucket. One that is missing was not read yet, so the known value stays. Restrictions
                 // end by themselves.
-                let Settings { rooms, roles, actions, attributes, reviews, words, revocations, .. } =
-                    std::mem::take(settings);
-                let empty = Settings::default();
-                *settings =
-                    Settings { rooms, roles, actions, attributes, reviews, words, revocations, ..empty };
+                let Settings {
+                    rooms, roles, actions, attributes, super_chats, reviews, words, revocations, ..
+                } = std::mem::take(settings);
+                *settings = Settings {
+                    rooms,
+                    roles,
+                    actions,
+                    attributes,
+                    super_chats,
+                    reviews,
+                    words,
+                    revocations,
+                    ..Settings::default()
+                };
             }
             for entry in &entries {
                 if apply(settings, entry).is_none() {

@@ -120,6 +120,7 @@ impl SettingKey {
             SettingKey::Roles(room) => format!("roles.{room}"),
             SettingKey::Actions(room) => format!("actions.{room}"),
             SettingKey::Attributes(room) => format!("attributes.{room}"),
+            SettingKey::SuperChats(room) => format!("super_chats.{room}"),
             SettingKey::Reviews(room) => format!("reviews.{room}"),
             SettingKey::Words(room) => format!("words.{room}"),
             SettingKey::Emotes(None) => EMOTES.into(),
@@ -142,6 +143,7 @@ impl SettingKey {
             ("roles", Some(room), None) => SettingKey::Roles(room.parse().ok()?),
             ("actions", Some(room), None) => SettingKey::Actions(room.parse().ok()?),
             ("attributes", Some(room), None) => SettingKey::Attributes(room.parse().ok()?),
+            ("super_chats", Some(room), None) => SettingKey::SuperChats(room.parse().ok()?),
             ("reviews", Some(room), None) => SettingKey::Reviews(room.parse().ok()?),
             ("words", Some(room), None) => SettingKey::Words(room.parse().ok()?),
             ("restriction", Some(room), Some(user)) => {
@@ -197,6 +199,7 @@ mod tests {
                 SettingKey::Roles(room.clone()),
                 SettingKey::Actions(room.clone()),
                 SettingKey::Attributes(room.clone()),
+                SettingKey::SuperChats(room.clone()),
                 SettingKey::Reviews(room.clone()),
                 SettingKey::Words(room.clone()),
                 SettingKey::Emotes(None),
