@@ -199,7 +199,9 @@ impl RoomChain {
 
     fn deliver(&mut self, mut batch: Batch, steps: &mut Vec<Step>) {
         let position = self.position;
-        if batch.sequence <= position && !batch.messages.is_empty() && batch.repair.is_none() {
+        // A signal ahead of its place, in a room with a moderation delay, moves no position.
+        let is_ahead = batch.previous == batch.sequence;
+        if batch.sequence <= position && !batch.messages.is_empty() && batch.repair.is_none() && !is_ahead {
             // Delivered before, sums included.
             return;
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use barrage_bus::Bus;
-use barrage_protocol::FrameVersion;
+use barrage_protocol::{FrameVersion, RoomId, UserId};
 use barrage_protocol::facts::NetworkType;
 use barrage_recorder::Recorder;
+use barrage_token::Role;
 use barrage_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +17,7 @@ use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
-use crate::room::{BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, TopRooms};
+use crate::room::{BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms, View};
 use crate::viewer::{HeartbeatTerms, NoticeBook};
 
 /// Handles that the parts of one gateway share.
@@ -43,7 +44,23 @@ pub(crate) struct Context {
 impl Context {
     /// Returns a room's state for newcomers, at the room's position or newer.
     pub(crate) fn state_of(&self, room: &Room) -> Option<Arc<EncodedState>> {
-        room.state.encoded(&self.bus.settings().borrow(), &room.id)
+        let shown_to = room.is_delayed().then(|| room.position());
+        room.state.encoded(&self.bus.settings().borrow(), &room.id, shown_to)
+    }
+
+    /// Takes a seat in the view of a room that the user's role has.
+    pub(crate) async fn seat(
+        &self,
+        room: &RoomId,
+        (user, role): (Option<&UserId>, Role),
+        kind: SeatKind,
+    ) -> Result<Seat, SeatError> {
+        let view = View::of(&self.bus.settings().borrow(), room, user, role);
+        let seat = self.rooms.seat(room, view, kind).await?;
+        if let Some(user) = user.filter(|_| role >= Role::Moderator) {
+            seat.room.add_staff(user);
+        }
+        Ok(seat)
     }
 
     /// Returns the terms of a client's heartbeat that are in force now.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::dispatch::Command;
-use crate::room::SeatKind;
+use crate::room::{SeatKind, View};
 use crate::viewer::defect;
 use crate::{
     Access, Gateway, GatewayConfig, GatewayError, GatewayHealth, GatewayMetrics, HEARTBEAT_AGE_MAX,
@@ -228,7 +228,7 @@ async fn series_with_rooms(rooms: usize) {
     let mut seats = Vec::with_capacity(rooms);
     for n in 0..rooms {
         seats.push(
-            server.context.rooms.seat(&format!("r{n}").parse().unwrap(), SeatKind::Viewer).await.unwrap(),
+            server.context.rooms.seat(&format!("r{n}").parse().unwrap(), View::Everyone, SeatKind::Viewer).await.unwrap(),
         );
     }
     publish(&*server.bus, &room(), "g1").await;

@@ -21,6 +21,7 @@ mod cli;
 mod client;
 mod client_examples;
 mod configuration;
+mod delay;
 mod deploy;
 mod durability;
 mod encrypted;

@@ -30,6 +30,16 @@ fn seen(steps: &[Step]) -> Vec<u64> {
     batches.flat_map(|b| b.messages.iter().map(|m| m.sequence.0)).collect()
 }
 
+#[test]
+fn a_signal_ahead_of_its_place_is_delivered_and_moves_no_position() {
+    let mut chain = RoomChain::new(Sequence(4));
+    let mut ahead = batch(8, 9, false);
+    (ahead.previous, ahead.sequence) = (Sequence(4), Sequence(4));
+    assert_eq!(seen(&chain.take(ahead, Duration::ZERO)), [9]);
+    assert_eq!((chain.position(), chain.is_waiting()), (Sequence(4), false));
+    assert_eq!(seen(&chain.take(batch(4, 9, false), Duration::ZERO)), [5, 6, 7, 8, 9]);
+}
+
 proptest! {
     /// Under any loss, doubling and reordering, with repairs that answer late:
     /// strictly increasing, and in the end everything is there.

@@ -29,6 +29,12 @@ impl Eviction {
         Eviction { room: Some(room), scope: Scope::Everyone, refusal: room_closed() }
     }
 
+    /// Closes the connections of a user whose view of a room has changed; they come back at once.
+    pub(crate) fn refresh(room: RoomId, user: UserId) -> Self {
+        let refusal = Refusal::new(Code::Refresh, "your rights in this room have changed; reconnect and resume");
+        Eviction { room: Some(room), scope: Scope::User(user), refusal }
+    }
+
     /// Closes the viewers of a room whose hub has failed; they come back with backoff.
     pub(crate) fn failed(room: RoomId) -> Self {
         let refusal = Refusal::new(Code::Internal, "the room failed on this gateway; reconnect and resume");

@@ -12,6 +12,7 @@ use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Notice, PollNotices, RepairOutcome};
 use barrage_protocol::{ClientFacts, Code, Sequence, UserId};
+use barrage_token::Role;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use schemars::JsonSchema;
@@ -57,9 +58,10 @@ pub(super) async fn handle(
     if let (Some(user), Some(ack)) = (user, &query.ack) {
         context.notices.acknowledge(user, &sequences(ack)?);
     }
+    let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
     let _admission = admit::admit(&context, identity.as_ref())?;
     let facts = query.client.as_deref().map(ClientFacts::parse);
-    let seat = context.rooms.seat(&room, SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
+    let seat = context.seat(&room, (user, role), SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
     if let Some(facts) = &facts {
         context.metrics.clients.joined(Some(facts), context.config.client_versions_max);
     }
@@ -80,7 +82,7 @@ pub(super) async fn handle(
     let deadline = tokio::time::sleep(Duration::from_secs(wait_secs));
     tokio::pin!(deadline, token_ends);
     let mut has_notices = query.ack.is_some() && user.is_some_and(|user| context.notices.has_pending(user));
-    let reader = RepairReader::new(&*context.bus, &room, context.repair_sizes);
+    let reader = RepairReader::of(&*context.bus, &seat.room, context.repair_sizes);
     loop {
         let range = reader.range(after, None).await.map_err(|error| unavailable(&error))?;
         let is_empty = range.covered_to == after && range.outcome == RepairOutcome::Complete;

@@ -12,6 +12,7 @@ use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Class, ClientFacts, Message, RoomId, Sequence, UserId};
+use barrage_token::Role;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, header};
@@ -56,7 +57,9 @@ pub(super) async fn handle(
     tokio::time::sleep(wait).await;
     let facts = query.client.as_deref().map(ClientFacts::parse);
     let kind = SeatKind::of(facts.as_ref());
-    let seat = context.rooms.seat(&room, kind).await.map_err(Refusal::from)?;
+    let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
+    let by = (identity.as_ref().map(|identity| &identity.user), role);
+    let seat = context.seat(&room, by, kind).await.map_err(Refusal::from)?;
     let last_event =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let after = last_event.or(query.after).map(Sequence);
@@ -250,7 +253,9 @@ impl Follower {
 
     /// Event of a batch; `None` when the viewer has its messages already.
     fn batch_event(&mut self, batch: &SharedBatch) -> Option<Vec<u8>> {
-        if batch.sequence <= self.position && !batch.messages.is_empty() {
+        // A signal ahead of its place, in a room with a delay, moves no position.
+        let is_ahead = batch.previous == batch.sequence;
+        if batch.sequence <= self.position && !batch.messages.is_empty() && !is_ahead {
             return None;
         }
         self.position = batch.sequence.max(self.position);
@@ -285,8 +290,8 @@ impl Follower {
     /// Reads the next part of the range that the viewer misses.
     async fn catch_up(&mut self) -> Vec<u8> {
         let context = Arc::clone(&self.context);
-        let room = self.room.clone();
-        let reader = RepairReader::new(&*context.bus, &room, context.repair_sizes);
+        let (room, shown) = (self.room.clone(), Arc::clone(&self.seat.room));
+        let reader = RepairReader::of(&*context.bus, &shown, context.repair_sizes);
         if let Some(after) = self.resume.take() {
             let up_to = reader.resume_at(after, self.position).await;
             if after > up_to {

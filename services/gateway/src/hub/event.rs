@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use barrage_bus::Subscription;
 use tokio::time::{Instant, Interval};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,8 @@ pub(super) enum Event {
     Completed,
     /// The due time of the open batch has come.
     Due,
+    /// The time of a message has come that viewers get later.
+    Delayed,
     /// Viewers and rates are to be measured.
     Measure,
     /// The gateway ends, and with it all hubs.
@@ -28,6 +32,8 @@ pub(super) struct Sources<'a> {
     pub(super) subscription: &'a mut Subscription,
     pub(super) room: &'a Room,
     pub(super) measure: &'a mut Interval,
+    /// Time until the next delayed message is due; `None` without any.
+    pub(super) delayed_in: Option<Duration>,
     pub(super) ended: &'a CancellationToken,
     /// Start of the hub, from which times count.
     pub(super) started: Instant,
@@ -35,7 +41,7 @@ pub(super) struct Sources<'a> {
 
 /// Waits for the next event. Sources that `waits` leaves out stay unread. Cancel-safe.
 pub(super) async fn next(sources: Sources<'_>, waits: Waits) -> Event {
-    let Sources { subscription, room, measure, ended, started } = sources;
+    let Sources { subscription, room, measure, delayed_in, ended, started } = sources;
     let collect_at = match waits.intake {
         Intake::At(time) => Some(started + time),
         Intake::AtOnce | Intake::Closed => None,
@@ -52,6 +58,7 @@ pub(super) async fn next(sources: Sources<'_>, waits: Waits) -> Event {
         () = until(collect_at) => Event::Collect,
         () = room.completed.notified(), if waits.sending == Sending::OnCompletion => Event::Completed,
         () = until(due_at) => Event::Due,
+        () = until(delayed_in.map(|time| Instant::now() + time)) => Event::Delayed,
         _ = measure.tick() => Event::Measure,
         () = ended.cancelled() => Event::GatewayEnded,
     }

@@ -14,7 +14,8 @@ use super::schedule::{Linger, OpenBatch, Plan, Schedule};
 use crate::context::Context;
 use crate::dispatch::Command;
 use crate::room::{
-    BatchTrace, Batcher, Contents, Delivery, FanOut, Flushed, Heat, HeatLadder, Room, SharedBatch, rounded,
+    BatchTrace, Batcher, Contents, DelayQueue, Delivery, FanOut, Flushed, Heat, HeatLadder, Hide, Room,
+    SharedBatch, View, delay_ms, rounded,
 };
 
 /// Time between two measurements of a room: viewers, heat, books.
@@ -49,6 +50,8 @@ pub(super) struct Hub {
     /// Messages taken since the last measurement, from which the room's heat follows.
     taken: u64,
     measured_at: Instant,
+    /// Messages that viewers get later.
+    delayed: DelayQueue,
     /// Newest batch, while another wave may be sent the same contents.
     last: Option<LastBatch>,
     room: Arc<Room>,
@@ -69,6 +72,7 @@ impl Hub {
             started: Instant::now(),
             taken: 0,
             measured_at: Instant::now(),
+            delayed: DelayQueue::default(),
             last: None,
             room,
             context,
@@ -88,6 +92,7 @@ impl Hub {
                 subscription: &mut subscription,
                 room: &self.room,
                 measure: &mut measure,
+                delayed_in: self.delayed_in(),
                 ended: &self.context.lifecycle.ended,
                 started: self.started,
             };
@@ -112,6 +117,7 @@ impl Hub {
             Event::Collect => self.collect(subscription).await,
             // The batch is sent behind this, if it is due.
             Event::Completed | Event::Due => {}
+            Event::Delayed => self.release_delayed(),
             Event::Measure => {
                 self.measure();
                 let is_over = self.linger.is_over(self.room.viewers(), self.started.elapsed());
@@ -170,18 +176,73 @@ impl Hub {
     async fn take(&mut self, event: BusEvent) {
         match event {
             BusEvent::Message(message) => {
-                let position = self.batcher.position();
+                let position = self.taken_to();
                 if message.sequence <= position {
                     return;
                 }
                 if message.previous > position {
                     self.repair_gap(Some(message.sequence)).await;
                 }
-                self.push(message);
+                self.take_message(message);
             }
             BusEvent::Pulse(pulse) => self.batcher.add_pulse(&pulse),
             BusEvent::Lagged => self.repair_gap(None).await,
         }
+    }
+
+    /// Position in the chain after the messages that the hub has, those included that viewers get later.
+    fn taken_to(&self) -> Sequence {
+        self.delayed.position().unwrap_or_else(|| self.batcher.position())
+    }
+
+    /// Takes the next message of the chain: at once, or for later in a room with a delay.
+    fn take_message(&mut self, message: Arc<Message>) {
+        if message.sequence <= self.taken_to() {
+            return;
+        }
+        if self.delayed.is_empty() && !self.room.is_delayed() {
+            return self.push(message);
+        }
+        if let Some(hide) = Hide::of(&message) {
+            self.room.hides.add(hide);
+            // Messages that viewers see already disappear at once. The signal comes again at its place.
+            self.books.took(message.class);
+            self.batcher.push_ahead(Arc::clone(&message), self.started.elapsed());
+        }
+        self.delayed.push(message);
+        self.release_delayed();
+    }
+
+    /// Gives viewers the delayed messages whose time has come, but for those that were hidden meanwhile.
+    fn release_delayed(&mut self) {
+        let delay_ms = self.delay_ms();
+        while let Some(message) = self.delayed.pop_due(delay_ms, unix_ms()) {
+            let mut shown = vec![Arc::clone(&message)];
+            self.room.hides.filter(&mut shown);
+            if shown.is_empty() {
+                self.batcher.pass(message.sequence, self.started.elapsed());
+            } else {
+                self.push(message);
+            }
+        }
+    }
+
+    /// Time until the next delayed message is due; `None` without any.
+    fn delayed_in(&self) -> Option<Duration> {
+        if self.delayed.is_empty() { None } else { self.delayed.due_in(self.delay_ms(), unix_ms()) }
+    }
+
+    /// Delay of the room in milliseconds, by the settings of this moment. Moderators have none.
+    fn delay_ms(&self) -> u64 {
+        match self.room.key.view {
+            View::Everyone => delay_ms(&self.context.bus.settings().borrow(), &self.room.id),
+            View::Staff => 0,
+        }
+    }
+
+    /// Starts at an earlier position with messages that are not due yet.
+    pub(super) fn resume_delayed(&mut self, waiting: Vec<Arc<Message>>) {
+        waiting.into_iter().for_each(|message| self.delayed.push(message));
     }
 
     fn push(&mut self, message: Arc<Message>) {
@@ -219,7 +280,7 @@ impl Hub {
         };
         loop {
             self.make_room().await;
-            let position = self.batcher.position();
+            let position = self.taken_to();
             let reading = self.context.bus.range(&self.topic, position, before, limits);
             match self.room.heartbeat.while_waiting(reading).await {
                 Ok(range) => {
@@ -227,10 +288,10 @@ impl Hub {
                     self.context.metrics.dropped(Class::Chat, "hub", "lagged", range.skipped);
                     self.batcher.skip(range.skipped);
                     for message in range.messages {
-                        self.push(message);
+                        self.take_message(message);
                     }
                     // A range that was cut short ends below `before`: the next read goes on there.
-                    if range.covered_to <= position || self.batcher.position() < range.covered_to {
+                    if range.covered_to <= position || self.taken_to() < range.covered_to {
                         return;
                     }
                     if before.is_some_and(|before| range.covered_to.0 + 1 >= before.0) {
@@ -328,6 +389,7 @@ impl Hub {
     /// Measures viewers and heat, publishes the sums, and settles the books.
     fn measure(&mut self) {
         self.room.heartbeat.beat();
+        self.room.set_delay_ms(self.delay_ms());
         let elapsed = self.measured_at.elapsed().as_secs_f64().max(0.001);
         self.measured_at = Instant::now();
         let messages_per_s = (std::mem::take(&mut self.taken) as f64 / elapsed).round() as u64;

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use super::delayed_start::{self, Start};
 use super::hub::{End, Hub};
 use crate::admission::Eviction;
 use crate::context::Context;
@@ -45,9 +46,12 @@ async fn run(room: Arc<Room>, context: Arc<Context>) {
     let topic = Topic::Room(room.id.clone());
     let Some(subscription) = subscribe(&room, &context, &topic).await else { return };
     catch_up(&room, &context).await;
-    room.set_position(subscription.start);
-    room.changed.send_replace(subscription.start);
-    let mut hub = Hub::new(topic.clone(), subscription.start, Arc::clone(&room), Arc::clone(&context));
+    let start = delayed_start::find(&room, &context, &topic, subscription.start).await;
+    let Some(Start { position, waiting }) = start else { return };
+    room.set_position(position);
+    room.changed.send_replace(position);
+    let mut hub = Hub::new(topic.clone(), position, Arc::clone(&room), Arc::clone(&context));
+    hub.resume_delayed(waiting);
     let _is_first = room.ready.set(());
     context.metrics.rooms.inc();
     context.metrics.heat_changed(None, Some(hub.heat()));

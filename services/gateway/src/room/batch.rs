@@ -71,7 +71,7 @@ impl SharedBatch {
 
     /// Whether another wave's contents are the same, so that both waves can share this batch.
     pub(crate) fn has_same_contents(&self, other: &Contents) -> bool {
-        let of = |it: &Contents| (it.previous, it.sequence, it.thinned, it.effort);
+        let of = |it: &Contents| (it.previous, it.sequence, it.messages.len(), it.thinned, it.effort);
         of(&self.contents) == of(other) && self.contents.pulse == other.pulse
     }
 

@@ -161,6 +161,13 @@ impl Batcher {
         is_kept
     }
 
+    /// Adds a signal ahead of its place in the chain, which stays as it is: the signal comes again there.
+    pub(crate) fn push_ahead(&mut self, message: Arc<Message>, now: Duration) {
+        self.open_since.get_or_insert(now);
+        self.open_bytes += message.body.len();
+        self.open.push(message);
+    }
+
     /// Drops about half of the open chat; returns how many messages. Gateways that squeeze as often
     /// keep the same chat.
     pub(crate) fn squeeze(&mut self) -> u64 {
@@ -172,6 +179,12 @@ impl Batcher {
         let left_out = (before - self.open.len()) as u64;
         self.thinned += left_out;
         left_out
+    }
+
+    /// Moves the position past a message of the chain that no viewer gets, because it was hidden.
+    pub(crate) fn pass(&mut self, sequence: Sequence, now: Duration) {
+        self.open_to = sequence;
+        self.open_since.get_or_insert(now);
     }
 
     /// Counts chat of the chain that the bus did not return.
@@ -220,7 +233,9 @@ impl Batcher {
     fn next(&self) -> Option<(Duration, usize)> {
         let is_full = self.is_full();
         let turn = |(index, wave): (usize, &Wave)| {
-            let has_news = self.open_to > wave.sent || !wave.pulse.is_empty();
+            let has_news = self.open_to > wave.sent
+                || !wave.pulse.is_empty()
+                || !(self.open.is_empty() && wave.messages.is_empty());
             let due = if is_full { Duration::ZERO } else { after(wave.sent_at, self.pace.window) };
             // Full batches go at once, and still in turn.
             has_news.then_some((due, wave.sent_at, index))
@@ -238,7 +253,7 @@ impl Batcher {
         let turn = after(wave.sent_at, self.pace.window);
         let since = wave.since.take();
         let due = since.map(|since| turn.max(since));
-        if open_to > wave.sent {
+        if open_to > wave.sent || !wave.messages.is_empty() {
             wave.sent_at = Some(now);
         }
         let contents = Contents {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{BatchTrace, Room, SharedBatch};
+use super::{BatchTrace, Room, RoomKey, SharedBatch};
 
 /// Batch of one wave on its way to one shard; dropping it completes the delivery.
 ///
@@ -24,6 +24,11 @@ impl Delivery {
     ) -> Self {
         room.start_delivery();
         Delivery { batch, wave, trace, room }
+    }
+
+    /// Key of the room whose viewers get the batch.
+    pub(crate) fn key(&self) -> &RoomKey {
+        &self.room.key
     }
 
     /// Records that the shard has offered the batch to so many viewers.

@@ -4,6 +4,8 @@ use barrage_bus::{BusError, Log, Range, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{RoomId, Sequence};
 
+use super::Room;
+
 /// Longest read of one repair. A viewer gets nothing else meanwhile, and asks again by itself.
 const READ_MAX: Duration = Duration::from_secs(3);
 /// Longest wait for the bus's newest position.
@@ -22,16 +24,28 @@ pub(crate) struct RepairReader<'a> {
     log: &'a dyn Log,
     room: &'a RoomId,
     sizes: RepairSizes,
+    /// Room whose viewers may get it later than the bus has it.
+    shown: Option<&'a Room>,
 }
 
 impl<'a> RepairReader<'a> {
+    #[cfg(test)]
     pub(crate) fn new(log: &'a dyn Log, room: &'a RoomId, sizes: RepairSizes) -> Self {
-        RepairReader { log, room, sizes }
+        RepairReader { log, room, sizes, shown: None }
+    }
+
+    /// Makes a reader for the viewers of a room. In a room with a delay it returns nothing behind their
+    /// position, and nothing that was hidden before they could see it.
+    pub(crate) fn of(log: &'a dyn Log, room: &'a Room, sizes: RepairSizes) -> Self {
+        RepairReader { log, room: &room.id, sizes, shown: Some(room) }
     }
 
     /// Reads the range (`after`, `before`), or up to the newest message. A range without room for
     /// a message is complete at once: a viewer that is ahead does not wait for the bus.
     pub(crate) async fn range(&self, after: Sequence, before: Option<Sequence>) -> Result<Range, BusError> {
+        let delayed = self.shown.filter(|room| room.is_delayed());
+        let end = delayed.map(|room| Sequence(room.position().0 + 1));
+        let before = end.map_or(before, |end| Some(before.map_or(end, |before| before.min(end))));
         if before.is_some_and(|before| before.0 <= after.0 + 1) {
             let (outcome, messages) = (RepairOutcome::Complete, Vec::new());
             return Ok(Range { outcome, skipped: 0, messages, covered_to: after });
@@ -41,7 +55,12 @@ impl<'a> RepairReader<'a> {
         let topic = Topic::Room(self.room.clone());
         let read = self.log.range(&topic, after, before, limits);
         let timely = tokio::time::timeout(READ_MAX, read).await;
-        timely.unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))
+        let mut range =
+            timely.unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))?;
+        if let Some(room) = delayed {
+            room.hides.filter(&mut range.messages);
+        }
+        Ok(range)
     }
 
     /// Returns the position at which a viewer resumes that has seen `after`, in a room at

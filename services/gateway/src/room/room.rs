@@ -1,16 +1,28 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use barrage_class::{ByClass, Counts};
-use barrage_protocol::{RoomId, Sequence};
+use barrage_protocol::{RoomId, Sequence, UserId};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
+use super::delay::{Hides, View};
 use super::state::StateCell;
 use super::{SeatKind, SharedBatch, Traffic};
 use crate::load::Heartbeat;
 
+/// Users that a room remembers as staff.
+const STAFF_MAX: usize = 100;
 /// Batches that an event stream may lag behind before it must repair.
 const FALLBACK_LAG_MAX: usize = 256;
+
+/// Key of a room's view on this gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RoomKey {
+    pub(crate) id: RoomId,
+    pub(crate) view: View,
+}
 
 /// Room that the gateway is subscribed to: state that its hub, the shards and joins share.
 ///
@@ -21,6 +33,13 @@ const FALLBACK_LAG_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: RoomId,
+    pub(crate) key: RoomKey,
+    /// Delay in milliseconds that the hub applies; 0 for none.
+    delay_ms: AtomicU64,
+    /// Hiding signals, while the room has or had a delay.
+    pub(crate) hides: Hides,
+    /// Users with a token of a moderator or above that joined, so that they can be moved to their own view.
+    staff: Mutex<BTreeSet<UserId>>,
     /// Position in the chain after the messages that were given to waves.
     position: AtomicU64,
     viewers: AtomicUsize,
@@ -53,9 +72,18 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    #[cfg(test)]
     pub(crate) fn new(id: RoomId, shards: usize) -> Self {
+        Room::of_view(RoomKey { id, view: View::Everyone }, shards)
+    }
+
+    pub(crate) fn of_view(key: RoomKey, shards: usize) -> Self {
         Room {
-            id,
+            id: key.id.clone(),
+            key,
+            delay_ms: AtomicU64::new(0),
+            hides: Hides::default(),
+            staff: Mutex::default(),
             position: AtomicU64::new(0),
             viewers: AtomicUsize::new(0),
             overlays: AtomicUsize::new(0),
@@ -72,6 +100,29 @@ impl Room {
             ready: SetOnce::new(),
             heartbeat: Heartbeat::new(),
         }
+    }
+
+    /// Whether viewers get the room later than moderators.
+    pub(crate) fn is_delayed(&self) -> bool {
+        self.delay_ms.load(Ordering::SeqCst) > 0
+    }
+
+    pub(crate) fn set_delay_ms(&self, delay_ms: u64) {
+        self.delay_ms.store(delay_ms, Ordering::SeqCst);
+    }
+
+    /// Remembers a user with a token of a moderator or above. Beyond the maximum the user gets the view of
+    /// its own with the next connection.
+    pub(crate) fn add_staff(&self, user: &UserId) {
+        let mut staff = self.staff.lock();
+        if staff.len() < STAFF_MAX {
+            staff.insert(user.clone());
+        }
+    }
+
+    /// Returns the users that [`Room::add_staff`] remembered.
+    pub(crate) fn staff(&self) -> BTreeSet<UserId> {
+        self.staff.lock().clone()
     }
 
     pub(crate) fn position(&self) -> Sequence {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use barrage_bus::Settings;
 use barrage_protocol::frame::{Hello, ServerFrame};
 use barrage_protocol::state::RoomState;
-use barrage_protocol::{RoomId, deflate};
+use barrage_protocol::{RoomId, Sequence, deflate};
 use barrage_ws::server;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -25,8 +25,8 @@ pub(crate) struct StateCell(Mutex<Merged>);
 #[derive(Debug, Default)]
 struct Merged {
     state: RoomState,
-    /// Versions of the settings and of the attributes that are merged.
-    of_settings: Option<(u64, u64)>,
+    /// Versions of the settings, the attributes and the super chats that are merged.
+    of_settings: Option<(u64, u64, u64)>,
     encoded: Option<Arc<EncodedState>>,
     encodings: u64,
 }
@@ -53,11 +53,18 @@ impl StateCell {
         }
     }
 
-    /// Returns the state at the room's position or newer; `None` for a room without settings.
-    pub(crate) fn encoded(&self, settings: &Settings, room: &RoomId) -> Option<Arc<EncodedState>> {
+    /// Returns the state at the room's position or newer; `None` for a room without settings. `shown_to` is
+    /// the position of viewers that get the room later: super chats behind it are left out.
+    pub(crate) fn encoded(
+        &self,
+        settings: &Settings,
+        room: &RoomId,
+        shown_to: Option<Sequence>,
+    ) -> Option<Arc<EncodedState>> {
         let versions = (
             settings.rooms.get(room)?.version,
             settings.attributes.get(room).map_or(0, barrage_bus::RoomAttributes::version),
+            settings.super_chats.get(room).map_or(0, barrage_bus::RoomSuperChats::version),
         );
         let mut merged = self.0.lock();
         if merged.of_settings != Some(versions) {
@@ -66,11 +73,14 @@ impl StateCell {
                 merged.encoded = None;
             }
         }
+        if let Some(shown) = shown_to.and_then(|position| without_later(&merged.state, position)) {
+            // It is good for this position alone.
+            return Some(Arc::new(EncodedState::new(&shown)));
+        }
         if let Some(encoded) = &merged.encoded {
             return Some(Arc::clone(encoded));
         }
-        let json = serde_json::to_vec(&merged.state).expect("states are plain data").into();
-        let encoded = Arc::new(EncodedState { json, deflated: Mutex::default() });
+        let encoded = Arc::new(EncodedState::new(&merged.state));
         merged.encodings += 1;
         merged.encoded = Some(Arc::clone(&encoded));
         Some(encoded)
@@ -83,7 +93,23 @@ impl StateCell {
     }
 }
 
+/// Returns the state without the super chats behind a position; `None` when there are none. A client takes
+/// them from their signals: what it has of them must not count as complete.
+fn without_later(state: &RoomState, position: Sequence) -> Option<RoomState> {
+    let first = state.super_chats.entries.range(Sequence(position.0 + 1)..);
+    let version = first.map(|(_, entry)| entry.version).min()?;
+    let mut shown = state.clone();
+    shown.super_chats.entries.split_off(&Sequence(position.0 + 1));
+    shown.super_chats.complete_to = shown.super_chats.complete_to.min(version.saturating_sub(1));
+    Some(shown)
+}
+
 impl EncodedState {
+    fn new(state: &RoomState) -> Self {
+        let json = serde_json::to_vec(state).expect("states are plain data").into();
+        EncodedState { json, deflated: Mutex::default() }
+    }
+
     /// Returns the state's part of a deflate stream, which all newcomers share.
     fn deflated(&self, effort: u8) -> Bytes {
         let mut deflated = self.deflated.lock();

@@ -7,7 +7,7 @@ use barrage_protocol::facts::Platform;
 use barrage_protocol::{ClientFacts, Code, RoomId};
 use parking_lot::Mutex;
 
-use super::Room;
+use super::{Room, RoomKey, View};
 
 /// Longest wait of a join for its room's subscription. Clients give up after 5 s and then blame
 /// the transport, so the refusal must come before.
@@ -72,19 +72,19 @@ impl From<SeatError> for Refusal {
 /// Rooms that the gateway is subscribed to. Bounded by the rooms that exist on the bus, because
 /// joins check that first.
 pub(crate) struct Rooms {
-    by_id: Mutex<HashMap<RoomId, Arc<Room>>>,
+    by_key: Mutex<HashMap<RoomKey, Arc<Room>>>,
     shards: usize,
     start_hub: StartHub,
 }
 
 impl Rooms {
     pub(crate) fn new(shards: usize, start_hub: StartHub) -> Self {
-        Rooms { by_id: Mutex::default(), shards, start_hub }
+        Rooms { by_key: Mutex::default(), shards, start_hub }
     }
 
     /// Takes a seat, and waits until the room's hub has subscribed. The first seat starts the hub.
-    pub(crate) async fn seat(&self, id: &RoomId, kind: SeatKind) -> Result<Seat, SeatError> {
-        let seat = self.take(id, kind);
+    pub(crate) async fn seat(&self, id: &RoomId, view: View, kind: SeatKind) -> Result<Seat, SeatError> {
+        let seat = self.take(id, view, kind);
         if !seat.room.ready.initialized() {
             let subscribed = tokio::time::timeout(SUBSCRIBE_MAX, seat.room.ready.wait()).await;
             subscribed.map_err(|_| SeatError)?;
@@ -92,15 +92,16 @@ impl Rooms {
         Ok(seat)
     }
 
-    fn take(&self, id: &RoomId, kind: SeatKind) -> Seat {
-        let mut by_id = self.by_id.lock();
-        if let Some(room) = by_id.get(id) {
+    fn take(&self, id: &RoomId, view: View, kind: SeatKind) -> Seat {
+        let key = RoomKey { id: id.clone(), view };
+        let mut by_key = self.by_key.lock();
+        if let Some(room) = by_key.get(&key) {
             return Seat::take(room, kind);
         }
-        let room = Arc::new(Room::new(id.clone(), self.shards));
-        by_id.insert(id.clone(), Arc::clone(&room));
+        let room = Arc::new(Room::of_view(key.clone(), self.shards));
+        by_key.insert(key, Arc::clone(&room));
         let seat = Seat::take(&room, kind);
-        drop(by_id);
+        drop(by_key);
         (self.start_hub)(room);
         seat
     }
@@ -108,29 +109,34 @@ impl Rooms {
     /// Forgets a room without viewers; false when it has some. Runs under the lock of
     /// [`Rooms::seat`], so that no viewer is left in a room without a hub.
     pub(crate) fn leave_if_empty(&self, room: &Arc<Room>) -> bool {
-        let mut by_id = self.by_id.lock();
+        let mut by_key = self.by_key.lock();
         let is_empty = room.viewers() == 0;
         if is_empty {
-            by_id.remove(&room.id);
+            by_key.remove(&room.key);
         }
         is_empty
     }
 
     /// Forgets a room whose hub has ended; leaves a newer room of the same id alone.
     pub(crate) fn abandon(&self, room: &Arc<Room>) {
-        let mut by_id = self.by_id.lock();
-        if by_id.get(&room.id).is_some_and(|known| Arc::ptr_eq(known, room)) {
-            by_id.remove(&room.id);
+        let mut by_key = self.by_key.lock();
+        if by_key.get(&room.key).is_some_and(|known| Arc::ptr_eq(known, room)) {
+            by_key.remove(&room.key);
         }
     }
 
-    /// Returns a snapshot of the subscribed rooms.
+    /// Returns a view of a room, when the gateway is subscribed for it.
+    pub(crate) fn get(&self, id: &RoomId, view: View) -> Option<Arc<Room>> {
+        self.by_key.lock().get(&RoomKey { id: id.clone(), view }).cloned()
+    }
+
+    /// Returns a snapshot of the subscribed rooms, each view by itself.
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {
-        self.by_id.lock().values().cloned().collect()
+        self.by_key.lock().values().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_id.lock().len()
+        self.by_key.lock().len()
     }
 }
 
@@ -164,8 +170,8 @@ mod tests {
     #[tokio::test]
     async fn the_first_seat_starts_the_hub_and_later_ones_do_not() {
         let (rooms, started) = table();
-        let first = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
-        let second = rooms.seat(&id(), SeatKind::Overlay).await.unwrap();
+        let first = rooms.seat(&id(), View::Everyone, SeatKind::Viewer).await.unwrap();
+        let second = rooms.seat(&id(), View::Everyone, SeatKind::Overlay).await.unwrap();
         assert_eq!((started.load(Ordering::Relaxed), first.room.viewers()), (1, 2));
         assert!(Arc::ptr_eq(&first.room, &second.room));
     }
@@ -173,13 +179,13 @@ mod tests {
     #[tokio::test]
     async fn a_room_is_forgotten_once_its_last_seat_is_dropped() {
         let (rooms, started) = table();
-        let seat = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
+        let seat = rooms.seat(&id(), View::Everyone, SeatKind::Viewer).await.unwrap();
         let room = Arc::clone(&seat.room);
         assert!(!rooms.leave_if_empty(&room));
         drop(seat);
         assert!(rooms.leave_if_empty(&room));
         assert_eq!(rooms.len(), 0);
-        let newer = rooms.seat(&id(), SeatKind::Viewer).await.unwrap();
+        let newer = rooms.seat(&id(), View::Everyone, SeatKind::Viewer).await.unwrap();
         assert_eq!(started.load(Ordering::Relaxed), 2);
         rooms.abandon(&room);
         assert_eq!(rooms.len(), 1, "the newer room of the same id stays");
@@ -190,7 +196,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_seat_is_refused_when_the_bus_does_not_answer() {
         let rooms = Rooms::new(1, Box::new(|_| ()));
-        assert_eq!(rooms.seat(&id(), SeatKind::Viewer).await.unwrap_err(), SeatError);
+        assert_eq!(rooms.seat(&id(), View::Everyone, SeatKind::Viewer).await.unwrap_err(), SeatError);
         let room = rooms.all().remove(0);
         assert_eq!(room.viewers(), 0, "the refused join leaves the room");
     }

@@ -6,7 +6,7 @@ use barrage_clock::{steady_ms, unix_ms};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
 use barrage_protocol::{Code, FrameVersion, RoomId, Sequence, UserId};
-use barrage_token::Rooms;
+use barrage_token::{Role, Rooms};
 use bytes::Bytes;
 
 use super::shard::{Shard, WriteOut};
@@ -21,6 +21,8 @@ const RESUME_READS_MAX: usize = 256;
 /// Membership of a viewer in a room.
 pub(super) struct Joined {
     pub(super) seat: Seat,
+    /// Role of the token; `Viewer` for an anonymous viewer.
+    pub(super) role: Role,
     /// Rooms of the token; `None` for an anonymous viewer, which may go to any room.
     pub(super) rooms: Option<Rooms>,
 }
@@ -31,6 +33,7 @@ pub(super) struct Join<'a> {
     pub(super) after: Option<Sequence>,
     pub(super) user: Option<UserId>,
     pub(super) rooms: Option<Rooms>,
+    pub(super) role: Role,
     /// Number of the connection, from which the id in the hello is made.
     pub(super) connection: u64,
 }
@@ -38,8 +41,8 @@ pub(super) struct Join<'a> {
 /// Takes a seat, sends the hello, and brings the viewer up to the room's position. The viewer holds
 /// batches back that come meanwhile.
 pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) -> Result<Joined, Refusal> {
-    let (context, Join { room, after, user, rooms, connection }) = (&*shard.context, join);
-    let seat = context.rooms.seat(room, viewer.kind.get()).await?;
+    let (context, Join { room, after, user, rooms, role, connection }) = (&*shard.context, join);
+    let seat = context.seat(room, (user.as_ref(), role), viewer.kind.get()).await?;
     let is_first = viewer.room.replace(Some(Arc::clone(&seat.room))).is_none();
     viewer.hold();
     shard.enter(&seat.room, Rc::clone(viewer));
@@ -85,7 +88,7 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
     for message in waiting.unwrap_or_default() {
         viewer.send_notice(&message);
     }
-    Ok(Joined { seat, rooms })
+    Ok(Joined { seat, role, rooms })
 }
 
 /// Progress of one resume: the ranges that are still to be read.
@@ -121,7 +124,7 @@ async fn resume(
     position: Sequence,
 ) -> Sequence {
     let context = &*shard.context;
-    let reader = RepairReader::new(&*context.bus, &seat.room.id, context.repair_sizes);
+    let reader = RepairReader::of(&*context.bus, &seat.room, context.repair_sizes);
     let position = reader.resume_at(after, position).await;
     let Some(mut resume) = Resume::start(after, position) else {
         context.metrics.repaired(RepairOutcome::Gone);
@@ -158,7 +161,7 @@ pub(super) async fn repair(
     after: Sequence,
     before: Sequence,
 ) -> Sequence {
-    let reader = RepairReader::new(&*context.bus, &room.id, context.repair_sizes);
+    let reader = RepairReader::of(&*context.bus, room, context.repair_sizes);
     match reader.range(after, Some(before)).await {
         Ok(range) => {
             context.metrics.repaired(range.outcome);

@@ -1,16 +1,16 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use barrage_protocol::{RoomId, UserId};
+use barrage_protocol::UserId;
 
 use crate::admission::Eviction;
-use crate::room::Room;
+use crate::room::{Room, RoomKey, View};
 use crate::viewer::{Audience, Viewer, address};
 
 /// Viewers of one shard: by room, and all connections by their viewer's address.
 #[derive(Default)]
 pub(super) struct Members {
-    by_room: HashMap<RoomId, Audience<Viewer>>,
+    by_room: HashMap<RoomKey, Audience<Viewer>>,
     /// Connections in a room, on their way into one, or on their way out.
     by_address: HashMap<usize, Rc<Viewer>>,
 }
@@ -28,23 +28,23 @@ impl Members {
 
     /// Adds a viewer to its room, and announces the shard's waves to the room's hub.
     pub(super) fn enter(&mut self, shard: usize, room: &Room, viewer: Rc<Viewer>, wave_viewers_max: usize) {
-        let audience = self.by_room.entry(room.id.clone()).or_default();
+        let audience = self.by_room.entry(room.key.clone()).or_default();
         audience.enter(viewer, wave_viewers_max);
         room.set_waves(shard, audience.waves());
     }
 
     /// Removes a viewer from its room, and the room itself after its last viewer.
     pub(super) fn leave(&mut self, shard: usize, room: &Room, viewer: &Rc<Viewer>) {
-        let Some(audience) = self.by_room.get_mut(&room.id) else { return };
+        let Some(audience) = self.by_room.get_mut(&room.key) else { return };
         audience.leave(viewer);
         room.set_waves(shard, audience.waves());
         if audience.waves() == 0 {
-            self.by_room.remove(&room.id);
+            self.by_room.remove(&room.key);
         }
     }
 
     /// Viewers of one wave of a room.
-    pub(super) fn wave(&self, room: &RoomId, wave: usize) -> &[Rc<Viewer>] {
+    pub(super) fn wave(&self, room: &RoomKey, wave: usize) -> &[Rc<Viewer>] {
         self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))
     }
 
@@ -77,8 +77,11 @@ impl Members {
     /// Closes the connections that the eviction concerns, among all of the shard.
     pub(super) fn evict(&self, eviction: &Eviction) {
         if let Some(room) = &eviction.room {
-            let audience = self.by_room.get(room).into_iter().flat_map(Audience::iter);
-            audience.for_each(|viewer| evict_if_concerned(viewer, eviction));
+            for view in View::ALL {
+                let key = RoomKey { id: room.clone(), view };
+                let audience = self.by_room.get(&key).into_iter().flat_map(Audience::iter);
+                audience.for_each(|viewer| evict_if_concerned(viewer, eviction));
+            }
         } else {
             self.all().for_each(|viewer| evict_if_concerned(viewer, eviction));
         }
@@ -129,7 +132,7 @@ mod tests {
         for _ in 0..3 {
             viewers.push(joined(&mut members, &room, None).await);
         }
-        assert_eq!((room.waves(), members.wave(&room.id, 1).len()), (2, 1));
+        assert_eq!((room.waves(), members.wave(&room.key, 1).len()), (2, 1));
         for viewer in &viewers {
             members.leave(0, &room, viewer);
         }

@@ -8,7 +8,7 @@ use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
 use barrage_protocol::{ClientFacts, Code, FrameVersion, RoomId, Sequence};
-use barrage_token::{Identity, Rooms};
+use barrage_token::{Identity, Role, Rooms};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -211,7 +211,8 @@ impl Session {
             context.dispatch.add_connection(&identity.user, self.connection(), max);
         }
         self.viewer.deadlines.resumed_at.set(after.map(|_| Instant::now()));
-        self.enter(room, after, identity.map(|identity| identity.rooms)).await?;
+        let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
+        self.enter(room, after, (identity.map(|identity| identity.rooms), role)).await?;
         if !room.is_probe() {
             let context = &self.shard.context;
             context.metrics.clients.joined(facts.as_deref(), context.config.client_versions_max);
@@ -223,11 +224,11 @@ impl Session {
         &mut self,
         room: &RoomId,
         after: Option<Sequence>,
-        rooms: Option<Rooms>,
+        (rooms, role): (Option<Rooms>, Role),
     ) -> Result<(), SessionEnd> {
         self.leave();
         let user = self.viewer.user.borrow().clone();
-        let join = Join { room, after, user, rooms, connection: self.number };
+        let join = Join { room, after, user, rooms, role, connection: self.number };
         self.joined = Some(join::enter(&self.shard, &self.viewer, join).await?);
         self.shard.release(&self.viewer);
         self.flush()
@@ -340,6 +341,7 @@ impl Session {
     /// Moves the viewer to another room. A refusal leaves it where it is.
     async fn switch(&mut self, room: &RoomId, after: Option<Sequence>) -> Result<(), SessionEnd> {
         let rooms = self.joined.as_ref().and_then(|joined| joined.rooms.clone());
+        let role = self.joined.as_ref().map_or(Role::Viewer, |joined| joined.role);
         let user = self.viewer.user.borrow().clone();
         let allowed = match &rooms {
             Some(rooms) if !rooms.contain(room) => {
@@ -350,7 +352,7 @@ impl Session {
         match allowed {
             Ok(()) => {
                 self.wait_for_repairs().await;
-                self.enter(room, after, rooms).await
+                self.enter(room, after, (rooms, role)).await
             }
             Err(refusal) => {
                 self.viewer.send(&ServerFrame::Error(refusal));

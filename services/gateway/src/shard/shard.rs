@@ -116,7 +116,7 @@ impl Shard {
         let (context, batch) = (&*self.context, &delivery.batch);
         let mut tally = Tally::default();
         let members = self.members.borrow();
-        for viewers in members.wave(&batch.room, delivery.wave).chunks(TOUCHED_TOGETHER) {
+        for viewers in members.wave(delivery.key(), delivery.wave).chunks(TOUCHED_TOGETHER) {
             let touched = viewers.iter().map(|viewer| viewer.touch());
             std::hint::black_box(touched.fold(0, u64::wrapping_add));
             for viewer in viewers {

@@ -1,15 +1,18 @@
 //! Closes the connections that a change of the settings concerns.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{RestrictionKind, Settings};
 use barrage_clock::unix_ms;
+use barrage_protocol::action::RoomRole;
 use barrage_protocol::{RoomId, UserId};
 
 use crate::admission::{Eviction, Scope};
 use crate::context::Context;
 use crate::load::HEARTBEAT_EVERY;
+use crate::room::{View, delay_ms};
 
 /// Follows the settings until the gateway ends.
 pub(crate) async fn evict(context: &Context) {
@@ -50,6 +53,13 @@ async fn apply(context: &Context, before: &Settings, now: &Settings) {
     for scope in revoked {
         context.dispatch.evict(Eviction::revoked(scope)).await;
     }
+    for (room, users) in new_views(before, now) {
+        let joined = context.rooms.get(&room, View::Everyone).map(|room| room.staff()).unwrap_or_default();
+        let joined = joined.into_iter().filter(|_| users.is_delay_new);
+        for user in users.given.into_iter().chain(joined) {
+            context.dispatch.evict(Eviction::refresh(room.clone(), user)).await;
+        }
+    }
     for room in new_closes(before, now) {
         // The signal that the room closes was published before; it is one window behind at most.
         tokio::time::sleep(two_windows).await;
@@ -79,6 +89,37 @@ fn new_revocations(before: &Settings, now: &Settings) -> Vec<Scope> {
     now.revocations.by_user.iter().filter(is_new).map(|(user, _)| Scope::User(user.clone())).collect()
 }
 
+/// Users of a room with a delay whose view of the room has changed.
+#[derive(Debug, PartialEq, Eq)]
+struct NewViews {
+    /// Those whom the room gave a role, or took one from.
+    given: Vec<UserId>,
+    /// The delay is new: those with a token of a moderator or above are concerned, too.
+    is_delay_new: bool,
+}
+
+/// Returns the rooms with a delay in which users have another view now: the delay began, or a role was
+/// given or taken.
+fn new_views(before: &Settings, now: &Settings) -> Vec<(RoomId, NewViews)> {
+    let of_room = |room: &RoomId| {
+        let is_delay_new = delay_ms(before, room) == 0;
+        let is_staff = |settings: &Settings, user: &UserId| {
+            settings.roles.get(room).is_some_and(|roles| roles.given(user) >= RoomRole::Moderator)
+        };
+        let users = [before, now].into_iter().filter_map(|settings| settings.roles.get(room));
+        let users: BTreeSet<&UserId> = users.flat_map(|it| it.all_given().map(|(user, _)| user)).collect();
+        let changed = |user: &&UserId| {
+            let is_now = is_staff(now, user);
+            if is_delay_new { is_now } else { is_now != is_staff(before, user) }
+        };
+        let given: Vec<_> = users.into_iter().filter(changed).cloned().collect();
+        NewViews { given, is_delay_new }
+    };
+    let delayed = now.rooms.keys().filter(|room| delay_ms(now, room) > 0);
+    let changed = delayed.map(|room| (room.clone(), of_room(room)));
+    changed.filter(|(_, views)| views.is_delay_new || !views.given.is_empty()).collect()
+}
+
 /// Returns the rooms that are closed now and were not before.
 fn new_closes(before: &Settings, now: &Settings) -> Vec<RoomId> {
     let was_closed = |id: &RoomId| before.rooms.get(id).is_some_and(|room| room.closed);
@@ -89,6 +130,35 @@ fn new_closes(before: &Settings, now: &Settings) -> Vec<RoomId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moderators_reconnect_when_a_delay_begins_and_when_their_role_changes() {
+        let (room, limits): (RoomId, _) = ("r".parse().unwrap(), barrage_bus::BusConfig::default());
+        let user = |name: &str| -> UserId { name.parse().unwrap() };
+        let mut steps = vec![Settings::default()];
+        let patch = |patch| barrage_bus::Change::Patch("r".parse().unwrap(), patch);
+        let role = |name, role| barrage_bus::Change::Role { room: room.clone(), user: user(name), role };
+        for change in [
+            patch(barrage_bus::RoomPatch::Ensure { title: String::new() }),
+            role("mia", RoomRole::Moderator),
+            patch(barrage_bus::RoomPatch::ModerationDelay { secs: 5 }),
+            patch(barrage_bus::RoomPatch::ModerationDelay { secs: 9 }),
+            role("bo", RoomRole::Host),
+            role("mia", RoomRole::Viewer),
+            patch(barrage_bus::RoomPatch::ModerationDelay { secs: 0 }),
+        ] {
+            let mut next = steps[steps.len() - 1].clone();
+            next.apply(&change, &limits, 0).unwrap();
+            steps.push(next);
+        }
+        let changes: Vec<_> = steps.windows(2).map(|pair| new_views(&pair[0], &pair[1])).collect();
+        let one = |name, is_delay_new| {
+            vec![(room.clone(), NewViews { given: vec![user(name)], is_delay_new })]
+        };
+        let none = Vec::new;
+        let expected = [none(), none(), one("mia", true), none(), one("bo", false), one("mia", false), none()];
+        assert_eq!(changes, expected);
+    }
 
     #[test]
     fn a_revocation_closes_connections_once() {

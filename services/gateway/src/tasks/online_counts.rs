@@ -6,6 +6,7 @@ use std::time::Duration;
 use barrage_counters::Online;
 
 use crate::context::Context;
+use crate::room::Room;
 
 /// Shortest time between two exchanges of viewer counts.
 const EXCHANGE_EVERY: Duration = Duration::from_secs(2);
@@ -25,11 +26,16 @@ pub(crate) async fn exchange_counts(context: &Context, online: Arc<dyn Online>) 
         }
         let mut rooms = context.rooms.all();
         rooms.retain(|room| !room.id.is_probe());
-        let counts: Vec<_> = rooms.iter().map(|room| (room.id.clone(), room.audience())).collect();
+        // Two views of a room count together.
+        rooms.sort_by(|a, b| a.id.cmp(&b.id));
+        let views: Vec<_> = rooms.chunk_by(|a, b| a.id == b.id).collect();
+        let count = |views: &&[Arc<Room>]| views.iter().map(|room| room.audience()).sum::<u64>();
+        let counts: Vec<_> = views.iter().map(|views| (views[0].id.clone(), count(views))).collect();
         let sums = online.exchange(&context.config.id, &counts).await;
-        for (at, room) in rooms.iter().enumerate() {
-            let sum = sums.as_ref().and_then(|sums| sums.get(at));
-            room.set_viewers_elsewhere(sum.map_or(0, |sum| sum.saturating_sub(counts[at].1)));
+        for (at, views) in views.iter().enumerate() {
+            let sum = sums.as_ref().and_then(|sums| sums.get(at)).copied();
+            let sum = sum.unwrap_or_default().max(counts[at].1);
+            views.iter().for_each(|room| room.set_viewers_elsewhere(sum.saturating_sub(room.audience())));
         }
         wait = wait_after(rooms.len());
     }

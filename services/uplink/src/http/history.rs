@@ -10,19 +10,23 @@ use barrage_http::{ApiError, bearer};
 use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
+use barrage_token::{Identity, Role};
 use http::{HeaderMap, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::answer_memory::AnswerMemory;
 use super::caller::caller;
-use crate::room::{parse_room_id, refuse_kicked};
+use crate::room::{in_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 
 /// Messages of a page when the query has no `limit`.
 const LIMIT_DEFAULT: usize = 100;
 /// Milliseconds after which a client may try again while history is switched off.
 const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
+/// Milliseconds beyond a room's moderation delay after which viewers get a message from the history, so that
+/// the archiver has hidden in the store what was hidden within the delay.
+const ARCHIVE_SLACK_MS: u64 = 3_000;
 /// Bytes of a page besides its messages.
 const FRAME_BYTES: usize = 128;
 
@@ -110,7 +114,7 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = parse_room_id(room)?;
-    authorize(uplink, &room, headers)?;
+    let caller = authorize(uplink, &room, headers)?;
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
         return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
@@ -118,19 +122,24 @@ async fn answer(
     let span = query.span()?;
     let json = [(header::CONTENT_TYPE, "application/json")];
     if let Some(Extension(TunnelMemory { bytes_max })) = tunnel {
-        let history = read(&*uplink.store, &room, span, limit).await?;
+        let history = read(uplink, &room, caller.as_ref(), span, limit).await?;
         return Ok((json, page(&history, span, bytes_max)).into_response());
     }
     let reserved = memory.reserve().await?;
-    let history = read(&*uplink.store, &room, span, limit).await?;
+    let history = read(uplink, &room, caller.as_ref(), span, limit).await?;
     let page = page(&history, span, memory.answer_bytes_max());
     drop(history);
     Ok((json, reserved.hold(page)).into_response())
 }
 
 /// Checks that the caller may read the room's history. A caller with a token must not be removed
-/// from the room. A caller without one may read where anonymous viewers are allowed.
-pub(super) fn authorize(uplink: &Uplink, room: &RoomId, headers: &HeaderMap) -> Result<(), ApiError> {
+/// from the room. A caller without one may read where anonymous viewers are allowed. Returns the caller with
+/// the role in the room; `None` without a token.
+pub(super) fn authorize(
+    uplink: &Uplink,
+    room: &RoomId,
+    headers: &HeaderMap,
+) -> Result<Option<Identity>, ApiError> {
     let caller = match bearer(headers).is_some() || !uplink.anonymous {
         true => Some(caller(&uplink.keyring, headers, room)?),
         false => None,
@@ -139,17 +148,50 @@ pub(super) fn authorize(uplink: &Uplink, room: &RoomId, headers: &HeaderMap) -> 
     if !settings.rooms.contains_key(room) {
         return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
     }
-    if let Some(by) = caller {
+    if let Some(by) = &caller {
         refuse_kicked(&settings, room, &by.user, barrage_clock::unix_ms())?;
     }
     if settings.switches.history_off {
         let error = ApiError::new(Code::Unavailable, "history is switched off just now");
         return Err(error.retry_after_ms(SWITCHED_OFF_RETRY_MS));
     }
-    Ok(())
+    Ok(caller.map(|by| in_room(&settings, room, &by).into_owned()))
 }
 
-async fn read(store: &dyn Store, room: &RoomId, span: Span, limit: usize) -> Result<History, ApiError> {
+/// Reads a part of the history, without what the caller does not see yet in a room with a delay.
+async fn read(
+    uplink: &Uplink,
+    room: &RoomId,
+    caller: Option<&Identity>,
+    span: Span,
+    limit: usize,
+) -> Result<History, ApiError> {
+    let mut history = read_stored(&*uplink.store, room, span, limit).await?;
+    let settings = uplink.bus.settings().borrow().clone();
+    let delay_ms = settings.rooms.get(room).map_or(0, |room| u64::from(room.moderation_delay_secs) * 1_000);
+    if delay_ms > 0 && caller.is_none_or(|by| by.role < Role::Moderator) {
+        let shown_to_ms = barrage_clock::unix_ms().saturating_sub(delay_ms + ARCHIVE_SLACK_MS);
+        show_to(&mut history, span, shown_to_ms);
+    }
+    Ok(history)
+}
+
+/// Removes the messages that were accepted after a time. They are the newest: no page follows behind them.
+fn show_to(history: &mut History, span: Span, shown_to_ms: u64) {
+    let count = history.messages.len();
+    history.messages.retain(|message| message.at_ms <= shown_to_ms);
+    let is_forward = !matches!(span, Span::Before(_));
+    if is_forward && history.messages.len() < count {
+        history.more = false;
+    }
+}
+
+async fn read_stored(
+    store: &dyn Store,
+    room: &RoomId,
+    span: Span,
+    limit: usize,
+) -> Result<History, ApiError> {
     let read = match span {
         Span::Offsets { from_ms, to_ms } => store.history_by_offset(room, from_ms, to_ms, limit).await,
         Span::After(after) => store.history(room, HistoryRange::After(after), limit).await,
@@ -244,6 +286,18 @@ mod tests {
         assert_eq!((kept, &page["next"]["before"]), (vec![98, 99, 100], &98.into()));
         let (kept, page) = read_page(&history, Span::Offsets { from_ms: 0, to_ms: 9_999 }, 4_096);
         assert_eq!((kept, &page["next"]["from_ms"]), (vec![1, 2, 3], &30.into()));
+    }
+
+    #[test]
+    fn a_page_ends_before_what_viewers_get_later() {
+        let shown = |span, to_ms| {
+            let mut history = history(4, 10, true);
+            show_to(&mut history, span, to_ms);
+            (history.messages.iter().map(|message| message.sequence.0).collect::<Vec<_>>(), history.more)
+        };
+        assert_eq!(shown(Span::After(Sequence(0)), 2), (vec![1, 2], false));
+        assert_eq!(shown(Span::After(Sequence(0)), 4), (vec![1, 2, 3, 4], true));
+        assert_eq!(shown(Span::Before(None), 3), (vec![1, 2, 3], true));
     }
 
     #[test]

@@ -29,6 +29,25 @@ fn entries(entries: u64) -> PulseDraft {
 }
 
 #[test]
+fn a_signal_ahead_of_its_place_and_a_hidden_message_keep_the_chain() {
+    let room = "r".parse().unwrap();
+    let mut batcher = Batcher::new(Sequence(4), pace());
+    batcher.push_ahead(message(9, Class::Signal), ms(0));
+    assert_eq!((batcher.due(), batcher.position()), (Some(Duration::ZERO), Sequence(4)));
+    let ahead = batcher.flush(ms(0), &room).contents;
+    assert_eq!((ahead.previous, ahead.sequence, ahead.messages.len()), (Sequence(4), Sequence(4), 1));
+    assert_eq!(batcher.due(), None);
+    batcher.push(message(5, Class::Chat), ms(60));
+    batcher.pass(Sequence(6), ms(61));
+    let batch = batcher.flush(ms(62), &room).contents;
+    assert_eq!((batch.previous, batch.sequence), (Sequence(4), Sequence(6)));
+    assert_eq!((batch.messages.len(), batch.thinned), (1, 0), "a hidden message is no drop");
+    batcher.pass(Sequence(7), ms(200));
+    let empty = batcher.flush(ms(200), &room).contents;
+    assert_eq!((empty.previous, empty.sequence, empty.messages.len()), (Sequence(6), Sequence(7), 0));
+}
+
+#[test]
 fn a_quiet_room_sends_at_once_and_a_busy_one_by_its_window() {
     let room = "r".parse().unwrap();
     let chat = |sequence| message(sequence, Class::Chat);

@@ -67,7 +67,7 @@ impl Scene {
     }
 
     fn join(&self, encoding: Encoding) -> Bytes {
-        let state = self.cell.encoded(&self.settings, &room()).unwrap();
+        let state = self.cell.encoded(&self.settings, &room(), None).unwrap();
         encode_hello(hello(), Some(&state), encoding)
     }
 }
@@ -111,9 +111,36 @@ fn a_signal_that_overtakes_the_settings_is_in_the_state() {
 }
 
 #[test]
+fn super_chats_behind_the_position_of_viewers_are_left_out() {
+    let mut scene = Scene::new();
+    for n in [4, 9] {
+        let open = barrage_protocol::OpenSuperChat {
+            sequence: Sequence(n),
+            until_ms: u64::MAX,
+            read: false,
+            message: json!({ "type": "super_chat" }),
+        };
+        let change = barrage_bus::SuperChatChange::Open(open);
+        scene.apply(&Change::SuperChats { room: room(), change });
+    }
+    let shown = |position: Option<u64>| {
+        let state = scene.cell.encoded(&scene.settings, &room(), position.map(Sequence)).unwrap();
+        *serde_json::from_slice::<Box<RoomState>>(&state.json).unwrap()
+    };
+    let (whole, early) = (shown(None), shown(Some(8)));
+    assert_eq!(whole, shown(Some(9)));
+    assert_eq!(early.super_chats.entries.keys().copied().collect::<Vec<_>>(), [Sequence(4)]);
+    // The signal of the later one is newer than all that the newcomer counts as known.
+    let mut known = early.clone();
+    let version = whole.super_chats.entries[&Sequence(9)].clone();
+    known.super_chats.merge(barrage_protocol::state::Keyed::change(Sequence(9), version));
+    assert_eq!(known.super_chats.entries, whole.super_chats.entries);
+}
+
+#[test]
 fn a_room_without_settings_has_no_state() {
     let cell = StateCell::default();
-    assert!(cell.encoded(&Settings::default(), &room()).is_none());
+    assert!(cell.encoded(&Settings::default(), &room(), None).is_none());
     let frame = encode_hello(hello(), None, Encoding::Json);
     assert!(!String::from_utf8_lossy(&frame).contains("state"));
 }

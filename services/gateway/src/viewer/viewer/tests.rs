@@ -34,6 +34,24 @@ async fn a_batch_is_written_once_and_known_batches_are_not() {
 }
 
 #[tokio::test]
+async fn a_signal_ahead_of_its_place_is_written_and_moves_no_position() {
+    let (viewer, _client) = test_viewer(1 << 20).await;
+    assert_eq!(deliver(&viewer, &batch_of(0, &[Class::Chat])).viewers, 1);
+    let ahead = crate::room::Contents {
+        room: "demo".parse().unwrap(),
+        previous: barrage_protocol::Sequence(1),
+        sequence: barrage_protocol::Sequence(1),
+        messages: vec![crate::room::message(9, Class::Signal)],
+        thinned: 0,
+        pulse: barrage_protocol::batch::Pulse::default(),
+        effort: 3,
+    };
+    let ahead = Arc::new(SharedBatch::new(ahead, 0, barrage_clock::now()));
+    assert_eq!(deliver(&viewer, &ahead).written, 1);
+    assert_eq!(deliver(&viewer, &batch_of(1, &[Class::Chat])).viewers, 1, "the next batch is news");
+}
+
+#[tokio::test]
 async fn batches_are_held_until_the_join_is_answered() {
     let (viewer, _client) = test_viewer(1 << 20).await;
     viewer.hold();
