@@ -4,19 +4,29 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
+const place = (name) => fileURLToPath(new URL(name, import.meta.url));
 const PAGES = ['player', 'operator', 'overlay', 'moderate', 'replay'];
 
 for (const mode of PAGES) await build({ mode, logLevel: 'warn' });
 
-// The whole SDK in one file: `<script src="/sdk/barrage.js">` defines `Barrage`.
-await build({
-  configFile: false,
-  root: fileURLToPath(new URL('packages/client', import.meta.url)),
-  logLevel: 'warn',
-  build: {
-    target: 'es2022',
-    outDir: fileURLToPath(new URL('dist/sdk', import.meta.url)),
-    emptyOutDir: true,
-    lib: { entry: 'src/script.ts', name: 'Barrage', formats: ['iife'], fileName: () => 'barrage.js' },
-  },
-});
+// One file each for script tags, with all that it needs: `<script src="/sdk/barrage.js">` defines `Barrage`, the other
+// ones `<barrage-room>` and `BarragePlayers`. The first empties the folder.
+const SCRIPTS = [
+  { file: 'barrage', name: 'Barrage', entry: 'packages/client/src/script.ts' },
+  { file: 'element', name: 'BarrageElement', entry: 'packages/element/src/register.ts' },
+  { file: 'players', name: 'BarragePlayers', entry: 'packages/players/src/script.ts' },
+];
+
+for (const { file, name, entry } of SCRIPTS) {
+  await build({
+    configFile: false,
+    publicDir: false,
+    logLevel: 'warn',
+    build: {
+      target: 'es2022',
+      outDir: place('dist/sdk'),
+      emptyOutDir: file === 'barrage',
+      lib: { entry: place(entry), name, formats: ['iife'], fileName: () => `${file}.js` },
+    },
+  });
+}

@@ -126,8 +126,8 @@ export class Server {
     return code;
   }
 
-  async token(user, role = 'viewer', room = 'demo') {
-    const args = ['token', '--user', user, '--room', room, '--role', role, '--ttl-secs', '600', '--data-dir', this.dataDir];
+  async token(user, role = 'viewer', room = 'demo', more = []) {
+    const args = ['token', ...more, '--user', user, '--room', room, '--role', role, '--ttl-secs', '600', '--data-dir', this.dataDir];
     const { stdout } = await promisify(execFile)(binary(), args, { cwd: this.dataDir, env: environment() });
     return stdout.trim();
   }

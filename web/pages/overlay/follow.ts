@@ -7,7 +7,7 @@ import { problem } from './texts.ts';
 import { type View } from './feed/view.ts';
 
 /** Follows the room for as long as the page is open. `token` is null for a room that anybody may watch. */
-export function follow(settings: Settings, token: string | null, view: View, emotes: Emotes, place: HTMLElement): Room {
+export function follow(settings: Settings, token: string | null, view: View, emotes: Emotes, root: HTMLElement): Room {
   // A mixer may hide the page for the browser while it is on the air, so that no message is only counted.
   const room = join({ room: settings.room, token: () => token, platform: 'overlay', background: 'all', storage: null });
   const load = async (): Promise<void> => {
@@ -15,6 +15,8 @@ export function follow(settings: Settings, token: string | null, view: View, emo
   };
   room.on('hello', () => void load());
   room.on('state', (state) => {
+    root.dataset['state'] = state.kind;
+    const place = root.querySelector<HTMLElement>('.problem') as HTMLElement;
     place.hidden = state.kind !== 'ended';
     if (state.kind === 'ended') place.textContent = problem(settings.lang, state.code);
   });

@@ -43,7 +43,7 @@ function show(settings: Settings): void {
   const view = new View(places(root), settings, context, flight);
   followObs(window, view);
   if (settings.preview) playSamples(view);
-  else follow(settings, tokenOfPage(), view, emotes, byId('problem'));
+  else follow(settings, tokenOfPage(), view, emotes, root);
 }
 
 /** Reads the token behind `#`, which no request carries. It stays there: OBS loads the same address again. */

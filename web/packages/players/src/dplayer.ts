@@ -30,6 +30,11 @@ export interface Backend {
   send(options: SendOptions): void;
 }
 
+/** Ids of what viewers wrote in a player of the room: DPlayer has drawn these by itself. */
+const written = new WeakMap<Room, Set<string>>();
+/** Ids that are kept; a message comes back within seconds. */
+const WRITTEN_MAX = 100;
+
 const KINDS: Readonly<Record<string, string>> = { scroll: 'right', top: 'top', bottom: 'bottom' };
 
 /** Returns the back end for `new DPlayer({ apiBackend: backend(room), ... })`: what a viewer sends goes to the room. */
@@ -38,7 +43,9 @@ export function backend(room: Room): Backend {
     // A live room has no list by time. Without an answer DPlayer would say "loading" for ever.
     read: (options) => options.success([]),
     send(options): void {
-      room.send({ type: 'chat', text: String(options.data.text ?? ''), style: styleOf(options.data) }).then(
+      const id = crypto.randomUUID();
+      remember(room, id);
+      room.send({ type: 'chat', id, text: String(options.data.text ?? ''), style: styleOf(options.data) }).then(
         (sent) => {
           if (sent.kind === 'refused') options.error(sent.message);
           else options.success();
@@ -61,13 +68,19 @@ export function dplayer(player: DPlayerLike, room: Room, sentences: Sentences = 
         if (body.signal === 'clear') items.hide(() => true);
         continue;
       }
-      // The player draws what its viewer sends by itself.
-      if (body.type === 'chat' && body.user === room.user) continue;
+      if (body.type === 'chat' && written.get(room)?.has(body.id)) continue;
       items.of({ sequence, user: body.user }, () => player.danmaku?.draw(drawn(body, sentences)));
     }
   });
   player.on('destroy', stop);
   return stop;
+}
+
+function remember(room: Room, id: string): void {
+  const ids = written.get(room) ?? new Set();
+  written.set(room, ids.add(id));
+  const [oldest] = ids;
+  if (ids.size > WRITTEN_MAX && oldest !== undefined) ids.delete(oldest);
 }
 
 interface Item {

@@ -53,7 +53,7 @@ test('what a viewer writes in DPlayer goes to the room, and a refusal is shown',
   const options = (data: object) => ({ data, success: () => answers.push('sent'), error: (message?: string) => answers.push(`refused: ${message}`) });
   room.send.mockResolvedValueOnce({ kind: 'broadcast', id: 'x', sequence: 1 });
   backend(room).send(options({ text: '<b>', color: 16711680, type: 1 }));
-  expect(room.send).toHaveBeenCalledWith({ type: 'chat', text: '<b>', style: { mode: 'top', color: 0xff0000, size: 'normal' } });
+  expect(room.send).toHaveBeenCalledWith({ type: 'chat', id: expect.any(String), text: '<b>', style: { mode: 'top', color: 0xff0000, size: 'normal' } });
   await vi.waitFor(() => expect(answers).toEqual(['sent']));
   room.send.mockResolvedValueOnce({ kind: 'refused', id: 'x', code: 'slow_mode', message: 'one message in 5 s' });
   backend(room).send(options({ text: 'x', color: '#00ff00', type: 0 }));
