@@ -170,6 +170,29 @@ test('slow mode, only moderators and the shield are set and taken back', async (
   await moderator.waitForSelector('#shield[aria-pressed=false]');
 });
 
+test('viewers get the room later while the delay is on, and super chats are ticked off', async () => {
+  await moderator.keyboard.press('Escape');
+  await moderator.mouse.move(5, 5);
+  await moderator.selectOption('#delay', '10');
+  await result('Viewers later by: 10 s');
+  await moderator.waitForSelector('#state[data-state=open]');
+  await until('it is the delay', async () => /Viewers get messages 10 s after/.test(await moderator.textContent('#chat-list')));
+  // In force within a second: until then viewers get messages as the console does.
+  const late = await until('a message is late', async () => {
+    const text = `late message ${posts}`;
+    await say('bo', text);
+    await rows(moderator, text).waitFor();
+    return !(await viewer.textContent('body')).includes(text) && text;
+  });
+  await moderator.selectOption('#delay', '0');
+  await seen(viewer, late);
+  await server.post(tokens.bo, { type: 'super_chat', id: 'top-1', text: 'read me', amount_minor: 3_000, currency: 'CNY' });
+  await moderator.locator('.super', { hasText: 'read me' }).locator('input').check();
+  await moderator.waitForSelector('.super.read');
+  await moderator.keyboard.press('z');
+  await moderator.waitForSelector('.super:not(.read)');
+});
+
 test('words are tried, saved, and send messages to review', async () => {
   await moderator.click('#word-add');
   await moderator.fill('.rule textarea', 'ending, *spoil');

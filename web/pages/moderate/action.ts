@@ -15,6 +15,8 @@ export type Action =
   | { type: 'unban'; user: string }
   | { type: 'slow_mode'; secs: number }
   | { type: 'mute_all'; on: boolean }
+  | { type: 'moderation_delay'; secs: number }
+  | { type: 'super_chat_read'; sequence: number; on: boolean }
   | { type: 'pin'; sequence: number }
   | { type: 'unpin' }
   | { type: 'announce'; text: string }
@@ -35,6 +37,7 @@ export interface ActionAnswer {
 export interface Before {
   nowMs: number;
   slowModeSecs: number;
+  delaySecs: number;
   muteAll: boolean;
   shield: boolean;
   speak: SpeakRules;
@@ -61,6 +64,10 @@ export function undoOf(action: Action, before: Before, answer: ActionAnswer): Ac
       return rest('ban', action.user, before.bannedUntilMs, before.nowMs);
     case 'slow_mode':
       return [{ type: 'slow_mode', secs: before.slowModeSecs }];
+    case 'moderation_delay':
+      return [{ type: 'moderation_delay', secs: before.delaySecs }];
+    case 'super_chat_read':
+      return [{ ...action, on: !action.on }];
     case 'mute_all':
       return [{ type: 'mute_all', on: before.muteAll }];
     case 'shield':

@@ -34,6 +34,7 @@ export class Desk {
   readonly #spoken = byId('result-spoken');
   readonly #open: Result[] = [];
   #timer: number | undefined;
+  #newest: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly api: RoomApi,
@@ -41,7 +42,13 @@ export class Desk {
   ) {}
 
   /** Carries an action out under a name for the list. Returns whether it was. */
-  async act(action: Action, what: string): Promise<boolean> {
+  act(action: Action, what: string): Promise<boolean> {
+    const running = this.#act(action, what);
+    this.#newest = running;
+    return running;
+  }
+
+  async #act(action: Action, what: string): Promise<boolean> {
     const before = this.events.before('user' in action ? action.user : null);
     const answer = await this.#try(what, () => this.api.act(action));
     if (!answer) return false;
@@ -57,8 +64,9 @@ export class Desk {
     return answer;
   }
 
-  /** Takes the newest action back that still can be. */
-  undoLast(): void {
+  /** Takes the newest action back that still can be. One that has no answer yet is waited for. */
+  async undoLast(): Promise<void> {
+    await this.#newest;
     const newest = this.#open.at(-1);
     if (newest) void this.#undo(newest);
   }

@@ -17,6 +17,7 @@ import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
 import { Reviews } from './panels/reviews.ts';
 import { RoomPanel } from './panels/room_panel.ts';
+import { SuperChats } from './panels/super_chats.ts';
 import { Words } from './panels/words.ts';
 import { RoomApi, type Review } from './room_api.ts';
 import { factsOf, NO_FACTS, type RoomFacts } from './room_facts.ts';
@@ -37,6 +38,7 @@ class Console {
   readonly #meters: Meters;
   readonly #polls: Polls;
   readonly #words: Words;
+  readonly #superChats: SuperChats;
   #facts: RoomFacts = NO_FACTS;
   /** Messages of the stream that arrive before the history is shown; null afterwards. */
   #early: [Body, number][] | null = [];
@@ -50,6 +52,7 @@ class Console {
     this.#card = new Card(api, this.#desk, this.#book);
     this.#chat = new Chat((action, picked) => void this.#onLine(action, picked));
     this.#room = new RoomPanel(this.#desk);
+    this.#superChats = new SuperChats(this.#desk);
     this.#polls = new Polls(api, this.#desk);
     this.#words = new Words(api, this.#desk, (words) => this.#meters.words(words));
     this.#reviews = new Reviews(api, this.#desk, {
@@ -76,7 +79,7 @@ class Console {
 
   stop(): void {
     this.room.close();
-    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters]) part.stop();
+    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters, this.#superChats]) part.stop();
   }
 
   /** Shows the history, then what arrived meanwhile and is not in it. */
@@ -137,6 +140,7 @@ class Console {
     this.#facts = factsOf(view);
     this.#room.show(this.#facts);
     this.#polls.show(this.#facts.poll);
+    this.#superChats.show(this.#facts.superChats);
     this.#title();
   }
 
@@ -147,9 +151,9 @@ class Console {
   }
 
   #before(user: string | null): Before {
-    const { slowModeSecs, muteAll, shield, speak, pinned } = this.#facts;
+    const { slowModeSecs, delaySecs, muteAll, shield, speak, pinned } = this.#facts;
     const facts = user === null ? null : this.#book.of(user);
-    return { nowMs: Date.now(), slowModeSecs, muteAll, shield, speak, pinned: pinned?.sequence ?? null, mutedUntilMs: facts?.mutedUntilMs ?? 0, bannedUntilMs: facts?.bannedUntilMs ?? 0 };
+    return { nowMs: Date.now(), slowModeSecs, delaySecs, muteAll, shield, speak, pinned: pinned?.sequence ?? null, mutedUntilMs: facts?.mutedUntilMs ?? 0, bannedUntilMs: facts?.bannedUntilMs ?? 0 };
   }
 
   /** Notes the mutes and bans of own actions: the server lists them to admins alone. */
@@ -204,7 +208,7 @@ class Console {
       ...LINE_ACTIONS.map(([action, key, label]) => ({ label, keys: [[key, onLine(action)] as [string, () => void]] })),
       { label: 'keyPause', keys: [[' ', () => this.#chat.toggleStop()]] },
       { label: 'keyLive', keys: [['Escape', () => this.#escape()]] },
-      { label: 'keyUndo', keys: [['z', () => this.#desk.undoLast()]] },
+      { label: 'keyUndo', keys: [['z', () => void this.#desk.undoLast()]] },
       { label: 'keyShield', keys: [['s', () => this.#room.toggleShield()]] },
       { label: 'keyReview', keys: [['[', () => this.#reviews.move(-1)], [']', () => this.#reviews.move(1)]] },
       { label: 'approve', keys: [['a', () => this.#reviews.decide('approve')]] },

@@ -1,6 +1,6 @@
 // Facts of the room that its state and its signals tell: rules, the pinned message, the running poll. Pure.
 
-import { type Body, type Poll, type RoomView } from '@barrage/client';
+import { type Body, type Poll, type RoomView, type SuperChat } from '@barrage/client';
 
 /** Rules for those who speak; an absent one is off. */
 export interface SpeakRules {
@@ -12,33 +12,50 @@ export interface SpeakRules {
   links_off?: boolean;
 }
 
+/** A super chat that pages show on top. */
+export interface OnTop {
+  sequence: number;
+  untilMs: number;
+  read: boolean;
+  body: SuperChat;
+}
+
 export interface RoomFacts {
   title: string;
   closed: boolean;
   muteAll: boolean;
   slowModeSecs: number;
+  /** Seconds by which viewers get the room later than its moderators. */
+  delaySecs: number;
   speak: SpeakRules;
   shield: boolean;
   pinned: { sequence: number; body: Body } | null;
   poll: Poll | null;
+  /** In the order of the room. */
+  superChats: OnTop[];
 }
 
-export const NO_FACTS: RoomFacts = { title: '', closed: false, muteAll: false, slowModeSecs: 0, speak: {}, shield: false, pinned: null, poll: null };
+export const NO_FACTS: RoomFacts = { title: '', closed: false, muteAll: false, slowModeSecs: 0, delaySecs: 0, speak: {}, shield: false, pinned: null, poll: null, superChats: [] };
 
 /** Reads the facts of a state. What has another form than the protocol's counts as absent. */
 export function factsOf(view: RoomView): RoomFacts {
   const settings = view.settings as Record<string, unknown>;
   const speak = settings['speak'];
-  const secs = settings['slow_mode_secs'];
   const title = settings['title'];
   return {
     title: typeof title === 'string' ? title : '',
     closed: settings['closed'] === true,
     muteAll: settings['mute_all'] === true,
-    slowModeSecs: typeof secs === 'number' && secs > 0 ? secs : 0,
+    slowModeSecs: secsOf(settings['slow_mode_secs']),
+    delaySecs: secsOf(settings['moderation_delay_secs']),
     speak: typeof speak === 'object' && speak !== null ? (speak as SpeakRules) : {},
     shield: settings['shield'] === true,
     pinned: view.pinned,
     poll: view.poll,
+    superChats: view.super_chats.map(({ sequence, until_ms: untilMs, read, body }) => ({ sequence, untilMs, read: read === true, body })).sort((a, b) => a.sequence - b.sequence),
   };
+}
+
+function secsOf(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? value : 0;
 }

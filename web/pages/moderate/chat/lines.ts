@@ -69,6 +69,8 @@ export function signalText(signal: Signal): string {
       return t(signal.on === true ? 'sawMuteAll' : 'sawMuteAllOff');
     case 'slow_mode':
       return signal.secs ? t('sawSlowMode', { secs: signal.secs }) : t('sawSlowModeOff');
+    case 'moderation_delay':
+      return signal.secs ? t('sawDelay', { secs: signal.secs }) : t('sawDelayOff');
     case 'recall':
       return '';
     case 'purge':

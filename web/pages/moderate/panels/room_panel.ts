@@ -19,6 +19,7 @@ const SWITCHES: { id: string; label: Key; on: (facts: RoomFacts) => boolean; act
 /** Rules with a number out of a list. */
 const CHOICES: { id: string; label: Key; values: number[]; value: (facts: RoomFacts) => number; text: (value: number) => string; action: (value: number) => Action }[] = [
   { id: 'slow-mode', label: 'slowMode', values: [0, 3, 5, 10, 30, 60, 120, 300], value: ({ slowModeSecs }) => slowModeSecs, text: secsText, action: (secs) => ({ type: 'slow_mode', secs }) },
+  { id: 'delay', label: 'moderationDelay', values: [0, 2, 4, 6, 10], value: ({ delaySecs }) => delaySecs, text: secsText, action: (secs) => ({ type: 'moderation_delay', secs }) },
   { id: 'unique', label: 'uniqueSecs', values: [0, 10, 30, 60, 300, 3_600], value: ({ speak }) => speak.unique_secs ?? 0, text: secsText, action: (secs) => ({ type: 'speak', rule: { unique_secs: secs } }) },
   { id: 'level', label: 'levelMin', values: [0, 2, 5, 10, 20], value: ({ speak }) => speak.level_min ?? 0, text: (level) => (level === 0 ? t('off') : String(level)), action: (level) => ({ type: 'speak', rule: { level_min: level } }) },
   { id: 'member', label: 'memberDays', values: [0, 1, 7, 30, 365], value: ({ speak }) => speak.member_days_min ?? 0, text: (days) => (days === 0 ? t('off') : t('days', { days })), action: (days) => ({ type: 'speak', rule: { member_days_min: days } }) },
