@@ -1,6 +1,6 @@
 // Why a viewer may not send now, and until when. Pure.
 
-import { type Key } from '../page/i18n.ts';
+import { type Key } from '../page/zh.ts';
 
 export interface Wait {
   /** Text key of the reason. */

@@ -1,6 +1,6 @@
 // What the list shows, apart from the page: messages with their state, and sentences of the page.
 
-import { type Key } from '../page/i18n.ts';
+import { type Key } from '../page/zh.ts';
 import { type Written } from '@barrage/client';
 
 export interface Message {

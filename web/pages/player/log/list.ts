@@ -11,6 +11,7 @@ import { type Written } from '@barrage/client';
 import { type Spoken } from '../chat/spoken.ts';
 import { count, inLanguage, type Key, say, t } from '../page/i18n.ts';
 import { type Entry, type Message, message, quotable, sequenceOf } from './entry.ts';
+import { LiveRegion } from './live_region.ts';
 import { Ring } from './ring.ts';
 import { type RowContext, rowOf } from './rows.ts';
 
@@ -24,8 +25,6 @@ const PAGE_MAX = 60;
 const NEAR_PX = 48;
 /** A reader this near to the first or last row soon needs the next page. */
 const SOON_PX = 240;
-/** Rows in a second above which screen readers do not read the list. */
-const SPOKEN_PER_SECOND_MAX = 6;
 /** Above that rate the list changes only this often, because layout and paint of a long list cost time. */
 const FLOOD_FLUSH_MS = 200;
 /** Wait before the history is asked again after it did not answer. */
@@ -58,8 +57,7 @@ export class List {
   #hasOlder = true;
   #loading = false;
   #unread = 0;
-  #second = 0;
-  #inSecond = 0;
+  #live: LiveRegion;
   #flushedMs = -Infinity;
   /** Where the last flush left a list that follows its newest row. */
   #followedPx = 0;
@@ -67,11 +65,12 @@ export class List {
 
   constructor(
     private readonly root: HTMLElement,
-    private readonly log: HTMLElement,
+    log: HTMLElement,
     private readonly newer: HTMLButtonElement,
     private readonly spoken: Spoken,
     private readonly events: ListEvents,
   ) {
+    this.#live = new LiveRegion(log);
     root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     root.addEventListener('click', (event) => {
       const to = (event.target as Element).closest<HTMLElement>('.reply')?.dataset['to'];
@@ -87,13 +86,13 @@ export class List {
     if (held === null) this.#removeHeld(body);
     if (!this.events.shows(body, sequence)) return;
     this.#push(message(body, sequence, origin, held));
-    if (this.#silent && (body.type === 'gift' || body.type === 'super_chat')) this.spoken.money(body);
+    if (this.#live.silent && (body.type === 'gift' || body.type === 'super_chat')) this.spoken.money(body);
   }
 
   /** Adds a sentence of the page itself. */
   say(key: Key, values: Record<string, string | number> = {}): void {
     this.#push({ kind: 'note', key, values });
-    if (this.#silent) this.spoken.say(t(key, values));
+    if (this.#live.silent) this.spoken.say(t(key, values));
   }
 
   /** Adds a sentence of the server. */
@@ -178,7 +177,7 @@ export class List {
     ]);
     this.#loading = false;
     if (upTo?.messages.at(-1)?.sequence !== sequence || behind === null) return this.spoken.say(t(upTo ? 'notFound' : 'noHistory'));
-    this.#silently(() => {
+    this.#live.silently(() => {
       this.root.replaceChildren(...this.#rows(this.#read([...upTo.messages, ...behind.messages])));
       this.#attached = this.#following = false;
       this.#hasOlder = upTo.more;
@@ -191,7 +190,7 @@ export class List {
   /** Goes to the newest row, and follows it. */
   follow(): void {
     if (!this.#attached) {
-      this.#silently(() => this.root.replaceChildren(...this.#rows(this.#ring.entries)));
+      this.#live.silently(() => this.root.replaceChildren(...this.#rows(this.#ring.entries)));
       this.#pending = [];
       this.#attached = this.#hasOlder = true;
     }
@@ -212,11 +211,11 @@ export class List {
 
   #flush = (): void => {
     const nowMs = performance.now();
-    if (this.#silent && nowMs - this.#flushedMs < FLOOD_FLUSH_MS) return nextFrame(this.#flush);
+    if (this.#live.silent && nowMs - this.#flushedMs < FLOOD_FLUSH_MS) return nextFrame(this.#flush);
     this.#flushedMs = nowMs;
     const entries = this.#pending;
     this.#pending = [];
-    this.#spareReader(entries.length);
+    this.#live.rows(entries.length);
     // The scroll event of a reader who has just scrolled up may come after this flush.
     if (this.#following && this.root.scrollTop < this.#followedPx - 1) this.#scrolled();
     if (!this.#following && this.root.childElementCount + entries.length > ROWS_READ_MAX) this.#attached = false;
@@ -267,7 +266,7 @@ export class List {
     this.#hasOlder = page.more && page.messages.length > 0;
     const read = this.#read(page.messages);
     if (this.#attached) this.#ring.prepend(read);
-    this.#silently(() => {
+    this.#live.silently(() => {
       const belowPx = this.root.scrollHeight - this.root.scrollTop;
       this.root.prepend(...this.#rows([...(this.#hasOlder || this.#following ? [] : [BEGINNING]), ...read]));
       if (this.#following) this.#toEnd();
@@ -288,7 +287,7 @@ export class List {
     if (!this.#attach()) {
       const page = await this.events.history({ after: last }, PAGE_MAX);
       if (page && !this.#attached) {
-        this.#silently(() => {
+        this.#live.silently(() => {
           this.root.append(...this.#rows(this.#read(page.messages)));
           const before = this.root.scrollHeight;
           this.#prune(ROWS_READ_MAX);
@@ -306,7 +305,7 @@ export class List {
     const rest = this.#ring.after(this.#sequences().at(-1) ?? 0);
     if (rest === null) return false;
     const pending = new Set(this.#pending);
-    this.#silently(() => this.root.append(...this.#rows(rest.filter((entry) => !pending.has(entry)))));
+    this.#live.silently(() => this.root.append(...this.#rows(rest.filter((entry) => !pending.has(entry)))));
     this.#attached = true;
     return true;
   }
@@ -320,15 +319,6 @@ export class List {
       this.root.firstElementChild?.remove();
       this.#hasOlder = true;
     }
-  }
-
-  /** Changes rows that screen readers do not announce: they are not new. */
-  #silently(change: () => void): void {
-    const live = this.log.getAttribute('aria-live');
-    this.log.setAttribute('aria-live', 'off');
-    change();
-    // Assistive technology reads the attribute when the change is laid out.
-    requestAnimationFrame(() => live !== null && this.log.setAttribute('aria-live', live));
   }
 
   #shown(): Message[] {
@@ -376,21 +366,6 @@ export class List {
     this.#followedPx = this.root.scrollTop;
   }
 
-  #spareReader(rows: number): void {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#inSecond = 0;
-    }
-    this.#inSecond += rows;
-    const live = this.#inSecond > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
-    if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
-  }
-
-  get #silent(): boolean {
-    return this.log.getAttribute('aria-live') === 'off';
-  }
-
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.root;
     const belowPx = scrollHeight - scrollTop - clientHeight;
@@ -405,7 +380,7 @@ export class List {
   }
 
   #label(): void {
-    this.newer.hidden = this.#following || (this.#attached && this.#unread === 0);
+    this.newer.hidden = this.#following;
     const words = this.#unread > 0 ? t('newer', { count: count(this.#unread) }) : t('backToNow');
     this.newer.replaceChildren(icon('down'), element('span', '', words));
   }

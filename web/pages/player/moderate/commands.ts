@@ -1,6 +1,6 @@
 // Slash commands in the text box: `/timeout @Ann 10m reason`. Pure; the texts of the page name the rest.
 
-import { type Key } from '../page/i18n.ts';
+import { type Key } from '../page/zh.ts';
 import { type Action } from '@barrage/client';
 import { BAN_SECS_MAX, isAtLeast } from './actions.ts';
 

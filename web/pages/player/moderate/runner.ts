@@ -3,11 +3,10 @@
 import { type Composer } from '../compose/composer.ts';
 import { type List } from '../log/list.ts';
 import { type Senders } from '../log/senders.ts';
-import { isolated, roleKey, t } from '../page/i18n.ts';
+import { isKey, isolated, type Key, roleKey, t } from '../page/i18n.ts';
 import { countdown } from '../compose/waits.ts';
 import { type Kept } from '../settings/settings.ts';
 import { type Action, type Room } from '@barrage/client';
-import { doneKey } from './actions.ts';
 import { type Command, readCommand } from './commands.ts';
 
 export class Runner {
@@ -81,4 +80,10 @@ export class Runner {
 function time(secs: number): string {
   const { key, values } = countdown(secs);
   return t(key, values);
+}
+
+/** Returns the text key of what an action has done. */
+function doneKey(action: Action): Key {
+  const key = `done_${action.type}`;
+  return isKey(key) ? key : 'done_other';
 }

@@ -1,0 +1,37 @@
+// Whether screen readers read the rows of the list as they come: not in a flood, and not rows of the past.
+
+/** Rows in a second above which screen readers do not read the list. */
+const SPOKEN_PER_SECOND_MAX = 6;
+
+export class LiveRegion {
+  #second = 0;
+  #inSecond = 0;
+
+  constructor(private readonly log: HTMLElement) {}
+
+  /** Whether nothing is read now. */
+  get silent(): boolean {
+    return this.log.getAttribute('aria-live') === 'off';
+  }
+
+  /** Counts rows that are about to be added. */
+  rows(count: number): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#inSecond = 0;
+    }
+    this.#inSecond += count;
+    const live = this.#inSecond > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
+    if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
+  }
+
+  /** Makes a change that screen readers do not read: its rows are not new. */
+  silently(change: () => void): void {
+    const live = this.log.getAttribute('aria-live');
+    this.log.setAttribute('aria-live', 'off');
+    change();
+    // Assistive technology reads the attribute when the change is laid out.
+    requestAnimationFrame(() => live !== null && this.log.setAttribute('aria-live', live));
+  }
+}
