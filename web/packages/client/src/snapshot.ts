@@ -95,10 +95,11 @@ export class RoomStore {
   }
 
   #close(): void {
-    this.#cancel?.();
-    this.#cancel = null;
     this.#room?.close();
     this.#room = null;
+    // The end of the room is a state, which asks for a frame.
+    this.#cancel?.();
+    this.#cancel = null;
   }
 
   /** Makes a snapshot with the next frame. */

@@ -24,7 +24,8 @@ export interface Dial {
   host: Host;
   heart: Heart;
   url: string;
-  join: Join;
+  /** Returns token and position, which may change until the connection is open. */
+  join: () => Join;
   events: ChannelEvents;
 }
 

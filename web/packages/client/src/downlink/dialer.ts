@@ -66,7 +66,7 @@ export class Dialer {
   #begin(plan: Plan, outcome: Outcome): Opening {
     const { host, heart } = this;
     const dial = ({ transport, url }: Endpoint, events: Dial['events']) => {
-      const all = { host, heart, url, join: this.join(), events };
+      const all = { host, heart, url, join: this.join, events };
       if (transport === 'ws') return new Link(all);
       // Plans without the ladder name WebSockets alone.
       return this.#rungs!.dial(transport, all);

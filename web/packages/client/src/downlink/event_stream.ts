@@ -31,7 +31,8 @@ export class EventStream extends HttpChannel {
   async #read(): Promise<void> {
     this.#alive();
     const url = new URL(this.dial.url);
-    if (this.dial.join.after !== null) url.searchParams.set('after', String(this.dial.join.after));
+    const { after } = this.dial.join();
+    if (after !== null) url.searchParams.set('after', String(after));
     url.searchParams.set('client', JSON.stringify(clientFacts(this.dial.host)));
     const { answer, open } = await this.request(url.href, ANSWER_WAIT_MS);
     const type = answer.headers.get('Content-Type') ?? '';

@@ -96,7 +96,7 @@ export abstract class HttpChannel implements Channel {
       this.#requests.delete(stop);
     };
     try {
-      const { token } = this.dial.join;
+      const { token } = this.dial.join();
       const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` };
       const init: RequestInit = { headers, cache: 'no-store', redirect: 'error', signal: abort.signal };
       const answer = await Promise.race([this.dial.host.fetch(url, init), failed]);

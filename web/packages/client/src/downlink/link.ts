@@ -30,7 +30,7 @@ export class Link implements Channel {
 
   /** Throws where the platform refuses to open a WebSocket. */
   constructor(dial: Dial) {
-    const { host, url, join } = dial;
+    const { host, url } = dial;
     if (!host.WebSocket) throw new Failure('network', 'no WebSocket');
     this.#dial = dial;
     const encodings = host.inflates ? ['deflate', 'json'] : ['json'];
@@ -38,6 +38,7 @@ export class Link implements Channel {
     this.#socket = new host.WebSocket(url, protocols);
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => {
+      const join = dial.join();
       this.send({
         type: 'join',
         ...(join.token === null ? {} : { token: join.token }),

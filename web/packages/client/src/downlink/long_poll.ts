@@ -20,7 +20,7 @@ export class LongPoll extends HttpChannel {
   }
 
   async #run(): Promise<void> {
-    const { after, token } = this.dial.join;
+    const { after, token } = this.dial.join();
     // The first answer has the position of the room, or what this viewer missed.
     const facts = { client: JSON.stringify(clientFacts(this.dial.host)) };
     const first = await this.poll(after === null ? facts : { after, ...facts }, ANSWER_WAIT_MS);

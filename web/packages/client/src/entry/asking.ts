@@ -7,7 +7,7 @@ import { type Host } from '../host.ts';
 /** Longest wait for one entry. */
 const TIMEOUT_MS = 5_000;
 /** Silence of an entry after which the next one is asked beside it. */
-export const SILENCE_MS = 1_000;
+const SILENCE_MS = 1_000;
 /** Characters of an answer, at most; a longer one is not of entry. */
 const CHARACTERS_MAX = 256 * 1024;
 
@@ -19,7 +19,7 @@ export type Found = { answer: EntryAnswer; isNew: boolean } | { refusal: EntryRe
 /** Asks the sources. Resolves to null when none has an answer: the endpoints of the first entry remain then. */
 export async function ask(host: Host, room: string, purpose: Purpose): Promise<Found> {
   const asking = askEntry(host, host.origin, room, purpose);
-  const verdict = await Promise.race([asking, after(SILENCE_MS)]);
+  const verdict = await withinSilence(host, [asking]);
   if (verdict?.kind === 'refused') return { refusal: verdict.refusal };
   if (verdict?.kind === 'good') return { answer: verdict.answer, isNew: true };
   try {
@@ -45,6 +45,12 @@ export async function askEntry(host: Host, origin: string, room: string, purpose
   }
 }
 
-export function after(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(() => resolve(null), ms));
+/** Returns the first verdict; null when none comes within the silence, or when one has failed. */
+export async function withinSilence(host: Host, asked: Iterable<Promise<Verdict | null>>): Promise<Verdict | null> {
+  const { failed, done } = host.deadline(SILENCE_MS);
+  try {
+    return await Promise.race([...asked, failed.catch(() => null)]);
+  } finally {
+    done();
+  }
 }

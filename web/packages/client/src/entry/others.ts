@@ -1,7 +1,7 @@
 // Asks the sources of endpoints in their order. A source that is silent does not delay the next one,
 // and the stored answer is used only when every entry has failed.
 
-import { after, askEntry, SILENCE_MS, type Found, type Purpose } from './asking.ts';
+import { askEntry, withinSilence, type Found, type Purpose } from './asking.ts';
 import { type EntryAnswer, type Verdict } from './answer.ts';
 import { type Host } from '../host.ts';
 import { forRoom, recallAnswer } from './stored.ts';
@@ -23,13 +23,16 @@ export async function askAll(host: Host, room: string, purpose: Purpose, first: 
     const next = rest[0];
     if (next?.kind === 'entry') {
       rest.shift();
-      start(running, next.url === host.origin ? first : askEntry(host, next.url, room, purpose));
+      const isFirst = next.url === host.origin;
+      start(running, isFirst ? first : askEntry(host, next.url, room, purpose));
+      // The first entry was silent for long enough, or has failed.
+      if (isFirst) continue;
     } else if (running.size === 0) {
       if (next?.kind === 'stored' && kept) return { answer: forRoom(kept.answer, room), isNew: false };
       return spare && { answer: spare, isNew: false };
     }
-    const silence = rest[0]?.kind === 'entry' ? [after(SILENCE_MS)] : [];
-    const verdict = await Promise.race([...running, ...silence]);
+    const isNext = rest[0]?.kind === 'entry';
+    const verdict = await (isNext ? withinSilence(host, running) : Promise.race(running));
     if (verdict?.kind === 'refused') return { refusal: verdict.refusal };
     if (verdict?.kind === 'too_old') spare = verdict.answer;
     if (verdict?.kind !== 'good') continue;
