@@ -129,5 +129,5 @@ test('fields of any value give a danmaku within its bounds', () => {
 test('only https addresses of emotes and links are kept', () => {
   const pieces = (url) => clean({ sequence: 1, user: 'u', text: 't', pieces: [{ emote: 'Kappa', url }, { link: url, text: 'here' }] }).pieces;
   assert.deepEqual(pieces('https://cdn.example/k.png'), [{ emote: 'Kappa', url: 'https://cdn.example/k.png' }, { link: 'https://cdn.example/k.png', text: 'here' }]);
-  for (const url of ['javascript:alert(1)', 'data:text/html,x', 'http://cdn.example/', 'blob:https://a/b', 'vbscript:x', 5]) assert.deepEqual(pieces(url), ['Kappa', 'here'], String(url));
+  for (const url of ['javascript:alert(1)', 'data:text/html,x', 'http://cdn.example/', 'blob:https://a/b', 'vbscript:x', '//cdn.example/k.png', '/\\\\cdn.example', 'x.png', '<img src=x>', 5]) assert.deepEqual(pieces(url), ['Kappa', 'here'], String(url));
 });
