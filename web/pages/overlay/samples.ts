@@ -17,7 +17,7 @@ const SAMPLES: readonly Sample[] = [
   { type: 'chat', name: 'Noor', text: 'the lights are so beautiful tonight', attrs: { badges: ['vip'], color: 0xff7da0 } },
   { type: 'chat', name: 'Rin', role: 'host', text: 'Thank you all for being here ♥' },
   { type: 'chat', name: 'Kofi', text: 'wait, is that a new guitar?' },
-  { type: 'super_chat', name: '阿木', text: '生日快乐！🎂', amount_minor: 66_600, currency: 'CNY' },
+  { type: 'super_chat', name: '阿木', text: '生日快乐！', amount_minor: 66_600, currency: 'CNY' },
   { type: 'chat', name: 'Lena', text: '哈哈哈哈哈哈', style: { ...WHITE, size: 'large' } },
   { type: 'gift', name: 'Sora', gift: { name: 'cake', count: 1, price_minor: 2_000 } },
   { type: 'chat', name: 'Mateo', text: '@Kofi custom built, he said last week' },
