@@ -2,6 +2,7 @@
 // frames and overlaps beside a library of npm, by turns.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { bundled, engineScripts } from '../bench/bundle.mjs';
 import { measureEngine } from '../bench/measure_engine.mjs';
@@ -27,9 +28,15 @@ const HOSTILE = [
 
 let browser;
 let script;
+/** The examples of the guide, with the package as a global. */
+let guide;
 
 before(async () => {
   script = await bundled('packages/stage/src/index.ts');
+  const page = await readFile(new URL('../../docs/guide/embed.md', import.meta.url), 'utf8');
+  const examples = [...page.matchAll(/```js stage\n([\s\S]*?)```/g)].map(([, code]) => code.replace(/import (\{.*\}) from '@barrage\/stage';/, 'const $1 = bundle;'));
+  assert.equal(examples.length, 3);
+  guide = `${examples.join('')}Object.assign(window, { stage, line });`;
   browser = await launch();
 });
 after(() => browser?.close());
@@ -45,6 +52,7 @@ async function openStage(options) {
     const url = route.request().url();
     if (url === `${ORIGIN}/`) return route.fulfill({ contentType: 'text/html', headers: { 'Content-Security-Policy': POLICY }, body: HTML });
     if (url === `${ORIGIN}/stage.js`) return route.fulfill({ contentType: 'text/javascript', body: script });
+    if (url === `${ORIGIN}/guide.js`) return route.fulfill({ contentType: 'text/javascript', body: guide });
     page.faults.push(url);
     return route.abort();
   });
@@ -134,6 +142,21 @@ for (const painter of ['dom', 'canvas']) {
     await page.context().close();
   });
 }
+
+test('the examples of the guide run unchanged', async () => {
+  const page = await openStage({});
+  await page.evaluate(async () => {
+    window.stage.close();
+    document.getElementById('stage').id = 'player';
+    await import('/guide.js');
+  });
+  assert.deepEqual(await flying(page), ['first', 'second']);
+  assert.match(await page.evaluate(() => window.line), /^M0 40L/);
+  assert.match(await page.$eval('.barrage-stage', (layer) => layer.style.maskImage), /^url\("data:image\/svg\+xml/);
+  assert.equal(await page.evaluate(() => window.stage.settings.speed), 1.5);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
 
 test('a mask hides a part of the stage from its time on, and nothing of it runs', async () => {
   const page = await openStage({});
