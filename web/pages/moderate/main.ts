@@ -113,7 +113,7 @@ class Console {
   #show(body: Body, sequence: number): void {
     if (body.type !== 'signal' && body.type !== 'event') {
       this.#book.add(body, sequence);
-      if (this.#card.isOpen) this.#card.refresh();
+      if (this.#card.user === body.user) this.#card.refresh();
     }
     this.#chat.add(body, sequence);
   }

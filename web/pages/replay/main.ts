@@ -8,7 +8,7 @@ import { Archive } from './archive.ts';
 import { takeFiles } from './files/drop.ts';
 import { fromPage, fromServer, save, type Format } from './files/save.ts';
 import { List, ROWS_MAX } from './list.ts';
-import { Screen } from './screen.ts';
+import { FLIGHT_MS, Screen } from './screen.ts';
 import { Session } from './session.ts';
 import { say, t, translatePage, type Key } from './texts/i18n.ts';
 import { readTime, timeText } from './time_text.ts';
@@ -40,7 +40,7 @@ function newSession(): Session {
       screen.fly(messages, positionMs);
     },
     moved: (positionMs) => {
-      screen.clear();
+      screen.seek(timeline.between(positionMs - FLIGHT_MS, positionMs), positionMs);
       list.replace(timeline.latest(positionMs, ROWS_MAX));
       archive?.seek(positionMs);
       tell();
@@ -225,7 +225,7 @@ byId('language').addEventListener('click', switchLanguage);
 
 function setRate(rate: number): void {
   session.setRate(rate);
-  screen.speed(rate);
+  screen.rate(rate);
 }
 
 bindKeys([

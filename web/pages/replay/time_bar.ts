@@ -1,9 +1,9 @@
 // The bar of the time with the heat line above it.
 
+import { heat, heatPath } from '@barrage/stage';
 import { byId } from '@barrage/ui/dom.ts';
 import { t } from './texts/i18n.ts';
 import { timeText } from './time_text.ts';
-import { heat, heatPath } from './timeline/heat.ts';
 import { type Message } from './timeline/message.ts';
 
 /** Parts of the heat line, and its size in the units of the picture. */
@@ -26,7 +26,7 @@ export class TimeBar {
     this.#endMs = endMs;
     this.#writtenSecs = -1;
     this.#field.max = String(Math.ceil(endMs));
-    const line = heatPath(heat(messages, endMs, PARTS), WIDTH, HEIGHT);
+    const line = heatPath(heat(messages.map(({ offsetMs }) => offsetMs), endMs, PARTS), WIDTH, HEIGHT);
     for (const path of this.#paths) path.setAttribute('d', messages.length === 0 ? '' : line);
   }
 

@@ -43,8 +43,9 @@ export class Card {
     inLanguage(() => this.refresh());
   }
 
-  get isOpen(): boolean {
-    return this.#user !== null;
+  /** User whose card is open; null without one. */
+  get user(): string | null {
+    return this.#user;
   }
 
   /** Opens the card of a user, and searches the history for more messages. */

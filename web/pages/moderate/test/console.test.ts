@@ -7,6 +7,8 @@ import { undoOf, type Action, type Before } from '../action.ts';
 import { Log, LINES_MAX, WAITING_MAX } from '../chat/log.ts';
 import { lockOf, pieces } from '../panels/review_text.ts';
 import { Rate } from '../rates.ts';
+import { EN } from '../texts/en.ts';
+import { ZH, type Key } from '../texts/zh.ts';
 import { MESSAGES_MAX, USERS_MAX, UserBook } from '../user_book.ts';
 
 const NOW = 1_700_000_000_000;
@@ -148,5 +150,12 @@ describe('rate', () => {
     expect(rate.sum(11_000)).toBe(3);
     expect(rate.sum(100_000)).toBe(0);
     expect(rate.perSecond(100_000)).toBe(0);
+  });
+});
+
+describe('both languages', () => {
+  test('have the same values in each text', () => {
+    const values = (words: string) => [...words.matchAll(/\{(\w+)\}/g)].map(([, value]) => value).sort();
+    for (const key of Object.keys(ZH) as Key[]) expect(values(EN[key]), key).toEqual(values(ZH[key]));
   });
 });

@@ -1,5 +1,6 @@
 // Writes the messages of a recording as files: Bilibili's XML, and JSON Lines of the history's form.
 
+import { type Place } from '@barrage/stage';
 import { type Message } from '../timeline/message.ts';
 
 const XML_MODES: Record<Message['mode'], number> = { scroll: 1, bottom: 4, top: 5, reverse: 6, placed: 7 };
@@ -28,10 +29,17 @@ function hashOf(user: string): string {
   return user.replaceAll(',', '');
 }
 
+/** Player for which pixels in a file are written; shares of 1 and more have no other form. */
+const FILE_PLAYER = { widthPx: 682, heightPx: 438 };
+
 function placedText({ text, place }: Message): string {
   if (!place) return text;
-  const { x, y, toX = x, toY = y, durationMs = 4_500, fromOpacity = 1, toOpacity = 1, rotateDeg = 0, moveMs = durationMs, delayMs = 0 } = place;
-  return JSON.stringify([x, y, `${fromOpacity}-${toOpacity}`, durationMs / 1_000, text, rotateDeg, 0, toX, toY, moveMs, delayMs]);
+  const share = (value: number, ofPx: number) => (Math.abs(value) < 1 ? value : value * ofPx);
+  const { x, y, toX = x, toY = y, durationMs = 4_500, fromOpacity = 1, toOpacity = fromOpacity, rotateDeg = 0, turnDeg = 0, delayMs = 0 } = place;
+  const { widthPx, heightPx } = FILE_PLAYER;
+  const { moveMs = durationMs - delayMs } = place;
+  const ends = [share(toX, widthPx), share(toY, heightPx)];
+  return JSON.stringify([share(x, widthPx), share(y, heightPx), `${fromOpacity}-${toOpacity}`, durationMs / 1_000, text, rotateDeg, turnDeg, ...ends, moveMs, delayMs]);
 }
 
 /** Escapes a text, and leaves out what XML cannot hold. */
@@ -53,11 +61,31 @@ function recordedOf(message: Message): unknown {
   return { ...sequence, class: message.kind === 'chat' ? 'chat' : 'gift', at_ms: message.offsetMs, offset_ms: message.offsetMs, body: bodyOf(message) };
 }
 
-function bodyOf({ id, kind, user, name, role, text, mode, color, size, gift, paid, offsetMs }: Message): unknown {
+function bodyOf({ id, kind, user, name, role, text, mode, color, size, place, gift, paid, offsetMs }: Message): unknown {
   const from = { id, user, name, at_ms: offsetMs };
   if (kind === 'gift') return { type: 'gift', ...from, gift: { name: gift?.name ?? '', count: gift?.count ?? 1, price_minor: gift?.priceMinor ?? 0 } };
   if (kind === 'super_chat') return { type: 'super_chat', ...from, text, amount_minor: paid?.minor ?? 0, currency: paid?.currency ?? '' };
-  // The protocol has no mode for what a file placed or let fly to the right: viewers read it as scroll.
-  const style = { mode: mode === 'placed' || mode === 'reverse' ? 'scroll' : mode, color, size };
+  // The protocol has no mode for danmaku that fly to the right: viewers read it as scroll.
+  const style = { mode: mode === 'reverse' || (mode === 'placed' && !place) ? 'scroll' : mode, color, size, ...(place ? { place: placeOf(place) } : {}) };
   return { type: 'chat', ...from, ...(role === '' ? {} : { role }), text, style };
+}
+
+/** Returns a place as the protocol writes it: in 1/10,000 of the picture, and in percent. */
+function placeOf({ x, y, toX, toY, durationMs = 4_500, moveMs, delayMs, fromOpacity = 1, toOpacity = fromOpacity, height, rotateDeg, turnDeg }: Place): unknown {
+  const whole = (share: number) => Math.round(10_000 * share);
+  const end = toX === undefined || toY === undefined ? {} : { end: { x: whole(toX), y: whole(toY), ...rounded('move_ms', moveMs), ...rounded('delay_ms', delayMs) } };
+  return {
+    x: whole(x),
+    y: whole(y),
+    duration_ms: Math.round(durationMs),
+    ...end,
+    ...(height === undefined ? {} : { height: whole(height) }),
+    opacity: [Math.round(100 * fromOpacity), Math.round(100 * toOpacity)],
+    ...rounded('rotate_z', rotateDeg),
+    ...rounded('rotate_y', turnDeg),
+  };
+}
+
+function rounded(name: string, value: number | undefined): Record<string, number> {
+  return value === undefined ? {} : { [name]: Math.round(value) };
 }

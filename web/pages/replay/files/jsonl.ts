@@ -1,6 +1,7 @@
 // JSON Lines of the history: one message a line, as `GET .../history` has it.
 
 import { readBody } from '@barrage/client/read';
+import { styleOf } from '@barrage/stage';
 import { type Message } from '../timeline/message.ts';
 import { MESSAGES_MAX, OFFSET_MS_MAX, type Parsed } from './xml.ts';
 
@@ -23,7 +24,8 @@ export function readRecorded(recorded: Recorded, startedAtMs: number | null = nu
   const base = { id, offsetMs, user: body.user, name: body.name, role: '', text: '', mode: 'scroll', color: 0xffffff, size: 'normal' } as const;
   if (body.type === 'gift') return { ...base, kind: 'gift', gift: { name: body.gift.name, count: body.gift.count, priceMinor: body.gift.price_minor } };
   if (body.type === 'super_chat') return { ...base, kind: 'super_chat', text: body.text, paid: { minor: body.amount_minor, currency: body.currency } };
-  return { ...base, kind: 'chat', role: body.role ?? '', text: body.text, mode: body.style.mode, color: body.style.color, size: body.style.size };
+  const { place } = styleOf(body.style);
+  return { ...base, kind: 'chat', role: body.role ?? '', text: body.text, mode: body.style.mode, color: body.style.color, size: body.style.size, ...(place ? { place } : {}) };
 }
 
 /** Reads a file. Without offsets the first message is the start. */

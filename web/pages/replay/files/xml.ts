@@ -2,7 +2,8 @@
 // write. A file is untrusted: entries that cannot be read are skipped and counted, and nothing in a file is
 // expanded or fetched. The recording crate of this repository reads the same forms.
 
-import { type Message, type Mode, type Place } from '../timeline/message.ts';
+import { readMode7, type Mode } from '@barrage/stage';
+import { type Message } from '../timeline/message.ts';
 import { tags } from './tags.ts';
 
 export interface Parsed {
@@ -19,9 +20,6 @@ const HOUR_MS = 3_600_000;
 export const OFFSET_MS_MAX = 96 * HOUR_MS;
 
 const MODES: Record<string, Mode> = { 1: 'scroll', 2: 'scroll', 3: 'scroll', 4: 'bottom', 5: 'top', 6: 'reverse', 7: 'placed' };
-/** Size of the stage for which positions in pixels of mode 7 were made. */
-const PLACED_WIDTH_PX = 1_920;
-const PLACED_HEIGHT_PX = 1_080;
 const ENTRIES: ReadonlySet<string> = new Set(['d', 'gift', 'sc', 'guard']);
 const GUARDS: Record<string, [name: string, priceMinor: number]> = { 1: ['总督', 1_999_800], 2: ['提督', 199_800], 3: ['舰长', 19_800] };
 
@@ -77,7 +75,7 @@ function danmaku(attributes: Attributes, text: string): Draft | null {
   const size = Number(sizeText);
   const color = Number(colorText);
   if (offsetMs === null || mode === undefined || !Number.isFinite(size) || !Number.isInteger(color)) return null;
-  const placed = mode === 'placed' ? readPlaced(text) : null;
+  const placed = mode === 'placed' ? readMode7(text) : null;
   if (mode === 'placed' && placed === null) return null;
   const words = line(placed?.text ?? text, TEXT_CHARACTERS_MAX);
   if (words === '') return null;
@@ -100,35 +98,6 @@ function offsetOf(secs: string | undefined): number | null {
 function countOf(attributes: Attributes, otherwise: number): number {
   const count = Number(attributes.get('giftcount') ?? attributes.get('num') ?? attributes.get('count') ?? otherwise);
   return Number.isInteger(count) && count <= 1_000_000 ? count : 0;
-}
-
-/** Reads the JSON array of mode 7: place, opacities, duration, text, angle, and the end of the path. */
-function readPlaced(text: string): { text: string; place: Place } | null {
-  let fields: unknown;
-  try {
-    fields = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!Array.isArray(fields) || fields.length < 5) return null;
-  const at = (index: number, pixels = 1) => {
-    const value = Number((fields as unknown[])[index]);
-    // Numbers above 1 are pixels of the player.
-    return Number.isFinite(value) ? (Math.abs(value) > 1 && pixels > 1 ? value / pixels : value) : undefined;
-  };
-  const [from, to] = String(fields[2]).split('-').map(Number);
-  const [x, y] = [at(0, PLACED_WIDTH_PX), at(1, PLACED_HEIGHT_PX)];
-  if (x === undefined || y === undefined || typeof fields[4] !== 'string') return null;
-  const place: Place = { x, y, durationMs: (at(3) ?? 4.5) * 1_000 };
-  const [toX, toY, moveMs, delayMs, rotateDeg] = [at(7, PLACED_WIDTH_PX), at(8, PLACED_HEIGHT_PX), at(9), at(10), at(5)];
-  if (toX !== undefined) place.toX = toX;
-  if (toY !== undefined) place.toY = toY;
-  if (moveMs !== undefined) place.moveMs = moveMs;
-  if (delayMs !== undefined) place.delayMs = delayMs;
-  if (rotateDeg !== undefined) place.rotateDeg = rotateDeg;
-  if (Number.isFinite(from)) place.fromOpacity = from!;
-  if (Number.isFinite(to)) place.toOpacity = to!;
-  return { text: fields[4], place };
 }
 
 /** Makes one line of a text from a file: no control characters, no marks that turn the direction around it. */

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { toJsonl, toXml } from '../files/export.ts';
 import { readJsonl } from '../files/jsonl.ts';
 import { readXml } from '../files/xml.ts';
+import { EN } from '../texts/en.ts';
+import { ZH, type Key } from '../texts/zh.ts';
 import { type Message } from '../timeline/message.ts';
 
 const HEAD = '<?xml version="1.0" encoding="UTF-8"?><i><chatserver>chat.bilibili.com</chatserver>';
@@ -35,7 +37,7 @@ describe('XML', () => {
   });
 
   test('a positioned danmaku keeps its place and path', () => {
-    const text = JSON.stringify([0.1, 540, '1-0', 6, 'here', 30, 0, 0.5, 0.5, 2_000, 500]).replaceAll('"', '&quot;');
+    const text = JSON.stringify([0.1, 219, '1-0', 6, 'here', 30, 0, 0.5, 0.5, 2_000, 500]).replaceAll('"', '&quot;');
     const [placed] = readXml(`<i><d p="1,7,25,255,0,1,aa,1">${text}</d></i>`).messages;
     expect(placed).toMatchObject({ mode: 'placed', text: 'here', place: { x: 0.1, y: 0.5, fromOpacity: 1, toOpacity: 0, durationMs: 6_000, rotateDeg: 30, toX: 0.5, toY: 0.5, moveMs: 2_000, delayMs: 500 } });
     expect(readXml('<i><d p="1,7,25,255,0,1,aa,1">not json</d></i>')).toEqual({ messages: [], skipped: 1 });
@@ -59,10 +61,11 @@ const MESSAGES: Message[] = [
   { id: 'f1', offsetMs: 0, kind: 'chat', user: 'a', name: 'Ann', role: '', text: '<b>"1" & \'2\'</b> ]]> 😀', mode: 'scroll', color: 0xff00aa, size: 'large' },
   { id: 'f2', offsetMs: 61_234, kind: 'chat', user: 'b', name: 'Bo, "x" <y>', role: '', text: '弹幕', mode: 'bottom', color: 0xffffff, size: 'small' },
   { id: 'f3', offsetMs: 61_235, kind: 'gift', user: 'c', name: 'Cy', role: '', text: '', mode: 'scroll', color: 0xffffff, size: 'normal', gift: { name: 'rose', count: 3, priceMinor: 100 } },
+  { id: 'f5', offsetMs: 70_000, kind: 'chat', user: 'a', name: 'Ann', role: '', text: 'here', mode: 'placed', color: 255, size: 'normal', place: { x: 0.1, y: 0.25, toX: 0.6, toY: 0.5, durationMs: 5_000, moveMs: 2_000, delayMs: 500, fromOpacity: 1, toOpacity: 0.5, rotateDeg: 30, turnDeg: 45 } },
   { id: 'f4', offsetMs: 90_000, kind: 'super_chat', user: 'd', name: 'Di', role: '', text: 'well done', mode: 'scroll', color: 0xffffff, size: 'normal', paid: { minor: 3_000, currency: 'CNY' } },
 ];
 
-const shown = ({ offsetMs, kind, name, text, mode, color, size, gift, paid }: Message) => ({ offsetMs, kind, name, text, mode, color, size, gift, paid });
+const shown = ({ offsetMs, kind, name, text, mode, color, size, place, gift, paid }: Message) => ({ offsetMs, kind, name, text, mode, color, size, place, gift, paid });
 
 describe('export', () => {
   test('XML that is exported is read again with all that it can hold', () => {
@@ -97,5 +100,12 @@ describe('JSON Lines', () => {
     const { messages, skipped } = readJsonl(rows.join('\n'));
     expect(messages.map(({ id, offsetMs }) => [id, offsetMs])).toEqual([['s7', 500], ['mu/c', 0]]);
     expect(skipped).toBe(3);
+  });
+});
+
+describe('both languages', () => {
+  test('have the same values in each text', () => {
+    const values = (words: string) => [...words.matchAll(/\{(\w+)\}/g)].map(([, value]) => value).sort();
+    for (const key of Object.keys(ZH) as Key[]) expect(values(EN[key]), key).toEqual(values(ZH[key]));
   });
 });

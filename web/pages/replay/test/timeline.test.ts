@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { Coverage } from '../timeline/coverage.ts';
-import { heat } from '../timeline/heat.ts';
 import { type Message } from '../timeline/message.ts';
 import { Playhead } from '../timeline/playhead.ts';
 import { Timeline } from '../timeline/timeline.ts';
@@ -115,13 +114,5 @@ describe('coverage', () => {
     expect(order).toEqual([3, 4, 5, 2, 1, 0]);
     expect(coverage.loadedTo(35)).toBe(60);
     expect(new Coverage(10).loadedTo(35)).toBe(35);
-  });
-});
-
-describe('heat', () => {
-  test('each message counts in its part once', () => {
-    const messages = [0, 1, 49, 50, 99, 100].map((offset, id) => message(id, offset));
-    expect(heat(messages, 100, 4)).toEqual([2, 1, 1, 2]);
-    expect(heat(messages, 0, 2)).toEqual([0, 0]);
   });
 });

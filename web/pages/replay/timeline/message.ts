@@ -1,20 +1,6 @@
 // One message of a recording: what the list and the stage show.
 
-export type Mode = 'scroll' | 'reverse' | 'top' | 'bottom' | 'placed';
-
-/** Place and path of a positioned danmaku, as @barrage/stage takes it. */
-export interface Place {
-  x: number;
-  y: number;
-  toX?: number;
-  toY?: number;
-  durationMs?: number;
-  delayMs?: number;
-  moveMs?: number;
-  fromOpacity?: number;
-  toOpacity?: number;
-  rotateDeg?: number;
-}
+import { type Mode, type Place } from '@barrage/stage';
 
 export interface Message {
   /** Unique in the recording: doubles are told by it. */
