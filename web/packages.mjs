@@ -71,18 +71,18 @@ function types(name, sources) {
     [`@barrage/${one}/*`, [`./${one}/dist/*.d.ts`]],
   ]);
   write(`build/tsconfig.json`, {
-    extends: '../tsconfig.json',
+    extends: `${web}tsconfig.json`,
     compilerOptions: {
       noEmit: false,
       declaration: true,
       emitDeclarationOnly: true,
-      rootDir: `../packages/${name}/src`,
+      rootDir: `${web}packages/${name}/src`,
       outDir: `./${name}/dist`,
       jsx: 'react-jsx',
       paths: Object.fromEntries(paths),
     },
     include: [],
-    files: [...sources.map((source) => `../packages/${name}/${source}`), ...ambient(name)],
+    files: [...sources.map((source) => `${web}packages/${name}/${source}`), ...ambient(name)],
   });
   execFileSync('npx', ['tsc', '-p', 'build/tsconfig.json'], { cwd: web, stdio: 'inherit' });
   for (const path of readdirSync(`${web}build/${name}/dist`, { recursive: true })) {
@@ -95,7 +95,7 @@ function types(name, sources) {
 /** Returns the declaration files among the sources, such as that of files imported as text. */
 function ambient(name) {
   const all = readdirSync(`${web}packages/${name}/src`, { recursive: true });
-  return all.filter((path) => path.endsWith('.d.ts')).map((path) => `../packages/${name}/src/${path}`);
+  return all.filter((path) => path.endsWith('.d.ts')).map((path) => `${web}packages/${name}/src/${path}`);
 }
 
 mkdirSync(`${web}build`, { recursive: true });

@@ -26,7 +26,7 @@ pub struct SuperChatConfig {
     /// Currency as an ISO 4217 code. Without it the tier is for all currencies that have none of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// Background as `#rrggbb`.
+    /// Colour of the background as `#rrggbb`.
     pub color: String,
     /// Longest text, in characters as a reader counts them; 0, the default, takes `uplink.text_chars_max`.
     #[serde(default)]

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum StatePart {
     /// Title, rules, pinned message and poll: [`RoomSettings`](super::room::RoomSettings).
     Settings,
-    /// Attributes: [`RoomAttributes`](super::attribute::RoomAttributes).
+    /// The attributes of the room: [`RoomAttributes`](super::attribute::RoomAttributes).
     Attributes,
     /// Super chats on top: [`RoomSuperChats`](super::super_chat::RoomSuperChats).
     SuperChats,
 }
 
 impl StatePart {
-    /// All parts.
+    /// All parts that a signal may change.
     pub const ALL: [StatePart; 3] = [StatePart::Settings, StatePart::Attributes, StatePart::SuperChats];
 
     /// Returns the stable name, for ids of signals and for logs.

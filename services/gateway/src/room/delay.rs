@@ -24,7 +24,7 @@ pub(crate) enum View {
 }
 
 impl View {
-    /// Both views.
+    /// The views of viewers and of moderators.
     pub(crate) const ALL: [View; 2] = [View::Everyone, View::Staff];
 
     /// Returns the view of a user with this role in the token.

@@ -19,7 +19,7 @@ pub(crate) type StartHub = Box<dyn Fn(Arc<Room>) + Send + Sync>;
 /// Kind of what takes a seat, by the platform that the client stated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum SeatKind {
-    /// Counts as online.
+    /// A connection that counts as online.
     #[default]
     Viewer,
     /// A page over a stream: gets everything, and is in no count of viewers that clients see.
