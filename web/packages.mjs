@@ -11,7 +11,7 @@ const web = fileURLToPath(new URL('.', import.meta.url));
 const read = (path) => JSON.parse(readFileSync(`${web}${path}`, 'utf8'));
 const write = (path, value) => writeFileSync(`${web}${path}`, `${JSON.stringify(value, null, 2)}\n`);
 /** Built before the others, which need their types. */
-const FIRST = ['client', 'stage'];
+const FIRST = ['client', 'stage', 'players'];
 
 /** Returns the packages that are not private, in the order to build. */
 export function published() {
@@ -58,8 +58,9 @@ async function buildPackage(name) {
     const built = source.replace('./src/', './dist/').replace(/\.tsx?$/, '');
     return [path, { types: `${built}.d.ts`, default: `${built}.js` }];
   });
-  writeFileSync(`${out}/package.json`, '');
-  write(`build/${name}/package.json`, { ...manifest, files: ['dist'], exports: { ...Object.fromEntries(exports), './package.json': './package.json' } });
+  const { sideEffects } = manifest;
+  const effects = Array.isArray(sideEffects) ? sideEffects.map((source) => source.replace('./src/', './dist/').replace(/\.tsx?$/, '.js')) : sideEffects;
+  write(`build/${name}/package.json`, { ...manifest, sideEffects: effects, files: ['dist'], exports: { ...Object.fromEntries(exports), './package.json': './package.json' } });
   if (existsSync(`${root}/README.md`)) cpSync(`${root}/README.md`, `${out}/README.md`);
   cpSync(`${web}../LICENSE`, `${out}/LICENSE`);
 }

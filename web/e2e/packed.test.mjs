@@ -20,6 +20,7 @@ before(() => {
   project = mkdtempSync(join(tmpdir(), 'barrage-packed-'));
   writeFileSync(join(project, 'package.json'), '{"type":"module","private":true}');
   const packed = readdirSync(built, { withFileTypes: true }).filter((one) => one.isDirectory()).map(({ name }) => name);
+  assert.ok(packed.length >= 6, packed.join());
   const archives = packed.map((name) => JSON.parse(run('npm', 'pack', join(built, name), '--json'))[0].filename);
   run('npm', 'install', '--offline', '--no-audit', '--no-fund', '--legacy-peer-deps', ...archives.map((name) => `./${name}`));
   // What a project of these frameworks has beside the packages.
@@ -33,6 +34,12 @@ test('Node.js imports each package without a global of a browser, and nothing ha
     import { readBody } from '@barrage/client/read';
     import { useRoom as react } from '@barrage/react';
     import { useRoom as vue } from '@barrage/vue';
+    import '@barrage/stage';
+    import '@barrage/players';
+    import '@barrage/players/artplayer';
+    import '@barrage/players/dplayer';
+    import '@barrage/players/xgplayer';
+    import '@barrage/element';
     const room = join({ entry: 'http://127.0.0.1:1', room: 'demo', WebSocket: null });
     const body = readBody({ type: 'chat', text: 'hi' });
     room.close();
@@ -64,7 +71,7 @@ test('the types hold in a strict program, and a wrong field is an error', () => 
 });
 
 test('a package has its licence, its types, and no source of the workspace', () => {
-  for (const name of ['client', 'react', 'vue']) {
+  for (const name of ['client', 'stage', 'react', 'vue']) {
     const files = readdirSync(join(project, 'node_modules/@barrage', name));
     assert.deepEqual(files.filter((file) => ['LICENSE', 'README.md', 'dist', 'package.json'].includes(file)).length, files.length, files.join());
     const { dependencies, exports } = JSON.parse(readFileSync(join(project, 'node_modules/@barrage', name, 'package.json'), 'utf8'));

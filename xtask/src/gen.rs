@@ -26,6 +26,7 @@ pub(crate) fn checked_in() -> anyhow::Result<()> {
     }
     run(command("cargo", &["run", "--quiet", "--locked", "--package", "barrage-dashboards"]))?;
     references()?;
+    web::reference()?;
     web::build()
 }
 

@@ -26,7 +26,14 @@ pub(crate) fn unit_tests() -> anyhow::Result<()> {
 /// Builds the packages for npm, and checks their sizes, their shape and their types.
 pub(crate) fn check_packages() -> anyhow::Result<()> {
     modules()?;
-    run(npm(&["run", "--silent", "packages"])?)
+    run(npm(&["run", "--silent", "packages"])?)?;
+    run(npm(&["run", "--silent", "reference:check"])?)
+}
+
+/// Writes the reference of the SDK from the types of its packages.
+pub(crate) fn reference() -> anyhow::Result<()> {
+    modules()?;
+    run(npm(&["run", "--silent", "reference"])?)
 }
 
 /// Fails when `web/dist`, which is checked in, is not the build of `web/packages` and `web/pages`.
