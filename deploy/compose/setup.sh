@@ -13,6 +13,8 @@ for part in nats redis postgres grafana; do
 done
 key="$secrets/barrage/token.key"
 [ -s "$key" ] || head -c 32 /dev/urandom | base64 > "$key"
+webhook="$secrets/barrage/webhook.secret"
+[ -s "$webhook" ] || echo "whsec_$(head -c 32 /dev/urandom | base64)" > "$webhook"
 
 # render TEMPLATE FILE: writes the file with the passwords in place of their names.
 render() {
@@ -30,4 +32,4 @@ chmod 755 "$secrets/nats" "$secrets/redis" "$secrets/postgres" "$secrets/grafana
 chmod 444 "$secrets/nats/nats.conf" "$secrets/redis/redis.conf" "$secrets/postgres/password" "$secrets/grafana/password"
 [ "$(id -u)" != 0 ] || chown -R 65532:65532 "$secrets/barrage"
 chmod 500 "$secrets/barrage"
-chmod 400 "$secrets/barrage/token.key" "$secrets/barrage/barrage.toml"
+chmod 400 "$secrets/barrage/token.key" "$webhook" "$secrets/barrage/barrage.toml"

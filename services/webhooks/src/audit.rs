@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::config::EndpointConfig;
 use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
-use crate::event::{self, MODERATION_ACTED};
+use crate::event::{self, MODERATION_ACTED, REVIEW_DECIDED, REVIEW_OPENED};
+use crate::review;
 
 /// Number under which the position in the audit log is stored; no bus has so many partitions.
 const PARTITION: u16 = u16::MAX;
@@ -43,7 +44,8 @@ struct Acted<'a> {
 /// Stores events until an error that only an operator can repair. Ends no run when the receiver does
 /// not want them.
 pub(crate) async fn follow(endpoint: Arc<Endpoint>) -> Result<(), WebhooksError> {
-    if !event::wants(&endpoint.settings.events, MODERATION_ACTED) {
+    let kinds = [MODERATION_ACTED, REVIEW_OPENED, REVIEW_DECIDED];
+    if !kinds.iter().any(|kind| event::wants(&endpoint.settings.events, kind)) {
         std::future::pending::<()>().await;
     }
     let mut mark = find_mark(&endpoint).await?;
@@ -59,7 +61,7 @@ pub(crate) async fn follow(endpoint: Arc<Endpoint>) -> Result<(), WebhooksError>
             |line: &&AuditLine| !seen.contains(&line.id) && (line.id > mark || line.record.at_ms > recent_ms);
         let new: Vec<_> = lines.iter().filter(is_new).collect();
         let Some(newest) = new.iter().map(|line| line.id).max() else { continue };
-        let events: Vec<_> = new.iter().filter_map(|line| of_line(line, &endpoint.settings)).collect();
+        let events: Vec<_> = new.iter().flat_map(|line| all_of_line(line, &endpoint.settings)).collect();
         mark = mark.max(newest);
         store(&endpoint, mark, &events).await?;
         seen.extend(new.iter().map(|line| line.id));
@@ -107,6 +109,15 @@ async fn newer(endpoint: &Endpoint, after: u64) -> Result<Vec<AuditLine>, Webhoo
         "the audit log has too many new lines; no webhook has the older ones"
     );
     Ok(lines)
+}
+
+/// Makes every event of a line that the receiver wants.
+fn all_of_line(line: &AuditLine, settings: &EndpointConfig) -> Vec<NewDelivery> {
+    let mut events = review::of_line(&line.record, settings);
+    if event::wants(&settings.events, MODERATION_ACTED) {
+        events.extend(of_line(line, settings));
+    }
+    events
 }
 
 /// Makes the event of a line; `None` for one about no room and no user, or about another room.

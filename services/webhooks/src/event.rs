@@ -14,6 +14,10 @@ pub(crate) const ROOM_SURGE: &str = "room.surge";
 
 /// Type of what moderators, administrators and rules did, from the audit log.
 pub(crate) const MODERATION_ACTED: &str = "moderation.acted";
+/// Type of an entry of a review queue that begins to wait for a moderator.
+pub(crate) const REVIEW_OPENED: &str = "review.opened";
+/// Type of a decision about an entry of a review queue.
+pub(crate) const REVIEW_DECIDED: &str = "review.decided";
 
 /// All types of events, in the order of the documentation.
 pub const KINDS: [&str; 17] = [
@@ -32,8 +36,8 @@ pub const KINDS: [&str; 17] = [
     "room.settings",
     "room.signal",
     ROOM_SURGE,
-    "review.opened",
-    "review.decided",
+    REVIEW_OPENED,
+    REVIEW_DECIDED,
 ];
 
 /// Whether a pattern of the configuration names a type: a type, a prefix such as `gift.*`, or `*`.
@@ -85,8 +89,6 @@ fn of_signal(signal: &str) -> &'static str {
         "close" => "room.closed",
         "clear" => "room.cleared",
         "mute_all" | "slow_mode" | "pin" | "unpin" => "room.settings",
-        "review" | "review_opened" => "review.opened",
-        "review_decided" => "review.decided",
         // A signal of a newer uplink: nothing is lost for a receiver.
         _ => "room.signal",
     }

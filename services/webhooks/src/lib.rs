@@ -2,7 +2,7 @@
 //!
 //! For each receiver of the configuration, `ingest` reads the bus from a durable position and stores
 //! the events that the receiver wants; event and position are one transaction, so that a crash loses
-//! none. `audit` does the same with the audit log. `deliver` sends what is stored, signed as Standard Webhooks says, and retries over days. The
+//! none. `audit` does the same with the audit log, and `review` with the entries of review queues. `deliver` sends what is stored, signed as Standard Webhooks says, and retries over days. The
 //! form of events, the schedule, the check of addresses and the surge detector are pure.
 
 mod address;
@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod ingest;
 mod metrics;
+mod review;
 mod run;
 mod schedule;
 mod signature;

@@ -1,5 +1,5 @@
-//! A run: for each receiver one loop for each partition of the bus, one for the audit log, one that sends,
-//! and one that sweeps.
+//! A run: for each receiver one loop for each partition of the bus, one for the audit log, one for
+//! reviews, one that sends, and one that sweeps.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
 use crate::ingest::Ingest;
 use crate::metrics::WebhooksMetrics;
+use crate::review;
 use crate::sweep;
 
 type Loop = Pin<Box<dyn Future<Output = Result<(), WebhooksError>> + Send>>;
@@ -87,6 +88,7 @@ async fn start(
         loops.push(Box::pin(ingest.follow()));
     }
     loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
+    loops.push(Box::pin(review::follow(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));
     loops.push(Box::pin(async move { sweep::follow(&endpoint).await }));
     Ok(loops)

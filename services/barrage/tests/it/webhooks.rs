@@ -104,11 +104,12 @@ async fn receiver_of_the_guide_verifies_what_happens_in_a_room() {
         ("/rooms/demo/kick", json!({ "user": "bob", "secs": 60 })),
         ("/rooms/demo/slow-mode", json!({ "secs": 5 })),
         ("/rooms/demo/recall", json!({ "sequence": 1 })),
-        ("/rooms/demo/close", json!({})),
     ] {
         let answer = server.admin("POST", path, &admin, &body).await;
         assert!(answer.status == 200 || path.ends_with("recall"), "{path}: {answer:?}");
     }
+    reviewed(&server, &receiver).await;
+    assert_eq!(server.admin("POST", "/rooms/demo/close", &admin, &json!({})).await.status, 200);
     let gift = receiver.first("gift.created").await;
     assert_eq!(gift["data"]["message"]["gift"]["name"], "rose", "{gift}");
     assert_eq!(gift["id"], format!("demo/{}", gift["data"]["sequence"]), "{gift}");
@@ -132,6 +133,29 @@ async fn receiver_of_the_guide_verifies_what_happens_in_a_room() {
     drop(server);
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(!log.contains("canary") && !log.contains("MfKQ9r8G"), "{log}");
+}
+
+/// Sends a message to review and denies it; the receiver gets both events.
+async fn reviewed(server: &Server, receiver: &Receiver) {
+    let moderator = server.token("mod", "demo", "moderator").await;
+    let words = json!({ "rules": [{ "name": "ask", "words": ["leak"], "action": "review" }] });
+    let url = format!("http://{}/v1/rooms/demo/words", server.public);
+    let put = reqwest::Client::new().put(url).bearer_auth(&moderator).json(&words).send().await.unwrap();
+    assert_eq!(put.status(), 200);
+    let cat = server.token("cat", "demo", "viewer").await;
+    let held = server.post(MESSAGES, &cat, chat("leak-1", "a leak")).await;
+    let review = held.body["review"].as_str().unwrap_or_else(|| panic!("{held:?}"));
+    let opened = receiver.first("review.opened").await;
+    assert_eq!((&opened["data"]["review"], &opened["data"]["user"]), (&json!(review), &json!("cat")));
+    assert_eq!(opened["data"]["message"]["text"], "a leak", "{opened}");
+    let path = format!("/v1/rooms/demo/reviews/{review}");
+    let deny = json!({ "decision": "deny", "reason": "a secret" }).to_string();
+    assert_eq!(server.post(&path, &moderator, deny).await.status, 200);
+    let decided = receiver.first("review.decided").await;
+    let expected = (&json!("deny"), &json!("mod"), &json!("a secret"));
+    let data = &decided["data"];
+    assert_eq!((&data["decision"], &data["by"], &data["reason"]), expected, "{decided}");
+    assert_eq!(data["opened_at_ms"], opened["data"]["at_ms"], "{decided}");
 }
 
 fn rand_id() -> u128 {

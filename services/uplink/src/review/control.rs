@@ -272,11 +272,13 @@ impl ReviewControl {
             return Err(BusError::Refused(ChangeError::UnknownReview).into());
         };
         let effect = outcome::carry_out(&*self.parts.bus, &self.parts.control, room, item, verdict).await?;
-        let Review { id, user, rule, .. } = &item.review;
+        let Review { id, kind, user, rule, at_ms, .. } = &item.review;
+        // Webhooks make their events of this line, whose times are those of the queue.
         let detail = json!({
-            "review": id, "rule": rule, "role": role, "reason": reason,
+            "review": id, "kind": kind, "rule": rule, "role": role, "reason": reason,
             "message": item.held.as_ref().map(|held| &held.id),
             "sequence": effect.sequence, "until_ms": effect.until_ms,
+            "opened_at_ms": at_ms, "decided_at_ms": verdict.at_ms,
         });
         let action = format!("review-{}", verdict.decision.label().replace('_', "-"));
         self.audit(line(room, &verdict.by, Some(user), &action, detail)).await;

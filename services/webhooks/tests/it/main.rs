@@ -5,4 +5,5 @@
 mod bad_receivers;
 mod delivering;
 mod receiver;
+mod reviewing;
 mod site;
