@@ -14,9 +14,9 @@ mod token;
 mod value;
 
 use self::admin::{
-    AdminArguments, AuditCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments, Output,
-    PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand, RoomCommand, SwitchCommand,
-    TraceCommand, UserCommand, WebhookCommand, WordsCommand,
+    AdminArguments, AuditCommand, EmoteCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments,
+    Output, PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand, RoomCommand,
+    SwitchCommand, TraceCommand, UserCommand, WebhookCommand, WordsCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Review(NounArguments<ReviewCommand>),
     /// Show, set and test the words of rooms.
     Words(NounArguments<WordsCommand>),
+    /// Show, import, put and remove the emotes of rooms.
+    Emote(NounArguments<EmoteCommand>),
     /// Recall, announce and explain messages.
     Message(NounArguments<MessageCommand>),
     /// Open, close and list polls of rooms.

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::User(noun) => admin::main(&config, &noun),
         Command::Review(noun) => admin::main(&config, &noun),
         Command::Words(noun) => admin::main(&config, &noun),
+        Command::Emote(noun) => admin::main(&config, &noun),
         Command::Message(noun) => admin::main(&config, &noun),
         Command::Trace(noun) => admin::main(&config, &noun),
         Command::Poll(noun) => admin::main(&config, &noun),

@@ -50,6 +50,7 @@ fn code(error: &ChangeError) -> Code {
         | ChangeError::AttributesTooLarge
         | ChangeError::ReviewLocked { .. }
         | ChangeError::ReviewDecided { .. }
-        | ChangeError::WordsChanged(_) => Code::Conflict,
+        | ChangeError::WordsChanged(_)
+        | ChangeError::EmotesChanged => Code::Conflict,
     }
 }

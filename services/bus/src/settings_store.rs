@@ -77,7 +77,7 @@ impl Settings {
                 };
                 refuse_if(is_full, BusError::Full("restriction"))
             }
-            Change::Emotes { room: Some(room), set } => {
+            Change::Emotes { room: Some(room), set, .. } => {
                 let is_new = !set.emotes.is_empty() && !self.room_emotes.contains_key(room);
                 refuse_if(is_new && self.room_emotes.len() >= EMOTE_SETS_MAX, BusError::Full("set of emotes"))
             }

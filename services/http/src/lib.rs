@@ -17,7 +17,9 @@ pub mod metrics;
 mod request;
 mod server;
 
-pub use admin::{AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink, RecordedElsewhere};
+pub use admin::{
+    ADMIN_BODY_BYTES_MAX, AdminCall, AdminGate, AdminRoutes, AuditLog, AuditSink, RecordedElsewhere,
+};
 pub use answer::error::{self, ApiError};
 pub use answer::rate_limited;
 pub use config::{AddressLimitsConfig, Http2Config, HttpConfig};

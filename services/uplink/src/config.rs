@@ -3,6 +3,7 @@
 use barrage_recorder::RecorderConfig;
 use barrage_token::Role;
 
+use crate::event_senders::EventSenderConfig;
 use crate::gift_config::GiftConfig;
 use crate::limits_config::LimitsConfig;
 use crate::polls_config::PollsConfig;
@@ -52,6 +53,10 @@ barrage_part::part! {
         /// currencies with two decimals, on top from 2.00 (30 s) to 100.00 (an hour). Without any, super chats
         /// have no tier and are never on top.
         super_chats: Vec<SuperChatConfig> = default_tiers();
+        /// Users whose admin tokens may send custom events, each with its namespaces, classes and rooms.
+        /// Without any, every admin token may send every event to its rooms. With some, the admin tokens
+        /// of all other users send none.
+        event_senders: Vec<EventSenderConfig> = Vec::new();
         /// Largest super chat, and largest price times count of a gift, in the smallest unit of the
         /// currency. The default is a million in a currency with two decimals.
         amount_minor_max: u64 = 100_000_000, between(1, 1 << 52);
@@ -121,5 +126,11 @@ impl UplinkConfig {
     #[must_use]
     pub fn gifts_problem(&self) -> Option<crate::LimitsError> {
         crate::gift_config::prices(&self.gifts, self.amount_minor_max).err()
+    }
+
+    /// Why the list of senders of events makes no sense; `None` when it does.
+    #[must_use]
+    pub fn event_senders_problem(&self) -> Option<crate::LimitsError> {
+        crate::event_senders::check(&self.event_senders).err()
     }
 }

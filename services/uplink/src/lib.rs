@@ -10,6 +10,7 @@ mod action;
 mod admin;
 mod attribute;
 mod config;
+mod event_senders;
 mod gift_config;
 mod http;
 mod limits_config;
@@ -26,7 +27,9 @@ mod text;
 mod uplink;
 mod words;
 
+
 pub use config::UplinkConfig;
+pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;
 pub use http::{admin_router, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};

@@ -58,4 +58,7 @@ pub enum LimitsError {
     /// The list of gifts contradicts itself or other settings.
     #[error("uplink.gifts: {0}")]
     Gifts(String),
+    /// The list of senders of events contradicts itself.
+    #[error("uplink.event_senders: {0}")]
+    EventSenders(String),
 }

@@ -228,7 +228,7 @@ impl Uplink {
 
     /// Replaces the emotes of a room, or of the platform with `None`.
     pub(crate) async fn set_emotes(&self, room: Option<&RoomId>, set: EmoteSet) -> Result<(), Refusal> {
-        self.control.set_emotes(room, set).await
+        self.control.set_emotes(room, set, None).await
     }
 
     /// Writes a line of the audit log before the answer, unless the store is away: then it is queued.
@@ -246,6 +246,7 @@ impl Uplink {
             check_log: Arc::clone(&self.check_log),
             tracer: self.tracer.clone(),
             recorder: Arc::clone(&self.recorder),
+            event_senders: self.config.event_senders.clone(),
             text_chars_max: self.config.text_chars_max,
             broadcast_rooms_at_once: self.config.broadcast_rooms_at_once,
             broadcast_timeout: Duration::from_secs(self.config.broadcast_secs_max),

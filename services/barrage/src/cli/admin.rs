@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 mod audit;
+mod emote;
 mod fleet;
 mod gateway;
 mod message;
@@ -23,6 +24,7 @@ mod webhook;
 mod words;
 
 pub(crate) use audit::AuditCommand;
+pub(crate) use emote::EmoteCommand;
 pub(crate) use fleet::FleetCommand;
 pub(crate) use gateway::GatewayCommand;
 pub(crate) use message::MessageCommand;

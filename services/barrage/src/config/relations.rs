@@ -91,6 +91,9 @@ fn lists(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(problem) = config.uplink.super_chats_problem() {
         problems.push(Problem::new("uplink.super_chats", problem.to_string()));
     }
+    if let Some(problem) = config.uplink.event_senders_problem() {
+        problems.push(Problem::new("uplink.event_senders", problem.to_string()));
+    }
     if let Some(problem) = config.probe.sites_problem() {
         problems.push(Problem::new("probe.sites", format!("probe.sites: {problem}")));
     }

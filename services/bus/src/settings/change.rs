@@ -142,6 +142,8 @@ pub enum Change {
         room: Option<RoomId>,
         /// Emotes from now on.
         set: EmoteSet,
+        /// Emotes that the writer has read; refused when others are stored meanwhile.
+        expected: Option<EmoteWords>,
     },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
@@ -248,6 +250,10 @@ impl Setting {
 
     pub(super) fn words(&self) -> Option<&RoomWords> {
         if let Setting::Words(words) = self { Some(words) } else { None }
+    }
+
+    fn emotes(&self) -> Option<&EmoteWords> {
+        if let Setting::Emotes(emotes) = self { Some(emotes) } else { None }
     }
 
     pub(super) fn switches(&self) -> Option<Switches> {
@@ -390,7 +396,12 @@ impl Change {
                 let words = current.and_then(Setting::words).cloned().unwrap_or_default();
                 Some(Setting::Words(words.replaced(rules, *expected)?))
             }
-            Change::Emotes { set, .. } => {
+            Change::Emotes { set, expected, .. } => {
+                let current = current.and_then(Setting::emotes).cloned().unwrap_or_default();
+                let is_done = current.set() == set;
+                if expected.as_ref().is_some_and(|expected| *expected != current) && !is_done {
+                    return Err(ChangeError::EmotesChanged);
+                }
                 (!set.emotes.is_empty()).then(|| Setting::Emotes(EmoteWords::new(set.clone())))
             }
             Change::Switch { name, value } => {

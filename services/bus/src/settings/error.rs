@@ -70,4 +70,7 @@ pub enum ChangeError {
     /// The words have another version than their writer has read.
     #[error("the words of this room have changed, to version {0}; read them again")]
     WordsChanged(u64),
+    /// The emotes are not those that their writer has read.
+    #[error("the emotes have changed meanwhile; read them again")]
+    EmotesChanged,
 }

@@ -1,6 +1,8 @@
-//! Requests of moderators, and of viewers who vote or report: actions, polls, reviews and words of a room.
+//! Requests of moderators, and of viewers who vote or report: actions, polls, reviews, words
+//! and emotes of a room.
 
 use barrage_protocol::action::{ActionAnswer, ActionRequest};
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::poll::{PollAnswer, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::review::{
     ReportAnswer, ReportRequest, ReviewAnswer, ReviewList, ReviewRequest, ReviewSettings,
@@ -83,5 +85,15 @@ impl Sender {
         request: &WordsTestRequest,
     ) -> Result<WordsTestAnswer, SendError> {
         self.until_deadline(room, "words/test", request, Refusals::Retry).await
+    }
+    /// Returns the room's own emotes, by which a client finds the image of a range in a text. Those of the
+    /// platform are at `GET /v1/emotes`, which needs no token. Retries until the deadline.
+    pub async fn emotes(&self, room: &RoomId) -> Result<EmoteSet, SendError> {
+        self.answered(room, self.request_without_body(room, "emotes"), Refusals::Retry).await
+    }
+
+    /// Replaces the room's own emotes, for its host. Retries until the deadline.
+    pub async fn put_emotes(&self, room: &RoomId, set: &EmoteSet) -> Result<EmoteSet, SendError> {
+        self.answered(room, self.request(Method::PUT, room, "emotes", set), Refusals::Retry).await
     }
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::action::ActionControl;
+use crate::event_senders::EventSenderConfig;
 use crate::poll::PollControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
@@ -40,6 +41,8 @@ pub(crate) struct AdminContext {
     pub(crate) check_log: Arc<CheckLog>,
     pub(crate) tracer: Tracer,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,
+    /// Rights to send custom events; empty means all rights for every admin.
+    pub(crate) event_senders: Vec<EventSenderConfig>,
     /// Maximum characters (grapheme clusters) of an announcement; a longer one is refused.
     pub(crate) text_chars_max: usize,
     pub(crate) broadcast_rooms_at_once: usize,

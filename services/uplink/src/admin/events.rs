@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use barrage_bus::{BusError, Draft};
 use barrage_http::ApiError;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::event::{CustomEvent, EVENT_DATA_BYTES_MAX, EventAnswer, EventRequest};
 use barrage_protocol::{Class, Code, MessageId, RoomId};
+use barrage_token::Identity;
 use sha2::{Digest, Sha256};
 
 use super::context::{AdminContext, Answer, read_body};
+use crate::event_senders::may_send;
 use crate::room::{open_room, parse_room_id};
 
 /// Sends an event of the customer's own servers to all viewers of a room. Under the same id the room
 /// gets it once within the dedup window.
 pub(super) async fn send(
     State(admin): State<Arc<AdminContext>>,
+    Extension(by): Extension<Identity>,
     Path(room): Path<String>,
     request_body: Body,
 ) -> Answer<EventAnswer> {
     let room = parse_room_id(&room)?;
     let request: EventRequest = read_body(request_body).await?;
+    may_send(&admin.event_senders, &by.user, &room, &request.event, request.class)?;
     let id = request.id.clone();
     let draft = draft(&room, request, barrage_clock::unix_ms())?;
     if room.is_probe() {

@@ -4,6 +4,7 @@
 mod announce;
 mod audit;
 mod context;
+mod emotes;
 mod events;
 mod moderation;
 mod operations;
@@ -45,6 +46,8 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/tokens/revoke", post(tokens::revoke_all))
         .route("/v1/admin/rooms/{room}/close", post(rooms::close))
         .route("/v1/admin/rooms/{room}/events", post(events::send))
+        .route("/v1/admin/rooms/{room}/emotes", get(emotes::show).put(emotes::import))
+        .route("/v1/admin/rooms/{room}/emotes/{emote}", put(emotes::put).delete(emotes::remove))
         .route("/v1/admin/rooms/{room}/polls", get(polls::list).post(polls::open))
         .route("/v1/admin/rooms/{room}/polls/{poll}/close", post(polls::close))
         .route("/v1/admin/broadcast", post(announce::handle))

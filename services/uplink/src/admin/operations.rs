@@ -1,15 +1,16 @@
 //! Description of the admin API of an uplink.
 
-use barrage_openapi::Method::{Get, Post, Put};
+use barrage_openapi::Method::{Delete, Get, Post, Put};
 use barrage_openapi::{Body, Method, Operation, Server};
 use barrage_protocol::Code;
+use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::event::{EventAnswer, EventRequest};
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest};
 
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RolesAnswer};
 use barrage_protocol::attribute::AttributesAnswer;
 
-use super::{announce, audit, rooms, sampling, switches, tokens, users, webhooks, why};
+use super::{announce, audit, emotes, rooms, sampling, switches, tokens, users, webhooks, why};
 
 const JSON_LINES: Body = Body::Media("application/jsonl");
 
@@ -20,6 +21,7 @@ fn operation(id: &'static str, method: Method, path: &'static str, summary: &'st
 /// Describes the admin operations of an uplink.
 pub(crate) fn operations() -> Vec<Operation> {
     let mut all = rooms();
+    all.extend(emotes());
     all.extend(polls());
     all.extend(users());
     all.extend(platform());
@@ -103,6 +105,28 @@ fn rooms() -> Vec<Operation> {
         .body::<EventRequest>()
         .answers::<EventAnswer>(200, "The event is durable, or the room had it before.")
         .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::Conflict, Code::TooLarge]),
+    ]
+}
+
+fn emotes() -> Vec<Operation> {
+    const EMOTES: &str = "/v1/admin/rooms/{room}/emotes";
+    const EMOTE: &str = "/v1/admin/rooms/{room}/emotes/{emote}";
+    let answers = "The room's own emotes, in force everywhere within a second.";
+    vec![
+        operation("emote_show", Get, EMOTES, "Shows a room's own emotes.")
+            .answers::<EmoteSet>(200, "The emotes of the room, without those of the platform.")
+            .refuses(&[Code::UnknownRoom]),
+        operation("emote_import", Put, EMOTES, "Replaces all of a room's own emotes.")
+            .body::<EmoteSet>()
+            .answers::<EmoteSet>(200, answers)
+            .refuses(&[Code::UnknownRoom]),
+        operation("emote_put", Put, EMOTE, "Adds an emote to a room, or changes the one of this id.")
+            .body::<emotes::PutEmote>()
+            .answers::<EmoteSet>(200, answers)
+            .refuses(&[Code::UnknownRoom, Code::Conflict]),
+        operation("emote_remove", Delete, EMOTE, "Removes one emote of a room.")
+            .answers::<EmoteSet>(200, answers)
+            .refuses(&[Code::UnknownRoom, Code::NotFound, Code::Conflict]),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barrage_bus::{
-    Bus, Change, Changed, Draft, Hidden, RoomPatch, RoomSettings, Settings,
+    Bus, Change, Changed, Draft, EmoteWords, Hidden, RoomPatch, RoomSettings, Settings,
 };
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
@@ -185,10 +185,15 @@ impl RoomControl {
         self.signal_change(room, &signal, &settings_part(&after), &changed).await
     }
 
-    /// Replaces the emotes of a room, and signals that there are others. The platform's set has no
-    /// signal: pages load it when they open.
-    pub(crate) async fn set_emotes(&self, room: Option<&RoomId>, set: EmoteSet) -> Result<(), Refusal> {
-        self.bus.change(Change::Emotes { room: room.cloned(), set }).await?;
+    /// Replaces the emotes of a room, if they are still the `expected` ones, and signals that there are
+    /// others. The platform's set has no signal: pages load it when they open.
+    pub(crate) async fn set_emotes(
+        &self,
+        room: Option<&RoomId>,
+        set: EmoteSet,
+        expected: Option<EmoteWords>,
+    ) -> Result<(), Refusal> {
+        self.bus.change(Change::Emotes { room: room.cloned(), set, expected }).await?;
         if let Some(room) = room {
             self.signal(room, &Signal::Emotes {}, None).await?;
         }

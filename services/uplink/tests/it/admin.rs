@@ -153,3 +153,71 @@ async fn custom_event_reaches_the_room_once_under_its_id() {
     let (_, closed) = send("rooms/demo/events", bad(json!({ "id": "e3" }))).await;
     assert_eq!(closed["error"]["code"], "room_closed");
 }
+
+#[tokio::test]
+async fn a_sender_of_events_has_the_rights_of_the_configuration_alone() {
+    let senders = r#"[{ "user": "shop", "namespaces": ["shop"], "classes": ["chat"], "rooms": ["demo"] }]"#;
+    let config =
+        UplinkConfig { event_senders: serde_json::from_str(senders).unwrap(), ..UplinkConfig::default() };
+    let site = Site::start(config).await;
+    admin(&site, Method::PUT, "rooms/other", json!({ "title": "Other" })).await;
+    let send = async |user, room: &str, event: &str, class: &str| {
+        let body = json!({ "id": "e1", "event": event, "class": class });
+        let path = format!("/v1/admin/rooms/{room}/events");
+        site.call((user, Role::Admin), Method::POST, &path, body).await
+    };
+    assert_eq!(send("shop", "demo", "shop.card", "chat").await.0, StatusCode::OK);
+    for (user, room, event, class, reason) in [
+        ("shop", "demo", "score.set", "chat", "types of shop, and not score.set"),
+        ("shop", "demo", "shop.card", "gift", "may choose chat, and not gift"),
+        ("shop", "other", "shop.card", "chat", "may not send events to other"),
+        ("boss", "demo", "shop.card", "chat", "boss may send no events"),
+    ] {
+        let (status, answer) = send(user, room, event, class).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::FORBIDDEN, &json!("forbidden")),
+            "{answer}"
+        );
+        assert!(message.contains(reason), "{message}");
+    }
+    assert_eq!(site.messages().await.len(), 1, "what is refused is not sent");
+}
+
+#[tokio::test]
+async fn emotes_of_a_room_are_put_and_removed_one_by_one() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let emote = |name: &str| json!({ "name": name, "url": "/e/1-{px}.png", "px": [28, 56] });
+    let names = async || {
+        let (_, set) = admin(&site, Method::GET, "rooms/demo/emotes", Value::Null).await;
+        let emotes = set["emotes"].as_array().unwrap().iter();
+        emotes.map(|emote| emote["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (id, name) in [("1", "Kappa"), ("2", "Keepo"), ("1", "KappaHD")] {
+        let (status, answer) =
+            admin(&site, Method::PUT, &format!("rooms/demo/emotes/{id}"), emote(name)).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    assert_eq!(names().await, ["KappaHD", "Keepo"]);
+    for (path, body, code) in [
+        ("rooms/demo/emotes/3", emote("Keepo"), "bad_request"),
+        ("rooms/demo/emotes/a.b", emote("Dot"), "bad_request"),
+        ("rooms/demo/emotes/3", emote("two words"), "bad_request"),
+        ("rooms/none/emotes/3", emote("Kappa"), "unknown_room"),
+    ] {
+        let (_, answer) = admin(&site, Method::PUT, path, body).await;
+        assert_eq!(answer["error"]["code"], code, "{path}: {answer}");
+    }
+    assert_eq!(admin(&site, Method::DELETE, "rooms/demo/emotes/1", Value::Null).await.0, StatusCode::OK);
+    assert_eq!(
+        admin(&site, Method::DELETE, "rooms/demo/emotes/1", Value::Null).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(names().await, ["Keepo"]);
+    let set = json!({ "emotes": [{ "id": "9", "name": "Pog", "url": "/e/9.png", "px": [28] }] });
+    assert_eq!(admin(&site, Method::PUT, "rooms/demo/emotes", set).await.0, StatusCode::OK);
+    assert_eq!(names().await, ["Pog"]);
+    let (_, of_viewer) = site.call(ANN, Method::GET, "/v1/rooms/demo/emotes", Value::Null).await;
+    assert_eq!(of_viewer["emotes"][0]["id"], "9");
+}

@@ -94,6 +94,7 @@ impl Call {
             "gateway_set_factors" => Call::new("gateway_factors"),
             "review_decide" | "review_set_fallback" => Call::new("review_list").path("room", &room()),
             "words_set" => Call::new("words_show").path("room", &room()),
+            "emote_import" | "emote_put" | "emote_remove" => Call::new("emote_show").path("room", &room()),
             "trace_set" => Call::new("trace_show"),
             "webhook_replay" | "webhook_enable" => {
                 let endpoint = value_of("endpoint").unwrap_or_default();

@@ -6,9 +6,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::call::Call;
 use crate::cli::admin::{
-    AuditCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand, MessageCommand, OnOff,
-    PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand, RoomCommand, SwitchCommand, TraceCommand,
-    UserCommand, UserInRoom, WebhookCommand, WordsCommand,
+    AuditCommand, EmoteCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand,
+    MessageCommand, OnOff, PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand, RoomCommand,
+    SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
 };
 
 /// Returns the call that shows the settings of one room.
@@ -135,6 +135,24 @@ impl Verb for WordsCommand {
             }
             WordsCommand::Test { room, text } => {
                 Call::new("words_test").path("room", room).body(json!({ "text": text }))
+            }
+        }
+    }
+}
+
+impl Verb for EmoteCommand {
+    fn call(&self) -> Call {
+        match self {
+            EmoteCommand::Show { room } => Call::new("emote_show").path("room", room),
+            EmoteCommand::Import { room, emotes } => {
+                Call::new("emote_import").path("room", room).body(emotes.clone())
+            }
+            EmoteCommand::Put { room, id, name, url, px, animated } => {
+                let body = json!({ "name": name, "url": url, "px": px, "animated": animated });
+                Call::new("emote_put").path("room", room).path("emote", id).body(body)
+            }
+            EmoteCommand::Remove { room, id } => {
+                Call::new("emote_remove").path("room", room).path("emote", id)
             }
         }
     }
