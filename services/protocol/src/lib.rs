@@ -4,6 +4,7 @@
 //! No I/O, no clock, no async: all other crates depend on this one.
 //! `docs/reference/protocol.md` is the human-readable form; a test parses its examples.
 
+pub mod account;
 pub mod action;
 pub mod attribute;
 pub mod attrs;

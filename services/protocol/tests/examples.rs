@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use barrage_protocol::account::{
+    AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest, MeRequest, SessionsAnswer,
+    SessionsRequest,
+};
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributesAnswer};
 use barrage_protocol::code::ErrorBody;
@@ -237,6 +241,18 @@ fn every_action_has_an_example() {
 }
 
 #[test]
+fn requests_and_answers_of_accounts_have_examples() {
+    read::<AccountsInfo>("accounts-info");
+    read::<LoginRequest>("account-login");
+    read::<AccountAnswer>("account-answer");
+    read::<MeRequest>("account-me");
+    read::<SessionsRequest>("account-sessions");
+    read::<SessionsAnswer>("account-sessions-answer");
+    read::<LogoutRequest>("account-logout");
+    read::<LogoutAnswer>("account-logout-answer");
+}
+
+#[test]
 fn every_class_of_a_custom_event_has_an_example() {
     let label = |request: &EventRequest| match request.class {
         EventClass::Signal => "signal",
@@ -301,6 +317,14 @@ fn every_tag_is_known() {
         "action",
         "action-answer",
         "role",
+        "accounts-info",
+        "account-login",
+        "account-answer",
+        "account-me",
+        "account-sessions",
+        "account-sessions-answer",
+        "account-logout",
+        "account-logout-answer",
         "event",
         "event-answer",
         "emotes",

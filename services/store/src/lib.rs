@@ -1,11 +1,12 @@
 //! Business records: rooms, the gift ledger, the message archive with its offsets into the stream,
-//! the audit log, and the deliveries of webhooks ([`DeliveryStore`]).
+//! the audit log, the deliveries of webhooks ([`DeliveryStore`]), and accounts ([`AccountStore`]).
 //!
 //! [`Store`] is one trait with two engines, [`SqliteStore`] and [`PostgresStore`]. Callers cannot
 //! see which engine is behind it. Each engine implements the primitives of `sql::engine`, and the
 //! statements that are equal in both are written once in `sql`. [`MeasuredStore`] times the calls of
 //! either. The suite in `tests/it/suite` runs on both engines.
 
+mod account_store;
 mod config;
 mod deliveries;
 mod error;
@@ -19,6 +20,7 @@ mod sql;
 mod sqlite;
 mod store;
 
+pub use account_store::AccountStore;
 pub use config::{PostgresConfig, SqliteConfig};
 pub use deliveries::DeliveryStore;
 pub use error::StoreError;
@@ -26,6 +28,7 @@ pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;
 pub use poll_store::{POLLS_PER_ROOM_MAX, PollStore};
 pub use postgres::PostgresStore;
+pub use records::account::{AccountRecord, SessionRecord};
 pub use records::archive::{ArchiveEntry, Effect, HistoryRange};
 pub use records::audit::{AuditFilter, AuditLine, AuditRecord};
 pub use records::delivery::{

@@ -7,6 +7,7 @@ use barrage_protocol::poll::Poll;
 use barrage_protocol::post::History;
 use barrage_protocol::{MessageId, RoomId, Sequence};
 
+use crate::account_store::AccountStore;
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::metrics::{Call, StoreMetrics};
@@ -110,6 +111,11 @@ impl Store for MeasuredStore {
 
     fn poll_store(&self) -> &dyn PollStore {
         self
+    }
+
+    /// Calls of accounts are not timed: a login waits for its password's hash, and they are rare.
+    fn account_store(&self) -> &dyn AccountStore {
+        self.store.account_store()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("hidden", include_str!("../migrations/sqlite/0005_hidden.sql")),
         ("webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
         ("polls", include_str!("../migrations/sqlite/0007_polls.sql")),
+        ("accounts", include_str!("../migrations/sqlite/0008_accounts.sql")),
     ])
 }
 
@@ -27,6 +28,7 @@ pub(crate) fn postgres() -> Migrator {
         ("hidden", include_str!("../migrations/postgres/0003_hidden.sql")),
         ("webhooks", include_str!("../migrations/postgres/0004_webhooks.sql")),
         ("polls", include_str!("../migrations/postgres/0005_polls.sql")),
+        ("accounts", include_str!("../migrations/postgres/0006_accounts.sql")),
     ])
 }
 

@@ -1,5 +1,6 @@
 //! The records that callers read and write.
 
+pub(crate) mod account;
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod delivery;

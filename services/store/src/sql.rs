@@ -1,5 +1,6 @@
 //! SQL that both engines share: the primitives, the calls on top of them, and rows.
 
+mod account_calls;
 pub(crate) mod ballots;
 pub(crate) mod batch;
 mod calls;

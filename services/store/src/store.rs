@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use barrage_protocol::post::History;
 use barrage_protocol::{RoomId, Sequence};
 
+use crate::account_store::AccountStore;
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::poll_store::PollStore;
@@ -81,6 +82,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Returns the polls, which are in the same database.
     fn poll_store(&self) -> &dyn PollStore;
+
+    /// Returns the accounts of people, which are in the same database.
+    fn account_store(&self) -> &dyn AccountStore;
 
     /// Returns whether the database can be read and, if it is a file, written, for readiness checks.
     /// Writes a few bytes.

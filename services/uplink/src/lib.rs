@@ -3,9 +3,10 @@
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
 //! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
-//! of rooms), `attribute` (attributes of rooms), `post`
+//! of rooms), `attribute` (attributes of rooms), `account` (accounts of people), `post`
 //! (the pipeline), `admin` (the admin API), `http` (public routes).
 
+mod account;
 mod action;
 mod admin;
 mod attribute;
@@ -27,7 +28,7 @@ mod text;
 mod uplink;
 mod words;
 
-
+pub use account::{AccountParts, AccountsConfig, account_router};
 pub use config::UplinkConfig;
 pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;

@@ -11,8 +11,8 @@ use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsC
 use barrage_protocol::post::History;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
 use barrage_store::{
-    ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange, PollStore,
-    Room, SqliteConfig, SqliteStore, Store, StoreError,
+    AccountStore, ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange,
+    PollStore, Room, SqliteConfig, SqliteStore, Store, StoreError,
 };
 use barrage_testkit::{NatsServer, wait};
 use prometheus::Registry;
@@ -160,6 +160,10 @@ impl Store for FaultyStore {
         let new = self.inner.append(partition, entries).await?;
         self.appended.send_replace(entries.last().unwrap().message.sequence);
         Ok(new)
+    }
+
+    fn account_store(&self) -> &dyn AccountStore {
+        self.inner.account_store()
     }
 
     fn poll_store(&self) -> &dyn PollStore {

@@ -81,6 +81,8 @@ part! {
         gateway: barrage_gateway::GatewayConfig = Default::default();
         /// Uplinks, which accept posts.
         uplink: barrage_uplink::UplinkConfig = Default::default();
+        /// Accounts of people, for a site that has no backend of its own.
+        accounts: barrage_uplink::AccountsConfig = Default::default();
         /// Rules for texts and names.
         moderation: barrage_moderation::ModerationConfig = Default::default();
         /// The entry scheduler, which names gateways to clients.

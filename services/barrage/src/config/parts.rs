@@ -139,6 +139,10 @@ fn keys(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
         let expected = "false: no key can sign a guest's token (an eddsa key needs private_key_file)";
         found.push(Problem::value("token.guests", true, expected));
     }
+    if config.accounts.enabled == Some(true) && roles.uplink && !can_sign {
+        let expected = "false: no key can sign an account's token (an eddsa key needs private_key_file)";
+        found.push(Problem::value("accounts.enabled", true, expected));
+    }
     if token.keys.is_empty() && data_dir::key_file(&config.data_dir).exists() {
         let read = data_dir::keyring(&config.data_dir, token, data_dir::MakeKey::Never);
         found.extend(read.err().map(|error| Problem::error("data_dir", &error)));

@@ -37,6 +37,7 @@ impl Listeners {
     /// Fills in settings whose defaults depend on the addresses or the roles.
     pub(super) fn complete(&self, config: &mut Config, roles: Roles, demo: bool) -> anyhow::Result<()> {
         config.uplink.gift_role_min.get_or_insert(gift_role_min(&self.addresses, demo));
+        config.accounts.enabled.get_or_insert(demo);
         fill_base_urls(config, roles)?;
         if !roles.entry {
             set_base_urls(config, &self.addresses)?;

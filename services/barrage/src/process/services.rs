@@ -16,7 +16,7 @@ use barrage_http::{AdminRoutes, AuditLog, AuditSink, Greeter};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
 use barrage_store::Store;
-use barrage_uplink::{Parts, Uplink, UplinkMetrics};
+use barrage_uplink::{AccountParts, Parts, Uplink, UplinkMetrics};
 use barrage_webhooks::WebhooksMetrics;
 use tokio::sync::watch;
 
@@ -109,8 +109,8 @@ impl Services {
         replay: Option<Replay>,
         tasks: &mut Supervisor,
     ) -> anyhow::Result<()> {
-        let uplink = uplink(context, quota, store, tasks)?;
-        self.add(barrage_uplink::router(&uplink), barrage_uplink::admin_router(&uplink));
+        let (uplink, accounts) = uplink(context, quota, store, tasks)?;
+        self.add(barrage_uplink::router(&uplink).merge(accounts), barrage_uplink::admin_router(&uplink));
         self.audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
             let (uplink, shutdown) = (Arc::clone(&uplink), context.stop.front.clone());
@@ -271,7 +271,7 @@ fn uplink(
     quota: &SharedQuota,
     store: &Arc<dyn Store>,
     tasks: &mut Supervisor,
-) -> anyhow::Result<Arc<Uplink>> {
+) -> anyhow::Result<(Arc<Uplink>, Router)> {
     let config = &context.config;
     let metrics = ModerationMetrics::new(&context.registry)?;
     let moderator = Arc::new(Moderator::new(config.moderation.clone(), metrics, &context.breakers)?);
@@ -285,7 +285,7 @@ fn uplink(
         anonymous: config.token.anonymous,
         tracer: context.tracer.clone(),
     };
-    let breakers = Breakers { redis: quota.breaker.clone(), moderator };
+    let breakers = Breakers { redis: quota.breaker.clone(), moderator: Arc::clone(&moderator) };
     let switches = SwitchMetrics::new(&context.registry)?;
     let following = breakers.follow_switches(Arc::clone(&context.bus), switches);
     tasks.spawn(Task::new("breakers", Stage::Background), Wakeup::Supervisor, async move {
@@ -293,5 +293,15 @@ fn uplink(
         Ok(())
     });
     let metrics = UplinkMetrics::new(&context.registry)?.with_exemplars(&context.exemplars);
-    Uplink::new(parts, config.uplink.clone(), metrics).context("uplink.limits")
+    let accounts = AccountParts {
+        store: Arc::clone(store),
+        keyring: Arc::clone(&context.keyring),
+        quota: Arc::clone(&quota.quota),
+        moderator,
+        metrics: metrics.clone(),
+    };
+    let accounts = barrage_uplink::account_router(accounts, config.accounts.clone());
+    let accounts = accounts.map_err(|problem| anyhow::anyhow!("accounts: {problem}"))?;
+    let uplink = Uplink::new(parts, config.uplink.clone(), metrics).context("uplink.limits")?;
+    Ok((uplink, accounts))
 }

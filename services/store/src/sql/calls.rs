@@ -7,6 +7,7 @@ use barrage_protocol::{RoomId, Sequence, UserId};
 use super::engine::{Engine, Statement, Value};
 use super::page::{int, rows};
 use super::row;
+use crate::account_store::AccountStore;
 use crate::deliveries::DeliveryStore;
 use crate::error::StoreError;
 use crate::poll_store::PollStore;
@@ -131,6 +132,10 @@ impl<E: Engine + DeliveryStore> Store for E {
     }
 
     fn deliveries(&self) -> &dyn DeliveryStore {
+        self
+    }
+
+    fn account_store(&self) -> &dyn AccountStore {
         self
     }
 

@@ -50,7 +50,8 @@ pub(crate) fn text<'r>(row: &'r impl Columns, column: &'static str) -> Result<&'
     row.text(column)?.ok_or(StoreError::Corrupt(column))
 }
 
-fn user_id(row: &impl Columns, column: &'static str) -> Result<UserId, StoreError> {
+/// Parses a user id that is never null.
+pub(crate) fn user_id(row: &impl Columns, column: &'static str) -> Result<UserId, StoreError> {
     UserId::parse(text(row, column)?).map_err(|_| StoreError::Corrupt("user id"))
 }
 

@@ -55,6 +55,8 @@ on_both_engines!(
     deliveries::a_replay_makes_events_wait_again,
     deliveries::the_log_is_bounded_by_time_and_lines_and_pending_events_stay,
     deliveries::a_disabled_receiver_stays_disabled_over_a_restart,
+    accounts::a_name_has_one_account,
+    accounts::sessions_end_by_time_by_number_and_by_name,
     polls::each_user_has_one_vote_and_the_first_counts,
     polls::a_closed_poll_keeps_its_result,
     polls::polls_of_a_room_are_listed_and_bounded,

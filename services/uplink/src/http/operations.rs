@@ -14,7 +14,7 @@ use barrage_protocol::review::{
 use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
 use super::{attributes, guest, history, offered};
-use crate::admin;
+use crate::{account, admin};
 
 const BINARY: &str = "application/octet-stream";
 
@@ -70,6 +70,7 @@ const REVIEW_CODES: &[Code] =
 pub fn operations() -> Vec<Operation> {
     let mut all = public();
     all.extend(polls());
+    all.extend(account::operations());
     all.extend(admin::operations());
     let offered = Operation::admin(
         Server::Uplink,

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
 use barrage_counters::LocalQuotaMetrics;
-use barrage_counters::{LocalQuota, LocalQuotaConfig};
+use barrage_counters::{LocalQuota, LocalQuotaConfig, Quota};
 use barrage_guarded::BreakerMetrics;
 use barrage_http::{AdminGate, AuditSink, Front, HttpConfig, HttpMetrics};
 use barrage_ledger::Ledger;
 use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_store::{SqliteConfig, SqliteStore, Store};
-use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
+use barrage_token::{Claims, Keyring, Revocations, Role, Rooms, TokenConfig};
 use barrage_trace::Tracer;
-use barrage_uplink::{Parts, Uplink, UplinkConfig, UplinkMetrics, admin_router, guest_router, router};
+use barrage_uplink::{
+    AccountParts, AccountsConfig, Parts, Uplink, UplinkConfig, UplinkMetrics, account_router, admin_router,
+    guest_router, router,
+};
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -42,8 +45,17 @@ impl Site {
         Site::with_moderation(config, ModerationConfig::default()).await
     }
 
+    /// Starts an uplink with accounts and rules of moderation, and the room `demo`.
+    pub(crate) async fn with_accounts(accounts: AccountsConfig, moderation: ModerationConfig) -> Self {
+        Site::with(UplinkConfig::default(), moderation, accounts).await
+    }
+
     /// Starts an uplink with rules of moderation, and the room `demo`.
     pub(crate) async fn with_moderation(config: UplinkConfig, moderation: ModerationConfig) -> Self {
+        Site::with(config, moderation, AccountsConfig::default()).await
+    }
+
+    async fn with(config: UplinkConfig, moderation: ModerationConfig, accounts: AccountsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::new();
         let file = EmbeddedBus::file(folder.path());
@@ -53,14 +65,14 @@ impl Site {
         bus.change(Change::Patch(room(), ensure)).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        Self::serve(bus, store, Arc::new(folder), registry, config, moderation)
+        Self::serve(bus, store, Arc::new(folder), registry, config, (moderation, accounts))
     }
 
     /// Starts another uplink on the same bus and store.
     pub(crate) fn start_beside(&self, config: UplinkConfig) -> Self {
         let (bus, store, folder) =
             (Arc::clone(&self.bus), Arc::clone(&self.store), Arc::clone(&self._folder));
-        Self::serve(bus, store, folder, Registry::new(), config, ModerationConfig::default())
+        Self::serve(bus, store, folder, Registry::new(), config, Default::default())
     }
 
     fn serve(
@@ -69,14 +81,23 @@ impl Site {
         folder: Arc<tempfile::TempDir>,
         registry: Registry,
         config: UplinkConfig,
-        moderation: ModerationConfig,
+        (moderation, accounts): (ModerationConfig, AccountsConfig),
     ) -> Self {
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let metrics = LocalQuotaMetrics::new(&registry).unwrap();
-        let quota = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
+        let quota: Arc<dyn Quota> = Arc::new(LocalQuota::new(&LocalQuotaConfig::default(), metrics));
         let breakers = BreakerMetrics::new(&registry).unwrap();
         let metrics = ModerationMetrics::new(&registry).unwrap();
         let moderator = Arc::new(Moderator::new(moderation, metrics, &breakers).unwrap());
+        let metrics = UplinkMetrics::new(&registry).unwrap();
+        let account_parts = AccountParts {
+            store: Arc::clone(&store),
+            keyring: Arc::clone(&keyring),
+            quota: Arc::clone(&quota),
+            moderator: Arc::clone(&moderator),
+            metrics: metrics.clone(),
+        };
+        let accounts = account_router(account_parts, accounts).unwrap();
         let parts = Parts {
             bus: Arc::clone(&bus),
             store: Arc::clone(&store),
@@ -88,13 +109,13 @@ impl Site {
             tracer: Tracer::default(),
         };
         let guests = guest_router(Arc::clone(&keyring), &config, true);
-        let uplink = Uplink::new(parts, config, UplinkMetrics::new(&registry).unwrap()).unwrap();
+        let uplink = Uplink::new(parts, config, metrics).unwrap();
         let shutdown = CancellationToken::new();
         let (running, stop) = (Arc::clone(&uplink), shutdown.clone());
         tokio::spawn(async move { running.run(stop).await });
         let audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         let gate = AdminGate::new(Arc::clone(&keyring), audit, &registry).unwrap();
-        let routes = router(&uplink).merge(guests).merge(gate.guard(admin_router(&uplink)));
+        let routes = router(&uplink).merge(guests).merge(accounts).merge(gate.guard(admin_router(&uplink)));
         let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let front = Front { metrics: Some(HttpMetrics::new(&registry).unwrap()), ..Front::default() };
@@ -170,6 +191,19 @@ impl Site {
     /// Sends a GET request without a token.
     pub(crate) async fn get_anonymous(&self, path: &str) -> StatusCode {
         self.http.get(self.url(path)).send().await.unwrap().status()
+    }
+
+    /// Returns the JSON of a GET request without a token.
+    pub(crate) async fn get_json(&self, path: &str) -> Value {
+        self.http.get(self.url(path)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Gives the revocations of the bus to the keyring, as the process does after each change.
+    pub(crate) fn follow_revocations(&self) {
+        let settings = self.bus.settings();
+        let revocations = settings.borrow().revocations.clone();
+        let by_user = revocations.by_user.clone();
+        self.keyring.set_revocations(Revocations { by_user, all_before: revocations.all_before });
     }
 
     fn url(&self, path: &str) -> String {

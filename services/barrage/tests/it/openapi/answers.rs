@@ -22,6 +22,8 @@ fn public() -> Vec<Case> {
     let style = json!({ "mode": "top", "color": 255, "size": "large" });
     let chat = json!({ "type": "chat", "id": "c1", "text": "hello", "style": style });
     let like = json!({ "type": "like", "id": "l1", "count": 3 });
+    let login = json!({ "name": "Ann", "password": "correct horse battery" });
+    let session = json!({ "session": "bs-0" });
     let results = json!({ "results": [{ "gateway": "g", "elapsed_ms": 12 }, { "gateway": "h" }] });
     vec![
         ("entry_ask", "/v1/entry?room=demo&purpose=watch", Value::Null),
@@ -31,6 +33,13 @@ fn public() -> Vec<Case> {
         ("uplink_ping", "/v1/ping", Value::Null),
         ("race_report", "/v1/entry/race", results),
         ("guest_create", "/v1/guest", json!({ "name": "Ann" })),
+        ("account_info", "/v1/accounts", Value::Null),
+        ("account_register", "/v1/accounts/register", login.clone()),
+        ("account_register", "/v1/accounts/register", login.clone()),
+        ("account_login", "/v1/accounts/login", login),
+        ("account_me", "/v1/accounts/me", session.clone()),
+        ("account_sessions", "/v1/accounts/sessions", session.clone()),
+        ("account_logout", "/v1/accounts/logout", session),
         ("message_send", "/v1/rooms/demo/messages", chat.clone()),
         ("message_send", "/v1/rooms/demo/messages", chat),
         ("message_send", "/v1/rooms/demo/messages", like),
@@ -115,6 +124,7 @@ fn admin() -> Vec<Case> {
     let near = json!({ "at": soon, "room": "demo", "viewers": 1000, "lasts_secs": 60 });
     let mute = json!({ "user": "u", "secs": 60, "reason": "spam" });
     let lift = json!({ "user": "u" });
+    let emote = json!({ "name": "Kappa", "url": "/e/1.png", "px": [28] });
     let event = json!({ "id": "e1", "event": "shop.card", "class": "gift", "data": { "item": 42 } });
     vec![
         ("fleet_list", "/v1/admin/fleet", Value::Null),
@@ -141,6 +151,12 @@ fn admin() -> Vec<Case> {
         ("room_act", "/v1/admin/rooms/new/actions", json!({ "id": "a1", "action": { "type": "unpin" } })),
         ("room_roles", "/v1/admin/rooms/demo/roles", Value::Null),
         ("room_attributes", "/v1/admin/rooms/demo/attributes", Value::Null),
+        ("emote_import", "/v1/admin/rooms/demo/emotes", json!({ "emotes": [] })),
+        ("emote_put", "/v1/admin/rooms/demo/emotes/e1", emote.clone()),
+        ("emote_put", "/v1/admin/rooms/none/emotes/e1", emote),
+        ("emote_show", "/v1/admin/rooms/demo/emotes", Value::Null),
+        ("emote_remove", "/v1/admin/rooms/demo/emotes/e1", Value::Null),
+        ("emote_remove", "/v1/admin/rooms/demo/emotes/e1", Value::Null),
         ("user_mute", "/v1/admin/rooms/demo/mute", mute.clone()),
         ("user_mute", "/v1/admin/rooms/none/mute", mute.clone()),
         ("user_kick", "/v1/admin/rooms/demo/kick", mute),

@@ -1,5 +1,6 @@
 //! The rules that every engine must keep. Each function gets an empty store of its own.
 
+pub(crate) mod accounts;
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod cut;
