@@ -1,7 +1,7 @@
 //! Client of Barrage in Rust: asks entry, races endpoints, connects, resumes, repairs and sends.
 //!
 //! [`Viewer`] watches a room and delivers one stream of [`Event`]s, in which each message is once and
-//! in order. [`Sender`] posts messages and retries them under the same id. The tests, the load tester
+//! in order. [`Sender`] posts messages and retries them under the same id. [`Accounts`] signs people in. The tests, the load tester
 //! and the probe use this crate, so that they do what a client does. `examples/` has five programs.
 
 mod address;
@@ -32,6 +32,6 @@ pub use event::Event;
 pub use heartbeat::{HeartbeatConfig, Network};
 pub use http::HttpPool;
 pub use ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent, LadderLimits};
-pub use sender::{Sender, UplinkTransport};
+pub use sender::{Accounts, Sender, UplinkTransport};
 pub use source::SourceConfig;
 pub use viewer::{Activity, Viewer};

@@ -11,6 +11,7 @@
     reason = "tests report seeds, figures and skipped parts"
 )]
 
+mod accounts;
 mod actions;
 mod admin_access;
 mod alone;

@@ -1,6 +1,7 @@
 //! Sends posts: short requests over keep-alive connections, retried under the same id. Where the network
 //! alters or blocks them, they go through the tunnel.
 
+mod accounts;
 mod attempt;
 mod moderation;
 mod round;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+pub use self::accounts::Accounts;
 use self::attempt::{Attempt, Request};
 use self::round::{Round, SharedLadder};
 pub use self::transport::UplinkTransport;

@@ -86,8 +86,8 @@ impl AccountControl {
     /// Creates an account and its first session.
     ///
     /// # Errors
-    /// `conflict` when the name, or one that looks like it, is taken; `bad_text` for a name that nobody
-    /// may have.
+    /// `conflict` when the name, or one that looks like it, is taken; `bad_text` for a name that a
+    /// list of moderation refuses.
     pub(super) async fn register(
         &self,
         client: ClientAddr,

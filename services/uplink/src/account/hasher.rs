@@ -23,7 +23,7 @@ pub(super) struct Hasher {
     slots: Arc<Semaphore>,
     waiting: Semaphore,
     wait_max: Duration,
-    /// Hash of a password that nobody has, for names without an account.
+    /// Hash of a random password, which is examined for names without an account.
     decoy: OnceCell<String>,
 }
 
