@@ -70,6 +70,17 @@ test('the types hold in a strict program, and a wrong field is an error', () => 
   assert.throws(() => run(tsc, ...options, 'wrong.ts'), (error) => /tokn/.test(error.stdout));
 });
 
+test('the programs of the guide hold', () => {
+  const guide = readFileSync(join(web, '../docs/guide/embed.md'), 'utf8');
+  const programs = [...guide.matchAll(/^```(tsx?) sdk\n(.*?)^```$/gms)].map(([, kind, code], number) => {
+    writeFileSync(join(project, `guide-${number}.${kind}`), code);
+    return `guide-${number}.${kind}`;
+  });
+  assert.equal(programs.length, 2);
+  const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2022,dom', '--jsx', 'react-jsx', '--types', ''];
+  assert.equal(run(join(web, 'node_modules/.bin/tsc'), ...options, ...programs), '');
+});
+
 test('a package has its licence, its types, and no source of the workspace', () => {
   for (const name of ['client', 'stage', 'react', 'vue']) {
     const files = readdirSync(join(project, 'node_modules/@barrage', name));
