@@ -2,6 +2,7 @@
 // reload asks for it again.
 
 const CALL_MS = 6_000;
+const FILE_MS = 600_000;
 
 /** Why a call has no answer. `message` is the server's own text, in English. */
 export class ApiFailure extends Error {
@@ -34,9 +35,9 @@ export class Api {
     return this.call<T>('GET', path);
   }
 
-  /** Returns an answer as text, such as a file to save. Throws an ApiFailure. */
+  /** Returns an answer as text, such as a file to save, within ten minutes. Throws an ApiFailure. */
   async text(path: string): Promise<string> {
-    const response = await this.#send('GET', path, AbortSignal.timeout(CALL_MS));
+    const response = await this.#send('GET', path, AbortSignal.timeout(FILE_MS));
     return response.text().catch(() => {
       throw new ApiFailure('network', 'network', 'the answer broke off');
     });

@@ -36,11 +36,18 @@ export function readJsonl(text: string): Parsed {
     if (row.trim() === '') continue;
     const recorded = recordOf(row);
     if (recorded && startedAtMs === null && typeof recorded.at_ms === 'number') startedAtMs = recorded.at_ms;
+    // Signals and events are no danmaku, and nothing is wrong with them.
+    if (recorded && isNoDanmaku(recorded.body)) continue;
     const message = recorded && parsed.messages.length < MESSAGES_MAX ? readRecorded(recorded, startedAtMs) : null;
     if (message) parsed.messages.push(message);
     else parsed.skipped += 1;
   }
   return parsed;
+}
+
+function isNoDanmaku(body: unknown): boolean {
+  const read = readBody(body);
+  return read?.type === 'signal' || read?.type === 'event';
 }
 
 /** Returns the object of a line; a bare body counts as a message with the time of that body. */
