@@ -164,6 +164,8 @@ function partOf(piece: Piece): Node | string {
   link.className = 'link';
   link.textContent = piece.text;
   link.href = piece.link;
+  // The layer is hidden from screen readers, so that the keyboard must not reach it.
+  link.tabIndex = -1;
   link.target = '_blank';
   link.rel = 'noopener noreferrer nofollow';
   return link;

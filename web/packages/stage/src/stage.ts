@@ -279,6 +279,7 @@ export class Stage {
     if (!this.#canvas && !document.hidden) this.#frameTime.frame(pageMs(), 2 * FRAME_MS);
     this.#limit();
     if (this.#visible) this.#due(nowMs);
+    else this.#timeline.take(nowMs);
     this.#missed.add(this.#flights.turn(nowMs), nowMs);
     this.#applyMask();
     if (nowMs - this.#writtenMs >= MISSED_WRITE_MS || nowMs < this.#writtenMs) {
