@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { violations } from './axe.mjs';
 import { launch, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Host } from './embed/host.mjs';
@@ -97,6 +98,10 @@ test('what a viewer writes in the element and in DPlayer reaches the others', as
   assert.equal(await page.locator('barrage-room input').inputValue(), '');
   await page.evaluate(() => window.dp.danmaku.send({ text: 'from <b>DPlayer</b>', color: 0xff0000, type: 1 }, () => {}));
   await until('shown everywhere', async () => (await surfaces('from <b>DPlayer</b>')).length === ALL.length);
+});
+
+test('the element breaks no rule of accessibility', async () => {
+  assert.deepEqual(await violations(page, 'barrage-room'), []);
 });
 
 test('the layer has the box of the player, within the element that goes to full screen', async () => {

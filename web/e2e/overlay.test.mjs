@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { violations } from './axe.mjs';
 import { launch, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Server, until } from './server.mjs';
@@ -194,6 +195,7 @@ test('hostile addresses run nothing, and an address without a room is the builde
   const preview = builder.frameLocator('.preview-frame');
   await preview.locator('.overlay[data-mode="both"] .row').first().waitFor();
   await until('the preview shows no badges', async () => (await preview.locator('.badge').count()) === 0);
+  assert.deepEqual(await violations(builder), []);
   await builder.locator('.language').click();
   assert.equal(await builder.locator('h1').textContent(), '直播叠加层');
   assert.deepEqual(faults, []);

@@ -10,7 +10,7 @@ const ROWS_MAX = 150;
 const NEAR_PX = 40;
 
 export class List {
-  readonly root = make('ol', 'list');
+  readonly root = make('div', 'list');
   readonly newer = make('button', 'newer');
   #pending: HTMLElement[] = [];
   #following = true;
@@ -36,7 +36,7 @@ export class List {
 
   /** Adds a sentence of the element itself, or of the platform. */
   say(words: string): void {
-    const row = make('li', 'row note', words);
+    const row = make('div', 'row note', words);
     row.dir = 'auto';
     this.#push(row);
   }
@@ -89,16 +89,16 @@ function rowOf(body: Written, language: Language): HTMLElement {
     case 'chat': {
       const words = make('span', 'words', body.text);
       words.dir = 'auto';
-      return make('li', 'row chat', ...badgesOf(body.role ?? '', body.attrs?.badges ?? []), name, words);
+      return make('div', 'row chat', ...badgesOf(body.role ?? '', body.attrs?.badges ?? []), name, words);
     }
     case 'gift': {
       const times = body.gift.count > 1 ? ` ×${body.gift.count}` : '';
-      return make('li', 'row gift', name, make('span', 'words', `${gave(language, body.gift.name)}${times}`));
+      return make('div', 'row gift', name, make('span', 'words', `${gave(language, body.gift.name)}${times}`));
     }
     case 'super_chat': {
       const words = make('span', 'words', body.text);
       words.dir = 'auto';
-      return make('li', 'row super', name, make('span', 'amount', money(body.amount_minor, body.currency, language)), words);
+      return make('div', 'row super', name, make('span', 'amount', money(body.amount_minor, body.currency, language)), words);
     }
   }
 }

@@ -10,7 +10,7 @@ const CSS = `
 .flight { position: absolute; inset: 0; pointer-events: none; }
 ::slotted(*) { display: block; width: 100%; height: 100%; object-fit: contain; }
 .side { position: relative; display: flex; flex-direction: column; flex: 1 1 44%; min-height: 0; background: var(--barrage-panel); }
-.list { flex: 1; min-height: 0; margin: 0; padding: 8px 10px; overflow-y: auto; overscroll-behavior: contain; list-style: none; scrollbar-width: thin; }
+.list { flex: 1; min-height: 0; margin: 0; padding: 8px 10px; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin; }
 .list:empty::before { content: attr(data-empty); color: var(--barrage-soft); }
 .row { padding: 3px 2px; overflow-wrap: anywhere; }
 .name { font-weight: 600; color: hsl(var(--hue, 210) 60% 76%); margin-inline-end: 6px; }
