@@ -171,11 +171,12 @@ test('a player that is destroyed and an element that is removed leave nothing be
   assert.deepEqual(left, { session: 'ended', after: null, art: false, hls: false });
 });
 
-test('the example of the guide works as it stands, on another origin', async () => {
-  const guide = await readFile(new URL('../../docs/guide/embed.md', import.meta.url), 'utf8');
-  const example = /```html element\n(.*?)```/s.exec(guide)?.[1] ?? '';
+test('the example of the guide and of the README works as it stands, on another origin', async () => {
+  const read = async (path) => /```html element\n(.*?)```/s.exec(await readFile(new URL(`../../${path}`, import.meta.url), 'utf8'))?.[1];
+  const example = await read('README.md');
+  assert.equal(await read('docs/guide/embed.md'), example);
+  assert.equal(await read('README.zh-CN.md'), example);
   assert.ok(example.split('\n').length <= 11, 'ten lines');
-  assert.match(example, /https:\/\/chat\.example/);
   host.page('/guide', example.replaceAll('https://chat.example', server.origin));
   page = await visit('/guide');
   await until('joined', () => page.evaluate(() => document.querySelector('barrage-room').session?.state.kind === 'open'));
