@@ -285,8 +285,8 @@ test('hostile texts, names, rules and options run nothing in the console and at 
   }
 });
 
-test('the console breaks no rule of axe in light, dark and on a phone, in both languages', async () => {
-  for (const options of [{}, { colorScheme: 'dark', locale: 'zh-CN' }, { viewport: { width: 390, height: 844 }, hasTouch: true }]) {
+test('the console breaks no rule of axe, in light, and dark on a phone, in both languages', async () => {
+  for (const options of [{}, { colorScheme: 'dark', locale: 'zh-CN', viewport: { width: 390, height: 844 }, hasTouch: true }]) {
     const page = options.colorScheme || options.viewport ? await visit({ query: '?room=demo', token: tokens.max, ...options }) : moderator;
     await page.waitForSelector('#app:not([hidden])');
     await page.waitForSelector('#chat-list .row');
