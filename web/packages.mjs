@@ -13,6 +13,9 @@ const write = (path, value) => writeFileSync(`${web}${path}`, `${JSON.stringify(
 /** Built before the others, which need their types. */
 const FIRST = ['client', 'stage', 'players'];
 
+/** The core of the client is one file, from which the parts that are loaded later import. */
+const codeSplitting = { groups: [{ name: 'core', test: /client\/src\/join\.ts$/ }] };
+
 /** Returns the packages that are not private, in the order to build. */
 export function published() {
   const all = readdirSync(`${web}packages`).filter((name) => existsSync(`${web}packages/${name}/package.json`));
@@ -46,10 +49,9 @@ async function buildPackage(name) {
       minify: 'oxc',
       lib: { entry: entries, formats: ['es'] },
       rolldownOptions: {
-        // Parts that are loaded later import from the entry, so that the core is one file.
         preserveEntrySignatures: 'allow-extension',
         external: (id) => outside.some((one) => id === one || id.startsWith(`${one}/`)),
-        output: { entryFileNames: '[name].js', chunkFileNames: '[name].js', minify: true },
+        output: { entryFileNames: '[name].js', chunkFileNames: '[name].js', minify: true, codeSplitting },
       },
     },
   });

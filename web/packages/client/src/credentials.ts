@@ -3,7 +3,7 @@
 
 import { Failure } from './failure.ts';
 import type { Guest, GuestOptions } from './guest.ts';
-import { type Host } from './host.ts';
+import type { Host } from './host.ts';
 
 /** Longest wait for the caller's function. */
 const TOKEN_WAIT_MS = 15_000;

@@ -1,10 +1,10 @@
 // Events of a room.
 
-import { type State } from './downlink/states.ts';
-import { type Body, type SuperChat } from './protocol/bodies.ts';
-import { type Hello } from './protocol/frames.ts';
-import { type Poll, type Pulse } from './protocol/pulse.ts';
-import { type RoomSettings } from './protocol/state.ts';
+import type { State } from './downlink/states.ts';
+import type { Body, SuperChat } from './protocol/bodies.ts';
+import type { Hello } from './protocol/frames.ts';
+import type { Poll, Pulse } from './protocol/pulse.ts';
+import type { RoomSettings } from './protocol/state.ts';
 
 /** A message of the room, at its position. */
 export interface RoomMessage {

@@ -1,6 +1,6 @@
 // What this client states about itself to gateways, once per connection. Nothing of it is about the user.
 
-import { type Host } from './host.ts';
+import type { Host } from './host.ts';
 
 /** Version of this client: that of the release. A test compares it with Cargo.toml. */
 export const VERSION = '0.2.0';

@@ -1,7 +1,7 @@
 // A guest: a name, and a token that entry signs for anybody where the server allows guests.
 
 import { claimsOf } from './credentials.ts';
-import { type Host } from './host.ts';
+import type { Host } from './host.ts';
 
 const NAME_KEY = 'barrage.name';
 /** Key of the sign-in of this tab, which a reload keeps. */

@@ -2,14 +2,14 @@
 // notices, losses and the state of the room. It is loaded while the first connection opens.
 
 import { Chain, type Step } from './protocol/chain.ts';
-import { type RoomEvents, type RoomMessage, type RoomView } from './events.ts';
-import { type Host } from './host.ts';
+import type { RoomEvents, RoomMessage, RoomView } from './events.ts';
+import type { Host } from './host.ts';
 import { Merged } from './protocol/merged.ts';
 import { Notices } from './downlink/notices.ts';
 import { readBody } from './protocol/bodies.ts';
 import { readPulse } from './protocol/pulse.ts';
-import { type BatchMessage, type Batch, type ClientFrame, type Hello, type Notice, type ServerFrame } from './protocol/frames.ts';
-import { type Signal } from './protocol/bodies.ts';
+import type { BatchMessage, Batch, ClientFrame, Hello, Notice, ServerFrame } from './protocol/frames.ts';
+import type { Signal } from './protocol/bodies.ts';
 
 /** Longest wait for the answer to a repair. After it the connection starts again and resumes. */
 const REPAIR_WAIT_MS = 5_000;

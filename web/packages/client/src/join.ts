@@ -2,17 +2,17 @@
 
 import { Credentials, type TokenSource } from './credentials.ts';
 import { Connection } from './downlink/connection.ts';
-import { type State } from './downlink/states.ts';
+import type { State } from './downlink/states.ts';
 import { Emitter } from './emitter.ts';
 import { Entry } from './entry/entry.ts';
-import { type RoomBatch, type RoomEvents, type RoomView } from './events.ts';
+import type { RoomBatch, RoomEvents, RoomView } from './events.ts';
 import type { GuestOptions } from './guest.ts';
 import { Heart } from './heartbeat/heart.ts';
 import { Host, type HostOptions } from './host.ts';
 import type { Sink } from './inbox.ts';
 import { Reader } from './reader.ts';
-import { type Acted, type Action, type Call, type Called, type Emote, type History, type HistoryQuery } from './uplink/requests.ts';
-import { type Post, type Refused, type Report, type Reported, type Sent, type Voted } from './uplink/requests.ts';
+import type { Acted, Action, Call, Called, Emote, History, HistoryQuery } from './uplink/requests.ts';
+import type { Post, Refused, Report, Reported, Sent, Voted } from './uplink/requests.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 export interface JoinOptions extends HostOptions {

@@ -1,6 +1,6 @@
 // Batches that wait for a loop over a room. A slow loop loses chat, which is counted; gifts and signals wait.
 
-import { type RoomBatch } from './events.ts';
+import type { RoomBatch } from './events.ts';
 
 /** Batches that wait for one loop. Beyond, the chat of the oldest ones is dropped. */
 const BATCHES_MAX = 256;

@@ -1,10 +1,10 @@
 // A room as one value for frameworks that render values: at most one new snapshot a frame, with the last
 // messages in a bounded ring. The room is joined with the first subscriber and closed with the last.
 
-import { type State } from './downlink/states.ts';
-import { type RoomMessage, type RoomView } from './events.ts';
+import type { State } from './downlink/states.ts';
+import type { RoomMessage, RoomView } from './events.ts';
 import { join, type JoinOptions, type Room } from './join.ts';
-import { type Custom, type Signal, type Written } from './protocol/bodies.ts';
+import type { Custom, Signal, Written } from './protocol/bodies.ts';
 
 /** Messages that a snapshot has, unless the caller wants another number. */
 const MESSAGES_MAX = 200;

@@ -1,6 +1,6 @@
 // A Barrage room in React: `const { messages, state, send } = useRoom({ entry, room })`.
 
-import { type Post, type Room, type Sent } from '@barrage/client';
+import type { Post, Room, Sent } from '@barrage/client';
 import { EMPTY, RoomStore, type Snapshot, type StoreOptions } from '@barrage/client/snapshot';
 import { useMemo, useRef, useSyncExternalStore } from 'react';
 

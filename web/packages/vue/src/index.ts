@@ -1,6 +1,6 @@
 // A Barrage room in Vue: `const { snapshot, send } = useRoom({ entry, room })`.
 
-import { type Post, type Room, type Sent } from '@barrage/client';
+import type { Post, Room, Sent } from '@barrage/client';
 import { EMPTY, RoomStore, type Snapshot, type StoreOptions } from '@barrage/client/snapshot';
 import { onMounted, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 

@@ -1,9 +1,9 @@
 // The time behind the end of a visit: a closed or missing room is checked from time to time, and a viewer
 // who was removed for a while comes back.
 
-import { type Hands } from './hands.ts';
+import type { Hands } from './hands.ts';
 import { isNoRoom } from '../failure.ts';
-import { type Refusal } from '../protocol/frames.ts';
+import type { Refusal } from '../protocol/frames.ts';
 
 const TIMEOUT_MS = 5_000;
 /**

@@ -1,8 +1,8 @@
 // A connection to one gateway over any transport: frames come in, and a few go out.
 
-import { type Heart } from '../heartbeat/heart.ts';
-import { type Host } from '../host.ts';
-import { type ClientFrame, type ServerFrame } from '../protocol/frames.ts';
+import type { Heart } from '../heartbeat/heart.ts';
+import type { Host } from '../host.ts';
+import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 
 /** Downlink transports, best first. */
 export const TRANSPORTS = ['ws', 'sse', 'poll'] as const;

@@ -3,19 +3,19 @@
 // help, the visit ends with a reason. A closed or missing room is checked from time to time.
 
 import type { Absence } from './absence.ts';
-import { type Channel, type Endpoint } from './channel.ts';
-import { type Reason, type State, type Where } from './states.ts';
-import { type Credentials } from '../credentials.ts';
+import type { Channel, Endpoint } from './channel.ts';
+import type { Reason, State, Where } from './states.ts';
+import type { Credentials } from '../credentials.ts';
 import { Dialer } from './dialer.ts';
-import { type Entry } from '../entry/entry.ts';
+import type { Entry } from '../entry/entry.ts';
 import { networkType } from '../facts.ts';
 import { failureOf, isNoRoom } from '../failure.ts';
-import { type Hands, type Next } from './hands.ts';
-import { type Heart } from '../heartbeat/heart.ts';
-import { type Host } from '../host.ts';
+import type { Hands, Next } from './hands.ts';
+import type { Heart } from '../heartbeat/heart.ts';
+import type { Host } from '../host.ts';
 import type * as Later from '../later.ts';
 import type { Moves } from './moves.ts';
-import { type Opening, type Outcome } from './opening.ts';
+import type { Opening, Outcome } from './opening.ts';
 import type { Inbox } from '../inbox.ts';
 import {
   adviceOf,
@@ -97,7 +97,7 @@ export class Connection {
 
   /** Does what `now` does, and asks for another token where the last ones were refused. */
   retry(): void {
-    if (!REFUSED_TOKENS.has(this.#ended?.code ?? '')) return this.now();
+    if (!REFUSED_TOKENS.includes(this.#ended?.code ?? '')) return this.now();
     this.credentials.forgive();
     this.#return();
   }
@@ -294,7 +294,7 @@ export class Connection {
     const first = this.entry.backoff.attempt === 0;
     const delay = this.entry.backoff.next();
     const lost = code === CLOSE_ABNORMAL ? 'lost' : String(code);
-    const refusal = this.#refusal ?? { code: END_CODES.get(code) ?? lost, message: String(code) };
+    const refusal = this.#refusal ?? { code: END_CODES[code] ?? lost, message: String(code) };
     switch (adviceOf(code)) {
       case 'never':
         // The next connect asks for another token.
@@ -342,13 +342,13 @@ export class Connection {
 }
 
 /** Reasons that another token may take away. */
-const REFUSED_TOKENS: ReadonlySet<string> = new Set(['unauthorized', 'token_expired', 'wrong_room']);
+const REFUSED_TOKENS = ['unauthorized', 'token_expired', 'wrong_room'];
 /** Refusal codes for close codes that come without an `error` frame. */
-const END_CODES: ReadonlyMap<number, string> = new Map([
-  [CLOSE_UNAUTHORIZED, 'unauthorized'],
-  [CLOSE_TOKEN_EXPIRED, 'token_expired'],
-  [CLOSE_WRONG_ROOM, 'wrong_room'],
-  [CLOSE_UNKNOWN_ROOM, 'unknown_room'],
-  [CLOSE_ROOM_CLOSED, 'room_closed'],
-  [CLOSE_KICKED, 'kicked'],
-]);
+const END_CODES: Readonly<Record<number, string>> = {
+  [CLOSE_UNAUTHORIZED]: 'unauthorized',
+  [CLOSE_TOKEN_EXPIRED]: 'token_expired',
+  [CLOSE_WRONG_ROOM]: 'wrong_room',
+  [CLOSE_UNKNOWN_ROOM]: 'unknown_room',
+  [CLOSE_ROOM_CLOSED]: 'room_closed',
+  [CLOSE_KICKED]: 'kicked',
+};

@@ -1,8 +1,8 @@
 // Opens channels: WebSockets first, and, from the first failure of one on, as the ladder of transports says.
 
-import { type Dial, type Endpoint, type Join } from './channel.ts';
-import { type Heart } from '../heartbeat/heart.ts';
-import { type Host } from '../host.ts';
+import type { Dial, Endpoint, Join } from './channel.ts';
+import type { Heart } from '../heartbeat/heart.ts';
+import type { Host } from '../host.ts';
 import { Link } from './link.ts';
 import { Opening, type Outcome, type Plan } from './opening.ts';
 import type { Noted, Rungs } from './rungs.ts';

@@ -1,7 +1,7 @@
 // Event stream over `fetch`, for networks that break WebSockets. An `EventSource` could not send the
 // token in a header.
 
-import { type Dial } from './channel.ts';
+import type { Dial } from './channel.ts';
 import { closeOf } from './refusals.ts';
 import { clientFacts } from '../facts.ts';
 import { ANSWER_WAIT_MS, HttpChannel } from './http_channel.ts';

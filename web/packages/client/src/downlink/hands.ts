@@ -1,13 +1,13 @@
 // What the parts of a connection that are loaded later need of it.
 
-import { type Channel } from './channel.ts';
-import { type Reason, type Where } from './states.ts';
-import { type Credentials } from '../credentials.ts';
-import { type Dialer } from './dialer.ts';
-import { type Endpoint } from './channel.ts';
-import { type Entry } from '../entry/entry.ts';
-import { type Host } from '../host.ts';
-import { type Opening, type Outcome } from './opening.ts';
+import type { Channel } from './channel.ts';
+import type { Reason, Where } from './states.ts';
+import type { Credentials } from '../credentials.ts';
+import type { Dialer } from './dialer.ts';
+import type { Endpoint } from './channel.ts';
+import type { Entry } from '../entry/entry.ts';
+import type { Host } from '../host.ts';
+import type { Opening, Outcome } from './opening.ts';
 
 /** An attempt beside the channel that carries. */
 export interface Next {

@@ -1,7 +1,7 @@
 // What the two HTTP transports share: requests with a deadline, repairs and acknowledgements by the
 // poll resource, and one end.
 
-import { type Channel, type Dial, type Transport } from './channel.ts';
+import type { Channel, Dial, Transport } from './channel.ts';
 import { closeOf, refusalOf } from './refusals.ts';
 import { CLOSE_ABNORMAL, readFrame, type Batch, type ClientFrame, type Notice, type Refusal, type ServerFrame } from '../protocol/frames.ts';
 

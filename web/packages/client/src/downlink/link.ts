@@ -1,10 +1,10 @@
 // The WebSocket transport, one WebSocket to one gateway: joins, passes frames on in order, and sends the
 // heartbeats that the keeper asks for. A link calls `closed` once and is not used again.
 
-import { type Channel, type Dial } from './channel.ts';
+import type { Channel, Dial } from './channel.ts';
 import { clientFacts } from '../facts.ts';
 import { Failure } from '../failure.ts';
-import { type Socket } from '../host.ts';
+import type { Socket } from '../host.ts';
 import { CLOSE_ABNORMAL, readFrame, type ClientFrame } from '../protocol/frames.ts';
 
 /** State of a WebSocket that is open, by its standard. */

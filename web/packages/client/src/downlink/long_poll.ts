@@ -1,6 +1,6 @@
 // Long polling, for networks that pass nothing else: one request after the other.
 
-import { type Dial } from './channel.ts';
+import type { Dial } from './channel.ts';
 import { clientFacts } from '../facts.ts';
 import { ANSWER_WAIT_MS, HttpChannel, type Polled } from './http_channel.ts';
 

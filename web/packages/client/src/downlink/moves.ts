@@ -1,9 +1,9 @@
 // Attempts beside the channel that carries: a move to another server, and a better transport.
 
-import { type Hands } from './hands.ts';
-import { type Endpoint } from './channel.ts';
+import type { Hands } from './hands.ts';
+import type { Endpoint } from './channel.ts';
 import { failureOf, isNoRoom } from '../failure.ts';
-import { type Reconnect } from '../protocol/frames.ts';
+import type { Reconnect } from '../protocol/frames.ts';
 
 /** Longest wait before a move, whatever a server asks for. */
 const MOVE_WAIT_MS_MAX = 120_000;

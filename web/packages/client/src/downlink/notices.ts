@@ -1,6 +1,6 @@
 // Notices of one viewer: each is given out once and acknowledged, although the server repeats it.
 
-import { type Notice } from '../protocol/frames.ts';
+import type { Notice } from '../protocol/frames.ts';
 
 /** Acknowledgements wait this long for each other; one frame has at most `ACK_MAX`. */
 const ACK_DELAY_MS = 200;

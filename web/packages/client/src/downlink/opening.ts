@@ -1,6 +1,6 @@
 // Attempts to open a channel, one endpoint after the other, until one has received its hello.
 
-import { type Channel, type ChannelEvents, type Endpoint } from './channel.ts';
+import type { Channel, ChannelEvents, Endpoint } from './channel.ts';
 import { CLOSE_ABNORMAL, CLOSE_PROTOCOL_MIN, type Hello, type Refusal, type ServerFrame } from '../protocol/frames.ts';
 
 /** Endpoints to try, in an order that depends on the failures. */

@@ -5,7 +5,7 @@ import { type Channel, type Dial, type Endpoint, type Transport, TRANSPORTS } fr
 import { EventStream } from './event_stream.ts';
 import { Ladder, type LadderEvent } from '../ladder/ladder.ts';
 import { LongPoll } from './long_poll.ts';
-import { type Plan } from './opening.ts';
+import type { Plan } from './opening.ts';
 import { ladderNow, Round } from '../ladder/round.ts';
 import { Targets } from './targets.ts';
 

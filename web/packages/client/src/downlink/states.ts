@@ -1,6 +1,6 @@
 // States of the connection to a room.
 
-import { type Transport } from './channel.ts';
+import type { Transport } from './channel.ts';
 
 /** Why a state began: a code for programs, and a sentence for a log. */
 export interface Reason {

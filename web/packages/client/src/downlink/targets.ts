@@ -1,6 +1,6 @@
 // Endpoints of one transport, in turn.
 
-import { type Endpoint, type Transport } from './channel.ts';
+import type { Endpoint, Transport } from './channel.ts';
 
 /** Endpoints of one transport that a round tries. */
 const ENDPOINTS_MAX = 2;

@@ -2,7 +2,7 @@
 // order; their part of the client is loaded then.
 
 import { judge, type EntryAnswer, type EntryRefusal, type Verdict } from './answer.ts';
-import { type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 
 /** Longest wait for one entry. */
 const TIMEOUT_MS = 5_000;

@@ -5,7 +5,7 @@ import { ask, type Purpose } from './asking.ts';
 import { Backoff } from '../ladder/backoff.ts';
 import { type Endpoint, type Transport, TRANSPORTS } from '../downlink/channel.ts';
 import { Failure, isNoRoom } from '../failure.ts';
-import { type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import type { EntryAnswer, EntryRefusal } from './answer.ts';
 
 /** Least time for which an answer of entry is used. */

@@ -1,8 +1,8 @@
 // Keeps the last good answer of entry in the browser's storage, so that a page whose entry does not
 // answer still connects. The value is versioned, bounded in size, and belongs to one origin of a page.
 
-import { type EntryAnswer } from './answer.ts';
-import { type Host } from '../host.ts';
+import type { EntryAnswer } from './answer.ts';
+import type { Host } from '../host.ts';
 
 export const KEY = 'barrage.entry';
 export const VERSION = 1;

@@ -2,8 +2,8 @@
 // and the stored answer is used only when every entry has failed.
 
 import { askEntry, withinSilence, type Found, type Purpose } from './asking.ts';
-import { type EntryAnswer, type Verdict } from './answer.ts';
-import { type Host } from '../host.ts';
+import type { EntryAnswer, Verdict } from './answer.ts';
+import type { Host } from '../host.ts';
 import { forRoom, recallAnswer } from './stored.ts';
 import { sources } from './sources.ts';
 

@@ -1,7 +1,7 @@
 // Reads the answer of entry that an earlier visit kept.
 
 import { judge, type EntryAnswer } from './answer.ts';
-import { type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { CHARACTERS_MAX, KEY, VERSION } from './kept.ts';
 
 export interface Kept {

@@ -1,7 +1,7 @@
 // The heartbeat of a room, as its connections see it. Its rules are loaded with the first connection, long
 // before the first ping is due.
 
-import { type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import type { Beating, Keeper, StatedTerms } from './keeper.ts';
 
 export class Heart {

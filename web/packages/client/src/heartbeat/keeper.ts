@@ -2,7 +2,7 @@
 // carries; while it moves to another gateway, the heartbeat follows the one that has received its hello.
 
 import { networkType } from '../facts.ts';
-import { type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { type Action, Heartbeat, type Moment, type Terms } from './heartbeat.ts';
 import { networkKey, NetworkMemory } from './network_limits.ts';
 

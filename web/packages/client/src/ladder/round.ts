@@ -1,7 +1,7 @@
 // One round of attempts over the rungs of a ladder, on a copy. Rounds run beside each other and beside
 // an open connection; the shared ladder learns from a whole round at its end.
 
-import { type Ladder, type LadderAction, type LadderEvent } from './ladder.ts';
+import type { Ladder, LadderAction, LadderEvent } from './ladder.ts';
 
 /** Time of events, in whole milliseconds. */
 export function ladderNow(): number {

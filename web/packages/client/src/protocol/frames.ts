@@ -1,9 +1,9 @@
 // The part of the protocol that this page uses; docs/reference/protocol.md is the contract. The page
 // ignores unknown frame types, body types and fields, so that a newer server does not break it.
 
-import { type ClientFacts } from '../facts.ts';
-import { type Pulse } from './pulse.ts';
-import { type RoomState } from './state.ts';
+import type { ClientFacts } from '../facts.ts';
+import type { Pulse } from './pulse.ts';
+import type { RoomState } from './state.ts';
 
 export type Advice = 'never' | 'backoff' | 'now' | 'named';
 

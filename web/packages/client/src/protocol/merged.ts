@@ -1,6 +1,6 @@
 // The state of the room as its users read it: values without versions, with parsed bodies.
 
-import { type OpenSuperChat, type RoomView } from '../events.ts';
+import type { OpenSuperChat, RoomView } from '../events.ts';
 import { readBody } from './bodies.ts';
 import { readPoll } from './pulse.ts';
 import { merge, type RoomState } from './state.ts';

@@ -1,8 +1,8 @@
 // Measures the uplinks that entry named, and reports their times to entry, which orders later answers by
 // them. No post waits for it.
 
-import { type RacePlan } from '../entry/entry.ts';
-import { type Host } from '../host.ts';
+import type { RacePlan } from '../entry/entry.ts';
+import type { Host } from '../host.ts';
 
 /** Time between two measurements: each fetches the race resource of every uplink. */
 const PERIOD_MS = 600_000;

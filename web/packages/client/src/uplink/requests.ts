@@ -1,7 +1,7 @@
 // What a member of a room can send and ask, and the answers, as values.
 
-import { type Body, type Role, type Style } from '../protocol/bodies.ts';
-import { type Method } from './tunnel.ts';
+import type { Body, Role, Style } from '../protocol/bodies.ts';
+import type { Method } from './tunnel.ts';
 
 /** A limit that held or refused a post: the rule, and its number. */
 export interface Limit {

@@ -1,7 +1,7 @@
 // The uplinks of a room in the order to try: that of entry, corrected by what this client saw and measured.
 
-import { type Entry } from '../entry/entry.ts';
-import { type Host } from '../host.ts';
+import type { Entry } from '../entry/entry.ts';
+import type { Host } from '../host.ts';
 import { UplinkRace } from './race.ts';
 import { UplinkOrder } from './uplink_order.ts';
 

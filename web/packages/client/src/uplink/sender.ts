@@ -1,13 +1,13 @@
 // Sends requests to the uplinks. A retry uses the same message id, so that the server counts it once.
 // Where the network alters or blocks ordinary requests, they go through the tunnel.
 
-import { type Credentials } from '../credentials.ts';
-import { type Host } from '../host.ts';
+import type { Credentials } from '../credentials.ts';
+import type { Host } from '../host.ts';
 import { Backoff } from '../ladder/backoff.ts';
 import { Ladder } from '../ladder/ladder.ts';
 import { Round } from '../ladder/round.ts';
-import { type Refusal } from '../protocol/frames.ts';
-import { type Route } from './route.ts';
+import type { Refusal } from '../protocol/frames.ts';
+import type { Route } from './route.ts';
 import { decodeAnswer, encodeRequest, type Method } from './tunnel.ts';
 
 const TIMEOUT_MS = 8_000;

@@ -1,28 +1,14 @@
 // What a member of a room sends and asks: posts, actions, votes, reports, the history and the emotes. It is
 // loaded with the first of them, because a viewer that only watches needs none.
 
-import { type Credentials } from '../credentials.ts';
-import { type Entry } from '../entry/entry.ts';
-import { type Host } from '../host.ts';
+import type { Credentials } from '../credentials.ts';
+import type { Entry } from '../entry/entry.ts';
+import type { Host } from '../host.ts';
 import { readBody } from '../protocol/bodies.ts';
-import { type PostAnswer, type Refusal } from '../protocol/frames.ts';
+import type { PostAnswer, Refusal } from '../protocol/frames.ts';
 import { Route } from './route.ts';
 import { Sender, type Reply } from './sender.ts';
-import {
-  type Action,
-  type Acted,
-  type Call,
-  type Called,
-  type Emote,
-  type History,
-  type HistoryQuery,
-  type Post,
-  type Refused,
-  type Report,
-  type Reported,
-  type Sent,
-  type Voted,
-} from './requests.ts';
+import type { Action, Acted, Call, Called, Emote, History, HistoryQuery, Post, Refused, Report, Reported, Sent, Voted } from './requests.ts';
 
 /** Emotes of both sets that are read; the server allows 11,000. */
 const EMOTES_MAX = 11_000;
