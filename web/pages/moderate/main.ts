@@ -294,4 +294,7 @@ inLanguage(() => {
 roomField.value = new URLSearchParams(location.search).get('room') ?? '';
 const given = takeToken();
 if (given && roomField.value) void signIn(given, roomField.value);
-else (roomField.value ? field : roomField).focus();
+else {
+  field.value = given;
+  (roomField.value ? field : roomField).focus();
+}

@@ -87,7 +87,8 @@ function openArchive(room: string, token: string | null, fromMs: number): void {
   let sought = fromMs > 0;
   const own = new Archive(room, token, {
     messages: (messages) => {
-      if (session.timeline.add(messages) > 0 && !session.playing) list.replace(session.timeline.latest(session.positionMs, ROWS_MAX));
+      const isStill = !session.playing || session.waiting;
+      if (session.timeline.add(messages) > 0 && isStill) list.replace(session.timeline.latest(session.shownMs, ROWS_MAX));
     },
     changed: () => {
       changed();
@@ -238,7 +239,7 @@ inLanguage(() => {
   translatePage();
   byId('language').textContent = t('language');
   screen.relabel();
-  list.replace(session.timeline.latest(session.positionMs, ROWS_MAX));
+  list.replace(session.timeline.latest(session.shownMs, ROWS_MAX));
   title();
   tell();
 });

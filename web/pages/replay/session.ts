@@ -37,6 +37,11 @@ export class Session {
     return this.#clock.positionMs - this.#shiftMs;
   }
 
+  /** Moment up to which messages were shown. It is before the position while the replay waits. */
+  get shownMs(): number {
+    return this.#head.positionMs;
+  }
+
   /** Whether the viewer wants it to play; it may wait for messages. */
   get playing(): boolean {
     return this.#wanted;

@@ -55,6 +55,7 @@ describe('session', () => {
     expect(session.playing).toBe(true);
     expect(shown).toEqual(['0', '1', '2']);
     expect(session.positionMs).toBeLessThan(3_200);
+    expect(session.shownMs).toBe(3_000);
     timeline.add([message(1_000, 3_000)]);
     edge = Infinity;
     run(2_000, 40);
