@@ -124,8 +124,8 @@ window.embed = {
         const { data, renderedText } = event;
         root.insertAdjacentHTML('beforeend', `<p data-id="${data.msgId}" data-from="${data.userId}"><b style="color:${data.displayColor}">${data.displayName}</b> <span>${renderedText}</span></p>`);
       }
-      if (listener === 'delete-message') root.querySelector(`[data-id="${event.msgId}"]`)?.remove();
-      if (listener === 'delete-messages') for (const row of root.querySelectorAll(event.userId ? `[data-from="${event.userId}"]` : 'p')) row.remove();
+      if (listener === 'delete-message') root.querySelector(`[data-id=${event.msgId}]`)?.remove();
+      if (listener === 'delete-messages') for (const row of root.querySelectorAll(`[data-from=${event.userId}]`)) row.remove();
     });
     streamElements(enter(options), { title: 'chat' });
   },

@@ -92,8 +92,21 @@ test('a widget of StreamElements hears load, messages, deletion of one and of a 
   expect(heard[0]).toMatchObject({ type: 'onWidgetLoad', detail: { fieldData: { color: 'red' } } });
   expect(heard[1]?.detail).toMatchObject({
     listener: 'message',
-    event: { renderedText: '&lt;b&gt;hi&lt;/b&gt;', data: { nick: 'u1', userId: 'u1', displayName: 'Ann', displayColor: '#ff0000', msgId: 'c-1', badges: [{ type: 'moderator' }, { type: 'member', version: '12' }] } },
+    event: { renderedText: '&lt;b&gt;hi&lt;/b&gt;', data: { nick: 'u1', userId: 'u-u1', displayName: 'Ann', displayColor: '#ff0000', msgId: 'm1', badges: [{ type: 'moderator' }, { type: 'member', version: '12' }] } },
   });
-  expect(heard[2]?.detail).toEqual({ listener: 'delete-message', event: { msgId: 'c-1' } });
-  expect(heard[3]?.detail).toEqual({ listener: 'delete-messages', event: { userId: 'u1' } });
+  expect(heard[2]?.detail).toEqual({ listener: 'delete-message', event: { msgId: 'm1' } });
+  expect(heard[3]?.detail).toEqual({ listener: 'delete-messages', event: { userId: 'u-u1' } });
+});
+
+test('ids are names in CSS, and a clear of the room deletes what each writer wrote', () => {
+  const { room, say } = fakeRoom();
+  const target = new EventTarget();
+  const heard: any[] = [];
+  target.addEventListener('onEventReceived', (event) => heard.push((event as CustomEvent).detail));
+  streamElements(room, {}, target);
+  say(chat({ user: '7.a@b:c_' }), chat({ user: 'bo' }), signal('clear'));
+  const ids = heard.filter(({ listener }) => listener === 'message').flatMap(({ event }) => [event.data.msgId, event.data.userId]);
+  expect(ids).toEqual(['m1', 'u-7_2e_a_40_b_3a_c_5f_', 'm2', 'u-bo']);
+  for (const id of ids) expect(id).toMatch(/^[A-Za-z][A-Za-z0-9_-]*$/);
+  expect(heard.filter(({ listener }) => listener === 'delete-messages').map(({ event }) => event.userId)).toEqual(['u-7_2e_a_40_b_3a_c_5f_', 'u-bo']);
 });
