@@ -156,6 +156,17 @@ test('a time-out, its undo, a ban and a purge reach the user and the viewers', a
   await other.context().close();
 });
 
+test('a warning from the card reaches its user alone', async () => {
+  await pick('ann', 'words of ann');
+  await moderator.keyboard.press('u');
+  await moderator.fill('#warn-text', 'no <i>links</i>, please');
+  await moderator.press('#warn-text', 'Enter');
+  await result('Warned ann');
+  await seen(viewer, 'no <i>links</i>, please');
+  assert.ok(!(await moderator.textContent('#chat-list')).includes('no <i>links</i>, please'));
+  await moderator.click('#card-close');
+});
+
 test('slow mode, only moderators and the shield are set and taken back', async () => {
   await moderator.selectOption('#slow-mode', '30');
   await seen(viewer, '30 s');
