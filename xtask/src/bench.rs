@@ -12,6 +12,7 @@ mod site;
 mod slow;
 mod trace;
 mod votes;
+mod web;
 mod wire;
 
 use std::path::PathBuf;
@@ -130,6 +131,8 @@ enum Measured {
         #[arg(long, default_value_t = 15_000)]
         voters: u32,
     },
+    /// Web: frames, main-thread time and overlaps of the danmaku stage beside libraries of npm, in Chromium.
+    Web(web::Plan),
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -157,8 +160,11 @@ struct Against {
 
 /// Builds the programs and runs one bench.
 pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
-    let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     let json = bench.json;
+    if let Measured::Web(plan) = &bench.measured {
+        return web::main(plan, json);
+    }
+    let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     match bench.measured {
         Measured::Fanout { secs, rounds, against } => match against.against {
             Some(other) => fanout::against(build, &other, secs, rounds, json),
@@ -183,6 +189,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         }
         Measured::Trace { secs, rounds, .. } => trace::main(build, secs, rounds, json),
         Measured::Channel(plan) => channel::main(build, &plan, json),
+        Measured::Web(plan) => web::main(&plan, json),
         Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }

@@ -69,7 +69,7 @@ pub(crate) fn browser_tests(which: BrowserTests) -> anyhow::Result<std::process:
 }
 
 /// Installs the page's packages when the folder is absent.
-fn modules() -> anyhow::Result<()> {
+pub(crate) fn modules() -> anyhow::Result<()> {
     if root().join("web/node_modules/.package-lock.json").is_file() {
         return Ok(());
     }
