@@ -1,13 +1,15 @@
-// The example apps for React and Vue, built and driven: they speak to each other over a server of another
-// origin, follow a recall, and leave the room with their component.
+// The SDK where people use it, on a real server of another origin: the example apps for React and Vue, built
+// and driven; a worker with the script tag's file; and a program in Node.js.
 
 import assert from 'node:assert/strict';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { build } from 'vite';
 import { launch, newContext } from './browser.mjs';
 import { Server, until } from './server.mjs';
@@ -28,7 +30,8 @@ before(async () => {
   }
   site = createServer(async (request, response) => {
     const path = new URL(request.url, 'http://site').pathname.replace(/\/$/, '/index.html');
-    const data = await readFile(join(out, path)).catch(() => null);
+    const file = path.startsWith('/sdk/') ? fileURLToPath(new URL(`../dist${path}`, import.meta.url)) : join(out, path);
+    const data = await readFile(file).catch(() => null);
     response.writeHead(data ? 200 : 404, { 'Content-Type': TYPES[extname(path)] ?? 'text/plain' });
     response.end(data);
   });
@@ -70,4 +73,48 @@ test('the examples for React and Vue speak to each other, and follow a recall', 
     await until('the message is gone', async () => (await rows(page)).length === 2);
     assert.deepEqual(page.faults, []);
   }
+});
+
+test('a worker joins with the file of the script tag', async () => {
+  const page = await (await newContext(browser)).newPage();
+  await page.goto(`${site.origin}/react/?entry=${server.origin}`);
+  const heard = await page.evaluate(async (origin) => {
+    const program = `
+      importScripts('${location.origin}/sdk/barrage.js');
+      const room = Barrage.join({ entry: '${origin}', room: 'demo', guest: { name: 'Worker' } });
+      room.on('hello', async () => {
+        const sent = await room.send({ type: 'chat', text: 'from a worker' });
+        const { messages, refusal } = await room.history({ limit: 5 });
+        room.close();
+        postMessage([sent.kind, room.state.kind, refusal === null && messages.length > 0]);
+      });`;
+    const worker = new Worker(URL.createObjectURL(new Blob([program], { type: 'text/javascript' })));
+    return new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = ({ message }) => reject(new Error(message));
+    });
+  }, server.origin);
+  assert.deepEqual(heard, ['broadcast', 'ended', true]);
+  await page.context().close();
+});
+
+test('a program in Node.js without a WebSocket hears and sends by the event stream', async () => {
+  const program = `
+    import { join } from '${new URL('../packages/client/src/index.ts', import.meta.url).pathname}';
+    const room = join({ entry: '${server.origin}', room: 'demo', WebSocket: null, token: () => '${await server.token('bot', 'moderator')}' });
+    const sent = new Promise((resolve) => room.on('hello', () => resolve(room.send({ type: 'chat', text: 'from a program' }))));
+    for await (const { messages } of room) {
+      const own = messages.find(({ body }) => body.type === 'chat' && body.user === room.user);
+      if (!own) continue;
+      console.log((await sent).kind, room.state.transport, room.role, own.body.text);
+      room.close();
+    }`;
+  const entry = join(out, 'program.mjs');
+  await writeFile(entry, program);
+  // Node.js 20 reads no TypeScript: the program is built as its users would.
+  const output = { entryFileNames: 'program.mjs' };
+  const bundle = { ssr: entry, outDir: join(out, 'node'), emptyOutDir: true, rolldownOptions: { output } };
+  await build({ configFile: false, root: out, logLevel: 'warn', build: bundle, ssr: { noExternal: true } });
+  const { stdout } = await promisify(execFile)('node', [join(out, 'node/program.mjs')], { timeout: 30_000 });
+  assert.equal(stdout.trim(), 'broadcast sse moderator from a program');
 });
