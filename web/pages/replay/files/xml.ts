@@ -28,7 +28,7 @@ type Attributes = Map<string, string>;
 /** Reads a file. `prefix` begins the ids, so that those of two files differ. */
 export function readXml(xml: string, prefix = 'f'): Parsed {
   // BililiveRecorder writes prices of super chats in yuan, other writers in thousandths.
-  const isYuan = xml.slice(0, 4_096).includes('BililiveRecorder');
+  const isYuan = /<BililiveRecorder[\s>/]/.test(xml.slice(0, 4_096));
   const parsed: Parsed = { messages: [], skipped: 0 };
   let count = 0;
   for (const { name, attributes, text } of tags(xml, ENTRIES)) {

@@ -43,6 +43,12 @@ describe('XML', () => {
     expect(readXml('<i><d p="1,7,25,255,0,1,aa,1">not json</d></i>')).toEqual({ messages: [], skipped: 1 });
   });
 
+  test('prices are in yuan in the files of one recorder alone', () => {
+    const minor = (head: string) => readXml(`<i>${head}<sc ts="1" user="u" price="30">x</sc></i>`).messages.at(-1)!.paid!.minor;
+    expect(minor('<BililiveRecorder version="2.0.0" />')).toBe(3_000);
+    expect(minor('<d p="1,1,25,1,0,0,a,1">BililiveRecorder</d>')).not.toBe(3_000);
+  });
+
   test('entities, comments and document types have no effect', () => {
     const { messages } = readXml(`<!DOCTYPE i [<!ENTITY x "boom">]><i><!-- <d p="1,1,25,1,0,0,a,1">hidden</d> --><d p="1,1,25,1,0,0,a,1">&x; &#x41;&#0;&#xd800;</d></i>`);
     expect(messages.map(({ text }) => text)).toEqual(['&x; A']);
