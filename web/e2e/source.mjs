@@ -209,3 +209,14 @@ function unframed(bytes) {
   const data = Buffer.from(bytes.subarray(at + 4, end).map((byte, index) => byte ^ mask[index % 4]));
   return { opcode: bytes[0] & 15, text: data.toString(), length: end };
 }
+
+/** Returns the same with different texts: the stage shows equal ones as one danmaku. */
+export function different() {
+  const make = birthday();
+  let made = 0;
+  return () => {
+    made += 1;
+    const one = make();
+    return { ...one, text: `${one.text}${made % 100}` };
+  };
+}

@@ -7,7 +7,7 @@ import { open } from './browser.mjs';
 import { boxes, overlaps, quarters } from './measure.mjs';
 import { rig } from './rig.mjs';
 import { pause, until } from './server.mjs';
-import { Source } from './source.mjs';
+import { different, Source } from './source.mjs';
 
 /** The default display quota of a room. */
 const PER_SECOND = 50;
@@ -38,7 +38,7 @@ async function watch(page, samples) {
 for (const [name, size] of Object.entries(SIZES)) {
   test(`${name}: ${PER_SECOND} a second, no two danmaku overlap, and all quarters of the stage are used`, async (t) => {
     const page = await open(site.browser, site.server, size);
-    const stop = site.server.chat(PER_SECOND);
+    const stop = site.server.chat(PER_SECOND, different());
     await until('the first danmaku has crossed the stage', async () => quarters(await boxes(page))[0] > 0);
     const found = await watch(page, SAMPLES[name]);
     stop();
@@ -78,7 +78,7 @@ test('the scene is not painted while there is a video', async () => {
 test('own danmaku are shown at once in a full room, and long ones fit on the stage', async () => {
   const page = await open(site.browser, site.server, SIZES.desktop);
   site.server.user = 'guest-1';
-  const stop = site.server.chat(PER_SECOND);
+  const stop = site.server.chat(PER_SECOND, different());
   await until('the stage is full', async () => quarters(await boxes(page))[0] > 0);
   for (const mode of ['scroll', 'top', 'bottom']) {
     const text = `${mode} ${'很长的一句话'.repeat(32)}`;

@@ -28,12 +28,14 @@ pub(super) struct Plan {
 /// Measures all engines by turns, and prints the figures.
 pub(super) fn main(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
     modules()?;
-    let (rounds, secs, per_second) = (plan.rounds.to_string(), plan.secs.to_string(), plan.per_second.to_string());
+    let (rounds, secs, per_second) =
+        (plan.rounds.to_string(), plan.secs.to_string(), plan.per_second.to_string());
     note(&format!("{per_second} danmaku a second, {rounds} rounds of {secs} s"));
     let options = ["--rounds", &rounds, "--secs", &secs, "--per-second", &per_second];
     let mut bench = npm(&[&["run", "--silent", "bench", "--"][..], &options].concat())?;
     let output = bench.stderr(Stdio::inherit()).output().context("npm cannot be started")?;
     ensure!(output.status.success(), "npm run bench failed ({})", output.status);
-    let figures: Map<String, Value> = serde_json::from_slice(&output.stdout).context("the bench printed no JSON object")?;
+    let figures: Map<String, Value> =
+        serde_json::from_slice(&output.stdout).context("the bench printed no JSON object")?;
     figures::print(&figures, as_json)
 }
