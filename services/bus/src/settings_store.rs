@@ -96,9 +96,7 @@ impl Settings {
                 refuse_if(is_full, BusError::Refused(ChangeError::PrewarmsFull))
             }
             // A room that does not exist gets neither words nor a queue, so their number is bounded.
-            Change::Review { room, .. }
-            | Change::Words { room, .. }
-            | Change::SuperChats { room, .. } => {
+            Change::Review { room, .. } | Change::Words { room, .. } | Change::SuperChats { room, .. } => {
                 let is_unknown = !self.rooms.contains_key(room);
                 refuse_if(is_unknown, BusError::Refused(ChangeError::UnknownRoom))
             }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use barrage_bus::Bus;
-use barrage_protocol::{FrameVersion, RoomId, UserId};
 use barrage_protocol::facts::NetworkType;
+use barrage_protocol::{FrameVersion, RoomId, UserId};
 use barrage_recorder::Recorder;
 use barrage_token::Role;
 use barrage_trace::Tracer;
@@ -17,7 +17,9 @@ use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
-use crate::room::{BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms, View};
+use crate::room::{
+    BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms, View,
+};
 use crate::viewer::{HeartbeatTerms, NoticeBook};
 
 /// Handles that the parts of one gateway share.

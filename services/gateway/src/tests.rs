@@ -228,7 +228,12 @@ async fn series_with_rooms(rooms: usize) {
     let mut seats = Vec::with_capacity(rooms);
     for n in 0..rooms {
         seats.push(
-            server.context.rooms.seat(&format!("r{n}").parse().unwrap(), View::Everyone, SeatKind::Viewer).await.unwrap(),
+            server
+                .context
+                .rooms
+                .seat(&format!("r{n}").parse().unwrap(), View::Everyone, SeatKind::Viewer)
+                .await
+                .unwrap(),
         );
     }
     publish(&*server.bus, &room(), "g1").await;

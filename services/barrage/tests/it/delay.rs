@@ -69,8 +69,7 @@ async fn history(server: &Server) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_get_the_room_later_and_never_what_was_hidden_meanwhile() {
     let server = start_with(&[("UPLINK__LIMITS__USER_PER_S", "1000")]).await;
-    let (ann, bo) =
-        (server.token("ann", "demo", "viewer").await, server.token("bo", "demo", "viewer").await);
+    let (ann, bo) = (server.token("ann", "demo", "viewer").await, server.token("bo", "demo", "viewer").await);
     let moderator = server.token("mod", "demo", "moderator").await;
     let mut viewer = RawSocket::joined(server.public, "demo").await;
     let mut early = RawSocket::join(server.public, "demo", Some(&moderator), None).await;
@@ -113,10 +112,13 @@ async fn viewers_get_the_room_later_and_never_what_was_hidden_meanwhile() {
     let joined = read_until(&mut joiner, "m3").await;
     assert!(!joined.iter().any(|name| name == "m2" || name == "p1"), "{joined:?}");
     assert!(joined.contains(&"m1".to_owned()), "{joined:?}");
-    for (transport, names) in [("poll", polled(&server).await), ("resume", {
-        let mut late = RawSocket::join(server.public, "demo", None, Some(0)).await;
-        read_until(&mut late, "m3").await
-    })] {
+    for (transport, names) in [
+        ("poll", polled(&server).await),
+        ("resume", {
+            let mut late = RawSocket::join(server.public, "demo", None, Some(0)).await;
+            read_until(&mut late, "m3").await
+        }),
+    ] {
         assert!(names.contains(&"m1".to_owned()), "{transport}: {names:?}");
         assert!(!names.iter().any(|name| name == "m2" || name == "p1"), "{transport}: {names:?}");
     }

@@ -31,7 +31,8 @@ impl Eviction {
 
     /// Closes the connections of a user whose view of a room has changed; they come back at once.
     pub(crate) fn refresh(room: RoomId, user: UserId) -> Self {
-        let refusal = Refusal::new(Code::Refresh, "your rights in this room have changed; reconnect and resume");
+        let refusal =
+            Refusal::new(Code::Refresh, "your rights in this room have changed; reconnect and resume");
         Eviction { room: Some(room), scope: Scope::User(user), refusal }
     }
 

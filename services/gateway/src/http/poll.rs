@@ -61,7 +61,8 @@ pub(super) async fn handle(
     let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
     let _admission = admit::admit(&context, identity.as_ref())?;
     let facts = query.client.as_deref().map(ClientFacts::parse);
-    let seat = context.seat(&room, (user, role), SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
+    let seat =
+        context.seat(&room, (user, role), SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
     if let Some(facts) = &facts {
         context.metrics.clients.joined(Some(facts), context.config.client_versions_max);
     }

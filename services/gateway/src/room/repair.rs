@@ -55,9 +55,10 @@ impl<'a> RepairReader<'a> {
         let topic = Topic::Room(self.room.clone());
         let read = self.log.range(&topic, after, before, limits);
         let timely = tokio::time::timeout(READ_MAX, read).await;
-        let mut range =
-            timely.unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))?;
-        if let Some(room) = delayed {
+        let mut range = timely
+            .unwrap_or_else(|_| Err(BusError::Unavailable("the bus did not answer within 3 s".into())))?;
+        // Also behind the end of a delay: what was hidden under it stays away.
+        if let Some(room) = self.shown {
             room.hides.filter(&mut range.messages);
         }
         Ok(range)

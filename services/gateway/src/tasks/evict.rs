@@ -152,11 +152,11 @@ mod tests {
             steps.push(next);
         }
         let changes: Vec<_> = steps.windows(2).map(|pair| new_views(&pair[0], &pair[1])).collect();
-        let one = |name, is_delay_new| {
-            vec![(room.clone(), NewViews { given: vec![user(name)], is_delay_new })]
-        };
+        let one =
+            |name, is_delay_new| vec![(room.clone(), NewViews { given: vec![user(name)], is_delay_new })];
         let none = Vec::new;
-        let expected = [none(), none(), one("mia", true), none(), one("bo", false), one("mia", false), none()];
+        let expected =
+            [none(), none(), one("mia", true), none(), one("bo", false), one("mia", false), none()];
         assert_eq!(changes, expected);
     }
 

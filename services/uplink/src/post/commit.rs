@@ -1,9 +1,9 @@
 //! The commit: drafts go to the bus, and receipts become answers.
 
 use barrage_bus::{Bus, BusError, Draft, Receipt};
-use barrage_protocol::{Class, Code, RoomId};
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::{Outcome, PostAnswer};
+use barrage_protocol::{Class, Code, RoomId};
 
 use crate::room::{RoomControl, is_super_chat};
 

@@ -98,8 +98,8 @@ mod tests {
     use barrage_token::Rooms;
 
     use super::*;
-    use crate::super_chat_config::SuperChatTiers;
     use crate::post::compose::{Composed, compose};
+    use crate::super_chat_config::SuperChatTiers;
 
     const NOW_MS: u64 = 1_800_000_000_000;
     const OPEN: SpeakRules = SpeakRules {
@@ -161,7 +161,9 @@ mod tests {
 
     fn said(rules: SpeakRules, text: &str) -> Option<String> {
         let post = Post::chat("x".parse().unwrap(), text);
-        let Composed::Content(content) = compose(&post, 200, &SuperChatTiers::default()).unwrap() else { panic!("a chat") };
+        let Composed::Content(content) = compose(&post, 200, &SuperChatTiers::default()).unwrap() else {
+            panic!("a chat")
+        };
         let result = may_say(rules, &content, |word| word == "Kappa", || text.contains(".com"));
         result.err().map(|refusal| refusal.limit.unwrap().rule)
     }

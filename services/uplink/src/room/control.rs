@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use barrage_bus::{
-    Bus, Change, Changed, Draft, EmoteWords, Hidden, RoomPatch, RoomSettings, Settings,
-};
+use barrage_bus::{Bus, Change, Changed, Draft, EmoteWords, Hidden, RoomPatch, RoomSettings, Settings};
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;

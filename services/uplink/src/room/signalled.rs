@@ -53,7 +53,9 @@ impl Signalled {
         let key = (room.clone(), part);
         let Some(steps) = all.get_mut(&key) else { return mark.signalled };
         let mut reached = mark.signalled;
-        while let Some((_, after)) = steps.iter().find(|(before, after)| *before <= reached && *after > reached) {
+        while let Some((_, after)) =
+            steps.iter().find(|(before, after)| *before <= reached && *after > reached)
+        {
             reached = *after;
         }
         // Those up to the mark are noted. The others stay until the note is stored.
@@ -112,7 +114,8 @@ impl RoomControl {
             let reached = self.signalled().reached(room, part, mark);
             (room, part, mend(mark, reached, now_ms))
         });
-        let due: Vec<_> = behind.filter(|(_, _, mend)| *mend != Mend::Wait).take(LOST_PER_SWEEP_MAX).collect();
+        let due: Vec<_> =
+            behind.filter(|(_, _, mend)| *mend != Mend::Wait).take(LOST_PER_SWEEP_MAX).collect();
         for (room, part, mend) in due {
             let mended = match mend {
                 Mend::Note(up_to) => self.note(room, part, up_to).await,

@@ -52,7 +52,9 @@ async fn viewers_have_the_state_after_an_uplink_was_killed_before_its_signal() {
     for round in 0..ROUNDS {
         let other = Arc::new(member(&nats, folder.path(), &format!("other-{round}"), Some(&one)).await);
         let acting: Vec<_> = (0..3)
-            .map(|n| tokio::spawn(change_until_killed(Arc::clone(&other), moderator.clone(), round * 100 + n)))
+            .map(|n| {
+                tokio::spawn(change_until_killed(Arc::clone(&other), moderator.clone(), round * 100 + n))
+            })
             .collect();
         // xorshift: another delay in each round, the same delays in each run.
         random ^= random << 13;
@@ -71,8 +73,10 @@ async fn viewers_have_the_state_after_an_uplink_was_killed_before_its_signal() {
             settings.map(|settings| u64::from(settings.slow_mode_secs))
         };
         // The last change may reach this process a moment after the kill.
-        wait::until_true(EFFECT_MAX, "the stored state", async || known() == Some(stored(&one, &admin).await))
-            .await;
+        wait::until_true(EFFECT_MAX, "the stored state", async || {
+            known() == Some(stored(&one, &admin).await)
+        })
+        .await;
         behind += u64::from(killed.elapsed() > SIGNAL_LATE);
     }
     println!("{behind} of {ROUNDS} kills were between a change and its signal");

@@ -3,7 +3,13 @@ use bytes::Bytes;
 
 use super::*;
 
-fn message(sequence: u64, class: Class, sender: Option<&str>, body: &'static str, at_ms: u64) -> Arc<Message> {
+fn message(
+    sequence: u64,
+    class: Class,
+    sender: Option<&str>,
+    body: &'static str,
+    at_ms: u64,
+) -> Arc<Message> {
     Arc::new(Message {
         room: "demo".parse().unwrap(),
         sequence: Sequence(sequence),
@@ -28,7 +34,8 @@ fn moderators_of_a_room_with_a_delay_have_a_view_of_their_own() {
     let limits = barrage_bus::BusConfig::default();
     let delay = Change::Patch(room.clone(), RoomPatch::ModerationDelay { secs: 3 });
     settings.apply(&delay, &limits, 0).unwrap();
-    let views = [Role::Probe, Role::Viewer, Role::Moderator, Role::Host, Role::Admin].map(|r| view(&settings, r));
+    let views =
+        [Role::Probe, Role::Viewer, Role::Moderator, Role::Host, Role::Admin].map(|r| view(&settings, r));
     assert_eq!(views, [View::Everyone, View::Everyone, View::Staff, View::Staff, View::Staff]);
     let give = Change::Role { room: room.clone(), user: user.clone(), role: RoomRole::Moderator };
     settings.apply(&give, &limits, 0).unwrap();
