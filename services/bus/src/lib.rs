@@ -39,7 +39,7 @@ pub use registry::{
 pub use settings::Settings;
 pub use settings::action::{ACTIONS_PER_ROOM_MAX, ActionLog, ActionRecord, ActionResult};
 pub use settings::attribute::{AttributeChange, RoomAttributes, removed_version};
-pub use settings::change::{Change, Setting};
+pub use settings::change::Change;
 pub use settings::changed::Changed;
 pub use settings::emotes::EmoteWords;
 pub use settings::error::{ChangeError, PREWARMS_MAX};
@@ -52,6 +52,7 @@ pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
 pub use settings::room::{Prewarm, RoomPatch, RoomSettings, Shield};
 pub use settings::sampling::SamplingOverlay;
+pub use settings::setting::Setting;
 pub use settings::signal_mark::{SignalMark, StatePart};
 pub use settings::super_chat::{Hidden, RoomSuperChats, SuperChatChange};
 pub use settings::switch::{SwitchError, SwitchView, Switches};

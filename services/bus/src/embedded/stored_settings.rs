@@ -7,7 +7,8 @@ use super::journal::Journal;
 use super::room_tables::{self, ROOM_TABLES, room_table};
 use super::row;
 use crate::settings::Settings;
-use crate::settings::change::{Setting, SettingKey};
+use crate::settings::change::SettingKey;
+use crate::settings::setting::Setting;
 
 impl Journal {
     /// Returns all settings as they were last stored.

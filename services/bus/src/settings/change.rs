@@ -9,22 +9,18 @@ use barrage_protocol::attribute::AttributeKey;
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::words::WordRule;
 use barrage_protocol::{RoomId, UserId};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::action::{ActionLog, ActionRecord, ActionResult};
-use super::attribute::{AttributeChange, RoomAttributes};
+use super::action::{ActionRecord, ActionResult};
+use super::attribute::AttributeChange;
 use super::emotes::EmoteWords;
 use super::error::ChangeError;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
-use super::review::{ReviewChange, ReviewQueue};
-use super::role::RoomRoles;
+use super::review::ReviewChange;
 use super::room::{RoomPatch, RoomSettings};
-use super::sampling::SamplingOverlay;
-use super::signal_mark::{SignalMark, StatePart};
-use super::super_chat::{RoomSuperChats, SuperChatChange};
-use super::switch::Switches;
-use super::words::RoomWords;
+use super::setting::Setting;
+use super::signal_mark::StatePart;
+use super::super_chat::SuperChatChange;
 
 /// One change of the settings; it names the one value that it changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +143,7 @@ pub enum Change {
     },
     /// Sets one operator switch on all instances; the others stay.
     Switch {
-        /// Name of the switch, one of those that [`Switches::list`] returns.
+        /// Name of the switch, one of those that [`Switches::list`](super::switch::Switches::list) returns.
         name: String,
         /// New value of the switch; one that the switch does not take is refused.
         value: Value,
@@ -189,128 +185,6 @@ pub(crate) enum SettingKey {
     Revocation(Option<UserId>),
 }
 
-/// A value that is stored and changed on its own, as JSON without its kind: the key has the kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Setting {
-    /// Settings of one room; they are never removed.
-    Room(RoomSettings),
-    /// Restrictions of a user in a room.
-    Restrictions(Restrictions),
-    /// Roles of one room, all in one value; they are never removed.
-    Roles(RoomRoles),
-    /// The last actions of one room; they are never removed.
-    Actions(ActionLog),
-    /// Attributes of one room, all in one value; they are never removed.
-    Attributes(RoomAttributes),
-    /// Super chats on top in one room, all in one value; they are never removed.
-    SuperChats(RoomSuperChats),
-    /// Review queue of one room; it is never removed.
-    Reviews(ReviewQueue),
-    /// Words of one room; they are never removed.
-    Words(RoomWords),
-    /// Emotes of the platform or of one room, all in one value.
-    Emotes(EmoteWords),
-    /// Switches of the platform, all in one value.
-    Switches(Switches),
-    /// Sampling of traces, as far as it differs from the configuration.
-    Sampling(SamplingOverlay),
-    /// Tokens minted before this time, in Unix seconds, are refused.
-    RevokedBefore(u64),
-}
-
-impl Setting {
-    pub(super) fn room(&self) -> Option<&RoomSettings> {
-        if let Setting::Room(room) = self { Some(room) } else { None }
-    }
-
-    pub(super) fn restrictions(&self) -> Option<Restrictions> {
-        if let Setting::Restrictions(restrictions) = self { Some(*restrictions) } else { None }
-    }
-
-    fn roles(&self) -> Option<&RoomRoles> {
-        if let Setting::Roles(roles) = self { Some(roles) } else { None }
-    }
-
-    pub(super) fn actions(&self) -> Option<&ActionLog> {
-        if let Setting::Actions(log) = self { Some(log) } else { None }
-    }
-
-    pub(super) fn attributes(&self) -> Option<&RoomAttributes> {
-        if let Setting::Attributes(attributes) = self { Some(attributes) } else { None }
-    }
-
-    pub(super) fn super_chats(&self) -> Option<&RoomSuperChats> {
-        if let Setting::SuperChats(chats) = self { Some(chats) } else { None }
-    }
-
-    pub(super) fn reviews(&self) -> Option<&ReviewQueue> {
-        if let Setting::Reviews(queue) = self { Some(queue) } else { None }
-    }
-
-    pub(super) fn words(&self) -> Option<&RoomWords> {
-        if let Setting::Words(words) = self { Some(words) } else { None }
-    }
-
-    fn emotes(&self) -> Option<&EmoteWords> {
-        if let Setting::Emotes(emotes) = self { Some(emotes) } else { None }
-    }
-
-    pub(super) fn switches(&self) -> Option<Switches> {
-        if let Setting::Switches(switches) = self { Some(switches.clone()) } else { None }
-    }
-
-    pub(super) fn sampling(&self) -> Option<&SamplingOverlay> {
-        if let Setting::Sampling(sampling) = self { Some(sampling) } else { None }
-    }
-
-    /// Returns the value with the note that every change up to a version has its signal.
-    fn signalled(&self, up_to: u64) -> Setting {
-        match self {
-            Setting::Room(room) => Setting::Room(room.clone().signalled(up_to)),
-            Setting::Attributes(attributes) => Setting::Attributes(attributes.signalled(up_to)),
-            Setting::SuperChats(chats) => Setting::SuperChats(chats.signalled(up_to)),
-            other => other.clone(),
-        }
-    }
-
-    /// Returns the part of a room's state that the value is, with the mark of its signals.
-    pub(super) fn signals(&self) -> Option<(StatePart, SignalMark)> {
-        match self {
-            Setting::Room(room) => Some((StatePart::Settings, room.signals)),
-            Setting::Attributes(attributes) => Some((StatePart::Attributes, attributes.signals())),
-            Setting::SuperChats(chats) => Some((StatePart::SuperChats, chats.signals())),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn revoked_before(&self) -> Option<u64> {
-        if let Setting::RevokedBefore(secs) = self { Some(*secs) } else { None }
-    }
-
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string(self).expect("settings are plain data")
-    }
-
-    /// Parses the output of [`Setting::json`] as the kind of value that the key names.
-    pub(crate) fn read(key: &SettingKey, json: &[u8]) -> serde_json::Result<Setting> {
-        Ok(match key {
-            SettingKey::Room(_) => Setting::Room(serde_json::from_slice(json)?),
-            SettingKey::Restriction(..) => Setting::Restrictions(serde_json::from_slice(json)?),
-            SettingKey::Roles(_) => Setting::Roles(serde_json::from_slice(json)?),
-            SettingKey::Actions(_) => Setting::Actions(serde_json::from_slice(json)?),
-            SettingKey::Attributes(_) => Setting::Attributes(serde_json::from_slice(json)?),
-            SettingKey::SuperChats(_) => Setting::SuperChats(serde_json::from_slice(json)?),
-            SettingKey::Reviews(_) => Setting::Reviews(serde_json::from_slice(json)?),
-            SettingKey::Words(_) => Setting::Words(serde_json::from_slice(json)?),
-            SettingKey::Emotes(_) => Setting::Emotes(EmoteWords::new(serde_json::from_slice(json)?)),
-            SettingKey::Switches => Setting::Switches(Switches::read(json)?),
-            SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
-            SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
-        })
-    }
-}
-
 impl Change {
     /// Returns the key of the value that the change is about.
     pub(crate) fn key(&self) -> SettingKey {
@@ -326,8 +200,7 @@ impl Change {
             Change::Attribute { room, .. } | Change::ExpireAttribute { room, .. } => {
                 SettingKey::Attributes(room.clone())
             }
-            Change::SuperChats { room, .. }
-            | Change::Signalled { room, part: StatePart::SuperChats, .. } => {
+            Change::SuperChats { room, .. } | Change::Signalled { room, part: StatePart::SuperChats, .. } => {
                 SettingKey::SuperChats(room.clone())
             }
             Change::Signalled { room, part: StatePart::Settings, .. } => SettingKey::Room(room.clone()),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::settings::changed::Changed;
 use crate::settings::room::{Prewarm, Shield};
+use crate::settings::signal_mark::SignalMark;
 use barrage_protocol::Sequence;
 use barrage_protocol::speak::{SpeakRule, SpeakRules};
 use barrage_protocol::state::PinnedMessage;

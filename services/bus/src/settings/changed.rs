@@ -2,11 +2,11 @@
 
 use super::action::ActionLog;
 use super::attribute::RoomAttributes;
-use super::change::Setting;
 use super::restriction::Restrictions;
 use super::review::ReviewQueue;
 use super::room::RoomSettings;
 use super::sampling::SamplingOverlay;
+use super::setting::Setting;
 use super::signal_mark::StatePart;
 use super::super_chat::RoomSuperChats;
 use super::switch::Switches;

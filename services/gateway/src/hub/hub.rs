@@ -14,8 +14,8 @@ use super::schedule::{Linger, OpenBatch, Plan, Schedule};
 use crate::context::Context;
 use crate::dispatch::Command;
 use crate::room::{
-    BatchTrace, Batcher, Contents, DelayQueue, Delivery, FanOut, Flushed, Heat, HeatLadder, Hide, Room,
-    SharedBatch, View, delay_ms, rounded,
+    BatchTrace, Batcher, Contents, DelayQueue, Delivery, FanOut, Flushed, Heat, HeatLadder, Room,
+    SharedBatch, rounded,
 };
 
 /// Time between two measurements of a room: viewers, heat, books.
@@ -40,22 +40,22 @@ type LastBatch = (Arc<SharedBatch>, Option<Arc<FanOut>>);
 ///
 /// [`Schedule`] and [`Batcher`] decide; the hub carries their decisions out.
 pub(super) struct Hub {
-    batcher: Batcher,
+    pub(super) batcher: Batcher,
     schedule: Schedule,
     linger: Linger,
     heat: HeatLadder,
-    books: HubBooks,
+    pub(super) books: HubBooks,
     topic: Topic,
-    started: Instant,
+    pub(super) started: Instant,
     /// Messages taken since the last measurement, from which the room's heat follows.
     taken: u64,
     measured_at: Instant,
     /// Messages that viewers get later.
-    delayed: DelayQueue,
+    pub(super) delayed: DelayQueue,
     /// Newest batch, while another wave may be sent the same contents.
     last: Option<LastBatch>,
-    room: Arc<Room>,
-    context: Arc<Context>,
+    pub(super) room: Arc<Room>,
+    pub(super) context: Arc<Context>,
 }
 
 impl Hub {
@@ -190,62 +190,7 @@ impl Hub {
         }
     }
 
-    /// Position in the chain after the messages that the hub has, those included that viewers get later.
-    fn taken_to(&self) -> Sequence {
-        self.delayed.position().unwrap_or_else(|| self.batcher.position())
-    }
-
-    /// Takes the next message of the chain: at once, or for later in a room with a delay.
-    fn take_message(&mut self, message: Arc<Message>) {
-        if message.sequence <= self.taken_to() {
-            return;
-        }
-        if self.delayed.is_empty() && !self.room.is_delayed() {
-            return self.push(message);
-        }
-        if let Some(hide) = Hide::of(&message) {
-            self.room.hides.add(hide);
-            // Messages that viewers see already disappear at once. The signal comes again at its place.
-            self.books.took(message.class);
-            self.batcher.push_ahead(Arc::clone(&message), self.started.elapsed());
-        }
-        self.delayed.push(message);
-        self.release_delayed();
-    }
-
-    /// Gives viewers the delayed messages whose time has come, but for those that were hidden meanwhile.
-    fn release_delayed(&mut self) {
-        let delay_ms = self.delay_ms();
-        while let Some(message) = self.delayed.pop_due(delay_ms, unix_ms()) {
-            let mut shown = vec![Arc::clone(&message)];
-            self.room.hides.filter(&mut shown);
-            if shown.is_empty() {
-                self.batcher.pass(message.sequence, self.started.elapsed());
-            } else {
-                self.push(message);
-            }
-        }
-    }
-
-    /// Time until the next delayed message is due; `None` without any.
-    fn delayed_in(&self) -> Option<Duration> {
-        if self.delayed.is_empty() { None } else { self.delayed.due_in(self.delay_ms(), unix_ms()) }
-    }
-
-    /// Delay of the room in milliseconds, by the settings of this moment. Moderators have none.
-    fn delay_ms(&self) -> u64 {
-        match self.room.key.view {
-            View::Everyone => delay_ms(&self.context.bus.settings().borrow(), &self.room.id),
-            View::Staff => 0,
-        }
-    }
-
-    /// Starts at an earlier position with messages that are not due yet.
-    pub(super) fn resume_delayed(&mut self, waiting: Vec<Arc<Message>>) {
-        waiting.into_iter().for_each(|message| self.delayed.push(message));
-    }
-
-    fn push(&mut self, message: Arc<Message>) {
+    pub(super) fn push(&mut self, message: Arc<Message>) {
         if message.sequence <= self.batcher.position() {
             return;
         }

@@ -2,6 +2,7 @@
 //! gives each batch to the shards.
 
 mod books;
+mod delayed;
 mod delayed_start;
 mod event;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]

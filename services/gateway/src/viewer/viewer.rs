@@ -175,11 +175,8 @@ impl Viewer {
             return;
         }
         // Sums, and signals ahead of their place in a room with a delay, move no position.
-        let is_beside = if batch.messages.is_empty() {
-            !batch.pulse.is_empty()
-        } else {
-            batch.previous == batch.sequence
-        };
+        let (is_empty, has_sums) = (batch.messages.is_empty(), !batch.pulse.is_empty());
+        let is_beside = if is_empty { has_sums } else { batch.previous == batch.sequence };
         let is_news = batch.sequence > self.position.get() || is_beside;
         if self.closing.get().is_some() || !is_news {
             return;

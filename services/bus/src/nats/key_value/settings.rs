@@ -16,8 +16,9 @@ use crate::error::BusError;
 use crate::nats::config::NatsConfig;
 use crate::nats::connection::link::{Nack, Pauses, acked};
 use crate::settings::Settings;
-use crate::settings::change::{Change, Setting, SettingKey};
+use crate::settings::change::{Change, SettingKey};
 use crate::settings::changed::Changed;
+use crate::settings::setting::Setting;
 
 /// Maximum number of attempts of a change whose value others change at the same time. Each attempt
 /// waits longer than the one before, and of concurrent attempts one always succeeds.
@@ -185,7 +186,15 @@ impl SettingsView {
                 // the bucket. One that is missing was not read yet, so the known value stays. Restrictions
                 // end by themselves.
                 let Settings {
-                    rooms, roles, actions, attributes, super_chats, reviews, words, revocations, ..
+                    rooms,
+                    roles,
+                    actions,
+                    attributes,
+                    super_chats,
+                    reviews,
+                    words,
+                    revocations,
+                    ..
                 } = std::mem::take(settings);
                 *settings = Settings {
                     rooms,
