@@ -103,7 +103,7 @@ pub(crate) fn recorded(item: &Item, id: MessageId) -> (Kind, Post) {
             (Kind::Gift, Post::Gift { id, gift })
         }
         ItemKind::SuperChat { text, amount_minor, currency } => {
-            let (text, currency) = (text.clone(), (*currency).to_owned());
+            let (text, currency) = (text.clone(), currency.clone());
             (Kind::Gift, Post::SuperChat { id, text, amount_minor: *amount_minor, currency })
         }
     }

@@ -9,9 +9,12 @@
 use quick_xml::escape::unescape;
 use quick_xml::events::BytesStart;
 
+use barrage_protocol::placement::Placement;
+
 use crate::item::{Item, ItemKind, Mode};
 use crate::limits::Limits;
 use crate::number::{scaled, whole};
+use crate::placed;
 use crate::skipped::Skip;
 
 /// Mark in place of bytes that are not UTF-8; no XML file may contain the mark itself.
@@ -80,6 +83,7 @@ struct Fields {
     count: Option<String>,
     price: Option<String>,
     cointype: Option<String>,
+    currency: Option<String>,
     level: Option<String>,
 }
 
@@ -112,6 +116,7 @@ impl Fields {
             "giftcount" | "num" | "count" => &mut self.count,
             "price" => &mut self.price,
             "cointype" => &mut self.cointype,
+            "currency" => &mut self.currency,
             "level" => &mut self.level,
             _ => return None,
         })
@@ -150,9 +155,24 @@ impl Draft {
         Ok(Draft { item, tag, is_named })
     }
 
+    /// Returns the longest text between the tags, in characters.
+    pub(crate) fn text_chars_max(&self, limits: &Limits) -> usize {
+        match self.item.kind {
+            ItemKind::Chat { mode: Mode::Placed(_), .. } => placed::chars_max(limits.text_chars_max),
+            ItemKind::Chat { .. } | ItemKind::Gift { .. } | ItemKind::SuperChat { .. } => {
+                limits.text_chars_max
+            }
+        }
+    }
+
     pub(crate) fn finish(self, text: &str, limits: &Limits) -> Result<Item, Skip> {
         let Draft { mut item, tag, is_named: _ } = self;
         if !tag.has_text() {
+            return Ok(item);
+        }
+        if let ItemKind::Chat { text: kept, mode: mode @ Mode::Placed(_), .. } = &mut item.kind {
+            let (place, said) = placed::read(text)?;
+            (*kept, *mode) = (shown(&said, limits.text_chars_max)?, Mode::Placed(place));
             return Ok(item);
         }
         let clean = shown(text, limits.text_chars_max)?;
@@ -173,7 +193,8 @@ fn danmaku(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
         1 | 2 | 3 | 6 => Mode::Scroll,
         4 => Mode::Bottom,
         5 => Mode::Top,
-        7 => return Err(Skip::Positioned),
+        // The text has the place.
+        7 => Mode::Placed(Placement::at(0, 0, *Placement::DURATION_MS.start())),
         8 => return Err(Skip::Scripted),
         _ => return Err(Skip::UnknownMode),
     };
@@ -205,7 +226,11 @@ fn gift(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
 fn super_chat(fields: &Fields, unit: PriceUnit, limits: &Limits) -> Result<Item, Skip> {
     let price = fields.price.as_deref().ok_or(Skip::MissingField)?;
     let amount_minor = price_minor(price, unit)?;
-    let kind = ItemKind::SuperChat { text: String::new(), amount_minor, currency: "CNY" };
+    let currency = fields.currency.clone().unwrap_or_else(|| "CNY".to_owned());
+    if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err(Skip::BadField);
+    }
+    let kind = ItemKind::SuperChat { text: String::new(), amount_minor, currency };
     timed(fields, limits, kind)
 }
 

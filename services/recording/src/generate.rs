@@ -45,6 +45,8 @@ pub struct Expected {
     pub top: usize,
     /// Danmaku that are fixed at the bottom of the picture.
     pub bottom: usize,
+    /// Danmaku at a position of their own.
+    pub placed: usize,
     /// Gifts and memberships, which the parser returns as one kind.
     pub gifts: usize,
     /// Number of super chats that the parser keeps.
@@ -57,7 +59,7 @@ impl Expected {
     /// Number of items that the parser keeps.
     #[must_use]
     pub fn items(&self) -> usize {
-        self.scroll + self.top + self.bottom + self.gifts + self.super_chats
+        self.scroll + self.top + self.bottom + self.placed + self.gifts + self.super_chats
     }
 }
 

@@ -1,5 +1,7 @@
 //! One item of a recording: a danmaku, a gift or a super chat.
 
+use barrage_protocol::placement::Placement;
+
 /// One entry of a recording that the parser has kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -41,8 +43,8 @@ pub enum ItemKind {
         text: String,
         /// Amount in the smallest unit of the currency.
         amount_minor: u64,
-        /// ISO 4217 code of the currency; the parser returns `CNY` alone.
-        currency: &'static str,
+        /// ISO 4217 code of the currency; `CNY` where a file has none.
+        currency: String,
     },
 }
 
@@ -55,4 +57,6 @@ pub enum Mode {
     Top,
     /// Fixed at the bottom of the picture: mode 4 of the site.
     Bottom,
+    /// At a position of its own: mode 7 of the site. The height of the text is the item's `size_px`.
+    Placed(Placement),
 }

@@ -6,13 +6,16 @@
 //! other than XML's own five. Entries that cannot be parsed are skipped and counted ([`Skipped`]):
 //! old files have many oddities, and one of them must not cost the others.
 
+pub mod convert;
 pub mod demo;
 mod entry;
+pub mod export;
 pub mod generate;
 pub mod item;
 pub mod limits;
 mod number;
 mod parser;
+mod placed;
 pub mod skipped;
 
 use std::io::BufRead;

@@ -58,7 +58,7 @@ struct Open {
     depth: usize,
     /// The parsed tag, or the reason to skip the entry.
     draft: Result<Draft, Skip>,
-    /// Text so far, a little over `text_chars_max` characters at most.
+    /// Text so far, a little over [`Draft::text_chars_max`] characters at most.
     text: String,
 }
 
@@ -151,12 +151,10 @@ impl<'a> Parser<'a> {
 
     fn text(&mut self, text: &str) {
         let Some(open) = &mut self.open else { return };
-        if open.draft.is_err() {
-            return;
-        }
+        let Ok(draft) = &open.draft else { return };
         // White space around the text does not count, so the text may be a little longer here; the
         // exact limit is checked at the end.
-        let chars_max = self.limits.text_chars_max;
+        let chars_max = draft.text_chars_max(self.limits);
         if text.trim().chars().count() > chars_max || open.text.chars().count() > 2 * chars_max {
             open.draft = Err(Skip::TooLong);
             open.text.clear();

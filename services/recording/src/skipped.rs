@@ -38,7 +38,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Mode 7: a drawing, positioned and animated by JSON in its text.
+    /// Mode 7 without a position: its text is not the JSON array that this mode has.
     positioned Positioned "positioned";
     /// Mode 8: the text is a script, which is never run.
     scripted Scripted "scripted";

@@ -1,8 +1,8 @@
 //! Sender and post of each entry of a recording.
 
 use barrage_protocol::UserId;
-use barrage_protocol::post::{Gift, Mode, Post, Size, Style};
-use barrage_recording::{Item, ItemKind, Recording};
+use barrage_protocol::post::Post;
+use barrage_recording::{Item, Recording, convert};
 use barrage_token::{Identity, Role, Rooms};
 use sha2::{Digest, Sha256};
 
@@ -10,8 +10,6 @@ use super::pseudonym;
 
 /// Messages per pseudonym on average, in a recording that does not distinguish senders.
 const MESSAGES_PER_SENDER: usize = 3;
-/// Size in pixels of a normal danmaku in a recording.
-const NORMAL_PX: u32 = 25;
 
 /// Returns the user that posts an entry, one user for each name.
 ///
@@ -45,39 +43,7 @@ pub(super) fn sender(item: &Item, index: usize, recording: &Recording) -> Option
 
 /// Returns the post of an entry; `None` when its id is not valid.
 pub(super) fn post(item: &Item, id: &str) -> Option<Post> {
-    let id = id.parse().ok()?;
-    Some(match &item.kind {
-        ItemKind::Chat { text, mode, color, size_px } => Post::Chat {
-            id,
-            text: text.clone(),
-            reply_to: None,
-            mentions: Vec::new(),
-            style: Style {
-                mode: match mode {
-                    barrage_recording::Mode::Scroll => Mode::Scroll,
-                    barrage_recording::Mode::Top => Mode::Top,
-                    barrage_recording::Mode::Bottom => Mode::Bottom,
-                },
-                color: *color & 0xff_ffff,
-                place: None,
-                size: match size_px {
-                    0..NORMAL_PX => Size::Small,
-                    NORMAL_PX..=30 => Size::Normal,
-                    _ => Size::Large,
-                },
-            },
-        },
-        ItemKind::Gift { name, count, price_minor } => Post::Gift {
-            id,
-            gift: Gift { name: name.clone(), count: *count, price_minor: *price_minor, combo: None },
-        },
-        ItemKind::SuperChat { text, amount_minor, currency } => Post::SuperChat {
-            id,
-            text: text.clone(),
-            amount_minor: *amount_minor,
-            currency: (*currency).to_owned(),
-        },
-    })
+    Some(convert::post(&item.kind, id.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl Element {
                 Mode::Scroll | Mode::Reverse => expected.scroll += 1,
                 Mode::Top => expected.top += 1,
                 Mode::Bottom => expected.bottom += 1,
-                Mode::Positioned => expected.skipped.positioned += 1,
+                Mode::Positioned => expected.placed += 1,
                 Mode::Drawing => expected.skipped.too_long += 1,
             },
             Kind::Gift { .. } | Kind::Guard { .. } => expected.gifts += 1,

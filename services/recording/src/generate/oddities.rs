@@ -23,10 +23,7 @@ const ENTRIES: &[(&[u8], Option<CountSkip>)] = &[
     (b"<gift ts=\"4\" user=\"u\" giftname=\"g\" giftcount=\"-3\"/>", Some(|s| s.bad_field += 1)),
     (b"<d p=\"4,9,25,16777215,0,0,a,1\">mode nine</d>", Some(|s| s.unknown_mode += 1)),
     (b"<d p=\"4,8,25,16777215,0,0,a,1\">function run() { loop() }</d>", Some(|s| s.scripted += 1)),
-    (
-        b"<d p=\"4,7,25,16777215,0,0,a,1\">[\"10\",\"20\",\"0-1\",\"2.5\",\"here\",\"0\",\"0\"]</d>",
-        Some(|s| s.positioned += 1),
-    ),
+    (b"<d p=\"4,7,25,16777215,0,0,a,1\">[\"10\",\"20\",\"0-1\",\"2.5\"]</d>", Some(|s| s.positioned += 1)),
     (b"<d p=\"4,7,25,16777215,0,0,a,1\">[\"10\",\"20\",</d>", Some(|s| s.positioned += 1)),
     (b"<d p=\"4,1,25,16777215,0,0,a,1\">   </d>", Some(|s| s.empty += 1)),
     (b"<d p=\"4,1,25,16777215,0,0,a,1\"/>", Some(|s| s.empty += 1)),

@@ -235,6 +235,8 @@ fn positioned(taken: &HashSet<String>, rng: &mut StdRng) -> String {
         let shape: String = (0..rng.random_range(1..8))
             .map(|_| *['█', '▂', '★', '♪', '　', '花'].choose(rng).unwrap_or(&'★'))
             .collect();
+        // A text of spaces alone would not be kept.
+        let shape = if shape.trim().is_empty() { "★".to_owned() } else { shape };
         let (x, y) = (rng.random_range(0..640), rng.random_range(0..420));
         let (from, to) = (rng.random_range(0..=10), rng.random_range(0..=10));
         let secs = f64::from(rng.random_range(5..60)) / 10.0;

@@ -19,6 +19,7 @@ fn found(recording: &Recording) -> Expected {
             ItemKind::Chat { mode: Mode::Scroll, .. } => found.scroll += 1,
             ItemKind::Chat { mode: Mode::Top, .. } => found.top += 1,
             ItemKind::Chat { mode: Mode::Bottom, .. } => found.bottom += 1,
+            ItemKind::Chat { mode: Mode::Placed(_), .. } => found.placed += 1,
             ItemKind::Gift { .. } => found.gifts += 1,
             ItemKind::SuperChat { .. } => found.super_chats += 1,
         }

@@ -110,6 +110,33 @@ fn entities_are_never_expanded() {
 }
 
 #[test]
+fn external_entities_are_never_read() {
+    for dtd in [
+        r#"<!DOCTYPE i SYSTEM "file:///etc/passwd">"#,
+        r#"<!DOCTYPE i [<!ENTITY x SYSTEM "file:///etc/passwd">]>"#,
+        r#"<!DOCTYPE i [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x.dtd"> %x;]>"#,
+    ] {
+        let file = format!(r#"{dtd}<i><d p="{P}">&x;</d><d p="{P}" user="&x;">a</d><d p="{P}">kept</d></i>"#);
+        let recording = read(&file);
+        assert_eq!(texts(&recording), ["kept"], "{dtd}");
+        assert_eq!(recording.skipped, Skipped { entity: 2, ..Skipped::default() }, "{dtd}");
+    }
+}
+
+#[test]
+fn array_of_a_placed_text_is_bounded_and_its_text_is_checked() {
+    let placed = |array: &str| format!(r#"<d p="1,7,25,1,0,0,a,1">{array}</d>"#);
+    let none = Skipped::default();
+    let array = |text: &str| placed(&format!(r#"[0.1,0.2,"1-1",4,"{text}",0,0]"#));
+    between(&array(&"长".repeat(201)), Skipped { too_long: 1, ..none });
+    between(&array(&"x".repeat(100_000)), Skipped { too_long: 1, ..none });
+    between(&placed(&"[".repeat(100_000)), Skipped { too_long: 1, ..none });
+    between(&array(r"bell \u0007"), Skipped { control_characters: 1, ..none });
+    between(&array(r"turned \u202eover"), Skipped { control_characters: 1, ..none });
+    between(&array("  "), Skipped { empty: 1, ..none });
+}
+
+#[test]
 fn a_file_that_is_cut_off_keeps_earlier_entries() {
     let whole = format!(r#"<i><d p="{P}">a</d><d p="{P}">弹幕</d></i>"#);
     let root = "<i>".len();

@@ -7,4 +7,5 @@ mod generated;
 mod hostile;
 mod real;
 mod recorders;
+mod round_trip;
 mod statistics;

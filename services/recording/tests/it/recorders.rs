@@ -26,7 +26,7 @@ fn blrec_prices_in_thousandths_and_repeats_memberships_as_toasts() {
         <sc ts="5.000" uid="7" user="丁" price="30000" time="60">加油</sc></i>"#,
     );
     let chat = ItemKind::Chat { text: "上面".into(), mode: Mode::Top, color: 255, size_px: 36 };
-    let paid = ItemKind::SuperChat { text: "加油".into(), amount_minor: 3_000, currency: "CNY" };
+    let paid = ItemKind::SuperChat { text: "加油".into(), amount_minor: 3_000, currency: "CNY".into() };
     assert_eq!(
         items,
         [
@@ -56,7 +56,7 @@ fn bililive_recorder_prices_super_chats_in_yuan_and_embeds_a_style_sheet() {
     );
     assert_eq!(items.len(), 4);
     assert_eq!(items[0].sender, "甲");
-    let paid = ItemKind::SuperChat { text: "醒目".into(), amount_minor: 3_000, currency: "CNY" };
+    let paid = ItemKind::SuperChat { text: "醒目".into(), amount_minor: 3_000, currency: "CNY".into() };
     assert_eq!(items[1].kind, paid);
     assert_eq!(items[2], gift(9_500, "乙", "小花花", 2, 0));
     assert_eq!(items[3], gift(10_000, "丙", "总督", 1, 1_999_800));
