@@ -33,6 +33,7 @@ pub const ROUTES: &[&str] = &[
     "/v1/rooms/{room}/emotes",
     "/v1/rooms/{room}/attributes",
     "/v1/rooms/{room}/attributes/{key}",
+    "/v1/rooms/{room}/dplayer/v3/",
     "/v1/rooms/{room}/history",
     "/v1/rooms/{room}/messages",
     "/v1/rooms/{room}/packages",

@@ -174,7 +174,18 @@ fn responses(operation: &Operation, refusal: &Value, schemas: &mut Schemas) -> V
         if !matches!(answer.body, Body::Empty) {
             described["content"] = content(answer.body, |of| schemas.answer(of));
         }
-        responses.insert(answer.status.to_string(), described);
+        match responses.get_mut(&answer.status.to_string()) {
+            // Several media types of one status.
+            Some(known) => {
+                let more = described["content"].as_object_mut().map(std::mem::take).unwrap_or_default();
+                if let Some(content) = known["content"].as_object_mut() {
+                    content.extend(more);
+                }
+            }
+            None => {
+                responses.insert(answer.status.to_string(), described);
+            }
+        }
     }
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in operation.all_codes() {

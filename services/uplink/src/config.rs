@@ -66,6 +66,9 @@ barrage_part::part! {
         /// Memory for all such answers that are read or written, in bytes; at least `answer_bytes_max`.
         /// Beyond, a request waits for a second and is then refused as `overloaded`.
         answers_bytes_total_max: usize = 32 * 1024 * 1024, between(4_096, 16 << 30);
+        /// Exports of histories that are written at the same time; a further one is refused as `overloaded`.
+        /// Each holds a page of 200 messages, some 100 KB.
+        exports_max: usize = 8, between(1, 1_024);
         /// Rooms that a broadcast publishes to at the same time. Enough to share the commits of the log,
         /// few enough to leave its queue to posts.
         broadcast_rooms_at_once: usize = 256, between(1, 65_536);

@@ -16,6 +16,7 @@ use barrage_recorder::Recorder;
 use barrage_store::{AuditRecord, Store};
 use barrage_token::{Identity, Keyring};
 use barrage_trace::Tracer;
+use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +73,8 @@ pub struct Uplink {
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
     pub(crate) tracer: Tracer,
+    /// One permit for each export that may be written at the same time.
+    pub(crate) exports: Arc<Semaphore>,
     moderator: Arc<Moderator>,
     ledger: Ledger,
     control: RoomControl,
@@ -143,6 +146,7 @@ impl Uplink {
             audit: Arc::clone(&audit),
         });
         Ok(Arc::new(Uplink {
+            exports: Arc::new(Semaphore::new(config.exports_max)),
             actions,
             polls,
             reviews,

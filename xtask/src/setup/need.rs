@@ -104,6 +104,9 @@ pub(crate) const NEEDS: &[Need] = &[
         Source::Npm("@grafana/schema@11.6.0"),
     ),
     Need::new("web/node_modules", "packages of the page's build", Source::NpmFolder("web")),
+    // danmaku2ass itself is in no registry; this is its port, with the same reader of files.
+    Need::new("biliass", "reads exported XML in a test", Source::PypiImports(&["biliass==2.5.*"])),
+    Need::new("ffmpeg", "renders exported subtitles in a test (with libass)", Source::Debian("ffmpeg")),
     // Unmodified libraries of others, which are the clients in tests of the IRC gateway.
     Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
     Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),

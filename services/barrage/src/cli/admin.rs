@@ -32,7 +32,7 @@ pub(crate) use poll::PollCommand;
 pub(crate) use prewarm::PrewarmCommand;
 pub(crate) use recorder::RecorderCommand;
 pub(crate) use review::{FallbackWord, ReviewCommand};
-pub(crate) use room::{EventClassArgument, OnOff, RoomCommand};
+pub(crate) use room::{EventClassArgument, ExportFormatArgument, OnOff, RoomCommand};
 pub(crate) use switch::SwitchCommand;
 pub(crate) use trace::TraceCommand;
 pub(crate) use user::{UserCommand, UserInRoom};

@@ -17,6 +17,9 @@ const TOKEN_SECS: u64 = 60;
 /// Timeout of one request to the admin API.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Timeout of an answer that is copied: the file of a day, over a slow line.
+const COPY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// Variable that holds a token, so that no command line shows it.
 const TOKEN_VARIABLE: &str = "BARRAGE_ADMIN_TOKEN";
 
@@ -81,6 +84,20 @@ impl AdminApi {
             ),
             _ => Answer::Text(text),
         })
+    }
+
+    /// Sends a request and copies the answer as it arrives, in any time. An answer that is cut off is an
+    /// error.
+    pub(crate) async fn copy(&self, request: &Request, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+        let method = request.method.parse().context("the method of an operation")?;
+        let sent = self.http.request(method, format!("{}{}", self.url, request.path)).timeout(COPY_TIMEOUT);
+        let mut response = self.answer(sent).await?;
+        while let Some(bytes) =
+            response.chunk().await.with_context(|| format!("the answer of {}", self.url))?
+        {
+            out.write_all(&bytes).context("standard output")?;
+        }
+        out.flush().context("standard output")
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, AdminError> {

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::answer_memory::AnswerMemory;
 use super::caller::caller;
+use super::export::{self, ExportFormat, Part};
 use crate::room::{in_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 
@@ -57,6 +58,9 @@ pub(super) struct HistoryQuery {
     /// Messages of a page, 1 to 1,000; 100 when absent.
     #[schemars(range(min = 1, max = 1_000))]
     limit: Option<usize>,
+    /// Format of a file with the whole stream, or with the range of offsets; goes with no position and no
+    /// `limit`. Without it: a page as JSON.
+    format: Option<ExportFormat>,
 }
 
 /// The part of the history that a query asks for.
@@ -115,6 +119,16 @@ async fn answer(
     let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = parse_room_id(room)?;
     let caller = authorize(uplink, &room, headers)?;
+    if let Some(format) = query.format {
+        if tunnel.is_some() {
+            return Err(ApiError::new(Code::BadRequest, "format: the tunnel has no room for an export"));
+        }
+        let HistoryQuery { after: None, before: None, limit: None, from_ms, to_ms, .. } = query else {
+            return Err(ApiError::new(Code::BadRequest, "format: goes with `from_ms` and `to_ms` alone"));
+        };
+        let part = Part::of(from_ms, to_ms, shown_to_ms(uplink, &room, caller.as_ref()))?;
+        return export::answer(uplink, &room, format, part).await;
+    }
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
         return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
@@ -167,13 +181,19 @@ async fn read(
     limit: usize,
 ) -> Result<History, ApiError> {
     let mut history = read_stored(&*uplink.store, room, span, limit).await?;
+    show_to(&mut history, span, shown_to_ms(uplink, room, caller));
+    Ok(history)
+}
+
+/// Returns the time up to which the caller sees messages in a room with a delay; the end of time for
+/// moderators, and in other rooms.
+pub(super) fn shown_to_ms(uplink: &Uplink, room: &RoomId, caller: Option<&Identity>) -> u64 {
     let settings = uplink.bus.settings().borrow().clone();
     let delay_ms = settings.rooms.get(room).map_or(0, |room| u64::from(room.moderation_delay_secs) * 1_000);
     if delay_ms > 0 && caller.is_none_or(|by| by.role < Role::Moderator) {
-        let shown_to_ms = barrage_clock::unix_ms().saturating_sub(delay_ms + ARCHIVE_SLACK_MS);
-        show_to(&mut history, span, shown_to_ms);
+        return barrage_clock::unix_ms().saturating_sub(delay_ms + ARCHIVE_SLACK_MS);
     }
-    Ok(history)
+    u64::MAX
 }
 
 /// Removes the messages that were accepted after a time. They are the newest: no page follows behind them.

@@ -13,10 +13,15 @@ use barrage_protocol::review::{
 };
 use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
-use super::{attributes, guest, history, offered};
+use super::{attributes, dplayer, export, guest, history, offered};
 use crate::{account, admin};
 
 const BINARY: &str = "application/octet-stream";
+const JSON_LINES: &str = "application/jsonl";
+
+const DPLAYER: &str = "/v1/rooms/{room}/dplayer/v3/";
+/// Statuses of refusals, which DPlayer gets in its own form.
+const REFUSED: [u16; 11] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
 
 /// Codes by which an uplink refuses a post.
 const POST_CODES: &[Code] = &[
@@ -81,7 +86,40 @@ pub fn operations() -> Vec<Operation> {
     );
     all.push(offered.answers::<offered::OfferedRooms>(200, "The busiest rooms at this uplink."));
     all.extend(reviewing());
+    all.extend(dplayer());
+    all.push(
+        Operation::admin(
+            Server::Uplink,
+            "room_export",
+            Get,
+            "/v1/admin/rooms/{room}/export",
+            "Exports the stream of a room as one file.",
+        )
+        .query::<export::ExportQuery>()
+        .answer(200, "The file: XML.", Body::Media("application/xml"))
+        .answer(200, "The file: ASS.", Body::Media("text/x-ssa"))
+        .answer(200, "The file: JSON Lines.", Body::Media(JSON_LINES))
+        .refuses(&[Code::UnknownRoom]),
+    );
     all
+}
+
+/// Describes DPlayer's back end, whose refusals have DPlayer's form.
+fn dplayer() -> Vec<Operation> {
+    let read = Operation::new("dplayer_read", Get, DPLAYER, "Reads a room's danmaku in DPlayer's form.")
+        .by(Server::Uplink, Access::Viewer)
+        .query::<dplayer::DplayerQuery>()
+        .answers::<dplayer::DplayerAnswer>(200, "The newest danmaku, oldest first, escaped for HTML.");
+    let send = Operation::new("dplayer_send", Post, DPLAYER, "Sends a danmaku as DPlayer does.")
+        .by(Server::Uplink, Access::Open)
+        .body::<dplayer::DplayerPost>()
+        .answers::<dplayer::DplayerPosted>(200, "The danmaku is durable.");
+    let with_refusals = |operation: Operation| {
+        REFUSED.iter().fold(operation, |operation, status| {
+            operation.answers::<dplayer::DplayerRefusal>(*status, "A refusal in DPlayer's form.")
+        })
+    };
+    vec![with_refusals(read), with_refusals(send)]
 }
 
 fn polls() -> Vec<Operation> {
@@ -250,6 +288,9 @@ fn public() -> Vec<Operation> {
             .by(Server::Uplink, Access::Viewer)
             .query::<history::HistoryQuery>()
             .answers::<HistoryPage>(200, "A page of messages, oldest first.")
+            .answer(200, "With `format`: a file with the room's stream.", Body::Media("application/xml"))
+            .answer(200, "With `format`: a file with the room's stream.", Body::Media("text/x-ssa"))
+            .answer(200, "With `format`: a file with the room's stream.", Body::Media(JSON_LINES))
             .refuses(&[Code::UnknownRoom, Code::Kicked]),
         Operation::new("tunnel_send", Post, "/v1/tunnel", "Answers several requests inside one binary body.")
             .by(Server::Uplink, Access::Open)

@@ -10,7 +10,9 @@ use http::{HeaderName, StatusCode, header};
 use super::actions;
 use super::answer_memory::AnswerMemory;
 use super::attributes;
+use super::dplayer;
 use super::emotes;
+use super::export;
 use super::history::{self, HistoryState};
 use super::offered;
 use super::polls;
@@ -21,7 +23,8 @@ use super::words;
 use crate::admin;
 use crate::uplink::Uplink;
 
-/// Returns the public routes: messages, packages, actions, roles, polls, emotes, attributes, history, the tunnel and the ping.
+/// Returns the public routes: messages, packages, actions, roles, polls, emotes, attributes, history, DPlayer's,
+/// the tunnel and the ping.
 pub fn router(uplink: &Arc<Uplink>) -> Router {
     let config = &uplink.config;
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
@@ -45,7 +48,12 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
             get(attributes::read).put(attributes::put).delete(attributes::delete),
         )
         .with_state(Arc::clone(uplink))
-        .merge(Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history));
+        .merge(
+            Router::new()
+                .route("/v1/rooms/{room}/history", get(history::handle))
+                .route("/v1/rooms/{room}/dplayer/v3/", get(dplayer::read).post(dplayer::send))
+                .with_state(history),
+        );
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
     let tunnel = Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel));
     // The words of a room may be larger than a body in the tunnel.
@@ -73,6 +81,7 @@ pub fn admin_router(uplink: &Arc<Uplink>) -> AdminRoutes {
         .route("/v1/admin/rooms/{room}/reviews/{review}", post(reviews::decide))
         .route("/v1/admin/rooms/{room}/words", get(words::show).put(words::put))
         .route("/v1/admin/rooms/{room}/words/test", post(words::test))
+        .route("/v1/admin/rooms/{room}/export", get(export::of_room))
         .with_state(Arc::clone(uplink));
     admin::routes(uplink.admin_context()).merge(offered).merge(AdminRoutes::new(reviewing))
 }

@@ -34,6 +34,21 @@ pub(crate) enum RoomCommand {
         #[arg(long, value_name = "TIME", value_parser = rfc3339)]
         stream_started: Option<OffsetDateTime>,
     },
+    /// Print the stream of a room as one file: `barrage room export R --format xml > R.xml`.
+    Export {
+        /// Room whose stream is written.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+        /// Format of the file.
+        #[arg(long, value_enum, default_value = "xml")]
+        format: ExportFormatArgument,
+        /// First offset into the stream, in milliseconds.
+        #[arg(long, value_name = "MS")]
+        from_ms: Option<u64>,
+        /// Offset at which the export ends, in milliseconds.
+        #[arg(long, value_name = "MS")]
+        to_ms: Option<u64>,
+    },
     /// List the roles that a room gave.
     Roles {
         /// Room whose roles are listed.
@@ -103,6 +118,17 @@ pub(crate) enum RoomCommand {
         #[arg(long, value_name = "JSON", value_parser = json, default_value = "null")]
         data: Value,
     },
+}
+
+/// Format of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormatArgument {
+    /// Bilibili's XML, which `barrage up --replay` plays again.
+    Xml,
+    /// ASS subtitles for video players.
+    Ass,
+    /// JSON Lines with all fields.
+    Jsonl,
 }
 
 /// Class of a custom event.

@@ -19,6 +19,8 @@ pub(crate) struct Call {
     pub(crate) gateway: Option<String>,
     /// Part of the answer that is printed; `None` for the whole.
     pub(crate) view: Option<View>,
+    /// Whether the answer is a file of any length, which is copied to standard output as it arrives.
+    pub(crate) is_file: bool,
 }
 
 /// Part of an answer: the rows of a list whose field has a value.
@@ -36,7 +38,15 @@ pub(crate) struct View {
 
 impl Call {
     pub(super) fn new(operation: &'static str) -> Call {
-        Call { operation, path: Vec::new(), query: Vec::new(), body: None, gateway: None, view: None }
+        Call {
+            operation,
+            path: Vec::new(),
+            query: Vec::new(),
+            body: None,
+            gateway: None,
+            view: None,
+            is_file: false,
+        }
     }
 
     pub(super) fn path(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Call {

@@ -30,6 +30,11 @@ pub(crate) fn main<C: Subcommand + Verb>(config: &Config, noun: &NounArguments<C
         if noun.result.dry_run {
             return dry_run(&first, &call, noun.result.output).await;
         }
+        if call.is_file {
+            let operation = operation(&call)?;
+            let api = destination::find(&first, operation.server, call.gateway.as_deref()).await?;
+            return api.copy(&request::request(&call, &operation)?, &mut std::io::stdout().lock()).await;
+        }
         match send(&first, &call).await? {
             Answer::Json(answer) => print(&call, noun.result.output, &answer),
             Answer::Text(text) => print_text(&text),

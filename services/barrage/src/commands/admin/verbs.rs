@@ -6,9 +6,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::call::Call;
 use crate::cli::admin::{
-    AuditCommand, EmoteCommand, EventClassArgument, FallbackWord, FleetCommand, GatewayCommand,
-    MessageCommand, OnOff, PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand, RoomCommand,
-    SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
+    AuditCommand, EmoteCommand, EventClassArgument, ExportFormatArgument, FallbackWord, FleetCommand,
+    GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand,
+    RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
 };
 
 /// Returns the call that shows the settings of one room.
@@ -43,6 +43,15 @@ impl Verb for RoomCommand {
                     ),
                 ];
                 of("room_set", room).body(present(fields))
+            }
+            RoomCommand::Export { room, format, from_ms, to_ms } => {
+                let format = match format {
+                    ExportFormatArgument::Xml => "xml",
+                    ExportFormatArgument::Ass => "ass",
+                    ExportFormatArgument::Jsonl => "jsonl",
+                };
+                let call = of("room_export", room).query("format", Some(format));
+                Call { is_file: true, ..call.query("from_ms", *from_ms).query("to_ms", *to_ms) }
             }
             RoomCommand::Roles { room } => of("room_roles", room),
             RoomCommand::Attributes { room } => of("room_attributes", room),

@@ -14,8 +14,8 @@ use crate::support::start;
 type Case = (&'static str, &'static str, Value);
 
 /// Operations whose answer is no single JSON document, and which other tests exercise.
-const OTHERS: [&str; 6] =
-    ["room_watch", "room_stream", "room_tail", "tunnel_send", "openapi_show", "entry_probe"];
+const OTHERS: [&str; 7] =
+    ["dplayer_send", "room_watch", "room_stream", "room_tail", "tunnel_send", "openapi_show", "entry_probe"];
 
 fn public() -> Vec<Case> {
     let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 2, "combo": 1 } });
@@ -47,6 +47,10 @@ fn public() -> Vec<Case> {
         ("package_send", "/v1/rooms/demo/packages", json!({ "messages": [gift] })),
         ("history_list", "/v1/rooms/demo/history?limit=1", Value::Null),
         ("history_list", "/v1/rooms/demo/history?limit=0", Value::Null),
+        ("history_list", "/v1/rooms/demo/history?format=xml", Value::Null),
+        ("history_list", "/v1/rooms/demo/history?format=ass&limit=1", Value::Null),
+        ("dplayer_read", "/v1/rooms/demo/dplayer/v3/?id=demo&max=10", Value::Null),
+        ("dplayer_read", "/v1/rooms/none/dplayer/v3/?id=none", Value::Null),
         ("room_poll", "/v1/rooms/demo/poll", Value::Null),
         ("room_poll", "/v1/rooms/demo/poll?after=0", Value::Null),
     ]
@@ -203,6 +207,8 @@ fn admin() -> Vec<Case> {
         ("gateway_drain", "/v1/admin/drain", json!({ "within_secs": 60 })),
         ("gateway_show", "/v1/admin/drain", Value::Null),
         ("gateway_undrain", "/v1/admin/drain", Value::Null),
+        ("room_export", "/v1/admin/rooms/demo/export?format=jsonl", Value::Null),
+        ("room_export", "/v1/admin/rooms/demo/export?format=pdf", Value::Null),
         ("room_close", "/v1/admin/rooms/new/close", Value::Null),
         ("health_show", "/healthz", Value::Null),
         ("ready_show", "/readyz", Value::Null),

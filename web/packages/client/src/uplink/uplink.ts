@@ -130,11 +130,17 @@ function refused({ code, message, retry_after_ms, limit }: Refusal): Refused {
   return { kind: 'refused', code, message, ...known('waitMs', retry_after_ms), ...(limit ? { limit } : {}) };
 }
 
-/** Returns a random message id. Works without a secure context, unlike `crypto.randomUUID`. */
+/** Digits of message ids, 5 bits each. */
+const ID_DIGITS = '0123456789abcdefghijklmnopqrstuv';
+
+/**
+ * Returns a random message id of 40 bits. Ids are unique within one sender and room, so that more would be
+ * bytes on the wire to every viewer alone. Works without a secure context, unlike `crypto.randomUUID`.
+ */
 export function messageId(): string {
-  const bytes = new Uint8Array(12);
+  const bytes = new Uint8Array(8);
   // A mini program has no `crypto`: ids need to be unique within one sender and room alone.
   if (globalThis.crypto) crypto.getRandomValues(bytes);
   else bytes.forEach((_, index) => (bytes[index] = Math.random() * 256));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(bytes, (byte) => ID_DIGITS[byte & 31]).join('');
 }
