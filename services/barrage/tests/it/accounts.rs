@@ -24,12 +24,11 @@ async fn demo_has_accounts_whose_sessions_survive_a_kill() {
         data_dir: Some(folder.path().join("data")),
         ..ServerOptions::default()
     };
-    let server = Server::start(BINARY, options.clone()).await;
+    let mut server = Server::start(BINARY, options.clone()).await;
     let info = accounts(&server).info().await.unwrap();
     assert!(info.enabled && info.registration, "{info:?}");
     let made = accounts(&server).register(&request("Ann")).await.unwrap();
-    server.kill_by_id();
-    drop(server);
+    server.kill().await;
     let server = Server::start(BINARY, options).await;
     let me = MeRequest { session: made.session.clone().unwrap(), avatar: None };
     let me = accounts(&server).me(&me).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use barrage_bus::{Change, ReviewChange, ReviewItem, Verdict};
+use barrage_bus::{Change, ReviewChange, ReviewItem, RoomPatch, Verdict};
 use barrage_protocol::review::{Review, ReviewDecision, ReviewKind};
 use barrage_protocol::{MessageId, Sequence};
 use barrage_store::AuditRecord;
@@ -72,6 +72,8 @@ async fn start(receiver: &Receiver) -> Site {
         config.endpoints[0].events = vec!["review.*".into()];
     })
     .await;
+    let ensure = RoomPatch::Ensure { title: "Demo".into() };
+    site.bus.change(Change::Patch("demo".parse().unwrap(), ensure)).await.unwrap();
     wait::until_true(PATIENCE, "the first positions", async || {
         let deliveries = site.store.deliveries();
         let review = deliveries.mark(NAME, PARTITION).await.unwrap();
