@@ -197,4 +197,21 @@ mod tests {
         assert_eq!(ids(&made), ["a/1-2", "a/3-4", "a/5-5"]);
         assert!(made.events.iter().all(|event| event.body.len() < 20_000));
     }
+
+    #[test]
+    fn a_surge_is_an_event_of_the_room_beside_its_chat() {
+        // The sequence of a message is its time in milliseconds.
+        let per_second = |seconds: std::ops::Range<u64>, count: u64| -> Vec<_> {
+            seconds.flat_map(|second| (0..count).map(move |n| chat("a", second * 1_000 + n))).collect()
+        };
+        let messages = [per_second(0..90, 2), per_second(90..100, 60)].concat();
+        let surges = made(&messages, &endpoint(&["room.surge"], &[]), Room::Free);
+        assert_eq!(surges.events.len(), 1, "{:?}", ids(&surges));
+        let surge = &surges.events[0];
+        assert!(surge.event.starts_with("a/surge/9") && surge.kind == ROOM_SURGE, "{}", surge.event);
+        assert!(surge.body.contains(r#""data":{"room":"a","at_ms":"#), "{}", surge.body);
+        let others = made(&messages, &endpoint(&["message.*"], &[]), Room::Free);
+        assert!(others.events.iter().all(|event| event.kind == MESSAGE_CREATED));
+        assert_eq!(ids(&made(&messages, &endpoint(&["room.surge"], &["b"]), Room::Free)).len(), 0);
+    }
 }

@@ -51,7 +51,7 @@ struct Opened<'a> {
     fallback_at_ms: Option<u64>,
 }
 
-/// Data of `review.decided`.
+/// Data of `review.decided`, from a line of the audit log.
 #[derive(Debug, Serialize)]
 struct Decided<'a> {
     room: &'a RoomId,

@@ -1,4 +1,4 @@
-//! Settings of accounts.
+//! Settings of accounts: tokens, sessions, password hashes, limits.
 
 barrage_part::part! {
     /// Accounts of people, for a site that has no backend of its own. A site that signs tokens itself

@@ -30,13 +30,13 @@ const SECRET_BYTES_MAX: usize = 128;
 pub struct AccountParts {
     /// Has the accounts and their sessions.
     pub store: Arc<dyn Store>,
-    /// Signs the tokens.
+    /// Signs the tokens of accounts.
     pub keyring: Arc<Keyring>,
     /// Counts logins, in this process or in Redis.
     pub quota: Arc<dyn Quota>,
-    /// Refuses names.
+    /// Refuses names by its lists.
     pub moderator: Arc<Moderator>,
-    /// Counts refusals.
+    /// Counts refusals by their code.
     pub metrics: UplinkMetrics,
 }
 

@@ -42,7 +42,7 @@ pub(crate) enum EmoteCommand {
         /// Height of the image in CSS pixels; several, smallest first, for other densities.
         #[arg(long = "px", required = true)]
         px: Vec<u16>,
-        /// The image moves.
+        /// The image moves, such as a GIF.
         #[arg(long)]
         animated: bool,
     },
