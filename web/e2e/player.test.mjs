@@ -214,6 +214,7 @@ test('blocked users and words are hidden, a report reaches the moderators, and s
   await ann.click('#settings-close');
   assert.equal(await ann.getAttribute('html', 'data-theme'), 'light');
   await send(mia, 'a SPOILER here');
+  await until('it is sent', async () => (await mia.inputValue('#text')) === '');
   await send(mia, 'and a fine text');
   await until('the other text', async () => (await chats(ann)).includes('and a fine text'));
   assert.ok(!(await chats(ann)).includes('a SPOILER here'));

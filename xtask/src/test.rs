@@ -74,6 +74,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         run(command("cargo", &alone))?;
         // The channel behind proxies that cut idle connections, which takes minutes.
         run(nextest("together", &["--run-ignored", "only"])?)?;
+        run(web::browser_tests(BrowserTests::Long)?)?;
         fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
         chart::cluster()?;
     }

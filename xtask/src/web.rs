@@ -55,6 +55,8 @@ pub(crate) enum BrowserTests {
     Beside,
     /// Tests of the stage, which measure time and frames.
     Alone,
+    /// Ten minutes of messages, for the heap and the nodes of the page.
+    Long,
 }
 
 /// Returns the command of the tests in a browser, on the server of the development build.
@@ -62,6 +64,7 @@ pub(crate) fn browser_tests(which: BrowserTests) -> anyhow::Result<std::process:
     let script = match which {
         BrowserTests::Beside => "e2e:beside",
         BrowserTests::Alone => "e2e:alone",
+        BrowserTests::Long => "e2e:long",
     };
     let mut tests = npm(&["run", "--silent", script])?;
     tests.env("BARRAGE_BIN", root().join("target/debug/barrage"));

@@ -127,6 +127,7 @@ export class Composer {
 
   /** Posts a message. An accepted text leaves the text box; a refused one stays in it. */
   async post(post: Post, source: 'text' | 'button'): Promise<Sent> {
+    const before = this.#text.value;
     if (source === 'text') this.#busy(true);
     const sent = await this.events.post(post);
     if (source === 'text') this.#busy(false);
@@ -135,10 +136,9 @@ export class Composer {
       return sent;
     }
     this.networkIsBack();
-    if (source === 'text') {
-      this.#text.value = '';
-      this.draft.sent();
-    }
+    // What the viewer has written meanwhile stays.
+    if (source === 'text' && this.#text.value === before) this.#text.value = '';
+    if (source === 'text') this.draft.sent();
     if (post.type === 'chat') this.#slowDown();
     this.#write();
     if (sent.kind === 'held') this.#held(post, sent);
@@ -170,7 +170,7 @@ export class Composer {
       this.#busy(true);
       const done = await this.events.command(given);
       this.#busy(false);
-      if (done) this.#text.value = '';
+      if (done && this.text === given) this.#text.value = '';
       return this.#write();
     }
     if (this.#waits() || this.#roomMuted || this.#isTooLong(text)) return;
