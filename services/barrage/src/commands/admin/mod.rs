@@ -140,7 +140,7 @@ mod tests {
     fn each_operation_of_the_admin_api_has_one_verb() {
         let nouns = [
             "room", "user", "message", "poll", "gateway", "switch", "trace", "prewarm", "audit", "fleet",
-            "recorder", "webhook", "review", "words",
+            "recorder", "webhook", "review", "words", "emote",
         ];
         let cli = Cli::command();
         let mut verbs = BTreeSet::new();
