@@ -171,6 +171,29 @@ test('slash commands act by the role, and say what is wrong', async () => {
   assert.deepEqual([...ann.faults, ...mia.faults], []);
 });
 
+test('a moderator by a role of the room may act, and no longer once it is taken', async () => {
+  const { room, mia, ann } = await two();
+  const host = await site.server.token('hal', 'host', room);
+  const give = async (id, role) => {
+    const answer = await site.server.post(host, { id, action: { type: 'role', user: 'rob', role } }, room, 'actions');
+    assert.equal(answer.status, 200, JSON.stringify(answer));
+  };
+  await give('r-1', 'moderator');
+  // The token of this visit has no role, and the signal was before it.
+  const rob = await member('rob', 'viewer', room);
+  await send(rob, '/slow 7');
+  await until('the rule', async () => /one message every 7 s/.test(await ann.textContent('#rules')));
+  await send(ann, 'seen by rob');
+  await until('rob sees it', async () => (await chats(rob)).includes('seen by rob'));
+  await choose(rob, 'seen by rob', 'Delete message');
+  await until('it is gone', async () => !(await chats(mia)).includes('seen by rob'));
+  await give('r-2', 'viewer');
+  await until('rob is told', async () => /no role in this room/.test(await rob.textContent('#list')));
+  await send(rob, '/slowoff');
+  await until('no role', async () => /Only a Mod can use/.test(await hint(rob)));
+  assert.deepEqual([...ann.faults, ...mia.faults, ...rob.faults], []);
+});
+
 test('a held message says why, and an approved one takes its place', async () => {
   const { room, mia, ann } = await two();
   const token = await site.server.token('mia', 'moderator', room);

@@ -27,6 +27,7 @@ import { listenInList } from './log/keys.ts';
 import { Senders } from './log/senders.ts';
 import { isAtLeast } from './moderate/actions.ts';
 import { openMessageMenu } from './moderate/message_menu.ts';
+import { KnownRole } from './moderate/known_role.ts';
 import { Runner } from './moderate/runner.ts';
 import { GiftPanel } from './money/gift_panel.ts';
 import { Reactions } from './money/reactions.ts';
@@ -65,6 +66,7 @@ const room = join({
   token,
   guest: { name, prefix: t('viewer') },
 });
+const role = new KnownRole(room);
 const text = byId<HTMLInputElement>('text');
 const senders = new Senders();
 const draft = new Draft(text, senders);
@@ -89,7 +91,7 @@ const composer = new Composer(draft, {
   command: (words) => runner.command(words),
   slowSecs: () => (isModerator() ? 0 : (room.roomState.settings.slow_mode_secs ?? 0)),
 });
-const runner: Runner = new Runner(room, kept, senders, list, composer);
+const runner: Runner = new Runner(room, role, kept, senders, list, composer);
 /** Only the payment service may send gifts in this room. */
 let giftsElsewhere = false;
 let isOpen = false;
@@ -104,7 +106,7 @@ const reactions = new Reactions({
 });
 new SuperPanel({ text: () => (composer.hasText('superChatNeedsText') ? composer.text : null), send: (post) => sendPaid(post) });
 new EmotePicker(text);
-new Suggest(text, suggesterOf(senders, draft, () => room.role));
+new Suggest(text, suggesterOf(senders, draft, () => role.now));
 new SettingsPanel(byId('settings-open'), kept);
 new FullScreen(byId('fullscreen'), byId('main'));
 new Scene(byId<HTMLCanvasElement>('scene'));
@@ -117,6 +119,7 @@ const view: View = new View({ stage, banners, list, senders, ticker, pin, poll, 
   user: () => room.user,
   name: () => room.name,
   emotes: () => void loadEmotes(room),
+  roleChanged: () => role.changed(),
 });
 listenInList(byId('list'), list, openMenu);
 stage.danmakus.on('click', ({ sequence, event }) => {
@@ -191,7 +194,7 @@ function showState({ settings, pinned, poll: running, attributes, super_chats: s
 }
 
 function isModerator(): boolean {
-  return isAtLeast(room.role, 'moderator');
+  return isAtLeast(role.now, 'moderator');
 }
 
 /** Reads a page of the history for the list: what people wrote. */
@@ -212,7 +215,7 @@ function openMenu(message: Message, from: HTMLElement, point?: { x: number; y: n
   openMessageMenu(
     message,
     {
-      role: () => room.role,
+      role: () => role.now,
       canSend: () => room.canSend,
       reply: (to) => draft.replyTo(to),
       mention: (user, name) => draft.mention(user, name),

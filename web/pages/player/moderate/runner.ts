@@ -8,10 +8,12 @@ import { countdown } from '../compose/waits.ts';
 import { type Kept } from '../settings/settings.ts';
 import { type Action, type Room } from '@barrage/client';
 import { type Command, readCommand } from './commands.ts';
+import { type KnownRole } from './known_role.ts';
 
 export class Runner {
   constructor(
     private readonly room: Room,
+    private readonly role: KnownRole,
     private readonly kept: Kept,
     private readonly senders: Senders,
     private readonly list: List,
@@ -44,7 +46,10 @@ export class Runner {
   /** Runs the command in the text box. Returns whether its text is done with. */
   async command(text: string): Promise<boolean> {
     const find = (of: string) => this.senders.find(of);
-    return this.#run(readCommand(text, this.room.role, find, t));
+    const read = (): Command => readCommand(text, this.role.now, find, t);
+    const command = read();
+    if (command.kind === 'forbidden' && (await this.role.ask())) return this.#run(read());
+    return this.#run(command);
   }
 
   async #run(command: Command): Promise<boolean> {

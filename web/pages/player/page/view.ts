@@ -33,6 +33,8 @@ export interface Parts {
 export interface ViewEvents {
   user(): string | null;
   name(): string;
+  /** The room has given this viewer another role. */
+  roleChanged(): void;
   /** The room has other emotes. */
   emotes(): void;
 }
@@ -92,8 +94,9 @@ export class View {
         this.parts.announcement.show(signal.text ?? '');
         return this.parts.list.quote(signal.text ?? '');
       case 'role':
-        if (isOwn) this.#sayRole(signal.role);
-        return;
+        if (!isOwn) return;
+        this.events.roleChanged();
+        return this.#sayRole(signal.role);
       case 'warn':
         if (isOwn) this.parts.announcement.show(signal.text ?? '');
         return;
