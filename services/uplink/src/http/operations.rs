@@ -21,7 +21,7 @@ const JSON_LINES: &str = "application/jsonl";
 
 const DPLAYER: &str = "/v1/rooms/{room}/dplayer/v3/";
 /// Statuses of refusals, which DPlayer gets in its own form.
-const REFUSED: [u16; 11] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
+const REFUSED: [u16; 13] = [400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 503];
 
 /// Codes by which an uplink refuses a post.
 const POST_CODES: &[Code] = &[
