@@ -50,7 +50,9 @@ async function pagesFromDisk(context) {
     const url = new URL(route.request().url());
     const path = `${DIST}${url.pathname.slice(1)}${url.pathname.endsWith('/') ? 'index.html' : ''}`;
     if (!existsSync(path)) return route.continue();
-    const page = await route.fetch({ url: url.origin });
+    // A server that has ended answers nothing, as without this.
+    const page = await route.fetch({ url: url.origin }).catch(() => null);
+    if (page === null) return route.abort().catch(() => undefined);
     const headers = { ...page.headers() };
     for (const name of ['content-type', 'content-length', 'content-encoding']) delete headers[name];
     headers['content-security-policy'] = policy();

@@ -140,6 +140,7 @@ test('hostile fields of every kind run no script, break no page, and the next me
     assert.deepEqual(requests.filter((url) => !url.startsWith(source.origin) && !url.startsWith('ws:')), []);
     assert.deepEqual(page.faults, []);
   } finally {
+    for (const context of browser.contexts()) await context.close();
     await source.stop();
   }
 });
