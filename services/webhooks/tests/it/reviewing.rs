@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use barrage_bus::{Change, ReviewChange, ReviewItem, RoomPatch, Verdict};
 use barrage_protocol::review::{Review, ReviewDecision, ReviewKind};
 use barrage_protocol::{MessageId, Sequence};
-use barrage_store::AuditRecord;
+use barrage_store::{AuditRecord, DeliveryState};
 use barrage_testkit::wait;
 use serde_json::{Value, json};
 
@@ -128,6 +128,12 @@ async fn reviews_of_a_time_without_webhooks_arrive_after_the_start() {
         format!("review/rv-2/{waiting_at}/opened"),
     ];
     arrived(&receiver, &expected).await;
+    // A kill before an attempt is recorded would send its event again.
+    wait::until_true(PATIENCE, "three recorded deliveries", async || {
+        let log = site.log().await;
+        log.iter().filter(|line| line.state == DeliveryState::Delivered).count() == 3
+    })
+    .await;
     site.kill().await;
     site.run();
     let later = open(&site, 3).await;
