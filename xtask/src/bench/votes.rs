@@ -32,11 +32,16 @@ pub(crate) fn main(build: &Build, voters: u32, as_json: bool) -> anyhow::Result<
     let key = data.join("token.key");
     std::fs::write(&key, KEY)?;
     let mut server = command(&build.barrage(), &["up", "--listen", PUBLIC, "--admin-listen", ADMIN]);
-    server.args(["--room", ROOM, "--data-dir"]).arg(&data).envs(ENVIRONMENT);
+    server.arg("--data-dir").arg(&data).envs(ENVIRONMENT);
     let log = std::fs::File::create(folder.join("server.log"))?;
     server.stdout(Stdio::null()).stderr(log);
     let _server = Process(server.spawn().context("the server cannot be started")?);
     admin::wait_ready(ADMIN)?;
+    // `up --room` makes a room for a replay alone.
+    let admin_url = format!("http://{ADMIN}");
+    let mut made = command(&build.barrage(), &["room", "set", ROOM, "--admin", &admin_url, "--data-dir"]);
+    made.arg(&data).stdout(Stdio::null());
+    ensure!(made.status()?.success(), "the room of the poll was not made");
     note(&format!("{voters} voters, {VIEWERS} viewers"));
     let unsampled = ["--one-in", "1000000"];
     let mut plain = Part::viewers(build, PUBLIC, VIEWERS, &unsampled)?;
