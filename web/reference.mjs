@@ -7,6 +7,8 @@ import { dirname, join, normalize } from 'node:path';
 
 const web = fileURLToPath(new URL('.', import.meta.url));
 const PAGE = join(web, '../docs/reference/sdk.md');
+/** Address of the guide as the page has it. */
+const GUIDE = ['..', 'guide', 'embed.md'].join('/');
 /** Modules of the page, with what each is for. */
 const MODULES = [
   ['client', 'index', 'Joins a room, and everything that a room reports and takes.'],
@@ -52,7 +54,7 @@ function declaration(file, name) {
 function page() {
   const parts = [
     '# The SDK for JavaScript',
-    'The packages `@barrage/client`, `@barrage/react` and `@barrage/vue`. [Embed a room](../guide/embed.md#the-sdk) shows how to use them. `web/reference.mjs` writes this page from the types.',
+    'The packages `@barrage/client`, `@barrage/react` and `@barrage/vue`. [Embed a room](' + GUIDE + '#the-sdk) shows how to use them. `web/reference.mjs` writes this page from the types.',
   ];
   for (const [name, entry, words] of MODULES) {
     const file = join(web, `build/${name}/dist/${entry}.d.ts`);

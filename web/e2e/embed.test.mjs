@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { violations } from './axe.mjs';
 import { launch, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
@@ -12,6 +14,7 @@ import { Server, until } from './server.mjs';
 
 /** Longest time between the answer to a recall and the last pixel of the message. */
 const GONE_MS = 500;
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 let server;
 let host;
@@ -172,7 +175,7 @@ test('a player that is destroyed and an element that is removed leave nothing be
 });
 
 test('the example of the guide and of the README works as it stands, on another origin', async () => {
-  const read = async (path) => /```html element\n(.*?)```/s.exec(await readFile(new URL(`../../${path}`, import.meta.url), 'utf8'))?.[1];
+  const read = async (path) => /```html element\n(.*?)```/s.exec(await readFile(join(ROOT, path), 'utf8'))?.[1];
   const example = await read('README.md');
   assert.equal(await read('docs/guide/embed.md'), example);
   assert.equal(await read('README.zh-CN.md'), example);

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +15,7 @@ import { launch, newContext } from './browser.mjs';
 import { Server, until } from './server.mjs';
 
 const NAMES = ['react', 'vue'];
+const DIST = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript' };
 
 let out;
@@ -30,7 +31,7 @@ before(async () => {
   }
   site = createServer(async (request, response) => {
     const path = new URL(request.url, 'http://site').pathname.replace(/\/$/, '/index.html');
-    const file = path.startsWith('/sdk/') ? fileURLToPath(new URL(`../dist${path}`, import.meta.url)) : join(out, path);
+    const file = path.startsWith('/sdk/') ? join(DIST, path) : join(out, path);
     const data = await readFile(file).catch(() => null);
     response.writeHead(data ? 200 : 404, { 'Content-Type': TYPES[extname(path)] ?? 'text/plain' });
     response.end(data);

@@ -19,7 +19,7 @@ async fn server() -> Server {
     start_with(&[origins, ("TOKEN__GUESTS", "true")]).await
 }
 
-/// `axios.post(address + "v3/", data)`.
+/// DPlayer's request: `axios.post(address + "v3/", data)`.
 async fn send(server: &Server, room: &str, data: Value) -> Response {
     let url = format!("http://{}/v1/rooms/{room}/dplayer/v3/", server.public);
     let request = reqwest::Client::new().post(url).header(ORIGIN, PAGE);
@@ -27,7 +27,7 @@ async fn send(server: &Server, room: &str, data: Value) -> Response {
     request.header(CONTENT_TYPE, "application/json").body(data.to_string()).send().await.unwrap()
 }
 
-/// `axios.get(address + "v3/?id=ID&max=MAX")`.
+/// DPlayer's request: `axios.get(address + "v3/?id=ID&max=MAX")`.
 async fn read(server: &Server, query: &str) -> Value {
     let url = format!("http://{}{ADDRESS}v3/{query}", server.public);
     let response = reqwest::Client::new().get(url).header(ORIGIN, PAGE).send().await.unwrap();

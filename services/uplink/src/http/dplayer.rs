@@ -83,7 +83,7 @@ pub(super) struct DplayerAnswer {
 pub(super) struct DplayerPosted {
     /// Always 0; another code is a refusal.
     code: u16,
-    /// The post.
+    /// The post as every other client sends it.
     data: DplayerSent,
 }
 

@@ -120,7 +120,7 @@ pub(crate) enum RoomCommand {
     },
 }
 
-/// Format of an export.
+/// Forms of file in which an export may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormatArgument {
     /// Bilibili's XML, which `barrage up --replay` plays again.

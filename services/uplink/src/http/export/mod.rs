@@ -18,7 +18,7 @@ use crate::uplink::Uplink;
 
 pub(super) use stream::answer;
 
-/// Format of an export.
+/// Forms of file in which a history may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ExportFormat {

@@ -1,1 +1,0 @@
-var e=class extends Error{code;retryMs;constructor(e,t,n=0){super(t),this.code=e,this.retryMs=n}};function t(t){return t instanceof e?t:new e(`network`,String(t))}function n(e){return e===`unknown_room`||e===`room_closed`}export{t as n,n as r,e as t};
