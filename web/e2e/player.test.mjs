@@ -201,13 +201,15 @@ test('a held message says why, and an approved one takes its place', async () =>
     fetch(`${site.server.origin}/v1/rooms/${room}/${path}`, { method, headers: { Authorization: `Bearer ${token}` }, ...(body ? { body: JSON.stringify(body) } : {}) });
   const put = await call('PUT', 'words', { version: 0, rules: [{ name: 'spoilers', words: ['ending'], action: 'review' }] });
   assert.equal(put.status, 200, await put.clone().text());
+  const told = async (page) => (await chats(page)).filter((text) => text === 'the ending is sad').length;
+  let sent = 0;
   await until('the word holds', async () => {
     await send(ann, 'the ending is sad');
-    await until('it is answered', async () => (await ann.$('#composer.busy')) === null);
+    sent += 1;
+    await until('it is answered', async () => (await told(ann)) === sent);
     return (await ann.$('.row.held')) !== null;
   });
   assert.match(await ann.textContent('.row.held .held-why'), /Only you see this · a rule of the room held it/);
-  const told = async (page) => (await chats(page)).filter((text) => text === 'the ending is sad').length;
   // Texts from before the word was in force are in the room.
   await until('mia sees all but the held one', async () => (await told(mia)) + 1 === (await told(ann)));
   const { reviews } = await (await call('GET', 'reviews')).json();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use barrage_bus::RoomSettings;
+use barrage_bus::{RoomSettings, SignalMark};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, RoomId, Sequence};
 use http::StatusCode;
@@ -28,6 +28,14 @@ pub(super) struct RoomView {
     settings: RoomSettings,
 }
 
+impl RoomView {
+    /// Shows settings without what the uplinks note for themselves.
+    fn new(id: RoomId, mut settings: RoomSettings) -> Self {
+        settings.signals = SignalMark::default();
+        RoomView { id, settings }
+    }
+}
+
 /// All rooms, open and closed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RoomList {
@@ -47,8 +55,7 @@ pub(super) struct Signalled<T> {
 /// Lists all rooms, in the order of their ids.
 pub(super) async fn list(State(admin): State<Arc<AdminContext>>) -> Json<RoomList> {
     let settings = admin.control.settings();
-    let view =
-        |(id, settings): (&RoomId, &RoomSettings)| RoomView { id: id.clone(), settings: settings.clone() };
+    let view = |(id, settings): (&RoomId, &RoomSettings)| RoomView::new(id.clone(), settings.clone());
     let mut rooms: Vec<_> = settings.rooms.iter().map(view).collect();
     rooms.sort_by(|a, b| a.id.cmp(&b.id));
     Json(RoomList { rooms })
@@ -79,7 +86,7 @@ pub(super) async fn put(
     let title = title.map(CleanText::into_string);
     let changed = admin.control.put(&id, title, stream_started_at_ms).await?;
     let status = if changed.before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(RoomView { id, settings: changed.room() })))
+    Ok((status, Json(RoomView::new(id, changed.room()))))
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
