@@ -30,6 +30,16 @@ pub fn signal(name: &str, processes: impl IntoIterator<Item = impl AsRef<str>>) 
     any
 }
 
+/// Waits until a process has closed its files: it is gone, or waits for its parent.
+pub(crate) async fn ended(process: u32) {
+    let has_ended = async || {
+        // The state follows the name, which may have blanks and brackets of its own.
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    wait::until_true(START_MAX, "the end of a killed process", has_ended).await;
+}
+
 /// Ids of the direct children of a process.
 #[must_use]
 pub fn children(parent: &str) -> Vec<String> {

@@ -225,9 +225,11 @@ impl Server {
         self.child.kill().await.unwrap();
     }
 
-    /// Kills the process while other tasks hold a reference to this value.
-    pub fn kill_by_id(&self) {
+    /// Kills the process while other tasks hold a reference to this value, and waits until it has closed
+    /// its files: a server that starts next on the same data would find them locked.
+    pub async fn kill_by_id(&self) {
         assert!(crate::process::signal("KILL", [self.id().to_string()]), "the server is gone");
+        crate::process::ended(self.id()).await;
     }
 
     /// Whether the process is still running, without waiting for it.

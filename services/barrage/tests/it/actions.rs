@@ -249,7 +249,7 @@ async fn each_action_has_its_effect_once_after_kills() {
         random ^= random >> 7;
         random ^= random << 17;
         tokio::time::sleep(Duration::from_millis(20 + random % 150)).await;
-        server.kill_by_id();
+        server.kill_by_id().await;
         let sent = acting.await.unwrap();
         drop(server);
 

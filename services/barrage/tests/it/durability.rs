@@ -73,7 +73,7 @@ async fn each_accepted_gift_is_in_the_history_once_after_kills() {
         random ^= random >> 7;
         random ^= random << 17;
         tokio::time::sleep(Duration::from_millis(20 + random % 150)).await;
-        server.kill_by_id();
+        server.kill_by_id().await;
         stop.store(true, Ordering::Relaxed);
         for list in senders.join_all().await {
             accepted.extend(list);

@@ -50,7 +50,7 @@ async fn answered_votes_are_counted_once_after_kills() {
     for round in 0..KILLS {
         let voters = [0, 1].map(|_| tokio::spawn(vote_until_killed(Arc::clone(&server))));
         tokio::time::sleep(Duration::from_millis(150 + 70 * round as u64)).await;
-        server.kill_by_id();
+        server.kill_by_id().await;
         for voter in voters {
             answered.extend(voter.await.unwrap());
         }

@@ -68,7 +68,7 @@ async fn an_approved_message_appears_once_after_kills() {
         random ^= random >> 7;
         random ^= random << 17;
         tokio::time::sleep(Duration::from_millis(100 + random % 150)).await;
-        server.kill_by_id();
+        server.kill_by_id().await;
         let sent = approving.await.unwrap();
         drop(server);
         server = Arc::new(Server::start(BINARY, options.clone()).await);

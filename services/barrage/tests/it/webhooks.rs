@@ -219,7 +219,7 @@ async fn no_gift_is_missing_at_the_receiver_after_kills_of_the_server() {
             }
         }
         tokio::time::sleep(Duration::from_millis(round * 40)).await;
-        server.kill_by_id();
+        server.kill_by_id().await;
     }
     assert!(accepted.len() > 20, "{}", accepted.len());
     let _server = Server::start(BINARY, options).await;

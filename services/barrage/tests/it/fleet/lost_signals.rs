@@ -61,7 +61,7 @@ async fn viewers_have_the_state_after_an_uplink_was_killed_before_its_signal() {
         random ^= random >> 7;
         random ^= random << 17;
         tokio::time::sleep(Duration::from_millis(50 + random % 150)).await;
-        other.kill_by_id();
+        other.kill_by_id().await;
         for acting in acting {
             acting.await.unwrap();
         }
