@@ -1,5 +1,5 @@
-// Many messages for long: heap, nodes and listeners of the page stay flat. Half a minute with the other
-// tests, ten minutes in the full tier, which sets LONG_SECS.
+// Many messages for long: heap, nodes and listeners of the page stay flat. Half a minute by hand, and
+// ten minutes in the full tier, which sets LONG_SECS.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -57,7 +57,13 @@ impl Connection {
             Transport::Poll => {
                 let path = format!("/v1/rooms/{room}/poll?after=0&wait_secs=30&ack=");
                 let poll = RawHttp::get(address, &path, Some(token)).await;
-                until(|| member.viewers() > before).await;
+                // Connections of the case before may still leave meanwhile.
+                let mut least = before;
+                until(|| {
+                    least = least.min(member.viewers());
+                    member.viewers() > least
+                })
+                .await;
                 Connection::Poll(poll)
             }
         }
