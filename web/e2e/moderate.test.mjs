@@ -288,7 +288,7 @@ test('hostile texts, names, rules and options run nothing in the console and at 
   await moderator.waitForSelector('#card:not([hidden])');
   await until('the card has its messages', async () => (await moderator.locator('#card-messages .row').count()) > 20);
   await moderator.waitForSelector('#poll-running:not([hidden])');
-  assert.ok((await chats(viewer)).includes(CORPUS.at(-1)));
+  await until('the viewer has the last text', async () => (await chats(viewer)).includes(CORPUS.at(-1)));
   for (const page of [moderator, viewer]) {
     assert.equal(await page.evaluate(() => window.pwned), undefined);
     assert.deepEqual(await page.$$eval(STRANGERS, (found) => found.map((node) => node.outerHTML)), []);
