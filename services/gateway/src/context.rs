@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use barrage_bus::Bus;
+use barrage_protocol::code::Refusal;
 use barrage_protocol::facts::NetworkType;
 use barrage_protocol::{FrameVersion, RoomId, UserId};
 use barrage_recorder::Recorder;
@@ -11,14 +12,15 @@ use barrage_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Access, JoinQueue, Places, UsedTickets};
+use crate::admission::{Access, JoinQueue, Places, UsedTickets, refresh};
 use crate::config::GatewayConfig;
 use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
 use crate::metrics::GatewayMetrics;
 use crate::room::{
-    BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms, View,
+    BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms,
+    View, delay_ms,
 };
 use crate::viewer::{HeartbeatTerms, NoticeBook};
 
@@ -46,8 +48,8 @@ pub(crate) struct Context {
 impl Context {
     /// Returns a room's state for newcomers, at the room's position or newer.
     pub(crate) fn state_of(&self, room: &Room) -> Option<Arc<EncodedState>> {
-        let shown_to = room.is_delayed().then(|| room.position());
-        room.state.encoded(&self.bus.settings().borrow(), &room.id, shown_to)
+        let shown = room.is_delayed().then(|| (room.position(), &room.hides));
+        room.state.encoded(&self.bus.settings().borrow(), &room.id, shown)
     }
 
     /// Takes a seat in the view of a room that the user's role has.
@@ -59,10 +61,24 @@ impl Context {
     ) -> Result<Seat, SeatError> {
         let view = View::of(&self.bus.settings().borrow(), room, user, role);
         let seat = self.rooms.seat(room, view, kind).await?;
-        if let Some(user) = user.filter(|_| role >= Role::Moderator) {
+        if let Some(user) = user.filter(|_| role >= Role::Moderator || view == View::Staff) {
             seat.room.add_staff(user);
         }
         Ok(seat)
+    }
+
+    /// Refuses a viewer whose view of the room has changed since it took its seat: its rights changed, or the
+    /// delay began. Evictions from before the viewer was in the room did not reach it.
+    pub(crate) fn check_view(
+        &self,
+        seat: &Seat,
+        (user, role): (Option<&UserId>, Role),
+    ) -> Result<(), Refusal> {
+        let settings = self.bus.settings();
+        let settings = settings.borrow();
+        let (id, seated) = (&seat.room.id, seat.room.key.view);
+        let is_over = seated == View::Staff && delay_ms(&settings, id) == 0;
+        if is_over || View::of(&settings, id, user, role) == seated { Ok(()) } else { Err(refresh()) }
     }
 
     /// Returns the terms of a client's heartbeat that are in force now.

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomPatch, RoomSettings};
 use barrage_http::{AllowedOrigins, Front, HttpConfig};
 use barrage_ledger::Ledger;
 use barrage_protocol::frame::ServerFrame;
-use barrage_protocol::{Class, RoomId};
+use barrage_protocol::{Class, RoomId, UserId};
 use barrage_testkit::{Frame, RawSocket};
-use barrage_token::{Keyring, TokenConfig};
+use barrage_token::{Keyring, Role, TokenConfig};
 use barrage_trace::Tracer;
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +30,12 @@ async fn until(expected: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
+    bus.publish(vec![draft(room, text)]).await.unwrap();
+}
+
+fn draft(room: &RoomId, text: &str) -> Draft {
     let body = serde_json::json!({ "type": "gift", "id": text }).to_string().into();
-    let draft = Draft {
+    Draft {
         room: room.clone(),
         class: Class::Gift,
         sender: None,
@@ -40,8 +44,7 @@ async fn publish(bus: &dyn Bus, room: &RoomId, text: &str) {
         to: None,
         trace: None,
         body,
-    };
-    bus.publish(vec![draft]).await.unwrap();
+    }
 }
 
 /// A gateway with one shard, served on a port of its own.
@@ -153,6 +156,51 @@ async fn a_pause_of_the_process_closes_no_viewer_as_idle() {
     }
     // A viewer that is silent while the shard runs is closed.
     assert_eq!(viewers[0].until_closed().await.0.as_deref(), Some("idle"));
+    server.shutdown.cancel();
+}
+
+async fn delay(bus: &dyn Bus, secs: u32) {
+    bus.change(Change::Patch(room(), RoomPatch::ModerationDelay { secs })).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_messages_at_the_end_of_a_delay_come_in_batches_of_bounded_size() {
+    const BATCH: usize = 50;
+    const MESSAGES: usize = 10 * BATCH;
+    let server = Server::start(GatewayConfig { batch_messages_max: BATCH, ..GatewayConfig::default() }).await;
+    let mut viewer = RawSocket::joined(server.address, "demo").await;
+    delay(&*server.bus, 10).await;
+    let seen_by_viewers = server.context.rooms.get(&room(), View::Everyone).unwrap();
+    until("the delay", || seen_by_viewers.is_delayed()).await;
+    let drafts = (0..MESSAGES).map(|n| draft(&room(), &format!("g{n}")));
+    server.bus.publish(drafts.collect()).await.unwrap();
+    delay(&*server.bus, 0).await;
+    let mut sequences = Vec::new();
+    while sequences.len() < MESSAGES {
+        let batch = viewer.next_batch().await;
+        assert!(batch.messages.len() <= BATCH, "{} messages", batch.messages.len());
+        sequences.extend(batch.messages.iter().map(|message| message.sequence));
+    }
+    assert!(sequences.is_sorted());
+    assert_eq!(server.error_after(MESSAGES as u64).await, 0);
+    server.shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_is_refused_when_its_view_has_changed_meanwhile() {
+    let server = Server::start(GatewayConfig::default()).await;
+    let (context, demo, mia): (_, _, UserId) = (&server.context, room(), "mia".parse().unwrap());
+    let (moderator, viewer) = ((Some(&mia), Role::Moderator), (Some(&mia), Role::Viewer));
+    let before = context.seat(&demo, moderator, SeatKind::Viewer).await.unwrap();
+    assert!(context.check_view(&before, moderator).is_ok());
+    delay(&*server.bus, 5).await;
+    assert!(context.check_view(&before, moderator).is_err(), "the delay began");
+    assert!(context.check_view(&before, viewer).is_ok());
+    let early = context.seat(&demo, moderator, SeatKind::Viewer).await.unwrap();
+    assert!(context.check_view(&early, moderator).is_ok());
+    assert!(context.check_view(&early, viewer).is_err(), "the role was taken");
+    delay(&*server.bus, 0).await;
+    assert!(context.check_view(&early, viewer).is_ok(), "without a delay the views are the same");
     server.shutdown.cancel();
 }
 

@@ -11,6 +11,8 @@ use crate::support::{MESSAGES, chat, start_with};
 
 /// Longest wait for an effect.
 const EFFECT_MAX: Duration = Duration::from_secs(20);
+/// Text of a super chat that is hidden before viewers see it.
+const HIDDEN: &str = "hidden words";
 /// Delay of the room.
 const DELAY: Duration = Duration::from_secs(3);
 
@@ -26,8 +28,12 @@ async fn say(server: &Server, token: &str, id: &str) -> u64 {
     answer.body["sequence"].as_u64().unwrap()
 }
 
-/// Ids of chats and names of signals, in the order in which they came.
+/// Ids of chats and names of signals, in the order in which they came. None of them has a text that was hidden
+/// under the delay.
 fn names(messages: &[Value]) -> Vec<String> {
+    for body in messages {
+        assert!(!body.to_string().contains(HIDDEN), "{body}");
+    }
     let name = |body: &Value| body["id"].as_str().or(body["signal"].as_str()).unwrap_or("?").to_owned();
     messages.iter().map(name).collect()
 }
@@ -71,6 +77,7 @@ async fn viewers_get_the_room_later_and_never_what_was_hidden_meanwhile() {
     let server = start_with(&[("UPLINK__LIMITS__USER_PER_S", "1000")]).await;
     let (ann, bo) = (server.token("ann", "demo", "viewer").await, server.token("bo", "demo", "viewer").await);
     let moderator = server.token("mod", "demo", "moderator").await;
+    let boss = server.token("boss", "*", "admin").await;
     let mut viewer = RawSocket::joined(server.public, "demo").await;
     let mut early = RawSocket::join(server.public, "demo", Some(&moderator), None).await;
     say(&server, &ann, "before").await;
@@ -90,6 +97,12 @@ async fn viewers_get_the_room_later_and_never_what_was_hidden_meanwhile() {
     say(&server, &bo, "p1").await;
     assert_eq!(read_until(&mut staff, "p1").await, ["m1", "m2", "p1"]);
     assert!(posted.elapsed() < DELAY, "moderators have no delay: {:?}", posted.elapsed());
+    // The signal that puts a super chat on top quotes it.
+    let paid = json!({
+        "type": "super_chat", "id": "s1", "text": HIDDEN, "amount_minor": 3_000, "currency": "EUR",
+    });
+    let paid = server.post(MESSAGES, &boss, paid.to_string()).await.body["sequence"].clone();
+    act(&server, &boss, "x0", json!({ "type": "recall", "sequence": paid })).await;
     act(&server, &moderator, "x1", json!({ "type": "recall", "sequence": second })).await;
     act(&server, &moderator, "x2", json!({ "type": "purge", "user": "bo" })).await;
     say(&server, &ann, "m3").await;
@@ -98,6 +111,7 @@ async fn viewers_get_the_room_later_and_never_what_was_hidden_meanwhile() {
     let mut joiner = RawSocket::join(server.public, "demo", None, Some(0)).await;
     let Frame::Protocol(ServerFrame::Hello(hello), _) = joiner.next().await else { panic!("no hello") };
     assert!(hello.sequence < Sequence(first), "{hello:?}");
+    assert!(!serde_json::to_string(&hello).unwrap().contains(HIDDEN), "{hello:?}");
     joiner.send_text(r#"{"type":"repair","after":0,"before":9000000000000000}"#).await;
     let early = polled(&server).await;
     assert_eq!(early, ["before", "moderation_delay"], "after {:?}", posted.elapsed());

@@ -31,9 +31,7 @@ impl Eviction {
 
     /// Closes the connections of a user whose view of a room has changed; they come back at once.
     pub(crate) fn refresh(room: RoomId, user: UserId) -> Self {
-        let refusal =
-            Refusal::new(Code::Refresh, "your rights in this room have changed; reconnect and resume");
-        Eviction { room: Some(room), scope: Scope::User(user), refusal }
+        Eviction { room: Some(room), scope: Scope::User(user), refusal: refresh() }
     }
 
     /// Closes the viewers of a room whose hub has failed; they come back with backoff.
@@ -62,6 +60,10 @@ impl Eviction {
 
 pub(crate) fn kicked() -> Refusal {
     Refusal::new(Code::Kicked, "a moderator removed you from this room")
+}
+
+pub(crate) fn refresh() -> Refusal {
+    Refusal::new(Code::Refresh, "your rights in this room have changed; reconnect and resume")
 }
 
 pub(crate) fn room_closed() -> Refusal {

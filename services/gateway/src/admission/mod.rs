@@ -12,6 +12,6 @@ mod tickets;
 pub use access::Access;
 pub(crate) use access::{check_role, check_room, ends_at_secs, is_probe};
 pub(crate) use admission::{Admission, Availability, JoinRefusal, Places, admit, admit_join, admit_probe};
-pub(crate) use eviction::{Eviction, Scope, kicked, room_closed, token_expired};
+pub(crate) use eviction::{Eviction, Scope, kicked, refresh, room_closed, token_expired};
 pub(crate) use join_queue::JoinQueue;
 pub(crate) use tickets::{Pass, UsedTickets, take_ticket};

@@ -70,6 +70,7 @@ pub(super) async fn handle(
     let listening = context.dispatch.listeners.listen(&room, user.as_ref());
     // Evictions reach the stream from here on; one may have come since the handshake.
     admit::check(&context, &room, identity.as_ref())?;
+    context.check_view(&seat, by)?;
     let counted = user.clone().map(|user| CountedStream::new(&context, user, listening.id));
     let waiting = user.as_ref().map(|user| context.notices.take_waiting(user)).unwrap_or_default();
     let ids = &context.gate.connection_ids;

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_clock::unix_ms;
-use barrage_protocol::{Message, Sequence};
+use barrage_clock::steady_ms;
+use barrage_protocol::{Class, Message, Sequence};
 
 use super::hub::Hub;
-use crate::room::{Hide, View, delay_ms};
+use crate::room::{DelayQueue, Hide, View, delay_ms};
 
 /// The part of a hub that shows messages later, in a room with a moderation delay.
 impl Hub {
@@ -23,32 +23,40 @@ impl Hub {
             return self.push(message);
         }
         if let Some(hide) = Hide::of(&message) {
+            self.delayed.hide(&hide);
             self.room.hides.add(hide);
             // Messages that viewers see already disappear at once. The signal comes again at its place.
             self.books.took(message.class);
             self.batcher.push_ahead(Arc::clone(&message), self.started.elapsed());
         }
-        self.delayed.push(message);
+        let sequence = message.sequence;
+        // A signal may quote a message that was hidden while the signal was on its way.
+        let shown =
+            if message.class == Class::Signal { self.room.hides.left_of(message) } else { Some(message) };
+        self.delayed.push(sequence, shown, 0, steady_ms());
         self.release_delayed();
     }
 
-    /// Gives viewers the delayed messages whose time has come, but for those that were hidden meanwhile.
+    /// Gives viewers the delayed messages whose time has come, but for those that were hidden meanwhile, and
+    /// as long as the batch takes more: the many that wait at the end of a delay become many batches.
     pub(super) fn release_delayed(&mut self) {
-        let delay_ms = self.delay_ms();
-        while let Some(message) = self.delayed.pop_due(delay_ms, unix_ms()) {
-            let mut shown = vec![Arc::clone(&message)];
-            self.room.hides.filter(&mut shown);
-            if shown.is_empty() {
-                self.batcher.pass(message.sequence, self.started.elapsed());
-            } else {
-                self.push(message);
+        let delay_ms = self.room.delay_ms();
+        while !self.batcher.is_full()
+            && let Some(due) = self.delayed.pop_due(delay_ms, steady_ms())
+        {
+            match due.message {
+                Some(message) => self.push(message),
+                None => self.batcher.pass(due.sequence, self.started.elapsed()),
             }
         }
     }
 
-    /// Time until the next delayed message is due; `None` without any.
+    /// Time until the next delayed message is due; `None` without any, and while a full batch goes first.
     pub(super) fn delayed_in(&self) -> Option<Duration> {
-        if self.delayed.is_empty() { None } else { self.delayed.due_in(self.delay_ms(), unix_ms()) }
+        if self.delayed.is_empty() || self.batcher.is_full() {
+            return None;
+        }
+        self.delayed.due_in(self.room.delay_ms(), steady_ms())
     }
 
     /// Delay of the room in milliseconds, by the settings of this moment. Moderators have none.
@@ -60,7 +68,7 @@ impl Hub {
     }
 
     /// Starts at an earlier position with messages that are not due yet.
-    pub(super) fn resume_delayed(&mut self, waiting: Vec<Arc<Message>>) {
-        waiting.into_iter().for_each(|message| self.delayed.push(message));
+    pub(super) fn resume_delayed(&mut self, waiting: DelayQueue) {
+        self.delayed = waiting;
     }
 }

@@ -1,12 +1,11 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{RangeLimits, Topic};
-use barrage_clock::unix_ms;
-use barrage_protocol::{Message, Sequence};
+use barrage_clock::{steady_ms, unix_ms};
+use barrage_protocol::Sequence;
 
 use crate::context::Context;
-use crate::room::{Hide, Room, View, delay_ms};
+use crate::room::{DelayQueue, Hide, Room, View, delay_ms};
 
 /// Pause before the bus is asked again for the messages of the delay.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
@@ -16,7 +15,7 @@ const LIMITS: RangeLimits = RangeLimits { chat_max: 5_000, precious_max: 5_000, 
 /// Position at which viewers start in a room, and the messages behind it that are not due yet.
 pub(super) struct Start {
     pub(super) position: Sequence,
-    pub(super) waiting: Vec<Arc<Message>>,
+    pub(super) waiting: DelayQueue,
 }
 
 /// Finds the start for a hub whose subscription begins at `newest`. Without a delay that is `newest`. With
@@ -29,9 +28,9 @@ pub(super) async fn find(room: &Room, context: &Context, topic: &Topic, newest: 
         View::Staff => 0,
     };
     room.set_delay_ms(delay_ms);
-    let mut waiting: Vec<Arc<Message>> = Vec::new();
+    let (mut position, mut waiting) = (newest, DelayQueue::default());
     if delay_ms == 0 {
-        return Some(Start { position: newest, waiting });
+        return Some(Start { position, waiting });
     }
     let mut after = Sequence::ZERO;
     while after < newest {
@@ -46,20 +45,25 @@ pub(super) async fn find(room: &Room, context: &Context, topic: &Topic, newest: 
                 }
             }
         };
-        let due_to_ms = unix_ms().saturating_sub(delay_ms);
+        let now_ms = unix_ms();
         for message in range.messages {
             if let Some(hide) = Hide::of(&message) {
+                waiting.hide(&hide);
                 room.hides.add(hide);
             }
-            if message.at_ms > due_to_ms || !waiting.is_empty() {
-                waiting.push(message);
+            let age_ms = now_ms.saturating_sub(message.at_ms);
+            if age_ms >= delay_ms && waiting.is_empty() {
+                continue;
             }
+            if waiting.is_empty() {
+                position = message.previous;
+            }
+            waiting.push(message.sequence, room.hides.left_of(message), age_ms, steady_ms());
         }
         if range.covered_to <= after {
             break;
         }
         after = range.covered_to;
     }
-    let position = waiting.first().map_or(newest, |message| message.previous);
     Some(Start { position, waiting })
 }

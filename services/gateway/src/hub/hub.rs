@@ -320,7 +320,8 @@ impl Hub {
             return (Arc::clone(last), fan_out.clone());
         }
         self.context.metrics.batches.inc();
-        let batch = Arc::new(SharedBatch::new(contents, unix_ms(), due_at.into_std()));
+        let shown_ms = unix_ms().saturating_sub(self.room.delay_ms());
+        let batch = Arc::new(SharedBatch::new(contents, shown_ms, due_at.into_std()));
         let fan_out = (batch.sequence > batch.previous).then(|| {
             let overload = self.context.load.level().label();
             let fan_out = Arc::new(FanOut::new(&batch, unix_ms(), self.heat.heat().label(), overload));

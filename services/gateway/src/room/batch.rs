@@ -56,7 +56,8 @@ impl std::ops::Deref for SharedBatch {
 }
 
 impl SharedBatch {
-    /// Builds a batch of these contents. `now_ms` is Unix time.
+    /// Builds a batch of these contents. `now_ms` is Unix time, less the delay of viewers: their delay is
+    /// no wait.
     pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = class_counts(&contents.messages);
         let waited_ms = waits(&contents.messages, now_ms);
@@ -72,7 +73,11 @@ impl SharedBatch {
     /// Whether another wave's contents are the same, so that both waves can share this batch.
     pub(crate) fn has_same_contents(&self, other: &Contents) -> bool {
         let of = |it: &Contents| (it.previous, it.sequence, it.messages.len(), it.thinned, it.effort);
-        of(&self.contents) == of(other) && self.contents.pulse == other.pulse
+        // Signals ahead of their place come in batches of one and the same range.
+        let newest = |it: &Contents| it.messages.last().map(|message| message.sequence);
+        of(&self.contents) == of(other)
+            && newest(&self.contents) == newest(other)
+            && self.contents.pulse == other.pulse
     }
 
     /// Chat messages that a slow viewer's queue may still drop.
@@ -252,6 +257,21 @@ pub(crate) mod tests {
         }
         let waits = waits(&messages.map(Arc::new), 1_000);
         assert_eq!(waits, ByClass { signal: None, gift: Some(800), chat: Some(900) });
+    }
+
+    #[test]
+    fn batches_of_one_range_with_other_signals_ahead_of_their_place_differ() {
+        let contents = |newest| Contents {
+            room: "demo".parse().unwrap(),
+            previous: Sequence(4),
+            sequence: Sequence(4),
+            messages: vec![message(newest, Class::Signal)],
+            thinned: 0,
+            pulse: Pulse::default(),
+            effort: 3,
+        };
+        let batch = SharedBatch::new(contents(7), 0, barrage_clock::now());
+        assert!(batch.has_same_contents(&contents(7)) && !batch.has_same_contents(&contents(9)));
     }
 
     #[test]

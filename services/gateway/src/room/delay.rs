@@ -2,16 +2,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::{Hidden, Settings};
+use barrage_bus::Settings;
 use barrage_protocol::action::RoomRole;
-use barrage_protocol::{Class, Message, RoomId, Sequence, UserId};
+use barrage_protocol::{Message, RoomId, Sequence, UserId};
 use barrage_token::Role;
-use parking_lot::Mutex;
-use serde::Deserialize;
 
-/// Hiding signals that a room with a delay remembers, for repairs. Beyond, the oldest is forgotten: a
-/// repair behind it may return the hidden message, with its signal.
-const HIDES_MAX: usize = 256;
+use super::hide::{Hide, left_of};
 
 /// Part of a room's viewers with a chain position of its own on a gateway.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -43,73 +39,26 @@ pub(crate) fn delay_ms(settings: &Settings, room: &RoomId) -> u64 {
     settings.rooms.get(room).map_or(0, |room| u64::from(room.moderation_delay_secs) * 1_000)
 }
 
-/// A signal that hides messages before its position.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hide {
-    at: Sequence,
-    what: Hidden,
-}
-
-impl Hide {
-    /// Reads a hiding signal; `None` for every other message.
-    pub(crate) fn of(message: &Message) -> Option<Hide> {
-        #[derive(Deserialize)]
-        #[serde(tag = "signal", rename_all = "snake_case")]
-        enum Signal {
-            Recall { sequence: Sequence },
-            Purge { user: UserId },
-            Clear {},
-        }
-        if message.class != Class::Signal {
-            return None;
-        }
-        let what = match serde_json::from_slice(&message.body).ok()? {
-            Signal::Recall { sequence } => Hidden::Message(sequence),
-            Signal::Purge { user } => Hidden::User(user),
-            Signal::Clear {} => Hidden::All,
-        };
-        Some(Hide { at: message.sequence, what })
-    }
-
-    /// Whether the signal hides this message. Signals are hidden by a recall alone.
-    fn hides(&self, message: &Message) -> bool {
-        message.sequence < self.at
-            && match &self.what {
-                Hidden::Message(sequence) => message.sequence == *sequence,
-                Hidden::User(user) => message.class != Class::Signal && message.sender.as_ref() == Some(user),
-                Hidden::All => message.class != Class::Signal,
-            }
-    }
-}
-
-/// The newest hiding signals of a room, which may be ahead of the position of its viewers.
-#[derive(Debug, Default)]
-pub(crate) struct Hides(Mutex<VecDeque<Hide>>);
-
-impl Hides {
-    pub(crate) fn add(&self, hide: Hide) {
-        let mut hides = self.0.lock();
-        if hides.len() >= HIDES_MAX {
-            hides.pop_front();
-        }
-        hides.push_back(hide);
-    }
-
-    /// Removes the messages that one of the signals hides.
-    pub(crate) fn filter(&self, messages: &mut Vec<Arc<Message>>) {
-        let hides = self.0.lock();
-        if !hides.is_empty() {
-            messages.retain(|message| !hides.iter().any(|hide| hide.hides(message)));
-        }
-    }
+/// A message that waits, or the place of one that was hidden meanwhile.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) sequence: Sequence,
+    /// `None` once a signal has hidden it.
+    pub(crate) message: Option<Arc<Message>>,
+    /// Steady time of the arrival in milliseconds.
+    arrived_ms: u64,
+    /// Age at the arrival in milliseconds: part of the delay was over.
+    age_ms: u64,
 }
 
 /// Messages of a room that its viewers get later, in the order of the chain; pure.
 ///
-/// Bounded by what the bus delivers within the delay, 10 s at most.
+/// The delay counts by the steady clock of this process from the arrival on, so that no clock of another
+/// machine shows a message early or holds up those behind it. Bounded by what the bus delivers within the
+/// delay, 10 s at most.
 #[derive(Debug, Default)]
 pub(crate) struct DelayQueue {
-    waiting: VecDeque<Arc<Message>>,
+    waiting: VecDeque<Waiting>,
 }
 
 impl DelayQueue {
@@ -119,21 +68,37 @@ impl DelayQueue {
 
     /// Position of the newest message that waits.
     pub(crate) fn position(&self) -> Option<Sequence> {
-        self.waiting.back().map(|message| message.sequence)
+        self.waiting.back().map(|waiting| waiting.sequence)
     }
 
-    pub(crate) fn push(&mut self, message: Arc<Message>) {
-        self.waiting.push_back(message);
+    /// Adds the next message of the chain, of an age in milliseconds, or the place of a hidden one.
+    pub(crate) fn push(
+        &mut self,
+        sequence: Sequence,
+        message: Option<Arc<Message>>,
+        age_ms: u64,
+        now_ms: u64,
+    ) {
+        self.waiting.push_back(Waiting { sequence, message, arrived_ms: now_ms, age_ms });
     }
 
-    /// Time until the next message is due, by Unix time.
+    /// Removes what a signal hides. Its place stays, so that the chain has no gap.
+    pub(crate) fn hide(&mut self, hide: &Hide) {
+        for waiting in &mut self.waiting {
+            waiting.message =
+                waiting.message.take().and_then(|message| left_of(&std::iter::once(hide), message));
+        }
+    }
+
+    /// Time until the next message is due, by steady time.
     pub(crate) fn due_in(&self, delay_ms: u64, now_ms: u64) -> Option<Duration> {
-        let at_ms = self.waiting.front()?.at_ms;
-        Some(Duration::from_millis(at_ms.saturating_add(delay_ms).saturating_sub(now_ms)))
+        let next = self.waiting.front()?;
+        let waited_ms = now_ms.saturating_sub(next.arrived_ms).saturating_add(next.age_ms);
+        Some(Duration::from_millis(delay_ms.saturating_sub(waited_ms)))
     }
 
     /// Takes the next message when its time has come.
-    pub(crate) fn pop_due(&mut self, delay_ms: u64, now_ms: u64) -> Option<Arc<Message>> {
+    pub(crate) fn pop_due(&mut self, delay_ms: u64, now_ms: u64) -> Option<Waiting> {
         self.due_in(delay_ms, now_ms)?.is_zero().then(|| self.waiting.pop_front()).flatten()
     }
 }

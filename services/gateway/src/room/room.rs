@@ -7,13 +7,14 @@ use barrage_protocol::{RoomId, Sequence, UserId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, SetOnce, broadcast, watch};
 
-use super::delay::{Hides, View};
+use super::delay::View;
+use super::hide::Hides;
 use super::state::StateCell;
 use super::{SeatKind, SharedBatch, Traffic};
 use crate::load::Heartbeat;
 
 /// Users that a room remembers as staff.
-const STAFF_MAX: usize = 100;
+const STAFF_MAX: usize = 1_000;
 /// Batches that an event stream may lag behind before it must repair.
 const FALLBACK_LAG_MAX: usize = 256;
 
@@ -38,7 +39,8 @@ pub(crate) struct Room {
     delay_ms: AtomicU64,
     /// Hiding signals, while the room has or had a delay.
     pub(crate) hides: Hides,
-    /// Users with a token of a moderator or above that joined, so that they can be moved to their own view.
+    /// Users that joined with a token of a moderator or above, or in the view of moderators, so that they can
+    /// be moved to another view.
     staff: Mutex<BTreeSet<UserId>>,
     /// Position in the chain after the messages that were given to waves.
     position: AtomicU64,
@@ -104,15 +106,20 @@ impl Room {
 
     /// Whether viewers get the room later than moderators.
     pub(crate) fn is_delayed(&self) -> bool {
-        self.delay_ms.load(Ordering::SeqCst) > 0
+        self.delay_ms() > 0
+    }
+
+    /// Delay in milliseconds that the hub applies; 0 for none.
+    pub(crate) fn delay_ms(&self) -> u64 {
+        self.delay_ms.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_delay_ms(&self, delay_ms: u64) {
         self.delay_ms.store(delay_ms, Ordering::SeqCst);
     }
 
-    /// Remembers a user with a token of a moderator or above. Beyond the maximum the user gets the view of
-    /// its own with the next connection.
+    /// Remembers a user that may need another view when a delay begins. Beyond the maximum the user gets it
+    /// with the next connection.
     pub(crate) fn add_staff(&self, user: &UserId) {
         let mut staff = self.staff.lock();
         if staff.len() < STAFF_MAX {

@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use barrage_bus::Settings;
 use barrage_protocol::frame::{Hello, ServerFrame};
-use barrage_protocol::state::RoomState;
+use barrage_protocol::state::{RoomState, Versioned};
+use barrage_protocol::super_chat::OpenSuperChat;
 use barrage_protocol::{RoomId, Sequence, deflate};
 use barrage_ws::server;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Deserialize;
 
+use super::hide::Hides;
 use crate::socket::{Encoding, encode};
 
 /// States below this size are deflated with each hello: the part of a stream that is shared would save
@@ -53,13 +55,14 @@ impl StateCell {
         }
     }
 
-    /// Returns the state at the room's position or newer; `None` for a room without settings. `shown_to` is
-    /// the position of viewers that get the room later: super chats behind it are left out.
+    /// Returns the state at the room's position or newer; `None` for a room without settings. `shown` is
+    /// the position of viewers that get the room later, and what was hidden: super chats behind the one, and
+    /// those of the other, are left out.
     pub(crate) fn encoded(
         &self,
         settings: &Settings,
         room: &RoomId,
-        shown_to: Option<Sequence>,
+        shown: Option<(Sequence, &Hides)>,
     ) -> Option<Arc<EncodedState>> {
         let versions = (
             settings.rooms.get(room)?.version,
@@ -73,7 +76,8 @@ impl StateCell {
                 merged.encoded = None;
             }
         }
-        if let Some(shown) = shown_to.and_then(|position| without_later(&merged.state, position)) {
+        if let Some(shown) = shown.and_then(|(position, hides)| without_later(&merged.state, position, hides))
+        {
             // It is good for this position alone.
             return Some(Arc::new(EncodedState::new(&shown)));
         }
@@ -93,13 +97,18 @@ impl StateCell {
     }
 }
 
-/// Returns the state without the super chats behind a position; `None` when there are none. A client takes
-/// them from their signals: what it has of them must not count as complete.
-fn without_later(state: &RoomState, position: Sequence) -> Option<RoomState> {
-    let first = state.super_chats.entries.range(Sequence(position.0 + 1)..);
-    let version = first.map(|(_, entry)| entry.version).min()?;
+/// Returns the state without the super chats behind a position, and without those that are hidden: the
+/// settings may still have them. `None` when there are none. A client takes them from their signals: what it
+/// has of them must not count as complete.
+fn without_later(state: &RoomState, position: Sequence, hides: &Hides) -> Option<RoomState> {
+    let is_left_out = |at: &Sequence, entry: &Versioned<OpenSuperChat>| {
+        let is_hidden = |open: &OpenSuperChat| hides.hides_quoted(*at, &open.message);
+        *at > position || entry.value.as_ref().is_some_and(is_hidden)
+    };
+    let left_out = state.super_chats.entries.iter().filter(|(at, entry)| is_left_out(at, entry));
+    let version = left_out.map(|(_, entry)| entry.version).min()?;
     let mut shown = state.clone();
-    shown.super_chats.entries.split_off(&Sequence(position.0 + 1));
+    shown.super_chats.entries.retain(|at, entry| !is_left_out(at, entry));
     shown.super_chats.complete_to = shown.super_chats.complete_to.min(version.saturating_sub(1));
     Some(shown)
 }

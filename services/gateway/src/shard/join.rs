@@ -48,7 +48,8 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
     shard.enter(&seat.room, Rc::clone(viewer));
     // Evictions reach the viewer from here on; one may have come since the handshake.
     let settings = context.bus.settings().borrow().clone();
-    if let Err(refusal) = check_room(&settings, room, user.as_ref(), unix_ms()) {
+    let checked = check_room(&settings, room, user.as_ref(), unix_ms());
+    if let Err(refusal) = checked.and_then(|()| context.check_view(&seat, (user.as_ref(), role))) {
         shard.leave(&seat.room, viewer);
         return Err(refusal);
     }

@@ -12,7 +12,7 @@ use barrage_protocol::{RoomId, UserId};
 use crate::admission::{Eviction, Scope};
 use crate::context::Context;
 use crate::load::HEARTBEAT_EVERY;
-use crate::room::{View, delay_ms};
+use crate::room::{Rooms, View, delay_ms};
 
 /// Follows the settings until the gateway ends.
 pub(crate) async fn evict(context: &Context) {
@@ -54,9 +54,7 @@ async fn apply(context: &Context, before: &Settings, now: &Settings) {
         context.dispatch.evict(Eviction::revoked(scope)).await;
     }
     for (room, users) in new_views(before, now) {
-        let joined = context.rooms.get(&room, View::Everyone).map(|room| room.staff()).unwrap_or_default();
-        let joined = joined.into_iter().filter(|_| users.is_delay_new);
-        for user in users.given.into_iter().chain(joined) {
+        for user in refreshed(&context.rooms, &room, users) {
             context.dispatch.evict(Eviction::refresh(room.clone(), user)).await;
         }
     }
@@ -94,7 +92,7 @@ fn new_revocations(before: &Settings, now: &Settings) -> Vec<Scope> {
 struct NewViews {
     /// Those whom the room gave a role, or took one from.
     given: Vec<UserId>,
-    /// The delay is new: those with a token of a moderator or above are concerned, too.
+    /// The delay is new: those whom the room remembers as staff are concerned, too.
     is_delay_new: bool,
 }
 
@@ -115,9 +113,18 @@ fn new_views(before: &Settings, now: &Settings) -> Vec<(RoomId, NewViews)> {
         let given: Vec<_> = users.into_iter().filter(changed).cloned().collect();
         NewViews { given, is_delay_new }
     };
-    let delayed = now.rooms.keys().filter(|room| delay_ms(now, room) > 0);
-    let changed = delayed.map(|room| (room.clone(), of_room(room)));
+    let delayed = now.rooms.iter().filter(|(_, settings)| settings.moderation_delay_secs > 0);
+    let changed = delayed.map(|(room, _)| (room.clone(), of_room(room)));
     changed.filter(|(_, views)| views.is_delay_new || !views.given.is_empty()).collect()
+}
+
+/// Returns the users whose connections to a room close for another view. When a delay begins, these are also
+/// those that joined with a role of their token, and those that joined as moderators under an earlier delay:
+/// they may have lost the role while there was none.
+fn refreshed(rooms: &Rooms, room: &RoomId, views: NewViews) -> BTreeSet<UserId> {
+    let NewViews { given, is_delay_new } = views;
+    let known = View::ALL.into_iter().filter(|_| is_delay_new).filter_map(|view| rooms.get(room, view));
+    given.into_iter().chain(known.flat_map(|room| room.staff())).collect()
 }
 
 /// Returns the rooms that are closed now and were not before.
@@ -158,6 +165,25 @@ mod tests {
         let expected =
             [none(), none(), one("mia", true), none(), one("bo", false), one("mia", false), none()];
         assert_eq!(changes, expected);
+    }
+
+    #[tokio::test]
+    async fn those_in_the_view_of_an_earlier_delay_reconnect_when_another_begins() {
+        let start_hub = |room: Arc<crate::room::Room>| {
+            let _first = room.ready.set(());
+        };
+        let (rooms, id): (_, RoomId) = (Rooms::new(1, Box::new(start_hub)), "r".parse().unwrap());
+        let user = |name: &str| -> UserId { name.parse().unwrap() };
+        for (view, name) in [(View::Everyone, "token"), (View::Staff, "was-moderator")] {
+            let seat = rooms.seat(&id, view, crate::room::SeatKind::Viewer).await.unwrap();
+            seat.room.add_staff(&user(name));
+        }
+        let views = |is_delay_new| NewViews { given: vec![user("mia")], is_delay_new };
+        let names = |is_delay_new| -> Vec<_> {
+            refreshed(&rooms, &id, views(is_delay_new)).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(names(true), ["mia", "token", "was-moderator"]);
+        assert_eq!(names(false), ["mia"]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One encoding for all newcomers, and what it merges.
 
 use barrage_bus::{AttributeChange, BusConfig, Change, RoomPatch};
-use barrage_protocol::Sequence;
 use barrage_protocol::attribute::Attribute;
+use barrage_protocol::{Class, Message, Sequence};
 use serde_json::json;
 
 use super::*;
+use crate::room::{Hide, message};
 
 fn room() -> RoomId {
     "demo".parse().unwrap()
@@ -123,8 +124,10 @@ fn super_chats_behind_the_position_of_viewers_are_left_out() {
         let change = barrage_bus::SuperChatChange::Open(open);
         scene.apply(&Change::SuperChats { room: room(), change });
     }
+    let hides = Hides::default();
     let shown = |position: Option<u64>| {
-        let state = scene.cell.encoded(&scene.settings, &room(), position.map(Sequence)).unwrap();
+        let shown = position.map(|position| (Sequence(position), &hides));
+        let state = scene.cell.encoded(&scene.settings, &room(), shown).unwrap();
         *serde_json::from_slice::<Box<RoomState>>(&state.json).unwrap()
     };
     let (whole, early) = (shown(None), shown(Some(8)));
@@ -135,6 +138,14 @@ fn super_chats_behind_the_position_of_viewers_are_left_out() {
     let version = whole.super_chats.entries[&Sequence(9)].clone();
     known.super_chats.merge(barrage_protocol::state::Keyed::change(Sequence(9), version));
     assert_eq!(known.super_chats.entries, whole.super_chats.entries);
+    // One that a signal hides is left out before the settings have removed it.
+    let recall = Message {
+        sequence: Sequence(10),
+        body: r#"{"type":"signal","signal":"recall","sequence":4}"#.into(),
+        ..(*message(10, Class::Signal)).clone()
+    };
+    hides.add(Hide::of(&recall).unwrap());
+    assert_eq!(shown(Some(9)).super_chats.entries.keys().copied().collect::<Vec<_>>(), [Sequence(9)]);
 }
 
 #[test]
