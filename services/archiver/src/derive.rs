@@ -5,7 +5,11 @@ use std::sync::Arc;
 use barrage_protocol::{Class, Message, Sequence, UserId};
 use barrage_store::{ArchiveEntry, Effect, GiftKind, GiftRecord};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+/// Field that a signal has when it quotes a message, as its JSON begins.
+const QUOTE: &[u8] = br#""message":"#;
 
 /// The fields of a gift's body that the ledger needs. Other fields are ignored, so that a new field
 /// needs no release of the archiver.
@@ -71,6 +75,7 @@ pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
         Class::Chat | Class::Pulse => Some(Effect::None),
     };
     let readable = if effect.is_some() { Readable::Yes } else { Readable::No };
+    let message = without_quotes(&message).map_or(message, Arc::new);
     (ArchiveEntry { message, effect: effect.unwrap_or(Effect::None) }, readable)
 }
 
@@ -79,6 +84,26 @@ fn quoted(message: &Message) -> Message {
     let text = String::from_utf8_lossy(&message.body);
     let body = serde_json::json!({ "type": "unreadable", "text": text });
     Message { body: body.to_string().into(), ..message.clone() }
+}
+
+/// Returns a signal without the messages that it quotes: a pinned one, and super chats on top. The archive has
+/// them at their own places, and there alone, so that a recall hides them. `None` for a message without any.
+fn without_quotes(message: &Message) -> Option<Message> {
+    let quotes = |body: &[u8]| body.windows(QUOTE.len()).any(|part| part == QUOTE);
+    if message.class != Class::Signal || !quotes(&message.body) {
+        return None;
+    }
+    let mut body: Value = serde_json::from_slice(&message.body).ok()?;
+    if body["type"] != "signal" {
+        return None;
+    }
+    if body["signal"] == "pin" {
+        body.as_object_mut()?.remove("message");
+    }
+    if let Some(state) = body.get_mut("state").and_then(Value::as_object_mut) {
+        state.retain(|part, _| part != "pinned" && part != "super_chats");
+    }
+    Some(Message { body: body.to_string().into(), ..message.clone() })
 }
 
 fn gift(message: &Message) -> Option<Effect> {
@@ -124,8 +149,8 @@ mod tests {
 
     use super::*;
 
-    fn derived(class: Class, body: &[u8]) -> (Effect, Readable) {
-        let (entry, readable) = entry(Arc::new(Message {
+    fn message(class: Class, body: &[u8]) -> Message {
+        Message {
             room: RoomId::parse("demo").unwrap(),
             sequence: Sequence(9),
             previous: Sequence(3),
@@ -136,7 +161,11 @@ mod tests {
             at_ms: 77,
             trace: None,
             body: body.to_vec().into(),
-        }));
+        }
+    }
+
+    fn derived(class: Class, body: &[u8]) -> (Effect, Readable) {
+        let (entry, readable) = entry(Arc::new(message(class, body)));
         let raw: Result<&RawValue, _> = serde_json::from_slice(&entry.message.body);
         assert!(raw.is_ok());
         (entry.effect, readable)
@@ -159,6 +188,29 @@ mod tests {
         };
         assert_eq!((row.kind, row.count, row.amount_minor()), (GiftKind::SuperChat, 1, 3_000));
         assert_eq!(row.currency.as_deref(), Some("CNY"));
+    }
+
+    #[test]
+    fn archived_signals_quote_no_message_that_a_recall_may_hide() {
+        let archived = |class, body: &str| {
+            let (entry, readable) = entry(Arc::new(message(class, body.as_bytes())));
+            assert_eq!(readable, Readable::Yes);
+            serde_json::from_slice::<Value>(&entry.message.body).unwrap()
+        };
+        let open = r#"{"sequence":4,"until_ms":9,"message":{"user":"ann","text":"secret"}}"#;
+        let state = format!(
+            r#"{{"settings":{{"version":2}},"super_chats":{{"entries":{{"4":{{"version":3,"value":{open}}}}}}}}}"#
+        );
+        let signal =
+            archived(Class::Signal, &format!(r#"{{"type":"signal","signal":"state","state":{state}}}"#));
+        assert_eq!(signal["state"], serde_json::json!({ "settings": { "version": 2 } }));
+        let pin = archived(
+            Class::Signal,
+            r#"{"type":"signal","signal":"pin","sequence":4,"message":{"text":"secret"},"state":{"pinned":{}}}"#,
+        );
+        assert_eq!(pin, serde_json::json!({ "type": "signal", "signal": "pin", "sequence": 4, "state": {} }));
+        let event = r#"{"type":"event","event":"a.b","id":"e","data":{"message":"kept"},"at_ms":1}"#;
+        assert_eq!(archived(Class::Signal, event)["data"]["message"], "kept");
     }
 
     #[test]
