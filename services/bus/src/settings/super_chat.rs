@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::signal_mark::SignalMark;
 use super::version::next_version;
 
+/// Maximum bytes of the messages on top in a room: every hello has all of them, and must stay below the
+/// queue of a viewer.
+const OPEN_BYTES_MAX: usize = 64 * 1024;
+
 /// Change of the super chats that are on top in a room.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SuperChatChange {
@@ -24,8 +28,13 @@ pub enum SuperChatChange {
         /// Whether it is read from now on.
         on: bool,
     },
-    /// Removes those that an action hides.
-    Hide(Hidden),
+    /// Removes those that an action hides: of those before the position of its signal.
+    Hide {
+        /// Messages that the action hides.
+        hidden: Hidden,
+        /// Position of its signal; later super chats stay.
+        before: Sequence,
+    },
     /// Removes those whose time was over at this Unix time in milliseconds.
     Expire {
         /// Unix milliseconds at which those are over that are removed.
@@ -143,6 +152,8 @@ impl RoomSuperChats {
         let version = next_version(stored.version, now_ms);
         match change {
             SuperChatChange::Open(open) if stored.open.contains_key(&open.sequence) => {}
+            // It would remove all others.
+            SuperChatChange::Open(open) if open.message.to_string().len() > OPEN_BYTES_MAX => {}
             SuperChatChange::Open(open) => {
                 stored.open.insert(open.sequence, Versioned::new(version, Some(open.clone())));
                 stored.make_room();
@@ -155,7 +166,9 @@ impl RoomSuperChats {
                     entry.version = version;
                 }
             }
-            SuperChatChange::Hide(hidden) => stored.keep(|open| !hidden.hides(open)),
+            SuperChatChange::Hide { hidden, before } => {
+                stored.keep(|open| open.sequence >= *before || !hidden.hides(open));
+            }
             SuperChatChange::Expire { now_ms } => stored.keep(|open| open.until_ms > *now_ms),
         }
         if stored.open == self.0.open {
@@ -175,13 +188,20 @@ impl RoomSuperChats {
 }
 
 impl Stored {
+    /// Bytes of the messages on top, as JSON.
+    fn bytes(&self) -> usize {
+        let open = self.open.values().filter_map(|entry| entry.value.as_ref());
+        open.map(|open| open.message.to_string().len()).sum()
+    }
+
     fn keep(&mut self, is_kept: impl Fn(&OpenSuperChat) -> bool) {
         self.open.retain(|_, entry| entry.value.as_ref().is_some_and(&is_kept));
     }
 
-    /// Removes one beyond the maximum: the oldest that was read, else the one whose time ends first.
+    /// Removes those beyond the maximum, in number or bytes: the oldest that was read, else the one whose time
+    /// ends first.
     fn make_room(&mut self) {
-        while self.open.len() > SUPER_CHATS_OPEN_MAX {
+        while self.open.len() > SUPER_CHATS_OPEN_MAX || self.bytes() > OPEN_BYTES_MAX {
             let rank = |entry: &Versioned<OpenSuperChat>| {
                 entry.value.as_ref().map_or((false, 0), |open| (!open.read, open.until_ms))
             };
@@ -208,6 +228,10 @@ mod tests {
         })
     }
 
+    fn hide(hidden: Hidden, before: u64) -> SuperChatChange {
+        SuperChatChange::Hide { hidden, before: Sequence(before) }
+    }
+
     fn after(changes: &[SuperChatChange]) -> RoomSuperChats {
         changes.iter().fold(RoomSuperChats::default(), |chats, change| chats.changed(change, NOW_MS))
     }
@@ -222,9 +246,11 @@ mod tests {
         assert_eq!(chats.changed(&open(1, "a", 99), NOW_MS), chats, "a retry changes nothing");
         for (change, left) in [
             (SuperChatChange::Expire { now_ms: NOW_MS + 20_000 }, vec![3]),
-            (SuperChatChange::Hide(Hidden::User("a".parse().unwrap())), vec![2]),
-            (SuperChatChange::Hide(Hidden::Message(Sequence(2))), vec![1, 3]),
-            (SuperChatChange::Hide(Hidden::All), vec![]),
+            (hide(Hidden::User("a".parse().unwrap()), 4), vec![2]),
+            (hide(Hidden::Message(Sequence(2)), 4), vec![1, 3]),
+            (hide(Hidden::All, 4), vec![]),
+            (hide(Hidden::All, 3), vec![3]),
+            (hide(Hidden::User("a".parse().unwrap()), 2), vec![2, 3]),
         ] {
             let changed = chats.changed(&change, NOW_MS);
             assert_eq!(positions(&changed), left, "{change:?}");
@@ -265,6 +291,21 @@ mod tests {
         let same = chats.changed(&open(1_003, "a", 1), NOW_MS);
         assert_eq!(same.get(Sequence(1_003)), None, "the new one ends first");
         assert_eq!(positions(&same).len(), SUPER_CHATS_OPEN_MAX);
+    }
+
+    #[test]
+    fn long_messages_leave_room_for_a_hello() {
+        let long = |n: u64, chars: usize| {
+            SuperChatChange::Open(OpenSuperChat {
+                sequence: Sequence(n),
+                until_ms: NOW_MS + n,
+                read: false,
+                message: serde_json::json!({ "text": "x".repeat(chars) }),
+            })
+        };
+        let chats = after(&(1..=9).map(|n| long(n, 16_000)).collect::<Vec<_>>());
+        assert_eq!(positions(&chats), [6, 7, 8, 9]);
+        assert_eq!(chats.changed(&long(10, OPEN_BYTES_MAX), NOW_MS), chats, "it has no room alone");
     }
 
     #[test]

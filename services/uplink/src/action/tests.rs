@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::control::{ActionControl, ActionParts};
 use super::form;
 use crate::record::AuditQueue;
-use crate::room::RoomControl;
+use crate::room::{RoomControl, Watched};
 
 struct Scene {
     bus: Arc<dyn Bus>,
@@ -184,21 +184,26 @@ async fn a_signal_that_an_uplink_lost_is_published_once_by_the_others() {
     let patch = Change::Patch(room(), RoomPatch::SlowMode { secs: 7 });
     scene.bus.change(patch).await.unwrap();
     let mark = || scene.bus.settings().borrow().rooms[&room()].signals;
-    let now_ms = barrage_clock::unix_ms();
-    one.mend_signals(now_ms).await;
+    let [mut by_one, mut by_other] = [(); 2].map(|()| Watched::default());
+    one.mend_signals(&mut by_one, 1_000).await;
+    other.mend_signals(&mut by_other, 1_000).await;
     assert!(mark().is_behind() && scene.signals().await == 0, "it may still come");
-    for control in [&one, &other, &one] {
-        control.mend_signals(now_ms + 10_000).await;
-    }
+    // Changes that go on do not hide the lost signal.
+    one.slow_mode(&room(), 8).await.unwrap();
+    one.mend_signals(&mut by_one, 3_999).await;
+    assert!(mark().is_behind() && scene.signals().await == 1);
+    one.mend_signals(&mut by_one, 4_000).await;
+    other.mend_signals(&mut by_other, 4_000).await;
+    one.mend_signals(&mut by_one, 5_000).await;
     let bodies = scene.bodies().await;
-    assert_eq!((bodies.len(), &bodies[0]["signal"]), (1, &json!("state")));
-    assert_eq!(bodies[0]["state"]["settings"]["value"]["slow_mode_secs"], 7);
+    assert_eq!((bodies.len(), &bodies[1]["signal"]), (2, &json!("state")));
+    assert_eq!(bodies[1]["state"]["settings"]["value"]["slow_mode_secs"], 8);
     assert!(!mark().is_behind());
     // A signal that was published is noted, and does not come again.
     one.slow_mode(&room(), 9).await.unwrap();
     assert!(mark().is_behind());
-    one.mend_signals(now_ms).await;
+    one.mend_signals(&mut by_one, 6_000).await;
     assert!(!mark().is_behind());
-    other.mend_signals(now_ms + 20_000).await;
-    assert_eq!(scene.signals().await, 2);
+    other.mend_signals(&mut by_other, 60_000).await;
+    assert_eq!(scene.signals().await, 3);
 }

@@ -32,7 +32,11 @@ pub(super) async fn carry_out(
     let mut effect = Effect::default();
     if verdict.decision == ReviewDecision::Approve {
         if let Some(draft) = draft(room, item, verdict) {
-            effect.sequence = Some(publish(bus, item, verdict, draft).await?);
+            let sequence = publish(bus, item, verdict, draft).await?;
+            if item.review.message.as_ref().is_some_and(|body| body["type"] == "super_chat") {
+                control.super_chat(room, sequence).await;
+            }
+            effect.sequence = Some(sequence);
         }
         return Ok(effect);
     }

@@ -67,6 +67,15 @@ fn draft_by(user: &str, id: &str) -> Draft {
     }
 }
 
+fn hit() -> RuleHit {
+    RuleHit {
+        rule: "links".into(),
+        measure: Measure::Review,
+        detail: "example.com".into(),
+        matched: Some("example.com".into()),
+    }
+}
+
 impl Scene {
     async fn start() -> Self {
         Scene::with(BusConfig::default()).await
@@ -99,13 +108,7 @@ impl Scene {
     }
 
     async fn enqueue_by(&self, user: &str, id: &str) -> Queued {
-        let hit = RuleHit {
-            rule: "links".into(),
-            measure: Measure::Review,
-            detail: "example.com".into(),
-            matched: Some("example.com".into()),
-        };
-        self.uplinks[0].enqueue(&draft_by(user, id), &hit).await.unwrap()
+        self.uplinks[0].enqueue(&draft_by(user, id), &hit()).await.unwrap()
     }
 
     async fn waiting(&self, id: &str) -> MessageId {
@@ -149,6 +152,22 @@ async fn two_approve_at_once_and_the_message_appears_once() {
     }
     let body = &scene.bodies().await[0];
     assert!(body["at_ms"].as_u64().unwrap() > 1, "the room sees it at the time of the decision: {body}");
+}
+
+#[tokio::test]
+async fn an_approved_super_chat_is_on_top_from_the_decision_on() {
+    let scene = Scene::start().await;
+    let body = json!({
+        "type": "super_chat", "id": "s1", "user": "ann", "text": "hi", "amount_minor": 500, "currency": "EUR",
+        "tier": { "level": 1, "color": 1, "top_secs": 600 }, "at_ms": 1,
+    });
+    let draft = Draft { class: Class::Gift, body: Bytes::from(body.to_string()), ..draft("s1") };
+    let Queued::Waiting(id) = scene.uplinks[0].enqueue(&draft, &hit()).await.unwrap() else { panic!() };
+    let answer = scene.uplinks[1].decide(&room(), &by("mod"), &id, &request(ReviewDecision::Approve)).await;
+    let sequence = answer.unwrap().sequence.unwrap();
+    let settings = scene.bus.settings().borrow().clone();
+    let open = settings.super_chats[&room()].get(sequence).unwrap();
+    assert!(open.until_ms > barrage_clock::unix_ms() + 500_000, "{open:?}");
 }
 
 #[tokio::test]

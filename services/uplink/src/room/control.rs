@@ -17,8 +17,7 @@ use super::access::parse_room_id;
 use super::message::{self, Found};
 use super::role::remembered;
 use super::signal::{Signal, signal_draft};
-use super::signalled::{self, Signalled};
-use super::super_chats;
+use super::signalled::Signalled;
 
 /// Changes rooms on the bus and signals each change to viewers.
 #[derive(Clone)]
@@ -42,7 +41,7 @@ pub(crate) struct SignalId {
 
 impl RoomControl {
     pub(crate) fn new(bus: Arc<dyn Bus>, store: Arc<dyn Store>) -> Self {
-        RoomControl { bus, store, signal_id: None, signalled: signalled::memory() }
+        RoomControl { bus, store, signal_id: None, signalled: Arc::default() }
     }
 
     pub(super) fn bus(&self) -> &dyn Bus {
@@ -213,8 +212,8 @@ impl RoomControl {
         let found = self.find(room, sequence).await?;
         let is_hidden = |pinned: &PinnedMessage| pinned.sequence == sequence;
         let signalled = self.signal_hiding(room, &Signal::Recall { sequence }, is_hidden).await?;
-        if super_chats::is_one(&found) {
-            self.hide_super_chats(room, Hidden::Message(sequence)).await?;
+        if found.is_super_chat() {
+            self.hide_super_chats(room, Hidden::Message(sequence), signalled).await?;
         }
         Ok(signalled)
     }
@@ -232,14 +231,14 @@ impl RoomControl {
     pub(crate) async fn purge(&self, room: &RoomId, user: &UserId) -> Result<Sequence, Refusal> {
         let is_hidden = |pinned: &PinnedMessage| pinned.message["user"] == user.as_str();
         let signalled = self.signal_hiding(room, &Signal::Purge { user }, is_hidden).await?;
-        self.hide_super_chats(room, Hidden::User(user.clone())).await?;
+        self.hide_super_chats(room, Hidden::User(user.clone()), signalled).await?;
         Ok(signalled)
     }
 
     /// Hides all messages before the position of the signal.
     pub(crate) async fn clear(&self, room: &RoomId) -> Result<Sequence, Refusal> {
         let signalled = self.signal_hiding(room, &Signal::Clear {}, |_| true).await?;
-        self.hide_super_chats(room, Hidden::All).await?;
+        self.hide_super_chats(room, Hidden::All, signalled).await?;
         Ok(signalled)
     }
 

@@ -20,6 +20,12 @@ pub(crate) struct Found {
     pub(crate) body: Value,
 }
 
+impl Found {
+    pub(super) fn is_super_chat(&self) -> bool {
+        self.body["type"] == "super_chat"
+    }
+}
+
 /// Returns the message at this position; `None` where the room has none.
 pub(super) async fn find(
     bus: &dyn Bus,

@@ -4,6 +4,7 @@
 mod access;
 mod control;
 mod emotes;
+mod lost_signals;
 mod message;
 mod restrict;
 mod role;
@@ -14,6 +15,8 @@ mod super_chats;
 pub(crate) use access::{open_room, parse_room_id, refuse_kicked};
 pub(crate) use control::{RoomControl, SignalId};
 pub(crate) use emotes::check_emotes;
+#[cfg(test)]
+pub(crate) use lost_signals::Watched;
 pub(crate) use role::{given_roles, in_room, known_role, role};
 pub(crate) use signal::{Signal, signal_draft};
 pub(crate) use super_chats::is_super_chat;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::control::RoomControl;
-use super::message::{self, Found};
+use super::message;
 use super::signal::Signal;
 
 /// Maximum time for which the answer to a super chat waits for its place on top.
@@ -59,7 +59,7 @@ impl RoomControl {
         self.change_super_chats(room, SuperChatChange::Open(open)).await?;
         // An action that hid the message before it was on top has not removed it.
         if message::is_hidden(self.bus(), room, sequence, &found).await? {
-            self.hide_super_chats(room, Hidden::Message(sequence)).await?;
+            self.hide_super_chats(room, Hidden::Message(sequence), Sequence::MAX).await?;
         }
         Ok(())
     }
@@ -86,20 +86,28 @@ impl RoomControl {
         self.signal_change(room, &Signal::SuperChatRead { sequence, on }, &state, &changed).await
     }
 
-    /// Removes the super chats that an action has hidden. Called behind the signal of the action, so that one
-    /// that comes on top meanwhile sees the signal.
-    pub(super) async fn hide_super_chats(&self, room: &RoomId, hidden: Hidden) -> Result<(), Refusal> {
-        self.change_super_chats(room, SuperChatChange::Hide(hidden)).await
+    /// Removes the super chats that an action has hidden, of those before its signal at `before`. Called behind
+    /// the signal, so that one that comes on top meanwhile sees it.
+    pub(super) async fn hide_super_chats(
+        &self,
+        room: &RoomId,
+        hidden: Hidden,
+        before: Sequence,
+    ) -> Result<(), Refusal> {
+        self.change_super_chats(room, SuperChatChange::Hide { hidden, before }).await
     }
 
-    /// Removes the super chats whose time is over.
-    pub(super) async fn expire_super_chats(&self, now_ms: u64) -> Result<(), Refusal> {
+    /// Removes the super chats whose time is over. A failure is logged, and the next sweep tries again: a room
+    /// that fails does not hold up the others.
+    pub(super) async fn expire_super_chats(&self, now_ms: u64) {
         let settings = self.settings();
         let due = settings.super_chats.iter().filter(|(_, chats)| chats.has_expired(now_ms));
         for room in due.map(|(room, _)| room.clone()).collect::<Vec<_>>() {
-            self.change_super_chats(&room, SuperChatChange::Expire { now_ms }).await?;
+            if let Err(refusal) = self.change_super_chats(&room, SuperChatChange::Expire { now_ms }).await {
+                let code = refusal.code.label();
+                tracing::debug!(%room, code, "super chats that are over were not removed");
+            }
         }
-        Ok(())
     }
 
     /// Changes the super chats on top, and signals the difference when there is one. Of several uplinks that
@@ -114,11 +122,6 @@ impl RoomControl {
         let state = RoomState { super_chats, ..RoomState::default() };
         self.without_id().signal_change(room, &Signal::State {}, &state, &changed).await.map(drop)
     }
-}
-
-/// Returns whether a found message is a super chat.
-pub(super) fn is_one(found: &Found) -> bool {
-    found.body["type"] == "super_chat"
 }
 
 #[cfg(test)]
