@@ -15,7 +15,6 @@ use barrage_http::{ApiError, ClientAddr, body};
 use barrage_protocol::post::{Mode, Post, PostAnswer, Size, Style};
 use barrage_protocol::{Code, MessageId, RoomId, TraceId};
 use barrage_recording::{Item, ItemKind, convert};
-use barrage_store::HistoryRange;
 use http::{HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::answer_memory::Reserved;
-use super::history::{HistoryState, authorize, shown_to_ms};
+use super::history::{self, HistoryState, authorize};
 use crate::record::RequestTrace;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
@@ -130,15 +129,14 @@ async fn newest(
     let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room = parse_room_id(room)?;
     let caller = authorize(uplink, &room, headers)?;
-    let shown_to_ms = shown_to_ms(uplink, &room, caller.as_ref());
     let max = query.max.unwrap_or(MAX).clamp(1, MAX);
     let reserved = memory.reserve().await?;
-    let history = uplink.store.history(&room, HistoryRange::Latest, max).await.map_err(|error| {
-        tracing::warn!(%error, "the history cannot be read");
-        ApiError::new(Code::Unavailable, "history cannot be read now").retry_after_ms(1_000)
-    })?;
-    let newest_first = history.messages.iter().rev().filter(|message| message.at_ms <= shown_to_ms);
-    let items = newest_first.filter_map(|message| convert::item(message.body.get(), message.offset_ms));
+    let history = history::newest(uplink, &room, caller.as_ref(), max).await?;
+    let items = history
+        .messages
+        .iter()
+        .rev()
+        .filter_map(|message| convert::item(message.body.get(), message.offset_ms));
     let data = danmaku(items.map(|(item, _)| item), memory.answer_bytes_max());
     Ok((reserved, DplayerAnswer { code: 0, data }))
 }

@@ -28,6 +28,9 @@ const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
 /// Milliseconds beyond a room's moderation delay after which viewers get a message from the history, so that
 /// the archiver has hidden in the store what was hidden within the delay.
 const ARCHIVE_SLACK_MS: u64 = 3_000;
+/// Reads for one page of viewers that look for what they see already, behind the newest messages of a room
+/// with a delay: each of up to 1,000 messages, together some 1,200 a second for the longest delay.
+const READS_MAX: usize = 16;
 /// Bytes of a page besides its messages.
 const FRAME_BYTES: usize = 128;
 
@@ -180,14 +183,53 @@ async fn read(
     span: Span,
     limit: usize,
 ) -> Result<History, ApiError> {
-    let mut history = read_stored(&*uplink.store, room, span, limit).await?;
-    show_to(&mut history, span, shown_to_ms(uplink, room, caller));
-    Ok(history)
+    read_shown(&*uplink.store, room, span, limit, shown_to_ms(uplink, room, caller)).await
+}
+
+/// Reads the newest messages that the caller sees, oldest first.
+pub(super) async fn newest(
+    uplink: &Uplink,
+    room: &RoomId,
+    caller: Option<&Identity>,
+    limit: usize,
+) -> Result<History, ApiError> {
+    read(uplink, room, caller, Span::Before(None), limit).await
+}
+
+/// Reads a part of the history up to a time. A page that goes back is never empty because all of its messages
+/// are newer: they may be many, so that the search goes on behind them.
+async fn read_shown(
+    store: &dyn Store,
+    room: &RoomId,
+    span: Span,
+    limit: usize,
+    shown_to_ms: u64,
+) -> Result<History, ApiError> {
+    let (mut at, mut read_max) = (span, limit);
+    for _ in 0..READS_MAX {
+        let mut history = read_stored(store, room, at, read_max).await?;
+        let oldest = history.messages.first().map(|message| message.sequence);
+        show_to(&mut history, span, shown_to_ms);
+        match oldest {
+            Some(oldest)
+                if history.more && history.messages.is_empty() && matches!(span, Span::Before(_)) =>
+            {
+                (at, read_max) = (Span::Before(Some(oldest)), HISTORY_LIMIT_MAX);
+            }
+            _ => {
+                let over = history.messages.len().saturating_sub(limit);
+                history.messages.drain(..over);
+                history.more |= over > 0;
+                return Ok(history);
+            }
+        }
+    }
+    Ok(History { messages: Vec::new(), more: false })
 }
 
 /// Returns the time up to which the caller sees messages in a room with a delay; the end of time for
 /// moderators, and in other rooms.
-pub(super) fn shown_to_ms(uplink: &Uplink, room: &RoomId, caller: Option<&Identity>) -> u64 {
+fn shown_to_ms(uplink: &Uplink, room: &RoomId, caller: Option<&Identity>) -> u64 {
     let settings = uplink.bus.settings().borrow().clone();
     let delay_ms = settings.rooms.get(room).map_or(0, |room| u64::from(room.moderation_delay_secs) * 1_000);
     if delay_ms > 0 && caller.is_none_or(|by| by.role < Role::Moderator) {
@@ -270,65 +312,4 @@ fn page(history: &History, span: Span, bytes_max: usize) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use barrage_protocol::Class;
-    use barrage_protocol::post::{HistoryMessage, HistoryPage};
-    use serde_json::Value;
-
-    use super::*;
-
-    fn history(messages: u64, text_bytes: usize, more: bool) -> History {
-        let message = |n| HistoryMessage {
-            sequence: Sequence(n),
-            class: Class::Chat,
-            at_ms: n,
-            offset_ms: 10 * n,
-            body: serde_json::value::to_raw_value(&"x".repeat(text_bytes)).unwrap(),
-        };
-        History { messages: (1..=messages).map(message).collect(), more }
-    }
-
-    fn read_page(history: &History, span: Span, bytes_max: usize) -> (Vec<u64>, Value) {
-        let bytes = page(history, span, bytes_max);
-        assert!(bytes.len() <= bytes_max.max(1_200), "{} bytes", bytes.len());
-        let mut page: Value = serde_json::from_slice(&bytes).unwrap();
-        let parsed: HistoryPage = serde_json::from_slice(&bytes).unwrap();
-        page["messages"] = Value::Null;
-        (parsed.messages.iter().map(|message| message.sequence.0).collect(), page)
-    }
-
-    #[test]
-    fn long_page_is_cut_and_names_the_next_page() {
-        let history = history(100, 1_000, false);
-        let (kept, page) = read_page(&history, Span::After(Sequence(0)), 4_096);
-        assert_eq!((kept, &page["more"], &page["next"]["after"]), (vec![1, 2, 3], &true.into(), &3.into()));
-        let (kept, page) = read_page(&history, Span::Before(None), 4_096);
-        assert_eq!((kept, &page["next"]["before"]), (vec![98, 99, 100], &98.into()));
-        let (kept, page) = read_page(&history, Span::Offsets { from_ms: 0, to_ms: 9_999 }, 4_096);
-        assert_eq!((kept, &page["next"]["from_ms"]), (vec![1, 2, 3], &30.into()));
-    }
-
-    #[test]
-    fn a_page_ends_before_what_viewers_get_later() {
-        let shown = |span, to_ms| {
-            let mut history = history(4, 10, true);
-            show_to(&mut history, span, to_ms);
-            (history.messages.iter().map(|message| message.sequence.0).collect::<Vec<_>>(), history.more)
-        };
-        assert_eq!(shown(Span::After(Sequence(0)), 2), (vec![1, 2], false));
-        assert_eq!(shown(Span::After(Sequence(0)), 4), (vec![1, 2, 3, 4], true));
-        assert_eq!(shown(Span::Before(None), 3), (vec![1, 2, 3], true));
-    }
-
-    #[test]
-    fn every_page_has_a_message_and_the_last_page_has_no_next() {
-        let (kept, page) = read_page(&history(2, 1_000, false), Span::After(Sequence(0)), 10);
-        assert_eq!((kept, &page["next"]["after"]), (vec![1], &1.into()));
-        let (kept, page) = read_page(&history(3, 10, false), Span::Before(None), 4_096);
-        assert_eq!((kept.len(), &page["more"], &page["next"]), (3, &false.into(), &Value::Null));
-        let (kept, page) = read_page(&history(3, 10, true), Span::Before(Some(Sequence(9))), 4_096);
-        assert_eq!((kept.len(), &page["more"], &page["next"]["before"]), (3, &true.into(), &1.into()));
-        let (kept, page) = read_page(&history(0, 0, false), Span::Before(None), 4_096);
-        assert_eq!((kept.len(), &page["more"], &page["next"]), (0, &false.into(), &Value::Null));
-    }
-}
+mod tests;
