@@ -1,5 +1,6 @@
 //! Errors at the start of moderation, and at the change of a list.
 
+use crate::rules::hook::HookStartError;
 use crate::rules::word_list::{FILE_BYTES_MAX, WordListError};
 
 /// Why a moderator cannot be made of a configuration.
@@ -22,12 +23,9 @@ pub enum ModerationError {
         #[source]
         source: ListError,
     },
-    /// The HTTP client of the hook cannot be made.
-    #[error("the HTTP client of the hook cannot be made")]
-    Hook(#[source] reqwest::Error),
-    /// The CA file of the hook cannot be used.
-    #[error("moderation.hook.ca_file")]
-    HookCa(#[from] barrage_tls::CaFileError),
+    /// The client of the hook cannot be made.
+    #[error(transparent)]
+    Hook(#[from] HookStartError),
 }
 
 /// Why the words of a list did not change.

@@ -30,7 +30,7 @@ pub use metrics::ModerationMetrics;
 pub use moderator::{Moderator, Named};
 pub use rules::Mask;
 pub use rules::escalation::EscalationConfig;
-pub use rules::hook::HookConfig;
+pub use rules::hook::{HookConfig, HookStartError};
 pub use rules::links::LinksConfig;
 pub use rules::repeat::RepeatConfig;
 pub use rules::room_rules::{RoomHit, RoomRules, RoomRulesError, RuleShare};

@@ -12,14 +12,13 @@ use barrage_flow::BreakerConfig;
 use barrage_guarded::{BreakerMetrics, CallError, Guarded};
 use barrage_protocol::{Class, MessageId, RoomId, UserId};
 use barrage_secret::SecretUrl;
-use barrage_tls::ClientTls;
+use barrage_tls::{CaFileError, ClientTls};
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use crate::decision::Action;
-use crate::error::ModerationError;
 
 /// Maximum characters of the hook's reason that are kept; the rest is cut.
 const REASON_CHARS_MAX: usize = 200;
@@ -122,6 +121,17 @@ enum AskError {
     NoText,
 }
 
+/// Why the client of the hook cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HookStartError {
+    /// The HTTP client cannot be made, for a reason of the system.
+    #[error("the HTTP client of the hook cannot be made")]
+    Client(#[source] reqwest::Error),
+    /// The CA file of the hook cannot be used.
+    #[error("moderation.hook.ca_file")]
+    Ca(#[from] CaFileError),
+}
+
 /// The client of the hook, behind its breaker.
 #[derive(Debug)]
 pub(crate) struct Hook {
@@ -132,14 +142,14 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, ModerationError> {
+    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, HookStartError> {
         let client = Client::builder()
             .tls_backend_preconfigured(ClientTls::load(config.ca_file.as_deref())?.rustls())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(config.calls_max)
             .build()
-            .map_err(ModerationError::Hook)?;
+            .map_err(HookStartError::Client)?;
         let deadline = Duration::from_millis(config.deadline_ms);
         let guarded = Guarded::new("moderation_hook", config.breaker.clone(), deadline, metrics);
         let calls = Semaphore::new(config.calls_max.min(Semaphore::MAX_PERMITS));
