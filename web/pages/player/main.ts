@@ -1,5 +1,8 @@
 // Connects the parts of the page: the room, what it shows, and what the viewer does.
 
+import { Accounts } from './account/accounts.ts';
+import { Offer } from './account/offer.ts';
+import { Session } from './account/session.ts';
 import { Banners } from './stage/banners.ts';
 import { Composer } from './compose/composer.ts';
 import { join, type Post, type RoomView } from '@barrage/client';
@@ -59,7 +62,10 @@ inLanguage(() => {
 });
 byId('language').addEventListener('click', switchLanguage);
 
-const { name, token } = signIn();
+const accounts = new Accounts(() => room.uplinks());
+const session = new Session(accounts);
+const { name, token, isGiven } = signIn(session);
+const offer = isGiven ? null : new Offer(accounts, session, () => location.reload());
 const room = join({
   entry: [location.origin, ...entryOrigins()],
   room: roomId,
@@ -152,6 +158,8 @@ room.on('state', (state) => {
   trouble.state(state);
   enable(state.kind !== 'ended');
   if (state.kind === 'open') composer.networkIsBack();
+  // A room for members alone ends the visit of those who are not signed in.
+  if (state.kind === 'open' || state.kind === 'ended') offer?.make();
   if (state.kind === 'ended' && REFUSED_TOKENS.has(state.code)) signOut();
 });
 room.on('hello', (hello) => {

@@ -155,6 +155,11 @@ export class Room implements AsyncIterable<RoomBatch> {
     return this.#ask((uplink) => uplink.emotes(), () => []);
   }
 
+  /** Base URLs of the uplinks in the order to ask, for routes that are of no room, such as `/v1/accounts`. */
+  uplinks(): Promise<string[]> {
+    return this.#entry.uplinks();
+  }
+
   /** Opens the connection of the next message ahead, when the user begins to write. */
   async warm(): Promise<void> {
     await this.#ask((uplink) => uplink.warm(), () => undefined);

@@ -13,6 +13,7 @@ test('a room goes through its states, each with its reason and its moment', asyn
   assert.deepEqual(room.states.map(({ kind, reason }) => [kind, reason.code]), [['connecting', 'start'], ['open', 'joined']]);
   assert.equal(room.state.transport, 'ws');
   assert.equal(room.online, 3);
+  assert.deepEqual(await room.uplinks(), ['http://up.example']);
   world.last.drop(4103);
   await settle();
   assert.deepEqual([room.state.kind, room.state.reason.code, room.state.sinceMs], ['waiting', '4103', Date.now()]);

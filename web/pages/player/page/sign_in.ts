@@ -1,6 +1,9 @@
-// The sign-in of this page: a token from the address bar or from before a reload; else the SDK's guest.
+// The sign-in of this page: a token from the address bar or from before a reload; else the session of an
+// account; else the SDK's guest.
 
+import { type TokenSource } from '@barrage/client';
 import { keep, recall } from '@barrage/ui/storage.ts';
+import { type Session } from '../account/session.ts';
 
 /** Key of the sign-in of this tab, which a reload keeps. The SDK keeps a guest under the same key. */
 const KEY = 'barrage.token';
@@ -9,14 +12,16 @@ export interface SignIn {
   /** Name in the address bar. */
   name: string | undefined;
   /** Returns the user's token; absent for a guest. */
-  token: (() => string) | undefined;
+  token: TokenSource | undefined;
+  /** Whether a site gave the token: people sign in there, and not on this page. */
+  isGiven: boolean;
 }
 
 /**
  * Reads `#token=` and removes it from the address bar. Without it, the sign-in that this tab had before a
- * reload remains. An empty `#token=` signs out.
+ * reload remains, and then the session of this browser. An empty `#token=` forgets the token of this tab.
  */
-export function signIn(): SignIn {
+export function signIn(session: Session): SignIn {
   const name = new URLSearchParams(location.search).get('name') ?? undefined;
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   if (given !== null) {
@@ -24,7 +29,8 @@ export function signIn(): SignIn {
     keep('session', KEY, given === '' ? null : JSON.stringify({ kind: 'token', token: given }));
   }
   const token = given || keptToken();
-  return { name, token: token === null ? undefined : () => token };
+  if (token !== null) return { name, token: () => token, isGiven: true };
+  return { name, token: session.now === null ? undefined : () => session.token(), isGiven: false };
 }
 
 /** Forgets a token that the server refused, so that a reload begins as a guest. */
