@@ -6,6 +6,7 @@ use std::time::Instant;
 use barrage_counters::LocalQuotaMetrics;
 use barrage_counters::{LocalQuota, LocalQuotaConfig, QuotaKey, Subject};
 use barrage_flow::{Rate, Rule, RuleError, Verdict};
+use http::Method;
 use ipnet::IpNet;
 use prometheus::Registry;
 
@@ -33,15 +34,15 @@ pub enum AddressLimitsError {
 /// The limits, one for each key of `http.limits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRule {
-    /// Requests for pages of the message history.
+    /// Requests for pages of the message history, also in DPlayer's form.
     History,
     /// Polls of a room, long or short.
     Poll,
-    /// Requests for guest tokens, by viewers without login.
+    /// Requests for guest tokens, by viewers without login, and calls on sessions of accounts.
     Guests,
     /// Requests inside of the bodies of tunnels.
     Tunnel,
-    /// Requests for files of the player page.
+    /// Requests for files of the player page, and sets of emotes.
     Page,
     /// Downloads of the race resource, and race reports.
     Race,
@@ -74,12 +75,19 @@ impl AddressRule {
 
     /// Returns the rule of a route; `None` for a route with limits of its own. A path without a
     /// route is a file of the page.
-    pub(crate) fn of(route: Option<&str>) -> Option<AddressRule> {
+    pub(crate) fn of(method: &Method, route: Option<&str>) -> Option<AddressRule> {
         match route {
             None => Some(AddressRule::Page),
+            // A set has up to some MB.
+            Some("/v1/emotes" | "/v1/rooms/{room}/emotes") => Some(AddressRule::Page),
             Some("/v1/rooms/{room}/history") => Some(AddressRule::History),
             Some("/v1/rooms/{room}/poll") => Some(AddressRule::Poll),
-            Some("/v1/guest") => Some(AddressRule::Guests),
+            // A post by DPlayer has the limits of posts.
+            Some("/v1/rooms/{room}/dplayer/v3/") if method != Method::POST => Some(AddressRule::History),
+            // Logins and registrations have limits of their own. Each of these reads the store.
+            Some("/v1/guest" | "/v1/accounts/me" | "/v1/accounts/sessions" | "/v1/accounts/logout") => {
+                Some(AddressRule::Guests)
+            }
             Some("/v1/race" | "/v1/entry/race" | "/v1/ping") => Some(AddressRule::Race),
             Some(_) => None,
         }
@@ -225,6 +233,22 @@ mod tests {
         let of_site = |n: u32| taken(&limits, AddressRule::History, &format!("2001:db8:1:{n:x}::1"), 1);
         assert_eq!((0..100).filter(|n| of_site(*n)).count(), 20);
         assert_eq!((0..100).filter(|_| taken(&limits, AddressRule::History, "127.0.0.1", 1)).count(), 100);
+    }
+
+    #[test]
+    fn routes_that_read_the_store_have_a_rule() {
+        let of = |method, route| AddressRule::of(&method, Some(route));
+        let dplayer = "/v1/rooms/{room}/dplayer/v3/";
+        assert_eq!(of(Method::GET, "/v1/rooms/{room}/history"), Some(AddressRule::History));
+        assert_eq!(of(Method::GET, dplayer), Some(AddressRule::History));
+        assert_eq!(of(Method::HEAD, dplayer), Some(AddressRule::History));
+        assert_eq!(of(Method::POST, dplayer), None, "the limits of posts");
+        for route in ["/v1/guest", "/v1/accounts/me", "/v1/accounts/sessions", "/v1/accounts/logout"] {
+            assert_eq!(of(Method::POST, route), Some(AddressRule::Guests), "{route}");
+        }
+        assert_eq!(of(Method::POST, "/v1/accounts/login"), None);
+        assert_eq!(of(Method::GET, "/v1/emotes"), Some(AddressRule::Page));
+        assert_eq!(AddressRule::of(&Method::GET, None), Some(AddressRule::Page));
     }
 
     #[test]

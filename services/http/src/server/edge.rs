@@ -62,7 +62,7 @@ impl Edge {
             }
         }
         let (Some(limits), Some(client)) = (&self.limits, client) else { return Ok(()) };
-        if let Some(rule) = AddressRule::of(route) {
+        if let Some(rule) = AddressRule::of(request.method(), route) {
             limits.take(rule, client, 1)?;
         }
         if route == Some(TUNNEL_ROUTE) {

@@ -97,7 +97,7 @@ struct DplayerSent {
 pub(super) struct DplayerRefusal {
     /// Status of the answer, which is not 0.
     code: u16,
-    /// Reason, which the player shows where its HTTP client hands it on.
+    /// Reason, escaped for HTML. The player shows it where its HTTP client hands it on.
     msg: String,
 }
 
@@ -232,9 +232,10 @@ impl DplayerPost {
     }
 }
 
-/// Makes DPlayer's form of a refusal, with the status and the headers of ours.
+/// Makes DPlayer's form of a refusal, with the status and the headers of ours. The player writes the reason
+/// into its page as HTML, and a reason may quote the request.
 fn refused(error: ApiError) -> Response {
-    let msg = error.0.message.clone();
+    let msg = escaped(&error.0.message);
     let (mut parts, _) = error.into_response().into_parts();
     let refusal = DplayerRefusal { code: parts.status.as_u16(), msg };
     let json = serde_json::to_vec(&refusal).expect("refusals are plain data");
@@ -275,6 +276,16 @@ mod tests {
         let escaped = "&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;amp;";
         assert_eq!(data[0], (1.0, 0, 1, "&lt;A&gt;".into(), "a\\b".into()));
         assert_eq!(data[1], (2.5, 1, 1, "&lt;A&gt;".into(), escaped.into()));
+    }
+
+    #[tokio::test]
+    async fn reasons_of_refusals_leave_escaped() {
+        let error = body::json::<DplayerPost>(br#"{"text":"x","color":"<img src=x onerror=alert(1)>"}"#);
+        let response = refused(error.unwrap_err());
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let json: Value = serde_json::from_slice(&bytes).unwrap();
+        let msg = json["msg"].as_str().unwrap();
+        assert!(msg.contains("&lt;img src=x") && !msg.contains(['<', '>', '"']), "{msg}");
     }
 
     #[test]

@@ -49,11 +49,12 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         )
         .with_state(Arc::clone(uplink))
         .merge(
-            Router::new()
-                .route("/v1/rooms/{room}/history", get(history::handle))
-                .route("/v1/rooms/{room}/dplayer/v3/", get(dplayer::read).post(dplayer::send))
-                .with_state(history),
+            Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history.clone()),
         );
+    // DPlayer uses no tunnel. Inside of one, its answer would take memory twice, and no limit of an address.
+    let dplayer = Router::new()
+        .route("/v1/rooms/{room}/dplayer/v3/", get(dplayer::read).post(dplayer::send))
+        .with_state(history);
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
     let tunnel = Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel));
     // The words of a room may be larger than a body in the tunnel.
@@ -64,7 +65,7 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
     let emotes = Router::new()
         .route("/v1/emotes", get(emotes::of_platform).put(emotes::put_platform))
         .with_state(Arc::clone(uplink));
-    rooms.merge(words).merge(tunnel).merge(emotes).route("/v1/ping", get(ping))
+    rooms.merge(words).merge(dplayer).merge(tunnel).merge(emotes).route("/v1/ping", get(ping))
 }
 
 /// Answers a client that opens its connection ahead of its first post. A page needs no preflight for

@@ -58,4 +58,12 @@ async fn bad_frames_and_foreign_paths_are_refused() {
     let admin = json!({ "method": "GET", "path": "/v1/admin/rooms" });
     let (status, body) = site.post_bytes(TUNNEL, framed(&[admin])).await;
     assert_eq!((status, &answers(&body)[0]["status"]), (StatusCode::OK, &json!(400)));
+    let token = site.token("ann", Role::Viewer);
+    let dplayer = json!({ "method": "GET", "path": "/v1/rooms/demo/dplayer/v3/?max=1000", "token": token });
+    let (status, body) = site.post_bytes(TUNNEL, framed(&[dplayer])).await;
+    assert_eq!(
+        (status, &answers(&body)[0]["status"]),
+        (StatusCode::OK, &json!(404)),
+        "not through the tunnel"
+    );
 }
