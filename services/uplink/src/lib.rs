@@ -12,6 +12,7 @@ mod admin;
 mod attribute;
 mod config;
 mod event_senders;
+mod export_slots;
 mod gift_config;
 mod http;
 mod limits_config;

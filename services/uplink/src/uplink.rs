@@ -16,7 +16,6 @@ use barrage_recorder::Recorder;
 use barrage_store::{AuditRecord, Store};
 use barrage_token::{Identity, Keyring};
 use barrage_trace::Tracer;
-use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +23,7 @@ use crate::action::{ActionControl, ActionParts};
 use crate::admin::AdminContext;
 use crate::attribute::{AttributeControl, AttributeParts};
 use crate::config::UplinkConfig;
+use crate::export_slots::ExportSlots;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
@@ -73,8 +73,8 @@ pub struct Uplink {
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
     pub(crate) tracer: Tracer,
-    /// One permit for each export that may be written at the same time.
-    pub(crate) exports: Arc<Semaphore>,
+    /// One slot for each export that may be written at the same time.
+    pub(crate) exports: ExportSlots,
     moderator: Arc<Moderator>,
     ledger: Ledger,
     control: RoomControl,
@@ -146,7 +146,7 @@ impl Uplink {
             audit: Arc::clone(&audit),
         });
         Ok(Arc::new(Uplink {
-            exports: Arc::new(Semaphore::new(config.exports_max)),
+            exports: ExportSlots::new(config.exports_max),
             actions,
             polls,
             reviews,

@@ -6,7 +6,8 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use barrage_http::{ApiError, bearer};
+use barrage_bus::Settings;
+use barrage_http::{ApiError, ClientAddr, bearer};
 use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
@@ -17,7 +18,7 @@ use serde::Deserialize;
 
 use super::answer_memory::AnswerMemory;
 use super::caller::caller;
-use super::export::{self, ExportFormat, Part};
+use super::export::{self, ExportFormat, Part, Reader};
 use crate::room::{in_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 
@@ -104,10 +105,11 @@ pub(super) async fn handle(
     Path(room): Path<String>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
     tunnel: Option<Extension<TunnelMemory>>,
+    Extension(client): Extension<ClientAddr>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let timer = state.uplink.metrics.history_duration.start_timer();
-    let answer = answer(&state, &room, query, tunnel, &headers).await;
+    let answer = answer(&state, &room, query, tunnel, client, &headers).await;
     timer.observe_duration();
     answer
 }
@@ -117,6 +119,7 @@ async fn answer(
     room: &str,
     query: Result<Query<HistoryQuery>, QueryRejection>,
     tunnel: Option<Extension<TunnelMemory>>,
+    client: ClientAddr,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
@@ -129,8 +132,11 @@ async fn answer(
         let HistoryQuery { after: None, before: None, limit: None, from_ms, to_ms, .. } = query else {
             return Err(ApiError::new(Code::BadRequest, "format: goes with `from_ms` and `to_ms` alone"));
         };
-        let part = Part::of(from_ms, to_ms, shown_to_ms(uplink, &room, caller.as_ref()))?;
-        return export::answer(uplink, &room, format, part).await;
+        // What is accepted from now on is not of the export: a delay that begins while it is written hides
+        // nothing of it, and the export of a live room ends.
+        let shown_to_ms = shown_to_ms(uplink, &room, caller.as_ref()).min(barrage_clock::unix_ms());
+        let part = Part::of(from_ms, to_ms, shown_to_ms)?;
+        return export::answer(uplink, &room, format, part, Reader::Viewer(client, caller)).await;
     }
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=HISTORY_LIMIT_MAX).contains(&limit) {
@@ -162,17 +168,31 @@ pub(super) fn authorize(
         false => None,
     };
     let settings = uplink.bus.settings().borrow().clone();
+    may_read(uplink, &settings, room, caller.as_ref())?;
+    Ok(caller.map(|by| in_room(&settings, room, &by).into_owned()))
+}
+
+/// Checks that the history of a room can be read now, by this caller.
+pub(super) fn may_read(
+    uplink: &Uplink,
+    settings: &Settings,
+    room: &RoomId,
+    caller: Option<&Identity>,
+) -> Result<(), ApiError> {
     if !settings.rooms.contains_key(room) {
         return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
     }
-    if let Some(by) = &caller {
-        refuse_kicked(&settings, room, &by.user, barrage_clock::unix_ms())?;
+    if let Some(by) = caller {
+        refuse_kicked(settings, room, &by.user, barrage_clock::unix_ms())?;
+        if uplink.keyring.is_revoked(by) {
+            return Err(ApiError::new(Code::Unauthorized, "the token was revoked"));
+        }
     }
     if settings.switches.history_off {
         let error = ApiError::new(Code::Unavailable, "history is switched off just now");
         return Err(error.retry_after_ms(SWITCHED_OFF_RETRY_MS));
     }
-    Ok(caller.map(|by| in_room(&settings, room, &by).into_owned()))
+    Ok(())
 }
 
 /// Reads a part of the history, without what the caller does not see yet in a room with a delay.

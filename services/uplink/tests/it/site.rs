@@ -188,6 +188,11 @@ impl Site {
         (status, response.json().await.unwrap_or_default())
     }
 
+    /// Sends a GET request with a token, and returns the answer, whose body may not have arrived.
+    pub(crate) async fn get_response(&self, token: &str, path: &str) -> reqwest::Response {
+        self.http.get(self.url(path)).bearer_auth(token).send().await.unwrap()
+    }
+
     /// Sends a GET request without a token.
     pub(crate) async fn get_anonymous(&self, path: &str) -> StatusCode {
         self.http.get(self.url(path)).send().await.unwrap().status()

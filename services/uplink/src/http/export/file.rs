@@ -73,6 +73,13 @@ pub(super) fn is_of_stream(message: &HistoryMessage, started_ms: u64, part: Part
         && message.at_ms <= part.shown_to_ms
 }
 
+/// Whether a message was accepted more than `skew_ms` behind the end of the part: what follows it is of no
+/// use for the part.
+pub(super) fn is_behind(message: &HistoryMessage, started_ms: u64, part: Part, skew_ms: u64) -> bool {
+    let end_ms = started_ms.saturating_add(part.to_ms).min(part.shown_to_ms);
+    message.at_ms > end_ms.saturating_add(skew_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use barrage_protocol::{Class, Sequence};
@@ -123,5 +130,16 @@ mod tests {
         let delayed = Part { shown_to_ms: 5_999, ..all };
         assert!(of(5_999, 999, delayed) && !of(6_000, 1_000, delayed), "not shown to viewers yet");
         assert!(of(6_000, 1_000, second) && !of(7_000, 2_000, second) && !of(5_999, 999, second));
+    }
+
+    #[test]
+    fn a_part_is_over_when_messages_are_long_behind_its_end() {
+        let all = Part { from_ms: 0, to_ms: u64::MAX, shown_to_ms: u64::MAX };
+        let behind = |at_ms, part| is_behind(&message(1, at_ms, 0, "{}"), 5_000, part, 60_000);
+        let (second, shown) = (Part { to_ms: 2_000, ..all }, Part { shown_to_ms: 9_000, ..all });
+        assert!(!behind(u64::MAX, all));
+        assert!(!behind(67_000, second) && behind(67_001, second));
+        assert!(!behind(69_000, shown) && behind(69_001, shown));
+        assert!(!behind(1_000, second), "of an earlier stream");
     }
 }

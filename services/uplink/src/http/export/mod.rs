@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
-pub(super) use stream::answer;
+pub(super) use stream::{Reader, answer};
 
 /// Forms of file in which a history may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -90,5 +90,7 @@ pub(super) async fn of_room(
     let Query(ExportQuery { format, from_ms, to_ms }) =
         query.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
     let room: RoomId = parse_room_id(&room)?;
-    answer(&uplink, &room, format, Part::of(from_ms, to_ms, u64::MAX)?).await
+    // What is accepted from now on is not of the export, so that the export of a live room ends.
+    let part = Part::of(from_ms, to_ms, barrage_clock::unix_ms())?;
+    answer(&uplink, &room, format, part, Reader::Admin).await
 }
