@@ -113,7 +113,11 @@ impl AccountControl {
         if !accounts.create_account(&account).await.map_err(unavailable)? {
             return Err(taken());
         }
-        self.open_session(&account).await
+        self.open_session(&account).await.map_err(|refusal| {
+            // The same request again would find the name taken.
+            let message = format!("the account was made, without a session; sign in ({})", refusal.message);
+            Refusal { message, ..refusal }
+        })
     }
 
     /// Opens a session for the holder of a password.

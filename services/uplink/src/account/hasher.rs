@@ -1,13 +1,13 @@
 //! Password hashes on a bounded number of threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::config::AccountsConfig;
 
@@ -23,8 +23,9 @@ pub(super) struct Hasher {
     slots: Arc<Semaphore>,
     waiting: Semaphore,
     wait_max: Duration,
-    /// Hash of a random password, which is examined for names without an account.
-    decoy: OnceCell<String>,
+    /// Hash of a random password, which is examined for names without an account. The first such login
+    /// makes it, in its own slot.
+    decoy: Arc<OnceLock<String>>,
 }
 
 impl Hasher {
@@ -39,7 +40,7 @@ impl Hasher {
             slots: Arc::new(Semaphore::new(config.hashes_max)),
             waiting: Semaphore::new(WAITING_MAX),
             wait_max: Duration::from_millis(config.hash_wait_ms),
-            decoy: OnceCell::new(),
+            decoy: Arc::default(),
         })
     }
 
@@ -49,12 +50,7 @@ impl Hasher {
     /// `overloaded` when no slot is free in time.
     pub(super) async fn hash(&self, password: String) -> Result<String, Refusal> {
         let argon2 = self.argon2();
-        self.blocking(move || {
-            let salt: [u8; SALT_BYTES] = rand::random();
-            argon2.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
-        })
-        .await?
-        .map_err(|error| {
+        self.blocking(move || make(&argon2, &password)).await?.map_err(|error| {
             tracing::error!(%error, "a password cannot be hashed");
             Refusal::new(Code::Internal, "the password could not be stored")
         })
@@ -67,17 +63,10 @@ impl Hasher {
     /// `overloaded` when no slot is free in time.
     pub(super) async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, Refusal> {
         let is_known = stored.is_some();
-        let stored = match stored {
-            Some(stored) => stored,
-            None => self
-                .decoy
-                .get_or_try_init(|| self.hash(format!("{:032x}", rand::random::<u128>())))
-                .await?
-                .clone(),
-        };
-        let argon2 = self.argon2();
+        let (argon2, decoy) = (self.argon2(), Arc::clone(&self.decoy));
         // The figures of the stored hash count, not those of this configuration.
         let verify = move || {
+            let Some(stored) = stored.or_else(|| decoy_of(&decoy, &argon2)) else { return false };
             <Argon2<'_> as PasswordVerifier<str>>::verify_password(&argon2, password.as_bytes(), &stored)
                 .is_ok()
         };
@@ -113,6 +102,21 @@ impl Hasher {
         let slot = tokio::time::timeout(self.wait_max, Arc::clone(&self.slots).acquire_owned());
         slot.await.ok().and_then(Result::ok).ok_or_else(busy)
     }
+}
+
+/// Makes the hash of a password, with a new salt.
+fn make(argon2: &Argon2<'_>, password: &str) -> argon2::password_hash::Result<String> {
+    let salt: [u8; SALT_BYTES] = rand::random();
+    argon2.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string())
+}
+
+/// Returns the hash for names without an account. Two logins at the same time may both make one.
+fn decoy_of(decoy: &OnceLock<String>, argon2: &Argon2<'_>) -> Option<String> {
+    if let Some(made) = decoy.get() {
+        return Some(made.clone());
+    }
+    let made = make(argon2, &format!("{:032x}", rand::random::<u128>())).ok()?;
+    Some(decoy.get_or_init(|| made).clone())
 }
 
 #[cfg(test)]
@@ -155,5 +159,20 @@ mod tests {
         assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Overloaded, Some(RETRY_MS)));
         drop(taken);
         assert!(hasher.hash("secret".into()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn logins_of_unknown_names_wait_no_longer_than_others() {
+        let hasher = hasher(|config| {
+            config.hashes_max = 1;
+            config.hash_wait_ms = 1_000;
+        });
+        let _taken = Arc::clone(&hasher.slots).acquire_owned().await.unwrap();
+        let began = tokio::time::Instant::now();
+        let logins = (0..20).map(|_| hasher.verify("secret".into(), None));
+        for answer in futures_util::future::join_all(logins).await {
+            assert_eq!(answer.unwrap_err().code, Code::Overloaded);
+        }
+        assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
     }
 }
