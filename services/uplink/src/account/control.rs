@@ -23,6 +23,9 @@ use crate::metrics::UplinkMetrics;
 
 const DAY_MS: u64 = 86_400_000;
 const RETRY_MS: u64 = 1_000;
+/// Time in which a session stores once that it was used. Each of these is a commit, which the archive waits
+/// for as well.
+const USED_EVERY_MS: u64 = 60_000;
 /// Maximum length of a session's secret; a longer one is no secret of this server.
 const SECRET_BYTES_MAX: usize = 128;
 
@@ -166,10 +169,15 @@ impl AccountControl {
         if let Some(avatar) = request.avatar {
             let avatar = Some(avatar).filter(|avatar| !avatar.is_empty());
             form::attrs(avatar.as_deref())?;
-            accounts.set_avatar(&account.user, avatar.as_deref()).await.map_err(unavailable)?;
-            account.avatar = avatar;
+            if account.avatar != avatar {
+                accounts.set_avatar(&account.user, avatar.as_deref()).await.map_err(unavailable)?;
+                account.avatar = avatar;
+            }
         }
-        accounts.use_session(&session.id, barrage_clock::unix_ms()).await.map_err(unavailable)?;
+        let now_ms = barrage_clock::unix_ms();
+        if now_ms.saturating_sub(session.used_at_ms) >= USED_EVERY_MS {
+            accounts.use_session(&session.id, now_ms).await.map_err(unavailable)?;
+        }
         self.answer(&session, &account, None)
     }
 

@@ -165,6 +165,25 @@ async fn sessions_are_listed_and_ended_and_never_adopted() {
 }
 
 #[tokio::test]
+async fn tokens_in_a_row_store_the_use_of_a_session_once_in_a_minute() {
+    let site = start(config()).await;
+    let (_, made) = register(&site, "Ann").await;
+    let of = json!({ "session": made["session"] });
+    let used_at_ms = async || {
+        let (_, answer) = call(&site, "sessions", of.clone()).await;
+        answer["sessions"][0]["used_at_ms"].as_u64().unwrap()
+    };
+    let began_ms = used_at_ms().await;
+    for _ in 0..3 {
+        assert_eq!(call(&site, "me", of.clone()).await.0, StatusCode::OK);
+    }
+    assert_eq!(used_at_ms().await, began_ms);
+    let id = made["session_id"].as_str().unwrap();
+    site.store.account_store().use_session(id, began_ms + 1).await.unwrap();
+    assert_eq!(used_at_ms().await, began_ms + 1, "a later use is stored");
+}
+
+#[tokio::test]
 async fn a_revocation_ends_the_sessions_that_began_before() {
     let site = start(config()).await;
     let (_, made) = register(&site, "Ann").await;
