@@ -6,14 +6,15 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Server, until } from './server.mjs';
 
 const LINES_MAX = 30;
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const root = (path) => join(ROOT, path);
 const page = await readFile(root('docs/guide/bots.md'), 'utf8');
 
 let folder;
