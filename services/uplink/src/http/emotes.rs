@@ -20,7 +20,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::caller::caller;
-use super::history::authorize;
+use super::history_access::authorize;
 use crate::room::{check_emotes, in_room, open_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 

@@ -6,8 +6,7 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use barrage_bus::Settings;
-use barrage_http::{ApiError, ClientAddr, bearer};
+use barrage_http::{ApiError, ClientAddr};
 use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
@@ -17,15 +16,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::answer_memory::AnswerMemory;
-use super::caller::caller;
 use super::export::{self, ExportFormat, Part, Reader};
-use crate::room::{in_room, parse_room_id, refuse_kicked};
+use super::history_access::authorize;
+use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
 /// Messages of a page when the query has no `limit`.
 const LIMIT_DEFAULT: usize = 100;
-/// Milliseconds after which a client may try again while history is switched off.
-const SWITCHED_OFF_RETRY_MS: u64 = 30_000;
 /// Milliseconds beyond a room's moderation delay after which viewers get a message from the history, so that
 /// the archiver has hidden in the store what was hidden within the delay.
 const ARCHIVE_SLACK_MS: u64 = 3_000;
@@ -153,46 +150,6 @@ async fn answer(
     let page = page(&history, span, memory.answer_bytes_max());
     drop(history);
     Ok((json, reserved.hold(page)).into_response())
-}
-
-/// Checks that the caller may read the room's history. A caller with a token must not be removed
-/// from the room. A caller without one may read where anonymous viewers are allowed. Returns the caller with
-/// the role in the room; `None` without a token.
-pub(super) fn authorize(
-    uplink: &Uplink,
-    room: &RoomId,
-    headers: &HeaderMap,
-) -> Result<Option<Identity>, ApiError> {
-    let caller = match bearer(headers).is_some() || !uplink.anonymous {
-        true => Some(caller(&uplink.keyring, headers, room)?),
-        false => None,
-    };
-    let settings = uplink.bus.settings().borrow().clone();
-    may_read(uplink, &settings, room, caller.as_ref())?;
-    Ok(caller.map(|by| in_room(&settings, room, &by).into_owned()))
-}
-
-/// Checks that the history of a room can be read now, by this caller.
-pub(super) fn may_read(
-    uplink: &Uplink,
-    settings: &Settings,
-    room: &RoomId,
-    caller: Option<&Identity>,
-) -> Result<(), ApiError> {
-    if !settings.rooms.contains_key(room) {
-        return Err(ApiError::new(Code::UnknownRoom, "there is no such room"));
-    }
-    if let Some(by) = caller {
-        refuse_kicked(settings, room, &by.user, barrage_clock::unix_ms())?;
-        if uplink.keyring.is_revoked(by) {
-            return Err(ApiError::new(Code::Unauthorized, "the token was revoked"));
-        }
-    }
-    if settings.switches.history_off {
-        let error = ApiError::new(Code::Unavailable, "history is switched off just now");
-        return Err(error.retry_after_ms(SWITCHED_OFF_RETRY_MS));
-    }
-    Ok(())
 }
 
 /// Reads a part of the history, without what the caller does not see yet in a room with a delay.

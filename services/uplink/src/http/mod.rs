@@ -9,6 +9,7 @@ mod emotes;
 mod export;
 mod guest;
 mod history;
+mod history_access;
 mod offered;
 mod operations;
 mod polls;

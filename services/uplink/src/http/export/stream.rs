@@ -18,7 +18,7 @@ use http::header;
 use super::file::{ExportFile, is_behind, is_of_stream};
 use super::{ExportFormat, Part};
 use crate::export_slots::ExportSlot;
-use crate::http::history::may_read;
+use crate::http::history_access::may_read;
 use crate::uplink::Uplink;
 
 /// Messages that one export holds at a time: some 100 KB, and 1 MB with the largest events.
