@@ -268,6 +268,29 @@ test('a poll is opened, counted, closed, and its result stays', async () => {
   assert.ok(await moderator.isVisible('#poll-form'));
 });
 
+test('dark and light are chosen by hand, and each page remembers', async () => {
+  const context = await newContext(browser, { locale: 'en-US', colorScheme: 'light' });
+  const page = await context.newPage();
+  const shown = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
+  const [light, dark] = ['rgb(243, 245, 250)', 'rgb(10, 13, 20)'];
+  for (const [path, first] of [['/moderate/', ['light', light]], ['/replay/', ['dark', dark]]]) {
+    await page.goto(server.origin + path);
+    await page.waitForSelector('#theme[data-theme]');
+    assert.deepEqual(await shown(), first, path);
+    if (path === '/replay/') break;
+    await page.click('#theme');
+    assert.deepEqual(await shown(), ['dark', dark]);
+    assert.equal(await page.getAttribute('#theme', 'aria-label'), 'Appearance: dark');
+  }
+  await page.click('#theme');
+  assert.deepEqual(await shown(), ['light', light]);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.deepEqual(await shown(), ['light', light], 'a choice is stronger than the system');
+  await page.click('#theme');
+  assert.deepEqual(await shown(), ['dark', dark], 'as the system');
+  await context.close();
+});
+
 test('hostile texts, names, rules and options run nothing in the console and at the viewer', async () => {
   const names = CORPUS.filter((text) => text.length <= 40);
   for (const text of CORPUS) await say('mallory', text);

@@ -110,6 +110,31 @@ test('a reply shows its quote and leads to it, and a mention is marked for the o
   assert.deepEqual([...ann.faults, ...mia.faults], []);
 });
 
+test('a reply to a message that the page does not hold quotes it out of the history', async () => {
+  const room = 'quotes';
+  await createRoom(room);
+  const token = await site.server.token('poster', 'viewer', room);
+  const say = (id, text, more = {}) => site.server.post(token, { type: 'chat', id, text, ...more }, room);
+  const first = await say('first', 'the very first words');
+  const recalled = await say('second', 'words that are taken back');
+  for (let n = 0; n < 2; n += 1) {
+    const messages = Array.from({ length: 50 }, (_, at) => ({ type: 'gift', id: `g-${n}-${at}`, gift: { name: `between ${at}`, count: 1, price_minor: 100 } }));
+    assert.equal((await site.server.post(token, { messages }, room, 'packages')).status, 200);
+  }
+  const page = await member('ann', 'viewer', room);
+  await until('the newest are shown', async () => (await gifts(page)).length >= 50);
+  assert.ok(!(await page.textContent('#list')).includes('the very first words'));
+  for (const [at, { sequence }] of [first, recalled].entries()) await say(`r-${at}`, `reply ${at}`, { reply_to: sequence });
+  const quote = (text) => page.$eval(`${row(text)} .reply`, (reply) => [reply.querySelector('.reply-text')?.textContent ?? null, reply.getAttribute('aria-label')]);
+  await until('the quotes are there', async () => (await quote('reply 0'))[0] === 'the very first words' && (await quote('reply 1'))[0] === 'words that are taken back');
+  assert.match((await quote('reply 0'))[1], /the very first words/);
+  const mia = await site.server.token('mia', 'moderator', room);
+  assert.equal((await site.server.post(mia, { id: 'a1', action: { type: 'recall', sequence: recalled.sequence } }, room, 'actions')).status, 200);
+  await until('the recalled words are gone', async () => (await quote('reply 1'))[0] === null);
+  assert.equal((await quote('reply 0'))[0], 'the very first words');
+  assert.deepEqual(page.faults, []);
+});
+
 test("a moderator deletes, pins, times out and bans by the menu, and the viewer's page follows", async () => {
   const { mia, ann } = await two();
   await send(ann, 'the first text');

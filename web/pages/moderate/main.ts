@@ -4,6 +4,7 @@ import { ApiFailure } from '@barrage/ui/api.ts';
 import { byId } from '@barrage/ui/dom.ts';
 import { bindKeys } from '@barrage/ui/keys.ts';
 import { inLanguage, isolated, switchLanguage } from '@barrage/ui/language.ts';
+import { bindTheme } from '@barrage/ui/theme_button.ts';
 import { join, type Body, type Room, type RoomView, type Signal, type State } from '@barrage/client';
 import { readBody } from '@barrage/client/read';
 import { type Action, type ActionAnswer, type Before } from './action.ts';
@@ -286,6 +287,7 @@ form.addEventListener('submit', (event) => {
 });
 byId('sign-out').addEventListener('click', signedOut);
 byId('language').addEventListener('click', switchLanguage);
+bindTheme(byId<HTMLButtonElement>('theme'));
 inLanguage(() => {
   translatePage();
   byId('language').textContent = t('language');

@@ -2,6 +2,7 @@
 
 import { byId } from '@barrage/ui/dom.ts';
 import { inLanguage, switchLanguage } from '@barrage/ui/language.ts';
+import { bindTheme } from '@barrage/ui/theme_button.ts';
 import { Actions } from './actions.ts';
 import { Api, ApiFailure } from '@barrage/ui/api.ts';
 import { Audit } from './audit.ts';
@@ -152,6 +153,7 @@ form.addEventListener('submit', (event) => {
 });
 byId('sign-out').addEventListener('click', signedOut);
 byId('language').addEventListener('click', switchLanguage);
+bindTheme(byId<HTMLButtonElement>('theme'));
 inLanguage(() => {
   translatePage();
   byId('language').textContent = t('language');

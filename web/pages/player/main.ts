@@ -7,6 +7,7 @@ import { Banners } from './stage/banners.ts';
 import { Composer } from './compose/composer.ts';
 import { join, type Post, type RoomView } from '@barrage/client';
 import { byId } from '@barrage/ui/dom.ts';
+import { ThemeSwitch } from '@barrage/ui/theme.ts';
 import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
 import { inLanguage, switchLanguage, t, translatePage } from './page/i18n.ts';
@@ -42,7 +43,6 @@ import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
 import { View } from './page/view.ts';
 import { SettingsPanel } from './settings/panel.ts';
 import { Kept, MODES } from './settings/settings.ts';
-import { ThemeSwitch } from './settings/theme.ts';
 
 const ROOM_DEFAULT = 'demo';
 const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;

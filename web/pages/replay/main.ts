@@ -4,6 +4,7 @@ import { byId } from '@barrage/ui/dom.ts';
 import { number } from '@barrage/ui/format.ts';
 import { bindKeys } from '@barrage/ui/keys.ts';
 import { inLanguage, isolated, switchLanguage } from '@barrage/ui/language.ts';
+import { bindTheme } from '@barrage/ui/theme_button.ts';
 import { Archive } from './archive.ts';
 import { takeFiles } from './files/drop.ts';
 import { fromPage, fromServer, save, type Format } from './files/save.ts';
@@ -223,6 +224,7 @@ byId('shift').addEventListener('change', (event) => {
 });
 for (const button of document.querySelectorAll<HTMLElement>('[data-export]')) button.addEventListener('click', () => void exportAs(button.dataset['export'] as Format));
 byId('language').addEventListener('click', switchLanguage);
+bindTheme(byId<HTMLButtonElement>('theme'));
 
 function setRate(rate: number): void {
   session.setRate(rate);

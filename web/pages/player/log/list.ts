@@ -12,8 +12,9 @@ import { type Spoken } from '../chat/spoken.ts';
 import { count, inLanguage, type Key, say, t } from '../page/i18n.ts';
 import { type Entry, type Message, message, quotable, sequenceOf } from './entry.ts';
 import { LiveRegion } from './live_region.ts';
+import { Quotes } from './quotes.ts';
 import { Ring } from './ring.ts';
-import { type RowContext, rowOf } from './rows.ts';
+import { fillQuote, type RowContext, rowOf } from './rows.ts';
 
 /** Rows of a list that follows its newest row. The oldest is removed first. */
 const ROWS_MAX = 200;
@@ -61,6 +62,7 @@ export class List {
   #flushedMs = -Infinity;
   /** Where the last flush left a list that follows its newest row. */
   #followedPx = 0;
+  #quotes = new Quotes((sequence) => this.#readQuoted(sequence), (sequence) => this.#fillQuotes(sequence));
   #context: RowContext = { user: () => this.events.user(), quoted: (sequence) => this.#quoted(sequence) };
 
   constructor(
@@ -111,6 +113,7 @@ export class List {
 
   recall(sequence: number): void {
     this.#remove((one) => one.sequence === sequence);
+    this.#quotes.hide((one) => one === sequence);
     for (const quote of this.root.querySelectorAll<HTMLElement>('.reply')) {
       if (quote.dataset['to'] === String(sequence)) quote.querySelector('.reply-text')?.remove();
     }
@@ -118,6 +121,7 @@ export class List {
 
   /** Takes the text from the rows of a user. */
   purge(user: string): void {
+    this.#quotes.hide((_, body) => body.user === user);
     const sequences = new Set(this.#shown().flatMap((one) => (one.body.user === user ? [String(one.sequence)] : [])));
     this.#remove((one) => one.body.user === user);
     for (const quote of this.root.querySelectorAll<HTMLElement>('.reply')) {
@@ -129,6 +133,7 @@ export class List {
   clear(): void {
     this.#pending = [];
     this.#ring.clear();
+    this.#quotes.hide(() => true);
     this.root.replaceChildren();
     this.#following = this.#attached = true;
     this.#hasOlder = false;
@@ -328,8 +333,23 @@ export class List {
   }
 
   #quoted(sequence: number): string | null {
-    const found = this.find(sequence);
-    return found ? quotable(found.body) : null;
+    const body = this.find(sequence)?.body ?? this.#quotes.of(sequence);
+    return body && this.events.shows(body, sequence) ? quotable(body) : null;
+  }
+
+  /** Reads one message; null for one that is not there, undefined where the history does not answer. */
+  async #readQuoted(sequence: number): Promise<Written | null | undefined> {
+    const page = await this.events.history({ before: sequence + 1 }, 1);
+    if (page === null) return undefined;
+    const last = page.messages.at(-1);
+    return last?.sequence === sequence ? last.body : null;
+  }
+
+  #fillQuotes(sequence: number): void {
+    const text = this.#quoted(sequence);
+    if (text === null) return;
+    for (const quote of this.root.querySelectorAll<HTMLElement>(`.reply[data-to="${sequence}"]`)) fillQuote(quote, text);
+    if (this.#following) this.#toEnd();
   }
 
   #remove(holds: (entry: Message) => boolean): void {

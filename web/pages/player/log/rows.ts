@@ -123,19 +123,22 @@ function chatRow(chat: Chat, context: RowContext): HTMLElement {
 /** Creates the quote above a reply, a button that leads to the message. */
 function replyOf({ sequence, name }: { sequence: number; name: string }, context: RowContext): HTMLElement {
   const text = context.quoted(sequence);
-  const quote = element('button', 'reply', icon('reply'), element('bdi', 'reply-who', name), ...(text === null ? [] : [' ', quotedText(text)]));
+  const quote = element('button', 'reply', icon('reply'), element('bdi', 'reply-who', name));
   quote.type = 'button';
   quote.tabIndex = -1;
   quote.dataset['to'] = String(sequence);
-  const words = text === null ? t('inReplyToUnknown', { name }) : t('inReplyTo', { name, text });
-  quote.setAttribute('aria-label', words);
+  quote.setAttribute('aria-label', t('inReplyToUnknown', { name }));
+  if (text !== null) fillQuote(quote, text);
   return quote;
 }
 
-function quotedText(text: string): HTMLElement {
+/** Writes the text of the message into a quote that has none. */
+export function fillQuote(quote: HTMLElement, text: string): void {
+  if (quote.querySelector('.reply-text')) return;
   const shown = element('span', 'reply-text', text);
   shown.dir = 'auto';
-  return shown;
+  quote.append(' ', shown);
+  quote.setAttribute('aria-label', t('inReplyTo', { name: quote.querySelector('.reply-who')?.textContent ?? '', text }));
 }
 
 function giftRow(gift: Gift): HTMLElement {

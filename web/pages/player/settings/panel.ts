@@ -1,9 +1,10 @@
 // The dialog with the viewer's settings. Each change holds at once and is kept.
 
+import { THEMES } from '@barrage/ui/theme.ts';
 import { byId, element, icon } from '@barrage/ui/dom.ts';
 import { checkbox, radio } from '../page/choices.ts';
 import { inLanguage, type Key, t } from '../page/i18n.ts';
-import { AREAS, defaults, type Kept, MODES, type Settings, THEMES } from './settings.ts';
+import { AREAS, defaults, type Kept, MODES, type Settings } from './settings.ts';
 
 const RANGES = ['opacity', 'speed', 'size'] as const;
 

@@ -2,17 +2,16 @@
 // Kept in the browser's storage; a value that is damaged or from another version becomes the default.
 
 import { keep, recall } from '@barrage/ui/storage.ts';
+import { THEMES, type Theme } from '@barrage/ui/theme.ts';
 
 const KEY = 'barrage.settings';
 export const MODES = ['scroll', 'reverse', 'top', 'bottom', 'placed'] as const;
-export const THEMES = ['system', 'dark', 'light'] as const;
 export const AREAS = [25, 50, 75, 100] as const;
 /** Blocked words and users to keep. The oldest is forgotten. */
 const BLOCKED_MAX = 200;
 const WORD_MAX = 64;
 
 export type StageMode = (typeof MODES)[number];
-export type Theme = (typeof THEMES)[number];
 
 export interface Settings {
   /** Whether danmaku fly at all. */

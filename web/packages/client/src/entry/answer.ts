@@ -9,7 +9,7 @@ export type Addresses = Record<string, string[]>;
 export interface EntryAnswer {
   downlinks: { transport: string; url: string; gateway: string }[];
   uplinks: string[];
-  race?: { timeout_ms: number; bytes: number };
+  race?: { width?: number; timeout_ms: number; bytes: number };
   ticket?: { token: string; wait_ms: number };
   ttl_ms: number;
   backoff_base_ms: number;

@@ -7,15 +7,10 @@ import { type Endpoint, type Transport, TRANSPORTS } from '../downlink/channel.t
 import { Failure, isNoRoom } from '../failure.ts';
 import type { Host } from '../host.ts';
 import type { EntryAnswer, EntryRefusal } from './answer.ts';
+import type { RacePlan } from './race.ts';
 
 /** Least time for which an answer of entry is used. */
 const TTL_MS_MIN = 5_000;
-
-/** How to measure the uplinks, from the answer of entry. */
-export interface RacePlan {
-  timeout_ms: number;
-  bytes: number;
-}
 
 /** A slot in the join queue: wait, then connect once with the token. */
 export interface Ticket {
@@ -115,12 +110,23 @@ export class Entry {
     // Without an answer the known endpoints and the first entry remain.
     if (found === null) return;
     if ('answer' in found) {
-      this.#take(found.answer, purpose);
+      // A viewer with a ticket has its place at the first gateway.
+      const answer = purpose === 'watch' && (found.answer.race?.width ?? 1) > 1 ? await this.#raced(found.answer) : found.answer;
+      this.#take(answer, purpose);
       if (!found.isNew) return;
       // The storage is no part of the first connect.
       void this.host.later().then(({ keepAnswer }) => keepAnswer(this.host, found.answer, this.room, Date.now()), () => undefined);
     }
     if ('refusal' in found && purpose === 'watch') refuse(found.refusal);
+  }
+
+  /** Puts the gateway first that answers first. The answer stays as it is where the race cannot be loaded. */
+  async #raced(answer: EntryAnswer): Promise<EntryAnswer> {
+    try {
+      return await (await import('./race.ts')).race(this.host, answer);
+    } catch {
+      return answer;
+    }
   }
 
   #take(entry: EntryAnswer, purpose: Purpose): void {
