@@ -6,14 +6,18 @@ import { createRequire } from 'node:module';
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const script = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Returns the rules that the part of the page breaks now, each with the elements that break it. */
+/**
+ * Returns the rules that the page breaks now, or only the part that a selector names, each with the elements that
+ * break it. Axe needs a second and more for a whole page: a state that changes one panel alone looks at that panel.
+ */
 export async function violations(page, selector = ':root') {
   // Evaluated, because the page's policy forbids an added script element.
-  await page.evaluate(script);
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(script);
   return page.evaluate(
     async ([values, part]) => {
-      const { violations: found } = await window.axe.run(part, { runOnly: { type: 'tag', values }, iframes: false });
-      return found.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      const options = { runOnly: { type: 'tag', values }, resultTypes: ['violations'], preload: false, iframes: false };
+      const { violations: found } = await window.axe.run(part, options);
+      return found.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map(({ target, html }) => `${target.join(' ')} ${html.slice(0, 160)}`).slice(0, 3).join(', ')}`);
     },
     [TAGS, selector],
   );

@@ -2,22 +2,17 @@
 // names, troubles, and the dialog before each action.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { Admin, gateway, overview, room, signIn, state, TOKEN, visit } from './admin.mjs';
+import { violations } from './axe.mjs';
 import { launch } from './browser.mjs';
 import { modules } from './modules.mjs';
 import { until } from './server.mjs';
 
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
 let admin;
 let browser;
-let axe;
 
 before(async () => {
-  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   browser = await launch();
 });
 beforeEach(async () => {
@@ -243,15 +238,6 @@ test('markup in names, reasons and bodies is shown as text', async () => {
   assert.deepEqual(page.faults, []);
 });
 
-/** Returns the rules that the page breaks now, each with the elements that break it. */
-async function violations(page) {
-  await page.evaluate(axe);
-  return page.evaluate(async (values) => {
-    const { violations } = await window.axe.run(document, { runOnly: { type: 'tag', values } });
-    return violations.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
-  }, TAGS);
-}
-
 for (const [name, options] of [
   ['light', { colorScheme: 'light' }],
   ['dark', { colorScheme: 'dark', locale: 'zh-CN' }],
@@ -291,7 +277,7 @@ for (const [name, options] of [
     assert.ok(width[0] <= width[1], `the page scrolls sideways: ${width}`);
     await page.click('[aria-label*="gateway-2"]');
     await page.waitForSelector('#confirm[open]');
-    assert.deepEqual(await violations(page), [], 'the confirmation');
+    assert.deepEqual(await violations(page, '#confirm'), [], 'the confirmation');
     await page.click('#confirm-cancel');
     admin.refusal = { status: 503, body: { error: { code: 'unavailable', message: 'away' } } };
     await page.waitForSelector('#trouble:not([hidden])');

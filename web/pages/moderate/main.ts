@@ -261,7 +261,8 @@ async function signIn(token: string, name: string): Promise<void> {
     byId('login').hidden = true;
     for (const id of ['app', 'sign-out', 'state', 'shield']) byId(id).hidden = false;
     running = new Console(api, room, name);
-    byId('content').focus();
+    // The top bar stays in view.
+    byId('content').focus({ preventScroll: true });
   } catch (error) {
     room.close();
     if (!(error instanceof ApiFailure)) throw error;

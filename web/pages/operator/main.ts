@@ -136,7 +136,7 @@ async function signIn(): Promise<void> {
     byId('sign-out').hidden = false;
     byId('as-of').hidden = false;
     running = new Console(api, first, signedOut);
-    byId('content').focus();
+    byId('content').focus({ preventScroll: true });
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error;
     const keys: Partial<Record<ApiFailure['kind'], Key>> = { unauthorized: 'signInFailed', forbidden: 'signInRole', network: 'signInNetwork' };
