@@ -82,8 +82,8 @@ for (const [name, options] of [
     assert.deepEqual(await violations(page), [], 'the style panel and a text that is too long');
     await page.fill('#text', '');
     await panels(page);
-    await page.$eval('#list', (list) => list.scrollTo(0, 0));
     await until('the pill', async () => {
+      await page.$eval('#list', (list) => list.scrollTo(0, 0));
       source.say(birthday()());
       return page.isVisible('#newer');
     });
