@@ -57,7 +57,7 @@ pub const STATISTICS: [(&str, f64); 5] =
 pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
 
 /// Figures other than latencies, with their units and descriptions.
-pub const OTHERS: [(&str, Unit, &str); 17] = [
+pub const OTHERS: [(&str, Unit, &str); 18] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have received and did not"),
     (
         "loss.chat",
@@ -74,6 +74,11 @@ pub const OTHERS: [(&str, Unit, &str); 17] = [
     ("waiting.peak", Unit::Number, "most viewers at once that waited for their turn to join"),
     ("deliveries_per_s", Unit::Number, "messages delivered to viewers per second, on average"),
     ("deliveries_per_s.max", Unit::Number, "messages delivered to viewers in the busiest second"),
+    (
+        "frame.interval",
+        Unit::Ms,
+        "time between two batches of a viewer, while nearly all viewers are present",
+    ),
     ("gateways.peak", Unit::Number, "most gateways at once"),
     ("gateways.end", Unit::Number, "gateways at the end"),
     ("gateway.joins_per_s.max", Unit::Number, "most joins per second at one gateway, by its load reports"),

@@ -239,6 +239,7 @@ impl Report {
         } else {
             Verdict::Failed
         };
+        let notes = note_of_part(&run.scenario).into_iter().chain(run.notes).collect();
         Report {
             format: FORMAT,
             scenario: run.scenario,
@@ -254,7 +255,7 @@ impl Report {
             balance: run.balance,
             totals: Totals::from(&run.total),
             series: run.gathered_series,
-            notes: run.notes,
+            notes,
         }
     }
 
@@ -279,6 +280,25 @@ impl Report {
 /// Returns a part as a share; `None` when the whole is 0.
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Returns the mean time between two batches of a viewer, over the seconds with messages and at least 99 % of the
+/// most viewers: the window in force. `None` without such a second.
+fn frame_interval_ms(series: &[Second]) -> Option<f64> {
+    let peak = series.iter().map(|second| second.viewers).max()?;
+    let full = series.iter().filter(|it| it.deliveries > 0 && it.viewers.saturating_mul(100) >= peak * 99);
+    let (viewers, frames) = full.fold((0, 0), |sum, it| (sum.0 + it.viewers, sum.1 + it.frames));
+    share(viewers, frames).map(|secs| secs * 1_000.0)
+}
+
+/// Says which part of the room a run was, where the rates are meant for a whole one.
+fn note_of_part(scenario: &Scenario) -> Option<String> {
+    let (meant, share) = (scenario.rates_for_viewers?, scenario.viewers_share());
+    let (viewers, percent) = (scenario.viewers, share * 100.0);
+    let note = format!(
+        "{viewers} of the room's {meant} viewers ({percent:.2} %), each with the messages of the whole"
+    );
+    (viewers != meant).then_some(note)
 }
 
 fn figures(run: &Run) -> Figures {
@@ -313,6 +333,7 @@ fn figures(run: &Run) -> Figures {
         ("waiting.peak", waiting.map(|waiting| waiting as f64)),
         ("deliveries_per_s", Some(deliveries.clone().sum::<u64>() as f64 / seconds)),
         ("deliveries_per_s.max", deliveries.max().map(|most| most as f64)),
+        ("frame.interval", frame_interval_ms(&run.gathered_series)),
         ("gateways.peak", gateways.clone().map(|it| it.count).max().map(|most| most as f64)),
         ("gateways.end", gateways.next_back().map(|it| it.count as f64)),
         ("gateway.joins_per_s.max", joins_most),

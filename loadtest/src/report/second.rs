@@ -42,6 +42,8 @@ pub struct Second {
     pub deliveries: u64,
     /// Gifts among the messages delivered in the second.
     pub gifts: u64,
+    /// WebSocket frames that the viewers read in the second.
+    pub frames: u64,
     /// Bytes that the viewers read in the second.
     pub bytes: u64,
     /// Posts whose intended send time was in the second.
@@ -103,6 +105,7 @@ impl Second {
             moves: interval.moves,
             deliveries: interval.delivered.total(),
             gifts: interval.delivered.gift,
+            frames: interval.frames,
             bytes: interval.bytes,
             posts: interval.posts.total(),
             held: interval.posts.held,

@@ -79,3 +79,24 @@ fn report_file_round_trips() {
     let again: Report = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(again.json(), report.json());
 }
+
+#[test]
+fn a_part_of_a_room_is_told_with_its_proportion() {
+    let mut part = run(1, 1);
+    part.scenario.rates_for_viewers = Some(part.scenario.viewers * 4);
+    let report = Report::new(part);
+    assert!(report.notes[0].contains("(25.00 %)"), "{:?}", report.notes);
+    let mut whole = run(1, 1);
+    whole.scenario.rates_for_viewers = Some(whole.scenario.viewers);
+    assert_eq!(Report::new(whole).notes, ["a note"]);
+}
+
+#[test]
+fn the_window_is_what_lies_between_two_batches_of_a_viewer() {
+    let second = |viewers, frames, deliveries| Second { viewers, frames, deliveries, ..Second::default() };
+    // A ramp, and two seconds of 100 viewers with a batch each 50 and each 100 ms.
+    let series = [second(50, 9, 9), second(100, 7, 0), second(100, 2_000, 1), second(100, 1_000, 1)];
+    let interval = frame_interval_ms(&series).unwrap();
+    assert!((interval - 1_000.0 * 200.0 / 3_000.0).abs() < 1e-9, "{interval}");
+    assert_eq!(frame_interval_ms(&[]), None);
+}

@@ -43,6 +43,7 @@ const SCENARIO: Shape = Shape::Fields(&[
     required("name", TEXT),
     field("about", TEXT),
     required("viewers", WHOLE),
+    field("rates_for_viewers", Shape::One(one::<Option<u32>>)),
     required("phases", Shape::List(&PHASE)),
     field("rooms", Shape::Fields(&[field("count", WHOLE), field("name", TEXT), field("zipf", NUMBER)])),
     field("chat_per_viewer_per_min", NUMBER),
@@ -199,7 +200,7 @@ mod tests {
     fn listed_keys_are_those_of_a_scenario() {
         let full = "name: a\nabout: b\nviewers: 10\nphases: [{phase: ramp, secs: 1, to: 1, chat_times: 1, \
                     gift_times: 1, like_times: 1}]\nrooms: {count: 1, name: r, zipf: 1}\n\
-                    chat_per_viewer_per_min: 1\ngifts_per_viewer_per_min: 1\nlikes_per_viewer_per_min: 1\n\
+                    rates_for_viewers: 10\nchat_per_viewer_per_min: 1\ngifts_per_viewer_per_min: 1\nlikes_per_viewer_per_min: 1\n\
                     recording: x.xml\ntext_chars: 5\nreplay: {speed: 1, from_secs: 0, at_secs: 0}\n\
                     slow: {share: 0, bytes_per_s: 5}\nfaults: [{at_secs: 0.5, cut_share: 1}]\n\
                     viewer_identity: token\nencoding: json\nsettle_secs: 1\ntester_lag_p99_ms_max: 5\n\

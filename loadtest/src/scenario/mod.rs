@@ -24,6 +24,11 @@ pub struct Scenario {
     pub about: String,
     /// All viewers: the shares in the phases are shares of this number. 1 to 1,000,000.
     pub viewers: u32,
+    /// Number of viewers for which the rates below are meant. With other `viewers`, the rates change
+    /// inversely, so that each viewer of a part of the room receives as many messages as in the whole
+    /// room. Default: the rates are of each viewer, however many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates_for_viewers: Option<u32>,
     /// Phases of the run, one after the other.
     pub phases: Vec<Phase>,
     /// The rooms. Default: the one room `demo`.
@@ -82,6 +87,7 @@ impl Default for Scenario {
             name: String::new(),
             about: String::new(),
             viewers: 1,
+            rates_for_viewers: None,
             phases: Vec::new(),
             rooms: RoomsConfig::default(),
             chat_per_viewer_per_min: 0.0,
@@ -249,7 +255,13 @@ impl Scenario {
             Kind::Gift => self.gifts_per_viewer_per_min,
             Kind::Like => self.likes_per_viewer_per_min,
         };
-        per_min / 60.0
+        per_min / 60.0 / self.viewers_share()
+    }
+
+    /// Returns the viewers as a share of those for which the rates are meant; 1 where the rates are of each viewer.
+    #[must_use]
+    pub fn viewers_share(&self) -> f64 {
+        self.rates_for_viewers.map_or(1.0, |meant| f64::from(self.viewers) / f64::from(meant))
     }
 
     /// Greatest number of posts per second, over all kinds.
@@ -275,6 +287,7 @@ impl Scenario {
             }
         };
         range("viewers", f64::from(self.viewers), 1.0, 1_000_000.0);
+        range("rates_for_viewers", f64::from(self.rates_for_viewers.unwrap_or(1)), 1.0, 1_000_000.0);
         range("phases (number of them)", self.phases.len() as f64, 1.0, 100.0);
         range("rooms.count", f64::from(self.rooms.count), 1.0, 20_000.0);
         range("rooms.zipf", self.rooms.zipf, 0.0, 10.0);

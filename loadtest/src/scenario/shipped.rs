@@ -3,7 +3,7 @@
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Names and texts of the built-in scenarios.
-pub const SHIPPED: [(&str, &str); 9] = [
+pub const SHIPPED: [(&str, &str); 10] = [
     ("smoke", include_str!("../../scenarios/smoke.yaml")),
     ("steady", include_str!("../../scenarios/steady.yaml")),
     ("celebrity", include_str!("../../scenarios/celebrity.yaml")),
@@ -11,6 +11,7 @@ pub const SHIPPED: [(&str, &str); 9] = [
     ("storm", include_str!("../../scenarios/storm.yaml")),
     ("stampede", include_str!("../../scenarios/stampede.yaml")),
     ("hundred-thousand", include_str!("../../scenarios/hundred-thousand.yaml")),
+    ("three-hundred-thousand", include_str!("../../scenarios/three-hundred-thousand.yaml")),
     ("thousand-rooms", include_str!("../../scenarios/thousand-rooms.yaml")),
     ("replay", include_str!("../../scenarios/replay.yaml")),
 ];
@@ -45,6 +46,17 @@ mod tests {
         let guide = include_str!("../../../docs/guide/load-test.md");
         let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         Scenario::parse(example).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn a_part_of_the_giant_room_receives_as_many_messages() {
+        let whole = scenario("three-hundred-thousand").unwrap().unwrap();
+        let part = Scenario { viewers: 3_000, ..whole.clone() };
+        for scenario in [&whole, &part] {
+            assert!((scenario.posts_per_s_max() - 50.0).abs() < 1e-6, "{}", scenario.posts_per_s_max());
+            scenario.check().unwrap();
+        }
+        assert_eq!((whole.viewers_share(), part.viewers_share()), (1.0, 0.01));
     }
 
     #[test]

@@ -34,6 +34,30 @@ async fn smoke_counts_what_the_server_did() {
     assert!(page.contains("Latency, intended send to viewer") && page.contains("passed"));
 }
 
+/// The giant room, a thousandth of it: each viewer still receives what the whole room would.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_the_giant_room_loses_and_doubles_no_gift() {
+    let site = Site::start().await;
+    let giant = include_str!("../../scenarios/three-hundred-thousand.yaml");
+    let short = giant
+        .replace("secs: 120", "secs: 1")
+        .replace("secs: 60", "secs: 5")
+        .replace("settle_secs: 10", "settle_secs: 2");
+    let path = site.dir.path().join("giant.yaml");
+    std::fs::write(&path, short).unwrap();
+    let (output, report) = site.run(path.to_str().unwrap(), &["--viewers", "300", "--processes", "2"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(report["notes"][0].as_str().unwrap().contains("300 of the room's 300000 viewers (0.10 %)"));
+    let posts = report["totals"]["posts"]["chat"].as_f64().unwrap();
+    assert!((posts - 245.0).abs() < 6.0 * 245_f64.sqrt(), "{posts} chats in five seconds");
+    let interval = report["figures"]["frame.interval"].as_f64().unwrap();
+    assert!((20.0..2_000.0).contains(&interval), "{interval} ms between two batches");
+    assert_eq!(
+        (&report["balance"]["gifts_lost"], &report["balance"]["gifts_doubled"]),
+        (&0.into(), &0.into())
+    );
+}
+
 /// What the tester serves while it runs is what the server counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_served_while_the_test_runs() {
