@@ -46,6 +46,11 @@ enum Measured {
         /// Runs of gateway and limit by turns; medians are printed.
         #[arg(long, default_value_t = 7)]
         rounds: u32,
+        /// Measures the whole product on one core instead: uplink, log and gateway in one process.
+        #[arg(long, conflicts_with = "against")]
+        whole: bool,
+        #[command(flatten)]
+        machine: fanout::Machine,
         #[command(flatten)]
         against: Against,
     },
@@ -166,9 +171,12 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
     }
     let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     match bench.measured {
-        Measured::Fanout { secs, rounds, against } => match against.against {
-            Some(other) => fanout::against(build, &other, secs, rounds, json),
-            None => fanout::with_limit(build, secs, rounds, json),
+        Measured::Fanout { secs, rounds, whole: true, machine, .. } => {
+            fanout::whole(build, &machine, secs, rounds, json)
+        }
+        Measured::Fanout { secs, rounds, machine, against, .. } => match against.against {
+            Some(other) => fanout::against(build, &machine, &other, secs, rounds, json),
+            None => fanout::with_limit(build, &machine, secs, rounds, json),
         },
         Measured::Handshake { viewers, rounds, against } => match against.against {
             Some(other) => handshake::against(build, &other, viewers, rounds, json),

@@ -32,6 +32,9 @@ pub(crate) struct Posts {
     /// Number of posts that the part starts in a second, at an even pace.
     #[arg(long, default_value_t = 50.0)]
     per_s: f64,
+    /// Ends each text with this key and the time in microseconds.
+    #[arg(long)]
+    time_key: Option<String>,
 }
 
 /// Times of the answered posts, and the number of the others, since the last mark.
@@ -70,8 +73,9 @@ impl Posts {
                     n += 1;
                     let permit = Arc::clone(&waiting).acquire_owned().await?;
                     let (sender, room, sums) = (sender.clone(), self.room.clone(), Arc::clone(&sums));
+                    let post = self.timed(n);
                     tokio::spawn(async move {
-                        let sent = sender.send_once(&room, &chat(n)).await;
+                        let sent = sender.send_once(&room, &post).await;
                         let mut sums = sums.lock().await;
                         match sent {
                             Ok(_) => sums.delays.push(Instant::now() - due),
@@ -88,6 +92,18 @@ impl Posts {
     }
 }
 
+impl Posts {
+    /// Makes a chat that no other repeats, with its time where a key is given.
+    fn timed(&self, n: u64) -> Post {
+        let time = |key: &String| format!(" {key}{}", now().as_micros());
+        chat_with(n, &self.time_key.as_ref().map(time).unwrap_or_default())
+    }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
 impl Sums {
     fn line(mut self) -> serde_json::Value {
         json!({ "posts": self.delays.len(), "failed": self.failed, "last_error": self.last_error,
@@ -97,10 +113,14 @@ impl Sums {
 
 /// Makes a chat that no other repeats.
 pub(super) fn chat(n: u64) -> Post {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    chat_with(n, "")
+}
+
+fn chat_with(n: u64, end: &str) -> Post {
+    let now = now().as_micros();
     // Letters, because the rule for repeated texts does not see digits.
     let text = format!("{:x}{n:x}", now.rotate_left(17) ^ u128::from(n));
     let text: String = text.bytes().map(|digit| char::from(b'a' + digit % 23)).collect();
     let id = format!("{now:x}-{n:x}");
-    Post::chat(id.parse().unwrap(), text)
+    Post::chat(id.parse().unwrap(), text + end)
 }

@@ -22,8 +22,6 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 /// Handshakes in progress at the same time.
 const AT_ONCE: usize = 128;
-/// Prefix of the send time in a message, in microseconds.
-const TIME_KEY: &[u8] = b"\"t\":";
 /// Delays kept between two marks; later ones are dropped.
 const DELAYS_MAX: usize = 4_000_000;
 /// The frame of `{"type":"join"}`, masked with zeros so that it stays readable.
@@ -33,6 +31,8 @@ const OTHERS_MAX: usize = 128;
 /// Pause after a poll without events. No thread waits in the kernel, so that no measured send pays
 /// for waking this process: real viewers run on other machines.
 const IDLE_PAUSE: Duration = Duration::from_micros(500);
+/// Longest wait in the kernel of a reader that waits there, so that it sees its marks.
+const IDLE_WAIT: Duration = Duration::from_millis(5);
 /// Lets the kernel discard received bytes without a copy.
 const MSG_TRUNC: i32 = 0x20;
 
@@ -50,6 +50,12 @@ pub(crate) struct Viewers {
     /// Sample: one connection in this many is parsed.
     #[arg(long, default_value_t = 50)]
     one_in: usize,
+    /// Text before the send time in a message, in microseconds.
+    #[arg(long, default_value = "\"t\":")]
+    time_key: String,
+    /// Waits for bytes in the kernel, so that each send to a reader that has caught up pays for waking it.
+    #[arg(long)]
+    waits: bool,
     /// Token to join with; guests join without one.
     #[arg(long)]
     token: Option<String>,
@@ -115,14 +121,15 @@ impl Viewers {
             first.poll(&mut events, Some(Duration::ZERO)).unwrap();
             let mut is_idle = events.is_empty();
             for event in &events {
-                sampled[event.token().0].read(&mut buffer, &mut sums);
+                sampled[event.token().0].read(&mut buffer, self.time_key.as_bytes(), &mut sums);
             }
-            then.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            let wait = if is_idle && self.waits { IDLE_WAIT } else { Duration::ZERO };
+            then.poll(&mut events, Some(wait)).unwrap();
             is_idle &= events.is_empty();
             for event in &events {
                 sums.bytes += discard(&others[event.token().0], &mut discarded);
             }
-            if is_idle {
+            if is_idle && !self.waits {
                 std::thread::sleep(IDLE_PAUSE);
             }
             if marks.try_recv().is_ok() {
@@ -209,7 +216,7 @@ fn discard(stream: &mio::net::TcpStream, into: &mut [MaybeUninit<u8>]) -> u64 {
 }
 
 impl Sampled {
-    fn read(&mut self, buffer: &mut [u8], sums: &mut Sums) {
+    fn read(&mut self, buffer: &mut [u8], time_key: &[u8], sums: &mut Sums) {
         let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
         loop {
             let mut into = [IoSliceMut::new(buffer)];
@@ -231,7 +238,7 @@ impl Sampled {
             self.rest.extend_from_slice(&buffer[..read]);
             // Bytes that arrived before the socket option was set have no stamp.
             let at = stamp.map_or_else(now, Duration::from);
-            sums.count(&mut self.rest, at.as_micros() as u64);
+            sums.count(&mut self.rest, time_key, at.as_micros() as u64);
         }
     }
 }
@@ -242,11 +249,11 @@ fn now() -> Duration {
 
 impl Sums {
     /// Counts messages and their delays, and keeps the bytes after the last one.
-    fn count(&mut self, text: &mut Vec<u8>, at_us: u64) {
-        let mut used = text.len().saturating_sub(TIME_KEY.len() + 20);
+    fn count(&mut self, text: &mut Vec<u8>, time_key: &[u8], at_us: u64) {
+        let mut used = text.len().saturating_sub(time_key.len() + 20);
         let mut from = 0;
-        while let Some(at) = text[from..].windows(TIME_KEY.len()).position(|four| four == TIME_KEY) {
-            let digits = from + at + TIME_KEY.len();
+        while let Some(at) = text[from..].windows(time_key.len()).position(|some| some == time_key) {
+            let digits = from + at + time_key.len();
             let Some(len) = text[digits..].iter().position(|byte| !byte.is_ascii_digit()) else {
                 used = from + at;
                 break;

@@ -9,7 +9,9 @@ mod gateway;
 mod part;
 mod platform;
 mod process;
+mod readers;
 mod server;
+mod slow_core;
 
 pub(crate) use build::Build;
 pub(crate) use callgrind::{Callgrind, Counted, CountedThreads};
@@ -19,7 +21,9 @@ pub(crate) use gateway::{Gateway, KEY, empty_folder};
 pub(crate) use part::Part;
 pub(crate) use platform::Platform;
 pub(crate) use process::{Core, Process};
+pub(crate) use readers::{Read, Readers};
 pub(crate) use server::Server;
+pub(crate) use slow_core::SlowCore;
 
 /// Room that all benches post to and watch.
 pub(crate) const ROOM: &str = "bench";

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 
 use super::admin;
-use super::{Build, Callgrind, Core, Part, Process, ROOM, Server};
+use super::{Build, Callgrind, Core, Part, Process, ROOM, Readers, Server};
 use crate::run::{command, root};
 
 const PUBLIC: &str = "127.0.0.1:18490";
@@ -100,6 +100,11 @@ impl<'b> Gateway<'b> {
     /// Opens viewers' connections to this gateway and waits until all have joined.
     pub(crate) fn viewers(&self, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
         Part::viewers(self.build, PUBLIC, viewers, more)
+    }
+
+    /// Opens viewers' connections in so many processes, and waits until all have joined.
+    pub(crate) fn readers(&self, viewers: u32, processes: u32) -> anyhow::Result<Readers> {
+        Readers::open(self.build, PUBLIC, viewers, processes, &[])
     }
 
     /// Publishes messages at a rate until the part is dropped.

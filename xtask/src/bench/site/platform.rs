@@ -2,30 +2,39 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
 use super::admin::{self, sleep};
 use super::gateway::empty_folder;
-use super::{Build, Callgrind, Part, Process, ROOM};
+use super::{Build, Callgrind, Core, Part, Process, ROOM, Readers};
 use crate::run::command;
 
 const PUBLIC: &str = "127.0.0.1:18486";
 const ADMIN: &str = "127.0.0.1:18487";
+/// Text before the time of a timed post.
+const TIME_KEY: &str = "at=";
 /// A recording of one message: its replay opens the room.
 const RECORDING: &str = "<i><d p=\"0.1,1,25,16777215,1700000000,0,a1b2c3d4,1\">first</d></i>";
-/// Limits above the load, and bounds that a slow process does not reach.
-const LIMITS: [(&str, &str); 5] = [
+/// Limits above the load, so that only the processor limits the platform.
+const LIMITS: [(&str, &str); 9] = [
     ("BARRAGE_UPLINK__LIMITS__USER_PER_S", "1000000"),
     ("BARRAGE_UPLINK__LIMITS__ADDRESS_PER_S", "1000000"),
     ("BARRAGE_UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", "1000000"),
-    ("BARRAGE_GATEWAY__PING_MARGIN_MS", "600000"),
-    ("BARRAGE_GATEWAY__OVERLOAD__RAISE_MS", "600000"),
+    ("BARRAGE_GATEWAY__SHARDS", "1"),
+    ("BARRAGE_GATEWAY__VIEWERS_MAX", "19000"),
+    ("BARRAGE_GATEWAY__USER_CONNECTIONS_MAX", "19000"),
+    ("BARRAGE_GATEWAY__JOINS_PER_S", "1000000"),
+    ("BARRAGE_GATEWAY__EGRESS_BYTES_PER_S", "100000000000"),
+    ("BARRAGE_HTTP__CONNECTIONS_MAX", "19500"),
 ];
+/// Bounds that a process whose instructions are counted does not reach, slow as it is.
+const COUNTED: [(&str, &str); 2] =
+    [("BARRAGE_GATEWAY__PING_MARGIN_MS", "600000"), ("BARRAGE_GATEWAY__OVERLOAD__RAISE_MS", "600000")];
 
-/// A running `barrage up` without NATS, whose instructions are counted.
+/// A running `barrage up` without NATS.
 pub(crate) struct Platform {
     pub(crate) process: Process,
     token: String,
@@ -35,21 +44,34 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Starts a binary in an empty folder, with more variables in its environment.
+    /// Starts a binary in an empty folder, with more variables in its environment and its instructions
+    /// counted.
     pub(crate) fn start(
         binary: &str,
         environment: &[(String, String)],
         callgrind: &Callgrind,
     ) -> anyhow::Result<Platform> {
+        Platform::start_with(binary, |arguments| {
+            let mut started = callgrind.command(binary, arguments);
+            started.envs(COUNTED).envs(environment.iter().cloned());
+            started
+        })
+    }
+
+    /// Starts a binary in an empty folder on the measured core alone.
+    pub(crate) fn start_on_a_core(binary: &str) -> anyhow::Result<Platform> {
+        Platform::start_with(binary, |arguments| Core::Measured.command(binary, arguments))
+    }
+
+    fn start_with(binary: &str, make: impl FnOnce(&[&str]) -> Command) -> anyhow::Result<Platform> {
         let folder = empty_folder("platform")?;
         let data = folder.join("data").display().to_string();
         let recording = folder.join("one.xml").display().to_string();
         std::fs::write(&recording, RECORDING)?;
         let arguments = ["up", "--listen", PUBLIC, "--admin-listen", ADMIN, "--data-dir", &data];
         let arguments = [&arguments[..], &["--room", ROOM, "--replay", &recording]].concat();
-        let mut started = callgrind.command(binary, &arguments);
+        let mut started = make(&arguments);
         started.envs(LIMITS);
-        started.envs(environment.iter().cloned());
         let log = std::fs::File::create(folder.join("platform.log"))?;
         let process = Process(started.stdout(Stdio::null()).stderr(log).spawn()?);
         admin::wait_ready(ADMIN)?;
@@ -62,6 +84,21 @@ impl Platform {
     /// Opens viewers' connections and waits until all have joined.
     pub(crate) fn viewers(&self, build: &Build, viewers: u32) -> anyhow::Result<Part> {
         Part::viewers(build, PUBLIC, viewers, &["--one-in", "1000000"])
+    }
+
+    /// Opens viewers' connections that measure the delays of timed posts.
+    pub(crate) fn timed_viewers(&self, build: &Build, viewers: u32) -> anyhow::Result<Readers> {
+        Readers::open(build, PUBLIC, viewers, 1, &["--time-key", TIME_KEY])
+    }
+
+    /// Posts chat that carries its time at a rate, until the part is dropped.
+    pub(crate) fn timed_posts(&self, build: &Build, per_s: f64) -> anyhow::Result<Part> {
+        let (url, per_s) = (format!("http://{PUBLIC}"), per_s.to_string());
+        let (token, key) = (&self.token, TIME_KEY);
+        Part::start_posting(
+            build,
+            &["posts", "--url", &url, "--token", token, "--room", ROOM, "--per-s", &per_s, "--time-key", key],
+        )
     }
 
     /// Posts chat messages at a rate over one connection. Each must be broadcast.
