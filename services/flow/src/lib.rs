@@ -11,11 +11,13 @@
 //! - [`DisplaySample`]: the part of a flooded room's messages that is shown.
 //! - [`Breaker`]: stops calls of a dependency that fails.
 //! - [`Lease`]: units of a shared limit, taken in batches and spent locally.
+//! - [`Cost`]: what a piece of work costs on this machine, from measured ones.
 //!
 //! The shells are elsewhere: `barrage-counters` and `barrage-quota` keep a limit for each key,
 //! `barrage-guarded` calls a dependency behind a breaker.
 
 mod breaker;
+mod cost;
 mod leaky_bucket;
 mod lease;
 mod meter;
@@ -26,6 +28,7 @@ mod token_bucket;
 mod verdict;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced, Permit};
+pub use cost::{Cost, CostRange, interval_at_share};
 pub use leaky_bucket::{BucketOutcome, LeakyBucket};
 pub use lease::{Lease, LeaseConfig, LeaseGrant, LeaseRequest, LeaseTerms, Step};
 pub use rule::{PERIOD_MAX, Rate, Rule, RuleError, Window};

@@ -28,16 +28,18 @@ barrage_part::part! {
         /// Worker threads that own connections; 0 means one per core.
         shards: usize = 0, between(0, 1_024);
         /// Batching window of a busy room, in milliseconds; a quiet room sends at once. Below what a
-        /// viewer notices, with twenty sends a second at most.
+        /// viewer notices, with twenty sends a second at most. The gateway stretches the windows of all its
+        /// rooms while writes, as measured, would take more than half of a shard's time.
         window_ms: u64 = 50, between(1, 5_000);
-        /// Longest window of a hot room and under overload, in milliseconds. Well below the second
-        /// within which a signal or gift must arrive.
+        /// Longest window of a hot room, by the cost of writes, and under overload, in milliseconds. Well
+        /// below the second within which a signal or gift must arrive.
         window_ms_max: u64 = 500, between(1, 5_000);
         /// Maximum messages in a batch; a full batch is sent before its window ends.
         batch_messages_max: usize = 500, between(1, 10_000);
-        /// Viewers of one room that a shard serves in one turn. A larger room is served in waves, each
-        /// with the messages up to its own turn. The default takes about 10 ms.
-        wave_viewers_max: usize = 1_000, between(1, 1_000_000);
+        /// Most viewers of one room that a shard serves in one turn. A larger room is served in waves, each
+        /// with the messages up to its own turn. The measured cost of a write makes waves smaller, so that
+        /// a turn takes 3 to 8 ms.
+        wave_viewers_max: usize = 4_000, between(1, 1_000_000);
         /// Shortest interval between two sums of likes and online counts, in milliseconds.
         pulse_ms: u64 = 1_000, between(100, 60_000);
         /// Heartbeat interval that the gateway suggests to clients, in milliseconds. Below the idle

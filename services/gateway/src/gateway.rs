@@ -170,7 +170,7 @@ fn build(
         join_queue: JoinQueue::new(config.joins_per_s, config.joins_wait_ms_max)?,
         connection_ids: ConnectionIds::new(config.id.clone()),
     };
-    let load = Load::new(EgressLimit::new(config.egress_bytes_per_s)?);
+    let load = Load::new(EgressLimit::new(config.egress_bytes_per_s)?, count);
     let main = tokio::runtime::Handle::current();
     Ok(Arc::new_cyclic(|context| Context {
         bus,

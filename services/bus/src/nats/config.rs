@@ -85,9 +85,10 @@ barrage_part::part! {
         /// Stored messages that one repair reads when they are not in memory. Beyond, the answer is cut
         /// short and names where it ends. The default is seven minutes of a hot room.
         scan_messages_max: usize = 20_000, between(1, 100_000_000);
-        /// Longest interval between two reads of the connection, in microseconds, while more than 500
-        /// messages a second arrive. Reads in bulk leave the core to the fan-out. A publish waits as
-        /// long. Without it, 5000 in a process that is a gateway alone, and 0 in others.
+        /// Longest interval between two reads of the connection, in microseconds, while messages arrive
+        /// fast; the measured cost of a wake decides below it. Reads in bulk leave the core to the
+        /// fan-out. A publish waits as long. Without it, 5000 in a process that is a gateway alone, and
+        /// 0 in others.
         gather_us_max: Option<u64> = None, between(0, 100_000);
     }
 }

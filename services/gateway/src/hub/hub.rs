@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::dispatch::Command;
 use crate::room::{
     BatchTrace, Batcher, Contents, DelayQueue, Delivery, FanOut, Flushed, Heat, HeatLadder, Room,
-    SharedBatch, rounded,
+    SharedBatch, Trigger, rounded,
 };
 
 /// Time between two measurements of a room: viewers, heat, books.
@@ -63,7 +63,7 @@ impl Hub {
         let (config, load) = (&context.config, &context.load);
         let heat = HeatLadder::new(config.heat.clone());
         Hub {
-            batcher: Batcher::new(start, pace(config, heat.heat(), load.level(), load.chat_share())),
+            batcher: Batcher::new(start, pace(config, heat.heat(), load)),
             schedule: Schedule::default(),
             linger: Linger::new(Duration::from_secs(config.linger_secs)),
             heat,
@@ -114,7 +114,11 @@ impl Hub {
                 self.collect(subscription).await;
             }
             Event::SubscriptionEnded => return Some(End::SubscriptionLost),
-            Event::Collect => self.collect(subscription).await,
+            Event::Collect => {
+                let (woke_at, before) = (barrage_clock::now(), self.taken);
+                self.collect(subscription).await;
+                self.context.load.costs.woke(self.taken.saturating_sub(before), woke_at.elapsed());
+            }
             // The batch is sent behind this, if it is due.
             Event::Completed | Event::Due => {}
             Event::Delayed => self.release_delayed(),
@@ -152,7 +156,8 @@ impl Hub {
     /// step.
     fn plan(&mut self) -> Plan {
         let (config, load) = (&self.context.config, &self.context.load);
-        self.batcher.pace = pace(config, self.heat.heat(), load.level(), load.chat_share());
+        self.batcher.pace = pace(config, self.heat.heat(), load);
+        self.schedule.collect_every = load.costs.collect_every();
         let now = self.started.elapsed();
         let batch = self.open_batch(now);
         if self.schedule.needs_hold(&batch, now) {
@@ -281,6 +286,7 @@ impl Hub {
         }
         let now = self.started.elapsed();
         let Flushed { wave, contents, due, since, gathered } = self.batcher.flush(now, &self.room.id);
+        let trigger = Trigger::of(due, since);
         self.books.gathered(&gathered, self.batcher.waves());
         // A wait for the egress limit is no lag.
         let due_at = due.map(|due| self.started + held_until.unwrap_or_default().max(due));
@@ -289,7 +295,8 @@ impl Hub {
         self.books.batched(&batch.counts);
         for (index, shard) in self.context.dispatch.shards().iter().enumerate() {
             if self.room.has_wave_on(index, wave) {
-                let delivery = Delivery::new(Arc::clone(&batch), wave, trace.clone(), Arc::clone(&self.room));
+                let delivery =
+                    Delivery::new(Arc::clone(&batch), wave, trigger, Arc::clone(&self.room), trace.clone());
                 if shard.send(Command::Deliver(delivery, fan_out.clone())).await.is_ok() {
                     self.books.sent(&batch.counts);
                 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::config::GatewayConfig;
-use crate::load::Level;
+use crate::load::{Level, Load};
 use crate::room::{Heat, Pace};
 
 /// Factor by which the first overload level stretches the time between pulses.
@@ -11,23 +11,24 @@ const CELEBRITY_EFFORT: u8 = 2;
 /// Largest effort that deflate has; a higher sum is cut to it.
 const EFFORT_MAX: u8 = 9;
 
-/// Returns how finely a room of this heat is served at this overload level.
-pub(super) fn pace(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64) -> Pace {
+/// Returns how finely a room of this heat is served at this load.
+pub(super) fn pace(config: &GatewayConfig, heat: Heat, load: &Load) -> Pace {
+    at_level(config, heat, load.level(), load.chat_share(), load.window_stretch())
+}
+
+fn at_level(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64, stretch: f64) -> Pace {
     let (windows, pulses, effort) = match heat {
         Heat::Idle => (1, 1, 1),
         Heat::Warm => (1, 1, config.deflate_effort),
         Heat::Hot => (2, 2, config.deflate_effort),
         Heat::Celebrity => (4, 3, config.deflate_effort.saturating_add(CELEBRITY_EFFORT)),
     };
-    let stretch = match level {
-        Level::Normal | Level::CoarsePulses => 1,
-        Level::NoPulses => 2,
-        Level::ThinChat | Level::RefuseJoins => 4,
-    };
     let pulse = Duration::from_millis(config.pulse_ms) * pulses;
-    let window_ms = (config.window_ms * windows * stretch).min(config.window_ms_max.max(config.window_ms));
+    let factor = f64::from(windows * level.window_factor()) * stretch.max(1.0);
+    let window = Duration::from_millis(config.window_ms);
+    let window_max = Duration::from_millis(config.window_ms_max).max(window);
     Pace {
-        window: Duration::from_millis(window_ms),
+        window: window.mul_f64(factor).min(window_max),
         pulse: match level {
             Level::Normal => Some(pulse),
             Level::CoarsePulses => Some(pulse * COARSE),
@@ -47,16 +48,25 @@ mod tests {
     #[test]
     fn heat_and_overload_stretch_the_window_up_to_its_maximum() {
         let config = GatewayConfig::default();
-        let window_ms = |heat, level| pace(&config, heat, level, 1.0).window.as_millis();
+        let window_ms = |heat, level| at_level(&config, heat, level, 1.0, 1.0).window.as_millis();
         assert_eq!(window_ms(Heat::Idle, Level::Normal), 50);
         assert_eq!(window_ms(Heat::Hot, Level::NoPulses), 200);
         assert_eq!(window_ms(Heat::Celebrity, Level::ThinChat), 500);
     }
 
     #[test]
+    fn a_dear_write_stretches_the_window_of_any_heat() {
+        let config = GatewayConfig::default();
+        let window_ms =
+            |heat, stretch| at_level(&config, heat, Level::Normal, 1.0, stretch).window.as_millis();
+        assert_eq!([0.0, 1.0, 1.5, 20.0].map(|stretch| window_ms(Heat::Warm, stretch)), [50, 50, 75, 500]);
+        assert_eq!(window_ms(Heat::Hot, 1.5), 150);
+    }
+
+    #[test]
     fn pulses_are_stretched_and_then_dropped() {
         let config = GatewayConfig::default();
-        let pulse = |level| pace(&config, Heat::Warm, level, 1.0).pulse;
+        let pulse = |level| at_level(&config, Heat::Warm, level, 1.0, 1.0).pulse;
         assert_eq!(pulse(Level::Normal), Some(Duration::from_secs(1)));
         assert_eq!(pulse(Level::CoarsePulses), Some(Duration::from_secs(5)));
         assert_eq!(pulse(Level::NoPulses), None);
@@ -65,7 +75,7 @@ mod tests {
     #[test]
     fn the_effort_stays_within_the_range_of_deflate() {
         let config = GatewayConfig { deflate_effort: 9, ..GatewayConfig::default() };
-        let effort = |heat| pace(&config, heat, Level::Normal, 1.0).effort;
+        let effort = |heat| at_level(&config, heat, Level::Normal, 1.0, 1.0).effort;
         assert_eq!([effort(Heat::Idle), effort(Heat::Warm), effort(Heat::Celebrity)], [1, 9, 9]);
     }
 }

@@ -1,10 +1,5 @@
 use std::time::Duration;
 
-/// Time between two collections while a batch waits. Waking for every message would take the core
-/// from the shards. `bus.subscriber_lag_max` bounds the events that wait meanwhile; beyond, the hub
-/// has lagged and reads the gap off the bus.
-const COLLECT_EVERY: Duration = Duration::from_millis(10);
-
 /// Open batch of a hub at one moment. Times are since the hub's start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenBatch {
@@ -61,6 +56,10 @@ pub(super) struct Plan {
 /// A room has one batch in flight: while a shard still writes it, the next batch grows.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
+    /// Time between two collections while a batch waits, by the measured cost of a wake. Waking for every
+    /// message would take the core from the shards. `bus.subscriber_lag_max` bounds the events that wait
+    /// meanwhile; beyond, the hub has lagged and reads the gap off the bus.
+    pub(super) collect_every: Duration,
     collected_at: Duration,
     /// Time at which a batch goes that waits for the egress limit.
     held_until: Option<Duration>,
@@ -105,7 +104,7 @@ impl Schedule {
             Some(due) if due <= now && batch.is_in_flight => Sending::OnCompletion,
             Some(due) => Sending::At(due),
         };
-        let next = self.collected_at + COLLECT_EVERY;
+        let next = self.collected_at + self.collect_every;
         let intake = if batch.is_full && batch.is_in_flight {
             Intake::Closed
         } else if batch.has_waiting {
@@ -147,16 +146,20 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn schedule() -> Schedule {
+        Schedule { collect_every: ms(10), ..Schedule::default() }
+    }
+
     #[test]
     fn a_quiet_hub_takes_the_next_message_at_once() {
-        let schedule = Schedule::default();
+        let schedule = schedule();
         let waits = Waits { intake: Intake::AtOnce, sending: Sending::Idle };
         assert_eq!(schedule.plan(&QUIET, ms(5)).waits, waits);
     }
 
     #[test]
     fn a_busy_hub_collects_at_intervals_and_before_it_sends() {
-        let mut schedule = Schedule::default();
+        let mut schedule = schedule();
         schedule.collected(ms(100));
         let batch = OpenBatch { due: Some(ms(150)), has_waiting: true, ..QUIET };
         let waits = |now| schedule.plan(&batch, ms(now)).waits;
@@ -167,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_due_batch_waits_for_the_shards_and_grows_until_it_is_full() {
-        let mut schedule = Schedule::default();
+        let mut schedule = schedule();
         schedule.hold(ms(50));
         let batch = OpenBatch { due: Some(ms(50)), has_waiting: true, is_in_flight: true, ..QUIET };
         let waits = schedule.plan(&batch, ms(60)).waits;
@@ -181,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_batch_waits_for_the_egress_limit_once_and_gifts_do_not() {
-        let mut schedule = Schedule::default();
+        let mut schedule = schedule();
         let batch = OpenBatch { due: Some(ms(50)), has_waiting: true, ..QUIET };
         assert!(!schedule.needs_hold(&batch, ms(49)));
         assert!(schedule.needs_hold(&batch, ms(50)));

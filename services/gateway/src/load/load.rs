@@ -5,35 +5,42 @@ use barrage_flow::{BucketOutcome, LeakyBucket, Rate, RuleError, Verdict};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::Level;
+use super::{Costs, Level};
 
 /// Unit in which egress is counted, in bytes, so that rates fit 32 bits.
 const EGRESS_UNIT_BYTES: u64 = 1024;
 /// Parts of the whole in which the kept share of chat is stored.
 const CHAT_SHARE_UNIT: f64 = 1_000_000.0;
+/// Parts of the whole in which the factor on windows is stored.
+const STRETCH_UNIT: f64 = 1_000.0;
 
 /// Measures that the gateway's parts report, and the overload level that follows from them.
 #[derive(Debug)]
 pub(crate) struct Load {
     level: AtomicU8,
     chat_share_ppm: AtomicU32,
+    window_stretch_milli: AtomicU32,
     /// Longest lag since the last measurement, in microseconds.
     lag_us: AtomicU64,
     /// Longest lag since the last load report, in microseconds.
     reported_lag_us: AtomicU64,
     egress: EgressLimit,
+    /// Costs of the fan-out, as measured.
+    pub(crate) costs: Costs,
     /// Runtimes of the shards, whose busy time is measured.
     workers: Mutex<Vec<Handle>>,
 }
 
 impl Load {
-    pub(crate) fn new(egress: EgressLimit) -> Self {
+    pub(crate) fn new(egress: EgressLimit, shards: usize) -> Self {
         Load {
             level: AtomicU8::new(0),
             chat_share_ppm: AtomicU32::new(CHAT_SHARE_UNIT as u32),
+            window_stretch_milli: AtomicU32::new(STRETCH_UNIT as u32),
             lag_us: AtomicU64::new(0),
             reported_lag_us: AtomicU64::new(0),
             egress,
+            costs: Costs::new(shards),
             workers: Mutex::default(),
         }
     }
@@ -51,6 +58,16 @@ impl Load {
     pub(crate) fn set_level(&self, level: Level, chat_share: f64) {
         self.level.store(level as u8, Ordering::Relaxed);
         self.chat_share_ppm.store((chat_share * CHAT_SHARE_UNIT) as u32, Ordering::Relaxed);
+    }
+
+    /// Factor on the batching windows by the measured cost of writes, 1 at least.
+    pub(crate) fn window_stretch(&self) -> f64 {
+        f64::from(self.window_stretch_milli.load(Ordering::Relaxed)) / STRETCH_UNIT
+    }
+
+    /// Puts a factor on the batching windows in force, after a measurement.
+    pub(crate) fn set_window_stretch(&self, stretch: f64) {
+        self.window_stretch_milli.store((stretch * STRETCH_UNIT) as u32, Ordering::Relaxed);
     }
 
     pub(crate) fn egress(&self) -> &EgressLimit {
@@ -130,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_longest_lag_is_measured_and_reported_once() {
-        let load = Load::new(EgressLimit::new(1 << 20).unwrap());
+        let load = Load::new(EgressLimit::new(1 << 20).unwrap(), 1);
         load.record_lag(Duration::from_millis(30));
         load.record_lag(Duration::from_millis(20));
         assert_eq!(load.measure_lag(Duration::from_millis(5)), Duration::from_millis(30));

@@ -52,6 +52,15 @@ impl Level {
             Level::RefuseJoins => "refuse_joins",
         }
     }
+
+    /// Factor on the batching windows.
+    pub(crate) const fn window_factor(self) -> u32 {
+        match self {
+            Level::Normal | Level::CoarsePulses => 1,
+            Level::NoPulses => 2,
+            Level::ThinChat | Level::RefuseJoins => 4,
+        }
+    }
 }
 
 /// Measure of load that a pressure comes from, as logs and metrics name it.

@@ -1,6 +1,23 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BatchTrace, Room, RoomKey, SharedBatch};
+
+/// Reason for the time of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// The first message of a quiet room went at once, or the batch has sums alone.
+    Arrival,
+    /// The first message waited for the end of the window.
+    Window,
+}
+
+impl Trigger {
+    /// Returns the reason, by the due time and the arrival of the first message.
+    pub(crate) fn of(due: Option<Duration>, since: Option<Duration>) -> Self {
+        if due > since { Trigger::Window } else { Trigger::Arrival }
+    }
+}
 
 /// Batch of one wave on its way to one shard; dropping it completes the delivery.
 ///
@@ -10,6 +27,7 @@ use super::{BatchTrace, Room, RoomKey, SharedBatch};
 pub(crate) struct Delivery {
     pub(crate) batch: Arc<SharedBatch>,
     pub(crate) wave: usize,
+    pub(crate) trigger: Trigger,
     /// Spans of a batch with sampled messages.
     pub(crate) trace: Option<Arc<BatchTrace>>,
     room: Arc<Room>,
@@ -19,11 +37,17 @@ impl Delivery {
     pub(crate) fn new(
         batch: Arc<SharedBatch>,
         wave: usize,
-        trace: Option<Arc<BatchTrace>>,
+        trigger: Trigger,
         room: Arc<Room>,
+        trace: Option<Arc<BatchTrace>>,
     ) -> Self {
         room.start_delivery();
-        Delivery { batch, wave, trace, room }
+        Delivery { batch, wave, trigger, trace, room }
+    }
+
+    /// Room whose viewers get the batch.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Key of the room whose viewers get the batch.
@@ -57,7 +81,8 @@ mod tests {
     async fn the_hub_wakes_when_the_last_shard_has_written() {
         let room = Arc::new(Room::new("demo".parse().unwrap(), 2));
         let batch = batch_of(0, &[Class::Gift, Class::Chat]);
-        let deliveries = [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, None, Arc::clone(&room)));
+        let deliveries =
+            [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, Trigger::Arrival, Arc::clone(&room), None));
         let [first, second] = deliveries;
         first.delivered(3);
         assert!(room.is_in_flight());
@@ -66,5 +91,13 @@ mod tests {
         assert!(!room.is_in_flight());
         room.completed.notified().await;
         assert_eq!(room.delivered(), Counts::new(0, 1, 1));
+    }
+
+    #[test]
+    fn a_batch_that_waited_for_its_window_is_told_from_one_that_went_at_once() {
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(Trigger::of(ms(50), ms(20)), Trigger::Window);
+        assert_eq!(Trigger::of(ms(20), ms(20)), Trigger::Arrival);
+        assert_eq!(Trigger::of(None, None), Trigger::Arrival, "a pulse");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) use batch_record::{BatchCircumstances, BatchRecord};
 pub(crate) use batch_trace::BatchTrace;
 pub(crate) use batcher::{Batcher, Flushed, Pace};
 pub(crate) use delay::{DelayQueue, View, delay_ms};
-pub(crate) use delivery::Delivery;
+pub(crate) use delivery::{Delivery, Trigger};
 pub(crate) use fan_out_log::{FanOut, FanOutLog, FanOutView};
 pub use heat::HeatConfig;
 pub(crate) use heat::{Heat, HeatLadder, rounded};

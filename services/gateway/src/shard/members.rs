@@ -43,6 +43,15 @@ impl Members {
         }
     }
 
+    /// Adapts the waves of a room to a size after a delivery to one of them, and announces them to the room's
+    /// hub. The delivery must not be over: until then the hub sends no other one.
+    pub(super) fn balance(&mut self, shard: usize, room: &Room, wave: usize, wave_viewers_max: usize) {
+        let Some(audience) = self.by_room.get_mut(&room.key) else { return };
+        if audience.balance(wave, wave_viewers_max) {
+            room.set_waves(shard, audience.waves());
+        }
+    }
+
     /// Viewers of one wave of a room.
     pub(super) fn wave(&self, room: &RoomKey, wave: usize) -> &[Rc<Viewer>] {
         self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))

@@ -16,7 +16,7 @@ use super::trace_acks::TraceAcks;
 use crate::context::Context;
 use crate::dispatch::Command;
 use crate::drain::{Drain, reconnect_frame, time_left};
-use crate::room::{BatchTrace, Delivery, FanOut, Room, SharedBatch, Tally};
+use crate::room::{BatchTrace, Delivery, FanOut, Room, SharedBatch, Tally, Trigger};
 use crate::viewer::Viewer;
 
 /// Time between two checks of heartbeats and stalls.
@@ -99,7 +99,7 @@ impl Shard {
 
     /// Adds a viewer to a room; batches reach it from here on.
     pub(super) fn enter(&self, room: &Room, viewer: Rc<Viewer>) {
-        self.members.borrow_mut().enter(self.index, room, viewer, self.context.config.wave_viewers_max);
+        self.members.borrow_mut().enter(self.index, room, viewer, self.wave_viewers());
     }
 
     pub(super) fn leave(&self, room: &Room, viewer: &Rc<Viewer>) {
@@ -111,19 +111,15 @@ impl Shard {
         self.members.borrow().is_empty()
     }
 
+    /// Viewers of one wave, by the costs that this shard has measured.
+    fn wave_viewers(&self) -> usize {
+        self.context.load.costs.wave_viewers(self.index, self.context.config.wave_viewers_max)
+    }
+
     /// Delivers a batch to one wave of its room's viewers.
     fn deliver(&self, delivery: Delivery, fan_out: Option<&FanOut>) {
         let (context, batch) = (&*self.context, &delivery.batch);
-        let mut tally = Tally::default();
-        let members = self.members.borrow();
-        for viewers in members.wave(delivery.key(), delivery.wave).chunks(TOUCHED_TOGETHER) {
-            let touched = viewers.iter().map(|viewer| viewer.touch());
-            std::hint::black_box(touched.fold(0, u64::wrapping_add));
-            for viewer in viewers {
-                viewer.deliver(batch, &context.config, &mut tally);
-            }
-        }
-        drop(members);
+        let tally = self.write(&delivery);
         self.count(&delivery, &tally);
         if let Some(fan_out) = fan_out {
             fan_out.add(&tally);
@@ -136,7 +132,39 @@ impl Shard {
         if tally.written > 0 {
             self.count_push(batch, tally.written, delivery.trace.as_deref());
         }
+        if !context.lifecycle.ended.is_cancelled() {
+            // At its end, a hub sends the batches of all waves at once.
+            let mut members = self.members.borrow_mut();
+            members.balance(self.index, delivery.room(), delivery.wave, self.wave_viewers());
+        }
         delivery.delivered(tally.viewers);
+    }
+
+    /// Writes a batch to one wave of its room's viewers, and measures what a write costs.
+    fn write(&self, delivery: &Delivery) -> Tally {
+        let (context, batch) = (&*self.context, &delivery.batch);
+        let mut tally = Tally::default();
+        let members = self.members.borrow();
+        let wave = members.wave(delivery.key(), delivery.wave);
+        if let Some(first) = wave.first() {
+            // Encoded before the first write, because an encoding is part of the turn.
+            std::hint::black_box(batch.frame(first.encoding));
+        }
+        let started = barrage_clock::now();
+        for viewers in wave.chunks(TOUCHED_TOGETHER) {
+            let touched = viewers.iter().map(|viewer| viewer.touch());
+            std::hint::black_box(touched.fold(0, u64::wrapping_add));
+            for viewer in viewers {
+                viewer.deliver(batch, &context.config, &mut tally);
+            }
+        }
+        let costs = &context.load.costs;
+        costs.turned(self.index, batch.counts.total(), started.duration_since(batch.made_at));
+        costs.wrote(self.index, tally.writes, tally.bytes, started.elapsed());
+        if delivery.trigger == Trigger::Window {
+            costs.wrote_windowed(self.index, tally.writes);
+        }
+        tally
     }
 
     /// Counts the times from acceptance to the sockets of the viewers that were written to.

@@ -27,8 +27,9 @@ pub(crate) trait Placed {
 ///
 /// A write to ten thousand sockets takes some 70 ms. Written in one turn, the last viewer's batch
 /// would be that old, and all other rooms of the shard would wait that long. So a large room is
-/// served wave by wave, each wave up to the newest message of its own turn. A viewer stays in its
-/// wave, because the waves are at different positions of the chain.
+/// served wave by wave, each wave up to the newest message of its own turn. The waves are at different
+/// positions of the chain. So a viewer changes its wave only to one that is at its position or before; then
+/// its next batch has messages again that it has.
 ///
 /// Each wave is packed, so that a fan-out touches one array.
 #[derive(Debug)]
@@ -73,6 +74,39 @@ impl<T: Placed> Audience<T> {
         }
     }
 
+    /// Adapts the waves to a size, after a delivery to `wave` and before any other delivery to the room;
+    /// true when the number of waves has changed.
+    ///
+    /// A wave far above the size gives its second half to a new wave. The last wave, now the newest one,
+    /// joins the smallest of the others when all fit into one wave less by far. Between the two bounds nothing
+    /// changes, so that a cost that varies moves nobody to and fro.
+    pub(crate) fn balance(&mut self, wave: usize, wave_viewers_max: usize) -> bool {
+        let (waves, all) = (self.0.len(), self.iter().count());
+        let is_large = self.wave(wave).len() > wave_viewers_max.saturating_mul(3) / 2;
+        if is_large && waves < WAVES_MAX {
+            let half = self.0[wave].len() / 2;
+            let moved = self.0[wave].split_off(half);
+            self.0.push(Vec::new());
+            self.append(waves, moved);
+            return true;
+        }
+        let fit = (waves.saturating_sub(1)).saturating_mul(wave_viewers_max) / 4 * 3;
+        if wave + 1 == waves && all <= fit {
+            let moved = self.0.pop().unwrap_or_default();
+            let smallest = self.0.iter().enumerate().min_by_key(|(_, wave)| wave.len());
+            self.append(smallest.map_or(0, |(wave, _)| wave), moved);
+            return true;
+        }
+        false
+    }
+
+    fn append(&mut self, wave: usize, viewers: Vec<Rc<T>>) {
+        for viewer in viewers {
+            viewer.place().set(Place::at(wave, self.0[wave].len()));
+            self.0[wave].push(viewer);
+        }
+    }
+
     /// Number of waves; the last one is not empty.
     pub(crate) fn waves(&self) -> usize {
         self.0.len()
@@ -89,6 +123,8 @@ impl<T: Placed> Audience<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Default)]
@@ -128,6 +164,63 @@ mod tests {
             audience.leave(viewer);
         }
         assert_eq!(audience.waves(), 0);
+    }
+
+    fn audience(viewers: usize, wave: usize) -> (Audience<Member>, Vec<Rc<Member>>) {
+        let mut audience = Audience::default();
+        let all: Vec<_> = (0..viewers).map(|_| Rc::new(Member::default())).collect();
+        all.iter().for_each(|viewer| audience.enter(Rc::clone(viewer), wave));
+        (audience, all)
+    }
+
+    #[test]
+    fn a_wave_that_takes_too_long_is_split_and_small_waves_join() {
+        let (mut audience, viewers) = audience(20, 10);
+        assert!(!audience.balance(0, 7), "not far above the size");
+        assert!(audience.balance(0, 6) && audience.balance(1, 6));
+        assert_eq!(audience.0.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5, 5, 5]);
+        assert!(!audience.balance(2, 100), "only the last wave joins another one: it is the newest");
+        assert!(!audience.balance(3, 8), "between the bounds");
+        assert!(audience.balance(3, 12) && audience.balance(2, 20));
+        assert_eq!(audience.waves(), 2);
+        viewers.iter().for_each(|viewer| audience.leave(viewer));
+        assert_eq!(audience.waves(), 0, "each one is found at its new place");
+    }
+
+    #[test]
+    fn no_room_has_more_waves_than_the_bound() {
+        let (mut audience, _viewers) = audience(1_000, 1_000);
+        for turn in 0..100 {
+            audience.balance(turn % audience.waves(), 1);
+        }
+        assert_eq!(audience.waves(), WAVES_MAX);
+    }
+
+    proptest! {
+        /// Waves are served by turns while viewers change their waves: each viewer gets each message, in
+        /// order.
+        #[test]
+        fn no_viewer_misses_a_message(sizes in prop::collection::vec(1_usize..12, 1..120)) {
+            let (mut audience, viewers) = audience(30, 4);
+            let mut seen = vec![0_u32; viewers.len()];
+            let number = |viewer: &Rc<Member>| viewers.iter().position(|it| Rc::ptr_eq(it, viewer)).unwrap();
+            // As the batcher does: a new wave starts where the last of the others is.
+            let mut sent = vec![0; audience.waves()];
+            for (turn, size) in sizes.into_iter().enumerate() {
+                sent.truncate(audience.waves());
+                let last = sent.iter().copied().min().unwrap_or_default();
+                sent.resize(audience.waves(), last);
+                let wave = (0..sent.len()).min_by_key(|wave| sent[*wave]).unwrap();
+                let (previous, newest) = (std::mem::replace(&mut sent[wave], turn as u32 + 1), turn as u32 + 1);
+                for viewer in audience.wave(wave) {
+                    let seen = &mut seen[number(viewer)];
+                    prop_assert!(previous <= *seen, "a hole before turn {turn}");
+                    *seen = newest;
+                }
+                audience.balance(wave, size);
+                prop_assert_eq!(audience.iter().count(), viewers.len());
+            }
+        }
     }
 
     #[test]
