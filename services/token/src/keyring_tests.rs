@@ -34,6 +34,26 @@ fn token_is_valid_for_its_room_alone() {
 }
 
 #[test]
+fn token_with_another_header_than_the_own_ones_is_parsed_and_valid() {
+    let ring = ring(SECRET);
+    let own = ring.mint(claims(FAR)).unwrap();
+    assert!(ring.ring.load().open_own(&own).is_some());
+    let payload = own.split('.').nth(1).unwrap();
+    let signed = format!("{}.{payload}", B64.encode(r#"{"alg":"HS256","typ":"JWT"}"#));
+    let key = ::ring::hmac::Key::new(::ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+    let signature = B64.encode(::ring::hmac::sign(&key, signed.as_bytes()));
+    let foreign = format!("{signed}.{signature}");
+    assert!(ring.ring.load().open_own(&foreign).is_none());
+    assert_eq!(ring.verify(&foreign), ring.verify(&own));
+    assert!(ring.verify(&own).is_ok());
+    let (head, _) = own.rsplit_once('.').unwrap();
+    for forged in [format!("{head}.{signature}"), format!("{head}."), head.to_owned(), format!("{own}=")] {
+        assert!(ring.ring.load().open_own(&forged).is_none(), "{forged}");
+        assert_eq!(ring.verify(&forged), Err(TokenError::Invalid));
+    }
+}
+
+#[test]
 fn forged_expired_and_unsigned_are_refused() {
     let ring_a = ring(SECRET);
     let token = ring_a.mint(claims(FAR)).unwrap();

@@ -56,6 +56,36 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     }
 }
 
+/// Verifies the signatures of one key. It is made once, where `jsonwebtoken` makes a verifier for each
+/// token.
+pub(crate) enum SignatureCheck {
+    Hs256(hmac::Key),
+    EdDsa(UnparsedPublicKey<Vec<u8>>),
+}
+
+impl SignatureCheck {
+    /// Returns `None` for a key that does not belong to the algorithm, which signs nothing.
+    pub(crate) fn of(algorithm: Algorithm, key: &DecodingKey) -> Option<Self> {
+        let bytes = key.try_get_as_bytes().ok()?;
+        match (algorithm, key.family()) {
+            (Algorithm::HS256, AlgorithmFamily::Hmac) => {
+                Some(SignatureCheck::Hs256(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
+            }
+            (Algorithm::EdDSA, AlgorithmFamily::Ed) if bytes.len() == ED25519_PUBLIC_KEY_LEN => {
+                Some(SignatureCheck::EdDsa(UnparsedPublicKey::new(&ED25519, bytes.to_vec())))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            SignatureCheck::Hs256(key) => hmac::verify(key, message, signature).is_ok(),
+            SignatureCheck::EdDsa(key) => key.verify(message, signature).is_ok(),
+        }
+    }
+}
+
 struct Hs256(hmac::Key);
 
 impl Signer<Vec<u8>> for Hs256 {
