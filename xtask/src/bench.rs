@@ -2,6 +2,7 @@
 
 mod bus;
 mod channel;
+mod encrypted;
 mod fanout;
 mod figures;
 mod flow;
@@ -46,6 +47,9 @@ enum Measured {
         /// Runs of gateway and limit by turns; medians are printed.
         #[arg(long, default_value_t = 7)]
         rounds: u32,
+        /// Viewers come over TLS: beside plain ones, and beside a bare loop of rustls.
+        #[arg(long, conflicts_with_all = ["against", "whole"])]
+        tls: bool,
         /// Measures the whole product on one core instead: uplink, log and gateway in one process.
         #[arg(long, conflicts_with = "against")]
         whole: bool,
@@ -54,14 +58,10 @@ enum Measured {
         #[command(flatten)]
         against: Against,
     },
-    /// Handshakes: joins with a token per CPU-second, beside a bare loop of accepts.
+    /// Handshakes: joins with a token per CPU-second, beside a bare loop of accepts, also at a pace.
     Handshake {
-        /// Joins of each round.
-        #[arg(long, default_value_t = 10_000)]
-        viewers: u32,
-        /// Rounds; medians are printed.
-        #[arg(long, default_value_t = 3)]
-        rounds: u32,
+        #[command(flatten)]
+        plan: handshake::Plan,
         #[command(flatten)]
         against: Against,
     },
@@ -171,6 +171,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
     }
     let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     match bench.measured {
+        Measured::Fanout { secs, rounds, tls: true, .. } => encrypted::main(build, secs, rounds, json),
         Measured::Fanout { secs, rounds, whole: true, machine, .. } => {
             fanout::whole(build, &machine, secs, rounds, json)
         }
@@ -178,9 +179,9 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
             Some(other) => fanout::against(build, &machine, &other, secs, rounds, json),
             None => fanout::with_limit(build, &machine, secs, rounds, json),
         },
-        Measured::Handshake { viewers, rounds, against } => match against.against {
-            Some(other) => handshake::against(build, &other, viewers, rounds, json),
-            None => handshake::with_limit(build, viewers, rounds, json),
+        Measured::Handshake { plan, against } => match against.against {
+            Some(other) => handshake::against(build, &other, &plan, json),
+            None => handshake::with_limit(build, &plan, json),
         },
         Measured::Instructions { rounds, against } => {
             instructions::main(build, against.against.as_deref(), rounds, json)

@@ -33,6 +33,11 @@ const OTHERS_MAX: usize = 128;
 const IDLE_PAUSE: Duration = Duration::from_micros(500);
 /// Longest wait in the kernel of a reader that waits there, so that it sees its marks.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
+/// Fields that a browser sends with a handshake, beside those that the handshake needs.
+const BROWSER: &str = "Pragma: no-cache\r\nCache-Control: no-cache\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 \
+    Safari/537.36\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9,zh-CN;q=0.8\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 /// Lets the kernel discard received bytes without a copy.
 const MSG_TRUNC: i32 = 0x20;
 
@@ -59,11 +64,14 @@ pub(crate) struct Viewers {
     /// Token to join with; guests join without one.
     #[arg(long)]
     token: Option<String>,
+    /// Joins to open a second, none of which waits for another one. Without it, 128 at a time.
+    #[arg(long)]
+    per_s: Option<f64>,
     /// Asks for the deflated encoding; no message is parsed then.
     #[arg(long)]
     deflate: bool,
-    /// PEM file of the authority that signed the server's certificate. With it, viewers use TLS,
-    /// join, and read nothing more.
+    /// PEM file of the authority that signed the server's certificate. With it, viewers use TLS, and
+    /// no message is parsed.
     #[arg(long)]
     tls_ca: Option<PathBuf>,
 }
@@ -92,13 +100,10 @@ impl Viewers {
         println!("{}", json!({ "viewers": connected.len(), "secs": started.elapsed().as_secs_f64() }));
         let (marks_in, marks) = mpsc::sync_channel(1);
         super::on_line(move || marks_in.send(()).unwrap_or_default());
-        if self.tls_ca.is_some() {
-            // Idle connections are enough: the bench measures the server's memory.
-            marks.iter().for_each(drop);
-            return;
-        }
         let streams = connected.into_iter().map(|(stream, _)| stream).enumerate();
-        let is_sampled = |n: &usize| !self.deflate && n.is_multiple_of(self.one_in);
+        // What arrives under TLS is discarded as it is: decrypting is the work of real viewers' machines.
+        let is_parsed = !self.deflate && self.tls_ca.is_none();
+        let is_sampled = |n: &usize| is_parsed && n.is_multiple_of(self.one_in);
         let (sampled, others): (Vec<_>, Vec<_>) = streams.partition(|(n, _)| is_sampled(n));
         let (mut first, mut then) = (Poll::new().unwrap(), Poll::new().unwrap());
         let register = |poll: &Poll, (n, (_, stream)): (usize, (usize, TcpStream))| {
@@ -145,11 +150,19 @@ impl Viewers {
             roots.add(CertificateDer::from_pem_file(file).unwrap()).unwrap();
             Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
         });
+        let started = Instant::now();
         let mut connected: Vec<Connected> = Vec::with_capacity(self.viewers);
         while connected.len() < self.viewers {
             let from = connected.len();
-            let to = (from + AT_ONCE).min(self.viewers);
-            connected.extend((from..to).map(|n| self.open(n, tls.as_ref())));
+            let at_once = if self.per_s.is_some() { self.viewers } else { AT_ONCE };
+            let to = (from + at_once).min(self.viewers);
+            connected.extend((from..to).map(|n| {
+                if let Some(per_s) = self.per_s {
+                    let due = Duration::from_secs_f64(n as f64 / per_s);
+                    std::thread::sleep(due.saturating_sub(started.elapsed()));
+                }
+                self.open(n, tls.as_ref())
+            }));
             for (stream, tls) in &mut connected[from..] {
                 match tls {
                     Some(tls) => until_hello(&mut rustls::Stream::new(tls, stream)),
@@ -171,9 +184,9 @@ impl Viewers {
         let protocol = if self.deflate { SUBPROTOCOL_DEFLATE } else { SUBPROTOCOL_JSON };
         let token = self.token.iter().map(|token| format!(", barrage.token.{token}")).collect::<String>();
         let request = format!(
-            "GET /v1/rooms/{}/ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: {protocol}{token}\r\n\r\n",
+            "GET /v1/rooms/{0}/ws HTTP/1.1\r\nHost: {1}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Origin: http://{1}\r\n{BROWSER}Sec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}{token}\r\n\r\n",
             self.room, self.address
         );
         let request = [request.as_bytes(), if self.token.is_none() { JOIN } else { b"" }].concat();

@@ -12,17 +12,17 @@ use super::site::{Build, Gateway, Part, Platform, Process, Read, Readers, SlowCo
 use crate::run::note;
 
 /// Time between the first delivery and the first count.
-const WARM_UP: Duration = Duration::from_secs(3);
+pub(super) const WARM_UP: Duration = Duration::from_secs(3);
 
 /// A room and its traffic; the cases differ in batches and viewers.
-struct Case {
-    name: &'static str,
-    viewers: u32,
-    messages_per_s: f64,
-    window_ms: u64,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) viewers: u32,
+    pub(super) messages_per_s: f64,
+    pub(super) window_ms: u64,
 }
 
-const CASES: [Case; 3] = [
+pub(super) const CASES: [Case; 3] = [
     Case { name: "per_message", viewers: 1_000, messages_per_s: 100.0, window_ms: 1 },
     Case { name: "per_message_10k", viewers: 10_000, messages_per_s: 10.0, window_ms: 1 },
     Case { name: "window50", viewers: 5_000, messages_per_s: 1_000.0, window_ms: 50 },
@@ -288,7 +288,7 @@ fn of_limit(
     secs: u32,
 ) -> anyhow::Result<f64> {
     let (frame_bytes, frames_per_s) = (delivered.frame_bytes, delivered.frames_per_s);
-    let (mut limit, address) = Part::limit(build, case.viewers, frame_bytes, frames_per_s)?;
+    let (mut limit, address) = Part::limit(build, case.viewers, frame_bytes, frames_per_s, &[])?;
     let _slow = machine.slow(&limit.process)?;
     let _viewers = Readers::open(build, &address, case.viewers, machine.readers_per_core, &[])?;
     sleep(WARM_UP);

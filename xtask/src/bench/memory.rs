@@ -48,7 +48,7 @@ fn plain(build: &Build, binary: &str, viewers: u32) -> anyhow::Result<f64> {
 }
 
 fn encrypted(build: &Build, binary: &str, viewers: u32) -> anyhow::Result<f64> {
-    let gateway = Gateway::start_encrypted(build, binary, "memory")?;
+    let gateway = Gateway::start_encrypted(build, binary, "memory", "")?;
     per_connection(&gateway, viewers, &["--tls-ca", &gateway.certificate()])
 }
 

@@ -30,10 +30,20 @@ pub(crate) struct Gateway<'b> {
 }
 
 impl<'b> Gateway<'b> {
+    /// Public address of every gateway that a bench starts.
+    pub(crate) const ADDRESS: &'static str = PUBLIC;
+
     /// Starts a binary in an empty folder, with lines of configuration behind `[gateway]`.
     pub(crate) fn start(build: &'b Build, binary: &str, name: &str, gateway: &str) -> anyhow::Result<Self> {
         let folder = empty_folder(name)?;
         Self::start_in(build, binary, folder, &with_keys(gateway), None)
+    }
+
+    /// Starts a binary whose join queue the lines of configuration set.
+    pub(crate) fn start_joinable(build: &'b Build, binary: &str, queue: &str) -> anyhow::Result<Self> {
+        let folder = empty_folder("handshake")?;
+        let config = CONFIG.replacen("joins_per_s = 1000000\n", queue, 1);
+        Self::start_in(build, binary, folder, &config, None)
     }
 
     /// Starts a binary as [`Gateway::start`] does, with its instructions counted.
@@ -48,13 +58,19 @@ impl<'b> Gateway<'b> {
         Self::start_in(build, binary, folder, &config, Some(callgrind))
     }
 
-    /// Starts a binary in an empty folder, with TLS on the public listener.
-    pub(crate) fn start_encrypted(build: &'b Build, binary: &str, name: &str) -> anyhow::Result<Self> {
+    /// Starts a binary as [`Gateway::start`] does, with TLS on the public listener.
+    pub(crate) fn start_encrypted(
+        build: &'b Build,
+        binary: &str,
+        name: &str,
+        gateway: &str,
+    ) -> anyhow::Result<Self> {
         let folder = empty_folder(name)?;
         certify(&folder)?;
         let file = |name: &str| folder.join(name).display().to_string();
         let (cert, key) = (file("cert.pem"), file("key.pem"));
-        let config = format!("{CONFIG}tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n");
+        let config = with_keys(gateway);
+        let config = format!("{config}tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n");
         Self::start_in(build, binary, folder, &config, None)
     }
 
@@ -121,6 +137,11 @@ impl<'b> Gateway<'b> {
     /// Returns the file of the gateway's self-signed certificate.
     pub(crate) fn certificate(&self) -> String {
         self.folder.join("cert.pem").display().to_string()
+    }
+
+    /// Returns the file of the certificate's key.
+    pub(crate) fn certificate_key(&self) -> String {
+        self.folder.join("key.pem").display().to_string()
     }
 
     /// Makes a token that the gateway accepts.

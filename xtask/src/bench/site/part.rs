@@ -23,22 +23,40 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn start(build: &Build, core: Core, arguments: &[&str]) -> anyhow::Result<Part> {
+        Part::run(core, &build.program("barrage-bench"), arguments)
+    }
+
+    fn run(core: Core, program: &str, arguments: &[&str]) -> anyhow::Result<Part> {
         let mut child = core
-            .command(&build.program("barrage-bench"), arguments)
+            .command(program, arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("barrage-bench cannot be started")?;
-        let input = child.stdin.take().context("barrage-bench has no standard input")?;
-        let output = BufReader::new(child.stdout.take().context("barrage-bench has no standard output")?);
+            .with_context(|| format!("{program} cannot be started"))?;
+        let input = child.stdin.take().context("a part has no standard input")?;
+        let output = BufReader::new(child.stdout.take().context("a part has no standard output")?);
         Ok(Part { process: Process(child), input, output })
     }
 
     /// Opens viewers' connections to an address and waits until all have joined.
     pub(crate) fn viewers(build: &Build, address: &str, viewers: u32, more: &[&str]) -> anyhow::Result<Part> {
+        let read = [build.program("barrage-bench"), "read".to_owned()];
+        Part::generator(&read, address, viewers, more)
+    }
+
+    /// Opens viewers' connections by a program, which takes the arguments of `barrage-bench read`. It
+    /// prints a line of JSON when all have joined, and keeps them until its input ends.
+    pub(crate) fn generator(
+        program: &[String],
+        address: &str,
+        viewers: u32,
+        more: &[&str],
+    ) -> anyhow::Result<Part> {
+        let (program, first) = program.split_first().context("the generator has no name")?;
         let viewers = viewers.to_string();
-        let arguments = ["read", "--address", address, "--viewers", &viewers, "--room", ROOM];
-        let mut part = Part::start(build, Core::Others, &[&arguments, more].concat())?;
+        let arguments = ["--address", address, "--viewers", &viewers, "--room", ROOM];
+        let first: Vec<_> = first.iter().map(String::as_str).collect();
+        let mut part = Part::run(Core::Others, program, &[&first, &arguments[..], more].concat())?;
         part.line()?;
         Ok(part)
     }
@@ -49,11 +67,12 @@ impl Part {
         viewers: u32,
         frame_bytes: f64,
         frames_per_s: f64,
+        more: &[&str],
     ) -> anyhow::Result<(Part, String)> {
         let (viewers, bytes, rate) =
             (viewers.to_string(), format!("{frame_bytes:.0}"), frames_per_s.to_string());
         let arguments = ["limit", "--viewers", &viewers, "--frame-bytes", &bytes, "--frames-per-s", &rate];
-        let mut part = Part::start(build, Core::Measured, &arguments)?;
+        let mut part = Part::start(build, Core::Measured, &[&arguments, more].concat())?;
         let address = part.line()?["address"].as_str().context("the limit printed no address")?.to_owned();
         Ok((part, address))
     }
