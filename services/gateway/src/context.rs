@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barrage_bus::Bus;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::facts::NetworkType;
-use barrage_protocol::{FrameVersion, RoomId, UserId};
+use barrage_protocol::{Code, FrameVersion, RoomId, UserId};
 use barrage_recorder::Recorder;
 use barrage_token::Role;
 use barrage_trace::Tracer;
@@ -79,6 +79,17 @@ impl Context {
         let (id, seated) = (&seat.room.id, seat.room.key.view);
         let is_over = seated == View::Staff && delay_ms(&settings, id) == 0;
         if is_over || View::of(&settings, id, user, role) == seated { Ok(()) } else { Err(refresh()) }
+    }
+
+    /// Counts connections that are closed without an answer because their shard has ended; their clients
+    /// go to the next endpoint. Once the shard's end is noted, new viewers are refused before.
+    pub(crate) fn refuse_at_ended_shard(&self, connections: usize) {
+        for _ in 0..connections {
+            self.metrics.join_refused(Code::Unavailable.label());
+        }
+        if connections > 0 {
+            tracing::warn!(connections, "connections refused: their shard has ended");
+        }
     }
 
     /// Returns the terms of a client's heartbeat that are in force now.

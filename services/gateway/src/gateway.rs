@@ -134,6 +134,7 @@ impl Gateway {
         tokio::join!(
             tasks::report_load(&context),
             tasks::evict(&context),
+            tasks::release_joins(&context),
             tasks::deliver_notices(&context, self.retention),
             tasks::measure_load(&context),
             tasks::rank_rooms(&context),

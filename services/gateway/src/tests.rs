@@ -1,6 +1,7 @@
 //! The whole gateway on real sockets, with planted defects.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,6 +130,37 @@ async fn a_delivery_that_disappears_uncounted_is_a_conservation_error() {
     publish(bus, &room(), "g2").await;
     assert_eq!(server.error_after(6).await, 1, "one of three viewers did not get the gift");
     drop(viewers);
+    server.shutdown.cancel();
+    server.running.await.unwrap().unwrap();
+}
+
+/// Sends a handshake and waits for nothing.
+fn knock(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(HEARTBEAT_AGE_MAX)).unwrap();
+    let handshake = "GET /v1/rooms/demo/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(handshake.as_bytes()).unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joins_that_wait_for_their_slots_have_no_tasks() {
+    let config = GatewayConfig { joins_per_s: 20, joins_wait_ms_max: 10_000, ..GatewayConfig::default() };
+    let server = Server::start(config).await;
+    let first = RawSocket::joined(server.address, "demo").await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let mut joining: Vec<_> = (0..30).map(|_| knock(server.address)).collect();
+    let is_waiting = || server.context.dispatch.waiting() > 20 && tasks() <= before + 2;
+    until("joins that wait without a task each", is_waiting).await;
+    for stream in &mut joining {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 101");
+    }
+    assert_eq!(server.context.dispatch.waiting(), 0);
+    drop((first, joining));
     server.shutdown.cancel();
     server.running.await.unwrap().unwrap();
 }

@@ -27,6 +27,7 @@ pub(crate) struct JoinRequest {
 }
 
 /// Upgraded connection on its way to a shard.
+#[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) socket: DetachedSocket,
     pub(crate) permit: ConnectionPermit,
@@ -40,8 +41,8 @@ pub(crate) struct Arrival {
 
 /// Order to a shard, sent through the shard's bounded queue.
 pub(crate) enum Command {
-    /// Take a connection over from the runtime that answered its handshake.
-    Adopt(Box<Arrival>),
+    /// Take connections over from the runtime that read their handshakes.
+    Adopt(Vec<Arrival>),
     /// Send a batch to one wave of its room's viewers.
     Deliver(Delivery, Option<Arc<FanOut>>),
     /// Send a notice to one connection of the user, by its viewer's address.

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, Message, UserId};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 
-use super::{Command, Connection, Listeners, UserConnections};
+use super::lobby::Lobby;
+use super::{Arrival, Command, Connection, Listeners, UserConnections};
 use crate::admission::{Eviction, Scope};
 
 /// Reaches the viewers of all transports: WebSockets through their shards, event streams and polls
@@ -14,6 +18,7 @@ use crate::admission::{Eviction, Scope};
 pub(crate) struct Dispatch {
     shards: Box<[mpsc::Sender<Command>]>,
     next_shard: AtomicUsize,
+    lobby: Lobby<Arrival>,
     pub(crate) listeners: Arc<Listeners>,
     connections: UserConnections,
 }
@@ -23,6 +28,7 @@ impl Dispatch {
         Dispatch {
             shards: shards.into(),
             next_shard: AtomicUsize::new(0),
+            lobby: Lobby::new(),
             listeners: Arc::default(),
             connections: UserConnections::new(),
         }
@@ -34,8 +40,81 @@ impl Dispatch {
     }
 
     /// Chooses the shard of the next viewer, in turn.
-    pub(crate) fn next_shard(&self) -> &mpsc::Sender<Command> {
-        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+    fn next_shard(&self) -> usize {
+        self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()
+    }
+
+    /// Takes an arrival whose slot comes after `wait`. Without a wait it goes to its shard with the next
+    /// call of [`Dispatch::settle`].
+    pub(crate) fn arrive(&self, arrival: Arrival, wait: Duration) {
+        if wait.is_zero() {
+            self.lobby.add(arrival);
+        } else {
+            self.lobby.wait(Instant::now() + wait, arrival);
+        }
+    }
+
+    /// Sends the arrivals that need not wait to their shards: one command to each. Those of a full shard
+    /// wait. Returns the number of connections that are closed because their shard has ended.
+    pub(crate) fn settle(&self) -> usize {
+        let mut lost = 0;
+        for (shard, handful) in self.by_shard(self.lobby.take_handful()) {
+            match shard.try_send(Command::Adopt(handful)) {
+                Err(TrySendError::Full(Command::Adopt(handful))) => {
+                    let now = Instant::now();
+                    handful.into_iter().for_each(|arrival| self.lobby.wait(now, arrival));
+                }
+                Err(TrySendError::Closed(Command::Adopt(handful))) => lost += handful.len(),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        lost
+    }
+
+    /// Waits for the next slots of arrivals, and sends these arrivals to their shards; waits for full
+    /// queues. Returns the number of connections that are closed because their shard has ended.
+    pub(crate) async fn release(&self) -> usize {
+        let due = self.lobby.due().await;
+        self.adopt(due).await
+    }
+
+    /// Sends arrivals to their shards; waits for full queues. Returns the number of connections that are
+    /// closed because their shard has ended.
+    pub(crate) async fn adopt(&self, arrivals: Vec<Arrival>) -> usize {
+        let mut lost = 0;
+        for (shard, handful) in self.by_shard(arrivals) {
+            let arrivals = handful.len();
+            if shard.send(Command::Adopt(handful)).await.is_err() {
+                lost += arrivals;
+            }
+        }
+        lost
+    }
+
+    /// Number of arrivals that wait for their slot.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.lobby.waiting()
+    }
+
+    /// Closes the connections that wait for their slot, at the end of the gateway.
+    pub(crate) fn close_waiting(&self) {
+        self.lobby.clear();
+    }
+
+    /// Spreads arrivals over the shards, in turn.
+    fn by_shard(
+        &self,
+        arrivals: Vec<Arrival>,
+    ) -> impl Iterator<Item = (&mpsc::Sender<Command>, Vec<Arrival>)> {
+        let mut handfuls: Vec<Vec<Arrival>> = Vec::new();
+        if !arrivals.is_empty() {
+            handfuls.resize_with(self.shards.len(), Vec::new);
+        }
+        for arrival in arrivals {
+            handfuls[self.next_shard()].push(arrival);
+        }
+        self.shards.iter().zip(handfuls).filter(|(_, handful)| !handful.is_empty())
     }
 
     /// Sends a command to all shards; waits for full queues. A shard that has ended is skipped.
@@ -166,7 +245,6 @@ mod tests {
     #[test]
     fn viewers_are_spread_over_the_shards_in_turn() {
         let (dispatch, _shards) = dispatch(2);
-        let [first, second, third] = [(); 3].map(|()| dispatch.next_shard());
-        assert!(!first.same_channel(second) && first.same_channel(third));
+        assert_eq!([(); 3].map(|()| dispatch.next_shard()), [0, 1, 0]);
     }
 }

@@ -5,6 +5,7 @@ mod connection_ids;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod dispatch;
 mod listeners;
+mod lobby;
 mod user_connections;
 
 pub(crate) use command::{Arrival, Command, JoinRequest};

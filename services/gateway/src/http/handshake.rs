@@ -15,8 +15,6 @@ use barrage_ws::handshake::{self, NotAHandshake, Upgrade};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use hyper_util::rt::TokioIo;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::error::TrySendError;
 use tracing::Instrument;
 
 use super::admit;
@@ -24,7 +22,7 @@ use super::request_head::{RequestHead, WsQuery, check_handshake, switching_proto
 use super::room_path::room;
 use crate::admission::Admission;
 use crate::context::Context;
-use crate::dispatch::{Arrival, Command, JoinRequest};
+use crate::dispatch::{Arrival, JoinRequest};
 use crate::socket::{DetachedSocket, Encoding};
 
 /// Checked handshake. Its join has neither a place nor a slot yet.
@@ -88,7 +86,7 @@ fn not_a_handshake(_: NotAHandshake) -> ApiError {
     ApiError::new(Code::BadRequest, "expected a WebSocket handshake, version 13")
 }
 
-/// Slow path through hyper and axum: under TLS, and for heads that the fast path does not parse.
+/// Slow path through hyper and axum, for heads that the fast path does not parse.
 pub(super) async fn handle(
     State(context): State<Arc<Context>>,
     Path(room_text): Path<String>,
@@ -127,16 +125,8 @@ async fn hand_over(context: Arc<Context>, upgrade: Upgrade, request: JoinRequest
     };
     let leftover = parts.read_buf.to_vec();
     let arrival = Arrival { socket, permit, admission, request, answer: Bytes::new(), leftover };
-    if context.dispatch.next_shard().send(Command::Adopt(Box::new(arrival))).await.is_err() {
-        refuse_at_ended_shard(&context);
-    }
-}
-
-/// Counts a connection that is closed without an answer; its client goes to the next endpoint. Once
-/// the shard's end is noted, new viewers are refused before.
-fn refuse_at_ended_shard(context: &Context) {
-    context.metrics.join_refused(Code::Unavailable.label());
-    tracing::warn!("connection refused: its shard has ended");
+    let lost = context.dispatch.adopt(vec![arrival]).await;
+    context.refuse_at_ended_shard(lost);
 }
 
 /// Detaches the stream from this runtime, so that a shard's runtime can register it.
@@ -144,8 +134,8 @@ fn detach(transport: Transport) -> std::io::Result<DetachedSocket> {
     Ok(match transport {
         Transport::Plain(stream) => DetachedSocket { stream: stream.into_std()?, tls: None },
         Transport::Tls(stream) => {
-            let (stream, tls) = stream.into_inner();
-            DetachedSocket { stream: stream.into_inner().into_std()?, tls: Some(Box::new(tls)) }
+            let (stream, tls) = stream.into_parts();
+            DetachedSocket { stream: stream.into_std()?, tls: Some(tls) }
         }
     })
 }
@@ -166,15 +156,20 @@ impl Greeter for HandshakeGreeter {
         let Some((head, used)) = RequestHead::parse(&arrived.head) else { return Greeted::Http(arrived) };
         match self.accept(head) {
             Ok(Accepted { request, admission, wait, answer }) => {
-                let Arrived { stream, permit, head } = arrived;
+                let Arrived { stream, tls, permit, head } = arrived;
                 let leftover = head[used..].to_vec();
-                let socket = DetachedSocket { stream, tls: None };
+                let socket = DetachedSocket { stream, tls };
                 let arrival = Arrival { socket, permit, admission, request, answer, leftover };
-                self.hand_over(arrival, wait);
+                self.0.dispatch.arrive(arrival, wait);
                 Greeted::Taken
             }
             Err(refusal) => Greeted::Refused(arrived, refusal),
         }
+    }
+
+    fn settle(&self) {
+        let lost = self.0.dispatch.settle();
+        self.0.refuse_at_ended_shard(lost);
     }
 }
 
@@ -188,28 +183,5 @@ impl HandshakeGreeter {
             admit::admit_join(context, &request.room, request.identity.as_ref(), ticket.as_deref())?;
         let answer = switching_protocols(&answer, subprotocol);
         Ok(Accepted { request, admission, wait, answer })
-    }
-
-    /// Sends the connection to a shard. A task of its own waits for a full shard and for the slot,
-    /// because the accept loop must not wait.
-    fn hand_over(&self, arrival: Arrival, wait: Duration) {
-        let shard = self.0.dispatch.next_shard().clone();
-        let adopt = Command::Adopt(Box::new(arrival));
-        let adopt = if wait.is_zero() {
-            match shard.try_send(adopt) {
-                Ok(()) => return,
-                Err(TrySendError::Closed(_)) => return refuse_at_ended_shard(&self.0),
-                Err(TrySendError::Full(adopt)) => adopt,
-            }
-        } else {
-            adopt
-        };
-        let context = Arc::clone(&self.0);
-        Handle::current().spawn(async move {
-            tokio::time::sleep(wait).await;
-            if shard.send(adopt).await.is_err() {
-                refuse_at_ended_shard(&context);
-            }
-        });
     }
 }

@@ -12,6 +12,20 @@ use serde::Deserialize;
 /// Header fields of a handshake on the fast path at most; browsers send some 15.
 const FIELDS_MAX: usize = 48;
 
+/// Fields of a handshake that are looked at. A browser sends some ten more, which are not kept.
+static FIELDS: [HeaderName; 10] = [
+    header::HOST,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::ORIGIN,
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+];
+
 /// Query of a handshake: the position to resume after, and the ticket.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct WsQuery {
@@ -46,10 +60,11 @@ impl RequestHead {
             return None;
         }
         let Query(query) = Query::try_from_uri(&uri).ok()?;
-        let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+        let mut headers = HeaderMap::with_capacity(FIELDS.len());
         for field in parsed.headers {
-            let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-            headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
+            if let Some(name) = FIELDS.iter().find(|name| name.as_str().eq_ignore_ascii_case(field.name)) {
+                headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
+            }
         }
         let is_handshake = check_handshake(&Method::GET, Version::HTTP_11, &headers).is_ok();
         let has_one_host = only(&headers, header::HOST).is_some();
@@ -129,6 +144,9 @@ pub(super) fn switching_protocols(headers: &HeaderMap, subprotocol: Option<&str>
 mod tests {
     use super::*;
 
+    /// Fields that a browser sends beside those of a handshake.
+    const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0\r\nAccept: */*\r\n\
+        Accept-Encoding: gzip, deflate, br, zstd\r\nSec-Fetch-Mode: websocket\r\nCookie: a=b\r\n";
     const PLAIN: &str = "GET /v1/rooms/demo/ws?after=7 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n\
         Upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
@@ -143,6 +161,16 @@ mod tests {
         // The example of RFC 6455.
         assert!(answer.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{answer}");
         assert!(answer.ends_with("sec-websocket-protocol: barrage.v1.json\r\n\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn fields_that_nobody_looks_at_are_not_kept() {
+        let bytes = PLAIN.replacen("Host: h\r\n", &format!("{BROWSER}HOST: h\r\nOrigin: http://h\r\n"), 1);
+        let (head, _) = RequestHead::parse(bytes.as_bytes()).unwrap();
+        let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        let kept = ["connection", "host", "origin", "sec-websocket-key", "sec-websocket-version", "upgrade"];
+        assert_eq!(names, kept);
     }
 
     #[test]

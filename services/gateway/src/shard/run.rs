@@ -61,7 +61,9 @@ async fn serve(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
             biased;
             command = commands.recv() => match command {
                 None => return,
-                Some(Command::Adopt(arrival)) => session::adopt(&shard, *arrival),
+                Some(Command::Adopt(arrivals)) => {
+                    arrivals.into_iter().for_each(|arrival| session::adopt(&shard, arrival));
+                }
                 Some(Command::Shutdown) => {
                     shard.close_all();
                     deadline = Some(Instant::now() + CLOSE_MAX);

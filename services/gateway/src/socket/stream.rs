@@ -1,27 +1,24 @@
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use barrage_http::{RECORD_BYTES_MAX, TlsSession};
 use rustix::net::SendFlags;
-use rustls::ServerConnection;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// Bytes encrypted between two writes to the kernel: one TLS record. The TLS connection keeps the
-/// record that the kernel refuses.
-const ENCRYPTED_MAX: usize = 16 * 1024;
-
 /// Connection that is registered with no runtime, on its way to a shard.
+#[derive(Debug)]
 pub(crate) struct DetachedSocket {
     pub(crate) stream: std::net::TcpStream,
-    pub(crate) tls: Option<Box<ServerConnection>>,
+    pub(crate) tls: Option<Box<TlsSession>>,
 }
 
 /// Connection of a viewer, plain or under TLS, registered with its shard's runtime.
 pub(crate) struct Socket {
     stream: TcpStream,
-    tls: Option<Box<RefCell<ServerConnection>>>,
+    tls: Option<Box<RefCell<TlsSession>>>,
 }
 
 impl Socket {
@@ -59,18 +56,29 @@ impl Socket {
     /// Reports a full socket to the runtime, so that the task can wait for it.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let taken = match &self.tls {
-            None => Direct(&self.stream).write(bytes),
+            None => self.write_plain(bytes),
             Some(_) => self.send(bytes),
         };
         taken.or_else(|error| if error.kind() == ErrorKind::WouldBlock { Ok(0) } else { Err(error) })
     }
 
-    fn encrypt(&self, tls: &mut ServerConnection, bytes: &[u8]) -> io::Result<usize> {
+    /// Calls the kernel first, and reports a full socket to the runtime.
+    fn write_plain(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL) {
+            Err(rustix::io::Errno::AGAIN) => self.stream.try_write(bytes),
+            taken => Ok(taken?),
+        }
+    }
+
+    /// Encrypts record by record, while the kernel takes the one before. The session keeps the record
+    /// that the kernel refuses.
+    fn encrypt(&self, tls: &mut TlsSession, bytes: &[u8]) -> io::Result<usize> {
         self.push(tls)?;
         let mut taken = 0;
-        while taken < bytes.len() && !tls.wants_write() {
-            let end = bytes.len().min(taken + ENCRYPTED_MAX);
-            taken += tls.writer().write(&bytes[taken..end])?;
+        while taken < bytes.len() && tls.unsent().is_empty() {
+            let end = bytes.len().min(taken + RECORD_BYTES_MAX);
+            tls.encrypt(&bytes[taken..end]).map_err(invalid)?;
+            taken = end;
             self.push(tls)?;
         }
         if taken == 0 && !bytes.is_empty() {
@@ -80,10 +88,10 @@ impl Socket {
     }
 
     /// Writes encrypted records until the kernel takes no more.
-    fn push(&self, tls: &mut ServerConnection) -> io::Result<()> {
-        while tls.wants_write() {
-            match tls.write_tls(&mut Direct(&self.stream)) {
-                Ok(_) => {}
+    fn push(&self, tls: &mut TlsSession) -> io::Result<()> {
+        while !tls.unsent().is_empty() {
+            match self.write_plain(tls.unsent()) {
+                Ok(taken) => tls.sent(taken),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -101,7 +109,7 @@ impl Socket {
 
     /// Whether encrypted bytes wait for the kernel: one record at most.
     pub(crate) fn is_behind(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.borrow().wants_write())
+        self.tls.as_ref().is_some_and(|tls| !tls.borrow().unsent().is_empty())
     }
 
     /// Reads the bytes that have arrived; zero at the end of the stream, `WouldBlock` without any.
@@ -109,28 +117,27 @@ impl Socket {
         let Some(tls) = &self.tls else { return self.stream.try_read(buffer) };
         let tls = &mut *tls.borrow_mut();
         loop {
-            match tls.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // The client closed TCP without a TLS close.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
-                read => return read,
+            let read = tls.read(buffer);
+            if read > 0 || tls.is_at_end() {
+                return Ok(read);
             }
-            if tls.read_tls(&mut Direct(&self.stream))? == 0 {
+            // The buffer takes the encrypted bytes first: a viewer needs none of its own.
+            let encrypted = self.stream.try_read(buffer)?;
+            if encrypted == 0 {
+                // The client closed TCP without a TLS close.
                 return Ok(0);
             }
-            tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            let received = tls.receive(&mut buffer[..encrypted]);
+            // Alerts, and answers to a change of keys.
+            self.push(tls)?;
+            received.map_err(invalid)?;
         }
     }
 
     /// Returns the bytes that were decrypted before the connection came here. The socket does not
     /// become readable for them.
     pub(crate) fn decrypted(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        if let Some(tls) = &self.tls {
-            // Ends with `WouldBlock`, which is no failure: the bytes before it are kept.
-            drop(tls.borrow_mut().reader().read_to_end(&mut bytes));
-        }
-        bytes
+        self.tls.as_ref().map(|tls| tls.borrow_mut().read_all()).unwrap_or_default()
     }
 
     /// Closes the sending side; the client's bytes can still be read. Under TLS, sends the close
@@ -138,7 +145,7 @@ impl Socket {
     pub(crate) fn shut_down(&self) -> io::Result<()> {
         if let Some(tls) = &self.tls {
             let tls = &mut *tls.borrow_mut();
-            tls.send_close_notify();
+            tls.close().map_err(invalid)?;
             self.push(tls)?;
         }
         SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)
@@ -161,31 +168,6 @@ impl Socket {
     }
 }
 
-/// Stream under TLS. Calls the kernel first, and reports a full socket to the runtime.
-struct Direct<'a>(&'a TcpStream);
-
-impl Read for Direct<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buffer)
-    }
-}
-
-impl Write for Direct<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match SockRef::from(self.0).send(bytes) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.0.try_write(bytes),
-            taken => taken,
-        }
-    }
-
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match SockRef::from(self.0).send_vectored(parts) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.0.try_write_vectored(parts),
-            taken => taken,
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
 }

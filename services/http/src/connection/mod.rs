@@ -11,6 +11,8 @@ mod http2;
 mod log_bound;
 mod serve;
 mod span;
+mod tls_session;
+mod tls_stream;
 mod transport;
 
 pub(crate) use activity::Activities;
@@ -20,4 +22,6 @@ pub(crate) use log_bound::LogBound;
 pub(crate) use serve::serve;
 pub(crate) use span::record_route;
 pub use span::record_trace;
-pub use transport::{Counted, Transport};
+pub use tls_session::{RECORD_BYTES_MAX, TlsSession};
+pub use tls_stream::TlsStream;
+pub use transport::Transport;

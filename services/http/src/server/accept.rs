@@ -5,26 +5,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
+use super::crowd::Crowd;
 use super::greeter::{Arrived, Greeted, Greeter};
+use super::listener::Listener;
 use super::refused::Refused;
 use crate::answer::documented;
 use crate::answer::error::ApiError;
-use crate::connection::{self, ConnectionContext, ConnectionPermit, Counted, Transport};
+use crate::connection::{self, ConnectionContext, ConnectionPermit, TlsStream, Transport};
 use crate::limits::{NoFreeSlot, Slots};
 
-/// Silence on an established connection after which the kernel probes whether the peer lives.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Maximum connections accepted before they are handled and other tasks run.
 const ACCEPTS_MAX: usize = 64;
+/// Pause between two handfuls of a crowd that arrives.
+const GATHER: Duration = Duration::from_millis(5);
 /// Maximum bytes of a head that a greeter sees. HTTP serves connections with a larger head.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
 /// When fewer than one in this many slots are free, the longest idle connections are closed.
@@ -37,7 +38,7 @@ pub(super) struct AcceptContext {
     pub(super) permits: Arc<Semaphore>,
     pub(super) slots: Arc<Slots>,
     pub(super) greeter: Option<Arc<dyn Greeter>>,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
     /// One task for each open connection; the shutdown waits for them.
     pub(super) tasks: TaskTracker,
     pub(super) connections: Arc<ConnectionContext>,
@@ -68,47 +69,28 @@ fn check_clock(wall: SystemTime) -> Result<(), Refused> {
     if wall < UNIX_EPOCH { Err(Refused::Clock) } else { Ok(()) }
 }
 
-/// Registers a listener with this runtime, without tokio's wrapper. The wrapper would register each
-/// accepted socket with this runtime, whichever runtime owns the socket in the end. Accepted
-/// sockets inherit the options set here.
-pub(super) fn register(listener: TcpListener) -> std::io::Result<AsyncFd<std::net::TcpListener>> {
-    let listener = listener.into_std()?;
-    let socket = socket2::SockRef::from(&listener);
-    let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-    if let Err(error) = socket.set_tcp_nodelay(true).and(socket.set_tcp_keepalive(&keepalive)) {
-        tracing::debug!(%error, "socket options of a listener cannot be set");
-    }
-    #[expect(deprecated, reason = "its replacement is unsafe, for types that lie about their descriptor")]
-    AsyncFd::with_interest(listener, Interest::READABLE)
-}
-
 /// Accepts connections until the shutdown. Pauses after a failure of the system, such as a lack of
 /// descriptors.
-pub(super) async fn accept(listener: AsyncFd<std::net::TcpListener>, context: Arc<AcceptContext>) {
+pub(super) async fn accept(listener: Listener, context: Arc<AcceptContext>) {
     let mut accepted = Vec::with_capacity(ACCEPTS_MAX);
+    let (mut crowd, started) = (Crowd::default(), barrage_clock::now());
     loop {
-        let ready = tokio::select! {
-            ready = listener.readable() => ready,
+        let failure = tokio::select! {
+            failure = listener.accept(&mut accepted, ACCEPTS_MAX) => failure,
             () = context.connections.shutdown.cancelled() => return,
         };
-        let Ok(mut ready) = ready else { return };
-        let mut failure = None;
-        while accepted.len() < ACCEPTS_MAX {
-            match ready.try_io(|listener| listener.get_ref().accept()) {
-                Ok(Ok(connection)) => accepted.push(connection),
-                Ok(Err(error)) => {
-                    failure = Some(error);
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
+        let Ok(failure) = failure else { return };
+        let is_last = accepted.len() < ACCEPTS_MAX;
+        let is_crowd = crowd.count(accepted.len(), started.elapsed());
         // All connections are accepted before the first is handled: the heads of the early ones
         // arrive meanwhile.
         for (stream, peer) in accepted.drain(..) {
             if let Err(error) = handle(stream, peer, &context) {
                 tracing::debug!(%error, "a connection closed before it was handled");
             }
+        }
+        if let Some(greeter) = &context.greeter {
+            greeter.settle();
         }
         match failure {
             // The client closed the connection before the accept: no fault of this server.
@@ -117,6 +99,7 @@ pub(super) async fn accept(listener: AsyncFd<std::net::TcpListener>, context: Ar
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+            None if is_crowd && is_last => tokio::time::sleep(GATHER).await,
             None => tokio::task::yield_now().await,
         }
     }
@@ -129,7 +112,6 @@ fn handle(
     peer: SocketAddr,
     context: &Arc<AcceptContext>,
 ) -> std::io::Result<()> {
-    stream.set_nonblocking(true)?;
     let permit = match context.admit(peer) {
         Ok(permit) => permit,
         Err(refused) => {
@@ -137,20 +119,20 @@ fn handle(
             return Ok(());
         }
     };
-    if let Some(acceptor) = &context.tls {
-        let (stream, acceptor) = (TcpStream::from_std(stream)?, acceptor.clone());
-        context.tasks.spawn(serve_tls(stream, acceptor, permit, peer, Arc::clone(context)));
+    if let Some(config) = &context.tls {
+        let (stream, config) = (TcpStream::from_std(stream)?, Arc::clone(config));
+        context.tasks.spawn(serve_tls(stream, config, permit, peer, Arc::clone(context)));
         return Ok(());
     }
     let Some(greeter) = &context.greeter else {
-        let http = Arrived { stream, permit, head: Vec::new() };
-        context.tasks.spawn(serve_plain(http, None, peer, Arc::clone(&context.connections)));
+        let http = Arrived { stream, tls: None, permit, head: Vec::new() };
+        context.tasks.spawn(serve_http(http, None, peer, Arc::clone(&context.connections)));
         return Ok(());
     };
     let mut head = [0; HEAD_BYTES_MAX];
     match (&stream).read(&mut head) {
         Ok(read) => {
-            let arrived = Arrived { stream, permit, head: head[..read].to_vec() };
+            let arrived = Arrived { stream, tls: None, permit, head: head[..read].to_vec() };
             greet(&**greeter, arrived, peer, context);
         }
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -202,7 +184,8 @@ async fn wait_for_head(
     }
     head.shrink_to_fit();
     if let Ok(stream) = stream.into_std() {
-        greet(&*greeter, Arrived { stream, permit, head }, peer, &context);
+        greet(&*greeter, Arrived { stream, tls: None, permit, head }, peer, &context);
+        greeter.settle();
     }
 }
 
@@ -212,13 +195,14 @@ fn greet(greeter: &dyn Greeter, arrived: Arrived, peer: SocketAddr, context: &Ac
         Greeted::Http(http) => (http, None),
         Greeted::Refused(http, refusal) => (http, Some(refusal)),
     };
-    context.tasks.spawn(serve_plain(http, refusal, peer, Arc::clone(&context.connections)));
+    context.tasks.spawn(serve_http(http, refusal, peer, Arc::clone(&context.connections)));
 }
 
-/// Serves HTTP after a TLS handshake, which has the deadline of a header.
+/// Makes a TLS handshake and reads the first bytes behind it; both have the deadline of a header. Then
+/// the greeter sees the connection, or HTTP serves it.
 async fn serve_tls(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
     permit: ConnectionPermit,
     peer: SocketAddr,
     context: Arc<AcceptContext>,
@@ -226,32 +210,60 @@ async fn serve_tls(
     let accepted = tokio::select! {
         accepted = tokio::time::timeout(
             context.header_deadline(),
-            acceptor.accept(Counted::new(stream)),
+            accept_tls(stream, config, context.greeter.is_some()),
         ) => accepted,
         () = context.connections.shutdown.cancelled() => return,
     };
-    match accepted {
-        Ok(Ok(stream)) => {
-            let stream = Transport::Tls(Box::new(stream));
-            let connections = Arc::clone(&context.connections);
-            Box::pin(connection::serve(stream, permit, Vec::new(), None, peer, connections)).await;
+    let (stream, head) = match accepted {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => return tracing::debug!("a TLS handshake did not end in time"),
+    };
+    if let (Some(greeter), false) = (&context.greeter, stream.is_http2()) {
+        let (stream, tls) = stream.into_parts();
+        if let Ok(stream) = stream.into_std() {
+            let arrived = Arrived { stream, tls: Some(tls), permit, head };
+            greet(&**greeter, arrived, peer, &context);
+            greeter.settle();
         }
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake did not end in time"),
+        return;
     }
+    let connections = Arc::clone(&context.connections);
+    Box::pin(connection::serve(Transport::Tls(stream), permit, head, None, peer, connections)).await;
 }
 
-/// Serves HTTP without TLS. A `refusal` answers the first request.
-async fn serve_plain(
+/// Makes a TLS handshake. Reads the first bytes as well, where a greeter is to see them.
+async fn accept_tls(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    is_greeted: bool,
+) -> std::io::Result<(TlsStream, Vec<u8>)> {
+    let mut stream = TlsStream::accept(stream, config).await?;
+    let mut head = Vec::new();
+    if is_greeted && !stream.is_http2() {
+        head.reserve_exact(HEAD_BYTES_MAX);
+        if stream.read_buf(&mut head).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        head.shrink_to_fit();
+    }
+    Ok((stream, head))
+}
+
+/// Serves HTTP. A `refusal` answers the first request.
+async fn serve_http(
     arrived: Arrived,
     refusal: Option<ApiError>,
     peer: SocketAddr,
     connections: Arc<ConnectionContext>,
 ) {
-    let Arrived { stream, permit, head } = arrived;
+    let Arrived { stream, tls, permit, head } = arrived;
     match TcpStream::from_std(stream) {
         Ok(stream) => {
-            let stream = Transport::Plain(stream);
+            let stream = match tls {
+                Some(session) => Transport::Tls(TlsStream::new(stream, session)),
+                None => Transport::Plain(stream),
+            };
             Box::pin(connection::serve(stream, permit, head, refusal, peer, connections)).await;
         }
         Err(error) => tracing::warn!(%error, "a connection cannot be registered with the runtime"),

@@ -4,16 +4,18 @@
 use std::net::TcpStream;
 
 use crate::answer::error::ApiError;
-use crate::connection::ConnectionPermit;
+use crate::connection::{ConnectionPermit, TlsSession};
 
 /// A new connection with its first bytes.
 #[derive(Debug)]
 pub struct Arrived {
     /// The socket: not blocking, and registered with no runtime.
     pub stream: TcpStream,
+    /// The session after its handshake; `None` for a connection without TLS.
+    pub tls: Option<Box<TlsSession>>,
     /// Slots of the connection, freed on drop.
     pub permit: ConnectionPermit,
-    /// Bytes of the first read, which may be a part of a head.
+    /// Bytes of the first read, which may be a part of a head; decrypted.
     pub head: Vec<u8>,
 }
 
@@ -32,4 +34,8 @@ pub enum Greeted {
 pub trait Greeter: Send + Sync {
     /// Takes the connection over, or gives it back.
     fn greet(&self, arrived: Arrived) -> Greeted;
+
+    /// Ends a handful of greetings: a greeter may keep what it took until here, so that its other
+    /// threads are woken once.
+    fn settle(&self) {}
 }

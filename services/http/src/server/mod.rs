@@ -2,9 +2,11 @@
 
 mod accept;
 mod certificate;
+mod crowd;
 mod edge;
 mod greeter;
 mod listen;
+mod listener;
 mod refused;
 mod serve;
 mod tls;

@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::accept::{AcceptContext, accept, register};
+use super::accept::{AcceptContext, accept};
 use super::edge::{self, Edge};
 use super::greeter::Greeter;
+use super::listener::Listener;
 use super::tls::Tls;
 use crate::answer::documented;
 use crate::config::HttpConfig;
@@ -35,7 +36,7 @@ pub enum ServeError {
 /// The parts in front of the router.
 #[derive(Default)]
 pub struct Front {
-    /// Sees each connection first, where there is no TLS.
+    /// Sees each connection of HTTP/1.1 first, under TLS after the handshake.
     pub greeter: Option<Arc<dyn Greeter>>,
     /// The certificate of all listeners; without one they serve plain HTTP.
     pub tls: Option<Tls>,
@@ -77,7 +78,7 @@ pub async fn serve_public(
     let context = Arc::new(accept_context(router, front, config, shutdown.clone()));
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(register(listener)?, Arc::clone(&context)));
+        accepting.spawn(accept(Listener::register(listener)?, Arc::clone(&context)));
     }
     while let Some(ended) = accepting.join_next().await {
         match ended {
@@ -115,7 +116,7 @@ fn accept_context(
         permits: Arc::new(Semaphore::new(config.connections_max)),
         slots: Slots::new(&config),
         greeter: front.greeter,
-        tls: front.tls.as_ref().map(Tls::acceptor),
+        tls: front.tls.as_ref().map(Tls::server_config),
         tasks: TaskTracker::new(),
         connections: Arc::new(ConnectionContext {
             router: edge::layered(router, edge),

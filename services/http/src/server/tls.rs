@@ -12,7 +12,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::certificate_end;
@@ -48,7 +47,7 @@ pub enum TlsError {
 /// The certificate that the public listeners present.
 #[derive(Debug, Clone)]
 pub struct Tls {
-    acceptor_config: Arc<ServerConfig>,
+    server_config: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
 }
 
@@ -85,16 +84,16 @@ impl Tls {
         server.max_early_data_size = 0;
         // Clients that reconnect after a fault resume their session, without a signature.
         server.ticketer = ring::Ticketer::new()?;
-        Ok(Some(Tls { acceptor_config: Arc::new(server), certificate }))
+        Ok(Some(Tls { server_config: Arc::new(server), certificate }))
     }
 
     /// Offers HTTP/1.1 alone, for a process that is a gateway and nothing else: an event stream would
     /// share its connection with the posts of the page, and a flooded downlink must not slow a send.
     #[must_use]
     pub fn http1_only(mut self) -> Tls {
-        let mut server = ServerConfig::clone(&self.acceptor_config);
+        let mut server = ServerConfig::clone(&self.server_config);
         server.alpn_protocols = vec![HTTP1.to_vec()];
-        self.acceptor_config = Arc::new(server);
+        self.server_config = Arc::new(server);
         self
     }
 
@@ -106,10 +105,10 @@ impl Tls {
         registry.register(Box::new(self.certificate.expiry.clone()))
     }
 
-    /// Returns an acceptor that presents the current certificate at each handshake.
+    /// Returns the configuration of sessions, which present the current certificate at each handshake.
     #[must_use]
-    pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.acceptor_config))
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server_config)
     }
 
     /// Loads renewed files until the shutdown. Files that cannot be used are logged, and the current
