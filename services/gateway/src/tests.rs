@@ -146,7 +146,7 @@ fn knock(address: SocketAddr) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joins_that_wait_for_their_slots_have_no_tasks() {
-    let config = GatewayConfig { joins_per_s: 20, joins_wait_ms_max: 10_000, ..GatewayConfig::default() };
+    let config = GatewayConfig { joins_per_s: 10, joins_wait_ms_max: 10_000, ..GatewayConfig::default() };
     let server = Server::start(config).await;
     let first = RawSocket::joined(server.address, "demo").await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();

@@ -16,6 +16,11 @@ use crate::drain::NOTIFY_EVERY;
 /// Time for close frames to be written, before the end of the thread.
 const CLOSE_MAX: Duration = Duration::from_millis(500);
 
+/// Memory that a viewer takes, rounded up.
+const VIEWER_BYTES: usize = 2 * 1024;
+/// Viewers for which memory is reserved at once.
+const RESERVED_MAX: usize = 32;
+
 /// Records the end of a shard's thread, also by a panic. Before the gateway's end, that ends the
 /// gateway.
 struct EndOfShard(Arc<Context>);
@@ -62,6 +67,7 @@ async fn serve(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
             command = commands.recv() => match command {
                 None => return,
                 Some(Command::Adopt(arrivals)) => {
+                    reserve(arrivals.len());
                     arrivals.into_iter().for_each(|arrival| session::adopt(&shard, arrival));
                 }
                 Some(Command::Shutdown) => {
@@ -79,6 +85,14 @@ async fn serve(shard: Rc<Shard>, mut commands: mpsc::Receiver<Command>) {
             return;
         }
     }
+}
+
+/// Lets the thread's heap grow once for a handful of viewers. glibc grows the heap of a thread page by
+/// page, with a system call for each, which would be one for every other viewer. Freed memory at the end of
+/// the heap stays, below its trim threshold of 128 KiB.
+fn reserve(viewers: usize) {
+    let bytes = viewers.min(RESERVED_MAX) * VIEWER_BYTES;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes)));
 }
 
 /// Waits until a moment; for ever without one.

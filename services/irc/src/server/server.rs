@@ -58,7 +58,8 @@ pub async fn run(parts: IrcParts, shutdown: CancellationToken) {
     }
     if let Some((tls, listeners)) = encrypted {
         for listener in listeners {
-            loops.spawn(accept(listener, Some(tls.acceptor()), Arc::clone(&acceptor)));
+            let tls = TlsAcceptor::from(tls.server_config());
+            loops.spawn(accept(listener, Some(tls), Arc::clone(&acceptor)));
         }
     }
     shutdown.cancelled().await;
