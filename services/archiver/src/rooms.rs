@@ -8,11 +8,11 @@ use barrage_bus::{RoomSettings, Settings};
 use barrage_protocol::{Message, RoomId};
 use barrage_store::{Room, Store, StoreError};
 
-/// The settings of each room as they were last written to the store. Bounded by the rooms of the
-/// bus.
+/// The settings of each room as they were last written to the store, in the allocation of the bus. Bounded
+/// by the rooms of the bus.
 #[derive(Debug, Default)]
 pub(crate) struct RoomMirror {
-    written: HashMap<RoomId, RoomSettings>,
+    written: HashMap<RoomId, Arc<RoomSettings>>,
 }
 
 impl RoomMirror {
@@ -29,7 +29,7 @@ impl RoomMirror {
             if !checked.insert(id) {
                 continue;
             }
-            let Some(now) = settings.rooms.get(id) else {
+            let Some(now) = settings.rooms.get_shared(id) else {
                 continue;
             };
             // Without a start, the store counts offsets from the room's first message.
@@ -47,7 +47,7 @@ impl RoomMirror {
             if known.as_ref() != Some(&room) {
                 store.put_room(&room).await?;
             }
-            self.written.insert(id.clone(), now.clone());
+            self.written.insert(id.clone(), Arc::clone(now));
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod refusal;
 mod registry;
 mod settings;
 mod settings_store;
+mod shared_map;
 mod topic_log;
 
 pub use bus::Bus;
@@ -58,3 +59,4 @@ pub use settings::super_chat::{Hidden, RoomSuperChats, SuperChatChange};
 pub use settings::switch::{SwitchError, SwitchView, Switches};
 pub use settings::words::{ROOM_WORDS_MAX, RoomWords, WORD_RULES_MAX};
 pub use settings_store::SettingsStore;
+pub use shared_map::SharedMap;

@@ -21,7 +21,6 @@ mod tests;
 mod version;
 pub(crate) mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use barrage_protocol::state::RoomState;
@@ -42,30 +41,32 @@ use self::signal_mark::{SignalMark, StatePart};
 use self::super_chat::RoomSuperChats;
 use self::switch::Switches;
 use self::words::RoomWords;
+use crate::shared_map::SharedMap;
 
-/// All settings, as one immutable value; a change replaces the whole value.
+/// All settings, as one immutable value. A change makes a new value, which shares all but the changed
+/// part with the one before.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Settings of the existing rooms, closed ones included.
-    pub rooms: HashMap<RoomId, RoomSettings>,
+    pub rooms: SharedMap<RoomId, RoomSettings>,
     /// Restrictions by room and user; those that are over may still be listed.
-    pub restrictions: HashMap<(RoomId, UserId), Restrictions>,
+    pub restrictions: SharedMap<(RoomId, UserId), Restrictions>,
     /// Roles that rooms gave; rooms without a role may be absent.
-    pub roles: HashMap<RoomId, RoomRoles>,
+    pub roles: SharedMap<RoomId, RoomRoles>,
     /// The last actions of rooms that had one.
-    pub actions: HashMap<RoomId, ActionLog>,
+    pub actions: SharedMap<RoomId, ActionLog>,
     /// Attributes of rooms; rooms that never had one may be absent.
-    pub attributes: HashMap<RoomId, RoomAttributes>,
+    pub attributes: SharedMap<RoomId, RoomAttributes>,
     /// Super chats on top in rooms; rooms that never had one may be absent.
-    pub super_chats: HashMap<RoomId, RoomSuperChats>,
+    pub super_chats: SharedMap<RoomId, RoomSuperChats>,
     /// Review queues of rooms that had one.
-    pub reviews: HashMap<RoomId, ReviewQueue>,
+    pub reviews: SharedMap<RoomId, ReviewQueue>,
     /// Words of rooms that have some.
-    pub words: HashMap<RoomId, RoomWords>,
+    pub words: SharedMap<RoomId, RoomWords>,
     /// Emotes of all rooms.
     pub platform_emotes: EmoteWords,
     /// Emotes of single rooms; rooms without any are absent.
-    pub room_emotes: HashMap<RoomId, EmoteWords>,
+    pub room_emotes: SharedMap<RoomId, EmoteWords>,
     /// Switches that operators set; the default until one is set.
     pub switches: Switches,
     /// Sampling of traces, as far as it differs from the configuration. The same allocation until a
@@ -161,35 +162,35 @@ impl Settings {
             (SettingKey::Room(room), Some(Setting::Room(settings))) => {
                 self.rooms.insert(room, settings);
             }
-            (SettingKey::Room(room), _) => drop(self.rooms.remove(&room)),
+            (SettingKey::Room(room), _) => self.rooms.remove(&room),
             (SettingKey::Restriction(room, user), Some(Setting::Restrictions(restrictions))) => {
                 self.restrictions.insert((room, user), restrictions);
             }
-            (SettingKey::Restriction(room, user), _) => drop(self.restrictions.remove(&(room, user))),
-            (SettingKey::Roles(room), Some(Setting::Roles(roles))) => drop(self.roles.insert(room, roles)),
-            (SettingKey::Roles(room), _) => drop(self.roles.remove(&room)),
-            (SettingKey::Actions(room), Some(Setting::Actions(log))) => drop(self.actions.insert(room, log)),
-            (SettingKey::Actions(room), _) => drop(self.actions.remove(&room)),
+            (SettingKey::Restriction(room, user), _) => self.restrictions.remove(&(room, user)),
+            (SettingKey::Roles(room), Some(Setting::Roles(roles))) => self.roles.insert(room, roles),
+            (SettingKey::Roles(room), _) => self.roles.remove(&room),
+            (SettingKey::Actions(room), Some(Setting::Actions(log))) => self.actions.insert(room, log),
+            (SettingKey::Actions(room), _) => self.actions.remove(&room),
             (SettingKey::Attributes(room), Some(Setting::Attributes(attributes))) => {
                 self.attributes.insert(room, attributes);
             }
-            (SettingKey::Attributes(room), _) => drop(self.attributes.remove(&room)),
+            (SettingKey::Attributes(room), _) => self.attributes.remove(&room),
             (SettingKey::SuperChats(room), Some(Setting::SuperChats(chats))) => {
                 self.super_chats.insert(room, chats);
             }
-            (SettingKey::SuperChats(room), _) => drop(self.super_chats.remove(&room)),
+            (SettingKey::SuperChats(room), _) => self.super_chats.remove(&room),
             (SettingKey::Reviews(room), Some(Setting::Reviews(queue))) => {
                 self.reviews.insert(room, queue);
             }
-            (SettingKey::Reviews(room), _) => drop(self.reviews.remove(&room)),
-            (SettingKey::Words(room), Some(Setting::Words(words))) => drop(self.words.insert(room, words)),
-            (SettingKey::Words(room), _) => drop(self.words.remove(&room)),
+            (SettingKey::Reviews(room), _) => self.reviews.remove(&room),
+            (SettingKey::Words(room), Some(Setting::Words(words))) => self.words.insert(room, words),
+            (SettingKey::Words(room), _) => self.words.remove(&room),
             (SettingKey::Emotes(None), Some(Setting::Emotes(emotes))) => self.platform_emotes = emotes,
             (SettingKey::Emotes(None), _) => self.platform_emotes = EmoteWords::default(),
             (SettingKey::Emotes(Some(room)), Some(Setting::Emotes(emotes))) => {
                 self.room_emotes.insert(room, emotes);
             }
-            (SettingKey::Emotes(Some(room)), _) => drop(self.room_emotes.remove(&room)),
+            (SettingKey::Emotes(Some(room)), _) => self.room_emotes.remove(&room),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

@@ -101,7 +101,7 @@ pub(crate) async fn follow(bus: Arc<dyn Bus>, endpoint: Arc<Endpoint>) -> Result
         let current = settings.borrow().clone();
         let from_ms = mark_ms.saturating_sub(OVERLAP_MS);
         let mut made = Vec::new();
-        for (room, queue) in &current.reviews {
+        for (room, queue) in current.reviews.iter() {
             let reviews = queue.items().iter().map(|item| &item.review);
             for review in reviews.filter(|review| is_of(room, &endpoint.settings) && review.at_ms > from_ms) {
                 made.push((review.at_ms, opened(room, review)));

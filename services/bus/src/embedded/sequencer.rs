@@ -235,8 +235,7 @@ impl Sequencer {
     }
 
     /// Applies one change. This thread alone changes the settings, so the value cannot change
-    /// between read and write. The settings are copied only while a reader holds them: a copy for each
-    /// change would make N rooms cost N² copies.
+    /// between read and write. A copy that a reader holds shares all but the changed part.
     fn change(&mut self, change: &Change, now_ms: u64) -> Result<Changed, BusError> {
         let changed = self.settings.borrow().decide(change, &self.config, now_ms)?;
         let key = change.key();

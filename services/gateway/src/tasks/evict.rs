@@ -65,13 +65,16 @@ async fn apply(context: &Context, before: &Settings, now: &Settings) {
     }
 }
 
-/// Returns the kicks in force that were not in force before, or had another end.
+/// Returns the kicks in force that were not in force before, or had another end. Reads the restrictions
+/// that were changed, not all.
 fn new_kicks(before: &Settings, now: &Settings, now_ms: u64) -> Vec<(RoomId, UserId)> {
-    let is_new = |(key, restrictions): &(&(RoomId, UserId), &barrage_bus::Restrictions)| {
-        restrictions.until_ms(RestrictionKind::Kick, now_ms).is_some()
-            && before.restrictions.get(*key).and_then(|it| it.kick_until_ms) != restrictions.kick_until_ms
+    let is_new = |key: &&(RoomId, UserId)| {
+        now.restrictions.get(key).is_some_and(|restrictions| {
+            restrictions.until_ms(RestrictionKind::Kick, now_ms).is_some()
+                && before.restrictions.get(key).and_then(|it| it.kick_until_ms) != restrictions.kick_until_ms
+        })
     };
-    now.restrictions.iter().filter(is_new).map(|(key, _)| key.clone()).collect()
+    now.restrictions.changed_keys(&before.restrictions).filter(is_new).cloned().collect()
 }
 
 /// Returns the viewers whose tokens are revoked now and were not before, or up to an earlier time.
@@ -113,8 +116,10 @@ fn new_views(before: &Settings, now: &Settings) -> Vec<(RoomId, NewViews)> {
         let given: Vec<_> = users.into_iter().filter(changed).cloned().collect();
         NewViews { given, is_delay_new }
     };
-    let delayed = now.rooms.iter().filter(|(_, settings)| settings.moderation_delay_secs > 0);
-    let changed = delayed.map(|(room, _)| (room.clone(), of_room(room)));
+    let rooms = now.rooms.changed_keys(&before.rooms);
+    let touched: BTreeSet<&RoomId> = rooms.chain(now.roles.changed_keys(&before.roles)).collect();
+    let delayed = touched.into_iter().filter(|room| delay_ms(now, room) > 0);
+    let changed = delayed.map(|room| (room.clone(), of_room(room)));
     changed.filter(|(_, views)| views.is_delay_new || !views.given.is_empty()).collect()
 }
 
@@ -129,9 +134,9 @@ fn refreshed(rooms: &Rooms, room: &RoomId, views: NewViews) -> BTreeSet<UserId> 
 
 /// Returns the rooms that are closed now and were not before.
 fn new_closes(before: &Settings, now: &Settings) -> Vec<RoomId> {
-    let was_closed = |id: &RoomId| before.rooms.get(id).is_some_and(|room| room.closed);
-    let closed = now.rooms.iter().filter(|(id, room)| room.closed && !was_closed(id));
-    closed.map(|(id, _)| id.clone()).collect()
+    let is_closed = |settings: &Settings, id: &RoomId| settings.rooms.get(id).is_some_and(|room| room.closed);
+    let changed = now.rooms.changed_keys(&before.rooms);
+    changed.filter(|id| is_closed(now, id) && !is_closed(before, id)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -184,6 +189,32 @@ mod tests {
         };
         assert_eq!(names(true), ["mia", "token", "was-moderator"]);
         assert_eq!(names(false), ["mia"]);
+    }
+
+    #[test]
+    fn kicks_and_closes_are_found_among_the_changed_settings() {
+        let limits = barrage_bus::BusConfig::default();
+        let room = |n: u32| -> RoomId { format!("r{n}").parse().unwrap() };
+        let mut before = Settings::default();
+        let kick = |room: RoomId, user: &str| barrage_bus::Change::Restrict {
+            room,
+            user: user.parse().unwrap(),
+            restriction: barrage_bus::Restriction { kind: RestrictionKind::Kick, until_ms: 1_000_000 },
+        };
+        for n in 0..500 {
+            let ensure = barrage_bus::RoomPatch::Ensure { title: String::new() };
+            before.apply(&barrage_bus::Change::Patch(room(n), ensure), &limits, 0).unwrap();
+            before.apply(&kick(room(n), "known"), &limits, 0).unwrap();
+        }
+        let mut now = before.clone();
+        now.apply(&kick(room(7), "ann"), &limits, 0).unwrap();
+        now.apply(&kick(room(8), "known"), &limits, 0).unwrap();
+        now.apply(&barrage_bus::Change::Patch(room(9), barrage_bus::RoomPatch::Close), &limits, 0).unwrap();
+        assert_eq!(new_kicks(&before, &now, 1), [(room(7), "ann".parse().unwrap())]);
+        assert_eq!(new_closes(&before, &now), [room(9)]);
+        assert!(new_kicks(&now, &now.clone(), 1).is_empty() && new_closes(&now, &now.clone()).is_empty());
+        // A gateway that has just started has no settings from before.
+        assert_eq!(new_kicks(&Settings::default(), &now, 1).len(), 501);
     }
 
     #[test]

@@ -333,7 +333,7 @@ impl ReviewControl {
         let settings = self.parts.control.settings();
         let waiting = settings.reviews.values().map(|queue| queue.items().len()).sum();
         self.parts.metrics.reviews_waiting(waiting);
-        for (room, queue) in &settings.reviews {
+        for (room, queue) in settings.reviews.iter() {
             for item in queue.items() {
                 let result = match &item.verdict {
                     Some(verdict) if verdict.at_ms + INTERRUPTED_MS <= now_ms => {

@@ -177,8 +177,6 @@ impl SettingsView {
             News::One(entry) => (false, vec![entry]),
         };
         let newest = entries.iter().map(|entry| entry.revision).max().unwrap_or_default();
-        // The settings are copied only while a reader holds them: a copy for each change would make N rooms
-        // cost N² copies.
         self.settings.send_modify(|settings| {
             let settings = Arc::make_mut(settings);
             if is_all {
