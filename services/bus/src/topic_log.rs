@@ -13,6 +13,12 @@ use crate::log::{Range, RangeLimits};
 /// it, the count is a lower bound.
 const EVICTED_MAX: usize = 65_536;
 
+/// Ids that are searched one after the other. A topic with more has a map of them: most topics have few,
+/// and thousands of them have none that is asked for.
+const SEARCHED_MAX: usize = 8;
+/// Queues up to this length grow by one entry at a time: most rooms are quiet.
+const EXACT_MAX: usize = 4;
+
 /// Key of deduplication: an id counts for its sender within the topic.
 pub(crate) type DedupKey = (Option<UserId>, MessageId);
 
@@ -31,6 +37,14 @@ pub(crate) struct Kept {
     pub(crate) message: Arc<Message>,
 }
 
+/// An id that is remembered.
+#[derive(Debug)]
+struct Remembered {
+    kept_at_ms: u64,
+    key: DedupKey,
+    seen: Seen,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct TopicLog {
     last: Sequence,
@@ -39,8 +53,10 @@ pub(crate) struct TopicLog {
     evicted_chat: VecDeque<Sequence>,
     /// Highest position of a gift or signal that was evicted.
     evicted_precious: Sequence,
+    /// Ids that are remembered, oldest first.
+    remembered: VecDeque<Remembered>,
+    /// The same by key, while there are more than [`SEARCHED_MAX`]; else empty.
     seen: HashMap<DedupKey, Seen>,
-    seen_order: VecDeque<(u64, DedupKey, Sequence)>,
 }
 
 impl TopicLog {
@@ -66,6 +82,10 @@ impl TopicLog {
     }
 
     pub(crate) fn seen(&self, key: &DedupKey) -> Option<Seen> {
+        if self.seen.is_empty() {
+            // Of two entries with one key the newer one counts.
+            return self.remembered.iter().rev().find(|it| it.key == *key).map(|it| it.seen);
+        }
         self.seen.get(key).copied()
     }
 
@@ -87,9 +107,9 @@ impl TopicLog {
         self.last = message.sequence;
         self.remember(&message, fingerprint, kept_at_ms, config);
         if message.class.is_precious() {
-            self.precious.push_back(Kept { kept_at_ms, message });
+            push(&mut self.precious, Kept { kept_at_ms, message });
         } else {
-            self.chat.push_back(Kept { kept_at_ms, message });
+            push(&mut self.chat, Kept { kept_at_ms, message });
         }
         while self.chat.len() > config.chat_per_room_max {
             self.evict_chat();
@@ -103,10 +123,16 @@ impl TopicLog {
     fn remember(&mut self, message: &Message, fingerprint: u64, kept_at_ms: u64, config: &BusConfig) {
         let Some(id) = &message.id else { return };
         let key = (message.sender.clone(), id.clone());
-        self.seen.insert(key.clone(), Seen { sequence: message.sequence, fingerprint });
-        self.seen_order.push_back((kept_at_ms, key, message.sequence));
-        while self.seen_order.len() > config.dedup_per_room_max {
+        let seen = Seen { sequence: message.sequence, fingerprint };
+        if !self.seen.is_empty() {
+            self.seen.insert(key.clone(), seen);
+        }
+        push(&mut self.remembered, Remembered { kept_at_ms, key, seen });
+        while self.remembered.len() > config.dedup_per_room_max {
             self.forget_oldest();
+        }
+        if self.seen.is_empty() && self.remembered.len() > SEARCHED_MAX {
+            self.seen = self.remembered.iter().map(|it| (it.key.clone(), it.seen)).collect();
         }
     }
 
@@ -121,15 +147,20 @@ impl TopicLog {
             self.evict_precious();
         }
         let known_from = now_ms.saturating_sub(config.dedup_secs.saturating_mul(1_000));
-        while self.seen_order.front().is_some_and(|(kept_at_ms, ..)| *kept_at_ms < known_from) {
+        while self.remembered.front().is_some_and(|it| it.kept_at_ms < known_from) {
             self.forget_oldest();
+        }
+        if self.remembered.len() <= SEARCHED_MAX {
+            self.seen = HashMap::new();
         }
         free_unused(&mut self.chat);
         free_unused(&mut self.precious);
-        free_unused(&mut self.seen_order);
-        if self.seen.is_empty() && self.seen.capacity() > 0 {
-            self.seen = HashMap::new();
+        free_unused(&mut self.remembered);
+        // After the retention the count of a repair is a lower bound, too: one position shows that it skips.
+        if self.chat.is_empty() && self.precious.is_empty() && self.evicted_chat.len() > 1 {
+            self.evicted_chat.drain(..self.evicted_chat.len() - 1);
         }
+        free_unused(&mut self.evicted_chat);
     }
 
     fn evict_chat(&mut self) {
@@ -147,8 +178,8 @@ impl TopicLog {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((_, key, sequence)) = self.seen_order.pop_front() else { return };
-        if self.seen.get(&key).is_some_and(|seen| seen.sequence == sequence) {
+        let Some(Remembered { key, seen, .. }) = self.remembered.pop_front() else { return };
+        if self.seen.get(&key) == Some(&seen) {
             self.seen.remove(&key);
         }
     }
@@ -203,6 +234,14 @@ fn cut_at(messages: &[Arc<Message>], bytes_max: usize) -> Option<usize> {
     };
     let count = messages.iter().take_while(|message| fits(message)).count().max(1);
     (count < messages.len()).then_some(count)
+}
+
+/// Adds an entry to a queue. A short queue gets memory for this entry alone, and no spare places.
+fn push<T>(queue: &mut VecDeque<T>, entry: T) {
+    if queue.len() == queue.capacity() && queue.len() < EXACT_MAX {
+        queue.reserve_exact(1);
+    }
+    queue.push_back(entry);
 }
 
 /// Frees capacity of a queue that was long and has become short, so that a room that was hot once
@@ -321,6 +360,56 @@ mod tests {
         log.expire(125_001, &config());
         assert_eq!(log.seen(&key(5)), None);
         assert!(log.seen(&key(6)).is_some());
+    }
+
+    #[test]
+    fn ids_are_found_alike_in_topics_with_few_and_with_many() {
+        let config = BusConfig { dedup_per_room_max: 1_000, ..BusConfig::default() };
+        let key = |n: u64| (Some("u".parse().unwrap()), format!("m{n}").parse().unwrap());
+        let mut log = TopicLog::default();
+        for n in 1..=3 * SEARCHED_MAX as u64 {
+            log.push(message(n, n - 1, Class::Chat), n, n * 1_000, &config);
+            for known in 1..=n {
+                let seen = Some(Seen { sequence: Sequence(known), fingerprint: known });
+                assert_eq!(log.seen(&key(known)), seen);
+            }
+            assert_eq!(log.seen(&key(n + 1)), None);
+        }
+        assert!(log.seen.len() > SEARCHED_MAX);
+        // All but the newest three are older than the window.
+        let left = 3 * SEARCHED_MAX as u64 - 2;
+        log.expire(left * 1_000 + config.dedup_secs * 1_000, &config);
+        assert_eq!((log.remembered.len(), log.seen.capacity()), (3, 0));
+        for n in 1..=3 * SEARCHED_MAX as u64 {
+            assert_eq!(log.seen(&key(n)).is_some(), n >= left, "{n}");
+        }
+    }
+
+    #[test]
+    fn quiet_topic_holds_memory_for_its_one_message_alone() {
+        let mut log = TopicLog::default();
+        log.push(message(1, 0, Class::Chat), 0, 0, &BusConfig::default());
+        let capacities = (log.chat.capacity(), log.remembered.capacity(), log.seen.capacity());
+        assert_eq!(capacities, (1, 1, 0));
+        assert_eq!((log.precious.capacity(), log.evicted_chat.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn topic_that_was_busy_frees_its_memory_after_the_retention() {
+        let config = config();
+        let mut log = TopicLog::default();
+        for n in 1..=5_000 {
+            log.push(message(n, n - 1, Class::Chat), 0, 0, &config);
+        }
+        log.expire(config.retention_secs * 1_000 + 1, &config);
+        let capacity = log.chat.capacity() + log.remembered.capacity() + log.evicted_chat.capacity();
+        assert!(capacity <= 64 && log.seen.capacity() == 0, "{capacity}");
+        let range = log.range(Sequence(10), None, RangeLimits::default());
+        assert_eq!((range.outcome, range.skipped), (RepairOutcome::Partial, 1), "at least one was skipped");
+        let up_to_date = log.range(Sequence(5_000), None, RangeLimits::default());
+        assert_eq!(up_to_date.outcome, RepairOutcome::Complete);
+        log.push(message(5_001, 5_000, Class::Chat), 0, 0, &config);
+        assert_eq!(log.last(), Sequence(5_001), "the chain goes on");
     }
 
     #[test]

@@ -208,7 +208,9 @@ impl Content<'_> {
                 Body::SuperChat { by, text, emotes, amount_minor, currency, tier, at_ms }
             }
         };
-        serde_json::to_vec(&body).expect("bodies are plain data").into()
+        let body = serde_json::to_vec(&body).expect("bodies are plain data");
+        // Without the spare capacity: the bus keeps the body for as long as it can be repaired.
+        body.into_boxed_slice().into()
     }
 }
 

@@ -120,7 +120,10 @@ fn body(signal: &Signal<'_>, state: Option<&RoomState>) -> Bytes {
         #[serde(skip_serializing_if = "Option::is_none")]
         state: Option<&'a RoomState>,
     }
-    serde_json::to_vec(&Typed { r#type: "signal", signal, state }).expect("signals are plain data").into()
+    let body =
+        serde_json::to_vec(&Typed { r#type: "signal", signal, state }).expect("signals are plain data");
+    // Without the spare capacity: the bus keeps the body for as long as it can be repaired.
+    body.into_boxed_slice().into()
 }
 
 #[cfg(test)]
