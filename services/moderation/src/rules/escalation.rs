@@ -47,7 +47,7 @@ impl Escalation {
     ) -> Option<Duration> {
         let before = self.config.hits.checked_sub(1)?;
         let window = Duration::from_secs(self.config.window_mins.saturating_mul(60));
-        let hits = self.hits.entry(self.hasher.hash_one((room, user)));
+        let hits = self.hits.entry(self.hasher.hash_one((room, user)), window, now);
         if hits.admit(self.hasher.hash_one(id), before, window, now) {
             return None;
         }

@@ -30,7 +30,8 @@ barrage_part::part! {
         /// in mean no harm.
         room_action: Action = Action::Hold;
         /// Counts kept by each of the two rules; about 15 MB for users and 60 MB for rooms when full. At
-        /// the bound the half that was unused for the longest is forgotten.
+        /// the bound the half that was unused for the longest is forgotten. Counts that were unused for two
+        /// windows are forgotten before.
         keys_max: usize = 100_000, between(1, 1 << 26);
         /// Whether hits are only reported.
         shadow: bool = false;
@@ -83,7 +84,7 @@ impl Repeats {
             let key = self.hasher.hash_one((room, user, text.as_str()));
             let window = Duration::from_secs(config.user_secs);
             let id = self.hasher.hash_one(id);
-            if !self.by_user.entry(key).admit(id, config.user_times_max, window, now) {
+            if !self.by_user.entry(key, window, now).admit(id, config.user_times_max, window, now) {
                 return Some(Repeated::User);
             }
         }
@@ -92,7 +93,7 @@ impl Repeats {
             let key = self.hasher.hash_one((room, text.as_str()));
             let window = Duration::from_secs(config.room_secs);
             let user = self.hasher.hash_one(user);
-            if !self.by_room.entry(key).admit(user, config.room_users_max, window, now) {
+            if !self.by_room.entry(key, window, now).admit(user, config.room_users_max, window, now) {
                 return Some(Repeated::Room);
             }
         }

@@ -25,6 +25,10 @@ impl Sightings {
         }
         let free = self.seen.len() < max as usize;
         if free {
+            if self.seen.is_empty() {
+                // Most texts are seen once: no memory for a second item is taken before it comes.
+                self.seen.reserve_exact(1);
+            }
             self.seen.push_back((now, item));
         }
         free
@@ -34,27 +38,42 @@ impl Sightings {
 /// A map of at most `keys_max` keys in two halves. When the young half is full, it becomes the old
 /// half, and the keys of the previous old half are forgotten. A key that is used moves to the young
 /// half, so that the longest unused keys are forgotten.
+///
+/// The same happens when the young half is a window old. The keys of the old half were then not used for a
+/// window at least, so that all their items are over: memory follows the keys of the last two windows.
 #[derive(Debug)]
 pub(crate) struct Halves<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half_max: usize,
+    /// Start of the young half.
+    since: Duration,
 }
 
 impl<K: Hash + Eq, V: Default> Halves<K, V> {
     pub(crate) fn new(keys_max: usize) -> Self {
-        Halves { young: HashMap::new(), old: HashMap::new(), half_max: (keys_max / 2).max(1) }
+        let half_max = (keys_max / 2).max(1);
+        Halves { young: HashMap::new(), old: HashMap::new(), half_max, since: Duration::ZERO }
     }
 
-    /// Returns the value of `key`; the default for an unknown key.
-    pub(crate) fn entry(&mut self, key: K) -> &mut V {
+    /// Returns the value of `key`; the default for an unknown key. Values are over once they were unused for
+    /// `window`, which is the same in all calls.
+    pub(crate) fn entry(&mut self, key: K, window: Duration, now: Duration) -> &mut V {
+        if now.saturating_sub(self.since) >= window {
+            self.begin_half(now);
+        }
         if self.young.len() >= self.half_max && !self.young.contains_key(&key) {
             let value = self.old.remove(&key).unwrap_or_default();
-            self.old = std::mem::take(&mut self.young);
+            self.begin_half(now);
             return self.young.entry(key).or_insert(value);
         }
         let old = &mut self.old;
         self.young.entry(key).or_insert_with_key(|key| old.remove(key).unwrap_or_default())
+    }
+
+    fn begin_half(&mut self, now: Duration) {
+        self.old = std::mem::take(&mut self.young);
+        self.since = now;
     }
 
     #[cfg(test)]
@@ -68,30 +87,57 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn longest_unused_half_is_forgotten() {
         let mut halves = Halves::<u32, u32>::new(10);
-        *halves.entry(1) = 1;
+        *halves.entry(1, SECOND, Duration::ZERO) = 1;
         for key in 100..103 {
-            *halves.entry(key) += 1;
+            *halves.entry(key, SECOND, Duration::ZERO) += 1;
         }
         for key in 200..1_000 {
-            *halves.entry(key) += 1;
-            assert_eq!(*halves.entry(1), 1, "the key is used all the time");
+            *halves.entry(key, SECOND, Duration::ZERO) += 1;
+            assert_eq!(*halves.entry(1, SECOND, Duration::ZERO), 1, "the key is used all the time");
             assert!(halves.len() <= 10);
         }
-        assert_eq!(*halves.entry(100), 0);
-        assert_eq!(*halves.entry(999), 1);
+        assert_eq!(*halves.entry(100, SECOND, Duration::ZERO), 0);
+        assert_eq!(*halves.entry(999, SECOND, Duration::ZERO), 1);
     }
 
     #[test]
     fn key_that_moves_to_a_full_young_half_keeps_its_value() {
         let mut halves = Halves::<u32, u32>::new(4);
         for key in [1, 2, 3, 4] {
-            *halves.entry(key) = key;
+            *halves.entry(key, SECOND, Duration::ZERO) = key;
         }
-        assert_eq!(*halves.entry(1), 1);
-        assert_eq!((*halves.entry(2), *halves.entry(4)), (0, 4));
+        assert_eq!(*halves.entry(1, SECOND, Duration::ZERO), 1);
+        assert_eq!(
+            (*halves.entry(2, SECOND, Duration::ZERO), *halves.entry(4, SECOND, Duration::ZERO)),
+            (0, 4)
+        );
+    }
+
+    #[test]
+    fn keys_that_were_not_used_for_two_windows_are_forgotten_and_others_are_not() {
+        let mut halves = Halves::<u32, u32>::new(1_000_000);
+        for n in 0..10_000 {
+            // One key in a millisecond, and one that is used all the time.
+            let now = Duration::from_millis(n.into());
+            *halves.entry(n, SECOND, now) = n;
+            *halves.entry(77_777, SECOND, now) += 1;
+        }
+        assert!(halves.len() <= 2_002, "{} keys", halves.len());
+        let now = Duration::from_millis(9_999);
+        assert_eq!(*halves.entry(77_777, SECOND, now), 10_000);
+        assert_eq!(*halves.entry(9_001, SECOND, now), 9_001, "used within the window");
+    }
+
+    #[test]
+    fn text_that_was_seen_once_takes_memory_for_one_item() {
+        let mut sightings = Sightings::default();
+        assert!(sightings.admit(1, 5, SECOND, Duration::ZERO));
+        assert_eq!(sightings.seen.capacity(), 1);
     }
 
     proptest! {

@@ -1,13 +1,12 @@
 //! The limits that a post meets, cheapest and most local first: address, user, platform. Free
 //! posts then meet slow mode and the room's display quota.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_counters::{Quota, QuotaKey, Subject};
-use barrage_flow::{DisplaySample, Rate, Rule, Sampled};
+use barrage_flow::{Rate, Rule, Sampled};
 use barrage_http::rate_limited;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::Post;
@@ -15,32 +14,20 @@ use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use barrage_token::Identity;
 use parking_lot::Mutex;
 use prometheus::IntCounterVec;
-use schemars::JsonSchema;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::recent::Recent;
+use super::samples::{OfferedRate, Samples};
 use super::{gifts, speak};
 use crate::limits_config::{LimitsConfig, LimitsError};
 use crate::record::{CheckResult, PostChecks};
-
-/// Chat that viewers offer to one room at one uplink, before the display quota.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct OfferedRate {
-    /// Room to which the messages were offered.
-    pub(crate) room: RoomId,
-    /// Messages offered in the last second.
-    pub(crate) offered_per_s: u32,
-    /// Display quota of the room, in messages a second.
-    pub(crate) shown_per_s_max: u32,
-}
 
 /// The limits in force, shared by all requests of an uplink.
 pub(super) struct Limits {
     quota: Arc<dyn Quota>,
     config: LimitsConfig,
     rules: [(&'static str, Rate); 3],
-    samples: Mutex<HashMap<RoomId, DisplaySample>>,
+    samples: Mutex<Samples>,
     /// Messages that slow mode let pass. Their retries pass, too.
     passed_slow_mode: Mutex<Recent<(RoomId, UserId, MessageId)>>,
     /// Messages whose text was unique. Their retries pass, too.
@@ -65,12 +52,12 @@ impl Limits {
             ("user_per_s", rate(config.user_per_s)?),
             ("platform_per_s", rate(config.platform_per_s)?),
         ];
-        DisplaySample::new(config.room_display_chat_per_s, Duration::ZERO)?;
+        let samples = Samples::new(config.room_display_chat_per_s, config.rooms_max)?;
         Ok(Limits {
             quota,
             config,
             rules,
-            samples: Mutex::default(),
+            samples: Mutex::new(samples),
             passed_slow_mode: Mutex::new(Recent::new(recent_max)),
             passed_unique: Mutex::new(Recent::new(recent_max)),
             shadowed,
@@ -218,36 +205,13 @@ impl Limits {
 
     /// Returns the rooms with the highest offered rate of chat, highest first.
     pub(super) fn most_offered(&self, rooms_max: usize) -> Vec<OfferedRate> {
-        let (now, shown_per_s_max) = (self.origin.elapsed(), self.config.room_display_chat_per_s);
-        let samples = self.samples.lock();
-        let live = samples.iter().filter(|(room, sample)| !room.is_probe() && !sample.is_idle(now));
-        let mut rates: Vec<_> = live.map(|(room, sample)| (sample.offered_per_s_at(now), room)).collect();
-        rates.sort_unstable_by(|a, b| b.cmp(a));
-        rates.truncate(rooms_max);
-        let view = |(offered_per_s, room): (u32, &RoomId)| OfferedRate {
-            room: room.clone(),
-            offered_per_s,
-            shown_per_s_max,
-        };
-        rates.into_iter().map(view).collect()
+        self.samples.lock().most_offered(rooms_max, self.origin.elapsed())
     }
 
     /// Offers a message to the room's sample. Returns `None` when `rooms_max` rooms are measured
     /// and none is idle.
     fn sample(&self, room: &RoomId, by: &Identity, id: &MessageId) -> Option<Sampled> {
-        let now = self.origin.elapsed();
-        let mut samples = self.samples.lock();
-        if samples.len() >= self.config.rooms_max && !samples.contains_key(room) {
-            samples.retain(|_, sample| !sample.is_idle(now));
-            if samples.len() >= self.config.rooms_max {
-                return None;
-            }
-        }
-        let sample = samples.entry(room.clone()).or_insert_with(|| {
-            DisplaySample::new(self.config.room_display_chat_per_s, now)
-                .expect("the same figures were accepted at start")
-        });
-        Some(sample.offer(sample_hash(by, id), 1, now))
+        self.samples.lock().offer(room, sample_hash(by, id), self.origin.elapsed())
     }
 }
 

@@ -12,10 +12,11 @@ mod pipeline;
 mod pulses;
 mod recent;
 mod reply;
+mod samples;
 mod speak;
 mod switch;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use limit::OfferedRate;
 pub(crate) use pipeline::{PipelineParts, PostPipeline};
+pub(crate) use samples::OfferedRate;
