@@ -232,6 +232,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn kick_and_notice_reach_one_user_of_10_000_with_one_command_each() {
+        let (dispatch, mut shards) = dispatch(2);
+        for n in 0..10_000 {
+            let user = format!("viewer-{n}").parse().unwrap();
+            let connection = Connection::Viewer { shard: (n % 2) as u16, address: n };
+            dispatch.add_connection(&user, connection, 20);
+        }
+        let user: UserId = "viewer-7777".parse().unwrap();
+        dispatch.evict(Eviction::kick("demo".parse().unwrap(), user.clone())).await;
+        dispatch.notify_sockets(&user, &crate::room::message(1, barrage_protocol::Class::Signal)).await;
+        assert!(matches!(shards[1].try_recv(), Ok(Command::EvictAt { address: 7_777, .. })));
+        assert!(matches!(shards[1].try_recv(), Ok(Command::Notice { address: 7_777, .. })));
+        for shard in &mut shards {
+            assert!(shard.try_recv().is_err(), "no other viewer is reached");
+        }
+    }
+
+    #[tokio::test]
     async fn the_oldest_connection_of_a_user_is_closed_over_the_limit() {
         let (dispatch, mut shards) = dispatch(2);
         let user = "u".parse().unwrap();

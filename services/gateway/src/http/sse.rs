@@ -292,7 +292,7 @@ impl Follower {
     async fn catch_up(&mut self) -> Vec<u8> {
         let context = Arc::clone(&self.context);
         let (room, shown) = (self.room.clone(), Arc::clone(&self.seat.room));
-        let reader = RepairReader::of(&*context.bus, &shown, context.repair_sizes);
+        let reader = RepairReader::of(&*context.bus, &shown, context.repair_sizes.of_stream());
         if let Some(after) = self.resume.take() {
             let up_to = reader.resume_at(after, self.position).await;
             if after > up_to {

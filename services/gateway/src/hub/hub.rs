@@ -186,12 +186,13 @@ impl Hub {
                     return;
                 }
                 if message.previous > position {
-                    self.repair_gap(Some(message.sequence)).await;
+                    // Boxed: a repair is rare, and its future would be part of each room's task.
+                    Box::pin(self.repair_gap(Some(message.sequence))).await;
                 }
                 self.take_message(message);
             }
             BusEvent::Pulse(pulse) => self.batcher.add_pulse(&pulse),
-            BusEvent::Lagged => self.repair_gap(None).await,
+            BusEvent::Lagged => Box::pin(self.repair_gap(None)).await,
         }
     }
 
@@ -305,9 +306,7 @@ impl Hub {
         if wave == 0 {
             // The first wave's batches have every message of the room.
             record::batch(&self.context, &self.room, &batch, self.batcher.pace.window, self.heat.heat());
-            if self.room.fallback.receiver_count() > 0 {
-                let _none_listens = self.room.fallback.send(batch);
-            }
+            self.room.fallback.send(&batch);
         }
         self.room.changed.send_replace(position);
     }

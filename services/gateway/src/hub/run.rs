@@ -44,9 +44,10 @@ async fn run_guarded(room: Arc<Room>, context: Arc<Context>) {
 /// Subscribes, and runs until the room has had no viewers for the linger time.
 async fn run(room: Arc<Room>, context: Arc<Context>) {
     let topic = Topic::Room(room.id.clone());
-    let Some(subscription) = subscribe(&room, &context, &topic).await else { return };
-    catch_up(&room, &context).await;
-    let start = delayed_start::find(&room, &context, &topic, subscription.start).await;
+    // Boxed: futures of the start would make the task of each room larger for as long as it runs.
+    let Some(subscription) = Box::pin(subscribe(&room, &context, &topic)).await else { return };
+    Box::pin(catch_up(&room, &context)).await;
+    let start = Box::pin(delayed_start::find(&room, &context, &topic, subscription.start)).await;
     let Some(Start { position, waiting }) = start else { return };
     room.set_position(position);
     room.changed.send_replace(position);
@@ -59,9 +60,9 @@ async fn run(room: Arc<Room>, context: Arc<Context>) {
     while let Some(subscription) = next.take() {
         let End::SubscriptionLost = hub.run(subscription).await else { break };
         tracing::warn!("the bus ended the subscription of the room; subscribing again");
-        next = subscribe(&room, &context, &topic).await;
+        next = Box::pin(subscribe(&room, &context, &topic)).await;
         if next.is_some() {
-            hub.repair_gap(None).await;
+            Box::pin(hub.repair_gap(None)).await;
         }
     }
     context.metrics.heat_changed(Some(hub.heat()), None);

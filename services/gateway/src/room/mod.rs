@@ -6,6 +6,7 @@ mod batch_trace;
 mod batcher;
 mod delay;
 mod delivery;
+mod fallback;
 mod fan_out_log;
 mod heat;
 mod hide;

@@ -18,6 +18,14 @@ pub(crate) struct RepairSizes {
     pub(crate) bytes_max: usize,
 }
 
+impl RepairSizes {
+    /// Returns the sizes for an event stream. Its answers follow one another without a request, so that
+    /// smaller ones cost no time, and a client that never reads holds half of the memory.
+    pub(crate) fn of_stream(self) -> Self {
+        RepairSizes { bytes_max: self.bytes_max / 2, ..self }
+    }
+}
+
 /// Reads missed ranges of one room off the bus, for a viewer that repairs or resumes.
 #[derive(Clone, Copy)]
 pub(crate) struct RepairReader<'a> {

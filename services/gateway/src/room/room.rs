@@ -1,22 +1,20 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use barrage_class::{ByClass, Counts};
 use barrage_protocol::{RoomId, Sequence, UserId};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, SetOnce, broadcast, watch};
+use tokio::sync::{Notify, SetOnce, watch};
 
 use super::delay::View;
+use super::fallback::Fallback;
 use super::hide::Hides;
 use super::state::StateCell;
-use super::{SeatKind, SharedBatch, Traffic};
+use super::{SeatKind, Traffic};
 use crate::load::Heartbeat;
 
 /// Users that a room remembers as staff.
 const STAFF_MAX: usize = 1_000;
-/// Batches that an event stream may lag behind before it must repair.
-const FALLBACK_LAG_MAX: usize = 256;
 
 /// Key of a room's view on this gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,8 +61,8 @@ pub(crate) struct Room {
     pub(crate) state: StateCell,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
-    /// Queue of batches for event streams. A stream that falls behind the queue repairs the gap.
-    pub(crate) fallback: broadcast::Sender<Arc<SharedBatch>>,
+    /// Queue of batches for event streams.
+    pub(crate) fallback: Fallback,
     /// Newest position, whose changes wake long polls.
     pub(crate) changed: watch::Sender<Sequence>,
     /// Set once the hub has subscribed and the position is valid.
@@ -97,7 +95,7 @@ impl Room {
             traffic: Traffic::default(),
             state: StateCell::default(),
             completed: Notify::new(),
-            fallback: broadcast::Sender::new(FALLBACK_LAG_MAX),
+            fallback: Fallback::default(),
             changed: watch::Sender::new(Sequence::ZERO),
             ready: SetOnce::new(),
             heartbeat: Heartbeat::new(),

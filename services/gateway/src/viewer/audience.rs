@@ -127,13 +127,36 @@ mod tests {
 
     use super::*;
 
+    thread_local! {
+        /// Reads and writes of places: members that were visited.
+        static VISITED: Cell<usize> = const { Cell::new(0) };
+    }
+
     #[derive(Default)]
     struct Member(Cell<Place>);
 
     impl Placed for Member {
         fn place(&self) -> &Cell<Place> {
+            VISITED.set(VISITED.get() + 1);
             &self.0
         }
+    }
+
+    /// A walk over the room would visit up to 10,000 members for each that leaves.
+    #[test]
+    fn crowd_that_leaves_at_once_visits_two_members_for_each() {
+        const VIEWERS: usize = 10_000;
+        let mut audience = Audience::default();
+        let viewers: Vec<_> = (0..VIEWERS).map(|_| Rc::new(Member::default())).collect();
+        viewers.iter().for_each(|viewer| audience.enter(Rc::clone(viewer), 1_000));
+        // In an order that is neither that of the joins nor its reverse: 7,919 is prime.
+        for n in 0..VIEWERS {
+            VISITED.set(0);
+            audience.leave(&viewers[n * 7_919 % VIEWERS]);
+            assert!(VISITED.get() <= 2, "the viewer, and the one that takes its place: {}", VISITED.get());
+        }
+        assert_eq!(audience.waves(), 0);
+        assert!(viewers.iter().all(|viewer| Rc::strong_count(viewer) == 1));
     }
 
     #[test]
