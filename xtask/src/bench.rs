@@ -9,6 +9,7 @@ mod flow;
 mod handshake;
 mod instructions;
 mod memory;
+mod rooms;
 mod site;
 mod slow;
 mod trace;
@@ -78,6 +79,20 @@ enum Measured {
         /// Idle viewers whose memory is measured.
         #[arg(long, default_value_t = 15_000)]
         viewers: u32,
+        /// Runs of each binary by turns, with --against; medians are printed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        #[command(flatten)]
+        against: Against,
+    },
+    /// Rooms: resident bytes of `barrage up` per room without viewers and per room with one.
+    Rooms {
+        /// Rooms with one message each. The embedded bus admits 20,000.
+        #[arg(long, default_value_t = 20_000)]
+        rooms: u32,
+        /// Rooms of these that then get a viewer each.
+        #[arg(long, default_value_t = 2_000)]
+        watched: u32,
         /// Runs of each binary by turns, with --against; medians are printed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
@@ -189,6 +204,10 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Memory { viewers, rounds, against } => match against.against {
             Some(other) => memory::against(build, &other, viewers, rounds, json),
             None => memory::alone(build, viewers, json),
+        },
+        Measured::Rooms { rooms, watched, rounds, against } => match against.against {
+            Some(other) => rooms::against(build, &other, rooms::Plan { rooms, watched }, rounds, json),
+            None => rooms::alone(build, rooms::Plan { rooms, watched }, json),
         },
         Measured::Wire { recording, speed, secs } => wire::main(build, recording, speed, secs, json),
         Measured::Flow { secs } => flow::main(build, secs, json),

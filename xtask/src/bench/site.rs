@@ -19,7 +19,7 @@ pub(crate) use collector::Collector;
 pub(crate) use deployment::{Deployment, POSTS_ROOM, Processes};
 pub(crate) use gateway::{Gateway, KEY, empty_folder};
 pub(crate) use part::Part;
-pub(crate) use platform::Platform;
+pub(crate) use platform::{Platform, read_answer};
 pub(crate) use process::{Core, Process};
 pub(crate) use readers::{Read, Readers};
 pub(crate) use server::Server;

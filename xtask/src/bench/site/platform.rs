@@ -140,7 +140,7 @@ fn words(n: u32) -> String {
 }
 
 /// Reads one HTTP response and returns its body.
-fn read_answer(answers: &mut impl BufRead) -> anyhow::Result<String> {
+pub(crate) fn read_answer(answers: &mut impl BufRead) -> anyhow::Result<String> {
     let (mut status, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();

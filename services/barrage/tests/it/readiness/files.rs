@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use barrage_testkit::Server;
+use barrage_testkit::{RawSocket, Server};
 use serde_json::json;
 
 use super::{in_folder, lines_with, log, post};
@@ -39,28 +39,49 @@ async fn data_files_are_private_and_wider_modes_are_logged() {
     assert_eq!(lines_with(&log, "other users of this machine have access").len(), 3, "{log}");
 }
 
-/// Each room is open, has one message and no viewer.
-#[tokio::test]
-async fn quiet_room_costs_the_process_at_most_8_kib() {
-    const ROOMS: u64 = 1_500;
-    let server = start().await;
+/// Opens rooms with one message each.
+async fn open_rooms(server: &Server, rooms: std::ops::Range<u64>) {
     let admin = server.token("a1", "*", "admin").await;
     let token = server.token("u1", "*", "viewer").await;
-    let open = async |n: u64| {
+    for n in rooms {
         let made = server.admin("PUT", &format!("/rooms/room-{n}"), &admin, &json!({ "title": "r" })).await;
         assert_eq!(made.status, 201, "{made:?}");
         let posted = server.post(&format!("/v1/rooms/room-{n}/messages"), &token, gift("g")).await;
         assert_eq!(posted.status, 200, "{posted:?}");
-    };
-    // The first rooms fill caches that all rooms share.
-    for n in 0..300 {
-        open(n).await;
     }
+}
+
+/// The first rooms fill caches that all rooms share.
+const FIRST_ROOMS: u64 = 300;
+const ROOMS: u64 = 1_500;
+
+/// Each room is open, has one message and no viewer.
+#[tokio::test]
+async fn quiet_room_costs_the_process_at_most_8_kib() {
+    let server = start().await;
+    open_rooms(&server, 0..FIRST_ROOMS).await;
     let before = server.resident_bytes();
-    for n in 300..300 + ROOMS {
-        open(n).await;
-    }
+    open_rooms(&server, FIRST_ROOMS..FIRST_ROOMS + ROOMS).await;
     let each = server.resident_bytes().saturating_sub(before) / ROOMS;
     println!("{each} bytes a room");
     assert!(each <= 8 << 10, "{each} bytes a room");
+}
+
+/// Each room is open, has one message and one viewer.
+#[tokio::test]
+async fn quiet_room_costs_the_process_at_most_16_kib_with_a_viewer() {
+    let server = start().await;
+    let mut viewers = Vec::new();
+    let mut watched = async |rooms: std::ops::Range<u64>| {
+        open_rooms(&server, rooms.clone()).await;
+        for n in rooms {
+            viewers.push(RawSocket::joined(server.public, &format!("room-{n}")).await);
+        }
+        server.resident_bytes()
+    };
+    let before = watched(0..FIRST_ROOMS).await;
+    let after = watched(FIRST_ROOMS..FIRST_ROOMS + ROOMS).await;
+    let each = after.saturating_sub(before) / ROOMS;
+    println!("{each} bytes a room with a viewer");
+    assert!(each <= 16 << 10, "{each} bytes a room with a viewer");
 }
