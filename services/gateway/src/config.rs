@@ -66,7 +66,8 @@ barrage_part::part! {
         queue_hard_bytes: usize = 256 * 1024, between(4_096, 1 << 28);
         /// JSON bytes of one answer to a poll, a resume, a repair or a lagging event stream; the next
         /// answer continues a longer range. The default holds 130 ordinary messages, so that 1,000
-        /// clients that never read cost less than 64 MiB. At most half of `queue_hard_bytes` counts.
+        /// clients that never read cost less than 64 MiB. At most half of `queue_hard_bytes` counts, and
+        /// half of that for an event stream, whose answers follow one another without a request.
         answer_bytes_max: usize = 32 * 1024, between(4_096, 1 << 26);
         /// Bytes of repairs a second that one viewer gets at full speed, after a burst of two seconds'
         /// worth. Beyond, each answer waits for up to a second. Eight viewers that repair all the time
