@@ -84,7 +84,8 @@ barrage_part::part! {
         /// reconnect, however much the viewer reads.
         behind_secs_max: u64 = 15, between(1, 3_600);
         /// Kernel send buffer of one viewer, in bytes. Further bytes are queued in the gateway, which can
-        /// still drop chat there. The default is a second of a hot room.
+        /// still drop chat there. The default is a second of a hot room. A batch is sent before its window
+        /// ends when it fills half of this.
         socket_send_bytes: u32 = 65_536, between(1, 1 << 30);
         /// Compression effort of deflate. A batch is compressed once for all its viewers.
         deflate_effort: u8 = 6, between(1, 9);
@@ -148,5 +149,27 @@ impl GatewayConfig {
     /// Bytes of bodies from which a batch is full.
     pub(crate) fn full_batch_bytes(&self) -> usize {
         self.batch_bytes_max.min(self.queue_hard_bytes / 2).max(1)
+    }
+
+    /// Bytes of bodies from which a batch is sent before its window ends: half of a socket's send buffer. The
+    /// frame's own bytes and what the kernel counts beside the data fill the other half. A larger frame would leave
+    /// a rest to queue for every viewer.
+    pub(crate) fn due_batch_bytes(&self) -> usize {
+        let buffer = usize::try_from(self.socket_send_bytes).unwrap_or(usize::MAX);
+        self.full_batch_bytes().min(buffer / 2).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_due_batch_fits_the_socket_and_the_bounds() {
+        assert_eq!(GatewayConfig::default().due_batch_bytes(), 32 * 1024);
+        let small = GatewayConfig { batch_bytes_max: 4_096, ..GatewayConfig::default() };
+        assert_eq!(small.due_batch_bytes(), 4_096);
+        let none = GatewayConfig { socket_send_bytes: 1, ..GatewayConfig::default() };
+        assert_eq!(none.due_batch_bytes(), 1);
     }
 }

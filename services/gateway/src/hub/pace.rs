@@ -36,6 +36,7 @@ fn at_level(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64, s
         },
         messages_max: config.batch_messages_max,
         bytes_max: config.full_batch_bytes(),
+        bytes_due: config.due_batch_bytes(),
         chat_share,
         effort: effort.min(EFFORT_MAX),
     }

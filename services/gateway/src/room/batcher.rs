@@ -21,6 +21,9 @@ pub(crate) struct Pace {
     pub(crate) messages_max: usize,
     /// Bytes of bodies at which a batch is full.
     pub(crate) bytes_max: usize,
+    /// Bytes of bodies at which a batch is sent before its window ends, so that a socket takes its frame in one
+    /// write. Below `bytes_max`, because a batch that cannot go yet still grows.
+    pub(crate) bytes_due: usize,
     /// Share of chat that is kept, 0 to 1.
     pub(crate) chat_share: f64,
     /// Compression effort of deflate, 1 to 9.
@@ -142,9 +145,13 @@ impl Batcher {
 
     /// Whether the next batch is full, so that it is sent before its window ends.
     pub(crate) fn is_full(&self) -> bool {
-        let most = |of: fn(&Wave) -> usize| self.waves.iter().map(of).max().unwrap_or_default();
-        self.open.len() + most(|wave| wave.messages.len()) >= self.pace.messages_max
-            || self.open_bytes + most(|wave| wave.bytes) >= self.pace.bytes_max
+        let messages = self.waves.iter().map(|wave| wave.messages.len()).max().unwrap_or_default();
+        self.open.len() + messages >= self.pace.messages_max || self.bytes() >= self.pace.bytes_max
+    }
+
+    /// Bytes of the bodies of the largest next batch.
+    fn bytes(&self) -> usize {
+        self.open_bytes + self.waves.iter().map(|wave| wave.bytes).max().unwrap_or_default()
     }
 
     /// Adds the next message of the chain, which came at `now`; false when it is dropped.
@@ -231,12 +238,12 @@ impl Batcher {
 
     /// Due time and index of the wave whose turn comes first. A wave without news has no turn.
     fn next(&self) -> Option<(Duration, usize)> {
-        let is_full = self.is_full();
+        let is_due = self.is_full() || self.bytes() >= self.pace.bytes_due;
         let turn = |(index, wave): (usize, &Wave)| {
             let has_news = self.open_to > wave.sent
                 || !wave.pulse.is_empty()
                 || !(self.open.is_empty() && wave.messages.is_empty());
-            let due = if is_full { Duration::ZERO } else { after(wave.sent_at, self.pace.window) };
+            let due = if is_due { Duration::ZERO } else { after(wave.sent_at, self.pace.window) };
             // Full batches go at once, and still in turn.
             has_news.then_some((due, wave.sent_at, index))
         };

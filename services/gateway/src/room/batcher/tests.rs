@@ -15,6 +15,7 @@ fn pace() -> Pace {
         pulse: Some(ms(1000)),
         messages_max: 3,
         bytes_max: usize::MAX,
+        bytes_due: usize::MAX,
         chat_share: 1.0,
         effort: 3,
     }
@@ -152,6 +153,25 @@ fn waves_are_served_in_turn_up_to_the_newest_message() {
     batcher.flush(ms(200), &room);
     assert_eq!(batcher.resize(1).gone.chat, 1);
     assert_eq!(batcher.due(), Some(ms(150)));
+}
+
+#[test]
+fn a_batch_that_fills_the_socket_goes_before_its_window_ends_and_is_not_full() {
+    let room = "r".parse().unwrap();
+    let bytes = message(1, Class::Chat).body.len();
+    let pace = Pace { messages_max: 100, bytes_due: 3 * bytes, ..pace() };
+    let mut batcher = Batcher::new(Sequence(0), pace);
+    batcher.push(message(1, Class::Chat), ms(0));
+    batcher.flush(ms(0), &room);
+    for sequence in 2..4 {
+        batcher.push(message(sequence, Class::Chat), ms(10));
+    }
+    assert_eq!(batcher.due(), Some(ms(50)), "the end of the window");
+    batcher.push(message(4, Class::Chat), ms(12));
+    assert_eq!((batcher.due(), batcher.is_full()), (Some(Duration::ZERO), false));
+    assert_eq!(batcher.flush(ms(12), &room).contents.messages.len(), 3);
+    batcher.push(message(5, Class::Chat), ms(13));
+    assert_eq!(batcher.due(), Some(ms(62)), "a window after the batch that went early");
 }
 
 #[test]
