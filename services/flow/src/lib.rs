@@ -12,6 +12,7 @@
 //! - [`Breaker`]: stops calls of a dependency that fails.
 //! - [`Lease`]: units of a shared limit, taken in batches and spent locally.
 //! - [`Cost`]: what a piece of work costs on this machine, from measured ones.
+//! - [`Ring`]: which of several servers has a key, so that few keys move when a server comes or goes.
 //!
 //! The shells are elsewhere: `barrage-counters` and `barrage-quota` keep a limit for each key,
 //! `barrage-guarded` calls a dependency behind a breaker.
@@ -21,6 +22,7 @@ mod cost;
 mod leaky_bucket;
 mod lease;
 mod meter;
+mod ring;
 mod rule;
 mod sample;
 mod sliding_window;
@@ -31,6 +33,7 @@ pub use breaker::{Breaker, BreakerConfig, BreakerState, CallOutcome, Forced, Per
 pub use cost::{Cost, CostRange, interval_at_share};
 pub use leaky_bucket::{BucketOutcome, LeakyBucket};
 pub use lease::{Lease, LeaseConfig, LeaseGrant, LeaseRequest, LeaseTerms, Step};
+pub use ring::Ring;
 pub use rule::{PERIOD_MAX, Rate, Rule, RuleError, Window};
 pub use sample::{DisplaySample, Sampled};
 pub use sliding_window::{GRAINS, SlidingWindow};

@@ -6,6 +6,15 @@ use std::time::Duration;
 use barrage_flow::{BreakerConfig, LeaseConfig};
 use barrage_secret::SecretUrl;
 
+/// One Redis server, and the files for an encrypted connection to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address<'a> {
+    pub(crate) url: &'a SecretUrl,
+    pub(crate) tls_ca_file: Option<&'a PathBuf>,
+    pub(crate) tls_cert_file: Option<&'a PathBuf>,
+    pub(crate) tls_key_file: Option<&'a PathBuf>,
+}
+
 barrage_part::part! {
     /// Limits counted in Redis, for all instances together. Without this table each process counts
     /// for itself.
@@ -47,6 +56,55 @@ barrage_part::part! {
 impl RedisQuotaConfig {
     pub(crate) fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
+    }
+
+    pub(crate) fn address(&self) -> Address<'_> {
+        Address {
+            url: &self.url,
+            tls_ca_file: self.tls_ca_file.as_ref(),
+            tls_cert_file: self.tls_cert_file.as_ref(),
+            tls_key_file: self.tls_key_file.as_ref(),
+        }
+    }
+}
+
+barrage_part::part! {
+    /// Redis servers that uplinks share first pages of histories through, each for a second at most: a room's
+    /// page is read from the store once for all uplinks. They need no persistence and no replicas. Without
+    /// this table each uplink reads a page for itself, once a second.
+    pub struct RedisPagesConfig {
+        /// Servers, as in `redis.url`, 1 to 16. All uplinks name the same ones, in any order. Consistent
+        /// hashing places each room on one of them, so that few rooms move when a server comes or goes.
+        urls: Vec<SecretUrl> = vec!["redis://127.0.0.1:6379".into()];
+        /// Points of each server on the ring. More spread the rooms more evenly.
+        virtual_nodes: u32 = 1_024, between(1, 16_384);
+        /// Certificates to trust instead of those of the system, as a PEM file.
+        tls_ca_file: Option<PathBuf> = None;
+        /// Certificate of this client, as a PEM file; requires `tls_key_file`.
+        tls_cert_file: Option<PathBuf> = None;
+        /// Key of `tls_cert_file`, as a PEM file.
+        tls_key_file: Option<PathBuf> = None;
+        /// Longest wait for a server, in milliseconds; then the uplink reads the store.
+        deadline_ms: u64 = 20, between(1, 500);
+        /// Circuit breaker before each server: while it is open, the uplink reads the store at once. A room
+        /// makes a call a second, so that the window is longer than that of limits.
+        breaker: BreakerConfig = BreakerConfig {
+            calls_min: 5,
+            pause_ms: 200,
+            pause_ms_max: 2_000,
+            ..BreakerConfig::default()
+        };
+    }
+}
+
+impl RedisPagesConfig {
+    pub(crate) fn address<'a>(&'a self, url: &'a SecretUrl) -> Address<'a> {
+        Address {
+            url,
+            tls_ca_file: self.tls_ca_file.as_ref(),
+            tls_cert_file: self.tls_cert_file.as_ref(),
+            tls_key_file: self.tls_key_file.as_ref(),
+        }
     }
 }
 

@@ -15,4 +15,7 @@ pub enum QuotaError {
     /// The deadline, up to which a decision waits for Redis, is out of range.
     #[error("`deadline_ms` must be from 1 to 500, but is {0}")]
     Deadline(u64),
+    /// The list of servers for pages is empty or too long.
+    #[error("`urls` must have 1 to {most} servers, but has {0}", most = crate::redis_pages::PAGE_SERVERS_MAX)]
+    Servers(usize),
 }

@@ -21,8 +21,10 @@ pub struct RedisInfo {
 
 /// Reads the facts by `INFO`; changes nothing in Redis.
 pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError> {
-    let mut connection =
-        redis_counts::client(config)?.get_multiplexed_async_connection().await.map_err(QuotaError::Away)?;
+    let mut connection = redis_counts::client(&config.address())?
+        .get_multiplexed_async_connection()
+        .await
+        .map_err(QuotaError::Away)?;
     let info: String = redis::cmd("INFO")
         .arg("server")
         .arg("memory")

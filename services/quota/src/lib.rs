@@ -1,7 +1,8 @@
 //! Limits that all instances share: counts in Redis, spent locally by lease.
 //!
 //! [`RedisQuota`] is a [`barrage_counters::Quota`], as [`barrage_counters::LocalQuota`] is; callers
-//! cannot see which one they have. [`RedisOnline`] sums the viewers of rooms.
+//! cannot see which one they have. [`RedisOnline`] sums the viewers of rooms. [`RedisPages`] shares pages of
+//! histories, on a ring of servers.
 //!
 //! # How a decision is made
 //!
@@ -46,13 +47,15 @@ mod key_states;
 mod metrics;
 mod online;
 mod redis_counts;
+mod redis_pages;
 mod redis_quota;
 mod refusal;
 mod share;
 
-pub use config::RedisQuotaConfig;
+pub use config::{RedisPagesConfig, RedisQuotaConfig};
 pub use error::QuotaError;
 pub use inspect::{RedisInfo, inspect};
 pub use metrics::{QuotaMetrics, RedisMetrics};
 pub use online::RedisOnline;
+pub use redis_pages::{PAGE_SERVERS_MAX, RedisPages};
 pub use redis_quota::RedisQuota;

@@ -32,7 +32,7 @@ pub struct RedisOnline {
 impl RedisOnline {
     /// Connects in the background; Redis may be unreachable. Must be called within a Tokio runtime.
     pub fn new(config: &RedisQuotaConfig, metrics: RedisMetrics) -> Result<Self, QuotaError> {
-        let connection = redis_counts::connection(config, DEADLINE)?;
+        let connection = redis_counts::connection(&config.address(), DEADLINE)?;
         Ok(RedisOnline { connection, script: Script::new(include_str!("lua/online.lua")), metrics })
     }
 

@@ -10,7 +10,7 @@ use redis::{
     Client, ClientTlsConfig, IntoConnectionInfo, RedisError, Script, ScriptInvocation, TlsCertificates,
 };
 
-use crate::config::RedisQuotaConfig;
+use crate::config::{Address, RedisQuotaConfig};
 use crate::error::QuotaError;
 
 /// Longest time of an attempt to connect, and of sent data without an acknowledgement from the other
@@ -37,23 +37,12 @@ pub(crate) struct RedisCounts {
 impl RedisCounts {
     /// Connects in the background. `deadline` is the longest wait of a caller.
     pub(crate) fn connect(config: &RedisQuotaConfig, deadline: Duration) -> Result<Self, QuotaError> {
-        let connection = connection(config, deadline)?;
+        let connection = connection(&config.address(), deadline)?;
         let bucket = Script::new(include_str!("lua/bucket.lua"));
         let window = Script::new(include_str!("lua/window.lua"));
         let counts = RedisCounts { connection, bucket, window };
-        counts.first_connection();
+        connect_ahead(&counts.connection);
         Ok(counts)
-    }
-
-    /// Waits for the first connection without a deadline. A connection is made by the callers that
-    /// wait for it, and those give up at their deadline.
-    fn first_connection(&self) {
-        let mut connection = self.connection.clone();
-        tokio::spawn(async move {
-            if let Err(error) = redis::cmd("PING").query_async::<()>(&mut connection).await {
-                tracing::debug!(%error, "the first connection to Redis failed");
-            }
-        });
     }
 
     /// Calls the script of the rule. The client loads it again into a server that has lost it.
@@ -80,26 +69,34 @@ impl RedisCounts {
     }
 }
 
+/// Makes the first connection without a deadline, in a task of its own. A connection is made by the callers
+/// that wait for it, and those give up at their deadline.
+pub(crate) fn connect_ahead(connection: &ConnectionManager) {
+    let mut connection = connection.clone();
+    tokio::spawn(async move {
+        if let Err(error) = redis::cmd("PING").query_async::<()>(&mut connection).await {
+            tracing::debug!(%error, "the first connection to Redis failed");
+        }
+    });
+}
+
 /// Returns a connection that reconnects by itself. The first caller that waits for it makes it; each
 /// answer is awaited up to the deadline.
-pub(crate) fn connection(
-    config: &RedisQuotaConfig,
-    deadline: Duration,
-) -> Result<ConnectionManager, QuotaError> {
+pub(crate) fn connection(address: &Address<'_>, deadline: Duration) -> Result<ConnectionManager, QuotaError> {
     let settings = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(CONNECTION_LOST))
         .set_response_timeout(Some(deadline))
         .set_max_delay(RECONNECT_PAUSE_MAX);
-    ConnectionManager::new_lazy_with_config(client(config)?, settings).map_err(QuotaError::Url)
+    ConnectionManager::new_lazy_with_config(client(address)?, settings).map_err(QuotaError::Url)
 }
 
-pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
-    let info = config.url.expose().into_connection_info().map_err(QuotaError::Url)?;
+pub(crate) fn client(address: &Address<'_>) -> Result<Client, QuotaError> {
+    let info = address.url.expose().into_connection_info().map_err(QuotaError::Url)?;
     let tcp = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(CONNECTION_LOST);
     let info = info.set_tcp_settings(tcp);
-    if !config.url.expose().starts_with("rediss:") {
+    if !address.url.expose().starts_with("rediss:") {
         return Client::open(info).map_err(QuotaError::Url);
     }
     // Fails when the process has installed a provider already, which is then used.
@@ -107,7 +104,7 @@ pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
     let read = |name: &'static str, path: &PathBuf| {
         std::fs::read(path).map_err(|error| QuotaError::Tls(name, format!("{}: {error}", path.display())))
     };
-    let client_tls = match (&config.tls_cert_file, &config.tls_key_file) {
+    let client_tls = match (address.tls_cert_file, address.tls_key_file) {
         (Some(cert), Some(key)) => Some(ClientTlsConfig {
             client_cert: read("tls_cert_file", cert)?,
             client_key: read("tls_key_file", key)?,
@@ -120,7 +117,7 @@ pub(crate) fn client(config: &RedisQuotaConfig) -> Result<Client, QuotaError> {
             ));
         }
     };
-    let root_cert = config.tls_ca_file.as_ref().map(|path| read("tls_ca_file", path)).transpose()?;
+    let root_cert = address.tls_ca_file.map(|path| read("tls_ca_file", path)).transpose()?;
     Client::build_with_tls(info, TlsCertificates { client_tls, root_cert }).map_err(QuotaError::Url)
 }
 

@@ -5,5 +5,6 @@ mod away;
 mod engines;
 mod instance;
 mod online;
+mod pages;
 mod shared;
 mod tls;
