@@ -112,7 +112,7 @@ barrage_part::part! {
     /// (`entry.address_per_s`).
     @[derive(Eq)]
     pub struct AddressLimitsConfig {
-        /// Pages of history a second. Each reads the store; a viewer asks for one when it joins.
+        /// Pages of history a second, of those in tunnels too. A viewer asks for one when it joins.
         history_per_s: u32 = 20, between(1, 100_000_000);
         /// Polls a second. A viewer without a stream asks about once a second, and an office shares an
         /// address.
@@ -127,6 +127,8 @@ barrage_part::part! {
         /// Race resources, race reports and pings of uplinks a second. A viewer asks for three, and pings
         /// once in two minutes while it writes.
         race_per_s: u32 = 200, between(1, 100_000_000);
+        /// Reports of viewers about others a second. Each takes a place in the queue that moderators read.
+        reports_per_s: u32 = 2, between(1, 100_000_000);
         /// Requests with a bad token a second, on any route. Beyond, the answer is 429 with a retry time
         /// instead of 401.
         bad_tokens_per_s: u32 = 5, between(1, 100_000_000);

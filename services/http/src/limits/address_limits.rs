@@ -46,18 +46,22 @@ pub enum AddressRule {
     Page,
     /// Downloads of the race resource, and race reports.
     Race,
+    /// Reports of viewers about other users, which moderators read.
+    Reports,
     /// Answers to requests with a bad token.
     BadTokens,
 }
 
 impl AddressRule {
-    const ALL: [AddressRule; 7] = [
+    const COUNT: usize = 8;
+    const ALL: [AddressRule; AddressRule::COUNT] = [
         AddressRule::History,
         AddressRule::Poll,
         AddressRule::Guests,
         AddressRule::Tunnel,
         AddressRule::Page,
         AddressRule::Race,
+        AddressRule::Reports,
         AddressRule::BadTokens,
     ];
 
@@ -69,6 +73,7 @@ impl AddressRule {
             AddressRule::Tunnel => "tunnel_per_s",
             AddressRule::Page => "page_per_s",
             AddressRule::Race => "race_per_s",
+            AddressRule::Reports => "reports_per_s",
             AddressRule::BadTokens => "bad_tokens_per_s",
         }
     }
@@ -89,6 +94,8 @@ impl AddressRule {
                 Some(AddressRule::Guests)
             }
             Some("/v1/race" | "/v1/entry/race" | "/v1/ping") => Some(AddressRule::Race),
+            // Beside the limits of posts by its sender: guests may have many names.
+            Some("/v1/rooms/{room}/reports") => Some(AddressRule::Reports),
             Some(_) => None,
         }
     }
@@ -96,7 +103,7 @@ impl AddressRule {
 
 /// Counts requests by address and refuses what exceeds `http.limits`.
 pub struct AddressLimits {
-    rates: [Rate; 7],
+    rates: [Rate; AddressRule::COUNT],
     site_factor: u32,
     window_ms: u64,
     unlimited: Vec<IpNet>,
@@ -119,9 +126,10 @@ impl AddressLimits {
             limits.tunnel_per_s,
             limits.page_per_s,
             limits.race_per_s,
+            limits.reports_per_s,
             limits.bad_tokens_per_s,
         ];
-        let mut rates = [Rate::per_sec(1, 1).map_err(error_of("burst_secs"))?; 7];
+        let mut rates = [Rate::per_sec(1, 1).map_err(error_of("burst_secs"))?; AddressRule::COUNT];
         for (rule, per_s) in AddressRule::ALL.into_iter().zip(figures) {
             let rate = Rate::per_sec(per_s, per_s.saturating_mul(burst_secs));
             rates[rule as usize] = rate.map_err(error_of(rule.name()))?;
@@ -220,6 +228,34 @@ mod tests {
     }
 
     #[test]
+    fn each_refusal_names_its_rule_and_when_to_come_back() {
+        let limits = AddressLimits::new(&HttpConfig {
+            limits: AddressLimitsConfig {
+                history_per_s: 1,
+                poll_per_s: 1,
+                guests_per_s: 1,
+                tunnel_per_s: 1,
+                page_per_s: 1,
+                race_per_s: 1,
+                reports_per_s: 1,
+                bad_tokens_per_s: 1,
+                burst_secs: 1,
+                ..AddressLimitsConfig::default()
+            },
+            ..HttpConfig::default()
+        });
+        let (limits, client) = (limits.unwrap(), ClientAddr("192.0.2.1".parse().unwrap()));
+        for rule in AddressRule::ALL {
+            limits.take(rule, client, 1).unwrap();
+            let refusal = limits.take(rule, client, 1).unwrap_err().0;
+            assert_eq!(refusal.code, barrage_protocol::Code::RateLimited, "{rule:?}");
+            assert_eq!(refusal.limit.unwrap().rule, rule.name());
+            let retry_ms = refusal.retry_after_ms.unwrap();
+            assert!((1..=1_000).contains(&retry_ms), "{rule:?}: {retry_ms} ms");
+        }
+    }
+
+    #[test]
     fn sixteen_requests_in_a_tunnel_cost_sixteen() {
         let limits = limits();
         assert!(taken(&limits, AddressRule::Tunnel, "192.0.2.1", 16));
@@ -247,6 +283,10 @@ mod tests {
             assert_eq!(of(Method::POST, route), Some(AddressRule::Guests), "{route}");
         }
         assert_eq!(of(Method::POST, "/v1/accounts/login"), None);
+        assert_eq!(of(Method::POST, "/v1/rooms/{room}/reports"), Some(AddressRule::Reports));
+        for route in ["/v1/race", "/v1/entry/race", "/v1/ping"] {
+            assert_eq!(of(Method::POST, route), Some(AddressRule::Race), "{route}");
+        }
         assert_eq!(of(Method::GET, "/v1/emotes"), Some(AddressRule::Page));
         assert_eq!(AddressRule::of(&Method::GET, None), Some(AddressRule::Page));
     }

@@ -27,11 +27,15 @@ impl ClientLimits {
         self.limits.take(AddressRule::Tunnel, self.client, u32::try_from(requests).unwrap_or(u32::MAX))
     }
 
-    /// Counts a page of history inside of a tunnel.
+    /// Counts a request inside of a tunnel by the rule of its path, beside [`ClientLimits::take_tunnel`].
     ///
     /// # Errors
     /// The refusal, with the rule and the time to come back.
-    pub fn take_history(&self) -> Result<(), ApiError> {
-        self.limits.take(AddressRule::History, self.client, 1)
+    pub fn take_inner(&self, path: &str) -> Result<(), ApiError> {
+        match path.rsplit('/').next() {
+            Some("history") => self.limits.take(AddressRule::History, self.client, 1),
+            Some("reports") => self.limits.take(AddressRule::Reports, self.client, 1),
+            _ => Ok(()),
+        }
     }
 }

@@ -23,6 +23,7 @@ fn server(loopback: Loopback) -> Server {
         guests_per_s: 3,
         page_per_s: 4,
         race_per_s: 5,
+        reports_per_s: 7,
         bad_tokens_per_s: 6,
         tunnel_per_s: 40,
         burst_secs: 1,
@@ -40,6 +41,7 @@ fn server(loopback: Loopback) -> Server {
         .route("/v1/rooms/{room}/poll", here())
         .route("/v1/guest", post(|| async { "token" }))
         .route("/v1/race", here())
+        .route("/v1/rooms/{room}/reports", post(|| async { "queued" }))
         .route("/v1/rooms/{room}/messages", get(|| async { ApiError::new(Code::Unauthorized, "bad token") }))
         .route(
             "/v1/tunnel",
@@ -52,12 +54,13 @@ fn server(loopback: Loopback) -> Server {
     Server::start(router, config, front)
 }
 
-const ROUTES: [(&str, &str, &str, usize); 7] = [
+const ROUTES: [(&str, &str, &str, usize); 8] = [
     ("GET", "/v1/rooms/demo/history", "history_per_s", 1),
     ("GET", "/v1/rooms/demo/poll", "poll_per_s", 2),
     ("POST", "/v1/guest", "guests_per_s", 3),
     ("GET", "/", "page_per_s", 4),
     ("GET", "/v1/race", "race_per_s", 5),
+    ("POST", "/v1/rooms/demo/reports", "reports_per_s", 7),
     ("GET", "/v1/rooms/demo/messages", "bad_tokens_per_s", 6),
     ("GET", "/v1/tunnel", "tunnel_per_s", 2),
 ];
