@@ -9,6 +9,7 @@ use barrage_ws::server;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::hide::Hides;
 use crate::socket::{Encoding, encode};
@@ -56,8 +57,8 @@ impl StateCell {
     }
 
     /// Returns the state at the room's position or newer; `None` for a room without settings. `shown` is
-    /// the position of viewers that get the room later, and what was hidden: super chats behind the one, and
-    /// those of the other, are left out.
+    /// the position of viewers that get the room later, and what was hidden: a pinned message and super chats
+    /// behind the one, and those of the other, are left out.
     pub(crate) fn encoded(
         &self,
         settings: &Settings,
@@ -97,19 +98,29 @@ impl StateCell {
     }
 }
 
-/// Returns the state without the super chats behind a position, and without those that are hidden: the
-/// settings may still have them. `None` when there are none. A client takes them from their signals: what it
-/// has of them must not count as complete.
+/// Returns the state without the quoted messages behind a position, and without those that are hidden: the
+/// settings may still have them. These are the pinned message and super chats. `None` when there are none. A
+/// client takes them from their signals: what it has of them must not count as complete.
 fn without_later(state: &RoomState, position: Sequence, hides: &Hides) -> Option<RoomState> {
+    let is_later = |at: Sequence, message: &Value| at > position || hides.hides_quoted(at, message);
     let is_left_out = |at: &Sequence, entry: &Versioned<OpenSuperChat>| {
-        let is_hidden = |open: &OpenSuperChat| hides.hides_quoted(*at, &open.message);
-        *at > position || entry.value.as_ref().is_some_and(is_hidden)
+        *at > position || entry.value.as_ref().is_some_and(|open| is_later(*at, &open.message))
     };
     let left_out = state.super_chats.entries.iter().filter(|(at, entry)| is_left_out(at, entry));
-    let version = left_out.map(|(_, entry)| entry.version).min()?;
+    let version = left_out.map(|(_, entry)| entry.version).min();
+    let pinned = state.pinned.as_ref().and_then(|pinned| pinned.value.as_ref());
+    let is_pinned_later = pinned.is_some_and(|pinned| is_later(pinned.sequence, &pinned.message));
+    if version.is_none() && !is_pinned_later {
+        return None;
+    }
     let mut shown = state.clone();
-    shown.super_chats.entries.retain(|at, entry| !is_left_out(at, entry));
-    shown.super_chats.complete_to = shown.super_chats.complete_to.min(version.saturating_sub(1));
+    if is_pinned_later {
+        shown.pinned = None;
+    }
+    if let Some(version) = version {
+        shown.super_chats.entries.retain(|at, entry| !is_left_out(at, entry));
+        shown.super_chats.complete_to = shown.super_chats.complete_to.min(version.saturating_sub(1));
+    }
     Some(shown)
 }
 

@@ -2,6 +2,7 @@
 
 use barrage_bus::{AttributeChange, BusConfig, Change, RoomPatch};
 use barrage_protocol::attribute::Attribute;
+use barrage_protocol::state::PinnedMessage;
 use barrage_protocol::{Class, Message, Sequence};
 use serde_json::json;
 
@@ -176,4 +177,26 @@ fn bytes_of_a_hello() {
     assert!(json < bare[0] + 150 && small < bare[1] + 50, "{figures:?}");
     let [json, small] = figures[3].1;
     assert!(small * 4 < json, "a large state deflates well: {figures:?}");
+}
+
+#[test]
+fn a_pinned_message_behind_the_position_of_viewers_is_left_out() {
+    let mut scene = Scene::new();
+    let quoted = json!({ "type": "chat", "user": "bo", "text": "not yet" });
+    let pinned = PinnedMessage { sequence: Sequence(9), message: quoted };
+    scene.apply(&Change::Patch(room(), RoomPatch::Pin(pinned.clone())));
+    let hides = Hides::default();
+    let shown = |position: u64| {
+        let state = scene.cell.encoded(&scene.settings, &room(), Some((Sequence(position), &hides))).unwrap();
+        serde_json::from_slice::<Box<RoomState>>(&state.json).unwrap().pinned
+    };
+    assert_eq!(shown(8), None, "viewers get the message, and then its signal, after the delay");
+    assert_eq!(shown(9).unwrap().value, Some(pinned));
+    let purge = Message {
+        sequence: Sequence(10),
+        body: r#"{"type":"signal","signal":"purge","user":"bo"}"#.into(),
+        ..(*message(10, Class::Signal)).clone()
+    };
+    hides.add(Hide::of(&purge).unwrap());
+    assert_eq!(shown(9), None, "hidden before the settings have unpinned it");
 }
