@@ -14,7 +14,7 @@ const BUCKETS_US: [u64; 13] = [
     10_000_000,
 ];
 /// Values of the label `kind`, in the order of [`latencies`].
-const KINDS: [&str; 6] = ["chat", "gift", "post", "join", "reconnect", "timer"];
+const KINDS: [&str; 7] = ["chat", "gift", "post", "join", "reconnect", "history", "timer"];
 
 /// Sums that the run adds to once a second, and the listener reads.
 #[derive(Debug, Clone, Default)]
@@ -54,9 +54,7 @@ struct Histogram {
 impl Totals {
     fn add(&mut self, wanted: f64, second: &Interval) {
         (self.wanted, self.viewers, self.waiting) = (wanted, second.viewers, second.waiting);
-        let latencies =
-            [&second.chat, &second.gift, &second.post, &second.join, &second.reconnect, &second.lag];
-        for (total, latency) in self.latencies.iter_mut().zip(latencies) {
+        for (total, latency) in self.latencies.iter_mut().zip(second.latencies()) {
             let (below, sum_secs) = latency.buckets(&BUCKETS_US);
             total.below.iter_mut().zip(below).for_each(|(total, more)| *total += more);
             total.count += latency.count();
@@ -167,7 +165,7 @@ impl Totals {
     fn latencies_text(&self, text: &mut String, format: Format) {
         const NAME: &str = "latency_seconds";
         let help = "Latencies from the intended time, by kind: chat and gift to the viewer, post to the answer, \
-                    join to the hello, reconnect to the next hello, timer of the tester itself.";
+                    join to the hello, reconnect to the next hello, history to the whole page, timer of the tester itself.";
         head(text, format, NAME, "histogram", help);
         for (kind, latency) in KINDS.into_iter().zip(&self.latencies) {
             let mut bucket = |end: &str, count: u64| {

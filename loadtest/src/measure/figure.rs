@@ -54,10 +54,10 @@ pub const STATISTICS: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)];
 
 /// Latencies, as prefixes of a statistic. A statistic without a prefix covers all deliveries.
-pub const LATENCIES: [&str; 5] = ["chat", "gift", "post", "join", "reconnect"];
+pub const LATENCIES: [&str; 6] = ["chat", "gift", "post", "join", "reconnect", "history"];
 
 /// Figures other than latencies, with their units and descriptions.
-pub const OTHERS: [(&str, Unit, &str); 18] = [
+pub const OTHERS: [(&str, Unit, &str); 19] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have received and did not"),
     (
         "loss.chat",
@@ -69,6 +69,7 @@ pub const OTHERS: [(&str, Unit, &str); 18] = [
     ("posts.failed", Unit::Share, "posts without an answer"),
     ("posts.refused", Unit::Share, "posts refused with a code"),
     ("posts.held", Unit::Share, "posts over the room's display quota"),
+    ("history.failed", Unit::Share, "pages of history that were refused or had no answer"),
     ("viewers.peak", Unit::Number, "most viewers connected at once"),
     ("viewers.moved_twice", Unit::Number, "moves of viewers that had moved within five minutes"),
     ("waiting.peak", Unit::Number, "most viewers at once that waited for their turn to join"),

@@ -47,6 +47,10 @@ pub struct Interval {
     pub gaps: u64,
     /// Posts that were due, and the answers of the uplink.
     pub posts: Posts,
+    /// Pages of history that viewers asked for.
+    pub histories: u64,
+    /// Pages of history that were refused or had no answer, by reason.
+    pub histories_failed: BTreeMap<String, u64>,
     /// Latency of chat, from the intended send to the viewer.
     pub chat: Latency,
     /// Latency of gifts, from the intended send to the viewer.
@@ -55,6 +59,9 @@ pub struct Interval {
     pub post: Latency,
     /// Latency of joins, from the intended join to the hello.
     pub join: Latency,
+    /// Latency of pages of history, from the hello to the whole page.
+    #[serde(default)]
+    pub history: Latency,
     /// Time from the loss of a connection to the next hello.
     pub reconnect: Latency,
     /// Delay of the load tester's own timers.
@@ -206,14 +213,25 @@ impl Interval {
         self.skipped += other.skipped;
         self.gaps += other.gaps;
         self.posts.add(&other.posts);
+        self.histories += other.histories;
+        add_counts(&mut self.histories_failed, &other.histories_failed);
     }
 
-    fn latencies(&self) -> [&Latency; 6] {
-        [&self.chat, &self.gift, &self.post, &self.join, &self.reconnect, &self.lag]
+    /// Returns the latencies, in the order of [`crate::measure::figure::LATENCIES`], and the tester's lag.
+    pub(crate) fn latencies(&self) -> [&Latency; 7] {
+        [&self.chat, &self.gift, &self.post, &self.join, &self.reconnect, &self.history, &self.lag]
     }
 
-    fn latencies_mut(&mut self) -> [&mut Latency; 6] {
-        [&mut self.chat, &mut self.gift, &mut self.post, &mut self.join, &mut self.reconnect, &mut self.lag]
+    fn latencies_mut(&mut self) -> [&mut Latency; 7] {
+        [
+            &mut self.chat,
+            &mut self.gift,
+            &mut self.post,
+            &mut self.join,
+            &mut self.reconnect,
+            &mut self.history,
+            &mut self.lag,
+        ]
     }
 
     /// Returns the latencies of chat and gifts as one distribution.

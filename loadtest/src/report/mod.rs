@@ -154,6 +154,10 @@ pub struct Totals {
     pub bytes: u64,
     /// Likes, summed over the pulses that all viewers received.
     pub likes: u64,
+    /// Pages of history that viewers asked for.
+    pub histories: u64,
+    /// Pages of history that were refused or had no answer, by reason.
+    pub histories_failed: std::collections::BTreeMap<String, u64>,
 }
 
 impl From<&Interval> for Totals {
@@ -173,6 +177,8 @@ impl From<&Interval> for Totals {
             frames: total.frames,
             bytes: total.bytes,
             likes: total.likes,
+            histories: total.histories,
+            histories_failed: total.histories_failed.clone(),
         }
     }
 }
@@ -305,8 +311,7 @@ fn figures(run: &Run) -> Figures {
     let (total, balance) = (&run.total, &run.balance);
     let mut figures = Figures::new();
     total.deliveries().figures("", &mut figures);
-    let latencies = [&total.chat, &total.gift, &total.post, &total.join, &total.reconnect].into_iter();
-    for (name, latency) in crate::measure::figure::LATENCIES.into_iter().zip(latencies) {
+    for (name, latency) in crate::measure::figure::LATENCIES.into_iter().zip(total.latencies()) {
         latency.figures(name, &mut figures);
     }
     let posts = &total.posts;
@@ -328,6 +333,7 @@ fn figures(run: &Run) -> Figures {
         ("posts.failed", share(posts.failed(), posts.total())),
         ("posts.refused", share(posts.refused(), posts.total())),
         ("posts.held", share(posts.held, posts.total())),
+        ("history.failed", share(total.histories_failed.values().sum(), total.histories)),
         ("viewers.peak", peak.map(|peak| peak as f64)),
         ("viewers.moved_twice", Some(total.moved_twice as f64)),
         ("waiting.peak", waiting.map(|waiting| waiting as f64)),

@@ -88,8 +88,13 @@ fn messages(out: &mut String, report: &Report) {
         ("failed", n(posts.failed())),
     ];
     row(out, "posts", &sent);
+    if totals.histories > 0 {
+        let failed = totals.histories_failed.values().sum();
+        row(out, "history", &[("pages", n(totals.histories)), ("failed", n(failed))]);
+    }
     reasons(out, "refused posts", &posts.refused);
     reasons(out, "failed posts", &posts.failed);
+    reasons(out, "failed history", &totals.histories_failed);
     reasons(out, "refused connections", &totals.refusals);
     reasons(out, "lost connections", &totals.closes);
 }

@@ -57,6 +57,7 @@ const SCENARIO: Shape = Shape::Fields(&[
     ),
     field("slow", Shape::Fields(&[field("share", NUMBER), field("bytes_per_s", WHOLE)])),
     field("faults", Shape::List(&FAULT)),
+    field("history", WHOLE),
     field("viewer_identity", Shape::One(one::<Identity>)),
     field("encoding", Shape::One(one::<Encoding>)),
     field("settle_secs", NUMBER),
@@ -203,7 +204,7 @@ mod tests {
                     rates_for_viewers: 10\nchat_per_viewer_per_min: 1\ngifts_per_viewer_per_min: 1\nlikes_per_viewer_per_min: 1\n\
                     recording: x.xml\ntext_chars: 5\nreplay: {speed: 1, from_secs: 0, at_secs: 0}\n\
                     slow: {share: 0, bytes_per_s: 5}\nfaults: [{at_secs: 0.5, cut_share: 1}]\n\
-                    viewer_identity: token\nencoding: json\nsettle_secs: 1\ntester_lag_p99_ms_max: 5\n\
+                    history: 30\nviewer_identity: token\nencoding: json\nsettle_secs: 1\ntester_lag_p99_ms_max: 5\n\
                     thresholds: [p99 < 1s]\n";
         assert_eq!(mistakes(full), [""; 0]);
         let scenario = Scenario::parse(full).unwrap();

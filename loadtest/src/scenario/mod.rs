@@ -61,6 +61,10 @@ pub struct Scenario {
     /// Faults at fixed times of the run. Default: none.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// Messages of the history that each viewer reads once, when its page opens: behind its first hello, what
+    /// is before the position in it. Default 0 for none, at most 1,000.
+    #[serde(default)]
+    pub history: u32,
     /// How viewers identify themselves at the join. Default: anonymous.
     #[serde(default)]
     pub viewer_identity: Identity,
@@ -98,6 +102,7 @@ impl Default for Scenario {
             replay: None,
             slow: SlowConfig::default(),
             faults: Vec::new(),
+            history: 0,
             viewer_identity: Identity::default(),
             encoding: Encoding::default(),
             settle_secs: settle_secs(),
@@ -296,6 +301,7 @@ impl Scenario {
         range("likes_per_viewer_per_min", self.likes_per_viewer_per_min, 0.0, 6_000.0);
         range("slow.share", self.slow.share, 0.0, 1.0);
         range("slow.bytes_per_s", f64::from(self.slow.bytes_per_s), 1.0, 1e9);
+        range("history", f64::from(self.history), 0.0, 1_000.0);
         range("settle_secs", self.settle_secs, 1.0, 60.0);
         range("tester_lag_p99_ms_max", self.tester_lag_p99_ms_max, 1.0, 60_000.0);
         range("text_chars", f64::from(self.text_chars.unwrap_or(1)), 1.0, 1_000.0);

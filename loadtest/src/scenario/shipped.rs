@@ -3,10 +3,11 @@
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Names and texts of the built-in scenarios.
-pub const SHIPPED: [(&str, &str); 10] = [
+pub const SHIPPED: [(&str, &str); 11] = [
     ("smoke", include_str!("../../scenarios/smoke.yaml")),
     ("steady", include_str!("../../scenarios/steady.yaml")),
     ("celebrity", include_str!("../../scenarios/celebrity.yaml")),
+    ("open", include_str!("../../scenarios/open.yaml")),
     ("autoscale", include_str!("../../scenarios/autoscale.yaml")),
     ("storm", include_str!("../../scenarios/storm.yaml")),
     ("stampede", include_str!("../../scenarios/stampede.yaml")),

@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_tls::ClientTls;
 use hyper::Uri;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 
+use super::connect;
 use super::seen::Seen;
 use crate::clock::Moment;
 use crate::load::population::{Population, Stay};
@@ -24,6 +26,12 @@ use crate::scenario::popularity::Popularity;
 const ENTRY_CONNECTIONS_MAX: u32 = 384;
 /// Time limit for an answer of entry.
 const ENTRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections to the uplink of one worker, for posts and pages of history; they are kept open, and each has
+/// its own source address.
+const UPLINK_CONNECTIONS_MAX: u32 = 256;
+/// Time limit for an answer of the uplink, including the wait for a connection.
+const UPLINK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// State that the tasks of one thread share.
 #[derive(Debug)]
@@ -44,6 +52,8 @@ pub(crate) struct Context {
     /// Authorities that encrypted connections trust.
     pub(crate) tls: ClientTls,
     targets: RefCell<HashMap<String, (Target, Uri)>>,
+    /// The first uplink that entry returned.
+    uplink: OnceCell<Rc<Pool>>,
     /// Becomes true when the viewers have to leave before their time.
     leave: watch::Sender<bool>,
 }
@@ -72,6 +82,7 @@ impl Context {
             scratch: RefCell::default(),
             tls,
             targets: RefCell::default(),
+            uplink: OnceCell::new(),
             leave: watch::Sender::new(false),
         }
     }
@@ -124,6 +135,19 @@ impl Context {
         let found = Target::resolve(url, &self.tls).await?;
         self.targets.borrow_mut().insert(url.to_owned(), found.clone());
         Ok(found)
+    }
+
+    /// Returns the connections to the uplink, after one question to entry.
+    pub(crate) async fn uplink(&self) -> Result<Rc<Pool>, String> {
+        let uplink = self.uplink.get_or_try_init(|| async {
+            let answer = connect::ask_uplinks(self, 0).await.map_err(|failure| failure.reason)?;
+            let url = answer.uplinks.first().ok_or("entry returned no uplink")?;
+            let (target, _) = Target::resolve(url, &self.tls).await?;
+            let connections = (UPLINK_CONNECTIONS_MAX / self.plan.threads).max(8);
+            let first_source = u32::MAX / 4 + self.share.shard * UPLINK_CONNECTIONS_MAX;
+            Ok::<_, String>(Rc::new(Pool::new(target, connections as usize, first_source, UPLINK_TIMEOUT)))
+        });
+        uplink.await.cloned()
     }
 
     /// Time of the next reset of a viewer's connection.

@@ -4,6 +4,7 @@
 mod connect;
 mod context;
 mod marker;
+mod page;
 mod poster;
 mod seen;
 mod stay;

@@ -4,7 +4,6 @@
 use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::post::{Post, PostAnswer};
@@ -14,23 +13,18 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
-use super::connect;
 use super::context::Context;
 use super::marker::Marker;
 use super::texts::{Texts, dumped, recorded};
 use crate::clock::Moment;
 use crate::load::arrivals::{Arrivals, Kind};
 use crate::measure::interval::tally;
-use crate::net::http::{Call, Pool, Target};
+use crate::net::http::{Call, Pool};
 use crate::recording::tape::Tape;
 
-/// Connections for posts of one worker; they are kept open, and each has its own source address.
-const CONNECTIONS_MAX: u32 = 256;
 /// Posts of one thread that wait for an answer or a connection. A further post is not sent, and
 /// counts as failed.
 const WAITING_MAX: usize = 4_096;
-/// Time limit for an answer, including the wait for a connection.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that a message needs from the uplink's answer to the viewers: a batching window, and more
 /// on a busy machine.
 const LAST_SECS: f64 = 0.5;
@@ -62,7 +56,7 @@ pub(crate) async fn run(context: Rc<Context>, tape: Arc<Tape>) -> Result<(), Str
     if !scenario.posts() || context.plan.tokens.is_empty() {
         return Ok(());
     }
-    let uplink = uplink(&context).await?;
+    let uplink = context.uplink().await?;
     let shard = context.share.shard;
     let seed = context.plan.seed ^ (u64::from(shard) + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
     let dues: Box<dyn Iterator<Item = Due>> = if scenario.replay.is_some() {
@@ -87,16 +81,6 @@ pub(crate) async fn run(context: Rc<Context>, tape: Arc<Tape>) -> Result<(), Str
     }
     while waiting.join_next().await.is_some() {}
     Ok(())
-}
-
-/// Connections to the first uplink that entry returns.
-async fn uplink(context: &Context) -> Result<Rc<Pool>, String> {
-    let answer = connect::ask_uplinks(context, 0).await.map_err(|failure| failure.reason)?;
-    let url = answer.uplinks.first().ok_or("entry returned no uplink")?;
-    let (target, _) = Target::resolve(url, &context.tls).await?;
-    let connections = (CONNECTIONS_MAX / context.plan.threads).max(8);
-    let first_source = u32::MAX / 4 + context.share.shard * CONNECTIONS_MAX;
-    Ok(Rc::new(Pool::new(target, connections as usize, first_source, TIMEOUT)))
 }
 
 /// Posts of the three kinds, in order of time.

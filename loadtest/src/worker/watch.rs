@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::connect::{self, Connection};
+use super::page;
 use super::seen::{FRAME_BYTES_MAX, Said};
 use super::track::Lateness;
 use super::viewer::{Coming, Viewer};
@@ -352,6 +353,10 @@ impl<'a> Watch<'a> {
                 interval.moves += 1;
                 interval.moved_twice += u64::from(self.viewer.has_moved(now));
             }
+        }
+        drop(interval);
+        if self.viewer.coming == Coming::New {
+            page::open(context, self.viewer.number, self.viewer.room, hello.sequence);
         }
         self.viewer.coming = Coming::Back;
     }

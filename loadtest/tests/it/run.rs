@@ -91,12 +91,15 @@ async fn reset_viewers_reconnect_and_miss_no_gift() {
     let scenario = site.scenario(
         "phases: [{phase: ramp, secs: 0.5, to: 1}, {phase: hold, secs: 3}]\n\
          faults: [{at_secs: 1, cut_share: 0.5}]\nslow: {share: 0.1, bytes_per_s: 3000}\n\
-         viewer_identity: token\nthresholds: [loss.gift == 0, doubled.gift == 0, viewers.lost == 0]\n",
+         viewer_identity: token\nhistory: 30\n\
+         thresholds: [loss.gift == 0, doubled.gift == 0, viewers.lost == 0, history.failed == 0]\n",
     );
     let (output, report) = site.run(&scenario, &["--processes", "2"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let reconnects = report["totals"]["reconnects"].as_u64().unwrap();
     assert!((25..=75).contains(&reconnects), "{reconnects}");
+    assert_eq!(report["totals"]["histories"], report["totals"]["joins"], "once, and not at a reconnect");
+    assert!(report["figures"]["history.p99"].as_f64().unwrap() > 0.0);
     assert_eq!(report["processes"], 2);
 }
 
