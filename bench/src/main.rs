@@ -11,6 +11,7 @@
 mod bus;
 mod channel;
 mod fanout;
+mod history;
 mod moderation;
 mod quota;
 mod votes;
@@ -38,6 +39,10 @@ enum Part {
     Quota(quota::Options),
     /// Lets thousands of voters vote in a poll, and compares the result with their answers.
     Votes(votes::Votes),
+    /// Reads pages of a history on kept connections, as fast as they are answered.
+    PageReads(history::PageReads),
+    /// Answers every request with the bytes of a file: the limit of reads.
+    PageLimit(history::PageLimit),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -53,6 +58,8 @@ fn main() -> anyhow::Result<()> {
         Part::Bus(options) => options.run()?,
         Part::Quota(options) => quota::run(&options)?,
         Part::Votes(votes) => votes.run()?,
+        Part::PageReads(reads) => reads.run()?,
+        Part::PageLimit(limit) => limit.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

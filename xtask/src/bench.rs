@@ -7,6 +7,7 @@ mod fanout;
 mod figures;
 mod flow;
 mod handshake;
+mod history;
 mod instructions;
 mod memory;
 mod rooms;
@@ -151,6 +152,18 @@ enum Measured {
         #[arg(long, default_value_t = 15_000)]
         voters: u32,
     },
+    /// History: first pages per second of a server's processor time, beside bare hyper with the same bytes.
+    History {
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 4)]
+        secs: u32,
+        /// Runs of server and limit by turns; medians are printed.
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        /// Messages of a page.
+        #[arg(long, default_value_t = 30)]
+        limit: u32,
+    },
     /// Web: frames, main-thread time and overlaps of the danmaku stage beside libraries of npm, in Chromium.
     Web(web::Plan),
     /// Bus: publishes, deliveries and repairs on one NATS server.
@@ -218,6 +231,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Trace { secs, rounds, .. } => trace::main(build, secs, rounds, json),
         Measured::Channel(plan) => channel::main(build, &plan, json),
         Measured::Web(plan) => web::main(&plan, json),
+        Measured::History { secs, rounds, limit } => history::main(build, secs, rounds, limit, json),
         Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }

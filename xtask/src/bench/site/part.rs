@@ -77,6 +77,13 @@ impl Part {
         Ok((part, address))
     }
 
+    /// Starts a part that is measured itself and prints its address first; returns the address as well.
+    pub(crate) fn serving(build: &Build, arguments: &[&str]) -> anyhow::Result<(Part, String)> {
+        let mut part = Part::start(build, Core::Measured, arguments)?;
+        let address = part.line()?["address"].as_str().context("the part printed no address")?.to_owned();
+        Ok((part, address))
+    }
+
     /// Starts a part that posts, and waits for the answer to its first post.
     pub(crate) fn start_posting(build: &Build, arguments: &[&str]) -> anyhow::Result<Part> {
         let mut part = Part::start(build, Core::Others, arguments)?;
