@@ -5,6 +5,7 @@ use barrage_token::Role;
 
 use crate::event_senders::EventSenderConfig;
 use crate::gift_config::GiftConfig;
+use crate::history_config::HistoryConfig;
 use crate::limits_config::LimitsConfig;
 use crate::polls_config::PollsConfig;
 use crate::super_chat_config::{SuperChatConfig, SuperChatTiers, default_tiers};
@@ -93,6 +94,8 @@ barrage_part::part! {
         recorder: RecorderConfig = RecorderConfig::default();
         /// Limits by sender, address, room and platform.
         limits: LimitsConfig = LimitsConfig::default();
+        /// First pages of histories.
+        history: HistoryConfig = HistoryConfig::default();
         /// Polls and their votes.
         polls: PollsConfig = PollsConfig::default();
     }

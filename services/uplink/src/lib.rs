@@ -2,18 +2,21 @@
 //! the bus. The rules of the business are here; a gateway has none.
 //!
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
-//! (access, settings, signals), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
+//! (access, settings, signals), `history` (pages of histories), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
 //! of rooms), `attribute` (attributes of rooms), `account` (accounts of people), `post`
 //! (the pipeline), `admin` (the admin API), `http` (public routes).
 
 mod account;
 mod action;
 mod admin;
+mod answer_memory;
 mod attribute;
 mod config;
 mod event_senders;
 mod export_slots;
 mod gift_config;
+mod history;
+mod history_config;
 mod http;
 mod limits_config;
 mod metrics;
@@ -33,6 +36,7 @@ pub use account::{AccountParts, AccountsConfig, account_router};
 pub use config::UplinkConfig;
 pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;
+pub use history_config::HistoryConfig;
 pub use http::{admin_router, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;

@@ -85,6 +85,35 @@ impl ReviewEvent {
     }
 }
 
+/// Where pages of histories came from.
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryReads {
+    /// Out of the memory of this uplink.
+    pub(crate) memory: IntCounter,
+    /// Of another uplink, by Redis: read once for all that ask within a second.
+    pub(crate) shared: IntCounter,
+    /// Of the store, once for all that ask within a second.
+    pub(crate) store: IntCounter,
+    /// Of the store, for one reader.
+    pub(crate) direct: IntCounter,
+}
+
+impl HistoryReads {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let help = "Pages of histories by where they came from: memory, another uplink (shared), the store for \
+                    all readers (store), the store for one (direct).";
+        let reads = IntCounterVec::new(Opts::new("barrage_uplink_history_reads_total", help), &["from"])?;
+        registry.register(Box::new(reads.clone()))?;
+        let of = |from| reads.with_label_values(&[from]);
+        Ok(HistoryReads {
+            memory: of("memory"),
+            shared: of("shared"),
+            store: of("store"),
+            direct: of("direct"),
+        })
+    }
+}
+
 /// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
@@ -97,6 +126,7 @@ pub struct UplinkMetrics {
     reviews_waiting: IntGauge,
     pub(crate) duration: TracedHistogram,
     pub(crate) history_duration: Histogram,
+    pub(crate) history_reads: HistoryReads,
     pub(crate) shadowed: IntCounterVec,
     pub(crate) audit_lost: IntCounter,
 }
@@ -212,6 +242,7 @@ impl UplinkMetrics {
             polls,
             duration,
             history_duration,
+            history_reads: HistoryReads::new(registry)?,
             shadowed,
             audit_lost,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_bus::{Bus, InstanceReport, Role, UplinkLoad};
-use barrage_counters::Quota;
+use barrage_counters::{Pages, Quota};
 use barrage_http::{AdminCall, AuditSink};
 use barrage_ledger::Ledger;
 use barrage_moderation::Moderator;
@@ -24,6 +24,7 @@ use crate::admin::AdminContext;
 use crate::attribute::{AttributeControl, AttributeParts};
 use crate::config::UplinkConfig;
 use crate::export_slots::ExportSlots;
+use crate::history::{HistoryCache, HistoryParts};
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
@@ -56,6 +57,8 @@ pub struct Parts {
     pub anonymous: bool,
     /// Takes the spans of sampled posts.
     pub tracer: Tracer,
+    /// Shares first pages of histories with other uplinks; `None` where each reads the store for itself.
+    pub pages: Option<Arc<dyn Pages>>,
 }
 
 /// One uplink of a process, shared by its request handlers and its tasks.
@@ -72,6 +75,7 @@ pub struct Uplink {
     pub(crate) polls: Arc<PollControl>,
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
+    pub(crate) history: HistoryCache,
     pub(crate) tracer: Tracer,
     /// One slot for each export that may be written at the same time.
     pub(crate) exports: ExportSlots,
@@ -90,7 +94,7 @@ impl Uplink {
     /// # Errors
     /// When a limit or the list of gifts in `config` cannot be used.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
-        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer } = parts;
+        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages } = parts;
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let check_log = Arc::<CheckLog>::default();
@@ -145,7 +149,15 @@ impl Uplink {
             control: control.clone(),
             audit: Arc::clone(&audit),
         });
+        let history = HistoryParts {
+            bus: Arc::clone(&bus),
+            store: Arc::clone(&store),
+            hidings: Arc::clone(control.hidings()),
+            pages,
+            reads: metrics.history_reads.clone(),
+        };
         Ok(Arc::new(Uplink {
+            history: HistoryCache::new(history, &config),
             exports: ExportSlots::new(config.exports_max),
             actions,
             polls,

@@ -50,6 +50,7 @@ impl FleetContext {
         }
         if let Some(url) = &servers.redis {
             set("REDIS__URL", url.clone());
+            set("HISTORY_REDIS__URLS", format!("[\"{url}\"]"));
         }
         if config.postgres.is_none() && config.store.file.is_none() {
             set("STORE__FILE", data_dir.join(STORE_FILE).to_string_lossy().into_owned());

@@ -62,6 +62,7 @@ pub(super) fn default_values() -> anyhow::Result<Table> {
     let mut config = Config {
         nats: Some(Default::default()),
         redis: Some(Default::default()),
+        history_redis: Some(Default::default()),
         postgres: Some(Default::default()),
         ..Config::default()
     };

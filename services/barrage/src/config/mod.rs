@@ -77,6 +77,8 @@ part! {
         quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.
         redis: Option<barrage_quota::RedisQuotaConfig> = None;
+        /// Redis servers that uplinks share first pages of histories through.
+        history_redis: Option<barrage_quota::RedisPagesConfig> = None;
         /// Gateways, which hold connections of viewers.
         gateway: barrage_gateway::GatewayConfig = Default::default();
         /// Uplinks, which accept posts.

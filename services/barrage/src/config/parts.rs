@@ -194,6 +194,9 @@ fn servers(config: &Config, found: &mut Vec<Problem>) {
     if let Some(redis) = &config.redis {
         check("redis.url", &redis.url, &["redis", "rediss"]);
     }
+    if let Some(pages) = &config.history_redis {
+        pages.urls.iter().for_each(|url| check("history_redis.urls", url, &["redis", "rediss"]));
+    }
     if let Some(postgres) = &config.postgres {
         check("postgres.url", &postgres.url, &["postgres", "postgresql"]);
         let unknown = unknown_parameters(postgres.url.expose());
@@ -215,6 +218,17 @@ fn servers(config: &Config, found: &mut Vec<Problem>) {
     }
     if let Some(redis) = &config.redis {
         tls_files("redis", [&redis.tls_ca_file, &redis.tls_cert_file, &redis.tls_key_file], found);
+    }
+    if let Some(pages) = &config.history_redis {
+        if !(1..=barrage_quota::PAGE_SERVERS_MAX).contains(&pages.urls.len()) {
+            let expected = format!("a list of 1 to {} servers", barrage_quota::PAGE_SERVERS_MAX);
+            found.push(Problem::value(
+                "history_redis.urls",
+                format!("{} servers", pages.urls.len()),
+                expected,
+            ));
+        }
+        tls_files("history_redis", [&pages.tls_ca_file, &pages.tls_cert_file, &pages.tls_key_file], found);
     }
 }
 
@@ -291,6 +305,8 @@ mod tests {
         config.log.filter = "a=b=c".into();
         config.redis =
             Some(barrage_quota::RedisQuotaConfig { url: "http://me:canary@x".into(), ..Default::default() });
+        let urls = vec!["http://me:canary@x".into(); 17];
+        config.history_redis = Some(barrage_quota::RedisPagesConfig { urls, ..Default::default() });
         let lines = problem_lines(&config, Roles::ALL);
         for key in [
             "token.audience",
@@ -305,6 +321,8 @@ mod tests {
             "entry.region_file",
             "log.filter",
             "redis.url",
+            "history_redis.urls",
+            "history_redis.urls = 17 servers: must be a list of 1 to 16 servers",
         ] {
             assert!(lines.iter().any(|line| line.starts_with(key)), "{key} is not in {lines:#?}");
         }

@@ -76,7 +76,8 @@ fn orders(config: &Config, found: &mut Vec<OutOfRange>) {
     order("entry.backoff_max_ms", entry.backoff_max_ms, "backoff_base_ms", entry.backoff_base_ms);
     let hook = config.moderation.hook.as_ref().map(|hook| ("moderation.hook.breaker", &hook.breaker));
     let redis = config.redis.as_ref().map(|redis| ("redis.breaker", &redis.breaker));
-    for (part, breaker) in hook.into_iter().chain(redis) {
+    let pages = config.history_redis.as_ref().map(|pages| ("history_redis.breaker", &pages.breaker));
+    for (part, breaker) in hook.into_iter().chain(redis).chain(pages) {
         order(&format!("{part}.pause_ms_max"), breaker.pause_ms_max, "pause_ms", breaker.pause_ms);
     }
 }
@@ -114,6 +115,7 @@ mod tests {
         let config = Config {
             nats: Some(Default::default()),
             redis: Some(Default::default()),
+            history_redis: Some(Default::default()),
             postgres: Some(Default::default()),
             ..Config::default()
         };

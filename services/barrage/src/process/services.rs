@@ -14,7 +14,7 @@ use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AuditLog, AuditSink, Greeter};
 use barrage_moderation::{ModerationMetrics, Moderator};
-use barrage_quota::{QuotaMetrics, RedisOnline, RedisQuota};
+use barrage_quota::{QuotaMetrics, RedisOnline, RedisPages, RedisQuota};
 use barrage_store::Store;
 use barrage_uplink::{AccountParts, Parts, Uplink, UplinkMetrics};
 use barrage_webhooks::WebhooksMetrics;
@@ -284,6 +284,12 @@ fn uplink(
         ledger: context.ledger.clone(),
         anonymous: config.token.anonymous,
         tracer: context.tracer.clone(),
+        pages: match &config.history_redis {
+            Some(redis) => {
+                Some(Arc::new(RedisPages::new(redis, &context.breakers).context("history_redis")?))
+            }
+            None => None,
+        },
     };
     let breakers = Breakers { redis: quota.breaker.clone(), moderator: Arc::clone(&moderator) };
     let switches = SwitchMetrics::new(&context.registry)?;

@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::answer_memory::Reserved;
 use super::history::{self, HistoryState};
 use super::history_access::authorize;
+use crate::answer_memory::Reserved;
 use crate::record::RequestTrace;
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;

@@ -9,29 +9,21 @@ use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr};
 use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
-use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
-use barrage_token::{Identity, Role};
-use http::{HeaderMap, header};
+use barrage_store::HISTORY_LIMIT_MAX;
+use barrage_token::Identity;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::answer_memory::AnswerMemory;
 use super::export::{self, ExportFormat, Part, Reader};
 use super::history_access::authorize;
+use crate::answer_memory::{AnswerMemory, Reserved};
+use crate::history::{Ready, Span, View, WINDOW_MESSAGES, page};
 use crate::room::parse_room_id;
 use crate::uplink::Uplink;
 
 /// Messages of a page when the query has no `limit`.
 const LIMIT_DEFAULT: usize = 100;
-/// Milliseconds beyond a room's moderation delay after which viewers get a message from the history, so that
-/// the archiver has hidden in the store what was hidden within the delay.
-const ARCHIVE_SLACK_MS: u64 = 3_000;
-/// Reads for one page of viewers that look for what they see already, behind the newest messages of a room
-/// with a delay: each of up to 1,000 messages, together some 1,200 a second for the longest delay.
-const READS_MAX: usize = 16;
-/// Bytes of a page besides its messages.
-const FRAME_BYTES: usize = 128;
-
 /// The state of the handler: the uplink, and memory for answers.
 #[derive(Clone)]
 pub(super) struct HistoryState {
@@ -62,18 +54,6 @@ pub(super) struct HistoryQuery {
     /// Format of a file with the whole stream, or with the range of offsets; goes with no position and no
     /// `limit`. Without it: a page as JSON.
     format: Option<ExportFormat>,
-}
-
-/// The part of the history that a query asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Span {
-    After(Sequence),
-    /// Before a sequence, or the newest messages for `None`.
-    Before(Option<Sequence>),
-    Offsets {
-        from_ms: u64,
-        to_ms: u64,
-    },
 }
 
 impl HistoryQuery {
@@ -131,7 +111,8 @@ async fn answer(
         };
         // What is accepted from now on is not of the export: a delay that begins while it is written hides
         // nothing of it, and the export of a live room ends.
-        let shown_to_ms = shown_to_ms(uplink, &room, caller.as_ref()).min(barrage_clock::unix_ms());
+        let now_ms = barrage_clock::unix_ms();
+        let shown_to_ms = view(uplink, &room, caller.as_ref()).shown_to_ms(now_ms).min(now_ms);
         let part = Part::of(from_ms, to_ms, shown_to_ms)?;
         return export::answer(uplink, &room, format, part, Reader::Viewer(client, caller)).await;
     }
@@ -140,27 +121,61 @@ async fn answer(
         return Err(ApiError::new(Code::BadRequest, format!("limit: 1 to {HISTORY_LIMIT_MAX}")));
     }
     let span = query.span()?;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    if let Some(Extension(TunnelMemory { bytes_max })) = tunnel {
-        let history = read(uplink, &room, caller.as_ref(), span, limit).await?;
-        return Ok((json, page(&history, span, bytes_max)).into_response());
+    let view = view(uplink, &room, caller.as_ref());
+    let tunnel_bytes_max = tunnel.map(|Extension(TunnelMemory { bytes_max })| bytes_max);
+    if let (View::Viewers { delay_ms }, Span::Before(before)) = (view, span)
+        && limit <= WINDOW_MESSAGES
+    {
+        let window = uplink.history.window(&room, delay_ms).await?;
+        if tunnel_bytes_max.is_none()
+            && let Some(ready) = window.ready(before, limit)
+        {
+            return Ok(whole(ready, headers));
+        }
+        let reserved = reserve(memory, tunnel_bytes_max).await?;
+        let bytes_max = tunnel_bytes_max.unwrap_or(memory.answer_bytes_max());
+        if let Some(page) = window.cut(before, limit, bytes_max) {
+            return Ok(answer_with(page, reserved));
+        }
     }
-    let reserved = memory.reserve().await?;
-    let history = read(uplink, &room, caller.as_ref(), span, limit).await?;
-    let page = page(&history, span, memory.answer_bytes_max());
+    let reserved = reserve(memory, tunnel_bytes_max).await?;
+    let history = uplink.history.read(&room, view, span, limit).await?;
+    let page = page(&history, span, tunnel_bytes_max.unwrap_or(memory.answer_bytes_max()));
     drop(history);
-    Ok((json, reserved.hold(page)).into_response())
+    Ok(answer_with(page, reserved))
 }
 
-/// Reads a part of the history, without what the caller does not see yet in a room with a delay.
-async fn read(
-    uplink: &Uplink,
-    room: &RoomId,
-    caller: Option<&Identity>,
-    span: Span,
-    limit: usize,
-) -> Result<History, ApiError> {
-    read_shown(&*uplink.store, room, span, limit, shown_to_ms(uplink, room, caller)).await
+/// Reserves memory for the largest answer; `None` in a tunnel, which has reserved it.
+async fn reserve(
+    memory: &AnswerMemory,
+    tunnel_bytes_max: Option<usize>,
+) -> Result<Option<Reserved>, ApiError> {
+    match tunnel_bytes_max {
+        Some(_) => Ok(None),
+        None => memory.reserve().await.map(Some),
+    }
+}
+
+fn answer_with(page: Vec<u8>, reserved: Option<Reserved>) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    match reserved {
+        Some(reserved) => (json, reserved.hold(page)).into_response(),
+        None => (json, page).into_response(),
+    }
+}
+
+/// Answers with a page that all readers share. A browser keeps it for its own next question: with the same
+/// tag the answer has no body. No other cache may keep it, because a recall must be in force within a second.
+fn whole(Ready { body, tag }: Ready, headers: &HeaderMap) -> Response {
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let is_known =
+        asked.is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    let cached =
+        [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")), (header::ETAG, tag)];
+    match is_known {
+        true => (StatusCode::NOT_MODIFIED, cached).into_response(),
+        false => (cached, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+    }
 }
 
 /// Reads the newest messages that the caller sees, oldest first.
@@ -170,123 +185,10 @@ pub(super) async fn newest(
     caller: Option<&Identity>,
     limit: usize,
 ) -> Result<History, ApiError> {
-    read(uplink, room, caller, Span::Before(None), limit).await
+    let view = view(uplink, room, caller);
+    Ok(uplink.history.read(room, view, Span::Before(None), limit).await?)
 }
 
-/// Reads a part of the history up to a time. A page that goes back is never empty because all of its messages
-/// are newer: they may be many, so that the search goes on behind them.
-async fn read_shown(
-    store: &dyn Store,
-    room: &RoomId,
-    span: Span,
-    limit: usize,
-    shown_to_ms: u64,
-) -> Result<History, ApiError> {
-    let (mut at, mut read_max) = (span, limit);
-    for _ in 0..READS_MAX {
-        let mut history = read_stored(store, room, at, read_max).await?;
-        let oldest = history.messages.first().map(|message| message.sequence);
-        show_to(&mut history, span, shown_to_ms);
-        match oldest {
-            Some(oldest)
-                if history.more && history.messages.is_empty() && matches!(span, Span::Before(_)) =>
-            {
-                (at, read_max) = (Span::Before(Some(oldest)), HISTORY_LIMIT_MAX);
-            }
-            _ => {
-                let over = history.messages.len().saturating_sub(limit);
-                history.messages.drain(..over);
-                history.more |= over > 0;
-                return Ok(history);
-            }
-        }
-    }
-    Ok(History { messages: Vec::new(), more: false })
+fn view(uplink: &Uplink, room: &RoomId, caller: Option<&Identity>) -> View {
+    View::of(&uplink.bus.settings().borrow(), room, caller)
 }
-
-/// Returns the time up to which the caller sees messages in a room with a delay; the end of time for
-/// moderators, and in other rooms.
-fn shown_to_ms(uplink: &Uplink, room: &RoomId, caller: Option<&Identity>) -> u64 {
-    let settings = uplink.bus.settings().borrow().clone();
-    let delay_ms = settings.rooms.get(room).map_or(0, |room| u64::from(room.moderation_delay_secs) * 1_000);
-    if delay_ms > 0 && caller.is_none_or(|by| by.role < Role::Moderator) {
-        return barrage_clock::unix_ms().saturating_sub(delay_ms + ARCHIVE_SLACK_MS);
-    }
-    u64::MAX
-}
-
-/// Removes the messages that were accepted after a time. They are the newest: no page follows behind them.
-fn show_to(history: &mut History, span: Span, shown_to_ms: u64) {
-    let count = history.messages.len();
-    history.messages.retain(|message| message.at_ms <= shown_to_ms);
-    let is_forward = !matches!(span, Span::Before(_));
-    if is_forward && history.messages.len() < count {
-        history.more = false;
-    }
-}
-
-async fn read_stored(
-    store: &dyn Store,
-    room: &RoomId,
-    span: Span,
-    limit: usize,
-) -> Result<History, ApiError> {
-    let read = match span {
-        Span::Offsets { from_ms, to_ms } => store.history_by_offset(room, from_ms, to_ms, limit).await,
-        Span::After(after) => store.history(room, HistoryRange::After(after), limit).await,
-        Span::Before(Some(before)) => store.history(room, HistoryRange::Before(before), limit).await,
-        Span::Before(None) => store.history(room, HistoryRange::Latest, limit).await,
-    };
-    read.map_err(|error| {
-        tracing::warn!(%error, "the history cannot be read");
-        ApiError::new(Code::Unavailable, "history cannot be read now").retry_after_ms(1_000)
-    })
-}
-
-/// Writes a page as JSON of at most `bytes_max` bytes, or with one message when that message alone
-/// is longer. Messages over the bound are cut at the end where the next page begins; `more` and
-/// `next` name that place.
-fn page(history: &History, span: Span, bytes_max: usize) -> Vec<u8> {
-    let messages_bytes_max = bytes_max.saturating_sub(FRAME_BYTES);
-    let encode = |message| serde_json::to_vec(message).expect("messages are plain data");
-    let is_backward = matches!(span, Span::Before(_));
-    let mut kept: Vec<Vec<u8>> = Vec::new();
-    let mut bytes = 0;
-    for at in 0..history.messages.len() {
-        let index = if is_backward { history.messages.len() - 1 - at } else { at };
-        let message = encode(&history.messages[index]);
-        if bytes + message.len() + 1 > messages_bytes_max && !kept.is_empty() {
-            break;
-        }
-        bytes += message.len() + 1;
-        kept.push(message);
-    }
-    let count = kept.len();
-    let more = history.more || count < history.messages.len();
-    if is_backward {
-        kept.reverse();
-    }
-    let mut out = Vec::with_capacity(bytes + FRAME_BYTES);
-    out.extend_from_slice(br#"{"messages":["#);
-    for (at, message) in kept.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(message);
-    }
-    out.extend_from_slice(format!(r#"],"more":{more}"#).as_bytes());
-    let (first, last) = (history.messages.len() - count, count.saturating_sub(1));
-    let next = match span {
-        Span::After(_) => history.messages.get(last).map(|message| ("after", message.sequence.0)),
-        Span::Before(_) => history.messages.get(first).map(|message| ("before", message.sequence.0)),
-        Span::Offsets { .. } => history.messages.get(last).map(|message| ("from_ms", message.offset_ms)),
-    };
-    if let Some((name, position)) = next.filter(|_| more) {
-        out.extend_from_slice(format!(r#","next":{{"{name}":{position}}}"#).as_bytes());
-    }
-    out.push(b'}');
-    out
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,6 @@
 //! HTTP on top of the uplink: the public routes and their handlers.
 
 mod actions;
-mod answer_memory;
 mod attributes;
 mod caller;
 mod dplayer;

@@ -288,6 +288,7 @@ fn public() -> Vec<Operation> {
             .by(Server::Uplink, Access::Viewer)
             .query::<history::HistoryQuery>()
             .answers::<HistoryPage>(200, "A page of messages, oldest first.")
+            .answer(304, "The client has this page, as its `If-None-Match` says.", Body::Empty)
             .answer(200, "With `format`: a file with the room's stream.", Body::Media("application/xml"))
             .answer(200, "With `format`: a file with the room's stream.", Body::Media("text/x-ssa"))
             .answer(200, "With `format`: a file with the room's stream.", Body::Media(JSON_LINES))

@@ -8,7 +8,6 @@ use barrage_http::AdminRoutes;
 use http::{HeaderName, StatusCode, header};
 
 use super::actions;
-use super::answer_memory::AnswerMemory;
 use super::attributes;
 use super::dplayer;
 use super::emotes;
@@ -21,6 +20,7 @@ use super::reviews;
 use super::tunnel::{self, Tunnel};
 use super::words;
 use crate::admin;
+use crate::answer_memory::AnswerMemory;
 use crate::uplink::Uplink;
 
 /// Returns the public routes: messages, packages, actions, roles, polls, emotes, attributes, history, DPlayer's,

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower_service::Service;
 
-use super::answer_memory::AnswerMemory;
 use super::history::TunnelMemory;
+use crate::answer_memory::AnswerMemory;
 use crate::config::UplinkConfig;
 
 /// Maximum requests in one body; a body with more is refused whole.
@@ -159,9 +159,8 @@ async fn call(
     if !inner.path.starts_with("/v1/rooms/") {
         return Err(bad(&"its path must begin with /v1/rooms/"));
     }
-    let is_history = inner.path.split('?').next().is_some_and(|path| path.ends_with("/history"));
-    if let Some(limits) = limits.filter(|_| is_history) {
-        limits.take_history()?;
+    if let Some(limits) = limits {
+        limits.take_inner(inner.path.split('?').next().unwrap_or_default())?;
     }
     let method: Method = inner.method.parse().map_err(|error| bad(&error))?;
     let mut request = Request::builder().method(method).uri(&inner.path).extension(client);

@@ -14,6 +14,7 @@ use barrage_store::Store;
 use barrage_token::Identity;
 
 use super::access::parse_room_id;
+use super::hidings::Hidings;
 use super::message::{self, Found};
 use super::role::remembered;
 use super::signal::{Signal, signal_draft};
@@ -27,6 +28,8 @@ pub(crate) struct RoomControl {
     signal_id: Option<SignalId>,
     /// Signals of this process that the settings have not noted.
     signalled: Arc<Signalled>,
+    /// Rooms in which this process hid messages lately.
+    hidings: Arc<Hidings>,
 }
 
 /// Id of the signal of an action. Under the same id the bus publishes one signal within its dedup
@@ -41,7 +44,7 @@ pub(crate) struct SignalId {
 
 impl RoomControl {
     pub(crate) fn new(bus: Arc<dyn Bus>, store: Arc<dyn Store>) -> Self {
-        RoomControl { bus, store, signal_id: None, signalled: Arc::default() }
+        RoomControl { bus, store, signal_id: None, signalled: Arc::default(), hidings: Arc::default() }
     }
 
     pub(super) fn bus(&self) -> &dyn Bus {
@@ -50,6 +53,11 @@ impl RoomControl {
 
     pub(super) fn signalled(&self) -> &Signalled {
         &self.signalled
+    }
+
+    /// Returns the rooms in which this process hid messages lately, for pages that were read before.
+    pub(crate) fn hidings(&self) -> &Arc<Hidings> {
+        &self.hidings
     }
 
     /// Returns a control whose signals have no id.
@@ -275,7 +283,7 @@ impl RoomControl {
     ) -> Result<Sequence, Refusal> {
         let settings = self.settings();
         let found = settings.rooms.get(room);
-        match found.and_then(|found| found.pinned.as_ref()) {
+        let signalled = match found.and_then(|found| found.pinned.as_ref()) {
             Some(pinned) if is_hidden(pinned) => {
                 let changed = self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
                 self.signal_change(room, signal, &pinned_part(&changed.room()), &changed).await
@@ -283,7 +291,10 @@ impl RoomControl {
             Some(_) => self.signal_with(room, signal, &RoomState::default()).await,
             // An interrupted action may have removed it without a signal.
             None => self.signal_with(room, signal, &found.map(pinned_part).unwrap_or_default()).await,
-        }
+        };
+        // Without an answer the signal may be on the bus.
+        self.hidings.note(room, barrage_clock::now());
+        signalled
     }
 
     /// Announces a text to the viewers of one room.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, RangeLimits, RoomPatch, Topic};
-use barrage_counters::LocalQuotaMetrics;
-use barrage_counters::{LocalQuota, LocalQuotaConfig, Quota};
+use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics, Pages, Quota};
 use barrage_guarded::BreakerMetrics;
 use barrage_http::{AdminGate, AuditSink, Front, HttpConfig, HttpMetrics};
 use barrage_ledger::Ledger;
 use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::{Message, RoomId, Sequence};
-use barrage_store::{SqliteConfig, SqliteStore, Store};
+use barrage_store::{MeasuredStore, SqliteConfig, SqliteStore, Store, StoreMetrics};
 use barrage_token::{Claims, Keyring, Revocations, Role, Rooms, TokenConfig};
 use barrage_trace::Tracer;
 use barrage_uplink::{
@@ -64,15 +63,24 @@ impl Site {
         let ensure = RoomPatch::Ensure { title: "Demo".into() };
         bus.change(Change::Patch(room(), ensure)).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
-        let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        Self::serve(bus, store, Arc::new(folder), registry, config, (moderation, accounts))
+        let metrics = StoreMetrics::new(&registry).unwrap();
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(Arc::new(store.unwrap()), metrics));
+        Self::serve(bus, store, Arc::new(folder), registry, config, (moderation, accounts), None)
     }
 
     /// Starts another uplink on the same bus and store.
     pub(crate) fn start_beside(&self, config: UplinkConfig) -> Self {
         let (bus, store, folder) =
             (Arc::clone(&self.bus), Arc::clone(&self.store), Arc::clone(&self._folder));
-        Self::serve(bus, store, folder, Registry::new(), config, Default::default())
+        Self::serve(bus, store, folder, Registry::new(), config, Default::default(), None)
+    }
+
+    /// Starts another uplink on the same bus and store, which shares pages of histories.
+    pub(crate) fn start_sharing(&self, pages: Arc<dyn Pages>) -> Self {
+        let (bus, store, folder) =
+            (Arc::clone(&self.bus), Arc::clone(&self.store), Arc::clone(&self._folder));
+        let config = UplinkConfig::default();
+        Self::serve(bus, store, folder, Registry::new(), config, Default::default(), Some(pages))
     }
 
     fn serve(
@@ -82,6 +90,7 @@ impl Site {
         registry: Registry,
         config: UplinkConfig,
         (moderation, accounts): (ModerationConfig, AccountsConfig),
+        pages: Option<Arc<dyn Pages>>,
     ) -> Self {
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
         let metrics = LocalQuotaMetrics::new(&registry).unwrap();
@@ -107,6 +116,7 @@ impl Site {
             ledger: Ledger::new(&registry).unwrap(),
             anonymous: false,
             tracer: Tracer::default(),
+            pages,
         };
         let guests = guest_router(Arc::clone(&keyring), &config, true);
         let uplink = Uplink::new(parts, config, metrics).unwrap();
@@ -219,6 +229,28 @@ impl Site {
     pub(crate) async fn messages(&self) -> Vec<Arc<Message>> {
         let topic = Topic::Room(room());
         self.bus.range(&topic, Sequence::ZERO, None, RangeLimits::default()).await.unwrap().messages
+    }
+
+    /// Returns the number of queries for the history of a room, since the first uplink's start.
+    pub(crate) fn history_queries(&self) -> u64 {
+        let families = self.registry.gather();
+        let calls =
+            families.iter().find(|family| family.name() == "barrage_store_call_duration_seconds").unwrap();
+        let is_history = |metric: &&prometheus::proto::Metric| {
+            metric.get_label().iter().any(|pair| pair.value() == "history")
+        };
+        calls.get_metric().iter().filter(is_history).map(|it| it.get_histogram().get_sample_count()).sum()
+    }
+
+    /// Sends a GET request with a token and one more header.
+    pub(crate) async fn get_with(
+        &self,
+        token: &str,
+        path: &str,
+        name: &str,
+        value: &str,
+    ) -> reqwest::Response {
+        self.http.get(self.url(path)).bearer_auth(token).header(name, value).send().await.unwrap()
     }
 
     /// Returns the value of a counter with a label of this value.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr};
+use barrage_protocol::code::Refusal;
 use barrage_protocol::post::History;
 use barrage_protocol::{Code, RoomId, Sequence};
-use barrage_store::{HistoryRange, StoreError};
+use barrage_store::StoreError;
 use barrage_token::Identity;
 use bytes::Bytes;
 use futures_util::stream;
@@ -18,6 +19,7 @@ use http::header;
 use super::file::{ExportFile, is_behind, is_of_stream};
 use super::{ExportFormat, Part};
 use crate::export_slots::ExportSlot;
+use crate::history::{Span, View};
 use crate::http::history_access::may_read;
 use crate::uplink::Uplink;
 
@@ -93,7 +95,7 @@ pub(in crate::http) async fn answer(
     let (uplink, room, began) = (Arc::clone(uplink), room.clone(), barrage_clock::now());
     let name = format!("attachment; filename=\"{room}.{}\"", format.extension());
     let mut export = Export { uplink, reader, room, started_ms, part, after, file, began, _slot: slot };
-    export.page(&mut text).await.map_err(|error| unavailable(&error))?;
+    export.page(&mut text).await?;
     let pages = stream::try_unfold((export, text), |(mut export, mut text)| async move {
         while text.is_empty() {
             if export.file.is_none() {
@@ -142,14 +144,15 @@ impl Export {
         self.reader
             .check(&self.uplink, &self.room)
             .map_err(|error| io::Error::other(error.0.code.label()))?;
-        self.page(out).await.map_err(io::Error::other)
+        self.page(out).await.map_err(|refusal| io::Error::other(refusal.message))
     }
 
     /// Reads the next page and appends its text, and the file's end behind the last page.
-    async fn page(&mut self, out: &mut String) -> Result<(), StoreError> {
+    async fn page(&mut self, out: &mut String) -> Result<(), Refusal> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let range = HistoryRange::After(self.after);
-        let History { messages, more } = self.uplink.store.history(&self.room, range, PAGE).await?;
+        // What viewers do not see yet is not of the part.
+        let read = self.uplink.history.read(&self.room, View::Staff, Span::After(self.after), PAGE);
+        let History { messages, more } = read.await?;
         for message in &messages {
             if is_of_stream(message, self.started_ms, self.part) {
                 file.write(message, out);

@@ -36,52 +36,6 @@ fn long_page_is_cut_and_names_the_next_page() {
 }
 
 #[test]
-fn a_page_ends_before_what_viewers_get_later() {
-    let shown = |span, to_ms| {
-        let mut history = history(4, 10, true);
-        show_to(&mut history, span, to_ms);
-        (history.messages.iter().map(|message| message.sequence.0).collect::<Vec<_>>(), history.more)
-    };
-    assert_eq!(shown(Span::After(Sequence(0)), 2), (vec![1, 2], false));
-    assert_eq!(shown(Span::After(Sequence(0)), 4), (vec![1, 2, 3, 4], true));
-    assert_eq!(shown(Span::Before(None), 3), (vec![1, 2, 3], true));
-}
-
-#[tokio::test]
-async fn the_newest_page_of_viewers_is_behind_all_that_they_get_later() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.sqlite");
-    let store =
-        barrage_store::SqliteStore::open(&path, &barrage_store::SqliteConfig::default()).await.unwrap();
-    let room: RoomId = "r".parse().unwrap();
-    let entry = |n: u64| barrage_store::ArchiveEntry {
-        message: Arc::new(barrage_protocol::Message {
-            room: room.clone(),
-            sequence: Sequence(n),
-            previous: Sequence(n - 1),
-            class: Class::Chat,
-            sender: None,
-            id: None,
-            to: None,
-            at_ms: n,
-            trace: None,
-            body: "{}".into(),
-        }),
-        effect: barrage_store::Effect::None,
-    };
-    store.append(0, &(1..=3_000).map(entry).collect::<Vec<_>>()).await.unwrap();
-    let read = async |span, limit, shown_to_ms| {
-        let history = read_shown(&store, &room, span, limit, shown_to_ms).await.unwrap();
-        (history.messages.iter().map(|message| message.sequence.0).collect::<Vec<_>>(), history.more)
-    };
-    assert_eq!(read(Span::Before(None), 3, 400).await, (vec![398, 399, 400], true));
-    assert_eq!(read(Span::Before(None), 3, 2).await, (vec![1, 2], false));
-    assert_eq!(read(Span::Before(None), 3, 0).await, (vec![], false));
-    assert_eq!(read(Span::Before(None), 3, 2_999).await, (vec![2_998, 2_999], true));
-    assert_eq!(read(Span::After(Sequence(2)), 3, 2).await, (vec![], false));
-}
-
-#[test]
 fn every_page_has_a_message_and_the_last_page_has_no_next() {
     let (kept, page) = read_page(&history(2, 1_000, false), Span::After(Sequence(0)), 10);
     assert_eq!((kept, &page["next"]["after"]), (vec![1], &1.into()));

@@ -18,14 +18,14 @@ const UNIT_BYTES: usize = 1_024;
 
 /// A pool of bytes that large answers reserve before they are built.
 #[derive(Debug)]
-pub(super) struct AnswerMemory {
+pub(crate) struct AnswerMemory {
     units: Arc<Semaphore>,
     answer_bytes_max: usize,
 }
 
 /// Memory reserved for one answer; dropping it gives the memory back.
 #[derive(Debug)]
-pub(super) struct Reserved(OwnedSemaphorePermit);
+pub(crate) struct Reserved(OwnedSemaphorePermit);
 
 /// An answer that holds its memory until its last byte was written or dropped.
 struct Held {
@@ -41,12 +41,12 @@ impl AsRef<[u8]> for Held {
 
 impl AnswerMemory {
     /// Makes a pool of `total_bytes` for answers of at most `answer_bytes_max` each.
-    pub(super) fn new(total_bytes: usize, answer_bytes_max: usize) -> Self {
+    pub(crate) fn new(total_bytes: usize, answer_bytes_max: usize) -> Self {
         let total = total_bytes.max(answer_bytes_max).div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         AnswerMemory { units: Arc::new(Semaphore::new(total)), answer_bytes_max }
     }
 
-    pub(super) fn answer_bytes_max(&self) -> usize {
+    pub(crate) fn answer_bytes_max(&self) -> usize {
         self.answer_bytes_max
     }
 
@@ -54,7 +54,7 @@ impl AnswerMemory {
     ///
     /// # Errors
     /// `overloaded`, when no memory becomes free for a second.
-    pub(super) async fn reserve(&self) -> Result<Reserved, ApiError> {
+    pub(crate) async fn reserve(&self) -> Result<Reserved, ApiError> {
         let units = u32::try_from(self.answer_bytes_max.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let waiting = Arc::clone(&self.units).acquire_many_owned(units);
         match tokio::time::timeout(WAIT_MAX, waiting).await {
@@ -68,10 +68,14 @@ impl AnswerMemory {
 }
 
 impl Reserved {
+    /// Gives back the memory beyond a number of bytes.
+    pub(crate) fn keep(&mut self, bytes: usize) {
+        drop(self.0.split(self.0.num_permits().saturating_sub(bytes.div_ceil(UNIT_BYTES))));
+    }
+
     /// Gives back the memory that the answer does not need, and ties the rest to its bytes.
-    pub(super) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
-        let needed = bytes.capacity().div_ceil(UNIT_BYTES);
-        drop(self.0.split(self.0.num_permits().saturating_sub(needed)));
+    pub(crate) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
+        self.keep(bytes.capacity());
         Bytes::from_owner(Held { bytes, _units: self })
     }
 }
