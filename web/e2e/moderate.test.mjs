@@ -263,6 +263,44 @@ test('a poll is opened, counted, closed, and its result stays', async () => {
   assert.ok(await moderator.isVisible('#poll-form'));
 });
 
+test('a dock link opens this room alone, ends by itself, and shows no token on a shared screen', async () => {
+  await moderator.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await moderator.selectOption('#dock-secs', '3600');
+  await moderator.click('#dock-form button');
+  await moderator.waitForSelector('#dock-made:not([hidden])');
+  assert.equal(await moderator.getAttribute('#dock-link', 'type'), 'password');
+  await moderator.click('#dock-copy');
+  await until('it says so', async () => (await moderator.textContent('#dock-copied')) === 'Copied');
+  const link = new URL(await moderator.evaluate(() => navigator.clipboard.readText()));
+  assert.deepEqual([link.pathname, link.search], ['/moderate/', '?room=demo'], 'no token where servers log it');
+  const token = new URLSearchParams(link.hash.slice(1)).get('token');
+  const claims = (of) => JSON.parse(Buffer.from(of.split('.')[1], 'base64url').toString());
+  const { sub, rooms, role, exp } = claims(token);
+  assert.deepEqual({ sub, rooms, role }, { sub: 'mia', rooms: ['demo'], role: 'moderator' });
+  assert.equal(exp, claims(tokens.mia).exp, 'an hour is longer than the own token');
+  assert.match(await moderator.textContent('#dock-end'), /^Ends at /);
+  await moderator.click('#dock-show');
+  assert.equal(await moderator.getAttribute('#dock-link', 'type'), 'text');
+  await moderator.click('#dock-show');
+  const dock = await visit({ viewport: { width: 380, height: 700 } });
+  await dock.goto('about:blank');
+  await dock.goto(link.href);
+  await dock.waitForSelector('#app:not([hidden])');
+  assert.equal(new URL(dock.url()).hash, '', 'the address bar forgets the token');
+  await dock.context().close();
+  const { status, error } = await call('ann', 'POST', 'tokens', {});
+  assert.deepEqual([status, error.code], [403, 'forbidden']);
+});
+
+test('placed danmaku are for moderators until the room opens them', async () => {
+  const style = { mode: 'placed', place: { x: 1_000, y: 1_000, duration_ms: 4_500 } };
+  assert.equal((await say('ann', 'in the way', { style })).error?.code, 'forbidden');
+  await moderator.selectOption('#placed', { label: 'everybody' });
+  await until('it is in force', async () => (await say('ann', `placed ${posts}`, { style })).outcome === 'broadcast');
+  await moderator.selectOption('#placed', { label: 'moderator' });
+  await until('it is taken back', async () => (await say('ann', `placed ${posts}`, { style })).error?.code === 'forbidden');
+});
+
 test('dark and light are chosen by hand, and each page remembers', async () => {
   const context = await newContext(browser, { locale: 'en-US', colorScheme: 'light' });
   const page = await context.newPage();

@@ -34,4 +34,4 @@ pub use http::HttpPool;
 pub use ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent, LadderLimits};
 pub use sender::{Accounts, Sender, UplinkTransport};
 pub use source::SourceConfig;
-pub use viewer::{Activity, Viewer};
+pub use viewer::{Activity, Viewer, Visibility};

@@ -24,12 +24,13 @@ const TOP_RANKS: usize = 20;
 /// Name of the histogram of push times.
 const PUSH_SECONDS: &str = "barrage_gateway_push_seconds";
 /// Class, stage and reason of dropped messages: all arguments of [`GatewayMetrics::dropped`].
-const DROPPED: [(Class, &str, &str); 11] = [
+const DROPPED: [(Class, &str, &str); 12] = [
     (Class::Chat, "hub", "overload"),
     (Class::Chat, "hub", "backlog"),
     (Class::Chat, "hub", "lagged"),
     (Class::Pulse, "hub", "overload"),
     (Class::Chat, "viewer", "slow"),
+    (Class::Chat, "viewer", "hidden"),
     (Class::Gift, "viewer", "slow"),
     (Class::Signal, "viewer", "slow"),
     (Class::Chat, "viewer", "gone"),

@@ -165,6 +165,30 @@ async fn joins_that_wait_for_their_slots_have_no_tasks() {
     server.running.await.unwrap().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hidden_viewer_gets_the_number_of_the_chat_until_it_is_shown_again() {
+    let server = Server::start(GatewayConfig::default()).await;
+    let mut viewer = RawSocket::joined(server.address, "demo").await;
+    for (round, hidden) in [true, false].into_iter().enumerate() {
+        viewer.send_text(&format!(r#"{{"type":"visibility","hidden":{hidden}}}"#)).await;
+        // The frames of a client are answered in order.
+        viewer.send_text(r#"{"type":"ping"}"#).await;
+        while !matches!(viewer.next().await, Frame::Protocol(ServerFrame::Pong(_), _)) {}
+        let chat = Draft { class: Class::Chat, ..draft(&room(), &format!("c{round}")) };
+        server.bus.publish(vec![chat, draft(&room(), &format!("g{round}"))]).await.unwrap();
+        let (mut classes, mut left_out) = (Vec::new(), 0);
+        while !classes.contains(&Class::Gift) {
+            let batch = viewer.next_batch().await;
+            classes.extend(batch.messages.iter().map(|message| message.class));
+            left_out += batch.left_out.chat;
+        }
+        let expected = if hidden { (vec![Class::Gift], 1) } else { (vec![Class::Chat, Class::Gift], 0) };
+        assert_eq!((classes, left_out), expected);
+    }
+    assert_eq!(server.error_after(4).await, 0, "what is not sent is counted");
+    server.shutdown.cancel();
+}
+
 /// The shard stands still for longer than a viewer may be silent, while the viewer's pings arrive in
 /// its socket, as in a process that was stopped and continues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

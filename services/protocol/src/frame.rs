@@ -100,6 +100,9 @@ pub struct Hello {
     pub resume: bool,
     /// Viewers of the room on this gateway.
     pub online: u64,
+    /// The server takes [`ClientFrame::Visibility`]; absent when false. Servers of earlier releases do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub visibility: bool,
     /// State of the room, at `sequence` or newer. Servers of earlier releases send none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Box<RoomState>>,
@@ -276,6 +279,12 @@ pub enum ClientFrame {
         after: Sequence,
         /// First position after the gap, itself not requested.
         before: Sequence,
+    },
+    /// Whether the user sees what arrives. While hidden, batches count chat instead of carrying it. Sent only to
+    /// a server whose hello has [`Hello::visibility`].
+    Visibility {
+        /// Chat is counted from now on; false asks for chat again.
+        hidden: bool,
     },
     /// Asks for `traced` frames behind batches with sampled messages.
     Traces {},

@@ -12,6 +12,7 @@ pub mod batch;
 pub mod class;
 pub mod code;
 pub mod deflate;
+pub mod dock;
 pub mod emote;
 pub mod entry;
 pub mod event;

@@ -144,8 +144,8 @@ impl Style {
         match (self.mode, &self.place) {
             (Mode::Placed, Some(place)) => place.check(),
             (Mode::Placed, None) => Err(PlacementError::Missing),
-            (Mode::Scroll | Mode::Top | Mode::Bottom, Some(_)) => Err(PlacementError::Unused),
-            (Mode::Scroll | Mode::Top | Mode::Bottom, None) => Ok(()),
+            (Mode::Scroll | Mode::Reverse | Mode::Top | Mode::Bottom, Some(_)) => Err(PlacementError::Unused),
+            (Mode::Scroll | Mode::Reverse | Mode::Top | Mode::Bottom, None) => Ok(()),
         }
     }
 }

@@ -99,6 +99,14 @@ impl Post {
     }
 }
 
+/// Answer to `GET /v1/reactions`: the reactions that viewers may post beside the like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReactionsAnswer {
+    /// Names in the order of the configuration, at most 32.
+    #[schemars(length(max = 32))]
+    pub reactions: Vec<String>,
+}
+
 /// Appearance of a danmaku; a field that is absent has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -127,6 +135,8 @@ pub enum Mode {
     /// The default: moves from right to left over the video.
     #[default]
     Scroll,
+    /// Moves from left to right over the video.
+    Reverse,
     /// Fixed at the top of the video until its time ends.
     Top,
     /// Fixed at the bottom of the video until its time ends.

@@ -13,9 +13,9 @@ const LEVEL_MAX: u32 = 1_000_000;
 /// Maximum of [`SpeakRules::unique_secs`] and of the shield's slow mode.
 const SECS_MAX: u32 = 3_600;
 
-/// Rules for chat and free gifts of a room. The default admits everything. All but `role_min` spare
-/// moderators and above.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Rules for chat and free gifts of a room. The default admits everything but placed danmaku of viewers. All but
+/// the least roles spare moderators and above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SpeakRules {
     /// Least role that may speak.
@@ -39,10 +39,31 @@ pub struct SpeakRules {
     /// Whether texts with a link are refused.
     #[serde(skip_serializing_if = "is_default")]
     pub links_off: bool,
+    /// Least role that may post danmaku of the mode `placed`; moderators by default.
+    #[serde(skip_serializing_if = "is_moderator")]
+    pub placed_role_min: RoomRole,
+}
+
+impl Default for SpeakRules {
+    fn default() -> Self {
+        SpeakRules {
+            role_min: RoomRole::Viewer,
+            level_min: 0,
+            member_days_min: 0,
+            emote_only: false,
+            unique_secs: 0,
+            links_off: false,
+            placed_role_min: RoomRole::Moderator,
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn is_moderator(role: &RoomRole) -> bool {
+    *role == RoomRole::Moderator
 }
 
 /// One rule with its new value: an object with one field.
@@ -61,6 +82,8 @@ pub enum SpeakRule {
     UniqueSecs(u32),
     /// Whether texts with a link are refused.
     LinksOff(bool),
+    /// Least role that may post danmaku of the mode `placed`.
+    PlacedRoleMin(RoomRole),
 }
 
 impl SpeakRule {
@@ -74,6 +97,7 @@ impl SpeakRule {
             SpeakRule::EmoteOnly(_) => "emote_only",
             SpeakRule::UniqueSecs(_) => "unique_secs",
             SpeakRule::LinksOff(_) => "links_off",
+            SpeakRule::PlacedRoleMin(_) => "placed_role_min",
         }
     }
 }
@@ -89,6 +113,7 @@ impl SpeakRules {
             SpeakRule::EmoteOnly(on) => self.emote_only = on,
             SpeakRule::UniqueSecs(secs) => self.unique_secs = secs,
             SpeakRule::LinksOff(on) => self.links_off = on,
+            SpeakRule::PlacedRoleMin(role) => self.placed_role_min = role,
         }
         self
     }
@@ -103,10 +128,11 @@ impl SpeakRules {
             emote_only: self.emote_only || other.emote_only,
             unique_secs: self.unique_secs.max(other.unique_secs),
             links_off: self.links_off || other.links_off,
+            placed_role_min: self.placed_role_min.max(other.placed_role_min),
         }
     }
 
-    /// Whether no rule is on.
+    /// Whether every rule has its default.
     #[must_use]
     pub fn is_open(&self) -> bool {
         *self == SpeakRules::default()
@@ -173,6 +199,19 @@ mod tests {
             assert!(serde_json::from_str::<SpeakRule>(bad).is_err(), "{bad}");
         }
         assert_eq!(serde_json::to_string(&SpeakRules::default().with(rule)).unwrap(), r#"{"level_min":5}"#);
+    }
+
+    #[test]
+    fn placed_danmaku_are_for_moderators_unless_the_room_says_otherwise() {
+        let stored: SpeakRules = serde_json::from_str("{}").unwrap();
+        assert_eq!(stored.placed_role_min, RoomRole::Moderator, "rooms of earlier releases");
+        let open = stored.with(SpeakRule::PlacedRoleMin(RoomRole::Viewer));
+        let json = serde_json::to_string(&open).unwrap();
+        assert_eq!(json, r#"{"placed_role_min":"viewer"}"#);
+        assert_eq!(serde_json::from_str::<SpeakRules>(&json).unwrap(), open);
+        assert!(stored.is_open() && !open.is_open());
+        let shield = ShieldBundle::default().speak;
+        assert_eq!(open.stricter(shield).placed_role_min, RoomRole::Moderator, "the shield closes it");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use barrage_protocol::account::{
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributesAnswer};
 use barrage_protocol::code::ErrorBody;
+use barrage_protocol::dock::{DockTokenAnswer, DockTokenRequest};
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::entry::{EntryAnswer, RaceReport};
 use barrage_protocol::event::{CustomEvent, EventAnswer, EventClass, EventRequest};
@@ -152,11 +153,12 @@ fn every_client_frame_has_an_example() {
         ClientFrame::Ack { .. } => "ack",
         ClientFrame::Switch { .. } => "switch",
         ClientFrame::Repair { .. } => "repair",
+        ClientFrame::Visibility { .. } => "visibility",
         ClientFrame::Traces {} => "traces",
         ClientFrame::Traced { .. } => "traced",
     };
     let shown = read::<ClientFrame>("client-frame");
-    let all = ["join", "ping", "ack", "switch", "repair", "traces", "traced"];
+    let all = ["join", "ping", "ack", "switch", "repair", "visibility", "traces", "traced"];
     all_shown("client frames", shown.iter().map(name), &all);
 }
 
@@ -250,6 +252,8 @@ fn requests_and_answers_of_accounts_have_examples() {
     read::<SessionsAnswer>("account-sessions-answer");
     read::<LogoutRequest>("account-logout");
     read::<LogoutAnswer>("account-logout-answer");
+    read::<DockTokenRequest>("dock-token-request");
+    read::<DockTokenAnswer>("dock-token-answer");
 }
 
 #[test]
@@ -325,6 +329,8 @@ fn every_tag_is_known() {
         "account-sessions-answer",
         "account-logout",
         "account-logout-answer",
+        "dock-token-request",
+        "dock-token-answer",
         "event",
         "event-answer",
         "emotes",

@@ -20,6 +20,7 @@ pub fn post(kind: &ItemKind, id: MessageId) -> Post {
         ItemKind::Chat { text, mode, color, size_px } => {
             let (mode, place) = match mode {
                 Mode::Scroll => (PostMode::Scroll, None),
+                Mode::Reverse => (PostMode::Reverse, None),
                 Mode::Top => (PostMode::Top, None),
                 Mode::Bottom => (PostMode::Bottom, None),
                 Mode::Placed(place) => (
@@ -106,6 +107,7 @@ pub fn item(body: &str, offset_ms: u64) -> Option<(Item, String)> {
 
 fn mode(style: &Style) -> Mode {
     match (style.mode, style.place) {
+        (PostMode::Reverse, _) => Mode::Reverse,
         (PostMode::Top, _) => Mode::Top,
         (PostMode::Bottom, _) => Mode::Bottom,
         (PostMode::Placed, Some(place)) => {

@@ -190,7 +190,8 @@ fn danmaku(fields: &Fields, limits: &Limits) -> Result<Item, Skip> {
     let (time, mode, size, color) = (next()?, next()?, next()?, next()?);
     let (_posted_at, _pool, hash) = (next()?, next()?, next()?);
     let mode = match whole(mode, 0, 255).ok_or(Skip::BadField)? {
-        1 | 2 | 3 | 6 => Mode::Scroll,
+        1..=3 => Mode::Scroll,
+        6 => Mode::Reverse,
         4 => Mode::Bottom,
         5 => Mode::Top,
         // The text has the place.

@@ -51,8 +51,10 @@ pub enum ItemKind {
 /// Position of a danmaku on the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Scrolls across the picture; the rare reverse direction is included.
+    /// Scrolls across the picture from right to left.
     Scroll,
+    /// Scrolls from left to right, which is rare: mode 6 of the site.
+    Reverse,
     /// Fixed at the top of the picture: mode 5 of the site.
     Top,
     /// Fixed at the bottom of the picture: mode 4 of the site.

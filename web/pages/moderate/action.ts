@@ -99,5 +99,6 @@ function ruleBefore(rule: SpeakRule, speak: SpeakRules): SpeakRule {
   if ('member_days_min' in rule) return { member_days_min: speak.member_days_min ?? 0 };
   if ('emote_only' in rule) return { emote_only: speak.emote_only ?? false };
   if ('unique_secs' in rule) return { unique_secs: speak.unique_secs ?? 0 };
+  if ('placed_role_min' in rule) return { placed_role_min: speak.placed_role_min ?? 'moderator' };
   return { links_off: speak.links_off ?? false };
 }

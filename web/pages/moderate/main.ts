@@ -14,6 +14,7 @@ import { confirmed } from './confirm.ts';
 import { Desk } from './desk.ts';
 import { follow } from './feed.ts';
 import { Card } from './panels/card.ts';
+import { DockPanel } from './panels/dock.ts';
 import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
 import { Reviews } from './panels/reviews.ts';
@@ -40,6 +41,7 @@ class Console {
   readonly #polls: Polls;
   readonly #words: Words;
   readonly #superChats: SuperChats;
+  readonly #dock: DockPanel;
   #facts: RoomFacts = NO_FACTS;
   /** Messages of the stream that arrive before the history is shown; null afterwards. */
   #early: [Body, number][] | null = [];
@@ -54,6 +56,7 @@ class Console {
     this.#chat = new Chat((action, picked) => void this.#onLine(action, picked));
     this.#room = new RoomPanel(this.#desk);
     this.#superChats = new SuperChats(this.#desk);
+    this.#dock = new DockPanel(api, this.#desk);
     this.#polls = new Polls(api, this.#desk);
     this.#words = new Words(api, this.#desk, (words) => this.#meters.words(words));
     this.#reviews = new Reviews(api, this.#desk, {
@@ -80,7 +83,7 @@ class Console {
 
   stop(): void {
     this.room.close();
-    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters, this.#superChats]) part.stop();
+    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters, this.#superChats, this.#dock]) part.stop();
   }
 
   /** Shows the history, then what arrived meanwhile and is not in it. */

@@ -86,6 +86,14 @@ export interface HistoryPage {
   next?: { before?: number };
 }
 
+/** Token for a dock: of this room alone, with its end. */
+export interface DockToken {
+  token: string;
+  room: string;
+  role: string;
+  expires_at_ms: number;
+}
+
 export class RoomApi {
   constructor(private readonly room: Room) {}
 
@@ -127,6 +135,11 @@ export class RoomApi {
 
   closePoll(id: string): Promise<PollInfo> {
     return this.#surely('POST', `polls/${encodeURIComponent(id)}/close`, undefined);
+  }
+
+  /** Asks for a token of this room that lasts so many seconds, or until the own token ends. */
+  dockToken(secs: number): Promise<DockToken> {
+    return this.#call({ method: 'POST', resource: 'tokens', body: { ttl_secs: secs } });
   }
 
   /** Reads the messages before a position; the newest ones without it. */

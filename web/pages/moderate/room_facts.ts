@@ -10,6 +10,8 @@ export interface SpeakRules {
   emote_only?: boolean;
   unique_secs?: number;
   links_off?: boolean;
+  /** Least role for danmaku of the mode `placed`; moderators where it is absent. */
+  placed_role_min?: 'viewer' | 'moderator' | 'host';
 }
 
 /** A super chat that pages show on top. */

@@ -34,7 +34,7 @@ import { openMessageMenu } from './moderate/message_menu.ts';
 import { KnownRole } from './moderate/known_role.ts';
 import { Runner } from './moderate/runner.ts';
 import { GiftPanel } from './money/gift_panel.ts';
-import { Reactions } from './money/reactions.ts';
+import { loadReactions, Reactions } from './money/reactions.ts';
 import { SuperPanel } from './money/super_panel.ts';
 import { Ticker } from './money/ticker.ts';
 import { Announcement } from './page/announcement.ts';
@@ -167,6 +167,7 @@ room.on('hello', (hello) => {
   composer.show(room.canSend);
   poll.enable(room.canSend);
   emotesLoaded ??= loadEmotes(room);
+  if (!pastShown) void loadReactions(room).then((names) => names && reactions.offer(names));
   if (!pastShown) void emotesLoaded.then(() => list.past(hello.sequence));
   pastShown = true;
 });

@@ -41,6 +41,7 @@ pub(crate) async fn connect(
         connection: "poll".into(),
         ping_interval_ms: NO_PING_MS,
         ping_interval_ms_max: None,
+        visibility: false,
         sequence: position,
         resume: after.is_some(),
         online: 0,
@@ -155,6 +156,7 @@ pub(crate) async fn answer_repairs(
             ClientFrame::Join { .. }
             | ClientFrame::Ping { .. }
             | ClientFrame::Switch { .. }
+            | ClientFrame::Visibility { .. }
             | ClientFrame::Traces {}
             | ClientFrame::Traced { .. } => continue,
         };

@@ -127,6 +127,10 @@ impl Session {
                     let action = self.change_network();
                     following.act(action)
                 }
+                Ok(()) = self.signals.visibility.changed() => {
+                    self.send_visibility(&following.link);
+                    Turn::Stay
+                }
                 () = self.signals.posted.notified() => following.act(self.keeper.check()),
                 () = self.events.closed() => return Err(Gone),
             };

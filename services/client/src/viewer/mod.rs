@@ -21,6 +21,7 @@ use crate::link::Tasks;
 pub struct Viewer {
     events: mpsc::Receiver<Event>,
     network: watch::Sender<Network>,
+    visibility: watch::Sender<Visibility>,
     activity: Activity,
     state: watch::Receiver<Arc<RoomState>>,
     _tasks: Tasks,
@@ -39,6 +40,16 @@ impl Activity {
     }
 }
 
+/// Whether the user sees what arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Every message is wanted; the start.
+    #[default]
+    Shown,
+    /// The server counts chat in `left_out` instead of sending it. Gifts, signals and counters still come.
+    Hidden,
+}
+
 impl Viewer {
     /// Starts to connect, and trusts the system's authorities. Results and failures arrive as events.
     #[must_use]
@@ -54,17 +65,24 @@ impl Viewer {
         let mut tasks = Tasks::default();
         let (network, changes) = watch::channel(config.heartbeat.network.clone());
         let activity = Activity::default();
-        let signals = Signals { network: changes, posted: Arc::clone(&activity.0) };
+        let (visibility, visible) = watch::channel(Visibility::default());
+        let signals = Signals { network: changes, posted: Arc::clone(&activity.0), visibility: visible };
         let (known, state) = watch::channel(Arc::default());
         let session = Session::new(config, pool.clone(), sender, signals, known);
         tasks.spawn(session.run_until_closed().in_current_span());
-        Viewer { events, network, activity, state, _tasks: tasks }
+        Viewer { events, network, visibility, activity, state, _tasks: tasks }
     }
 
     /// Reports that the machine is in another network, or that its network came back. The viewer examines its
     /// connection within 5 s, or reconnects at once if it was waiting to.
     pub fn network_changed(&self, network: Network) {
         self.network.send_replace(network);
+    }
+
+    /// Reports whether the user sees what arrives. It reaches servers that take it, over a WebSocket; over other
+    /// transports chat still comes. The chat between hidden and shown comes as a number alone.
+    pub fn set_visibility(&self, visibility: Visibility) {
+        self.visibility.send_replace(visibility);
     }
 
     /// Returns the way to report what the user does. A [`crate::Sender`] reports its posts by itself after

@@ -15,6 +15,7 @@ use barrage_protocol::{Class, Code, Sequence};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
+use super::Visibility;
 use crate::chain::{RoomChain, Step};
 use crate::config::ViewerConfig;
 use crate::connect::{self, Purpose, Round};
@@ -65,6 +66,7 @@ pub(super) struct Session {
 pub(super) struct Signals {
     pub(super) network: watch::Receiver<Network>,
     pub(super) posted: Arc<Notify>,
+    pub(super) visibility: watch::Receiver<Visibility>,
 }
 
 /// Error of a send to a caller that has dropped the viewer.
@@ -240,6 +242,14 @@ impl Session {
         }
     }
 
+    /// Sends whether the user sees what arrives, to a server that takes it.
+    pub(super) fn send_visibility(&mut self, link: &Link) {
+        let hidden = *self.signals.visibility.borrow_and_update() == Visibility::Hidden;
+        if link.hello.visibility && link.transport == Transport::Ws {
+            self.send(ClientFrame::Visibility { hidden }, link);
+        }
+    }
+
     async fn emit(&self, event: Event) -> Result<(), Gone> {
         self.events.send(event).await.map_err(|_| Gone)
     }
@@ -258,6 +268,10 @@ impl Session {
         }
         if self.config.traces && link.transport == Transport::Ws {
             self.send(ClientFrame::Traces {}, link);
+        }
+        // A connection begins as shown.
+        if *self.signals.visibility.borrow_and_update() == Visibility::Hidden {
+            self.send_visibility(link);
         }
         self.emit(Event::Hello(Box::new(link.hello.clone()), link.transport)).await
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fake::{Fake, Ws, batch, endpoint, hello, hello_of, next, repair, soon, until, written};
-use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
+use barrage_client::{Event, HttpPool, Viewer, ViewerConfig, Visibility};
 use barrage_protocol::batch::{LeftOut, Pulse};
 use barrage_protocol::code::{Advice, Refusal};
 use barrage_protocol::entry::Transport;
@@ -71,6 +71,36 @@ async fn gap_is_repaired_before_newer_messages_are_shown() {
     let repaired = next(&mut viewer).await;
     assert!(matches!(repaired, Event::Repaired { outcome: RepairOutcome::Complete, skipped: 0 }));
     assert_eq!(until(&mut viewer, 16).await, (11..=16).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn visibility_is_sent_to_servers_that_take_it_and_again_behind_each_hello() {
+    let mut fake = Fake::start(Ws::Taken).await;
+    let mut viewer = Viewer::start(fake.config());
+    let hidden = ClientFrame::Visibility { hidden: true };
+    let taking = hello(5, false, 60_000).replacen('{', r#"{"visibility":true,"#, 1);
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(&taking).await;
+    hello_of(&mut viewer).await;
+    viewer.set_visibility(Visibility::Hidden);
+    assert_eq!(socket.next().await, hidden);
+    viewer.set_visibility(Visibility::Shown);
+    assert_eq!(socket.next().await, ClientFrame::Visibility { hidden: false });
+    viewer.set_visibility(Visibility::Hidden);
+    assert_eq!(socket.next().await, hidden);
+    socket.close(4200, "move").await;
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(&taking).await;
+    assert_eq!(socket.next().await, hidden, "a connection begins as shown");
+    socket.close(4200, "move").await;
+    let mut socket = fake.socket().await;
+    assert!(matches!(socket.next().await, ClientFrame::Join { .. }));
+    socket.send(&hello(5, false, 60_000)).await;
+    socket.send(&batch(7, 8)).await;
+    let gap = ClientFrame::Repair { after: Sequence(5), before: Sequence(8) };
+    assert_eq!(socket.next().await, gap, "a server of an earlier release refuses the frame");
 }
 
 #[tokio::test]

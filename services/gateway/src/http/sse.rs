@@ -82,6 +82,7 @@ pub(super) async fn handle(
         connection,
         ping_interval_ms: context.config.ping_interval_ms,
         ping_interval_ms_max: None,
+        visibility: false,
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),

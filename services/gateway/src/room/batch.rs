@@ -44,6 +44,7 @@ pub(crate) struct SharedBatch {
     /// class without messages.
     pub(crate) waited_ms: ByClass<Option<u64>>,
     full: Encoded,
+    counted: Encoded,
     thin: Encoded,
 }
 
@@ -61,8 +62,17 @@ impl SharedBatch {
     pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = class_counts(&contents.messages);
         let waited_ms = waits(&contents.messages, now_ms);
-        let (full, thin) = (Encoded::default(), Encoded::default());
-        SharedBatch { contents, counts, made_at: barrage_clock::now(), due_at, waited_ms, full, thin }
+        let (full, counted, thin) = (Encoded::default(), Encoded::default(), Encoded::default());
+        SharedBatch {
+            contents,
+            counts,
+            made_at: barrage_clock::now(),
+            due_at,
+            waited_ms,
+            full,
+            counted,
+            thin,
+        }
     }
 
     /// Age of the oldest message at `made_at`; `None` without messages.
@@ -78,6 +88,11 @@ impl SharedBatch {
         of(&self.contents) == of(other)
             && newest(&self.contents) == newest(other)
             && self.contents.pulse == other.pulse
+    }
+
+    /// Whether the batch moves no position: sums, and signals ahead of their place in a room with a delay.
+    pub(crate) fn is_beside_the_chain(&self) -> bool {
+        if self.messages.is_empty() { !self.pulse.is_empty() } else { self.previous == self.sequence }
     }
 
     /// Chat messages that a slow viewer's queue may still drop.
@@ -98,6 +113,13 @@ impl SharedBatch {
     /// WebSocket frame of the whole batch, encoded once for all viewers of one encoding.
     pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
         self.encoded(&self.full, self.json(), encoding)
+    }
+
+    /// WebSocket frame for viewers that see nothing of it: without chat, which is counted as dropped. The pulse
+    /// stays, because a page in the background goes on counting.
+    pub(crate) fn counted_frame(&self, encoding: Encoding) -> &Bytes {
+        let json = self.counted.json.get_or_init(|| self.write(Detail::Counted));
+        self.encoded(&self.counted, json, encoding)
     }
 
     /// WebSocket frame without chat and pulse; the chat is counted as dropped.
@@ -122,6 +144,7 @@ impl SharedBatch {
     fn write(&self, detail: Detail) -> Bytes {
         let (dropped, pulse) = match detail {
             Detail::Full => (self.thinned, self.pulse.clone()),
+            Detail::Counted => (self.thinned + self.chat(), self.pulse.clone()),
             Detail::Thin => (self.thinned + self.chat(), Pulse::default()),
         };
         let left_out = LeftOut { chat: dropped };
@@ -137,6 +160,8 @@ impl SharedBatch {
 enum Detail {
     /// All messages of the batch, and its pulse.
     Full,
+    /// Signals, gifts and the pulse; chat is counted as dropped.
+    Counted,
     /// Signals and gifts; chat is counted as dropped.
     Thin,
 }
@@ -247,6 +272,25 @@ pub(crate) mod tests {
         assert_eq!((full.messages.len(), full.left_out.chat), (3, 0));
         assert_eq!((thin.messages.len(), thin.left_out.chat), (1, 2));
         assert_eq!((thin.previous, thin.sequence), (full.previous, full.sequence));
+    }
+
+    #[test]
+    fn a_counted_frame_keeps_the_pulse_and_counts_the_chat() {
+        let contents = Contents {
+            room: "demo".parse().unwrap(),
+            previous: Sequence(4),
+            sequence: Sequence(6),
+            messages: vec![message(5, Class::Chat), message(6, Class::Signal)],
+            thinned: 3,
+            pulse: Pulse { likes: 7, ..Pulse::default() },
+            effort: 3,
+        };
+        let batch = SharedBatch::new(contents, 0, barrage_clock::now());
+        let counted = read(batch.counted_frame(Encoding::Json));
+        let sequences: Vec<_> = counted.messages.iter().map(|message| message.sequence.0).collect();
+        assert_eq!((sequences, counted.left_out.chat), (vec![6], 4));
+        assert_eq!((counted.pulse.unwrap().likes, counted.sequence), (7, Sequence(6)));
+        assert_eq!(read(batch.thin_frame(Encoding::Json)).pulse, None);
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     /// Change of the bytes queued, for the gauge of all queues.
     pub(crate) queued_bytes: i64,
+    /// Viewers among the written and queued ones that see nothing and got no chat.
+    pub(crate) hidden: u64,
+    /// Viewers among the hidden ones whose sockets took the whole batch.
+    pub(crate) hidden_written: u64,
     /// Chat messages dropped from queues that exceeded the soft bound.
     pub(crate) dropped_chat: u64,
     /// Queued viewers whose queue had no room for the batch's gifts and signals.

@@ -25,7 +25,11 @@ impl Books {
         self.metrics.sent_bytes.inc_by(tally.bytes);
         self.metrics.backlog_bytes.add(tally.queued_bytes);
         self.viewers.took(&batch.counts, tally.viewers);
-        self.viewers.became(Fate::PassedOn, &batch.counts, tally.written);
+        self.viewers.became(Fate::PassedOn, &batch.counts, tally.written - tally.hidden_written);
+        if tally.hidden > 0 {
+            self.viewers.became(Fate::PassedOn, &batch.counts.without_chat(), tally.hidden_written);
+            self.dropped("hidden", &Counts::one(Class::Chat), batch.chat() * tally.hidden);
+        }
         if tally.gone > 0 {
             self.dropped("gone", &batch.counts, tally.gone);
         }
@@ -71,6 +75,26 @@ mod tests {
 
     use super::*;
     use crate::room::batch_of;
+
+    #[test]
+    fn chat_that_hidden_viewers_do_not_get_is_dropped_as_hidden() {
+        let registry = Registry::new();
+        let ledger = Ledger::new(&registry).unwrap();
+        let mut books = Books::new(&GatewayMetrics::new(&registry, ledger.clone()).unwrap());
+        let batch = batch_of(0, &[Class::Gift, Class::Chat, Class::Chat]);
+        // Three viewers see the batch, and two are hidden: one of them has the gift in its queue.
+        let tally =
+            Tally { viewers: 5, written: 4, queued: 1, hidden: 2, hidden_written: 1, ..Tally::default() };
+        books.count(&batch, &tally);
+        books.settle(&Counts::new(0, 1, 0));
+        assert_eq!(ledger.error(), 0);
+        let families = registry.gather();
+        let dropped = families.iter().find(|it| it.name() == "barrage_gateway_left_out_total").unwrap();
+        let is_hidden =
+            |it: &&prometheus::proto::Metric| it.get_label().iter().any(|it| it.value() == "hidden");
+        let hidden = dropped.get_metric().iter().find(is_hidden).unwrap();
+        assert!((hidden.get_counter().get_value() - 4.0).abs() < f64::EPSILON);
+    }
 
     #[test]
     fn each_message_is_written_queued_or_dropped() {

@@ -66,6 +66,7 @@ pub(super) fn join(frame: Parsed) -> Result<JoinFrame, Refusal> {
         ClientFrame::Ping { .. }
         | ClientFrame::Ack { .. }
         | ClientFrame::Repair { .. }
+        | ClientFrame::Visibility { .. }
         | ClientFrame::Traces {}
         | ClientFrame::Traced { .. }
         | ClientFrame::Switch { .. } => Err(Refusal::new(Code::BadFrame, "the first frame must be a `join`")),

@@ -68,6 +68,7 @@ pub(super) async fn enter(shard: &Shard, viewer: &Rc<Viewer>, join: Join<'_>) ->
         sequence: position,
         resume: after.is_some(),
         online: seat.room.online(),
+        visibility: viewer.version == FrameVersion::V1_1,
         state: None,
     };
     // Behind the position: the state must not be older.

@@ -289,6 +289,7 @@ impl Session {
                 }
             }
             ClientFrame::Repair { after, before } => self.repair(after, before).await,
+            ClientFrame::Visibility { hidden } => self.viewer.set_hidden(hidden),
             ClientFrame::Traces {} => self.shard.acknowledges_traces(&self.viewer),
             ClientFrame::Traced { sequence } => {
                 if let Some(joined) = &self.joined {

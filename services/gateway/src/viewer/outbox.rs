@@ -107,6 +107,15 @@ impl Outbox {
         Pushed { dropped_chat, is_overflow }
     }
 
+    /// Queues the frame of a batch without chat, from which nothing may be dropped.
+    pub(crate) fn push_counted(&mut self, frame: Bytes, messages: Counts, hard_bytes: usize) -> Pushed {
+        let is_overflow = self.bytes() + frame.len() > hard_bytes;
+        if !is_overflow {
+            self.push_frame(frame, messages);
+        }
+        Pushed { dropped_chat: 0, is_overflow }
+    }
+
     /// Removes the batch that was queued last.
     fn take_back(&mut self, encoding: Encoding) {
         let len = match self.items.back() {

@@ -48,6 +48,8 @@ pub(crate) struct Viewer {
     /// Whether nothing is queued and nothing held. A copy in this line of cache: the queue itself
     /// lies in another one.
     is_clear: Cell<bool>,
+    /// Whether the user sees nothing: chat is counted instead of sent.
+    is_hidden: Cell<bool>,
     outbox: RefCell<Outbox>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
@@ -98,6 +100,7 @@ impl Viewer {
             closing: Cell::default(),
             encoding,
             is_clear: Cell::new(true),
+            is_hidden: Cell::default(),
             outbox: RefCell::default(),
             held: RefCell::default(),
             deadlines: Deadlines::new(Instant::now()),
@@ -116,6 +119,11 @@ impl Viewer {
 
     pub(crate) fn is_of(&self, user: &UserId) -> bool {
         self.user.borrow().as_ref() == Some(user)
+    }
+
+    /// Notes whether the user sees what arrives.
+    pub(crate) fn set_hidden(&self, is_hidden: bool) {
+        self.is_hidden.set(is_hidden);
     }
 
     pub(crate) fn set_position(&self, position: Sequence) {
@@ -174,10 +182,7 @@ impl Viewer {
             }
             return;
         }
-        // Sums, and signals ahead of their place in a room with a delay, move no position.
-        let (is_empty, has_sums) = (batch.messages.is_empty(), !batch.pulse.is_empty());
-        let is_beside = if is_empty { has_sums } else { batch.previous == batch.sequence };
-        let is_news = batch.sequence > self.position.get() || is_beside;
+        let is_news = batch.sequence > self.position.get() || batch.is_beside_the_chain();
         if self.closing.get().is_some() || !is_news {
             return;
         }
@@ -194,9 +199,19 @@ impl Viewer {
         }
     }
 
+    /// Whether this batch comes without its chat.
+    #[inline]
+    fn only_counts(&self, batch: &SharedBatch) -> bool {
+        self.is_hidden.get() && batch.chat() > 0
+    }
+
     #[inline]
     fn write_batch(&self, batch: &Arc<SharedBatch>, tally: &mut Tally) {
-        let frame = batch.frame(self.encoding);
+        let hidden = u64::from(self.only_counts(batch));
+        let frame = match hidden {
+            0 => batch.frame(self.encoding),
+            _ => batch.counted_frame(self.encoding),
+        };
         tally.writes += 1;
         let taken = match self.socket.send(frame) {
             Ok(taken) => taken,
@@ -211,6 +226,8 @@ impl Viewer {
         tally.bytes += taken as u64;
         if taken == frame.len() {
             tally.written += 1;
+            tally.hidden += hidden;
+            tally.hidden_written += hidden;
             if self.socket.is_behind() {
                 self.fall_behind();
             }
@@ -227,8 +244,9 @@ impl Viewer {
             return;
         }
         tally.queued += 1;
+        tally.hidden += hidden;
         let mut outbox = self.outbox.borrow_mut();
-        outbox.push_frame(rest, batch.counts);
+        outbox.push_frame(rest, if hidden == 0 { batch.counts } else { batch.counts.without_chat() });
         tally.queued_bytes += outbox.report();
         drop(outbox);
         self.is_clear.set(false);
@@ -237,12 +255,14 @@ impl Viewer {
 
     fn queue_batch(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
         let mut outbox = self.outbox.borrow_mut();
-        let pushed = outbox.push_batch(
-            Arc::clone(batch),
-            self.encoding,
-            config.queue_soft_bytes,
-            self.queue_hard_bytes.saturating_sub(CLOSE_BYTES),
-        );
+        let hard_bytes = self.queue_hard_bytes.saturating_sub(CLOSE_BYTES);
+        let pushed = if self.only_counts(batch) {
+            tally.hidden += 1;
+            let frame = batch.counted_frame(self.encoding).clone();
+            outbox.push_counted(frame, batch.counts.without_chat(), hard_bytes)
+        } else {
+            outbox.push_batch(Arc::clone(batch), self.encoding, config.queue_soft_bytes, hard_bytes)
+        };
         tally.queued += 1;
         tally.queued_bytes += outbox.report();
         tally.dropped_chat += pushed.dropped_chat;

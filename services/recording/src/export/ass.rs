@@ -124,9 +124,11 @@ impl AssWriter {
     }
 }
 
+/// Returns the movement of a text, and its milliseconds on the picture. A lane has one direction, so reverse
+/// texts scroll like the others.
 fn movement(mode: &Mode) -> (Movement, u64) {
     match mode {
-        Mode::Scroll | Mode::Placed(_) => (Movement::Scroll, Lanes::SCROLL_MS),
+        Mode::Scroll | Mode::Reverse | Mode::Placed(_) => (Movement::Scroll, Lanes::SCROLL_MS),
         Mode::Top => (Movement::Top, FIXED_MS),
         Mode::Bottom => (Movement::Bottom, FIXED_MS),
     }

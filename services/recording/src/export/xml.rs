@@ -32,7 +32,7 @@ fn element(entry: &Entry, out: &mut String) -> std::fmt::Result {
         ItemKind::Chat { text, mode, color, size_px } => {
             let text = match mode {
                 Mode::Placed(place) => Cow::Owned(placed::write(place, text)),
-                Mode::Scroll | Mode::Top | Mode::Bottom => Cow::Borrowed(text.as_str()),
+                Mode::Scroll | Mode::Reverse | Mode::Top | Mode::Bottom => Cow::Borrowed(text.as_str()),
             };
             let (mode, text, unix) = (number(mode), shown(&text), entry.at_ms / 1_000);
             let (hash, row) = (entry.user_hash(), entry.sequence);
@@ -65,6 +65,7 @@ fn element(entry: &Entry, out: &mut String) -> std::fmt::Result {
 fn number(mode: &Mode) -> u8 {
     match mode {
         Mode::Scroll => 1,
+        Mode::Reverse => 6,
         Mode::Bottom => 4,
         Mode::Top => 5,
         Mode::Placed(_) => 7,

@@ -16,7 +16,7 @@ fn found(recording: &Recording) -> Expected {
     let mut found = Expected { skipped: recording.skipped, ..Expected::default() };
     for item in &recording.items {
         match item.kind {
-            ItemKind::Chat { mode: Mode::Scroll, .. } => found.scroll += 1,
+            ItemKind::Chat { mode: Mode::Scroll | Mode::Reverse, .. } => found.scroll += 1,
             ItemKind::Chat { mode: Mode::Top, .. } => found.top += 1,
             ItemKind::Chat { mode: Mode::Bottom, .. } => found.bottom += 1,
             ItemKind::Chat { mode: Mode::Placed(_), .. } => found.placed += 1,

@@ -45,7 +45,8 @@ fn check(name: &str, modes: [usize; 3], mode_7: usize, seconds: u64) {
     let Some(recording) = folder().and_then(|folder| file(&folder, name)).map(|bytes| parse(&bytes)) else {
         return;
     };
-    let found = [Mode::Scroll, Mode::Top, Mode::Bottom].map(|mode| chats(&recording, mode));
+    let mut found = [Mode::Scroll, Mode::Top, Mode::Bottom].map(|mode| chats(&recording, mode));
+    found[0] += chats(&recording, Mode::Reverse);
     assert_eq!(found, modes, "{name}");
     let placed = |item: &&Item| matches!(item.kind, ItemKind::Chat { mode: Mode::Placed(_), .. });
     let placed = recording.items.iter().filter(placed).count();

@@ -38,8 +38,8 @@ fn place() -> impl Strategy<Value = Placement> {
 }
 
 fn kind() -> impl Strategy<Value = ItemKind> {
-    let mode =
-        prop_oneof![Just(Mode::Scroll), Just(Mode::Top), Just(Mode::Bottom), place().prop_map(Mode::Placed)];
+    let moving = prop_oneof![Just(Mode::Scroll), Just(Mode::Reverse)];
+    let mode = prop_oneof![moving, Just(Mode::Top), Just(Mode::Bottom), place().prop_map(Mode::Placed)];
     prop_oneof![
         6 => (text(200), mode, 0..=0xff_ffff_u32, 1..=1_000_u32)
             .prop_map(|(text, mode, color, size_px)| ItemKind::Chat { text, mode, color, size_px }),

@@ -145,14 +145,15 @@ async fn newest(
 /// Returns the danmaku of items, which come newest first, as DPlayer's lists, oldest first. Older ones
 /// than `bytes_max` has room for are left out.
 fn danmaku(items: impl Iterator<Item = Item>, bytes_max: usize) -> Vec<(f64, u8, u32, String, String)> {
+    use barrage_recording::Mode::{Bottom, Placed, Reverse, Scroll, Top};
     let mut left = bytes_max.saturating_sub(FRAME_BYTES);
     let mut data = Vec::new();
     for item in items {
         let ItemKind::Chat { text, mode, color, .. } = item.kind else { continue };
         let kind = match mode {
-            barrage_recording::Mode::Scroll | barrage_recording::Mode::Placed(_) => 0,
-            barrage_recording::Mode::Top => 1,
-            barrage_recording::Mode::Bottom => 2,
+            Scroll | Reverse | Placed(_) => 0,
+            Top => 1,
+            Bottom => 2,
         };
         let (author, text) = (escaped(&item.sender), escaped(&text));
         // Backslashes double in JSON, and numbers have bounded lengths.

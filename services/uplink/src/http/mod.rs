@@ -15,6 +15,7 @@ mod polls;
 mod posts;
 mod reviews;
 mod routes;
+mod tokens;
 mod tunnel;
 mod words;
 

@@ -5,6 +5,7 @@ use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributeView, AttributesAnswer};
+use barrage_protocol::dock::{DockTokenAnswer, DockTokenRequest};
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
@@ -257,6 +258,9 @@ fn public() -> Vec<Operation> {
             .by(Server::Uplink, Access::Open)
             .answers::<EmoteSet>(200, "The emotes of the platform.")
             .answer(304, "The client has this set, as its `If-None-Match` says.", Body::Empty),
+        Operation::new("reaction_list", Get, "/v1/reactions", "Lists the reactions that viewers may post.")
+            .by(Server::Uplink, Access::Open)
+            .answers::<post::ReactionsAnswer>(200, "The reactions of every room."),
         Operation::new("emote_set", Put, "/v1/emotes", "Replaces the emotes that count in every room.")
             .by(Server::Uplink, Access::Sender)
             .body::<EmoteSet>()
@@ -272,6 +276,9 @@ fn public() -> Vec<Operation> {
             .body::<EmoteSet>()
             .answers::<EmoteSet>(200, "The set is in force everywhere within a second.")
             .refuses(&[Code::Forbidden, Code::UnknownRoom, Code::RoomClosed, Code::Kicked, Code::TooLarge]),
+        acts("token_make", Post, "/v1/rooms/{room}/tokens", "Makes a short token of a moderator for a dock.")
+            .body::<DockTokenRequest>()
+            .answers::<DockTokenAnswer>(200, "A token for this room alone."),
         acts("role_list", Get, "/v1/rooms/{room}/roles", "Lists the roles that a room gave.")
             .answers::<RolesAnswer>(200, "The users with a role in the room."),
         reads("attribute_list", Get, ATTRIBUTES, "Lists the attributes of a room.")

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
+use axum::{Json, Router};
 use barrage_http::AdminRoutes;
+use barrage_protocol::post::ReactionsAnswer;
 use http::{HeaderName, StatusCode, header};
 
 use super::actions;
@@ -17,6 +20,7 @@ use super::offered;
 use super::polls;
 use super::posts;
 use super::reviews;
+use super::tokens;
 use super::tunnel::{self, Tunnel};
 use super::words;
 use crate::admin;
@@ -57,15 +61,23 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .with_state(history);
     let tunnel = Tunnel::new(rooms.clone(), config, memory);
     let tunnel = Router::new().route("/v1/tunnel", post(tunnel::handle)).with_state(Arc::new(tunnel));
-    // The words of a room may be larger than a body in the tunnel.
+    // The words of a room may be larger than a body in the tunnel. A new token is in no answer that is kept.
     let words = Router::new()
         .route("/v1/rooms/{room}/words", get(words::show).put(words::put))
         .route("/v1/rooms/{room}/words/test", post(words::test))
+        .route("/v1/rooms/{room}/tokens", post(tokens::make))
         .with_state(Arc::clone(uplink));
     let emotes = Router::new()
         .route("/v1/emotes", get(emotes::of_platform).put(emotes::put_platform))
+        .route("/v1/reactions", get(reactions))
         .with_state(Arc::clone(uplink));
     rooms.merge(words).merge(dplayer).merge(tunnel).merge(emotes).route("/v1/ping", get(ping))
+}
+
+/// Lists the reactions that viewers may post. All rooms of a server have the same.
+async fn reactions(State(uplink): State<Arc<Uplink>>) -> impl IntoResponse {
+    let reactions = uplink.config.reactions.clone();
+    ([(header::CACHE_CONTROL, "public, max-age=60")], Json(ReactionsAnswer { reactions }))
 }
 
 /// Answers a client that opens its connection ahead of its first post. A page needs no preflight for

@@ -46,7 +46,9 @@ pub(super) fn may_send(
         return Err(Refusal::new(Code::RoomMuted, "only the host and moderators may speak now"));
     }
     if gifts::obeys_room(post) {
-        speak::may_speak(found.speak_in_force(), by, now_ms)?;
+        let rules = found.speak_in_force();
+        speak::may_speak(rules, by, now_ms)?;
+        speak::may_place(rules, by, post)?;
     }
     Ok(if by.role < Role::Moderator { found.slow_mode_in_force() } else { 0 })
 }

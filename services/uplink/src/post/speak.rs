@@ -3,6 +3,7 @@
 use barrage_moderation::{Folded, glyph};
 use barrage_protocol::Code;
 use barrage_protocol::code::{LimitHit, Refusal};
+use barrage_protocol::post::{Mode, Post};
 use barrage_protocol::speak::SpeakRules;
 use barrage_token::{Identity, Role};
 use sha2::{Digest, Sha256};
@@ -45,6 +46,18 @@ pub(super) fn may_speak(rules: SpeakRules, by: &Identity, now_ms: u64) -> Result
     let mut refusal = Refusal::new(Code::Forbidden, message);
     refusal.retry_after_ms = allowed_at.map(|at| (at - now_secs).saturating_mul(1_000));
     Err(limited(refusal, "member_days_min", "user", days))
+}
+
+/// Refuses a placed danmaku of a sender whose role is too low: such a text may cover the whole picture.
+pub(super) fn may_place(rules: SpeakRules, by: &Identity, post: &Post) -> Result<(), Refusal> {
+    let is_placed = matches!(post, Post::Chat { style, .. } if style.mode == Mode::Placed);
+    let least = role(rules.placed_role_min);
+    if !is_placed || by.role >= least {
+        return Ok(());
+    }
+    let who = if least == Role::Host { "the host" } else { "the host and moderators" };
+    let message = format!("style.mode: only {who} may place a danmaku here");
+    Err(limited(Refusal::new(Code::Forbidden, message), "placed_role_min", "user", 0))
 }
 
 /// Refuses a text that the rules do not admit. Emote-only is for chats; a link is refused in any text.
@@ -94,7 +107,6 @@ mod tests {
 
     use barrage_protocol::UserAttrs;
     use barrage_protocol::action::RoomRole;
-    use barrage_protocol::post::Post;
     use barrage_token::Rooms;
 
     use super::*;
@@ -109,6 +121,7 @@ mod tests {
         emote_only: false,
         unique_secs: 0,
         links_off: false,
+        placed_role_min: RoomRole::Moderator,
     };
 
     fn spoken(rules: SpeakRules, role: Role, attrs: &str) -> Result<(), (Code, String, u64)> {
@@ -157,6 +170,29 @@ mod tests {
         let now = NOW_MS / 1_000;
         assert_eq!((since(now - 2 * DAY_SECS), since(now - 2 * DAY_SECS + 1)), (Ok(()), too_new.clone()));
         assert_eq!((since(now + 9_999), spoken(member, Role::Viewer, "{}")), (too_new.clone(), too_new));
+    }
+
+    #[test]
+    fn placed_danmaku_need_the_role_and_other_modes_need_none() {
+        let may = |least, of, style: &str| {
+            let (user, rooms) = ("u".parse().unwrap(), Rooms(vec![]));
+            let (name, attrs) = (String::new(), None);
+            let (expires_at_secs, issued_at_secs) = (0, None);
+            let by = Identity { user, name, role: of, rooms, expires_at_secs, issued_at_secs, attrs };
+            let post = format!(r#"{{"type":"chat","id":"x","text":"hi","style":{style}}}"#);
+            let rules = SpeakRules { placed_role_min: least, ..OPEN };
+            may_place(rules, &by, &serde_json::from_str(&post).unwrap())
+                .map_err(|refusal| (refusal.code, refusal.limit.unwrap().rule))
+        };
+        let placed = r#"{"mode":"placed","place":{"x":0,"y":0,"duration_ms":4500}}"#;
+        let refused = Err((Code::Forbidden, "speak_placed_role_min".into()));
+        assert_eq!(may(RoomRole::Moderator, Role::Viewer, placed), refused);
+        assert_eq!(may(RoomRole::Moderator, Role::Moderator, placed), Ok(()));
+        assert_eq!(may(RoomRole::Host, Role::Moderator, placed), refused);
+        assert_eq!(may(RoomRole::Viewer, Role::Viewer, placed), Ok(()));
+        for mode in ["scroll", "reverse", "top", "bottom"] {
+            assert_eq!(may(RoomRole::Host, Role::Viewer, &format!(r#"{{"mode":"{mode}"}}"#)), Ok(()));
+        }
     }
 
     fn said(rules: SpeakRules, text: &str) -> Option<String> {

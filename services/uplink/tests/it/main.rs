@@ -12,4 +12,5 @@ mod posts;
 mod reviews;
 mod site;
 mod speak;
+mod tokens;
 mod tunnel;

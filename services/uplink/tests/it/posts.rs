@@ -84,3 +84,16 @@ async fn package_is_published_whole_and_in_order() {
     }
     assert_eq!(site.messages().await.len(), 3);
 }
+
+#[tokio::test]
+async fn the_reactions_of_the_configuration_are_listed_and_others_are_refused() {
+    let reactions = vec!["cheer".to_owned(), "wow".to_owned()];
+    let site = Site::start(UplinkConfig { reactions: reactions.clone(), ..UplinkConfig::default() }).await;
+    assert_eq!(site.get_json("/v1/reactions").await, json!({ "reactions": reactions }));
+    let post = |name: &str| json!({ "type": "reaction", "id": name, "name": name, "count": 1 });
+    for (name, status) in [("cheer", StatusCode::OK), ("fire", StatusCode::BAD_REQUEST)] {
+        let path = "/v1/rooms/demo/messages";
+        let (answered, _) = site.call(("ann", Role::Viewer), Method::POST, path, post(name)).await;
+        assert_eq!(answered, status, "{name}");
+    }
+}

@@ -86,6 +86,27 @@ async fn each_rule_refuses_with_its_name_and_spares_moderators() {
 }
 
 #[tokio::test]
+async fn placed_danmaku_are_for_those_who_run_the_room_until_it_says_otherwise() {
+    let site = start().await;
+    let viewer = site.token("ann", Role::Viewer);
+    let placed = async |token: &str, id: &str| {
+        let style = json!({ "mode": "placed", "place": { "x": 0, "y": 0, "duration_ms": 4500 } });
+        let post = json!({ "type": "chat", "id": id, "text": format!("here {id}"), "style": style });
+        let (_, answer) = site.call_with(token, Method::POST, MESSAGES, post).await;
+        let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (of(&answer["error"]["code"]), of(&answer["error"]["limit"]["rule"]))
+    };
+    let no = refused("forbidden", "speak_placed_role_min");
+    assert_eq!(placed(&viewer, "a1").await, no);
+    assert_eq!(placed(&site.token("mod", Role::Moderator), "a2").await, refused("", ""));
+    rule(&site, "r1", json!({ "placed_role_min": "viewer" })).await;
+    assert_eq!(newest(&site).await["rules"], json!({ "placed_role_min": "viewer" }));
+    assert_eq!(placed(&viewer, "a3").await, refused("", ""));
+    act(&site, "s1", json!({ "type": "shield", "on": true })).await;
+    assert_eq!(placed(&viewer, "a4").await, no, "the shield");
+}
+
+#[tokio::test]
 async fn the_shield_is_one_action_and_lowering_it_restores_the_room() {
     let site = start().await;
     let viewer = site.token("ann", Role::Viewer);

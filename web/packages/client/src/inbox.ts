@@ -13,7 +13,7 @@ import type { Signal } from './protocol/bodies.ts';
 
 /** Longest wait for the answer to a repair. After it the connection starts again and resumes. */
 const REPAIR_WAIT_MS = 5_000;
-/** Time in the background after which chat is counted instead of delivered. */
+/** Time in the background after which chat is counted: by the server where it can, else here. */
 const HIDDEN_MS = 30_000;
 
 /** Connection and listeners of an inbox. */
@@ -37,6 +37,9 @@ export class Inbox {
   /** Time at which the page went to the background; null while it is shown. */
   #hiddenAtMs: number | null = null;
   #hiddenCount = 0;
+  #hiding: number | undefined;
+  /** Whether the server of this connection takes `visibility` frames, and whether it counts chat now. */
+  #server = { takes: false, counts: false };
 
   constructor(
     private readonly host: Host,
@@ -75,6 +78,7 @@ export class Inbox {
 
   close(): void {
     this.lost();
+    clearTimeout(this.#hiding);
     this.#notices.close();
   }
 
@@ -82,6 +86,9 @@ export class Inbox {
     if (hello.online !== null) this.sink.know({ online: hello.online });
     this.#merge(hello.state);
     this.sink.emit('hello', hello);
+    // Each connection begins with all of the chat.
+    this.#server = { takes: hello.visibility === true, counts: false };
+    this.#tell();
     this.#follow(this.#chain.hello(hello));
   }
 
@@ -97,7 +104,10 @@ export class Inbox {
 
   #follow(step: Step): void {
     if (step.messages.length > 0) this.#deliver(step.messages);
-    if (step.leftOut > 0) this.sink.emit('loss', { kind: 'left_out', count: step.leftOut });
+    if (step.leftOut > 0) {
+      if (this.#server.counts) this.#hiddenCount += step.leftOut;
+      else this.sink.emit('loss', { kind: 'left_out', count: step.leftOut });
+    }
     if (step.skipped > 0) this.sink.emit('loss', { kind: 'skipped', count: step.skipped });
     if (step.gone) this.sink.emit('loss', { kind: 'gone', count: 0 });
     if (this.host.closed) return;
@@ -150,12 +160,23 @@ export class Inbox {
     return this.background === 'counts' && this.#hiddenAtMs !== null && Date.now() - this.#hiddenAtMs >= HIDDEN_MS;
   }
 
+  /** Reports to the server whether it may count chat instead of sending it. */
+  #tell(): void {
+    const counts = this.#isCounting;
+    if (!this.#server.takes || this.#server.counts === counts) return;
+    this.#server.counts = counts;
+    this.sink.send({ type: 'visibility', hidden: counts });
+  }
+
   #shown(): void {
+    clearTimeout(this.#hiding);
     if (this.host.hidden) {
       this.#hiddenAtMs ??= Date.now();
+      this.#hiding = setTimeout(() => this.#tell(), HIDDEN_MS);
       return;
     }
     this.#hiddenAtMs = null;
+    this.#tell();
     const count = this.#hiddenCount;
     this.#hiddenCount = 0;
     if (count > 0) this.sink.emit('loss', { kind: 'hidden', count });

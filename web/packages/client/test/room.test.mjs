@@ -210,14 +210,59 @@ test('without a WebSocket the room comes by an event stream', async () => {
   assert.deepEqual([room.state.kind, room.state.transport, room.sequences], ['open', 'sse', [11]]);
 });
 
-test('a page in the background gets the number of chat messages, and every gift', async () => {
+/** Plays a document that a test shows and hides. */
+function stage() {
   const listeners = new Set();
   const document = { hidden: false, addEventListener: (_, listener) => listeners.add(listener), removeEventListener: (_, listener) => listeners.delete(listener) };
+  vi.stubGlobal('document', document);
   const show = (isShown) => {
     document.hidden = !isShown;
     for (const listener of [...listeners]) listener();
   };
-  vi.stubGlobal('document', document);
+  return { listeners, show };
+}
+
+test('a server that takes it counts the chat of a page in the background, on each connection', async () => {
+  const { show } = stage();
+  const world = new World();
+  const room = await world.opened({}, { visibility: true });
+  const hides = () => world.last.sentOf('visibility').map(({ hidden }) => hidden);
+  show(false);
+  await pass(29_000);
+  assert.deepEqual(hides(), [], 'a short look elsewhere changes nothing');
+  await pass(2_000);
+  assert.deepEqual(hides(), [true]);
+  world.last.frame({ ...batch(10, 20), messages: [], left_out: { chat: 10 } });
+  await settle();
+  assert.deepEqual(room.losses, []);
+  world.last.drop();
+  await pass(5_000);
+  world.last.open();
+  world.last.frame({ ...HELLO, visibility: true, sequence: 20, resume: true });
+  await settle();
+  assert.deepEqual(hides(), [true], 'a connection begins with all of the chat');
+  show(true);
+  assert.deepEqual(hides(), [true, false]);
+  assert.deepEqual(room.losses, [{ kind: 'hidden', count: 10 }]);
+  world.last.frame({ ...batch(20, 23), messages: [], left_out: { chat: 3 } });
+  await settle();
+  assert.deepEqual(room.losses.at(-1), { kind: 'left_out', count: 3 }, 'a shown page misses what the server leaves out');
+  vi.unstubAllGlobals();
+});
+
+test('a server of an earlier release gets no frame that it does not know', async () => {
+  const { show } = stage();
+  const world = new World();
+  await world.opened();
+  show(false);
+  await pass(40_000);
+  show(true);
+  assert.deepEqual(world.last.sentOf('visibility'), []);
+  vi.unstubAllGlobals();
+});
+
+test('a page in the background gets the number of chat messages, and every gift', async () => {
+  const { listeners, show } = stage();
   const world = new World();
   const room = await world.opened();
   const all = await world.opened({ background: 'all' });

@@ -23,7 +23,15 @@ const CHOICES: { id: string; label: Key; values: number[]; value: (facts: RoomFa
   { id: 'unique', label: 'uniqueSecs', values: [0, 10, 30, 60, 300, 3_600], value: ({ speak }) => speak.unique_secs ?? 0, text: secsText, action: (secs) => ({ type: 'speak', rule: { unique_secs: secs } }) },
   { id: 'level', label: 'levelMin', values: [0, 2, 5, 10, 20], value: ({ speak }) => speak.level_min ?? 0, text: (level) => (level === 0 ? t('off') : String(level)), action: (level) => ({ type: 'speak', rule: { level_min: level } }) },
   { id: 'member', label: 'memberDays', values: [0, 1, 7, 30, 365], value: ({ speak }) => speak.member_days_min ?? 0, text: (days) => (days === 0 ? t('off') : t('days', { days })), action: (days) => ({ type: 'speak', rule: { member_days_min: days } }) },
+  { id: 'placed', label: 'placedMin', values: [0, 1, 2], value: ({ speak }) => ROLES.indexOf(speak.placed_role_min ?? 'moderator'), text: (at) => t(`role_${roleAt(at)}`), action: (at) => ({ type: 'speak', rule: { placed_role_min: roleAt(at) } }) },
 ];
+
+/** Roles in the order of their rights, which the list of a rule numbers. */
+const ROLES = ['viewer', 'moderator', 'host'] as const;
+
+function roleAt(at: number): (typeof ROLES)[number] {
+  return ROLES[at] ?? 'moderator';
+}
 
 function secsText(secs: number): string {
   return secs === 0 ? t('off') : `${secs} s`;

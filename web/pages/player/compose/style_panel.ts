@@ -6,7 +6,7 @@ import { input, radio } from '../page/choices.ts';
 import { inLanguage, type Key, t } from '../page/i18n.ts';
 import { Popover } from '../page/popover.ts';
 
-const MODES: readonly Mode[] = ['scroll', 'top', 'bottom'];
+const MODES: readonly Mode[] = ['scroll', 'reverse', 'top', 'bottom'];
 const SIZES: readonly Size[] = ['small', 'normal', 'large'];
 const COLORS: readonly (readonly [number, Key])[] = [
   [0xffffff, 'white'],

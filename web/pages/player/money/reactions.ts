@@ -1,7 +1,8 @@
 // Likes and reactions: buttons that sum quick clicks into one post, and what the whole room has sent.
 
 import { byId, element, icon } from '@barrage/ui/dom.ts';
-import { type Post } from '@barrage/client';
+import { Api, ApiFailure } from '@barrage/ui/api.ts';
+import { type Post, type Room } from '@barrage/client';
 import { count, inLanguage, isKey, t } from '../page/i18n.ts';
 
 /** Clicks within this time are one post. */
@@ -12,7 +13,7 @@ const CLICKS_MAX = 1_000;
 const RISING_MAX = 24;
 /** Symbols of one pulse, at most. */
 const RISING_PER_PULSE = 4;
-/** The reactions of a server without a list of its own. */
+/** Reactions to show until the server has told its own. */
 const USUAL = ['clap', 'fire', 'laugh', 'wow'];
 const SYMBOLS: Record<string, string> = { clap: '👏', fire: '🔥', laugh: '😂', wow: '😮', heart: '💗', cry: '😭', party: '🎉', ok: '👌' };
 /** Buttons for reactions, at most: a server may have 32. */
@@ -22,6 +23,21 @@ const NAME = /^[a-z0-9_]{1,16}$/u;
 export interface ReactionEvents {
   /** Sends likes or reactions. Returns whether the server took them, or the code of its refusal. */
   send(post: Post): Promise<string | null>;
+}
+
+/** Loads the names of the server's reactions; null where no server tells them. */
+export async function loadReactions(room: Room): Promise<string[] | null> {
+  for (const base of await room.uplinks()) {
+    try {
+      const { reactions } = await new Api(null, base).get<{ reactions?: unknown }>('/v1/reactions');
+      return Array.isArray(reactions) ? reactions.filter((name): name is string => typeof name === 'string') : null;
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error;
+      // A server of an earlier release has no such list.
+      if (error.kind !== 'network') return null;
+    }
+  }
+  return null;
 }
 
 export class Reactions {
@@ -35,6 +51,15 @@ export class Reactions {
     inLanguage(() => {
       byId('likes').textContent = count(this.#likes);
     });
+  }
+
+  /** Takes the reactions of the server, in its order. */
+  offer(names: readonly string[]): void {
+    for (const button of this.#buttons.values()) button.remove();
+    const { disabled } = byId<HTMLButtonElement>('like');
+    this.#buttons.clear();
+    for (const name of names) if (NAME.test(name)) this.#add(name);
+    this.enable(!disabled);
   }
 
   enable(open: boolean): void {

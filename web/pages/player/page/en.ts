@@ -35,6 +35,7 @@ export const EN: Record<Key, string> = {
   size: 'Size',
   color: 'Colour',
   scroll: 'Scroll',
+  reverse: 'Reverse',
   top: 'Top',
   bottom: 'Bottom',
   small: 'S',

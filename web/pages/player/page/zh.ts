@@ -33,6 +33,7 @@ export const ZH = {
   size: '字号',
   color: '颜色',
   scroll: '滚动',
+  reverse: '逆向',
   top: '顶部',
   bottom: '底部',
   small: '小',

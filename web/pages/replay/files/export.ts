@@ -66,7 +66,7 @@ function bodyOf({ id, kind, user, name, role, text, mode, color, size, place, gi
   if (kind === 'gift') return { type: 'gift', ...from, gift: { name: gift?.name ?? '', count: gift?.count ?? 1, price_minor: gift?.priceMinor ?? 0 } };
   if (kind === 'super_chat') return { type: 'super_chat', ...from, text, amount_minor: paid?.minor ?? 0, currency: paid?.currency ?? '' };
   // The protocol has no mode for danmaku that fly to the right: viewers read it as scroll.
-  const style = { mode: mode === 'reverse' || (mode === 'placed' && !place) ? 'scroll' : mode, color, size, ...(place ? { place: placeOf(place) } : {}) };
+  const style = { mode: mode === 'placed' && !place ? 'scroll' : mode, color, size, ...(place ? { place: placeOf(place) } : {}) };
   return { type: 'chat', ...from, ...(role === '' ? {} : { role }), text, style };
 }
 

@@ -20,6 +20,7 @@ fn hello() -> Hello {
         connection: "c1".into(),
         ping_interval_ms: 25_000,
         ping_interval_ms_max: None,
+        visibility: false,
         sequence: Sequence(9),
         resume: false,
         online: 3,

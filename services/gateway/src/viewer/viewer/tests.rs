@@ -52,6 +52,46 @@ async fn a_signal_ahead_of_its_place_is_written_and_moves_no_position() {
 }
 
 #[tokio::test]
+async fn a_hidden_viewer_gets_gifts_and_the_count_of_the_chat() {
+    let (viewer, mut client) = test_viewer(1 << 20).await;
+    viewer.set_hidden(true);
+    let batch = batch_of(0, &[Class::Chat, Class::Gift]);
+    let tally = deliver(&viewer, &batch);
+    assert_eq!((tally.viewers, tally.written, tally.hidden, tally.hidden_written), (1, 1, 1, 1));
+    let quiet = batch_of(2, &[Class::Signal]);
+    assert_eq!(deliver(&viewer, &quiet).hidden, 0, "a batch without chat is whole");
+    viewer.set_hidden(false);
+    let shown = batch_of(3, &[Class::Chat]);
+    assert_eq!(deliver(&viewer, &shown).hidden, 0);
+    let expected = [
+        batch.counted_frame(Encoding::Json).as_ref(),
+        quiet.frame(Encoding::Json).as_ref(),
+        shown.frame(Encoding::Json).as_ref(),
+    ]
+    .concat();
+    let mut received = vec![0; expected.len()];
+    client.read_exact(&mut received).await.unwrap();
+    assert_eq!(received, expected);
+}
+
+#[tokio::test]
+async fn the_queue_of_a_hidden_viewer_holds_no_chat_and_its_overflow_closes() {
+    let (viewer, _client) = test_viewer(8 * 1024).await;
+    viewer.set_hidden(true);
+    let classes = [Class::Gift, Class::Chat].repeat(10);
+    let (mut hidden, mut position) = (0, 0);
+    while viewer.closing.get().is_none() {
+        let tally = deliver(&viewer, &batch_of(position, &classes));
+        assert_eq!((tally.viewers, tally.written + tally.queued, tally.dropped_chat), (1, 1, 0));
+        hidden += tally.hidden;
+        position += classes.len() as u64;
+    }
+    assert_eq!(hidden * classes.len() as u64, position);
+    assert_eq!(viewer.queued().chat, 0);
+    assert!(viewer.queued_bytes() <= 8 * 1024);
+}
+
+#[tokio::test]
 async fn batches_are_held_until_the_join_is_answered() {
     let (viewer, _client) = test_viewer(1 << 20).await;
     viewer.hold();

@@ -5,7 +5,7 @@ import { fields, number, text, type Fields } from './fields.ts';
 /** Role in a room. */
 export type Role = 'viewer' | 'moderator' | 'host' | 'admin';
 
-export type Mode = 'scroll' | 'top' | 'bottom';
+export type Mode = 'scroll' | 'reverse' | 'top' | 'bottom';
 export type Size = 'small' | 'normal' | 'large';
 
 /**
@@ -118,7 +118,7 @@ export function readStyle(value: unknown): Style {
   const { mode, size } = style;
   const place = mode === 'placed' ? readPlace(fields(style['place'])) : null;
   return {
-    mode: place ? 'placed' : mode === 'top' || mode === 'bottom' ? mode : 'scroll',
+    mode: place ? 'placed' : mode === 'reverse' || mode === 'top' || mode === 'bottom' ? mode : 'scroll',
     color: Math.min(Math.max(Math.trunc(number(style['color'], 0xffffff)), 0), 0xffffff),
     size: size === 'small' || size === 'large' ? size : 'normal',
     ...(place ? { place } : {}),

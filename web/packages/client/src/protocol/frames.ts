@@ -48,6 +48,8 @@ export interface Hello {
   resume: boolean;
   /** Viewers online; null where the transport does not say. */
   online: number | null;
+  /** Whether the server takes `visibility` frames. */
+  visibility?: boolean;
   /** State of the room; absent at servers of earlier releases. */
   state?: RoomState;
 }
@@ -97,6 +99,7 @@ export type ClientFrame =
   | { type: 'join'; token?: string; after?: number; client?: ClientFacts }
   | { type: 'ping'; id: number }
   | { type: 'ack'; sequences: number[] }
+  | { type: 'visibility'; hidden: boolean }
   | { type: 'repair'; after: number; before: number };
 
 export interface PostAnswer {
