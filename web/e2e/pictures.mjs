@@ -1,8 +1,8 @@
-// Writes the pictures of the player page in docs/pictures, from a scripted room.
+// Writes pictures of docs/pictures: the player page from a scripted room, the moderator console from a real one.
 
 import { fileURLToPath } from 'node:url';
-import { launch, open } from './browser.mjs';
-import { pause } from './server.mjs';
+import { launch, newContext, open } from './browser.mjs';
+import { pause, Server } from './server.mjs';
 import { birthday, Source } from './source.mjs';
 
 /** Time in which danmaku cross a part of the stage. */
@@ -44,15 +44,76 @@ const PICTURES = {
   'player-menu': { ...DESK, colorScheme: 'light', locale: 'en-US' },
 };
 
-const browser = await launch();
-const source = await Source.start();
-source.user = 'mia';
-for (const [name, options] of Object.entries(PICTURES)) {
-  const page = await open(browser, source, { token: TOKEN, ...options });
-  await evening(source);
-  if (name === 'player-menu') await page.click('#list .row:has-text("what comes next") .who');
-  await page.screenshot({ path: fileURLToPath(new URL(`../../docs/pictures/${name}.jpg`, import.meta.url)), type: 'jpeg', quality: 80 });
-  await page.context().close();
+const CONSOLES = {
+  moderate: { viewport: { width: 1400, height: 1100 }, colorScheme: 'light', locale: 'en-US' },
+  'moderate-dark-zh': { viewport: { width: 1400, height: 1100 }, colorScheme: 'dark', locale: 'zh-CN' },
+  'moderate-phone': { ...PHONE, colorScheme: 'light', locale: 'en-US' },
+};
+
+/** Path of a picture. */
+function picture(name) {
+  return fileURLToPath(new URL(`../../docs/pictures/${name}`, import.meta.url));
 }
+
+/** Fills a real room with messages, a review, a pin, a super chat and a poll. */
+async function busyRoom(server, mia) {
+  let posts = 0;
+  const say = async (user, post) => server.post(await server.token(user), { id: `p-${(posts += 1)}`, ...post });
+  await server.post(mia, { id: 'a1', action: { type: 'slow_mode', secs: 0 } }, 'demo', 'actions');
+  const words = await fetch(`${server.origin}/v1/rooms/demo/words`, { method: 'PUT', headers: { Authorization: `Bearer ${mia}` }, body: JSON.stringify({ version: 0, rules: [{ name: 'spoilers', words: ['ending', 'spoil'], action: 'review' }] }) });
+  if (!words.ok) throw new Error(await words.text());
+  await pause(1_500);
+  const texts = [['ann', '晚上好，第一次来！'], ['bo', 'good evening everyone'], ['cy', '这首歌太好听了'], ['di', 'nice shot'], ['ann', '名场面 awsl'], ['bo', 'what a save, <b>wow</b>'], ['cy', '前方高能'], ['di', 'that was so close'], ['ann', 'I can watch this all night']];
+  const said = [];
+  for (const [user, text] of texts) said.push(await say(user, { type: 'chat', text }));
+  for (const [user, text] of [['bo', 'the e n d i n g is great'], ['di', 'do not spoil it']]) await say(user, { type: 'chat', text });
+  await say('ann', { type: 'gift', gift: { name: 'rose', count: 5, price_minor: 100 } });
+  await say('cy', { type: 'super_chat', text: 'well done!', amount_minor: 3_000, currency: 'EUR' });
+  await server.post(mia, { id: 'a2', action: { type: 'pin', sequence: said[5].sequence } }, 'demo', 'actions');
+  const poll = { id: 'poll-1', question: '下一首唱什么？', options: ['夜曲', '稻香'], secs: 300 };
+  await server.post(mia, poll, 'demo', 'polls');
+  for (const [user, option] of [['ann', 1], ['bo', 1], ['cy', 2]]) await server.post(await server.token(user), { option }, 'demo', `polls/${poll.id}/votes`);
+}
+
+async function consoles(browser) {
+  const server = await Server.start();
+  try {
+    const mia = await server.token('mia', 'moderator');
+    await busyRoom(server, mia);
+    for (const [name, options] of Object.entries(CONSOLES)) {
+      const page = await (await newContext(browser, options)).newPage();
+      await page.goto(`${server.origin}/moderate/?room=demo#token=${mia}`);
+      await page.waitForSelector('#review-list li');
+      await page.waitForSelector('#poll-running:not([hidden])');
+      await page.click('#chat-list .row:has-text("what a save")', { position: { x: 30, y: 8 } });
+      await page.keyboard.press('u');
+      await page.waitForSelector('#card-messages .row');
+      await page.mouse.move(0, 0);
+      await page.evaluate(() => scrollTo(0, 0));
+      await pause(FLY_MS);
+      await page.screenshot({ path: picture(`${name}.png`) });
+      await page.context().close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function player(browser) {
+  const source = await Source.start();
+  source.user = 'mia';
+  for (const [name, options] of Object.entries(PICTURES)) {
+    const page = await open(browser, source, { token: TOKEN, ...options });
+    await evening(source);
+    if (name === 'player-menu') await page.click('#list .row:has-text("what comes next") .who');
+    await page.screenshot({ path: picture(`${name}.jpg`), type: 'jpeg', quality: 80 });
+    await page.context().close();
+  }
+  await source.stop();
+}
+
+const wanted = process.argv.slice(2);
+const browser = await launch();
+if (wanted.length === 0 || wanted.includes('player')) await player(browser);
+if (wanted.length === 0 || wanted.includes('moderate')) await consoles(browser);
 await browser.close();
-await source.stop();
