@@ -14,6 +14,7 @@ mod fanout;
 mod history;
 mod moderation;
 mod quota;
+mod uplink;
 mod votes;
 
 use clap::Parser;
@@ -31,6 +32,10 @@ enum Part {
     Posts(channel::Posts),
     /// Measures the first post after idling, with and without a connection that was opened ahead.
     FirstPost(channel::FirstPost),
+    /// Holds connections that post chat to an uplink.
+    Flood(uplink::Flood),
+    /// Parses posts and answers them without a check: the limit of an uplink.
+    PostLimit(uplink::PostLimit),
     /// Simulates heartbeats behind address translators.
     Heartbeats,
     /// Measures publishes, deliveries and repairs of the bus on a NATS server.
@@ -54,6 +59,8 @@ fn main() -> anyhow::Result<()> {
         Part::Read(viewers) => viewers.run(),
         Part::Posts(posts) => posts.run()?,
         Part::FirstPost(first_post) => first_post.run()?,
+        Part::Flood(flood) => flood.run()?,
+        Part::PostLimit(limit) => limit.run()?,
         Part::Heartbeats => channel::heartbeats(),
         Part::Bus(options) => options.run()?,
         Part::Quota(options) => quota::run(&options)?,

@@ -14,11 +14,13 @@ mod rooms;
 mod site;
 mod slow;
 mod trace;
+mod uplink;
 mod votes;
 mod web;
 mod wire;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use site::Build;
@@ -72,6 +74,9 @@ enum Measured {
         /// Runs of each case; medians are printed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
+        /// Counts only the cases whose names begin so, such as `post`.
+        #[arg(long)]
+        only: Option<String>,
         #[command(flatten)]
         against: Against,
     },
@@ -146,6 +151,20 @@ enum Measured {
     },
     /// Channel: connect times by place, first posts, posts beside a busy gateway, heartbeats.
     Channel(channel::Plan),
+    /// Uplink: posts per CPU-second with all checks, beside a bare hyper service that parses the same JSON.
+    Uplink {
+        /// Connections that post, each by a user of its own.
+        #[arg(long, default_value_t = 16)]
+        connections: u32,
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 4)]
+        secs: u32,
+        /// Runs of the limit and of both logs by turns; medians are printed.
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        #[command(flatten)]
+        against: Against,
+    },
     /// Votes: whether each voter of a poll counts once, and the bytes that a poll costs a viewer.
     Votes {
         /// Voters of the poll.
@@ -211,8 +230,8 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
             Some(other) => handshake::against(build, &other, &plan, json),
             None => handshake::with_limit(build, &plan, json),
         },
-        Measured::Instructions { rounds, against } => {
-            instructions::main(build, against.against.as_deref(), rounds, json)
+        Measured::Instructions { rounds, only, against } => {
+            instructions::main(build, against.against.as_deref(), rounds, only.as_deref(), json)
         }
         Measured::Memory { viewers, rounds, against } => match against.against {
             Some(other) => memory::against(build, &other, viewers, rounds, json),
@@ -232,6 +251,13 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Channel(plan) => channel::main(build, &plan, json),
         Measured::Web(plan) => web::main(&plan, json),
         Measured::History { secs, rounds, limit } => history::main(build, secs, rounds, limit, json),
+        Measured::Uplink { connections, secs, rounds, against } => {
+            let plan = uplink::Plan { connections, time: Duration::from_secs(secs.into()), rounds };
+            match against.against {
+                Some(other) => uplink::against(build, &other, plan, json),
+                None => uplink::with_limit(build, plan, json),
+            }
+        }
         Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }

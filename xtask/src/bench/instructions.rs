@@ -38,20 +38,36 @@ enum Case {
     /// WebSocket handshakes with a token, up to the first frame.
     Join,
     /// Posts over HTTP to the whole platform in one process, without viewers.
-    Post,
+    Post(Room),
 }
 
-const CASES: [Case; 4] = [
+/// What the room of the posts has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Nothing but its title.
+    Plain,
+    /// Emotes, a pinned message and attributes, and its sender has attributes.
+    Furnished,
+}
+
+const CASES: [Case; 5] = [
     Case::Delivery { name: "delivery_batch1", window_ms: 1, messages: 1, batches: 50 },
     Case::Delivery { name: "delivery_batch10", window_ms: 500, messages: 10, batches: 25 },
     Case::Join,
-    Case::Post,
+    Case::Post(Room::Plain),
+    Case::Post(Room::Furnished),
 ];
 
 /// Counts each case, of both binaries by turns where another is given.
-pub(crate) fn main(build: &Build, other: Option<&str>, rounds: u32, as_json: bool) -> anyhow::Result<()> {
+pub(crate) fn main(
+    build: &Build,
+    other: Option<&str>,
+    rounds: u32,
+    only: Option<&str>,
+    as_json: bool,
+) -> anyhow::Result<()> {
     let (ours, mut figures) = (build.barrage(), Map::new());
-    for case in CASES {
+    for case in CASES.into_iter().filter(|case| only.is_none_or(|only| case.name().starts_with(only))) {
         let name = case.name();
         note(name);
         let (mut of_ours, mut of_other) = (Vec::new(), Vec::new());
@@ -91,7 +107,8 @@ impl Case {
         match self {
             Case::Delivery { name, .. } => name,
             Case::Join => "join",
-            Case::Post => "post",
+            Case::Post(Room::Plain) => "post",
+            Case::Post(Room::Furnished) => "post_furnished",
         }
     }
 
@@ -104,7 +121,7 @@ impl Case {
                 deliveries(build, binary, &callgrind, window_ms, (messages, batches))
             }
             Case::Join => joins(build, binary, &callgrind),
-            Case::Post => posts(binary, &callgrind),
+            Case::Post(room) => posts(binary, &callgrind, room),
         }
     }
 }
@@ -187,10 +204,13 @@ fn joins(build: &Build, binary: &str, callgrind: &Callgrind) -> anyhow::Result<C
     Ok(counted.sum().without_idle(idle.sum()).per(f64::from(VIEWERS)))
 }
 
-fn posts(binary: &str, callgrind: &Callgrind) -> anyhow::Result<Counted> {
+fn posts(binary: &str, callgrind: &Callgrind, room: Room) -> anyhow::Result<Counted> {
     const POSTS: u32 = 200;
     const PER_S: f64 = 40.0;
     let mut platform = Platform::start(binary, &[], callgrind)?;
+    if room == Room::Furnished {
+        platform.furnish()?;
+    }
     platform.post(POSTS, PER_S)?;
     let pid = platform.process.0.id();
     let idle = idle(callgrind, pid)?;

@@ -91,6 +91,28 @@ impl Part {
         Ok(part)
     }
 
+    /// Starts connections that post chat to an address, and waits until each has had an answer.
+    pub(crate) fn flood(
+        build: &Build,
+        address: &str,
+        key: &str,
+        connections: u32,
+        per_s: Option<f64>,
+    ) -> anyhow::Result<Part> {
+        let (connections, per_s) = (connections.to_string(), per_s.map(|per_s| per_s.to_string()));
+        let arguments =
+            ["flood", "--address", address, "--key", key, "--room", ROOM, "--connections", &connections];
+        let pace = per_s.iter().flat_map(|per_s| ["--per-s", per_s.as_str()]);
+        Part::start_posting(build, &arguments.into_iter().chain(pace).collect::<Vec<_>>())
+    }
+
+    /// Starts the limit of an uplink on the measured core; returns its address as well.
+    pub(crate) fn post_limit(build: &Build) -> anyhow::Result<(Part, String)> {
+        let mut part = Part::start(build, Core::Measured, &["post-limit"])?;
+        let address = part.line()?["address"].as_str().context("the limit printed no address")?.to_owned();
+        Ok((part, address))
+    }
+
     /// Starts a publisher over NATS and waits until the room exists.
     pub(crate) fn publisher(build: &Build, nats: &str, more: &[&str]) -> anyhow::Result<Part> {
         Part::publisher_of(build, nats, ROOM, more)

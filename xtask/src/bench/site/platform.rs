@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
 use super::admin::{self, sleep};
 use super::gateway::empty_folder;
@@ -34,9 +36,16 @@ const LIMITS: [(&str, &str); 9] = [
 const COUNTED: [(&str, &str); 2] =
     [("BARRAGE_GATEWAY__PING_MARGIN_MS", "600000"), ("BARRAGE_GATEWAY__OVERLOAD__RAISE_MS", "600000")];
 
+/// Emotes of a furnished room.
+const EMOTES: usize = 500;
+/// Attributes of a furnished room.
+const ATTRIBUTES: usize = 20;
+
 /// A running `barrage up` without NATS.
 pub(crate) struct Platform {
     pub(crate) process: Process,
+    binary: String,
+    folder: PathBuf,
     token: String,
     posts: u32,
     /// Connection of the client that posts.
@@ -75,10 +84,52 @@ impl Platform {
         let log = std::fs::File::create(folder.join("platform.log"))?;
         let process = Process(started.stdout(Stdio::null()).stderr(log).spawn()?);
         admin::wait_ready(ADMIN)?;
-        let arguments = ["token", "--user", "bench", "--room", ROOM, "--role", "viewer", "--data-dir", &data];
-        let output = command(binary, &arguments).output()?;
-        let token = String::from_utf8(output.stdout)?.trim().to_owned();
-        Ok(Platform { process, token, posts: 0, client: None })
+        let (binary, token) = (binary.to_owned(), String::new());
+        let mut platform = Platform { process, binary, folder, token, posts: 0, client: None };
+        platform.token = platform.mint("bench", "viewer", &[])?;
+        Ok(platform)
+    }
+
+    /// Gives the room and the sender all that a post may meet: emotes, a pinned message and attributes of the
+    /// room, and attributes of the sender. The texts of the posts have one of the emotes.
+    pub(crate) fn furnish(&mut self) -> anyhow::Result<()> {
+        let emote = |at: usize| {
+            let name = if at == 0 { "Kappa".to_owned() } else { format!("emote{at}") };
+            json!({ "id": at.to_string(), "name": name, "url": "/e/{px}.webp", "px": [28] })
+        };
+        let emotes: Vec<_> = (0..EMOTES).map(emote).collect();
+        let file = self.folder.join("emotes.json").display().to_string();
+        std::fs::write(&file, json!({ "emotes": emotes }).to_string())?;
+        self.administer(&["emote", "import", ROOM, &file])?;
+        let answer = self.post_one("Kappa")?;
+        let sequence = serde_json::from_str::<serde_json::Value>(&answer)?["sequence"].clone();
+        let pin = json!({ "type": "pin", "sequence": sequence }).to_string();
+        self.administer(&["room", "act", ROOM, &pin])?;
+        let host = self.mint("host", "host", &[])?;
+        for at in 0..ATTRIBUTES {
+            let body = json!({ "id": format!("a-{at}"), "text": "a text of some length" }).to_string();
+            let answer = self.send("PUT", &format!("/v1/rooms/{ROOM}/attributes/a.{at}"), &host, &body)?;
+            ensure!(answer.contains("version"), "the attribute {at} was not set: {answer}");
+        }
+        let attrs = json!({ "badges": ["member/12", "vip"], "level": 30, "color": 255 }).to_string();
+        self.token = self.mint("bench", "viewer", &["--attrs", &attrs])?;
+        Ok(())
+    }
+
+    fn mint(&self, user: &str, role: &str, more: &[&str]) -> anyhow::Result<String> {
+        let arguments = ["token", "--user", user, "--room", ROOM, "--role", role, "--data-dir"];
+        let output = command(&self.binary, &arguments).arg(self.folder.join("data")).args(more).output()?;
+        ensure!(output.status.success(), "no token: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn administer(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let admin = format!("http://{ADMIN}");
+        let mut called = command(&self.binary, arguments);
+        called.args(["--admin", &admin, "--data-dir"]).arg(self.folder.join("data"));
+        let output = called.output()?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     /// Opens viewers' connections and waits until all have joined.
@@ -103,26 +154,37 @@ impl Platform {
 
     /// Posts chat messages at a rate over one connection. Each must be broadcast.
     pub(crate) fn post(&mut self, posts: u32, per_s: f64) -> anyhow::Result<()> {
+        let started = Instant::now();
+        for n in 0..posts {
+            sleep(Duration::from_secs_f64(f64::from(n) / per_s).saturating_sub(started.elapsed()));
+            self.post_one(&words(self.posts))?;
+        }
+        Ok(())
+    }
+
+    /// Posts one chat message, which must be broadcast. Returns the answer.
+    fn post_one(&mut self, text: &str) -> anyhow::Result<String> {
+        self.posts += 1;
+        let (token, id) = (self.token.clone(), self.posts);
+        let body = format!("{{\"type\":\"chat\",\"id\":\"c-{id}\",\"text\":\"{text}\"}}");
+        let answer = self.send("POST", &format!("/v1/rooms/{ROOM}/messages"), &token, &body)?;
+        ensure!(answer.contains("\"broadcast\""), "post {id} was not broadcast: {answer}");
+        Ok(answer)
+    }
+
+    /// Sends one request over the connection, and returns the body of the answer.
+    fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> anyhow::Result<String> {
         let client = match &mut self.client {
             Some(client) => client,
             none => none.insert(BufReader::new(TcpStream::connect(PUBLIC)?)),
         };
-        let started = Instant::now();
-        for n in 0..posts {
-            sleep(Duration::from_secs_f64(f64::from(n) / per_s).saturating_sub(started.elapsed()));
-            self.posts += 1;
-            let (token, id) = (&self.token, self.posts);
-            let body = format!("{{\"type\":\"chat\",\"id\":\"c-{id}\",\"text\":\"{}\"}}", words(id));
-            let request = format!(
-                "POST /v1/rooms/{ROOM}/messages HTTP/1.1\r\nHost: {PUBLIC}\r\nAuthorization: Bearer {token}\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            client.get_mut().write_all(request.as_bytes())?;
-            let answer = read_answer(client)?;
-            ensure!(answer.contains("\"broadcast\""), "post {id} was not broadcast: {answer}");
-        }
-        Ok(())
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {PUBLIC}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        client.get_mut().write_all(request.as_bytes())?;
+        read_answer(client)
     }
 
     /// Returns a metric, summed over all series with `label` in their labels.
@@ -136,7 +198,7 @@ impl Platform {
 fn words(n: u32) -> String {
     let letter = |digit: u32| char::from(b'a' + (n / 26_u32.pow(digit) % 26) as u8);
     let word: String = (0..4).map(letter).collect();
-    format!("a text about {word}, as long as chat is")
+    format!("a text about {word}, Kappa as chat is")
 }
 
 /// Reads one HTTP response and returns its body.
