@@ -17,6 +17,11 @@ use crate::rooms::RoomMirror;
 
 /// Maximum wait for the bus to reach the position of the archive.
 const TAIL_WAIT: Duration = Duration::from_secs(2);
+/// Rest after a batch that was not full, as a multiple of the time that it took. A transaction costs its
+/// reads and its sync, whatever the number of messages, so that fewer and larger ones cost less.
+const REST_SHARE: u32 = 4;
+/// Longest rest after a batch: the history is at most this much older.
+const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Archives one partition. Partitions have no room in common, so each has a loop of its own.
 pub(crate) struct Partition {
@@ -38,10 +43,14 @@ pub(crate) struct Partition {
     started: Instant,
 }
 
-/// Whether there may be more messages to archive after a step.
+/// What a step has archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    More,
+    /// As many messages as fit into one batch: the bus has more.
+    Full,
+    /// All that the bus had at the time of the read.
+    All,
+    /// Nothing: the bus has no more messages.
     Done,
 }
 
@@ -88,12 +97,15 @@ impl Partition {
             // Marked as seen before the read: a message that arrives during the read wakes the wait
             // below.
             drop(tail.borrow_and_update());
-            let archived = match self.step().await {
-                Ok(progress) => progress,
+            let began = barrage_clock::now();
+            match self.step().await {
+                Ok(Progress::Full) => continue,
+                Ok(Progress::All) => {
+                    tokio::time::sleep((began.elapsed() * REST_SHARE).min(REST_MAX)).await;
+                    continue;
+                }
+                Ok(Progress::Done) => {}
                 Err(error) => return error,
-            };
-            if archived == Progress::More {
-                continue;
             }
             let poll = Duration::from_millis(self.config.poll_interval_ms.max(1));
             match tokio::time::timeout(poll, tail.changed()).await {
@@ -105,7 +117,7 @@ impl Partition {
 
     /// Archives until the bus has no more messages.
     pub(crate) async fn drain(&mut self) -> Result<(), ArchiverError> {
-        while self.step().await? == Progress::More {}
+        while self.step().await? != Progress::Done {}
         Ok(())
     }
 
@@ -130,10 +142,10 @@ impl Partition {
         }
         if batch.len() < self.config.batch_messages_max {
             self.set_lag(0);
-        } else {
-            self.report_lag(last);
+            return Ok(Progress::All);
         }
-        Ok(Progress::More)
+        self.report_lag(last);
+        Ok(Progress::Full)
     }
 
     /// Records the span of a batch with sampled messages, retries included.

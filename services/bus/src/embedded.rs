@@ -1,10 +1,12 @@
 //! The embedded engine: one sequencer thread, memory for repair, SQLite for the log.
 
+mod answers;
 mod condition;
 mod engine;
 mod file;
 mod journal;
 mod mark;
+mod pace;
 mod reader;
 mod room_tables;
 mod row;

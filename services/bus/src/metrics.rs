@@ -14,8 +14,32 @@ pub struct BusMetrics {
     pub(crate) disconnects: IntCounter,
     pub(crate) slow_subscriptions: IntCounter,
     pub(crate) gaps: IntCounter,
-    published: IntCounterVec,
-    duplicates: IntCounterVec,
+    published: ByClass,
+    duplicates: ByClass,
+}
+
+/// Counters of the classes that have a sequence, resolved once.
+#[derive(Debug, Clone)]
+struct ByClass {
+    signal: IntCounter,
+    gift: IntCounter,
+    chat: IntCounter,
+}
+
+impl ByClass {
+    fn new(of: &IntCounterVec) -> Self {
+        let counter = |class: Class| of.with_label_values(&[class.label()]);
+        ByClass { signal: counter(Class::Signal), gift: counter(Class::Gift), chat: counter(Class::Chat) }
+    }
+
+    fn of(&self, class: Class) -> &IntCounter {
+        match class {
+            Class::Signal => &self.signal,
+            Class::Gift => &self.gift,
+            // A pulse has no sequence and is never published here.
+            Class::Chat | Class::Pulse => &self.chat,
+        }
+    }
 }
 
 impl BusMetrics {
@@ -29,11 +53,6 @@ impl BusMetrics {
             Opts::new("barrage_bus_duplicates_total", "Publishes of an id that the bus had already."),
             &["class"],
         )?;
-        for class in Class::ALL.into_iter().filter(|class| *class != Class::Pulse) {
-            for counted in [&published, &duplicates] {
-                counted.with_label_values(&[class.label()]).inc_by(0);
-            }
-        }
         let publish_duration_seconds = Histogram::with_opts(
             HistogramOpts::new(
                 "barrage_bus_publish_duration_seconds",
@@ -76,17 +95,17 @@ impl BusMetrics {
             disconnects,
             slow_subscriptions,
             gaps,
-            published,
-            duplicates,
+            published: ByClass::new(&published),
+            duplicates: ByClass::new(&duplicates),
         })
     }
 
-    pub(crate) fn published(&self, class: Class) -> IntCounter {
-        self.published.with_label_values(&[class.label()])
+    pub(crate) fn published(&self, class: Class) -> &IntCounter {
+        self.published.of(class)
     }
 
-    pub(crate) fn duplicate(&self, class: Class) -> IntCounter {
-        self.duplicates.with_label_values(&[class.label()])
+    pub(crate) fn duplicate(&self, class: Class) -> &IntCounter {
+        self.duplicates.of(class)
     }
 }
 

@@ -11,6 +11,7 @@ use barrage_protocol::{Message, RoomId, Sequence};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::answers::{Answers, Reply};
 use super::condition::Condition;
 use super::file::LogFile;
 use super::journal::{Journal, Loss};
@@ -115,6 +116,7 @@ impl EmbeddedBus {
             committed,
             clock,
             condition,
+            answers: Answers::start(),
             swept_ms,
         };
         let ticks = bus.commands.downgrade();
@@ -134,10 +136,7 @@ impl EmbeddedBus {
         data_dir.join("bus.sqlite")
     }
 
-    async fn send<T>(
-        &self,
-        command: impl FnOnce(super::sequencer::Reply<T>) -> Command,
-    ) -> Result<T, BusError> {
+    async fn send<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
         if self.commands.try_send(command(reply)).is_err() {
             self.metrics.refused_full.inc();

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_protocol::{Message, Sequence};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
+use super::answers::{Answer, Answers, Reply, answer};
 use super::condition::Condition;
 use super::journal::{Entry, Journal, Probe};
+use super::pace;
 use super::topics::Topics;
 use crate::config::BusConfig;
 use crate::error::BusError;
@@ -28,8 +30,6 @@ const COMMIT_COMMANDS_MAX: usize = 1_024;
 const SWEEP_EVERY_MS: u64 = 5_000;
 /// Time between two probes of a log that is not written.
 pub(crate) const TICK_EVERY: Duration = Duration::from_secs(1);
-
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, BusError>>;
 
 pub(crate) enum Command {
     Publish {
@@ -56,6 +56,7 @@ pub(crate) struct Sequencer {
     pub(crate) committed: Sequence,
     pub(crate) clock: LogClock,
     pub(crate) condition: Arc<Condition>,
+    pub(crate) answers: Answers,
     /// Time of the last sweep, by the log's clock.
     pub(crate) swept_ms: u64,
 }
@@ -76,16 +77,22 @@ struct Commit {
 }
 
 impl Sequencer {
-    /// Runs until every sender of commands is dropped.
+    /// Runs until every sender of commands is dropped. Rests after a commit of messages.
+    #[expect(clippy::disallowed_methods, reason = "this thread has nothing else to do in a rest")]
     pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMIT_COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMIT_COMMANDS_MAX) > 0 {
-            self.turn(&mut taken);
+            let before = pace::thread_time();
+            if self.turn(&mut taken) {
+                let cost = pace::thread_time().saturating_sub(before);
+                std::thread::sleep(pace::rest_after(cost));
+            }
         }
     }
 
-    /// Commits the queued commands, then probes and sweeps the log when that is due.
-    pub(crate) fn turn(&mut self, taken: &mut Vec<Command>) {
+    /// Commits the queued commands, then probes and sweeps the log when that is due. Returns whether
+    /// messages were written.
+    fn turn(&mut self, taken: &mut Vec<Command>) -> bool {
         let ticks = taken.iter().any(|command| matches!(command, Command::Tick));
         let wrote = self.commit(taken);
         if ticks {
@@ -94,6 +101,7 @@ impl Sequencer {
         if self.clock.now_ms().saturating_sub(self.swept_ms) > SWEEP_EVERY_MS {
             self.sweep();
         }
+        wrote
     }
 
     /// Writes all queued publishes in one transaction, then each change of a setting in its own. Returns
@@ -143,11 +151,12 @@ impl Sequencer {
         commit: &mut Commit,
     ) -> Result<Vec<Receipt>, BusError> {
         let clock_ms = self.clock.now_ms();
+        let is_alone = drafts.len() == 1;
         let mut found = Vec::with_capacity(drafts.len());
         let mut own = HashMap::new();
         for draft in &drafts {
             let seen = self.seen(draft, commit);
-            let key = draft.id.as_ref().map(|id| (draft.topic(), &draft.sender, id));
+            let key = draft.id.as_ref().filter(|_| !is_alone).map(|id| (draft.topic(), &draft.sender, id));
             let first = key.map_or(draft.fingerprint, |key| *own.entry(key).or_insert(draft.fingerprint));
             if first != draft.fingerprint || seen.is_some_and(|seen| seen.fingerprint != draft.fingerprint) {
                 return Err(BusError::Conflict);
@@ -158,7 +167,7 @@ impl Sequencer {
         for (draft, seen) in drafts.into_iter().zip(found) {
             debug_assert!(is_sequenced(draft.class));
             // The same id twice within this publish: the second one is a duplicate.
-            let seen = seen.or_else(|| self.seen(&draft, commit));
+            let seen = seen.or_else(|| if is_alone { None } else { self.seen(&draft, commit) });
             if let Some(seen) = seen {
                 self.metrics.duplicate(draft.class).inc();
                 receipts.push(Receipt { sequence: seen.sequence, at_ms: 0, duplicate: true });
@@ -206,9 +215,11 @@ impl Sequencer {
         if let Err(error) = self.journal.append(&commit.entries) {
             self.metrics.log_failures.inc();
             self.condition.write_failed(&error);
-            for Waiting { reply, .. } in commit.waiting {
-                answer(reply, Err(BusError::Unavailable("it could not be written".into())));
-            }
+            let refused = |Waiting { reply, .. }| Answer {
+                reply,
+                result: Err(BusError::Unavailable("it could not be written".into())),
+            };
+            self.answers.give(commit.waiting.into_iter().map(refused).collect());
             return false;
         }
         let wrote = !commit.entries.is_empty();
@@ -228,9 +239,8 @@ impl Sequencer {
             log.push(Arc::clone(&message), fingerprint, clock_ms, &self.config);
             state.events.send(&Event::Message(message));
         }
-        for Waiting { receipts, reply } in commit.waiting {
-            answer(reply, Ok(receipts));
-        }
+        let accepted = |Waiting { receipts, reply }| Answer { reply, result: Ok(receipts) };
+        self.answers.give(commit.waiting.into_iter().map(accepted).collect());
         wrote
     }
 
@@ -260,10 +270,4 @@ impl Sequencer {
             tracing::warn!(%error, "old messages could not be removed from the log");
         }
     }
-}
-
-/// Answers a caller. One that has given up loses the answer: the message stays accepted, and a
-/// retry under the same id is answered as a duplicate.
-fn answer<T>(reply: Reply<T>, result: Result<T, BusError>) {
-    drop(reply.send(result));
 }

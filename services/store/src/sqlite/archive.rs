@@ -11,8 +11,9 @@ use crate::sql::page::{HISTORY_LIMIT_MAX, int, rows};
 use crate::sql::row;
 use crate::sql::stream_starts::{RoomStarts, StreamStarts};
 
-/// Rows of one statement: 9 values each, far below SQLite's maximum of 32,766.
-const CHUNK_ROWS: usize = 500;
+/// Rows of one statement, with 9 values each. A statement of so many rows is prepared once: its text is as
+/// dear as the rows.
+const CHUNK_ROWS: usize = 64;
 
 /// Appends a batch within the caller's transaction; returns the number of new messages.
 pub(super) async fn append(
@@ -82,8 +83,10 @@ async fn insert(connection: &mut SqliteConnection, chunk: &[Kept<'_>]) -> Result
             .push_bind(kept.body.to_owned());
     });
     query.push(" ON CONFLICT (room, sequence) DO NOTHING");
-    // The text depends on the number of rows, so that it is not worth a slot of the statement cache.
-    Ok(query.build().persistent(false).execute(connection).await?.rows_affected())
+    // The text depends on the number of rows, and that of the last chunk is not worth a slot of the statement
+    // cache.
+    let is_whole = chunk.len() == CHUNK_ROWS;
+    Ok(query.build().persistent(is_whole).execute(connection).await?.rows_affected())
 }
 
 /// Fails when another message is stored at the same position.
