@@ -24,7 +24,8 @@ pub use answer::error::{self, ApiError};
 pub use answer::rate_limited;
 pub use config::{AddressLimitsConfig, Http2Config, HttpConfig};
 pub use connection::{
-    ConnectionPermit, GuardedStream, RECORD_BYTES_MAX, TlsSession, TlsStream, Transport, record_trace,
+    ConnectionPermit, DirectAnswer, DirectRequest, DirectRoute, GuardedStream, RECORD_BYTES_MAX, TlsSession,
+    TlsStream, Transport, record_trace,
 };
 pub use endpoint::endpoint;
 pub use limits::{AddressLimits, AddressLimitsError, AddressRule, ClientLimits};

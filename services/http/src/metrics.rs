@@ -1,7 +1,9 @@
 //! Metrics of requests by route and status, and of refused connections.
 
+use std::sync::Arc;
+
 use http::StatusCode;
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::cut::Cut;
 
@@ -62,7 +64,8 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Prometheus handles of the HTTP servers, registered once per process.
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
-    requests: IntCounterVec,
+    /// By the place of the route in [`ROUTES`] and of the status in [`CLASSES`], resolved once.
+    requests: Arc<[[IntCounter; CLASSES.len()]]>,
     connections_refused: IntCounterVec,
     connections_cut: IntCounterVec,
 }
@@ -98,24 +101,23 @@ impl HttpMetrics {
         for cut in Cut::ALL {
             connections_cut.with_label_values(&[cut.label()]);
         }
-        for route in ROUTES {
-            for class in CLASSES {
-                requests.with_label_values(&[route, class]);
-            }
-        }
+        let of_route = |route: &&str| CLASSES.map(|class| requests.with_label_values(&[*route, class]));
+        let by_route = ROUTES.iter().map(of_route).collect();
         for reason in ["connections_max", "address_connections_max"] {
             connections_refused.with_label_values(&[reason]);
         }
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(connections_refused.clone()))?;
         registry.register(Box::new(connections_cut.clone()))?;
-        Ok(HttpMetrics { requests, connections_refused, connections_cut })
+        Ok(HttpMetrics { requests: by_route, connections_refused, connections_cut })
     }
 
     /// Counts an answer. `route` is the router's template; `None` is a path without a route.
     pub(crate) fn answered(&self, route: Option<&str>, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
-        self.requests.with_label_values(&[label(route), CLASSES[class]]).inc();
+        if let Some(counters) = self.requests.get(place(route)) {
+            counters[class].inc();
+        }
     }
 
     pub(crate) fn cut_connection(&self, reason: Cut) {
@@ -127,12 +129,15 @@ impl HttpMetrics {
     }
 }
 
-fn label(route: Option<&str>) -> &str {
-    match route {
-        None => "page",
-        Some(route) if route.starts_with("/v1/admin/") => "/v1/admin",
-        Some(route) => ROUTES.iter().find(|known| **known == route).copied().unwrap_or("other"),
-    }
+/// Returns the place of a route in [`ROUTES`].
+fn place(route: Option<&str>) -> usize {
+    let known = |name: &str| ROUTES.iter().position(|known| *known == name);
+    let found = match route {
+        None => known("page"),
+        Some(route) if route.starts_with("/v1/admin/") => known("/v1/admin"),
+        Some(route) => known(route).or_else(|| known("other")),
+    };
+    found.unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -141,6 +146,7 @@ mod tests {
 
     #[test]
     fn unlisted_route_is_counted_as_other() {
+        let label = |route| ROUTES[place(route)];
         assert_eq!(label(Some("/v1/rooms/{room}/ws")), "/v1/rooms/{room}/ws");
         assert_eq!(label(Some("/v1/admin/rooms/{room}/mute")), "/v1/admin");
         assert_eq!(label(Some("/v9/anything")), "other");

@@ -36,10 +36,10 @@ pub struct Keyring {
 }
 
 /// The keys and rules of a configuration.
-struct Ring {
+pub(crate) struct Ring {
     keys: Vec<Key>,
     audience: String,
-    leeway_secs: u64,
+    pub(crate) leeway_secs: u64,
 }
 
 /// Claims with the time at which they are signed.
@@ -180,12 +180,28 @@ impl Keyring {
     /// Why the token is refused, as its bearer may learn it.
     pub fn verify_for(&self, token: &str, room: &RoomId) -> Result<Identity, TokenError> {
         let identity = self.verify(token)?;
+        self.check_room(&identity, room)?;
+        Ok(identity)
+    }
+
+    /// Refuses a verified token that does not name a room.
+    pub(crate) fn check_room(&self, identity: &Identity, room: &RoomId) -> Result<(), TokenError> {
         if identity.rooms.contain(room) {
-            return Ok(identity);
+            return Ok(());
         }
         self.metrics.refused(WRONG_ROOM);
         self.log.refused(&TokenError::WrongRoom);
         Err(TokenError::WrongRoom)
+    }
+
+    /// Returns the keys and rules in force.
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        self.ring.load_full()
+    }
+
+    /// Whether these keys and rules are in force.
+    pub(crate) fn has_ring(&self, ring: &Arc<Ring>) -> bool {
+        Arc::ptr_eq(&self.ring.load(), ring)
     }
 
     pub(crate) fn examine(&self, token: &str, now_secs: u64) -> Examined {
@@ -296,7 +312,7 @@ impl Ring {
     }
 }
 
-fn unix_secs() -> u64 {
+pub(crate) fn unix_secs() -> u64 {
     barrage_clock::since_unix_epoch().as_secs()
 }
 

@@ -37,7 +37,7 @@ pub use config::UplinkConfig;
 pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;
 pub use history_config::HistoryConfig;
-pub use http::{admin_router, guest_router, operations, router};
+pub use http::{admin_router, direct_route, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use polls_config::PollsConfig;

@@ -15,6 +15,11 @@ const REQUEST_DURATION: &str = "barrage_uplink_request_duration_seconds";
 const HISTORY_BUCKETS_S: [f64; 13] =
     [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// Classes of posts.
+const CLASSES: [Class; 3] = [Class::Gift, Class::Chat, Class::Pulse];
+/// Results of accepted posts.
+const OUTCOMES: [Outcome; 3] = [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate];
+
 /// The actions of moderators, as [`Action::label`] names them, and the changes of attributes.
 const ACTIONS: [&str; 21] = [
     "recall",
@@ -117,7 +122,8 @@ impl HistoryReads {
 /// Prometheus handles of an uplink, registered once per process.
 #[derive(Debug, Clone)]
 pub struct UplinkMetrics {
-    outcomes: IntCounterVec,
+    /// By class and outcome, resolved once.
+    outcomes: [[IntCounter; OUTCOMES.len()]; CLASSES.len()],
     refusals: IntCounterVec,
     actions: IntCounterVec,
     votes: IntCounterVec,
@@ -200,11 +206,9 @@ impl UplinkMetrics {
         }
         registry.register(Box::new(reviews.clone()))?;
         registry.register(Box::new(reviews_waiting.clone()))?;
-        for class in [Class::Gift, Class::Chat, Class::Pulse] {
-            for outcome in [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate] {
-                outcomes.with_label_values(&[class.label(), outcome.label()]);
-            }
-        }
+        let by_outcome = CLASSES.map(|class| {
+            OUTCOMES.map(|outcome| outcomes.with_label_values(&[class.label(), outcome.label()]))
+        });
         for action in ACTIONS {
             for outcome in ["done", "duplicate"] {
                 actions.with_label_values(&[action, outcome]);
@@ -233,7 +237,7 @@ impl UplinkMetrics {
         registry.register(Box::new(history_duration.clone()))?;
         let duration = TracedHistogram::new(duration, &bounds);
         Ok(UplinkMetrics {
-            outcomes,
+            outcomes: by_outcome,
             refusals,
             actions,
             reviews,
@@ -256,7 +260,13 @@ impl UplinkMetrics {
     }
 
     pub(crate) fn answered(&self, class: Class, outcome: Outcome) {
-        self.outcomes.with_label_values(&[class.label(), outcome.label()]).inc();
+        let of_class = CLASSES.iter().zip(&self.outcomes).find(|(known, _)| **known == class);
+        let counter = of_class
+            .and_then(|(_, counters)| OUTCOMES.iter().zip(counters).find(|(known, _)| **known == outcome));
+        // A signal is no post.
+        if let Some((_, counter)) = counter {
+            counter.inc();
+        }
     }
 
     /// Counts an action that was answered.

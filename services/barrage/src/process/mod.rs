@@ -210,6 +210,7 @@ fn serve(
             .layer(context.origins.layer());
         let front = Front {
             greeter: services.greeter,
+            direct: services.direct,
             tls,
             metrics: Some(metrics.clone()),
             limits: Some(Arc::new(AddressLimits::new(&config.http)?)),

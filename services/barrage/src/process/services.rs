@@ -12,7 +12,7 @@ use barrage_counters::{LocalQuota, Quota};
 use barrage_entry::{Entry, LocalEndpoints};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_guarded::Guarded;
-use barrage_http::{AdminRoutes, AuditLog, AuditSink, Greeter};
+use barrage_http::{AdminRoutes, AuditLog, AuditSink, DirectRoute, Greeter};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisPages, RedisQuota};
 use barrage_store::Store;
@@ -35,6 +35,8 @@ pub(super) struct Services {
     pub(super) public_router: Router,
     pub(super) admin_routes: AdminRoutes,
     pub(super) greeter: Option<Arc<dyn Greeter>>,
+    /// The route of posts, where this process is an uplink.
+    pub(super) direct: Option<Arc<dyn DirectRoute>>,
     pub(super) audit: Arc<dyn AuditSink>,
 }
 
@@ -56,6 +58,7 @@ impl Services {
             public_router: Router::new(),
             admin_routes: AdminRoutes::new(Router::new()),
             greeter: None,
+            direct: None,
             audit: audit_sink(context, tasks)?,
         };
         let roles = context.roles;
@@ -111,6 +114,7 @@ impl Services {
     ) -> anyhow::Result<()> {
         let (uplink, accounts) = uplink(context, quota, store, tasks)?;
         self.add(barrage_uplink::router(&uplink).merge(accounts), barrage_uplink::admin_router(&uplink));
+        self.direct = Some(barrage_uplink::direct_route(&uplink));
         self.audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
         if let Some(replay) = replay {
             let (uplink, shutdown) = (Arc::clone(&uplink), context.stop.front.clone());

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use barrage_protocol::Code;
+use barrage_token::LastToken;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -15,6 +16,7 @@ use tracing::Instrument;
 
 use super::activity::Activity;
 use super::context::ConnectionContext;
+use super::direct::{DirectRequest, DirectRoute};
 use super::span::{record_route, request_span};
 use crate::answer::documented;
 use crate::answer::error::{ApiError, Cause};
@@ -23,21 +25,36 @@ use crate::request::{SharedBody, check_rules, name_host};
 /// Route of a connection that a greeter refused.
 const GREETED_ROUTE: &str = "/v1/rooms/{room}/ws";
 
+/// The client's end of a connection, for all requests on it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    address: SocketAddr,
+    /// Extension of the requests: a token that arrives again is not verified again.
+    last_token: Arc<LastToken>,
+}
+
+impl Peer {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Peer { address, last_token: Arc::default() }
+    }
+}
+
 /// Answers one request inside its span, so that log lines name the request.
 pub(super) async fn respond(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    peer: &Peer,
     refusal: Option<ApiError>,
     context: &ConnectionContext,
 ) -> Response {
     let request_id = context.request_ids.next();
-    let span = request_span(request.method(), &request_id);
+    let direct = context.direct(&request).map(DirectRoute::template);
+    let span = request_span(request.method(), &request_id, direct);
     answer(request, peer, refusal, request_id, context).instrument(span).await
 }
 
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    peer: &Peer,
     refusal: Option<ApiError>,
     request_id: HeaderValue,
     context: &ConnectionContext,
@@ -87,10 +104,16 @@ async fn answer(
     response
 }
 
-async fn route(mut request: Request<Body>, peer: SocketAddr, context: &ConnectionContext) -> Response {
+async fn route(mut request: Request<Body>, peer: &Peer, context: &ConnectionContext) -> Response {
     use tower_service::Service;
-    let client = context.proxies.client(peer.ip(), request.headers());
+    let client = context.proxies.client(peer.address.ip(), request.headers());
+    if let Some(direct) = context.direct(&request) {
+        let (parts, body) = request.into_parts();
+        let last_token = Arc::clone(&peer.last_token);
+        return direct.answer(DirectRequest { client, last_token, parts, body }).await;
+    }
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(Arc::clone(&peer.last_token));
     match context.router.clone().call(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -41,10 +41,34 @@ pub struct GuardedStream {
     activity: Arc<Activity>,
     header: Duration,
     /// Runs while a header is due: from the accept, or from a request's first byte.
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Deadline,
     stall: Stall,
     /// The frames of HTTP/2; `None` under HTTP/1.1.
     frames: Option<Box<Frames>>,
+}
+
+/// The deadline of a header. Its timer starts when a read has to wait: most headers arrive whole, and need
+/// none.
+struct Deadline {
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    const fn at(at: Option<Instant>) -> Self {
+        Deadline { at, timer: None }
+    }
+
+    const fn is_running(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Whether the deadline is over. If not, the task is woken then.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(at) = self.at else { return false };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        timer.as_mut().poll(cx).is_ready()
+    }
 }
 
 /// The frames of an HTTP/2 connection, and which of them the deadline is for.
@@ -109,7 +133,7 @@ impl GuardedStream {
         config: &HttpConfig,
     ) -> Self {
         let header = Duration::from_secs(config.header_secs);
-        let deadline = Some(Box::pin(tokio::time::sleep_until(Instant::now() + header)));
+        let deadline = Deadline::at(Some(Instant::now() + header));
         let max = Duration::from_secs(config.write_stall_secs.max(1));
         let stall = Stall { max, running: None, taken: stream.taken() };
         let frames = stream.is_http2().then(|| {
@@ -140,16 +164,14 @@ impl GuardedStream {
         let due = frames.meter.due();
         if due != frames.due {
             frames.due = due;
-            let end = Instant::now() + self.header;
-            self.deadline = due.map(|_| Box::pin(tokio::time::sleep_until(end)));
+            self.deadline = Deadline::at(due.map(|_| Instant::now() + self.header));
         }
         polled
     }
 
     /// Returns an error when a header or a frame is late.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
-        if late {
+        if self.deadline.poll_over(cx) {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the header did not arrive in time",
@@ -190,13 +212,13 @@ impl AsyncRead for GuardedStream {
             return this.poll_read_frames(cx, buf);
         }
         if this.activity.is_busy() {
-            this.deadline = None;
+            this.deadline = Deadline::at(None);
             return Pin::new(&mut this.stream).poll_read(cx, buf);
         }
         let before = buf.filled().len();
         if Pin::new(&mut this.stream).poll_read(cx, buf)?.is_ready() {
-            if this.deadline.is_none() && buf.filled().len() > before {
-                this.deadline = Some(Box::pin(tokio::time::sleep_until(Instant::now() + this.header)));
+            if !this.deadline.is_running() && buf.filled().len() > before {
+                this.deadline = Deadline::at(Some(Instant::now() + this.header));
             }
             return Poll::Ready(Ok(()));
         }

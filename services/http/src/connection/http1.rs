@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::activity::Activity;
 use super::context::ConnectionContext;
-use super::exchange::{EndOnDrop, Tracked, respond};
+use super::exchange::{EndOnDrop, Peer, Tracked, respond};
 use super::guard::GuardedStream;
 use crate::answer::error::ApiError;
 
@@ -27,13 +27,12 @@ pub(super) async fn serve(
     context: &Arc<ConnectionContext>,
 ) -> Result<(), hyper::Error> {
     let config = &context.config;
-    let refusal = Mutex::new(refusal);
+    let (refusal, peer) = (Mutex::new(refusal), &Peer::new(peer));
     let service = service_fn(|request: Request<Incoming>| {
         let end = EndOnDrop::begin(activity);
-        let context = Arc::clone(context);
         let refusal = refusal.lock().take();
         async move {
-            let response = respond(request, peer, refusal, &context).await;
+            let response = respond(request, peer, refusal, context).await;
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, end)))
         }
     });

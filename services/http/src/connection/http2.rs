@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::activity::Activity;
 use super::answer_body::{self, AnswerBody};
 use super::context::ConnectionContext;
-use super::exchange::{EndOnDrop, Tracked, respond};
+use super::exchange::{EndOnDrop, Peer, Tracked, respond};
 use super::guard::GuardedStream;
 use crate::cut::Cut;
 
@@ -34,12 +34,13 @@ pub(super) async fn serve(
     context: &Arc<ConnectionContext>,
 ) -> Result<(), hyper::Error> {
     let service = {
-        let (activity, context) = (Arc::clone(activity), Arc::clone(context));
+        let (activity, context, peer) =
+            (Arc::clone(activity), Arc::clone(context), Arc::new(Peer::new(peer)));
         service_fn(move |request: Request<Incoming>| {
             let end = EndOnDrop::begin(&activity);
-            let context = Arc::clone(&context);
+            let (context, peer) = (Arc::clone(&context), Arc::clone(&peer));
             async move {
-                let response = respond(request, peer, None, &context).await;
+                let response = respond(request, &peer, None, &context).await;
                 Ok::<_, Infallible>(response.map(|body| AnswerBody::new(Tracked::new(body, end))))
             }
         })

@@ -3,6 +3,7 @@
 mod activity;
 mod answer_body;
 mod context;
+mod direct;
 mod exchange;
 mod frame_meter;
 mod guard;
@@ -17,6 +18,7 @@ mod transport;
 
 pub(crate) use activity::Activities;
 pub(crate) use context::ConnectionContext;
+pub use direct::{DirectAnswer, DirectRequest, DirectRoute};
 pub use guard::{ConnectionPermit, GuardedStream};
 pub(crate) use log_bound::LogBound;
 pub(crate) use serve::serve;

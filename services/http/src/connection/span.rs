@@ -6,10 +6,11 @@ use http::{HeaderValue, Method};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// Makes the span of a request. [`record_route`] adds the route once the router has matched it.
-pub(crate) fn request_span(method: &Method, request_id: &HeaderValue) -> Span {
+/// Makes the span of a request. [`record_route`] adds the route, where it is not known yet, once the router has
+/// matched it.
+pub(crate) fn request_span(method: &Method, request_id: &HeaderValue, route: Option<&str>) -> Span {
     let request_id = request_id.to_str().unwrap_or_default();
-    tracing::info_span!("request", method = method_label(method), route = Empty, request_id, trace = Empty)
+    tracing::info_span!("request", method = method_label(method), request_id, route, trace = Empty)
 }
 
 /// Adds the route template to the span of the current request.

@@ -81,6 +81,15 @@ impl AllowedOrigins {
         Err(ApiError::new(Code::Forbidden, "pages of this origin may not connect; see http.allowed_origins"))
     }
 
+    /// Adds the header fields that the layer adds to the answer of a request that is no preflight.
+    pub(crate) fn let_read(&self, origin: Option<HeaderValue>, answer: &mut HeaderMap) {
+        answer.append(header::VARY, HeaderValue::from_static(VARY));
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        if let Some(origin) = origin.filter(|origin| self.allows(origin)) {
+            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+    }
+
     /// Returns the layer that answers preflights and lets allowed origins read answers. Tokens
     /// travel in a header that a page sets itself, never in a cookie, so a page of another site
     /// cannot use a viewer's token.
@@ -103,6 +112,10 @@ impl AllowedOrigins {
             .max_age(PREFLIGHT)
     }
 }
+
+/// Values of the header fields that every answer of the layer has.
+const VARY: &str = "origin, access-control-request-method, access-control-request-headers";
+const EXPOSED: &str = "retry-after,x-request-id,traceresponse";
 
 /// Returns the host without its port and brackets.
 fn name(authority: &str) -> &str {
@@ -139,6 +152,34 @@ mod tests {
             let origin = format!("http://{host}");
             assert!(local.check(&headers(host, Some(&origin))).is_err(), "{host}");
             assert!(local.check_host(&headers(host, None)).is_err(), "{host}");
+        }
+    }
+
+    /// The direct route and the router give the same header fields to pages of any origin.
+    #[tokio::test]
+    async fn answers_past_the_layer_have_the_fields_of_the_layer() {
+        use axum::Router;
+        use axum::body::Body;
+        use tower_service::Service;
+
+        let origins = AllowedOrigins::new(&["https://page.example".into()]);
+        let mut router = Router::new().fallback(|| async { "x" }).layer(origins.layer());
+        for origin in [None, Some("https://page.example"), Some("https://evil.example")] {
+            let mut request = http::Request::builder().method("POST").uri("/");
+            if let Some(origin) = origin {
+                request = request.header(header::ORIGIN, origin);
+            }
+            let answer = router.call(request.body(Body::empty()).unwrap()).await.unwrap();
+            let mut past = HeaderMap::new();
+            origins.let_read(origin.map(|origin| origin.parse().unwrap()), &mut past);
+            let of_layer = |name: &&str| name.starts_with("access-control") || *name == "vary";
+            let fields = |headers: &HeaderMap| {
+                let mut fields: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
+                fields.retain(of_layer);
+                fields.sort_unstable();
+                fields.iter().map(|name| format!("{name}: {:?}", headers[*name])).collect::<Vec<_>>()
+            };
+            assert_eq!(fields(&past), fields(answer.headers()), "{origin:?}");
         }
     }
 

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::answer::error::ApiError;
-use crate::connection::record_route;
+use crate::connection::{DirectAnswer, DirectRequest, DirectRoute, record_route};
 use crate::limits::{AddressLimits, AddressRule, ClientLimits};
 use crate::metrics::HttpMetrics;
 use crate::request::{AllowedOrigins, ClientAddr};
@@ -23,8 +23,45 @@ pub(super) struct Edge {
     pub(super) metrics: Option<HttpMetrics>,
 }
 
-pub(super) fn layered(router: Router, edge: Edge) -> Router {
-    router.layer(from_fn_with_state(Arc::new(edge), handle))
+pub(super) fn layered(router: Router, edge: Arc<Edge>) -> Router {
+    router.layer(from_fn_with_state(edge, handle))
+}
+
+/// A direct route behind the edge.
+pub(super) struct EdgedRoute {
+    pub(super) edge: Arc<Edge>,
+    pub(super) route: Arc<dyn DirectRoute>,
+}
+
+impl DirectRoute for EdgedRoute {
+    fn template(&self) -> &'static str {
+        self.route.template()
+    }
+
+    fn takes(&self, path: &str) -> bool {
+        self.route.takes(path)
+    }
+
+    fn answer(&self, request: DirectRequest) -> DirectAnswer<'_> {
+        Box::pin(async move {
+            let (edge, route, client) = (&self.edge, Some(self.template()), Some(request.client));
+            let response = match edge.admit(route, client, &request.parts.method, &request.parts.headers) {
+                Err(refusal) => refusal.into_response(),
+                Ok(()) => {
+                    let origin = request.parts.headers.get(header::ORIGIN).cloned();
+                    let mut response = self.route.answer(request).await;
+                    if let Some(origins) = &edge.origins {
+                        origins.let_read(origin, response.headers_mut());
+                    }
+                    edge.count_bad_token(client, response)
+                }
+            };
+            if let Some(metrics) = &edge.metrics {
+                metrics.answered(route, response.status());
+            }
+            response
+        })
+    }
 }
 
 async fn handle(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
@@ -34,9 +71,12 @@ async fn handle(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         record_route(route);
     }
     let client = request.extensions().get::<ClientAddr>().copied();
-    let response = match edge.admit(route, client, &mut request) {
+    let response = match edge.admit(route, client, request.method(), request.headers()) {
         Err(refusal) => refusal.into_response(),
         Ok(()) => {
+            if let (Some(TUNNEL_ROUTE), Some(limits), Some(client)) = (route, &edge.limits, client) {
+                request.extensions_mut().insert(ClientLimits::new(Arc::clone(limits), client));
+            }
             let response = next.run(request).await;
             edge.count_bad_token(client, response)
         }
@@ -52,23 +92,22 @@ impl Edge {
         &self,
         route: Option<&str>,
         client: Option<ClientAddr>,
-        request: &mut Request,
+        method: &Method,
+        headers: &HeaderMap,
     ) -> Result<(), ApiError> {
         if let Some(origins) = &self.origins {
-            origins.check_host(request.headers())?;
             // A page of another site can post a form without a preflight.
-            if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
-                origins.check(request.headers())?;
+            if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
+                origins.check_host(headers)?;
+            } else {
+                origins.check(headers)?;
             }
         }
         let (Some(limits), Some(client)) = (&self.limits, client) else { return Ok(()) };
-        if let Some(rule) = AddressRule::of(request.method(), route) {
-            limits.take(rule, client, 1)?;
+        match AddressRule::of(method, route) {
+            Some(rule) => limits.take(rule, client, 1),
+            None => Ok(()),
         }
-        if route == Some(TUNNEL_ROUTE) {
-            request.extensions_mut().insert(ClientLimits::new(Arc::clone(limits), client));
-        }
-        Ok(())
     }
 
     /// Counts an answer to a bad token; beyond the limit the answer becomes 429. Counted after the

@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::{AcceptContext, accept};
-use super::edge::{self, Edge};
+use super::edge::{self, Edge, EdgedRoute};
 use super::greeter::Greeter;
 use super::listener::Listener;
 use super::tls::Tls;
 use crate::answer::documented;
 use crate::config::HttpConfig;
-use crate::connection::{Activities, ConnectionContext, LogBound};
+use crate::connection::{Activities, ConnectionContext, DirectRoute, LogBound};
 use crate::limits::{AddressLimits, Slots};
 use crate::metrics::HttpMetrics;
 use crate::request::{AllowedOrigins, RequestIds, TrustedProxies};
@@ -44,6 +44,8 @@ pub struct Front {
     pub metrics: Option<HttpMetrics>,
     /// Limits the requests of each client address.
     pub limits: Option<Arc<AddressLimits>>,
+    /// A route that goes past the router.
+    pub direct: Option<Arc<dyn DirectRoute>>,
     /// Refuses requests for other hosts, and changes that a page of another site asks for.
     pub origins: Option<AllowedOrigins>,
 }
@@ -111,7 +113,12 @@ fn accept_context(
     config: HttpConfig,
     shutdown: CancellationToken,
 ) -> AcceptContext {
-    let edge = Edge { limits: front.limits, origins: front.origins, metrics: front.metrics.clone() };
+    let edge =
+        Arc::new(Edge { limits: front.limits, origins: front.origins, metrics: front.metrics.clone() });
+    let direct = front.direct.map(|route| {
+        let edge = Arc::clone(&edge);
+        Arc::new(EdgedRoute { edge, route }) as Arc<dyn DirectRoute>
+    });
     AcceptContext {
         permits: Arc::new(Semaphore::new(config.connections_max)),
         slots: Slots::new(&config),
@@ -120,6 +127,7 @@ fn accept_context(
         tasks: TaskTracker::new(),
         connections: Arc::new(ConnectionContext {
             router: edge::layered(router, edge),
+            direct,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             activities: Activities::new(),
             metrics: front.metrics,

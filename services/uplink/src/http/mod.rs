@@ -21,4 +21,5 @@ mod words;
 
 pub use guest::guest_router;
 pub use operations::operations;
+pub use posts::direct_route;
 pub use routes::{admin_router, router};

@@ -1,5 +1,6 @@
 //! CheckLog of the newest posts: the result of each check, for the admin call `why`.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use barrage_protocol::code::Refusal;
@@ -15,6 +16,9 @@ use crate::text::printable_owned;
 const POSTS_MAX: usize = 10_000;
 /// Maximum posts returned for one id, which many users may have used.
 const FOUND_MAX: usize = 20;
+
+/// Steps of most posts.
+const STEPS: usize = 4;
 
 /// The last step of a refused post, whichever check refused it.
 const ANSWER: &str = "answer";
@@ -37,8 +41,8 @@ pub(crate) struct Step {
     check: &'static str,
     #[serde(rename = "word")]
     result: CheckResult,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    detail: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: Cow<'static, str>,
 }
 
 /// The checks that one post went through.
@@ -66,7 +70,7 @@ impl PostChecks {
             user: user.clone(),
             id: post.id().clone(),
             class: post.class(),
-            steps: Vec::new(),
+            steps: Vec::with_capacity(STEPS),
             outcome: "given_up",
             sequence: None,
             trace,
@@ -75,8 +79,17 @@ impl PostChecks {
 
     /// Adds the result of one check. `detail` is escaped, because a hook's reason may hold any
     /// character and operators read it in a terminal.
-    pub(crate) fn step(&mut self, check: &'static str, result: CheckResult, detail: impl Into<String>) {
-        let detail = printable_owned(detail.into());
+    pub(crate) fn step(
+        &mut self,
+        check: &'static str,
+        result: CheckResult,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
+        let detail = match detail.into() {
+            // Written in this program: nothing to escape.
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(printable_owned(text)),
+        };
         self.steps.push(Step { check, result, detail });
     }
 
@@ -158,7 +171,7 @@ mod tests {
     #[test]
     fn detail_of_a_step_is_escaped_for_terminals() {
         let mut checks = checks();
-        checks.step("moderation", CheckResult::Refused, "hook: refuse (\u{1b}[2J\nroot#)");
+        checks.step("moderation", CheckResult::Refused, "hook: refuse (\u{1b}[2J\nroot#)".to_owned());
         let json = serde_json::to_value(&checks).unwrap();
         assert_eq!(json["steps"][1]["detail"], "hook: refuse (\\u{1b}[2J\\u{a}root#)");
         assert_eq!(json["steps"][1]["word"], "refused");

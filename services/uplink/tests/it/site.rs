@@ -128,7 +128,11 @@ impl Site {
         let routes = router(&uplink).merge(guests).merge(accounts).merge(gate.guard(admin_router(&uplink)));
         let listener = barrage_http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let front = Front { metrics: Some(HttpMetrics::new(&registry).unwrap()), ..Front::default() };
+        let front = Front {
+            metrics: Some(HttpMetrics::new(&registry).unwrap()),
+            direct: Some(barrage_uplink::direct_route(&uplink)),
+            ..Front::default()
+        };
         let (http, stop) = (HttpConfig::default(), shutdown.clone());
         tokio::spawn(async move {
             barrage_http::serve_public(vec![listener], routes, front, http, stop).await.unwrap();
