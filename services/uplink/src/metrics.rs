@@ -15,7 +15,7 @@ const REQUEST_DURATION: &str = "barrage_uplink_request_duration_seconds";
 const HISTORY_BUCKETS_S: [f64; 13] =
     [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Classes of posts.
+/// Classes that a post may have.
 const CLASSES: [Class; 3] = [Class::Gift, Class::Chat, Class::Pulse];
 /// Results of accepted posts.
 const OUTCOMES: [Outcome; 3] = [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate];

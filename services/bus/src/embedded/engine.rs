@@ -16,7 +16,7 @@ use super::condition::Condition;
 use super::file::LogFile;
 use super::journal::{Journal, Loss};
 use super::reader::JournalReader;
-use super::sequencer::{Command, Sequencer, TICK_EVERY};
+use super::sequencer::{Command, Commit, Sequencer, TICK_EVERY};
 use super::topics::Topics;
 use crate::config::BusConfig;
 use crate::error::BusError;
@@ -117,6 +117,7 @@ impl EmbeddedBus {
             clock,
             condition,
             answers: Answers::start(),
+            open: Commit::default(),
             swept_ms,
         };
         let ticks = bus.commands.downgrade();

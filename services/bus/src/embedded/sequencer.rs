@@ -57,6 +57,7 @@ pub(crate) struct Sequencer {
     pub(crate) clock: LogClock,
     pub(crate) condition: Arc<Condition>,
     pub(crate) answers: Answers,
+    pub(crate) open: Commit,
     /// Time of the last sweep, by the log's clock.
     pub(crate) swept_ms: u64,
 }
@@ -67,13 +68,25 @@ struct Waiting {
     reply: Reply<Vec<Receipt>>,
 }
 
-/// Messages of the open commit, which is not durable yet.
+/// Entries for which the maps of a commit keep their memory.
+const KEPT_ENTRIES: usize = 4_096;
+
+/// Messages of the open commit, which is not durable yet. The maps keep their memory from commit to commit.
 #[derive(Default)]
-struct Commit {
+pub(crate) struct Commit {
     entries: Vec<Entry>,
     lasts: HashMap<Topic, Sequence>,
     seen: HashMap<(Topic, DedupKey), Seen>,
     waiting: Vec<Waiting>,
+}
+
+impl Commit {
+    /// Forgets a commit that is over.
+    fn clear(&mut self) {
+        self.lasts.clear();
+        self.seen.clear();
+        self.seen.shrink_to(KEPT_ENTRIES);
+    }
 }
 
 impl Sequencer {
@@ -108,7 +121,7 @@ impl Sequencer {
     /// whether messages were written; a change does not count.
     fn commit(&mut self, taken: &mut Vec<Command>) -> bool {
         let now_ms = self.clock.unix_ms();
-        let mut commit = Commit::default();
+        let mut commit = std::mem::take(&mut self.open);
         let mut changes = Vec::new();
         for command in taken.drain(..) {
             match command {
@@ -120,7 +133,9 @@ impl Sequencer {
                 Command::Tick => {}
             }
         }
-        let wrote = self.finish(commit);
+        let wrote = self.finish(&mut commit);
+        commit.clear();
+        self.open = commit;
         for (change, reply) in changes {
             let result = self.change(&change, now_ms);
             answer(reply, result);
@@ -211,7 +226,7 @@ impl Sequencer {
 
     /// Writes the commit, then shows its messages to subscribers, then answers its callers: in
     /// this order. Returns whether messages were written.
-    fn finish(&mut self, commit: Commit) -> bool {
+    fn finish(&mut self, commit: &mut Commit) -> bool {
         if let Err(error) = self.journal.append(&commit.entries) {
             self.metrics.log_failures.inc();
             self.condition.write_failed(&error);
@@ -219,7 +234,8 @@ impl Sequencer {
                 reply,
                 result: Err(BusError::Unavailable("it could not be written".into())),
             };
-            self.answers.give(commit.waiting.into_iter().map(refused).collect());
+            commit.entries.clear();
+            self.answers.give(commit.waiting.drain(..).map(refused).collect());
             return false;
         }
         let wrote = !commit.entries.is_empty();
@@ -231,7 +247,7 @@ impl Sequencer {
             self.tail.send_replace(last.message.sequence);
             self.condition.written();
         }
-        for Entry { message, topic, fingerprint, clock_ms } in commit.entries {
+        for Entry { message, topic, fingerprint, clock_ms } in commit.entries.drain(..) {
             self.metrics.published(message.class).inc();
             let state = self.topics.get_or_create(&topic);
             // A subscriber reads its start position under the same lock.
@@ -240,7 +256,7 @@ impl Sequencer {
             state.events.send(&Event::Message(message));
         }
         let accepted = |Waiting { receipts, reply }| Answer { reply, result: Ok(receipts) };
-        self.answers.give(commit.waiting.into_iter().map(accepted).collect());
+        self.answers.give(commit.waiting.drain(..).map(accepted).collect());
         wrote
     }
 

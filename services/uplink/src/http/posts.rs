@@ -139,3 +139,24 @@ fn respond<T: Serialize>(uplink: &Uplink, trace: &RequestTrace, result: Result<&
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_other_routes_and_those_that_need_decoding_are_left_to_the_router() {
+        assert_eq!(room_of("/v1/rooms/demo/messages"), Some("demo"));
+        for path in [
+            "/v1/rooms//messages",
+            "/v1/rooms/a/b/messages",
+            "/v1/rooms/d%65mo/messages",
+            "/v1/rooms/demo/messages/",
+            "/v1/rooms/demo/packages",
+            "/v1/rooms/messages",
+            "/v2/rooms/demo/messages",
+        ] {
+            assert_eq!(room_of(path), None, "{path}");
+        }
+    }
+}

@@ -72,7 +72,9 @@ impl Moderation {
             return Ok(Moderated::Shown);
         }
         let at_ms = barrage_clock::unix_ms();
-        let attributes = by.attrs.as_deref().map(attributes_text).unwrap_or_default();
+        // The hook alone reads them.
+        let read = by.attrs.as_deref().filter(|_| self.moderator.hook_breaker().is_some());
+        let attributes = read.map(attributes_text).unwrap_or_default();
         let candidate = Candidate {
             room,
             user: &by.user,

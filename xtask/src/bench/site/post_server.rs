@@ -19,7 +19,7 @@ const CONFIG: &str = "[uplink.limits]\nuser_per_s = 1000000\naddress_per_s = 100
 pub(crate) enum PostLog {
     /// The file of the process itself.
     Embedded,
-    /// A NATS server.
+    /// A NATS server on the other core.
     Nats,
 }
 
