@@ -114,7 +114,7 @@ impl AllowedOrigins {
 }
 
 /// Values of the header fields that every answer of the layer has.
-const VARY: &str = "origin, access-control-request-method, access-control-request-headers";
+const VARY: &str = "origin";
 const EXPOSED: &str = "retry-after,x-request-id,traceresponse";
 
 /// Returns the host without its port and brackets.
