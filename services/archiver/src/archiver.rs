@@ -1,9 +1,9 @@
-//! A run: one loop for each partition of the bus, and the sweep of old messages.
+//! A run: one loop for each partition of the bus, also of those that it grows by, and the sweep of old messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::Bus;
+use barrage_bus::{Bus, grown};
 use barrage_protocol::Sequence;
 use barrage_store::Store;
 use barrage_trace::Tracer;
@@ -45,16 +45,21 @@ pub async fn run(
         let (bus, store) = (Arc::clone(&bus), Arc::clone(&store));
         Partition::new(number, bus, store, config.clone(), metrics.clone(), tracer.clone())
     };
-    let mut partitions: Vec<_> = (0..bus.partitions()).map(partition).collect();
-    // The shutdown may drop a loop at any await: a transaction is whole or absent, and messages that
+    let mut partitions: Vec<Partition> = Vec::new();
+    // Shutdown and growth may drop a loop at any await: a transaction is whole or absent, and messages that
     // are not known to be archived are read again.
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => {}
-        (error, _, _) = select_all(partitions.iter_mut().map(|partition| Box::pin(partition.follow()))) => {
-            return Err(error);
+    loop {
+        let (known, now) = (u16::try_from(partitions.len()).unwrap_or(u16::MAX), bus.partitions());
+        partitions.extend((known..now).map(partition));
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            (error, _, _) = select_all(partitions.iter_mut().map(|partition| Box::pin(partition.follow()))) => {
+                return Err(error);
+            }
+            () = sweep::run(&*store, &config, &metrics) => {}
+            () = grown(&*bus, now) => {}
         }
-        () = sweep::run(&*store, &config, &metrics) => {}
     }
     let drains = try_join_all(partitions.iter_mut().map(Partition::drain));
     let drained = match tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), drains).await {

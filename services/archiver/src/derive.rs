@@ -61,13 +61,13 @@ pub enum Readable {
     No,
 }
 
-/// Makes the archive entry of a message. Never fails, because an unreadable body must not stop the
+/// Makes the archive entry of a message, at the position of a room that never moved. Never fails, because an unreadable body must not stop the
 /// messages behind it.
 #[must_use]
 pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
     if serde_json::from_slice::<&RawValue>(&message.body).is_err() {
         let message = Arc::new(quoted(&message));
-        return (ArchiveEntry { message, effect: Effect::None }, Readable::No);
+        return (ArchiveEntry { at: message.sequence, message, effect: Effect::None }, Readable::No);
     }
     let effect = match message.class {
         Class::Gift => gift(&message),
@@ -76,7 +76,7 @@ pub fn entry(message: Arc<Message>) -> (ArchiveEntry, Readable) {
     };
     let readable = if effect.is_some() { Readable::Yes } else { Readable::No };
     let message = without_quotes(&message).map_or(message, Arc::new);
-    (ArchiveEntry { message, effect: effect.unwrap_or(Effect::None) }, readable)
+    (ArchiveEntry { at: message.sequence, message, effect: effect.unwrap_or(Effect::None) }, readable)
 }
 
 /// Returns the message with a JSON body that quotes the unreadable one.

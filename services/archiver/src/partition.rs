@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_backoff::Backoff;
-use barrage_bus::{Bus, Fault, Report};
-use barrage_protocol::{Message, Sequence, TraceContext};
+use barrage_bus::{Bus, Fault, Report, Stored};
+use barrage_protocol::{Sequence, TraceContext};
 use barrage_store::{ArchiveEntry, Store, StoreError};
 use barrage_trace::{Kind, Span, Tracer};
 
@@ -23,7 +23,8 @@ const REST_SHARE: u32 = 4;
 /// Longest rest after a batch: the history is at most this much older.
 const REST_MAX: Duration = Duration::from_millis(50);
 
-/// Archives one partition. Partitions have no room in common, so each has a loop of its own.
+/// Archives one partition. A room that moves is in two for a while, and its records do not depend on which of
+/// them is archived first: what a signal hides is decided by positions when the archive is read.
 pub(crate) struct Partition {
     number: u16,
     bus: Arc<dyn Bus>,
@@ -128,7 +129,7 @@ impl Partition {
             None => self.find_position().await?,
         };
         let batch = self.read(position).await;
-        let Some(last) = batch.last().map(|message| message.sequence) else {
+        let Some(last) = batch.last().map(|stored| stored.at) else {
             self.set_lag(0);
             return Ok(Progress::Done);
         };
@@ -137,8 +138,8 @@ impl Partition {
         self.trace(&batch, started_ns);
         self.position = Some(last);
         self.archived += batch.len() as u64;
-        for message in &batch {
-            self.metrics.archived(message.class).inc();
+        for stored in &batch {
+            self.metrics.archived(stored.message.class).inc();
         }
         if batch.len() < self.config.batch_messages_max {
             self.set_lag(0);
@@ -149,8 +150,8 @@ impl Partition {
     }
 
     /// Records the span of a batch with sampled messages, retries included.
-    fn trace(&self, batch: &[Arc<Message>], started_ns: u64) {
-        let links = self.tracer.links(batch.iter().map(|message| &**message));
+    fn trace(&self, batch: &[Stored], started_ns: u64) {
+        let links = self.tracer.links(batch.iter().map(|stored| &*stored.message));
         let Some(first) = links.first() else { return };
         let context = TraceContext { trace: first.trace, span: self.tracer.span_id() };
         let mut span = Span::new("archive room", Kind::Consumer, context, Some(first.span))
@@ -189,7 +190,7 @@ impl Partition {
     }
 
     /// Reads the next messages, and retries for as long as the bus fails.
-    async fn read(&mut self, position: Sequence) -> Vec<Arc<Message>> {
+    async fn read(&mut self, position: Sequence) -> Vec<Stored> {
         let mut backoff = self.backoff();
         loop {
             match self.bus.read_all(self.number, position, self.config.batch_messages_max.max(1)).await {
@@ -213,8 +214,8 @@ impl Partition {
     }
 
     /// Writes a batch, and retries for as long as the store fails.
-    async fn append(&mut self, batch: &[Arc<Message>]) -> Result<(), ArchiverError> {
-        let entries: Vec<ArchiveEntry> = batch.iter().map(|message| self.derive(message)).collect();
+    async fn append(&mut self, batch: &[Stored]) -> Result<(), ArchiverError> {
+        let entries: Vec<ArchiveEntry> = batch.iter().map(|stored| self.derive(stored)).collect();
         let mut backoff = self.backoff();
         while let Err(error) = self.try_append(batch, &entries).await {
             if let Some(last) = self.position {
@@ -228,11 +229,7 @@ impl Partition {
         Ok(())
     }
 
-    async fn try_append(
-        &mut self,
-        batch: &[Arc<Message>],
-        entries: &[ArchiveEntry],
-    ) -> Result<(), AppendError> {
+    async fn try_append(&mut self, batch: &[Stored], entries: &[ArchiveEntry]) -> Result<(), AppendError> {
         let settings = Arc::clone(&self.bus.settings().borrow());
         let work = async {
             self.rooms.write(&*self.store, &settings, batch).await?;
@@ -245,14 +242,14 @@ impl Partition {
         }
     }
 
-    fn derive(&self, message: &Arc<Message>) -> ArchiveEntry {
+    fn derive(&self, Stored { at, message }: &Stored) -> ArchiveEntry {
         let (entry, readable) = entry(Arc::clone(message));
         if readable == Readable::No {
             self.metrics.unreadable.inc();
             let (sequence, class) = (message.sequence, message.class.label());
             tracing::error!(%sequence, class, "a body does not have the form of its class; the message is archived without effect");
         }
-        entry
+        ArchiveEntry { at: *at, ..entry }
     }
 
     /// Waits after a failure that may pass. Returns one that will not.

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use barrage_bus::{RoomSettings, Settings};
-use barrage_protocol::{Message, RoomId};
+use barrage_bus::{RoomSettings, Settings, Stored};
+use barrage_protocol::RoomId;
 use barrage_store::{Room, Store, StoreError};
 
 /// The settings of each room as they were last written to the store, in the allocation of the bus. Bounded
@@ -21,10 +21,10 @@ impl RoomMirror {
         &mut self,
         store: &dyn Store,
         settings: &Settings,
-        batch: &[Arc<Message>],
+        batch: &[Stored],
     ) -> Result<(), StoreError> {
         let mut checked = HashSet::new();
-        for message in batch {
+        for Stored { message, .. } in batch {
             let id = &message.room;
             if !checked.insert(id) {
                 continue;

@@ -24,13 +24,13 @@ mod settings_store;
 mod shared_map;
 mod topic_log;
 
-pub use bus::Bus;
+pub use bus::{Bus, grown};
 pub use config::BusConfig;
 pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use events::{Event, PulseDraft};
 pub use fault::{Fault, Report};
-pub use log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
+pub use log::{Draft, Log, Range, RangeLimits, Receipt, Spread, Stored, Subscription, Topic};
 pub use metrics::BusMetrics;
 pub use nats::{NatsBus, NatsConfig};
 pub use registry::{
@@ -44,6 +44,7 @@ pub use settings::change::Change;
 pub use settings::changed::Changed;
 pub use settings::emotes::EmoteWords;
 pub use settings::error::{ChangeError, PREWARMS_MAX};
+pub use settings::partition_plan::PartitionPlan;
 pub use settings::restriction::{Restriction, RestrictionKind, Restrictions};
 pub use settings::review::{
     DecidedReview, HeldMessage, REPORTS_PER_REPORTER_MAX, REPORTS_PER_ROOM_MAX, REVIEW_LOCK_MS,
@@ -52,6 +53,7 @@ pub use settings::review::{
 pub use settings::revocation::Revocations;
 pub use settings::role::{ROLES_PER_ROOM_MAX, RoomRoles};
 pub use settings::room::{Prewarm, RoomPatch, RoomSettings, Shield};
+pub use settings::room_place::RoomPlace;
 pub use settings::sampling::SamplingOverlay;
 pub use settings::setting::Setting;
 pub use settings::signal_mark::{SignalMark, StatePart};

@@ -127,6 +127,31 @@ pub struct Range {
     pub covered_to: Sequence,
 }
 
+/// A message with its position in its partition, for readers of whole partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Position in the partition: a mark for [`Log::read_all`]. It differs from the message's own position
+    /// when the room came from another partition.
+    pub at: Sequence,
+    /// The message, with its position in its room.
+    pub message: Arc<Message>,
+}
+
+/// How the rooms are spread over partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    /// Wanted number of partitions.
+    pub partitions: u16,
+    /// Smallest number that can be set: the number at the first start.
+    pub partitions_min: u16,
+    /// Greatest number that can be set.
+    pub partitions_max: u16,
+    /// Number of existing rooms in each partition, also in those that rooms are leaving.
+    pub rooms: Vec<usize>,
+    /// Number of rooms that are not in their partition yet.
+    pub rooms_to_move: usize,
+}
+
 /// Publishes messages and reads what is kept of them.
 #[async_trait]
 pub trait Log: Send + Sync + 'static {
@@ -155,21 +180,36 @@ pub trait Log: Send + Sync + 'static {
     /// Returns the newest position of the topic; zero before the first message.
     async fn last(&self, topic: &Topic) -> Result<Sequence, BusError>;
 
-    /// Returns the number of partitions that rooms are spread over. A room stays in one
-    /// partition; positions of two partitions may be equal.
+    /// Returns the number of partitions that may hold messages. It grows when the bus grows, and never
+    /// shrinks. Positions of two partitions may be equal.
     fn partitions(&self) -> u16 {
         1
     }
 
-    /// Reads durable messages of all rooms of a partition (from 0, below [`Log::partitions`]) in
-    /// sequence order, for the archiver. Their `previous` may be zero: it is not looked up. An
+    /// Reads durable messages of all rooms of a partition (from 0, below [`Log::partitions`]) in the order
+    /// of the partition, for the archiver. Their `previous` may be zero: it is not looked up. An
     /// empty answer means that there are no more; a short one does not.
-    async fn read_all(
-        &self,
-        partition: u16,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Arc<Message>>, BusError>;
+    async fn read_all(&self, partition: u16, after: Sequence, limit: usize) -> Result<Vec<Stored>, BusError>;
+
+    /// Returns how the rooms are spread. An engine of one partition does not count its rooms.
+    fn spread(&self) -> Spread {
+        Spread { partitions: 1, partitions_min: 1, partitions_max: 1, rooms: Vec::new(), rooms_to_move: 0 }
+    }
+
+    /// Sets the number of partitions that rooms are to be spread over, between the bounds of [`Spread`].
+    /// Returns when the number is durable; rooms move afterwards.
+    async fn set_partitions(&self, partitions: u16) -> Result<(), BusError> {
+        match partitions {
+            1 => Ok(()),
+            more => Err(BusError::Unavailable(format!("the embedded log has one partition, not {more}"))),
+        }
+    }
+
+    /// Moves rooms to their partitions, one at a time, until it is dropped. Several processes may do so at
+    /// the same time, and each move is finished by another process when its own dies.
+    async fn move_rooms(&self) {
+        std::future::pending().await
+    }
 
     /// Returns the newest durable position of a partition, as a value that changes with it.
     fn tail(&self, partition: u16) -> watch::Receiver<Sequence>;

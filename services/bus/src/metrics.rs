@@ -1,7 +1,7 @@
 //! Prometheus metrics of the bus: publishes, failures, lost connections and gaps.
 
 use barrage_protocol::Class;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Prometheus handles, registered once per process. The embedded engine leaves disconnects, slow
 /// subscriptions and gaps at zero.
@@ -14,6 +14,8 @@ pub struct BusMetrics {
     pub(crate) disconnects: IntCounter,
     pub(crate) slow_subscriptions: IntCounter,
     pub(crate) gaps: IntCounter,
+    pub(crate) rooms_to_move: IntGauge,
+    pub(crate) rooms_moved: IntCounter,
     published: ByClass,
     duplicates: ByClass,
 }
@@ -78,6 +80,16 @@ impl BusMetrics {
             "barrage_bus_gaps_total",
             "Gaps before a message whose missing messages were read from the bus.",
         )?;
+        let rooms_to_move = IntGauge::new(
+            "barrage_bus_rooms_to_move",
+            "Rooms that are not in their partition yet; uplinks move them.",
+        )?;
+        let rooms_moved = IntCounter::new(
+            "barrage_bus_rooms_moved_total",
+            "Rooms that this process moved to another partition.",
+        )?;
+        registry.register(Box::new(rooms_to_move.clone()))?;
+        registry.register(Box::new(rooms_moved.clone()))?;
         registry.register(Box::new(published.clone()))?;
         registry.register(Box::new(duplicates.clone()))?;
         registry.register(Box::new(publish_duration_seconds.clone()))?;
@@ -95,6 +107,8 @@ impl BusMetrics {
             disconnects,
             slow_subscriptions,
             gaps,
+            rooms_to_move,
+            rooms_moved,
             published: ByClass::new(&published),
             duplicates: ByClass::new(&duplicates),
         })

@@ -15,6 +15,7 @@ mod connection;
 mod engine;
 mod follow;
 mod key_value;
+mod moving;
 mod publish;
 mod setup;
 mod stream;

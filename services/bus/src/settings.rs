@@ -6,11 +6,13 @@ pub(crate) mod change;
 pub(crate) mod changed;
 pub(crate) mod emotes;
 pub(crate) mod error;
+pub(crate) mod partition_plan;
 pub(crate) mod restriction;
 pub(crate) mod review;
 pub(crate) mod revocation;
 pub(crate) mod role;
 pub(crate) mod room;
+pub(crate) mod room_place;
 pub(crate) mod sampling;
 pub(crate) mod setting;
 pub(crate) mod signal_mark;
@@ -30,11 +32,13 @@ use self::action::ActionLog;
 use self::attribute::RoomAttributes;
 use self::change::SettingKey;
 use self::emotes::EmoteWords;
+use self::partition_plan::PartitionPlan;
 use self::restriction::{Restriction, Restrictions};
 use self::review::ReviewQueue;
 use self::revocation::Revocations;
 use self::role::RoomRoles;
 use self::room::{Prewarm, RoomSettings};
+use self::room_place::RoomPlace;
 use self::sampling::SamplingOverlay;
 use self::setting::Setting;
 use self::signal_mark::{SignalMark, StatePart};
@@ -74,6 +78,10 @@ pub struct Settings {
     pub sampling: Arc<SamplingOverlay>,
     /// Tokens that are refused before their end. The same allocation until a revocation changes.
     pub revocations: Arc<Revocations>,
+    /// Wanted number of partitions; the default until an operator sets one.
+    pub partitions: PartitionPlan,
+    /// Where the chains of rooms are that moved between partitions; other rooms are absent.
+    pub places: SharedMap<RoomId, RoomPlace>,
 }
 
 impl Settings {
@@ -142,6 +150,10 @@ impl Settings {
             SettingKey::SuperChats(room) => self.super_chats.get(room).cloned().map(Setting::SuperChats),
             SettingKey::Reviews(room) => self.reviews.get(room).cloned().map(Setting::Reviews),
             SettingKey::Words(room) => self.words.get(room).cloned().map(Setting::Words),
+            SettingKey::Partitions => {
+                self.partitions.is_set().then_some(Setting::Partitions(self.partitions))
+            }
+            SettingKey::Place(room) => self.places.get(room).cloned().map(Setting::Place),
             SettingKey::Emotes(None) => Some(Setting::Emotes(self.platform_emotes.clone())),
             SettingKey::Emotes(Some(room)) => self.room_emotes.get(room).cloned().map(Setting::Emotes),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
@@ -185,6 +197,10 @@ impl Settings {
             (SettingKey::Reviews(room), _) => self.reviews.remove(&room),
             (SettingKey::Words(room), Some(Setting::Words(words))) => self.words.insert(room, words),
             (SettingKey::Words(room), _) => self.words.remove(&room),
+            (SettingKey::Partitions, Some(Setting::Partitions(plan))) => self.partitions = plan,
+            (SettingKey::Partitions, _) => self.partitions = PartitionPlan::default(),
+            (SettingKey::Place(room), Some(Setting::Place(place))) => self.places.insert(room, place),
+            (SettingKey::Place(room), _) => self.places.remove(&room),
             (SettingKey::Emotes(None), Some(Setting::Emotes(emotes))) => self.platform_emotes = emotes,
             (SettingKey::Emotes(None), _) => self.platform_emotes = EmoteWords::default(),
             (SettingKey::Emotes(Some(room)), Some(Setting::Emotes(emotes))) => {

@@ -111,7 +111,10 @@ impl Settings {
             | Change::Emotes { room: None, .. }
             | Change::Switch { .. }
             | Change::Sampling(_)
-            | Change::Revoke { .. } => Ok(()),
+            | Change::Revoke { .. }
+            | Change::Partitions(_)
+            | Change::PartitionsReady
+            | Change::Place { .. } => Ok(()),
         }
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_backoff::Backoff;
-use barrage_bus::Bus;
+use barrage_bus::{Bus, Stored, grown};
 use barrage_protocol::{Message, Sequence};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::batch::{self, Room};
 use crate::endpoint::Endpoint;
@@ -19,22 +21,54 @@ const TAIL_WAIT: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Reads one partition for one receiver. Partitions have no room in common.
-pub(crate) struct Ingest {
+/// Where a receiver begins in a partition that it has no position of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// A new receiver gets what happens from now on.
+    Newest,
+    /// A receiver that read the other partitions misses nothing of one that the bus grew by.
+    First,
+}
+
+/// Reads all partitions for one receiver, also those that the bus grows by.
+pub(crate) async fn follow_all(bus: Arc<dyn Bus>, endpoint: Arc<Endpoint>) -> Result<(), WebhooksError> {
+    // Partitions of the first start have always been read.
+    let first = bus.spread().partitions_min;
+    let deliveries = endpoint.store.deliveries();
+    let is_known = endpoint.retried(|| deliveries.mark(endpoint.name(), 0)).await?.is_some();
+    let (mut partitions, mut loops) = (0, FuturesUnordered::new());
+    loop {
+        let is_growth = partitions > 0;
+        for partition in partitions..bus.partitions() {
+            let misses = is_growth || (is_known && partition >= first);
+            let begin = if misses { Begin::First } else { Begin::Newest };
+            loops.push(Ingest::new(partition, begin, Arc::clone(&bus), Arc::clone(&endpoint)).follow());
+        }
+        partitions = bus.partitions().max(partitions);
+        tokio::select! {
+            Some(ended) = loops.next() => return ended,
+            () = grown(&*bus, partitions) => {}
+        }
+    }
+}
+
+/// Reads one partition for one receiver.
+struct Ingest {
     partition: u16,
+    begin: Begin,
     bus: Arc<dyn Bus>,
     endpoint: Arc<Endpoint>,
     surges: Surges,
 }
 
 impl Ingest {
-    pub(crate) fn new(partition: u16, bus: Arc<dyn Bus>, endpoint: Arc<Endpoint>) -> Self {
+    fn new(partition: u16, begin: Begin, bus: Arc<dyn Bus>, endpoint: Arc<Endpoint>) -> Self {
         let surges = Surges::new(endpoint.config.surge.clone());
-        Ingest { partition, bus, endpoint, surges }
+        Ingest { partition, begin, bus, endpoint, surges }
     }
 
     /// Stores events until an error that only an operator can repair.
-    pub(crate) async fn follow(mut self) -> Result<(), WebhooksError> {
+    async fn follow(mut self) -> Result<(), WebhooksError> {
         let mut mark = self.find_mark().await?;
         let mut tail = self.bus.tail(self.partition);
         let window = Duration::from_millis(self.endpoint.config.batch_window_ms);
@@ -45,8 +79,8 @@ impl Ingest {
                 tokio::time::sleep(self.endpoint.poll_interval()).await;
                 continue;
             }
-            let messages = self.read(mark).await;
-            let Some(last) = messages.last().map(|message| message.sequence) else {
+            let stored = self.read(mark).await;
+            let Some(last) = stored.last().map(|stored| stored.at) else {
                 match tokio::time::timeout(self.endpoint.poll_interval(), tail.changed()).await {
                     // What comes within the window is one event for each room.
                     Ok(Ok(())) => tokio::time::sleep(window).await,
@@ -55,6 +89,7 @@ impl Ingest {
                 }
                 continue;
             };
+            let messages: Vec<_> = stored.into_iter().map(|stored| stored.message).collect();
             self.store(&messages, last).await?;
             mark = last;
         }
@@ -86,7 +121,7 @@ impl Ingest {
         let known = endpoint.retried(|| deliveries.mark(endpoint.name(), partition)).await?;
         let mut tail = self.bus.tail(self.partition);
         let Some(mark) = known else {
-            let newest = *tail.borrow();
+            let newest = if self.begin == Begin::First { Sequence::ZERO } else { *tail.borrow() };
             endpoint.retried(|| deliveries.enqueue(endpoint.name(), partition, newest, &[])).await?;
             tracing::info!(endpoint = endpoint.name(), partition, %newest, "a new receiver gets events after this position");
             return Ok(newest);
@@ -103,7 +138,7 @@ impl Ingest {
     }
 
     /// Reads the next messages, and retries for as long as the bus fails.
-    async fn read(&self, after: Sequence) -> Vec<Arc<Message>> {
+    async fn read(&self, after: Sequence) -> Vec<Stored> {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         loop {
             match self.bus.read_all(self.partition, after, READ_MAX).await {

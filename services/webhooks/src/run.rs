@@ -16,7 +16,7 @@ use crate::config::{EndpointConfig, WebhooksConfig, url};
 use crate::deliver::Deliver;
 use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
-use crate::ingest::Ingest;
+use crate::ingest;
 use crate::metrics::WebhooksMetrics;
 use crate::review;
 use crate::sweep;
@@ -83,10 +83,7 @@ async fn start(
     endpoint.retried(|| deliveries.put_endpoint(&record)).await?;
     endpoint.refresh().await?;
     let mut loops: Vec<Loop> = Vec::new();
-    for partition in 0..bus.partitions() {
-        let ingest = Ingest::new(partition, Arc::clone(bus), Arc::clone(&endpoint));
-        loops.push(Box::pin(ingest.follow()));
-    }
+    loops.push(Box::pin(ingest::follow_all(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
     loops.push(Box::pin(review::follow(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));

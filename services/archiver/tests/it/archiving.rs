@@ -172,7 +172,7 @@ async fn recalls_hide_messages_super_chats_are_booked_and_offsets_follow_the_roo
     let bus = open_bus(folder.path());
     let store = Arc::new(open_store(folder.path()).await);
     let first = publish(&bus, vec![chat("a"), chat("a")]).await;
-    let started = bus.read_all(0, Sequence::ZERO, 1).await.unwrap()[0].at_ms - 60_000;
+    let started = bus.read_all(0, Sequence::ZERO, 1).await.unwrap()[0].message.at_ms - 60_000;
     let settings =
         RoomSettings { title: "A".to_owned(), stream_started_at_ms: started, ..RoomSettings::default() };
     bus.change(Change::Room(room("a"), settings.clone())).await.unwrap();
@@ -217,7 +217,7 @@ fn stray(sequence: u64) -> ArchiveEntry {
         trace: None,
         body: "{}".into(),
     };
-    ArchiveEntry { message: Arc::new(message), effect: Effect::None }
+    ArchiveEntry { at: message.sequence, message: Arc::new(message), effect: Effect::None }
 }
 
 #[tokio::test]

@@ -29,11 +29,20 @@ pub(crate) fn open_bus(folder: &Path) -> Arc<dyn Bus> {
 
 /// Connects a bus to a NATS server.
 pub(crate) async fn connect_bus(server: &NatsServer, partitions: u16) -> Arc<dyn Bus> {
+    connect_patient(server, partitions, 30_000).await
+}
+
+/// Connects a bus whose publishes wait for at most so long.
+pub(crate) async fn connect_patient(
+    server: &NatsServer,
+    partitions: u16,
+    publish_deadline_ms: u64,
+) -> Arc<dyn Bus> {
     let config = NatsConfig {
         urls: vec![server.url().into()],
         partitions,
         stream_bytes_max: 64 << 20,
-        publish_deadline_ms: 30_000,
+        publish_deadline_ms,
         reconnect_pause_ms_max: 100,
         ..NatsConfig::default()
     };

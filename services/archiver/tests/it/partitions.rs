@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barrage_archiver::{ArchiverConfig, run};
-use barrage_bus::Bus;
+use barrage_bus::{Bus, Change, RoomSettings};
 use barrage_protocol::Sequence;
 use barrage_store::Store;
-use barrage_testkit::NatsServer;
+use barrage_testkit::{NatsServer, wait};
 use barrage_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{
-    Fault, FaultyStore, config, connect_bus, gift, history, metrics, open_store, publish, room, within,
+    Fault, FaultyStore, config, connect_bus, connect_patient, gift, history, metrics, open_store, publish,
+    room, within,
 };
 
 const ROOMS: usize = 12;
@@ -95,4 +97,47 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
         assert!(position > Sequence::ZERO, "partition {partition} has no room");
     }
     assert!(sent.values().flatten().max() < Some(&(ROOMS as u64 * 42)), "all are in one partition");
+}
+
+/// The running archiver reads partitions that the bus grows by, and its marks hold after the rooms went back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rooms_that_move_are_archived_once_and_in_order() {
+    let (server, folder) = (NatsServer::start().await, tempfile::tempdir().unwrap());
+    let bus = connect_patient(&server, 1, 1_000).await;
+    for n in 0..ROOMS {
+        let settings = RoomSettings::default();
+        bus.change(Change::Room(room(&format!("r{n}")), settings)).await.unwrap();
+    }
+    let mover = tokio::spawn({
+        let bus = Arc::clone(&bus);
+        async move { bus.move_rooms().await }
+    });
+    let mut sent = Sent::new();
+    for (round, partitions) in [3_u16, 1].into_iter().enumerate() {
+        let store: Arc<dyn Store> = Arc::new(open_store(folder.path()).await);
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(run(
+            Arc::clone(&bus),
+            Arc::clone(&store),
+            config(),
+            metrics(),
+            Tracer::default(),
+            shutdown.clone(),
+        ));
+        send(&bus, &mut sent, 5).await;
+        bus.set_partitions(partitions).await.unwrap();
+        wait::until_true(Duration::from_secs(60), "all rooms in their partitions", async || {
+            bus.spread().rooms_to_move == 0
+        })
+        .await;
+        send(&bus, &mut sent, 5).await;
+        shutdown.cancel();
+        let report = within("the end of the run", running).await.unwrap().unwrap();
+        assert!(report.drained);
+        assert_eq!(report.positions.len(), 3, "new partitions were not read");
+        assert!(report.positions[1] > Sequence::ZERO && report.positions[2] > Sequence::ZERO);
+        store.close().await;
+        assert_eq!(kept(folder.path(), &sent).await, ROOMS * 10 * (round + 1));
+    }
+    mover.abort();
 }

@@ -21,7 +21,7 @@ use super::topics::Topics;
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::events::{Event, PulseDraft};
-use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic, common_topic};
+use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Stored, Subscription, Topic, common_topic};
 use crate::log_clock::LogClock;
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry, Role};
@@ -210,14 +210,17 @@ impl Log for EmbeddedBus {
         _partition: u16,
         after: Sequence,
         limit: usize,
-    ) -> Result<Vec<Arc<Message>>, BusError> {
+    ) -> Result<Vec<Stored>, BusError> {
         let reader = Arc::clone(&self.reader);
         let condition = Arc::clone(&self.condition);
         let read = tokio::task::spawn_blocking(move || {
             reader.lock().room_messages(after, limit).inspect_err(|error| condition.read_failed(error))
         });
         match read.await {
-            Ok(Ok(messages)) => Ok(messages),
+            Ok(Ok(messages)) => {
+                let stored = |message: Arc<Message>| Stored { at: message.sequence, message };
+                Ok(messages.into_iter().map(stored).collect())
+            }
             Ok(Err(error)) => Err(BusError::Unavailable(error.to_string())),
             Err(error) => Err(BusError::Unavailable(error.to_string())),
         }

@@ -65,6 +65,8 @@ impl Journal {
             return room_tables::put(connection, table, room, json);
         }
         match (key, json) {
+            // This engine has one partition, and nothing moves.
+            (SettingKey::Partitions | SettingKey::Place(_), _) => Ok(0),
             (SettingKey::Room(room), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO rooms (room, settings) VALUES (?1, ?2)",
                 params![room.as_str(), json],

@@ -52,8 +52,8 @@ barrage_part::part! {
         /// is a lost gift.
         replicas: usize = 1, between(1, 5);
         /// Streams that the rooms are spread over, each with a leader and an append rate of its own.
-        /// One stream carries tens of thousands of messages a second. The number can be changed only
-        /// while there are no messages; see docs/guide/operate.md.
+        /// One stream carries tens of thousands of messages a second. This is the number at the first
+        /// start; `barrage bus partitions set` changes it while people write. See docs/guide/operate.md.
         partitions: u16 = 1, between(1, 64);
         /// Sequence of the first message in newly declared streams. When streams replace older ones,
         /// the first sequence that the older ones have not assigned, so that none repeats.

@@ -22,6 +22,8 @@ use super::follow::follower::Follower;
 use super::key_value::registry::{self, Instances};
 use super::key_value::settings::SettingsKeeper;
 use super::key_value::{bucket, liveness};
+use super::moving::mover::Mover;
+use super::moving::places::Places;
 use super::publish::publisher::Publisher;
 use super::setup;
 use super::stream::names::Names;
@@ -31,7 +33,7 @@ use super::stream::tail;
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::events::PulseDraft;
-use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Subscription, Topic};
+use crate::log::{Draft, Log, Range, RangeLimits, Receipt, Spread, Stored, Subscription, Topic};
 use crate::metrics::BusMetrics;
 use crate::registry::{InstanceReport, Registered, Registry};
 use crate::settings::Settings;
@@ -47,7 +49,10 @@ pub struct NatsBus {
     streams: Streams,
     publisher: Publisher,
     follower: Follower,
-    settings: SettingsKeeper,
+    settings: Arc<SettingsKeeper>,
+    mover: Arc<Mover>,
+    context: Context,
+    limits: BusConfig,
     instances: Instances,
     pulses: mpsc::Sender<(String, Vec<u8>)>,
     /// Newest position of each partition, read at start. After the first [`Log::tail`] of a partition a task
@@ -101,16 +106,27 @@ impl NatsBus {
         let context = ContextBuilder::new().timeout(config.request_timeout()).build(client.clone());
         let stores = setup::stores(&context, &names, &config, &limits).await?;
         let timeout = config.request_timeout();
-        let (streams, tails) = open_streams(&context, &names, timeout, limits.subscriber_lag_max).await?;
-
         let mut tasks = Tasks::default();
         let (settings, mut view) =
             SettingsKeeper::new(client.clone(), &stores.settings, config.clone(), limits.clone());
+        let settings = Arc::new(settings);
         let (known, mut settings_known) = watch::channel(false);
         tasks.running.spawn(bucket::follow(stores.settings, disturbances.clone(), move |news| {
             view.receive(news);
             known.send_replace(true);
         }));
+        let settings_read = settings_known.wait_for(|known| *known);
+        if !matches!(tokio::time::timeout(config.publish_deadline(), settings_read).await, Ok(Ok(_))) {
+            return Err(NatsError::Setup { what: names.settings_bucket(), reason: "no answer".into() });
+        }
+        let made = settings.settings().borrow().partitions.made.min(PARTITIONS_MAX);
+        if config.declare {
+            for partition in names.partitions()..made {
+                setup::stream(&context, &names, partition, &config, &limits).await?;
+            }
+        }
+        let places = Places::new(names, settings.settings(), limits.dedup_secs);
+        let (streams, tails) = open_streams(&context, places, timeout, limits.subscriber_lag_max).await?;
         let instances = Instances::new(client.clone(), &stores.instances, timeout, config.admin_url.clone());
         let reports = instances.reports();
         tasks.running.spawn(liveness::watch(
@@ -135,15 +151,26 @@ impl NatsBus {
             gatherer.as_ref().map_or_else(Handle::current, |gatherer| gatherer.runtime.clone()),
         );
         tasks.running.spawn(follower.audit());
+        let mover = Arc::new(Mover::new(
+            client.clone(),
+            streams.clone(),
+            Arc::clone(&settings),
+            config.clone(),
+            metrics.clone(),
+        ));
 
-        let bus = NatsBus {
+        Ok(Arc::new(NatsBus {
             publisher: Publisher::new(
                 client.clone(),
                 streams.clone(),
                 config.clone(),
-                limits.queue_max,
+                &limits,
                 metrics,
+                Arc::clone(&mover),
             ),
+            mover,
+            context,
+            limits,
             follower,
             streams,
             settings,
@@ -154,19 +181,14 @@ impl NatsBus {
             tasks: Mutex::new(tasks),
             _gatherer: gatherer,
             config,
-        };
-        let known = settings_known.wait_for(|known| *known);
-        match tokio::time::timeout(bus.config.publish_deadline(), known).await {
-            Ok(Ok(_)) => Ok(Arc::new(bus)),
-            _ => Err(NatsError::Setup { what: names.settings_bucket(), reason: "no answer".into() }),
-        }
+        }))
     }
 
     /// Checks the servers and their streams, for `barrage doctor`.
     pub async fn check(&self) -> Result<Vec<Finding>, BusError> {
         let mut streams = Vec::new();
-        for reader in self.streams.readers() {
-            streams.push(reader.info().await?);
+        for partition in 0..self.streams.partitions() {
+            streams.push(self.streams.reader(partition).info().await?);
         }
         Ok(findings(&self.client.server_info().version, &streams, &self.config))
     }
@@ -183,20 +205,25 @@ fn names(config: &NatsConfig) -> Result<Names, NatsError> {
 /// Opens the streams and reads the newest position of each.
 async fn open_streams(
     context: &Context,
-    names: &Names,
+    places: Places,
     timeout: Duration,
     channel: usize,
 ) -> Result<(Streams, Vec<watch::Sender<Sequence>>), NatsError> {
+    let names = places.names.clone();
     let not_ready = |partition: u16, error: BusError| NatsError::Setup {
         what: names.stream(partition),
         reason: error.to_string(),
     };
-    let streams = Streams::new(context, names.clone(), timeout, channel).await;
+    let streams = Streams::new(context, places, timeout, channel).await;
     let streams = streams.map_err(|error| not_ready(0, error))?;
     let mut tails = Vec::new();
-    for (partition, reader) in (0..).zip(streams.readers()) {
-        let state = reader.state().await.map_err(|error| not_ready(partition, error))?;
-        tails.push(watch::Sender::new(Sequence(state.last_sequence)));
+    for partition in 0..PARTITIONS_MAX {
+        let mut newest = Sequence::ZERO;
+        if partition < streams.partitions() {
+            let state = streams.reader(partition).state().await;
+            newest = Sequence(state.map_err(|error| not_ready(partition, error))?.last_sequence);
+        }
+        tails.push(watch::Sender::new(newest));
     }
     Ok((streams, tails))
 }
@@ -237,19 +264,33 @@ impl Log for NatsBus {
     }
 
     async fn last(&self, topic: &Topic) -> Result<Sequence, BusError> {
-        self.streams.of(topic).last(&self.streams.names.input(topic)).await
+        self.streams.last(topic).await
     }
 
     fn partitions(&self) -> u16 {
-        self.streams.names.partitions()
+        self.streams.partitions()
     }
 
-    async fn read_all(
-        &self,
-        partition: u16,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Arc<Message>>, BusError> {
+    fn spread(&self) -> Spread {
+        self.mover.spread()
+    }
+
+    async fn set_partitions(&self, partitions: u16) -> Result<(), BusError> {
+        let names = &self.streams.names;
+        if self.config.declare {
+            for partition in names.partitions()..partitions.min(PARTITIONS_MAX) {
+                let declared = setup::stream(&self.context, names, partition, &self.config, &self.limits);
+                declared.await.map_err(|error| BusError::Unavailable(error.to_string()))?;
+            }
+        }
+        self.mover.set(partitions).await
+    }
+
+    async fn move_rooms(&self) {
+        self.mover.run().await;
+    }
+
+    async fn read_all(&self, partition: u16, after: Sequence, limit: usize) -> Result<Vec<Stored>, BusError> {
         let rooms = self.streams.names.every_room_input_of(partition);
         let reader = self.streams.reader(partition);
         let (mut messages, mut reached, mut more) = (Vec::new(), after, true);
@@ -257,7 +298,10 @@ impl Log for NatsBus {
             let read = reader.read(&rooms, reached, limit - messages.len()).await?;
             (reached, more) = (read.reached, read.more);
             // The stream chains all rooms together; the previous message of the room is unknown.
-            let unchained = |message| Arc::new(Message { previous: Sequence::ZERO, ..message });
+            let unchained = |Stored { at, message }| {
+                let message = Arc::unwrap_or_clone(message);
+                Stored { at, message: Arc::new(Message { previous: Sequence::ZERO, ..message }) }
+            };
             messages.extend(read.messages.into_iter().map(unchained));
         }
         Ok(messages)

@@ -32,10 +32,7 @@ pub(crate) async fn stores(
     refuse_other_partitions(context, names, config).await?;
     if config.declare {
         for partition in 0..names.partitions() {
-            context
-                .create_or_update_stream(messages(names, partition, config, limits))
-                .await
-                .map_err(|error| refused(&names.stream(partition), &error))?;
+            stream(context, names, partition, config, limits).await?;
         }
     }
     let settings = bucket(context, config, settings(names, config)).await?;
@@ -103,6 +100,18 @@ fn storage(config: &NatsConfig) -> StorageType {
         NatsStorage::File => StorageType::File,
         NatsStorage::Memory => StorageType::Memory,
     }
+}
+
+/// Declares the stream of a partition, or finds it as it is wanted.
+pub(crate) async fn stream(
+    context: &Context,
+    names: &Names,
+    partition: u16,
+    config: &NatsConfig,
+    limits: &BusConfig,
+) -> Result<(), NatsError> {
+    let declared = context.create_or_update_stream(messages(names, partition, config, limits)).await;
+    declared.map(drop).map_err(|error| refused(&names.stream(partition), &error))
 }
 
 fn messages(names: &Names, partition: u16, config: &NatsConfig, limits: &BusConfig) -> Config {

@@ -4,5 +4,6 @@ pub(crate) mod envelope;
 pub(crate) mod names;
 pub(crate) mod partition;
 pub(crate) mod reader;
+pub(crate) mod ring;
 pub(crate) mod streams;
 pub(crate) mod tail;

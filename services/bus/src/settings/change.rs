@@ -15,9 +15,11 @@ use super::action::{ActionRecord, ActionResult};
 use super::attribute::AttributeChange;
 use super::emotes::EmoteWords;
 use super::error::ChangeError;
+use super::partition_plan::PartitionPlan;
 use super::restriction::{Restriction, RestrictionKind, Restrictions};
 use super::review::ReviewChange;
 use super::room::{RoomPatch, RoomSettings};
+use super::room_place::RoomPlace;
 use super::setting::Setting;
 use super::signal_mark::StatePart;
 use super::super_chat::SuperChatChange;
@@ -158,6 +160,20 @@ pub enum Change {
         /// Time in Unix seconds; tokens minted before it are refused.
         before_secs: u64,
     },
+    /// Sets the number of partitions that rooms are to be spread over. Made by the engine alone, which
+    /// declares the streams before.
+    Partitions(u16),
+    /// Notes that no publish is under way that began before the number was set for the first time. Made by
+    /// the engine alone.
+    PartitionsReady,
+    /// Notes a move of a room between partitions. Of concurrent moves the first one counts, and the others
+    /// change nothing. Made by the engine alone.
+    Place {
+        /// Room that moves; other rooms stay.
+        room: RoomId,
+        /// Place after the move, made from the one that was known.
+        place: RoomPlace,
+    },
 }
 
 /// Name of a value that is stored and changed on its own.
@@ -183,6 +199,10 @@ pub(crate) enum SettingKey {
     Emotes(Option<RoomId>),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
+    /// The wanted number of partitions.
+    Partitions,
+    /// The partitions that a room's chain is in.
+    Place(RoomId),
 }
 
 impl Change {
@@ -213,6 +233,8 @@ impl Change {
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
+            Change::Partitions(_) | Change::PartitionsReady => SettingKey::Partitions,
+            Change::Place { room, .. } => SettingKey::Place(room.clone()),
         }
     }
 
@@ -284,6 +306,20 @@ impl Change {
             Change::Sampling(patch) => {
                 let changed = current.and_then(Setting::sampling).cloned().unwrap_or_default().patched(patch);
                 (!changed.values().is_empty()).then_some(Setting::Sampling(changed))
+            }
+            Change::Partitions(partitions) => {
+                let plan = current.and_then(Setting::partitions).unwrap_or_default();
+                Some(Setting::Partitions(plan.with(*partitions)))
+            }
+            Change::PartitionsReady => {
+                let plan = current.and_then(Setting::partitions).unwrap_or_default();
+                plan.is_set().then_some(Setting::Partitions(PartitionPlan { ready: true, ..plan }))
+            }
+            Change::Place { place, .. } => {
+                let known = current.and_then(Setting::place);
+                let is_next = known.map_or(0, RoomPlace::epoch) + 1 == place.epoch();
+                let stored = if is_next { Some(place) } else { known };
+                stored.cloned().map(Setting::Place)
             }
             Change::Revoke { before_secs, .. } => {
                 let known = current.and_then(Setting::revoked_before).unwrap_or_default();

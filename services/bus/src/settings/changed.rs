@@ -5,6 +5,7 @@ use super::attribute::RoomAttributes;
 use super::restriction::Restrictions;
 use super::review::ReviewQueue;
 use super::room::RoomSettings;
+use super::room_place::RoomPlace;
 use super::sampling::SamplingOverlay;
 use super::setting::Setting;
 use super::signal_mark::StatePart;
@@ -83,6 +84,12 @@ impl Changed {
     #[must_use]
     pub fn words(&self) -> RoomWords {
         self.after.as_ref().and_then(Setting::words).cloned().unwrap_or_default()
+    }
+
+    /// Returns the room's place after the change; `None` for changes of other things.
+    #[must_use]
+    pub fn place(&self) -> Option<&RoomPlace> {
+        self.after.as_ref().and_then(Setting::place)
     }
 
     /// Returns the switches after the change; the default for changes of other things.

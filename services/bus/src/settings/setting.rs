@@ -6,10 +6,12 @@ use super::action::ActionLog;
 use super::attribute::RoomAttributes;
 use super::change::SettingKey;
 use super::emotes::EmoteWords;
+use super::partition_plan::PartitionPlan;
 use super::restriction::Restrictions;
 use super::review::ReviewQueue;
 use super::role::RoomRoles;
 use super::room::RoomSettings;
+use super::room_place::RoomPlace;
 use super::sampling::SamplingOverlay;
 use super::signal_mark::{SignalMark, StatePart};
 use super::super_chat::RoomSuperChats;
@@ -44,6 +46,10 @@ pub enum Setting {
     Sampling(SamplingOverlay),
     /// Tokens minted before this time, in Unix seconds, are refused.
     RevokedBefore(u64),
+    /// Wanted number of partitions.
+    Partitions(PartitionPlan),
+    /// Partitions that the chain of one room is in; it is never removed.
+    Place(RoomPlace),
 }
 
 impl Setting {
@@ -111,6 +117,14 @@ impl Setting {
         }
     }
 
+    pub(super) fn partitions(&self) -> Option<PartitionPlan> {
+        if let Setting::Partitions(plan) = self { Some(*plan) } else { None }
+    }
+
+    pub(super) fn place(&self) -> Option<&RoomPlace> {
+        if let Setting::Place(place) = self { Some(place) } else { None }
+    }
+
     pub(crate) fn revoked_before(&self) -> Option<u64> {
         if let Setting::RevokedBefore(secs) = self { Some(*secs) } else { None }
     }
@@ -130,6 +144,8 @@ impl Setting {
             SettingKey::SuperChats(_) => Setting::SuperChats(serde_json::from_slice(json)?),
             SettingKey::Reviews(_) => Setting::Reviews(serde_json::from_slice(json)?),
             SettingKey::Words(_) => Setting::Words(serde_json::from_slice(json)?),
+            SettingKey::Partitions => Setting::Partitions(serde_json::from_slice(json)?),
+            SettingKey::Place(_) => Setting::Place(serde_json::from_slice(json)?),
             SettingKey::Emotes(_) => Setting::Emotes(EmoteWords::new(serde_json::from_slice(json)?)),
             SettingKey::Switches => Setting::Switches(Switches::read(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),

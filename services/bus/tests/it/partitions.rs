@@ -74,7 +74,7 @@ async fn another_number_of_partitions_is_refused_with_the_way_to_move() {
     }
 }
 
-/// Follows the steps in docs/guide/operate.md.
+/// Streams with another first number, after the old ones were deleted.
 #[tokio::test]
 async fn a_move_to_more_partitions_continues_after_the_newest_position() {
     let server = NatsServer::start().await;

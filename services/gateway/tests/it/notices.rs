@@ -11,7 +11,7 @@ use barrage_bus::{
 };
 use barrage_gateway::GatewayConfig;
 use barrage_protocol::frame::ServerFrame;
-use barrage_protocol::{Code, Message, RoomId, Sequence};
+use barrage_protocol::{Code, RoomId, Sequence};
 use barrage_testkit::{Frame, RawSocket};
 use barrage_token::Role;
 use tokio::sync::watch;
@@ -179,7 +179,7 @@ impl Log for Flaky {
         partition: u16,
         after: Sequence,
         limit: usize,
-    ) -> Result<Vec<Arc<Message>>, BusError> {
+    ) -> Result<Vec<barrage_bus::Stored>, BusError> {
         self.bus.read_all(partition, after, limit).await
     }
 

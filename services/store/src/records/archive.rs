@@ -9,6 +9,8 @@ use super::gift::GiftRecord;
 /// A message to archive, with its effect on other records.
 #[derive(Debug, Clone)]
 pub struct ArchiveEntry {
+    /// Position of the message in its partition. The mark of the archive is the greatest one.
+    pub at: Sequence,
     /// The message; its body must be a JSON text.
     pub message: Arc<Message>,
     /// Written in the same transaction as the message, so that no crash leaves an archived gift

@@ -42,9 +42,9 @@ fn body(message: &Message) -> Result<&str, StoreError> {
     Ok(raw.get())
 }
 
-/// Returns the greatest position of a batch; `None` for an empty one.
+/// Returns the greatest position of a batch in its partition; `None` for an empty one.
 pub(crate) fn greatest(entries: &[ArchiveEntry]) -> Option<Sequence> {
-    entries.iter().map(|entry| entry.message.sequence).max()
+    entries.iter().map(|entry| entry.at).max()
 }
 
 /// Returns the ledger rows of a batch, in its order.

@@ -20,7 +20,8 @@ async fn archive_five(site: &Site) {
         assert_eq!(status, StatusCode::OK);
     }
     let entries = site.messages().await.into_iter();
-    let entries: Vec<_> = entries.map(|message| ArchiveEntry { message, effect: Effect::None }).collect();
+    let entries: Vec<_> =
+        entries.map(|message| ArchiveEntry { at: message.sequence, message, effect: Effect::None }).collect();
     site.store.append(0, &entries).await.unwrap();
 }
 
@@ -98,7 +99,7 @@ async fn archive_8_mb(site: &Site) {
                 trace: None,
                 body: json!({ "type": "chat", "text": text }).to_string().into(),
             };
-            ArchiveEntry { message: message.into(), effect: Effect::None }
+            ArchiveEntry { at: message.sequence, message: message.into(), effect: Effect::None }
         };
         site.store.append(0, &(0..200).map(entry).collect::<Vec<_>>()).await.unwrap();
     }

@@ -36,9 +36,9 @@ pub enum NatsError {
     },
     /// The streams on the servers were made with another number of partitions.
     #[error(
-        "nats.partitions is {wanted}, but the streams on NATS were made with {made}, and a room's chain cannot \
-         go on in another stream: set it back, or move as docs/guide/operate.md says under `Partitions` (with \
-         nats.first_sequence = {next} or more)"
+        "nats.partitions is {wanted}, but the first streams on NATS were made with {made}: set it back; \
+         `barrage bus partitions set` changes the number of partitions, as docs/guide/operate.md says under \
+         `Partitions` (new streams in place of these need nats.first_sequence = {next} or more)"
     )]
     Partitions {
         /// Number of partitions of the existing streams, by their subjects.

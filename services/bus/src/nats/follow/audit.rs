@@ -14,11 +14,19 @@ use super::source::Source;
 use super::topics::FollowedTopics;
 use crate::error::BusError;
 use crate::nats::stream::reader::Reader;
+use crate::settings::room_place::{Chain, Segment};
 
 /// Time between two rounds. A message that is missing in both was lost, not in flight.
 const ROUND_EVERY: Duration = Duration::from_secs(1);
 /// Maximum number of topics in one round; a process with more needs several rounds for all.
 const TOPICS_MAX: usize = 256;
+
+/// A topic to compare with its stream.
+struct Audited {
+    input: String,
+    chain: Chain,
+    followed: Arc<Followed>,
+}
 
 /// Audits until its task is aborted. A partition whose servers do not answer is left out of that round.
 pub(crate) async fn run(source: Arc<Source>, followed_topics: Arc<FollowedTopics>) {
@@ -34,10 +42,12 @@ pub(crate) async fn run(source: Arc<Source>, followed_topics: Arc<FollowedTopics
                 followed.expect(newest);
             }
         }
-        let mut by_partition: BTreeMap<u16, Vec<(String, Arc<Followed>)>> = BTreeMap::new();
-        let names = &source.streams.names;
+        let mut by_partition: BTreeMap<u16, Vec<Audited>> = BTreeMap::new();
+        let (names, places) = (&source.streams.names, &source.streams.places);
         for (topic, followed) in followed_topics.some(&mut place, TOPICS_MAX) {
-            by_partition.entry(names.partition(&topic)).or_default().push((names.input(&topic), followed));
+            let Segment { partition, chain, .. } = places.current(&topic);
+            let audited = Audited { input: names.input(partition, &topic), chain, followed };
+            by_partition.entry(partition).or_default().push(audited);
         }
         for (partition, topics) in by_partition {
             match newer(source.streams.reader(partition), topics).await {
@@ -49,14 +59,12 @@ pub(crate) async fn run(source: Arc<Source>, followed_topics: Arc<FollowedTopics
 }
 
 /// Returns the topics, all in one stream, of which the stream holds newer messages.
-async fn newer(
-    reader: &Reader,
-    topics: Vec<(String, Arc<Followed>)>,
-) -> Result<Vec<(Arc<Followed>, Sequence)>, BusError> {
-    let inputs: Vec<_> = topics.iter().map(|(input, _)| input.as_str()).collect();
+async fn newer(reader: &Reader, topics: Vec<Audited>) -> Result<Vec<(Arc<Followed>, Sequence)>, BusError> {
+    let inputs: Vec<_> = topics.iter().map(|audited| audited.input.as_str()).collect();
     let lasts = reader.lasts(&inputs).await?;
-    let newest = topics
-        .into_iter()
-        .filter_map(|(input, followed)| lasts.get(&input).map(|newest| (followed, *newest)));
+    let newest = topics.into_iter().map(|Audited { input, chain, followed }| {
+        let stored = lasts.get(&input).copied().unwrap_or_default();
+        (followed, chain.newest(stored))
+    });
     Ok(newest.filter(|(followed, newest)| followed.last() < *newest).collect())
 }

@@ -12,6 +12,7 @@ use super::followed::{Followed, Kept};
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::nats::stream::reader::Reader;
+use crate::settings::room_place::Chain;
 use crate::topic_log::{self, TopicLog};
 use barrage_clock::steady_ms;
 
@@ -28,13 +29,15 @@ pub(crate) async fn backfill(
     followed: &Followed,
     reader: &Reader,
     input: &str,
+    chain: Chain,
     after: Sequence,
     messages_max: usize,
     limits: &BusConfig,
 ) -> Result<bool, BusError> {
     let base = {
         let kept = followed.kept.lock();
-        if kept.log.has_evicted_since(kept.base) || after >= kept.base {
+        // Earlier stays of the room are in other streams.
+        if kept.log.has_evicted_since(kept.base) || after >= kept.base || after < chain.above {
             return Ok(false);
         }
         kept.base
@@ -42,20 +45,20 @@ pub(crate) async fn backfill(
     // Replicas do not drop old messages at the same moment: near that end only the leader's answer
     // counts.
     let first = reader.first().await?.map_or(u64::MAX, |first| first.0);
-    if first > 1 && after.0 < first.saturating_add(EDGE_POSITIONS) {
+    if first > 1 && chain.stored(after).0 < first.saturating_add(EDGE_POSITIONS) {
         return Ok(false);
     }
-    let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS));
+    let from = Sequence(after.0.saturating_sub(EXTRA_POSITIONS)).max(chain.above);
     let (mut older, mut is_too_much) = (Vec::new(), false);
-    let visit = |message: Message| {
+    let visit = |message: Arc<Message>| {
         is_too_much = older.len() >= messages_max;
         if is_too_much || message.sequence > base {
             return ControlFlow::Break(());
         }
-        older.push(Arc::new(message));
+        older.push(message);
         ControlFlow::Continue(())
     };
-    reader.scan(input, from, base, visit).await?;
+    reader.scan(input, chain.stored(from), chain.stored(base), visit).await?;
     let mut kept = followed.kept.lock();
     if is_too_much || kept.base != base || kept.log.has_evicted_since(base) {
         return Ok(false);

@@ -80,12 +80,13 @@ impl Follower {
     /// that no message falls in between. Without a leader any replica's position is used.
     async fn start(&self, topic: &Topic) -> Result<(Sequence, Start), BusError> {
         let streams = &self.source.streams;
-        let (reader, input) = (streams.of(topic), streams.names.input(topic));
-        if let Ok(Ok(last)) = tokio::time::timeout(LEADER_WAIT_MAX, reader.last(&input)).await {
+        if let Ok(Ok(last)) = tokio::time::timeout(LEADER_WAIT_MAX, streams.last(topic)).await {
             return Ok((last, Start::Exact));
         }
-        let last = reader.lasts(&[&input]).await?.get(&input).copied();
-        Ok((last.unwrap_or(Sequence::ZERO), Start::Approximate))
+        let current = streams.places.current(topic);
+        let input = streams.names.input(current.partition, topic);
+        let last = streams.reader(current.partition).lasts(&[&input]).await?.get(&input).copied();
+        Ok((current.chain.newest(last.unwrap_or(Sequence::ZERO)), Start::Approximate))
     }
 
     pub(crate) async fn range(

@@ -25,6 +25,7 @@ use crate::log::Topic;
 use crate::nats::connection::connect::Disturbances;
 use crate::nats::connection::link::Pauses;
 use crate::nats::stream::envelope::{Envelope, number};
+use crate::settings::room_place::Leg;
 
 /// Maximum number of messages in one turn, before other events are looked at.
 const TURN_ARRIVALS_MAX: usize = 64;
@@ -32,8 +33,12 @@ const TURN_ARRIVALS_MAX: usize = 64;
 /// Age at which an open gap is logged.
 const LONG_GAP: Duration = Duration::from_secs(3);
 
+/// Longest wait for the settings to have the place of a room that has moved. They come within milliseconds.
+const PLACE_WAIT_MAX: Duration = Duration::from_secs(2);
+
 enum Arrival {
-    Message(Message),
+    /// A message, and how often its room had moved.
+    Message(Message, u64),
     Pulse(PulseDraft),
 }
 
@@ -112,11 +117,15 @@ impl Following {
         match read(arrival) {
             None => tracing::warn!("the bus delivered something that is no message"),
             Some(Arrival::Pulse(pulse)) => self.followed.events.send(&Event::Pulse(Arc::new(pulse))),
-            Some(Arrival::Message(message)) => self.receive_message(message).await,
+            Some(Arrival::Message(message, epoch)) => {
+                // Without the place, messages before this one would be looked for in the wrong stream.
+                self.source.streams.places.know(&self.topic, epoch, PLACE_WAIT_MAX).await;
+                self.receive_message(Arc::new(message)).await;
+            }
         }
     }
 
-    async fn receive_message(&mut self, message: Message) {
+    async fn receive_message(&mut self, message: Arc<Message>) {
         // After an abandoned gap the next subscriber has this message read again, together with
         // those that are missing before it.
         if self.mend(message.previous).await == Mended::Complete {
@@ -125,12 +134,11 @@ impl Following {
     }
 
     /// Stores the next message and shows it to subscribers; ignores one that is stored already.
-    fn keep(&self, message: Message) {
+    fn keep(&self, message: Arc<Message>) {
         let mut kept = self.followed.kept.lock();
         if message.sequence <= kept.log.last() {
             return;
         }
-        let message = Arc::new(message);
         // By this process's own clock: the publisher's clock and this one may differ by hours.
         let now_ms = steady_ms();
         kept.log.push(Arc::clone(&message), 0, now_ms, &self.source.limits);
@@ -169,23 +177,42 @@ impl Following {
     }
 
     async fn try_mend(&self, last: Sequence) -> Result<(), BusError> {
-        let streams = &self.source.streams;
-        let reader = streams.of(&self.topic);
         let _permit = self.source.reads.acquire().await;
-        let input = streams.names.input(&self.topic);
-        let after = self.followed.last();
+        let place = self.source.streams.places.place(&self.topic);
+        if place.is_cut(self.followed.last()) {
+            self.forget_before(self.followed.last());
+        }
+        for leg in place.legs(self.followed.last()) {
+            let end = leg.last.unwrap_or(last).min(last);
+            if end > leg.chain.above && end > self.followed.last() {
+                self.mend_leg(leg, end).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the missing messages of one stay of the room up to a position.
+    async fn mend_leg(&self, leg: Leg, end: Sequence) -> Result<(), BusError> {
+        let streams = &self.source.streams;
+        let (reader, input) =
+            (streams.reader(leg.partition), streams.names.input(leg.partition, &self.topic));
+        let after = leg.chain.stored(self.followed.last());
         if reader.first().await?.is_none_or(|first| first.0 > after.0 + 1) {
             // Only the leader's answer counts for messages that have left the stream.
             let first = reader.state().await?.first_sequence;
             if first > after.0 + 1 {
-                self.forget_before(Sequence(first - 1));
+                self.forget_before(leg.chain.position(Sequence(first - 1)).min(end));
             }
         }
-        let visit = |message| {
+        let visit = |message: Arc<Message>| {
+            // A later stay of the room in the same stream is another leg.
+            if leg.last.is_some_and(|last| message.sequence > last) {
+                return ControlFlow::Break(());
+            }
             self.keep(message);
             ControlFlow::Continue(())
         };
-        reader.scan(&input, self.followed.last(), last, visit).await
+        reader.scan(&input, leg.chain.stored(self.followed.last()), leg.chain.stored(end), visit).await
     }
 
     /// Empties memory: some of the missing messages have left the stream, so that the messages in
@@ -201,7 +228,9 @@ fn read(arrival: async_nats::Message) -> Option<Arrival> {
     let Some(headers) = arrival.headers else {
         return serde_json::from_slice(&arrival.payload).ok().map(Arrival::Pulse);
     };
-    let sequence = Sequence(number(&headers, NATS_SEQUENCE)?);
+    let stored = Sequence(number(&headers, NATS_SEQUENCE)?);
     let previous = Sequence(number(&headers, NATS_LAST_SEQUENCE)?);
-    Some(Arrival::Message(Envelope::read(&headers)?.message(sequence, previous, arrival.payload)))
+    let envelope = Envelope::read(&headers)?;
+    let epoch = envelope.chain.epoch;
+    Some(Arrival::Message(envelope.message(stored, previous, arrival.payload), epoch))
 }

@@ -17,11 +17,10 @@ impl Newest {
     /// Asks in a task of its own, with pauses between attempts, until a leader answers.
     pub(crate) fn ask(source: Arc<Source>, topic: Topic) -> Self {
         Newest(tokio::spawn(async move {
-            let (reader, input) = (source.streams.of(&topic), source.streams.names.input(&topic));
             let mut pauses = Pauses::new();
             loop {
                 let permit = source.reads.acquire().await;
-                if let Ok(last) = source.while_connected(reader.last(&input)).await {
+                if let Ok(last) = source.while_connected(source.streams.last(&topic)).await {
                     return last;
                 }
                 drop(permit);

@@ -16,9 +16,11 @@ use super::followed::Followed;
 use super::server_time::ServerTime;
 use super::source::Source;
 use super::topics::FollowedTopics;
+use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::log::{Range, RangeLimits, Topic};
 use crate::nats::connection::link::Pauses;
+use crate::settings::room_place::{Leg, Segment};
 use crate::topic_log::TopicLog;
 
 /// Maximum number of attempts at a read for a range.
@@ -101,8 +103,9 @@ impl Ranges {
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
         let Source { streams, limits: kept, .. } = &*self.source;
-        let (reader, input) = (streams.of(topic), streams.names.input(topic));
-        if backfill(followed, reader, &input, after, self.scan_messages_max, kept).await?
+        let Segment { partition, chain, .. } = streams.places.current(topic);
+        let (reader, input) = (streams.reader(partition), streams.names.input(partition, topic));
+        if backfill(followed, reader, &input, chain, after, self.scan_messages_max, kept).await?
             && let Some(range) = self.kept_range(topic, after, before, limits)
         {
             return Ok(range);
@@ -126,6 +129,7 @@ impl Ranges {
         is_within.then(|| kept.log.range(after, before, limits))
     }
 
+    /// Reads a range from the streams: one after the other, where the room was in several.
     async fn stored_range(
         &self,
         topic: &Topic,
@@ -133,51 +137,142 @@ impl Ranges {
         before: Option<Sequence>,
         limits: RangeLimits,
     ) -> Result<Range, BusError> {
-        let Source { streams, limits: kept, .. } = &*self.source;
-        let (reader, input) = (streams.of(topic), streams.names.input(topic));
-        let last = reader.last(&input).await?;
-        if after > last {
-            let (outcome, messages) = (RepairOutcome::Gone, Vec::new());
-            return Ok(Range { outcome, skipped: 0, messages, covered_to: last });
+        let place = self.source.streams.places.place(topic);
+        let mut scan = Scan::new(after, before, limits, self.scan_messages_max, place.is_cut(after));
+        let mut last = Sequence::ZERO;
+        for leg in place.legs(after) {
+            last = self.last_of(topic, leg).await?;
+            if after > last {
+                self.source.streams.confirm(topic, place.epoch()).await?;
+                let (outcome, messages) = (RepairOutcome::Gone, Vec::new());
+                return Ok(Range { outcome, skipped: 0, messages, covered_to: last });
+            }
+            self.scan_leg(topic, leg, last, &mut scan).await?;
+            if scan.is_over(last) {
+                break;
+            }
         }
+        Ok(scan.range(last, &self.source.limits))
+    }
+
+    /// Returns the position of the last message of a stay, or of the newest one while it lasts.
+    async fn last_of(&self, topic: &Topic, leg: Leg) -> Result<Sequence, BusError> {
+        match leg.last {
+            Some(last) => Ok(last),
+            None => {
+                let input = self.source.streams.names.input(leg.partition, topic);
+                Ok(leg.chain.newest(self.source.streams.reader(leg.partition).last(&input).await?))
+            }
+        }
+    }
+
+    /// Reads the messages of one stay, up to its last one.
+    async fn scan_leg(
+        &self,
+        topic: &Topic,
+        leg: Leg,
+        last: Sequence,
+        scan: &mut Scan,
+    ) -> Result<(), BusError> {
+        let Source { streams, limits: kept, .. } = &*self.source;
+        let Leg { partition, chain, .. } = leg;
+        let (reader, input) = (streams.reader(partition), streams.names.input(partition, topic));
         let newest_ms = newest_ms(&reader.state().await?);
         let now_ms = self.server_time.lock().now_ms(newest_ms, steady_ms(), unix_ms());
         let kept_ms = now_ms.saturating_sub(kept.retention_secs.saturating_mul(1_000));
         let since = SystemTime::UNIX_EPOCH + Duration::from_millis(kept_ms);
-        let kept_from = reader.first_since(&input, since).await?.unwrap_or(Sequence(last.0 + 1));
-        let oldest = reader.read(&input, after, 1).await?.messages.first().map(|message| message.sequence);
-        let is_cut = oldest.is_some_and(|oldest| oldest < kept_from);
-        let from = if is_cut { after.max(Sequence(kept_from.0 - 1)) } else { after };
-        let end = before.unwrap_or(Sequence::MAX);
-        let mut log = TopicLog::starting_at(from);
-        let mut left = self.scan_messages_max.max(1);
-        let mut precious_bytes = 0;
-        let visit = |message: Message| {
-            if message.sequence >= end || left == 0 {
-                return ControlFlow::Break(());
-            }
-            left -= 1;
-            if message.class.is_precious() {
-                precious_bytes += message.body.len() + RangeLimits::OVERHEAD_BYTES;
-            }
-            // Newer messages would be cut off again.
-            if precious_bytes > limits.bytes_max {
-                left = 0;
-            }
-            log.push(Arc::new(message), 0, 0, kept);
-            ControlFlow::Continue(())
-        };
-        reader.scan(&input, from, last, visit).await?;
-        let scanned_to = log.last();
-        let mut range = log.range(from, before, limits);
-        if left > 0 && range.covered_to == scanned_to {
-            range.covered_to = last.min(Sequence(end.0.saturating_sub(1))).max(after);
+        // Where the room came back to the stream, the first message may be one of a later stay.
+        let (behind, after) = (Sequence(last.0 + 1), scan.after);
+        let kept_from = reader.first_since(&input, since).await?;
+        let kept_from = kept_from.map_or(behind, |first| chain.position(first).min(behind));
+        let oldest = reader.read(&input, chain.stored(after), 1).await?.messages.first().map(|it| it.at);
+        if oldest.is_some_and(|oldest| chain.position(oldest) < kept_from) {
+            scan.cut(Sequence(kept_from.0 - 1));
+        }
+        if last > chain.above {
+            let from = chain.stored(scan.from);
+            reader.scan(&input, from, chain.stored(last), |message| scan.visit(message, last)).await?;
         }
         // Asked last: messages that left the stream during the read are missing above.
-        if is_cut || may_have_left(&reader.state().await?, after, since) {
+        scan.is_cut |= may_have_left(&reader.state().await?, after, chain.stored(after), since);
+        Ok(())
+    }
+}
+
+/// Messages of a range, as they are read from the streams.
+struct Scan {
+    after: Sequence,
+    /// Position after which messages are kept: `after`, or later where older ones are past retention.
+    from: Sequence,
+    before: Option<Sequence>,
+    limits: RangeLimits,
+    messages: Vec<Arc<Message>>,
+    /// Number of messages that may still be read.
+    left: usize,
+    precious_bytes: usize,
+    is_cut: bool,
+}
+
+impl Scan {
+    fn new(
+        after: Sequence,
+        before: Option<Sequence>,
+        limits: RangeLimits,
+        messages_max: usize,
+        is_cut: bool,
+    ) -> Self {
+        let (messages, left) = (Vec::new(), messages_max.max(1));
+        Scan { after, from: after, before, limits, messages, left, precious_bytes: 0, is_cut }
+    }
+
+    fn end(&self) -> Sequence {
+        self.before.unwrap_or(Sequence::MAX)
+    }
+
+    /// Notes that messages up to a position are past retention.
+    fn cut(&mut self, from: Sequence) {
+        self.is_cut = true;
+        self.from = self.from.max(from);
+    }
+
+    /// Takes a message of a stay whose last message is at `last`; breaks when there is no room for more.
+    fn visit(&mut self, message: Arc<Message>, last: Sequence) -> ControlFlow<()> {
+        if message.sequence >= self.end() || message.sequence > last || self.left == 0 {
+            return ControlFlow::Break(());
+        }
+        self.left -= 1;
+        if message.class.is_precious() {
+            self.precious_bytes += message.body.len() + RangeLimits::OVERHEAD_BYTES;
+        }
+        // Newer messages would be cut off again.
+        if self.precious_bytes > self.limits.bytes_max {
+            self.left = 0;
+        }
+        self.messages.push(message);
+        ControlFlow::Continue(())
+    }
+
+    /// Returns whether nothing more is to be read behind a position.
+    fn is_over(&self, last: Sequence) -> bool {
+        self.left == 0 || last.0 + 1 >= self.end().0
+    }
+
+    /// Returns the range, which was read up to `last` unless there was no room for all.
+    fn range(self, last: Sequence, kept: &BusConfig) -> Range {
+        let mut log = TopicLog::starting_at(self.from);
+        let end = self.end();
+        for message in self.messages {
+            log.push(message, 0, 0, kept);
+        }
+        let scanned_to = log.last();
+        let mut range = log.range(self.from, self.before, self.limits);
+        if self.left > 0 && range.covered_to == scanned_to {
+            range.covered_to = last.min(Sequence(end.0.saturating_sub(1))).max(self.after);
+        }
+        if self.is_cut {
             range.outcome = RepairOutcome::Gone;
         }
-        Ok(range)
+        range
     }
 }
 
@@ -186,11 +281,11 @@ fn newest_ms(state: &State) -> u64 {
     u64::try_from(state.last_timestamp.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
-/// Returns whether messages after a position may have left the stream. The state does not name their
-/// room: a client that has seen no message of a room misses none within the retention time, unless
+/// Returns whether messages after a position, of the room and of its stream, may have left the stream.
+/// The state does not name their room: a client that has seen no message of a room misses none within the retention time, unless
 /// the stream was too small for it.
-fn may_have_left(state: &State, after: Sequence, since: SystemTime) -> bool {
+fn may_have_left(state: &State, after: Sequence, stored: Sequence, since: SystemTime) -> bool {
     let since_ns = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_nanos());
     let is_short = state.first_timestamp.unix_timestamp_nanos().cast_unsigned() > since_ns;
-    after.0 + 1 < state.first_sequence && (after > Sequence::ZERO || is_short)
+    stored.0 + 1 < state.first_sequence && (after > Sequence::ZERO || is_short)
 }

@@ -7,9 +7,9 @@ use barrage_protocol::{Class, Sequence};
 use bytes::Bytes;
 
 use crate::error::BusError;
-use crate::log::{Draft, Receipt, common_topic};
+use crate::log::{Draft, Receipt, Topic, common_topic};
 use crate::nats::stream::envelope::{Envelope, message_id};
-use crate::nats::stream::names::Names;
+use crate::settings::room_place::Segment;
 
 /// Maximum number of messages in an atomic batch of the server.
 const MESSAGES_MAX: usize = 1_000;
@@ -17,7 +17,6 @@ const MESSAGES_MAX: usize = 1_000;
 /// One message to publish, and its receipt once the server has stored it.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) subject: String,
     pub(crate) message_id: String,
     pub(crate) envelope: Envelope,
     pub(crate) body: Bytes,
@@ -39,14 +38,16 @@ impl Outgoing {
 /// Messages of one topic, to be stored together or not at all.
 #[derive(Debug)]
 pub(crate) struct Package {
-    /// Partition of all messages: they have one topic. Zero without messages.
-    pub(crate) partition: u16,
+    /// Topic of all messages; `None` without messages.
+    pub(crate) topic: Option<Topic>,
+    /// Where the topic is, as far as it is known. Set before the first attempt, and again after each move.
+    pub(crate) home: Option<Segment>,
     messages: Vec<Outgoing>,
 }
 
 impl Package {
-    pub(crate) fn new(drafts: Vec<Draft>, names: &Names, at_ms: u64, call: u64) -> Result<Self, BusError> {
-        let partition = common_topic(&drafts)?.map_or(0, |topic| names.partition(&topic));
+    pub(crate) fn new(drafts: Vec<Draft>, at_ms: u64, call: u64) -> Result<Self, BusError> {
+        let topic = common_topic(&drafts)?;
         if drafts.len() > MESSAGES_MAX {
             return Err(BusError::Full("message in one package"));
         }
@@ -60,7 +61,6 @@ impl Package {
             }
             first.entry(message_id.clone()).or_insert(index);
             outgoing.push(Outgoing {
-                subject: names.input(&draft.topic()),
                 message_id,
                 envelope: Envelope::new(&draft, at_ms, call),
                 body: draft.body,
@@ -68,7 +68,15 @@ impl Package {
                 receipt: None,
             });
         }
-        Ok(Package { partition, messages: outgoing })
+        Ok(Package { topic, home: None, messages: outgoing })
+    }
+
+    /// Directs the messages without a position to another stay of the topic.
+    pub(crate) fn direct(&mut self, home: Segment) {
+        self.home = Some(home);
+        for message in &mut self.messages {
+            message.envelope.chain = home.chain;
+        }
     }
 
     pub(crate) fn message(&self, index: usize) -> &Outgoing {
@@ -83,7 +91,7 @@ impl Package {
         (0..self.messages.len()).filter(is_open).collect()
     }
 
-    /// Records that the server has stored a message.
+    /// Records that the server has stored a message, at this position of the room.
     pub(crate) fn stored(&mut self, index: usize, sequence: Sequence) {
         let at_ms = self.messages[index].envelope.at_ms;
         self.messages[index].receipt = Some(Receipt { sequence, at_ms, duplicate: false });
@@ -143,7 +151,7 @@ mod tests {
     }
 
     fn package(drafts: Vec<Draft>, call: u64) -> Result<Package, BusError> {
-        Package::new(drafts, &Names::new("p", 1).unwrap(), 5, call)
+        Package::new(drafts, 5, call)
     }
 
     #[test]

@@ -1,28 +1,37 @@
 //! Publishing: each message is sent under its id until the server has it or the deadline ends.
 
-use async_nats::header::{
-    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
-    NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::{Client, HeaderMap};
 use barrage_clock::unix_ms;
 use barrage_protocol::Sequence;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::batch::Batch;
 use super::faults::PublishFaults;
 use super::package::{Outgoing, Package};
+use crate::config::BusConfig;
 use crate::error::BusError;
-use crate::log::{Draft, Receipt};
+use crate::log::{Draft, Receipt, Topic};
 use crate::metrics::BusMetrics;
 use crate::nats::config::NatsConfig;
 use crate::nats::connection::link::{Ack, Nack, Pauses, acked};
+use crate::nats::moving::gate::{Gates, LANES, Verdict};
+use crate::nats::moving::mover::Mover;
 use crate::nats::stream::streams::Streams;
+use crate::settings::room_place::{Chain, Segment};
 
 /// Error code: a batch holds an id that the server has already.
 const DUPLICATE_IN_BATCH: u64 = 10_201;
-/// Error code: the condition of a message in a batch does not hold.
-const WRONG_LAST_SEQUENCE: u64 = 10_164;
+/// Error code: the condition of a message does not hold.
+const WRONG_LAST_SEQUENCE: u64 = 10_071;
+/// Error code: the condition is on a subject that is written at the same time, or in the same batch.
+const WRONG_LAST_SEQUENCE_IN_FLIGHT: u64 = 10_164;
+/// Wait for the place of a room that was closed; then this process finds it by itself.
+const HELP_AFTER: Duration = Duration::from_millis(100);
 /// A position that no topic's newest message has.
 const IMPOSSIBLE_LAST: u64 = Sequence::MAX.0;
 
@@ -35,6 +44,24 @@ pub(crate) struct Publisher {
     permits: Semaphore,
     metrics: BusMetrics,
     faults: PublishFaults,
+    mover: Arc<Mover>,
+    /// Gates of rooms that came back to a partition.
+    gates: Gates,
+}
+
+/// Where the messages of a package go.
+struct Target {
+    topic: Topic,
+    partition: u16,
+    chain: Chain,
+    subject: String,
+}
+
+impl Target {
+    fn new(streams: &Streams, topic: Topic, home: Segment) -> Self {
+        let subject = streams.names.input(home.partition, &topic);
+        Target { topic, partition: home.partition, chain: home.chain, subject }
+    }
 }
 
 enum Attempt {
@@ -50,11 +77,13 @@ impl Publisher {
         client: Client,
         streams: Streams,
         config: NatsConfig,
-        queue_max: usize,
+        limits: &BusConfig,
         metrics: BusMetrics,
+        mover: Arc<Mover>,
     ) -> Self {
-        let permits = Semaphore::new(queue_max.clamp(1, Semaphore::MAX_PERMITS));
-        Publisher { client, streams, config, permits, metrics, faults: PublishFaults::default() }
+        let permits = Semaphore::new(limits.queue_max.clamp(1, Semaphore::MAX_PERMITS));
+        let (faults, gates) = (PublishFaults::default(), Gates::new(limits.rooms_max));
+        Publisher { client, streams, config, permits, metrics, faults, mover, gates }
     }
 
     pub(crate) async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, BusError> {
@@ -63,7 +92,7 @@ impl Publisher {
             return Err(BusError::Unavailable("its queue is full".into()));
         };
         let _timer = self.metrics.publish_duration_seconds.start_timer();
-        let mut package = Package::new(drafts, &self.streams.names, unix_ms(), rand::random())?;
+        let mut package = Package::new(drafts, unix_ms(), rand::random())?;
         let reason = Mutex::new(String::from("no answer"));
         let settled = self.settle(&mut package, &reason);
         match tokio::time::timeout(self.config.publish_deadline(), settled).await {
@@ -102,22 +131,99 @@ impl Publisher {
     }
 
     async fn attempt(&self, package: &mut Package) -> Result<Attempt, BusError> {
+        let Some(topic) = package.topic.clone().filter(|_| !package.open().is_empty()) else {
+            return Ok(Attempt::Done);
+        };
+        let current = self.streams.places.current(&topic);
+        let target = match package.home {
+            Some(home) if home == current => Target::new(&self.streams, topic, home),
+            // The first attempt, or the first one after a move.
+            Some(_) | None => {
+                let target = Target::new(&self.streams, topic, current);
+                if let Attempt::Later(why) = self.ask_left(package, &target.topic).await? {
+                    return Ok(Attempt::Later(why));
+                }
+                package.direct(current);
+                target
+            }
+        };
         match package.open().as_slice() {
             [] => Ok(Attempt::Done),
-            [one] => self.attempt_one(package, *one).await,
-            many => self.attempt_batch(package, many).await,
+            [one] => self.attempt_one(package, &target, *one).await,
+            many => self.attempt_batch(package, &target, many).await,
         }
     }
 
-    async fn attempt_one(&self, package: &mut Package, index: usize) -> Result<Attempt, BusError> {
+    /// Asks the partitions that the room has left not long ago whether they accepted a message: each server
+    /// knows only the ids of its own streams.
+    async fn ask_left(&self, package: &mut Package, topic: &Topic) -> Result<Attempt, BusError> {
+        if !self.streams.places.plan().is_set() {
+            return Ok(Attempt::Again);
+        }
+        let window_ms = self.streams.places.window_ms;
+        for partition in self.streams.places.place(topic).left_since(unix_ms(), window_ms) {
+            let subject = self.streams.names.input(partition, topic);
+            for index in package.open() {
+                let learnt = match self.is_known(&subject, package.message(index)).await {
+                    Ok(false) => continue,
+                    Ok(true) => self.find_left(package, index, partition, &subject).await?,
+                    Err(why) => Attempt::Later(why),
+                };
+                if let Attempt::Later(why) = learnt {
+                    return Ok(Attempt::Later(why));
+                }
+            }
+        }
+        Ok(Attempt::Again)
+    }
+
+    /// Finds a message that a partition accepted before the room left it.
+    async fn find_left(
+        &self,
+        package: &mut Package,
+        index: usize,
+        partition: u16,
+        subject: &str,
+    ) -> Result<Attempt, BusError> {
+        let id = package.message(index).message_id.clone();
+        let since_ms = unix_ms().saturating_sub(self.streams.places.window_ms);
+        let since = SystemTime::UNIX_EPOCH + Duration::from_millis(since_ms);
+        match self.streams.reader(partition).find(subject, &id, since).await {
+            Ok(Some((stored, found))) => {
+                let sequence = found.chain.position(stored);
+                package.known(index, sequence, Some(&found)).map(|()| Attempt::Again)
+            }
+            Ok(None) => Ok(Attempt::Later("a replica of the former partition stays behind".into())),
+            Err(error) => Ok(Attempt::Later(error.to_string())),
+        }
+    }
+
+    /// Returns the headers of a message, with the condition that its room is open in the stream.
+    fn conditional(&self, target: &Target, message: &Outgoing) -> HeaderMap {
+        let mut headers = message.headers();
+        if target.topic != Topic::Direct && self.streams.places.plan().is_set() {
+            let Target { partition, topic, .. } = target;
+            let lane = rand::random_range(1..=LANES);
+            let subject = self.streams.names.lane(*partition, lane, topic);
+            self.gates.expected(*partition, topic).expect(&mut headers, subject, lane);
+        }
+        headers
+    }
+
+    async fn attempt_one(
+        &self,
+        package: &mut Package,
+        target: &Target,
+        index: usize,
+    ) -> Result<Attempt, BusError> {
         let message = package.message(index);
-        match self.commit(message.headers(), message).await {
+        match self.commit(&target.subject, self.conditional(target, message), message).await {
             Ok(Ack { sequence, duplicate: false }) => {
-                package.stored(index, Sequence(sequence));
+                package.stored(index, target.chain.position(Sequence(sequence)));
                 Ok(Attempt::Done)
             }
-            Ok(Ack { sequence, duplicate: true }) => self.identify(package, index, sequence).await,
-            Err(Nack::Silence(why) | Nack::Refused(_, why)) => Ok(Attempt::Later(why)),
+            Ok(Ack { sequence, duplicate: true }) => self.identify(package, target, index, sequence).await,
+            Err(nack) => Ok(self.refused(target, nack).await),
         }
     }
 
@@ -125,54 +231,98 @@ impl Publisher {
     async fn identify(
         &self,
         package: &mut Package,
+        target: &Target,
         index: usize,
-        sequence: u64,
+        stored: u64,
     ) -> Result<Attempt, BusError> {
-        let sequence = Sequence(sequence);
-        match self.streams.reader(package.partition).envelope(sequence).await {
-            Ok(found) => package.known(index, sequence, found.as_ref()).map(|()| Attempt::Again),
+        let stored = Sequence(stored);
+        match self.streams.reader(target.partition).envelope(stored).await {
+            Ok(found) => {
+                // The room may have been in this stream before.
+                let chain = found.as_ref().map_or(target.chain, |found| found.chain);
+                package.known(index, chain.position(stored), found.as_ref()).map(|()| Attempt::Again)
+            }
             Err(error) => Ok(Attempt::Later(error.to_string())),
         }
     }
 
     /// Sends an atomic batch: the server stores all messages at consecutive positions, or none.
-    async fn attempt_batch(&self, package: &mut Package, open: &[usize]) -> Result<Attempt, BusError> {
-        match self.send_batch(package, open).await {
+    async fn attempt_batch(
+        &self,
+        package: &mut Package,
+        target: &Target,
+        open: &[usize],
+    ) -> Result<Attempt, BusError> {
+        match self.send_batch(package, target, open).await {
             Ok(ack) => {
                 let first = ack.sequence + 1 - open.len() as u64;
                 for (place, index) in (first..).zip(open) {
-                    package.stored(*index, Sequence(place));
+                    package.stored(*index, target.chain.position(Sequence(place)));
                 }
                 Ok(Attempt::Done)
             }
-            Err(Nack::Refused(DUPLICATE_IN_BATCH, _)) => self.find_known(package, open).await,
-            Err(Nack::Silence(why) | Nack::Refused(_, why)) => Ok(Attempt::Later(why)),
+            Err(Nack::Refused(DUPLICATE_IN_BATCH, _)) => self.find_known(package, target, open).await,
+            Err(nack) => Ok(self.refused(target, nack).await),
         }
     }
 
-    async fn send_batch(&self, package: &Package, open: &[usize]) -> Result<Ack, Nack> {
+    async fn send_batch(&self, package: &Package, target: &Target, open: &[usize]) -> Result<Ack, Nack> {
         let mut batch = Batch::new();
         let Some((last, others)) = open.split_last() else {
             return Err(Nack::Silence("nothing to send".into()));
         };
         for index in others {
             let message = package.message(*index);
-            self.add(batch.next(message.headers()), message).await?;
+            self.add(&target.subject, batch.next(message.headers()), message).await?;
         }
         let message = package.message(*last);
-        self.commit(batch.last(message.headers()), message).await
+        self.commit(&target.subject, batch.last(self.conditional(target, message)), message).await
+    }
+
+    /// Finds out why the server did not store a message.
+    async fn refused(&self, target: &Target, nack: Nack) -> Attempt {
+        let Target { partition, topic, chain, .. } = target;
+        match nack {
+            // Another publish of the room is on the same lane: the next attempt takes another one.
+            Nack::Refused(WRONG_LAST_SEQUENCE_IN_FLIGHT, _) => return Attempt::Again,
+            Nack::Refused(WRONG_LAST_SEQUENCE, _) => {}
+            Nack::Silence(why) | Nack::Refused(_, why) => return Attempt::Later(why),
+        }
+        let gate = match self.streams.gate(*partition, topic).await {
+            Ok(gate) => gate,
+            Err(error) => return Attempt::Later(error.to_string()),
+        };
+        match gate.verdict(chain.epoch) {
+            // The room has come back, or the gate has expired.
+            Verdict::Open if self.gates.adopt(*partition, topic, gate) => Attempt::Again,
+            Verdict::Open => Attempt::Later("the gate of the room is changing".into()),
+            Verdict::Closed => {
+                if self.streams.places.know(topic, gate.order.epoch, HELP_AFTER).await {
+                    return Attempt::Again;
+                }
+                match self.mover.finish(topic, gate).await {
+                    Ok(()) => Attempt::Again,
+                    Err(error) => Attempt::Later(error.to_string()),
+                }
+            }
+        }
     }
 
     /// Asks for each message whether the server has its id, without storing any: in a batch the
     /// server checks ids first, and then refuses this batch for an impossible condition. (A
     /// condition on a single message does not work: one that is refused for
     /// `Nats-Expected-Last-Msg-Id` stalls a replicated stream, seen on 2.15.1.)
-    async fn find_known(&self, package: &mut Package, open: &[usize]) -> Result<Attempt, BusError> {
+    async fn find_known(
+        &self,
+        package: &mut Package,
+        target: &Target,
+        open: &[usize],
+    ) -> Result<Attempt, BusError> {
         for index in open {
-            let learnt = match self.is_known(package.message(*index)).await {
+            let learnt = match self.is_known(&target.subject, package.message(*index)).await {
                 Ok(false) => continue,
                 // The server answers with the position of the first message under the id.
-                Ok(true) => self.attempt_one(package, *index).await?,
+                Ok(true) => self.attempt_one(package, target, *index).await?,
                 Err(why) => Attempt::Later(why),
             };
             if let Attempt::Later(why) = learnt {
@@ -182,27 +332,27 @@ impl Publisher {
         Ok(Attempt::Again)
     }
 
-    async fn is_known(&self, message: &Outgoing) -> Result<bool, String> {
+    async fn is_known(&self, subject: &str, message: &Outgoing) -> Result<bool, String> {
         let mut batch = Batch::new();
         let impossible = {
             let mut headers = HeaderMap::new();
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, IMPOSSIBLE_LAST.to_string());
             headers
         };
-        let asked = match self.add(batch.next(message.headers()), message).await {
-            Ok(()) => self.commit(batch.last(impossible), message).await,
+        let asked = match self.add(subject, batch.next(message.headers()), message).await {
+            Ok(()) => self.commit(subject, batch.last(impossible), message).await,
             Err(nack) => Err(nack),
         };
         match asked {
             Err(Nack::Refused(DUPLICATE_IN_BATCH, _)) => Ok(true),
-            Err(Nack::Refused(WRONG_LAST_SEQUENCE, _)) => Ok(false),
+            Err(Nack::Refused(WRONG_LAST_SEQUENCE_IN_FLIGHT, _)) => Ok(false),
             Err(Nack::Silence(why) | Nack::Refused(_, why)) => Err(why),
             Ok(_) => Err("the server stored a message under an impossible condition".into()),
         }
     }
 
-    async fn add(&self, headers: HeaderMap, message: &Outgoing) -> Result<(), Nack> {
-        let (subject, body) = (message.subject.clone(), message.body.clone());
+    async fn add(&self, subject: &str, headers: HeaderMap, message: &Outgoing) -> Result<(), Nack> {
+        let (subject, body) = (subject.to_owned(), message.body.clone());
         let sent = self.client.publish_with_headers(subject, headers, body);
         match tokio::time::timeout(self.config.ack_timeout(), sent).await {
             Ok(sent) => sent.map_err(|error| Nack::Silence(error.to_string())),
@@ -210,33 +360,8 @@ impl Publisher {
         }
     }
 
-    async fn commit(&self, headers: HeaderMap, message: &Outgoing) -> Result<Ack, Nack> {
-        let (subject, body) = (message.subject.clone(), message.body.clone());
+    async fn commit(&self, subject: &str, headers: HeaderMap, message: &Outgoing) -> Result<Ack, Nack> {
+        let (subject, body) = (subject.to_owned(), message.body.clone());
         acked(&self.client, subject, headers, body, self.config.ack_timeout()).await
-    }
-}
-
-/// Numbers the messages of one atomic batch.
-struct Batch {
-    id: String,
-    number: u64,
-}
-
-impl Batch {
-    fn new() -> Self {
-        Batch { id: format!("{:032x}", rand::random::<u128>()), number: 0 }
-    }
-
-    fn next(&mut self, mut headers: HeaderMap) -> HeaderMap {
-        self.number += 1;
-        headers.insert(NATS_BATCH_ID, self.id.as_str());
-        headers.insert(NATS_BATCH_SEQUENCE, self.number.to_string());
-        headers
-    }
-
-    fn last(mut self, headers: HeaderMap) -> HeaderMap {
-        let mut headers = self.next(headers);
-        headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-        headers
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::topic_tokens;
 use crate::log::Draft;
+use crate::settings::room_place::Chain;
 
 /// Name of the header that holds the envelope as JSON.
 const HEADER: &str = "Barrage";
@@ -31,6 +32,9 @@ pub(crate) struct Envelope {
     pub(crate) fingerprint: u64,
     /// Random per call of `publish`: distinguishes a call's own retry from another call's message.
     pub(crate) call: u64,
+    /// The chain that the message was published to, when its room came from another partition.
+    #[serde(default, skip_serializing_if = "Chain::is_first")]
+    pub(crate) chain: Chain,
     #[serde(skip)]
     trace: Option<Box<TraceContext>>,
 }
@@ -46,6 +50,7 @@ impl Envelope {
             at_ms,
             fingerprint: draft.fingerprint,
             call,
+            chain: Chain::default(),
             trace: draft.trace.clone(),
         }
     }
@@ -66,11 +71,12 @@ impl Envelope {
         Some(envelope)
     }
 
-    pub(crate) fn message(self, sequence: Sequence, previous: Sequence, body: Bytes) -> Message {
+    /// Returns the message of an envelope. `stored` and `previous` are positions of the stream.
+    pub(crate) fn message(self, stored: Sequence, previous: Sequence, body: Bytes) -> Message {
         Message {
             room: self.room,
-            sequence,
-            previous,
+            sequence: self.chain.position(stored),
+            previous: self.chain.newest(previous),
             class: self.class,
             sender: self.sender,
             id: self.id,

@@ -25,7 +25,8 @@ impl Names {
         self.partitions
     }
 
-    pub(crate) fn partition(&self, topic: &Topic) -> u16 {
+    /// Returns the partition of a topic that never moved.
+    pub(crate) fn first(&self, topic: &Topic) -> u16 {
         partition(topic, self.partitions)
     }
 
@@ -33,6 +34,7 @@ impl Names {
     /// another number are other streams, and servers refuse two that store the same subjects.
     pub(crate) fn stream(&self, partition: u16) -> String {
         match self.partitions {
+            count if partition >= count => format!("{}_more_{partition}", self.prefix),
             1 => format!("{}_messages", self.prefix),
             count => format!("{}_messages_{partition}_of_{count}", self.prefix),
         }
@@ -57,9 +59,19 @@ impl Names {
         format!("{}_instances", self.prefix)
     }
 
-    /// Returns the subject on which a topic's messages are published and stored.
-    pub(crate) fn input(&self, topic: &Topic) -> String {
-        format!("{}{}", self.input_of(self.partition(topic)), topic_tokens(topic))
+    /// Returns the subject on which a topic's messages are published and stored in a partition.
+    pub(crate) fn input(&self, partition: u16, topic: &Topic) -> String {
+        format!("{}{}", self.input_of(partition), topic_tokens(topic))
+    }
+
+    /// Returns the subject of the messages that close a topic in a partition.
+    pub(crate) fn gate(&self, partition: u16, topic: &Topic) -> String {
+        format!("{}gate.{}", self.input_of(partition), topic_tokens(topic))
+    }
+
+    /// Returns the subject of one of the messages behind a gate, which publishes are checked against.
+    pub(crate) fn lane(&self, partition: u16, lane: u64, topic: &Topic) -> String {
+        format!("{}lane.{lane}.{}", self.input_of(partition), topic_tokens(topic))
     }
 
     /// Returns the subject on which a topic's stored messages are republished, and its pulses sent.
@@ -70,6 +82,8 @@ impl Names {
     /// Returns the first tokens of the subjects of a partition.
     fn input_of(&self, partition: u16) -> String {
         match self.partitions {
+            // The streams of the first start may store all subjects that begin with `in`.
+            count if partition >= count => format!("{}.more.{partition}.", self.prefix),
             1 => format!("{}.in.", self.prefix),
             _ => format!("{}.in.{partition}.", self.prefix),
         }
@@ -109,6 +123,8 @@ const SAMPLING_KEY: &str = "sampling";
 const EMOTES: &str = "emotes";
 /// Key of the revocation of all tokens; a user's key has the user after a dot.
 const REVOKED: &str = "revoked";
+/// Key of the wanted number of partitions.
+const PARTITIONS_KEY: &str = "partitions";
 
 impl SettingKey {
     pub(crate) fn text(&self) -> String {
@@ -125,6 +141,8 @@ impl SettingKey {
             SettingKey::Words(room) => format!("words.{room}"),
             SettingKey::Emotes(None) => EMOTES.into(),
             SettingKey::Emotes(Some(room)) => format!("{EMOTES}.{room}"),
+            SettingKey::Partitions => PARTITIONS_KEY.into(),
+            SettingKey::Place(room) => format!("place.{room}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -137,6 +155,8 @@ impl SettingKey {
             (SAMPLING_KEY, None, None) => SettingKey::Sampling,
             (EMOTES, None, None) => SettingKey::Emotes(None),
             (EMOTES, Some(room), None) => SettingKey::Emotes(Some(room.parse().ok()?)),
+            (PARTITIONS_KEY, None, None) => SettingKey::Partitions,
+            ("place", Some(room), None) => SettingKey::Place(room.parse().ok()?),
             (REVOKED, None, None) => SettingKey::Revocation(None),
             (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
@@ -202,6 +222,8 @@ mod tests {
                 SettingKey::SuperChats(room.clone()),
                 SettingKey::Reviews(room.clone()),
                 SettingKey::Words(room.clone()),
+                SettingKey::Partitions,
+                SettingKey::Place(room.clone()),
                 SettingKey::Emotes(None),
                 SettingKey::Emotes(Some(room)),
                 SettingKey::Revocation(None),
@@ -230,7 +252,7 @@ mod tests {
     fn names_of_a_single_partition_have_no_number() {
         let one = Names::new("p", 1).unwrap();
         assert_eq!(
-            (one.stream(0).as_str(), one.input(&Topic::Direct).as_str()),
+            (one.stream(0).as_str(), one.input(0, &Topic::Direct).as_str()),
             ("p_messages", "p.in.direct")
         );
         assert_eq!(
@@ -243,7 +265,16 @@ mod tests {
             ("p_messages_2_of_3", "p.in.2.>")
         );
         let room = Topic::Room("demo".parse().unwrap());
-        assert_eq!(three.input(&room), format!("p.in.{}.room.demo", three.partition(&room)));
+        assert_eq!(three.input(three.first(&room), &room), format!("p.in.{}.room.demo", three.first(&room)));
+        assert_eq!(
+            (three.stream(3), three.input(3, &room)),
+            ("p_more_3".into(), "p.more.3.room.demo".into())
+        );
+        assert_eq!((one.stream(1), one.every_input_of(1)), ("p_more_1".into(), "p.more.1.>".into()));
+        assert_eq!(
+            (one.gate(0, &room), one.lane(1, 2, &room)),
+            ("p.in.gate.room.demo".into(), "p.more.1.lane.2.room.demo".into())
+        );
         assert_eq!(three.output(&room), one.output(&room));
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE, NATS_SUBJECT};
+use async_nats::header::{NATS_LAST_SEQUENCE, NATS_MESSAGE_ID, NATS_SEQUENCE, NATS_SUBJECT};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, State, Stream};
 use async_nats::{Client, HeaderMap, StatusCode, Subject, Subscriber};
@@ -16,7 +17,9 @@ use tokio::time::Instant;
 
 use super::envelope::{Envelope, number};
 use crate::error::BusError;
+use crate::log::Stored;
 use crate::nats::connection::link::{Pauses, unavailable};
+use crate::nats::moving::gate;
 
 /// Maximum number of messages of one read; the answer must fit into a subscription's channel.
 const READ_MESSAGES_MAX: usize = 512;
@@ -29,11 +32,19 @@ const END_OF_BATCH: u16 = 204;
 
 /// Answer to one read: the messages that could be parsed, in order.
 pub(crate) struct ReadResult {
-    pub(crate) messages: Vec<Message>,
-    /// Position of the last message that was read.
+    pub(crate) messages: Vec<Stored>,
+    /// Position in the stream of the last message that was read.
     pub(crate) reached: Sequence,
     /// The stream held more messages behind it.
     pub(crate) more: bool,
+}
+
+/// A direct read of a subject's messages, from a position on.
+#[derive(Serialize)]
+struct Query<'a> {
+    seq: u64,
+    batch: usize,
+    next_by_subj: &'a str,
 }
 
 /// Reads from one stream, by direct reads that any replica answers or by requests to its leader.
@@ -85,6 +96,40 @@ impl Reader {
         }
     }
 
+    /// Returns position and payload of the newest message of a subject, from the leader.
+    pub(crate) async fn newest(&self, subject: &str) -> Result<Option<(Sequence, Bytes)>, BusError> {
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => Ok(Some((Sequence(message.sequence), message.payload))),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Finds a message of a subject by its id for deduplication, among those that were stored since a time.
+    pub(crate) async fn find(
+        &self,
+        subject: &str,
+        message_id: &str,
+        since: SystemTime,
+    ) -> Result<Option<(Sequence, Envelope)>, BusError> {
+        let deadline = Instant::now() + self.timeout * READ_TIMEOUTS_MAX;
+        let Some(mut from) = self.first_since(subject, since).await? else { return Ok(None) };
+        while Instant::now() < deadline {
+            let query = Query { seq: from.0, batch: self.read_messages_max, next_by_subj: subject };
+            let mut answers = within(self.timeout, self.query(&query)).await?;
+            while let Some(answer) = within(self.timeout, answers.next()).await? {
+                if answer.headers.get(NATS_MESSAGE_ID).is_some_and(|id| id.as_str() == message_id) {
+                    return Ok(Envelope::read(&answer.headers).map(|envelope| (answer.sequence, envelope)));
+                }
+                from = Sequence(answer.sequence.0 + 1);
+            }
+            if !answers.more {
+                return Ok(None);
+            }
+        }
+        Err(BusError::Unavailable("a message was not found in time".into()))
+    }
+
     /// Returns the envelope of the message at a position; `None` when the message has left the stream.
     pub(crate) async fn envelope(&self, sequence: Sequence) -> Result<Option<Envelope>, BusError> {
         match self.stream.get_raw_message(sequence.0).await {
@@ -103,12 +148,6 @@ impl Reader {
         after: Sequence,
         limit: usize,
     ) -> Result<ReadResult, BusError> {
-        #[derive(Serialize)]
-        struct Query<'a> {
-            seq: u64,
-            batch: usize,
-            next_by_subj: &'a str,
-        }
         let limit = limit.clamp(1, self.read_messages_max);
         let query = Query { seq: after.0 + 1, batch: limit, next_by_subj: subject };
         let mut answers = within(self.timeout, self.query(&query)).await?;
@@ -122,7 +161,11 @@ impl Reader {
                 Err(error) => return Err(error),
             };
             match Envelope::read(&headers) {
-                Some(envelope) => read.messages.push(envelope.message(sequence, read.reached, payload)),
+                Some(envelope) => {
+                    let message = Arc::new(envelope.message(sequence, read.reached, payload));
+                    read.messages.push(Stored { at: sequence, message });
+                }
+                None if headers.get(gate::HEADER).is_some() => {}
                 None => tracing::warn!(%sequence, "the stream holds a message that Barrage did not write"),
             }
             read.reached = sequence;
@@ -136,13 +179,13 @@ impl Reader {
     /// Returns the newest positions of the subjects that have messages, from any replica.
     pub(crate) async fn lasts(&self, subjects: &[&str]) -> Result<HashMap<String, Sequence>, BusError> {
         #[derive(Serialize)]
-        struct Query<'a> {
+        struct Lasts<'a> {
             multi_last: &'a [&'a str],
         }
         let read = async {
             let mut lasts = HashMap::new();
             for some in subjects.chunks(self.read_messages_max) {
-                let mut answers = self.query(&Query { multi_last: some }).await?;
+                let mut answers = self.query(&Lasts { multi_last: some }).await?;
                 while let Some(Answer { sequence, headers, .. }) = answers.next().await? {
                     let subject = headers.get(NATS_SUBJECT).map(ToString::to_string);
                     lasts.insert(subject.unwrap_or_default(), sequence);
@@ -176,34 +219,34 @@ impl Reader {
         since: SystemTime,
     ) -> Result<Option<Sequence>, BusError> {
         #[derive(Serialize)]
-        struct Query<'a> {
+        struct Since<'a> {
             start_time: String,
             batch: usize,
             next_by_subj: &'a str,
         }
         let start_time = humantime::format_rfc3339_millis(since).to_string();
         let read = async {
-            let mut answers = self.query(&Query { start_time, batch: 1, next_by_subj: subject }).await?;
+            let mut answers = self.query(&Since { start_time, batch: 1, next_by_subj: subject }).await?;
             Ok(answers.next().await?.map(|answer| answer.sequence))
         };
         within(self.timeout, read).await
     }
 
-    /// Passes a subject's messages after a position to `visit` in order, until it breaks or `last`,
-    /// a position that the leader has named, is reached.
+    /// Passes a subject's messages after a position of the stream to `visit` in order, until it breaks or
+    /// `last`, a position that the leader has named, is reached.
     pub(crate) async fn scan(
         &self,
         subject: &str,
         after: Sequence,
         last: Sequence,
-        mut visit: impl FnMut(Message) -> ControlFlow<()>,
+        mut visit: impl FnMut(Arc<Message>) -> ControlFlow<()>,
     ) -> Result<(), BusError> {
         let deadline = Instant::now() + self.timeout;
         let (mut reached, mut pauses) = (after, Pauses::new());
         while reached < last {
             let read = self.read(subject, reached, self.read_messages_max).await?;
-            for message in read.messages {
-                if visit(message).is_break() {
+            for stored in read.messages {
+                if visit(stored.message).is_break() {
                     return Ok(());
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use barrage_bus::{BusConfig, BusError, Draft, Event, PulseDraft, RangeLimits, Topic};
+use barrage_bus::{BusConfig, BusError, Draft, Event, PulseDraft, RangeLimits, Stored, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::poll::PollCounts;
 use barrage_protocol::{Class, RoomId, Sequence, SpanId, TraceContext, TraceId};
@@ -199,9 +199,9 @@ pub(crate) async fn read_all_returns_each_partition_in_order<E: Engine>() {
         loop {
             let batch = bus.read_all(partition, position, 300).await.unwrap();
             assert!(batch.len() <= 300);
-            for message in &batch {
-                assert!(message.sequence > position, "positions must grow");
-                position = message.sequence;
+            for Stored { at, message } in &batch {
+                assert!(*at > position, "positions must grow");
+                position = *at;
                 read.entry(message.room.clone()).or_default().push(message.sequence);
             }
             if batch.is_empty() {

@@ -30,7 +30,8 @@ pub(crate) async fn next_message(subscription: &mut Subscription) -> Arc<Message
 pub(crate) async fn read_all(bus: &dyn Bus, limit: usize) -> Vec<Arc<Message>> {
     let mut all = Vec::new();
     for partition in 0..bus.partitions() {
-        all.extend(bus.read_all(partition, Sequence::ZERO, limit).await.unwrap());
+        let stored = bus.read_all(partition, Sequence::ZERO, limit).await.unwrap();
+        all.extend(stored.into_iter().map(|stored| stored.message));
     }
     all
 }

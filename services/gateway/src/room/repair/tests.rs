@@ -1,8 +1,6 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use barrage_bus::{Draft, PulseDraft, Receipt, Subscription};
-use barrage_protocol::Message;
 use tokio::sync::watch;
 
 use super::*;
@@ -51,7 +49,7 @@ impl Log for FakeLog {
         }
     }
 
-    async fn read_all(&self, _: u16, _: Sequence, _: usize) -> Result<Vec<Arc<Message>>, BusError> {
+    async fn read_all(&self, _: u16, _: Sequence, _: usize) -> Result<Vec<barrage_bus::Stored>, BusError> {
         unimplemented!("a repair reads one room")
     }
 

@@ -110,7 +110,11 @@ pub(crate) async fn offsets_of_a_room_without_a_record_count_from_its_first_mess
 pub(crate) async fn a_recall_hides_messages_of_its_room_only(store: Arc<dyn Store>) {
     let signal = |id, sequence, recalled| {
         let message = Message { class: Class::Signal, ..message(id, sequence, 9_000) };
-        ArchiveEntry { message: Arc::new(message), effect: Effect::Recall(Sequence(recalled)) }
+        ArchiveEntry {
+            at: message.sequence,
+            message: Arc::new(message),
+            effect: Effect::Recall(Sequence(recalled)),
+        }
     };
     let first = [chat("demo", 1, 1_000), chat("demo", 2, 2_000), gift_entry("demo", 3)];
     store.append(0, &first).await.unwrap();
@@ -142,7 +146,7 @@ pub(crate) async fn a_purge_and_a_clear_hide_what_was_before_them(store: Arc<dyn
     let signal = |id, sequence, effect| {
         let message =
             Message { class: Class::Signal, sender: None, ..message(id, sequence, 1_000 + sequence) };
-        ArchiveEntry { message: Arc::new(message), effect }
+        ArchiveEntry { at: message.sequence, message: Arc::new(message), effect }
     };
     let by = |name, sequence| {
         kept(Message { sender: Some(user(name)), ..message("demo", sequence, 1_000 + sequence) })

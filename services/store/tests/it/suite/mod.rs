@@ -49,7 +49,7 @@ pub(crate) fn message(id: &str, sequence: u64, at_ms: u64) -> Message {
 }
 
 pub(crate) fn kept(message: Message) -> ArchiveEntry {
-    ArchiveEntry { message: Arc::new(message), effect: Effect::None }
+    ArchiveEntry { at: message.sequence, message: Arc::new(message), effect: Effect::None }
 }
 
 pub(crate) fn chat(id: &str, sequence: u64, at_ms: u64) -> ArchiveEntry {
@@ -78,7 +78,11 @@ pub(crate) fn gift_entry(id: &str, sequence: u64) -> ArchiveEntry {
 /// Returns the entry of the message that carries a gift.
 pub(crate) fn carrying(gift: GiftRecord) -> ArchiveEntry {
     let message = message(gift.room.as_str(), gift.sequence.0, gift.at_ms);
-    ArchiveEntry { message: Arc::new(Message { class: Class::Gift, ..message }), effect: Effect::Gift(gift) }
+    ArchiveEntry {
+        at: message.sequence,
+        message: Arc::new(Message { class: Class::Gift, ..message }),
+        effect: Effect::Gift(gift),
+    }
 }
 
 pub(crate) fn sequences(history: &History) -> Vec<u64> {

@@ -1,4 +1,4 @@
-use barrage_bus::{BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomPatch};
+use barrage_bus::{BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomPatch, Stored};
 use barrage_protocol::Class;
 use barrage_store::{ArchiveEntry, Effect, SqliteConfig, SqliteStore};
 use prometheus::Registry;
@@ -65,7 +65,7 @@ impl Scene {
     /// Archives what the bus has, without effects.
     async fn archive(&self) {
         let messages = self.reader.bus.read_all(0, Sequence::ZERO, 10_000).await.unwrap();
-        let entry = |message| ArchiveEntry { message, effect: Effect::None };
+        let entry = |Stored { at, message }: Stored| ArchiveEntry { at, message, effect: Effect::None };
         self.reader.store.append(0, &messages.into_iter().map(entry).collect::<Vec<_>>()).await.unwrap();
     }
 
@@ -114,6 +114,7 @@ async fn what_a_signal_hides_is_gone_before_the_archive_has_the_signal() {
 async fn the_newest_page_of_viewers_is_behind_all_that_they_get_later() {
     let scene = Scene::start().await;
     let entry = |n: u64| ArchiveEntry {
+        at: Sequence(n),
         message: Arc::new(barrage_protocol::Message {
             room: room(),
             sequence: Sequence(n),
