@@ -15,8 +15,8 @@ mod value;
 
 use self::admin::{
     AdminArguments, AuditCommand, EmoteCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments,
-    Output, PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand, RoomCommand,
-    SwitchCommand, TraceCommand, UserCommand, WebhookCommand, WordsCommand,
+    Output, PartitionsCommand, PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand,
+    RoomCommand, SwitchCommand, TraceCommand, UserCommand, WebhookCommand, WordsCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -143,7 +143,7 @@ pub(crate) enum Command {
     /// Examines the configuration, keys, certificates, word lists, clocks, limits of the kernel, servers,
     /// public ports and addresses, and the running processes. Changes nothing. Exits with 1 when a check fails.
     Doctor(DoctorArguments),
-    /// Declare the streams and buckets of the bus.
+    /// Declare the streams and buckets of the bus, and spread its rooms.
     #[command(subcommand)]
     Bus(BusCommand),
     /// Check the configuration, or print it.
@@ -255,6 +255,8 @@ pub(crate) enum BusCommand {
     /// Every process declares them at start. Run this command with another account where
     /// `nats.declare` is off because the account of the processes lacks the permission.
     Ensure,
+    /// Show or set the number of partitions that rooms are spread over. Rooms move while people write.
+    Partitions(NounArguments<PartitionsCommand>),
 }
 
 #[derive(Debug, Subcommand)]

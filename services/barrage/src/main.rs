@@ -81,6 +81,7 @@ fn main() -> ExitCode {
         Command::Doctor(DoctorArguments { values: Some(values) }) => doctor::values(&values),
         Command::Doctor(DoctorArguments { values: None }) => doctor::main(&config, &problems),
         Command::Bus(BusCommand::Ensure) => doctor::ensure(&config),
+        Command::Bus(BusCommand::Partitions(noun)) => admin::main(&config, &noun),
         Command::Config(ConfigCommand::Check) => console::print_line("the configuration is valid"),
         Command::Config(ConfigCommand::Reference) => config::show_reference(),
         Command::Config(ConfigCommand::Show { defaults: true }) => config::show_defaults(),

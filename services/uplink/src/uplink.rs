@@ -184,7 +184,7 @@ impl Uplink {
 
     /// Runs the uplink's tasks until the shutdown: publishes sums of likes, keeps polls, writes the audit log,
     /// decides reviews by their fallback, removes attributes and super chats that are over, publishes signals that
-    /// another process lost, reloads word lists that changed, settles the ledger and reports
+    /// another process lost, moves rooms to their partitions, reloads word lists that changed, settles the ledger and reports
     /// to the registry.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pulse_period = Duration::from_millis(self.config.pulse_ms.max(PULSE_MS_MIN));
@@ -196,8 +196,17 @@ impl Uplink {
             self.reviews.run(shutdown.clone()),
             self.attributes.run(shutdown.clone()),
             self.control.run_signals(shutdown.clone()),
+            self.move_rooms(shutdown.clone()),
             self.every_second(shutdown),
         );
+    }
+
+    /// Moves rooms to their partitions. The shutdown may leave a move half-way: others finish it.
+    async fn move_rooms(&self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = self.bus.move_rooms() => {}
+            () = shutdown.cancelled() => {}
+        }
     }
 
     async fn every_second(&self, shutdown: CancellationToken) {

@@ -8,6 +8,7 @@ mod emotes;
 mod events;
 mod moderation;
 mod operations;
+mod partitions;
 mod polls;
 mod rooms;
 mod sampling;
@@ -54,6 +55,7 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/switches", get(switches::list))
         .route("/v1/admin/switches/{name}", put(switches::set))
         .route("/v1/admin/trace", get(sampling::show).put(sampling::set))
+        .route("/v1/admin/bus/partitions", get(partitions::show).put(partitions::set))
         .route("/v1/admin/webhooks", get(webhooks::list))
         .route("/v1/admin/webhooks/{endpoint}/deliveries", get(webhooks::deliveries))
         .route("/v1/admin/webhooks/{endpoint}/replay", post(webhooks::replay))

@@ -10,7 +10,7 @@ use barrage_protocol::poll::{PollAnswer, PollList, PollRequest};
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RolesAnswer};
 use barrage_protocol::attribute::AttributesAnswer;
 
-use super::{announce, audit, emotes, rooms, sampling, switches, tokens, users, webhooks, why};
+use super::{announce, audit, emotes, partitions, rooms, sampling, switches, tokens, users, webhooks, why};
 
 const JSON_LINES: Body = Body::Media("application/jsonl");
 
@@ -257,6 +257,22 @@ fn platform() -> Vec<Operation> {
             .body::<sampling::SamplingPatch>()
             .answers::<sampling::SamplingChanged>(200, "The keys that differ from the configuration.")
             .refuses(&[Code::Conflict]),
+        operation(
+            "bus_partitions",
+            Get,
+            "/v1/admin/bus/partitions",
+            "Returns how the rooms are spread over the partitions of the bus.",
+        )
+        .answers::<partitions::PartitionsView>(200, "The partitions, and the rooms that are left to move."),
+        operation(
+            "bus_set_partitions",
+            Put,
+            "/v1/admin/bus/partitions",
+            "Sets the number of partitions. Uplinks move the rooms while people write.",
+        )
+        .body::<partitions::SetPartitions>()
+        .answers::<partitions::PartitionsView>(200, "The partitions, and the rooms that are left to move.")
+        .refuses(&[Code::Conflict]),
         operation("audit_list", Get, "/v1/admin/audit", "Lists lines of the audit log, newest first.")
             .query::<audit::AuditQuery>()
             .answers::<audit::AuditPage>(200, "A page of lines."),

@@ -7,8 +7,9 @@ use time::format_description::well_known::Rfc3339;
 use super::call::Call;
 use crate::cli::admin::{
     AuditCommand, EmoteCommand, EventClassArgument, ExportFormatArgument, FallbackWord, FleetCommand,
-    GatewayCommand, MessageCommand, OnOff, PollCommand, PrewarmCommand, RecorderCommand, ReviewCommand,
-    RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand, WordsCommand,
+    GatewayCommand, MessageCommand, OnOff, PartitionsCommand, PollCommand, PrewarmCommand, RecorderCommand,
+    ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand,
+    WordsCommand,
 };
 
 /// Returns the call that shows the settings of one room.
@@ -310,6 +311,17 @@ impl Verb for TraceCommand {
             TraceCommand::Show => Call::new("trace_show"),
             TraceCommand::Set { settings } => {
                 Call::new("trace_set").body(Value::Object(settings.iter().cloned().collect()))
+            }
+        }
+    }
+}
+
+impl Verb for PartitionsCommand {
+    fn call(&self) -> Call {
+        match self {
+            PartitionsCommand::Show => Call::new("bus_partitions"),
+            PartitionsCommand::Set { partitions } => {
+                Call::new("bus_set_partitions").body(json!({ "partitions": partitions }))
             }
         }
     }
