@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use barrage_recording::generate;
 
+use crate::lint::import_tables;
 use crate::run::{command, note, root, run, say};
 use crate::{setup, web};
 
@@ -25,6 +26,7 @@ pub(crate) fn checked_in() -> anyhow::Result<()> {
             .with_context(|| format!("{file} cannot be written"))?;
     }
     run(command("cargo", &["run", "--quiet", "--locked", "--package", "barrage-dashboards"]))?;
+    import_tables::write()?;
     references()?;
     web::reference()?;
     web::build()

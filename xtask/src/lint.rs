@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod image;
+pub(crate) mod import_tables;
 mod layers;
 mod metadata;
 mod paths;
@@ -23,6 +24,7 @@ pub(crate) fn all_but_clippy() -> anyhow::Result<()> {
     paths::check()?;
     prose::check()?;
     image::check()?;
+    import_tables::check()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     let metadata = metadata::Metadata::read()?;
     layers::check(&metadata)?;

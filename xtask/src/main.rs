@@ -109,6 +109,8 @@ enum Gen {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Writes the tables of ARCHITECTURE.md that say which part of a crate imports which.
+    Imports,
 }
 
 fn main() -> ExitCode {
@@ -128,6 +130,7 @@ fn main() -> ExitCode {
         Command::Chart { write, print, .. } => chart::main(write, print.as_deref()),
         Command::Web => web::build(),
         Command::Gen { what: Some(Gen::Recordings { dir, seed }) } => r#gen::recordings(&dir, seed),
+        Command::Gen { what: Some(Gen::Imports) } => lint::import_tables::write(),
         Command::Gen { what: None } => r#gen::checked_in(),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
         Command::Bench(bench) => bench::main(bench),
