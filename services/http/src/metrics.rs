@@ -23,6 +23,7 @@ pub const ROUTES: &[&str] = &[
     "/v1/accounts/login",
     "/v1/accounts/logout",
     "/v1/accounts/me",
+    "/v1/accounts/password",
     "/v1/accounts/register",
     "/v1/accounts/sessions",
     "/v1/entry/probe",

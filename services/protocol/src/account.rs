@@ -72,6 +72,18 @@ pub struct MeRequest {
     pub avatar: Option<String>,
 }
 
+/// Body of `POST /v1/accounts/password`: a new password, which ends all other sessions of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordRequest {
+    /// Secret of one session of the account, which goes on.
+    pub session: SecretText,
+    /// Password of the account until now.
+    pub password: SecretText,
+    /// New password, at most 1,024 bytes.
+    pub new_password: SecretText,
+}
+
 /// Body of `POST /v1/accounts/sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -139,7 +151,7 @@ pub struct SessionsAnswer {
     pub sessions: Vec<SessionView>,
 }
 
-/// Answer to `POST /v1/accounts/logout`.
+/// Answer to `POST /v1/accounts/logout` and `POST /v1/accounts/password`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogoutAnswer {
     /// Number of sessions that ended now.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use barrage_protocol::account::{
-    AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest, MeRequest, SessionsAnswer,
-    SessionsRequest,
+    AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest, MeRequest, PasswordRequest,
+    SessionsAnswer, SessionsRequest,
 };
 use barrage_protocol::action::{Action, ActionAnswer, ActionRequest, RoleRequest, RolesAnswer};
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributesAnswer};
@@ -250,6 +250,7 @@ fn requests_and_answers_of_accounts_have_examples() {
     read::<MeRequest>("account-me");
     read::<SessionsRequest>("account-sessions");
     read::<SessionsAnswer>("account-sessions-answer");
+    read::<PasswordRequest>("account-password");
     read::<LogoutRequest>("account-logout");
     read::<LogoutAnswer>("account-logout-answer");
     read::<DockTokenRequest>("dock-token-request");
@@ -327,6 +328,7 @@ fn every_tag_is_known() {
         "account-me",
         "account-sessions",
         "account-sessions-answer",
+        "account-password",
         "account-logout",
         "account-logout-answer",
         "dock-token-request",

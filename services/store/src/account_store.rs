@@ -19,6 +19,15 @@ pub trait AccountStore: Send + Sync {
     /// Replaces the avatar of an account; `None` removes it.
     async fn set_avatar(&self, user: &UserId, avatar: Option<&str>) -> Result<(), StoreError>;
 
+    /// Replaces the hash of an account's password, and ends its other sessions: all but the one with this
+    /// id. Returns the number of sessions that ended.
+    async fn set_password(
+        &self,
+        user: &UserId,
+        password_hash: &str,
+        session_id: &str,
+    ) -> Result<u64, StoreError>;
+
     /// Stores a session. Deletes the oldest sessions of the account beyond `sessions_max`, and up to
     /// 100 sessions of all accounts that ended before the new one began.
     async fn open_session(&self, session: &SessionRecord, sessions_max: usize) -> Result<(), StoreError>;

@@ -90,9 +90,13 @@ impl AddressRule {
             // A post by DPlayer has the limits of posts.
             Some("/v1/rooms/{room}/dplayer/v3/") if method != Method::POST => Some(AddressRule::History),
             // Logins and registrations have limits of their own. Each of these reads the store.
-            Some("/v1/guest" | "/v1/accounts/me" | "/v1/accounts/sessions" | "/v1/accounts/logout") => {
-                Some(AddressRule::Guests)
-            }
+            Some(
+                "/v1/guest"
+                | "/v1/accounts/me"
+                | "/v1/accounts/password"
+                | "/v1/accounts/sessions"
+                | "/v1/accounts/logout",
+            ) => Some(AddressRule::Guests),
             Some("/v1/race" | "/v1/entry/race" | "/v1/ping") => Some(AddressRule::Race),
             // Beside the limits of posts by its sender: guests may have many names.
             Some("/v1/rooms/{room}/reports") => Some(AddressRule::Reports),
@@ -279,7 +283,8 @@ mod tests {
         assert_eq!(of(Method::GET, dplayer), Some(AddressRule::History));
         assert_eq!(of(Method::HEAD, dplayer), Some(AddressRule::History));
         assert_eq!(of(Method::POST, dplayer), None, "the limits of posts");
-        for route in ["/v1/guest", "/v1/accounts/me", "/v1/accounts/sessions", "/v1/accounts/logout"] {
+        let sessions = ["me", "password", "sessions", "logout"].map(|name| format!("/v1/accounts/{name}"));
+        for route in sessions.iter().map(String::as_str).chain(["/v1/guest"]) {
             assert_eq!(of(Method::POST, route), Some(AddressRule::Guests), "{route}");
         }
         assert_eq!(of(Method::POST, "/v1/accounts/login"), None);

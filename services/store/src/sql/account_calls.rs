@@ -17,6 +17,8 @@ const BY_NAME: &str = "
     SELECT account, name, name_key, avatar, password_hash, created_at_ms AS account_created_at_ms
     FROM accounts WHERE name_key = $1";
 const SET_AVATAR: &str = "UPDATE accounts SET avatar = $2 WHERE account = $1";
+const SET_PASSWORD: &str = "UPDATE accounts SET password_hash = $2 WHERE account = $1";
+const END_OTHERS: &str = "DELETE FROM account_sessions WHERE account = $1 AND id <> $2";
 const OPEN: &str = "
     INSERT INTO account_sessions (id, account, secret_hash, created_at_ms, used_at_ms, expires_at_ms)
     VALUES ($1, $2, $3, $4, $5, $6)";
@@ -63,6 +65,23 @@ impl<E: Engine> AccountStore for E {
     async fn set_avatar(&self, user: &UserId, avatar: Option<&str>) -> Result<(), StoreError> {
         let values = [Value::text(user.as_str()), Value::OptionalText(avatar)];
         self.write(&[Statement::new(SET_AVATAR, values)]).await.map(drop)
+    }
+
+    async fn set_password(
+        &self,
+        user: &UserId,
+        password_hash: &str,
+        session_id: &str,
+    ) -> Result<u64, StoreError> {
+        let account = Value::text(user.as_str());
+        let changed = self
+            .write(&[
+                Statement::new(SET_PASSWORD, [account.clone(), Value::text(password_hash)]),
+                Statement::new(END_OTHERS, [account, Value::text(session_id)]),
+            ])
+            .await?;
+        // One of the rows that changed is the account's.
+        Ok(changed.saturating_sub(1))
     }
 
     async fn open_session(&self, session: &SessionRecord, sessions_max: usize) -> Result<(), StoreError> {

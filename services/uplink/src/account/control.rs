@@ -7,7 +7,7 @@ use barrage_http::ClientAddr;
 use barrage_moderation::{Moderator, Named};
 use barrage_protocol::account::{
     ACCOUNT_NAME_CHARS_MAX, AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest,
-    MeRequest, SecretText, SessionView, SessionsAnswer,
+    MeRequest, PasswordRequest, SecretText, SessionView, SessionsAnswer,
 };
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, UserId};
@@ -179,6 +179,30 @@ impl AccountControl {
             accounts.use_session(&session.id, now_ms).await.map_err(unavailable)?;
         }
         self.answer(&session, &account, None)
+    }
+
+    /// Changes the password of the caller's account, and ends its other sessions: whoever knew the old
+    /// password is out.
+    ///
+    /// # Errors
+    /// `unauthorized` for a wrong password, which counts as a login of the account.
+    pub(super) async fn change_password(
+        &self,
+        client: ClientAddr,
+        request: PasswordRequest,
+    ) -> Result<LogoutAnswer, Refusal> {
+        let (session, account) = self.known(&request.session).await?;
+        let password = form::password(request.password.expose())?;
+        let new = form::new_password(request.new_password.expose(), self.config.password_chars_min)
+            .map_err(|refusal| Refusal { message: format!("new_{}", refusal.message), ..refusal })?;
+        self.limits.login(client, &account.name_key).await?;
+        if !self.hasher.verify(password, Some(account.password_hash)).await? {
+            return Err(Refusal::new(Code::Unauthorized, "password: it is wrong"));
+        }
+        let password_hash = self.hasher.hash(new).await?;
+        let accounts = self.parts.store.account_store();
+        let ended = accounts.set_password(&account.user, &password_hash, &session.id).await;
+        Ok(LogoutAnswer { ended: ended.map_err(unavailable)? })
     }
 
     /// Lists the sessions of the caller's account.

@@ -13,8 +13,8 @@ use barrage_openapi::Method::{Get, Post};
 use barrage_openapi::{Access, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::account::{
-    AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest, MeRequest, SessionsAnswer,
-    SessionsRequest,
+    AccountAnswer, AccountsInfo, LoginRequest, LogoutAnswer, LogoutRequest, MeRequest, PasswordRequest,
+    SessionsAnswer, SessionsRequest,
 };
 use barrage_protocol::code::Refusal;
 use http::header;
@@ -39,6 +39,7 @@ pub fn account_router(parts: AccountParts, config: AccountsConfig) -> Result<Rou
         .route("/v1/accounts/register", post(register))
         .route("/v1/accounts/login", post(login))
         .route("/v1/accounts/me", post(me))
+        .route("/v1/accounts/password", post(password))
         .route("/v1/accounts/sessions", post(sessions))
         .route("/v1/accounts/logout", post(logout))
         .with_state(control))
@@ -70,6 +71,15 @@ async fn login(
 
 async fn me(State(control): Control, request_body: Body) -> Result<Response, ApiError> {
     let answered = async { control.me(read(request_body).await?).await };
+    answer(&control, answered.await)
+}
+
+async fn password(
+    State(control): Control,
+    Extension(client): Extension<ClientAddr>,
+    request_body: Body,
+) -> Result<Response, ApiError> {
+    let answered = async { control.change_password(client, read(request_body).await?).await };
     answer(&control, answered.await)
 }
 
@@ -124,6 +134,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         of("account_me", "/v1/accounts/me", "Makes a new token of a session, and may change the avatar.")
             .body::<MeRequest>()
             .answers::<AccountAnswer>(200, "The account and a new token."),
+        of("account_password", "/v1/accounts/password", "Changes the password and ends all other sessions.")
+            .body::<PasswordRequest>()
+            .answers::<LogoutAnswer>(200, "The password is changed, and so many sessions have ended."),
         of("account_sessions", "/v1/accounts/sessions", "Lists the sessions of an account.")
             .body::<SessionsRequest>()
             .answers::<SessionsAnswer>(200, "The sessions that have not ended, newest first."),

@@ -228,3 +228,41 @@ async fn accounts_that_are_off_refuse_and_say_so() {
     assert_eq!((&info["enabled"], &info["registration"]), (&json!(true), &json!(false)), "{info}");
     assert_eq!(code(&register(&closed, "Ann").await.1), "forbidden");
 }
+
+#[tokio::test]
+async fn a_new_password_ends_all_other_sessions() {
+    let site = start(config()).await;
+    let (_, made) = register(&site, "Ann").await;
+    let (_, other) = call(&site, "login", json!({ "name": "Ann", "password": PASSWORD })).await;
+    let change = async |session: &Value, password: &str, new: &str| {
+        let body = json!({ "session": session, "password": password, "new_password": new });
+        call(&site, "password", body).await.1
+    };
+    assert_eq!(code(&change(&made["session"], "a wrong password", "another horse").await), "unauthorized");
+    let short = change(&made["session"], PASSWORD, "short").await;
+    assert_eq!(code(&short), "bad_request");
+    assert!(short["error"]["message"].as_str().unwrap().starts_with("new_password: "), "{short}");
+    assert_eq!(call(&site, "me", json!({ "session": other["session"] })).await.0, StatusCode::OK);
+
+    assert_eq!(change(&made["session"], PASSWORD, "another horse").await, json!({ "ended": 1 }));
+    assert_eq!(code(&call(&site, "me", json!({ "session": other["session"] })).await.1), "unauthorized");
+    assert_eq!(call(&site, "me", json!({ "session": made["session"] })).await.0, StatusCode::OK);
+    let login =
+        async |password: &str| call(&site, "login", json!({ "name": "Ann", "password": password })).await;
+    assert_eq!(code(&login(PASSWORD).await.1), "unauthorized");
+    assert_eq!(login("another horse").await.0, StatusCode::OK);
+    assert_eq!(code(&change(&json!("bs-0"), "another horse", PASSWORD).await), "unauthorized");
+}
+
+#[tokio::test]
+async fn guesses_of_a_password_by_a_session_count_as_logins() {
+    let site = start(AccountsConfig { logins_per_name_min: 2, ..config() }).await;
+    let (_, made) = register(&site, "Ann").await;
+    let body = json!({ "session": made["session"], "password": "a guess", "new_password": "another horse" });
+    for _ in 0..2 {
+        assert_eq!(code(&call(&site, "password", body.clone()).await.1), "unauthorized");
+    }
+    let (_, refused) = call(&site, "password", body).await;
+    assert_eq!(code(&refused), "rate_limited", "{refused}");
+    assert!(refused["error"]["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{refused}");
+}

@@ -24,6 +24,8 @@ fn public() -> Vec<Case> {
     let like = json!({ "type": "like", "id": "l1", "count": 3 });
     let login = json!({ "name": "Ann", "password": "correct horse battery" });
     let session = json!({ "session": "bs-0" });
+    let change =
+        json!({ "session": "bs-0", "password": "correct horse battery", "new_password": "another horse" });
     let results = json!({ "results": [{ "gateway": "g", "elapsed_ms": 12 }, { "gateway": "h" }] });
     vec![
         ("entry_ask", "/v1/entry?room=demo&purpose=watch", Value::Null),
@@ -39,6 +41,7 @@ fn public() -> Vec<Case> {
         ("account_register", "/v1/accounts/register", login.clone()),
         ("account_login", "/v1/accounts/login", login),
         ("account_me", "/v1/accounts/me", session.clone()),
+        ("account_password", "/v1/accounts/password", change),
         ("account_sessions", "/v1/accounts/sessions", session.clone()),
         ("account_logout", "/v1/accounts/logout", session),
         ("message_send", "/v1/rooms/demo/messages", chat.clone()),
