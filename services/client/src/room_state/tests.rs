@@ -6,6 +6,7 @@ use std::path::Path;
 use barrage_protocol::Sequence;
 use barrage_protocol::attribute::{Attribute, AttributeKey};
 use barrage_protocol::state::{Keyed, PinnedMessage, StateSettings, Versioned};
+use barrage_protocol::super_chat::OpenSuperChat;
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,6 +59,12 @@ enum Op {
     SlowMode(u32),
     Pin(u64),
     Unpin,
+    /// Puts a new super chat on top.
+    OpenSuperChat,
+    /// The host reads one of those on top, or takes the mark back.
+    ReadSuperChat(prop::sample::Index),
+    /// One of those on top is hidden, or its time is over.
+    CloseSuperChat(prop::sample::Index),
 }
 
 /// The settings of a room, as the bus keeps them.
@@ -68,6 +75,8 @@ struct Stored {
     pinned: Versioned<PinnedMessage>,
     attributes: BTreeMap<AttributeKey, Versioned<Attribute>>,
     attributes_version: u64,
+    super_chats: BTreeMap<Sequence, Versioned<OpenSuperChat>>,
+    super_chats_version: u64,
 }
 
 fn key(n: usize) -> AttributeKey {
@@ -82,7 +91,15 @@ impl Stored {
             pinned: Versioned::new(0, None),
             attributes: BTreeMap::new(),
             attributes_version: 0,
+            super_chats: BTreeMap::new(),
+            super_chats_version: 0,
         }
+    }
+
+    /// Chooses one of the super chats on top; `None` without any.
+    fn super_chat(&self, index: prop::sample::Index) -> Option<Sequence> {
+        let on_top: Vec<_> = self.super_chats.keys().copied().collect();
+        (!on_top.is_empty()).then(|| *index.get(&on_top))
     }
 
     /// Applies a change; returns what its signal carries.
@@ -122,8 +139,35 @@ impl Stored {
                 self.pinned = Versioned::new(self.version, None);
                 change.pinned = Some(self.pinned.clone());
             }
+            Op::OpenSuperChat => {
+                let (sequence, message) = (Sequence(self.version), json!({ "type": "super_chat" }));
+                let open = OpenSuperChat { sequence, until_ms: u64::MAX, read: false, message };
+                self.super_chats.insert(sequence, Versioned::new(self.version, Some(open)));
+                change.super_chats = self.super_chat_change(sequence);
+            }
+            Op::ReadSuperChat(index) => {
+                if let Some(sequence) = self.super_chat(*index) {
+                    let entry = self.super_chats.get_mut(&sequence).unwrap();
+                    let open = entry.value.as_mut().unwrap();
+                    (open.read, entry.version) = (!open.read, self.version);
+                    change.super_chats = self.super_chat_change(sequence);
+                }
+            }
+            Op::CloseSuperChat(index) => {
+                if let Some(sequence) = self.super_chat(*index) {
+                    self.super_chats.remove(&sequence);
+                    change.super_chats = self.super_chat_change(sequence);
+                }
+            }
         }
         change
+    }
+
+    /// Returns the signal of a super chat that this version changed.
+    fn super_chat_change(&mut self, sequence: Sequence) -> Keyed<Sequence, OpenSuperChat> {
+        self.super_chats_version = self.version;
+        let removed = || Versioned::new(self.version, None);
+        Keyed::change(sequence, self.super_chats.get(&sequence).cloned().unwrap_or_else(removed))
     }
 
     fn state(&self) -> RoomState {
@@ -131,17 +175,19 @@ impl Stored {
             settings: Some(self.settings.clone()),
             pinned: Some(self.pinned.clone()),
             attributes: Keyed { complete_to: self.attributes_version, entries: self.attributes.clone() },
+            super_chats: Keyed { complete_to: self.super_chats_version, entries: self.super_chats.clone() },
             ..RoomState::default()
         }
     }
 }
 
 /// What a person sees of a state.
-fn shown(state: &RoomState) -> (u32, Option<u64>, Vec<(String, String)>) {
+fn shown(state: &RoomState) -> (u32, Option<u64>, Vec<(String, String)>, Vec<(u64, bool)>) {
     let secs = state.settings.as_ref().and_then(|it| it.value.as_ref()).map_or(0, |it| it.slow_mode_secs);
     let pinned = state.pinned.as_ref().and_then(|it| it.value.as_ref()).map(|it| it.sequence.0);
     let attributes = state.attributes.values().map(|(key, it)| (key.to_string(), it.text.clone()));
-    (secs, pinned, attributes.collect())
+    let super_chats = state.super_chats.values().map(|(at, it)| (at.0, it.read));
+    (secs, pinned, attributes.collect(), super_chats.collect())
 }
 
 /// A join at one of the gateways: the position in the chain, and how many changes its settings have
@@ -162,6 +208,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..9_u32).prop_map(Op::SlowMode),
         1 => (1..9_u64).prop_map(Op::Pin),
         1 => Just(Op::Unpin),
+        2 => Just(Op::OpenSuperChat),
+        2 => any::<prop::sample::Index>().prop_map(Op::ReadSuperChat),
+        1 => any::<prop::sample::Index>().prop_map(Op::CloseSuperChat),
     ]
 }
 
