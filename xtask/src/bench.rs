@@ -105,7 +105,7 @@ enum Measured {
         #[command(flatten)]
         against: Against,
     },
-    /// Bytes on the wire of a recording's messages in a hot room, as JSON and deflated.
+    /// Bytes on the wire of a recording's messages, in each encoding: computed, the same on every machine.
     Wire {
         /// Danmaku file in Bilibili's XML; the demo's by default.
         #[arg(long)]
@@ -113,9 +113,9 @@ enum Measured {
         /// Replay speed as a multiple of the recording's own.
         #[arg(long, default_value_t = 100.0)]
         speed: f64,
-        /// Seconds in which bytes are counted.
+        /// Messages of a batch. A hot room's batch of 100 ms has ten at 100 messages a second.
         #[arg(long, default_value_t = 10)]
-        secs: u32,
+        batch: usize,
     },
     /// Limits: decisions per second, leases in Redis, moderation.
     Flow {
@@ -213,8 +213,12 @@ struct Against {
 /// Builds the programs and runs one bench.
 pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
     let json = bench.json;
-    if let Measured::Web(plan) = &bench.measured {
-        return web::main(plan, json);
+    match &bench.measured {
+        Measured::Web(plan) => return web::main(plan, json),
+        Measured::Wire { recording, speed, batch } => {
+            return wire::main(recording.as_deref(), *speed, *batch, json);
+        }
+        _ => {}
     }
     let build = &Build::new(&bench.profile, bench.binary, bench.measured.packages())?;
     match bench.measured {
@@ -241,7 +245,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
             Some(other) => rooms::against(build, &other, rooms::Plan { rooms, watched }, rounds, json),
             None => rooms::alone(build, rooms::Plan { rooms, watched }, json),
         },
-        Measured::Wire { recording, speed, secs } => wire::main(build, recording, speed, secs, json),
+        Measured::Wire { recording, speed, batch } => wire::main(recording.as_deref(), speed, batch, json),
         Measured::Flow { secs } => flow::main(build, secs, json),
         Measured::Slow { viewers, secs, rounds } => slow::main(build, viewers, secs, rounds, json),
         Measured::Trace { counted: true, rounds, against, .. } => {

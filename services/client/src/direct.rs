@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use barrage_protocol::Sequence;
 use barrage_protocol::entry::ProbeTargets;
 use barrage_protocol::frame::{Batch, ClientFrame, Hello, ServerFrame, Traced};
+use barrage_protocol::{Sequence, WireEncoding};
 
 use crate::error::ConnectError;
 use crate::http::{HttpPool, refusal};
@@ -25,7 +25,12 @@ impl DirectViewer {
     ///
     /// The caller bounds the time of all calls.
     pub async fn connect(url: &str, token: &str, pool: &HttpPool) -> Result<Self, ConnectError> {
-        let upgrade = Upgrade { url, deflate: true, ticket: None, token: Some(token) };
+        let upgrade = Upgrade {
+            url,
+            encodings: &[WireEncoding::Json, WireEncoding::Deflate],
+            ticket: None,
+            token: Some(token),
+        };
         Ok(DirectViewer { socket: Socket::connect(&pool.dialer, upgrade).await?, acknowledged: None })
     }
 

@@ -119,6 +119,14 @@ impl BatchWriter {
             out.push(b'}');
         }
         out.push(b']');
+        self.write_rest(out);
+        out.push(b'}');
+    }
+
+    /// Appends the fields behind the messages, each with a comma before it.
+    pub(crate) fn write_rest(&self, out: &mut Vec<u8>) {
+        use std::io::Write;
+        const MEMORY: &str = "writing to memory cannot fail";
         if self.left_out != LeftOut::default() {
             write!(out, r#","left_out":{{"chat":{}}}"#, self.left_out.chat).expect(MEMORY);
         }
@@ -130,7 +138,6 @@ impl BatchWriter {
             write!(out, r#","repair":{{"outcome":"{}","skipped":{skipped}}}"#, outcome.label())
                 .expect(MEMORY);
         }
-        out.push(b'}');
     }
 }
 

@@ -38,18 +38,24 @@ thread_local! {
 /// Deflates `bytes` with an effort from 0 (no compression) to 9.
 #[must_use]
 pub fn deflate(bytes: &[u8], effort: u32) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(bytes.len() / 3 + 64);
+    deflate_behind(&mut deflated, DICTIONARY.as_bytes(), bytes, effort);
+    deflated
+}
+
+/// Appends to `out` the stream of `bytes`, which may refer to `before`.
+pub(crate) fn deflate_behind(out: &mut Vec<u8>, before: &[u8], bytes: &[u8], effort: u32) {
     with_state(effort, |state| {
-        state.set_dictionary(DICTIONARY.as_bytes()).expect("a new stream takes a dictionary");
-        let mut deflated = Vec::with_capacity(bytes.len() / 3 + 64);
+        state.set_dictionary(before).expect("a new stream takes a dictionary");
         loop {
             let read = usize::try_from(state.total_in()).unwrap_or(bytes.len());
-            let status = state.compress_vec(&bytes[read..], &mut deflated, FlushCompress::Finish);
+            let status = state.compress_vec(&bytes[read..], out, FlushCompress::Finish);
             match status.expect("compressing memory cannot fail") {
-                Status::StreamEnd => return deflated,
-                Status::Ok | Status::BufError => deflated.reserve(deflated.capacity().max(64)),
+                Status::StreamEnd => return,
+                Status::Ok | Status::BufError => out.reserve(out.capacity().max(64)),
             }
         }
-    })
+    });
 }
 
 /// Deflates `bytes` as a part of other streams: it refers to nothing before it, not even to the
@@ -110,8 +116,13 @@ fn with_state<T>(effort: u32, with: impl FnOnce(&mut Compress) -> T) -> T {
 
 /// Inflates a stream of at most `bytes_max` inflated bytes.
 pub fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
+    inflate_behind(DICTIONARY.as_bytes(), bytes, bytes_max)
+}
+
+/// Inflates a stream that may refer to `before`.
+pub(crate) fn inflate_behind(before: &[u8], bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
     let mut state = Decompress::new(false);
-    state.set_dictionary(DICTIONARY.as_bytes()).map_err(|_| InflateError::Corrupt)?;
+    state.set_dictionary(before).map_err(|_| InflateError::Corrupt)?;
     let mut opened = Vec::with_capacity((bytes.len() * 4).min(bytes_max));
     loop {
         let read = usize::try_from(state.total_in()).unwrap_or(bytes.len()).min(bytes.len());

@@ -159,6 +159,8 @@ labels! {
     Json = "json",
     /// Deflated JSON in binary frames.
     Deflate = "deflate",
+    /// Deflated lines of values in binary frames, which refer to earlier lines.
+    Lines = "lines",
 }
 
 /// Facts of a client, stated in its join.

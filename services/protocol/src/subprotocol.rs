@@ -13,6 +13,18 @@ pub enum FrameVersion {
     V1_1,
 }
 
+/// Encoding of a server's frames on one connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WireEncoding {
+    /// JSON in text frames.
+    #[default]
+    Json,
+    /// Deflated JSON in binary frames.
+    Deflate,
+    /// Batches as deflated [lines](crate::lines) in binary frames, other frames as with `Deflate`.
+    Lines,
+}
+
 /// A subprotocol that this version knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subprotocol {
@@ -20,17 +32,18 @@ pub struct Subprotocol {
     pub name: &'static str,
     /// Version of the frames.
     pub version: FrameVersion,
-    /// Whether a frame of the server may be deflated in a binary frame.
-    pub is_deflated: bool,
+    /// Encoding of the server's frames.
+    pub encoding: WireEncoding,
 }
 
 impl Subprotocol {
     /// All subprotocols, the best one first.
-    pub const ALL: [Subprotocol; 4] = [
-        subprotocol("barrage.v1.1.deflate", FrameVersion::V1_1, true),
-        subprotocol("barrage.v1.1.json", FrameVersion::V1_1, false),
-        subprotocol("barrage.v1.deflate", FrameVersion::V1_0, true),
-        subprotocol("barrage.v1.json", FrameVersion::V1_0, false),
+    pub const ALL: [Subprotocol; 5] = [
+        subprotocol("barrage.v1.1.lines", FrameVersion::V1_1, WireEncoding::Lines),
+        subprotocol("barrage.v1.1.deflate", FrameVersion::V1_1, WireEncoding::Deflate),
+        subprotocol("barrage.v1.1.json", FrameVersion::V1_1, WireEncoding::Json),
+        subprotocol("barrage.v1.deflate", FrameVersion::V1_0, WireEncoding::Deflate),
+        subprotocol("barrage.v1.json", FrameVersion::V1_0, WireEncoding::Json),
     ];
 
     /// Finds a subprotocol by its name; `None` for one that this version does not know.
@@ -39,16 +52,17 @@ impl Subprotocol {
         Subprotocol::ALL.into_iter().find(|subprotocol| subprotocol.name == name)
     }
 
-    /// Returns the value of a client's `Sec-WebSocket-Protocol`: all versions, with or without deflate.
+    /// Returns the value of a client's `Sec-WebSocket-Protocol`: all versions, with the encodings that the
+    /// client reads.
     #[must_use]
-    pub fn offer(with_deflate: bool) -> String {
-        let offered = Subprotocol::ALL.iter().filter(|subprotocol| with_deflate || !subprotocol.is_deflated);
+    pub fn offer(encodings: &[WireEncoding]) -> String {
+        let offered = Subprotocol::ALL.iter().filter(|subprotocol| encodings.contains(&subprotocol.encoding));
         offered.map(|subprotocol| subprotocol.name).collect::<Vec<_>>().join(", ")
     }
 }
 
-const fn subprotocol(name: &'static str, version: FrameVersion, is_deflated: bool) -> Subprotocol {
-    Subprotocol { name, version, is_deflated }
+const fn subprotocol(name: &'static str, version: FrameVersion, encoding: WireEncoding) -> Subprotocol {
+    Subprotocol { name, version, encoding }
 }
 
 #[cfg(test)]
@@ -58,11 +72,13 @@ mod tests {
 
     #[test]
     fn an_offer_has_every_version_for_servers_of_every_age() {
-        assert_eq!(Subprotocol::offer(false), "barrage.v1.1.json, barrage.v1.json");
-        assert!(Subprotocol::offer(true).starts_with("barrage.v1.1.deflate, "));
+        let all = [WireEncoding::Json, WireEncoding::Deflate, WireEncoding::Lines];
+        assert_eq!(Subprotocol::offer(&all[..1]), "barrage.v1.1.json, barrage.v1.json");
+        assert!(Subprotocol::offer(&all[..2]).starts_with("barrage.v1.1.deflate, "));
+        assert!(Subprotocol::offer(&all).starts_with("barrage.v1.1.lines, barrage.v1.1.deflate, "));
         for old in [SUBPROTOCOL_DEFLATE, SUBPROTOCOL_JSON] {
             assert_eq!(Subprotocol::find(old).map(|it| it.version), Some(FrameVersion::V1_0));
-            assert!(Subprotocol::offer(true).split(", ").any(|name| name == old));
+            assert!(Subprotocol::offer(&all).split(", ").any(|name| name == old));
         }
         assert_eq!(Subprotocol::find("barrage.v2.json"), None);
     }

@@ -44,8 +44,11 @@ fn examples() -> Vec<(usize, &'static str, String)> {
 }
 
 #[test]
-fn the_page_prints_the_dictionary() {
+fn the_page_prints_the_dictionary_and_the_forms() {
     assert!(PAGE.lines().any(|line| line == barrage_protocol::deflate::DICTIONARY));
+    let forms = barrage_protocol::lines::FORMS;
+    assert!(forms.starts_with('\n') && forms.ends_with('\n'));
+    assert!(PAGE.contains(forms.trim_matches('\n').replace('\t', "→").replace('\u{1}', "⌂").as_str()));
 }
 
 fn tagged(wanted: &str) -> Vec<(usize, String)> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::frame::{Batch, ServerFrame};
+use barrage_protocol::lines::LineReader;
+use barrage_protocol::{RoomId, Subprotocol, WireEncoding};
 use barrage_ws::Opcode;
 use barrage_ws::client::{Mask, close_code, raw_frame, read};
 use bytes::{Buf, BytesMut};
@@ -36,6 +38,10 @@ pub struct RawSocket {
     buffer: BytesMut,
     /// Subprotocol that the server chose; `None` when it chose none.
     pub subprotocol: Option<String>,
+    /// Bytes of the binary frames so far, with their headers.
+    pub binary_bytes: usize,
+    /// Reader and room of a connection with the encoding `lines`.
+    lines: Option<(LineReader, RoomId)>,
 }
 
 impl RawSocket {
@@ -69,7 +75,10 @@ impl RawSocket {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("sec-websocket-protocol").then(|| value.trim().to_owned())
         });
-        Ok(RawSocket { stream, buffer, subprotocol })
+        let chosen = subprotocol.as_deref().and_then(Subprotocol::find);
+        let is_lines = chosen.is_some_and(|chosen| chosen.encoding == WireEncoding::Lines);
+        let lines = is_lines.then(|| (LineReader::default(), RoomId::probe()));
+        Ok(RawSocket { stream, buffer, subprotocol, binary_bytes: 0, lines })
     }
 
     /// Connects to a room and sends a join, with `after` as a resume.
@@ -150,8 +159,15 @@ impl RawSocket {
         loop {
             if let Some((opcode, payload)) = cut(&mut self.buffer) {
                 return match opcode {
-                    Opcode::Text => protocol(&payload),
-                    Opcode::Binary => protocol(&inflate(&payload, FRAME_BYTES_MAX).unwrap()),
+                    Opcode::Text => self.protocol(&payload),
+                    Opcode::Binary => {
+                        self.binary_bytes += payload.len() + if payload.len() < 126 { 2 } else { 4 };
+                        let json = match &mut self.lines {
+                            None => inflate(&payload, FRAME_BYTES_MAX).unwrap(),
+                            Some((reader, room)) => reader.read(&payload, room, FRAME_BYTES_MAX).unwrap(),
+                        };
+                        self.protocol(&json)
+                    }
                     Opcode::Close => Frame::Close(close_code(&payload)),
                     Opcode::Pong => Frame::Pong(payload.to_vec()),
                     Opcode::Ping => panic!("a ping from the server"),
@@ -163,13 +179,16 @@ impl RawSocket {
             }
         }
     }
-}
 
-fn protocol(json: &[u8]) -> Frame {
-    let frame = ServerFrame::parse(json).unwrap_or_else(|error| {
-        panic!("the server sent {}: {error}", String::from_utf8_lossy(json));
-    });
-    Frame::Protocol(frame, String::from_utf8(json.to_vec()).unwrap())
+    fn protocol(&mut self, json: &[u8]) -> Frame {
+        let frame = ServerFrame::parse(json).unwrap_or_else(|error| {
+            panic!("the server sent {}: {error}", String::from_utf8_lossy(json));
+        });
+        if let (Some((_, room)), ServerFrame::Hello(hello)) = (&mut self.lines, &frame) {
+            *room = hello.room.clone();
+        }
+        Frame::Protocol(frame, String::from_utf8(json.to_vec()).unwrap())
+    }
 }
 
 /// Removes the first whole frame from a buffer.

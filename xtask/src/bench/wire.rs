@@ -1,81 +1,219 @@
-//! Bytes on the wire: a recording is replayed into a hot room, and read as JSON and deflated.
+//! Bytes on the wire: a recording's messages as a gateway sends them, in each encoding.
+//!
+//! Batches are made by count, and times come from the recording: the figures are the same on every machine.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use barrage_protocol::deflate::{DEFLATE_BYTES_MIN, deflate};
+use barrage_protocol::lines::{LineItem, LineLog, TRAIL_BYTES_MAX};
+use barrage_protocol::post::{Post, Style};
+use barrage_protocol::{BatchItem, BatchWriter, Class, MessageId, RoomId, Sequence};
+use barrage_recording::{Limits, Recording, convert};
+use serde_json::{Map, Value, json};
 
-use super::site::admin::{self, sleep};
-use super::site::{Build, Part, Process, ROOM};
-use crate::run::{command, note, root, say};
+use crate::run::{root, say};
 
-const PUBLIC: &str = "127.0.0.1:18480";
-const ADMIN: &str = "127.0.0.1:18481";
-/// Viewers of each encoding; the bytes per viewer do not depend on the number.
-const VIEWERS: u32 = 20;
-/// Time before the first count, in which the room becomes hot.
-const WARM_UP: Duration = Duration::from_secs(3);
-/// Messages below which the figures are noise.
-const MESSAGES_MIN: f64 = 100.0;
+/// Compression effort of a hot room, by the defaults of the configuration.
+const EFFORT: u32 = 6;
+/// Position of the room before the recording.
+const START: u64 = 1_000;
+/// Unix time of the recording's start in milliseconds.
+const START_MS: u64 = 1_764_500_000_000;
+/// Digits of the ids that the page makes.
+const ID_DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
-/// Replays a recording and divides the bytes by the messages.
-pub(crate) fn main(
-    build: &Build,
-    recording: Option<PathBuf>,
-    speed: f64,
-    secs: u32,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    let recording = recording.unwrap_or_else(|| root().join("services/recording/assets/demo.xml"));
-    let _server = serve(build, &recording, speed)?;
-    let unsampled = ["--one-in", "1000000"];
-    let mut plain = Part::viewers(build, PUBLIC, VIEWERS, &unsampled)?;
-    let mut deflated = Part::viewers(build, PUBLIC, VIEWERS, &[&unsampled[..], &["--deflate"]].concat())?;
-    sleep(WARM_UP);
-    let messages = || -> anyhow::Result<f64> {
-        Ok(admin::metric(ADMIN, "barrage_gateway_deliveries_total", "")? / f64::from(2 * VIEWERS))
-    };
-    let before = messages()?;
-    plain.mark()?;
-    deflated.mark()?;
-    sleep(Duration::from_secs(secs.into()));
-    let (plain, deflated) = (plain.mark()?, deflated.mark()?);
-    let messages = messages()? - before;
-    ensure!(
-        messages > MESSAGES_MIN,
-        "the recording had {messages} messages in {secs} s, fewer than {MESSAGES_MIN}; raise --speed"
-    );
-    let per_message = |read: &serde_json::Value| {
-        let bytes = read["bytes"].as_f64().unwrap_or_default() / f64::from(VIEWERS);
-        (bytes / messages * 10.0).round() / 10.0
-    };
-    let per_s = (messages / f64::from(secs)).round();
-    let (plain, deflated) = (per_message(&plain), per_message(&deflated));
-    if as_json {
-        return say(&json!({ "bytes_per_message_json": plain, "bytes_per_message_deflate": deflated,
-            "messages_per_s": per_s })
-        .to_string());
-    }
-    say(&format!("{per_s} messages a second: {plain} bytes each as JSON, {deflated} deflated"))
+/// Message of the recording as an uplink publishes it.
+struct Message {
+    class: Class,
+    id: MessageId,
+    body: String,
 }
 
-/// Starts the whole platform in one process, replaying in a loop.
-fn serve(build: &Build, recording: &Path, speed: f64) -> anyhow::Result<Process> {
-    let folder = root().join("target/bench/wire");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
+/// Bytes of all messages of a recording, with the headers of the WebSocket frames.
+#[derive(Debug, Default, Clone, Copy)]
+struct Bytes {
+    json: usize,
+    /// JSON deflated, as clients without lines get it.
+    deflated: usize,
+    /// Lines, for a viewer that was there from the start.
+    lines: usize,
+    /// Lines that refer to none before them, for a viewer that has just come.
+    newcomer: usize,
+}
+
+/// Measures a recording and divides the bytes by the messages.
+pub(crate) fn main(recording: Option<&Path>, speed: f64, batch: usize, as_json: bool) -> anyhow::Result<()> {
+    ensure!(batch > 0 && speed > 0.0, "--batch and --speed must be greater than 0");
+    let path = recording.map_or_else(|| root().join("services/recording/assets/demo.xml"), Path::to_owned);
+    let recording = read(&path)?;
+    let messages = messages(&recording, speed);
+    ensure!(!messages.is_empty(), "{}: no message", path.display());
+    let bytes = measure(&messages, batch)?;
+    let each = |bytes: usize| (bytes as f64 / messages.len() as f64 * 10.0).round() / 10.0;
+    let secs = recording.duration_ms() as f64 / 1_000.0 / speed;
+    let per_s = (messages.len() as f64 / secs).round();
+    if as_json {
+        return say(&json!({ "bytes_per_message_json": each(bytes.json),
+            "bytes_per_message_deflate": each(bytes.lines), "bytes_per_message_lines": each(bytes.lines),
+            "bytes_per_message_lines_newcomer": each(bytes.newcomer),
+            "bytes_per_message_deflated_json": each(bytes.deflated), "messages_per_s": per_s,
+            "messages": messages.len(), "messages_per_batch": batch })
+        .to_string());
     }
-    let speed = speed.to_string();
-    let mut server = command(&build.barrage(), &["up", "--listen", PUBLIC, "--admin-listen", ADMIN]);
-    server.args(["--room", ROOM, "--loop", "--speed", &speed, "--replay"]).arg(recording);
-    server.arg("--data-dir").arg(folder);
-    // The display limit of a room is no part of this measurement.
-    server.env("BARRAGE_UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", "1000000");
-    server.stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Process(server.spawn().context("the server cannot be started")?);
-    admin::wait_ready(ADMIN)?;
-    note(&format!("{} at {speed} times its speed", recording.display()));
-    Ok(server)
+    say(&format!(
+        "{} messages in batches of {batch}: {} bytes each as JSON, {} deflated, {} as lines ({} for a newcomer)",
+        messages.len(),
+        each(bytes.json),
+        each(bytes.deflated),
+        each(bytes.lines),
+        each(bytes.newcomer),
+    ))
+}
+
+fn read(path: &Path) -> anyhow::Result<Recording> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    barrage_recording::parse(&bytes, &Limits::default()).with_context(|| path.display().to_string())
+}
+
+/// Makes the messages that a replay at this speed would publish.
+fn messages(recording: &Recording, speed: f64) -> Vec<Message> {
+    let mut random = 1_u64;
+    let items = recording.items.iter().enumerate();
+    items
+        .map(|(index, item)| {
+            let id = drawn_id(&mut random);
+            // A recording without senders gets a third as many as messages.
+            let senders = recording.items.len().div_ceil(3).max(1);
+            let sender = match item.sender.trim_matches('0') {
+                "" => format!("crowd-{}", index * 7_919 % senders),
+                sender => sender.to_owned(),
+            };
+            let at_ms = START_MS + (item.offset_ms as f64 / speed) as u64;
+            let post = convert::post(&item.kind, id.clone());
+            Message { class: class_of(&post), body: body(&post, &sender, at_ms), id }
+        })
+        .collect()
+}
+
+/// Draws an id without a pattern, the same in each run.
+fn drawn_id(random: &mut u64) -> MessageId {
+    let mut digit = || {
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(ID_DIGITS[(*random >> 33) as usize % ID_DIGITS.len()])
+    };
+    (0..8).map(|_| digit()).collect::<String>().parse().expect("the digits are those of ids")
+}
+
+fn class_of(post: &Post) -> Class {
+    match post {
+        Post::Gift { .. } | Post::SuperChat { .. } => Class::Gift,
+        Post::Chat { .. } | Post::Like { .. } | Post::Reaction { .. } => Class::Chat,
+    }
+}
+
+/// Writes the body of a post as an uplink does: the post with its sender and its time.
+fn body(post: &Post, sender: &str, at_ms: u64) -> String {
+    let post = serde_json::to_value(post).expect("posts are plain data");
+    let fields = post.as_object().cloned().unwrap_or_default();
+    let hash = sender.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let user = format!("replay-{:010x}", hash & 0xff_ffff_ffff);
+    let mut parts = vec![part("type", &fields["type"]), part("id", &fields["id"])];
+    parts.extend([part("user", &json!(user)), part("name", &json!(sender))]);
+    let own = ["text", "gift", "amount_minor", "currency", "style"];
+    let is_shown = |key: &&str| fields.contains_key(*key) && !(*key == "style" && is_default(&fields));
+    parts.extend(own.iter().filter(|key| is_shown(key)).map(|key| part(key, &fields[*key])));
+    parts.push(part("at_ms", &json!(at_ms)));
+    format!("{{{}}}", parts.join(","))
+}
+
+fn part(key: &str, value: &Value) -> String {
+    format!("\"{key}\":{value}")
+}
+
+fn is_default(fields: &Map<String, Value>) -> bool {
+    fields["style"] == serde_json::to_value(Style::default()).expect("styles are plain data")
+}
+
+/// Adds up the frames of all batches of so many messages.
+fn measure(messages: &[Message], batch: usize) -> anyhow::Result<Bytes> {
+    let room: RoomId = "demo".parse().expect("the id is well formed");
+    let (mut bytes, mut log, mut previous) = (Bytes::default(), LineLog::default(), START);
+    for batch in messages.chunks(batch) {
+        let sequence = previous + batch.len() as u64;
+        let writer = BatchWriter {
+            previous: Sequence(previous),
+            sequence: Sequence(sequence),
+            ..BatchWriter::default()
+        };
+        let numbered = (previous + 1..).map(Sequence).zip(batch);
+        let mut json = Vec::new();
+        let items = numbered.clone().map(|(sequence, Message { class, body, .. })| BatchItem {
+            sequence,
+            class: *class,
+            body: body.as_bytes(),
+        });
+        writer.write(&mut json, &room, items);
+        for (sequence, Message { class, id, body }) in numbered {
+            let item = LineItem { sequence, class: *class, id: Some(id), body: body.as_bytes() };
+            ensure!(log.push(item), "a body has no line: {body}");
+        }
+        let mut lines = log.batch(&writer, batch.len(), TRAIL_BYTES_MAX).context("the log has the batch")?;
+        let trail = lines.take_trail();
+        let alone = framed(lines.alone(EFFORT).len());
+        bytes.json += framed(json.len());
+        bytes.deflated +=
+            framed(if json.len() < DEFLATE_BYTES_MIN { json.len() } else { deflate(&json, EFFORT).len() });
+        bytes.newcomer += alone;
+        bytes.lines += if trail.is_empty() { alone } else { framed(lines.behind(&trail, EFFORT).len()) };
+        log.trim(Sequence(sequence), TRAIL_BYTES_MAX);
+        previous = sequence;
+    }
+    Ok(bytes)
+}
+
+/// Bytes of a frame of a server with a payload of this size.
+fn framed(payload: usize) -> usize {
+    payload
+        + match payload {
+            0..126 => 2,
+            126..65_536 => 4,
+            _ => 10,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_danmaku_of_the_demo_has_at_most_25_bytes() {
+        let recording = barrage_recording::parse(barrage_recording::DEMO, &Limits::default()).unwrap();
+        let messages = messages(&recording, 100.0);
+        let of = |batch| {
+            let bytes = measure(&messages, batch).unwrap();
+            println!("batches of {batch}: {bytes:?} of {} messages", messages.len());
+            let each = |bytes: usize| bytes as f64 / messages.len() as f64;
+            (each(bytes.lines), each(bytes.newcomer), each(bytes.deflated))
+        };
+        let (lines, newcomer, deflated) = of(10);
+        assert!(lines <= 25.0, "{lines} bytes");
+        assert!(lines < newcomer && newcomer < deflated, "{lines} {newcomer} {deflated}");
+        // A quiet room sends each message alone.
+        assert!(of(1).0 <= 38.0 && of(50).0 <= 22.0);
+    }
+
+    #[test]
+    fn bodies_are_those_of_an_uplink() {
+        let id: MessageId = "x".parse().unwrap();
+        let chat = Post::styled_chat(id.clone(), "hi", Style::default());
+        let plain = body(&chat, "Ann", 7);
+        assert!(plain.starts_with(r#"{"type":"chat","id":"x","user":"replay-"#), "{plain}");
+        assert!(plain.ends_with(r#"","name":"Ann","text":"hi","at_ms":7}"#), "{plain}");
+        let red = Post::styled_chat(id, "hi", Style { color: 255, ..Style::default() });
+        let style = r#","style":{"#;
+        assert!(body(&red, "Ann", 7).contains(style) && !plain.contains(style));
+    }
 }

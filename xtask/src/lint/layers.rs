@@ -171,7 +171,7 @@ const ALLOWED: &[Allowed] = &[
         5,
         &["backoff", "clock", "exposition", "plot", "protocol", "recording", "scaling", "tls", "token", "ws"],
     ),
-    allowed("xtask", 5, &["recording"]),
+    allowed("xtask", 5, &["protocol", "recording"]),
 ];
 
 /// Dependencies that one part of the system owns, and the crates that may use each.

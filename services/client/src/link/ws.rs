@@ -6,7 +6,8 @@ use barrage_protocol::code::{ErrorBody, Refusal};
 use barrage_protocol::deflate::inflate;
 use barrage_protocol::entry::{Endpoint, Transport};
 use barrage_protocol::frame::{ClientFrame, Hello, ServerFrame};
-use barrage_protocol::{FrameVersion, Subprotocol};
+use barrage_protocol::lines::LineReader;
+use barrage_protocol::{FrameVersion, RoomId, Subprotocol, WireEncoding};
 use barrage_tls::ClientStream;
 use barrage_ws::Opcode;
 use barrage_ws::handshake::{answer_headers, generate_key};
@@ -54,7 +55,8 @@ async fn open(
     config: &ViewerConfig,
     join: JoinRequest<'_>,
 ) -> Result<Link, ConnectError> {
-    let upgrade = Upgrade { url: &endpoint.url, deflate: config.deflate, ticket: join.ticket, token: None };
+    let upgrade =
+        Upgrade { url: &endpoint.url, encodings: config.encodings(), ticket: join.ticket, token: None };
     let mut socket = Socket::connect(dialer, upgrade).await?;
     let client = match socket.version {
         // A server of version 1.0 refuses a join with fields that it does not know.
@@ -72,7 +74,8 @@ async fn open(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upgrade<'a> {
     pub(crate) url: &'a str,
-    pub(crate) deflate: bool,
+    /// Encodings that the client reads.
+    pub(crate) encodings: &'a [WireEncoding],
     pub(crate) ticket: Option<&'a str>,
     /// Token for the `Authorization` header; with it, the server joins the viewer without a `join` frame.
     pub(crate) token: Option<&'a str>,
@@ -91,14 +94,14 @@ pub(crate) struct Socket {
 impl Socket {
     /// Connects and upgrades; a status other than 101 becomes a refusal.
     pub(crate) async fn connect(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<Socket, ConnectError> {
-        let (stream, version) = handshake(dialer, upgrade).await?;
+        let (stream, Chosen { version, encoding }) = handshake(dialer, upgrade).await?;
         let (reader, writer) = split(stream, Side::Client, FRAME_BYTES_MAX);
         let (incoming_in, incoming) = mpsc::channel(INCOMING_MAX);
         let (outgoing, outgoing_out) = mpsc::channel(OUTGOING_MAX);
         let (pongs_in, pongs) = mpsc::channel(PONGS_MAX);
         let mut tasks = Tasks::default();
         tasks.spawn(write_frames(writer, outgoing_out, pongs));
-        tasks.spawn(read_frames(reader, incoming_in, pongs_in));
+        tasks.spawn(read_frames(reader, Decoder::of(encoding), incoming_in, pongs_in));
         Ok(Socket { incoming, outgoing, version, tasks })
     }
 
@@ -118,9 +121,16 @@ impl Socket {
     }
 }
 
-/// Connects and upgrades, and returns the stream with the version that the server chose. A status other than
-/// 101 becomes a refusal.
-async fn handshake(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<(Stream, FrameVersion), ConnectError> {
+/// Subprotocol that the server chose; version 1.0 and JSON without one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chosen {
+    version: FrameVersion,
+    encoding: WireEncoding,
+}
+
+/// Connects and upgrades, and returns the stream with what the server chose. A status other than 101 becomes
+/// a refusal.
+async fn handshake(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<(Stream, Chosen), ConnectError> {
     let mut url = reqwest::Url::parse(upgrade.url).map_err(ConnectError::failed)?;
     let is_encrypted = match url.scheme() {
         "ws" => false,
@@ -142,7 +152,7 @@ async fn handshake(dialer: &Dialer, upgrade: Upgrade<'_>) -> Result<(Stream, Fra
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
         .header("Sec-WebSocket-Key", &key)
-        .header("Sec-WebSocket-Protocol", Subprotocol::offer(upgrade.deflate));
+        .header("Sec-WebSocket-Protocol", Subprotocol::offer(upgrade.encodings));
     if let Some(token) = upgrade.token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
@@ -160,7 +170,7 @@ async fn send_upgrade(
     stream: ClientStream,
     request: Request<Empty<Bytes>>,
     key: &str,
-) -> Result<(Stream, FrameVersion), ConnectError> {
+) -> Result<(Stream, Chosen), ConnectError> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ConnectError::failed)?;
     tokio::spawn(async move {
@@ -175,16 +185,17 @@ async fn send_upgrade(
     if !is_answer_to(&response, key) {
         return Err(ConnectError::Failed("the answer does not belong to this handshake".into()));
     }
-    let version = chosen(&response);
+    let chosen = chosen(&response);
     let upgraded = hyper::upgrade::on(&mut response).await.map_err(ConnectError::failed)?;
-    Ok((TokioIo::new(upgraded), version))
+    Ok((TokioIo::new(upgraded), chosen))
 }
 
-/// Returns the version of the subprotocol in the answer; the first version without one.
-fn chosen(response: &hyper::Response<hyper::body::Incoming>) -> FrameVersion {
+/// Returns the subprotocol in the answer.
+fn chosen(response: &hyper::Response<hyper::body::Incoming>) -> Chosen {
     let name = response.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
     let subprotocol = name.and_then(|name| Subprotocol::find(name.trim()));
-    subprotocol.map_or_else(FrameVersion::default, |subprotocol| subprotocol.version)
+    subprotocol
+        .map_or_else(Chosen::default, |Subprotocol { version, encoding, .. }| Chosen { version, encoding })
 }
 
 /// Whether the answer has the hash of the key, so that neither a cache nor another server made it.
@@ -231,8 +242,46 @@ async fn write_frames(
     drop(writer.close(NORMAL_CLOSE, "").await);
 }
 
+/// Reads the frames of one connection.
+enum Decoder {
+    /// Each frame is read alone.
+    Alone,
+    /// Batches refer to earlier ones, in the room of the last hello.
+    Lines(LineReader, Option<RoomId>),
+}
+
+impl Decoder {
+    fn of(encoding: WireEncoding) -> Self {
+        match encoding {
+            WireEncoding::Json | WireEncoding::Deflate => Decoder::Alone,
+            WireEncoding::Lines => Decoder::Lines(LineReader::default(), None),
+        }
+    }
+
+    fn text(&mut self, json: &[u8]) -> Result<ServerFrame, String> {
+        let frame = parse(json)?;
+        if let (Decoder::Lines(_, room), ServerFrame::Hello(hello)) = (self, &frame) {
+            *room = Some(hello.room.clone());
+        }
+        Ok(frame)
+    }
+
+    fn binary(&mut self, payload: &[u8]) -> Result<ServerFrame, String> {
+        let json = match self {
+            Decoder::Alone => inflate(payload, FRAME_BYTES_MAX).map_err(|error| error.to_string()),
+            Decoder::Lines(reader, room) => {
+                // The hello itself needs no room.
+                let room = room.clone().unwrap_or_else(RoomId::probe);
+                reader.read(payload, &room, FRAME_BYTES_MAX).map_err(|error| error.to_string())
+            }
+        }?;
+        self.text(&json)
+    }
+}
+
 async fn read_frames(
     mut reader: Reader<ReadHalf<Stream>>,
+    mut decoder: Decoder,
     frames: mpsc::Sender<Incoming>,
     pongs: mpsc::Sender<Vec<u8>>,
 ) {
@@ -244,10 +293,8 @@ async fn read_frames(
             }
         };
         let parsed = match opcode {
-            Opcode::Text => parse(&payload).map(Incoming::Frame),
-            Opcode::Binary => inflate(&payload, FRAME_BYTES_MAX)
-                .map_err(|error| error.to_string())
-                .and_then(|json| parse(&json).map(Incoming::Frame)),
+            Opcode::Text => decoder.text(&payload).map(Incoming::Frame),
+            Opcode::Binary => decoder.binary(&payload).map(Incoming::Frame),
             Opcode::Close => {
                 let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 let message = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();

@@ -46,12 +46,8 @@ fn check(
     let protocols = offered(headers);
     // The client's order is its preference.
     let subprotocol = protocols.iter().find_map(|name| Subprotocol::find(name));
-    let encoding = match subprotocol {
-        Some(Subprotocol { is_deflated: true, .. }) => {
-            Encoding::Deflate { effort: context.config.deflate_effort }
-        }
-        Some(_) | None => Encoding::Json,
-    };
+    let encoding = subprotocol.map(|subprotocol| subprotocol.encoding).unwrap_or_default();
+    let encoding = Encoding::of(encoding, context.config.deflate_effort);
     let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
     let identity = match by_protocol.or_else(|| bearer(headers)) {
         Some(token) => admit::identify(context, &room, Some(token))?,

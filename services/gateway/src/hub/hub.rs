@@ -282,6 +282,7 @@ impl Hub {
         self.room.set_position(position);
         let resized = self.batcher.resize(self.room.waves());
         self.books.resized(&resized.took, &resized.gone);
+        self.batcher.keep_lines(self.room.has_line_readers());
         if self.batcher.due().is_none() {
             return;
         }

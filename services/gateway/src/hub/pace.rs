@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use barrage_protocol::lines::TRAIL_BYTES_MAX;
+
 use crate::config::GatewayConfig;
 use crate::load::{Level, Load};
 use crate::room::{Heat, Pace};
@@ -8,6 +10,11 @@ use crate::room::{Heat, Pace};
 const COARSE: u32 = 5;
 /// Effort that a celebrity's room adds: its batches are deflated once for very many viewers.
 const CELEBRITY_EFFORT: u8 = 2;
+/// Bytes of earlier lines to which the batches of an idle room refer: such a room is one of many, and sends
+/// little.
+const IDLE_TRAIL_BYTES: usize = 1_024;
+/// The same for a warm room.
+const WARM_TRAIL_BYTES: usize = 4_096;
 /// Largest effort that deflate has; a higher sum is cut to it.
 const EFFORT_MAX: u8 = 9;
 
@@ -17,11 +24,11 @@ pub(super) fn pace(config: &GatewayConfig, heat: Heat, load: &Load) -> Pace {
 }
 
 fn at_level(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64, stretch: f64) -> Pace {
-    let (windows, pulses, effort) = match heat {
-        Heat::Idle => (1, 1, 1),
-        Heat::Warm => (1, 1, config.deflate_effort),
-        Heat::Hot => (2, 2, config.deflate_effort),
-        Heat::Celebrity => (4, 3, config.deflate_effort.saturating_add(CELEBRITY_EFFORT)),
+    let (windows, pulses, effort, trail_bytes) = match heat {
+        Heat::Idle => (1, 1, 1, IDLE_TRAIL_BYTES),
+        Heat::Warm => (1, 1, config.deflate_effort, WARM_TRAIL_BYTES),
+        Heat::Hot => (2, 2, config.deflate_effort, TRAIL_BYTES_MAX),
+        Heat::Celebrity => (4, 3, config.deflate_effort.saturating_add(CELEBRITY_EFFORT), TRAIL_BYTES_MAX),
     };
     let pulse = Duration::from_millis(config.pulse_ms) * pulses;
     let factor = f64::from(windows * level.window_factor()) * stretch.max(1.0);
@@ -39,6 +46,7 @@ fn at_level(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64, s
         bytes_due: config.due_batch_bytes(),
         chat_share,
         effort: effort.min(EFFORT_MAX),
+        trail_bytes,
     }
 }
 

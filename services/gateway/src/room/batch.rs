@@ -5,8 +5,11 @@ use barrage_class::{ByClass, Counts};
 use barrage_protocol::batch::{BatchItem, BatchWriter, LeftOut, Pulse};
 use barrage_protocol::deflate::DEFLATE_BYTES_MIN;
 use barrage_protocol::frame::RepairOutcome;
+use barrage_protocol::lines::LineBatch;
 use barrage_protocol::{Message, RoomId, Sequence};
+use barrage_ws::server;
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::socket::{Encoding, encode};
 
@@ -16,6 +19,15 @@ struct Encoded {
     json: OnceLock<Bytes>,
     text: OnceLock<Bytes>,
     deflated: OnceLock<Bytes>,
+    lines: OnceLock<Bytes>,
+}
+
+/// Frame of a batch for viewers that have the lines before it, made on first use.
+#[derive(Debug)]
+struct Behind {
+    /// Text before the batch, until the frame is made.
+    trail: Mutex<Vec<u8>>,
+    frame: OnceLock<Bytes>,
 }
 
 /// Content of a batch: messages in chain order over the range (`previous`, `sequence`].
@@ -30,6 +42,17 @@ pub(crate) struct Contents {
     pub(crate) pulse: Pulse,
     /// Compression effort of deflate, 1 to 9.
     pub(crate) effort: u8,
+    /// The batch as lines; `None` where it has none, so that it goes as JSON.
+    pub(crate) lines: Option<LineBatch>,
+}
+
+impl Contents {
+    /// Fields of the frame beside the messages.
+    pub(super) fn writer(&self) -> BatchWriter {
+        let left_out = LeftOut { chat: self.thinned };
+        let (previous, sequence, pulse) = (self.previous, self.sequence, self.pulse.clone());
+        BatchWriter { previous, sequence, left_out, pulse, repair: None }
+    }
 }
 
 /// Batch of one room, encoded once per wire encoding and shared by all its viewers.
@@ -46,6 +69,7 @@ pub(crate) struct SharedBatch {
     full: Encoded,
     counted: Encoded,
     thin: Encoded,
+    behind: Option<Behind>,
 }
 
 impl std::ops::Deref for SharedBatch {
@@ -59,20 +83,15 @@ impl std::ops::Deref for SharedBatch {
 impl SharedBatch {
     /// Builds a batch of these contents. `now_ms` is Unix time, less the delay of viewers: their delay is
     /// no wait.
-    pub(crate) fn new(contents: Contents, now_ms: u64, due_at: Instant) -> Self {
+    pub(crate) fn new(mut contents: Contents, now_ms: u64, due_at: Instant) -> Self {
         let counts = class_counts(&contents.messages);
         let waited_ms = waits(&contents.messages, now_ms);
         let (full, counted, thin) = (Encoded::default(), Encoded::default(), Encoded::default());
-        SharedBatch {
-            contents,
-            counts,
-            made_at: barrage_clock::now(),
-            due_at,
-            waited_ms,
-            full,
-            counted,
-            thin,
-        }
+        let behind = contents.lines.as_mut().filter(|lines| lines.trail_from().is_some());
+        let behind =
+            behind.map(|lines| Behind { trail: Mutex::new(lines.take_trail()), frame: OnceLock::new() });
+        let made_at = barrage_clock::now();
+        SharedBatch { contents, counts, made_at, due_at, waited_ms, full, counted, thin, behind }
     }
 
     /// Age of the oldest message at `made_at`; `None` without messages.
@@ -112,7 +131,28 @@ impl SharedBatch {
 
     /// WebSocket frame of the whole batch, encoded once for all viewers of one encoding.
     pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
-        self.encoded(&self.full, self.json(), encoding)
+        match &self.lines {
+            Some(lines) if encoding.is_lines() => {
+                self.full.lines.get_or_init(|| server::binary(&lines.alone(self.effort.into())))
+            }
+            Some(_) | None => self.encoded(&self.full, self.json(), encoding),
+        }
+    }
+
+    /// Sequence of the oldest message to which [`SharedBatch::frame_behind`] refers.
+    pub(crate) fn trail_from(&self) -> Option<Sequence> {
+        self.lines.as_ref().and_then(LineBatch::trail_from)
+    }
+
+    /// WebSocket frame of the whole batch for viewers that were sent all lines from
+    /// [`SharedBatch::trail_from`] up to the batch; `None` where the batch refers to none.
+    pub(crate) fn frame_behind(&self) -> Option<&Bytes> {
+        let (lines, behind) = self.lines.as_ref().zip(self.behind.as_ref())?;
+        let encode = || {
+            let trail = std::mem::take(&mut *behind.trail.lock());
+            server::binary(&lines.behind(&trail, self.effort.into()))
+        };
+        Some(behind.frame.get_or_init(encode))
     }
 
     /// WebSocket frame for viewers that see nothing of it: without chat, which is counted as dropped. The pulse
@@ -129,27 +169,25 @@ impl SharedBatch {
     }
 
     fn encoded<'a>(&self, slot: &'a Encoded, json: &[u8], encoding: Encoding) -> &'a Bytes {
+        let encoding = encoding.with_effort(self.effort);
         match encoding {
             Encoding::Json => slot.text.get_or_init(|| encode(json, encoding)),
-            Encoding::Deflate { .. } if json.len() < DEFLATE_BYTES_MIN => {
+            Encoding::Deflate { .. } | Encoding::Lines { .. } if json.len() < DEFLATE_BYTES_MIN => {
                 slot.text.get_or_init(|| encode(json, Encoding::Json))
             }
-            Encoding::Deflate { .. } => {
-                let encoding = Encoding::Deflate { effort: self.effort };
-                slot.deflated.get_or_init(|| encode(json, encoding))
-            }
+            Encoding::Deflate { .. } => slot.deflated.get_or_init(|| encode(json, encoding)),
+            Encoding::Lines { .. } => slot.lines.get_or_init(|| encode(json, encoding)),
         }
     }
 
     fn write(&self, detail: Detail) -> Bytes {
-        let (dropped, pulse) = match detail {
-            Detail::Full => (self.thinned, self.pulse.clone()),
-            Detail::Counted => (self.thinned + self.chat(), self.pulse.clone()),
-            Detail::Thin => (self.thinned + self.chat(), Pulse::default()),
-        };
-        let left_out = LeftOut { chat: dropped };
-        let writer =
-            BatchWriter { previous: self.previous, sequence: self.sequence, left_out, pulse, repair: None };
+        let mut writer = self.writer();
+        if detail != Detail::Full {
+            writer.left_out.chat += self.chat();
+        }
+        if detail == Detail::Thin {
+            writer.pulse = Pulse::default();
+        }
         let is_chosen = |message: &&Arc<Message>| detail == Detail::Full || message.class.is_precious();
         write(&writer, &self.room, self.messages.iter().filter(is_chosen))
     }
@@ -253,6 +291,7 @@ pub(crate) mod tests {
             thinned: 0,
             pulse: Pulse::default(),
             effort: 3,
+            lines: None,
         };
         Arc::new(SharedBatch::new(contents, 0, barrage_clock::now()))
     }
@@ -313,6 +352,7 @@ pub(crate) mod tests {
             thinned: 0,
             pulse: Pulse::default(),
             effort: 3,
+            lines: None,
         };
         let batch = SharedBatch::new(contents(7), 0, barrage_clock::now());
         assert!(batch.has_same_contents(&contents(7)) && !batch.has_same_contents(&contents(9)));

@@ -4,6 +4,7 @@ use std::time::Duration;
 use barrage_bus::PulseDraft;
 use barrage_class::Counts;
 use barrage_protocol::batch::Pulse;
+use barrage_protocol::lines::{LineItem, LineLog};
 use barrage_protocol::{Message, RoomId, Sequence};
 
 use super::batch::{Contents, class_counts};
@@ -28,6 +29,8 @@ pub(crate) struct Pace {
     pub(crate) chat_share: f64,
     /// Compression effort of deflate, 1 to 9.
     pub(crate) effort: u8,
+    /// Bytes of earlier lines to which a batch of lines may refer.
+    pub(crate) trail_bytes: usize,
 }
 
 /// Open batch of one room and its waves; decides when a batch is sent, and which chat is dropped.
@@ -53,6 +56,8 @@ pub(crate) struct Batcher {
     pulse_sent_at: Option<Duration>,
     /// Parts of the room's viewers that are served in turn: one at least.
     waves: Vec<Wave>,
+    /// Lines of the messages that were given to waves; `None` while no viewer reads lines.
+    lines: Option<Box<LineLog>>,
 }
 
 /// Messages and sums that one part of the viewers has not been sent yet.
@@ -105,6 +110,14 @@ impl Batcher {
             sums: PulseSums::default(),
             pulse_sent_at: None,
             waves: vec![Wave { sent: start, ..Wave::default() }],
+            lines: None,
+        }
+    }
+
+    /// Keeps lines from now on, or forgets them.
+    pub(crate) fn keep_lines(&mut self, keeps: bool) {
+        if keeps != self.lines.is_some() {
+            self.lines = keeps.then(Box::default);
         }
     }
 
@@ -263,7 +276,7 @@ impl Batcher {
         if open_to > wave.sent || !wave.messages.is_empty() {
             wave.sent_at = Some(now);
         }
-        let contents = Contents {
+        let mut contents = Contents {
             room: room.clone(),
             previous: std::mem::replace(&mut wave.sent, open_to),
             sequence: open_to,
@@ -274,7 +287,14 @@ impl Batcher {
             thinned: std::mem::take(&mut wave.thinned),
             pulse: std::mem::take(&mut wave.pulse),
             effort,
+            lines: None,
         };
+        if let Some(log) = &mut self.lines {
+            let trail_bytes = self.pace.trail_bytes;
+            contents.lines = log.batch(&contents.writer(), contents.messages.len(), trail_bytes);
+            let sent = self.waves.iter().map(|wave| wave.sent).min().unwrap_or(open_to);
+            log.trim(sent, trail_bytes);
+        }
         Flushed { wave: index, contents, due, since, gathered }
     }
 
@@ -283,6 +303,7 @@ impl Batcher {
             self.pace.pulse.is_some_and(|every| self.pulse_sent_at.is_none_or(|at| now >= at + every));
         let pulse = if is_pulse_due { self.take_pulse(now) } else { Pulse::default() };
         let messages = std::mem::take(&mut self.open);
+        self.log(&messages);
         let bytes = std::mem::take(&mut self.open_bytes);
         let thinned = std::mem::take(&mut self.thinned);
         let since = self.open_since.take();
@@ -295,6 +316,17 @@ impl Batcher {
             merge(&mut wave.pulse, &pulse);
         }
         class_counts(&messages)
+    }
+
+    /// Writes messages as lines. Signals ahead of their place have none: their batches go as JSON.
+    fn log(&mut self, messages: &[Arc<Message>]) {
+        let Some(log) = &mut self.lines else { return };
+        for message in messages.iter().filter(|message| message.sequence <= self.open_to) {
+            let (sequence, class, id) = (message.sequence, message.class, message.id.as_ref());
+            if !log.push(LineItem { sequence, class, id, body: &message.body }) {
+                tracing::debug!(%sequence, "a message has no line; its batch goes as JSON");
+            }
+        }
     }
 
     /// Drops the sums that wait; returns the likes, entries and reactions in them.

@@ -47,6 +47,8 @@ pub(crate) struct Room {
     overlays: AtomicUsize,
     /// Viewers on other gateways, as of the last exchange of counts.
     viewers_elsewhere: AtomicU64,
+    /// Those of the viewers that read lines.
+    line_readers: AtomicUsize,
     /// Waves of the room on each shard.
     waves: Box<[AtomicUsize]>,
     /// Viewers that joined since the last entry pulse.
@@ -88,6 +90,7 @@ impl Room {
             viewers: AtomicUsize::new(0),
             overlays: AtomicUsize::new(0),
             viewers_elsewhere: AtomicU64::new(0),
+            line_readers: AtomicUsize::new(0),
             waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
@@ -175,6 +178,21 @@ impl Room {
 
     pub(crate) fn set_viewers_elsewhere(&self, viewers: u64) {
         self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
+    }
+
+    /// Whether a viewer of the room on this gateway reads lines.
+    pub(crate) fn has_line_readers(&self) -> bool {
+        self.line_readers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a viewer that reads lines; a shard calls this when it enters.
+    pub(crate) fn add_line_reader(&self) {
+        self.line_readers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes back [`Room::add_line_reader`], when the viewer leaves.
+    pub(crate) fn remove_line_reader(&self) {
+        self.line_readers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Counts a join for the next entry pulse.

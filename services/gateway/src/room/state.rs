@@ -5,7 +5,6 @@ use barrage_protocol::frame::{Hello, ServerFrame};
 use barrage_protocol::state::{RoomState, Versioned};
 use barrage_protocol::super_chat::OpenSuperChat;
 use barrage_protocol::{RoomId, Sequence, deflate};
-use barrage_ws::server;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -148,9 +147,11 @@ impl EncodedState {
 pub(crate) fn encode_hello(hello: Hello, state: Option<&EncodedState>, encoding: Encoding) -> Bytes {
     let json = serde_json::to_vec(&ServerFrame::Hello(hello)).expect("frames are plain data");
     match (state, encoding) {
-        (Some(state), Encoding::Deflate { effort }) if state.json.len() >= SHARED_BYTES_MIN => {
+        (Some(state), Encoding::Deflate { effort } | Encoding::Lines { effort })
+            if state.json.len() >= SHARED_BYTES_MIN =>
+        {
             let part = state.deflated(effort);
-            server::binary(&deflate::deflate_around(&opened(&json), &part, b"}", effort.into()))
+            encoding.binary(&deflate::deflate_around(&opened(&json), &part, b"}", effort.into()))
         }
         (state, encoding) => encode(&with_state(json.into(), state), encoding),
     }

@@ -28,6 +28,9 @@ impl Members {
 
     /// Adds a viewer to its room, and announces the shard's waves to the room's hub.
     pub(super) fn enter(&mut self, shard: usize, room: &Room, viewer: Rc<Viewer>, wave_viewers_max: usize) {
+        if viewer.encoding.is_lines() {
+            room.add_line_reader();
+        }
         let audience = self.by_room.entry(room.key.clone()).or_default();
         audience.enter(viewer, wave_viewers_max);
         room.set_waves(shard, audience.waves());
@@ -37,6 +40,9 @@ impl Members {
     pub(super) fn leave(&mut self, shard: usize, room: &Room, viewer: &Rc<Viewer>) {
         let Some(audience) = self.by_room.get_mut(&room.key) else { return };
         audience.leave(viewer);
+        if viewer.encoding.is_lines() {
+            room.remove_line_reader();
+        }
         room.set_waves(shard, audience.waves());
         if audience.waves() == 0 {
             self.by_room.remove(&room.key);

@@ -1,4 +1,6 @@
+use barrage_protocol::WireEncoding;
 use barrage_protocol::deflate::{DEFLATE_BYTES_MIN, deflate};
+use barrage_protocol::lines::JSON_FRAME;
 use barrage_ws::server;
 use bytes::Bytes;
 
@@ -12,15 +14,53 @@ pub(crate) enum Encoding {
         /// Compression effort of deflate, 1 (fast) to 9 (small).
         effort: u8,
     },
+    /// Batches as deflated lines, which refer to earlier lines; other frames as with `Deflate`.
+    Lines {
+        /// Compression effort of deflate, 1 (fast) to 9 (small).
+        effort: u8,
+    },
+}
+
+impl Encoding {
+    /// Returns the encoding of a subprotocol, with the effort for frames that are no batches.
+    pub(crate) fn of(encoding: WireEncoding, effort: u8) -> Self {
+        match encoding {
+            WireEncoding::Json => Encoding::Json,
+            WireEncoding::Deflate => Encoding::Deflate { effort },
+            WireEncoding::Lines => Encoding::Lines { effort },
+        }
+    }
+
+    /// Whether batches travel as lines.
+    pub(crate) fn is_lines(self) -> bool {
+        matches!(self, Encoding::Lines { .. })
+    }
+
+    /// Returns this encoding with another effort.
+    pub(crate) fn with_effort(self, effort: u8) -> Self {
+        match self {
+            Encoding::Json => Encoding::Json,
+            Encoding::Deflate { .. } => Encoding::Deflate { effort },
+            Encoding::Lines { .. } => Encoding::Lines { effort },
+        }
+    }
+
+    /// Makes the WebSocket frame of a JSON frame that was deflated.
+    pub(crate) fn binary(self, deflated: &[u8]) -> Bytes {
+        match self {
+            Encoding::Json | Encoding::Deflate { .. } => server::binary(deflated),
+            Encoding::Lines { .. } => server::binary(&[&[JSON_FRAME], deflated].concat()),
+        }
+    }
 }
 
 /// Encodes a frame's JSON as a WebSocket frame.
 pub(crate) fn encode(json: &[u8], encoding: Encoding) -> Bytes {
     match encoding {
-        Encoding::Deflate { effort } if json.len() >= DEFLATE_BYTES_MIN => {
-            server::binary(&deflate(json, effort.into()))
+        Encoding::Deflate { effort } | Encoding::Lines { effort } if json.len() >= DEFLATE_BYTES_MIN => {
+            encoding.binary(&deflate(json, effort.into()))
         }
-        Encoding::Json | Encoding::Deflate { .. } => server::text(json),
+        Encoding::Json | Encoding::Deflate { .. } | Encoding::Lines { .. } => server::text(json),
     }
 }
 
@@ -37,5 +77,7 @@ mod tests {
         let frame = encode(&long, deflated);
         assert_eq!(frame[0], 0x82, "binary");
         assert!(frame.len() < long.len());
+        let lines = encode(&long, Encoding::Lines { effort: 6 });
+        assert_eq!((lines[2], lines.len()), (JSON_FRAME, frame.len() + 1), "marked as JSON");
     }
 }

@@ -7,6 +7,7 @@ mod deadlines;
 pub(crate) mod defect;
 mod flushed;
 mod heartbeat;
+mod held_lines;
 mod notices;
 mod outbox;
 mod repair_debt;

@@ -19,6 +19,7 @@ use super::audience::{Place, Placed};
 use super::deadlines::{Deadlines, slow_viewer};
 use super::flushed::{Closing, Flushed};
 use super::heartbeat::HeartbeatTerms;
+use super::held_lines::HeldLines;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
 use crate::room::{Room, SeatKind, SharedBatch, Tally};
@@ -42,6 +43,8 @@ pub(crate) struct Viewer {
     /// Position in the chain after the messages that were queued or written.
     position: Cell<Sequence>,
     pub(crate) socket: Socket,
+    /// Lines to which a batch may refer.
+    held_lines: HeldLines,
     /// Code of the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     pub(crate) encoding: Encoding,
@@ -97,6 +100,7 @@ impl Viewer {
         Viewer {
             position: Cell::default(),
             socket,
+            held_lines: HeldLines::new(),
             closing: Cell::default(),
             encoding,
             is_clear: Cell::new(true),
@@ -128,6 +132,7 @@ impl Viewer {
 
     pub(crate) fn set_position(&self, position: Sequence) {
         self.position.set(position);
+        self.held_lines.forget();
     }
 
     /// Holds batches back until the join is answered.
@@ -186,14 +191,14 @@ impl Viewer {
         if self.closing.get().is_some() || !is_news {
             return;
         }
-        self.position.set(batch.sequence.max(self.position.get()));
+        let position = self.position.replace(batch.sequence.max(self.position.get()));
         tally.viewers += 1;
         #[cfg(test)]
         if !batch.messages.is_empty() && super::defect::take() {
             return;
         }
         if is_clear {
-            self.write_batch(batch, tally);
+            self.write_batch(batch, position, tally);
         } else {
             self.queue_batch(batch, config, tally);
         }
@@ -206,11 +211,14 @@ impl Viewer {
     }
 
     #[inline]
-    fn write_batch(&self, batch: &Arc<SharedBatch>, tally: &mut Tally) {
+    fn write_batch(&self, batch: &Arc<SharedBatch>, position: Sequence, tally: &mut Tally) {
         let hidden = u64::from(self.only_counts(batch));
-        let frame = match hidden {
-            0 => batch.frame(self.encoding),
-            _ => batch.counted_frame(self.encoding),
+        let frame = if hidden == 0 {
+            self.held_lines.frame(batch, position, self.encoding)
+        } else {
+            // Its chat is missing: nothing may refer to it.
+            self.held_lines.forget();
+            batch.counted_frame(self.encoding)
         };
         tally.writes += 1;
         let taken = match self.socket.send(frame) {
@@ -254,6 +262,8 @@ impl Viewer {
     }
 
     fn queue_batch(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
+        // Chat may be dropped out of the queue: nothing may refer to it.
+        self.held_lines.forget();
         let mut outbox = self.outbox.borrow_mut();
         let hard_bytes = self.queue_hard_bytes.saturating_sub(CLOSE_BYTES);
         let pushed = if self.only_counts(batch) {

@@ -172,6 +172,7 @@ impl Fleet {
             race: false,
             token: Some(token),
             connect_timeout: Duration::from_secs(20),
+            lines: true,
             ..ViewerConfig::new(format!("http://{}", self.entry), room())
         };
         Viewer::start_with(config, &self.http)
@@ -183,6 +184,7 @@ impl Fleet {
             transports: vec![transport],
             race: false,
             connect_timeout: Duration::from_secs(20),
+            lines: true,
             ..ViewerConfig::new(format!("http://{}", self.entry), room())
         };
         let mut viewer = Viewer::start_with(config, &self.http);

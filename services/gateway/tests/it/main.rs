@@ -14,6 +14,7 @@ mod drain;
 mod evictions;
 mod fleet;
 mod handshake;
+mod lines;
 mod notices;
 mod raw;
 mod tickets;

@@ -37,6 +37,6 @@ export function clientFacts(host: Host): ClientFacts {
     version: VERSION,
     platform: host.platform,
     network: networkType(host),
-    encodings: host.inflates ? ['json', 'deflate'] : ['json'],
+    encodings: host.inflates ? ['json', 'deflate', 'lines'] : ['json'],
   };
 }

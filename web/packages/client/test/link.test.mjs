@@ -58,8 +58,9 @@ function link(protocol) {
 
 test('all versions are offered, the newest first', () => {
   const { one, socket } = link('barrage.v1.json');
-  const versions = socket.protocols.map((name) => name.replace(/(deflate|json)$/, ''));
+  const versions = socket.protocols.map((name) => name.replace(/(lines|deflate|json)$/, ''));
   assert.deepEqual([...new Set(versions)], ['barrage.v1.1.', 'barrage.v1.']);
+  assert.equal(socket.protocols[0], 'barrage.v1.1.lines');
   one.leave();
 });
 

@@ -30,10 +30,16 @@ export interface Backend {
   send(options: SendOptions): void;
 }
 
-/** Ids of what viewers wrote in a player of the room: DPlayer has drawn these by itself. */
-const written = new WeakMap<Room, Set<string>>();
-/** Ids that are kept; a message comes back within seconds. */
+/** What viewers wrote in a player of the room: DPlayer has drawn it by itself. */
+const written = new WeakMap<Room, Own[]>();
+/** Own messages that are kept; a message comes back within seconds. */
 const WRITTEN_MAX = 100;
+
+/** A message of this viewer. It comes back without its id: by its position, or by its text before the answer. */
+interface Own {
+  readonly text: string;
+  sequence?: number;
+}
 
 const KINDS: Readonly<Record<string, string>> = { scroll: 'right', top: 'top', bottom: 'bottom' };
 
@@ -43,14 +49,19 @@ export function backend(room: Room): Backend {
     // A live room has no list by time. Without an answer DPlayer would say "loading" for ever.
     read: (options) => options.success([]),
     send(options): void {
-      const id = crypto.randomUUID();
-      remember(room, id);
-      room.send({ type: 'chat', id, text: String(options.data.text ?? ''), style: styleOf(options.data) }).then(
+      const text = String(options.data.text ?? '');
+      const own = remember(room, text);
+      room.send({ type: 'chat', text, style: styleOf(options.data) }).then(
         (sent) => {
+          if (sent.kind === 'broadcast' && sent.sequence !== null) own.sequence = sent.sequence;
+          else forget(room, own);
           if (sent.kind === 'refused') options.error(sent.message);
           else options.success();
         },
-        () => options.error(),
+        () => {
+          forget(room, own);
+          options.error();
+        },
       );
     },
   };
@@ -68,7 +79,7 @@ export function dplayer(player: DPlayerLike, room: Room, sentences: Sentences = 
         if (body.signal === 'clear') items.hide(() => true);
         continue;
       }
-      if (body.type === 'chat' && written.get(room)?.has(body.id)) continue;
+      if (body.type === 'chat' && isOwn(room, sequence, body)) continue;
       items.of({ sequence, user: body.user }, () => player.danmaku?.draw(drawn(body, sentences)));
     }
   });
@@ -76,11 +87,21 @@ export function dplayer(player: DPlayerLike, room: Room, sentences: Sentences = 
   return stop;
 }
 
-function remember(room: Room, id: string): void {
-  const ids = written.get(room) ?? new Set();
-  written.set(room, ids.add(id));
-  const [oldest] = ids;
-  if (ids.size > WRITTEN_MAX && oldest !== undefined) ids.delete(oldest);
+function remember(room: Room, text: string): Own {
+  const own: Own = { text };
+  written.set(room, [...(written.get(room) ?? []), own].slice(-WRITTEN_MAX));
+  return own;
+}
+
+function forget(room: Room, own: Own): void {
+  written.set(room, (written.get(room) ?? []).filter((one) => one !== own));
+}
+
+function isOwn(room: Room, sequence: number, chat: Chat): boolean {
+  const isBack = (own: Own): boolean => own.sequence === sequence || (own.sequence === undefined && chat.user === room.user && chat.text === own.text.trim());
+  const own = written.get(room)?.find(isBack);
+  if (own) forget(room, own);
+  return own !== undefined;
 }
 
 interface Item {

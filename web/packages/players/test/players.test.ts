@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { type Body, type Room, type RoomBatch } from '@barrage/client';
-import { backend, drawn } from '../src/dplayer.ts';
+import { backend, dplayer, drawn } from '../src/dplayer.ts';
 import { danmakuOf } from '../src/danmaku.ts';
 import { escapeMarkup, hexColor } from '../src/escape.ts';
 import { fly } from '../src/fly.ts';
@@ -53,7 +53,7 @@ test('what a viewer writes in DPlayer goes to the room, and a refusal is shown',
   const options = (data: object) => ({ data, success: () => answers.push('sent'), error: (message?: string) => answers.push(`refused: ${message}`) });
   room.send.mockResolvedValueOnce({ kind: 'broadcast', id: 'x', sequence: 1 });
   backend(room).send(options({ text: '<b>', color: 16711680, type: 1 }));
-  expect(room.send).toHaveBeenCalledWith({ type: 'chat', id: expect.any(String), text: '<b>', style: { mode: 'top', color: 0xff0000, size: 'normal' } });
+  expect(room.send).toHaveBeenCalledWith({ type: 'chat', text: '<b>', style: { mode: 'top', color: 0xff0000, size: 'normal' } });
   await vi.waitFor(() => expect(answers).toEqual(['sent']));
   room.send.mockResolvedValueOnce({ kind: 'refused', id: 'x', code: 'slow_mode', message: 'one message in 5 s' });
   backend(room).send(options({ text: 'x', color: '#00ff00', type: 0 }));
@@ -61,6 +61,34 @@ test('what a viewer writes in DPlayer goes to the room, and a refusal is shown',
   const read = vi.fn();
   backend(room).read({ success: read });
   expect(read).toHaveBeenCalledWith([]);
+});
+
+test('what a viewer wrote is not drawn twice, whether its answer or its message comes first', async () => {
+  vi.stubGlobal('HTMLElement', class {});
+  const draw = vi.fn();
+  let arrive = (_event: object): void => {};
+  const on = (_type: string, listener: typeof arrive): (() => void) => {
+    arrive = listener;
+    return () => {};
+  };
+  const { room } = fakeRoom();
+  Object.assign(room, { on, user: 'me' });
+  dplayer({ danmaku: { draw }, template: { danmaku: {} as HTMLElement }, on: () => {} }, room);
+  const send = (text: string): void => backend(room).send({ data: { text }, success: () => {}, error: () => {} });
+  const come = (sequence: number, user: string, text: string): void => arrive({ messages: [{ sequence, body: chat({ id: '', user, text }) }] });
+  room.send.mockResolvedValueOnce({ kind: 'broadcast', id: 'x', sequence: 7 });
+  send('first');
+  await vi.waitFor(() => expect(room.send).toHaveBeenCalledTimes(1));
+  await Promise.resolve();
+  come(7, 'me', 'first, as the server cleaned it');
+  room.send.mockReturnValueOnce(new Promise(() => {}));
+  send('second');
+  come(8, 'me', 'second');
+  expect(draw).not.toHaveBeenCalled();
+  come(9, 'me', 'second');
+  come(10, 'you', 'first');
+  expect(draw).toHaveBeenCalledTimes(2);
+  vi.unstubAllGlobals();
 });
 
 test('danmaku have lanes by sender and role', () => {

@@ -360,10 +360,11 @@ export class List {
     }
   }
 
-  /** A held message that a moderator has approved comes under the same id. */
+  /** A held message that a moderator has approved comes under the same id, or without one and with the same text. */
   #removeHeld(body: Written): void {
     if (body.user !== this.events.user()) return;
-    const is = (entry: Entry): boolean => entry.kind === 'message' && entry.held !== null && entry.body.id === body.id;
+    const isSame = (held: Written): boolean => (body.id ? held.id === body.id : 'text' in held && 'text' in body && held.text === body.text);
+    const is = (entry: Entry): boolean => entry.kind === 'message' && entry.held !== null && isSame(entry.body);
     this.#ring.remove(is);
     this.#pending = this.#pending.filter((entry) => !is(entry));
     for (const row of [...this.root.children]) if (is(this.#entries.get(row)!)) row.remove();

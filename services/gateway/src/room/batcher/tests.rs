@@ -18,6 +18,7 @@ fn pace() -> Pace {
         bytes_due: usize::MAX,
         chat_share: 1.0,
         effort: 3,
+        trail_bytes: 1_024,
     }
 }
 

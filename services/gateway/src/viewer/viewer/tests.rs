@@ -45,6 +45,7 @@ async fn a_signal_ahead_of_its_place_is_written_and_moves_no_position() {
         thinned: 0,
         pulse: barrage_protocol::batch::Pulse::default(),
         effort: 3,
+        lines: None,
     };
     let ahead = Arc::new(SharedBatch::new(ahead, 0, barrage_clock::now()));
     assert_eq!(deliver(&viewer, &ahead).written, 1);

@@ -6,6 +6,7 @@ import { clientFacts } from '../facts.ts';
 import { Failure } from '../failure.ts';
 import type { Socket } from '../host.ts';
 import { CLOSE_ABNORMAL, readFrame, type ClientFrame } from '../protocol/frames.ts';
+import type { Inflater } from './inflate.ts';
 
 /** State of a WebSocket that is open, by its standard. */
 const OPEN = 1;
@@ -25,6 +26,7 @@ export class Link implements Channel {
   #unread = 0;
   #deadline: number | undefined;
   #done = false;
+  #inflater: Inflater | undefined;
   /** Time of the hello in `performance.now()`; null before. */
   joinedAt: number | null = null;
 
@@ -35,6 +37,7 @@ export class Link implements Channel {
     this.#dial = dial;
     const encodings = host.inflates ? ['deflate', 'json'] : ['json'];
     const protocols = [VERSION_1_1, 'barrage.v1.'].flatMap((version) => encodings.map((encoding) => version + encoding));
+    if (host.inflates) protocols.unshift(`${VERSION_1_1}lines`);
     this.#socket = new host.WebSocket(url, protocols);
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => {
@@ -99,8 +102,8 @@ export class Link implements Channel {
 
   async #inflate(data: ArrayBuffer): Promise<string> {
     try {
-      const { inflate } = await import('./inflate.ts');
-      return await inflate(data);
+      this.#inflater ??= new (await import('./inflate.ts')).Inflater(this.#socket.protocol);
+      return await this.#inflater.read(data);
     } catch (error) {
       // The next link asks for frames that need no decoder.
       this.#dial.host.inflates = false;

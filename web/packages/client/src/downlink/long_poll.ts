@@ -24,7 +24,7 @@ export class LongPoll extends HttpChannel {
     // The first answer has the position of the room, or what this viewer missed.
     const facts = { client: JSON.stringify(clientFacts(this.dial.host)) };
     const first = await this.poll(after === null ? facts : { after, ...facts }, ANSWER_WAIT_MS);
-    const { room, sequence } = first.batch;
+    const { room = '', sequence } = first.batch;
     const { state } = first.batch;
     const hello = { type: 'hello', room, connection: 'poll', ping_interval_ms: 0, sequence, resume: after !== null, online: null } as const;
     this.frame(state ? { ...hello, state } : hello);

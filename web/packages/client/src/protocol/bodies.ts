@@ -45,6 +45,7 @@ export interface Attrs {
 export type EmoteRange = readonly [start: number, end: number, id: string];
 
 interface From {
+  /** Id that the sender chose. Empty in most chats: a message is known by room and sequence. */
   id: string;
   user: string;
   name: string;

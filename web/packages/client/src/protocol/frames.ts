@@ -62,7 +62,8 @@ export interface BatchMessage {
 
 export interface Batch {
   type: 'batch';
-  room: string;
+  /** Absent in a batch of lines: the room is that of the last hello. */
+  room?: string;
   previous: number;
   sequence: number;
   messages: BatchMessage[];
