@@ -1,0 +1,1 @@
+export{n as race}from"./race2.js";
