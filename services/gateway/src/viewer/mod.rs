@@ -8,6 +8,7 @@ pub(crate) mod defect;
 mod flushed;
 mod heartbeat;
 mod held_lines;
+mod marks;
 mod notices;
 mod outbox;
 mod repair_debt;

@@ -20,6 +20,7 @@ use super::deadlines::{Deadlines, slow_viewer};
 use super::flushed::{Closing, Flushed};
 use super::heartbeat::HeartbeatTerms;
 use super::held_lines::HeldLines;
+use super::marks::Marks;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
 use crate::room::{Room, SeatKind, SharedBatch, Tally};
@@ -48,11 +49,7 @@ pub(crate) struct Viewer {
     /// Code of the first refusal that ends the connection.
     pub(crate) closing: Cell<Option<Code>>,
     pub(crate) encoding: Encoding,
-    /// Whether nothing is queued and nothing held. A copy in this line of cache: the queue itself
-    /// lies in another one.
-    is_clear: Cell<bool>,
-    /// Whether the user sees nothing: chat is counted instead of sent.
-    is_hidden: Cell<bool>,
+    marks: Marks,
     outbox: RefCell<Outbox>,
     /// Batches that came while the join was under way; `None` once it is done.
     held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
@@ -103,8 +100,7 @@ impl Viewer {
             held_lines: HeldLines::new(),
             closing: Cell::default(),
             encoding,
-            is_clear: Cell::new(true),
-            is_hidden: Cell::default(),
+            marks: Marks::new(),
             outbox: RefCell::default(),
             held: RefCell::default(),
             deadlines: Deadlines::new(Instant::now()),
@@ -127,7 +123,7 @@ impl Viewer {
 
     /// Notes whether the user sees what arrives.
     pub(crate) fn set_hidden(&self, is_hidden: bool) {
-        self.is_hidden.set(is_hidden);
+        self.marks.set_hidden(is_hidden);
     }
 
     pub(crate) fn set_position(&self, position: Sequence) {
@@ -138,7 +134,7 @@ impl Viewer {
     /// Holds batches back until the join is answered.
     pub(crate) fn hold(&self) {
         *self.held.borrow_mut() = Some(Vec::new());
-        self.is_clear.set(false);
+        self.marks.set_clear(false);
     }
 
     /// Ends the holding; returns the held batches, which the caller delivers.
@@ -171,13 +167,13 @@ impl Viewer {
     }
 
     fn update_clear(&self) {
-        self.is_clear.set(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
+        self.marks.set_clear(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
     }
 
     /// Delivers a batch: writes it to the socket, and queues the bytes that the kernel does not take.
     /// This is the inner step of the fan-out.
     pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
-        let is_clear = self.is_clear.get();
+        let is_clear = self.marks.is_clear();
         debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && self.held.borrow().is_none()));
         if !is_clear && let Some(held) = self.held.borrow_mut().as_mut() {
             if held.len() < HELD_BATCHES_MAX {
@@ -207,7 +203,7 @@ impl Viewer {
     /// Whether this batch comes without its chat.
     #[inline]
     fn only_counts(&self, batch: &SharedBatch) -> bool {
-        self.is_hidden.get() && batch.chat() > 0
+        self.marks.is_hidden() && batch.chat() > 0
     }
 
     #[inline]
@@ -257,7 +253,7 @@ impl Viewer {
         outbox.push_frame(rest, if hidden == 0 { batch.counts } else { batch.counts.without_chat() });
         tally.queued_bytes += outbox.report();
         drop(outbox);
-        self.is_clear.set(false);
+        self.marks.set_clear(false);
         self.fall_behind();
     }
 
@@ -344,7 +340,7 @@ impl Viewer {
 
     fn push(&self, frame: Bytes) {
         self.outbox.borrow_mut().push_frame(frame, Counts::default());
-        self.is_clear.set(false);
+        self.marks.set_clear(false);
         self.fall_behind();
     }
 
