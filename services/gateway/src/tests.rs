@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomPatch, RoomSettings};
 use barrage_exposition::{Exemplars, Exposition, Format, MetricsConfig};
@@ -366,7 +366,7 @@ async fn series_with_rooms(rooms: usize, viewers: usize) {
     let metrics = MetricsConfig::default();
     let exposition = Exposition::new(server.registry.clone(), Exemplars::default(), &metrics);
     let scrape = || {
-        let began = Instant::now();
+        let began = barrage_clock::now();
         let length = exposition.answer(Format::Text).len();
         (began.elapsed(), length)
     };

@@ -181,8 +181,11 @@ impl Stored {
     }
 }
 
+/// Slow mode, position of the pinned message, attributes, and super chats with whether each is read.
+type Shown = (u32, Option<u64>, Vec<(String, String)>, Vec<(u64, bool)>);
+
 /// What a person sees of a state.
-fn shown(state: &RoomState) -> (u32, Option<u64>, Vec<(String, String)>, Vec<(u64, bool)>) {
+fn shown(state: &RoomState) -> Shown {
     let secs = state.settings.as_ref().and_then(|it| it.value.as_ref()).map_or(0, |it| it.slow_mode_secs);
     let pinned = state.pinned.as_ref().and_then(|it| it.value.as_ref()).map(|it| it.sequence.0);
     let attributes = state.attributes.values().map(|(key, it)| (key.to_string(), it.text.clone()));

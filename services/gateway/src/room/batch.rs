@@ -323,6 +323,7 @@ pub(crate) mod tests {
             thinned: 3,
             pulse: Pulse { likes: 7, ..Pulse::default() },
             effort: 3,
+            lines: None,
         };
         let batch = SharedBatch::new(contents, 0, barrage_clock::now());
         let counted = read(batch.counted_frame(Encoding::Json));
