@@ -7,7 +7,7 @@ import { Inflater } from '../src/downlink/inflate.ts';
 
 const vectors = JSON.parse(await readFile(new URL('../../../../services/client/vectors/lines.json', import.meta.url), 'utf8'));
 
-const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)).buffer;
+const bytesOf = (hex) => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16)).buffer;
 
 for (const { name, frames } of vectors) {
   test(name, async () => {
