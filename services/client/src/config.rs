@@ -82,7 +82,7 @@ impl ViewerConfig {
 }
 
 impl ViewerConfig {
-    /// Encodings to offer.
+    /// Returns the encodings to offer, the preferred one last.
     pub(crate) fn encodings(&self) -> &'static [WireEncoding] {
         match (self.deflate, self.lines) {
             (false, _) => &[WireEncoding::Json],
