@@ -161,9 +161,10 @@ async fn tunnel_costs_as_much_as_its_requests() {
         ("HTTP__LIMITS__BURST_SECS", "1"),
     ])
     .await;
-    let inner = json!({ "method": "GET", "path": "/v1/rooms/demo/history?limit=1" }).to_string();
     let mut body = Vec::new();
-    for _ in 0..16 {
+    // A fragment is no part of the path, and no way past its limit.
+    for path in ["/v1/rooms/demo/history?limit=1", "/v1/rooms/demo/history#x"].repeat(8) {
+        let inner = json!({ "method": "GET", "path": path }).to_string();
         body.extend_from_slice(&u32::try_from(inner.len()).unwrap().to_be_bytes());
         body.extend_from_slice(inner.as_bytes());
     }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr, ClientLimits, body};
 use barrage_protocol::Code;
 use barrage_protocol::code::ErrorBody;
-use http::{Method, Request, header};
+use http::{Method, Request, Uri, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower_service::Service;
@@ -159,11 +159,13 @@ async fn call(
     if !inner.path.starts_with("/v1/rooms/") {
         return Err(bad(&"its path must begin with /v1/rooms/"));
     }
+    // The router's own reading of the path: a fragment, for one, is no part of it.
+    let uri = inner.path.parse::<Uri>().map_err(|error| bad(&error))?;
     if let Some(limits) = limits {
-        limits.take_inner(inner.path.split('?').next().unwrap_or_default())?;
+        limits.take_inner(uri.path())?;
     }
     let method: Method = inner.method.parse().map_err(|error| bad(&error))?;
-    let mut request = Request::builder().method(method).uri(&inner.path).extension(client);
+    let mut request = Request::builder().method(method).uri(uri).extension(client);
     // The answer is wrapped in JSON with a status.
     request = request.extension(TunnelMemory { bytes_max: bytes_max.saturating_sub(ANSWER_FRAME_BYTES) });
     if let Some(token) = &inner.token {
