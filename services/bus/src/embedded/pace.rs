@@ -14,8 +14,12 @@ const SHARE: u32 = 2;
 /// Longest rest, which is the longest time that a rest delays a message.
 const REST_MAX: Duration = Duration::from_millis(1);
 
-/// Returns the rest after a commit that took this processor time.
-pub(crate) fn rest_after(cost: Duration) -> Duration {
+/// Returns the rest after a commit of so many commands that took this processor time. A full commit has none:
+/// it cannot become larger, and the next commands are queued already.
+pub(crate) fn rest_after(cost: Duration, commands: usize, commands_max: usize) -> Duration {
+    if commands >= commands_max {
+        return Duration::ZERO;
+    }
     (cost * SHARE).min(REST_MAX)
 }
 
@@ -32,8 +36,13 @@ mod tests {
 
     #[test]
     fn rest_follows_the_cost_of_a_commit_up_to_its_bound() {
-        assert_eq!(rest_after(Duration::ZERO), Duration::ZERO);
-        assert_eq!(rest_after(Duration::from_micros(150)), Duration::from_micros(300));
-        assert_eq!(rest_after(Duration::from_secs(1)), REST_MAX);
+        assert_eq!(rest_after(Duration::ZERO, 1, 8), Duration::ZERO);
+        assert_eq!(rest_after(Duration::from_micros(150), 1, 8), Duration::from_micros(300));
+        assert_eq!(rest_after(Duration::from_secs(1), 7, 8), REST_MAX);
+    }
+
+    #[test]
+    fn full_commit_is_followed_at_once() {
+        assert_eq!(rest_after(Duration::from_micros(150), 8, 8), Duration::ZERO);
     }
 }

@@ -90,15 +90,16 @@ impl Commit {
 }
 
 impl Sequencer {
-    /// Runs until every sender of commands is dropped. Rests after a commit of messages.
+    /// Runs until every sender of commands is dropped. Rests after a commit of messages that was not full.
     #[expect(clippy::disallowed_methods, reason = "this thread has nothing else to do in a rest")]
     pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMIT_COMMANDS_MAX);
+        let commands_max = COMMIT_COMMANDS_MAX.min(self.config.queue_max);
         while commands.blocking_recv_many(&mut taken, COMMIT_COMMANDS_MAX) > 0 {
-            let before = pace::thread_time();
+            let (before, count) = (pace::thread_time(), taken.len());
             if self.turn(&mut taken) {
                 let cost = pace::thread_time().saturating_sub(before);
-                std::thread::sleep(pace::rest_after(cost));
+                std::thread::sleep(pace::rest_after(cost, count, commands_max));
             }
         }
     }
