@@ -68,10 +68,11 @@ struct Waiting {
     reply: Reply<Vec<Receipt>>,
 }
 
-/// Entries for which the maps of a commit keep their memory.
+/// Entries for which the lists and maps of a commit keep their memory.
 const KEPT_ENTRIES: usize = 4_096;
 
-/// Messages of the open commit, which is not durable yet. The maps keep their memory from commit to commit.
+/// Messages of the open commit, which is not durable yet. Its lists and maps keep their memory from commit to
+/// commit, up to [`KEPT_ENTRIES`].
 #[derive(Default)]
 pub(crate) struct Commit {
     entries: Vec<Entry>,
@@ -81,8 +82,10 @@ pub(crate) struct Commit {
 }
 
 impl Commit {
-    /// Forgets a commit that is over.
+    /// Forgets a commit that is over. A commit has a topic and a caller for each command, and many entries.
     fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.shrink_to(KEPT_ENTRIES);
         self.lasts.clear();
         self.seen.clear();
         self.seen.shrink_to(KEPT_ENTRIES);
@@ -285,6 +288,22 @@ impl Sequencer {
             self.journal.sweep(now_ms.saturating_sub(self.config.log_secs.saturating_mul(1_000)))
         {
             tracing::warn!(%error, "old messages could not be removed from the log");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_of_a_large_commit_is_given_back() {
+        let (mut commit, packages) = (Commit::default(), 64 * COMMIT_COMMANDS_MAX);
+        commit.entries.reserve(packages);
+        commit.seen.reserve(packages);
+        commit.clear();
+        for kept in [commit.entries.capacity(), commit.seen.capacity()] {
+            assert!((KEPT_ENTRIES..=2 * KEPT_ENTRIES).contains(&kept), "{kept}");
         }
     }
 }
