@@ -9,6 +9,7 @@ use barrage_guarded::{BreakerMetrics, Guarded};
 use bytes::Bytes;
 use redis::RedisError;
 use redis::aio::ConnectionManager;
+use tokio::time::Instant;
 
 use crate::config::RedisPagesConfig;
 use crate::error::QuotaError;
@@ -85,10 +86,19 @@ impl Pages for RedisPages {
 
     async fn put(&self, key: &str, page: Bytes, left: Duration) {
         let Some(server) = self.server(key) else { return };
-        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut connection = server.connection.clone();
-        let mut put = redis::cmd("SET");
-        put.arg(redis_key(key)).arg(&page[..]).arg("PX").arg(left_ms);
+        let (mut connection, name) = (server.connection.clone(), redis_key(key));
+        // The end is a moment of Redis' clock, and not a time from when Redis comes to the command: a command
+        // that waited in a server that hung would show the page again.
+        let (asked, time) = (Instant::now(), redis::cmd("TIME"));
+        let answer = server.call(time.query_async::<(u64, u64)>(&mut connection)).await;
+        let Some((secs, micros)) = answer else { return };
+        let left_ms = u64::try_from(left.saturating_sub(asked.elapsed()).as_millis()).unwrap_or(u64::MAX);
+        if left_ms == 0 {
+            return;
+        }
+        let until_ms = secs.saturating_mul(1_000).saturating_add(micros / 1_000).saturating_add(left_ms);
+        let mut put = redis::pipe();
+        put.atomic().cmd("SET").arg(&name).arg(&page[..]).cmd("PEXPIREAT").arg(&name).arg(until_ms);
         server.call(put.exec_async(&mut connection)).await;
     }
 

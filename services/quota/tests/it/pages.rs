@@ -98,3 +98,22 @@ async fn a_server_that_hangs_costs_the_deadline_at_most() {
     servers[0].resume();
     wait::until_true(PATIENCE, "the server that goes on", async || pages.get("a").await.is_some()).await;
 }
+
+#[tokio::test]
+async fn a_page_that_waited_in_a_server_that_hung_is_not_shown_after_its_end() {
+    let servers = [RedisServer::start().await];
+    let (one, other) = (pages(&servers, 50), pages(&servers, 500));
+    wait::until_true(PATIENCE, "the server", async || {
+        one.put("a", "page".into(), Duration::from_secs(60)).await;
+        other.get("a").await.is_some()
+    })
+    .await;
+    let life = Duration::from_secs(2);
+    servers[0].pause();
+    one.put("b", "page".into(), life).await;
+    tokio::time::sleep(life).await;
+    servers[0].resume();
+    // Redis answers behind all that waited.
+    wait::until_true(PATIENCE, "the server that goes on", async || other.get("a").await.is_some()).await;
+    assert_eq!(other.get("b").await, None);
+}
