@@ -6,6 +6,7 @@
 mod accept;
 mod address_limits;
 mod admin;
+mod direct;
 mod encrypted;
 mod failure;
 mod form;
