@@ -33,6 +33,9 @@ pub struct TlsSession {
     /// The client has ended its side by a close notice.
     is_peer_closed: bool,
     has_closed: bool,
+    /// The client has broken the protocol. rustls has a place in bytes that are dropped, and must not be
+    /// called again: it would look for them.
+    has_failed: bool,
 }
 
 impl fmt::Debug for TlsSession {
@@ -74,6 +77,7 @@ impl TlsSession {
             outgoing: Pending::default(),
             is_peer_closed: false,
             has_closed: false,
+            has_failed: false,
         })
     }
 
@@ -99,8 +103,20 @@ impl TlsSession {
     /// Answers of the handshake and alerts are then among [`TlsSession::unsent`], also after an error.
     ///
     /// # Errors
-    /// When the client breaks the protocol. The connection must be closed.
+    /// When the client breaks the protocol, now or before. The connection must be closed.
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.check()?;
+        let decrypted = self.decrypt(bytes);
+        self.has_failed = decrypted.is_err();
+        decrypted
+    }
+
+    /// Fails when the client has broken the protocol before.
+    fn check(&self) -> Result<(), Error> {
+        if self.has_failed { Err(Error::General("the session has failed before".into())) } else { Ok(()) }
+    }
+
+    fn decrypt(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
         if self.incoming.is_empty() {
             let used = self.process(bytes)?;
             self.incoming.extend_from_slice(&bytes[used..]);
@@ -194,12 +210,12 @@ impl TlsSession {
         self.write(room, |traffic, out| traffic.encrypt(bytes, out))
     }
 
-    /// Adds the notice that this side sends no more; does nothing the second time.
+    /// Adds the notice that this side sends no more; does nothing the second time, and after a failure.
     ///
     /// # Errors
     /// When the session cannot send.
     pub fn close(&mut self) -> Result<(), Error> {
-        if std::mem::replace(&mut self.has_closed, true) {
+        if self.has_failed || std::mem::replace(&mut self.has_closed, true) {
             return Ok(());
         }
         self.write(RECORD_OVERHEAD_MAX, |traffic, out| traffic.queue_close_notify(out))
@@ -210,6 +226,7 @@ impl TlsSession {
         room: usize,
         mut write: impl FnMut(&mut Traffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> Result<(), Error> {
+        self.check()?;
         loop {
             // These bytes are processed already; without them rustls would lose its place.
             let UnbufferedStatus { discard, state } = self.connection.process_tls_records(&mut self.incoming);

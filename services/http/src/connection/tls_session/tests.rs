@@ -1,4 +1,5 @@
 use std::io::{Read, Write};
+use std::path::Path;
 
 use barrage_testkit::certificates;
 use rustls::pki_types::CertificateDer;
@@ -8,21 +9,25 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::*;
 use crate::{HttpConfig, Tls};
 
+/// A session before its handshake, with a certificate that is made in a folder.
+fn session(folder: &Path) -> TlsSession {
+    certificates::make(folder);
+    let config = HttpConfig {
+        tls_cert_file: Some(folder.join("cert.pem")),
+        tls_key_file: Some(folder.join("key.pem")),
+        ..HttpConfig::default()
+    };
+    TlsSession::new(Tls::load(&config).unwrap().unwrap().server_config()).unwrap()
+}
+
 /// A session after its handshake, and its client.
 fn pair(step: usize) -> (TlsSession, ClientConnection) {
     let folder = tempfile::tempdir().unwrap();
-    certificates::make(folder.path());
-    let config = HttpConfig {
-        tls_cert_file: Some(folder.path().join("cert.pem")),
-        tls_key_file: Some(folder.path().join("key.pem")),
-        ..HttpConfig::default()
-    };
-    let tls = Tls::load(&config).unwrap().unwrap();
+    let mut session = session(folder.path());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder.path().join("ca.pem")).unwrap()).unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let mut client = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let mut session = TlsSession::new(tls.server_config()).unwrap();
     while client.is_handshaking() || session.is_handshaking() {
         to_session(&mut client, &mut session, step).unwrap();
         to_client(&mut session, &mut client);
@@ -112,4 +117,16 @@ fn a_client_that_speaks_no_tls_gets_an_alert() {
     to_client(&mut session, &mut client);
     assert!(session.receive(&mut b"GET / HTTP/1.1\r\n\r\n".to_vec()).is_err());
     assert!(!session.unsent().is_empty(), "an alert");
+}
+
+/// Before the handshake, where a test can write the records by hand; a client sends the same under its keys.
+#[test]
+fn a_session_that_failed_inside_of_a_message_refuses_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    // A record with the first bytes of a handshake's message, and one with data where the rest is due.
+    assert!(session.receive(&mut [22, 3, 1, 0, 3, 1, 0, 0, 23, 3, 3, 0, 1, 0]).is_err());
+    assert!(session.encrypt(b"answer").is_err());
+    assert!(session.receive(&mut [22]).is_err());
+    assert_eq!(session.close(), Ok(()));
 }
