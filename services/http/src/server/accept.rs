@@ -151,6 +151,10 @@ fn refuse(stream: &std::net::TcpStream, peer: SocketAddr, refused: Refused, cont
         metrics.refused_connection(reason);
     }
     if context.tls.is_none() {
+        // A close resets a connection with unread bytes, and the client may lose the answer. The first bytes
+        // come with the accept.
+        let mut unread = stream;
+        let _amount = unread.read(&mut [0; HEAD_BYTES_MAX]);
         documented::answer_at_once(stream, peer, refused.error(&context.connections.config));
     }
 }

@@ -1,5 +1,6 @@
 //! Connection slots: by address, and of the server.
 
+use std::io::Read;
 use std::time::Duration;
 
 use axum::Router;
@@ -47,6 +48,18 @@ fn address_without_a_free_slot_gets_429_with_the_rule() {
         client.send(ASK);
         client.answer().is_some_and(|answer| answer.status == 200)
     });
+}
+
+#[test]
+fn refused_connection_that_has_sent_its_request_is_not_reset() {
+    let config =
+        HttpConfig { address_connections_max: 1, unlimited_networks: Vec::new(), ..HttpConfig::default() };
+    let server = Server::start(router(), config, Front::default());
+    let _kept = idle(&server);
+    let mut refused = server.connect();
+    refused.send(ASK);
+    assert_eq!(refused.answer().unwrap().status, 429);
+    assert_eq!(refused.0.read(&mut [0]).unwrap(), 0, "the end of the stream");
 }
 
 #[test]
