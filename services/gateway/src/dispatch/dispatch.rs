@@ -71,24 +71,38 @@ impl Dispatch {
         lost
     }
 
-    /// Waits for the next slots of arrivals, and sends these arrivals to their shards; waits for full
-    /// queues. Returns the number of connections that are closed because their shard has ended.
+    /// Waits for the next slots of arrivals, and sends these arrivals to their shards; waits when all queues
+    /// are full. Returns the number of connections that are closed because their shard has ended.
     pub(crate) async fn release(&self) -> usize {
         let due = self.lobby.due().await;
         self.adopt(due).await
     }
 
-    /// Sends arrivals to their shards; waits for full queues. Returns the number of connections that are
-    /// closed because their shard has ended.
+    /// Sends arrivals to their shards; waits when the queues of all shards are full. Returns the number of
+    /// connections that are closed because their shard has ended.
     pub(crate) async fn adopt(&self, arrivals: Vec<Arrival>) -> usize {
         let mut lost = 0;
         for (shard, handful) in self.by_shard(arrivals) {
             let arrivals = handful.len();
-            if shard.send(Command::Adopt(handful)).await.is_err() {
+            if !self.send_to_any(shard, Command::Adopt(handful)).await {
                 lost += arrivals;
             }
         }
         lost
+    }
+
+    /// Sends a command to a shard, or to another one while that shard's queue is full: a shard that stands
+    /// still does not stop the joins of the others. Waits for the first one when all queues are full.
+    /// Returns false when the shard has ended.
+    async fn send_to_any(&self, first: &mpsc::Sender<Command>, mut command: Command) -> bool {
+        for shard in std::iter::once(first).chain(self.shards.iter()) {
+            match shard.try_send(command) {
+                Ok(()) => return true,
+                Err(TrySendError::Full(refused)) => command = refused,
+                Err(TrySendError::Closed(_)) => return false,
+            }
+        }
+        first.send(command).await.is_ok()
     }
 
     /// Number of arrivals that wait for their slot.
@@ -258,6 +272,17 @@ mod tests {
         }
         let command = shards[1].recv().await.unwrap();
         assert!(matches!(command, Command::EvictOne { address: 7, .. }));
+    }
+
+    #[tokio::test]
+    async fn joins_of_a_shard_that_stands_still_go_to_another_one() {
+        let (dispatch, mut shards) = dispatch(2);
+        let first = &dispatch.shards[0];
+        while first.try_send(Command::CancelDrain).is_ok() {}
+        assert!(dispatch.send_to_any(first, Command::Adopt(Vec::new())).await);
+        assert!(matches!(shards[1].try_recv(), Ok(Command::Adopt(_))));
+        drop(shards);
+        assert!(!dispatch.send_to_any(first, Command::Adopt(Vec::new())).await, "all shards have ended");
     }
 
     #[test]

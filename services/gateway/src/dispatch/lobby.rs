@@ -16,7 +16,7 @@ const RELEASE_EVERY: Duration = Duration::from_millis(10);
 pub(super) struct Lobby<T> {
     handful: Mutex<Vec<T>>,
     waiting: Mutex<Waiting<T>>,
-    /// Wakes the release when something waits again.
+    /// Wakes the release when the first slot is another one.
     filled: Notify,
 }
 
@@ -37,11 +37,7 @@ impl<T> Lobby<T> {
 
     /// Lets an arrival wait for its slot.
     pub(super) fn wait(&self, until: Instant, arrival: T) {
-        let is_first = {
-            let mut waiting = self.waiting.lock();
-            waiting.push(until, arrival);
-            waiting.by_slot.len() == 1
-        };
+        let is_first = self.waiting.lock().push(until, arrival);
         if is_first {
             self.filled.notify_one();
         }
@@ -53,13 +49,16 @@ impl<T> Lobby<T> {
             let next = self.waiting.lock().next();
             match next {
                 None => self.filled.notified().await,
-                Some(at) => {
-                    tokio::time::sleep_until(at).await;
-                    let due = self.waiting.lock().take_due(Instant::now());
-                    if !due.is_empty() {
-                        return due;
+                Some(at) => tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(at) => {
+                        let due = self.waiting.lock().take_due(Instant::now());
+                        if !due.is_empty() {
+                            return due;
+                        }
                     }
-                }
+                    () = self.filled.notified() => {}
+                },
             }
         }
     }
@@ -88,10 +87,12 @@ impl<T> Waiting<T> {
         Waiting { by_slot: VecDeque::new(), released_at: None }
     }
 
-    /// Adds an arrival. Slots are given in order, so that the place is at the end, or close to it.
-    fn push(&mut self, until: Instant, arrival: T) {
-        let later = self.by_slot.iter().rev().take_while(|(at, _)| *at > until).count();
-        self.by_slot.insert(self.by_slot.len() - later, (until, arrival));
+    /// Adds an arrival; returns whether its slot is the first. Slots are given in order, so that the place is
+    /// at the end, or close to it. An arrival that a full shard did not take has its slot now.
+    fn push(&mut self, until: Instant, arrival: T) -> bool {
+        let place = self.by_slot.partition_point(|(at, _)| *at <= until);
+        self.by_slot.insert(place, (until, arrival));
+        place == 0
     }
 
     /// Returns the time of the next release.
@@ -140,6 +141,18 @@ mod tests {
         };
         let (due, ()) = tokio::join!(lobby.due(), later);
         assert_eq!((due, start.elapsed()), (vec![7], ms(70)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_earlier_slot_does_not_wait_for_a_later_one() {
+        let (lobby, start) = (Lobby::new(), Instant::now());
+        lobby.wait(start + ms(5_000), 2);
+        let earlier = async {
+            tokio::time::sleep(ms(50)).await;
+            lobby.wait(start + ms(70), 1);
+        };
+        let (due, ()) = tokio::join!(lobby.due(), earlier);
+        assert_eq!((due, start.elapsed()), (vec![1], ms(70)));
     }
 
     #[test]
