@@ -54,7 +54,9 @@ impl HeldLines {
         let has_trail = held > 0 && batch.trail_from().is_some_and(|from| since < from);
         // A batch of counters brings no lines.
         if batch.previous < batch.sequence {
-            self.span.set(u32::try_from(batch.sequence.0 - since.0).unwrap_or(u32::MAX));
+            // Counters may end before the position of a viewer that resumed ahead of this gateway: a hole.
+            let span = if batch.sequence < position { 0 } else { batch.sequence.0 - since.0 };
+            self.span.set(u32::try_from(span).unwrap_or(u32::MAX));
         }
         has_trail
     }

@@ -143,6 +143,8 @@ enum Step {
     Joins(usize),
     /// The viewer repairs, resumes or changes its room: it is at another position.
     Moves(usize),
+    /// The viewer resumes at a position that this gateway has not reached.
+    ResumesAhead(usize),
     /// No viewer of the room reads lines for a while.
     ForgetsLines,
 }
@@ -157,6 +159,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1_usize..4).prop_map(Step::Waves),
         1 => (0_usize..4).prop_map(Step::Joins),
         1 => (0_usize..4).prop_map(Step::Moves),
+        1 => (0_usize..4).prop_map(Step::ResumesAhead),
         1 => Just(Step::ForgetsLines),
     ];
     prop::collection::vec(one, 1..150)
@@ -197,6 +200,12 @@ proptest! {
                     if let Some(seat) = seats.get_mut(seat) {
                         seat.held.forget();
                         seat.position = seat.position.max(position);
+                    }
+                }
+                Step::ResumesAhead(seat) => {
+                    if let Some(seat) = seats.get_mut(seat) {
+                        seat.held.forget();
+                        seat.position = seat.position.max(Sequence(next + 3));
                     }
                 }
                 Step::ForgetsLines => {
@@ -246,4 +255,34 @@ fn a_viewer_gets_the_small_frames_once_it_has_the_lines() {
     assert!(seat.behind >= 45, "{} of 50", seat.behind);
     // 512 bytes are some twelve lines.
     assert!((3..12).contains(&small), "{small} of 19");
+}
+
+/// Counters go to every viewer. Here they pass hidden messages, and end before the position of a viewer that
+/// another gateway had served up to 14.
+#[test]
+fn counters_that_end_before_the_position_of_a_viewer_bring_no_lines_up_to_it() {
+    let mut batcher = Batcher::new(Sequence(7), pace(1.0, 64));
+    batcher.keep_lines(true);
+    let mut seat = Seat::new(0, Sequence(14));
+    let mut flush = |batcher: &mut Batcher, ms| {
+        let flushed = batcher.flush(Duration::from_millis(ms), &room());
+        let batch = SharedBatch::new(flushed.contents, 0, barrage_clock::now());
+        seat.take(&batch, false).unwrap();
+        batch
+    };
+    batcher.push(message(8), Duration::ZERO);
+    assert!(flush(&mut batcher, 0).lines.is_some());
+    batcher.pass(Sequence(11), Duration::from_millis(60));
+    batcher.add_pulse(&PulseDraft { likes: 3, ..PulseDraft::default() });
+    let counters = flush(&mut batcher, 60);
+    assert!(counters.messages.is_empty() && !counters.pulse.is_empty() && counters.lines.is_some());
+    assert_eq!((counters.previous, counters.sequence), (Sequence(8), Sequence(11)));
+    for n in 12..15 {
+        batcher.push(message(n), Duration::from_millis(120));
+    }
+    assert_eq!(flush(&mut batcher, 120).sequence, Sequence(14));
+    batcher.push(message(15), Duration::from_millis(180));
+    let next = flush(&mut batcher, 180);
+    assert_eq!(next.trail_from(), Some(Sequence(14)));
+    assert_eq!((seat.position, seat.behind), (Sequence(15), 0));
 }
