@@ -147,8 +147,9 @@ impl Shard {
         let members = self.members.borrow();
         let wave = members.wave(delivery.key(), delivery.wave);
         if let Some(first) = wave.first() {
-            // Encoded before the first write, because an encoding is part of the turn.
-            std::hint::black_box(batch.frame(first.encoding));
+            // Encoded before the first write, because an encoding is part of the turn. Most of a wave get the
+            // frame of its first viewer.
+            std::hint::black_box(first.frame(batch));
         }
         let started = barrage_clock::now();
         for viewers in wave.chunks(TOUCHED_TOGETHER) {

@@ -37,28 +37,45 @@ impl HeldLines {
         position: Sequence,
         encoding: Encoding,
     ) -> &'a Bytes {
-        let has_trail = encoding.is_lines() && self.take(position, batch);
+        let frame = self.peek(batch, position, encoding);
+        if encoding.is_lines() {
+            self.take(position, batch);
+        }
+        frame
+    }
+
+    /// Returns the frame that [`HeldLines::frame`] would return, and takes nothing.
+    #[inline]
+    pub(crate) fn peek<'a>(
+        &self,
+        batch: &'a SharedBatch,
+        position: Sequence,
+        encoding: Encoding,
+    ) -> &'a Bytes {
+        let has_trail =
+            encoding.is_lines() && batch.trail_from().is_some_and(|from| self.since(position, batch) < from);
         let behind = if has_trail { batch.frame_behind() } else { None };
         behind.unwrap_or_else(|| batch.frame(encoding))
     }
 
-    /// Takes the next batch, for a viewer that was sent everything up to `position`. Returns whether it may
-    /// be sent the frame that refers to earlier lines.
-    fn take(&self, position: Sequence, batch: &SharedBatch) -> bool {
-        if batch.lines.is_none() {
-            self.forget();
-            return false;
-        }
+    /// Position from which the viewer has all lines up to the batch; the batch's own one when it has none.
+    fn since(&self, position: Sequence, batch: &SharedBatch) -> Sequence {
         let held = if batch.previous == position { u64::from(self.span.get()) } else { 0 };
-        let since = Sequence(batch.previous.0 - held.min(batch.previous.0));
-        let has_trail = held > 0 && batch.trail_from().is_some_and(|from| since < from);
+        Sequence(batch.previous.0.saturating_sub(held))
+    }
+
+    /// Takes the next batch, for a viewer that was sent everything up to `position`.
+    fn take(&self, position: Sequence, batch: &SharedBatch) {
+        if batch.lines.is_none() {
+            return self.forget();
+        }
         // A batch of counters brings no lines.
         if batch.previous < batch.sequence {
+            let since = self.since(position, batch);
             // Counters may end before the position of a viewer that resumed ahead of this gateway: a hole.
-            let span = if batch.sequence < position { 0 } else { batch.sequence.0 - since.0 };
-            self.span.set(u32::try_from(span).unwrap_or(u32::MAX));
+            let held = if batch.sequence < position { 0 } else { batch.sequence.0 - since.0 };
+            self.span.set(u32::try_from(held).unwrap_or(u32::MAX));
         }
-        has_trail
     }
 }
 

@@ -200,6 +200,14 @@ impl Viewer {
         }
     }
 
+    /// Frame that [`Viewer::deliver`] would write now. The first call encodes it for all viewers like this one.
+    pub(crate) fn frame<'a>(&self, batch: &'a SharedBatch) -> &'a Bytes {
+        if self.only_counts(batch) {
+            return batch.counted_frame(self.encoding);
+        }
+        self.held_lines.peek(batch, self.position.get(), self.encoding)
+    }
+
     /// Whether this batch comes without its chat.
     #[inline]
     fn only_counts(&self, batch: &SharedBatch) -> bool {

@@ -86,7 +86,10 @@ impl Seat {
             self.held.forget();
             batch.frame(LINES)
         } else {
-            self.held.frame(batch, position, LINES)
+            let peeked = self.held.peek(batch, position, LINES).as_ptr();
+            let frame = self.held.frame(batch, position, LINES);
+            prop_assert_eq!(peeked, frame.as_ptr(), "the shard encodes the frame that is written");
+            frame
         };
         self.behind +=
             u64::from(batch.trail_from().is_some() && batch.frame_behind().is_some_and(|it| it == frame));
