@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{BatchTrace, Room, RoomKey, SharedBatch};
 
@@ -28,6 +28,8 @@ pub(crate) struct Delivery {
     pub(crate) batch: Arc<SharedBatch>,
     pub(crate) wave: usize,
     pub(crate) trigger: Trigger,
+    /// Start of the turn. A batch that two waves share was made before the turn of the first one.
+    pub(crate) started_at: Instant,
     /// Spans of a batch with sampled messages.
     pub(crate) trace: Option<Arc<BatchTrace>>,
     room: Arc<Room>,
@@ -42,7 +44,7 @@ impl Delivery {
         trace: Option<Arc<BatchTrace>>,
     ) -> Self {
         room.start_delivery();
-        Delivery { batch, wave, trigger, trace, room }
+        Delivery { batch, wave, trigger, started_at: barrage_clock::now(), trace, room }
     }
 
     /// Room whose viewers get the batch.
@@ -84,6 +86,7 @@ mod tests {
         let deliveries =
             [(); 2].map(|()| Delivery::new(Arc::clone(&batch), 0, Trigger::Arrival, Arc::clone(&room), None));
         let [first, second] = deliveries;
+        assert!(batch.made_at <= first.started_at && first.started_at <= second.started_at);
         first.delivered(3);
         assert!(room.is_in_flight());
         // A shard that ends drops its delivery unwritten: the hub goes on all the same.

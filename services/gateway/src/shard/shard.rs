@@ -160,7 +160,7 @@ impl Shard {
             }
         }
         let costs = &context.load.costs;
-        costs.turned(self.index, batch.counts.total(), started.duration_since(batch.made_at));
+        costs.turned(self.index, batch.counts.total(), started.duration_since(delivery.started_at));
         costs.wrote(self.index, tally.writes, tally.bytes, started.elapsed());
         if delivery.trigger == Trigger::Window {
             costs.wrote_windowed(self.index, tally.writes);
