@@ -35,3 +35,21 @@ test('the other encodings have no head', async () => {
   const read = await new Inflater('barrage.v1.1.deflate').read(bytesOf(hello.frame.slice(2)));
   assert.deepEqual(JSON.parse(read), hello.reads);
 });
+
+/** A frame of this text, as a hostile server would make it. */
+async function frameOf(text) {
+  const bytes = new TextEncoder().encode(text);
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  const check = (hash >>> 24) ^ (hash & 0xffffff);
+  const deflated = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate-raw'));
+  const stream = new Uint8Array(await new Response(deflated).arrayBuffer());
+  return Uint8Array.from([0, check >> 16, (check >> 8) & 255, check & 255, ...stream]).buffer;
+}
+
+test('a small frame does not become a batch of many megabytes', async () => {
+  const read = (form, lines) => frameOf(`0\t1\t\n0\t0\t${form}\n${'\n'.repeat(lines)}`).then((frame) => new Inflater('barrage.v1.1.lines').read(frame));
+  assert.equal(JSON.parse(await read('chat{}', 3)).messages.length, 3);
+  await assert.rejects(read('chat{}', 1_000_000), RangeError, 'a million empty lines');
+  await assert.rejects(read(`${'c'.repeat(100_000)}{}`, 1_000), RangeError, 'a large class in each of a thousand lines');
+});

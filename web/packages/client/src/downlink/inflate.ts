@@ -114,9 +114,11 @@ export class Inflater {
       const at = form.indexOf('{');
       let next = 0;
       const body = form.slice(at).replace(/[\t\x01]/g, (mark) => (mark === '\t' ? (values[next++] ?? '') : String(atMs)));
-      size += body.length;
+      const message = `{"sequence":${sequence},"class":"${form.slice(0, at)}","body":${body}}`;
+      // All of it counts: a form may be large, and a line has one byte.
+      size += message.length;
       if (size > INFLATED_BYTES_MAX) throw new RangeError('a batch is too large');
-      messages.push(`{"sequence":${sequence},"class":"${form.slice(0, at)}","body":${body}}`);
+      messages.push(message);
     }
     const end = previous + Number(advance);
     if (end > previous) this.#keep(rows, previous, end);
