@@ -61,6 +61,18 @@ test('a server whose chain is behind is followed, and no message is delivered tw
   assert.deepEqual(sequences(chain.accept(batch(6, 9))), [9]);
 });
 
+test('a chat with its id and the same one as a line are one message, and a new chain has others', () => {
+  const chat = (sequence, at_ms, more = {}) => ({ sequence, class: 'chat', body: { type: 'chat', at_ms, ...more } });
+  const chain = new Chain();
+  chain.hello(hello(0));
+  const first = [chat(1, 10, { id: 'a' }), chat(2, 20, { id: 'b' }), chat(3, 30)];
+  assert.deepEqual(sequences(chain.accept({ ...batch(0, 3), messages: first })), [1, 2, 3]);
+  chain.hello(hello(0, true));
+  // The server began anew, but for its first message.
+  const again = [chat(1, 10), chat(2, 70), chat(3, 80)];
+  assert.deepEqual(sequences(chain.accept({ ...batch(0, 3), messages: again })), [2, 3]);
+});
+
 test('a gap that the server cannot fill is skipped and reported', () => {
   const chain = new Chain();
   chain.hello(hello(1));

@@ -121,10 +121,10 @@ export class Chain {
     this.#last = Math.max(last, batch.sequence);
   }
 
-  /** Returns false for a message that was delivered before. */
+  /** Returns false for a message that was delivered before. Its time tells: a chat in lines has no id. */
   #remember(message: BatchMessage): boolean {
-    const id = (message.body as { id?: unknown } | null)?.id;
-    const key = `${message.sequence}/${typeof id === 'string' ? id : message.class}`;
+    const { at_ms: at, id } = (message.body ?? {}) as { at_ms?: number; id?: string };
+    const key = `${message.sequence}/${at ?? id ?? message.class}`;
     if (this.#recent.has(key)) return false;
     this.#recent.add(key);
     if (this.#recent.size > RECENT_MAX) {
