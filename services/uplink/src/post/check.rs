@@ -6,6 +6,7 @@ use barrage_protocol::post::Post;
 use barrage_protocol::{Code, RoomId};
 use barrage_token::{Identity, Role};
 
+use super::pipeline::PostSource;
 use super::{gifts, speak};
 use crate::room::open_room;
 
@@ -22,7 +23,7 @@ pub(super) fn may_send(
     by: &Identity,
     token_role: Role,
     post: &Post,
-    gift_role_min: Role,
+    source: PostSource,
     now_ms: u64,
 ) -> Result<u32, Refusal> {
     if room.is_probe() || by.role == Role::Probe {
@@ -39,6 +40,10 @@ pub(super) fn may_send(
             }
         });
     }
+    let gift_role_min = match source {
+        PostSource::Sender { gift_role_min } => gift_role_min,
+        PostSource::Recording => Role::Viewer,
+    };
     if gifts::is_paid(post) && token_role < gift_role_min {
         return Err(Refusal::new(Code::Forbidden, "your role may not post gifts that cost something"));
     }
@@ -48,7 +53,9 @@ pub(super) fn may_send(
     if gifts::obeys_room(post) {
         let rules = found.speak_in_force();
         speak::may_speak(rules, by, now_ms)?;
-        speak::may_place(rules, by, post)?;
+        if source != PostSource::Recording {
+            speak::may_place(rules, by, post)?;
+        }
     }
     Ok(if by.role < Role::Moderator { found.slow_mode_in_force() } else { 0 })
 }
@@ -93,10 +100,12 @@ mod tests {
 
     fn sent(settings: &Settings, role: Role, gift_role_min: Role, post: &str) -> Result<u32, Code> {
         let post: Post = serde_json::from_str(post).unwrap();
-        let result = may_send(settings, &room(), &by(role), role, &post, gift_role_min, NOW_MS);
+        let source = PostSource::Sender { gift_role_min };
+        let result = may_send(settings, &room(), &by(role), role, &post, source, NOW_MS);
         result.map_err(|refusal| refusal.code)
     }
 
+    const ANYBODY: PostSource = PostSource::Sender { gift_role_min: Role::Viewer };
     const CHAT: &str = r#"{"type":"chat","id":"x","text":"hi"}"#;
     const FREE: &str = r#"{"type":"gift","id":"x","gift":{"name":"rose","count":1}}"#;
     const PAID: &str = r#"{"type":"gift","id":"x","gift":{"name":"rose","count":1,"price_minor":100}}"#;
@@ -107,7 +116,7 @@ mod tests {
     fn probes_chat_in_their_room_and_nowhere_else() {
         let sent = |room: &RoomId, role, post: &str| {
             let post: Post = serde_json::from_str(post).unwrap();
-            may_send(&settings(&[]), room, &by(role), role, &post, Role::Viewer, NOW_MS)
+            may_send(&settings(&[]), room, &by(role), role, &post, ANYBODY, NOW_MS)
                 .map_err(|refusal| refusal.code)
         };
         let probe = RoomId::probe();
@@ -145,11 +154,26 @@ mod tests {
     }
 
     #[test]
+    fn paid_and_placed_posts_of_a_recording_need_no_role() {
+        const PLACED: &str = r#"{"type":"chat","id":"x","text":"hi","style":{"mode":"placed","place":{"x":0,"y":0,"duration_ms":4500}}}"#;
+        let settings = settings(&[]);
+        let refused = Err(Code::Forbidden);
+        for (post, by_sender) in [(CHAT, Ok(0)), (PLACED, refused), (PAID, refused)] {
+            assert_eq!(sent(&settings, Role::Viewer, Role::Admin, post), by_sender);
+            let (post, by) = (serde_json::from_str(post).unwrap(), by(Role::Viewer));
+            let played =
+                may_send(&settings, &room(), &by, Role::Viewer, &post, PostSource::Recording, NOW_MS);
+            assert_eq!(played.map_err(|refusal| refusal.code), Ok(0));
+        }
+    }
+
+    #[test]
     fn a_role_of_the_room_speaks_in_a_muted_room_and_posts_no_paid_gift() {
         let muted = settings(&[Change::Patch(room(), RoomPatch::MuteAll(true))]);
         let sent = |post: &str| {
             let (post, by) = (serde_json::from_str(post).unwrap(), by(Role::Host));
-            may_send(&muted, &room(), &by, Role::Viewer, &post, Role::Moderator, NOW_MS)
+            let source = PostSource::Sender { gift_role_min: Role::Moderator };
+            may_send(&muted, &room(), &by, Role::Viewer, &post, source, NOW_MS)
                 .map_err(|refusal| refusal.code)
         };
         assert_eq!((sent(CHAT), sent(PAID)), (Ok(0), Err(Code::Forbidden)));
@@ -165,8 +189,7 @@ mod tests {
             settings(&[restrict(RestrictionKind::Mute, 86_400), restrict(RestrictionKind::Kick, 1)]);
         let at = |now_ms| {
             let post: Post = serde_json::from_str(CHAT).unwrap();
-            may_send(&settings, &room(), &by(Role::Viewer), Role::Viewer, &post, Role::Viewer, now_ms)
-                .unwrap_err()
+            may_send(&settings, &room(), &by(Role::Viewer), Role::Viewer, &post, ANYBODY, now_ms).unwrap_err()
         };
         assert_eq!((at(NOW_MS).code, at(NOW_MS + 2_000).code), (Code::Kicked, Code::Muted));
         for refusal in [at(NOW_MS), at(NOW_MS + 2_000)] {

@@ -7,7 +7,7 @@ use barrage_protocol::post::{Post, PostAnswer};
 use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::Identity;
 
-use super::pipeline::{Checked, PackageContext, PostPipeline, PostRequest};
+use super::pipeline::{Checked, PackageContext, PostPipeline, PostRequest, PostSource};
 use super::{commit, gifts, moderate};
 use crate::record::{PostContext, RequestTrace};
 
@@ -71,7 +71,8 @@ impl PostPipeline {
         let mut drafts = Vec::with_capacity(posts.len());
         let mut hold = None;
         for (post, context) in posts.iter().zip(contexts) {
-            let request = PostRequest { room, by, post, package, gift_role_min: self.gift_role_min };
+            let source = PostSource::Sender { gift_role_min: self.gift_role_min };
+            let request = PostRequest { room, by, post, package, source };
             match self.check(&request, &mut context.checks).await? {
                 Checked::Ready(draft, _) => drafts.push(draft),
                 Checked::Answered(answer) => hold = answer.limit,

@@ -72,7 +72,16 @@ pub(super) struct PostRequest<'a> {
     pub(super) by: &'a Identity,
     pub(super) post: &'a Post,
     pub(super) package: PackageContext,
-    pub(super) gift_role_min: Role,
+    pub(super) source: PostSource,
+}
+
+/// Where a post comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PostSource {
+    /// The sender's own token. Paid posts need this role.
+    Sender { gift_role_min: Role },
+    /// A recording that an operator plays: its paid posts and placed danmaku need no role.
+    Recording,
 }
 
 /// Whether a post comes alone or in a package.
@@ -159,11 +168,12 @@ impl PostPipeline {
         post: &Post,
         request: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
-        self.post_with_gift_role(room, by, post, self.gift_role_min, request).await
+        let source = PostSource::Sender { gift_role_min: self.gift_role_min };
+        self.post_from(source, room, by, post, request).await
     }
 
     /// Takes one post of a recording, which an operator plays, through all checks to the bus. Paid
-    /// posts of a recording need no role.
+    /// posts and placed danmaku of a recording need no role.
     ///
     /// # Errors
     /// The refusal of the first check that the post fails.
@@ -174,20 +184,20 @@ impl PostPipeline {
         post: &Post,
         request: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
-        self.post_with_gift_role(room, by, post, Role::Viewer, request).await
+        self.post_from(PostSource::Recording, room, by, post, request).await
     }
 
-    async fn post_with_gift_role(
+    async fn post_from(
         &self,
+        source: PostSource,
         room: &RoomId,
         by: &Identity,
         post: &Post,
-        gift_role_min: Role,
         trace: &mut RequestTrace,
     ) -> Result<PostAnswer, Refusal> {
         trace.sample(room, by, std::slice::from_ref(post));
         let mut context = self.records.begin(room, &by.user, post, trace.id());
-        let request = PostRequest { room, by, post, package: PackageContext::Alone, gift_role_min };
+        let request = PostRequest { room, by, post, package: PackageContext::Alone, source };
         let checked = self.check(&request, &mut context.checks).await;
         trace.checked();
         let result = match checked {
@@ -244,7 +254,7 @@ impl PostPipeline {
         request: &PostRequest<'_>,
         checks: &mut PostChecks,
     ) -> Result<Checked, Refusal> {
-        let &PostRequest { room, by: token, post, package, gift_role_min } = request;
+        let &PostRequest { room, by: token, post, package, source } = request;
         let settings = self.bus.settings().borrow().clone();
         let by = &*in_room(&settings, room, token);
         checks.step("limits", CheckResult::Pass, "address, user and platform");
@@ -253,7 +263,7 @@ impl PostPipeline {
             return Ok(Checked::Answered(commit::held(hit)));
         }
         let now_ms = barrage_clock::unix_ms();
-        let slow_mode_secs = check::may_send(&settings, room, by, token.role, post, gift_role_min, now_ms)?;
+        let slow_mode_secs = check::may_send(&settings, room, by, token.role, post, source, now_ms)?;
         self.control.see_role(room, token).await;
         checks.step("room", CheckResult::Pass, "open, not muted, role");
         self.gifts.check(post)?;
