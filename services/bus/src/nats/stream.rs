@@ -1,6 +1,7 @@
 //! The streams of messages: their names, and reads of what they hold.
 
 pub(crate) mod envelope;
+pub(crate) mod last;
 pub(crate) mod names;
 pub(crate) mod partition;
 pub(crate) mod reader;

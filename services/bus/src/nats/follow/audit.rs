@@ -62,9 +62,10 @@ pub(crate) async fn run(source: Arc<Source>, followed_topics: Arc<FollowedTopics
 async fn newer(reader: &Reader, topics: Vec<Audited>) -> Result<Vec<(Arc<Followed>, Sequence)>, BusError> {
     let inputs: Vec<_> = topics.iter().map(|audited| audited.input.as_str()).collect();
     let lasts = reader.lasts(&inputs).await?;
-    let newest = topics.into_iter().map(|Audited { input, chain, followed }| {
-        let stored = lasts.get(&input).copied().unwrap_or_default();
-        (followed, chain.newest(stored))
+    // A room whose place this process does not know yet is left out of this round.
+    let newest = topics.into_iter().filter_map(|Audited { input, chain, followed }| {
+        let last = lasts.get(&input).copied().unwrap_or_default();
+        Some((followed, last.position(chain).ok()?))
     });
     Ok(newest.filter(|(followed, newest)| followed.last() < *newest).collect())
 }

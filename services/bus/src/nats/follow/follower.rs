@@ -71,7 +71,7 @@ impl Follower {
             return Ok(earlier);
         }
         let (source, topics, topic) = (Arc::clone(&self.source), Arc::clone(&self.topics), topic.clone());
-        let task = Following { source, topics, topic, followed, arrivals };
+        let task = Following { source, topics, topic, followed, arrivals, epoch: 0 };
         self.runtime.spawn(task.run(disturbances, start));
         Ok(subscription)
     }
@@ -86,7 +86,7 @@ impl Follower {
         let current = streams.places.current(topic);
         let input = streams.names.input(current.partition, topic);
         let last = streams.reader(current.partition).lasts(&[&input]).await?.get(&input).copied();
-        Ok((current.chain.newest(last.unwrap_or(Sequence::ZERO)), Start::Approximate))
+        Ok((last.unwrap_or_default().position(current.chain)?, Start::Approximate))
     }
 
     pub(crate) async fn range(

@@ -66,6 +66,8 @@ pub(crate) struct Following {
     pub(crate) topic: Topic,
     pub(crate) followed: Arc<Followed>,
     pub(crate) arrivals: Subscriber,
+    /// Greatest number of moves that a message of the topic has named.
+    pub(crate) epoch: u64,
 }
 
 impl Following {
@@ -120,6 +122,7 @@ impl Following {
             Some(Arrival::Message(message, epoch)) => {
                 // Without the place, messages before this one would be looked for in the wrong stream.
                 self.source.streams.places.know(&self.topic, epoch, PLACE_WAIT_MAX).await;
+                self.epoch = self.epoch.max(epoch);
                 self.receive_message(Arc::new(message)).await;
             }
         }
@@ -179,6 +182,10 @@ impl Following {
     async fn try_mend(&self, last: Sequence) -> Result<(), BusError> {
         let _permit = self.source.reads.acquire().await;
         let place = self.source.streams.places.place(&self.topic);
+        // The room may have been elsewhere and come back: a read would pass over what is there.
+        if place.epoch() < self.epoch {
+            return Err(BusError::Unavailable("the place of the room is not known yet".into()));
+        }
         if place.is_cut(self.followed.last()) {
             self.forget_before(self.followed.last());
         }
@@ -205,8 +212,8 @@ impl Following {
             }
         }
         let visit = |message: Arc<Message>| {
-            // A later stay of the room in the same stream is another leg.
-            if leg.last.is_some_and(|last| message.sequence > last) {
+            // A later stay of the room in the same stream is another leg, which the settings may not have yet.
+            if message.sequence > end {
                 return ControlFlow::Break(());
             }
             self.keep(message);

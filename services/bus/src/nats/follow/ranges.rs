@@ -161,7 +161,7 @@ impl Ranges {
             Some(last) => Ok(last),
             None => {
                 let input = self.source.streams.names.input(leg.partition, topic);
-                Ok(leg.chain.newest(self.source.streams.reader(leg.partition).last(&input).await?))
+                self.source.streams.reader(leg.partition).last(&input).await?.position(leg.chain)
             }
         }
     }

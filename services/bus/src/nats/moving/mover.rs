@@ -165,7 +165,8 @@ impl Mover {
         let input = self.streams.names.input(old, topic);
         let (last, reached) =
             tokio::join!(self.streams.reader(old).last(&input), self.streams.reader(to).state());
-        let closing = Closing { to, gate: gate.at, last: last?, reached: Sequence(reached?.last_sequence) };
+        let closing =
+            Closing { to, gate: gate.at, last: last?.at, reached: Sequence(reached?.last_sequence) };
         let moved = place.moved(closing, unix_ms());
         let changed =
             self.settings.change(Change::Place { room: room.clone(), place: moved.clone() }).await?;

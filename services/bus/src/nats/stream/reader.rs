@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::envelope::{Envelope, number};
+use super::last::Last;
 use crate::error::BusError;
 use crate::log::Stored;
 use crate::nats::connection::link::{Pauses, unavailable};
@@ -83,14 +84,14 @@ impl Reader {
         self.stream.get_info().await.map_err(|e| unavailable(&e))
     }
 
-    /// Returns the newest position of a subject; zero when nothing is stored. The leader answers
+    /// Returns the newest message of a subject; the default when nothing is stored. The leader answers
     /// after earlier subscriptions of this client have reached it: messages that are stored later
     /// arrive on those.
-    pub(crate) async fn last(&self, subject: &str) -> Result<Sequence, BusError> {
+    pub(crate) async fn last(&self, subject: &str) -> Result<Last, BusError> {
         match self.stream.get_last_raw_message_by_subject(subject).await {
-            Ok(message) => Ok(Sequence(message.sequence)),
+            Ok(message) => Ok(Last::new(Sequence(message.sequence), &message.headers)),
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
-                Ok(Sequence::ZERO)
+                Ok(Last::default())
             }
             Err(error) => Err(unavailable(&error)),
         }
@@ -176,8 +177,8 @@ impl Reader {
         Ok(read)
     }
 
-    /// Returns the newest positions of the subjects that have messages, from any replica.
-    pub(crate) async fn lasts(&self, subjects: &[&str]) -> Result<HashMap<String, Sequence>, BusError> {
+    /// Returns the newest message of each subject that has some, from any replica.
+    pub(crate) async fn lasts(&self, subjects: &[&str]) -> Result<HashMap<String, Last>, BusError> {
         #[derive(Serialize)]
         struct Lasts<'a> {
             multi_last: &'a [&'a str],
@@ -188,7 +189,7 @@ impl Reader {
                 let mut answers = self.query(&Lasts { multi_last: some }).await?;
                 while let Some(Answer { sequence, headers, .. }) = answers.next().await? {
                     let subject = headers.get(NATS_SUBJECT).map(ToString::to_string);
-                    lasts.insert(subject.unwrap_or_default(), sequence);
+                    lasts.insert(subject.unwrap_or_default(), Last::new(sequence, &headers));
                 }
             }
             Ok(lasts)

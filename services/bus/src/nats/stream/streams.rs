@@ -73,6 +73,6 @@ impl Streams {
     pub(crate) async fn last(&self, topic: &Topic) -> Result<Sequence, BusError> {
         let current = self.places.current(topic);
         let input = self.names.input(current.partition, topic);
-        Ok(current.chain.newest(self.reader(current.partition).last(&input).await?))
+        self.reader(current.partition).last(&input).await?.position(current.chain)
     }
 }
