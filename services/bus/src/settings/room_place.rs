@@ -136,9 +136,21 @@ impl RoomPlace {
         self.segments.iter().zip(ends).filter_map(leg).collect()
     }
 
-    /// Returns whether stays after a position are no longer remembered.
+    /// Returns whether messages after a position may be missing among the legs.
     pub(crate) fn is_cut(&self, after: Sequence) -> bool {
-        self.segments.first().is_some_and(|first| after < first.chain.above)
+        self.cut(after).is_some()
+    }
+
+    /// Returns the position up to which messages after a position are no longer known: their stay is forgotten,
+    /// or all messages of their stay had left the stream before the room did.
+    pub(crate) fn cut(&self, after: Sequence) -> Option<Sequence> {
+        let forgotten = self.segments.first().map(|first| first.chain.above).filter(|above| after < *above);
+        let left = |pair: &[Segment]| {
+            let (stay, next) = (pair[0].chain, pair[1].chain);
+            let is_left = next.previous <= stay.above && stay.above < after && after < next.above;
+            is_left.then_some(next.above)
+        };
+        forgotten.or_else(|| self.segments.windows(2).find_map(left))
     }
 
     /// Returns whether a further move would forget a stay whose ids must still be known.

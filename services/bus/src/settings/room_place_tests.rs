@@ -122,3 +122,21 @@ fn old_stays_are_forgotten_at_the_bound() {
     let json = serde_json::to_string(&place).unwrap();
     assert_eq!(serde_json::from_str::<RoomPlace>(&json).unwrap(), place);
 }
+
+/// A viewer with a position of a stay whose messages had all expired when the room moved: the stay has no last
+/// message, so that no leg leads to what the viewer misses.
+#[test]
+fn messages_that_expired_before_the_move_are_known_to_be_missing() {
+    let closing =
+        |gate, last| Closing { to: 1, gate: Sequence(gate), last: Sequence(last), reached: Sequence(7) };
+    let expired = RoomPlace::first(0).moved(closing(1_000, 0), 1);
+    assert_eq!(expired.cut(Sequence(50)), Some(Sequence(1_000)));
+    assert!(!expired.is_cut(Sequence::ZERO), "a viewer that has seen nothing");
+    assert!(!expired.is_cut(Sequence(1_000)) && !expired.is_cut(Sequence(1_001)), "of the stay that lasts");
+    let kept = RoomPlace::first(0).moved(closing(1_000, 90), 1);
+    assert!((0..=1_001).all(|after| !kept.is_cut(Sequence(after))), "the leg to 90 says what is missing");
+    let forgotten = (0..20_u64).fold(RoomPlace::first(0), |place, n| place.moved(closing(20 + n, 7), n));
+    let above = forgotten.segments[0].chain.above;
+    assert_eq!(forgotten.cut(Sequence(1)), Some(above), "messages behind it are known");
+    assert_eq!(forgotten.cut(above), None);
+}

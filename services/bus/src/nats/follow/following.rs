@@ -186,8 +186,8 @@ impl Following {
         if place.epoch() < self.epoch {
             return Err(BusError::Unavailable("the place of the room is not known yet".into()));
         }
-        if place.is_cut(self.followed.last()) {
-            self.forget_before(self.followed.last());
+        if let Some(base) = place.cut(self.followed.last()) {
+            self.forget_before(base);
         }
         for leg in place.legs(self.followed.last()) {
             let end = leg.last.unwrap_or(last).min(last);
