@@ -153,6 +153,13 @@ impl RoomPlace {
         forgotten.or_else(|| self.segments.windows(2).find_map(left))
     }
 
+    /// Returns whether a message of a stay, named by its number of moves, is behind the gate that ended the stay.
+    /// Its position may be that of another message.
+    pub(crate) fn is_stray(&self, epoch: u64, position: Sequence) -> bool {
+        let next = self.segments.iter().find(|next| next.chain.epoch > epoch);
+        next.is_some_and(|next| position > next.chain.above)
+    }
+
     /// Returns whether a further move would forget a stay whose ids must still be known.
     pub(crate) fn is_full(&self, now_ms: u64, window_ms: u64) -> bool {
         let oldest_end_ms = self.segments.get(1).map_or(0, |next| next.since_ms);

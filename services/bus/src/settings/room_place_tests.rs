@@ -140,3 +140,16 @@ fn messages_that_expired_before_the_move_are_known_to_be_missing() {
     assert_eq!(forgotten.cut(Sequence(1)), Some(above), "messages behind it are known");
     assert_eq!(forgotten.cut(above), None);
 }
+
+#[test]
+fn message_behind_the_gate_of_its_stay_is_a_stray() {
+    let closing = |to, gate| Closing { to, gate: Sequence(gate), last: Sequence(8), reached: Sequence(2) };
+    let place = RoomPlace::first(0).moved(closing(1, 9), 1).moved(closing(0, 20), 2);
+    let (left, back) = (place.segments[1].chain, place.current().chain);
+    assert!(!place.is_stray(0, Sequence(8)) && place.is_stray(0, Sequence(30)));
+    assert!(
+        !place.is_stray(1, left.position(Sequence(19))) && place.is_stray(1, left.position(Sequence(21)))
+    );
+    assert!(!place.is_stray(2, back.position(Sequence(1_000_000))), "the stay that lasts");
+    assert!(!place.is_stray(3, Sequence::MAX), "a stay that this process does not know yet");
+}

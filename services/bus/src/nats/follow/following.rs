@@ -123,6 +123,12 @@ impl Following {
                 // Without the place, messages before this one would be looked for in the wrong stream.
                 self.source.streams.places.know(&self.topic, epoch, PLACE_WAIT_MAX).await;
                 self.epoch = self.epoch.max(epoch);
+                if self.source.streams.places.is_stray(&self.topic, epoch, message.sequence) {
+                    // With its position, messages of the stay that lasts would count as stored already.
+                    let (topic, sequence) = (&self.topic, message.sequence);
+                    tracing::error!(?topic, %sequence, "a message is behind the gate of its room, and is not shown");
+                    return;
+                }
                 self.receive_message(Arc::new(message)).await;
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_protocol::Sequence;
 use tokio::sync::watch;
 
 use crate::log::Topic;
@@ -57,6 +58,12 @@ impl Places {
             return place.clone();
         }
         RoomPlace::first(self.names.first(topic))
+    }
+
+    /// Returns whether a message is behind the gate that ended its stay.
+    pub(crate) fn is_stray(&self, topic: &Topic, epoch: u64, position: Sequence) -> bool {
+        let Topic::Room(room) = topic else { return false };
+        self.settings.borrow().places.get(room).is_some_and(|place| place.is_stray(epoch, position))
     }
 
     /// Waits until this process knows that a topic has moved so many times; returns whether it does.
