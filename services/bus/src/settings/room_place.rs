@@ -4,6 +4,8 @@
 //! the stream plus a number that is fixed when the chain begins there, so that positions of a room never
 //! repeat and never fall, whatever the streams' own numbers are. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use barrage_protocol::Sequence;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +153,24 @@ impl RoomPlace {
             is_left.then_some(next.above)
         };
         forgotten.or_else(|| self.segments.windows(2).find_map(left))
+    }
+
+    /// Returns the partitions of the stays that are over.
+    #[must_use]
+    pub fn former(&self) -> BTreeSet<u16> {
+        self.segments.windows(2).map(|pair| pair[0].partition).collect()
+    }
+
+    /// Returns the position up to which an archive has the room without a gap; `None` when it has all stays that
+    /// are over. `marks` are its positions in the partitions, zero for those that are absent.
+    #[must_use]
+    pub fn archived_to(&self, marks: &BTreeMap<u16, Sequence>) -> Option<Sequence> {
+        self.segments.windows(2).find_map(|pair| {
+            let (stay, last) = (pair[0], pair[1].chain.previous);
+            let mark = marks.get(&stay.partition).copied().unwrap_or_default();
+            let archived_to = stay.chain.position(mark).max(stay.chain.above);
+            (archived_to < last).then_some(archived_to)
+        })
     }
 
     /// Returns whether a message of a stay, named by its number of moves, is behind the gate that ended the stay.

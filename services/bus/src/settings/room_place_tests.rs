@@ -153,3 +153,26 @@ fn message_behind_the_gate_of_its_stay_is_a_stray() {
     assert!(!place.is_stray(2, back.position(Sequence(1_000_000))), "the stay that lasts");
     assert!(!place.is_stray(3, Sequence::MAX), "a stay that this process does not know yet");
 }
+
+#[test]
+fn archive_that_is_behind_in_a_former_partition_has_the_room_up_to_there() {
+    let closing = |to, gate, last, reached| Closing {
+        to,
+        gate: Sequence(gate),
+        last: Sequence(last),
+        reached: Sequence(reached),
+    };
+    // Messages up to 90 in partition 0, up to 105 (15 there) in partition 1, none in partition 2.
+    let place = RoomPlace::first(0).moved(closing(1, 100, 90, 10), 1);
+    let place = place.moved(closing(2, 20, 15, 5), 2).moved(closing(0, 9, 0, 200), 3);
+    let of = |marks: &[(u16, u64)]| -> BTreeMap<u16, Sequence> {
+        marks.iter().map(|(at, mark)| (*at, Sequence(*mark))).collect()
+    };
+    assert_eq!(place.former().into_iter().collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(place.archived_to(&of(&[])), Some(Sequence::ZERO));
+    assert_eq!(place.archived_to(&of(&[(0, 80), (1, 15)])), Some(Sequence(80)));
+    assert_eq!(place.archived_to(&of(&[(0, 90), (1, 3)])), Some(Sequence(100)), "nothing of the stay");
+    assert_eq!(place.archived_to(&of(&[(0, 95), (1, 14)])), Some(Sequence(104)));
+    assert_eq!(place.archived_to(&of(&[(0, 90), (1, 15)])), None);
+    assert_eq!(RoomPlace::first(0).archived_to(&of(&[])), None);
+}

@@ -1,12 +1,13 @@
 //! Reads parts of a history from the store, without what is hidden or not shown yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barrage_bus::Bus;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{History, HistoryMessage};
 use barrage_protocol::{Code, RoomId, Sequence};
-use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store};
+use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store, StoreError};
 use serde_json::Value;
 
 use super::page::Span;
@@ -52,6 +53,8 @@ impl HistoryReader {
     ) -> Result<Read, Refusal> {
         let (mut at, mut read_max) = (span, limit);
         let mut archived_to = archived_to;
+        // Asked before the page is read: what is archived meanwhile is read from the bus as well.
+        let whole_to = if span == Span::Before(None) { self.whole_to(room).await? } else { Sequence::MAX };
         let mut hides: Option<Vec<Hide>> = None;
         for _ in 0..READS_MAX {
             let mut history = self.stored(room, at, read_max).await?;
@@ -61,7 +64,7 @@ impl HistoryReader {
                 && let Some(newest) = newest
             {
                 if span == Span::Before(None) {
-                    archived_to = newest;
+                    archived_to = newest.min(whole_to);
                 }
                 hides = Some(hides_after(&*self.bus, room, archived_to).await?);
             }
@@ -93,11 +96,26 @@ impl HistoryReader {
             Span::Before(Some(before)) => store.history(room, HistoryRange::Before(before), limit).await,
             Span::Before(None) => store.history(room, HistoryRange::Latest, limit).await,
         };
-        read.map_err(|error| {
-            tracing::warn!(%error, "the history cannot be read");
-            Refusal::new(Code::Unavailable, "history cannot be read now").retry_after_ms(RETRY_MS)
-        })
+        read.map_err(|error| unavailable(&error))
     }
+
+    /// Returns the position up to which the archive has the stays of the room that are over: each partition is
+    /// archived by itself, and a former one may be behind the one that the room is in.
+    async fn whole_to(&self, room: &RoomId) -> Result<Sequence, Refusal> {
+        let place = self.bus.settings().borrow().places.get(room).cloned();
+        let Some(place) = place else { return Ok(Sequence::MAX) };
+        let mut marks = BTreeMap::new();
+        for partition in place.former() {
+            let mark = self.store.archived_up_to(partition).await.map_err(|error| unavailable(&error))?;
+            marks.insert(partition, mark);
+        }
+        Ok(place.archived_to(&marks).unwrap_or(Sequence::MAX))
+    }
+}
+
+fn unavailable(error: &StoreError) -> Refusal {
+    tracing::warn!(%error, "the history cannot be read");
+    Refusal::new(Code::Unavailable, "history cannot be read now").retry_after_ms(RETRY_MS)
 }
 
 /// Cuts a page that was read with a greater limit, at the end where the next page begins.

@@ -110,6 +110,34 @@ async fn what_a_signal_hides_is_gone_before_the_archive_has_the_signal() {
     assert_eq!(scene.texts(newest, Sequence::ZERO).await, [""; 0]);
 }
 
+/// The archiver of the partition that a room has left is behind the one of the partition that it is in.
+#[tokio::test]
+async fn what_a_signal_of_a_former_partition_hides_is_gone_before_the_archive_has_the_signal() {
+    let scene = Scene::start().await;
+    let first = scene.publish(Class::Chat, &[chat("ann", "a")]).await;
+    let recall = json!({ "type": "signal", "signal": "recall", "sequence": first });
+    let left = scene.publish(Class::Signal, &[recall]).await;
+    scene.publish(Class::Chat, &[chat("bo", "b")]).await;
+    let stay = |partition: u16, epoch: u64, above: Sequence| {
+        json!({
+            "partition": partition, "epoch": epoch, "lift": 0, "above": above, "previous": above, "since_ms": 0,
+        })
+    };
+    let place = json!({ "segments": [stay(0, 0, Sequence::ZERO), stay(1, 1, left)] });
+    let place = serde_json::from_value(place).unwrap();
+    scene.reader.bus.change(Change::Place { room: room(), place }).await.unwrap();
+    let messages = scene.reader.bus.read_all(0, Sequence::ZERO, 10).await.unwrap();
+    let entry = |n: usize| {
+        let Stored { at, message } = messages[n].clone();
+        [ArchiveEntry { at, message, effect: Effect::None }]
+    };
+    scene.reader.store.append(0, &entry(0)).await.unwrap();
+    scene.reader.store.append(1, &entry(2)).await.unwrap();
+    assert_eq!(scene.texts(Span::Before(None), Sequence::ZERO).await, ["b"]);
+    let read = scene.reader.read(&room(), Span::Before(None), 10, u64::MAX, Sequence::ZERO).await.unwrap();
+    assert_eq!(read.archived_to, first, "for the parts behind the newest page");
+}
+
 #[tokio::test]
 async fn the_newest_page_of_viewers_is_behind_all_that_they_get_later() {
     let scene = Scene::start().await;
