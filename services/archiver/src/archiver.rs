@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ArchiverConfig;
 use crate::error::ArchiverError;
 use crate::metrics::ArchiverMetrics;
+use crate::order::Order;
 use crate::partition::Partition;
 use crate::sweep;
 
@@ -41,9 +42,10 @@ pub async fn run(
     tracer: Tracer,
     shutdown: CancellationToken,
 ) -> Result<Report, ArchiverError> {
+    let order = Order::new();
     let partition = |number| {
-        let (bus, store) = (Arc::clone(&bus), Arc::clone(&store));
-        Partition::new(number, bus, store, config.clone(), metrics.clone(), tracer.clone())
+        let (bus, store, order) = (Arc::clone(&bus), Arc::clone(&store), order.clone());
+        Partition::new(number, bus, store, order, config.clone(), metrics.clone(), tracer.clone())
     };
     let mut partitions: Vec<Partition> = Vec::new();
     // Shutdown and growth may drop a loop at any await: a transaction is whole or absent, and messages that

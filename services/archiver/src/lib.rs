@@ -9,6 +9,7 @@ pub mod config;
 pub mod derive;
 pub mod error;
 pub mod metrics;
+mod order;
 mod partition;
 mod rooms;
 mod sweep;

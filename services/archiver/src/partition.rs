@@ -13,6 +13,7 @@ use crate::config::ArchiverConfig;
 use crate::derive::{Readable, entry};
 use crate::error::ArchiverError;
 use crate::metrics::ArchiverMetrics;
+use crate::order::Order;
 use crate::rooms::RoomMirror;
 
 /// Maximum wait for the bus to reach the position of the archive.
@@ -23,18 +24,21 @@ const REST_SHARE: u32 = 4;
 /// Longest rest after a batch: the history is at most this much older.
 const REST_MAX: Duration = Duration::from_millis(50);
 
-/// Archives one partition. A room that moves is in two for a while, and its records do not depend on which of
-/// them is archived first: what a signal hides is decided by positions when the archive is read.
+/// Archives one partition. A room that moves is in two for a while: the loop of the newer one waits until the
+/// other has archived what comes before.
 pub(crate) struct Partition {
     number: u16,
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
+    order: Order,
     config: ArchiverConfig,
     metrics: ArchiverMetrics,
     tracer: Tracer,
     rooms: RoomMirror,
     /// Position up to which all messages are archived; `None` until the store was asked.
     position: Option<Sequence>,
+    /// Newest position of the bus before the last read that returned nothing.
+    seen: Sequence,
     archived: u64,
     /// Share of this partition in the metric.
     lag_messages: i64,
@@ -60,6 +64,7 @@ impl Partition {
         number: u16,
         bus: Arc<dyn Bus>,
         store: Arc<dyn Store>,
+        order: Order,
         config: ArchiverConfig,
         metrics: ArchiverMetrics,
         tracer: Tracer,
@@ -68,11 +73,13 @@ impl Partition {
             number,
             bus,
             store,
+            order,
             config,
             metrics,
             tracer,
             rooms: RoomMirror::default(),
             position: None,
+            seen: Sequence::ZERO,
             archived: 0,
             lag_messages: 0,
             bus_fault: Fault::default(),
@@ -128,8 +135,17 @@ impl Partition {
             Some(position) => position,
             None => self.find_position().await?,
         };
-        let batch = self.read(position).await;
+        let tail = *self.bus.tail(self.number).borrow();
+        let mut batch = self.read(position).await;
+        let read = batch.len();
+        if read > 0 {
+            let (order, bus) = (self.order.clone(), Arc::clone(&self.bus));
+            let ready = order.ready(self.number, &batch, &*bus).await;
+            batch.truncate(ready);
+        }
         let Some(last) = batch.last().map(|stored| stored.at) else {
+            // A replica may be a moment behind: what there was at the look before is archived, or has left the bus.
+            self.order.reach(self.number, std::mem::replace(&mut self.seen, tail));
             self.set_lag(0);
             return Ok(Progress::Done);
         };
@@ -137,11 +153,12 @@ impl Partition {
         self.append(&batch).await?;
         self.trace(&batch, started_ns);
         self.position = Some(last);
+        self.order.reach(self.number, last);
         self.archived += batch.len() as u64;
         for stored in &batch {
             self.metrics.archived(stored.message.class).inc();
         }
-        if batch.len() < self.config.batch_messages_max {
+        if batch.len() == read && read < self.config.batch_messages_max {
             self.set_lag(0);
             return Ok(Progress::All);
         }
@@ -186,6 +203,7 @@ impl Partition {
         }
         tracing::info!(partition = self.number, %archived, "archiving starts after this position");
         self.position = Some(archived);
+        self.order.reach(self.number, archived);
         Ok(archived)
     }
 

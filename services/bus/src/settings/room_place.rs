@@ -173,6 +173,18 @@ impl RoomPlace {
         })
     }
 
+    /// Returns whether an archive must wait with a message that it has read from a partition, because it does not
+    /// have all messages of the room's earlier stays in other partitions. `reached` are its positions there.
+    #[must_use]
+    pub fn is_early(&self, position: Sequence, partition: u16, reached: &BTreeMap<u16, Sequence>) -> bool {
+        self.segments.windows(2).any(|pair| {
+            let (stay, next) = (pair[0], pair[1].chain);
+            let is_before = stay.partition != partition && position > next.above;
+            let mark = reached.get(&stay.partition).copied().unwrap_or_default();
+            is_before && next.previous > stay.chain.above && stay.chain.position(mark) < next.previous
+        })
+    }
+
     /// Returns whether a message of a stay, named by its number of moves, is behind the gate that ended the stay.
     /// Its position may be that of another message.
     pub(crate) fn is_stray(&self, epoch: u64, position: Sequence) -> bool {
