@@ -67,10 +67,17 @@ impl DisplaySample {
         at_now.offered_per_s()
     }
 
-    /// Returns whether no message was offered for a second: a new sample would decide the same.
+    /// Returns whether no message was offered for a second.
     #[must_use]
     pub fn is_idle(&self, now: Duration) -> bool {
         bucket(now) >= self.newest + BUCKETS as u64
+    }
+
+    /// Returns whether a new sample would decide the same: this one is idle, and its hard limit has earned the
+    /// whole burst again.
+    #[must_use]
+    pub fn is_as_new(&self, now: Duration) -> bool {
+        self.is_idle(now) && self.hard_limit.is_full(now)
     }
 
     /// Decides on a message by the hash of its id. `weight` multiplies its chance (1 for a viewer;
@@ -143,6 +150,18 @@ mod tests {
         assert_eq!(sample.offered_per_s_at(Duration::from_millis(1_400)), 5);
         assert_eq!(sample.offered_per_s_at(Duration::from_millis(1_900)), 0);
         assert_eq!(sample.offered_per_s(), 10, "a look changes nothing");
+    }
+
+    #[test]
+    fn sample_without_its_burst_is_not_as_new_after_an_idle_second() {
+        let mut sample = DisplaySample::new(50, Duration::ZERO).unwrap();
+        assert!((0..100).all(|_| sample.offer(0, 1, Duration::ZERO) == Sampled::Shown));
+        let after = Duration::from_millis;
+        assert!(
+            sample.is_idle(after(1_000)) && !sample.is_as_new(after(1_000)),
+            "half of the burst is earned"
+        );
+        assert!(!sample.is_as_new(after(1_900)) && sample.is_as_new(after(2_000)));
     }
 
     #[test]

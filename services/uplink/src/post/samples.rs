@@ -21,7 +21,7 @@ pub(crate) struct OfferedRate {
 
 /// Display sample of each room with chat within the last seconds. Pure.
 ///
-/// An idle sample equals a new one. So the samples of idle rooms are dropped before the table grows, and
+/// A sample equals a new one once its burst is earned again. Such samples are dropped before the table grows, and
 /// its memory follows the rooms that are busy at a time, not those that ever had a message.
 #[derive(Debug)]
 pub(super) struct Samples {
@@ -56,10 +56,10 @@ impl Samples {
         Some(sample.offer(hash, 1, now))
     }
 
-    /// Drops the samples of idle rooms. A table that stays more than half full then grows, so that the cost
+    /// Drops the samples that equal new ones. A table that stays more than half full then grows, so that the cost
     /// of the next walk is shared by as many new rooms.
     fn drop_idle(&mut self, now: Duration) {
-        self.by_room.retain(|_, sample| !sample.is_idle(now));
+        self.by_room.retain(|_, sample| !sample.is_as_new(now));
         let capacity = self.by_room.capacity();
         if self.by_room.len() > capacity / 2 {
             self.by_room.reserve(capacity);
@@ -103,6 +103,20 @@ mod tests {
         let now = Duration::from_millis(5 * 20_000);
         let newest = samples.most_offered(3, now);
         assert_eq!((newest.len(), newest[0].offered_per_s), (3, 1));
+    }
+
+    /// A room that waits for exactly one second while others come would else get a second burst.
+    #[test]
+    fn room_that_pauses_for_a_second_gets_no_new_burst() {
+        let mut samples = Samples::new(50, 100_000).unwrap();
+        let shown = |samples: &mut Samples, now| {
+            (0..200).filter(|_| samples.offer(&room(0), 0, now) == Some(Sampled::Shown)).count()
+        };
+        assert_eq!(shown(&mut samples, Duration::ZERO), 100);
+        for n in 1..1_000 {
+            samples.offer(&room(n), n, Duration::from_secs(1));
+        }
+        assert_eq!(shown(&mut samples, Duration::from_secs(1)), 50);
     }
 
     #[test]
