@@ -258,14 +258,14 @@ fn platform() -> Vec<Operation> {
             .answers::<sampling::SamplingChanged>(200, "The keys that differ from the configuration.")
             .refuses(&[Code::Conflict]),
         operation(
-            "bus_partitions",
+            "partitions_show",
             Get,
             "/v1/admin/bus/partitions",
             "Returns how the rooms are spread over the partitions of the bus.",
         )
         .answers::<partitions::PartitionsView>(200, "The partitions, and the rooms that are left to move."),
         operation(
-            "bus_set_partitions",
+            "partitions_set",
             Put,
             "/v1/admin/bus/partitions",
             "Sets the number of partitions. Uplinks move the rooms while people write.",

@@ -21,7 +21,7 @@ use crate::uplink::Uplink;
 /// Header that names the trace of a sampled request, as the draft of W3C Trace Context 2 has it.
 const TRACERESPONSE: &str = "traceresponse";
 /// Template of the route of single posts.
-pub(super) const MESSAGES: &str = "/v1/rooms/{room}/messages";
+const MESSAGES: &str = "/v1/rooms/{room}/messages";
 
 /// Takes one post. Its token and limits are checked before its body is read.
 pub(super) async fn message(

@@ -34,7 +34,7 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
     let memory = Arc::new(AnswerMemory::new(config.answers_bytes_total_max, config.answer_bytes_max));
     let history = HistoryState { uplink: Arc::clone(uplink), memory: Arc::clone(&memory) };
     let rooms = Router::new()
-        .route(posts::MESSAGES, post(posts::message))
+        .route("/v1/rooms/{room}/messages", post(posts::message))
         .route("/v1/rooms/{room}/packages", post(posts::package))
         .route("/v1/rooms/{room}/actions", post(actions::act))
         .route("/v1/rooms/{room}/roles", get(actions::list_roles))

@@ -106,7 +106,7 @@ impl Call {
             "words_set" => Call::new("words_show").path("room", &room()),
             "emote_import" | "emote_put" | "emote_remove" => Call::new("emote_show").path("room", &room()),
             "trace_set" => Call::new("trace_show"),
-            "bus_set_partitions" => Call::new("bus_partitions"),
+            "partitions_set" => Call::new("partitions_show"),
             "webhook_replay" | "webhook_enable" => {
                 let endpoint = value_of("endpoint").unwrap_or_default();
                 Call::new("webhook_list").only("webhook_list", "endpoints", "name", &endpoint)

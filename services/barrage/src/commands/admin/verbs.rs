@@ -319,9 +319,9 @@ impl Verb for TraceCommand {
 impl Verb for PartitionsCommand {
     fn call(&self) -> Call {
         match self {
-            PartitionsCommand::Show => Call::new("bus_partitions"),
+            PartitionsCommand::Show => Call::new("partitions_show"),
             PartitionsCommand::Set { partitions } => {
-                Call::new("bus_set_partitions").body(json!({ "partitions": partitions }))
+                Call::new("partitions_set").body(json!({ "partitions": partitions }))
             }
         }
     }

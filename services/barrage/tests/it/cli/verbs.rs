@@ -28,7 +28,7 @@ const READS: &[(&str, &[&str])] = &[
     ("words_test", &["words", "test", "demo", "a leak"]),
     ("emote_show", &["emote", "show", "demo"]),
     ("trace_show", &["trace", "show"]),
-    ("bus_partitions", &["bus", "partitions", "show"]),
+    ("partitions_show", &["bus", "partitions", "show"]),
     ("webhook_list", &["webhook", "list"]),
     ("poll_list", &["poll", "list", "demo"]),
 ];
@@ -77,7 +77,7 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("gateway_drain", &["gateway", "drain", "--within", "1m"]),
     ("gateway_undrain", &["gateway", "undrain"]),
     ("trace_set", &["trace", "set", "downlink_chat=0.05"]),
-    ("bus_set_partitions", &["bus", "partitions", "set", "1"]),
+    ("partitions_set", &["bus", "partitions", "set", "1"]),
     (
         "poll_open",
         &["poll", "open", "new", "p1", "Which?", "--option", "a", "--option", "b", "--for", "1m", "--words"],
