@@ -67,6 +67,6 @@ fn files_of_the_site_have_hashes_as_senders() {
     let items = items(
         r#"<i><d p="1.0006,6,18,4278190335,0,0,5bd04b14,51870527213010951,10">a&gt;b <![CDATA[<c>]]></d></i>"#,
     );
-    let chat = ItemKind::Chat { text: "a>b <c>".into(), mode: Mode::Scroll, color: 255, size_px: 18 };
+    let chat = ItemKind::Chat { text: "a>b <c>".into(), mode: Mode::Reverse, color: 255, size_px: 18 };
     assert_eq!(items, [Item { offset_ms: 1_001, sender: "5bd04b14".into(), kind: chat }]);
 }

@@ -74,14 +74,8 @@ impl<E: Engine> AccountStore for E {
         session_id: &str,
     ) -> Result<u64, StoreError> {
         let account = Value::text(user.as_str());
-        let changed = self
-            .write(&[
-                Statement::new(SET_PASSWORD, [account.clone(), Value::text(password_hash)]),
-                Statement::new(END_OTHERS, [account, Value::text(session_id)]),
-            ])
-            .await?;
-        // One of the rows that changed is the account's.
-        Ok(changed.saturating_sub(1))
+        let set = Statement::new(SET_PASSWORD, [account.clone(), Value::text(password_hash)]);
+        self.write(&[set, Statement::new(END_OTHERS, [account, Value::text(session_id)])]).await
     }
 
     async fn open_session(&self, session: &SessionRecord, sessions_max: usize) -> Result<(), StoreError> {

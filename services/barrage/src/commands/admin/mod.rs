@@ -145,8 +145,22 @@ mod tests {
     #[test]
     fn each_operation_of_the_admin_api_has_one_verb() {
         let nouns = [
-            "room", "user", "message", "poll", "gateway", "switch", "trace", "prewarm", "audit", "fleet",
-            "recorder", "webhook", "review", "words", "emote", "partitions",
+            "room",
+            "user",
+            "message",
+            "poll",
+            "gateway",
+            "switch",
+            "trace",
+            "prewarm",
+            "audit",
+            "fleet",
+            "recorder",
+            "webhook",
+            "review",
+            "words",
+            "emote",
+            "partitions",
         ];
         let cli = Cli::command();
         let mut verbs = BTreeSet::new();
