@@ -103,7 +103,7 @@ async fn archiver_killed_at_any_moment_loses_and_doubles_nothing_in_any_partitio
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rooms_that_move_are_archived_once_and_in_order() {
     let (server, folder) = (NatsServer::start().await, tempfile::tempdir().unwrap());
-    let bus = connect_patient(&server, 1, 1_000).await;
+    let bus = connect_patient(&server, 1, 4_000).await;
     for n in 0..ROOMS {
         let settings = RoomSettings::default();
         bus.change(Change::Room(room(&format!("r{n}")), settings)).await.unwrap();
