@@ -1,7 +1,8 @@
+use std::pin::Pin;
 use std::time::Duration;
 
 use barrage_bus::Subscription;
-use tokio::time::{Instant, Interval};
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::schedule::{Intake, Sending, Waits};
@@ -23,6 +24,8 @@ pub(super) enum Event {
     Delayed,
     /// Viewers and rates are to be measured.
     Measure,
+    /// Viewers came to a quiet room, or left it.
+    Stirred,
     /// The gateway ends, and with it all hubs.
     GatewayEnded,
 }
@@ -31,7 +34,7 @@ pub(super) enum Event {
 pub(super) struct Sources<'a> {
     pub(super) subscription: &'a mut Subscription,
     pub(super) room: &'a Room,
-    pub(super) measure: &'a mut Interval,
+    pub(super) measure: Pin<&'a mut Sleep>,
     /// Time until the next delayed message is due; `None` without any.
     pub(super) delayed_in: Option<Duration>,
     pub(super) ended: &'a CancellationToken,
@@ -59,7 +62,8 @@ pub(super) async fn next(sources: Sources<'_>, waits: Waits) -> Event {
         () = room.completed.notified(), if waits.sending == Sending::OnCompletion => Event::Completed,
         () = until(due_at) => Event::Due,
         () = until(delayed_in.map(|time| Instant::now() + time)) => Event::Delayed,
-        _ = measure.tick() => Event::Measure,
+        () = measure => Event::Measure,
+        () = room.stirred.notified() => Event::Stirred,
         () = ended.cancelled() => Event::GatewayEnded,
     }
 }

@@ -10,6 +10,7 @@ use super::books::HubBooks;
 use super::event::{self, Event, Sources};
 use super::pace::pace;
 use super::record;
+use super::rest::Rest;
 use super::schedule::{Linger, OpenBatch, Plan, Schedule};
 use crate::context::Context;
 use crate::dispatch::Command;
@@ -18,8 +19,6 @@ use crate::room::{
     SharedBatch, Trigger, rounded,
 };
 
-/// Time between two measurements of a room: viewers, heat, books.
-const MEASURE_EVERY: Duration = Duration::from_millis(500);
 /// Pause before a gap is read off the bus again.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Events collected in one turn at most, before the batch is looked at.
@@ -50,6 +49,9 @@ pub(super) struct Hub {
     /// Messages taken since the last measurement, from which the room's heat follows.
     taken: u64,
     measured_at: Instant,
+    rest: Rest,
+    /// Viewers here and on all gateways, as of the last measurement.
+    measured: (u64, u64),
     /// Messages that viewers get later.
     pub(super) delayed: DelayQueue,
     /// Newest batch, while another wave may be sent the same contents.
@@ -72,6 +74,8 @@ impl Hub {
             started: Instant::now(),
             taken: 0,
             measured_at: Instant::now(),
+            rest: Rest::default(),
+            measured: (0, 0),
             delayed: DelayQueue::default(),
             last: None,
             room,
@@ -85,18 +89,24 @@ impl Hub {
 
     /// Follows a subscription until it ends, the room has lingered, or the gateway ends.
     pub(super) async fn run(&mut self, mut subscription: Subscription) -> End {
-        let mut measure = tokio::time::interval(MEASURE_EVERY);
+        let mut measure = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             let waits = self.plan().waits;
             let sources = Sources {
                 subscription: &mut subscription,
                 room: &self.room,
-                measure: &mut measure,
+                measure: measure.as_mut(),
                 delayed_in: self.delayed_in(),
                 ended: &self.context.lifecycle.ended,
                 started: self.started,
             };
             let event = event::next(sources, waits).await;
+            let is_measurement = matches!(event, Event::Measure | Event::Stirred);
+            // The first message of a quiet room ends its rest: its rate is not the mean over that time.
+            if is_measurement || self.rest.is_long() {
+                let rest = self.measure(is_measurement);
+                measure.as_mut().reset(Instant::now() + rest);
+            }
             if let Some(end) = self.handle(event, &mut subscription).await {
                 return end;
             }
@@ -122,8 +132,7 @@ impl Hub {
             // The batch is sent behind this, if it is due.
             Event::Completed | Event::Due => {}
             Event::Delayed => self.release_delayed(),
-            Event::Measure => {
-                self.measure();
+            Event::Measure | Event::Stirred => {
                 let is_over = self.linger.is_over(self.room.viewers(), self.started.elapsed());
                 if is_over && self.context.rooms.leave_if_empty(&self.room) {
                     self.settle();
@@ -339,13 +348,17 @@ impl Hub {
         (batch, fan_out)
     }
 
-    /// Measures viewers and heat, publishes the sums, and settles the books.
-    fn measure(&mut self) {
+    /// Measures viewers and heat, publishes the sums, and settles the books. Returns the time until the next
+    /// measurement, a longer one for a quiet room if it may rest.
+    fn measure(&mut self, may_rest: bool) -> Duration {
         self.room.heartbeat.beat();
+        // Before the figures are read: a change after that wakes the hub.
+        self.room.set_at_rest(true);
         self.room.set_delay_ms(self.delay_ms());
         let elapsed = self.measured_at.elapsed().as_secs_f64().max(0.001);
         self.measured_at = Instant::now();
-        let messages_per_s = (std::mem::take(&mut self.taken) as f64 / elapsed).round() as u64;
+        let taken = std::mem::take(&mut self.taken);
+        let messages_per_s = (taken as f64 / elapsed).round() as u64;
         let (before, viewers) = (self.heat.heat(), self.room.viewers());
         if let Some(heat) = self.heat.measure(viewers, messages_per_s, self.started.elapsed()) {
             self.context.metrics.heat_changed(Some(before), Some(heat));
@@ -353,11 +366,23 @@ impl Hub {
             tracing::debug!(heat = heat.label(), viewers, messages_per_s, "heat of the room changed");
         }
         record::alert(&self.context, &self.room, self.heat.heat());
-        self.measure_pulse();
+        let entries = self.measure_pulse();
         self.settle();
+        let measured = (viewers, self.room.online());
+        let is_quiet = may_rest
+            && viewers > 0
+            && (taken, entries) == (0, 0)
+            && std::mem::replace(&mut self.measured, measured) == measured
+            && self.heat.heat() == Heat::Idle
+            && self.batcher.due().is_none()
+            && self.delayed.is_empty()
+            && !self.room.is_in_flight();
+        self.room.set_at_rest(is_quiet);
+        self.rest.measured(is_quiet)
     }
 
-    fn measure_pulse(&mut self) {
+    /// Puts viewers and entries into the pulses. Returns the entries.
+    fn measure_pulse(&mut self) -> u64 {
         let drops_pulses = self.batcher.pace.pulse.is_none();
         if drops_pulses {
             let dropped = self.batcher.drop_pulse();
@@ -377,6 +402,7 @@ impl Hub {
         if entries > 0 && !drops_pulses && !is_off {
             self.context.bus.pulse(&self.room.id, PulseDraft { entries, ..PulseDraft::default() });
         }
+        entries
     }
 
     fn settle(&mut self) {

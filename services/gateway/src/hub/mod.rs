@@ -9,6 +9,7 @@ mod event;
 mod hub;
 mod pace;
 mod record;
+mod rest;
 mod run;
 mod schedule;
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use barrage_clock::steady_ms;
 
-/// Age of a heartbeat beyond which its part counts as dead. Each part beats at least once a second.
+/// Age of a heartbeat beyond which its part counts as dead. Each part beats at least once a second, the hub of a
+/// quiet room every four seconds.
 pub const HEARTBEAT_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// Time between two heartbeats of a task that waits for another party.

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use barrage_class::{ByClass, Counts};
 use barrage_protocol::{RoomId, Sequence, UserId};
@@ -63,6 +63,10 @@ pub(crate) struct Room {
     pub(crate) state: StateCell,
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
+    /// Whether the hub measures the room less often, because nothing happens in it.
+    is_at_rest: AtomicBool,
+    /// Wakes a hub at rest when viewers come or go.
+    pub(crate) stirred: Notify,
     /// Queue of batches for event streams.
     pub(crate) fallback: Fallback,
     /// Newest position, whose changes wake long polls.
@@ -98,6 +102,8 @@ impl Room {
             traffic: Traffic::default(),
             state: StateCell::default(),
             completed: Notify::new(),
+            is_at_rest: AtomicBool::new(false),
+            stirred: Notify::new(),
             fallback: Fallback::default(),
             changed: watch::Sender::new(Sequence::ZERO),
             ready: SetOnce::new(),
@@ -162,6 +168,7 @@ impl Room {
             self.overlays.fetch_add(1, Ordering::SeqCst);
         }
         self.viewers.fetch_add(1, Ordering::SeqCst);
+        self.stir();
     }
 
     pub(super) fn remove_viewer(&self, kind: SeatKind) {
@@ -169,15 +176,31 @@ impl Room {
         if kind == SeatKind::Overlay {
             self.overlays.fetch_sub(1, Ordering::SeqCst);
         }
+        self.stir();
+    }
+
+    /// Sets whether the hub measures the room less often. The hub sets it before it reads the room's figures,
+    /// and a change of them is stored before [`Room::stir`] reads it: one of both sees the other's store.
+    pub(crate) fn set_at_rest(&self, is_at_rest: bool) {
+        self.is_at_rest.store(is_at_rest, Ordering::SeqCst);
+    }
+
+    /// Wakes the hub if it is at rest.
+    fn stir(&self) {
+        if self.is_at_rest.load(Ordering::SeqCst) && self.is_at_rest.swap(false, Ordering::SeqCst) {
+            self.stirred.notify_one();
+        }
     }
 
     /// Viewers of the room on all gateways without overlays. The counts of the others are some seconds old.
     pub(crate) fn online(&self) -> u64 {
-        self.audience() + self.viewers_elsewhere.load(Ordering::Relaxed)
+        self.audience() + self.viewers_elsewhere.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_viewers_elsewhere(&self, viewers: u64) {
-        self.viewers_elsewhere.store(viewers, Ordering::Relaxed);
+        if self.viewers_elsewhere.swap(viewers, Ordering::SeqCst) != viewers {
+            self.stir();
+        }
     }
 
     /// Whether a viewer of the room on this gateway reads lines.
@@ -197,11 +220,12 @@ impl Room {
 
     /// Counts a join for the next entry pulse.
     pub(crate) fn count_entry(&self) {
-        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.entries.fetch_add(1, Ordering::SeqCst);
+        self.stir();
     }
 
     pub(crate) fn take_entries(&self) -> u64 {
-        self.entries.swap(0, Ordering::Relaxed)
+        self.entries.swap(0, Ordering::SeqCst)
     }
 
     /// Whether a shard has not yet written the newest batch.
@@ -249,6 +273,8 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -267,6 +293,32 @@ mod tests {
         room.add_viewer(SeatKind::Viewer);
         room.set_viewers_elsewhere(4);
         assert_eq!((room.viewers(), room.online()), (1, 5));
+    }
+
+    #[tokio::test]
+    async fn viewers_who_come_or_go_wake_a_hub_at_rest_once() {
+        let room = Room::new("demo".parse().unwrap(), 1);
+        let is_stirred = || room.stirred.notified().now_or_never().is_some();
+        room.add_viewer(SeatKind::Viewer);
+        assert!(!is_stirred(), "the hub is awake");
+        let changes: [&dyn Fn(); 4] = [
+            &|| room.count_entry(),
+            &|| room.set_viewers_elsewhere(room.online() + 1),
+            &|| room.add_viewer(SeatKind::Overlay),
+            &|| room.remove_viewer(SeatKind::Overlay),
+        ];
+        for change in changes {
+            room.set_at_rest(true);
+            change();
+            assert!(is_stirred());
+            change();
+            assert!(!is_stirred(), "awake since the first change");
+            room.add_viewer(SeatKind::Overlay);
+        }
+        room.set_viewers_elsewhere(4);
+        room.set_at_rest(true);
+        room.set_viewers_elsewhere(4);
+        assert!(!is_stirred(), "nothing changed");
     }
 
     #[test]

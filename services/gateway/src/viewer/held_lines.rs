@@ -75,6 +75,9 @@ impl HeldLines {
             // Counters may end before the position of a viewer that resumed ahead of this gateway: a hole.
             let held = if batch.sequence < position { 0 } else { batch.sequence.0 - since.0 };
             self.span.set(u32::try_from(held).unwrap_or(u32::MAX));
+        } else if batch.sequence > position {
+            // They move a viewer whose wave has gone past messages that it is not sent.
+            self.forget();
         }
     }
 }
