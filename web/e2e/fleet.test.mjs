@@ -26,7 +26,7 @@ const CHATS = 18;
 const GIFTS = 2;
 /** Time of load before the drain, and behind the last move. */
 const AROUND_MS = 2_000;
-/** A look at the stage in this period. Ten looks without a danmaku that moves are a second without a picture. */
+/** Least time between two looks at the stage. Ten looks without a danmaku that moves are a second without a picture. */
 const LOOK_MS = 100;
 const BLANK_LOOKS_MAX = 9;
 
@@ -89,7 +89,12 @@ function watch(page) {
       for (const { addedNodes } of changes) for (const row of addedNodes) if (row.matches?.('.row.gift')) window.given.push(row.dataset.gift);
     }).observe(document.querySelector('#list'), { childList: true });
     const lefts = new WeakMap();
-    setInterval(() => {
+    let lookedMs = -Infinity;
+    // A look belongs to a frame: a machine that renders none in time shows nothing about the page.
+    const look = (nowMs) => {
+      requestAnimationFrame(look);
+      if (nowMs - lookedMs < lookMs) return;
+      lookedMs = nowMs;
       const { width } = document.querySelector('#stage').getBoundingClientRect();
       let moving = 0;
       for (const node of document.querySelectorAll('#stage .danmaku')) {
@@ -98,7 +103,8 @@ function watch(page) {
         lefts.set(node, left);
       }
       window.looks.push(moving);
-    }, lookMs);
+    };
+    requestAnimationFrame(look);
   }, LOOK_MS);
 }
 

@@ -53,7 +53,13 @@ export class List {
   #push(row: HTMLElement): void {
     if (this.#pending.length === 0) requestAnimationFrame(this.#flush);
     this.#pending.push(row);
-    if (this.#pending.length > ROWS_MAX) this.#pending.shift();
+    if (this.#pending.length > ROWS_MAX) this.#skip();
+  }
+
+  /** Skips the oldest chat that waits for a frame; gifts, super chats and sentences only when nothing else waits. */
+  #skip(): void {
+    const chat = this.#pending.findIndex((row) => row.classList.contains('chat'));
+    this.#pending.splice(Math.max(chat, 0), 1);
   }
 
   #flush = (): void => {

@@ -19,8 +19,7 @@ export class List {
 
   add(row: HTMLElement): void {
     this.#pending.push(row);
-    // Rows beyond the maximum would be removed in the same frame.
-    if (this.#pending.length > this.settings.rowsMax) this.#pending.shift();
+    if (this.#pending.length > this.settings.rowsMax) this.#skip();
     if (!this.#paused) nextFrame(this.#flush);
   }
 
@@ -53,6 +52,15 @@ export class List {
     while (this.root.childElementCount > this.settings.rowsMax) this.#drop(this.#oldest());
     if (this.settings.fadeSecs > 0) for (const row of rows) if (row.isConnected) this.#fade(row);
   };
+
+  /**
+   * Skips a row that waits: rows beyond the maximum would be removed in the same frame. Chat is skipped before gifts
+   * and super chats. Off the air the oldest is skipped, because the newest rows are shown on the return.
+   */
+  #skip(): void {
+    const chat = this.#paused ? -1 : this.#pending.findIndex((row) => row.dataset['type'] === 'chat');
+    this.#pending.splice(Math.max(chat, 0), 1);
+  }
 
   #oldest(): HTMLElement {
     const { firstElementChild: first, lastElementChild: last } = this.root;

@@ -10,11 +10,12 @@ import { nextFrame } from '@barrage/ui/frames.ts';
 import { type Written } from '@barrage/client';
 import { type Spoken } from '../chat/spoken.ts';
 import { count, inLanguage, type Key, say, t } from '../page/i18n.ts';
-import { type Entry, type Message, message, quotable, sequenceOf } from './entry.ts';
+import { Backlog } from './backlog.ts';
+import { type Entry, type Message, message, quotable } from './entry.ts';
 import { LiveRegion } from './live_region.ts';
 import { Quotes } from './quotes.ts';
 import { Ring } from './ring.ts';
-import { fillQuote, type RowContext, rowOf } from './rows.ts';
+import { RowList } from './row_list.ts';
 
 /** Rows of a list that follows its newest row. The oldest is removed first. */
 const ROWS_MAX = 200;
@@ -49,8 +50,8 @@ export interface ListEvents {
 
 export class List {
   #ring = new Ring(ROWS_MAX);
-  #entries = new WeakMap<Node, Entry>();
-  #pending: Entry[] = [];
+  #pending = new Backlog(ROWS_MAX);
+  #rows: RowList;
   #following = true;
   /** Whether the last row is the newest of the room. */
   #attached = true;
@@ -63,7 +64,6 @@ export class List {
   /** Where the last flush left a list that follows its newest row. */
   #followedPx = 0;
   #quotes = new Quotes((sequence) => this.#readQuoted(sequence), (sequence) => this.#fillQuotes(sequence));
-  #context: RowContext = { user: () => this.events.user(), quoted: (sequence) => this.#quoted(sequence) };
 
   constructor(
     private readonly root: HTMLElement,
@@ -73,6 +73,7 @@ export class List {
     private readonly events: ListEvents,
   ) {
     this.#live = new LiveRegion(log);
+    this.#rows = new RowList(root, { user: () => events.user(), quoted: (sequence) => this.#quoted(sequence) });
     root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     root.addEventListener('click', (event) => {
       const to = (event.target as Element).closest<HTMLElement>('.reply')?.dataset['to'];
@@ -107,34 +108,30 @@ export class List {
     const last = this.#ring.entries.at(-1);
     if (last?.kind !== 'leftOut') return this.#push({ kind: 'leftOut', count: more });
     last.count += more;
-    const row = this.#rowOf(last);
+    const row = this.#rows.of(last);
     if (row) say(row, 'leftOut', { count: count(last.count) });
   }
 
   recall(sequence: number): void {
     this.#remove((one) => one.sequence === sequence);
     this.#quotes.hide((one) => one === sequence);
-    for (const quote of this.root.querySelectorAll<HTMLElement>('.reply')) {
-      if (quote.dataset['to'] === String(sequence)) quote.querySelector('.reply-text')?.remove();
-    }
+    this.#rows.removeQuotes((one) => one === sequence);
   }
 
   /** Takes the text from the rows of a user. */
   purge(user: string): void {
     this.#quotes.hide((_, body) => body.user === user);
-    const sequences = new Set(this.#shown().flatMap((one) => (one.body.user === user ? [String(one.sequence)] : [])));
+    const sequences = new Set(this.#shown().flatMap((one) => (one.body.user === user ? [one.sequence] : [])));
     this.#remove((one) => one.body.user === user);
-    for (const quote of this.root.querySelectorAll<HTMLElement>('.reply')) {
-      if (sequences.has(quote.dataset['to'] ?? '')) quote.querySelector('.reply-text')?.remove();
-    }
+    this.#rows.removeQuotes((one) => sequences.has(one));
   }
 
   /** Removes every row. */
   clear(): void {
-    this.#pending = [];
+    this.#pending.clear();
     this.#ring.clear();
     this.#quotes.hide(() => true);
-    this.root.replaceChildren();
+    this.#rows.replace([]);
     this.#following = this.#attached = true;
     this.#hasOlder = false;
     this.#unread = 0;
@@ -144,18 +141,12 @@ export class List {
   /** Removes rows that the viewer no longer wants to see. */
   filter(): void {
     const hides = (entry: Entry): boolean => entry.kind === 'message' && !this.events.shows(entry.body, entry.sequence);
-    this.#ring.remove(hides);
-    this.#pending = this.#pending.filter((entry) => !hides(entry));
-    for (const row of [...this.root.children]) {
-      const entry = this.#entries.get(row);
-      if (entry && hides(entry)) row.remove();
-    }
+    for (const part of [this.#ring, this.#pending, this.#rows]) part.remove(hides);
   }
 
   /** Returns the message of a row or of a node in it; null for a sentence. */
   messageAt(node: Node): Message | null {
-    const row = (node instanceof Element ? node : node.parentElement)?.closest('.row');
-    const entry = row ? this.#entries.get(row) : undefined;
+    const entry = this.#rows.at(node);
     return entry?.kind === 'message' && !entry.removed ? entry : null;
   }
 
@@ -183,7 +174,7 @@ export class List {
     this.#loading = false;
     if (upTo?.messages.at(-1)?.sequence !== sequence || behind === null) return this.spoken.say(t(upTo ? 'notFound' : 'noHistory'));
     this.#live.silently(() => {
-      this.root.replaceChildren(...this.#rows(this.#read([...upTo.messages, ...behind.messages])));
+      this.#rows.replace(this.#read([...upTo.messages, ...behind.messages]));
       this.#attached = this.#following = false;
       this.#hasOlder = upTo.more;
     });
@@ -195,8 +186,8 @@ export class List {
   /** Goes to the newest row, and follows it. */
   follow(): void {
     if (!this.#attached) {
-      this.#live.silently(() => this.root.replaceChildren(...this.#rows(this.#ring.entries)));
-      this.#pending = [];
+      this.#live.silently(() => this.#rows.replace(this.#ring.entries));
+      this.#pending.clear();
       this.#attached = this.#hasOlder = true;
     }
     this.#following = true;
@@ -209,8 +200,6 @@ export class List {
   #push(entry: Entry): void {
     this.#ring.push(entry);
     this.#pending.push(entry);
-    // The oldest is skipped: nobody could have read it.
-    if (this.#pending.length > ROWS_MAX) this.#pending.shift();
     nextFrame(this.#flush);
   }
 
@@ -218,13 +207,12 @@ export class List {
     const nowMs = performance.now();
     if (this.#live.silent && nowMs - this.#flushedMs < FLOOD_FLUSH_MS) return nextFrame(this.#flush);
     this.#flushedMs = nowMs;
-    const entries = this.#pending;
-    this.#pending = [];
+    const entries = this.#pending.take();
     this.#live.rows(entries.length);
     // The scroll event of a reader who has just scrolled up may come after this flush.
     if (this.#following && this.root.scrollTop < this.#followedPx - 1) this.#scrolled();
-    if (!this.#following && this.root.childElementCount + entries.length > ROWS_READ_MAX) this.#attached = false;
-    if (this.#attached) this.root.append(...this.#rows(entries));
+    if (!this.#following && this.#rows.count + entries.length > ROWS_READ_MAX) this.#attached = false;
+    if (this.#attached) this.#rows.append(entries);
     if (this.#following) {
       this.#prune(ROWS_MAX);
       this.#toEnd();
@@ -233,18 +221,6 @@ export class List {
       this.#label();
     }
   };
-
-  #rows(entries: readonly Entry[]): HTMLElement[] {
-    return entries.map((entry) => {
-      const row = rowOf(entry, this.#context);
-      this.#entries.set(row, entry);
-      return row;
-    });
-  }
-
-  #rowOf(entry: Entry): HTMLElement | null {
-    return [...this.root.children].reverse().find((row): row is HTMLElement => this.#entries.get(row) === entry) ?? null;
-  }
 
   #read(messages: Page['messages']): Message[] {
     const user = this.events.user();
@@ -273,27 +249,24 @@ export class List {
     if (this.#attached) this.#ring.prepend(read);
     this.#live.silently(() => {
       const belowPx = this.root.scrollHeight - this.root.scrollTop;
-      this.root.prepend(...this.#rows([...(this.#hasOlder || this.#following ? [] : [BEGINNING]), ...read]));
+      this.#rows.prepend([...(this.#hasOlder || this.#following ? [] : [BEGINNING]), ...read]);
       if (this.#following) this.#toEnd();
       else this.root.scrollTop = this.root.scrollHeight - belowPx;
-      while (!this.#following && this.root.childElementCount > ROWS_READ_MAX) {
-        this.root.lastElementChild?.remove();
-        this.#attached = false;
-      }
+      if (!this.#following && this.#rows.keepOldest(ROWS_READ_MAX)) this.#attached = false;
     });
     this.#label();
   }
 
   /** Puts the page of the history behind the last row below it. */
   async #newer(): Promise<void> {
-    const last = this.#sequences().at(-1);
+    const last = this.#rows.sequences.at(-1);
     if (this.#loading || this.#attached || last === undefined) return;
     this.#loading = true;
     if (!this.#attach()) {
       const page = await this.events.history({ after: last }, PAGE_MAX);
       if (page && !this.#attached) {
         this.#live.silently(() => {
-          this.root.append(...this.#rows(this.#read(page.messages)));
+          this.#rows.append(this.#read(page.messages));
           const before = this.root.scrollHeight;
           this.#prune(ROWS_READ_MAX);
           this.root.scrollTop -= before - this.root.scrollHeight;
@@ -307,29 +280,24 @@ export class List {
 
   /** Appends what the ring has behind the last row, when nothing is missing between. Returns whether it did. */
   #attach(): boolean {
-    const rest = this.#ring.after(this.#sequences().at(-1) ?? 0);
+    const last = this.#rows.sequences.at(-1) ?? 0;
+    const rest = this.#ring.after(last);
     if (rest === null) return false;
-    const pending = new Set(this.#pending);
-    this.#live.silently(() => this.root.append(...this.#rows(rest.filter((entry) => !pending.has(entry)))));
+    // A message that waits may have come with the history meanwhile.
+    this.#pending.removeUpTo(last);
+    const pending = new Set(this.#pending.entries);
+    this.#live.silently(() => this.#rows.append(rest.filter((entry) => !pending.has(entry))));
     this.#attached = true;
     return true;
   }
 
-  #sequences(): number[] {
-    return [...this.root.children].map((row) => sequenceOf(this.#entries.get(row))).filter((one): one is number => one !== null);
-  }
-
   #prune(max: number): void {
-    while (this.root.childElementCount > max) {
-      this.root.firstElementChild?.remove();
-      this.#hasOlder = true;
-    }
+    if (this.#rows.keepNewest(max)) this.#hasOlder = true;
   }
 
   #shown(): Message[] {
-    const rows = [...this.root.children].map((row) => this.#entries.get(row));
-    const all = new Set([...rows, ...this.#ring.entries, ...this.#pending]);
-    return [...all].filter((entry): entry is Message => entry?.kind === 'message');
+    const all = new Set([...this.#rows.entries, ...this.#ring.entries, ...this.#pending.entries]);
+    return [...all].filter((entry): entry is Message => entry.kind === 'message');
   }
 
   #quoted(sequence: number): string | null {
@@ -348,16 +316,13 @@ export class List {
   #fillQuotes(sequence: number): void {
     const text = this.#quoted(sequence);
     if (text === null) return;
-    for (const quote of this.root.querySelectorAll<HTMLElement>(`.reply[data-to="${sequence}"]`)) fillQuote(quote, text);
+    this.#rows.fillQuotes(sequence, text);
     if (this.#following) this.#toEnd();
   }
 
   #remove(holds: (entry: Message) => boolean): void {
     for (const entry of this.#shown()) if (holds(entry)) entry.removed = true;
-    for (const row of [...this.root.children]) {
-      const entry = this.#entries.get(row);
-      if (entry?.kind === 'message' && entry.removed && 'user' in (row as HTMLElement).dataset) row.replaceWith(...this.#rows([entry]));
-    }
+    this.#rows.removeTexts();
   }
 
   /** A held message that a moderator has approved comes under the same id, or without one and with the same text. */
@@ -365,13 +330,11 @@ export class List {
     if (body.user !== this.events.user()) return;
     const isSame = (held: Written): boolean => (body.id ? held.id === body.id : 'text' in held && 'text' in body && held.text === body.text);
     const is = (entry: Entry): boolean => entry.kind === 'message' && entry.held !== null && isSame(entry.body);
-    this.#ring.remove(is);
-    this.#pending = this.#pending.filter((entry) => !is(entry));
-    for (const row of [...this.root.children]) if (is(this.#entries.get(row)!)) row.remove();
+    for (const part of [this.#ring, this.#pending, this.#rows]) part.remove(is);
   }
 
   #reveal(sequence: number): boolean {
-    const row = [...this.root.children].find((one) => sequenceOf(this.#entries.get(one)) === sequence);
+    const row = this.#rows.find(sequence);
     if (!row) return false;
     this.#following = false;
     row.scrollIntoView({ block: 'center' });
@@ -390,7 +353,7 @@ export class List {
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.root;
     const belowPx = scrollHeight - scrollTop - clientHeight;
-    const first = this.#sequences()[0];
+    const first = this.#rows.sequences[0];
     if (scrollTop < SOON_PX && scrollHeight > clientHeight && !(this.#following && belowPx < NEAR_PX) && first !== undefined) void this.#older(first);
     if (!this.#attached && belowPx < SOON_PX) void this.#newer();
     const follows = this.#attached && belowPx < NEAR_PX;
