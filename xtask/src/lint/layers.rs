@@ -37,6 +37,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("class", 1, &["protocol"]),
     allowed("client", 1, &["backoff", "clock", "protocol", "tls", "ws"]),
     allowed("flow", 1, &["part"]),
+    allowed("inbox", 1, &["protocol"]),
     allowed("openapi", 1, &["protocol"]),
     allowed("recorder", 1, &["part", "protocol"]),
     allowed("scaling", 1, &["part"]),

@@ -1,0 +1,220 @@
+//! Events of a lane: everything that changes an inbox.
+
+use barrage_protocol::{MessageId, Sequence, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::GroupSettings;
+use crate::id::ConversationId;
+use crate::item::LetterKind;
+use crate::law::Position;
+use crate::member::{Folder, Notify, Role};
+use crate::user::Preferences;
+
+/// An event with its place in the lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the lane.
+    pub sequence: Sequence,
+    /// Unix time of acceptance, in milliseconds.
+    pub at_ms: u64,
+    /// What is asked for.
+    pub event: Event,
+}
+
+/// Something that a user asked for and the lane accepted. The plan of the batch decides whether it has an
+/// effect: a block or a removal may have come before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A letter to another user.
+    Letter {
+        /// Sender of the letter.
+        sender: UserId,
+        /// Receiver of the letter.
+        to: UserId,
+        /// What the sender wrote.
+        letter: Letter,
+        /// What the uplink knows of the sender.
+        #[serde(default)]
+        standing: Standing,
+    },
+    /// An item for a group.
+    Post {
+        /// Sender of the item.
+        sender: UserId,
+        /// Group of the item.
+        group: ConversationId,
+        /// What the sender wrote.
+        letter: Letter,
+        /// Users that the text mentions, at most [`crate::MENTIONS_MAX`].
+        #[serde(default)]
+        mentions: Vec<UserId>,
+    },
+    /// The user has read up to a position.
+    Read(Place),
+    /// The user hides one item from itself.
+    Hide(Place),
+    /// The user clears the items up to a position from itself.
+    Clear(Place),
+    /// The user recalls an item for all.
+    Recall(Place),
+    /// The user changes how it sees a conversation.
+    See {
+        /// User whose view changes.
+        user: UserId,
+        /// Conversation of the view.
+        conversation: ConversationId,
+        /// Fields of the view that change.
+        view: View,
+    },
+    /// The user changes who may write to it.
+    Prefer {
+        /// User whose rules change.
+        user: UserId,
+        /// Rules that hold from now on.
+        preferences: Preferences,
+    },
+    /// The user blocks another one.
+    Block {
+        /// User who blocks the other.
+        user: UserId,
+        /// User who is blocked.
+        other: UserId,
+    },
+    /// The user ends a block.
+    Unblock {
+        /// User who had blocked.
+        user: UserId,
+        /// User who was blocked.
+        other: UserId,
+    },
+    /// The user makes a group and owns it.
+    Create {
+        /// Owner of the group.
+        user: UserId,
+        /// Id of the group, which the uplink chose at random.
+        group: ConversationId,
+        /// Title and rules of the group.
+        settings: GroupSettings,
+    },
+    /// A moderator changes a group's title or rules.
+    Change {
+        /// Moderator or owner who decides.
+        user: UserId,
+        /// Group whose settings change.
+        group: ConversationId,
+        /// New title and rules.
+        settings: GroupSettings,
+    },
+    /// The owner deletes a group.
+    Delete {
+        /// Owner of the group.
+        user: UserId,
+        /// Group that is deleted.
+        group: ConversationId,
+    },
+    /// The user joins a group, or asks to.
+    Join {
+        /// User who joins or asks.
+        user: UserId,
+        /// Group that the user joins.
+        group: ConversationId,
+        /// What the uplink knows of the user.
+        #[serde(default)]
+        standing: Standing,
+    },
+    /// The user leaves a group.
+    Leave {
+        /// User who leaves the group.
+        user: UserId,
+        /// Group that the user leaves.
+        group: ConversationId,
+    },
+    /// A moderator gives a member another role: admits, mutes, removes ([`Role::Banned`]), promotes.
+    Appoint {
+        /// Moderator or owner who decides.
+        by: UserId,
+        /// Member whose role changes.
+        user: UserId,
+        /// Group of the role.
+        group: ConversationId,
+        /// Role of the member from now on.
+        role: Role,
+    },
+}
+
+/// What a sender wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Id that the sender chose; unique for the sender and conversation for ever.
+    pub id: MessageId,
+    /// Kind of the letter.
+    pub kind: LetterKind,
+    /// A JSON object, opaque to the inbox.
+    pub body: String,
+}
+
+/// A place in a conversation, named by a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// User who names it.
+    pub user: UserId,
+    /// Conversation of the place.
+    pub conversation: ConversationId,
+    /// Position in the conversation.
+    pub position: Position,
+}
+
+/// What the uplink knows of a sender or joiner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The uplink knows nothing that helps.
+    #[default]
+    Stranger,
+    /// The receiver's rules trust the user: a giver of gifts, or a holder of the room's badge.
+    Trusted,
+}
+
+/// Changes of a user's view of a conversation; `None` keeps a field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// Folder that shows the conversation. Out of [`Folder::Request`] accepts the sender; nothing leads into it.
+    #[serde(default)]
+    pub folder: Option<Folder>,
+    /// What the user is notified of.
+    #[serde(default)]
+    pub notify: Option<Notify>,
+    /// Whether the conversation is at the top of the list.
+    #[serde(default)]
+    pub pinned: Option<bool>,
+    /// Whether the conversation looks unread; the law does not count it.
+    #[serde(default)]
+    pub marked: Option<bool>,
+}
+
+impl Event {
+    /// Returns the text whose hash chooses the lane: the conversation, or the user for what concerns no
+    /// conversation.
+    #[must_use]
+    pub fn lane_key(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Event::Letter { sender, to, .. } => ConversationId::direct(sender, to).as_str().to_owned().into(),
+            Event::Post { group, .. }
+            | Event::Create { group, .. }
+            | Event::Change { group, .. }
+            | Event::Delete { group, .. }
+            | Event::Join { group, .. }
+            | Event::Leave { group, .. }
+            | Event::Appoint { group, .. } => group.as_str().into(),
+            Event::Read(place) | Event::Hide(place) | Event::Clear(place) | Event::Recall(place) => {
+                place.conversation.as_str().into()
+            }
+            Event::See { conversation, .. } => conversation.as_str().into(),
+            Event::Prefer { user, .. } | Event::Block { user, .. } | Event::Unblock { user, .. } => {
+                user.as_str().into()
+            }
+        }
+    }
+}
