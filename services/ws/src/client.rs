@@ -1,6 +1,6 @@
 //! A client's frames: encodes what a client sends, decodes what a server sends.
 
-use crate::header::{HEADER_BYTES_MAX, MASKED, push_length, read_length};
+use crate::header::{HEADER_BYTES_MAX, MASKED, Masking, find, is_whole, push_length};
 use crate::{Opcode, Violation};
 
 /// Masking key of a client's frame, which RFC 6455 requires.
@@ -77,14 +77,12 @@ impl Frame {
 /// Finds one frame at the front of `buffer`; `None` while the frame is incomplete. A payload may
 /// have `bytes_max` bytes.
 pub fn read(buffer: &[u8], bytes_max: usize) -> Result<Option<Frame>, Violation> {
-    let [first, second, ..] = *buffer else { return Ok(None) };
-    let opcode = Opcode::of_first_byte(first).ok_or(Violation::Malformed)?;
-    if second & MASKED != 0 {
+    if buffer.len() > 1 && !is_whole(buffer[0]) {
         return Err(Violation::Malformed);
     }
-    let Some((len, header)) = read_length(buffer)? else { return Ok(None) };
-    let payload = usize::try_from(len).ok().filter(|len| *len <= bytes_max).ok_or(Violation::TooLarge)?;
-    Ok((buffer.len() >= header + payload).then_some(Frame { opcode, header, payload }))
+    let Some(place) = find(buffer, Masking::Plain, bytes_max)? else { return Ok(None) };
+    let opcode = Opcode::of_first_byte(place.first).ok_or(Violation::Malformed)?;
+    Ok(Some(Frame { opcode, header: place.start, payload: place.end - place.start }))
 }
 
 /// Code of a close frame by its payload. 1005 stands for a close frame without a code, as in
@@ -114,6 +112,9 @@ mod tests {
 
     #[test]
     fn fragments_masks_and_large_frames_are_violations() {
+        let large_ping = [&[0x89, 126, 0, 126][..], &[0; 126]].concat();
+        assert_eq!(read(&large_ping, BYTES_MAX), Err(Violation::Malformed), "a control frame has 125 bytes");
+        assert_eq!(read(&[0x82, 127, 0x7f, 255, 255, 255, 255, 255, 255, 255], usize::MAX), Ok(None));
         for malformed in [&[0x01, 0][..], &[0x81, 0x80], &[0xc1, 0]] {
             assert_eq!(read(malformed, BYTES_MAX), Err(Violation::Malformed), "{malformed:?}");
         }

@@ -12,6 +12,7 @@ pub mod client;
 pub mod handshake;
 mod header;
 mod opcode;
+pub mod raw;
 pub mod server;
 pub mod stream;
 mod violation;

@@ -2,17 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::header::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, MASKED, push_length, read_length};
+use crate::header::{HEADER_BYTES_MAX, Masking, find, is_whole, push_length, unmask};
 use crate::{Opcode, Violation};
 
 /// Largest close reason in bytes, so that the control frame stays within its limit.
 const REASON_BYTES_MAX: usize = 120;
-/// Bit of the first byte: the frame is the last of its message.
-const FIN: u8 = 0x80;
-/// Bits of the first byte that only extensions use.
-const RESERVED: u8 = 0x70;
-/// Bit of the opcode that marks a control frame.
-const CONTROL: u8 = 0x08;
 
 /// Encodes one frame; copies the payload once.
 #[must_use]
@@ -70,25 +64,13 @@ pub enum Incoming<'a> {
 /// A frame that is read must be removed from the buffer: its payload is unmasked in place. A text
 /// payload may have `bytes_max` bytes.
 pub fn read(buffer: &mut [u8], bytes_max: usize) -> Result<Option<(Incoming<'_>, usize)>, Violation> {
-    let [first, second, ..] = *buffer else { return Ok(None) };
-    let is_data_continued = first & 0x0f == 0;
-    if first & RESERVED != 0 || first & FIN == 0 || is_data_continued || second & MASKED == 0 {
+    if buffer.len() > 1 && !is_whole(buffer[0]) {
         return Err(Violation::Malformed);
     }
-    let Some((len, header)) = read_length(buffer)? else { return Ok(None) };
-    if first & CONTROL != 0 && len > CONTROL_BYTES_MAX as u64 {
-        return Err(Violation::Malformed);
-    }
-    let len = usize::try_from(len).ok().filter(|len| *len <= bytes_max).ok_or(Violation::TooLarge)?;
-    let end = header + 4 + len;
-    if buffer.len() < end {
-        return Ok(None);
-    }
-    let mask: [u8; 4] = buffer[header..header + 4].try_into().expect("the range has four bytes");
-    let payload = &mut buffer[header + 4..end];
-    fastwebsockets::unmask(payload, mask);
-    let payload = &*payload;
-    let incoming = match Opcode::of_first_byte(first).ok_or(Violation::Malformed)? {
+    let Some(place) = find(buffer, Masking::Masked, bytes_max)? else { return Ok(None) };
+    unmask(buffer, &place);
+    let payload = &buffer[place.start..place.end];
+    let incoming = match Opcode::of_first_byte(place.first).ok_or(Violation::Malformed)? {
         Opcode::Text => Incoming::Text(std::str::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?),
         Opcode::Binary => return Err(Violation::Binary),
         Opcode::Ping => Incoming::Ping(payload),
@@ -98,13 +80,13 @@ pub fn read(buffer: &mut [u8], bytes_max: usize) -> Result<Option<(Incoming<'_>,
             Incoming::Close
         }
     };
-    Ok(Some((incoming, end)))
+    Ok(Some((incoming, place.end)))
 }
 
-/// Checks the code and the reason of a close frame, both of which may be absent. Codes that
+/// Checks the payload of a close frame: its code and its reason, both of which may be absent. Codes that
 /// RFC 6455 (section 7.4) and its registry leave open, or reserve for use without a frame, are
 /// violations.
-fn check_close(payload: &[u8]) -> Result<(), Violation> {
+pub fn check_close(payload: &[u8]) -> Result<(), Violation> {
     let (code, reason) = match payload {
         [] => return Ok(()),
         [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
