@@ -4,7 +4,9 @@
 
 mod bench;
 mod chart;
+mod conformance;
 mod fault;
+mod fuzz;
 mod r#gen;
 mod lint;
 mod run;
@@ -95,6 +97,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Runs mutated inputs through every decoder that a stranger's bytes reach; fails when one breaks a promise.
+    Fuzz(fuzz::Fuzz),
+    /// Runs the Autobahn test suite against the WebSocket frames, where AUTOBAHN_PYTHON names a Python that has it.
+    Conformance {
+        /// Writes the kept verdict.
+        #[arg(long)]
+        write: bool,
+    },
     /// Measures optimised builds on real servers.
     Bench(bench::Bench),
 }
@@ -133,6 +143,8 @@ fn main() -> ExitCode {
         Command::Gen { what: Some(Gen::Imports) } => lint::import_tables::write(),
         Command::Gen { what: None } => r#gen::checked_in(),
         Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
+        Command::Fuzz(fuzz) => fuzz::main(&fuzz),
+        Command::Conformance { write } => conformance::main(write),
         Command::Bench(bench) => bench::main(bench),
     };
     match result {

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use self::again::Again;
 use crate::run::{command, note, root, run};
 use crate::web::{self, BrowserTests};
-use crate::{chart, fault, lint, setup};
+use crate::{chart, fault, fuzz, lint, setup};
 
 /// Minutes of the fault test in the full tier.
 const FAULT_MINUTES: f64 = 3.0;
@@ -27,7 +27,7 @@ pub(crate) enum Tier {
     Fast,
     /// Everything that CI runs: lints, all tests, the page's build, the browser.
     Ci,
-    /// CI's tests, those that take minutes, the long fault test, the controller without its laboratory, as in the image, and the chart
+    /// CI's tests, those that take minutes, the long fault test, the fuzzing, the controller without its laboratory, as in the image, and the chart
     /// on an API server.
     Full,
 }
@@ -75,6 +75,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         // The channel behind proxies that cut idle connections, which takes minutes.
         run(nextest("together", &["--run-ignored", "only"])?)?;
         run(web::browser_tests(BrowserTests::Long)?)?;
+        fuzz::for_seconds(fuzz::CI_SECONDS)?;
         fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
         chart::cluster()?;
     }

@@ -24,3 +24,5 @@ pub use config::{NatsConfig, NatsStorage};
 pub use connection::check::{Finding, Level};
 pub use connection::connect::NatsError;
 pub use engine::NatsBus;
+#[doc(hidden)]
+pub use stream::envelope::read_envelope;

@@ -40,6 +40,8 @@ pub use config::GatewayConfig;
 pub use gateway::{Gateway, GatewayError};
 pub use health::{GatewayHealth, HeartbeatAge};
 pub use http::operations;
+#[doc(hidden)]
+pub use http::parse_request_head;
 pub use load::{HEARTBEAT_AGE_MAX, OverloadConfig};
 pub use metrics::GatewayMetrics;
 pub use room::HeatConfig;

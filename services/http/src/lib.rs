@@ -23,6 +23,8 @@ pub use admin::{
 pub use answer::error::{self, ApiError};
 pub use answer::rate_limited;
 pub use config::{AddressLimitsConfig, Http2Config, HttpConfig};
+#[doc(hidden)]
+pub use connection::meter_frames;
 pub use connection::{
     ConnectionPermit, DirectAnswer, DirectRequest, DirectRoute, GuardedStream, RECORD_BYTES_MAX, TlsSession,
     TlsStream, Transport, record_trace,

@@ -17,3 +17,5 @@ mod wire;
 pub use config::IrcConfig;
 pub use metrics::IrcMetrics;
 pub use server::{IrcParts, run};
+#[doc(hidden)]
+pub use wire::{parse_client_line, respell};

@@ -30,6 +30,8 @@ pub use metrics::ModerationMetrics;
 pub use moderator::{Moderator, Named};
 pub use rules::Mask;
 pub use rules::escalation::EscalationConfig;
+#[doc(hidden)]
+pub use rules::hook::parse_hook_answer;
 pub use rules::hook::{HookConfig, HookStartError};
 pub use rules::links::LinksConfig;
 pub use rules::repeat::RepeatConfig;

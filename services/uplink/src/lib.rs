@@ -37,10 +37,14 @@ pub use config::UplinkConfig;
 pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;
 pub use history_config::HistoryConfig;
+#[doc(hidden)]
+pub use http::count_tunnel_requests;
 pub use http::{admin_router, direct_route, guest_router, operations, router};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use polls_config::PollsConfig;
 pub use record::AuditQueue;
 pub use super_chat_config::SuperChatConfig;
+#[doc(hidden)]
+pub use text::clean_text;
 pub use uplink::{Parts, Uplink};

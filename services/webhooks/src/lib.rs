@@ -28,4 +28,6 @@ pub use error::WebhooksError;
 pub use event::KINDS;
 pub use metrics::WebhooksMetrics;
 pub use run::run;
+#[doc(hidden)]
+pub use schedule::retry_after;
 pub use signature::{Secrets, SecretsError};

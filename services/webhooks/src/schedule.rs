@@ -46,7 +46,9 @@ pub(crate) fn judge(outcome: &Outcome, attempts: u32, config: &WebhooksConfig, c
 }
 
 /// Parses `Retry-After`: seconds, or a date.
-pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+#[doc(hidden)]
+#[must_use]
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(secs) = value.parse() {
         return Some(Duration::from_secs(secs));

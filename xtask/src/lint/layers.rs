@@ -24,7 +24,8 @@ const fn allowed(name: &'static str, layer: u8, uses: &'static [&'static str]) -
 }
 
 /// Names without the prefix `barrage-`. Layers: 0 types and codecs, 1 pure parts, 2 parts with
-/// locks, timers or metrics, 3 engines and protocols, 4 services (never one another), 5 programs.
+/// locks, timers or metrics, 3 engines and protocols, 4 services (never one another), 5 programs,
+/// 6 the fuzz targets, which call decoders of all layers.
 const ALLOWED: &[Allowed] = &[
     allowed("backoff", 0, &[]),
     allowed("clock", 0, &[]),
@@ -171,6 +172,25 @@ const ALLOWED: &[Allowed] = &[
         "loadtest",
         5,
         &["backoff", "clock", "exposition", "plot", "protocol", "recording", "scaling", "tls", "token", "ws"],
+    ),
+    allowed(
+        "fuzz",
+        6,
+        &[
+            "bus",
+            "gateway",
+            "http",
+            "irc",
+            "loadtest",
+            "moderation",
+            "part",
+            "protocol",
+            "recording",
+            "token",
+            "uplink",
+            "webhooks",
+            "ws",
+        ],
     ),
     allowed("xtask", 5, &["protocol", "recording"]),
 ];

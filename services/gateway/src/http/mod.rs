@@ -14,4 +14,5 @@ mod sse_drain;
 
 pub(crate) use handshake::HandshakeGreeter;
 pub use operations::operations;
+pub use request_head::parse_request_head;
 pub(crate) use routes::{admin_router, router};

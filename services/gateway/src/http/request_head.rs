@@ -74,6 +74,13 @@ impl RequestHead {
     }
 }
 
+/// Parses a head for the fuzz targets; returns the room and the bytes that the head takes.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_request_head(bytes: &[u8]) -> Option<(String, usize)> {
+    RequestHead::parse(bytes).map(|(head, used)| (head.room, used))
+}
+
 /// Refuses requests that RFC 6455, section 4.2.1, does not call a handshake. A 101 answer to such a
 /// request would open a tunnel through a proxy that did not take the request for an upgrade.
 pub(super) fn check_handshake(

@@ -163,6 +163,23 @@ impl FrameMeter {
     }
 }
 
+/// Meters a connection that sends these pieces at once, for the fuzz targets. Returns the number of the frame
+/// that is due, or the label of the limit that the client exceeds.
+///
+/// # Errors
+/// The limit, as the label of its metric.
+#[doc(hidden)]
+pub fn meter_frames<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    config: &Http2Config,
+) -> Result<Option<u64>, &'static str> {
+    let mut meter = FrameMeter::new(config, Duration::ZERO);
+    for piece in pieces {
+        meter.read(piece, Duration::ZERO).map_err(Cut::label)?;
+    }
+    Ok(meter.due())
+}
+
 fn take(bucket: &mut TokenBucket, now: Duration, cut: Cut) -> Result<(), Cut> {
     match bucket.take(1, now) {
         Verdict::Admit => Ok(()),

@@ -19,6 +19,7 @@ mod transport;
 pub(crate) use activity::Activities;
 pub(crate) use context::ConnectionContext;
 pub use direct::{DirectAnswer, DirectRequest, DirectRoute};
+pub use frame_meter::meter_frames;
 pub use guard::{ConnectionPermit, GuardedStream};
 pub(crate) use log_bound::LogBound;
 pub(crate) use serve::serve;

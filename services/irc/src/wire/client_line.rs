@@ -99,6 +99,13 @@ impl ClientLine {
     }
 }
 
+/// Parses a line for the fuzz targets; returns the command and the parameters.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_client_line(line: &[u8]) -> Option<(String, Vec<String>)> {
+    ClientLine::parse(line).ok().map(|line| (line.command, line.params))
+}
+
 /// Splits the first word off, and the spaces behind it.
 fn word(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));

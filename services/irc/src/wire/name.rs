@@ -48,6 +48,13 @@ pub(crate) fn sequence_of_message_id(id: &str) -> Option<Sequence> {
     (1..=Sequence::MAX.0).contains(&sequence).then_some(Sequence(sequence))
 }
 
+/// Reads a name as a channel and as a nick, for the fuzz targets; returns both names again.
+#[doc(hidden)]
+#[must_use]
+pub fn respell(name: &str) -> [Option<String>; 2] {
+    [room_of_channel(name).map(|room| channel(&room)), user_of_nick(name).map(|user| nick(&user))]
+}
+
 fn escape(id: &str, name: &mut String) {
     for c in id.chars() {
         match OTHERS.iter().position(|other| *other == c) {

@@ -173,11 +173,23 @@ impl Hook {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let mut answer: Answer = serde_json::from_slice(&bytes)?;
-        if answer.action == Verdict::Rewrite && answer.text.is_none() {
-            return Err(AskError::NoText);
-        }
-        answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
-        Ok(answer)
+        parse(&bytes)
     }
+}
+
+/// Parses the body of an answer; cuts its reason.
+fn parse(bytes: &[u8]) -> Result<Answer, AskError> {
+    let mut answer: Answer = serde_json::from_slice(bytes)?;
+    if answer.action == Verdict::Rewrite && answer.text.is_none() {
+        return Err(AskError::NoText);
+    }
+    answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
+    Ok(answer)
+}
+
+/// Parses an answer for the fuzz targets; returns the text to show and the reason.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_hook_answer(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
+    parse(bytes).ok().map(|answer| (answer.text, answer.reason))
 }

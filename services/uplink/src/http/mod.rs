@@ -22,4 +22,7 @@ mod words;
 pub use guest::guest_router;
 pub use operations::operations;
 pub use posts::direct_route;
+#[doc(hidden)]
+pub use tunnel::count_tunnel_requests;
+
 pub use routes::{admin_router, router};

@@ -146,6 +146,13 @@ fn parse(mut bytes: &[u8]) -> Result<Vec<Inner>, ApiError> {
     if requests.is_empty() { Err(bad("it is empty")) } else { Ok(requests) }
 }
 
+/// Parses the body of a tunnel for the fuzz targets; returns the number of requests inside.
+#[doc(hidden)]
+#[must_use]
+pub fn count_tunnel_requests(bytes: &[u8]) -> Option<usize> {
+    parse(bytes).ok().map(|requests| requests.len())
+}
+
 async fn call(
     router: &Router,
     inner: Inner,

@@ -86,6 +86,13 @@ impl CleanText {
     }
 }
 
+/// Cleans a text for the fuzz targets; `None` for a text that is refused.
+#[doc(hidden)]
+#[must_use]
+pub fn clean_text(text: &str, chars_max: usize) -> Option<String> {
+    CleanText::new(text, chars_max).ok().map(CleanText::into_string)
+}
+
 fn clean(text: &str, chars_max: usize) -> Result<String, TextError> {
     if text.len() > chars_max * BYTES_PER_CHAR_MAX {
         return Err(TextError::TooLong(chars_max));

@@ -88,6 +88,22 @@ impl Envelope {
     }
 }
 
+/// Reads a stored message for the fuzz targets, from the two headers and the position that the server adds.
+#[doc(hidden)]
+#[must_use]
+pub fn read_envelope(
+    header: &str,
+    traceparent: &str,
+    stored: Sequence,
+    previous: Sequence,
+) -> Option<Message> {
+    let mut headers = HeaderMap::new();
+    let value = |text: &str| text.parse::<async_nats::HeaderValue>().ok();
+    headers.insert(HEADER, value(header)?);
+    headers.insert(TRACEPARENT, value(traceparent)?);
+    Some(Envelope::read(&headers)?.message(stored, previous, Bytes::new()))
+}
+
 /// Reads the trace of a message; `None` when it is malformed or not sampled.
 fn trace(text: &str) -> Option<Box<TraceContext>> {
     let parent: Traceparent = text.parse().ok()?;
