@@ -5,11 +5,14 @@
 //! see which engine is behind it. Each engine implements the primitives of `sql::engine`, and the
 //! statements that are equal in both are written once in `sql`. [`MeasuredStore`] times the calls of
 //! either. The suite in `tests/it/suite` runs on both engines.
+//!
+//! [`InboxStore`] is another trait with two engines, [`SqliteInbox`] and [`PostgresInbox`]: letters and groups.
 
 mod account_store;
 mod config;
 mod deliveries;
 mod error;
+mod inbox;
 mod measured;
 mod metrics;
 mod migrations;
@@ -24,6 +27,10 @@ pub use account_store::AccountStore;
 pub use config::{PostgresConfig, SqliteConfig};
 pub use deliveries::DeliveryStore;
 pub use error::StoreError;
+pub use inbox::{
+    AWAY_ROWS_MAX, Away, BATCH_MAX, InboxError, InboxStore, ItemRange, Membership, PostgresInbox,
+    SqliteInbox, StoredItem,
+};
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;
 pub use poll_store::{POLLS_PER_ROOM_MAX, PollStore};

@@ -32,6 +32,11 @@ pub(crate) fn postgres() -> Migrator {
     ])
 }
 
+/// Migrations of the inbox in PostgreSQL, in the order of their versions.
+pub(crate) fn postgres_inbox() -> Migrator {
+    migrator(&[("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql"))])
+}
+
 /// Numbers the versions from 1 in the order of the list: a released line must never move.
 fn migrator(files: &[(&'static str, &'static str)]) -> Migrator {
     let migrations = (1..).zip(files).map(|(version, (description, sql))| {
@@ -63,5 +68,6 @@ mod tests {
     fn every_migration_file_is_listed_in_order() {
         assert_lists_folder(&sqlite(), "sqlite");
         assert_lists_folder(&postgres(), "postgres");
+        assert_lists_folder(&postgres_inbox(), "inbox_postgres");
     }
 }

@@ -10,6 +10,7 @@ mod engine;
 mod gifts;
 mod inspect;
 mod polls;
+pub(crate) mod pool;
 
 pub use engine::PostgresStore;
 pub use inspect::{ServerInfo, inspect};

@@ -56,7 +56,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("http", 3, &["clock", "counters", "flow", "part", "protocol", "token"]),
     allowed("moderation", 3, &["flow", "guarded", "part", "protocol", "secret", "tls"]),
     allowed("quota", 3, &["counters", "flow", "guarded", "part", "protocol", "secret"]),
-    allowed("store", 3, &["clock", "part", "protocol", "secret"]),
+    allowed("store", 3, &["clock", "inbox", "part", "protocol", "secret"]),
     allowed("archiver", 4, &["backoff", "bus", "clock", "part", "protocol", "store", "trace"]),
     allowed(
         "entry",

@@ -1,17 +1,15 @@
 //! Connections to PostgreSQL, and the engine's primitives on them.
 
 use std::borrow::Cow;
-use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 use barrage_protocol::{RoomId, UserId};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
+use sqlx::postgres::PgRow;
 
 use super::archive;
 use super::dialect::{self, DIALECT};
-use super::polls;
+use super::{polls, pool};
 use crate::config::PostgresConfig;
 use crate::error::StoreError;
 use crate::migrations;
@@ -20,11 +18,6 @@ use crate::records::audit::AuditRecord;
 use crate::records::poll::{Cast, Vote};
 use crate::sql::engine::{Dialect, Engine, Statement, query};
 use crate::sql::page::int;
-
-/// Longest wait for the ping of a connection that returns to the pool. The ping also rolls back
-/// an unfinished transaction of its caller. No caller waits for it, but the connection occupies a slot
-/// of the pool.
-const RELEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// A store in a PostgreSQL database; clones share one pool of connections.
 #[derive(Debug, Clone)]
@@ -37,24 +30,7 @@ impl PostgresStore {
     /// Connects to an existing database and migrates it. Several processes may do so at once: they
     /// migrate one after the other.
     pub async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
-        let open = |error: sqlx::Error| StoreError::Open(error.into());
-        let options =
-            PgConnectOptions::from_str(config.url.expose()).map_err(open)?.application_name("barrage");
-        let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
-        migrate(options.clone(), acquire_timeout).await?;
-        // The server gives up together with the caller: locks of a vanished process are released,
-        // and an abandoned statement costs nothing more.
-        let options = options.options([
-            ("statement_timeout", config.call_timeout_ms),
-            ("idle_in_transaction_session_timeout", config.call_timeout_ms),
-        ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(config.connections.max(1))
-            .acquire_timeout(acquire_timeout)
-            .after_release(|connection, _| Box::pin(settle(connection)))
-            .connect_with(options)
-            .await
-            .map_err(open)?;
+        let pool = pool::open(config, &migrations::postgres()).await.map_err(StoreError::Open)?;
         Ok(PostgresStore { pool, call_timeout: Duration::from_millis(config.call_timeout_ms) })
     }
 
@@ -64,31 +40,8 @@ impl PostgresStore {
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.call_timeout, call).await.unwrap_or_else(|_| Err(timed_out().into()))
+        tokio::time::timeout(self.call_timeout, call).await.unwrap_or_else(|_| Err(pool::timed_out().into()))
     }
-}
-
-/// Migrates on a connection of its own, without limits on the statements: a migration takes as long
-/// as there are data to rewrite.
-async fn migrate(options: PgConnectOptions, connect_timeout: Duration) -> Result<(), StoreError> {
-    let connection = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(connect_timeout)
-        .connect_with(options)
-        .await
-        .map_err(|error| StoreError::Open(error.into()))?;
-    let migrated = migrations::postgres().run(&connection).await;
-    connection.close().await;
-    migrated.map_err(|error| StoreError::Open(error.into()))
-}
-
-async fn settle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let answer = tokio::time::timeout(RELEASE_WAIT, connection.ping()).await;
-    answer.unwrap_or_else(|_| Err(timed_out())).map(|()| true)
-}
-
-fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
 impl Engine for PostgresStore {

@@ -1,0 +1,8 @@
+//! The inbox in PostgreSQL: a whole batch in each statement, by arrays.
+
+mod engine;
+mod load;
+mod read;
+mod write;
+
+pub use engine::PostgresInbox;

@@ -1,0 +1,141 @@
+//! Opens the file, and runs the calls of the trait on its two connections.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barrage_inbox::{Changes, ConversationId, Entry, Needs, Version, plan};
+use barrage_protocol::{Sequence, UserId};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::worker::Worker;
+use super::{load, read, write};
+use crate::inbox::error::InboxError;
+use crate::inbox::records::{Away, ItemRange, StoredItem};
+use crate::inbox::store::{InboxStore, check};
+
+/// Files of `migrations/inbox_sqlite` in their order. `user_version` of the file counts those that it has.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/inbox_sqlite/0001_initial.sql")];
+/// Statements that a connection keeps prepared: all that the calls have.
+const STATEMENTS_MAX: usize = 64;
+/// Longest wait for a lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An inbox in one SQLite file; clones share its two connections.
+#[derive(Debug, Clone)]
+pub struct SqliteInbox {
+    writer: Worker,
+    reader: Worker,
+}
+
+impl SqliteInbox {
+    /// Opens the file, creates it when it is absent, and migrates it. The folder must exist.
+    pub async fn open(path: &Path) -> Result<Self, InboxError> {
+        let path = path.to_owned();
+        let open = move || -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+            // SQLite gives its companion files the same mode.
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+            let mut writer = connect(&path)?;
+            migrate(&mut writer)?;
+            let reader = connect(&path)?;
+            reader.pragma_update(None, "query_only", "ON")?;
+            Ok(SqliteInbox {
+                writer: Worker::start("inbox-writer", writer)?,
+                reader: Worker::start("inbox-reader", reader)?,
+            })
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|error| InboxError::Open(error.into()))?.map_err(InboxError::Open)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What the mark says is durable: the lane may forget it.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    // The lock is taken before the version is read: two processes may open the file at once.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u16 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (number, sql) in (1..).zip(MIGRATIONS).skip(version.into()) {
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    transaction.commit()
+}
+
+/// Takes a batch in one transaction that holds the write lock from its start.
+fn project(
+    connection: &mut Connection,
+    lane: u16,
+    after: Sequence,
+    last: Sequence,
+    entries: &[Entry],
+) -> Result<Changes, InboxError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write::move_mark(&transaction, lane, after, last)?;
+    let changes = plan_in(&transaction, entries)?;
+    write::changes(&transaction, &changes)?;
+    transaction.commit()?;
+    Ok(changes)
+}
+
+fn plan_in(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<Changes, InboxError> {
+    let needs = Needs::of(entries);
+    write::new_users(transaction, &needs)?;
+    Ok(plan(load::rows(transaction, &needs)?, entries))
+}
+
+#[async_trait]
+impl InboxStore for SqliteInbox {
+    async fn mark(&self, lane: u16) -> Result<Sequence, InboxError> {
+        self.reader.call(move |connection| read::mark(connection, lane)).await
+    }
+
+    async fn project(&self, lane: u16, after: Sequence, entries: &[Entry]) -> Result<Changes, InboxError> {
+        let last = check(after, entries)?;
+        let entries = entries.to_vec();
+        self.writer.call(move |connection| project(connection, lane, after, last, &entries)).await
+    }
+
+    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {
+        let user = user.clone();
+        self.reader.call(move |connection| read::away(connection, &user, after, limit)).await
+    }
+
+    async fn items(
+        &self,
+        conversation: &ConversationId,
+        range: ItemRange,
+        limit: usize,
+    ) -> Result<Vec<StoredItem>, InboxError> {
+        let conversation = conversation.clone();
+        self.reader.call(move |connection| read::items(connection, &conversation, range, limit)).await
+    }
+
+    async fn close(&self) {
+        // The threads take calls in their order: an empty one ends after all before it. A closed thread
+        // has none.
+        drop(self.writer.call(|_| Ok(())).await);
+        drop(self.reader.call(|_| Ok(())).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_listed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/inbox_sqlite");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), MIGRATIONS.len());
+    }
+}

@@ -1,0 +1,56 @@
+//! The trait that both engines of the inbox implement.
+
+use async_trait::async_trait;
+use barrage_inbox::{Changes, ConversationId, Entry, Version};
+use barrage_protocol::{Sequence, UserId};
+
+use super::error::InboxError;
+use super::records::{Away, ItemRange, StoredItem};
+
+/// Maximum number of events in one batch.
+pub const BATCH_MAX: usize = 1_000;
+/// Maximum number of rows of each kind in one [`Away`].
+pub const AWAY_ROWS_MAX: usize = 1_000;
+
+/// The tables of the inbox. One transaction a call: it is durable when the call returns, or it has no effect.
+#[async_trait]
+pub trait InboxStore: Send + Sync + std::fmt::Debug {
+    /// Returns the position up to which a lane is in the tables; zero for a new lane.
+    async fn mark(&self, lane: u16) -> Result<Sequence, InboxError>;
+
+    /// Takes a batch of a lane: decides about its events, writes their rows, and moves the lane's position
+    /// from `after` to that of the last entry. Fails as [`InboxError::Fenced`] when the lane is elsewhere.
+    /// Entries are in the order of the lane, and behind `after`.
+    async fn project(&self, lane: u16, after: Sequence, entries: &[Entry]) -> Result<Changes, InboxError>;
+
+    /// Returns what a user's inbox has got after a version, in one snapshot: at most `limit` rows of each
+    /// kind, the newest first. `None` when the user has no inbox. [`Version`] 0 returns everything.
+    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError>;
+
+    /// Returns items of a conversation by position, at most `limit`, oldest first. The caller checks what the
+    /// reader may read.
+    async fn items(
+        &self,
+        conversation: &ConversationId,
+        range: ItemRange,
+        limit: usize,
+    ) -> Result<Vec<StoredItem>, InboxError>;
+
+    /// Finishes calls in flight and closes. Later calls fail.
+    async fn close(&self);
+}
+
+/// Checks the order and size of a batch; returns the position of its last entry.
+pub(super) fn check(after: Sequence, entries: &[Entry]) -> Result<Sequence, InboxError> {
+    if entries.len() > BATCH_MAX {
+        return Err(InboxError::Unacceptable("it has more than 1,000 events"));
+    }
+    let mut last = after;
+    for entry in entries {
+        if entry.sequence <= last || entry.sequence > Sequence::MAX {
+            return Err(InboxError::Unacceptable("its events are not in the order of the lane"));
+        }
+        last = entry.sequence;
+    }
+    Ok(last)
+}

@@ -1,0 +1,48 @@
+//! The inbox on both engines, against tables in memory and a recount from lists.
+
+mod dump;
+mod engine;
+mod suite;
+
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::suite::$test(super::engine::Engine::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::suite::$test(super::engine::Engine::postgres().await).await;
+            })*
+        }
+    };
+}
+
+on_both_engines!(
+    rows_equal_the_tables_of_the_model,
+    a_fault_at_any_statement_leaves_nothing_of_the_batch,
+    couriers_of_one_lane_do_not_double,
+    couriers_of_two_lanes_share_users_without_a_deadlock,
+    a_letter_writes_six_rows_and_a_post_four,
+    a_batch_out_of_order_is_refused,
+    items_are_read_in_both_directions,
+    several_processes_can_open_new_tables_at_once,
+);
+
+/// The number of events that the law is proved with: see docs/adr/0080.
+mod million {
+    #[tokio::test]
+    #[ignore = "takes minutes"]
+    async fn unread_equals_the_recount_in_sqlite() {
+        super::suite::prove(super::engine::Engine::sqlite().await, 1_000_000).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "takes minutes"]
+    async fn unread_equals_the_recount_in_postgres() {
+        super::suite::prove(super::engine::Engine::postgres().await, 1_000_000).await;
+    }
+}
