@@ -1,41 +1,99 @@
-//! The fault test at its full size: real processes are killed and stopped while gifts and chat are
-//! sent.
+//! Fault scenarios: builds the server and the harness, and plays scenarios on real processes.
 
-use anyhow::Context;
-use serde_json::Value;
+use std::path::PathBuf;
 
-use crate::run::{command, root, run, say};
+use clap::Args;
 
-/// Name of the fault test in `services/barrage/tests/it`.
-const TEST: &str = "alone::fault::no_gift_is_lost_or_duplicated_over_faults";
+use crate::run::{command, root, run};
 
-/// Runs the test in an optimised build and prints its report. Fails when a gift was lost, doubled or
-/// late.
-pub(crate) fn main(minutes: f64, seed: Option<u32>, viewers: u32, as_json: bool) -> anyhow::Result<()> {
-    let file = root().join("target/fault.json");
-    if file.exists() {
-        std::fs::remove_file(&file)?;
+/// Scenario, size and output of `cargo xtask fault`.
+#[derive(Debug, Args)]
+pub(crate) struct Fault {
+    /// Name of a scenario, `all`, or `list`, which prints the names.
+    #[arg(default_value = "gift-chaos")]
+    name: String,
+    /// Short form of each scenario; `all --quick` takes less than 8 minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Minutes of the load, in place of the scenario's own.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Repeats a run's choices; each run prints its own seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Number of viewers, in place of the scenario's own.
+    #[arg(long)]
+    viewers: Option<usize>,
+    /// Prints one JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+    /// Uses this server binary, and builds none.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Builds without optimisation, in less time.
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Fault {
+    /// The long form of the full tier of tests: a random fault every few seconds.
+    pub(crate) fn long() -> Fault {
+        Fault { name: "gift-chaos".into(), quick: false, ..Fault::all_quick() }
     }
-    let target = ["test", "--profile", "dist", "--package", "barrage", "--test", "it"];
-    let arguments = [&target[..], &["--", "--nocapture", TEST]].concat();
-    let mut test = command("cargo", &arguments);
-    test.env("FAULT_SECS", format!("{:.0}", minutes * 60.0))
-        .env("FAULT_VIEWERS", viewers.to_string())
-        .env("FAULT_GIFTS_PER_S", "200")
-        .env("FAULT_CHATS_PER_S", "1000")
-        .env("FAULT_JSON", &file);
-    if let Some(seed) = seed {
-        test.env("FAULT_SEED", seed.to_string());
-    }
-    let outcome = run(test);
-    let text = std::fs::read_to_string(&file).context("the fault test ended without a report")?;
-    if as_json {
-        say(text.trim())?;
-    } else {
-        let report: Value = serde_json::from_str(&text)?;
-        for (key, value) in report.as_object().into_iter().flatten() {
-            say(&format!("{key:<30} {value}"))?;
+
+    /// The short form of all scenarios.
+    pub(crate) fn all_quick() -> Fault {
+        Fault {
+            name: "all".into(),
+            quick: true,
+            minutes: None,
+            seed: None,
+            viewers: None,
+            json: false,
+            binary: None,
+            dev: false,
         }
     }
-    outcome
+
+    /// Arguments of the harness.
+    fn arguments(&self, binary: &str) -> Vec<String> {
+        let mut words = vec![self.name.clone(), "--binary".into(), binary.into()];
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+        };
+        option("minutes", self.minutes.map(|minutes| minutes.to_string()));
+        option("seed", self.seed.map(|seed| seed.to_string()));
+        option("viewers", self.viewers.map(|viewers| viewers.to_string()));
+        words.extend(self.quick.then(|| "--quick".into()));
+        words.extend(self.json.then(|| "--json".into()));
+        words
+    }
+}
+
+/// Builds what the scenarios need and plays them. Fails when one breaks its target.
+pub(crate) fn main(fault: &Fault) -> anyhow::Result<()> {
+    let (profile, folder) = if fault.dev { ("dev", "debug") } else { ("dist", "dist") };
+    let built = root().join("target").join(folder);
+    let mut build = vec!["build", "--locked", "--profile", profile, "--package", "barrage-faults"];
+    if fault.binary.is_none() && fault.name != "list" {
+        build.extend(["--package", "barrage"]);
+    }
+    run(command("cargo", &build))?;
+    let binary = fault.binary.clone().unwrap_or_else(|| built.join("barrage"));
+    let words = fault.arguments(&binary.display().to_string());
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    run(command(&built.join("barrage-faults").display().to_string(), &words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_reach_the_harness() {
+        let fault = Fault { seed: Some(7), minutes: Some(0.5), json: true, ..Fault::all_quick() };
+        let words = "all --binary b --minutes 0.5 --seed 7 --quick --json";
+        assert_eq!(fault.arguments("b").join(" "), words);
+        assert_eq!(Fault::long().arguments("b").join(" "), "gift-chaos --binary b");
+    }
 }

@@ -52,7 +52,7 @@ enum Command {
         /// Runs unit tests and integration tests of one process only, in minutes.
         #[arg(long, conflicts_with = "full")]
         fast: bool,
-        /// Adds the long fault test, and the chart on the API server in KUBE_BIN.
+        /// Adds the fault scenarios, and the chart on the API server in KUBE_BIN.
         #[arg(long)]
         full: bool,
     },
@@ -82,21 +82,9 @@ enum Command {
         #[command(subcommand)]
         what: Option<Gen>,
     },
-    /// Kills and stops real processes while gifts are sent; fails when one is lost or doubled.
-    Fault {
-        /// Minutes in which gifts and chat are sent.
-        #[arg(long, default_value_t = 3.0)]
-        minutes: f64,
-        /// Repeats a run's choice of victims; each run prints its own seed.
-        #[arg(long)]
-        seed: Option<u32>,
-        /// Viewers in all, a hundred to a room.
-        #[arg(long, default_value_t = 2_000)]
-        viewers: u32,
-        /// Prints one JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Kills, stops, cuts off and starves real processes while gifts are counted; fails when one is lost or
+    /// doubled. `fault list` prints the scenarios.
+    Fault(fault::Fault),
     /// Runs mutated inputs through every decoder that a stranger's bytes reach; fails when one breaks a promise.
     Fuzz(fuzz::Fuzz),
     /// Runs the Autobahn test suite against the WebSocket frames, where AUTOBAHN_PYTHON names a Python that has it.
@@ -142,7 +130,7 @@ fn main() -> ExitCode {
         Command::Gen { what: Some(Gen::Recordings { dir, seed }) } => r#gen::recordings(&dir, seed),
         Command::Gen { what: Some(Gen::Imports) } => lint::import_tables::write(),
         Command::Gen { what: None } => r#gen::checked_in(),
-        Command::Fault { minutes, seed, viewers, json } => fault::main(minutes, seed, viewers, json),
+        Command::Fault(fault) => fault::main(&fault),
         Command::Fuzz(fuzz) => fuzz::main(&fuzz),
         Command::Conformance { write } => conformance::main(write),
         Command::Bench(bench) => bench::main(bench),

@@ -11,14 +11,10 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use self::again::Again;
+use crate::fault::Fault;
 use crate::run::{command, note, root, run};
 use crate::web::{self, BrowserTests};
 use crate::{chart, fault, fuzz, lint, setup};
-
-/// Minutes of the fault test in the full tier.
-const FAULT_MINUTES: f64 = 3.0;
-/// Viewers of the fault test in the full tier.
-const FAULT_VIEWERS: u32 = 2_000;
 
 /// Set of tests that one command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +23,7 @@ pub(crate) enum Tier {
     Fast,
     /// Everything that CI runs: lints, all tests, the page's build, the browser.
     Ci,
-    /// CI's tests, those that take minutes, the long fault test, the fuzzing, the controller without its laboratory, as in the image, and the chart
+    /// CI's tests, those that take minutes, the fault scenarios, the fuzzing, the controller without its laboratory, as in the image, and the chart
     /// on an API server.
     Full,
 }
@@ -76,7 +72,8 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         run(nextest("together", &["--run-ignored", "only"])?)?;
         run(web::browser_tests(BrowserTests::Long)?)?;
         fuzz::for_seconds(fuzz::CI_SECONDS)?;
-        fault::main(FAULT_MINUTES, None, FAULT_VIEWERS, false)?;
+        fault::main(&Fault::long())?;
+        fault::main(&Fault::all_quick())?;
         chart::cluster()?;
     }
     note("\nall tests passed");

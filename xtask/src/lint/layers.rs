@@ -168,6 +168,7 @@ const ALLOWED: &[Allowed] = &[
             "token",
         ],
     ),
+    allowed("faults", 5, &["client", "clock", "protocol", "testkit"]),
     allowed(
         "loadtest",
         5,
