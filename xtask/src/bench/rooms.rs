@@ -93,7 +93,7 @@ fn measure(binary: &str, plan: Plan) -> anyhow::Result<Measured> {
         first > 0 && watched > 0 && watched <= rooms,
         "give at least {FIRST_SHARE} rooms, and watch some"
     );
-    let mut server = Server::start(binary)?;
+    let server = Server::start(binary)?;
     let without_rooms = server.settled_bytes()?;
     server.open(0..first)?;
     let with_first = server.settled_bytes()?;
@@ -111,8 +111,6 @@ struct Server {
     process: Process,
     admin_token: String,
     token: String,
-    admin: BufReader<TcpStream>,
-    public: BufReader<TcpStream>,
 }
 
 impl Server {
@@ -130,19 +128,21 @@ impl Server {
             let output = command(binary, &[&arguments[..], &["--data-dir", &data]].concat()).output()?;
             Ok(String::from_utf8(output.stdout)?.trim().to_owned())
         };
-        let connect = |address| -> anyhow::Result<_> { Ok(BufReader::new(TcpStream::connect(address)?)) };
         let (admin_token, token) = (token("admin")?, token("viewer")?);
-        Ok(Server { process, admin_token, token, admin: connect(ADMIN)?, public: connect(PUBLIC)? })
+        Ok(Server { process, admin_token, token })
     }
 
     /// Opens rooms, and posts one message to each.
-    fn open(&mut self, rooms: std::ops::Range<u32>) -> anyhow::Result<()> {
+    fn open(&self, rooms: std::ops::Range<u32>) -> anyhow::Result<()> {
+        // New ones: the server closes those that were silent between two calls.
+        let connect = |address| -> anyhow::Result<_> { Ok(BufReader::new(TcpStream::connect(address)?)) };
+        let (mut admin, mut public) = (connect(ADMIN)?, connect(PUBLIC)?);
         for n in rooms {
             let path = format!("PUT /v1/admin/rooms/room-{n}");
-            request(&mut self.admin, &path, &self.admin_token, r#"{"title":"A room with a title"}"#)?;
+            request(&mut admin, &path, &self.admin_token, r#"{"title":"A room with a title"}"#)?;
             let path = format!("POST /v1/rooms/room-{n}/messages");
             let body = format!(r#"{{"type":"chat","id":"c-{n}","text":"a message of the usual length"}}"#);
-            let answer = request(&mut self.public, &path, &self.token, &body)?;
+            let answer = request(&mut public, &path, &self.token, &body)?;
             ensure!(answer.contains("\"broadcast\""), "message of room {n} was not broadcast: {answer}");
         }
         Ok(())
