@@ -5,6 +5,7 @@ mod condition;
 mod engine;
 mod file;
 mod journal;
+mod lane;
 mod mark;
 mod pace;
 mod reader;
@@ -17,3 +18,4 @@ mod tests;
 mod topics;
 
 pub use engine::EmbeddedBus;
+pub use lane::EmbeddedLanes;

@@ -12,6 +12,9 @@ pub enum BusError {
     /// The same sender used this id for another message.
     #[error("this message id was used for another message")]
     Conflict,
+    /// A body, a key or the number of drafts of one call is over its bound.
+    #[error("the drafts are too large")]
+    TooLarge,
     /// The drafts of one call belong to several topics; the bus publishes to one topic per call.
     #[error("drafts of several topics cannot be published together")]
     SeveralTopics,

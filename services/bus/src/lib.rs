@@ -13,6 +13,7 @@ mod embedded;
 mod error;
 mod events;
 mod fault;
+mod lanes;
 mod log;
 mod log_clock;
 mod metrics;
@@ -26,13 +27,17 @@ mod topic_log;
 
 pub use bus::{Bus, grown};
 pub use config::BusConfig;
-pub use embedded::EmbeddedBus;
+pub use embedded::{EmbeddedBus, EmbeddedLanes};
 pub use error::BusError;
 pub use events::{Event, PulseDraft};
 pub use fault::{Fault, Report};
+pub use lanes::{
+    LANE_APPEND_BYTES_MAX, LANE_APPEND_MAX, LANE_BODY_BYTES_MAX, LANE_KEY_BYTES_MAX, LANE_READ_MAX,
+    LaneDraft, LaneEntry, LaneReceipt, Lanes, lane_of,
+};
 pub use log::{Draft, Log, Range, RangeLimits, Receipt, Spread, Stored, Subscription, Topic};
 pub use metrics::BusMetrics;
-pub use nats::{NatsBus, NatsConfig};
+pub use nats::{NatsBus, NatsConfig, NatsLanes};
 pub use registry::{
     EntryReport, Factor, InstanceReport, Place, Registered, Registry, Role, ScalingReport, UplinkLoad,
     entry_load,

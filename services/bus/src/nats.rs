@@ -15,6 +15,7 @@ mod connection;
 mod engine;
 mod follow;
 mod key_value;
+mod lanes;
 mod moving;
 mod publish;
 mod setup;
@@ -24,5 +25,6 @@ pub use config::{NatsConfig, NatsStorage};
 pub use connection::check::{Finding, Level};
 pub use connection::connect::NatsError;
 pub use engine::NatsBus;
+pub use lanes::NatsLanes;
 #[doc(hidden)]
 pub use stream::envelope::read_envelope;

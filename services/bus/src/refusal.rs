@@ -19,7 +19,7 @@ impl From<BusError> for Refusal {
             BusError::Conflict => Refusal::new(Code::Conflict, format!("{message}; choose a new id")),
             BusError::Unavailable(_) => Refusal::new(Code::Unavailable, message).retry_after_ms(RETRY_MS),
             BusError::Full(_) => Refusal::new(Code::Overloaded, message).retry_after_ms(RETRY_MS),
-            BusError::SeveralTopics => Refusal::new(Code::Internal, message),
+            BusError::SeveralTopics | BusError::TooLarge => Refusal::new(Code::Internal, message),
             BusError::Refused(change) => {
                 let refusal = Refusal::new(code(&change), message);
                 match change {

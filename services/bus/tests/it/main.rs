@@ -6,6 +6,7 @@ mod cluster;
 mod drafts;
 mod engine;
 mod faults;
+mod lanes;
 mod moves;
 mod partitions;
 mod suite;

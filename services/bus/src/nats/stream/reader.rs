@@ -133,11 +133,7 @@ impl Reader {
 
     /// Returns the envelope of the message at a position; `None` when the message has left the stream.
     pub(crate) async fn envelope(&self, sequence: Sequence) -> Result<Option<Envelope>, BusError> {
-        match self.stream.get_raw_message(sequence.0).await {
-            Ok(message) => Ok(Envelope::read(&message.headers)),
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
-            Err(error) => Err(unavailable(&error)),
-        }
+        Ok(self.headers(sequence).await?.as_ref().and_then(Envelope::read))
     }
 
     /// Reads up to `limit` messages of a subject after a position. Any replica may answer, and may
@@ -175,6 +171,37 @@ impl Reader {
             }
         }
         Ok(read)
+    }
+
+    /// Reads up to `limit` messages of a subject from a position on, as the stream holds them. Any replica may
+    /// answer, and may be a moment behind.
+    pub(crate) async fn raw(
+        &self,
+        subject: &str,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Answer>, BusError> {
+        let batch = limit.clamp(1, self.read_messages_max);
+        let query = Query { seq: from.0, batch, next_by_subj: subject };
+        let mut answers = within(self.timeout, self.query(&query)).await?;
+        let mut read = Vec::new();
+        loop {
+            match within(self.timeout, answers.next()).await {
+                Ok(Some(answer)) => read.push(answer),
+                Ok(None) => return Ok(read),
+                Err(_) if !read.is_empty() => return Ok(read),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the headers of the message at a position; `None` when the message has left the stream.
+    pub(crate) async fn headers(&self, sequence: Sequence) -> Result<Option<HeaderMap>, BusError> {
+        match self.stream.get_raw_message(sequence.0).await {
+            Ok(message) => Ok(Some(message.headers)),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
     }
 
     /// Returns the newest message of each subject that has some, from any replica.
@@ -266,10 +293,11 @@ impl Reader {
     }
 }
 
-struct Answer {
-    sequence: Sequence,
-    headers: HeaderMap,
-    payload: Bytes,
+/// A message as the stream holds it.
+pub(crate) struct Answer {
+    pub(crate) sequence: Sequence,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Bytes,
 }
 
 /// The messages that answer one query; each names the one before it.
