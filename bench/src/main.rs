@@ -10,6 +10,7 @@
 
 mod bus;
 mod channel;
+mod courier;
 mod fanout;
 mod history;
 mod moderation;
@@ -48,6 +49,8 @@ enum Part {
     PageReads(history::PageReads),
     /// Answers every request with the bytes of a file: the limit of reads.
     PageLimit(history::PageLimit),
+    /// Measures batches of letters into the tables of the inbox.
+    Courier(courier::Options),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Part::Votes(votes) => votes.run()?,
         Part::PageReads(reads) => reads.run()?,
         Part::PageLimit(limit) => limit.run()?,
+        Part::Courier(options) => options.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod bus;
 mod channel;
+mod courier;
 mod encrypted;
 mod fanout;
 mod figures;
@@ -185,6 +186,12 @@ enum Measured {
     },
     /// Web: frames, main-thread time and overlaps of the danmaku stage beside libraries of npm, in Chromium.
     Web(web::Plan),
+    /// Courier: letters into the tables of the inbox, per second of wall and processor time.
+    Courier {
+        /// Engine of the tables.
+        #[arg(long, value_enum, default_value = "sqlite")]
+        store: courier::Store,
+    },
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -263,6 +270,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
             }
         }
         Measured::Votes { voters } => votes::main(build, voters, json),
+        Measured::Courier { store } => courier::main(build, store, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

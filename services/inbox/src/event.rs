@@ -2,6 +2,7 @@
 
 use barrage_protocol::{MessageId, Sequence, UserId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::conversation::GroupSettings;
 use crate::id::ConversationId;
@@ -216,5 +217,81 @@ impl Event {
                 user.as_str().into()
             }
         }
+    }
+
+    /// Returns the key under which a lane knows a letter: its conversation, sender and id. `None` for events that
+    /// have the same effect when they come twice.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        let (sender, letter) = match self {
+            Event::Letter { sender, letter, .. } | Event::Post { sender, letter, .. } => (sender, letter),
+            _ => return None,
+        };
+        Some(format!("{} {sender} {}", self.lane_key(), letter.id))
+    }
+
+    /// Returns a hash of what a letter says, for its key; 0 for other events.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let (Event::Letter { letter, .. } | Event::Post { letter, .. }) = self else { return 0 };
+        let hash = Sha256::new().chain_update([letter.kind as u8]).chain_update(&letter.body).finalize();
+        hash[..8].iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    }
+
+    /// Returns the event as a lane keeps it.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an event is plain data")
+    }
+
+    /// Parses an event of a lane.
+    pub fn from_json(text: &[u8]) -> Result<Self, EventError> {
+        Ok(serde_json::from_slice(text)?)
+    }
+}
+
+/// Error of a text that is no event of this version.
+#[derive(Debug, thiserror::Error)]
+#[error("the text is no inbox event")]
+pub struct EventError(#[from] serde_json::Error);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::LetterKind;
+
+    fn letter(sender: &str, to: &str, body: &str) -> Event {
+        let user = |id| UserId::parse(id).unwrap();
+        let id = MessageId::parse("m1").unwrap();
+        let letter = Letter { id, kind: LetterKind::Text, body: body.into() };
+        Event::Letter { sender: user(sender), to: user(to), letter, standing: Standing::Stranger }
+    }
+
+    #[test]
+    fn event_is_read_as_it_was_written() {
+        let event = letter("a:@.b", "c", "{\"text\":\"\u{5f39}\"}");
+        assert_eq!(Event::from_json(&event.to_json()).unwrap(), event);
+        let read = br#"{"event":"read","user":"a","conversation":"g.x","position":7}"#;
+        assert!(
+            matches!(Event::from_json(read).unwrap(), Event::Read(place) if place.position == Position(7))
+        );
+        for bad in [&b"{}"[..], br#"{"event":"sealed"}"#, b"", br#"{"event":"read","user":"a b"}"#] {
+            assert!(Event::from_json(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn key_is_that_of_the_sender_and_the_hash_that_of_the_text() {
+        let one = letter("a", "b", "{}");
+        assert_eq!(one.key(), letter("a", "b", "{} ").key());
+        assert_ne!(one.fingerprint(), letter("a", "b", "{} ").fingerprint());
+        assert_ne!(one.key(), letter("b", "a", "{}").key());
+        assert_eq!(one.lane_key(), letter("b", "a", "{}").lane_key());
+        let place = Place {
+            user: UserId::parse("a").unwrap(),
+            conversation: ConversationId::parse("g.x").unwrap(),
+            position: Position(1),
+        };
+        assert_eq!(Event::Read(place).key(), None);
     }
 }

@@ -4,6 +4,7 @@
 //! here is pure: it has no I/O, no clock and no randomness. `services/store` has the tables.
 
 mod conversation;
+mod cursor;
 mod event;
 mod id;
 mod item;
@@ -21,7 +22,8 @@ pub use conversation::{
     Conversation, ConversationState, GroupSettings, HistoryPolicy, JoinPolicy, MEMBERS_MAX, MENTIONS_MAX,
     RECALL_MS,
 };
-pub use event::{Entry, Event, Letter, Place, Standing, View};
+pub use cursor::{Cursor, CursorError, Since};
+pub use event::{Entry, Event, EventError, Letter, Place, Standing, View};
 pub use id::{ConversationId, ConversationIdError, ConversationNumber, Kind, UserNumber};
 pub use item::{HiddenItem, Item, ItemKind, ItemState, LetterKind, Mention, Refusal, Undelivered};
 pub use law::{Counters, Mark, Position, ReadMark, Version};

@@ -175,6 +175,12 @@ pub(super) fn undelivered(row: &impl Row) -> Result<Undelivered, InboxError> {
     })
 }
 
+/// Parses the position of a lane: lane, position.
+pub(super) fn lane(row: &impl Row) -> Result<(u16, Sequence), InboxError> {
+    let lane = u16::try_from(row.int(0)?).map_err(|_| InboxError::Corrupt("lane"))?;
+    Ok((lane, Sequence(row.count(1)?)))
+}
+
 pub(super) fn user_id(row: &impl Row, place: usize) -> Result<UserId, InboxError> {
     UserId::parse(&row.text(place)?).map_err(|_| InboxError::Corrupt("user id"))
 }

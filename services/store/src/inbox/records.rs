@@ -1,7 +1,7 @@
 //! What callers read from the inbox.
 
 use barrage_inbox::{Conversation, HiddenItem, Item, Member, Mention, Position, Undelivered, User};
-use barrage_protocol::UserId;
+use barrage_protocol::{Sequence, UserId};
 
 /// What a user's inbox has got after a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Away {
     pub mentions: Vec<Mention>,
     /// Users whom the user blocks.
     pub blocked: Vec<UserId>,
+    /// Positions of the lanes that the inbox has taken, by lane.
+    pub lanes: Vec<(u16, Sequence)>,
 }
 
 /// A conversation of a user.

@@ -19,9 +19,15 @@ pub trait InboxStore: Send + Sync + std::fmt::Debug {
     async fn mark(&self, lane: u16) -> Result<Sequence, InboxError>;
 
     /// Takes a batch of a lane: decides about its events, writes their rows, and moves the lane's position
-    /// from `after` to that of the last entry. Fails as [`InboxError::Fenced`] when the lane is elsewhere.
-    /// Entries are in the order of the lane, and behind `after`.
-    async fn project(&self, lane: u16, after: Sequence, entries: &[Entry]) -> Result<Changes, InboxError>;
+    /// from `after` to `up_to`. Fails as [`InboxError::Fenced`] when the lane is elsewhere. Entries are in the
+    /// order of the lane, behind `after` and up to `up_to`; events that cannot be read are not among them.
+    async fn project(
+        &self,
+        lane: u16,
+        after: Sequence,
+        up_to: Sequence,
+        entries: &[Entry],
+    ) -> Result<Changes, InboxError>;
 
     /// Returns what a user's inbox has got after a version, in one snapshot: at most `limit` rows of each
     /// kind, the newest first. `None` when the user has no inbox. [`Version`] 0 returns everything.
@@ -40,17 +46,20 @@ pub trait InboxStore: Send + Sync + std::fmt::Debug {
     async fn close(&self);
 }
 
-/// Checks the order and size of a batch; returns the position of its last entry.
-pub(super) fn check(after: Sequence, entries: &[Entry]) -> Result<Sequence, InboxError> {
+/// Checks the order and size of a batch.
+pub(super) fn check(after: Sequence, up_to: Sequence, entries: &[Entry]) -> Result<(), InboxError> {
     if entries.len() > BATCH_MAX {
         return Err(InboxError::Unacceptable("it has more than 1,000 events"));
     }
     let mut last = after;
     for entry in entries {
-        if entry.sequence <= last || entry.sequence > Sequence::MAX {
+        if entry.sequence <= last {
             return Err(InboxError::Unacceptable("its events are not in the order of the lane"));
         }
         last = entry.sequence;
     }
-    Ok(last)
+    if up_to < last || up_to <= after || up_to > Sequence::MAX {
+        return Err(InboxError::Unacceptable("its events are not before its end"));
+    }
+    Ok(())
 }

@@ -47,7 +47,7 @@ impl PostgresInbox {
         &self,
         lane: u16,
         after: Sequence,
-        last: Sequence,
+        up_to: Sequence,
         entries: &[Entry],
     ) -> Result<Changes, InboxError> {
         let needs = Needs::of(entries);
@@ -55,7 +55,7 @@ impl PostgresInbox {
         // users. A user without a version has no inbox.
         write::new_users(&self.pool, &needs).await?;
         let mut transaction = self.pool.begin().await?;
-        write::move_mark(&mut transaction, lane, after, last).await?;
+        write::move_mark(&mut transaction, lane, after, up_to).await?;
         let changes = plan(load::rows(&mut transaction, &needs).await?, entries);
         write::changes(&mut transaction, &changes).await?;
         transaction.commit().await?;
@@ -69,9 +69,15 @@ impl InboxStore for PostgresInbox {
         self.bounded(read::mark(&self.pool, lane)).await
     }
 
-    async fn project(&self, lane: u16, after: Sequence, entries: &[Entry]) -> Result<Changes, InboxError> {
-        let last = check(after, entries)?;
-        self.bounded(Box::pin(self.project_in_transaction(lane, after, last, entries))).await
+    async fn project(
+        &self,
+        lane: u16,
+        after: Sequence,
+        up_to: Sequence,
+        entries: &[Entry],
+    ) -> Result<Changes, InboxError> {
+        check(after, up_to, entries)?;
+        self.bounded(Box::pin(self.project_in_transaction(lane, after, up_to, entries))).await
     }
 
     async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {

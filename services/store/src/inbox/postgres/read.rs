@@ -90,6 +90,8 @@ pub(super) async fn away(
     let blocked = "SELECT u.id FROM inbox_blocks AS b JOIN inbox_users AS u ON u.n = b.other
         WHERE b.user_n = $1 ORDER BY u.id COLLATE \"C\" LIMIT $2";
     let blocked = listed(blocked).fetch_all(&mut *snapshot).await?;
+    let lanes = sqlx::query("SELECT lane, sequence FROM inbox_marks ORDER BY lane");
+    let lanes = lanes.fetch_all(&mut *snapshot).await?;
     snapshot.rollback().await?;
     Ok(Some(Away {
         memberships,
@@ -97,6 +99,7 @@ pub(super) async fn away(
         undelivered: undelivered.iter().map(parse::undelivered).collect::<Result<_, _>>()?,
         mentions: mentions.iter().map(parse::mention).collect::<Result<_, _>>()?,
         blocked: blocked.iter().map(|row| parse::user_id(row, 0)).collect::<Result<_, _>>()?,
+        lanes: lanes.iter().map(parse::lane).collect::<Result<_, _>>()?,
         user,
     }))
 }

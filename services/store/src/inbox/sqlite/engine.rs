@@ -77,11 +77,11 @@ fn project(
     connection: &mut Connection,
     lane: u16,
     after: Sequence,
-    last: Sequence,
+    up_to: Sequence,
     entries: &[Entry],
 ) -> Result<Changes, InboxError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    write::move_mark(&transaction, lane, after, last)?;
+    write::move_mark(&transaction, lane, after, up_to)?;
     let changes = plan_in(&transaction, entries)?;
     write::changes(&transaction, &changes)?;
     transaction.commit()?;
@@ -100,10 +100,16 @@ impl InboxStore for SqliteInbox {
         self.reader.call(move |connection| read::mark(connection, lane)).await
     }
 
-    async fn project(&self, lane: u16, after: Sequence, entries: &[Entry]) -> Result<Changes, InboxError> {
-        let last = check(after, entries)?;
+    async fn project(
+        &self,
+        lane: u16,
+        after: Sequence,
+        up_to: Sequence,
+        entries: &[Entry],
+    ) -> Result<Changes, InboxError> {
+        check(after, up_to, entries)?;
         let entries = entries.to_vec();
-        self.writer.call(move |connection| project(connection, lane, after, last, &entries)).await
+        self.writer.call(move |connection| project(connection, lane, after, up_to, &entries)).await
     }
 
     async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {

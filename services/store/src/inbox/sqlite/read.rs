@@ -107,12 +107,14 @@ pub(super) fn away(
         ORDER BY n.conversation, n.position DESC LIMIT ?2";
     let blocked = "SELECT u.id FROM inbox_blocks AS b JOIN inbox_users AS u ON u.n = b.other
         WHERE b.user_n = ?1 ORDER BY u.id LIMIT ?2";
+    let lanes = "SELECT lane, sequence FROM inbox_marks ORDER BY lane";
     Ok(Some(Away {
         memberships,
         hidden: all(&snapshot, hidden, [number, after, limit], |row| parse::hidden(row))?,
         undelivered: all(&snapshot, undelivered, [number, after, limit], |row| parse::undelivered(row))?,
         mentions: all(&snapshot, mentions, [number, limit], |row| parse::mention(row))?,
         blocked: all(&snapshot, blocked, [number, limit], |row| parse::user_id(row, 0))?,
+        lanes: all(&snapshot, lanes, [], |row| parse::lane(row))?,
         user,
     }))
 }

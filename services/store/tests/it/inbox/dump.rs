@@ -126,6 +126,7 @@ pub(crate) fn of_tables(tables: &Tables) -> BTreeSet<String> {
             hidden: tables.hidden.values().filter(|row| own(row.user)).copied().collect(),
             undelivered: tables.undelivered.iter().filter(|row| own(row.user)).cloned().collect(),
             mentions: mentions.copied().collect(),
+            lanes: Vec::new(),
             blocked: blocked.map(|pair| tables.users[&pair.1].id.clone()).collect(),
         });
     }

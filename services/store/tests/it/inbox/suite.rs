@@ -4,13 +4,25 @@ use std::sync::Arc;
 
 use barrage_inbox::model::{Recount, Tables, Workload};
 use barrage_inbox::{
-    ConversationId, Entry, Event, GroupSettings, Letter, LetterKind, Outcome, Position, Standing, Version,
+    Changes, ConversationId, Entry, Event, GroupSettings, Letter, LetterKind, Outcome, Position, Standing,
+    Version,
 };
 use barrage_protocol::{MessageId, Sequence, UserId};
 use barrage_store::{InboxError, InboxStore, ItemRange};
 
 use super::dump;
 use super::engine::Engine;
+
+/// Takes a batch up to its last entry.
+async fn project(
+    store: &dyn InboxStore,
+    lane: u16,
+    after: Sequence,
+    entries: &[Entry],
+) -> Result<Changes, InboxError> {
+    let up_to = entries.last().map_or(after, |entry| entry.sequence);
+    store.project(lane, after, up_to, entries).await
+}
 
 /// Random batches of one lane.
 fn batches(seed: u64, number: usize, entries_max: u64) -> Vec<Vec<Entry>> {
@@ -32,7 +44,7 @@ async fn project_all(store: &dyn InboxStore, tables: &mut Tables, batches: &[Vec
     for entries in batches {
         let after = tables.mark;
         let expected = tables.project(entries);
-        let changes = store.project(0, after, entries).await.unwrap();
+        let changes = project(store, 0, after, entries).await.unwrap();
         assert_eq!(changes.rows(), expected.rows());
         for (outcome, expected) in changes.outcomes.iter().zip(&expected.outcomes) {
             match (outcome, expected) {
@@ -64,6 +76,7 @@ pub(crate) async fn rows_equal_the_tables_of_the_model(engine: Engine) {
     for user in tables.users.values() {
         let away = engine.store.away(&user.id, user.version, 10).await.unwrap().unwrap();
         assert!(away.hidden.is_empty() && away.undelivered.is_empty());
+        assert_eq!(away.lanes, [(0, tables.mark)]);
         assert!(away.memberships.iter().all(|known| known.peer.is_none()));
         let newest = Version(user.version.0 - 1);
         let away = engine.store.away(&user.id, newest, 1_000).await.unwrap().unwrap();
@@ -81,7 +94,7 @@ pub(crate) async fn prove(engine: Engine, events: usize) {
     let (mut done, mut after, mut batch) = (0, Sequence::ZERO, 0_u64);
     while done < events {
         let entries = workload.batch(500, &recount);
-        let changes = engine.store.project(0, after, &entries).await.unwrap();
+        let changes = project(&*engine.store, 0, after, &entries).await.unwrap();
         for (entry, outcome) in entries.iter().zip(changes.outcomes) {
             recount.take(entry, outcome);
         }
@@ -122,7 +135,7 @@ pub(crate) async fn a_fault_at_any_statement_leaves_nothing_of_the_batch(engine:
     let mut faults = 0;
     loop {
         engine.fail_at(faults + 1).await;
-        match engine.store.project(0, after, last).await {
+        match project(&*engine.store, 0, after, last).await {
             Ok(_) => break,
             Err(error) => assert!(error.is_retryable(), "{error:?}"),
         }
@@ -156,7 +169,7 @@ pub(crate) async fn couriers_of_one_lane_do_not_double(engine: Engine) {
                 if batch.is_empty() {
                     return fenced;
                 }
-                match store.project(0, after, &batch).await {
+                match project(&*store, 0, after, &batch).await {
                     Ok(_) => {}
                     Err(InboxError::Fenced { lane: 0, expected }) if expected == after => fenced += 1,
                     Err(error) => panic!("{error:?}"),
@@ -209,7 +222,7 @@ pub(crate) async fn couriers_of_two_lanes_share_users_without_a_deadlock(engine:
             let mut taken = Vec::new();
             let mut after = Sequence::ZERO;
             for batch in entries.chunks(9) {
-                let changes = store.project(lane, after, batch).await.unwrap();
+                let changes = project(&*store, lane, after, batch).await.unwrap();
                 after = batch.last().unwrap().sequence;
                 taken.extend(batch.iter().cloned().zip(changes.outcomes));
             }
@@ -249,7 +262,7 @@ impl Lane<'_> {
         let after = Sequence(self.at);
         self.at += 1;
         let entry = Entry { sequence: Sequence(self.at), at_ms: 1_000 + self.at, event };
-        self.engine.store.project(3, after, &[entry]).await.unwrap().outcomes[0]
+        project(&*self.engine.store, 3, after, &[entry]).await.unwrap().outcomes[0]
     }
 
     async fn letter(&mut self, sender: &str, to: &str) -> Outcome {
@@ -285,17 +298,23 @@ pub(crate) async fn a_batch_out_of_order_is_refused(engine: Engine) {
         event: Event::Block { user: user("a"), other: user("b") },
     };
     for (after, entries) in [(5, vec![entry(5)]), (0, vec![entry(2), entry(2)]), (0, vec![entry(1 << 53)])] {
-        let error = engine.store.project(0, Sequence(after), &entries).await.unwrap_err();
+        let error = project(&*engine.store, 0, Sequence(after), &entries).await.unwrap_err();
         assert!(matches!(error, InboxError::Unacceptable(_)), "{error:?}");
     }
+    // What could not be read at the end of a batch moves the lane on too.
+    let error = engine.store.project(4, Sequence::ZERO, Sequence(1), &[entry(2)]).await.unwrap_err();
+    assert!(matches!(error, InboxError::Unacceptable(_)), "{error:?}");
+    engine.store.project(4, Sequence::ZERO, Sequence(9), &[entry(2)]).await.unwrap();
+    engine.store.project(4, Sequence(9), Sequence(12), &[]).await.unwrap();
+    assert_eq!(engine.store.mark(4).await.unwrap(), Sequence(12));
     let many: Vec<_> = (1..=1_001).map(entry).collect();
-    let error = engine.store.project(0, Sequence::ZERO, &many).await.unwrap_err();
+    let error = project(&*engine.store, 0, Sequence::ZERO, &many).await.unwrap_err();
     assert!(matches!(error, InboxError::Unacceptable(_)) && !error.is_retryable(), "{error:?}");
-    let error = engine.store.project(0, Sequence(7), &[entry(8)]).await.unwrap_err();
+    let error = project(&*engine.store, 0, Sequence(7), &[entry(8)]).await.unwrap_err();
     assert!(matches!(error, InboxError::Fenced { lane: 0, expected: Sequence(7) }), "{error:?}");
-    engine.store.project(0, Sequence::ZERO, &[entry(8)]).await.unwrap();
+    project(&*engine.store, 0, Sequence::ZERO, &[entry(8)]).await.unwrap();
     // A batch that comes again after a lost answer is fenced, and so has no second effect.
-    let error = engine.store.project(0, Sequence::ZERO, &[entry(8)]).await.unwrap_err();
+    let error = project(&*engine.store, 0, Sequence::ZERO, &[entry(8)]).await.unwrap_err();
     assert!(matches!(error, InboxError::Fenced { .. }), "{error:?}");
 }
 

@@ -1,0 +1,43 @@
+//! Starts a loop for each lane, and ends them together.
+
+use std::sync::Arc;
+
+use barrage_bus::Lanes;
+use barrage_store::InboxStore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::CourierConfig;
+use crate::error::CourierError;
+use crate::lane::LaneLoop;
+use crate::metrics::CourierMetrics;
+
+/// What the courier has done until it ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Events taken into the inbox, those without an effect included.
+    pub events: u64,
+}
+
+/// Takes events of all lanes until `shutdown`, and then what the lanes still hold, for a bounded time. Ends
+/// early only by an error that an operator must repair.
+pub async fn run(
+    config: CourierConfig,
+    lanes: Arc<dyn Lanes>,
+    store: Arc<dyn InboxStore>,
+    metrics: CourierMetrics,
+    shutdown: CancellationToken,
+) -> Result<Report, CourierError> {
+    let mut loops = JoinSet::new();
+    for lane in 0..lanes.lanes() {
+        let one =
+            LaneLoop::new(lane, config.clone(), Arc::clone(&lanes), Arc::clone(&store), metrics.clone());
+        loops.spawn(one.run(shutdown.clone()));
+    }
+    let mut report = Report::default();
+    while let Some(ended) = loops.join_next().await {
+        // One lane that cannot go on ends the role: a supervisor starts it again, or an operator looks.
+        report.events += ended??;
+    }
+    Ok(report)
+}

@@ -1,0 +1,85 @@
+//! The Prometheus metrics of the courier: events by outcome, batches, lag and failures.
+
+use barrage_inbox::Outcome;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+/// Upper bounds of a batch's time, in seconds.
+const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+/// Labels of the outcomes, in the order of counting.
+const OUTCOMES: [&str; 5] = ["sent", "duplicate", "done", "unchanged", "refused"];
+
+/// Prometheus handles of the courier, registered once per process.
+#[derive(Debug, Clone)]
+pub struct CourierMetrics {
+    events: IntCounterVec,
+    pub(crate) batch_seconds: Histogram,
+    pub(crate) fenced: IntCounter,
+    pub(crate) unreadable: IntCounter,
+    pub(crate) store_failures: IntCounter,
+    pub(crate) lane_failures: IntCounter,
+}
+
+impl CourierMetrics {
+    /// Registers the metrics on `registry`; fails when it has metrics of these names already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name, help| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let events = IntCounterVec::new(
+            Opts::new("barrage_courier_events_total", "Inbox events taken, by outcome."),
+            &["outcome"],
+        )?;
+        let batch_seconds = Histogram::with_opts(
+            HistogramOpts::new(
+                "barrage_courier_batch_duration_seconds",
+                "Time of one transaction of the inbox with its reads.",
+            )
+            .buckets(SECONDS.to_vec()),
+        )?;
+        registry.register(Box::new(events.clone()))?;
+        registry.register(Box::new(batch_seconds.clone()))?;
+        for outcome in OUTCOMES {
+            events.with_label_values(&[outcome]).inc_by(0);
+        }
+        Ok(CourierMetrics {
+            events,
+            batch_seconds,
+            fenced: counter(
+                "barrage_courier_fenced_total",
+                "Batches without an effect, because another courier had moved the lane on.",
+            )?,
+            unreadable: counter(
+                "barrage_courier_unreadable_total",
+                "Events of a lane that could not be read and were skipped.",
+            )?,
+            store_failures: counter(
+                "barrage_courier_store_failures_total",
+                "Calls of the inbox's database that failed and were retried.",
+            )?,
+            lane_failures: counter(
+                "barrage_courier_lane_failures_total",
+                "Reads of a lane that failed and were retried.",
+            )?,
+        })
+    }
+
+    /// Counts the outcomes of a batch.
+    pub(crate) fn count(&self, outcomes: &[Outcome]) {
+        let mut counts = [0_u64; OUTCOMES.len()];
+        for outcome in outcomes {
+            let place = match outcome {
+                Outcome::Sent(..) => 0,
+                Outcome::Duplicate(..) => 1,
+                Outcome::Done => 2,
+                Outcome::Unchanged => 3,
+                Outcome::Refused(_) => 4,
+            };
+            counts[place] += 1;
+        }
+        for (label, count) in OUTCOMES.iter().zip(counts) {
+            self.events.with_label_values(&[label]).inc_by(count);
+        }
+    }
+}
