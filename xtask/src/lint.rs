@@ -1,13 +1,14 @@
 //! Checks without a run of the code: format, clippy, paths, layers, dependencies, prose, the image's
 //! Dockerfile, the page's types.
 
-mod dependencies;
+pub(crate) mod dependencies;
 mod image;
 pub(crate) mod import_tables;
 mod layers;
-mod metadata;
+pub(crate) mod metadata;
 mod paths;
 mod prose;
+mod security_map;
 
 use crate::run::{command, run};
 use crate::web;
@@ -23,6 +24,7 @@ pub(crate) fn main() -> anyhow::Result<()> {
 pub(crate) fn all_but_clippy() -> anyhow::Result<()> {
     paths::check()?;
     prose::check()?;
+    security_map::check()?;
     image::check()?;
     import_tables::check()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;

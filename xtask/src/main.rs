@@ -10,6 +10,7 @@ mod fuzz;
 mod r#gen;
 mod lint;
 mod run;
+mod sbom;
 mod setup;
 mod shape;
 mod source;
@@ -93,6 +94,12 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Checks licences, sources, duplicates and known vulnerabilities of all dependencies.
+    Deny {
+        /// Clone of github.com/rustsec/advisory-db, which is copied into target.
+        #[arg(long, value_name = "FOLDER")]
+        advisories: Option<std::path::PathBuf>,
+    },
     /// Measures optimised builds on real servers.
     Bench(bench::Bench),
 }
@@ -106,6 +113,12 @@ enum Gen {
         /// The same seed gives the same files.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Writes the bill of materials of the server as CycloneDX JSON.
+    Sbom {
+        /// File to write to.
+        #[arg(default_value = "target/barrage.cdx.json")]
+        file: std::path::PathBuf,
     },
     /// Writes the tables of ARCHITECTURE.md that say which part of a crate imports which.
     Imports,
@@ -129,10 +142,12 @@ fn main() -> ExitCode {
         Command::Web => web::build(),
         Command::Gen { what: Some(Gen::Recordings { dir, seed }) } => r#gen::recordings(&dir, seed),
         Command::Gen { what: Some(Gen::Imports) } => lint::import_tables::write(),
+        Command::Gen { what: Some(Gen::Sbom { file }) } => sbom::write(&file),
         Command::Gen { what: None } => r#gen::checked_in(),
         Command::Fault(fault) => fault::main(&fault),
         Command::Fuzz(fuzz) => fuzz::main(&fuzz),
         Command::Conformance { write } => conformance::main(write),
+        Command::Deny { advisories } => lint::dependencies::deny(advisories.as_deref()),
         Command::Bench(bench) => bench::main(bench),
     };
     match result {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use barrage_bus::EmoteWords;
 use barrage_http::body;
+use barrage_moderation::{Folded, Mask, WordList};
 use barrage_protocol::action::{ActionRequest, RoleRequest};
 use barrage_protocol::attribute::{AttributeKey, AttributeRequest};
 use barrage_protocol::emote::{EmoteRange, EmoteSet, byte_ranges};
@@ -96,6 +97,21 @@ pub(super) fn emotes(bytes: &[u8]) {
     for (range, _) in byte_ranges(&text, &ranges) {
         assert!(text.get(range).is_some(), "ranges lie between characters");
     }
+}
+
+/// Builds a list of the words above the first empty line, and masks what it finds in the text below.
+pub(super) fn words(bytes: &[u8]) {
+    let input = String::from_utf8_lossy(bytes);
+    let (words, text) = input.split_once("\n\n").unwrap_or((&input, ""));
+    let Ok(list) = WordList::build(words.lines()) else { return };
+    // Texts are cleaned, and so bounded, before any list sees them.
+    let text: String = text.chars().take(4 * TEXT_CHARS_MAX).collect();
+    let folded = Folded::new(&text);
+    let mut mask = Mask::default();
+    mask.add(&folded, list.find(&folded));
+    let masked = mask.apply(&text);
+    assert!(mask.is_empty() || masked != text || text.contains('*'), "{text:?}");
+    assert!(masked.len() <= text.len() && masked.is_empty() == text.is_empty(), "{text:?} {masked:?}");
 }
 
 /// Parses a text as each kind of id.

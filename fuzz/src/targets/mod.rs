@@ -167,6 +167,13 @@ pub const ALL: &[Target] = &[
         input_ms_max: 3_000,
     },
     Target {
+        name: "words",
+        run: bodies::words,
+        words: &["a", "aa", "*", "\n", "\n\n", "#", "1", "l", "\u{301}", "ß", "𝐚"],
+        bytes_max: 64 << 10,
+        input_ms_max: 4_000,
+    },
+    Target {
         name: "ids",
         run: bodies::ids,
         words: &["_-.:@", "00-", "-01", ".", "*", ">", "%2e", "barrage.v1.json"],

@@ -1,12 +1,13 @@
 //! Checks of the dependencies: licences, sources, duplicates, known vulnerabilities, and the oldest
 //! compiler that they allow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
 use super::metadata::{Metadata, Package};
-use crate::run::{command, note, run};
+use crate::run::{command, note, root, run};
 use crate::setup;
 
 /// Runs all checks; the first failure ends them.
@@ -15,27 +16,61 @@ pub(crate) fn check(metadata: &Metadata) -> anyhow::Result<()> {
     if !too_new.is_empty() {
         bail!("raise `rust-version` in Cargo.toml: {}", too_new.join(", "));
     }
-    deny()
+    deny(None)
 }
 
 /// Runs `cargo deny check` offline. Vulnerabilities are checked where the machine has a copy of the
-/// advisory database.
-fn deny() -> anyhow::Result<()> {
-    let program = setup::program("cargo-deny")?;
-    let mut checks = vec!["--offline", "--locked", "check", "licenses", "sources", "bans"];
-    if advisory_database().is_some_and(|folder| folder.is_dir()) {
-        checks.insert(3, "--disable-fetch");
-        checks.push("advisories");
-    } else {
-        note(
-            "known vulnerabilities were not checked: no advisory database; `cargo deny fetch db` downloads it",
-        );
+/// advisory database, or with `advisories`, a clone of it.
+pub(crate) fn deny(advisories: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(clone) = advisories {
+        copy_advisories(clone)?;
     }
-    run(command(&program.to_string_lossy(), &checks))
+    let program = setup::program("cargo-deny")?;
+    let mut deny = command(&program.to_string_lossy(), &["--offline", "--locked"]);
+    let database = [root().join(DATABASES), own_databases().unwrap_or_default()];
+    let Some(database) = database.into_iter().find(|folder| folder.is_dir()) else {
+        note(
+            "known vulnerabilities were not checked: `cargo deny fetch db` downloads the advisory database, and \
+             `cargo xtask deny --advisories FOLDER` takes a clone of it",
+        );
+        deny.args(["check", "licenses", "sources", "bans"]);
+        return run(deny);
+    };
+    // The path of the database is no option of the program, and differs between machines.
+    let config = std::fs::read_to_string(root().join("deny.toml"))?;
+    let file = root().join("target/deny.toml");
+    std::fs::write(&file, with_database(&config, &database))?;
+    deny.arg("--config").arg(file).args(["check", "licenses", "sources", "bans", "advisories"]);
+    run(deny)
 }
 
-/// Returns the folder of cargo-deny's copies of the database.
-fn advisory_database() -> Option<PathBuf> {
+/// Folder of a copy that `cargo xtask deny --advisories` has made.
+const DATABASES: &str = "target/advisory-dbs";
+/// Name under which cargo-deny looks for the database of `rustsec/advisory-db`.
+const DATABASE: &str = "advisory-db-3157b0e258782691";
+
+/// Clones a clone of the database to where cargo-deny finds it. The fetch writes the time that cargo-deny reads.
+fn copy_advisories(clone: &Path) -> anyhow::Result<()> {
+    let folder = root().join(DATABASES).join(DATABASE);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut copy = Command::new("git");
+    copy.args(["clone", "--quiet"]).arg(clone).arg(&folder);
+    run(copy)?;
+    let mut fetch = Command::new("git");
+    fetch.arg("-C").arg(&folder).args(["fetch", "--quiet"]);
+    run(fetch)
+}
+
+/// Returns the text of `deny.toml` with the folder of the databases.
+fn with_database(config: &str, database: &Path) -> String {
+    let table = "[advisories]\n";
+    config.replacen(table, &format!("{table}db-path = {database:?}\n"), 1)
+}
+
+/// Returns the folder of cargo-deny's own copies of the database.
+fn own_databases() -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
@@ -74,6 +109,14 @@ mod tests {
             manifest: PathBuf::new(),
             dependencies: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_configuration_of_cargo_deny_gets_the_folder_of_the_database() {
+        let config = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+        let with = with_database(&config, Path::new("/a b/dbs"));
+        assert!(with.contains("[advisories]\ndb-path = \"/a b/dbs\"\n"), "{with}");
+        assert_eq!(with.lines().count(), config.lines().count() + 1);
     }
 
     #[test]
