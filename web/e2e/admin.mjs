@@ -146,6 +146,11 @@ export async function visit(browser, origin, options = {}) {
   return page;
 }
 
+/** Makes the console ask for its figures at once, as on the return to its tab. */
+export function refresh(page) {
+  return page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+}
+
 /** Opens the console and signs in. */
 export async function signIn(browser, origin, token = TOKEN, options = {}) {
   const page = await visit(browser, origin, options);

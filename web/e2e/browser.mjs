@@ -9,6 +9,19 @@ const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 /** Milliseconds for a page, an element or an action on a machine that compiles or tests beside the browser. */
 const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 90_000);
 
+/**
+ * Features of Chromium that are off. It reads only the last such list, so the ones that Playwright names come first.
+ * The two of the address bar would load two pages of its own beside each page of a test, which costs as much again.
+ */
+const FEATURES_OFF = [
+  'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
+  'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'LensOverlay', 'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints',
+  'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning',
+  'WebUIOmniboxAimPopup', 'WebUIOmniboxPopup',
+  // A page that the test answers itself counts as one of the internet, which may not connect to this machine.
+  ...(process.env.BARRAGE_PAGES === 'disk' ? ['LocalNetworkAccessChecks'] : []),
+];
+
 const ARGS = [
   '--headless',
   '--no-sandbox',
@@ -18,12 +31,11 @@ const ARGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  `--disable-features=${FEATURES_OFF.join(',')}`,
 ];
 
 export function launch() {
-  // A page that the test answers itself counts as one of the internet, which may not connect to this machine.
-  const args = process.env.BARRAGE_PAGES === 'disk' ? [...ARGS, '--disable-features=LocalNetworkAccessChecks'] : ARGS;
-  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args });
+  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
 }
 
 /** Returns a context whose pages wait long enough on a busy machine. */
@@ -60,8 +72,11 @@ async function pagesFromDisk(context) {
   });
 }
 
-/** Opens the page and waits until it has joined. `page.faults` lists script errors, dialogs and policy violations. */
-export async function open(browser, server, { query = '', token = null, ...options } = {}) {
+/**
+ * Opens the page and waits until it has joined; `prepare` gets it before. `page.faults` lists script errors, dialogs and
+ * policy violations.
+ */
+export async function open(browser, server, { query = '', token = null, prepare = null, ...options } = {}) {
   const context = await newContext(browser, { viewport: { width: 1280, height: 720 }, locale: 'en-US', ...options });
   const page = await context.newPage();
   page.faults = [];
@@ -73,6 +88,7 @@ export async function open(browser, server, { query = '', token = null, ...optio
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) page.faults.push(`policy: ${message.text()}`);
   });
+  await prepare?.(page);
   await page.goto(`${server.origin}/${query}${token ? `#token=${token}` : ''}`);
   await connected(page);
   return page;

@@ -1,7 +1,7 @@
 // Texts of senders are never markup: no text runs as a script or becomes an element.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { chats, launch, open } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Server, until } from './server.mjs';
@@ -13,6 +13,10 @@ let browser;
 before(async () => {
   server = await Server.start();
   browser = await launch();
+});
+// A page that stays open goes on painting beside the next test.
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();

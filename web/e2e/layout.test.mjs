@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { launch, open, send } from './browser.mjs';
+import { connected, launch, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { birthday, Source } from './source.mjs';
 
@@ -25,45 +25,47 @@ const box = (page, selector) => page.$eval(selector, (node) => node.getBoundingC
 const touch = { isMobile: true, hasTouch: true };
 
 test('a phone in landscape and a zoomed window show the list beside the stage', async () => {
-  for (const options of [{ viewport: { width: 844, height: 390 }, ...touch }, { viewport: { width: 720, height: 450 } }, { viewport: { width: 640, height: 360 } }]) {
-    const page = await open(browser, source, options);
+  const phone = await open(browser, source, { viewport: { width: 844, height: 390 }, ...touch });
+  const zoomed = await open(browser, source, { viewport: { width: 720, height: 450 } });
+  for (const [page, viewport] of [[phone, { width: 844, height: 390 }], [zoomed, { width: 720, height: 450 }], [zoomed, { width: 640, height: 360 }]]) {
+    await page.setViewportSize(viewport);
     const [stage, list, composer] = await Promise.all(['#stage', '#list', '#composer'].map((selector) => box(page, selector)));
     assert.ok(list.left >= stage.right, 'beside');
-    assert.ok(list.height >= options.viewport.height * 0.6, `the list has ${list.height}`);
-    assert.ok(stage.height >= options.viewport.height * 0.4, `the stage has ${stage.height}`);
-    assert.ok(composer.bottom <= options.viewport.height && composer.top >= stage.bottom);
+    assert.ok(list.height >= viewport.height * 0.6, `the list has ${list.height}`);
+    assert.ok(stage.height >= viewport.height * 0.4, `the stage has ${stage.height}`);
+    assert.ok(composer.bottom <= viewport.height && composer.top >= stage.bottom);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(wide <= options.viewport.width, `${wide} wide`);
-    await page.context().close();
+    assert.ok(wide <= viewport.width, `${wide} wide`);
   }
 });
 
 test('a hint moves neither the stage nor the list', async () => {
+  const page = await open(browser, source);
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }, { width: 844, height: 390 }]) {
-    const page = await open(browser, source, { viewport });
+    await page.setViewportSize(viewport);
+    await page.reload();
     // The composer comes with the first hello.
-    await page.waitForSelector('#text');
+    await connected(page);
     const boxes = () => Promise.all(['#stage', '#list', '#text'].map((selector) => box(page, selector)));
     const before = await boxes();
     await page.click('[data-offer=super]');
     await until('the hint', async () => /Write the text/.test(await page.textContent('#hint')));
     assert.deepEqual(await boxes(), before);
-    await page.context().close();
   }
 });
 
 test('the top bar of a disconnected page fits on a phone, in both languages', async () => {
   for (const locale of ['en-US', 'zh-CN']) {
-    for (const width of [360, 390]) {
-      source.refusal = null;
-      const page = await open(browser, source, { viewport: { width, height: 780 }, ...touch, locale });
-      source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
-      source.close('unavailable', 4103);
-      await page.waitForSelector('#now:not([hidden])');
+    source.refusal = null;
+    const page = await open(browser, source, { viewport: { width: 390, height: 780 }, ...touch, locale });
+    source.refusal = { code: 'overloaded', close: 4102, retry_after_ms: 60_000 };
+    source.close('unavailable', 4103);
+    await page.waitForSelector('#now:not([hidden])');
+    for (const width of [390, 360]) {
+      await page.setViewportSize({ width, height: 780 });
       await until('the countdown is long', async () => /[56]\d/.test(await page.textContent('#state-text')));
       const { right } = await box(page, '#language');
       assert.ok(right <= width, `${locale}, ${width} px: the last button ends at ${right}`);
-      await page.context().close();
     }
   }
   source.refusal = null;

@@ -1,7 +1,7 @@
 // Outages of the server and the network: no gift and no super chat is missing or shown twice.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { connected, gifts, launch, open } from './browser.mjs';
 import { Server, until } from './server.mjs';
 
@@ -11,6 +11,10 @@ let browser;
 before(async () => {
   server = await Server.start();
   browser = await launch();
+});
+// A page that stays open goes on painting beside the next test.
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();

@@ -1,7 +1,7 @@
 // The overlay in a browser: transparent, quick to forget what the room takes back, open to themes, closed to scripts.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { violations } from './axe.mjs';
 import { launch, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
@@ -26,6 +26,10 @@ const faults = [];
 before(async () => {
   server = await Server.start();
   browser = await launch();
+});
+// A page that stays open goes on painting beside the next test.
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();

@@ -193,6 +193,60 @@ test('the list follows the newest row, except while the viewer reads older rows'
   });
 });
 
+/** Time in the background after which a page counts chat, and a little more. */
+const HIDDEN_MS = 30_500;
+
+for (const transport of ['ws', 'sse']) {
+  test(`a page that was in the background for 30 s counts chat, shows gifts, and goes on as before: ${transport}`, async () => {
+    const sent = [];
+    const prepare = async (page) => {
+      page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => /visibility/.test(payload) && sent.push(JSON.parse(payload).hidden)));
+      if (transport === 'sse') await page.addInitScript(() => delete window.WebSocket);
+    };
+    const ann = await open(browser, server, { prepare });
+    await closing([ann], async () => {
+      assert.equal(await ann.getAttribute('#state', 'data-transport'), transport);
+      const token = await server.token('speaker');
+      const say = async (words) => {
+        const { outcome } = await server.post(token, { type: 'chat', id: `${transport}-${words.replaceAll(' ', '-')}`, text: `${words} by ${transport}` });
+        assert.equal(outcome, 'broadcast');
+      };
+      const mine = async () => (await chats(ann)).filter((text) => text.endsWith(` by ${transport}`));
+      const show = (isHidden) =>
+        ann.evaluate((hidden) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+          document.dispatchEvent(new Event('visibilitychange'));
+        }, isHidden);
+      await say('before');
+      await until('it is shown', async () => (await mine()).length === 1);
+      await ann.clock.install();
+      const later = (what, holds) =>
+        until(what, async () => {
+          await ann.clock.runFor(300);
+          return holds();
+        });
+      await show(true);
+      await say('at once');
+      await later('a page that has just been left shows chat', async () => (await mine()).length === 2);
+      await ann.clock.fastForward(HIDDEN_MS);
+      if (transport === 'ws') await later('the server may count', () => sent.at(-1) === true);
+      for (let n = 0; n < 5; n += 1) await say(`hidden ${n}`);
+      const gift = `gift by ${transport}`;
+      await server.post(token, { type: 'gift', id: `gift-${transport}`, gift: { name: gift, count: 1 } });
+      await later('the gift is shown', async () => (await gifts(ann)).includes(gift));
+      assert.deepEqual(await mine(), [`before by ${transport}`, `at once by ${transport}`]);
+      await show(false);
+      await later('the number is shown', () => ann.isVisible('#list .row.note:has-text("5 more danmaku not shown")'));
+      if (transport === 'ws') await later('the server sends chat again', () => sent.at(-1) === false);
+      await say('after');
+      await later('it is shown', async () => (await mine()).length === 3);
+      assert.equal((await mine()).at(-1), `after by ${transport}`);
+      assert.deepEqual((await gifts(ann)).filter((name) => name === gift), [gift], 'the gift once');
+      assert.equal(await ann.getAttribute('#state', 'data-state'), 'open');
+    });
+  });
+}
+
 test('the page has Chinese and English texts', async () => {
   const zh = await open(browser, server, { locale: 'zh-CN' });
   await closing([zh], async () => {

@@ -2,7 +2,7 @@
 // its slot.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { connected, launch, newContext } from './browser.mjs';
 import { Server } from './server.mjs';
 
@@ -12,6 +12,10 @@ let browser;
 before(async () => {
   server = await Server.start();
   browser = await launch();
+});
+// A page that stays open goes on painting beside the next test.
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
 });
 after(async () => {
   await browser?.close();
@@ -34,7 +38,8 @@ async function visit(answers, locale = 'en-US') {
 const ticket = (wait_ms) => ({ body: JSON.stringify({ downlinks: [], uplinks: [], ttl_ms: 60_000, backoff_base_ms: 500, backoff_max_ms: 30_000, ticket: { token: 'a.b-c_d', wait_ms } }) });
 
 test('the page counts down to its slot in both languages, and connects with the ticket', async () => {
-  for (const [locale, words] of [['en-US', /^Entering in [123] s$/], ['zh-CN', /^[123] 秒后进入$/]]) {
+  const languages = [['en-US', /^Entering in [123] s$/], ['zh-CN', /^[123] 秒后进入$/]];
+  const visits = languages.map(async ([locale, words]) => {
     const page = await visit([ticket(2_500)], locale);
     await page.waitForSelector('#state[data-state=queued]', { state: 'attached' });
     assert.match(await page.textContent('#state-text'), words);
@@ -43,7 +48,8 @@ test('the page counts down to its slot in both languages, and connects with the 
     await connected(page);
     assert.equal(page.sockets[0], '?ticket=a.b-c_d');
     assert.equal(page.sockets.at(-1), '');
-  }
+  });
+  await Promise.all(visits);
 });
 
 test('a refused page retries at the given time', async () => {

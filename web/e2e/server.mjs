@@ -69,6 +69,7 @@ export class Server {
   static async startWith(settings, ...extra) {
     const [port, adminPort] = await freePorts();
     const server = new Server();
+    server.tokens = new Map();
     server.settings = settings;
     server.dataDir = await mkdtemp(join(tmpdir(), 'barrage-e2e-'));
     server.origin = `http://127.0.0.1:${port}`;
@@ -126,10 +127,15 @@ export class Server {
     return code;
   }
 
-  async token(user, role = 'viewer', room = 'demo', more = []) {
+  /** Returns a token of ten minutes. The same one is made once. */
+  token(user, role = 'viewer', room = 'demo', more = []) {
     const args = ['token', ...more, '--user', user, '--room', room, '--role', role, '--ttl-secs', '600', '--data-dir', this.dataDir];
-    const { stdout } = await promisify(execFile)(binary(), args, { cwd: this.dataDir, env: environment() });
-    return stdout.trim();
+    const name = args.join('\0');
+    if (!this.tokens.has(name)) {
+      const made = promisify(execFile)(binary(), args, { cwd: this.dataDir, env: environment() });
+      this.tokens.set(name, made.then(({ stdout }) => stdout.trim()));
+    }
+    return this.tokens.get(name);
   }
 
   /** Posts a message. Waits for a limit to pass; returns any other answer. */

@@ -185,7 +185,7 @@ test('a mask hides a part of the stage from its time on, and nothing of it runs'
 
 test('beside `danmaku` of npm, by turns: no overlap, less of the main thread, and frames as often', async (t) => {
   const scripts = await engineScripts();
-  const plan = { texts: texts(), perSecond: 50, fillMs: 2_500, measureMs: 2_000 };
+  const plan = { texts: texts(), perSecond: 50, fillMs: 1_500, measureMs: 1_500 };
   const rounds = { 'ours-dom': [], 'danmaku-dom': [] };
   for (let round = 0; round < 2; round += 1) {
     for (const name of Object.keys(rounds)) rounds[name].push(await measureEngine(browser, scripts, name, plan));
