@@ -20,7 +20,7 @@ pub(super) async fn overload(run: Run) -> Vec<Figure> {
     let admin = site.admins[0].1;
     let process = site.process(EMBEDDED).id();
     let (mut level, mut grown, mut calm_s) = (0.0_f64, 0.0, f64::NAN);
-    let load = Load::new(1, run.viewers(100, 300), run.secs(20, 60)).rates(20, run.pick(600, 1_000));
+    let load = Load::new(1, run.viewers(100, 300), run.secs(16, 60)).rates(20, run.pick(600, 1_000));
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         drill.rest(10.0).await;
         let before = Vitals::of(process);
@@ -80,7 +80,7 @@ pub(super) async fn toxics(run: Run) -> Vec<Figure> {
     let mut site = Site::start(&run, &SiteOptions::embedded().set("GATEWAY__BASE_URLS", &urls)).await;
     proxy.connect_to(site.process(EMBEDDED).recipe.address);
     let phase_s = run.pick(3.0, 10.0);
-    let load = Load::new(3, run.viewers(30, 100), run.secs(24, 60));
+    let load = Load::new(3, run.viewers(30, 100), run.secs(21, 60));
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         let toxics = [
             Toxic::Latency(Duration::from_millis(100)),
@@ -113,7 +113,7 @@ pub(super) async fn clocks(run: Run) -> Vec<Figure> {
     let clock = WallClock::new();
     let mut site = Site::start(&run, &SiteOptions::embedded().wrap(EMBEDDED, clock.wrap())).await;
     let rest_s = run.pick(4.0, 12.0);
-    let load = Load::new(3, run.viewers(30, 100), run.secs(22, 60));
+    let load = Load::new(3, run.viewers(30, 100), run.secs(17, 60));
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         for offset in ["+3600", "-3600", "-3660", "+0"] {
             drill.rest(rest_s).await;

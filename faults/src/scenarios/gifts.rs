@@ -50,8 +50,8 @@ pub(super) async fn chaos(run: Run) -> Vec<Figure> {
 /// Row 4: the servers that a process waits for stop where they are.
 pub(super) async fn pause(run: Run) -> Vec<Figure> {
     let mut site = Site::start(&run, &SiteOptions::cluster(2)).await;
-    let away = Duration::from_secs(run.pick(4, 8));
-    let played = play(&mut site, load(&run, (40, 100), (24, 60)), async |drill: &mut Drill<'_>| {
+    let away = Duration::from_secs(run.pick(3, 8));
+    let played = play(&mut site, load(&run, (40, 100), (20, 60)), async |drill: &mut Drill<'_>| {
         for name in ["nats-1", "uplink-1", "archiver", "postgres"] {
             drill.rest(2.0).await;
             drill.pause(name, away).await;
@@ -95,7 +95,7 @@ pub(super) async fn rolling(run: Run) -> Vec<Figure> {
     let mut site = Site::start(&run, &SiteOptions::cluster(3)).await;
     let rounds = run.pick(1, 5);
     let mut restarts = 0;
-    let played = play(&mut site, load(&run, (60, 300), (30, 300)), async |drill: &mut Drill<'_>| {
+    let played = play(&mut site, load(&run, (60, 300), (24, 300)), async |drill: &mut Drill<'_>| {
         for round in 0..rounds {
             for name in ["gateway-1", "gateway-2", "gateway-3"] {
                 let gateway = drill.site.process(name);

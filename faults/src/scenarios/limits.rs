@@ -30,7 +30,7 @@ pub(super) async fn descriptors(run: Run) -> Vec<Figure> {
     let (process, address) = (site.process(EMBEDDED).id(), site.process(EMBEDDED).recipe.address);
     let span_s = run.pick(4.0, 10.0);
     let (mut base, mut full, mut answered, mut after_s) = (0.0, 0.0, 0, f64::NAN);
-    let load = Load::new(2, 40, run.secs(24, 45)).rates(10, 20);
+    let load = Load::new(2, 40, run.secs(14, 45)).rates(10, 20);
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         let processor = async |drill: &Drill<'_>| {
             let before = Vitals::of(process).processor_s;
@@ -78,7 +78,7 @@ pub(super) async fn memory(run: Run) -> Vec<Figure> {
     let (process, address) = (site.process(EMBEDDED).id(), site.process(EMBEDDED).recipe.address);
     let viewers = run.viewers(300, 3_000);
     let mut peak = 0.0_f64;
-    let mut load = Load::new(10, viewers, run.secs(22, 60)).rates(20, run.pick(400, 300));
+    let mut load = Load::new(10, viewers, run.secs(18, 60)).rates(20, run.pick(400, 300));
     load.padding = 120;
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         let mut silent = Vec::new();

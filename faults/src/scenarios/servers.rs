@@ -21,9 +21,9 @@ pub(super) async fn redis(run: Run) -> Vec<Figure> {
     let options = SiteOptions::cluster(2).set("UPLINK__LIMITS__ROOM_DISPLAY_CHAT_PER_S", &quota);
     let mut site = Site::start(&run, &options).await;
     let port = site.process("redis").recipe.address.port();
-    let phase = run.pick(5.0, 15.0);
+    let phase = run.pick(4.0, 15.0);
     let mut phases: Vec<(&str, Range<u32>)> = Vec::new();
-    let mut load = Load::new(1, run.viewers(20, 100), run.secs(28, 80)).rates(10, 3 * QUOTA_PER_S);
+    let mut load = Load::new(1, run.viewers(20, 100), run.secs(24, 80)).rates(10, 3 * QUOTA_PER_S);
     load.role = "viewer";
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         // The shared sample needs a moment to measure the rate.
@@ -81,7 +81,7 @@ const OTHER_WAY: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 pub(super) async fn nats(run: Run) -> Vec<Figure> {
     let (away_s, mut site) = (run.pick(6.0, 20.0), cut_site(&run).await);
     let (mut unhealthy, mut looks) = (0, 0);
-    let load = Load::new(3, run.viewers(40, 100), run.secs(26, 60));
+    let load = Load::new(3, run.viewers(40, 100), run.secs(20, 60));
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         drill.rest(3.0).await;
         let from_ms = drill.records.now_ms();

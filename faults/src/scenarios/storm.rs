@@ -19,7 +19,7 @@ async fn storm(run: &Run, also: Option<&str>, back_max_s: f64) -> Vec<Figure> {
     let mut site = Site::start(run, &SiteOptions::cluster(2)).await;
     let viewers = run.viewers(300, 2_000);
     let mut load =
-        Load::new((viewers / 100).max(1), viewers, run.secs(if also.is_some() { 20 } else { 16 }, 30))
+        Load::new((viewers / 100).max(1), viewers, run.secs(if also.is_some() { 18 } else { 16 }, 30))
             .rates(10, 20);
     load.has_fallback = true;
     let mut from_ms = 0;

@@ -55,11 +55,11 @@ pub(super) async fn readers(run: Run) -> Vec<Figure> {
     let admin = site.admins[0].1;
     let slow = run.pick(40, 100);
     let (mut closed, mut grown, mut base, mut during, mut last_s) = (0.0, 0.0_f64, 0..0, 0..0, f64::NAN);
-    let mut load = Load::new(1, run.viewers(100, 1_000), run.secs(34, 60)).rates(10, run.pick(100, 60));
+    let mut load = Load::new(1, run.viewers(100, 1_000), run.secs(28, 60)).rates(10, run.pick(100, 60));
     // Long texts fill the buffers of kernel and gateway within seconds.
     load.padding = 120;
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
-        drill.rest(6.0).await;
+        drill.rest(4.0).await;
         base = 1_000..drill.records.now_ms();
         let before = Vitals::of(process);
         let (began, from_ms) = (barrage_clock::now(), drill.records.now_ms());
@@ -228,7 +228,7 @@ pub(super) async fn slowloris(run: Run) -> Vec<Figure> {
     let token = site.token("slow", "viewer");
     let each = run.pick(100, 1_500);
     let (mut slowest, mut connects_ms) = ([0.0_f64; 3], Vec::new());
-    let load = Load::new(1, run.viewers(30, 100), run.secs(20, 45));
+    let load = Load::new(1, run.viewers(30, 100), run.secs(14, 45));
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         let mut strangers = JoinSet::new();
         for kind in 0..3 {
