@@ -13,6 +13,7 @@ mod form;
 mod http2;
 mod late_bodies;
 mod metrics;
+mod renewal;
 mod server;
 mod slots;
 mod stall;
