@@ -172,3 +172,40 @@ fn read_before_the_head_leaves_out_own_posts() {
     assert_eq!(inbox.member("a", &group()).counters, expected);
     assert_eq!(expected.unread(head), 1);
 }
+
+#[test]
+fn event_of_a_group_has_no_effect_on_letters_or_on_nothing() {
+    let mut inbox = Inbox::default();
+    inbox.sends(crate::support::letter("a", "b", "1"));
+    let before = inbox.tables.clone();
+    let strange = [crate::support::direct("a", "b"), crate::support::direct("c", "d"), group()];
+    for group in strange {
+        let (user, settings) = (user("a"), GroupSettings::default());
+        let post = Event::Post {
+            sender: user.clone(),
+            group: group.clone(),
+            letter: text("2"),
+            mentions: vec![user.clone(); 50],
+        };
+        // A post that has no effect is noted for its sender, as a letter is.
+        inbox.refuses(post, Refusal::NotMember);
+        for event in [
+            Event::Change { user: user.clone(), group: group.clone(), settings },
+            Event::Delete { user: user.clone(), group: group.clone() },
+            Event::Leave { user: user.clone(), group: group.clone() },
+            Event::Join { user: user.clone(), group: group.clone(), standing: Standing::Trusted },
+            Event::Appoint { by: user.clone(), user: user.clone(), group: group.clone(), role: Role::Owner },
+            Event::Recall(place("a", group.clone(), u64::MAX)),
+            Event::Hide(place("a", group.clone(), 0)),
+            Event::Read(place("e", group, u64::MAX)),
+        ] {
+            assert!(matches!(inbox.take(event), Outcome::Refused(_)));
+        }
+    }
+    let taken = crate::support::direct("a", "b");
+    let create = Event::Create { user: user("a"), group: taken, settings: GroupSettings::default() };
+    inbox.refuses(create, Refusal::Forbidden);
+    assert_eq!(inbox.tables.members, before.members);
+    assert_eq!(inbox.tables.conversations, before.conversations);
+    assert_eq!(inbox.tables.undelivered.len(), 3);
+}
