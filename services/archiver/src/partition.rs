@@ -105,7 +105,7 @@ impl Partition {
             // Marked as seen before the read: a message that arrives during the read wakes the wait
             // below.
             drop(tail.borrow_and_update());
-            let began = barrage_clock::now();
+            let began = tokio::time::Instant::now();
             match self.step().await {
                 Ok(Progress::Full) => continue,
                 Ok(Progress::All) => {

@@ -12,6 +12,7 @@ mod reader;
 mod room_tables;
 mod row;
 mod sequencer;
+mod stepped;
 mod stored_settings;
 #[cfg(test)]
 mod tests;
@@ -19,3 +20,4 @@ mod topics;
 
 pub use engine::EmbeddedBus;
 pub use lane::EmbeddedLanes;
+pub use stepped::{Committed, SteppedBus};

@@ -17,6 +17,7 @@ mod lanes;
 mod log;
 mod log_clock;
 mod metrics;
+pub mod moves;
 pub mod nats;
 mod refusal;
 mod registry;
@@ -27,7 +28,7 @@ mod topic_log;
 
 pub use bus::{Bus, grown};
 pub use config::BusConfig;
-pub use embedded::{EmbeddedBus, EmbeddedLanes};
+pub use embedded::{Committed, EmbeddedBus, EmbeddedLanes, SteppedBus};
 pub use error::BusError;
 pub use events::{Event, PulseDraft};
 pub use fault::{Fault, Report};

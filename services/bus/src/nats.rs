@@ -16,7 +16,7 @@ mod engine;
 mod follow;
 mod key_value;
 mod lanes;
-mod moving;
+pub(crate) mod moving;
 mod publish;
 mod setup;
 mod stream;

@@ -46,6 +46,7 @@ pub(crate) async fn follow_all(bus: Arc<dyn Bus>, endpoint: Arc<Endpoint>) -> Re
         }
         partitions = bus.partitions().max(partitions);
         tokio::select! {
+            biased;
             Some(ended) = loops.next() => return ended,
             () = grown(&*bus, partitions) => {}
         }

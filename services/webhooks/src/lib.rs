@@ -27,7 +27,7 @@ pub use config::{EndpointConfig, SurgeConfig, WebhooksConfig};
 pub use error::WebhooksError;
 pub use event::KINDS;
 pub use metrics::WebhooksMetrics;
-pub use run::run;
+pub use run::{ingest, run};
 #[doc(hidden)]
 pub use schedule::retry_after;
 pub use signature::{Secrets, SecretsError};

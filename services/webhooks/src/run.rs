@@ -16,7 +16,7 @@ use crate::config::{EndpointConfig, WebhooksConfig, url};
 use crate::deliver::Deliver;
 use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
-use crate::ingest;
+use crate::ingest::follow_all;
 use crate::metrics::WebhooksMetrics;
 use crate::review;
 use crate::sweep;
@@ -56,6 +56,26 @@ pub async fn run(
     }
 }
 
+/// Copies events from the bus into the store for each receiver, as [`run`] does, and sends none. For simulations
+/// and for tests of what is stored.
+///
+/// # Errors
+/// When only an operator can repair the cause. No event was skipped.
+pub async fn ingest(
+    bus: Arc<dyn Bus>,
+    store: Arc<dyn Store>,
+    config: Arc<WebhooksConfig>,
+    metrics: WebhooksMetrics,
+) -> Result<(), WebhooksError> {
+    let endpoint = |settings: &EndpointConfig| {
+        let metrics = metrics.of(&settings.name);
+        Arc::new(Endpoint::new(settings.clone(), Arc::clone(&config), Arc::clone(&store), metrics))
+    };
+    let endpoints = config.endpoints.iter().map(endpoint);
+    let loops = endpoints.map(|endpoint| follow_all(Arc::clone(&bus), endpoint));
+    try_join_all(loops).await.map(drop)
+}
+
 /// Announces a receiver in the store, and returns its loops.
 async fn start(
     bus: &Arc<dyn Bus>,
@@ -83,7 +103,7 @@ async fn start(
     endpoint.retried(|| deliveries.put_endpoint(&record)).await?;
     endpoint.refresh().await?;
     let mut loops: Vec<Loop> = Vec::new();
-    loops.push(Box::pin(ingest::follow_all(Arc::clone(bus), Arc::clone(&endpoint))));
+    loops.push(Box::pin(follow_all(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
     loops.push(Box::pin(review::follow(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));

@@ -46,6 +46,23 @@ pub struct EmbeddedBus {
     condition: Arc<Condition>,
     instances: Mutex<HashMap<(Role, String), (InstanceReport, Instant)>>,
     metrics: BusMetrics,
+    reads: Reads,
+}
+
+/// Thread that reads the log for the archiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// A thread of the runtime that may block.
+    Elsewhere,
+    /// The caller's thread: a simulation has one.
+    Here,
+}
+
+/// An engine whose sequencer does not run yet.
+pub(super) struct Parts {
+    pub(super) bus: Arc<EmbeddedBus>,
+    pub(super) sequencer: Sequencer,
+    pub(super) commands: mpsc::Receiver<Command>,
 }
 
 impl EmbeddedBus {
@@ -74,6 +91,23 @@ impl EmbeddedBus {
         metrics: BusMetrics,
         archived: Sequence,
     ) -> Result<Arc<Self>, BusError> {
+        let Parts { bus, sequencer, commands } =
+            EmbeddedBus::parts(clock, path, config, metrics, archived, Reads::Elsewhere)?;
+        let ticks = bus.commands.downgrade();
+        spawn("bus-sequencer", move || sequencer.run(commands))?;
+        spawn("bus-ticks", move || tick(&ticks))?;
+        Ok(bus)
+    }
+
+    /// Opens the log and returns the engine without its threads.
+    pub(super) fn parts(
+        clock: Box<dyn Clock>,
+        path: &Path,
+        config: BusConfig,
+        metrics: BusMetrics,
+        archived: Sequence,
+        reads: Reads,
+    ) -> Result<Parts, BusError> {
         let unavailable =
             |error: rusqlite::Error| BusError::Unavailable(format!("{}: {error}", path.display()));
         let file = Arc::new(LogFile::open(path)?);
@@ -102,6 +136,7 @@ impl EmbeddedBus {
             condition: Arc::clone(&condition),
             instances: Mutex::default(),
             metrics: metrics.clone(),
+            reads,
         });
         let swept_ms = clock.now_ms();
         let committed = Sequence::ZERO;
@@ -120,10 +155,7 @@ impl EmbeddedBus {
             open: Commit::default(),
             swept_ms,
         };
-        let ticks = bus.commands.downgrade();
-        spawn("bus-sequencer", move || sequencer.run(received))?;
-        spawn("bus-ticks", move || tick(&ticks))?;
-        Ok(bus)
+        Ok(Parts { bus, sequencer, commands: received })
     }
 
     #[cfg(test)]
@@ -213,10 +245,14 @@ impl Log for EmbeddedBus {
     ) -> Result<Vec<Stored>, BusError> {
         let reader = Arc::clone(&self.reader);
         let condition = Arc::clone(&self.condition);
-        let read = tokio::task::spawn_blocking(move || {
+        let read = move || {
             reader.lock().room_messages(after, limit).inspect_err(|error| condition.read_failed(error))
-        });
-        match read.await {
+        };
+        let read = match self.reads {
+            Reads::Elsewhere => tokio::task::spawn_blocking(read).await,
+            Reads::Here => Ok(read()),
+        };
+        match read {
             Ok(Ok(messages)) => {
                 let stored = |message: Arc<Message>| Stored { at: message.sequence, message };
                 Ok(messages.into_iter().map(stored).collect())

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS messages (
   sequence INTEGER PRIMARY KEY, direct INTEGER NOT NULL, room TEXT NOT NULL, previous INTEGER NOT NULL,
   class INTEGER NOT NULL, sender TEXT, id TEXT, fingerprint INTEGER NOT NULL, recipient TEXT,
   at_ms INTEGER NOT NULL, body BLOB NOT NULL, clock_ms INTEGER NOT NULL DEFAULT 0,
-  traceparent TEXT);
+  traceparent TEXT, sum INTEGER);
 CREATE TABLE IF NOT EXISTS topics (direct INTEGER NOT NULL, room TEXT NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY (direct, room)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
@@ -115,6 +115,9 @@ impl Journal {
         };
         if !has("traceparent")? {
             connection.execute_batch("ALTER TABLE messages ADD COLUMN traceparent TEXT")?;
+        }
+        if !has("sum")? {
+            connection.execute_batch("ALTER TABLE messages ADD COLUMN sum INTEGER")?;
         }
         if !has("clock_ms")? {
             // A log of an older version was stamped by the wall clock.
@@ -209,12 +212,12 @@ impl Journal {
         let mut rows = statement.query([from_ms.cast_signed()])?;
         while let Some(row) = rows.next()? {
             let message = row::message(row)?;
-            let topic = row::topic(row.get(10)?, &message.room);
+            let topic = row::topic(row.get(11)?, &message.room);
             each(Entry {
                 message: Arc::new(message),
                 topic,
-                fingerprint: row.get::<_, i64>(11)?.cast_unsigned(),
-                clock_ms: row.get::<_, i64>(12)?.cast_unsigned(),
+                fingerprint: row.get::<_, i64>(12)?.cast_unsigned(),
+                clock_ms: row.get::<_, i64>(13)?.cast_unsigned(),
             });
         }
         Ok(())
@@ -231,8 +234,8 @@ impl Journal {
         let mut reserved = self.reserved;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body, clock_ms, traceparent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                "INSERT INTO messages (sequence, direct, room, previous, class, sender, id, fingerprint, recipient, at_ms, body, clock_ms, traceparent, sum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?;
             let mut lasts: HashMap<&Topic, &Message> = HashMap::new();
             for Entry { message: m, topic, fingerprint, clock_ms } in entries {
@@ -250,6 +253,7 @@ impl Journal {
                     &m.body[..],
                     clock_ms.cast_signed(),
                     m.trace.as_ref().map(|trace| trace.traceparent()),
+                    row::sum(m),
                 ])?;
                 lasts.insert(topic, m);
             }
@@ -291,6 +295,11 @@ impl Journal {
                (SELECT sequence FROM messages ORDER BY sequence LIMIT ?1) AND clock_ms < ?2",
             params![SWEEP_ROWS, kept_from_ms.cast_signed()],
         )
+    }
+
+    /// Asks SQLite whether it syncs the write-ahead log with each commit.
+    pub(super) fn syncs_commits(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).map(|mode| mode >= 2)
     }
 
     pub(super) fn sync_mode(&mut self, synced: bool) -> rusqlite::Result<()> {

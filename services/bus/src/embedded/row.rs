@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use barrage_protocol::{Class, Message, RoomId, Sequence, TraceContext, Traceparent};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, ffi};
 
 use crate::log::Topic;
 
@@ -52,7 +52,38 @@ pub(crate) fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomId> {
 
 /// Columns of a message, in the order that [`message`] reads them.
 pub(crate) const MESSAGE: &str =
-    "sequence, room, previous, class, sender, id, recipient, at_ms, body, traceparent";
+    "sequence, room, previous, class, sender, id, recipient, at_ms, body, traceparent, sum";
+
+/// Returns the sum over a message's fields, which is stored with it: SQLite notices no bit that changes in the
+/// main file. It is FNV-1a, because chance changes bits and nobody chooses them.
+pub(crate) fn sum(message: &Message) -> i64 {
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes.len().to_le_bytes().iter().chain(bytes) {
+            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    let Message { room, sequence, previous, class, sender, id, to, at_ms, trace: _, body } = message;
+    add(room.as_str().as_bytes());
+    for number in [sequence.0, previous.0, class_number(*class).cast_unsigned(), *at_ms] {
+        add(&number.to_le_bytes());
+    }
+    add(sender.as_ref().map_or("", |sender| sender.as_str()).as_bytes());
+    add(id.as_ref().map_or("", |id| id.as_str()).as_bytes());
+    add(to.as_ref().map_or("", |to| to.as_str()).as_bytes());
+    add(body);
+    sum.cast_signed()
+}
+
+/// Fails as SQLite does for a damaged file when a message is not the one that was stored. Messages of older
+/// versions have no sum.
+fn checked(message: Message, stored: Option<i64>) -> rusqlite::Result<Message> {
+    if stored.is_none_or(|stored| stored == sum(&message)) {
+        return Ok(message);
+    }
+    let text = format!("the message at {} has changed on the disk", message.sequence);
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(text)))
+}
 
 /// Reads the trace of a message; messages that are not sampled have none.
 fn trace(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Box<TraceContext>>> {
@@ -68,7 +99,7 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         2 => Class::Chat,
         other => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
     };
-    Ok(Message {
+    let message = Message {
         sequence: Sequence(row.get::<_, i64>(0)?.cast_unsigned()),
         room: room(row, 1)?,
         previous: Sequence(row.get::<_, i64>(2)?.cast_unsigned()),
@@ -79,5 +110,6 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         at_ms: row.get::<_, i64>(7)?.cast_unsigned(),
         trace: trace(row, 9)?,
         body: row.get::<_, Vec<u8>>(8)?.into(),
-    })
+    };
+    checked(message, row.get(10)?)
 }

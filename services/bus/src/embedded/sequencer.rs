@@ -25,7 +25,7 @@ use crate::settings::changed::Changed;
 use crate::topic_log::{DedupKey, Seen, is_sequenced};
 
 /// Maximum number of commands in one commit.
-const COMMIT_COMMANDS_MAX: usize = 1_024;
+pub(super) const COMMIT_COMMANDS_MAX: usize = 1_024;
 /// Time between two sweeps of old messages, by the log's clock.
 const SWEEP_EVERY_MS: u64 = 5_000;
 /// Time between two probes of a log that is not written.
@@ -115,15 +115,20 @@ impl Sequencer {
         if ticks {
             self.tick(wrote);
         }
+        self.sweep_when_due();
+        wrote
+    }
+
+    /// Removes old messages, at most once in [`SWEEP_EVERY_MS`].
+    pub(super) fn sweep_when_due(&mut self) {
         if self.clock.now_ms().saturating_sub(self.swept_ms) > SWEEP_EVERY_MS {
             self.sweep();
         }
-        wrote
     }
 
     /// Writes all queued publishes in one transaction, then each change of a setting in its own. Returns
     /// whether messages were written; a change does not count.
-    fn commit(&mut self, taken: &mut Vec<Command>) -> bool {
+    pub(super) fn commit(&mut self, taken: &mut Vec<Command>) -> bool {
         let now_ms = self.clock.unix_ms();
         let mut commit = std::mem::take(&mut self.open);
         let mut changes = Vec::new();
@@ -148,7 +153,7 @@ impl Sequencer {
     }
 
     /// Tests whether the log file exists and can be written, and updates the mark.
-    fn tick(&mut self, wrote: bool) {
+    pub(super) fn tick(&mut self, wrote: bool) {
         self.condition.set_missing(self.journal.missing());
         if !wrote {
             let size = if self.condition.write_fails() { Probe::Large } else { Probe::Small };

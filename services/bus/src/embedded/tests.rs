@@ -245,3 +245,24 @@ async fn a_log_of_a_version_without_traces_is_readable() {
     publish(&bus, "new").await;
     assert_eq!(outcome(&bus, Sequence::ZERO).await, (RepairOutcome::Complete, 2));
 }
+
+/// SQLite has no sums in the main file.
+#[tokio::test]
+async fn message_whose_text_has_changed_on_the_disk_is_not_served() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let bus = open(folder.path(), &clock, 0);
+    publish(&bus, "gift").await;
+    drop(bus);
+    drop(open(folder.path(), &clock, 0));
+    let path = EmbeddedBus::file(folder.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE messages SET body = x'7b20'").unwrap();
+    let Err(BusError::Unavailable(reason)) = try_open(folder.path(), &clock, 0) else {
+        panic!("a changed text is served");
+    };
+    assert!(reason.contains("the message at 1 has changed on the disk"), "{reason}");
+    // A message of an older version has no sum.
+    connection.execute_batch("UPDATE messages SET sum = NULL").unwrap();
+    drop(connection);
+    assert_eq!(outcome(&open(folder.path(), &clock, 0), Sequence::ZERO).await, (RepairOutcome::Complete, 1));
+}

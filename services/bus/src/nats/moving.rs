@@ -13,3 +13,4 @@
 pub(crate) mod gate;
 pub(crate) mod mover;
 pub(crate) mod places;
+pub(crate) mod step;

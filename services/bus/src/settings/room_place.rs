@@ -14,37 +14,41 @@ const SEGMENTS_MAX: usize = 8;
 
 /// How positions of a room follow from positions of its stream, for one stay in one partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Chain {
+pub struct Chain {
     /// Number of moves of the room before this stay. Zero for a room that never moved.
-    pub(crate) epoch: u64,
+    pub epoch: u64,
     /// Position of the room minus position of the stream.
-    pub(crate) lift: i64,
+    pub lift: i64,
     /// Positions of this stay are above this one, and those of earlier stays are not.
-    pub(crate) above: Sequence,
+    pub above: Sequence,
     /// Position of the newest message before this stay; zero when it was not known any more.
-    pub(crate) previous: Sequence,
+    pub previous: Sequence,
 }
 
 impl Chain {
     /// Returns whether the room never moved. Its positions are those of the stream then.
-    pub(crate) fn is_first(&self) -> bool {
+    #[must_use]
+    pub fn is_first(&self) -> bool {
         self.epoch == 0
     }
 
     /// Returns the position of the room for a position of the stream.
-    pub(crate) fn position(&self, stored: Sequence) -> Sequence {
+    #[must_use]
+    pub fn position(&self, stored: Sequence) -> Sequence {
         Sequence(stored.0.saturating_add_signed(self.lift))
     }
 
     /// Returns the position of the stream for a position of the room; the last one before the stay for
     /// positions of earlier stays.
-    pub(crate) fn stored(&self, position: Sequence) -> Sequence {
+    #[must_use]
+    pub fn stored(&self, position: Sequence) -> Sequence {
         Sequence(position.max(self.above).0.saturating_add_signed(self.lift.saturating_neg()))
     }
 
     /// Returns the position of the room's newest message, given the stream's position of it. An older one
     /// in the same stream may be of an earlier stay, which another chain counts.
-    pub(crate) fn newest(&self, stored: Sequence) -> Sequence {
+    #[must_use]
+    pub fn newest(&self, stored: Sequence) -> Sequence {
         let position = self.position(stored);
         if stored > Sequence::ZERO && position > self.above { position } else { self.previous }
     }
@@ -52,41 +56,46 @@ impl Chain {
 
 /// One stay of a room in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Segment {
-    pub(crate) partition: u16,
+pub struct Segment {
+    /// Partition that holds the messages of the stay.
+    pub partition: u16,
+    /// Positions of the stay, as its messages name them.
     #[serde(flatten)]
-    pub(crate) chain: Chain,
+    pub chain: Chain,
     /// Unix time at which the stay began, in milliseconds of the clock of the process that noted it.
-    pub(crate) since_ms: u64,
+    pub since_ms: u64,
 }
 
 impl Segment {
     /// Returns the stay of a room that never moved.
-    pub(crate) fn first(partition: u16) -> Self {
+    #[must_use]
+    pub fn first(partition: u16) -> Self {
         Segment { partition, chain: Chain::default(), since_ms: 0 }
     }
 }
 
 /// What is known of a stay when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Closing {
+pub struct Closing {
     /// Partition that the room goes to.
-    pub(crate) to: u16,
+    pub to: u16,
     /// Position of the fence in the old stream: no message of the room is behind it.
-    pub(crate) gate: Sequence,
+    pub gate: Sequence,
     /// Position of the room's newest message in the old stream; zero when it holds none.
-    pub(crate) last: Sequence,
+    pub last: Sequence,
     /// A position that the new stream had reached before the room may be written there.
-    pub(crate) reached: Sequence,
+    pub reached: Sequence,
 }
 
 /// A part of a room's chain to read: one stay, and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Leg {
-    pub(crate) partition: u16,
-    pub(crate) chain: Chain,
+pub struct Leg {
+    /// Partition that holds the messages of the stay.
+    pub partition: u16,
+    /// Positions of the stay, as its messages name them.
+    pub chain: Chain,
     /// Position of the last message of the stay; `None` while it lasts.
-    pub(crate) last: Option<Sequence>,
+    pub last: Option<Sequence>,
 }
 
 /// The stays of a room, oldest first, of which the last one lasts. Each is fixed once it is stored.
@@ -97,22 +106,26 @@ pub struct RoomPlace {
 
 impl RoomPlace {
     /// Returns the place of a room that never moved.
-    pub(crate) fn first(partition: u16) -> Self {
+    #[must_use]
+    pub fn first(partition: u16) -> Self {
         RoomPlace { segments: vec![Segment::first(partition)] }
     }
 
     /// Returns the stay that lasts.
-    pub(crate) fn current(&self) -> Segment {
+    #[must_use]
+    pub fn current(&self) -> Segment {
         self.segments.last().copied().unwrap_or(Segment::first(0))
     }
 
     /// Returns the number of moves of the room.
-    pub(crate) fn epoch(&self) -> u64 {
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
         self.current().chain.epoch
     }
 
     /// Returns the place after a move.
-    pub(crate) fn moved(&self, closing: Closing, now_ms: u64) -> RoomPlace {
+    #[must_use]
+    pub fn moved(&self, closing: Closing, now_ms: u64) -> RoomPlace {
         let old = self.current().chain;
         let above = old.position(closing.gate);
         let chain = Chain {
@@ -129,7 +142,8 @@ impl RoomPlace {
 
     /// Returns the parts of the chain that hold messages after a position, in order. The last one is the
     /// stay that lasts, whether it holds messages or not.
-    pub(crate) fn legs(&self, after: Sequence) -> Vec<Leg> {
+    #[must_use]
+    pub fn legs(&self, after: Sequence) -> Vec<Leg> {
         let ends = self.segments.iter().skip(1).map(|next| Some(next.chain.previous)).chain([None]);
         let leg = |(it, last): (&Segment, Option<Sequence>)| {
             let is_due = last.is_none_or(|last| last > after && last > it.chain.above);
@@ -139,7 +153,8 @@ impl RoomPlace {
     }
 
     /// Returns whether messages after a position may be missing among the legs.
-    pub(crate) fn is_cut(&self, after: Sequence) -> bool {
+    #[must_use]
+    pub fn is_cut(&self, after: Sequence) -> bool {
         self.cut(after).is_some()
     }
 
@@ -193,14 +208,16 @@ impl RoomPlace {
     }
 
     /// Returns whether a further move would forget a stay whose ids must still be known.
-    pub(crate) fn is_full(&self, now_ms: u64, window_ms: u64) -> bool {
+    #[must_use]
+    pub fn is_full(&self, now_ms: u64, window_ms: u64) -> bool {
         let oldest_end_ms = self.segments.get(1).map_or(0, |next| next.since_ms);
         self.segments.len() >= SEGMENTS_MAX && now_ms.saturating_sub(oldest_end_ms) <= window_ms
     }
 
     /// Returns the other partitions that may have accepted an id within a time, newest first. Of a clock
     /// that runs behind, the time counts as not over.
-    pub(crate) fn left_since(&self, now_ms: u64, window_ms: u64) -> Vec<u16> {
+    #[must_use]
+    pub fn left_since(&self, now_ms: u64, window_ms: u64) -> Vec<u16> {
         let current = self.current().partition;
         let mut left: Vec<u16> = Vec::new();
         for pair in self.segments.windows(2).rev() {

@@ -25,24 +25,25 @@ pub(crate) const HEADER: &str = "Barrage-Gate";
 
 /// The gate of a room in a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Gate {
+pub struct Gate {
     /// Position in the stream; zero without a gate. The lanes are right behind it.
-    pub(crate) at: Sequence,
-    pub(crate) order: Order,
+    pub at: Sequence,
+    /// Move that closed the room with this gate.
+    pub order: Order,
 }
 
 /// What a gate says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub struct Order {
     /// Number of moves of the room, this one included.
-    pub(crate) epoch: u64,
+    pub epoch: u64,
     /// Partition that the room goes to.
-    pub(crate) to: u16,
+    pub to: u16,
 }
 
 /// What a refused publish means, for a process that knows the room after some number of moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The room has come back to this stream, or the gate has expired: the publish may expect this gate.
     Open,
     /// The room is closed here: its next place is to be found out, or made.
@@ -50,7 +51,9 @@ pub(crate) enum Verdict {
 }
 
 impl Gate {
-    pub(crate) fn verdict(self, known_epoch: u64) -> Verdict {
+    /// Returns what a publish that this gate refused means for a process that knows the room after so many moves.
+    #[must_use]
+    pub fn verdict(self, known_epoch: u64) -> Verdict {
         if self.order.epoch <= known_epoch { Verdict::Open } else { Verdict::Closed }
     }
 
@@ -114,7 +117,3 @@ pub(crate) fn messages(
     let lanes = (1..=LANES).map(|lane| (names.lane(partition, lane, topic), header.clone()));
     std::iter::once(gate).chain(lanes).collect()
 }
-
-#[cfg(test)]
-#[path = "model_tests.rs"]
-mod tests;

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
-use super::gate::{self, Gate, LANES, Order, Verdict};
+use super::gate::{self, Gate, LANES, Order};
+use super::step::{self, Close, Finish};
 use crate::error::BusError;
 use crate::log::{Spread, Topic};
 use crate::metrics::BusMetrics;
@@ -97,8 +98,7 @@ impl Mover {
     async fn move_one(&self, room: RoomId, to: u16) -> bool {
         let topic = Topic::Room(room);
         let place = self.streams.places.place(&topic);
-        // One that moved often goes on when the ids of its oldest stay are forgotten.
-        if place.current().partition == to || place.is_full(unix_ms(), self.streams.places.window_ms) {
+        if !step::may_move(&place, to, unix_ms(), self.streams.places.window_ms) {
             return false;
         }
         match self.close(&topic, to).await {
@@ -113,15 +113,17 @@ impl Mover {
 
     /// Closes a room where it is, and notes its next place.
     async fn close(&self, topic: &Topic, to: u16) -> Result<(), BusError> {
-        let known = self.streams.places.current(topic);
+        let known = self.streams.places.place(topic);
+        let partition = known.current().partition;
         // A stream that does not answer must not get the room.
         self.streams.reader(to).state().await?;
-        let before = self.streams.gate(known.partition, topic).await?;
-        if before.verdict(known.chain.epoch) == Verdict::Closed {
-            return self.finish(topic, before).await;
-        }
-        let order = Order { epoch: known.chain.epoch + 1, to };
-        match self.write(known.partition, topic, before, order).await {
+        let before = self.streams.gate(partition, topic).await?;
+        let order = match step::close(&known, before, to) {
+            Close::Stay => return Ok(()),
+            Close::Finish(gate) => return self.finish(topic, gate).await,
+            Close::Write(order) => order,
+        };
+        match self.write(partition, topic, before, order).await {
             Ok(Ack { sequence, .. }) => {
                 let gate = Gate { at: Sequence(sequence - LANES), order };
                 self.finish(topic, gate).await
@@ -152,11 +154,12 @@ impl Mover {
     pub(crate) async fn finish(&self, topic: &Topic, gate: Gate) -> Result<(), BusError> {
         let Topic::Room(room) = topic else { return Ok(()) };
         let place = self.streams.places.place(topic);
-        if place.epoch() >= gate.order.epoch {
-            return Ok(());
-        }
-        if place.epoch() + 1 != gate.order.epoch {
-            return Err(BusError::Unavailable("this process does not know where the room is yet".into()));
+        match step::finish(&place, gate) {
+            Finish::Known => return Ok(()),
+            Finish::Unknown => {
+                return Err(BusError::Unavailable("this process does not know where the room is yet".into()));
+            }
+            Finish::Note => {}
         }
         let (old, to) = (place.current().partition, gate.order.to);
         if to >= PARTITIONS_MAX {
