@@ -205,11 +205,15 @@ impl RoomChain {
             // Delivered before, sums included.
             return;
         }
-        if batch.previous < position {
-            // Delivered in part: the dropped messages cannot be split, and were counted before.
-            batch.left_out = Default::default();
-        }
+        let is_known_in_part = batch.previous < position;
         batch.messages.retain(|message| message.sequence > position);
+        if is_known_in_part {
+            // Some of the dropped messages may be before the position, where they were counted. No more are behind
+            // it than there are positions without a message.
+            let messages = batch.messages.len() as u64;
+            let behind = batch.sequence.0.saturating_sub(position.0).saturating_sub(messages);
+            batch.left_out.chat = batch.left_out.chat.min(behind);
+        }
         self.position = position.max(batch.sequence);
         steps.push(Step::Deliver(batch));
     }
@@ -226,3 +230,5 @@ fn is_other_history(batch: &Batch, position: Sequence) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -142,6 +142,23 @@ fn a_repair_cut_short_is_asked_on() {
     );
 }
 
+#[test]
+fn chat_that_was_left_out_behind_the_position_is_counted() {
+    let mut chain = RoomChain::new(Sequence(0));
+    chain.take(batch(0, 5, true), Duration::ZERO);
+    // Of (4, 10], four chats were dropped: at least three of them are behind 5.
+    let mut thin = batch(4, 10, false);
+    thin.messages.retain(|message| [6, 9].contains(&message.sequence.0));
+    thin.left_out.chat = 4;
+    let counted = |steps: Vec<Step>| match &steps[..] {
+        [Step::Deliver(batch)] => (batch.messages.len(), batch.left_out.chat),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(counted(chain.take(thin.clone(), Duration::ZERO)), (2, 3));
+    (thin.previous, thin.sequence) = (Sequence(8), Sequence(10));
+    assert!(chain.take(thin, Duration::ZERO).is_empty(), "all of it is known");
+}
+
 fn with_outcome(mut batch: Batch, outcome: RepairOutcome) -> Batch {
     batch.repair = Some(RepairAnswer { outcome, skipped: 0 });
     batch

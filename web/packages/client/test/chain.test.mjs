@@ -2,6 +2,7 @@
 // repeated or reordered.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'vitest';
 import { Chain } from '../src/protocol/chain.ts';
 
@@ -25,6 +26,17 @@ test('the chain asks for a gap once, and later batches wait for it', () => {
   assert.deepEqual(step.repair, { after: 12, before: 15 });
   assert.equal(chain.accept(batch(15, 16)).repair, null, 'the chain asks once');
   assert.deepEqual(sequences(chain.accept(answer(step.repair))), [13, 14, 15, 16]);
+  assert.equal(chain.waiting, false);
+});
+
+test('the rest of a repair that was cut short is asked for', () => {
+  const chain = new Chain();
+  chain.hello(hello(0));
+  assert.deepEqual(chain.accept(batch(10, 11)).repair, { after: 0, before: 11 });
+  const repair = { outcome: 'complete', skipped: 0 };
+  assert.deepEqual(chain.accept(batch(0, 4, { repair })).repair, { after: 4, before: 11 });
+  assert.equal(chain.accept(batch(4, 4, { repair })).repair, null, 'an answer without progress is not asked again');
+  assert.deepEqual(sequences(chain.accept(batch(4, 10, { repair }))), [5, 6, 7, 8, 9, 10, 11]);
   assert.equal(chain.waiting, false);
 });
 
@@ -109,5 +121,47 @@ test('after any loss, repetition and reordering each message is delivered once, 
     for (const one of sent.filter(() => random() > 0.2).flatMap((b) => (random() > 0.8 ? [b, b] : [b])).sort(() => random() - 0.7)) take(chain.accept(one));
     take(chain.accept(batch(60, 61)));
     assert.deepEqual(seen, Array.from({ length: 61 }, (_, n) => n + 1));
+  }
+});
+
+test('the whole log is delivered once and in order by the scripts that the Rust client shares', async () => {
+  const file = new URL('../../../../services/client/vectors/chain.json', import.meta.url);
+  const { cases } = JSON.parse(await readFile(file, 'utf8'));
+  assert.ok(cases.length >= 40);
+  for (const { name, log, events } of cases) {
+    const chain = new Chain();
+    const delivered = [];
+    let asks = [];
+    const take = (step) => {
+      delivered.push(...sequences(step));
+      if (step.repair) asks.push(step.repair);
+      return step;
+    };
+    const of = (previous, sequence, extra = {}) => {
+      const inside = log.filter((at) => at > previous && at <= sequence);
+      return { type: 'batch', previous, sequence, messages: inside.map(message), ...extra };
+    };
+    const reply = (after, before, most) => {
+      const inside = log.filter((at) => at > after && at < before);
+      const end = inside.length > most ? inside[most - 1] : Math.max(Math.min(log.at(-1), before - 1), after);
+      take(chain.accept(of(after, end, { repair: { outcome: 'complete', skipped: 0 } })));
+      return end;
+    };
+    take(chain.hello(hello(0)));
+    for (const [kind, first, second] of events) {
+      if (kind === 'batch') {
+        take(chain.accept(of(first, second)));
+      } else if (kind === 'answer') {
+        const ask = asks.shift();
+        if (ask) reply(ask.after, ask.before, first);
+      } else {
+        asks = [];
+        take(chain.hello(hello(first, true)));
+        for (let after = chain.last; after < first; ) after = reply(after, first + 1, second);
+      }
+    }
+    for (let ask = asks.shift(); ask; ask = asks.shift()) reply(ask.after, ask.before, Infinity);
+    assert.deepEqual(delivered, log, name);
+    assert.equal(chain.waiting, false, name);
   }
 });

@@ -72,6 +72,12 @@ export class Chain {
       this.#held.sort((a, b) => a.previous - b.previous);
     }
     this.#drain(step);
+    const last = this.#last ?? 0;
+    if (batch.repair && this.#asked && last > this.#asked.after) {
+      // The server cuts long answers: the rest is asked for.
+      this.#asked = { after: last, before: this.#asked.before };
+      step.repair = this.#asked;
+    }
     step.overflow = this.#held.length > HELD_MAX;
     return step;
   }
