@@ -13,6 +13,7 @@ mod run;
 mod sbom;
 mod setup;
 mod shape;
+mod simulate;
 mod source;
 mod test;
 mod web;
@@ -100,6 +101,10 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         advisories: Option<std::path::PathBuf>,
     },
+    /// Runs the deterministic simulation of the parts that decide about money and order.
+    Simulate(simulate::Simulate),
+    /// Tries every order of steps of the protocols between threads that have no lock.
+    Model,
     /// Measures optimised builds on real servers.
     Bench(bench::Bench),
 }
@@ -148,6 +153,8 @@ fn main() -> ExitCode {
         Command::Fuzz(fuzz) => fuzz::main(&fuzz),
         Command::Conformance { write } => conformance::main(write),
         Command::Deny { advisories } => lint::dependencies::deny(advisories.as_deref()),
+        Command::Simulate(options) => simulate::main(&options),
+        Command::Model => simulate::models(),
         Command::Bench(bench) => bench::main(bench),
     };
     match result {

@@ -30,6 +30,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("backoff", 0, &[]),
     allowed("clock", 0, &[]),
     allowed("dashboards", 0, &[]),
+    allowed("handshake", 0, &[]),
     allowed("part", 0, &[]),
     allowed("plot", 0, &[]),
     allowed("protocol", 0, &[]),
@@ -74,6 +75,7 @@ const ALLOWED: &[Allowed] = &[
             "counters",
             "exposition",
             "flow",
+            "handshake",
             "http",
             "ledger",
             "openapi",
@@ -196,6 +198,11 @@ const ALLOWED: &[Allowed] = &[
             "webhooks",
             "ws",
         ],
+    ),
+    allowed(
+        "simulation",
+        5,
+        &["archiver", "bus", "client", "clock", "flow", "protocol", "store", "trace", "webhooks"],
     ),
     allowed("xtask", 5, &["protocol", "recording"]),
 ];

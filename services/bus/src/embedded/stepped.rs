@@ -13,7 +13,7 @@ use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::metrics::BusMetrics;
 
-/// Result of [`SteppedBus::commit`].
+/// What one call of [`SteppedBus::commit`] has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
     /// Number of commands that were queued.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use barrage_handshake::{PlaceCount, Taken};
 use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
 use prometheus::IntGauge;
@@ -17,20 +17,19 @@ const OVERLOAD_RETRY_MS: u64 = 1_000;
 /// Places of a gateway's viewers, fallbacks included.
 #[derive(Debug)]
 pub(crate) struct Places {
-    taken: AtomicU64,
-    max: u64,
+    count: PlaceCount,
     gauge: IntGauge,
 }
 
 impl Places {
     /// Creates `max` free places. `gauge` shows the number of places that are taken.
     pub(crate) fn new(max: u64, gauge: IntGauge) -> Arc<Self> {
-        Arc::new(Places { taken: AtomicU64::new(0), max, gauge })
+        Arc::new(Places { count: PlaceCount::new(max), gauge })
     }
 
     /// Number of viewers on all transports; a poll counts while its request runs.
     pub(crate) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
+        self.count.taken()
     }
 }
 
@@ -41,7 +40,7 @@ pub(crate) struct Admission(Option<Arc<Places>>);
 impl Drop for Admission {
     fn drop(&mut self) {
         if let Some(places) = &self.0 {
-            places.taken.fetch_sub(1, Ordering::Relaxed);
+            places.count.give_back();
             places.gauge.dec();
         }
     }
@@ -82,10 +81,10 @@ fn check_open(availability: Availability) -> Result<(), Refusal> {
 /// Takes a place. Refuses with a retry time when the gateway is full, drains or has failed.
 pub(crate) fn admit(places: &Arc<Places>, availability: Availability) -> Result<Admission, Refusal> {
     check_open(availability)?;
-    let before = places.taken.fetch_add(1, Ordering::Relaxed);
+    let taken = places.count.take();
     places.gauge.inc();
     let admission = Admission(Some(Arc::clone(places)));
-    if before >= places.max {
+    if taken == Taken::Full {
         let refusal = Refusal::new(Code::Overloaded, "this gateway is full; try the next endpoint");
         return Err(refusal.retry_after_ms(2_000));
     }

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use barrage_class::{ByClass, Counts};
+use barrage_handshake::{Ended, InFlight, RestFlag, Stir, Turn};
 use barrage_protocol::{RoomId, Sequence, UserId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, SetOnce, watch};
@@ -25,10 +26,8 @@ pub(crate) struct RoomKey {
 
 /// Room that the gateway is subscribed to: state that its hub, the shards and joins share.
 ///
-/// Position, viewers and waves use `SeqCst`, because their order across variables matters. A
-/// shard stores the wave count of a new viewer and then reads the position. The hub stores the
-/// position and then reads the wave counts. One of both sees the other's store, so a new viewer
-/// gets the batch or has its position in the hello.
+/// Position, waves, batches in flight and the rest of the hub are protocols of `barrage-handshake`, of which
+/// models try every order of steps. A new viewer gets the batch or has its position in the hello ([`Turn`]).
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: RoomId,
@@ -40,8 +39,8 @@ pub(crate) struct Room {
     /// Users that joined with a token of a moderator or above, or in the view of moderators, so that they can
     /// be moved to another view.
     staff: Mutex<BTreeSet<UserId>>,
-    /// Position in the chain after the messages that were given to waves.
-    position: AtomicU64,
+    /// Position in the chain after the messages that were given to waves, and the waves on each shard.
+    turn: Turn,
     viewers: AtomicUsize,
     /// Those of the viewers that are pages over a stream.
     overlays: AtomicUsize,
@@ -49,12 +48,10 @@ pub(crate) struct Room {
     viewers_elsewhere: AtomicU64,
     /// Those of the viewers that read lines.
     line_readers: AtomicUsize,
-    /// Waves of the room on each shard.
-    waves: Box<[AtomicUsize]>,
     /// Viewers that joined since the last entry pulse.
     entries: AtomicU64,
     /// Shards that have not yet written the newest batch.
-    in_flight: AtomicUsize,
+    in_flight: InFlight,
     /// Messages that shards have delivered, by class.
     delivered: ByClass<AtomicU64>,
     /// Traffic since rooms were ranked last.
@@ -64,7 +61,7 @@ pub(crate) struct Room {
     /// Wakes the hub when no batch is in flight any more.
     pub(crate) completed: Notify,
     /// Whether the hub measures the room less often, because nothing happens in it.
-    is_at_rest: AtomicBool,
+    is_at_rest: RestFlag,
     /// Wakes a hub at rest when viewers come or go.
     pub(crate) stirred: Notify,
     /// Queue of batches for event streams.
@@ -90,19 +87,18 @@ impl Room {
             delay_ms: AtomicU64::new(0),
             hides: Hides::default(),
             staff: Mutex::default(),
-            position: AtomicU64::new(0),
+            turn: Turn::new(shards),
             viewers: AtomicUsize::new(0),
             overlays: AtomicUsize::new(0),
             viewers_elsewhere: AtomicU64::new(0),
             line_readers: AtomicUsize::new(0),
-            waves: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             entries: AtomicU64::new(0),
-            in_flight: AtomicUsize::new(0),
+            in_flight: InFlight::none(),
             delivered: ByClass::default(),
             traffic: Traffic::default(),
             state: StateCell::default(),
             completed: Notify::new(),
-            is_at_rest: AtomicBool::new(false),
+            is_at_rest: RestFlag::awake(),
             stirred: Notify::new(),
             fallback: Fallback::default(),
             changed: watch::Sender::new(Sequence::ZERO),
@@ -140,12 +136,12 @@ impl Room {
     }
 
     pub(crate) fn position(&self) -> Sequence {
-        Sequence(self.position.load(Ordering::SeqCst))
+        Sequence(self.turn.position())
     }
 
     /// Moves the position; the hub calls this before it reads the wave counts.
     pub(crate) fn set_position(&self, position: Sequence) {
-        self.position.store(position.0, Ordering::SeqCst);
+        self.turn.set_position(position.0);
     }
 
     /// Viewers of the room on this gateway, over all transports, overlays included.
@@ -179,15 +175,14 @@ impl Room {
         self.stir();
     }
 
-    /// Sets whether the hub measures the room less often. The hub sets it before it reads the room's figures,
-    /// and a change of them is stored before [`Room::stir`] reads it: one of both sees the other's store.
+    /// Sets whether the hub measures the room less often. The hub sets it before it reads the room's figures.
     pub(crate) fn set_at_rest(&self, is_at_rest: bool) {
-        self.is_at_rest.store(is_at_rest, Ordering::SeqCst);
+        self.is_at_rest.set(is_at_rest);
     }
 
-    /// Wakes the hub if it is at rest.
+    /// Wakes the hub if it is at rest. Called after a change of a figure that the hub measures.
     fn stir(&self) {
-        if self.is_at_rest.load(Ordering::SeqCst) && self.is_at_rest.swap(false, Ordering::SeqCst) {
+        if self.is_at_rest.stir() == Stir::Wake {
             self.stirred.notify_one();
         }
     }
@@ -230,15 +225,15 @@ impl Room {
 
     /// Whether a shard has not yet written the newest batch.
     pub(crate) fn is_in_flight(&self) -> bool {
-        self.in_flight.load(Ordering::SeqCst) > 0
+        self.in_flight.any()
     }
 
     pub(super) fn start_delivery(&self) {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        self.in_flight.start();
     }
 
     pub(super) fn end_delivery(&self) {
-        if self.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.in_flight.end() == Ended::All {
             self.completed.notify_one();
         }
     }
@@ -258,16 +253,16 @@ impl Room {
     /// Sets the number of waves on a shard; the shard calls this before a new viewer reads the
     /// position.
     pub(crate) fn set_waves(&self, shard: usize, waves: usize) {
-        self.waves[shard].store(waves, Ordering::SeqCst);
+        self.turn.set_waves(shard, waves);
     }
 
     /// Waves of the shard that has most of them.
     pub(crate) fn waves(&self) -> usize {
-        self.waves.iter().map(|waves| waves.load(Ordering::SeqCst)).max().unwrap_or_default()
+        self.turn.waves()
     }
 
     pub(crate) fn has_wave_on(&self, shard: usize, wave: usize) -> bool {
-        self.waves[shard].load(Ordering::SeqCst) > wave
+        self.turn.has_wave_on(shard, wave)
     }
 }
 
