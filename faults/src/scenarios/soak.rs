@@ -25,7 +25,8 @@ pub(super) async fn soak(run: Run) -> Vec<Figure> {
     let (process, address) = (site.process(EMBEDDED).id(), site.process(EMBEDDED).recipe.address);
     let admin = site.admins[0].1;
     // The first load opens what stays open: caches, connections of the store, files of the log.
-    play(&mut site, Load::new(3, 30, 10), async |_: &mut Drill<'_>| {}).await;
+    // Without gifts: their ids would be remembered, and the same gifts later be duplicates.
+    play(&mut site, Load::new(3, 30, 10).rates(0, 60), async |_: &mut Drill<'_>| {}).await;
     tokio::time::sleep(IDLE).await;
     let (base, base_counts) = (Vitals::of(process), counts(admin).await);
     let mut resident = Vec::new();
