@@ -28,9 +28,10 @@ pub(super) async fn descriptors(run: Run) -> Vec<Figure> {
     let wrap = Wrap { before, environment: Vec::new() };
     let mut site = Site::start(&run, &SiteOptions::embedded().wrap(EMBEDDED, wrap)).await;
     let (process, address) = (site.process(EMBEDDED).id(), site.process(EMBEDDED).recipe.address);
-    let span_s = run.pick(4.0, 10.0);
+    // Longer than `header_secs`, after which a stranger is closed.
+    let span_s = run.pick(6.0, 10.0);
     let (mut base, mut full, mut answered, mut after_s) = (0.0, 0.0, 0, f64::NAN);
-    let load = Load::new(2, 40, run.secs(14, 45)).rates(10, 20);
+    let load = Load::new(2, 40, run.secs(18, 45)).rates(10, 20);
     let played = play(&mut site, load, async |drill: &mut Drill<'_>| {
         let processor = async |drill: &Drill<'_>| {
             let before = Vitals::of(process).processor_s;

@@ -197,7 +197,7 @@ pub const ALL: &[Scenario] = &[
         row: 18,
         about: "a server with 256 descriptors, and strangers that take them",
         needs: &[Need::Prlimit],
-        secs: (14, 45),
+        secs: (18, 45),
         in_quick: InQuick::Yes,
         play: |run| Box::pin(limits::descriptors(run)),
     },
