@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { LOOKS, violations } from './axe.mjs';
 import { launch, open } from './browser.mjs';
-import { until } from './server.mjs';
+import { pause, until } from './server.mjs';
 import { birthday, Source } from './source.mjs';
 
 let source;
@@ -139,6 +139,7 @@ test('in a flood screen readers hear only gifts, super chats and announcements',
   source.say({ type: 'chat', text: 'quiet again' });
   await until('the log speaks again', async () => {
     source.say({ type: 'chat', text: 'one more' });
+    await pause(1_000);
     return (await page.getAttribute('#log', 'aria-live')) === 'polite';
   });
   await page.context().close();

@@ -147,6 +147,6 @@ mod tests {
         let a = &bill["components"][0];
         assert_eq!((&a["purl"], &a["hashes"][0]["content"]), (&json!("pkg:cargo/a@1.0.0%2Ba"), &json!("ff")));
         assert_eq!(a["licenses"][0]["expression"], "MIT OR Apache-2.0");
-        assert_eq!(bill["dependencies"][1]["dependsOn"], json!(["pkg:cargo/a@1.0.0%2Ba"]));
+        assert_eq!(bill["dependencies"][2]["dependsOn"], json!(["pkg:cargo/a@1.0.0%2Ba"]));
     }
 }

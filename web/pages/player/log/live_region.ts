@@ -1,4 +1,5 @@
 // Whether screen readers read the rows of the list as they come: not in a flood, and not rows of the past.
+// A flood ends after a whole second with few rows, not with the first rows of the next second.
 
 /** Rows in a second above which screen readers do not read the list. */
 const SPOKEN_PER_SECOND_MAX = 6;
@@ -6,6 +7,7 @@ const SPOKEN_PER_SECOND_MAX = 6;
 export class LiveRegion {
   #second = 0;
   #inSecond = 0;
+  #inSecondBefore = 0;
 
   constructor(private readonly log: HTMLElement) {}
 
@@ -18,11 +20,12 @@ export class LiveRegion {
   rows(count: number): void {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
+      this.#inSecondBefore = second === this.#second + 1 ? this.#inSecond : 0;
       this.#second = second;
       this.#inSecond = 0;
     }
     this.#inSecond += count;
-    const live = this.#inSecond > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
+    const live = Math.max(this.#inSecond, this.#inSecondBefore) > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
     if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
   }
 
