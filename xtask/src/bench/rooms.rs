@@ -134,7 +134,7 @@ impl Server {
 
     /// Opens rooms, and posts one message to each.
     fn open(&self, rooms: std::ops::Range<u32>) -> anyhow::Result<()> {
-        // New ones: the server closes those that were silent between two calls.
+        // Opened here: the server closes a connection whose first request does not come in time.
         let connect = |address| -> anyhow::Result<_> { Ok(BufReader::new(TcpStream::connect(address)?)) };
         let (mut admin, mut public) = (connect(ADMIN)?, connect(PUBLIC)?);
         for n in rooms {
