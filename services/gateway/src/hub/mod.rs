@@ -7,6 +7,7 @@ mod delayed_start;
 mod event;
 #[allow(clippy::module_inception, reason = "the room's main type lives in the file of its name")]
 mod hub;
+mod measure;
 mod pace;
 mod record;
 mod rest;
