@@ -11,6 +11,7 @@ use crate::config::CourierConfig;
 use crate::error::CourierError;
 use crate::lane::LaneLoop;
 use crate::metrics::CourierMetrics;
+use crate::sink::MailSink;
 
 /// What the courier has done until it ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,19 +20,30 @@ pub struct Report {
     pub events: u64,
 }
 
+/// What a courier works between: lanes, tables, and who is told.
+#[derive(Clone)]
+pub struct Parts {
+    /// Has the events.
+    pub lanes: Arc<dyn Lanes>,
+    /// Has the tables of the inbox.
+    pub store: Arc<dyn InboxStore>,
+    /// Gets each committed batch.
+    pub sink: Arc<dyn MailSink>,
+}
+
 /// Takes events of all lanes until `shutdown`, and then what the lanes still hold, for a bounded time. Ends
 /// early only by an error that an operator must repair.
 pub async fn run(
     config: CourierConfig,
-    lanes: Arc<dyn Lanes>,
-    store: Arc<dyn InboxStore>,
+    parts: Parts,
     metrics: CourierMetrics,
     shutdown: CancellationToken,
 ) -> Result<Report, CourierError> {
+    let Parts { lanes, store, sink } = parts;
     let mut loops = JoinSet::new();
     for lane in 0..lanes.lanes() {
-        let one =
-            LaneLoop::new(lane, config.clone(), Arc::clone(&lanes), Arc::clone(&store), metrics.clone());
+        let (lanes, store, sink) = (Arc::clone(&lanes), Arc::clone(&store), Arc::clone(&sink));
+        let one = LaneLoop::new(lane, config.clone(), lanes, store, sink, metrics.clone());
         loops.spawn(one.run(shutdown.clone()));
     }
     let mut report = Report::default();

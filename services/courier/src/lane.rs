@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::CourierConfig;
 use crate::error::CourierError;
 use crate::metrics::CourierMetrics;
+use crate::sink::{Batch, MailSink};
 
 /// Rest after a batch that was not full, as a multiple of the time that it took: a transaction costs its sync,
 /// whatever the number of events, so that fewer and larger ones cost less.
@@ -25,7 +26,11 @@ pub(crate) struct LaneLoop {
     config: CourierConfig,
     lanes: Arc<dyn Lanes>,
     store: Arc<dyn InboxStore>,
+    sink: Arc<dyn MailSink>,
     metrics: CourierMetrics,
+    lag: prometheus::Gauge,
+    /// Unix time of acceptance of the oldest event that waits, in milliseconds; `None` when none waits.
+    oldest_ms: Option<u64>,
     /// Position of the lane in the inbox; `None` until the store was asked.
     position: Option<Sequence>,
     events: u64,
@@ -55,6 +60,7 @@ impl LaneLoop {
         config: CourierConfig,
         lanes: Arc<dyn Lanes>,
         store: Arc<dyn InboxStore>,
+        sink: Arc<dyn MailSink>,
         metrics: CourierMetrics,
     ) -> Self {
         let backoff = config.backoff();
@@ -63,6 +69,9 @@ impl LaneLoop {
             config,
             lanes,
             store,
+            sink,
+            lag: metrics.lag_of(lane),
+            oldest_ms: None,
             metrics,
             position: None,
             events: 0,
@@ -129,6 +138,7 @@ impl LaneLoop {
             Err(error) => return Ok(self.lane_failed(&error).await),
         };
         self.lane_is_back();
+        self.waits_since(read.first().map(|entry| entry.at_ms));
         let Some(up_to) = read.last().map(|entry| entry.sequence) else { return Ok(Progress::Done) };
         let entries: Vec<Entry> = read.iter().filter_map(|entry| self.readable(entry)).collect();
         let timer = self.metrics.batch_seconds.start_timer();
@@ -136,6 +146,7 @@ impl LaneLoop {
             Ok(changes) => {
                 timer.observe_duration();
                 self.metrics.count(&changes.outcomes);
+                self.sink.committed(Batch { lane: self.lane, up_to, changes });
             }
             Err(error) => {
                 timer.stop_and_discard();
@@ -174,6 +185,7 @@ impl LaneLoop {
             return Err(CourierError::Store { lane: self.lane, after, source: error });
         }
         self.metrics.store_failures.inc();
+        self.waits_since(self.oldest_ms);
         let lane = self.lane;
         match self.store_fault.failed(now()) {
             Some(Report::Began) => {
@@ -187,6 +199,13 @@ impl LaneLoop {
         }
         self.pause().await;
         Ok(Progress::Again)
+    }
+
+    /// Notes how long the oldest event waits.
+    fn waits_since(&mut self, oldest_ms: Option<u64>) {
+        self.oldest_ms = oldest_ms;
+        let waited_ms = oldest_ms.map_or(0, |oldest_ms| barrage_clock::unix_ms().saturating_sub(oldest_ms));
+        self.lag.set(Duration::from_millis(waited_ms).as_secs_f64());
     }
 
     fn store_is_back(&mut self) {

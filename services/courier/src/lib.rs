@@ -9,8 +9,10 @@ mod courier;
 mod error;
 mod lane;
 mod metrics;
+mod sink;
 
 pub use config::CourierConfig;
-pub use courier::{Report, run};
+pub use courier::{Parts, Report, run};
 pub use error::CourierError;
 pub use metrics::CourierMetrics;
+pub use sink::{Batch, MailSink, NoMail};

@@ -1,7 +1,9 @@
 //! The Prometheus metrics of the courier: events by outcome, batches, lag and failures.
 
 use barrage_inbox::Outcome;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry,
+};
 
 /// Upper bounds of a batch's time, in seconds.
 const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
@@ -12,6 +14,7 @@ const OUTCOMES: [&str; 5] = ["sent", "duplicate", "done", "unchanged", "refused"
 #[derive(Debug, Clone)]
 pub struct CourierMetrics {
     events: IntCounterVec,
+    lag_seconds: GaugeVec,
     pub(crate) batch_seconds: Histogram,
     pub(crate) fenced: IntCounter,
     pub(crate) unreadable: IntCounter,
@@ -38,6 +41,14 @@ impl CourierMetrics {
             )
             .buckets(SECONDS.to_vec()),
         )?;
+        let lag_seconds = GaugeVec::new(
+            Opts::new(
+                "barrage_courier_lag_seconds",
+                "Age of the oldest event of a lane that this courier has seen and the inbox has not, in seconds.",
+            ),
+            &["lane"],
+        )?;
+        registry.register(Box::new(lag_seconds.clone()))?;
         registry.register(Box::new(events.clone()))?;
         registry.register(Box::new(batch_seconds.clone()))?;
         for outcome in OUTCOMES {
@@ -45,6 +56,7 @@ impl CourierMetrics {
         }
         Ok(CourierMetrics {
             events,
+            lag_seconds,
             batch_seconds,
             fenced: counter(
                 "barrage_courier_fenced_total",
@@ -63,6 +75,11 @@ impl CourierMetrics {
                 "Reads of a lane that failed and were retried.",
             )?,
         })
+    }
+
+    /// Returns the gauge of a lane's lag.
+    pub(crate) fn lag_of(&self, lane: u16) -> Gauge {
+        self.lag_seconds.with_label_values(&[&lane.to_string()])
     }
 
     /// Counts the outcomes of a batch.

@@ -1,6 +1,7 @@
 //! A conversation's row, and the settings of a group.
 
-use barrage_protocol::{RoomId, Sequence};
+use barrage_protocol::Sequence;
+use barrage_protocol::inbox::{GroupSettings, HistoryPolicy};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConversationId, ConversationNumber, UserNumber};
@@ -8,8 +9,6 @@ use crate::law::{Mark, Position};
 
 /// Maximum number of members of a group. A larger audience is a room.
 pub const MEMBERS_MAX: u32 = 10_000;
-/// Maximum number of mentions in one item.
-pub const MENTIONS_MAX: usize = 20;
 /// Time in which a sender may recall an item of its own, in milliseconds.
 pub const RECALL_MS: u64 = 120_000;
 
@@ -57,58 +56,10 @@ pub enum ConversationState {
     Deleted,
 }
 
-/// Title and rules of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GroupSettings {
-    /// Title that members see.
-    #[serde(default)]
-    pub title: String,
-    /// Room that the group belongs to.
-    #[serde(default)]
-    pub room: Option<RoomId>,
-    /// Who may join the group.
-    #[serde(default)]
-    pub join: JoinPolicy,
-    /// What a new member may read.
-    #[serde(default)]
-    pub history: HistoryPolicy,
-    /// Seconds that a member waits between two items; the uplink enforces them.
-    #[serde(default)]
-    pub slow_mode_secs: u32,
-}
-
-/// Who may join a group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JoinPolicy {
-    /// Everybody whom no ban excludes.
-    #[default]
-    Open,
-    /// Those whom a moderator admits.
-    Ask,
-    /// Those whom the uplink knows as holders of the room's badge.
-    Badge,
-}
-
-/// What a new member of a group may read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HistoryPolicy {
-    /// Items from after the join.
-    #[default]
-    SinceJoin,
-    /// All items that the store keeps.
-    All,
-}
-
-impl HistoryPolicy {
-    /// Returns the position before the first item that a member who joins at `head` may read.
-    #[must_use]
-    pub fn joined_position(self, head: Mark) -> Position {
-        match self {
-            HistoryPolicy::SinceJoin => head.position,
-            HistoryPolicy::All => Position(0),
-        }
+/// Returns the position before the first item that a member who joins at `head` may read.
+pub(crate) fn joined_position(history: HistoryPolicy, head: Mark) -> Position {
+    match history {
+        HistoryPolicy::SinceJoin => head.position,
+        HistoryPolicy::All => Position(0),
     }
 }

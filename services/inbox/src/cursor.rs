@@ -5,10 +5,13 @@ use std::fmt;
 use barrage_protocol::{Sequence, UserId};
 use sha2::{Digest, Sha256};
 
+use crate::id::ConversationNumber;
 use crate::law::Version;
 
 /// First part of every cursor: a later form has another one, and devices with this form begin anew.
 const FORM: &str = "1";
+/// Part before that of a page.
+const PAGE: &str = "p";
 /// Maximum number of lanes in a cursor.
 const LANES_MAX: usize = 256;
 
@@ -18,8 +21,8 @@ const LANES_MAX: usize = 256;
 pub struct CursorError;
 
 /// How far a device has come: the version of its user's inbox, and the positions of the lanes, which show what
-/// groups have got. A device that makes one up by itself gets more or less of its own inbox, and no other's:
-/// so a cursor needs no signature.
+/// groups have got. The uplink signs cursors, so that they are opaque; a forged one would show the forger's own
+/// inbox alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// Part of a hash of the user's id: a device may have changed its user.
@@ -28,6 +31,19 @@ pub struct Cursor {
     version: Version,
     /// Position of each lane at that time.
     lanes: Vec<Sequence>,
+    /// Present while the device reads the pages of one long answer.
+    page: Option<Page>,
+}
+
+/// A place in a long answer, which begins with the conversations that changed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Version of the inbox at the first page: the device has it behind the last page.
+    pub version: Version,
+    /// Positions of the lanes at the first page.
+    pub lanes: Vec<Sequence>,
+    /// The next page has the rows below this version and, of this version, those behind the conversation.
+    pub below: (Version, ConversationNumber),
 }
 
 /// What an answer begins behind.
@@ -43,26 +59,59 @@ impl Cursor {
     /// Returns the cursor behind an answer from a snapshot.
     #[must_use]
     pub fn new(user: &UserId, version: Version, lanes: Vec<Sequence>) -> Self {
-        Cursor { user: hash(user), version, lanes }
+        Cursor { user: hash(user), version, lanes, page: None }
+    }
+
+    /// Returns the cursor of a device that has nothing, among a number of lanes.
+    #[must_use]
+    pub fn of_nothing(user: &UserId, lanes: usize) -> Self {
+        Cursor::new(user, Version(0), vec![Sequence::ZERO; lanes])
+    }
+
+    /// Returns the cursor of the next page of the answer that continues this cursor.
+    #[must_use]
+    pub fn with_page(&self, page: Page) -> Self {
+        Cursor { page: Some(page), ..self.clone() }
+    }
+
+    /// Returns the version that the device has.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns the place in a long answer; `None` at its beginning.
+    #[must_use]
+    pub fn page(&self) -> Option<&Page> {
+        self.page.as_ref()
     }
 
     /// Parses the text of a cursor.
     pub fn parse(text: &str) -> Result<Self, CursorError> {
-        let mut parts = text.split('-');
+        let (own, page) = match text.split_once(&format!("-{PAGE}-")) {
+            Some((own, page)) => (own, Some(page)),
+            None => (text, None),
+        };
+        let mut parts = own.split('-');
         if parts.next() != Some(FORM) {
             return Err(CursorError);
         }
         let user = parts.next().and_then(|part| u32::from_str_radix(part, 16).ok()).ok_or(CursorError)?;
-        let numbers = parts.take(LANES_MAX + 2).map(|part| match u64::from_str_radix(part, 16) {
-            Ok(number) if number <= Sequence::MAX.0 => Ok(number),
-            _ => Err(CursorError),
-        });
-        let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
-        let (version, lanes) = numbers.split_first().ok_or(CursorError)?;
-        if lanes.len() > LANES_MAX {
+        let (version, lanes) = numbers(parts)?;
+        let page = match page {
+            Some(text) => {
+                let (version, rest) = numbers(text.split('-'))?;
+                let [below @ .., of, conversation] = rest.as_slice() else { return Err(CursorError) };
+                let conversation = i64::try_from(conversation.0).map_err(|_| CursorError)?;
+                let below_place = (Version(of.0), ConversationNumber(conversation));
+                Some(Page { version, lanes: below.to_vec(), below: below_place })
+            }
+            None => None,
+        };
+        if lanes.len() > LANES_MAX || page.as_ref().is_some_and(|page| page.lanes.len() != lanes.len()) {
             return Err(CursorError);
         }
-        Ok(Cursor { user, version: Version(*version), lanes: lanes.iter().copied().map(Sequence).collect() })
+        Ok(Cursor { user, version, lanes, page })
     }
 
     /// Returns what the device lacks, beside the newest version of the user and the newest positions of the
@@ -70,12 +119,27 @@ impl Cursor {
     /// database was restored from a backup, or the device has changed its user.
     #[must_use]
     pub fn since(&self, user: &UserId, newest: Version, lanes: &[Sequence]) -> Since<'_> {
-        let is_ahead = self.version > newest || self.lanes.iter().zip(lanes).any(|(own, lane)| own > lane);
+        let is_ahead = |version: Version, own: &[Sequence]| {
+            version > newest || own.iter().zip(lanes).any(|(own, lane)| own > lane)
+        };
+        let is_page_ahead = self.page.as_ref().is_some_and(|page| is_ahead(page.version, &page.lanes));
+        let is_ahead = is_ahead(self.version, &self.lanes) || is_page_ahead;
         if self.user != hash(user) || self.lanes.len() != lanes.len() || is_ahead {
             return Since::Nothing;
         }
         Since::Version(self.version, &self.lanes)
     }
+}
+
+/// Parses a version and the numbers behind it.
+fn numbers<'a>(parts: impl Iterator<Item = &'a str>) -> Result<(Version, Vec<Sequence>), CursorError> {
+    let numbers = parts.take(LANES_MAX + 4).map(|part| match u64::from_str_radix(part, 16) {
+        Ok(number) if number <= Sequence::MAX.0 => Ok(Sequence(number)),
+        _ => Err(CursorError),
+    });
+    let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
+    let (version, rest) = numbers.split_first().ok_or(CursorError)?;
+    Ok((Version(version.0), rest.to_vec()))
 }
 
 impl Since<'_> {
@@ -96,7 +160,11 @@ impl Since<'_> {
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{FORM}-{:x}-{:x}", self.user, self.version.0)?;
-        self.lanes.iter().try_for_each(|lane| write!(f, "-{:x}", lane.0))
+        self.lanes.iter().try_for_each(|lane| write!(f, "-{:x}", lane.0))?;
+        let Some(Page { version, lanes, below: (of, conversation) }) = &self.page else { return Ok(()) };
+        write!(f, "-{PAGE}-{:x}", version.0)?;
+        lanes.iter().try_for_each(|lane| write!(f, "-{:x}", lane.0))?;
+        write!(f, "-{:x}-{:x}", of.0, conversation.0)
     }
 }
 
@@ -124,6 +192,21 @@ mod tests {
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{text}");
         let none = Cursor::new(&user("ann"), Version(0), Vec::new());
         assert_eq!(Cursor::parse(&none.to_string()), Ok(none));
+    }
+
+    #[test]
+    fn page_of_a_long_answer_is_read_as_it_was_written() {
+        let below = (Version(700), ConversationNumber(41));
+        let page = Page { version: Version(900), lanes: vec![Sequence(9), Sequence(1 << 51)], below };
+        let paged = cursor().with_page(page.clone());
+        let read = Cursor::parse(&paged.to_string()).unwrap();
+        assert_eq!((read.page(), read.version()), (Some(&page), Version(812)));
+        let lanes = [Sequence(9), Sequence(1 << 51)];
+        assert!(matches!(read.since(&user("ann"), Version(900), &lanes), Since::Version(..)));
+        // The page is from after a restored backup.
+        assert_eq!(read.since(&user("ann"), Version(899), &lanes), Since::Nothing);
+        assert_eq!(Cursor::parse("1-0-0-1-p-5-1-2-3-4"), Err(CursorError));
+        assert_eq!(Cursor::parse("1-0-0-1-p-5"), Err(CursorError));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! Events of a lane: everything that changes an inbox.
 
+use barrage_protocol::inbox::{GroupSettings, LetterKind, Preferences, Role, View};
 use barrage_protocol::{MessageId, Sequence, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::conversation::GroupSettings;
 use crate::id::ConversationId;
-use crate::item::LetterKind;
 use crate::law::Position;
-use crate::member::{Folder, Notify, Role};
-use crate::user::Preferences;
 
 /// An event with its place in the lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,24 +174,6 @@ pub enum Standing {
     Trusted,
 }
 
-/// Changes of a user's view of a conversation; `None` keeps a field.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct View {
-    /// Folder that shows the conversation. Out of [`Folder::Request`] accepts the sender; nothing leads into it.
-    #[serde(default)]
-    pub folder: Option<Folder>,
-    /// What the user is notified of.
-    #[serde(default)]
-    pub notify: Option<Notify>,
-    /// Whether the conversation is at the top of the list.
-    #[serde(default)]
-    pub pinned: Option<bool>,
-    /// Whether the conversation looks unread; the law does not count it.
-    #[serde(default)]
-    pub marked: Option<bool>,
-}
-
 impl Event {
     /// Returns the text whose hash chooses the lane: the conversation, or the user for what concerns no
     /// conversation.
@@ -258,7 +237,6 @@ pub struct EventError(#[from] serde_json::Error);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::item::LetterKind;
 
     fn letter(sender: &str, to: &str, body: &str) -> Event {
         let user = |id| UserId::parse(id).unwrap();

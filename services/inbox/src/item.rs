@@ -1,5 +1,6 @@
 //! Items of a conversation and the small rows beside them.
 
+use barrage_protocol::inbox::LetterKind;
 use barrage_protocol::{MessageId, Sequence};
 use serde::{Deserialize, Serialize};
 
@@ -13,20 +14,6 @@ pub enum ItemKind {
     Letter(LetterKind),
     /// Recalls an earlier item. It has a position and does not count.
     Recall,
-}
-
-/// Kind of what a sender writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LetterKind {
-    /// A text of the sender.
-    Text,
-    /// A sticker by its id.
-    Sticker,
-    /// An image of the sender.
-    Image,
-    /// A file of the sender.
-    File,
 }
 
 impl ItemKind {

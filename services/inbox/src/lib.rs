@@ -18,18 +18,19 @@ mod policy;
 mod rows;
 mod user;
 
-pub use conversation::{
-    Conversation, ConversationState, GroupSettings, HistoryPolicy, JoinPolicy, MEMBERS_MAX, MENTIONS_MAX,
-    RECALL_MS,
+pub use barrage_protocol::inbox::{
+    Folder, GroupSettings, HistoryPolicy, JoinPolicy, LetterKind, MENTIONS_MAX, Notify, Preferences,
+    Receipts, Role, View, WritePolicy,
 };
-pub use cursor::{Cursor, CursorError, Since};
-pub use event::{Entry, Event, EventError, Letter, Place, Standing, View};
+pub use conversation::{Conversation, ConversationState, MEMBERS_MAX, RECALL_MS};
+pub use cursor::{Cursor, CursorError, Page, Since};
+pub use event::{Entry, Event, EventError, Letter, Place, Standing};
 pub use id::{ConversationId, ConversationIdError, ConversationNumber, Kind, UserNumber};
-pub use item::{HiddenItem, Item, ItemKind, ItemState, LetterKind, Mention, Refusal, Undelivered};
+pub use item::{HiddenItem, Item, ItemKind, ItemState, Mention, Refusal, Undelivered};
 pub use law::{Counters, Mark, Position, ReadMark, Version};
-pub use member::{Folder, Member, Notify, Role};
+pub use member::Member;
 pub use needs::Needs;
 pub use plan::{BlockChange, Changes, Outcome, plan};
 pub use policy::{REQUEST_LETTERS_MAX, folder_of};
 pub use rows::{Rows, SentLetter, Target};
-pub use user::{GROUPS_PER_USER_MAX, Preferences, Receipts, User, WritePolicy};
+pub use user::{GROUPS_PER_USER_MAX, User};

@@ -1,6 +1,6 @@
 //! A member's row: one user in one conversation.
 
-use serde::{Deserialize, Serialize};
+use barrage_protocol::inbox::{Folder, Notify, Role};
 
 use crate::id::{ConversationNumber, Kind, UserNumber};
 use crate::law::{Counters, Mark, Position, Version};
@@ -95,46 +95,4 @@ impl Member {
             && position > self.joined.max(self.cleared)
             && self.left.is_none_or(|left| position <= left)
     }
-}
-
-/// Folder that shows a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Folder {
-    /// The list that counts.
-    Main,
-    /// Letters of strangers until the receiver answers or accepts.
-    Request,
-    /// Conversations that the user has put away.
-    Archived,
-}
-
-/// What a user is notified of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Notify {
-    /// Every item; the conversation counts in the total.
-    All,
-    /// Items that mention the user.
-    Mention,
-    /// No item at all.
-    None,
-}
-
-/// Role in a group, from the least rights to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Removed, and may not join again.
-    Banned,
-    /// Asked to join, and waits.
-    Applicant,
-    /// Reads, and may not send.
-    Muted,
-    /// Reads and sends items.
-    Member,
-    /// Removes members, recalls items, and admits applicants.
-    Moderator,
-    /// Everything; a group has one owner.
-    Owner,
 }

@@ -2,8 +2,8 @@
 
 use crate::event::Standing;
 use crate::item::Refusal;
-use crate::member::{Folder, Member};
-use crate::user::WritePolicy;
+use crate::member::Member;
+use barrage_protocol::inbox::{Folder, WritePolicy};
 
 /// Letters that a stranger may send before the receiver answers or accepts.
 pub const REQUEST_LETTERS_MAX: u64 = 3;

@@ -117,6 +117,18 @@ codes! {
     PollClosed "poll_closed" 410 4024;
     /// The user opened more connections than a gateway allows; the oldest one is closed.
     TooManyConnections "too_many_connections" 429 4023;
+    /// The user is not in the conversation, or the conversation does not exist.
+    NotMember "not_member" 403 4025;
+    /// One of the two users blocks the other.
+    Blocked "blocked" 403 4026;
+    /// The user takes no letters, or no more letters, of strangers before answering.
+    RequestsOnly "requests_only" 403 4027;
+    /// The group has as many members as a group may have.
+    GroupFull "group_full" 409 4028;
+    /// The user is in as many groups as a user may be.
+    TooManyGroups "too_many_groups" 409 4029;
+    /// The cursor is not one that this server has given; ask without a cursor.
+    BadCursor "bad_cursor" 400 4032;
     /// The resource requires a WebSocket handshake, and the request is none.
     UpgradeRequired "upgrade_required" 426 4030;
     /// The encoding of the body is not supported.
@@ -139,6 +151,8 @@ codes! {
     BadTicket "bad_ticket" 403 4107;
     /// The ticket has expired or was used; entry issues a new one.
     TicketExpired "ticket_expired" 403 4108;
+    /// Letters wait for the inbox for too long; the answer has the time to retry.
+    InboxBehind "inbox_behind" 503 4109;
     /// The connection was silent for longer than the heartbeat allows.
     Idle "idle" 408 4200;
     /// The viewer reads more slowly than messages arrive.

@@ -95,6 +95,18 @@ impl RoomId {
         RoomId(Self::PROBE.into())
     }
 
+    /// Returns the id under which moderation sees letters, which belong to no room.
+    #[must_use]
+    pub fn letters() -> RoomId {
+        RoomId("barrage-letters".into())
+    }
+
+    /// Returns the id under which moderation sees items of groups, which belong to no room.
+    #[must_use]
+    pub fn groups() -> RoomId {
+        RoomId("barrage-groups".into())
+    }
+
     /// Whether this is the room that only probes join.
     #[must_use]
     pub fn is_probe(&self) -> bool {

@@ -19,6 +19,7 @@ pub mod event;
 pub mod facts;
 pub mod frame;
 pub mod id;
+pub mod inbox;
 pub mod lines;
 pub mod message;
 pub mod placement;

@@ -7,12 +7,14 @@ mod codes;
 mod error;
 mod parse;
 mod postgres;
+mod reads;
 mod records;
 mod sqlite;
 mod store;
 
 pub use error::InboxError;
 pub use postgres::PostgresInbox;
-pub use records::{Away, ItemRange, Membership, StoredItem};
+pub use reads::{End, GroupMember, InboxReads, Terms, WANTED_MAX, Wanted};
+pub use records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 pub use sqlite::SqliteInbox;
 pub use store::{AWAY_ROWS_MAX, BATCH_MAX, InboxStore};

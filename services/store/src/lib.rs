@@ -28,8 +28,8 @@ pub use config::{PostgresConfig, SqliteConfig};
 pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use inbox::{
-    AWAY_ROWS_MAX, Away, BATCH_MAX, InboxError, InboxStore, ItemRange, Membership, PostgresInbox,
-    SqliteInbox, StoredItem,
+    AWAY_ROWS_MAX, Away, AwayRange, BATCH_MAX, End, GroupMember, InboxError, InboxReads, InboxStore,
+    ItemRange, Membership, PostgresInbox, SqliteInbox, StoredItem, Terms, WANTED_MAX, Wanted,
 };
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;

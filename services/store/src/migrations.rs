@@ -34,7 +34,10 @@ pub(crate) fn postgres() -> Migrator {
 
 /// Migrations of the inbox in PostgreSQL, in the order of their versions.
 pub(crate) fn postgres_inbox() -> Migrator {
-    migrator(&[("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql"))])
+    migrator(&[
+        ("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql")),
+        ("secret", include_str!("../migrations/inbox_postgres/0002_secret.sql")),
+    ])
 }
 
 /// Numbers the versions from 1 in the order of the list: a released line must never move.

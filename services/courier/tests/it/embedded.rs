@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use crate::faulty::Faulty;
-use crate::support::{Running, append, assert_taken_once, config, events, until_taken};
+use crate::support::{Kept, Running, append, assert_taken_once, config, events, until_taken};
 
 async fn open() -> (TempDir, Arc<EmbeddedLanes>, Arc<SqliteInbox>) {
     let folder = tempfile::tempdir().unwrap();
@@ -111,4 +111,21 @@ async fn lane_forgets_old_events_that_the_inbox_has() {
     let last = append(&*lanes, &events(10, 20)).await;
     until_taken(&*store, last).await;
     courier.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sink_gets_each_committed_batch_once_in_the_order_of_the_lane() {
+    let (_folder, lanes, store) = open().await;
+    let kept = Arc::new(Kept::default());
+    let few = CourierConfig { batch_events_max: 7, ..config() };
+    let courier = Running::start_with(lanes.clone(), store.clone(), kept.clone(), few);
+    let sent = events(6, 20);
+    let last = append(&*lanes, &sent).await;
+    until_taken(&*store, last).await;
+    courier.stop().await.unwrap();
+    let batches = kept.take();
+    assert!(batches.windows(2).all(|pair| pair[0].up_to < pair[1].up_to));
+    assert_eq!(batches.last().map(|batch| (batch.lane, batch.up_to)), Some((0, last)));
+    let outcomes: usize = batches.iter().map(|batch| batch.changes.outcomes.len()).sum();
+    assert_eq!(outcomes, sent.len());
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry, Version};
+use barrage_inbox::{Changes, ConversationId, Entry};
 use barrage_protocol::{Sequence, UserId};
-use barrage_store::{Away, InboxError, InboxStore, ItemRange, StoredItem};
+use barrage_store::{Away, AwayRange, InboxError, InboxStore, ItemRange, StoredItem};
 
 /// A store whose calls fail while it is away, or whose answers are lost now and then.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ impl InboxStore for Faulty {
         if self.lost_every > 0 && call.is_multiple_of(self.lost_every) { Err(failed()) } else { Ok(changes) }
     }
 
-    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {
-        self.inner.away(user, after, limit).await
+    async fn away(&self, user: &UserId, range: AwayRange, limit: usize) -> Result<Option<Away>, InboxError> {
+        self.inner.away(user, range, limit).await
     }
 
     async fn items(

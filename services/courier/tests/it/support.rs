@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{LaneDraft, Lanes};
-use barrage_courier::{CourierConfig, CourierError, CourierMetrics, Report};
+use barrage_courier::{Batch, CourierConfig, CourierError, CourierMetrics, MailSink, NoMail, Parts, Report};
 use barrage_inbox::model::{Recount, Tables, Workload};
 use barrage_inbox::{ConversationId, Entry, Event, Version};
 use barrage_protocol::{Sequence, UserId};
-use barrage_store::{InboxStore, ItemRange};
+use barrage_store::{AwayRange, InboxStore, ItemRange};
 use barrage_testkit::wait;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -57,9 +57,19 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(lanes: Arc<dyn Lanes>, store: Arc<dyn InboxStore>, config: CourierConfig) -> Self {
+        Running::start_with(lanes, store, Arc::new(NoMail), config)
+    }
+
+    pub(crate) fn start_with(
+        lanes: Arc<dyn Lanes>,
+        store: Arc<dyn InboxStore>,
+        sink: Arc<dyn MailSink>,
+        config: CourierConfig,
+    ) -> Self {
         let (shutdown, registry) = (CancellationToken::new(), prometheus::Registry::new());
         let metrics = CourierMetrics::new(&registry).unwrap();
-        let task = tokio::spawn(barrage_courier::run(config, lanes, store, metrics, shutdown.clone()));
+        let parts = Parts { lanes, store, sink };
+        let task = tokio::spawn(barrage_courier::run(config, parts, metrics, shutdown.clone()));
         Running { shutdown, metrics: registry, task }
     }
 
@@ -79,6 +89,22 @@ impl Running {
         let family = families.iter().find(|family| family.name() == name).unwrap();
         let sum: f64 = family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
         format!("{sum:.0}").parse().unwrap()
+    }
+}
+
+/// A sink that keeps all batches.
+#[derive(Default)]
+pub(crate) struct Kept(parking_lot::Mutex<Vec<Batch>>);
+
+impl Kept {
+    pub(crate) fn take(&self) -> Vec<Batch> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl MailSink for Kept {
+    fn committed(&self, batch: Batch) {
+        self.0.lock().push(batch);
     }
 }
 
@@ -136,7 +162,7 @@ pub(crate) async fn assert_taken_once(lanes: &dyn Lanes, store: &dyn InboxStore)
 async fn assert_unread(store: &dyn InboxStore, recount: &Recount) {
     let mut unread = BTreeMap::new();
     for (user, total) in recount.totals() {
-        let away = store.away(&user, Version(0), 1_000).await.unwrap().unwrap();
+        let away = store.away(&user, AwayRange::after(Version(0)), 1_000).await.unwrap().unwrap();
         assert_eq!(away.user.unread, total, "total of {user}");
         for known in away.memberships {
             let is_open = known.conversation.state == barrage_inbox::ConversationState::Open;

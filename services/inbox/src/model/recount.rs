@@ -1,16 +1,14 @@
 //! Counts unread items from lists, without a counter: slow, and simple enough to be right.
 
+use barrage_protocol::inbox::{Folder, JoinPolicy, Notify, Role, WritePolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use barrage_protocol::UserId;
 
-use crate::conversation::JoinPolicy;
 use crate::event::{Entry, Event, Place, Standing};
 use crate::id::{ConversationId, Kind};
 use crate::law::Position;
-use crate::member::{Folder, Notify, Role};
 use crate::plan::Outcome;
-use crate::user::WritePolicy;
 
 /// Lists of all items and readers. It takes each event with the outcome of the plan, and counts by itself.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,6 @@
 //! The tables of the inbox in memory.
 
+use barrage_protocol::inbox::Preferences;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use barrage_protocol::{MessageId, Sequence, UserId};
@@ -13,7 +14,7 @@ use crate::member::Member;
 use crate::needs::Needs;
 use crate::plan::{BlockChange, Changes, plan};
 use crate::rows::{Rows, SentLetter, Target};
-use crate::user::{Preferences, User};
+use crate::user::User;
 
 /// All tables. A store that has taken the same events has the same rows.
 #[derive(Debug, Clone, Default)]

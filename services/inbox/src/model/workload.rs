@@ -1,15 +1,15 @@
 //! Random events of a few users, groups and conversations, the same for the same seed.
 
+use barrage_protocol::inbox::{
+    Folder, GroupSettings, HistoryPolicy, JoinPolicy, LetterKind, Notify, Preferences, Receipts, Role, View,
+    WritePolicy,
+};
 use barrage_protocol::{MessageId, Sequence, UserId};
 
 use super::recount::Recount;
-use crate::conversation::{GroupSettings, HistoryPolicy, JoinPolicy};
-use crate::event::{Entry, Event, Letter, Place, Standing, View};
+use crate::event::{Entry, Event, Letter, Place, Standing};
 use crate::id::ConversationId;
-use crate::item::LetterKind;
 use crate::law::Position;
-use crate::member::{Folder, Notify, Role};
-use crate::user::{Preferences, Receipts, WritePolicy};
 
 /// Users of a workload: few, so that they meet often.
 const USERS: u64 = 7;

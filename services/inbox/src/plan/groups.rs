@@ -1,15 +1,16 @@
 //! Groups: who is in them, with which role, and under which rules.
 
 use barrage_protocol::UserId;
+use barrage_protocol::inbox::{Folder, GroupSettings, JoinPolicy, Role};
 
 use super::Outcome;
 use super::planner::{Decided, Planner};
-use crate::conversation::{Conversation, ConversationState, GroupSettings, JoinPolicy, MEMBERS_MAX};
+use crate::conversation::{Conversation, ConversationState, MEMBERS_MAX, joined_position};
 use crate::event::{Entry, Standing};
 use crate::id::{ConversationId, ConversationNumber, Kind, UserNumber};
 use crate::item::Refusal;
 use crate::law::{Counters, Mark, ReadMark};
-use crate::member::{Folder, Member, Role};
+use crate::member::Member;
 use crate::user::GROUPS_PER_USER_MAX;
 
 impl Planner {
@@ -184,7 +185,7 @@ impl Planner {
         let conversation = self.conversation_mut(number, entry);
         conversation.members += 1;
         let (head, joined) =
-            (conversation.head, conversation.settings.history.joined_position(conversation.head));
+            (conversation.head, joined_position(conversation.settings.history, conversation.head));
         let member = self.rows.members.entry((number, user));
         member.or_insert_with(|| Member::new(user, number, Counters::default()));
         self.settle(number, user, 0, |member| {

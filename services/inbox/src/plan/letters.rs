@@ -1,15 +1,16 @@
 //! Letters, posts to groups, and recalls.
 
 use barrage_protocol::UserId;
+use barrage_protocol::inbox::{Folder, GroupSettings, MENTIONS_MAX, Role};
 
 use super::Outcome;
 use super::planner::{Content, Decided, Planner};
-use crate::conversation::{Conversation, ConversationState, GroupSettings, MENTIONS_MAX, RECALL_MS};
+use crate::conversation::{Conversation, ConversationState, RECALL_MS};
 use crate::event::{Entry, Letter, Place, Standing};
 use crate::id::{ConversationId, ConversationNumber, UserNumber};
 use crate::item::{ItemKind, ItemState, Mention, Refusal};
 use crate::law::{Counters, Mark};
-use crate::member::{Folder, Member, Role};
+use crate::member::Member;
 use crate::policy;
 use crate::rows::Target;
 

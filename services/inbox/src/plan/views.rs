@@ -1,15 +1,14 @@
 //! What a user changes for itself: reads, hidden and cleared items, views, rules and blocks.
 
 use barrage_protocol::UserId;
+use barrage_protocol::inbox::{Folder, Preferences, Receipts, View};
 
 use super::planner::{Decided, Planner};
 use super::{BlockChange, Outcome};
-use crate::event::{Entry, Place, View};
+use crate::event::{Entry, Place};
 use crate::id::{ConversationId, ConversationNumber, UserNumber};
 use crate::item::{HiddenItem, Refusal};
 use crate::law::{Position, ReadMark};
-use crate::member::Folder;
-use crate::user::{Preferences, Receipts};
 
 impl Planner {
     pub(super) fn read(&mut self, place: &Place) -> Decided {

@@ -9,6 +9,8 @@ use barrage_protocol::{MessageId, Sequence, UserId};
 
 use super::codes::{Code, refusal_of, settings_of, uint};
 use super::error::InboxError;
+use super::reads::GroupMember;
+use super::records::{Membership, StoredItem};
 
 /// Columns of `inbox_users`, for [`user`].
 pub(super) const USER: &str = "n, id, version, unread, policy, receipts";
@@ -100,6 +102,59 @@ pub(super) fn member(row: &impl Row, at: usize) -> Result<Member, InboxError> {
         marked: row.flag(at + 15)?,
         at_ms: row.count(at + 16)?,
     })
+}
+
+/// Returns the query of [`membership`], without its condition. The place that the other user has read is there
+/// when both show it.
+pub(super) fn membership_query() -> String {
+    let shown = barrage_inbox::Receipts::Shown.code();
+    format!(
+        "SELECT {MEMBER}, {CONVERSATION}, u.id, CASE WHEN u.receipts = {shown} AND me.receipts = {shown}
+            THEN pm.read_position END
+         FROM inbox_members AS m JOIN inbox_conversations AS c ON c.n = m.conversation
+            JOIN inbox_users AS me ON me.n = m.user_n LEFT JOIN inbox_users AS u ON u.n = m.peer
+            LEFT JOIN inbox_members AS pm ON pm.user_n = m.peer AND pm.conversation = m.conversation"
+    )
+}
+
+pub(super) fn membership(row: &impl Row) -> Result<Membership, InboxError> {
+    let peer = MEMBER_COLUMNS + CONVERSATION_COLUMNS;
+    Ok(Membership {
+        member: member(row, 0)?,
+        conversation: conversation(row, MEMBER_COLUMNS)?,
+        peer: row.optional_text(peer)?.map(|_| user_id(row, peer)).transpose()?,
+        peer_read: row.optional_position(peer + 1)?,
+    })
+}
+
+/// Parses a member of a group: id and number of the user, role.
+pub(super) fn group_member(row: &impl Row) -> Result<GroupMember, InboxError> {
+    Ok(GroupMember {
+        user: user_id(row, 0)?,
+        number: UserNumber(row.int(1)?),
+        role: Code::of_code(row.small(2)?)?,
+    })
+}
+
+/// Parses an item and the id of its sender.
+pub(super) fn stored_item(row: &impl Row) -> Result<StoredItem, InboxError> {
+    Ok(StoredItem { item: item(row)?, sender: user_id(row, ITEM_COLUMNS)? })
+}
+
+/// Returns the query of the unread items of a user's groups that count, with one parameter.
+pub(super) fn group_unread_query(parameter: &str, greatest: &str) -> String {
+    let [applicant, main, all, open] = [
+        barrage_inbox::Role::Applicant.code(),
+        barrage_inbox::Folder::Main.code(),
+        barrage_inbox::Notify::All.code(),
+        barrage_inbox::ConversationState::Open.code(),
+    ];
+    format!(
+        "SELECT CAST(COALESCE(SUM({greatest}(c.head_count - m.read_count - m.own_count + m.own_read, 0)), 0) AS BIGINT)
+         FROM inbox_members AS m JOIN inbox_conversations AS c ON c.n = m.conversation
+         WHERE m.user_n = {parameter} AND m.peer IS NULL AND m.left_position IS NULL AND m.role > {applicant}
+            AND m.folder = {main} AND m.notify = {all} AND c.state = {open}"
+    )
 }
 
 pub(super) fn item(row: &impl Row) -> Result<Item, InboxError> {

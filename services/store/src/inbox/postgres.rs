@@ -1,5 +1,6 @@
 //! The inbox in PostgreSQL: a whole batch in each statement, by arrays.
 
+mod ask;
 mod engine;
 mod load;
 mod read;

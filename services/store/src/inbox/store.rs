@@ -1,11 +1,11 @@
 //! The trait that both engines of the inbox implement.
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry, Version};
+use barrage_inbox::{Changes, ConversationId, Entry};
 use barrage_protocol::{Sequence, UserId};
 
 use super::error::InboxError;
-use super::records::{Away, ItemRange, StoredItem};
+use super::records::{Away, AwayRange, ItemRange, StoredItem};
 
 /// Maximum number of events in one batch.
 pub const BATCH_MAX: usize = 1_000;
@@ -30,8 +30,8 @@ pub trait InboxStore: Send + Sync + std::fmt::Debug {
     ) -> Result<Changes, InboxError>;
 
     /// Returns what a user's inbox has got after a version, in one snapshot: at most `limit` rows of each
-    /// kind, the newest first. `None` when the user has no inbox. [`Version`] 0 returns everything.
-    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError>;
+    /// kind, the newest first. `None` when the user has no inbox. Version 0 returns everything.
+    async fn away(&self, user: &UserId, range: AwayRange, limit: usize) -> Result<Option<Away>, InboxError>;
 
     /// Returns items of a conversation by position, at most `limit`, oldest first. The caller checks what the
     /// reader may read.

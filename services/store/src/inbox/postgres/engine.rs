@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry, Needs, Version, plan};
+use barrage_inbox::{Changes, Conversation, ConversationId, Entry, Needs, User, UserNumber, plan};
 use barrage_protocol::{Sequence, UserId};
 use sqlx::PgPool;
 
-use super::{load, read, write};
+use super::{ask, load, read, write};
 use crate::config::PostgresConfig;
 use crate::inbox::error::InboxError;
-use crate::inbox::records::{Away, ItemRange, StoredItem};
+use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
+use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::store::{InboxStore, check};
 use crate::migrations;
 use crate::postgres::pool;
@@ -80,8 +81,8 @@ impl InboxStore for PostgresInbox {
         self.bounded(Box::pin(self.project_in_transaction(lane, after, up_to, entries))).await
     }
 
-    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {
-        self.bounded(Box::pin(read::away(&self.pool, user, after, limit))).await
+    async fn away(&self, user: &UserId, range: AwayRange, limit: usize) -> Result<Option<Away>, InboxError> {
+        self.bounded(Box::pin(read::away(&self.pool, user, range, limit))).await
     }
 
     async fn items(
@@ -95,5 +96,55 @@ impl InboxStore for PostgresInbox {
 
     async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl InboxReads for PostgresInbox {
+    async fn secret(&self) -> Result<[u8; 32], InboxError> {
+        self.bounded(ask::secret(&self.pool)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(u16, Sequence)>, InboxError> {
+        self.bounded(read::marks(&self.pool)).await
+    }
+
+    async fn user(&self, user: &UserId) -> Result<Option<User>, InboxError> {
+        self.bounded(ask::user(&self.pool, user)).await
+    }
+
+    async fn terms(&self, from: &UserId, to: &UserId) -> Result<Terms, InboxError> {
+        self.bounded(ask::terms(&self.pool, from, to)).await
+    }
+
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, InboxError> {
+        self.bounded(ask::conversation(&self.pool, id)).await
+    }
+
+    async fn membership(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<Option<Membership>, InboxError> {
+        self.bounded(ask::membership(&self.pool, user, conversation)).await
+    }
+
+    async fn members(
+        &self,
+        group: &ConversationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<GroupMember>, InboxError> {
+        self.bounded(ask::members(&self.pool, group, after, limit)).await
+    }
+
+    async fn shown(
+        &self,
+        reader: UserNumber,
+        wanted: &[Wanted],
+        from: End,
+        limit: usize,
+    ) -> Result<Vec<StoredItem>, InboxError> {
+        self.bounded(ask::shown(&self.pool, reader, wanted, from, limit)).await
     }
 }

@@ -1,15 +1,17 @@
 //! Reads for callers, and the rows of this engine.
 
-use barrage_inbox::{ConversationId, Version};
+use barrage_inbox::ConversationId;
 use barrage_protocol::{Sequence, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 use crate::inbox::codes::{int, uint};
 use crate::inbox::error::InboxError;
-use crate::inbox::parse::{self, Row as _};
-use crate::inbox::records::{Away, ItemRange, Membership, StoredItem};
+use crate::inbox::parse;
+use crate::inbox::records::{Away, AwayRange, ItemRange, StoredItem};
 use crate::inbox::store::AWAY_ROWS_MAX;
+
+const LANES: &str = "SELECT lane, sequence FROM inbox_marks ORDER BY lane";
 
 impl parse::Row for PgRow {
     fn int(&self, place: usize) -> Result<i64, InboxError> {
@@ -43,39 +45,40 @@ pub(super) async fn mark(pool: &PgPool, lane: u16) -> Result<Sequence, InboxErro
     Ok(Sequence(uint(found.unwrap_or(0))?))
 }
 
+pub(super) async fn marks(pool: &PgPool) -> Result<Vec<(u16, Sequence)>, InboxError> {
+    let lanes = sqlx::query(LANES).fetch_all(pool).await?;
+    lanes.iter().map(parse::lane).collect()
+}
+
 /// Reads everything in one transaction, which is one snapshot.
 pub(super) async fn away(
     pool: &PgPool,
     id: &UserId,
-    after: Version,
+    range: AwayRange,
     limit: usize,
 ) -> Result<Option<Away>, InboxError> {
     let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let sql = format!("SELECT {} FROM inbox_users WHERE id = $1", parse::USER);
     let found = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&mut *snapshot).await?;
     let Some(user) = found.as_ref().map(parse::user).transpose()? else { return Ok(None) };
-    let (number, after) = (user.number.0, int(after.0));
+    let (number, after) = (user.number.0, int(range.after.0));
     let limit = i64::try_from(limit.clamp(1, AWAY_ROWS_MAX)).unwrap_or(1);
-    let sql = format!(
-        "SELECT {}, {}, u.id FROM inbox_members AS m JOIN inbox_conversations AS c ON c.n = m.conversation
-            LEFT JOIN inbox_users AS u ON u.n = m.peer
-         WHERE m.user_n = $1 AND (m.version > $2 OR (m.peer IS NULL AND m.left_position IS NULL))
-         ORDER BY m.version DESC, m.conversation LIMIT $3",
-        parse::MEMBER,
-        parse::CONVERSATION
-    );
     let ranged = |sql: String| sqlx::query(AssertSqlSafe(sql)).bind(number).bind(after).bind(limit);
     let listed = |sql: &'static str| sqlx::query(sql).bind(number).bind(limit);
-    let peer = parse::MEMBER_COLUMNS + parse::CONVERSATION_COLUMNS;
-    let memberships = ranged(sql).fetch_all(&mut *snapshot).await?;
-    let memberships = memberships.iter().map(|row| {
-        Ok(Membership {
-            member: parse::member(row, 0)?,
-            conversation: parse::conversation(row, parse::MEMBER_COLUMNS)?,
-            peer: row.optional_text(peer)?.map(|_| parse::user_id(row, peer)).transpose()?,
-        })
-    });
+    let sql = format!(
+        "{} WHERE m.user_n = $1 AND (m.version > $2 OR (m.peer IS NULL AND m.left_position IS NULL))
+            AND (m.version < $4 OR (m.version = $4 AND m.conversation > $5))
+         ORDER BY m.version DESC, m.conversation LIMIT $3 + 1",
+        parse::membership_query()
+    );
+    let (version, conversation) = range.below.map_or((i64::MAX, 0), |below| (int(below.0.0), below.1.0));
+    let memberships = ranged(sql).bind(version).bind(conversation).fetch_all(&mut *snapshot).await?;
+    let more = i64::try_from(memberships.len()).is_ok_and(|found| found > limit);
+    let memberships = memberships.iter().take(usize::try_from(limit).unwrap_or(1)).map(parse::membership);
     let memberships = memberships.collect::<Result<_, InboxError>>()?;
+    let sql = parse::group_unread_query("$1", "GREATEST");
+    let group_unread =
+        sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql)).bind(number).fetch_one(&mut *snapshot).await?;
     let hidden = "SELECT user_n, conversation, position, version FROM inbox_hidden
         WHERE user_n = $1 AND version > $2 ORDER BY version DESC, conversation, position DESC LIMIT $3";
     let hidden = ranged(hidden.into()).fetch_all(&mut *snapshot).await?;
@@ -90,11 +93,12 @@ pub(super) async fn away(
     let blocked = "SELECT u.id FROM inbox_blocks AS b JOIN inbox_users AS u ON u.n = b.other
         WHERE b.user_n = $1 ORDER BY u.id COLLATE \"C\" LIMIT $2";
     let blocked = listed(blocked).fetch_all(&mut *snapshot).await?;
-    let lanes = sqlx::query("SELECT lane, sequence FROM inbox_marks ORDER BY lane");
-    let lanes = lanes.fetch_all(&mut *snapshot).await?;
+    let lanes = sqlx::query(LANES).fetch_all(&mut *snapshot).await?;
     snapshot.rollback().await?;
     Ok(Some(Away {
         memberships,
+        more,
+        group_unread: uint(group_unread)?,
         hidden: hidden.iter().map(parse::hidden).collect::<Result<_, _>>()?,
         undelivered: undelivered.iter().map(parse::undelivered).collect::<Result<_, _>>()?,
         mentions: mentions.iter().map(parse::mention).collect::<Result<_, _>>()?,
@@ -126,8 +130,5 @@ pub(super) async fn items(
     if matches!(range, ItemRange::Before(_)) {
         found.reverse();
     }
-    let parsed = found.iter().map(|row| {
-        Ok(StoredItem { item: parse::item(row)?, sender: parse::user_id(row, parse::ITEM_COLUMNS)? })
-    });
-    parsed.collect()
+    found.iter().map(parse::stored_item).collect()
 }

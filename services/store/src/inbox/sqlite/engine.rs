@@ -6,18 +6,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry, Needs, Version, plan};
+use barrage_inbox::{Changes, Conversation, ConversationId, Entry, Needs, User, UserNumber, plan};
 use barrage_protocol::{Sequence, UserId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::worker::Worker;
-use super::{load, read, write};
+use super::{ask, load, read, write};
 use crate::inbox::error::InboxError;
-use crate::inbox::records::{Away, ItemRange, StoredItem};
+use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
+use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::store::{InboxStore, check};
 
 /// Files of `migrations/inbox_sqlite` in their order. `user_version` of the file counts those that it has.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/inbox_sqlite/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/inbox_sqlite/0001_initial.sql"),
+    include_str!("../../../migrations/inbox_sqlite/0002_secret.sql"),
+];
 /// Statements that a connection keeps prepared: all that the calls have.
 const STATEMENTS_MAX: usize = 64;
 /// Longest wait for a lock of another process.
@@ -112,9 +116,9 @@ impl InboxStore for SqliteInbox {
         self.writer.call(move |connection| project(connection, lane, after, up_to, &entries)).await
     }
 
-    async fn away(&self, user: &UserId, after: Version, limit: usize) -> Result<Option<Away>, InboxError> {
+    async fn away(&self, user: &UserId, range: AwayRange, limit: usize) -> Result<Option<Away>, InboxError> {
         let user = user.clone();
-        self.reader.call(move |connection| read::away(connection, &user, after, limit)).await
+        self.reader.call(move |connection| read::away(connection, &user, range, limit)).await
     }
 
     async fn items(
@@ -132,6 +136,62 @@ impl InboxStore for SqliteInbox {
         // has none.
         drop(self.writer.call(|_| Ok(())).await);
         drop(self.reader.call(|_| Ok(())).await);
+    }
+}
+
+#[async_trait]
+impl InboxReads for SqliteInbox {
+    async fn secret(&self) -> Result<[u8; 32], InboxError> {
+        self.reader.call(|connection| ask::secret(connection)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(u16, Sequence)>, InboxError> {
+        self.reader.call(|connection| read::marks(connection)).await
+    }
+
+    async fn user(&self, user: &UserId) -> Result<Option<User>, InboxError> {
+        let user = user.clone();
+        self.reader.call(move |connection| ask::user(connection, &user)).await
+    }
+
+    async fn terms(&self, from: &UserId, to: &UserId) -> Result<Terms, InboxError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.reader.call(move |connection| ask::terms(connection, &from, &to)).await
+    }
+
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, InboxError> {
+        let id = id.clone();
+        self.reader.call(move |connection| ask::conversation(connection, &id)).await
+    }
+
+    async fn membership(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<Option<Membership>, InboxError> {
+        let (user, id) = (user.clone(), conversation.clone());
+        self.reader.call(move |connection| ask::membership(connection, &user, &id)).await
+    }
+
+    async fn members(
+        &self,
+        group: &ConversationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<GroupMember>, InboxError> {
+        let (group, after) = (group.clone(), after.cloned());
+        self.reader.call(move |connection| ask::members(connection, &group, after.as_ref(), limit)).await
+    }
+
+    async fn shown(
+        &self,
+        reader: UserNumber,
+        wanted: &[Wanted],
+        from: End,
+        limit: usize,
+    ) -> Result<Vec<StoredItem>, InboxError> {
+        let wanted = wanted.to_vec();
+        self.reader.call(move |connection| ask::shown(connection, reader, &wanted, from, limit)).await
     }
 }
 

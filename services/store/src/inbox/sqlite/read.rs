@@ -1,14 +1,16 @@
 //! Reads for callers, and the rows of this engine.
 
-use barrage_inbox::{ConversationId, Version};
+use barrage_inbox::ConversationId;
 use barrage_protocol::{Sequence, UserId};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use crate::inbox::codes::{int, uint};
 use crate::inbox::error::InboxError;
 use crate::inbox::parse::{self, Row as _};
-use crate::inbox::records::{Away, ItemRange, Membership, StoredItem};
+use crate::inbox::records::{Away, AwayRange, ItemRange, StoredItem};
 use crate::inbox::store::AWAY_ROWS_MAX;
+
+const LANES: &str = "SELECT lane, sequence FROM inbox_marks ORDER BY lane";
 
 impl parse::Row for Row<'_> {
     fn int(&self, place: usize) -> Result<i64, InboxError> {
@@ -48,7 +50,7 @@ pub(super) fn one<T>(
     rows.next()?.map(parse).transpose()
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
@@ -69,34 +71,35 @@ pub(super) fn mark(connection: &Connection, lane: u16) -> Result<Sequence, Inbox
     Ok(Sequence(uint(found.unwrap_or(0))?))
 }
 
+pub(super) fn marks(connection: &Connection) -> Result<Vec<(u16, Sequence)>, InboxError> {
+    all(connection, LANES, [], |row| parse::lane(row))
+}
+
 /// Reads everything in one transaction, which is one snapshot.
 pub(super) fn away(
     connection: &mut Connection,
     id: &UserId,
-    after: Version,
+    range: AwayRange,
     limit: usize,
 ) -> Result<Option<Away>, InboxError> {
     let snapshot = connection.transaction()?;
     let sql = format!("SELECT {} FROM inbox_users WHERE id = ?1", parse::USER);
     let Some(user) = one(&snapshot, &sql, [id.as_str()], |row| parse::user(row))? else { return Ok(None) };
-    let (number, after) = (user.number.0, int(after.0));
+    let (number, after) = (user.number.0, int(range.after.0));
     let limit = i64::try_from(limit.clamp(1, AWAY_ROWS_MAX)).unwrap_or(1);
     let sql = format!(
-        "SELECT {}, {}, u.id FROM inbox_members AS m JOIN inbox_conversations AS c ON c.n = m.conversation
-            LEFT JOIN inbox_users AS u ON u.n = m.peer
-         WHERE m.user_n = ?1 AND (m.version > ?2 OR (m.peer IS NULL AND m.left_position IS NULL))
-         ORDER BY m.version DESC, m.conversation LIMIT ?3",
-        parse::MEMBER,
-        parse::CONVERSATION
+        "{} WHERE m.user_n = ?1 AND (m.version > ?2 OR (m.peer IS NULL AND m.left_position IS NULL))
+            AND (m.version < ?3 OR (m.version = ?3 AND m.conversation > ?4))
+         ORDER BY m.version DESC, m.conversation LIMIT ?5",
+        parse::membership_query()
     );
-    let memberships = all(&snapshot, &sql, [number, after, limit], |row| {
-        let peer = parse::MEMBER_COLUMNS + parse::CONVERSATION_COLUMNS;
-        Ok(Membership {
-            member: parse::member(row, 0)?,
-            conversation: parse::conversation(row, parse::MEMBER_COLUMNS)?,
-            peer: row.optional_text(peer)?.map(|_| parse::user_id(row, peer)).transpose()?,
-        })
-    })?;
+    let (version, conversation) = range.below.map_or((i64::MAX, 0), |below| (int(below.0.0), below.1.0));
+    let place = [number, after, version, conversation, limit + 1];
+    let mut memberships = all(&snapshot, &sql, place, |row| parse::membership(row))?;
+    let more = i64::try_from(memberships.len()).is_ok_and(|found| found > limit);
+    memberships.truncate(usize::try_from(limit).unwrap_or(1));
+    let sql = parse::group_unread_query("?1", "MAX");
+    let group_unread = one(&snapshot, &sql, [number], |row| uint(row.int(0)?))?.unwrap_or(0);
     let hidden = "SELECT user_n, conversation, position, version FROM inbox_hidden
         WHERE user_n = ?1 AND version > ?2 ORDER BY version DESC, conversation, position DESC LIMIT ?3";
     let undelivered = "SELECT user_n, version, conversation, id, refusal, at_ms FROM inbox_undelivered
@@ -107,14 +110,15 @@ pub(super) fn away(
         ORDER BY n.conversation, n.position DESC LIMIT ?2";
     let blocked = "SELECT u.id FROM inbox_blocks AS b JOIN inbox_users AS u ON u.n = b.other
         WHERE b.user_n = ?1 ORDER BY u.id LIMIT ?2";
-    let lanes = "SELECT lane, sequence FROM inbox_marks ORDER BY lane";
     Ok(Some(Away {
         memberships,
+        more,
+        group_unread,
         hidden: all(&snapshot, hidden, [number, after, limit], |row| parse::hidden(row))?,
         undelivered: all(&snapshot, undelivered, [number, after, limit], |row| parse::undelivered(row))?,
         mentions: all(&snapshot, mentions, [number, limit], |row| parse::mention(row))?,
         blocked: all(&snapshot, blocked, [number, limit], |row| parse::user_id(row, 0))?,
-        lanes: all(&snapshot, lanes, [], |row| parse::lane(row))?,
+        lanes: all(&snapshot, LANES, [], |row| parse::lane(row))?,
         user,
     }))
 }
@@ -137,7 +141,7 @@ pub(super) fn items(
     );
     let limit = i64::try_from(limit.clamp(1, AWAY_ROWS_MAX)).unwrap_or(1);
     let mut found = all(connection, &sql, params![conversation.as_str(), int(place.0), limit], |row| {
-        Ok(StoredItem { item: parse::item(row)?, sender: parse::user_id(row, parse::ITEM_COLUMNS)? })
+        parse::stored_item(row)
     })?;
     if matches!(range, ItemRange::Before(_)) {
         found.reverse();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use barrage_inbox::model::Tables;
 use barrage_inbox::{ConversationId, ConversationNumber, Item, Member, User, UserNumber, Version};
 use barrage_protocol::{MessageId, UserId};
-use barrage_store::{InboxStore, ItemRange};
+use barrage_store::{AwayRange, InboxStore, ItemRange};
 
 /// Lines of an inbox. Numbers of users and conversations, which are internal, are not among them.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ pub(crate) async fn of_store(store: &dyn InboxStore, tables: &Tables) -> BTreeSe
     let mut dump = Dump::default();
     let mut inboxes = Vec::new();
     for user in tables.users.values() {
-        let away = store.away(&user.id, Version(0), usize::MAX).await.unwrap();
+        let away = store.away(&user.id, AwayRange::after(Version(0)), usize::MAX).await.unwrap();
         inboxes.extend(away);
     }
     for away in &inboxes {
@@ -121,6 +121,8 @@ pub(crate) fn of_tables(tables: &Tables) -> BTreeSet<String> {
         let mentions = tables.mentions.iter().filter(|row| own(row.user) && is_unread(row));
         let blocked = tables.blocks.iter().filter(|pair| own(pair.0));
         dump.rest(&barrage_store::Away {
+            more: false,
+            group_unread: 0,
             user: user.clone(),
             memberships: Vec::new(),
             hidden: tables.hidden.values().filter(|row| own(row.user)).copied().collect(),

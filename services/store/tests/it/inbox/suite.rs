@@ -8,7 +8,7 @@ use barrage_inbox::{
     Version,
 };
 use barrage_protocol::{MessageId, Sequence, UserId};
-use barrage_store::{InboxError, InboxStore, ItemRange};
+use barrage_store::{AwayRange, InboxError, InboxStore, ItemRange};
 
 use super::dump;
 use super::engine::Engine;
@@ -74,18 +74,18 @@ pub(crate) async fn rows_equal_the_tables_of_the_model(engine: Engine) {
     assert_eq!(engine.store.mark(1).await.unwrap(), Sequence::ZERO);
     // What changed since a version, and the groups that the user is in, whenever they changed.
     for user in tables.users.values() {
-        let away = engine.store.away(&user.id, user.version, 10).await.unwrap().unwrap();
+        let away = engine.store.away(&user.id, AwayRange::after(user.version), 10).await.unwrap().unwrap();
         assert!(away.hidden.is_empty() && away.undelivered.is_empty());
         assert_eq!(away.lanes, [(0, tables.mark)]);
         assert!(away.memberships.iter().all(|known| known.peer.is_none()));
         let newest = Version(user.version.0 - 1);
-        let away = engine.store.away(&user.id, newest, 1_000).await.unwrap().unwrap();
+        let away = engine.store.away(&user.id, AwayRange::after(newest), 1_000).await.unwrap().unwrap();
         assert!(
             away.memberships.iter().all(|known| known.member.version == user.version || known.peer.is_none())
         );
     }
     let stranger = UserId::parse("stranger").unwrap();
-    assert_eq!(engine.store.away(&stranger, Version(0), 10).await.unwrap(), None);
+    assert_eq!(engine.store.away(&stranger, AwayRange::after(Version(0)), 10).await.unwrap(), None);
 }
 
 /// Compares the counters of a store with a recount from lists, after many events.
@@ -109,7 +109,7 @@ pub(crate) async fn prove(engine: Engine, events: usize) {
 async fn assert_law(store: &dyn InboxStore, recount: &Recount) {
     let mut unread = std::collections::BTreeMap::new();
     for (user, total) in recount.totals() {
-        let away = store.away(&user, Version(0), usize::MAX).await.unwrap().unwrap();
+        let away = store.away(&user, AwayRange::after(Version(0)), usize::MAX).await.unwrap().unwrap();
         assert_eq!(away.user.unread, total, "total of {user}");
         for known in away.memberships {
             let is_open = known.conversation.state == barrage_inbox::ConversationState::Open;

@@ -1,0 +1,23 @@
+//! Letters, groups and the inbox: requests, answers, and the words that they share.
+//!
+//! A conversation is direct (two users) or a group. Its items have dense positions, from 1. `services/inbox`
+//! decides about them.
+
+mod answer;
+mod group;
+mod letter;
+mod member;
+
+pub use answer::{
+    Accepted, ConversationKind, ConversationView, InboxAnswer, ItemView, ItemsPage, PlaceView,
+    PreferencesAnswer, ReadAnswer, ReadsAnswer, UndeliveredView,
+};
+pub use group::{
+    GroupAnswer, GroupRequest, GroupSettings, GroupView, HistoryPolicy, JoinPolicy, MemberRequest,
+    MemberView, MembersPage,
+};
+pub use letter::{
+    LETTERS_MAX, LetterAnswer, LetterKind, LetterOutcome, LetterPackage, LetterPackageAnswer, LetterRequest,
+    MENTIONS_MAX, PlaceRequest, READS_MAX, ReadPlace, ReadsRequest,
+};
+pub use member::{Folder, Notify, Preferences, Receipts, Role, View, WritePolicy};
