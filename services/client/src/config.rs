@@ -103,6 +103,11 @@ impl ViewerConfig {
         Some(ClientFacts { network: self.heartbeat.network.network_type, encodings, ..facts })
     }
 
+    /// Whether the client states that it is an overlay.
+    pub(crate) fn is_overlay(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.platform == Platform::Overlay)
+    }
+
     /// Facts as JSON, for the query of streams and polls.
     pub(crate) fn stated_json(&self) -> Option<String> {
         self.stated().map(|facts| serde_json::to_string(&facts).expect("facts are plain data"))

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::AttributeRule;
+use crate::reaction::ReactionName;
 use crate::speak::SpeakRule;
 use crate::{MessageId, Sequence, UserId};
 
@@ -142,6 +143,14 @@ pub enum Action {
         #[schemars(range(max = 10))]
         secs: u32,
     },
+    /// Sets the reactions beside the like that the room offers.
+    Reactions {
+        /// Names in the order of the buttons, at most 12, each once; none for no reactions. Without the field the
+        /// room has the platform's set again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 12))]
+        names: Option<Vec<ReactionName>>,
+    },
     /// Marks a super chat on top as read by the host, or takes the mark back.
     SuperChatRead {
         /// Position of the super chat in the room's chain.
@@ -176,6 +185,7 @@ impl Action {
             Action::Shield { .. } => "shield",
             Action::ShieldBundle { .. } => "shield_bundle",
             Action::ModerationDelay { .. } => "moderation_delay",
+            Action::Reactions { .. } => "reactions",
             Action::SuperChatRead { .. } => "super_chat_read",
         }
     }
@@ -204,6 +214,7 @@ impl Action {
             | Action::Shield { .. }
             | Action::ShieldBundle { .. }
             | Action::ModerationDelay { .. }
+            | Action::Reactions { .. }
             | Action::SuperChatRead { .. } => None,
         }
     }
@@ -284,6 +295,8 @@ mod tests {
             r#"{"type":"mute","user":"a b","secs":5}"#,
             r#"{"type":"role","user":"u","role":"admin"}"#,
             r#"{"type":"close"}"#,
+            r#"{"type":"reactions","name":["fire"]}"#,
+            r#"{"type":"reactions","names":["Fire"]}"#,
         ] {
             assert!(serde_json::from_str::<Action>(bad).is_err(), "{bad}");
         }

@@ -25,6 +25,7 @@ pub mod message;
 pub mod placement;
 pub mod poll;
 pub mod post;
+pub mod reaction;
 pub mod review;
 pub mod speak;
 pub mod state;

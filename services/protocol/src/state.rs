@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::attribute::{Attribute, AttributeKey};
 use crate::poll::Poll;
+use crate::reaction::ReactionName;
 use crate::speak::SpeakRules;
 use crate::{OpenSuperChat, Sequence};
 
@@ -188,6 +189,9 @@ pub struct StateSettings {
     /// The room's shield is up.
     #[serde(skip_serializing_if = "is_false")]
     pub shield: bool,
+    /// Reactions beside the like, in the order of their buttons; absent while the room has the platform's set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reactions: Option<Vec<ReactionName>>,
     /// Start of the stream in Unix milliseconds.
     pub stream_started_at_ms: u64,
 }

@@ -206,6 +206,7 @@ fn every_action_has_an_example() {
         "shield",
         "shield_bundle",
         "moderation_delay",
+        "reactions",
         "super_chat_read",
     ];
     let actions = read::<ActionRequest>("action");
@@ -230,6 +231,7 @@ fn every_action_has_an_example() {
         | Action::Shield { .. }
         | Action::ShieldBundle { .. }
         | Action::ModerationDelay { .. }
+        | Action::Reactions { .. }
         | Action::SuperChatRead { .. } => request.action.label(),
     };
     all_shown("actions", actions.iter().map(label), &all);

@@ -1,5 +1,6 @@
 //! Limits of an uplink.
 
+use barrage_protocol::reaction::ReactionName;
 use barrage_recorder::RecorderConfig;
 use barrage_token::Role;
 
@@ -82,7 +83,7 @@ barrage_part::part! {
         /// recognised. Beyond, the oldest are forgotten early.
         recent_max: usize = 100_000, between(1, 100_000_000);
         /// Reactions beside the like that viewers may post, up to 32 names of 1 to 16 lower-case letters,
-        /// digits and underscores. Their sums travel in pulses, as likes do.
+        /// digits and underscores. Their sums travel in pulses, as likes do. A room may have a set of its own.
         reactions: Vec<String> = ["clap", "fire", "laugh", "wow"].map(String::from).into();
         /// Time over which the likes, reactions and votes of a room are summed, in milliseconds.
         pulse_ms: u64 = 1_000, between(10, 60_000);
@@ -115,9 +116,7 @@ impl UplinkConfig {
         if self.reactions.len() > REACTIONS_MAX {
             return Some(crate::LimitsError::Reactions(format!("at most {REACTIONS_MAX} names")));
         }
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let is_name = |name: &&String| (1..=16).contains(&name.len()) && name.bytes().all(allowed);
-        let bad = self.reactions.iter().find(|name| !is_name(name))?;
+        let bad = self.reactions.iter().find(|name| ReactionName::parse(name).is_err())?;
         let message = format!("{bad:?} is not 1 to 16 characters out of a-z, 0-9 and _");
         Some(crate::LimitsError::Reactions(message))
     }

@@ -32,7 +32,7 @@ mod text;
 mod uplink;
 mod words;
 
-pub use account::{AccountParts, AccountsConfig, account_router};
+pub use account::{AccountNames, AccountParts, AccountsConfig, account_router};
 pub use config::UplinkConfig;
 pub use event_senders::EventSenderConfig;
 pub use gift_config::GiftConfig;

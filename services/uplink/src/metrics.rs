@@ -21,7 +21,7 @@ const CLASSES: [Class; 3] = [Class::Gift, Class::Chat, Class::Pulse];
 const OUTCOMES: [Outcome; 3] = [Outcome::Broadcast, Outcome::Held, Outcome::Duplicate];
 
 /// The actions of moderators, as [`Action::label`] names them, and the changes of attributes.
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 24] = [
     "recall",
     "purge",
     "clear",
@@ -41,6 +41,9 @@ const ACTIONS: [&str; 21] = [
     "speak",
     "shield",
     "shield_bundle",
+    "moderation_delay",
+    "super_chat_read",
+    "reactions",
     "set_attribute",
     "remove_attribute",
 ];
@@ -135,6 +138,7 @@ pub struct UplinkMetrics {
     pub(crate) history_reads: HistoryReads,
     pub(crate) shadowed: IntCounterVec,
     pub(crate) audit_lost: IntCounter,
+    pub(crate) names_unchecked: IntCounter,
 }
 
 impl UplinkMetrics {
@@ -190,6 +194,10 @@ impl UplinkMetrics {
             "barrage_uplink_audit_lost_total",
             "Lines of the audit log that were lost because its queue was full.",
         )?;
+        let names_unchecked = IntCounter::new(
+            "barrage_uplink_names_unchecked_total",
+            "Names of senders that were not compared with those of accounts, because the store did not answer in time.",
+        )?;
         let reviews = IntCounterVec::new(
             Opts::new(
                 "barrage_uplink_reviews_total",
@@ -228,6 +236,7 @@ impl UplinkMetrics {
         }
         registry.register(Box::new(shadowed.clone()))?;
         registry.register(Box::new(audit_lost.clone()))?;
+        registry.register(Box::new(names_unchecked.clone()))?;
         registry.register(Box::new(outcomes.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(actions.clone()))?;
@@ -249,6 +258,7 @@ impl UplinkMetrics {
             history_reads: HistoryReads::new(registry)?,
             shadowed,
             audit_lost,
+            names_unchecked,
         })
     }
 

@@ -19,6 +19,7 @@ use barrage_trace::Tracer;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::account::AccountNames;
 use crate::action::{ActionControl, ActionParts};
 use crate::admin::AdminContext;
 use crate::attribute::{AttributeControl, AttributeParts};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub tracer: Tracer,
     /// Shares first pages of histories with other uplinks; `None` where each reads the store for itself.
     pub pages: Option<Arc<dyn Pages>>,
+    /// Names that only their accounts may use; `None` where accounts are off.
+    pub names: Option<Arc<AccountNames>>,
 }
 
 /// One uplink of a process, shared by its request handlers and its tasks.
@@ -94,7 +97,7 @@ impl Uplink {
     /// # Errors
     /// When a limit or the list of gifts in `config` cannot be used.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
-        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages } = parts;
+        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages, names } = parts;
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let check_log = Arc::<CheckLog>::default();
@@ -135,6 +138,7 @@ impl Uplink {
             records,
             reviews: Arc::clone(&reviews),
             words: Arc::clone(&words),
+            names,
         };
         let actions = Arc::new(ActionControl::new(ActionParts {
             bus: Arc::clone(&bus),

@@ -16,7 +16,7 @@ use barrage_http::{AdminRoutes, AuditLog, AuditSink, DirectRoute, Greeter};
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisPages, RedisQuota};
 use barrage_store::Store;
-use barrage_uplink::{AccountParts, Parts, Uplink, UplinkMetrics};
+use barrage_uplink::{AccountNames, AccountParts, Parts, Uplink, UplinkMetrics};
 use barrage_webhooks::WebhooksMetrics;
 use tokio::sync::watch;
 
@@ -75,11 +75,12 @@ impl Services {
         if roles.gateway {
             services.start_gateway(context, tasks)?;
         }
+        let mut names = None;
         if let (Some(quota), Some(store), true) = (&quota, &context.store, roles.uplink) {
-            services.start_uplink(context, quota, store, replay, tasks)?;
+            names = services.start_uplink(context, quota, store, replay, tasks)?;
         }
         if let (Some(quota), true) = (&quota, roles.entry) {
-            services.start_entry(context, quota, listeners, tasks)?;
+            services.start_entry(context, quota, names, listeners, tasks)?;
         } else if roles.gateway || roles.uplink {
             // Clients measure gateways and uplinks by the race resource.
             let race = barrage_entry::race_router(context.config.entry.race_bytes);
@@ -104,6 +105,7 @@ impl Services {
         Ok(())
     }
 
+    /// Starts the uplink. Returns the names of accounts, which guests may not take.
     fn start_uplink(
         &mut self,
         context: &ProcessContext,
@@ -111,8 +113,8 @@ impl Services {
         store: &Arc<dyn Store>,
         replay: Option<Replay>,
         tasks: &mut Supervisor,
-    ) -> anyhow::Result<()> {
-        let (uplink, accounts) = uplink(context, quota, store, tasks)?;
+    ) -> anyhow::Result<Option<Arc<AccountNames>>> {
+        let StartedUplink { uplink, accounts, names } = uplink(context, quota, store, tasks)?;
         self.add(barrage_uplink::router(&uplink).merge(accounts), barrage_uplink::admin_router(&uplink));
         self.direct = Some(barrage_uplink::direct_route(&uplink));
         self.audit = Arc::clone(&uplink) as Arc<dyn AuditSink>;
@@ -128,7 +130,7 @@ impl Services {
             uplink.run(shutdown).await;
             Ok(())
         });
-        Ok(())
+        Ok(names)
     }
 
     /// Starts entry, the guest tokens of the page, and the sum of the fleet's ledgers.
@@ -136,6 +138,7 @@ impl Services {
         &mut self,
         context: &ProcessContext,
         quota: &SharedQuota,
+        names: Option<Arc<AccountNames>>,
         listeners: &Listeners,
         tasks: &mut Supervisor,
     ) -> anyhow::Result<()> {
@@ -146,7 +149,8 @@ impl Services {
         let entry =
             Entry::new(bus, quota, local, config.entry.clone(), &context.registry, Arc::clone(keyring))?;
         let guests_are_open = config.token.guests.unwrap_or_else(|| listeners.is_local());
-        let guests = barrage_uplink::guest_router(Arc::clone(keyring), &config.uplink, guests_are_open);
+        let guests =
+            barrage_uplink::guest_router(Arc::clone(keyring), names, &config.uplink, guests_are_open);
         let reports = barrage_entry::run(Arc::clone(&entry), context.stop.front.clone());
         tasks.spawn(Task::new("entry", Stage::Front), Wakeup::OwnTimer, async move {
             reports.await;
@@ -270,15 +274,24 @@ fn gateway(context: &ProcessContext) -> anyhow::Result<Gateway> {
     })
 }
 
+/// An uplink, the routes of its accounts, and their names.
+struct StartedUplink {
+    uplink: Arc<Uplink>,
+    accounts: Router,
+    names: Option<Arc<AccountNames>>,
+}
+
 fn uplink(
     context: &ProcessContext,
     quota: &SharedQuota,
     store: &Arc<dyn Store>,
     tasks: &mut Supervisor,
-) -> anyhow::Result<(Arc<Uplink>, Router)> {
+) -> anyhow::Result<StartedUplink> {
     let config = &context.config;
     let metrics = ModerationMetrics::new(&context.registry)?;
     let moderator = Arc::new(Moderator::new(config.moderation.clone(), metrics, &context.breakers)?);
+    let uplink_metrics = UplinkMetrics::new(&context.registry)?.with_exemplars(&context.exemplars);
+    let names = AccountNames::new(Arc::clone(store), &config.accounts, &uplink_metrics);
     let parts = Parts {
         bus: Arc::clone(&context.bus),
         store: Arc::clone(store),
@@ -294,6 +307,7 @@ fn uplink(
             }
             None => None,
         },
+        names: names.clone(),
     };
     let breakers = Breakers { redis: quota.breaker.clone(), moderator: Arc::clone(&moderator) };
     let switches = SwitchMetrics::new(&context.registry)?;
@@ -302,16 +316,16 @@ fn uplink(
         following.await;
         Ok(())
     });
-    let metrics = UplinkMetrics::new(&context.registry)?.with_exemplars(&context.exemplars);
     let accounts = AccountParts {
         store: Arc::clone(store),
         keyring: Arc::clone(&context.keyring),
         quota: Arc::clone(&quota.quota),
         moderator,
-        metrics: metrics.clone(),
+        metrics: uplink_metrics.clone(),
+        names: names.clone(),
     };
     let accounts = barrage_uplink::account_router(accounts, config.accounts.clone());
     let accounts = accounts.map_err(|problem| anyhow::anyhow!("accounts: {problem}"))?;
-    let uplink = Uplink::new(parts, config.uplink.clone(), metrics).context("uplink.limits")?;
-    Ok((uplink, accounts))
+    let uplink = Uplink::new(parts, config.uplink.clone(), uplink_metrics).context("uplink.limits")?;
+    Ok(StartedUplink { uplink, accounts, names })
 }

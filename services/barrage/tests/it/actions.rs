@@ -68,6 +68,7 @@ fn table(sequence: u64) -> Vec<(Value, &'static str, Option<&'static str>)> {
         (json!({ "type": "shield_bundle", "rules": [] }), "host", Some("speak")),
         (json!({ "type": "attribute_rules", "rules": [] }), "host", None),
         (json!({ "type": "moderation_delay", "secs": 0 }), "moderator", Some("moderation_delay")),
+        (json!({ "type": "reactions", "names": ["fire"] }), "moderator", Some("reactions")),
         (json!({ "type": "announce", "text": "hello" }), "moderator", Some("announcement")),
         (json!({ "type": "role", "user": "cy", "role": "moderator" }), "host", Some("role")),
         (json!({ "type": "purge", "user": "ann" }), "moderator", Some("purge")),

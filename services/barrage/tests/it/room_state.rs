@@ -95,6 +95,7 @@ async fn newcomers_and_viewers_have_the_same_state_on_every_transport() {
     let post = server.post(MESSAGES, &host, chat("c1", "no spoilers")).await;
     act(&server, &host, "p1", &json!({ "type": "pin", "sequence": post.body["sequence"] })).await;
     act(&server, &host, "s1", &json!({ "type": "slow_mode", "secs": 7 })).await;
+    act(&server, &host, "k1", &json!({ "type": "reactions", "names": ["gg", "fire"] })).await;
     let title = json!({ "title": "Launch night" });
     assert_eq!(server.admin("PUT", "/rooms/demo", &admin, &title).await.status, 200);
     let first = put(&server, &host, "score", &json!({ "id": "t1", "text": "1:0", "if_version": 0 })).await;
@@ -112,6 +113,7 @@ async fn newcomers_and_viewers_have_the_same_state_on_every_transport() {
     assert_eq!(texts(&expected), [("score".to_owned(), "2:0".to_owned())]);
     let settings = expected.settings.clone().unwrap().value.unwrap();
     assert_eq!((&*settings.title, settings.slow_mode_secs), ("Launch night", 7));
+    assert_eq!(serde_json::to_value(settings.reactions).unwrap(), json!(["gg", "fire"]));
     assert_eq!(expected.pinned.clone().unwrap().value.unwrap().message["text"], "no spoilers");
     assert_eq!(state_by_events(&server).await, expected);
     assert_eq!(state_by_poll(&server).await, expected);

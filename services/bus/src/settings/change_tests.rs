@@ -34,6 +34,7 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
         RoomPatch::Pin(pinned.clone()),
         RoomPatch::Speak(SpeakRule::LevelMin(9)),
         RoomPatch::Shield { on: true },
+        RoomPatch::Reactions(Some(vec![])),
         RoomPatch::Close,
     ];
     for patch in patches {
@@ -45,28 +46,29 @@ fn a_patch_changes_one_thing_and_keeps_the_others() {
         mute_all: true,
         slow_mode_secs: 5,
         stream_started_at_ms: NOW_MS,
-        pinned: Some(pinned),
+        pinned: Some(Box::new(pinned)),
         prewarms: vec![prewarm],
         attribute_rules: vec![],
-        version: NOW_MS + 7,
+        version: NOW_MS + 8,
         pinned_version: NOW_MS + 4,
         speak: SpeakRules { level_min: 9, ..SpeakRules::default() },
         shield: Shield { on: true, stored: None },
-        signals: SignalMark { changed: NOW_MS + 7, signalled: 0 },
+        reactions: Some(vec![]),
+        signals: SignalMark { changed: NOW_MS + 8, signalled: 0 },
         ..RoomSettings::default()
     };
     assert_eq!(room, expected);
     let opened = patched(Some(&room), put(None)).unwrap();
-    let signals = SignalMark { changed: NOW_MS + 8, signalled: 0 };
-    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 8, signals, ..expected.clone() });
+    let signals = SignalMark { changed: NOW_MS + 9, signalled: 0 };
+    assert_eq!(opened, RoomSettings { closed: false, version: NOW_MS + 9, signals, ..expected.clone() });
     let ensured = patched(Some(&room), RoomPatch::Ensure { title: "B".into() }).unwrap();
     assert_eq!(ensured, expected, "Ensure changes nothing in a room that exists");
     let cancelled = patched(Some(&room), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms }).unwrap();
-    assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 8, ..expected });
+    assert_eq!(cancelled, RoomSettings { prewarms: vec![], version: NOW_MS + 9, ..expected });
     let other = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(8)) }).unwrap();
     assert_eq!(other, cancelled, "another message is pinned");
     let unpinned = patched(Some(&cancelled), RoomPatch::Unpin { only: Some(Sequence(7)) }).unwrap();
-    assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 9));
+    assert_eq!((unpinned.pinned, unpinned.pinned_version), (None, NOW_MS + 10));
     let again = patched(Some(&cancelled), RoomPatch::CancelPrewarm { at_ms: prewarm.at_ms });
     assert_eq!(again, Err(ChangeError::UnknownPrewarm));
 }

@@ -2,6 +2,7 @@
 
 use barrage_protocol::attribute::{AttributeKey, AttributeRule, WriterRole};
 use barrage_protocol::poll::Poll;
+use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::speak::{ShieldBundle, SpeakRule, SpeakRules};
 use barrage_protocol::state::{PinnedMessage, RoomState, StateSettings, Versioned};
 use barrage_protocol::{MessageId, Sequence};
@@ -34,7 +35,7 @@ pub struct RoomSettings {
     pub prewarms: Vec<Prewarm>,
     /// Message that moderators pinned; pages show it until it is unpinned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pinned: Option<PinnedMessage>,
+    pub pinned: Option<Box<PinnedMessage>>,
     /// Who may write which attributes; the longest prefix counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attribute_rules: Vec<AttributeRule>,
@@ -56,6 +57,9 @@ pub struct RoomSettings {
     /// Shield of the room: whether it is up, and what it adds.
     #[serde(skip_serializing_if = "Shield::is_default")]
     pub shield: Shield,
+    /// Reactions beside the like, in the order of their buttons; the platform's set when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reactions: Option<Vec<ReactionName>>,
     /// How far the signals of the changes that viewers see have come.
     #[serde(skip_serializing_if = "SignalMark::is_default")]
     pub signals: SignalMark,
@@ -99,6 +103,7 @@ impl RoomSettings {
             moderation_delay_secs: self.moderation_delay_secs,
             speak: self.speak_in_force(),
             shield: self.shield.on,
+            reactions: self.reactions.clone(),
             stream_started_at_ms: self.stream_started_at_ms,
         }
     }
@@ -107,7 +112,7 @@ impl RoomSettings {
     #[must_use]
     pub fn state_pinned(&self) -> Option<Versioned<PinnedMessage>> {
         let was_changed = self.pinned_version > 0 || self.pinned.is_some();
-        was_changed.then(|| Versioned::new(self.pinned_version, self.pinned.clone()))
+        was_changed.then(|| Versioned::new(self.pinned_version, self.pinned.as_deref().cloned()))
     }
 
     /// Returns the running poll as a part of the room's state; `None` where none was ever opened.
@@ -239,6 +244,8 @@ pub enum RoomPatch {
     },
     /// Stores the rules of the shield.
     ShieldBundle(ShieldBundle),
+    /// Sets [`RoomSettings::reactions`]; `None` is the platform's set.
+    Reactions(Option<Vec<ReactionName>>),
     /// Pins a message; it replaces the one that was pinned before.
     Pin(PinnedMessage),
     /// Removes the pinned message; changes nothing when there is none.
@@ -293,7 +300,8 @@ impl RoomPatch {
             RoomPatch::Speak(rule) => after.speak = after.speak.with(*rule),
             RoomPatch::Shield { on } => after.shield.on = *on,
             RoomPatch::ShieldBundle(bundle) => after.shield.stored = Some(*bundle),
-            RoomPatch::Pin(pinned) => after.pinned = Some(pinned.clone()),
+            RoomPatch::Reactions(names) => after.reactions.clone_from(names),
+            RoomPatch::Pin(pinned) => after.pinned = Some(Box::new(pinned.clone())),
             RoomPatch::Unpin { only } => {
                 after.pinned = after.pinned.filter(|pinned| only.is_some_and(|only| only != pinned.sequence));
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use barrage_protocol::code::{Advice, Refusal};
 use barrage_protocol::entry::{Endpoint, Transport};
+use barrage_protocol::facts::Platform;
 use barrage_protocol::frame::{Batch, ClientFrame, Hello, Notice, PollNotices, ServerFrame};
 use barrage_protocol::{Code, Sequence};
 use tokio::sync::mpsc;
@@ -30,7 +31,8 @@ pub(crate) async fn connect(
     config: &ViewerConfig,
     after: Option<Sequence>,
 ) -> Result<Link, ConnectError> {
-    let query = Query { after, client: config.stated_json(), ..Query::default() };
+    let is_overlay = config.is_overlay();
+    let query = Query { after, client: config.stated_json(), is_overlay, ..Query::default() };
     let first = get(pool, &endpoint.url, config.token.as_deref(), &query);
     let (first, notices) =
         tokio::time::timeout(config.connect_timeout, first).await.map_err(|_| ConnectError::Timeout)??;
@@ -51,7 +53,8 @@ pub(crate) async fn connect(
     let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     let token = config.token.clone();
-    tasks.spawn(answer_repairs(pool.clone(), endpoint.url.clone(), token.clone(), sent, frames.clone()));
+    let repairs = Repairs { pool: pool.clone(), url: endpoint.url.clone(), token: token.clone(), is_overlay };
+    tasks.spawn(answer_repairs(repairs, sent, frames.clone()));
     let (pool, url) = (pool.clone(), endpoint.url.clone());
     tasks.spawn(async move {
         let mut position = position;
@@ -70,7 +73,7 @@ pub(crate) async fn connect(
             let earliest = tokio::time::Instant::now() + PACE;
             // An empty `ack` announces that this client acknowledges notices, so that they end the wait.
             let ack = token.as_ref().map(|_| String::new());
-            let query = Query { after: Some(position), wait_secs: WAIT_SECS, ack, client: None };
+            let query = Query { after: Some(position), wait_secs: WAIT_SECS, ack, client: None, is_overlay };
             match tokio::time::timeout(wait, get(&pool, &url, token.as_deref(), &query)).await {
                 Ok(Ok((next, notices))) => {
                     if next.sequence <= position {
@@ -106,6 +109,8 @@ struct Query {
     ack: Option<String>,
     /// Facts of the client, in the first poll alone.
     client: Option<String>,
+    /// Whether the client is an overlay, which every poll states.
+    is_overlay: bool,
 }
 
 /// Sends one poll and reads its answer.
@@ -125,6 +130,9 @@ async fn get(
     if let Some(client) = &query.client {
         request = request.query(&[("client", client)]);
     }
+    if query.is_overlay {
+        request = request.query(&[("platform", Platform::Overlay.label())]);
+    }
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
@@ -137,21 +145,30 @@ async fn get(
     }
 }
 
+/// Poll resource to which repairs and acknowledgements go, and what each request states.
+pub(crate) struct Repairs {
+    pub(crate) pool: HttpPool,
+    /// URL of the poll resource of the room.
+    pub(crate) url: String,
+    pub(crate) token: Option<String>,
+    pub(crate) is_overlay: bool,
+}
+
 /// Sends repairs and acknowledgements to the poll resource, for connections that carry no frames of the
 /// client.
 pub(crate) async fn answer_repairs(
-    pool: HttpPool,
-    url: String,
-    token: Option<String>,
+    to: Repairs,
     mut sent: mpsc::Receiver<ClientFrame>,
     frames: mpsc::Sender<Incoming>,
 ) {
     while let Some(frame) = sent.recv().await {
         let query = match frame {
-            ClientFrame::Repair { after, .. } => Query { after: Some(after), ..Query::default() },
+            ClientFrame::Repair { after, .. } => {
+                Query { after: Some(after), is_overlay: to.is_overlay, ..Query::default() }
+            }
             ClientFrame::Ack { sequences } => {
                 let texts: Vec<_> = sequences.iter().map(ToString::to_string).collect();
-                Query { ack: Some(texts.join(",")), ..Query::default() }
+                Query { ack: Some(texts.join(",")), is_overlay: to.is_overlay, ..Query::default() }
             }
             ClientFrame::Join { .. }
             | ClientFrame::Ping { .. }
@@ -161,7 +178,7 @@ pub(crate) async fn answer_repairs(
             | ClientFrame::Traced { .. } => continue,
         };
         let is_repair = query.after.is_some();
-        if let Ok((batch, _)) = get(&pool, &url, token.as_deref(), &query).await
+        if let Ok((batch, _)) = get(&to.pool, &to.url, to.token.as_deref(), &query).await
             && is_repair
             && frames.send(Incoming::Frame(ServerFrame::Batch(batch))).await.is_err()
         {

@@ -52,8 +52,13 @@ async fn open(
     let (outgoing, sent) = mpsc::channel(OUTGOING_MAX);
     let mut tasks = Tasks::default();
     tasks.spawn(read_events(response, incoming_in.clone()));
-    let poll_url = poll_url(&endpoint.url);
-    tasks.spawn(poll::answer_repairs(pool.clone(), poll_url, config.token.clone(), sent, incoming_in));
+    let repairs = poll::Repairs {
+        pool: pool.clone(),
+        url: poll_url(&endpoint.url),
+        token: config.token.clone(),
+        is_overlay: config.is_overlay(),
+    };
+    tasks.spawn(poll::answer_repairs(repairs, sent, incoming_in));
     match incoming.recv().await {
         Some(Incoming::Frame(ServerFrame::Hello(hello))) => {
             Ok(Link { transport: Transport::Sse, hello, incoming, outgoing, _tasks: tasks })

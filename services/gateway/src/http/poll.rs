@@ -10,6 +10,7 @@ use barrage_bus::BusError;
 use barrage_clock::unix_ms;
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::facts::Platform;
 use barrage_protocol::frame::{Notice, PollNotices, RepairOutcome};
 use barrage_protocol::{ClientFacts, Code, Sequence, UserId};
 use barrage_token::Role;
@@ -44,6 +45,8 @@ pub(super) struct PollQuery {
     ack: Option<String>,
     /// Facts of the client as JSON, in the first poll alone.
     client: Option<String>,
+    /// Platform of the client in every poll, as `client` names it: `overlay` is in no count of viewers.
+    platform: Option<String>,
 }
 
 pub(super) async fn handle(
@@ -61,8 +64,11 @@ pub(super) async fn handle(
     let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
     let _admission = admit::admit(&context, identity.as_ref())?;
     let facts = query.client.as_deref().map(ClientFacts::parse);
-    let seat =
-        context.seat(&room, (user, role), SeatKind::of(facts.as_ref())).await.map_err(Refusal::from)?;
+    let kind = match &query.platform {
+        Some(platform) => SeatKind::of_platform(Platform::parse(platform)),
+        None => SeatKind::of(facts.as_ref()),
+    };
+    let seat = context.seat(&room, (user, role), kind).await.map_err(Refusal::from)?;
     if let Some(facts) = &facts {
         context.metrics.clients.joined(Some(facts), context.config.client_versions_max);
     }

@@ -30,10 +30,12 @@ impl SeatKind {
     /// Returns the kind for the facts of a client. Facts that are forged can only lower the online count by
     /// the client itself.
     pub(crate) fn of(facts: Option<&ClientFacts>) -> Self {
-        match facts.map(|facts| facts.platform) {
-            Some(Platform::Overlay) => SeatKind::Overlay,
-            _ => SeatKind::Viewer,
-        }
+        SeatKind::of_platform(facts.map(|facts| facts.platform).unwrap_or_default())
+    }
+
+    /// Returns the kind for a platform alone, which a client states in each of its polls.
+    pub(crate) fn of_platform(platform: Platform) -> Self {
+        if platform == Platform::Overlay { SeatKind::Overlay } else { SeatKind::Viewer }
     }
 }
 

@@ -227,6 +227,32 @@ async fn overlays_are_counted_apart_from_viewers() {
     assert_eq!(frame(&mut overlay, "hello").await["online"], 1, "the kind stays with the connection");
 }
 
+/// A poll has no connection that would remember the facts of the first one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlay_that_polls_is_an_overlay_in_every_poll() {
+    let fleet = Fleet::new().await;
+    let gateway = fleet.start(GatewayConfig::default()).await;
+    let mut first = RawHttp::get(gateway.address, "/v1/rooms/demo/poll?platform=overlay", None).await;
+    first.read_to_end().await;
+    let path = "/v1/rooms/demo/poll?after=0&wait_secs=20&platform=";
+    let _overlay = RawHttp::get(gateway.address, &format!("{path}overlay"), None).await;
+    let counted = async || (gateway.metric("barrage_gateway_overlays") == 1).then_some(());
+    barrage_testkit::wait::until(Duration::from_secs(20), "an overlay that waits", counted).await;
+    let mut viewer = connect(gateway.address, "barrage.v1.1.json").await;
+    assert_eq!(join_with(&mut viewer, &json!({ "platform": "web" })).await["online"], 1);
+    let _other = RawHttp::get(gateway.address, &format!("{path}web"), None).await;
+    let online = async || {
+        let mut viewer = connect(gateway.address, "barrage.v1.1.json").await;
+        (join_with(&mut viewer, &json!({ "platform": "web" })).await["online"] == 3).then_some(())
+    };
+    barrage_testkit::wait::until(
+        Duration::from_secs(20),
+        "a viewer that polls, and two with sockets",
+        online,
+    )
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_travel_in_the_query_where_no_join_frame_is_sent() {
     let fleet = Fleet::new().await;

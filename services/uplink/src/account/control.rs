@@ -19,6 +19,7 @@ use super::config::AccountsConfig;
 use super::form::{self, AccountName};
 use super::hasher::Hasher;
 use super::limit::AccountLimits;
+use super::names::AccountNames;
 use crate::metrics::UplinkMetrics;
 
 const DAY_MS: u64 = 86_400_000;
@@ -41,6 +42,8 @@ pub struct AccountParts {
     pub moderator: Arc<Moderator>,
     /// Counts refusals by their code.
     pub metrics: UplinkMetrics,
+    /// Names that only their accounts may use, which learn of a registration at once.
+    pub names: Option<Arc<AccountNames>>,
 }
 
 /// Accounts of one uplink.
@@ -115,6 +118,9 @@ impl AccountControl {
         let account = new_account(name, password_hash)?;
         if !accounts.create_account(&account).await.map_err(unavailable)? {
             return Err(taken());
+        }
+        if let Some(names) = &self.parts.names {
+            names.registered();
         }
         self.open_session(&account).await.map_err(|refusal| {
             // The same request again would find the name taken.

@@ -24,11 +24,17 @@ pub(super) fn name(text: &str) -> Result<AccountName, Refusal> {
     let bad = |why: String| Refusal::new(Code::BadText, format!("name: {why}"));
     let shown = CleanText::new(text, ACCOUNT_NAME_CHARS_MAX).map_err(|error| bad(error.to_string()))?;
     let shown = shown.into_string();
-    let key = Folded::new(&shown).as_str().to_owned();
+    let key = key(&shown);
     if key.is_empty() {
         return Err(bad("a letter or a digit is needed".into()));
     }
     Ok(AccountName { shown, key })
+}
+
+/// Folds a name to the key that it has in common with all names that look like it; empty for a name without a
+/// letter or digit.
+pub(super) fn key(name: &str) -> String {
+    Folded::new(name).as_str().to_owned()
 }
 
 /// Normalises a password that is chosen now: keyboards write the same character in several ways.

@@ -9,8 +9,10 @@ mod form;
 mod hasher;
 mod http;
 mod limit;
+mod names;
 
 pub use config::AccountsConfig;
 pub use control::AccountParts;
 pub use http::account_router;
 pub(crate) use http::operations;
+pub use names::AccountNames;

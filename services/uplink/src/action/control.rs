@@ -226,6 +226,7 @@ async fn carry_out(
             to_room(control.speak(room, RoomPatch::ShieldBundle(bundle)).await?)
         }
         Action::ModerationDelay { secs } => to_room(control.moderation_delay(room, *secs).await?),
+        Action::Reactions { names } => to_room(control.reactions(room, names.as_deref()).await?),
         Action::SuperChatRead { sequence, on } => {
             to_room(control.read_super_chat(room, *sequence, *on).await?)
         }

@@ -4,6 +4,7 @@ use barrage_bus::ActionRecord;
 use barrage_protocol::action::{Action, ActionRequest, MODERATION_DELAY_SECS_MAX};
 use barrage_protocol::attribute::{ATTRIBUTE_RULES_MAX, AttributeKey, AttributeRule};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::reaction::{ROOM_REACTIONS_MAX, ReactionName};
 use barrage_protocol::speak::{ShieldBundle, SpeakRules};
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use sha2::{Digest, Sha256};
@@ -41,6 +42,7 @@ pub(super) fn checked(request: &ActionRequest, text_chars_max: usize) -> Result<
         Action::ModerationDelay { secs } if *secs > MODERATION_DELAY_SECS_MAX => {
             return bad(format!("secs: 0 (off) to {MODERATION_DELAY_SECS_MAX}"));
         }
+        Action::Reactions { names: Some(names) } => reactions_fit(names)?,
         Action::Speak { rule } => within(SpeakRules::default().with(*rule).problem())?,
         Action::ShieldBundle { rules, slow_mode_secs } => {
             if rules.len() > SHIELD_RULES_MAX {
@@ -76,6 +78,17 @@ fn rules_fit(rules: &[AttributeRule]) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+/// Refuses reactions that are too many, or that come twice.
+fn reactions_fit(names: &[ReactionName]) -> Result<(), Refusal> {
+    let bad = |message: String| Err(Refusal::new(Code::BadRequest, message));
+    if names.len() > ROOM_REACTIONS_MAX {
+        return bad(format!("names: at most {ROOM_REACTIONS_MAX}"));
+    }
+    let twice = names.iter().enumerate().find(|(n, name)| names.iter().take(*n).any(|other| other == *name));
+    twice.map_or(Ok(()), |(n, name)| bad(format!("names[{n}]: {name} comes twice")))
+}
+
 /// Refuses a value that is over its maximum.
 fn within(problem: Option<(&'static str, u32)>) -> Result<(), Refusal> {
     let Some((name, max)) = problem else { return Ok(()) };
@@ -141,6 +154,7 @@ fn subject(action: &Action) -> Option<String> {
         Action::Shield { .. } => Some("shield".into()),
         Action::ShieldBundle { .. } => Some("shield_bundle".into()),
         Action::ModerationDelay { .. } => Some("moderation_delay".into()),
+        Action::Reactions { .. } => Some("reactions".into()),
         Action::SuperChatRead { sequence, .. } => Some(format!("super_chat_read/{sequence}")),
         Action::Recall { .. }
         | Action::Purge { .. }
@@ -179,9 +193,17 @@ mod tests {
             (r#"{"type":"shield_bundle","rules":[{"level_min":1000001}]}"#, Err(Code::BadRequest)),
             (r#"{"type":"announce","text":" \u200b "}"#, Err(Code::BadText)),
             (r#"{"type":"warn","user":"u","text":"be kind"}"#, Ok("warn")),
+            (r#"{"type":"reactions"}"#, Ok("reactions")),
+            (r#"{"type":"reactions","names":[]}"#, Ok("reactions")),
+            (r#"{"type":"reactions","names":["fire","gg","fire"]}"#, Err(Code::BadRequest)),
         ] {
             assert_eq!(code(action), expected, "{action}");
         }
+        let reactions = |count: u32| {
+            let names: Vec<_> = (0..count).map(|n| format!("r{n}")).collect();
+            code(&serde_json::json!({ "type": "reactions", "names": names }).to_string())
+        };
+        assert_eq!((reactions(12), reactions(13)), (Ok("reactions"), Err(Code::BadRequest)));
         let long = ActionRequest { reason: Some("x".repeat(1_001)), ..request("a", r#"{"type":"clear"}"#) };
         assert_eq!(checked(&long, 200).unwrap_err().code, Code::BadRequest);
     }

@@ -113,6 +113,7 @@ mod tests {
             r#"{"type":"speak","rule":{"role_min":"moderator"}}"#,
             r#"{"type":"shield","on":true}"#,
             r#"{"type":"moderation_delay","secs":1}"#,
+            r#"{"type":"reactions","names":["fire"]}"#,
             r#"{"type":"super_chat_read","sequence":1,"on":true}"#,
         ] {
             let by: Vec<_> =

@@ -15,6 +15,7 @@ use http::header;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountNames;
 use crate::config::UplinkConfig;
 use crate::text::CleanText;
 
@@ -39,18 +40,24 @@ pub(super) struct GuestAnswer {
 }
 
 /// The state of the handler: the key that signs, and the bounds of a request.
-#[derive(Debug)]
 struct Guests {
     keyring: Arc<Keyring>,
+    names: Option<Arc<AccountNames>>,
     is_open: bool,
     ttl_secs: u64,
     body_timeout: Duration,
 }
 
-/// Returns the route `POST /v1/guest`. It refuses every request unless `is_open`.
-pub fn guest_router(keyring: Arc<Keyring>, config: &UplinkConfig, is_open: bool) -> Router {
+/// Returns the route `POST /v1/guest`. It refuses every request unless `is_open`. A process without `names`
+/// gives any name; the uplinks refuse the posts under one that an account has.
+pub fn guest_router(
+    keyring: Arc<Keyring>,
+    names: Option<Arc<AccountNames>>,
+    config: &UplinkConfig,
+    is_open: bool,
+) -> Router {
     let body_timeout = Duration::from_secs(config.body_secs);
-    let guests = Guests { keyring, is_open, ttl_secs: config.guest_secs, body_timeout };
+    let guests = Guests { keyring, names, is_open, ttl_secs: config.guest_secs, body_timeout };
     Router::new().route("/v1/guest", post(handle)).with_state(Arc::new(guests))
 }
 
@@ -65,6 +72,9 @@ async fn handle(
     let GuestRequest { name } = body::json(&bytes)?;
     let name = CleanText::new(&name, NAME_CHARS_MAX)
         .map_err(|error| ApiError::new(Code::BadText, format!("name: {error}")))?;
+    if let Some(names) = &guests.names {
+        names.check(None, name.as_str()).await?;
+    }
     let user = format!("guest-{:016x}", rand::random::<u64>());
     let claims = Claims {
         sub: user.parse().map_err(|_| ApiError::new(Code::Internal, "a guest id is not valid"))?,

@@ -22,6 +22,7 @@ use super::moderate::{GiftNames, Moderated, Moderation};
 use super::pulses::Pulses;
 use super::samples::OfferedRate;
 use super::{check, commit, moderate, reply, speak, switch};
+use crate::account::AccountNames;
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
@@ -31,6 +32,7 @@ use crate::record::{AuditQueue, CheckResult, PostChecks, PostRecords, RequestTra
 use crate::review::{Queued, ReviewControl};
 use crate::room::{RoomControl, in_room};
 use crate::super_chat_config::SuperChatTiers;
+use crate::text::CleanText;
 use crate::words::WordsControl;
 
 /// The parts that a pipeline is built from.
@@ -44,6 +46,7 @@ pub(crate) struct PipelineParts {
     pub(crate) polls: Arc<PollControl>,
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
+    pub(crate) names: Option<Arc<AccountNames>>,
 }
 
 /// Checks posts, publishes those that pass, and records all.
@@ -61,6 +64,7 @@ pub(crate) struct PostPipeline {
     control: RoomControl,
     reviews: Arc<ReviewControl>,
     words: Arc<WordsControl>,
+    names: Option<Arc<AccountNames>>,
     text_chars_max: usize,
     super_chats: SuperChatTiers,
     pub(super) gift_role_min: Role,
@@ -114,7 +118,8 @@ impl PostPipeline {
         let prices = gift_config::prices(&config.gifts, config.amount_minor_max)?;
         let gifts = GiftList::new(prices, config.amount_minor_max);
         let gift_names = if gifts.is_fixed() { GiftNames::Platform } else { GiftNames::Senders };
-        let PipelineParts { bus, quota, moderator, control, audit, records, polls, reviews, words } = parts;
+        let PipelineParts { bus, quota, moderator, control, audit, records, polls, reviews, words, names } =
+            parts;
         let limits = config.limits.clone();
         Ok(PostPipeline {
             bus,
@@ -127,6 +132,7 @@ impl PostPipeline {
             control,
             reviews,
             words,
+            names,
             text_chars_max: config.text_chars_max,
             super_chats: SuperChatTiers::new(&config.super_chats, config.text_chars_max)?,
             gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
@@ -271,7 +277,8 @@ impl PostPipeline {
             Composed::Content(content) => content,
             Composed::Tap(tap) => {
                 let id = (room, &by.user, post.id());
-                return self.pulses.post(&*self.bus, id, tap, now_ms).map(Checked::Answered);
+                let own = settings.rooms.get(room).and_then(|it| it.reactions.as_deref());
+                return self.pulses.post(&*self.bus, id, tap, own, now_ms).map(Checked::Answered);
             }
         };
         let speaking = settings.rooms.get(room).map(RoomSettings::speak_in_force).unwrap_or_default();
@@ -297,7 +304,8 @@ impl PostPipeline {
             Moderated::Shown => {}
             Moderated::Review(hit) => {
                 let request = PostRequest { by, ..*request };
-                return Ok(Checked::Review(self.draft(&request, content, &settings, now_ms)?, hit));
+                let name = self.sender_name(&request).await?;
+                return Ok(Checked::Review(self.draft(&request, name, content, &settings, now_ms), hit));
             }
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
         }
@@ -316,8 +324,9 @@ impl PostPipeline {
                 return Ok(Checked::Answered(PostAnswer { vote, ..commit::held(hit) }));
             }
         }
-        let draft = self.draft(&PostRequest { by, ..*request }, content, &settings, now_ms)?;
-        Ok(Checked::Ready(draft, vote))
+        let request = PostRequest { by, ..*request };
+        let name = self.sender_name(&request).await?;
+        Ok(Checked::Ready(self.draft(&request, name, content, &settings, now_ms), vote))
     }
 
     /// Counts the vote that a chat is, in a poll that counts chat.
@@ -335,25 +344,41 @@ impl PostPipeline {
         Some(vote)
     }
 
+    /// Returns the sender's name as viewers see it. Senders of a recording have made-up names.
+    ///
+    /// # Errors
+    /// A refusal of the post when a word list refuses the name, or an account has it.
+    async fn sender_name(&self, request: &PostRequest<'_>) -> Result<CleanText, Refusal> {
+        let &PostRequest { by, source, .. } = request;
+        let name = self.moderation.sender_name(by)?;
+        if let Some(names) = &self.names
+            && source != PostSource::Recording
+            && !by.role.is_exempt()
+        {
+            names.check(Some(&by.user), name.as_str()).await?;
+        }
+        Ok(name)
+    }
+
     fn draft(
         &self,
         request: &PostRequest<'_>,
+        name: CleanText,
         mut content: Content<'_>,
         settings: &Settings,
         now_ms: u64,
-    ) -> Result<Draft, Refusal> {
+    ) -> Draft {
         let &PostRequest { room, by, post, .. } = request;
         if settings.switches.text_only {
             content.remove_style();
         }
-        let name = self.moderation.sender_name(by)?;
         let sender = Sender { user: &by.user, name, role: by.role, attrs: by.attrs.as_deref() };
         let sets = EmoteSets::of(settings, room);
         let emotes = match &content {
             Content::Chat { text, .. } | Content::SuperChat { text, .. } => sets.ranges(text.as_str()),
             Content::Gift { .. } => Vec::new(),
         };
-        Ok(Draft {
+        Draft {
             room: room.clone(),
             class: post.class(),
             sender: Some(by.user.clone()),
@@ -362,6 +387,6 @@ impl PostPipeline {
             to: None,
             trace: None,
             body: content.body(post.id(), &sender, &emotes, now_ms),
-        })
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use barrage_bus::{Bus, PulseDraft};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::post::{Outcome, PostAnswer};
+use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::{Code, MessageId, RoomId, UserId};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ pub(super) struct Pulses {
     sums: Mutex<HashMap<RoomId, PulseDraft>>,
     /// Likes and reactions at which a sum is published before the timer.
     sum_max: u64,
-    /// Names of the reactions that may be posted.
+    /// Names of the reactions that may be posted in rooms without a set of their own.
     reactions: Vec<String>,
 }
 
@@ -40,22 +41,21 @@ impl Pulses {
         Pulses { ids: Mutex::new(Recent::new(ids_max)), sums: Mutex::default(), sum_max, reactions }
     }
 
-    /// Counts a post under its id, once, and publishes the room's sum when it is full.
+    /// Counts a post under its id, once, and publishes the room's sum when it is full. `own` is the room's set of
+    /// reactions, where it has one.
     ///
     /// # Errors
-    /// `bad_request` for a reaction that is not configured.
+    /// `bad_request` for a reaction that the room does not offer.
     pub(super) fn post(
         &self,
         bus: &dyn Bus,
         (room, user, id): (&RoomId, &UserId, &MessageId),
         tap: Tap<'_>,
+        own: Option<&[ReactionName]>,
         now_ms: u64,
     ) -> Result<PostAnswer, Refusal> {
-        if let Tap::Reactions(name, _) = tap
-            && !self.reactions.iter().any(|known| known == name)
-        {
-            let message = format!("name: no such reaction; there are {}", self.reactions.join(", "));
-            return Err(Refusal::new(Code::BadRequest, message));
+        if let Tap::Reactions(name, _) = tap {
+            self.offers(own, name)?;
         }
         let key = (room.clone(), user.clone(), id.clone());
         let outcome = match self.ids.lock().take(key, ID_WINDOW_MS, now_ms) {
@@ -68,6 +68,20 @@ impl Pulses {
             Err(_) => Outcome::Duplicate,
         };
         Ok(PostAnswer { outcome, sequence: None, limit: None, review: None, trace: None, vote: None })
+    }
+
+    fn offers(&self, own: Option<&[ReactionName]>, name: &str) -> Result<(), Refusal> {
+        let offered: Vec<&str> = match own {
+            Some(own) if own.iter().any(|known| known.as_str() == name) => return Ok(()),
+            None if self.reactions.iter().any(|known| known == name) => return Ok(()),
+            Some(own) => own.iter().map(ReactionName::as_str).collect(),
+            None => self.reactions.iter().map(String::as_str).collect(),
+        };
+        let message = match offered.is_empty() {
+            true => "name: this room has no reactions".into(),
+            false => format!("name: no such reaction in this room; there are {}", offered.join(", ")),
+        };
+        Err(Refusal::new(Code::BadRequest, message))
     }
 
     /// Adds to the room's sum. Returns the sum when it is to be published now.
@@ -151,6 +165,22 @@ mod tests {
         assert_eq!(pulses.add(&room, Tap::Reactions("fire", 1)), None);
         assert_eq!(pulses.take_sums()[&room].reactions["fire"], 2);
         assert!(pulses.take_sums().is_empty());
+    }
+
+    #[test]
+    fn a_room_offers_its_own_reactions_or_those_of_the_platform() {
+        let (pulses, _) = pulses();
+        let own =
+            |names: &[&str]| names.iter().map(|name| ReactionName::parse(name).unwrap()).collect::<Vec<_>>();
+        assert!(pulses.offers(None, "fire").is_ok() && pulses.offers(Some(&own(&["gg"])), "gg").is_ok());
+        for (own, name, message) in [
+            (None, "gg", "name: no such reaction in this room; there are fire"),
+            (Some(own(&["gg", "wow"])), "fire", "name: no such reaction in this room; there are gg, wow"),
+            (Some(own(&[])), "fire", "name: this room has no reactions"),
+        ] {
+            let refusal = pulses.offers(own.as_deref(), name).unwrap_err();
+            assert_eq!((refusal.code, refusal.message.as_str()), (Code::BadRequest, message));
+        }
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl Site {
             records: PostRecords::new(&ledger, Arc::clone(&check_log), recorder, metrics.clone()),
             reviews,
             words,
+            names: None,
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
         let site = Site { pipeline, bus, check_log, room: "demo".parse().unwrap(), _folder: folder };

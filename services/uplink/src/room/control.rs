@@ -8,6 +8,7 @@ use barrage_protocol::attribute::AttributeRule;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::poll::{Poll, PollView};
+use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::state::{PinnedMessage, RoomState, Versioned};
 use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
 use barrage_store::Store;
@@ -181,6 +182,17 @@ impl RoomControl {
         self.signal_change(room, &signal, &settings_part(&changed.room()), &changed).await
     }
 
+    /// Sets the reactions of a room; `None` gives it the platform's set again.
+    pub(crate) async fn reactions(
+        &self,
+        room: &RoomId,
+        names: Option<&[ReactionName]>,
+    ) -> Result<Sequence, Refusal> {
+        let changed = self.patch(room, RoomPatch::Reactions(names.map(<[_]>::to_vec))).await?;
+        self.signal_change(room, &Signal::Reactions { names }, &settings_part(&changed.room()), &changed)
+            .await
+    }
+
     /// Changes who may speak, and signals the rules that are in force then.
     pub(crate) async fn speak(&self, room: &RoomId, patch: RoomPatch) -> Result<Sequence, Refusal> {
         let changed = self.patch(room, patch).await?;
@@ -205,8 +217,7 @@ impl RoomControl {
         Ok(())
     }
 
-    /// Closes a room. The signal is published first, because gateways disconnect the viewers of a
-    /// closed room.
+    /// Closes a room. The signal comes first, because gateways disconnect the viewers of a closed room.
     pub(crate) async fn close(&self, room: &RoomId) -> Result<Sequence, Refusal> {
         let sequence = self.signal(room, &Signal::Close, None).await?;
         let changed = self.patch(room, RoomPatch::Close).await?;
@@ -283,7 +294,7 @@ impl RoomControl {
     ) -> Result<Sequence, Refusal> {
         let settings = self.settings();
         let found = settings.rooms.get(room);
-        let signalled = match found.and_then(|found| found.pinned.as_ref()) {
+        let signalled = match found.and_then(|found| found.pinned.as_deref()) {
             Some(pinned) if is_hidden(pinned) => {
                 let changed = self.patch(room, RoomPatch::Unpin { only: Some(pinned.sequence) }).await?;
                 self.signal_change(room, signal, &pinned_part(&changed.room()), &changed).await

@@ -3,6 +3,7 @@
 use barrage_bus::Draft;
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::poll::{Poll, PollView};
+use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::speak::SpeakRules;
 use barrage_protocol::state::RoomState;
 use barrage_protocol::{Class, RoomId, Sequence, UserId};
@@ -22,6 +23,11 @@ pub(crate) enum Signal<'a> {
     },
     ModerationDelay {
         secs: u32,
+    },
+    /// Other reactions from here on; the platform's set without names.
+    Reactions {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        names: Option<&'a [ReactionName]>,
     },
     /// A super chat on top was read, or is unread again.
     SuperChatRead {

@@ -58,6 +58,39 @@ async fn an_account_posts_with_its_token_and_its_name() {
 }
 
 #[tokio::test]
+async fn no_other_sender_is_shown_under_the_name_of_an_account() {
+    let site = start(config()).await;
+    let guest = async |name: &str| site.post_anonymous("/v1/guest", json!({ "name": name })).await;
+    let (_, early) = guest("Ann").await;
+    let (_, ann) = register(&site, "Ann").await;
+    let refused = |(status, answer): (StatusCode, Value), name: &str| {
+        assert_eq!(
+            (status, code(&answer)),
+            (StatusCode::UNPROCESSABLE_ENTITY, "bad_text"),
+            "{name:?} {answer}"
+        );
+        assert_eq!(answer["error"]["limit"]["rule"], "account_name", "{name:?}");
+    };
+    for name in ["Ann", "ANN", "Ａｎｎ", "А\u{6E}n", "A\u{200B}n.n", "Änn", "ann 😀"] {
+        refused(guest(name).await, name);
+    }
+    for name in ["Anna", "弹幕", "😀😀"] {
+        assert_eq!(guest(name).await.0, StatusCode::OK, "{name:?}");
+    }
+    let says = async |token: &str, id: &str| {
+        let post = json!({ "type": "chat", "id": id, "text": "hi" });
+        site.call_with(token, Method::POST, "/v1/rooms/demo/messages", post).await
+    };
+    refused(says(early["token"].as_str().unwrap(), "m1").await, "a guest from before the registration");
+    refused(says(&site.token("ANN", Role::Viewer), "m2").await, "a token of another backend");
+    let own = says(ann["token"].as_str().unwrap(), "m3").await;
+    assert_eq!(own.0, StatusCode::OK, "{own:?}");
+    let host = says(&site.token("ann", Role::Host), "m4").await;
+    assert_eq!(host.0, StatusCode::OK, "those who run a room are not compared: {host:?}");
+    assert_eq!(site.messages().await.len(), 2);
+}
+
+#[tokio::test]
 async fn hostile_names_and_passwords_are_refused() {
     let list = ListConfig {
         name: "hosts".into(),

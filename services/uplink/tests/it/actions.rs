@@ -59,6 +59,7 @@ fn every_action(chat: &Value, paid: &Value) -> Vec<Case> {
         (json!({ "type": "speak", "rule": { "level_min": 2 } }), &["speak"]),
         (json!({ "type": "shield", "on": true }), &["speak"]),
         (json!({ "type": "moderation_delay", "secs": 5 }), &["moderation_delay"]),
+        (json!({ "type": "reactions", "names": ["fire", "gg"] }), &["reactions"]),
         (json!({ "type": "super_chat_read", "sequence": paid, "on": true }), &["super_chat_read"]),
     ];
     let by_host: &[(Value, &'static [&'static str])] = &[
@@ -98,6 +99,7 @@ fn name(action: &Action) -> &'static str {
         | Action::Shield { .. }
         | Action::ShieldBundle { .. }
         | Action::ModerationDelay { .. }
+        | Action::Reactions { .. }
         | Action::SuperChatRead { .. } => action.label(),
     }
 }
@@ -120,7 +122,7 @@ async fn each_action_is_refused_below_its_role_and_done_once_for_a_host() {
     let all = every_action(&sequence, &paid);
     let parsed = |action: &Value| name(&serde_json::from_value(action.clone()).unwrap());
     let names: BTreeSet<_> = all.iter().map(|(action, ..)| parsed(action)).collect();
-    assert_eq!(names.len(), 21, "{names:?}");
+    assert_eq!(names.len(), 22, "{names:?}");
     let count = all.len();
     for (n, (action, least, signal)) in all.into_iter().enumerate() {
         let id = format!("a{n}");

@@ -97,3 +97,32 @@ async fn the_reactions_of_the_configuration_are_listed_and_others_are_refused() 
         assert_eq!(answered, status, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_room_with_its_own_reactions_takes_those_alone() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let mut count = 0;
+    let mut act = async |action: serde_json::Value| {
+        count += 1;
+        let request = json!({ "id": format!("a{count}"), "action": action });
+        let path = "/v1/rooms/demo/actions";
+        let (status, answer) = site.call(("mod", Role::Moderator), Method::POST, path, request).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    };
+    let react = async |id: &str, name: &str| {
+        let post = json!({ "type": "reaction", "id": id, "name": name, "count": 1 });
+        site.call(("ann", Role::Viewer), Method::POST, "/v1/rooms/demo/messages", post).await.0
+    };
+    act(json!({ "type": "reactions", "names": ["gg", "fire"] })).await;
+    assert_eq!(
+        (react("r1", "gg").await, react("r2", "clap").await),
+        (StatusCode::OK, StatusCode::BAD_REQUEST)
+    );
+    act(json!({ "type": "reactions", "names": [] })).await;
+    assert_eq!(react("r3", "fire").await, StatusCode::BAD_REQUEST, "a room without reactions");
+    act(json!({ "type": "reactions" })).await;
+    assert_eq!(
+        (react("r4", "clap").await, react("r5", "gg").await),
+        (StatusCode::OK, StatusCode::BAD_REQUEST)
+    );
+}

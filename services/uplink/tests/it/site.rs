@@ -15,8 +15,8 @@ use barrage_store::{MeasuredStore, SqliteConfig, SqliteStore, Store, StoreMetric
 use barrage_token::{Claims, Keyring, Revocations, Role, Rooms, TokenConfig};
 use barrage_trace::Tracer;
 use barrage_uplink::{
-    AccountParts, AccountsConfig, Parts, Uplink, UplinkConfig, UplinkMetrics, account_router, admin_router,
-    guest_router, router,
+    AccountNames, AccountParts, AccountsConfig, Parts, Uplink, UplinkConfig, UplinkMetrics, account_router,
+    admin_router, guest_router, router,
 };
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
@@ -99,12 +99,14 @@ impl Site {
         let metrics = ModerationMetrics::new(&registry).unwrap();
         let moderator = Arc::new(Moderator::new(moderation, metrics, &breakers).unwrap());
         let metrics = UplinkMetrics::new(&registry).unwrap();
+        let names = AccountNames::new(Arc::clone(&store), &accounts, &metrics);
         let account_parts = AccountParts {
             store: Arc::clone(&store),
             keyring: Arc::clone(&keyring),
             quota: Arc::clone(&quota),
             moderator: Arc::clone(&moderator),
             metrics: metrics.clone(),
+            names: names.clone(),
         };
         let accounts = account_router(account_parts, accounts).unwrap();
         let parts = Parts {
@@ -117,8 +119,9 @@ impl Site {
             anonymous: false,
             tracer: Tracer::default(),
             pages,
+            names: names.clone(),
         };
-        let guests = guest_router(Arc::clone(&keyring), &config, true);
+        let guests = guest_router(Arc::clone(&keyring), names, &config, true);
         let uplink = Uplink::new(parts, config, metrics).unwrap();
         let shutdown = CancellationToken::new();
         let (running, stop) = (Arc::clone(&uplink), shutdown.clone());

@@ -17,27 +17,56 @@ async fn commands_of_the_readme_run_in_order() {
 
 #[tokio::test]
 async fn commands_of_the_guides_run_or_have_a_reason() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut guides: Vec<_> = files.map(|name| format!("docs/guide/{}", name.to_str().unwrap())).collect();
-    guides.sort();
-    for name in guides {
+    for name in pages_in("docs/guide") {
         Machine::new().run(&name, &super::page(&name)).await;
     }
 }
 
-/// The comments of the commands may differ.
+/// Returns the paths of the pages in a folder, without those of its folders.
+fn pages_in(folder: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+    let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "md");
+    let mut pages: Vec<_> =
+        names.map(|name| format!("{folder}/{}", name.to_str().unwrap())).filter(is_page).collect();
+    pages.sort();
+    pages
+}
+
+/// Returns the lines of the blocks whose language begins so, without their comments, which may differ.
+fn code(page: &str, language: &str) -> Vec<String> {
+    let blocks = super::blocks(&super::page(page)).into_iter();
+    let text: String = blocks
+        .filter(|block| block.info.starts_with(language))
+        .map(|block| format!("{}\n{}", block.info, block.text))
+        .collect();
+    let lines = text.lines().map(|line| line.split(" # ").next().unwrap_or_default().trim_end().to_owned());
+    lines.collect()
+}
+
 #[test]
 fn chinese_readme_has_the_commands_of_the_readme() {
-    let commands = |page: &str| {
-        let blocks = super::blocks(&super::page(page)).into_iter();
-        let text: String =
-            blocks.filter(|block| block.info.starts_with("sh")).map(|block| block.text).collect();
-        let lines =
-            text.lines().map(|line| line.split(" # ").next().unwrap_or_default().trim_end().to_owned());
-        lines.collect::<Vec<_>>()
+    assert_eq!(code("README.zh-CN.md", "sh"), code("README.md", "sh"));
+}
+
+/// So the tests of the English guides hold for the commands, configurations and programs of the Chinese ones.
+#[test]
+fn chinese_guides_have_the_code_and_the_sections_of_the_english_ones() {
+    let sections = |page: &str| {
+        let text = super::page(page);
+        // Lines of code may begin with the same character.
+        let prose = text.split("\n```").step_by(2).flat_map(str::lines);
+        let level = |line: &str| line.split_once("# ").map(|(before, _)| before.len());
+        let found = prose.filter(|line| line.starts_with('#') || line.starts_with("!["));
+        found.map(|line| level(line).filter(|_| line.starts_with('#'))).collect::<Vec<_>>()
     };
-    assert_eq!(commands("README.zh-CN.md"), commands("README.md"));
+    let pages = pages_in("docs/guide/zh-CN");
+    assert_eq!(pages.len(), 4);
+    for chinese in pages {
+        let english = chinese.replace("/zh-CN/", "/");
+        assert_eq!(code(&chinese, ""), code(&english, ""), "{chinese}");
+        assert_eq!(sections(&chinese), sections(&english), "{chinese}");
+    }
 }
 
 /// All TOML blocks of these guides together are one file.
